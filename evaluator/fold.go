@@ -1,0 +1,37 @@
+package evaluator
+
+import (
+	"unicode"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// appendFold appends s with every rune replaced by one that stands for all that
+// are equal to it under Unicode simple case folding.
+func appendFold(b []byte, s string) []byte {
+	for _, r := range s {
+		b = utf8.AppendRune(b, foldRune(r))
+	}
+	return b
+}
+
+func foldRune(r rune) rune {
+	if r < utf8.RuneSelf && r != 'k' && r != 's' && r != 'K' && r != 'S' { // K and ſ fold to k and s
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}
+	least := r
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		least = min(least, f)
+	}
+	if 'A' <= least && least <= 'Z' {
+		least += 'a' - 'A'
+	}
+	return least
+}
+
+// view returns b as a string without copying it. b must not change while the
+// string is in use.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,0 +1,54 @@
+package evaluator
+
+// A Result is the answer of an evaluation and why it was given. It is small,
+// immutable, and keeps its [Program] alive. The zero Result has
+// [ReasonError] and no value.
+type Result struct {
+	flag    *CompiledFlag // nil: error
+	rule    int32         // -1: none
+	variant uint16
+	missing uint16 // 1 + index of the attribute that a split missed; 0: none
+	reason  Reason
+}
+
+// Value returns the value served; the zero Value if Reason is [ReasonError].
+func (r Result) Value() Value {
+	if r.flag == nil {
+		return Value{}
+	}
+	return r.flag.variants[r.variant].Value
+}
+
+// Variant returns the name of the variant served.
+func (r Result) Variant() string {
+	if r.flag == nil {
+		return ""
+	}
+	return r.flag.variants[r.variant].Name
+}
+
+// Rule returns the name of the rule that served, or "" if none did.
+func (r Result) Rule() string {
+	if r.flag == nil || r.rule < 0 {
+		return ""
+	}
+	return r.flag.rules[r.rule]
+}
+
+// Reason returns why the variant was served.
+func (r Result) Reason() Reason {
+	if r.flag == nil {
+		return ReasonError
+	}
+	return r.reason
+}
+
+// MissingUnit returns the name of the attribute that the context lacked, or had
+// in a form that can't be bucketed, so that a rule with a split did not match;
+// "" if there was no such rule. If there were several it is the last.
+func (r Result) MissingUnit() string {
+	if r.flag == nil || r.missing == 0 {
+		return ""
+	}
+	return r.flag.program.attributes[r.missing-1].Name
+}

@@ -1,0 +1,184 @@
+package evaluator
+
+// A Ruleset is a set of flags with everything their rules refer to: plain
+// data, as a payload carries it and before [Compile] has checked it.
+type Ruleset struct {
+	// Unit names the attribute that a context's targeting key stands for
+	// (see [Context.Key]): one of Attributes, a string.
+	Unit string
+	// Attributes declares every attribute that a condition or a split
+	// names. Names are unique.
+	Attributes []Attribute
+	// Segments are the named groups that conditions of Flags, and of other
+	// segments, refer to. Names are unique.
+	Segments []Segment
+	// Flags in any order. Keys are unique.
+	Flags []Flag
+}
+
+// An Attribute declares the type of a context attribute.
+type Attribute struct {
+	Name string
+	Type AttributeType
+}
+
+// AttributeType is what conditions may assume about an attribute. It decides
+// which operators apply to it ([Condition.Check]); what a context really holds
+// is decided at evaluation, where a value of another type makes a comparison
+// false.
+type AttributeType uint8
+
+// The types of attributes.
+const (
+	StringAttribute  AttributeType = iota + 1 // any text
+	IntegerAttribute                          // a 64-bit signed integer
+	BooleanAttribute                          // true or false
+	SemverAttribute                           // text that holds a semantic version
+	IPAttribute                               // text that holds an IPv4 or IPv6 address
+)
+
+// A Segment is a named group. A value is a member if it is not on Exclude, and
+// is on Include or When holds for the context.
+type Segment struct {
+	Name    string
+	Include []string
+	Exclude []string
+	When    *Condition // nil: nobody but Include
+}
+
+// A Flag is a feature flag: the variants it may serve and the rules that
+// choose among them. The first rule that matches serves.
+type Flag struct {
+	Key      string
+	Type     Type
+	Variants []Variant // at least one; names are unique
+	Default  int       // index of the variant served when no rule matches
+	Disabled bool      // the kill switch: Off is served whatever the rules say
+	Off      int       // index of the variant served while Disabled
+	Rules    []Rule
+}
+
+// Type is the type of a flag's values.
+type Type uint8
+
+// The types of flags.
+const (
+	Boolean Type = iota + 1
+	String
+	Integer
+	Number
+	Object
+)
+
+// A Variant is a value a flag can serve, and its name.
+type Variant struct {
+	Name  string
+	Value Value // of the flag's type
+}
+
+// A Rule serves a variant, or one of several by a split, to the contexts that
+// When matches.
+type Rule struct {
+	Name    string
+	When    *Condition // nil: always
+	Variant int        // index into the flag's variants, unless Split is set
+	Split   *Split
+}
+
+// A Split chooses among variants by a position in [0, 2^32).
+//
+// The position of a unit is h(unit, seed) >> 32 with seed = uint32(h(salt, 0))
+// and h the first 64 bits of murmur3_x64_128; an integer unit is hashed as its
+// decimal form. If By is empty the position is [Context.Chance], drawn anew
+// for every evaluation.
+type Split struct {
+	By     string // attribute that names the unit; empty: by chance
+	Salt   string // empty only if By is
+	Hash   string // [HashMurmur3], or empty if By is
+	Ranges []Range
+}
+
+// HashMurmur3 is the name, in payloads, of the bucketing hash that [Split]
+// describes.
+const HashMurmur3 = "murmur3_x64_128"
+
+// Positions is the number of positions a split has: 2^32.
+const Positions = 1 << 32
+
+// A Range gives the positions From ≤ p < To to a variant. The ranges of a
+// split are in ascending order and cover [0, 2^32) without gap or overlap.
+type Range struct {
+	From, To uint64
+	Variant  int
+}
+
+// A Condition is a test of a context: a comparison of one attribute, or a
+// combination of other conditions, as Op says. It is a tree of plain data in
+// the manner of regexp/syntax.Regexp; which fields Op uses stands at each Op.
+//
+// Conditions are total and two-valued: a comparison of a missing attribute, or
+// of one that holds another type, is false, and Not negates whatever it is
+// given.
+type Condition struct {
+	Op        Op
+	Attribute string
+	Strings   []string
+	Ints      []int64
+	Fold      bool // text operators: ignore case, by Unicode simple folding
+	Of        []Condition
+}
+
+// Op says what a [Condition] tests.
+type Op uint8
+
+// The conditions, with the fields of [Condition] that they use and the types
+// of attribute that they apply to.
+const (
+	// All of Of hold. True if Of is empty.
+	All Op = iota + 1
+	// Any of Of holds. False if Of is empty.
+	Any
+	// Not: Of[0] does not hold.
+	Not
+
+	// Exists: the context has Attribute, of the declared type or not.
+	Exists
+	// OneOf: Attribute is one of Strings or, for an integer attribute, of
+	// Ints. For boolean attributes Ints holds 0 for false and 1 for true;
+	// IP addresses and versions are compared by value, not by spelling.
+	// Fold applies to string attributes.
+	OneOf
+	// InSegment: Attribute's text (an integer in decimal form) is a member
+	// of the segment Strings[0]. String and integer attributes.
+	InSegment
+
+	// Between: Ints[0] ≤ Attribute ≤ Ints[1]. Integer attributes.
+	Between
+	// Modulo: Attribute mod Ints[0] is one of Ints[1:]; the remainder is
+	// Euclidean, 0 ≤ r < Ints[0], for negative attributes too. Integer
+	// attributes.
+	Modulo
+
+	// CIDR: Attribute lies in one of the networks Strings. An IPv4 address
+	// in IPv6 form (::ffff:a.b.c.d) counts as IPv4. IP attributes.
+	CIDR
+	// IPBetween: Strings[0] ≤ Attribute ≤ Strings[1], both of the same
+	// family as Attribute. IP attributes.
+	IPBetween
+
+	// Semver: Attribute satisfies Strings[0], comparisons such as
+	// ">=2.3.0 <3" that must all hold, ordered by Semantic Versioning 2.0
+	// precedence. Semver attributes.
+	Semver
+
+	// Prefix: Attribute starts with one of Strings. String attributes, as
+	// all that follow.
+	Prefix
+	// Suffix: Attribute ends with one of Strings.
+	Suffix
+	// Contains: Attribute contains one of Strings.
+	Contains
+	// Matches: Attribute contains a match of one of the RE2 expressions
+	// Strings.
+	Matches
+)

@@ -1,0 +1,188 @@
+package evaluator
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A version is a semantic version without its build metadata, which has no
+// part in precedence.
+type version struct {
+	major, minor, patch uint64
+	pre                 string // "" for a release
+}
+
+// parseVersion parses a version of Semantic Versioning 2.0. Minor and patch
+// may be left out, as app stores do, and count as 0.
+func parseVersion(s string) (version, bool) {
+	s, build, hasBuild := strings.Cut(s, "+")
+	s, pre, hasPre := strings.Cut(s, "-")
+	if hasBuild && !validIdentifiers(build, false) || hasPre && !validIdentifiers(pre, true) {
+		return version{}, false
+	}
+	v := version{pre: pre}
+	for _, part := range []*uint64{&v.major, &v.minor, &v.patch} {
+		var text string
+		var more bool
+		text, s, more = strings.Cut(s, ".")
+		n, ok := parseNumeric(text)
+		if !ok {
+			return version{}, false
+		}
+		*part = n
+		if !more {
+			return v, true
+		}
+	}
+	return version{}, false // a fourth part
+}
+
+// parseNumeric parses a decimal number without sign and leading zeros.
+func parseNumeric(s string) (uint64, bool) {
+	if s == "" || len(s) > 19 || len(s) > 1 && s[0] == '0' {
+		return 0, false
+	}
+	var n uint64
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(s[i]-'0')
+	}
+	return n, true
+}
+
+// validIdentifiers reports whether s is a dot-separated list of non-empty
+// identifiers; in a pre-release, numeric ones may not have leading zeros.
+func validIdentifiers(s string, pre bool) bool {
+	for id := range strings.SplitSeq(s, ".") {
+		if id == "" {
+			return false
+		}
+		for i := range len(id) {
+			if !isDigit(id[i]) && !isLetter(id[i]) && id[i] != '-' {
+				return false
+			}
+		}
+		if pre && len(id) > 1 && id[0] == '0' && isNumeric(id) {
+			return false
+		}
+	}
+	return true
+}
+
+func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+func isNumeric(s string) bool {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// compare orders versions by precedence, Semantic Versioning 2.0 §11.
+func (v version) compare(w version) int {
+	if c := cmp.Compare(v.major, w.major); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(v.minor, w.minor); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(v.patch, w.patch); c != 0 {
+		return c
+	}
+	switch {
+	case v.pre == w.pre:
+		return 0
+	case v.pre == "": // a release comes after its pre-releases
+		return 1
+	case w.pre == "":
+		return -1
+	}
+	return comparePre(v.pre, w.pre)
+}
+
+func comparePre(a, b string) int {
+	for {
+		idA, restA, moreA := strings.Cut(a, ".")
+		idB, restB, moreB := strings.Cut(b, ".")
+		if c := compareIdentifier(idA, idB); c != 0 {
+			return c
+		}
+		switch {
+		case !moreA && !moreB:
+			return 0
+		case !moreA:
+			return -1
+		case !moreB:
+			return 1
+		}
+		a, b = restA, restB
+	}
+}
+
+// compareIdentifier compares numeric identifiers as numbers, others by ASCII;
+// numeric ones come first.
+func compareIdentifier(a, b string) int {
+	numA, numB := isNumeric(a), isNumeric(b)
+	switch {
+	case numA && numB && len(a) != len(b): // no leading zeros: longer is larger
+		return cmp.Compare(len(a), len(b))
+	case numA != numB && numA:
+		return -1
+	case numA != numB:
+		return 1
+	}
+	return cmp.Compare(a, b)
+}
+
+// A comparator is one comparison of a version constraint.
+type comparator struct {
+	op string // one of "=", "<", "<=", ">", ">="
+	v  version
+}
+
+func (c comparator) holds(v version) bool {
+	order := v.compare(c.v)
+	switch c.op {
+	case "<":
+		return order < 0
+	case "<=":
+		return order <= 0
+	case ">":
+		return order > 0
+	case ">=":
+		return order >= 0
+	}
+	return order == 0
+}
+
+// parseConstraint parses comparisons separated by spaces or commas, all of
+// which must hold: ">=2.3.0 <3". A version alone means "=".
+func parseConstraint(s string) ([]comparator, error) {
+	var cs []comparator
+	for _, field := range strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' }) {
+		op := "="
+		for _, o := range []string{"<=", ">=", "<", ">", "="} {
+			if strings.HasPrefix(field, o) {
+				op = o
+				field = field[len(o):]
+				break
+			}
+		}
+		v, ok := parseVersion(field)
+		if !ok {
+			return nil, fmt.Errorf("%q is not a comparison of versions; write it like \">=2.3.0 <3\", without spaces after the sign", field)
+		}
+		cs = append(cs, comparator{op, v})
+	}
+	if len(cs) == 0 {
+		return nil, errors.New("the version constraint is empty; write it like \">=2.3.0 <3\"")
+	}
+	return cs, nil
+}
