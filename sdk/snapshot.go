@@ -1,0 +1,115 @@
+package sdk
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// A Snapshot is one whole revision of the flags, as a [Client] serves it. It is
+// immutable and safe for concurrent use. Its methods may be called on a nil
+// Snapshot, which has no flags: that is what a client has before its first
+// revision.
+//
+// Answers that must belong together, such as all flags for one request, are
+// taken from one Snapshot.
+type Snapshot struct {
+	environment string
+	revision    int64
+	program     *evaluator.Program
+	payloads    []string                  // SHA-256 of each, by namespace
+	flags       []*evaluator.CompiledFlag // by key
+	mark        *mark
+}
+
+// A mark stands for a snapshot where keeping the snapshot itself would keep its
+// memory from being freed. It has a size, so that no two have one address.
+type mark struct{ _ byte }
+
+// newSnapshot decodes and compiles a release. The release is verified, but what
+// is signed may still be no valid ruleset.
+func newSnapshot(r *bundle.Release) (*Snapshot, error) {
+	payloads := r.Payloads()
+	s := &Snapshot{
+		environment: r.Environment(),
+		revision:    r.Revision(),
+		payloads:    make([]string, len(payloads)),
+		mark:        new(mark),
+	}
+	rulesets := make([]evaluator.Ruleset, len(payloads))
+	for i, p := range payloads {
+		payload, err := bundle.DecodePayload(p.Data)
+		if err != nil {
+			return nil, refuse(p.Namespace, err)
+		}
+		s.payloads[i] = p.SHA256
+		rulesets[i] = payload.Ruleset
+	}
+	program, err := evaluator.Compile(rulesets...)
+	if err != nil {
+		return nil, refuse("flags", err)
+	}
+	s.program = program
+	keys := program.Keys()
+	s.flags = make([]*evaluator.CompiledFlag, len(keys))
+	for i, key := range keys {
+		s.flags[i] = program.Flag(key)
+	}
+	return s, nil
+}
+
+// refuse returns the error of a release that is verified but can't be served.
+func refuse(object string, err error) error {
+	return &bundle.Error{Class: bundle.Malformed, Object: object, Err: err}
+}
+
+// Environment returns the environment that the flags are for, "" if s is nil.
+func (s *Snapshot) Environment() string {
+	if s == nil {
+		return ""
+	}
+	return s.environment
+}
+
+// Revision returns the number of the revision: it grows whenever the content of
+// any flag changes. 0 if s is nil.
+func (s *Snapshot) Revision() int64 {
+	if s == nil {
+		return 0
+	}
+	return s.revision
+}
+
+// Program returns the compiled flags, nil if s is nil.
+func (s *Snapshot) Program() *evaluator.Program {
+	if s == nil {
+		return nil
+	}
+	return s.program
+}
+
+// find returns where in s.flags the flag called key stands.
+func (s *Snapshot) find(key string) (index uint32, ok bool) {
+	i, ok := slices.BinarySearchFunc(s.flags, key, func(f *evaluator.CompiledFlag, key string) int {
+		return strings.Compare(f.Key(), key)
+	})
+	return uint32(i), ok
+}
+
+// Evaluate returns the answer of the flag called key, for programs that learn
+// the names of flags while they run; a [Flag] is quicker and typed. If there is
+// no such flag the result has [evaluator.ReasonError].
+func (s *Snapshot) Evaluate(key string, ctx Context) evaluator.Result {
+	return evaluate(s.Program().Flag(key), ctx)
+}
+
+// evaluate is the one place where chance enters.
+func evaluate(flag *evaluator.CompiledFlag, ctx Context) evaluator.Result {
+	if flag != nil && flag.UsesChance() {
+		ctx.Chance = rand.Uint32()
+	}
+	return flag.Evaluate(ctx)
+}
