@@ -1,0 +1,38 @@
+# demo: the whole road on a throw-away folder    test: everything, with the race detector
+# check: formatting, vet, staticcheck, known vulnerabilities    bench    build: into bin/
+
+# The S3 server that the tests run against, in bin/ so that it can't be another version.
+VERSITYGW_VERSION = v1.8.0
+VERSITYGW         = bin/versitygw-$(VERSITYGW_VERSION)
+# Where govulncheck reads: without access to it, a copy, such as file:///srv/vulndb.
+VULNDB            = https://vuln.go.dev
+TOOL              = go tool -modfile=tools/go.mod
+
+.PHONY: demo test check bench build
+
+demo:
+	go run ./cmd/serin demo
+
+test: $(VERSITYGW)
+	SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)" go test -race -timeout 9m ./...
+
+check:
+	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not formatted, run gofmt -w on:" $$files >&2; exit 1; }
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	$(TOOL) actionlint
+	go run ./cmd/serin check flags
+	go run ./cmd/serin test flags
+	@echo govulncheck -db $(VULNDB) ./...; $(TOOL) govulncheck -db $(VULNDB) ./... || { status=$$?; [ $$status = 3 ] || \
+		echo "govulncheck did not finish: if it can't reach $(VULNDB), set VULNDB to the URL of a copy" >&2; exit $$status; }
+
+bench:
+	go test -run='^$$' -bench=. -benchmem ./evaluator ./sdk
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/serin
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -tags=lambda.norpc -ldflags='-s -w' -o bin/ ./lambda/bootstrap
+
+$(VERSITYGW):
+	@GOBIN="$(CURDIR)/bin" go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) && mv bin/versitygw $@ || \
+		{ echo "the tests need versitygw $(VERSITYGW_VERSION), and 'go install' could not fetch and build it (see above)" >&2; exit 1; }
