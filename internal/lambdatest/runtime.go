@@ -1,0 +1,169 @@
+//go:build unix
+
+package lambdatest
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// maxAnswer is the size limit that Lambda puts on buffered answers: 6 MiB.
+const maxAnswer = 6 << 20
+
+// An InvocationError is what a function reports of itself: that it could not
+// start, or not answer an event.
+type InvocationError struct {
+	Type    string
+	Message string
+	Init    bool // it could not start
+}
+
+func (e *InvocationError) Error() string { return e.Type + ": " + e.Message }
+
+// runtimeAPI is the server side of the Lambda Runtime API, version 2018-06-01.
+type runtimeAPI struct {
+	mux     *http.ServeMux
+	pending chan *invocation // what the next request for an event gets
+	failed  chan struct{}    // closed when the function could not start
+	failure *InvocationError // why; valid when failed is closed
+
+	mu     sync.Mutex
+	last   int                    // number of the last event handed out
+	events map[string]*invocation // handed out, not answered; by request id
+}
+
+// An invocation is one event on its way.
+type invocation struct {
+	event    []byte
+	deadline time.Time
+	answer   chan answer // has room for the one answer
+}
+
+type answer struct {
+	body []byte
+	err  error
+}
+
+func newRuntimeAPI() *runtimeAPI {
+	api := &runtimeAPI{
+		mux:     http.NewServeMux(),
+		pending: make(chan *invocation),
+		failed:  make(chan struct{}),
+		events:  make(map[string]*invocation),
+	}
+	api.mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", api.next)
+	api.mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", api.response)
+	api.mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", api.invocationError)
+	api.mux.HandleFunc("POST /2018-06-01/runtime/init/error", api.initError)
+	return api
+}
+
+func (api *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) { api.mux.ServeHTTP(w, r) }
+
+// next hands out an event, once there is one.
+func (api *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
+	var call *invocation
+	select {
+	case call = <-api.pending:
+	case <-r.Context().Done():
+		return
+	}
+	api.mu.Lock()
+	api.last++
+	id := fmt.Sprintf("00000000-0000-4000-8000-%012d", api.last)
+	api.events[id] = call
+	api.mu.Unlock()
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Lambda-Runtime-Aws-Request-Id", id)
+	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(call.deadline.UnixMilli(), 10))
+	h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:serin")
+	h.Set("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1")
+	w.Write(call.event)
+}
+
+// take returns the event with the id of r's path, which is being answered; if
+// there is none it answers r.
+func (api *runtimeAPI) take(w http.ResponseWriter, r *http.Request) *invocation {
+	id := r.PathValue("id")
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	call := api.events[id]
+	if call == nil {
+		reply(w, http.StatusBadRequest, `{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`)
+	}
+	delete(api.events, id)
+	return call
+}
+
+func (api *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
+	call := api.take(w, r)
+	if call == nil {
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer+1))
+	if err != nil {
+		call.answer <- answer{err: fmt.Errorf("reading the function's answer: %w", err)}
+		return
+	}
+	if len(body) > maxAnswer {
+		call.answer <- answer{err: &InvocationError{
+			Type:    "Function.ResponseSizeTooLarge",
+			Message: fmt.Sprintf("the answer is larger than %d bytes", maxAnswer),
+		}}
+		reply(w, http.StatusRequestEntityTooLarge, `{"errorMessage":"Exceeded maximum allowed payload size","errorType":"RequestEntityTooLarge"}`)
+		return
+	}
+	call.answer <- answer{body: body}
+	reply(w, http.StatusAccepted, `{"status":"OK"}`)
+}
+
+func (api *runtimeAPI) invocationError(w http.ResponseWriter, r *http.Request) {
+	call := api.take(w, r)
+	if call == nil {
+		return
+	}
+	call.answer <- answer{err: report(r)}
+	reply(w, http.StatusAccepted, `{"status":"OK"}`)
+}
+
+func (api *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
+	failure := report(r)
+	failure.Init = true
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	if api.last > 0 || api.failure != nil {
+		reply(w, http.StatusForbidden, `{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}`)
+		return
+	}
+	api.failure = failure
+	close(api.failed)
+	reply(w, http.StatusAccepted, `{"status":"OK"}`)
+}
+
+// report returns the error that r, a request of the function, reports.
+func report(r *http.Request) *InvocationError {
+	var e struct {
+		ErrorMessage string `json:"errorMessage"`
+		ErrorType    string `json:"errorType"`
+	}
+	if err := json.NewDecoder(io.LimitReader(r.Body, maxAnswer)).Decode(&e); err != nil {
+		e.ErrorMessage = fmt.Sprintf("a report that can't be decoded: %v", err)
+	}
+	return &InvocationError{
+		Type:    cmp.Or(r.Header.Get("Lambda-Runtime-Function-Error-Type"), e.ErrorType, "Unhandled"),
+		Message: e.ErrorMessage,
+	}
+}
+
+func reply(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	io.WriteString(w, body)
+}

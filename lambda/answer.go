@@ -1,0 +1,148 @@
+package lambda
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/sdk"
+)
+
+// The error codes of OpenFeature that OFREP answers with.
+const (
+	parseError     = "PARSE_ERROR"
+	invalidContext = "INVALID_CONTEXT"
+	flagNotFound   = "FLAG_NOT_FOUND"
+)
+
+// An Answer is the result of one evaluation in the form that OFREP gives it, a
+// JSON object:
+//
+//	{"key": "new-checkout", "metadata": {"environment": "production", "revision": 12, "rule": "staff"},
+//	 "reason": "TARGETING_MATCH", "value": true, "variant": "on"}
+//
+// If the unit of a split was missing from the context, the metadata names the
+// attribute as missingUnit. A Result whose reason is ReasonError is written as
+// OFREP's error object with the code FLAG_NOT_FOUND.
+type Answer struct {
+	Key         string
+	Result      evaluator.Result
+	Environment string // "": not mentioned
+	Revision    int64  // 0: not mentioned
+}
+
+// AppendJSON appends the answer to b. It has no line breaks unless a value of an
+// object flag has some, and its members are sorted, so that equal answers have
+// equal bytes.
+func (a Answer) AppendJSON(b []byte) []byte {
+	if a.Result.Reason() == evaluator.ReasonError {
+		return failure{code: flagNotFound, details: "there is no flag of this key", key: &a.Key}.appendJSON(b)
+	}
+	b = append(b, `{"key":`...)
+	b = appendString(b, a.Key)
+	b = append(b, `,"metadata":`...)
+	b = a.appendMetadata(b)
+	b = append(b, `,"reason":`...)
+	b = appendString(b, a.Result.Reason().String())
+	b = append(b, `,"value":`...)
+	b = a.Result.Value().AppendJSON(b)
+	b = append(b, `,"variant":`...)
+	b = appendString(b, a.Result.Variant())
+	return append(b, '}')
+}
+
+// MarshalJSON returns what [Answer.AppendJSON] appends. The error is always nil.
+func (a Answer) MarshalJSON() ([]byte, error) { return a.AppendJSON(nil), nil }
+
+func (a Answer) appendMetadata(b []byte) []byte {
+	b = append(b, '{')
+	if a.Environment != "" {
+		b = append(b, `"environment":`...)
+		b = appendString(b, a.Environment)
+		b = append(b, ',')
+	}
+	if unit := a.Result.MissingUnit(); unit != "" {
+		b = append(b, `"missingUnit":`...)
+		b = appendString(b, unit)
+		b = append(b, ',')
+	}
+	if a.Revision != 0 {
+		b = append(b, `"revision":`...)
+		b = strconv.AppendInt(b, a.Revision, 10)
+		b = append(b, ',')
+	}
+	if rule := a.Result.Rule(); rule != "" {
+		b = append(b, `"rule":`...)
+		b = appendString(b, rule)
+		b = append(b, ',')
+	}
+	if b[len(b)-1] == ',' {
+		b = b[:len(b)-1]
+	}
+	return append(b, '}')
+}
+
+func appendString(b []byte, s string) []byte { return evaluator.StringValue(s).AppendJSON(b) }
+
+// appendAnswers appends the answer to a request for all flags.
+func appendAnswers(b []byte, snapshot *sdk.Snapshot, ctx evaluator.Context) []byte {
+	b = append(b, `{"flags":[`...)
+	for i, key := range snapshot.Program().Keys() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = Answer{Key: key, Result: snapshot.Evaluate(key, ctx)}.AppendJSON(b)
+	}
+	b = append(b, `],"metadata":`...)
+	b = Answer{Environment: snapshot.Environment(), Revision: snapshot.Revision()}.appendMetadata(b)
+	return append(b, '}')
+}
+
+// entityTag returns the strong entity tag of a body.
+func entityTag(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + hex.EncodeToString(sum[:16]) + `"`
+}
+
+// hasTag reports whether an If-None-Match header lists a tag. Tags that became
+// weak on their way, as compressing proxies make them, count too; "*" doesn't,
+// because it says nothing about what the asker holds.
+func hasTag(ifNoneMatch []string, tag string) bool {
+	for _, line := range ifNoneMatch {
+		for candidate := range strings.SplitSeq(line, ",") {
+			if strings.TrimPrefix(strings.TrimSpace(candidate), "W/") == tag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// A failure is an error in the form that OFREP gives it.
+type failure struct {
+	status  int
+	code    string  // an OpenFeature error code; "": a general error
+	details string  // for people
+	key     *string // of the flag asked for; written only with a code
+}
+
+func (f failure) appendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if f.code != "" {
+		b = append(b, `"errorCode":`...)
+		b = appendString(b, f.code)
+		b = append(b, ',')
+	}
+	b = append(b, `"errorDetails":`...)
+	b = appendString(b, f.details)
+	if f.code != "" && f.key != nil {
+		b = append(b, `,"key":`...)
+		b = appendString(b, *f.key)
+	}
+	return append(b, '}')
+}
+
+func (f failure) write(w http.ResponseWriter) { write(w, f.status, f.appendJSON(nil)) }

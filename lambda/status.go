@@ -1,0 +1,57 @@
+package lambda
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/serin-flags/serin/sdk"
+)
+
+// condition is the answer to GET /status: what may be shown to anyone who may
+// ask for flags. The client's errors are counted, not quoted.
+type condition struct {
+	Checked     time.Time        `json:"checked,omitzero"`
+	Environment string           `json:"environment"`
+	Errors      map[string]int64 `json:"errors"`
+	Expires     time.Time        `json:"expires,omitzero"`
+	Failing     bool             `json:"failing"` // the latest poll failed
+	Revision    int64            `json:"revision"`
+	State       string           `json:"state"`
+	Updated     time.Time        `json:"updated,omitzero"`
+}
+
+// status answers with the client's condition. Its status code suits health
+// checks: 200 if there are flags to answer with, however old, 503 if not.
+func (h handler) status(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+		failure{status: http.StatusMethodNotAllowed, details: "the method must be GET"}.write(w)
+		return
+	}
+	s := h.client.Status()
+	c := condition{
+		Checked:     s.Checked.UTC(),
+		Environment: s.Environment,
+		Errors:      make(map[string]int64, len(s.Errors)),
+		Expires:     s.Expires.UTC(),
+		Failing:     s.LastError != nil,
+		Revision:    s.Revision,
+		State:       s.State.String(),
+		Updated:     s.Updated.UTC(),
+	}
+	for class, n := range s.Errors {
+		c.Errors[class.String()] = n
+	}
+	body, err := json.Marshal(c)
+	if err != nil {
+		failure{status: http.StatusInternalServerError, details: "internal error"}.write(w)
+		return
+	}
+	code := http.StatusOK
+	if s.State == sdk.Empty {
+		code = http.StatusServiceUnavailable
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	write(w, code, body)
+}
