@@ -1,0 +1,270 @@
+package evaluator
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+
+	twmb "github.com/twmb/murmur3"
+)
+
+// share returns a split by user of which the first 30 % get variant 0.
+func share(by, salt string) *Split {
+	const cut = Positions * 3 / 10
+	return &Split{By: by, Salt: salt, Hash: HashMurmur3, Ranges: []Range{{0, cut, 0}, {cut, Positions, 1}}}
+}
+
+func TestEvaluate(t *testing.T) {
+	set := gate(ptr(is("city", "BJ")))
+	f := &set.Flags[0]
+	f.Rules = append(f.Rules,
+		Rule{Name: "also Beijing", When: ptr(is("city", "BJ", "SH")), Variant: 1},
+		Rule{Name: "share", Split: share("phone", "salt")},
+		Rule{Name: "number", Split: share("uid", "salt")},
+	)
+	static, disabled := *f, *f
+	static.Key, static.Rules = "static", nil
+	disabled.Key, disabled.Disabled, disabled.Off, disabled.Default = "disabled", true, 1, 0
+	set.Flags = append(set.Flags, static, disabled)
+	p := compile(t, set)
+
+	type answer struct {
+		variant, rule, missing string
+		reason                 Reason
+	}
+	in, out := "", "" // phones inside and outside of the share
+	for i := 0; in == "" || out == ""; i++ {
+		if s := strconv.Itoa(i); positionOf(s, seedOf("salt")) < Positions*3/10 {
+			in = s
+		} else {
+			out = s
+		}
+	}
+	number, _ := strconv.ParseInt(in, 10, 64)
+	tests := []struct {
+		name string
+		flag string
+		ctx  Context
+		want answer
+	}{
+		{"first rule wins", "gate", Context{Attrs: []Attr{StringAttr("city", "BJ")}}, answer{"on", "r", "", ReasonTargetingMatch}},
+		{"second rule", "gate", Context{Attrs: []Attr{StringAttr("city", "SH")}}, answer{"off", "also Beijing", "", ReasonTargetingMatch}},
+		{"last attribute counts", "gate", Context{Attrs: []Attr{StringAttr("city", "BJ"), StringAttr("city", "SH")}}, answer{"off", "also Beijing", "", ReasonTargetingMatch}},
+		{"inside the share", "gate", Context{Attrs: []Attr{StringAttr("phone", in)}}, answer{"on", "share", "", ReasonSplit}},
+		{"outside the share", "gate", Context{Attrs: []Attr{StringAttr("phone", out)}}, answer{"off", "share", "", ReasonSplit}},
+		{"integers hash as their decimal form", "gate", Context{Attrs: []Attr{IntAttr("uid", number)}}, answer{"on", "number", "phone", ReasonSplit}},
+		{"no unit", "gate", Context{}, answer{"off", "", "uid", ReasonDefault}},
+		{"empty unit", "gate", Context{Attrs: []Attr{StringAttr("phone", "")}}, answer{"off", "", "uid", ReasonDefault}},
+		{"unit of another type", "gate", Context{Attrs: []Attr{BoolAttr("phone", true), FloatAttr("uid", 1)}}, answer{"off", "", "uid", ReasonDefault}},
+		{"static", "static", Context{}, answer{"off", "", "", ReasonStatic}},
+		{"disabled", "disabled", Context{Attrs: []Attr{StringAttr("city", "BJ")}}, answer{"off", "", "", ReasonDisabled}},
+		{"absent", "absent", Context{}, answer{"", "", "", ReasonError}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := p.Flag(test.flag).Evaluate(test.ctx)
+			got := answer{r.Variant(), r.Rule(), r.MissingUnit(), r.Reason()}
+			if got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+			if want := r.Variant() == "on"; want != (r.Value() == BoolValue(true)) {
+				t.Errorf("variant %q has the value %s", r.Variant(), r.Value().JSON())
+			}
+		})
+	}
+}
+
+func TestTargetingKey(t *testing.T) {
+	f := compile(t, gate(ptr(is("user", "u-1")))).Flag("gate")
+	for _, test := range []struct {
+		ctx  Context
+		want string
+	}{
+		{Context{Key: "u-1"}, "on"},
+		{Context{Attrs: []Attr{StringAttr("user", "u-1")}}, "on"},
+		{Context{Key: "u-1", Attrs: []Attr{StringAttr("user", "u-2")}}, "on"},
+		{Context{Key: "u-2", Attrs: []Attr{StringAttr("user", "u-1")}}, "off"},
+		{Context{Attrs: []Attr{StringAttr("targetingKey", "u-1")}}, "off"},
+	} {
+		if got := f.Evaluate(test.ctx).Variant(); got != test.want {
+			t.Errorf("%+v: got %s, want %s", test.ctx, got, test.want)
+		}
+	}
+}
+
+func TestChance(t *testing.T) {
+	set := gate(nil)
+	set.Flags[0].Rules[0].Split = &Split{Ranges: []Range{{0, 1 << 31, 0}, {1 << 31, Positions, 1}}}
+	f := compile(t, set).Flag("gate")
+	if !f.UsesChance() {
+		t.Error("UsesChance is false")
+	}
+	for chance, want := range map[uint32]string{0: "on", 1<<31 - 1: "on", 1 << 31: "off", 1<<32 - 1: "off"} {
+		if got := f.Evaluate(Context{Chance: chance}).Variant(); got != want {
+			t.Errorf("chance %d: got %s, want %s", chance, got, want)
+		}
+	}
+	if compile(t, gate(nil)).Flag("gate").UsesChance() {
+		t.Error("UsesChance is true for a flag without such a split")
+	}
+}
+
+// TestHash holds the hash against a second implementation, and its use against
+// a known value.
+func TestHash(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for n := range 300 {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		seed := r.Uint32()
+		want, _ := twmb.SeedSum128(uint64(seed), uint64(seed), b)
+		if got := hash(string(b), seed); got != want {
+			t.Fatalf("%d bytes, seed %d: got %x, want %x", n, seed, got, want)
+		}
+	}
+	// From the reference MurmurHash3_x64_128 with seed 0.
+	if got := hash("hello", 0); got != 0xcbd8a7b341bd9b02 {
+		t.Errorf(`hash("hello", 0) = %x`, got)
+	}
+}
+
+func TestSplitIsExactAndMonotone(t *testing.T) {
+	seed := seedOf("salt")
+	grow := func(cut uint64) *CompiledFlag {
+		set := gate(nil)
+		set.Flags[0].Rules[0].Split = share("user", "salt")
+		set.Flags[0].Rules[0].Split.Ranges = []Range{{0, cut, 0}, {cut, Positions, 1}}
+		return compile(t, set).Flag("gate")
+	}
+	position := uint64(positionOf("u-7", seed))
+	ctx := Context{Key: "u-7"}
+	if got := grow(position).Evaluate(ctx).Variant(); got != "off" {
+		t.Errorf("a range that ends at the unit's position serves it: %s", got)
+	}
+	if got := grow(position + 1).Evaluate(ctx).Variant(); got != "on" {
+		t.Errorf("a range that includes the unit's position does not serve it: %s", got)
+	}
+}
+
+func TestCompileSeveral(t *testing.T) {
+	a, b := gate(ptr(is("city", "BJ"))), gate(ptr(texts(InSegment, "user", "s")), Segment{Name: "s", Include: []string{"u-1"}})
+	b.Flags[0].Key = "other"
+	a.Segments = []Segment{{Name: "s", Include: []string{"u-2"}}} // its own, of the same name
+	p := compile(t, a, b)
+	if got := strings.Join(p.Keys(), " "); got != "gate other" {
+		t.Errorf("keys are %q", got)
+	}
+	if got := p.Flag("other").Evaluate(Context{Key: "u-1"}).Variant(); got != "on" {
+		t.Errorf("other: got %s", got)
+	}
+	if got := p.Flag("other").Evaluate(Context{Key: "u-2"}).Variant(); got != "off" {
+		t.Errorf("other, by a segment of another ruleset: got %s", got)
+	}
+	if typ, ok := p.AttributeType("ip"); typ != IPAttribute || !ok {
+		t.Errorf("ip is of type %v", typ)
+	}
+
+	var ce *CompileError
+	if _, err := Compile(a, a); !errors.As(err, &ce) || ce.Flag != "gate" {
+		t.Errorf("one key twice gave %v", err)
+	}
+	c := gate(nil)
+	c.Flags[0].Key = "c"
+	c.Attributes = []Attribute{{"user", StringAttribute}, {"city", IPAttribute}}
+	if _, err := Compile(a, c); err == nil || !strings.Contains(err.Error(), `"city" is declared as string and as ip`) {
+		t.Errorf("one attribute of two types gave %v", err)
+	}
+	c.Attributes, c.Unit = declared, "phone"
+	if _, err := Compile(a, c); err == nil || !strings.Contains(err.Error(), `the unit is "user" in one ruleset and "phone" in another`) {
+		t.Errorf("two units gave %v", err)
+	}
+}
+
+func TestNilProgram(t *testing.T) {
+	var p *Program
+	if p.Flag("x") != nil || p.Keys() != nil || p.Unit() != "" {
+		t.Error("a nil program has something")
+	}
+	r := p.Flag("x").Evaluate(Context{})
+	if r.Reason() != ReasonError || r.Value().Kind() != NoKind || r.Variant() != "" || r.Rule() != "" || r.MissingUnit() != "" {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// busy is a flag that uses every operator.
+func busy() Ruleset {
+	staff := Segment{Name: "staff", Include: []string{"u-1"}, When: ptr(texts(Suffix, "city", "-hq"))}
+	when := every(
+		not(is("city", "TJ")), fold(is("city", "bj")), numbers(Between, "uid", 1, 100), numbers(Modulo, "uid", 10, 2),
+		texts(CIDR, "ip", "10.0.0.0/8"), texts(IPBetween, "ip", "10.0.0.0", "10.0.0.9"), texts(Semver, "version", ">=2.3.0-rc.1"),
+		fold(texts(Prefix, "city", "b")), texts(Matches, "city", "^B"), Condition{Op: Exists, Attribute: "beta"},
+		numbers(OneOf, "beta", 1), not(texts(InSegment, "uid", "staff")), not(texts(InSegment, "user", "staff")),
+	)
+	set := gate(&when, staff)
+	set.Flags[0].Rules[0].Split = share("user", "salt")
+	return set
+}
+
+var busyContext = Context{Key: "u-42", Attrs: []Attr{
+	StringAttr("city", "BJ"), IntAttr("uid", 42), StringAttr("ip", "10.0.0.7"), StringAttr("version", "2.3.0-rc.2"), BoolAttr("beta", true),
+}}
+
+func TestEvaluateDoesNotAllocate(t *testing.T) {
+	f := compile(t, busy()).Flag("gate")
+	if r := f.Evaluate(busyContext); r.Rule() != "r" {
+		t.Fatalf("the rule does not match; reason %v", r.Reason())
+	}
+	if n := testing.AllocsPerRun(100, func() { f.Evaluate(busyContext) }); n != 0 {
+		t.Errorf("an evaluation allocates %v times", n)
+	}
+}
+
+func BenchmarkEvaluate(b *testing.B) {
+	rollout := gate(nil)
+	rollout.Flags[0].Rules[0].Split = share("user", "salt")
+	users := make([]string, 1024)
+	for i := range users {
+		users[i] = "user-" + strconv.Itoa(i)
+	}
+	for _, bench := range []struct {
+		name string
+		set  Ruleset
+		ctx  Context
+	}{
+		{"rollout", rollout, Context{}},
+		{"every operator", busy(), busyContext},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			f := compile(b, bench.set).Flag("gate")
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				bench.ctx.Key = users[i&1023]
+				i++
+				f.Evaluate(bench.ctx)
+			}
+		})
+	}
+}
+
+func FuzzSemver(f *testing.F) {
+	f.Add("1.2.3-rc.1+x", "1.2.3-rc.11")
+	f.Add("1", "1.0.0-0")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		v, okV := parseVersion(a)
+		w, okW := parseVersion(b)
+		if !okV || !okW {
+			return
+		}
+		if v.compare(w) != -w.compare(v) {
+			t.Errorf("%q and %q are ordered both ways", a, b)
+		}
+		if v.compare(v) != 0 {
+			t.Errorf("%q is not equal to itself", a)
+		}
+	})
+}
