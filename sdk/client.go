@@ -3,7 +3,9 @@ package sdk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +15,11 @@ import (
 
 // ErrClosed is what [Client.Refresh] returns after [Client.Close].
 var ErrClosed = errors.New("client is closed")
+
+const (
+	defaultInterval    = 30 * time.Second
+	defaultInitTimeout = 5 * time.Second
+)
 
 // Config says what a [Client] pulls, whom it trusts, and how it behaves.
 type Config struct {
@@ -28,12 +35,14 @@ type Config struct {
 	Namespaces []string
 	// CacheDir is a folder for the last good revision, so that a restart
 	// does not depend on the source. It is made if it doesn't exist. It is
-	// not trusted: what it holds is verified like a download. Processes of
-	// the same environment and namespaces may share one. "": no disk cache.
+	// not trusted: what it holds is verified like a download. Clients with
+	// the same Root and Namespaces may share one, in one process or in
+	// several. "": no disk cache.
 	CacheDir string
 	// Interval is the mean time between two polls; each is 50 % to 150 % of
 	// it. Failures make it longer, up to 5 minutes or Interval, whichever is
-	// more. 0: 30 s. Negative: no polling and no watching; the caller uses
+	// more; while there is no revision at all, retries begin after a
+	// second. 0: 30 s. Negative: no polling and no watching; the caller uses
 	// [Client.Refresh].
 	Interval time.Duration
 	// InitTimeout is how long [Open] waits for a first revision if the disk
@@ -48,14 +57,23 @@ type Config struct {
 }
 
 // A Client holds the present revision of one environment's flags and keeps it up
-// to date. Its methods are safe for concurrent use, and may be called on a nil
-// Client, which has no flags.
+// to date. Its methods are safe for concurrent use. On a nil Client, which has
+// no flags, they all work too.
 type Client struct {
-	state atomic.Pointer[state]
-}
+	source   bundle.Source
+	verifier *bundle.Verifier
+	cache    *cache // nil: none
+	interval time.Duration
+	log      *slog.Logger
 
-type state struct {
-	snapshot *Snapshot
+	state atomic.Pointer[state] // never nil
+	turn  chan struct{}         // holds one element while a poll runs, which alone stores state
+
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	changed chan struct{} // the source may have changed
+	moved   chan struct{} // a Refresh has changed when the next poll is due
 }
 
 // Open returns a client that serves the flags of cfg.Source.
@@ -69,13 +87,73 @@ type state struct {
 // The error, if any, is one of configuration: no source, or a root that is not
 // a valid pinned root. The caller must call [Client.Close].
 func Open(ctx context.Context, cfg Config) (*Client, error) {
-	return nil, errors.New("not available yet")
+	if cfg.Source == nil {
+		return nil, errors.New("opening flags: Config.Source is nil")
+	}
+	verifier, err := bundle.NewVerifier(bundle.VerifierConfig{
+		Root:        cfg.Root,
+		Namespaces:  cfg.Namespaces,
+		MinRevision: cfg.MinRevision,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening flags: pinned root: %w", err)
+	}
+	c := &Client{
+		source:   cfg.Source,
+		verifier: verifier,
+		interval: cfg.Interval,
+		log:      cfg.Logger,
+		turn:     make(chan struct{}, 1),
+		changed:  make(chan struct{}, 1),
+		moved:    make(chan struct{}, 1),
+	}
+	if c.interval == 0 {
+		c.interval = defaultInterval
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	c.log = c.log.With("environment", verifier.Environment())
+	if cfg.CacheDir != "" {
+		c.cache = &cache{dir: cfg.CacheDir}
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.start(ctx, cfg.InitTimeout)
+	return c, nil
+}
+
+// start loads the disk cache or else polls once, and then begins to poll and
+// watch in the background.
+func (c *Client) start(ctx context.Context, wait time.Duration) {
+	c.state.Store(c.restore())
+	if wait == 0 {
+		wait = defaultInitTimeout
+	}
+	if c.Snapshot() == nil && wait > 0 {
+		ctx, cancel := context.WithTimeout(ctx, wait)
+		_ = c.Refresh(ctx) // Status has the error, and polling goes on
+		cancel()
+	}
+	if c.interval < 0 {
+		return
+	}
+	c.wg.Go(c.run)
+	if w, ok := c.source.(Watcher); ok {
+		c.wg.Go(func() { c.watch(w) })
+	}
 }
 
 // Close stops polling and waits until everything the client started has ended.
 // What was served last is served on. Closing twice, or closing nil, is fine. The
 // error is always nil.
-func (c *Client) Close() error { return nil }
+func (c *Client) Close() error {
+	if c == nil {
+		return nil
+	}
+	c.cancel()
+	c.wg.Wait()
+	return nil
+}
 
 // Snapshot returns the present revision, nil if there is none yet.
 func (c *Client) Snapshot() *Snapshot {
@@ -92,9 +170,34 @@ func (c *Client) Evaluate(key string, ctx Context) evaluator.Result {
 }
 
 // Refresh polls the source once, now, and returns when the outcome is served. If
-// it fails the last good revision stays, and the error says why; it counts in
-// [Status] like that of any poll. It is a [*bundle.Error] or [ErrClosed].
-func (c *Client) Refresh(ctx context.Context) error { return ErrClosed }
+// it fails, for ctx being done too, the last good revision stays, and the
+// failure counts in [Status] like that of any poll. The error is a
+// [*bundle.Error], the error of ctx if another poll was under way until then,
+// or [ErrClosed].
+func (c *Client) Refresh(ctx context.Context) error {
+	if c == nil {
+		return ErrClosed
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)()
+	err := c.poll(ctx)
+	notify(c.moved)
+	return err
+}
 
 // Status returns the client's condition now.
-func (c *Client) Status() Status { return Status{} }
+func (c *Client) Status() Status {
+	if c == nil {
+		return Status{}
+	}
+	return c.state.Load().status(c.verifier.Environment(), time.Now())
+}
+
+// notify makes a receiver of the channel, which has room for one, run once more.
+func notify(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}

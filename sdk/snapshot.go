@@ -61,6 +61,15 @@ func newSnapshot(r *bundle.Release) (*Snapshot, error) {
 	return s, nil
 }
 
+// same reports whether a release has the content of s. The revision alone doesn't
+// say so: after a compromise a new root may have the numbers start over.
+func (s *Snapshot) same(r *bundle.Release) bool {
+	return s != nil && s.revision == r.Revision() &&
+		slices.EqualFunc(s.payloads, r.Payloads(), func(sum string, p bundle.VerifiedPayload) bool {
+			return sum == p.SHA256
+		})
+}
+
 // refuse returns the error of a release that is verified but can't be served.
 func refuse(object string, err error) error {
 	return &bundle.Error{Class: bundle.Malformed, Object: object, Err: err}

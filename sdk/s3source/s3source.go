@@ -6,22 +6,102 @@ package s3source
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/sdk"
 )
 
 // New returns the source of an environment that bucket holds below prefix, such
 // as "shop/production". The client's own settings decide about region,
-// endpoint, credentials and retries.
+// endpoint, credentials and retries. Reading needs s3:GetObject and nothing
+// else.
 func New(client *s3.Client, bucket, prefix string) bundle.Source {
-	return nil
+	return &source{client: client, bucket: bucket, prefix: strings.Trim(prefix, "/")}
 }
 
 // FromURL returns the source that a URL names: s3://bucket/prefix/production,
-// with region and credentials from AWS's default chain, or any URL that
-// sdk.FromURL takes.
+// with region, endpoint and credentials from AWS's default chain, or any URL
+// that [sdk.FromURL] takes. Finding the credentials may take until they are
+// first used, which is later; ctx is for reading the configuration.
 func FromURL(ctx context.Context, raw string) (bundle.Source, error) {
-	return nil, errors.New("not available yet")
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "s3" {
+		return sdk.FromURL(raw)
+	}
+	if u.Host == "" || u.Host != u.Hostname() || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("source URL is not s3://bucket/prefix")
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("configuring S3: %w", err)
+	}
+	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
+		// Stores other than Amazon's seldom have a host name per bucket.
+		o.UsePathStyle = o.BaseEndpoint != nil
+	})
+	return New(client, u.Host, u.Path), nil
+}
+
+type source struct {
+	client         *s3.Client
+	bucket, prefix string
+}
+
+func (s *source) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
+	in := &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String(path.Join(s.prefix, name))}
+	if etag != "" {
+		in.IfNoneMatch = &etag
+	}
+	out, err := s.client.GetObject(ctx, in, func(o *s3.Options) {
+		// The content is verified by signature, and the headers for
+		// checksums are half of a 304.
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+	})
+	if err != nil {
+		return bundle.Object{}, classify(err)
+	}
+	defer out.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(out.Body, limit+1))
+	if err != nil {
+		return bundle.Object{}, fmt.Errorf("reading object: %w", err)
+	}
+	if int64(len(data)) > limit {
+		return bundle.Object{}, fmt.Errorf("%w: more than %d bytes", bundle.ErrTooLarge, limit)
+	}
+	return bundle.Object{Data: data, ETag: aws.ToString(out.ETag)}, nil
+}
+
+// classify turns what S3 answers into what a source answers.
+func classify(err error) error {
+	var response *smithyhttp.ResponseError
+	if !errors.As(err, &response) {
+		return err
+	}
+	switch response.HTTPStatusCode() {
+	case http.StatusNotModified:
+		return bundle.ErrNotModified
+	case http.StatusNotFound:
+		return fmt.Errorf("%w: %w", bundle.ErrNotFound, err)
+	case http.StatusForbidden:
+		// Who may not list the bucket is told this of a missing key. Other
+		// codes speak of credentials that are wrong or have expired; a
+		// root that can't be read for that isn't missing.
+		var api smithy.APIError
+		if errors.As(err, &api) && api.ErrorCode() == "AccessDenied" {
+			return fmt.Errorf("%w: %w", bundle.ErrNotFound, err)
+		}
+	}
+	return err
 }

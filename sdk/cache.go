@@ -1,0 +1,198 @@
+package sdk
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+// A cache is a folder that holds the latest good release: its metadata in
+// state.json, and each payload in a file named for its SHA-256. Every file is
+// written beside its place and renamed there when it is on the disk, state.json
+// last, so that at any moment the folder holds a whole release.
+//
+// Several processes may write: whoever renames state.json last wins, and each
+// leaves payloads alone that another may be about to refer to.
+type cache struct{ dir string }
+
+const (
+	stateFile     = "state.json"
+	payloadSuffix = ".payload"
+	tempPrefix    = "serin-"
+	tempSuffix    = ".tmp"
+
+	// cacheGrace is the age below which a file that state.json doesn't refer
+	// to is kept: far more than another process needs from writing a
+	// payload to writing the state.json that refers to it.
+	cacheGrace = time.Hour
+)
+
+// restore returns the state that the disk cache gives, or the empty state.
+func (c *Client) restore() *state {
+	s := &state{}
+	if c.interval > 0 {
+		s.next = time.Now()
+	}
+	if c.cache == nil {
+		return s
+	}
+	err := c.guard("cache", func() error {
+		release, err := c.cache.load(c.verifier)
+		if err != nil || release == nil {
+			return err
+		}
+		snapshot, err := newSnapshot(release)
+		if err != nil {
+			return err
+		}
+		s.snapshot, s.release, s.saved, s.updated = snapshot, release, release, time.Now()
+		return nil
+	})
+	if err != nil {
+		s.cacheErr = fmt.Errorf("reading disk cache: %w", err)
+		if class, ok := bundle.ClassOf(err); ok {
+			s.errors[class]++
+		}
+		c.log.Warn("disk cache not used", "error", err)
+	}
+	if s.snapshot != nil {
+		c.log.Info("serving flags from the disk cache", "revision", s.snapshot.revision, "flags", len(s.snapshot.flags))
+	}
+	return s
+}
+
+// save writes a state's release to the disk cache and returns the state after
+// that.
+func (c *Client) save(before *state) *state {
+	after := *before
+	after.cacheErr = c.guard("cache", func() error { return c.cache.store(before.release) })
+	if after.cacheErr == nil {
+		after.saved = before.release
+		return &after
+	}
+	after.cacheErr = fmt.Errorf("writing disk cache: %w", after.cacheErr)
+	if before.cacheErr == nil {
+		c.log.Warn("disk cache not written", "error", after.cacheErr)
+	}
+	return &after
+}
+
+// load returns the release that the folder holds, nil if it holds none.
+func (d *cache) load(v *bundle.Verifier) (*bundle.Release, error) {
+	data, err := readFile(filepath.Join(d.dir, stateFile), bundle.MaxState)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v.Restore(data, func(sum string, length int64) ([]byte, error) {
+		return readFile(filepath.Join(d.dir, sum+payloadSuffix), length)
+	})
+}
+
+// store makes r the release that the folder holds.
+func (d *cache) store(r *bundle.Release) error {
+	state, err := r.State()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+		return err
+	}
+	keep := make(map[string]bool)
+	for _, p := range r.Payloads() {
+		name := p.SHA256 + payloadSuffix
+		keep[name] = true
+		if err := d.put(name, p.Data); err != nil {
+			return err
+		}
+	}
+	if err := d.put(stateFile, state); err != nil {
+		return err
+	}
+	d.clean(keep)
+	return nil
+}
+
+// put makes data the content of the file called name, now or not at all.
+func (d *cache) put(name string, data []byte) error {
+	path := filepath.Join(d.dir, name)
+	// A file that is there already is compared, not trusted. Its new time
+	// keeps other processes from removing it.
+	if old, err := readFile(path, int64(len(data))); err == nil && bytes.Equal(old, data) {
+		if now := time.Now(); os.Chtimes(path, now, now) == nil {
+			return nil
+		}
+	}
+	f, err := os.CreateTemp(d.dir, tempPrefix+"*"+tempSuffix)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err1 := f.Close(); err == nil {
+		err = err1
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return err
+	}
+	return syncDir(d.dir)
+}
+
+// clean removes payloads that nothing refers to any more, and what writers that
+// were killed left behind. What it can't remove stays until the next time.
+func (d *cache) clean(keep map[string]bool) {
+	entries, err := os.ReadDir(d.dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if keep[name] || !ours(name) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > cacheGrace {
+			os.Remove(filepath.Join(d.dir, name))
+		}
+	}
+}
+
+// ours reports whether a file's name is one that payloads or temporary files are
+// given here: the folder may be one that holds other things too.
+func ours(name string) bool {
+	if sum, ok := strings.CutSuffix(name, payloadSuffix); ok {
+		_, err := hex.DecodeString(sum)
+		return err == nil && len(sum) == 2*sha256.Size
+	}
+	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix)
+}
+
+// syncDir makes renames in a folder last.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // has no such operation
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}

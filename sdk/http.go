@@ -1,0 +1,99 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+const (
+	maxRedirects = 3
+	maxDrain     = 4 << 10 // bytes of an unwanted body read to keep the connection
+)
+
+// HTTP returns the source of an environment that a web server or a CDN holds
+// below url, such as https://flags.example.com/shop/production. client is what
+// requests are made with, with whatever proxies, certificates and credentials
+// it adds; nil: one on http.DefaultTransport. Redirects to another host, port or
+// scheme are refused. What is read is verified, whatever it came through.
+func HTTP(url string, client *http.Client) (bundle.Source, error) {
+	u, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, errors.New("source URL is not http://host/… or https://host/…")
+	}
+	s := &httpSource{base: u, client: &http.Client{Timeout: fetchTimeout}}
+	if client != nil {
+		*s.client = *client
+	}
+	s.client.CheckRedirect = sameOrigin
+	return s, nil
+}
+
+type httpSource struct {
+	base   *url.URL
+	client *http.Client
+}
+
+func (s *httpSource) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
+	if !fs.ValidPath(name) {
+		return bundle.Object{}, fmt.Errorf("%w: %q is not a valid name", bundle.ErrNotFound, name)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base.JoinPath(name).String(), nil)
+	if err != nil {
+		return bundle.Object{}, err
+	}
+	// What is signed are the bytes as they are stored.
+	req.Header.Set("Accept-Encoding", "identity")
+	if etag != "" {
+		req.Header.Set("If-None-Match", etag)
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return bundle.Object{}, err
+	}
+	defer func() {
+		_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
+		resp.Body.Close()
+	}()
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotModified:
+		if etag == "" {
+			return bundle.Object{}, errors.New("HTTP status 304 to an unconditional request")
+		}
+		return bundle.Object{}, bundle.ErrNotModified
+	case http.StatusNotFound, http.StatusGone, http.StatusForbidden:
+		return bundle.Object{}, fmt.Errorf("%w: HTTP status %d", bundle.ErrNotFound, resp.StatusCode)
+	default:
+		return bundle.Object{}, fmt.Errorf("HTTP status %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
+	if resp.ContentLength > limit {
+		return bundle.Object{}, fmt.Errorf("%w: %d bytes, at most %d expected", bundle.ErrTooLarge, resp.ContentLength, limit)
+	}
+	data, err := readLimited(resp.Body, limit)
+	if err != nil {
+		return bundle.Object{}, err
+	}
+	return bundle.Object{Data: data, ETag: resp.Header.Get("ETag")}, nil
+}
+
+// sameOrigin lets a server redirect to itself only: elsewhere nobody has agreed
+// to learn when this program polls, or with which credentials.
+func sameOrigin(req *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return fmt.Errorf("more than %d redirects", maxRedirects)
+	}
+	if req.URL.Scheme != via[0].URL.Scheme || req.URL.Host != via[0].URL.Host {
+		return fmt.Errorf("redirect to %s://%s refused", req.URL.Scheme, req.URL.Host)
+	}
+	return nil
+}

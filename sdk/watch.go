@@ -1,0 +1,132 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	// watchSettle is how long a burst of changes may go on before it is
+	// reported: publishers write several files.
+	watchSettle = 50 * time.Millisecond
+
+	maxLinks = 40 // symbolic links followed on one path, as in the kernel
+)
+
+// Watch implements [Watcher].
+func (s *fileSource) Watch(ctx context.Context, changed func()) error {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watching %s: %w", s.dir, err)
+	}
+	defer w.Close()
+	path := filepath.Join(s.dir, "timestamp.json")
+	names, err := arm(w, path)
+	if err != nil {
+		return fmt.Errorf("watching %s: %w", s.dir, err)
+	}
+	changed()
+	settle := time.NewTimer(time.Hour)
+	settle.Stop()
+	defer settle.Stop()
+	pending := false
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-w.Errors:
+			if !errors.Is(err, fsnotify.ErrEventOverflow) {
+				return fmt.Errorf("watching %s: %w", s.dir, err)
+			}
+			settle.Reset(watchSettle)
+		case e := <-w.Events:
+			if names[e.Name] && !pending {
+				settle.Reset(watchSettle)
+				pending = true
+			}
+		case <-settle.C:
+			pending = false
+			// The path may lead elsewhere now.
+			if names, err = arm(w, path); err != nil {
+				return fmt.Errorf("watching %s: %w", s.dir, err)
+			}
+			changed()
+		}
+	}
+}
+
+// arm has w watch every folder in which a change can change what path leads to,
+// and returns the names in them that matter.
+func arm(w *fsnotify.Watcher, path string) (names map[string]bool, err error) {
+	folders, names, err := trail(path)
+	if err != nil {
+		return nil, err
+	}
+	// Watches hold on to the folder they were made for. One that has been
+	// replaced under the same name needs a new one.
+	for _, old := range w.WatchList() {
+		if err := w.Remove(old); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) {
+			return nil, err
+		}
+	}
+	for folder := range folders {
+		if err := w.Add(folder); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+// trail follows a path as the kernel does, and returns every name on it and the
+// folders to watch: those that hold a symbolic link on the path, and the one
+// that holds its end or would hold the first part of it that is missing.
+func trail(path string) (folders, names map[string]bool, err error) {
+	folders, names = make(map[string]bool), make(map[string]bool)
+	volume := filepath.VolumeName(path)
+	root := volume + string(filepath.Separator)
+	rest := split(path[len(volume):])
+	links := 0
+	for at := root; len(rest) > 0; {
+		next := filepath.Join(at, rest[0])
+		rest = rest[1:]
+		names[next] = true
+		info, err := os.Lstat(next)
+		if err != nil {
+			folders[at] = true
+			return folders, names, nil
+		}
+		if len(rest) == 0 {
+			folders[at] = true
+		}
+		if info.Mode()&os.ModeSymlink == 0 {
+			at = next
+			continue
+		}
+		folders[at] = true
+		if links++; links > maxLinks {
+			return nil, nil, fmt.Errorf("more than %d symbolic links in %s", maxLinks, path)
+		}
+		target, err := os.Readlink(next)
+		if err != nil {
+			return nil, nil, err
+		}
+		if filepath.IsAbs(target) {
+			at = root
+			target = target[len(filepath.VolumeName(target)):]
+		}
+		rest = append(split(target), rest...)
+	}
+	return folders, names, nil
+}
+
+// split returns the parts of a path.
+func split(path string) []string {
+	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == filepath.Separator })
+}
