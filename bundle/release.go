@@ -1,17 +1,20 @@
 package bundle
 
 import (
-	"errors"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
 // A Release is one whole verified state of a repository. It is immutable and
 // safe for concurrent use; what its methods return must not be modified.
 type Release struct {
-	environment string
-	versions    Versions
-	payloads    []VerifiedPayload
-	metadata    Metadata
+	verifier *Verifier
+	trusted
+	etag     string // of timestamp.json
+	payloads []VerifiedPayload
 }
 
 // Versions are the versions of the metadata behind a [Release].
@@ -29,7 +32,7 @@ type RoleVersion struct {
 type VerifiedPayload struct {
 	Namespace string
 	SHA256    string // of Data, in lower-case hexadecimal
-	Data      []byte // for [DecodePayload]
+	Data      []byte // for [DecodePayload], which accepts it
 }
 
 // Metadata is the metadata behind a [Release], byte for byte as published.
@@ -38,36 +41,83 @@ type Metadata struct {
 }
 
 // Environment returns the environment that the release belongs to.
-func (r *Release) Environment() string { return r.environment }
+func (r *Release) Environment() string { return r.root.environment }
 
 // Revision returns the version of the targets metadata: it changes exactly when
 // the content of any namespace does.
-func (r *Release) Revision() int64 { return r.versions.Targets.Version }
+func (r *Release) Revision() int64 { return r.targets.version }
 
 // Versions returns the versions of all metadata.
-func (r *Release) Versions() Versions { return r.versions }
+func (r *Release) Versions() Versions {
+	return Versions{
+		Root:      r.root.roleVersion(),
+		Timestamp: r.timestamp.roleVersion(),
+		Snapshot:  r.snapshot.roleVersion(),
+		Targets:   r.targets.roleVersion(),
+	}
+}
 
 // Expires returns the time from which on the release is stale: when the first
 // of its metadata expires.
 func (r *Release) Expires() time.Time {
-	t := r.versions.Root.Expires
-	for _, v := range []RoleVersion{r.versions.Timestamp, r.versions.Snapshot, r.versions.Targets} {
-		if v.Expires.Before(t) {
-			t = v.Expires
-		}
-	}
-	return t
+	v := r.Versions()
+	return slices.MinFunc(
+		[]time.Time{v.Root.Expires, v.Timestamp.Expires, v.Snapshot.Expires, v.Targets.Expires},
+		time.Time.Compare,
+	)
 }
 
 // Payloads returns the payloads, sorted by namespace.
 func (r *Release) Payloads() []VerifiedPayload { return r.payloads }
 
+// payload returns the payload of a namespace. r may be nil.
+func (r *Release) payload(namespace string) (VerifiedPayload, bool) {
+	if r == nil {
+		return VerifiedPayload{}, false
+	}
+	i, ok := slices.BinarySearchFunc(r.payloads, namespace, func(p VerifiedPayload, namespace string) int {
+		return strings.Compare(p.Namespace, namespace)
+	})
+	if !ok {
+		return VerifiedPayload{}, false
+	}
+	return r.payloads[i], true
+}
+
 // Metadata returns the raw metadata.
-func (r *Release) Metadata() Metadata { return r.metadata }
+func (r *Release) Metadata() Metadata {
+	return Metadata{r.root.raw, r.timestamp.raw, r.snapshot.raw, r.targets.raw}
+}
+
+// stateFormat is the version of storedState.
+const stateFormat = 1
+
+// storedState is a small repository: the objects that lead from the pinned root to
+// the release, by their names in [Source].
+type storedState struct {
+	Format  int               `json:"format"`
+	ETag    string            `json:"etag"`
+	Objects map[string][]byte `json:"objects"`
+}
 
 // State returns what [Verifier.Restore] needs to make this release again after a
 // restart, except for the payloads, which the caller keeps by their SHA-256. It
 // holds nothing secret and at most [MaxState] bytes.
 func (r *Release) State() ([]byte, error) {
-	return nil, errors.New("not available yet")
+	objects := map[string][]byte{
+		"timestamp.json": r.timestamp.raw,
+		fmt.Sprintf("%d.snapshot.json", r.snapshot.version): r.snapshot.raw,
+		fmt.Sprintf("%d.targets.json", r.targets.version):   r.targets.raw,
+	}
+	for _, root := range r.chain {
+		objects[fmt.Sprintf("%d.root.json", root.version)] = root.raw
+	}
+	data, err := json.Marshal(storedState{stateFormat, r.etag, objects})
+	if err != nil {
+		return nil, fmt.Errorf("encoding state: %w", err)
+	}
+	if len(data) > MaxState {
+		return nil, fmt.Errorf("encoding state: %w", ErrTooLarge)
+	}
+	return data, nil
 }

@@ -1,19 +1,16 @@
 package bundle
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
 	"time"
-)
-
-// Limits on what is read. See also the limit of each kind of metadata in
-// Source.Fetch's callers.
-const (
-	// MaxPayload is the length in bytes above which a payload is refused.
-	MaxPayload = 64 << 20
-	// MaxState is the length in bytes above which [Verifier.Restore] refuses a
-	// state; what [Release.State] returns is never longer.
-	MaxState = 32 << 20
 )
 
 // VerifierConfig says what a [Verifier] trusts and what it looks for.
@@ -33,7 +30,7 @@ type VerifierConfig struct {
 // A Verifier is the TUF client of one repository, as configuration: it holds
 // no state, starts nothing, and is safe for concurrent use.
 type Verifier struct {
-	environment string
+	root        *rootMetadata
 	namespaces  []string
 	minRevision int64
 }
@@ -42,11 +39,41 @@ type Verifier struct {
 // formed, signed by a threshold of its own keys, and name its environment. An
 // expired root is accepted here; a newer one may be waiting.
 func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
-	return nil, errors.New("not available yet")
+	for _, namespace := range cfg.Namespaces {
+		if !ValidNamespace(namespace) {
+			return nil, fmt.Errorf("configuring the verifier: %q is not a namespace", namespace)
+		}
+	}
+	root, err := parsePinned(bytes.Clone(cfg.Root))
+	if err != nil {
+		return nil, err
+	}
+	namespaces := slices.Clone(cfg.Namespaces)
+	slices.Sort(namespaces)
+	return &Verifier{root, slices.Compact(namespaces), cfg.MinRevision}, nil
+}
+
+func parsePinned(raw []byte) (*rootMetadata, error) {
+	const name = "root.json"
+	if len(raw) > maxRoot {
+		return nil, &Error{Malformed, name, ErrTooLarge}
+	}
+	e, err := open(raw)
+	if err != nil {
+		return nil, &Error{Malformed, name, err}
+	}
+	root, err := parseRoot(e)
+	if err != nil {
+		return nil, &Error{Malformed, name, err}
+	}
+	if err := root.roles[roleRoot].verify(e); err != nil {
+		return nil, &Error{Signature, name, err}
+	}
+	return root, nil
 }
 
 // Environment returns the environment that the pinned root names.
-func (v *Verifier) Environment() string { return v.environment }
+func (v *Verifier) Environment() string { return v.root.environment }
 
 // Update polls src once. It asks for timestamp.json with the ETag that last
 // had. If that is unchanged it returns last itself; whether last has expired
@@ -61,7 +88,7 @@ func (v *Verifier) Environment() string { return v.environment }
 // On an error, which is always an [*Error], nothing has changed: last is as
 // good as before, and its ETag is the one to ask with.
 func (v *Verifier) Update(ctx context.Context, src Source, last *Release, now time.Time) (*Release, error) {
-	return nil, &Error{Class: Network, Object: "timestamp.json", Err: errors.New("not available yet")}
+	return v.update(ctx, client{src, now}, last, false)
 }
 
 // UpdateRoot is [Verifier.Update], but looks for a newer root even if
@@ -70,7 +97,113 @@ func (v *Verifier) Update(ctx context.Context, src Source, last *Release, now ti
 // timestamp.json. It costs one more request, so it is for once in an hour, say.
 // Like Update it returns last itself if nothing is new.
 func (v *Verifier) UpdateRoot(ctx context.Context, src Source, last *Release, now time.Time) (*Release, error) {
-	return nil, &Error{Class: Network, Object: "timestamp.json", Err: errors.New("not available yet")}
+	return v.update(ctx, client{src, now}, last, true)
+}
+
+func (v *Verifier) update(ctx context.Context, c client, last *Release, probe bool) (*Release, error) {
+	t := trusted{root: v.root}
+	var polled Object
+	var err error
+	if last != nil {
+		if last.verifier != v {
+			return nil, &Error{Malformed, "timestamp.json", errors.New("the last release is of another verifier")}
+		}
+		t = last.trusted
+		if !probe {
+			polled, err = c.poll(ctx, last)
+		}
+	}
+	if err != nil {
+		return unchanged(last, err)
+	}
+	rotated, err := c.updateRoot(ctx, &t)
+	if err != nil {
+		return nil, err
+	}
+	if rotated {
+		// What was polled before may be signed with a key that is gone.
+		polled, err = c.poll(ctx, nil)
+	} else if last == nil || probe {
+		polled, err = c.poll(ctx, last)
+	}
+	if err == nil {
+		err = c.updateTimestamp(&t, polled.Data, rotated)
+	}
+	if err != nil {
+		return unchanged(last, err)
+	}
+	if err := c.updateSnapshot(ctx, &t); err != nil {
+		return nil, err
+	}
+	if err := c.updateTargets(ctx, &t, v.minRevision); err != nil {
+		return nil, err
+	}
+	payloads, err := v.updatePayloads(ctx, c, t.targets, last)
+	if err != nil {
+		return nil, err
+	}
+	return &Release{v, t, polled.ETag, payloads}, nil
+}
+
+// unchanged returns last if that is what err says.
+func unchanged(last *Release, err error) (*Release, error) {
+	if err == errUnchanged {
+		return last, nil
+	}
+	return nil, err
+}
+
+// updatePayloads returns the payloads of the wanted namespaces: those that
+// last has, if their hash is the same, and the others from the source.
+func (v *Verifier) updatePayloads(ctx context.Context, c client, targets *targetsMetadata, last *Release) ([]VerifiedPayload, error) {
+	name := fmt.Sprintf("%d.targets.json", targets.version)
+	wanted := v.namespaces
+	if len(wanted) == 0 {
+		for namespace := range targets.payloads {
+			wanted = append(wanted, namespace)
+		}
+		slices.Sort(wanted)
+	}
+	room := int64(MaxPayloads)
+	payloads := make([]VerifiedPayload, 0, len(wanted))
+	for _, namespace := range wanted {
+		l, ok := targets.payloads[namespace]
+		if !ok {
+			return nil, &Error{NotFound, name, fmt.Errorf("namespace %q is not published", namespace)}
+		}
+		if l.length > room {
+			return nil, &Error{Malformed, name, fmt.Errorf("payloads: %w", ErrTooLarge)}
+		}
+		room -= l.length
+		if p, ok := last.payload(namespace); ok && l.check(p.Data) == nil {
+			payloads = append(payloads, p)
+			continue
+		}
+		data, err := v.fetchPayload(ctx, c, namespace, l)
+		if err != nil {
+			return nil, err
+		}
+		payloads = append(payloads, VerifiedPayload{namespace, l.sha256, data})
+	}
+	return payloads, nil
+}
+
+func (v *Verifier) fetchPayload(ctx context.Context, c client, namespace string, l listing) ([]byte, error) {
+	name := "targets/" + namespace + "/" + l.sha256 + "." + PayloadName
+	data, err := c.fetchListed(ctx, name, l, MaxPayloads)
+	if err != nil {
+		return nil, err
+	}
+	// The keys may sign for other environments too, and a publisher may
+	// mix up files: the payload itself says where it belongs.
+	p, err := DecodePayload(data)
+	if err != nil {
+		return nil, &Error{Malformed, name, err}
+	}
+	if p.Environment != v.Environment() || p.Namespace != namespace {
+		return nil, &Error{Malformed, name, fmt.Errorf("payload of namespace %q in environment %q", p.Namespace, p.Environment)}
+	}
+	return data, nil
 }
 
 // Restore returns the release that state, from [Release.State], describes,
@@ -79,7 +212,41 @@ func (v *Verifier) UpdateRoot(ctx context.Context, src Source, last *Release, no
 // served, and [Release.Expires] says how old it is.
 //
 // payload is called once for each namespace and returns the payload with the
-// given SHA-256, in hexadecimal, and length; it should read no more than that.
+// given SHA-256, in hexadecimal, and length in bytes; it should read no more
+// than that. If it has none its error should wrap [ErrNotFound] or
+// [fs.ErrNotExist].
 func (v *Verifier) Restore(state []byte, payload func(sha256 string, length int64) ([]byte, error)) (*Release, error) {
-	return nil, &Error{Class: Malformed, Object: "state", Err: errors.New("not available yet")}
+	if len(state) > MaxState {
+		return nil, &Error{Malformed, "state", ErrTooLarge}
+	}
+	stored := stateSource{payload: payload}
+	if err := json.Unmarshal(state, &stored.state); err != nil {
+		return nil, &Error{Malformed, "state", errors.New("not JSON")}
+	}
+	if stored.state.Format != stateFormat {
+		return nil, &Error{Malformed, "state", errors.New("not of a known format")}
+	}
+	// Nothing is expired at the zero time.
+	return v.update(context.Background(), client{stored, time.Time{}}, nil, false)
+}
+
+// stateSource is the Source that Restore restores from.
+type stateSource struct {
+	state   storedState
+	payload func(sha256 string, length int64) ([]byte, error)
+}
+
+func (s stateSource) Fetch(_ context.Context, name, _ string, limit int64) (Object, error) {
+	if sha256, ok := strings.CutSuffix(path.Base(name), "."+PayloadName); ok {
+		data, err := s.payload(sha256, limit)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: %w", ErrNotFound, err)
+		}
+		return Object{Data: data}, err
+	}
+	data, ok := s.state.Objects[name]
+	if !ok {
+		return Object{}, ErrNotFound
+	}
+	return Object{data, s.state.ETag}, nil
 }
