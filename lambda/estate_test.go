@@ -1,0 +1,121 @@
+package lambda
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/sdk"
+)
+
+// environment is the environment of all estates here.
+const environment = "production"
+
+// testRuleset returns flags of every type, and for every reason.
+func testRuleset() evaluator.Ruleset {
+	halves := []evaluator.Range{{From: 0, To: evaluator.Positions / 2, Variant: 0}, {From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}
+	onOff := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}}
+	inCity := func(city string) *evaluator.Condition {
+		return &evaluator.Condition{Op: evaluator.OneOf, Attribute: "city", Strings: []string{city}}
+	}
+	return evaluator.Ruleset{
+		Unit: "user",
+		Attributes: []evaluator.Attribute{
+			{Name: "user", Type: evaluator.StringAttribute},
+			{Name: "device", Type: evaluator.StringAttribute},
+			{Name: "city", Type: evaluator.StringAttribute},
+			{Name: "uid", Type: evaluator.IntegerAttribute},
+		},
+		Flags: []evaluator.Flag{
+			{Key: "banner", Type: evaluator.String, Default: 0,
+				Variants: []evaluator.Variant{{Name: "plain", Value: evaluator.StringValue("<b>&\u2028\"")}, {Name: "none", Value: evaluator.StringValue("")}},
+				Rules:    []evaluator.Rule{{Name: "not there yet", When: inCity("lhasa"), Variant: 1}}},
+			{Key: "by-device", Type: evaluator.Boolean, Variants: onOff, Default: 1,
+				Rules: []evaluator.Rule{{Name: "half", Split: &evaluator.Split{By: "device", Salt: "by-device", Hash: evaluator.HashMurmur3, Ranges: halves}}}},
+			{Key: "limit", Type: evaluator.Integer,
+				Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(1<<53 + 1)}, {Name: "small", Value: evaluator.IntValue(-3)}},
+				Rules: []evaluator.Rule{{Name: "tail", Variant: 1,
+					When: &evaluator.Condition{Op: evaluator.Modulo, Attribute: "uid", Ints: []int64{10, 7}}}}},
+			{Key: "new-checkout", Type: evaluator.Boolean, Variants: onOff, Default: 1,
+				Rules: []evaluator.Rule{
+					{Name: "shenzhen", When: inCity("shenzhen"), Variant: 0},
+					{Name: "half", Split: &evaluator.Split{By: "user", Salt: "new-checkout", Hash: evaluator.HashMurmur3, Ranges: halves}},
+				}},
+			{Key: "rate", Type: evaluator.Number, Variants: []evaluator.Variant{{Name: "quarter", Value: evaluator.FloatValue(0.25)}}},
+			{Key: "theme", Type: evaluator.Object, Disabled: true, Off: 1, Variants: []evaluator.Variant{
+				{Name: "dark", Value: evaluator.ObjectValue(`{"ink":"#fff"}`)}, {Name: "light", Value: evaluator.ObjectValue(`{"ink":"#000","levels":[1,2.5]}`)}}},
+		},
+	}
+}
+
+// withChance returns r with a flag more, one that is drawn for every request.
+func withChance(r evaluator.Ruleset) evaluator.Ruleset {
+	r.Flags = append(r.Flags, evaluator.Flag{
+		Key: "draw", Type: evaluator.Boolean,
+		Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}},
+		Rules: []evaluator.Rule{{Name: "coin", Split: &evaluator.Split{Ranges: []evaluator.Range{
+			{From: 0, To: evaluator.Positions / 2, Variant: 0}, {From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}}}},
+	})
+	return r
+}
+
+// An estate is a published environment in a folder.
+type estate struct {
+	dir  string
+	keys release.Keys
+}
+
+func newEstate(t testing.TB, ruleset evaluator.Ruleset) *estate {
+	t.Helper()
+	keys := filepath.Join(t.TempDir(), "keys")
+	if _, err := release.InitKeys(keys, environment); err != nil {
+		t.Fatal(err)
+	}
+	e := &estate{dir: filepath.Join(t.TempDir(), environment)}
+	var err error
+	if e.keys, err = release.LoadKeys(keys); err != nil {
+		t.Fatal(err)
+	}
+	e.publish(t, ruleset)
+	return e
+}
+
+// publish publishes a ruleset as the next revision.
+func (e *estate) publish(t testing.TB, ruleset evaluator.Ruleset) {
+	t.Helper()
+	_, err := release.Publish(t.Context(), release.Options{
+		Store:       release.FileStore(e.dir),
+		Keys:        e.keys,
+		Environment: environment,
+		Payloads:    []bundle.Payload{{Environment: environment, Namespace: "shop", Ruleset: ruleset}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// open returns a client that follows e only when it is told to.
+func (e *estate) open(t testing.TB) *sdk.Client {
+	t.Helper()
+	source, err := sdk.File(e.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := sdk.Open(t.Context(), sdk.Config{Source: source, Root: e.keys.Root, Interval: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// breakTimestamp puts something else in the place of timestamp.json.
+func (e *estate) breakTimestamp(t testing.TB) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(e.dir, "timestamp.json"), []byte("<html>"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}

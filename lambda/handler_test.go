@@ -1,0 +1,427 @@
+package lambda
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// ask has handler answer a request and checks what holds for all answers.
+func ask(t testing.TB, handler http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	if origin := w.Header().Get("Access-Control-Allow-Origin"); origin != "*" {
+		t.Errorf("Access-Control-Allow-Origin is %q", origin)
+	}
+	switch w.Code {
+	case http.StatusNoContent, http.StatusNotModified:
+		if w.Body.Len() > 0 {
+			t.Errorf("a %d has the body %q", w.Code, w.Body)
+		}
+	default:
+		if !json.Valid(w.Body.Bytes()) || w.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("a %d has a body of type %q that is not JSON: %q", w.Code, w.Header().Get("Content-Type"), w.Body)
+		}
+	}
+	return w
+}
+
+func post(path, body string) *http.Request {
+	return httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+}
+
+func TestOneFlag(t *testing.T) {
+	handler := Handler(newEstate(t, testRuleset()).open(t))
+	tests := []struct {
+		name, flag, body, want string
+	}{
+		{"default", "banner", `{"context":{"targetingKey":"u-1"}}`,
+			`{"key":"banner","metadata":{"environment":"production","revision":1},"reason":"DEFAULT","value":"<b>&\u2028\"","variant":"plain"}`},
+		{"match", "banner", `{"context":{"city":"lhasa"}}`,
+			`{"key":"banner","metadata":{"environment":"production","revision":1,"rule":"not there yet"},"reason":"TARGETING_MATCH","value":"","variant":"none"}`},
+		{"split", "new-checkout", `{"context":{"targetingKey":"u-1"}}`,
+			`{"key":"new-checkout","metadata":{"environment":"production","revision":1,"rule":"half"},"reason":"SPLIT","value":true,"variant":"on"}`},
+		{"missing targeting key", "new-checkout", `{}`,
+			`{"key":"new-checkout","metadata":{"environment":"production","missingUnit":"user","revision":1},"reason":"DEFAULT","value":false,"variant":"off"}`},
+		{"missing unit", "by-device", `{"context":{"targetingKey":"u-1"}}`,
+			`{"key":"by-device","metadata":{"environment":"production","missingUnit":"device","revision":1},"reason":"DEFAULT","value":false,"variant":"off"}`},
+		{"integer", "limit", `{"context":{"uid":8}}`,
+			`{"key":"limit","metadata":{"environment":"production","revision":1},"reason":"DEFAULT","value":9007199254740993,"variant":"large"}`},
+		{"integer attribute", "limit", `{"context":{"uid":17}}`,
+			`{"key":"limit","metadata":{"environment":"production","revision":1,"rule":"tail"},"reason":"TARGETING_MATCH","value":-3,"variant":"small"}`},
+		{"of equal attributes the last counts", "limit", `{"context":{"uid":8,"uid":17}}`,
+			`{"key":"limit","metadata":{"environment":"production","revision":1,"rule":"tail"},"reason":"TARGETING_MATCH","value":-3,"variant":"small"}`},
+		{"of equal attributes the last counts, null too", "limit", `{"context":{"uid":17,"uid":null}}`,
+			`{"key":"limit","metadata":{"environment":"production","revision":1},"reason":"DEFAULT","value":9007199254740993,"variant":"large"}`},
+		{"number", "rate", `{}`,
+			`{"key":"rate","metadata":{"environment":"production","revision":1},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
+		{"object, disabled", "theme", `{}`,
+			`{"key":"theme","metadata":{"environment":"production","revision":1},"reason":"DISABLED","value":{"ink":"#000","levels":[1,2.5]},"variant":"light"}`},
+		{"no body", "rate", ``,
+			`{"key":"rate","metadata":{"environment":"production","revision":1},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
+		{"null context, other members", "rate", `{"context":null,"Context":5,"more":[]}`,
+			`{"key":"rate","metadata":{"environment":"production","revision":1},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := ask(t, handler, post(flagsPath+"/"+test.flag, test.body))
+			if w.Code != http.StatusOK {
+				t.Errorf("status is %d", w.Code)
+			}
+			if diff := cmp.Diff(test.want, w.Body.String()); diff != "" {
+				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAllFlags(t *testing.T) {
+	handler := Handler(newEstate(t, testRuleset()).open(t))
+	w := ask(t, handler, post(flagsPath, `{"context":{"targetingKey":"u-1","city":"shenzhen"}}`))
+	if w.Code != http.StatusOK {
+		t.Errorf("status is %d", w.Code)
+	}
+	want := `{"flags":[` + strings.Join([]string{
+		`{"key":"banner","metadata":{},"reason":"DEFAULT","value":"<b>&\u2028\"","variant":"plain"}`,
+		`{"key":"by-device","metadata":{"missingUnit":"device"},"reason":"DEFAULT","value":false,"variant":"off"}`,
+		`{"key":"limit","metadata":{},"reason":"DEFAULT","value":9007199254740993,"variant":"large"}`,
+		`{"key":"new-checkout","metadata":{"rule":"shenzhen"},"reason":"TARGETING_MATCH","value":true,"variant":"on"}`,
+		`{"key":"rate","metadata":{},"reason":"STATIC","value":0.25,"variant":"quarter"}`,
+		`{"key":"theme","metadata":{},"reason":"DISABLED","value":{"ink":"#000","levels":[1,2.5]},"variant":"light"}`,
+	}, ",") + `],"metadata":{"environment":"production","revision":1}}`
+	if diff := cmp.Diff(want, w.Body.String()); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	handler := Handler(newEstate(t, testRuleset()).open(t))
+	one, all := flagsPath+"/rate", flagsPath
+	large := `{"context":{"city":"` + strings.Repeat("x", maxBody) + `"}}`
+	notAnObject := `{"errorCode":"PARSE_ERROR","errorDetails":"the body is not a JSON object"`
+	tests := []struct {
+		name   string
+		method string
+		path   string
+		body   io.Reader
+		status int
+		want   string
+		allow  string
+	}{
+		{"not JSON", "POST", one, strings.NewReader("{"), 400, notAnObject + `,"key":"rate"}`, ""},
+		{"not JSON, all flags", "POST", all, strings.NewReader("{"), 400, notAnObject + `}`, ""},
+		{"two documents", "POST", all, strings.NewReader("{}{}"), 400, notAnObject + `}`, ""},
+		{"a list", "POST", all, strings.NewReader("[]"), 400, notAnObject + `}`, ""},
+		{"null", "POST", all, strings.NewReader("null"), 400, notAnObject + `}`, ""},
+		{"a form", "POST", all, strings.NewReader("context=1"), 400, notAnObject + `}`, ""},
+		{"broken connection", "POST", all, iotest.ErrReader(errors.New("reset by 203.0.113.9")), 400,
+			`{"errorCode":"PARSE_ERROR","errorDetails":"the body could not be read to its end"}`, ""},
+		{"context is a list", "POST", one, strings.NewReader(`{"context":[]}`), 400,
+			`{"errorCode":"INVALID_CONTEXT","errorDetails":"decoding context: it is not a JSON object","key":"rate"}`, ""},
+		{"context is text", "POST", all, strings.NewReader(`{"context":"u-1"}`), 400,
+			`{"errorCode":"INVALID_CONTEXT","errorDetails":"decoding context: it is not a JSON object"}`, ""},
+		{"targeting key is a number", "POST", all, strings.NewReader(`{"context":{"targetingKey":1}}`), 400,
+			`{"errorCode":"INVALID_CONTEXT","errorDetails":"decoding context: targetingKey is not a string"}`, ""},
+		{"huge number", "POST", all, strings.NewReader(`{"context":{"uid":1e999}}`), 400,
+			`{"errorCode":"INVALID_CONTEXT","errorDetails":"decoding context: a number is out of range"}`, ""},
+		{"no such flag", "POST", flagsPath + "/abs%C3%A4nt%22", strings.NewReader(`{}`), 404,
+			`{"errorCode":"FLAG_NOT_FOUND","errorDetails":"there is no flag of this key","key":"absänt\""}`, ""},
+		{"key that is not UTF-8", "POST", flagsPath + "/%ff", strings.NewReader(`{}`), 404,
+			`{"errorCode":"FLAG_NOT_FOUND","errorDetails":"there is no flag of this key","key":"\ufffd"}`, ""},
+		{"empty key", "POST", flagsPath + "/", strings.NewReader(`{}`), 404,
+			`{"errorCode":"FLAG_NOT_FOUND","errorDetails":"there is no flag of this key","key":""}`, ""},
+		{"key with a slash", "POST", flagsPath + "/shop/rate", strings.NewReader(`{}`), 404,
+			`{"errorCode":"FLAG_NOT_FOUND","errorDetails":"there is no flag of this key","key":"shop/rate"}`, ""},
+		{"no such path", "POST", "/ofrep/v1/configuration", nil, 404, `{"errorDetails":"there is nothing at this path"}`, ""},
+		{"GET", "GET", one, nil, 405, `{"errorDetails":"the method must be POST"}`, "OPTIONS, POST"},
+		{"GET, all flags", "GET", all, nil, 405, `{"errorDetails":"the method must be POST"}`, "OPTIONS, POST"},
+		{"POST to the status", "POST", statusPath, nil, 405, `{"errorDetails":"the method must be GET"}`, "GET, HEAD, OPTIONS"},
+		{"large", "POST", one, strings.NewReader(large), 413, `{"errorDetails":"the body is larger than 1 MiB"}`, ""},
+		{"large, of unknown length", "POST", all, io.MultiReader(strings.NewReader(large)), 413, `{"errorDetails":"the body is larger than 1 MiB"}`, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := ask(t, handler, httptest.NewRequest(test.method, test.path, test.body))
+			if w.Code != test.status {
+				t.Errorf("status is %d, want %d", w.Code, test.status)
+			}
+			if diff := cmp.Diff(test.want, w.Body.String()); diff != "" {
+				t.Errorf("body (-want +got):\n%s", diff)
+			}
+			if got := w.Header().Get("Allow"); got != test.allow {
+				t.Errorf("Allow is %q, want %q", got, test.allow)
+			}
+			if w.Header().Get("ETag") != "" {
+				t.Error("a failure has an ETag")
+			}
+		})
+	}
+}
+
+func TestLargestBody(t *testing.T) {
+	handler := Handler(newEstate(t, testRuleset()).open(t))
+	body := `{"context":{"city":"` + strings.Repeat("x", maxBody-len(`{"context":{"city":""}}`)) + `"}}`
+	if w := ask(t, handler, post(flagsPath, body)); len(body) != maxBody || w.Code != http.StatusOK {
+		t.Errorf("status of a body of %d bytes is %d", len(body), w.Code)
+	}
+}
+
+func TestWithoutRevision(t *testing.T) {
+	handler := Handler(nil)
+	for path, want := range map[string]string{
+		flagsPath:           `{"errorDetails":"no flags have been loaded yet"}`,
+		flagsPath + "/rate": `{"errorDetails":"no flags have been loaded yet"}`,
+	} {
+		w := ask(t, handler, post(path, `{}`))
+		if w.Code != http.StatusServiceUnavailable || w.Body.String() != want {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	w := ask(t, handler, httptest.NewRequest(http.MethodGet, statusPath, nil))
+	const want = `{"environment":"","errors":{},"failing":false,"revision":0,"state":"EMPTY"}`
+	if w.Code != http.StatusServiceUnavailable || w.Body.String() != want {
+		t.Errorf("status: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestStatus(t *testing.T) {
+	handler := Handler(newEstate(t, testRuleset()).open(t))
+	w := ask(t, handler, httptest.NewRequest(http.MethodGet, statusPath, nil))
+	var got condition
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != http.StatusOK || got.State != "FRESH" || got.Environment != environment || got.Revision != 1 || got.Failing {
+		t.Errorf("status is %d %s", w.Code, w.Body)
+	}
+	if got.Checked.IsZero() || got.Updated.IsZero() || !got.Expires.After(got.Checked) {
+		t.Errorf("the times are missing or wrong in %s", w.Body)
+	}
+}
+
+func TestStatusCountsErrors(t *testing.T) {
+	e := newEstate(t, testRuleset())
+	client := e.open(t)
+	e.breakTimestamp(t)
+	if err := client.Refresh(t.Context()); err == nil {
+		t.Fatal("a broken timestamp.json is accepted")
+	}
+	w := ask(t, Handler(client), httptest.NewRequest(http.MethodGet, statusPath, nil))
+	var got condition
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != http.StatusOK || got.State != "STALE" || got.Revision != 1 || !got.Failing || got.Errors["malformed"] != 1 {
+		t.Errorf("status is %d %s", w.Code, w.Body)
+	}
+}
+
+func TestEntityTags(t *testing.T) {
+	e := newEstate(t, testRuleset())
+	client := e.open(t)
+	handler := Handler(client)
+	const inShenzhen, inLhasa = `{"context":{"targetingKey":"u-1","city":"shenzhen"}}`, `{"context":{"targetingKey":"u-1","city":"lhasa"}}`
+	get := func(body, ifNoneMatch string) (status int, tag string) {
+		r := post(flagsPath, body)
+		if ifNoneMatch != "" {
+			r.Header.Set("If-None-Match", ifNoneMatch)
+		}
+		w := ask(t, handler, r)
+		return w.Code, w.Header().Get("ETag")
+	}
+
+	status, first := get(inShenzhen, "")
+	if status != http.StatusOK || len(first) < 3 || first[0] != '"' {
+		t.Fatalf("first answer is %d with ETag %s", status, first)
+	}
+	for _, header := range []string{first, "W/" + first, `"other", ` + first, `"other",W/` + first + `,"more"`} {
+		if status, tag := get(inShenzhen, header); status != http.StatusNotModified || tag != first {
+			t.Errorf("If-None-Match: %s: answer is %d with ETag %s", header, status, tag)
+		}
+	}
+	for _, header := range []string{`"other"`, "*", strings.Trim(first, `"`), first[:len(first)-2] + `"`} {
+		if status, _ := get(inShenzhen, header); status != http.StatusOK {
+			t.Errorf("If-None-Match: %s: answer is %d", header, status)
+		}
+	}
+	status, elsewhere := get(inLhasa, first)
+	if status != http.StatusOK || elsewhere == first {
+		t.Errorf("same revision, other context: answer is %d with ETag %s", status, elsewhere)
+	}
+
+	changed := testRuleset()
+	changed.Flags[1].Default = 0 // nothing that this context is served by
+	changed.Flags[1].Rules = nil
+	e.publish(t, changed)
+	if err := client.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if status, second := get(inShenzhen, first); status != http.StatusOK || second == first {
+		t.Errorf("other revision, same context: answer is %d with ETag %s", status, second)
+	}
+	if status, second := get(inLhasa, elsewhere); status != http.StatusOK || second == elsewhere {
+		t.Errorf("other revision, other context: answer is %d with ETag %s", status, second)
+	}
+	if w := ask(t, handler, post(flagsPath+"/rate", `{}`)); w.Header().Get("ETag") != "" {
+		t.Error("the answer for one flag has an ETag")
+	}
+}
+
+// TestChanceIsNeverStale holds that a flag by chance is drawn for every request,
+// and that 304 is only said of the answer that the asker holds.
+func TestChanceIsNeverStale(t *testing.T) {
+	handler := Handler(newEstate(t, withChance(testRuleset())).open(t))
+	bodies := make(map[string]string) // by entity tag
+	held := ""
+	for range 200 {
+		r := post(flagsPath, `{}`)
+		r.Header.Set("If-None-Match", held)
+		w := ask(t, handler, r)
+		tag := w.Header().Get("ETag")
+		if w.Code == http.StatusNotModified {
+			if tag != held {
+				t.Fatalf("the asker holds %s, 304 is said of %s", held, tag)
+			}
+			continue
+		}
+		if body, ok := bodies[tag]; ok && body != w.Body.String() {
+			t.Fatal("two answers have one entity tag")
+		}
+		if tag == held {
+			t.Error("the asker is sent what it holds")
+		}
+		bodies[tag], held = w.Body.String(), tag
+	}
+	if len(bodies) != 2 { // each is missed with a probability of 2^-200
+		t.Errorf("200 draws gave %d answers, want 2", len(bodies))
+	}
+}
+
+func TestPreflight(t *testing.T) {
+	r := httptest.NewRequest(http.MethodOptions, flagsPath, nil)
+	r.Header.Set("Origin", "https://shop.example")
+	r.Header.Set("Access-Control-Request-Method", "POST")
+	r.Header.Set("Access-Control-Request-Headers", "content-type,if-none-match")
+	w := ask(t, Handler(nil), r)
+	if w.Code != http.StatusNoContent {
+		t.Errorf("status is %d", w.Code)
+	}
+	for name, want := range map[string]string{
+		"Access-Control-Allow-Methods":  "GET, POST",
+		"Access-Control-Allow-Headers":  "Authorization, Content-Type, If-None-Match, X-API-Key, *",
+		"Access-Control-Expose-Headers": "ETag",
+		"Access-Control-Max-Age":        "7200",
+	} {
+		if got := w.Header().Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestPanicsTellNothing(t *testing.T) {
+	var log bytes.Buffer
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	for _, cause := range []any{"secret u-1", errors.New("secret u-1"), nilDereference} {
+		handler := recovering(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			if f, ok := cause.(func() int); ok {
+				f()
+			}
+			panic(cause)
+		}))
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, post(flagsPath, `{}`))
+		if w.Code != http.StatusInternalServerError || w.Body.String() != `{"errorDetails":"internal error"}` {
+			t.Errorf("answer is %d %s", w.Code, w.Body)
+		}
+	}
+	if strings.Contains(log.String(), "secret") {
+		t.Errorf("the log quotes what was panicked with:\n%s", log.String())
+	}
+	for _, want := range []string{"cause=string", "cause=*errors.errorString", "nil pointer dereference", "nilDereference"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %q:\n%s", want, log.String())
+		}
+	}
+}
+
+func nilDereference() int {
+	var p *int
+	return *p
+}
+
+// TestConcurrentRequests holds, under the race detector, that requests and new
+// revisions don't disturb each other, and that an answer for all flags is of one
+// revision.
+func TestConcurrentRequests(t *testing.T) {
+	e := newEstate(t, testRuleset())
+	client := e.open(t)
+	server := httptest.NewServer(Handler(client))
+	defer server.Close()
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				checkOneRevision(t, server.URL)
+			}
+		})
+	}
+	for i := range 10 {
+		ruleset := testRuleset()
+		if i%2 == 0 { // an even revision: every flag says so
+			for j := range ruleset.Flags {
+				ruleset.Flags[j].Disabled = true
+			}
+		} else {
+			ruleset.Flags[5].Disabled = false
+		}
+		e.publish(t, ruleset)
+		if err := client.Refresh(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	close(done)
+	wg.Wait()
+}
+
+// checkOneRevision asks for all flags and checks that they are all of the
+// revision that the answer states. In the first only theme is disabled.
+func checkOneRevision(t *testing.T, url string) {
+	resp, err := http.Post(url+flagsPath, "application/json", strings.NewReader(`{"context":{"targetingKey":"u-1"}}`))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Flags    []struct{ Key, Reason string }
+		Metadata struct{ Revision int64 }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		t.Error(err)
+		return
+	}
+	for _, f := range answer.Flags {
+		disabled := answer.Metadata.Revision%2 == 0 || answer.Metadata.Revision == 1 && f.Key == "theme"
+		if got := f.Reason == "DISABLED"; got != disabled {
+			t.Errorf("in revision %d the reason of %s is %s", answer.Metadata.Revision, f.Key, f.Reason)
+		}
+	}
+}
