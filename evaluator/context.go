@@ -109,6 +109,9 @@ func (v Value) Text() (value string, ok bool) { return v.str, v.kind == StringKi
 // that JSON has no form for (infinities and NaN).
 func (v Value) JSON() []byte { return v.AppendJSON(nil) }
 
+// MarshalJSON returns what [Value.JSON] does.
+func (v Value) MarshalJSON() ([]byte, error) { return v.JSON(), nil }
+
 // AppendJSON appends what [Value.JSON] returns to b.
 func (v Value) AppendJSON(b []byte) []byte {
 	switch v.kind {

@@ -20,6 +20,9 @@ func (t AttributeType) String() string {
 	return fmt.Sprintf("AttributeType(%d)", uint8(t))
 }
 
+// MarshalText returns what String does.
+func (t AttributeType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
 // ParseAttributeType returns the attribute type of that name: string, integer,
 // boolean, semver or ip.
 func ParseAttributeType(name string) (AttributeType, bool) {
@@ -46,6 +49,9 @@ func (t Type) String() string {
 	}
 	return fmt.Sprintf("Type(%d)", uint8(t))
 }
+
+// MarshalText returns what String does.
+func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // ParseType returns the flag type of that name: boolean, string, integer,
 // number or object.
@@ -93,6 +99,9 @@ func (op Op) String() string {
 	}
 	return fmt.Sprintf("Op(%d)", uint8(op))
 }
+
+// MarshalText returns what String does.
+func (op Op) MarshalText() ([]byte, error) { return []byte(op.String()), nil }
 
 // Reason says why a variant was served: OpenFeature's resolution reasons.
 type Reason uint8

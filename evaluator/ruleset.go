@@ -1,25 +1,26 @@
 package evaluator
 
 // A Ruleset is a set of flags with everything their rules refer to: plain
-// data, as a payload carries it and before [Compile] has checked it.
+// data, as a payload carries it and before [Compile] has checked it. Its JSON
+// form is for people and programs to look at; nothing reads it back.
 type Ruleset struct {
 	// Unit names the attribute that a context's targeting key stands for
 	// (see [Context.Key]): one of Attributes, a string.
-	Unit string
+	Unit string `json:"unit"`
 	// Attributes declares every attribute that a condition or a split
 	// names. Names are unique.
-	Attributes []Attribute
+	Attributes []Attribute `json:"attributes"`
 	// Segments are the named groups that conditions of Flags, and of other
 	// segments, refer to. Names are unique.
-	Segments []Segment
+	Segments []Segment `json:"segments,omitempty"`
 	// Flags in any order. Keys are unique.
-	Flags []Flag
+	Flags []Flag `json:"flags"`
 }
 
 // An Attribute declares the type of a context attribute.
 type Attribute struct {
-	Name string
-	Type AttributeType
+	Name string        `json:"name"`
+	Type AttributeType `json:"type"`
 }
 
 // AttributeType is what conditions may assume about an attribute. It decides
@@ -40,22 +41,22 @@ const (
 // A Segment is a named group. A value is a member if it is not on Exclude, and
 // is on Include or When holds for the context.
 type Segment struct {
-	Name    string
-	Include []string
-	Exclude []string
-	When    *Condition // nil: nobody but Include
+	Name    string     `json:"name"`
+	Include []string   `json:"include,omitempty"`
+	Exclude []string   `json:"exclude,omitempty"`
+	When    *Condition `json:"when,omitempty"` // nil: nobody but Include
 }
 
 // A Flag is a feature flag: the variants it may serve and the rules that
 // choose among them. The first rule that matches serves.
 type Flag struct {
-	Key      string
-	Type     Type
-	Variants []Variant // at least one; names are unique
-	Default  int       // index of the variant served when no rule matches
-	Disabled bool      // the kill switch: Off is served whatever the rules say
-	Off      int       // index of the variant served while Disabled
-	Rules    []Rule
+	Key      string    `json:"key"`
+	Type     Type      `json:"type"`
+	Variants []Variant `json:"variants"`           // at least one; names are unique
+	Default  int       `json:"default"`            // index of the variant served when no rule matches
+	Disabled bool      `json:"disabled,omitempty"` // the kill switch: Off is served whatever the rules say
+	Off      int       `json:"off"`                // index of the variant served while Disabled
+	Rules    []Rule    `json:"rules,omitempty"`
 }
 
 // Type is the type of a flag's values.
@@ -72,17 +73,17 @@ const (
 
 // A Variant is a value a flag can serve, and its name.
 type Variant struct {
-	Name  string
-	Value Value // of the flag's type
+	Name  string `json:"name"`
+	Value Value  `json:"value"` // of the flag's type
 }
 
 // A Rule serves a variant, or one of several by a split, to the contexts that
 // When matches.
 type Rule struct {
-	Name    string
-	When    *Condition // nil: always
-	Variant int        // index into the flag's variants, unless Split is set
-	Split   *Split
+	Name    string     `json:"name"`
+	When    *Condition `json:"when,omitempty"` // nil: always
+	Variant int        `json:"variant"`        // index into the flag's variants, unless Split is set
+	Split   *Split     `json:"split,omitempty"`
 }
 
 // A Split chooses among variants by a position in [0, 2^32).
@@ -92,10 +93,10 @@ type Rule struct {
 // decimal form. If By is empty the position is [Context.Chance], drawn anew
 // for every evaluation.
 type Split struct {
-	By     string // attribute that names the unit; empty: by chance
-	Salt   string // empty only if By is
-	Hash   string // [HashMurmur3], or empty if By is
-	Ranges []Range
+	By     string  `json:"by,omitempty"`   // attribute that names the unit; empty: by chance
+	Salt   string  `json:"salt,omitempty"` // empty only if By is
+	Hash   string  `json:"hash,omitempty"` // [HashMurmur3], or empty if By is
+	Ranges []Range `json:"ranges"`
 }
 
 // HashMurmur3 is the name, in payloads, of the bucketing hash that [Split]
@@ -108,8 +109,9 @@ const Positions = 1 << 32
 // A Range gives the positions From ≤ p < To to a variant. The ranges of a
 // split are in ascending order and cover [0, 2^32) without gap or overlap.
 type Range struct {
-	From, To uint64
-	Variant  int
+	From    uint64 `json:"from"`
+	To      uint64 `json:"to"`
+	Variant int    `json:"variant"`
 }
 
 // A Condition is a test of a context: a comparison of one attribute, or a
@@ -120,12 +122,12 @@ type Range struct {
 // of one that holds another type, is false, and Not negates whatever it is
 // given.
 type Condition struct {
-	Op        Op
-	Attribute string
-	Strings   []string
-	Ints      []int64
-	Fold      bool // text operators: ignore case, by Unicode simple folding
-	Of        []Condition
+	Op        Op          `json:"op"`
+	Attribute string      `json:"attribute,omitempty"`
+	Strings   []string    `json:"strings,omitempty"`
+	Ints      []int64     `json:"ints,omitempty"`
+	Fold      bool        `json:"fold,omitempty"` // text operators: ignore case, by Unicode simple folding
+	Of        []Condition `json:"of,omitempty"`
 }
 
 // Op says what a [Condition] tests.
