@@ -1,0 +1,202 @@
+package release
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+const (
+	// lockName is the file whose lock is held while an object is replaced.
+	lockName = ".serin.lock"
+	// lockPoll is how often a lock that another publisher holds is asked for:
+	// it is held for a few writes to the disk.
+	lockPoll = 5 * time.Millisecond
+)
+
+// fileStore is a [Store] over a folder. An entity tag is the hash of the content.
+type fileStore struct{ dir string }
+
+// FileStore returns a store over the folder dir, which the first write makes if
+// necessary. Objects appear whole, and last through a crash of the machine. No
+// name leads out of dir, symbolic links included.
+//
+// Several processes may write at once if dir is on a file system with hard
+// links and locks; that is every local one of Unix and Windows. Dotted files in
+// dir belong to the store.
+func FileStore(dir string) Store { return fileStore{dir} }
+
+// Get implements [Store].
+func (s fileStore) Get(_ context.Context, name string, limit int64) (data []byte, etag string, err error) {
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return nil, "", err
+	}
+	defer root.Close()
+	return read(root, name, limit)
+}
+
+func read(root *os.Root, name string, limit int64) (data []byte, etag string, err error) {
+	file, err := root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, "", err
+	}
+	defer file.Close()
+	data, err = io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, "", err
+	}
+	if int64(len(data)) > limit {
+		return nil, "", fmt.Errorf("reading %s: %w: more than %d bytes", name, bundle.ErrTooLarge, limit)
+	}
+	return data, tag(sha256.Sum256(data)), nil
+}
+
+// tag spells a hash as an HTTP entity tag.
+func tag(hash [sha256.Size]byte) string { return fmt.Sprintf("%q", fmt.Sprintf("%x", hash)) }
+
+// Put implements [Store].
+func (s fileStore) Put(ctx context.Context, name string, data []byte, opts PutOptions) error {
+	if err := os.MkdirAll(s.dir, 0o777); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	folder := path.Dir(name)
+	if err := root.MkdirAll(filepath.FromSlash(folder), 0o777); err != nil {
+		return err
+	}
+	temp := filepath.FromSlash(path.Join(folder, ".serin-"+rand.Text()+".tmp"))
+	if err := writeSynced(root, temp, data); err != nil {
+		return err
+	}
+	// Once it is renamed it is gone already.
+	defer root.Remove(temp) //nolint:errcheck // a file too many hurts nobody
+	if opts.IfNoneMatch {
+		err = create(root, temp, name)
+	} else {
+		err = replace(ctx, root, temp, name, opts.IfMatch)
+	}
+	if err != nil {
+		return err
+	}
+	return syncFolders(root, folder)
+}
+
+// create gives the file temp a second name, which fails if there is such a file:
+// unlike a rename.
+func create(root *os.Root, temp, name string) error {
+	err := root.Link(temp, filepath.FromSlash(name))
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: %s exists already", ErrConflict, name)
+	}
+	return err
+}
+
+// replace renames the file temp, provided that the file called name has the
+// entity tag etag, if that isn't empty.
+func replace(ctx context.Context, root *os.Root, temp, name, etag string) error {
+	unlock, err := lock(ctx, root)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if etag != "" {
+		found, err := hash(root, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: %s is gone", ErrConflict, name)
+		}
+		if err != nil {
+			return err
+		}
+		if found != etag {
+			return fmt.Errorf("%w: %s was changed", ErrConflict, name)
+		}
+	}
+	return root.Rename(temp, filepath.FromSlash(name))
+}
+
+// hash returns the entity tag of the file called name, however long that is.
+func hash(root *os.Root, name string) (etag string, err error) {
+	file, err := root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, file); err != nil {
+		return "", err
+	}
+	return tag([sha256.Size]byte(h.Sum(nil))), nil
+}
+
+func writeSynced(root *os.Root, name string, data []byte) error {
+	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err != nil {
+		root.Remove(name) //nolint:errcheck // the first error is the one to tell
+	}
+	return err
+}
+
+// syncFolders makes the entries of folder, and of those above it, last.
+func syncFolders(root *os.Root, folder string) error {
+	if runtime.GOOS == "windows" {
+		return nil // folders can't be synced there
+	}
+	for ; ; folder = path.Dir(folder) {
+		file, err := root.Open(filepath.FromSlash(folder))
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(file.Sync(), file.Close()); err != nil {
+			return err
+		}
+		if folder == "." {
+			return nil
+		}
+	}
+}
+
+// lock waits until it holds the lock of root, and returns what releases it. A
+// process that dies releases it too.
+func lock(ctx context.Context, root *os.Root) (unlock func(), err error) {
+	file, err := root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		locked, err := tryLock(file)
+		if locked {
+			return func() { file.Close() }, nil
+		}
+		if err != nil {
+			file.Close()
+			return nil, fmt.Errorf("locking %s: %w", file.Name(), err)
+		}
+		select {
+		case <-ctx.Done():
+			file.Close()
+			return nil, ctx.Err()
+		case <-time.After(lockPoll):
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package release_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-flags/serin/ci/internal/storetest"
+	"github.com/serin-flags/serin/ci/release"
+)
+
+func TestFileStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) release.Store {
+		return release.FileStore(filepath.Join(t.TempDir(), "prefix", "env"))
+	})
+}
+
+func TestFileStoreLeavesOnlyObjects(t *testing.T) {
+	dir := t.TempDir()
+	store := release.FileStore(dir)
+	for _, opts := range []release.PutOptions{{}, {IfNoneMatch: true}, {IfMatch: `"other"`}, {}} {
+		store.Put(t.Context(), "targets/a/object", []byte("content"), opts)
+	}
+	var names []string
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if !entry.IsDir() {
+			names = append(names, filepath.ToSlash(strings.TrimPrefix(path, dir)))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"/.serin.lock", "/targets/a/object"}, names); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func TestFileStoreStaysInItsFolder(t *testing.T) {
+	dir := t.TempDir()
+	outside := t.TempDir()
+	store := release.FileStore(filepath.Join(dir, "env"))
+	if err := store.Put(t.Context(), "inside", nil, release.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(outside, "secret"), []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(dir, "env", "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"../object", "a/../../object", filepath.Join(dir, "object"), "link/secret", "link/object", ""} {
+		if _, _, err := store.Get(t.Context(), name, 100); err == nil {
+			t.Errorf("reading %q succeeded", name)
+		}
+		for _, opts := range []release.PutOptions{{}, {IfNoneMatch: true}} {
+			if err := store.Put(t.Context(), name, []byte("x"), opts); err == nil {
+				t.Errorf("writing %q with %+v succeeded", name, opts)
+			}
+		}
+	}
+	for _, folder := range []string{dir, outside} {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) != 1 {
+			t.Errorf("%s holds %v", folder, entries)
+		}
+	}
+}

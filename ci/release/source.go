@@ -1,0 +1,91 @@
+package release
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+// put is Store.Put, or its pretence in a dry run.
+func (p *publisher) put(ctx context.Context, name string, data []byte, opts PutOptions) error {
+	var err error
+	if p.DryRun {
+		err = p.pretend(ctx, name, opts)
+	} else {
+		err = p.Store.Put(ctx, name, data, opts)
+	}
+	if err != nil {
+		return fmt.Errorf("putting %s: %w", name, err)
+	}
+	p.record(name, data)
+	return nil
+}
+
+// pretend returns the error that a put would, as far as one can tell.
+func (p *publisher) pretend(ctx context.Context, name string, opts PutOptions) error {
+	if !opts.IfNoneMatch {
+		return nil // timestamp.json, which was read just now, and repairs
+	}
+	_, err := p.get(ctx, name, 0)
+	switch {
+	case err == nil, errors.Is(err, bundle.ErrTooLarge):
+		return ErrConflict
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
+// record notes that an object was put.
+func (p *publisher) record(name string, data []byte) {
+	p.pending[name] = data
+	p.report.Objects = append(p.report.Objects, name)
+	p.report.Bytes += int64(len(data))
+}
+
+func (p *publisher) get(ctx context.Context, name string, limit int64) ([]byte, error) {
+	data, _, err := p.Store.Get(ctx, name, limit)
+	if err != nil {
+		return nil, fmt.Errorf("getting %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// source reads a store on behalf of a verifier. It serves one goroutine.
+type source struct {
+	store   Store
+	pending map[string][]byte // is read first, by name
+	etag    string            // of timestamp.json, once that was read
+}
+
+// Fetch implements [bundle.Source].
+func (s *source) Fetch(ctx context.Context, name, _ string, limit int64) (bundle.Object, error) {
+	if data, ok := s.pending[name]; ok {
+		if int64(len(data)) > limit {
+			return bundle.Object{}, fmt.Errorf("%w: %d bytes, the limit is %d", bundle.ErrTooLarge, len(data), limit)
+		}
+		return bundle.Object{Data: data}, nil
+	}
+	data, etag, err := s.store.Get(ctx, name, limit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return bundle.Object{}, fmt.Errorf("%w: %w", bundle.ErrNotFound, err)
+	}
+	if err != nil {
+		return bundle.Object{}, err
+	}
+	if name == timestampName {
+		s.etag = etag
+	}
+	return bundle.Object{Data: data, ETag: etag}, nil
+}
+
+// sorted returns the keys of m in order.
+func sorted[K cmp.Ordered, V any](m map[K]V) []K {
+	return slices.Sorted(maps.Keys(m))
+}

@@ -1,0 +1,171 @@
+// Package s3store publishes to S3, and to servers that speak its protocol: a
+// [release.Store] over one prefix of a bucket.
+//
+// It depends on conditional writes (If-None-Match and If-Match on PutObject),
+// and on the strong consistency of reads, both of which S3 has. A publisher needs
+// s3:GetObject and s3:PutObject for the prefix, and s3:ListBucket for the bucket:
+// without it S3 doesn't tell objects that are missing from ones that are
+// forbidden, and nothing that is published is ever to be mistaken for missing.
+package s3store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/release"
+)
+
+// A Store is one repository's folder in a bucket. It implements
+// [release.Store] and is safe for concurrent use.
+type Store struct {
+	client *s3.Client
+	bucket string
+	prefix string // "" or ending in "/"
+}
+
+var _ release.Store = (*Store)(nil)
+
+// New returns the store of the objects of bucket below prefix, which may be
+// empty. It makes no request.
+func New(client *s3.Client, bucket, prefix string) *Store {
+	if prefix = strings.Trim(prefix, "/"); prefix != "" {
+		prefix += "/"
+	}
+	return &Store{client: client, bucket: bucket, prefix: prefix}
+}
+
+// FromURL returns the store at a URL such as "s3://bucket/prefix/env". Region,
+// credentials and endpoint come from where the AWS tools look for them: the
+// environment, the shared configuration files, the role of the machine. It may
+// make requests for credentials, but none to the bucket.
+func FromURL(ctx context.Context, rawURL string) (*Store, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("opening store: %w", err)
+	}
+	if u.Scheme != "s3" || u.Host == "" || u.User != nil || u.Port() != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("opening store %s: want s3://bucket/prefix/env", u.Redacted())
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("opening store %s: %w", rawURL, err)
+	}
+	if cfg.Region == "" {
+		return nil, fmt.Errorf("opening store %s: the region is not configured; set AWS_REGION", rawURL)
+	}
+	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
+		// Servers other than S3 rarely have a host name per bucket.
+		o.UsePathStyle = o.BaseEndpoint != nil
+		// What is read is verified by its signature and hash, and a warning on
+		// each read that S3 sent no checksum besides helps nobody.
+		o.DisableLogOutputChecksumValidationSkipped = true
+	})
+	return New(client, u.Host, u.Path), nil
+}
+
+// Get implements [release.Store].
+func (s *Store) Get(ctx context.Context, name string, limit int64) (data []byte, etag string, err error) {
+	data, etag, err = s.get(ctx, name, limit)
+	if err != nil {
+		return nil, "", fmt.Errorf("reading %s: %w", s.url(name), err)
+	}
+	return data, etag, nil
+}
+
+func (s *Store) get(ctx context.Context, name string, limit int64) (data []byte, etag string, err error) {
+	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + name)})
+	if err != nil {
+		switch {
+		case code(err) == "NoSuchKey":
+			return nil, "", fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+		case status(err) == http.StatusForbidden:
+			return nil, "", fmt.Errorf("%w (publishing takes s3:GetObject and s3:PutObject for the objects, and s3:ListBucket for the bucket)", err)
+		}
+		return nil, "", err
+	}
+	defer out.Body.Close()
+	data, err = io.ReadAll(io.LimitReader(out.Body, limit+1))
+	if err != nil {
+		return nil, "", err
+	}
+	if int64(len(data)) > limit {
+		return nil, "", fmt.Errorf("%w: more than %d bytes", bundle.ErrTooLarge, limit)
+	}
+	return data, aws.ToString(out.ETag), nil
+}
+
+// Put implements [release.Store].
+func (s *Store) Put(ctx context.Context, name string, data []byte, opts release.PutOptions) error {
+	in := &s3.PutObjectInput{
+		Bucket: &s.bucket,
+		Key:    aws.String(s.prefix + name),
+		Body:   bytes.NewReader(data),
+	}
+	if opts.IfNoneMatch {
+		in.IfNoneMatch = aws.String("*")
+	}
+	if opts.IfMatch != "" {
+		in.IfMatch = &opts.IfMatch
+	}
+	if opts.CacheControl != "" {
+		in.CacheControl = &opts.CacheControl
+	}
+	if opts.ContentType != "" {
+		in.ContentType = &opts.ContentType
+	}
+	_, err := s.client.PutObject(ctx, in)
+	if err == nil {
+		return nil
+	}
+	if failedPrecondition(err, opts) {
+		err = fmt.Errorf("%w: %w", release.ErrConflict, err)
+	}
+	return fmt.Errorf("writing %s: %w", s.url(name), err)
+}
+
+// failedPrecondition reports whether err is the answer to a put with
+// preconditions that don't hold.
+func failedPrecondition(err error, opts release.PutOptions) bool {
+	switch status(err) {
+	case http.StatusPreconditionFailed:
+		return true
+	case http.StatusConflict: // another conditional put was under way
+		return opts.IfNoneMatch || opts.IfMatch != ""
+	}
+	return opts.IfMatch != "" && code(err) == "NoSuchKey" // there is nothing to match
+}
+
+// url names an object in messages.
+func (s *Store) url(name string) string { return "s3://" + s.bucket + "/" + s.prefix + name }
+
+// status returns the HTTP status that an error is the answer of, or 0.
+func status(err error) int {
+	var response *awshttp.ResponseError
+	if !errors.As(err, &response) {
+		return 0
+	}
+	return response.HTTPStatusCode()
+}
+
+// code returns the S3 error code that err carries, or "".
+func code(err error) string {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return ""
+	}
+	return api.ErrorCode()
+}
