@@ -1,0 +1,236 @@
+package ci
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// An Estate is a folder of flag files that have been checked. It is immutable
+// and safe for concurrent use.
+type Estate struct {
+	known      *vocabulary
+	flags      []*flag // by namespace, then key
+	byKey      map[string]*flag
+	namespaces []string
+	tests      []*testCase // by file, then in the order written
+}
+
+// Load reads and checks the estate in the folder dir. If anything is wrong with
+// the files the error is [Problems], all that there are; any other error says
+// that the folder couldn't be read.
+//
+// Limits: 100,000 files and folders, 1 MiB a file and 256 MiB in all; within a
+// file 50 levels, 1,000 keys of one mapping and 400,000 words.
+func Load(dir string) (*Estate, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening flag files: %w", err)
+	}
+	defer root.Close()
+	return load(root.FS(), dir)
+}
+
+// load is Load of the estate at the root of fsys, which users know as dir.
+func load(fsys fs.FS, dir string) (*Estate, error) {
+	sources, err := readSources(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(sources, func(a, b *source) int { return cmp.Compare(a.shown, b.shown) })
+	parallel(sources, (*source).parse)
+	l := loader{dir: dir, roles: make(map[role][]*source)}
+	for _, s := range sources {
+		l.roles[s.role] = append(l.roles[s.role], s)
+	}
+	estate := l.estate()
+	problems := l.extra
+	for _, s := range sources {
+		problems = append(problems, s.problems...)
+	}
+	if len(problems) > 0 {
+		problems.sort()
+		return nil, problems
+	}
+	return estate, nil
+}
+
+// parallel calls f for every source, on all cores, and waits.
+func parallel(sources []*source, f func(*source)) {
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range min(runtime.GOMAXPROCS(0), len(sources)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(sources)); i = next.Add(1) - 1 {
+				f(sources[i])
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A loader makes an estate of parsed files, each kind after those it speaks of.
+type loader struct {
+	dir   string
+	roles map[role][]*source
+	known *vocabulary
+	extra Problems // of no file that exists
+}
+
+func (l *loader) estate() *Estate {
+	l.known = &vocabulary{
+		config:      config{unit: defaultUnit, zone: time.UTC},
+		configFile:  filepath.Join(l.dir, "serin.yaml"),
+		contextFile: filepath.Join(l.dir, "context.yaml"),
+		attributes:  make(map[string]*attribute),
+		segments:    make(map[string]*segment),
+	}
+	configChecker := l.readConfig()
+	l.readContext(configChecker)
+	l.readSegments()
+	e := &Estate{known: l.known, byKey: make(map[string]*flag)}
+	l.readFlags(e)
+	l.readTests(e)
+	return e
+}
+
+// single returns the only file of a role, nil if there is none.
+func (l *loader) single(r role) *source {
+	list := l.roles[r]
+	if len(list) == 0 {
+		return nil
+	}
+	for _, s := range list[1:] {
+		s.problem("%s is the same in another format; keep one of them", list[0].shown)
+	}
+	return list[0]
+}
+
+func (l *loader) readConfig() checker {
+	s := l.single(configFile)
+	c := checker{source: s, known: l.known}
+	if s != nil {
+		l.known.configFile = s.shown
+		if s.root != nil {
+			l.known.config = c.config(s.root)
+		}
+	}
+	return c
+}
+
+func (l *loader) readContext(config checker) {
+	s := l.single(contextFile)
+	if s == nil {
+		l.known.broken = true
+		l.problem(l.known.contextFile, "the file is missing; it declares the attributes that rules may speak of")
+		return
+	}
+	l.known.contextFile = s.shown
+	c := checker{source: s, known: l.known}
+	if s.root == nil {
+		l.known.broken = true
+		return
+	}
+	c.context(s.root)
+	l.known.broken = len(l.known.attributes) == 0 && len(s.problems) > 0
+	l.known.checkUnit(config, c, s.root)
+}
+
+// problem records a problem of a file that doesn't exist.
+func (l *loader) problem(file, format string, args ...any) {
+	l.extra = append(l.extra, Problem{File: file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
+}
+
+func (l *loader) readSegments() {
+	var list []*segment
+	for _, s := range l.roles[segmentFile] {
+		seg := &segment{name: s.stem(), source: s}
+		if other, dup := l.known.segments[seg.name]; dup {
+			s.problem("segment %q is defined in %s too", seg.name, other.source.shown)
+			continue
+		}
+		l.known.segments[seg.name] = seg
+		l.known.segmentNames = append(l.known.segmentNames, seg.name)
+		list = append(list, seg)
+	}
+	slices.Sort(l.known.segmentNames)
+	for _, seg := range list {
+		checker{source: seg.source, known: l.known}.segment(seg)
+	}
+	l.known.checkSegments()
+}
+
+func (l *loader) readFlags(e *Estate) {
+	sources := l.roles[flagFile]
+	if len(sources) == 0 {
+		l.problem(l.dir, "the folder holds no flag files, such as NAMESPACE/KEY.yaml")
+	}
+	flags := make(map[*source]*flag, len(sources))
+	var mu sync.Mutex
+	parallel(sources, func(s *source) {
+		f := checker{source: s, known: l.known}.flag()
+		mu.Lock()
+		flags[s] = f
+		mu.Unlock()
+	})
+	for _, s := range sources {
+		f := flags[s]
+		if other, dup := e.byKey[f.key]; dup {
+			s.problem("flag %q is defined in %s too; keys are unique across the estate", f.key, other.source.shown)
+			continue
+		}
+		e.byKey[f.key] = f
+		e.flags = append(e.flags, f)
+	}
+	slices.SortFunc(e.flags, func(a, b *flag) int {
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.key, b.key))
+	})
+	for _, f := range e.flags {
+		e.namespaces = append(e.namespaces, f.namespace)
+	}
+	e.namespaces = slices.Compact(e.namespaces)
+}
+
+// Environments returns the names of the environments, in the order of
+// serin.yaml. It is empty if there are none.
+func (e *Estate) Environments() []string { return slices.Clone(e.known.environments) }
+
+// Unit returns the name of the attribute that a context's targeting key stands
+// for, and by which splits are drawn that don't say otherwise.
+func (e *Estate) Unit() string { return e.known.unit }
+
+// TimeZone returns the time zone in which the estate's local times are meant.
+func (e *Estate) TimeZone() *time.Location { return e.known.zone }
+
+// Namespaces returns the namespaces that hold flags, sorted.
+func (e *Estate) Namespaces() []string { return slices.Clone(e.namespaces) }
+
+// Keys returns the keys of all flags, sorted.
+func (e *Estate) Keys() []string {
+	keys := make([]string, len(e.flags))
+	for i, f := range e.flags {
+		keys[i] = f.key
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// checkEnvironment returns an error unless name is an environment of the
+// estate, or "".
+func (e *Estate) checkEnvironment(name string) error {
+	if name == "" || slices.Contains(e.known.environments, name) {
+		return nil
+	}
+	if len(e.known.environments) == 0 {
+		return fmt.Errorf("environment %q: %s lists no environments", name, e.known.configFile)
+	}
+	return fmt.Errorf("environment %q is not listed in %s%s", name,
+		e.known.configFile, didYouMean(name, slices.Values(e.known.environments)))
+}

@@ -1,0 +1,319 @@
+package ci
+
+import (
+	"bytes"
+	"cmp"
+	"iter"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// A flag is a flag file that has been checked.
+type flag struct {
+	key       string
+	namespace string
+	source    *source
+	base      evaluator.Flag
+	overrides map[string]evaluator.Flag // by environment; those that differ
+}
+
+// in returns the flag as it is in an environment, "" being none.
+func (f *flag) in(environment string) evaluator.Flag {
+	if o, ok := f.overrides[environment]; ok {
+		return o
+	}
+	return f.base
+}
+
+// bodyKeys are the keys that an environment can replace, each whole.
+var bodyKeys = []string{"variants", "default", "enabled", "off_variant", "rules"}
+
+var flagKeys = append([]string{"description", "owner", "expires", "type", "environments"}, bodyKeys...)
+
+var ruleKeys = []string{"name", "when", "serve", "by", "salt"}
+
+// flag reads a flag file. What is wrong with it is recorded.
+func (c checker) flag() *flag {
+	f := &flag{key: c.source.stem(), namespace: c.source.folder(), source: c.source}
+	if why := checkKey(f.key); why != "" {
+		c.source.problem("the file's name is not a valid flag key: %s", why)
+	}
+	if !bundle.ValidNamespace(f.namespace) {
+		c.source.problem("the folder's name is not a valid namespace: at most 100 letters, digits, \"-\", \"_\" and \".\"")
+	}
+	n := c.source.root
+	if n == nil || !c.keys(n, "a flag", flagKeys...) {
+		return f
+	}
+	c.optionalText(n.get("description"), "\"description\"")
+	c.optionalText(n.get("owner"), "\"owner\"")
+	c.date(n.get("expires"))
+	typ := c.flagType(n)
+	f.base = c.body(f.key, typ, n, nil)
+	if environments := n.get("environments"); environments != nil {
+		c.overrides(f, typ, n, environments)
+	}
+	return f
+}
+
+// date checks the date from which on a flag is debt.
+func (c checker) date(n *node) {
+	if n == nil {
+		return
+	}
+	if _, err := time.Parse(time.DateOnly, n.text); n.kind != scalar || err != nil {
+		c.errorf(n, "\"expires\" is a date such as 2027-06-30, not %s", n.describe())
+	}
+}
+
+func (c checker) flagType(flag *node) evaluator.Type {
+	const known = "boolean, string, integer, number or object"
+	n := flag.get("type")
+	if n == nil {
+		c.errorf(flag, "the flag has no \"type\": %s", known)
+		return 0
+	}
+	name, ok := c.text(n, "\"type\"")
+	if !ok {
+		return 0
+	}
+	t, ok := evaluator.ParseType(name)
+	if !ok {
+		c.errorf(n, "unknown type %q%s; the types are %s", shorten(name), didYouMean(name, flagTypes()), known)
+	}
+	return t
+}
+
+func flagTypes() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for t := evaluator.Boolean; t <= evaluator.Object; t++ {
+			if !yield(t.String()) {
+				return
+			}
+		}
+	}
+}
+
+// overrides reads what environments replace and builds the flag of each.
+func (c checker) overrides(f *flag, typ evaluator.Type, base, environments *node) {
+	if environments.kind != mapping {
+		c.errorf(environments, "\"environments\" is a mapping of names to what they replace, not %s", environments.describe())
+		return
+	}
+	f.overrides = make(map[string]evaluator.Flag, len(environments.fields))
+	for _, e := range environments.fields {
+		name := e.key.text
+		if !slices.Contains(c.known.environments, name) {
+			c.errorf(e.key, "environment %q is not listed in %s%s", name, c.known.configFile, didYouMean(name, slices.Values(c.known.environments)))
+		}
+		within := c.within("environment %q", name)
+		if !within.keys(e.value, "an environment of a flag", bodyKeys...) {
+			continue
+		}
+		// Problems that the base has too are recorded already.
+		shadow := &source{shown: c.source.shown, data: c.source.data}
+		again := c
+		again.source = shadow
+		f.overrides[name] = again.body(f.key, typ, base, e.value)
+		for _, p := range shadow.problems {
+			if !slices.Contains(c.source.problems, p) && !c.source.full() {
+				p.Message = within.place + p.Message
+				c.source.problems = append(c.source.problems, p)
+			}
+		}
+	}
+}
+
+// body builds the flag from the keys of base and those that override, which may
+// be nil, replaces.
+func (c checker) body(key string, typ evaluator.Type, base, override *node) evaluator.Flag {
+	get := func(key string) *node {
+		return cmp.Or(override.get(key), base.get(key))
+	}
+	set := c.variants(typ, get("variants"))
+	f := evaluator.Flag{Key: key, Type: typ}
+	if n := get("default"); n != nil {
+		f.Default, _ = c.within("default").variant(n, set)
+	} else {
+		c.errorf(base, "the flag has no \"default\", the variant to serve when no rule matches")
+	}
+	f.Off = f.Default
+	if n := get("off_variant"); n != nil {
+		f.Off, _ = c.within("off_variant").variant(n, set)
+	}
+	if n := get("enabled"); n != nil {
+		enabled, ok := c.boolean(n, "\"enabled\"")
+		f.Disabled = ok && !enabled
+	}
+	if n := get("rules"); n != nil {
+		f.Rules = c.rules(key, n, set)
+	}
+	f.Variants = set.list
+	return f
+}
+
+// rules reads a list of rules, which may be empty.
+func (c checker) rules(key string, n *node, set *variantSet) []evaluator.Rule {
+	if n.kind != sequence {
+		c.errorf(n, "\"rules\" is a list, not %s", n.describe())
+		return nil
+	}
+	rules := make([]evaluator.Rule, 0, len(n.items))
+	lines := make(map[string]int, len(n.items))
+	for i, item := range n.items {
+		var r evaluator.Rule
+		within := c.within("rule %d", i+1)
+		if name := item.get("name"); name != nil {
+			if s, ok := within.name(name, "\"name\""); ok {
+				r.Name = s
+				within = c.within("rule %q", s)
+			}
+			if line, dup := lines[r.Name]; dup {
+				within.errorf(name, "another rule has this name, on line %d", line)
+			} else if r.Name != "" {
+				lines[r.Name] = name.line
+			}
+		}
+		if !within.keys(item, "a rule", ruleKeys...) {
+			continue
+		}
+		if item.get("name") == nil {
+			within.errorf(item, "the rule has no \"name\"; it is the reason that people are shown")
+		}
+		if when := item.get("when"); when != nil {
+			if cond, ok := within.condition(when); ok {
+				r.When = &cond
+			}
+		}
+		within.serve(item, key, set, &r)
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+// variants reads what a flag may serve.
+func (c checker) variants(typ evaluator.Type, n *node) *variantSet {
+	set := &variantSet{broken: typ == 0}
+	switch {
+	case n == nil && typ == evaluator.Boolean:
+		set.list = []evaluator.Variant{
+			{Name: "on", Value: evaluator.BoolValue(true)},
+			{Name: "off", Value: evaluator.BoolValue(false)},
+		}
+		return set
+	case n == nil && typ == evaluator.String:
+		set.open = true
+		return set
+	case n == nil:
+		if typ != 0 {
+			c.errorf(c.source.root, "a flag of type %v has \"variants\", which name the values it may serve", typ)
+		}
+		set.broken = true
+		return set
+	case n.kind != mapping || len(n.fields) == 0:
+		c.errorf(n, "\"variants\" is a mapping of names to values, not %s", n.describe())
+		set.broken = true
+		return set
+	}
+	for _, f := range n.fields {
+		name, ok := c.name(f.key, "a variant")
+		if !ok || typ == 0 {
+			set.broken = true
+			continue
+		}
+		// A bad value doesn't make the name unknown.
+		v, _ := c.within("variant %q", name).variantValue(typ, f.value)
+		set.list = append(set.list, evaluator.Variant{Name: name, Value: v})
+	}
+	return set
+}
+
+// variantValue reads a value of a flag of that type.
+func (c checker) variantValue(typ evaluator.Type, n *node) (evaluator.Value, bool) {
+	const what = "the value"
+	switch typ {
+	case evaluator.Boolean:
+		b, ok := c.boolean(n, what)
+		return evaluator.BoolValue(b), ok
+	case evaluator.String:
+		s, ok := c.text(n, what)
+		return evaluator.StringValue(s), ok
+	case evaluator.Integer:
+		i, ok := c.integer(n, what)
+		return evaluator.IntValue(i), ok
+	case evaluator.Number:
+		return c.number(n, what)
+	}
+	if n.kind == scalar {
+		c.errorf(n, "%s of an object flag is a mapping or a list, not %s", what, n.describe())
+		return evaluator.Value{}, false
+	}
+	var b bytes.Buffer
+	ok := c.json(&b, n)
+	return evaluator.ObjectValue(b.String()), ok
+}
+
+// number reads an integer or a floating-point number.
+func (c checker) number(n *node, what string) (evaluator.Value, bool) {
+	t := n.scalarType()
+	if n.kind != scalar || t != intScalar && t != floatScalar {
+		c.errorf(n, "%s is a number, not %s", what, n.describe())
+		return evaluator.Value{}, false
+	}
+	f, ok := parseFloat(n.text)
+	if !ok {
+		c.errorf(n, "%s: %s is not a finite number of 64 bits", what, shorten(n.text))
+	}
+	return evaluator.FloatValue(f), ok
+}
+
+// json appends n as JSON. Integers stay as they are, whatever their size in
+// bits up to 64.
+func (c checker) json(b *bytes.Buffer, n *node) bool {
+	ok := true
+	switch n.kind {
+	case mapping:
+		b.WriteByte('{')
+		for i, f := range n.fields {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.Write(evaluator.StringValue(f.key.text).JSON())
+			b.WriteByte(':')
+			ok = c.json(b, f.value) && ok
+		}
+		b.WriteByte('}')
+		return ok
+	case sequence:
+		b.WriteByte('[')
+		for i, item := range n.items {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			ok = c.json(b, item) && ok
+		}
+		b.WriteByte(']')
+		return ok
+	}
+	switch n.scalarType() {
+	case nullScalar:
+		b.WriteString("null")
+	case boolScalar:
+		b.WriteString(strconv.FormatBool(n.isTrue()))
+	case intScalar:
+		i, fine := c.integer(n, "a number")
+		b.WriteString(strconv.FormatInt(i, 10))
+		return fine
+	case floatScalar:
+		v, fine := c.number(n, "a number")
+		b.Write(v.JSON())
+		return fine
+	default:
+		b.Write(evaluator.StringValue(n.text).JSON())
+	}
+	return true
+}

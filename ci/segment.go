@@ -1,0 +1,131 @@
+package ci
+
+import (
+	"strings"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// A segment is a segment file that has been checked.
+type segment struct {
+	name       string
+	source     *source
+	plain      evaluator.Segment
+	references []reference // to other segments
+
+	// Of the search for circles: the comparisons that a question for
+	// membership takes, 0 if not known yet; whether the search is below this
+	// segment, and the reference it follows.
+	cost     int
+	visiting bool
+	toward   *segment
+}
+
+// segment reads a segment file into seg.
+func (c checker) segment(seg *segment) {
+	if why := checkKey(seg.name); why != "" {
+		c.source.problem("the file's name is not a valid name of a segment: %s", why)
+	}
+	seg.plain.Name = seg.name
+	n := c.source.root
+	if n == nil || !c.keys(n, "a segment", "description", "include", "exclude", "when") {
+		return
+	}
+	c.optionalText(n.get("description"), "\"description\"")
+	include, when := n.get("include"), n.get("when")
+	if include == nil && when == nil {
+		c.errorf(n, "the segment is empty: it has neither \"include\" nor \"when\"")
+	}
+	seg.plain.Include = c.members(include, "\"include\"")
+	seg.plain.Exclude = c.members(n.get("exclude"), "\"exclude\"")
+	if when != nil {
+		c.references = &seg.references
+		if cond, ok := c.condition(when); ok {
+			seg.plain.When = &cond
+		}
+	}
+}
+
+// members reads a list of ids. An id that is a number may do without quotes if
+// there is only one way to write it.
+func (c checker) members(n *node, what string) []string {
+	if n == nil || !c.list(n, what) {
+		return nil
+	}
+	list := make([]string, 0, len(n.items))
+	for _, item := range n.items {
+		if item.kind == scalar && item.scalarType() == intScalar && canonicalInt(item.text) {
+			list = append(list, item.text)
+		} else if s, ok := c.text(item, "a member"); ok {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// canonicalInt reports whether s is how a 64-bit integer is printed.
+func canonicalInt(s string) bool {
+	digits := strings.TrimPrefix(s, "-")
+	if trimDigits(digits) != "" || len(digits) > 1 && digits[0] == '0' || s == "-0" {
+		return false
+	}
+	_, err := parseInt(s)
+	return err == nil
+}
+
+// checkSegments records segments that refer to themselves, directly or by way
+// of others, and those that cost too much.
+func (v *vocabulary) checkSegments() {
+	for _, name := range v.segmentNames {
+		v.segmentCost(v.segments[name])
+	}
+}
+
+// segmentCost returns how many comparisons a question for membership takes, at
+// most evaluator.MaxSegmentCost+1.
+func (v *vocabulary) segmentCost(s *segment) int {
+	if s.cost != 0 {
+		return s.cost
+	}
+	s.visiting = true
+	cost := 2 // the two lists
+	if s.plain.When != nil {
+		cost += comparisons(s.plain.When)
+	}
+	for _, r := range s.references {
+		next := v.segments[r.segment]
+		s.toward = next
+		if next.visiting {
+			checker{source: s.source}.errorf(r.at, "segment %q refers to itself: %s", next.name, circle(next))
+			continue
+		}
+		cost = min(cost+v.segmentCost(next), evaluator.MaxSegmentCost+1)
+	}
+	s.visiting = false
+	if cost > evaluator.MaxSegmentCost {
+		s.source.problem("the segment takes more than %d comparisons, those of the segments it refers to included", evaluator.MaxSegmentCost)
+	}
+	s.cost = cost
+	return cost
+}
+
+// circle returns the names of the segments that lead from s back to s.
+func circle(s *segment) string {
+	names := []string{s.name}
+	for next := s.toward; next != s && len(names) < 10; next = next.toward {
+		names = append(names, next.name)
+	}
+	return strings.Join(append(names, s.name), " → ")
+}
+
+// comparisons counts the leaves of a condition.
+func comparisons(c *evaluator.Condition) int {
+	if len(c.Of) == 0 {
+		return 1
+	}
+	n := 0
+	for i := range c.Of {
+		n += comparisons(&c.Of[i])
+	}
+	return n
+}

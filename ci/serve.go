@@ -1,0 +1,261 @@
+package ci
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// Shares are exact: integers of a billionth, so that no sum depends on how a
+// machine rounds.
+const whole = 1_000_000_000
+
+// rest is the share of a variant that gets what the others leave.
+const rest = "rest"
+
+var errShare = errors.New("it is not a share such as 20%, 3‰ or 0.125")
+
+// parseShare parses a share: a percentage with up to seven digits after the
+// point, per mille with up to six, or a fraction of one with up to seven. The
+// result is in billionths, at most a whole.
+func parseShare(text string) (int64, error) {
+	number, unit, digits := text, int64(whole), 7
+	if s, ok := strings.CutSuffix(text, "%"); ok {
+		number, unit = s, whole/100
+	} else if s, ok := strings.CutSuffix(text, "‰"); ok {
+		number, unit, digits = s, whole/1000, 6
+	}
+	integer, fraction, point := strings.Cut(number, ".")
+	if integer == "" || point && fraction == "" || trimDigits(integer) != "" || trimDigits(fraction) != "" {
+		return 0, errShare
+	}
+	if len(fraction) > digits {
+		return 0, fmt.Errorf("it has more than %d digits after the point", digits)
+	}
+	if integer = strings.TrimLeft(integer, "0"); len(integer) > 4 {
+		return 0, errors.New("it is more than 100%")
+	}
+	var share int64
+	if integer != "" {
+		n, err := strconv.ParseInt(integer, 10, 64)
+		if err != nil {
+			return 0, errShare
+		}
+		share = n * unit
+	}
+	for _, digit := range []byte(fraction) {
+		unit /= 10
+		share += int64(digit-'0') * unit
+	}
+	switch {
+	case share > whole && number == text:
+		return 0, fmt.Errorf("as a fraction of one it is more than all; did you mean %s%%?", text)
+	case share > whole:
+		return 0, errors.New("it is more than 100%")
+	}
+	return share, nil
+}
+
+// formatShare returns a share as a percentage.
+func formatShare(share int64) string {
+	s := fmt.Sprintf("%d.%07d", share/(whole/100), share%(whole/100))
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".") + "%"
+}
+
+// ranges gives each variant its share of the positions, in the order given:
+// the boundary after the first i shares is floor(sum of them × 2^32 / 10^9).
+// Shares come to a whole; those that get no position are left out.
+func ranges(variants []int, shares []int64) []evaluator.Range {
+	var list []evaluator.Range
+	var sum int64
+	var from uint64
+	for i, share := range shares {
+		sum += share
+		to := uint64(sum) * evaluator.Positions / whole // below 2^62
+		if to > from {
+			list = append(list, evaluator.Range{From: from, To: to, Variant: variants[i]})
+		}
+		from = to
+	}
+	return list
+}
+
+// split reads a mapping of variants to shares.
+func (c checker) split(n *node, set *variantSet) ([]evaluator.Range, bool) {
+	if len(n.fields) == 0 {
+		c.errorf(n, "the split is empty")
+		return nil, false
+	}
+	variants, shares := make([]int, 0, len(n.fields)), make([]int64, 0, len(n.fields))
+	var sum int64
+	restAt, ok := -1, true
+	for i, f := range n.fields {
+		variant, fine := c.variant(f.key, set)
+		share, isRest, good := c.share(f)
+		if isRest && restAt >= 0 {
+			c.errorf(f.value, "two variants get the rest; only one can")
+			good = false
+		} else if isRest {
+			restAt = i
+		}
+		ok = ok && fine && good
+		sum += share
+		variants, shares = append(variants, variant), append(shares, share)
+	}
+	switch {
+	case !ok:
+		return nil, false
+	case restAt >= 0 && sum <= whole:
+		shares[restAt] = whole - sum
+	case restAt >= 0:
+		c.errorf(n, "the shares before the rest come to %s, more than 100%%", formatShare(sum))
+		return nil, false
+	case sum != whole:
+		c.errorf(n, "the shares come to %s, not 100%%; one of them may be %q", formatShare(sum), rest)
+		return nil, false
+	}
+	return ranges(variants, shares), true
+}
+
+// share reads the share of a variant.
+func (c checker) share(f field) (share int64, isRest, ok bool) {
+	if f.value.kind != scalar {
+		c.errorf(f.value, "the share of %q is one such as 20%%, not %s", f.key.text, f.value.describe())
+		return 0, false, false
+	}
+	if f.value.text == rest {
+		return 0, true, true
+	}
+	share, err := parseShare(f.value.text)
+	if err != nil {
+		c.errorf(f.value, "share %q of %q: %v", shorten(f.value.text), f.key.text, err)
+		return 0, false, false
+	}
+	return share, false, true
+}
+
+// serve reads what a rule serves into r.
+func (c checker) serve(rule *node, key string, set *variantSet, r *evaluator.Rule) {
+	n := rule.get("serve")
+	if n == nil {
+		c.errorf(rule, "the rule has no \"serve\"")
+		return
+	}
+	switch n.kind {
+	case scalar:
+		r.Variant, _ = c.variant(n, set)
+		for _, f := range rule.fields {
+			if f.key.text == "by" || f.key.text == "salt" {
+				c.errorf(f.key, "%q has no effect: the rule serves one variant, not a split", f.key.text)
+			}
+		}
+	case sequence:
+		c.errorf(n, "\"serve\" is a variant, or a mapping of variants to shares, not a list")
+	case mapping:
+		split := &evaluator.Split{Salt: key, Hash: evaluator.HashMurmur3}
+		var ok bool
+		if split.Ranges, ok = c.split(n, set); ok {
+			r.Split = split
+		}
+		c.unit(rule, split)
+	}
+}
+
+// unit reads by what a split is drawn, and its salt.
+func (c checker) unit(rule *node, split *evaluator.Split) {
+	if salt := rule.get("salt"); salt != nil {
+		split.Salt, _ = c.name(salt, "\"salt\"")
+	}
+	by := rule.get("by")
+	if by == nil {
+		split.By = c.known.unit // checked with serin.yaml
+		return
+	}
+	name, ok := c.name(by, "\"by\"")
+	switch {
+	case !ok:
+	case name == "chance":
+		split.Salt, split.Hash = "", ""
+		if salt := rule.get("salt"); salt != nil {
+			c.errorf(salt, "\"salt\" has no effect: the split is by chance")
+		}
+	default:
+		a := c.lookup(by, "chance")
+		if a != nil && !a.unit {
+			c.errorf(by, "attribute %q is not declared with unit: true in %s%s", name, c.known.contextFile, c.otherUnits())
+		}
+		split.By = name
+	}
+}
+
+// otherUnits names the attributes that a split may be by.
+func (c checker) otherUnits() string {
+	if list := quotedList(c.known.units()); list != "" {
+		return "; those that are: " + list
+	}
+	return ""
+}
+
+// A variantSet is the variants of a flag while its rules are read.
+type variantSet struct {
+	list []evaluator.Variant
+	// open says that the flag is a string flag without "variants": every
+	// name that is served becomes a variant, whose value is its name.
+	open bool
+	// broken says that the variants couldn't be read, so that nothing can be
+	// said about names.
+	broken bool
+}
+
+// maxVariants bounds the variants of a flag.
+const maxVariants = 1000
+
+// variant returns the index of the variant that n names.
+func (c checker) variant(n *node, set *variantSet) (int, bool) {
+	name, ok := c.name(n, "a variant")
+	if !ok || set.broken {
+		return 0, false
+	}
+	i := slices.IndexFunc(set.list, func(v evaluator.Variant) bool { return v.Name == name })
+	if i >= 0 {
+		return i, true
+	}
+	if set.open {
+		if len(set.list) == maxVariants {
+			c.errorf(n, "the flag has more than %d variants", maxVariants)
+			return 0, false
+		}
+		set.list = append(set.list, evaluator.Variant{Name: name, Value: evaluator.StringValue(name)})
+		return len(set.list) - 1, true
+	}
+	names := func(yield func(string) bool) {
+		for _, v := range set.list {
+			if !yield(v.Name) {
+				return
+			}
+		}
+	}
+	hint := didYouMean(name, names)
+	if hint == "" {
+		hint = set.byValue(n)
+	}
+	c.errorf(n, "unknown variant %q%s; the flag has %s", name, hint, quotedList(names))
+	return 0, false
+}
+
+// byValue suggests the variant whose value n is: true is a value, on a variant.
+func (set *variantSet) byValue(n *node) string {
+	for _, v := range set.list {
+		if b, ok := v.Value.Bool(); ok && n.scalarType() == boolScalar && b == n.isTrue() {
+			return fmt.Sprintf(" (did you mean %q?)", v.Name)
+		}
+		if s, ok := v.Value.Text(); ok && s == n.text {
+			return fmt.Sprintf(" (did you mean %q, whose value it is?)", v.Name)
+		}
+	}
+	return ""
+}

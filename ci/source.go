@@ -1,0 +1,230 @@
+package ci
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// The bounds of an estate. They are far above what people write and keep what a
+// mistaken or hostile folder can cost within reason.
+const (
+	maxEntries   = 100_000   // files and folders, those passed over included
+	maxFileSize  = 1 << 20   // bytes of a file
+	maxTotalSize = 256 << 20 // bytes of all files
+)
+
+// A role is what a file is for, which follows from its path.
+type role uint8
+
+const (
+	noRole role = iota // passed over
+	configFile
+	contextFile
+	segmentFile
+	flagFile
+	testFile
+	misplaced // a file of ours in a place where it means nothing
+)
+
+// A source is one file of the estate.
+type source struct {
+	path  string // below the estate, with slashes
+	shown string // as a user would type it
+	role  role
+	data  []byte // without byte order mark and carriage returns once parsed
+
+	problems Problems
+	root     *node // nil if the file couldn't be parsed
+}
+
+// stem returns the file's name without its extension: the key of a flag, the
+// name of a segment.
+func (s *source) stem() string {
+	base := path.Base(s.path)
+	base = strings.TrimSuffix(base, path.Ext(base))
+	if s.role == testFile {
+		base = strings.TrimSuffix(base, ".test")
+	}
+	return base
+}
+
+// folder returns the folder that holds the file, "" for the estate itself.
+func (s *source) folder() string {
+	if dir := path.Dir(s.path); dir != "." {
+		return dir
+	}
+	return ""
+}
+
+// roleOf says what the file at that path is for.
+func roleOf(p string) role {
+	base, dir := path.Base(p), path.Dir(p)
+	switch strings.ToLower(path.Ext(base)) {
+	case ".yaml", ".yml", ".json":
+	default:
+		return noRole
+	}
+	stem := strings.TrimSuffix(base, path.Ext(base))
+	switch {
+	case dir == "." && stem == "serin":
+		return configFile
+	case dir == "." && stem == "context":
+		return contextFile
+	case dir == ".", strings.HasPrefix(dir, "segments/"):
+		return misplaced
+	case dir == "segments":
+		return segmentFile
+	case strings.HasSuffix(stem, ".test"):
+		return testFile
+	}
+	return flagFile
+}
+
+// readSources reads the files of the estate at the root of fsys, which users
+// know as dir. What is wrong with a file stands in its problems; an error means
+// that the folder as a whole couldn't be read.
+func readSources(fsys fs.FS, dir string) ([]*source, error) {
+	var sources []*source
+	entries, total := 0, 0
+	err := fs.WalkDir(fsys, ".", func(p string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entries++; entries > maxEntries {
+			return fmt.Errorf("it holds more than %d files; is it a folder of flag files?", maxEntries)
+		}
+		if p != "." && strings.HasPrefix(entry.Name(), ".") {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		s := &source{path: p, shown: filepath.Join(dir, filepath.FromSlash(p)), role: roleOf(p)}
+		if !s.admit(fsys, entry, dir) {
+			if len(s.problems) > 0 {
+				sources = append(sources, s)
+			}
+			return nil
+		}
+		sources = append(sources, s)
+		if err := s.read(fsys); err != nil {
+			return err
+		}
+		if total += len(s.data); total > maxTotalSize {
+			return fmt.Errorf("its flag files come to more than %d MiB", maxTotalSize>>20)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", dir, err)
+	}
+	return sources, nil
+}
+
+// admit reports whether the directory entry is a file to read. If it is one
+// that can't be read it says so in s.problems.
+func (s *source) admit(fsys fs.FS, entry fs.DirEntry, dir string) bool {
+	mode := entry.Type()
+	if mode&fs.ModeSymlink != 0 {
+		info, err := fs.Stat(fsys, s.path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			s.problem("the symbolic link leads nowhere")
+			return false
+		case err != nil:
+			s.problem("the symbolic link leads out of %s; the files of an estate lie in its folder", dir)
+			return false
+		case info.IsDir():
+			s.problem("the symbolic link leads to a folder; only links to files are followed")
+			return false
+		}
+		mode = info.Mode().Type()
+	}
+	switch {
+	case mode.IsDir() || s.role == noRole:
+		return false
+	case !mode.IsRegular():
+		s.problem("not a regular file")
+		return false
+	case s.role == misplaced && s.folder() == "":
+		s.problem("a flag file lies in a folder, which is its namespace: move it to %s", filepath.Join(dir, "NAMESPACE", path.Base(s.path)))
+		return false
+	case s.role == misplaced:
+		s.problem("segments have no namespaces: move it to %s", filepath.Join(dir, "segments", path.Base(s.path)))
+		return false
+	}
+	return true
+}
+
+// read reads the file into s.data, if it isn't too large.
+func (s *source) read(fsys fs.FS) error {
+	f, err := fsys.Open(s.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err != nil {
+		return err
+	}
+	if len(data) > maxFileSize {
+		s.problem("the file is larger than %d MiB", maxFileSize>>20)
+		return nil
+	}
+	s.data = data
+	return nil
+}
+
+// problem records a problem of the file as a whole.
+func (s *source) problem(format string, args ...any) {
+	s.problems = append(s.problems, Problem{File: s.shown, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
+}
+
+// maxFileProblems bounds the problems that are reported for one file.
+const maxFileProblems = 500
+
+// full reports whether enough is said about the file.
+func (s *source) full() bool { return len(s.problems) > maxFileProblems }
+
+// problemAt records a problem at a place of the file.
+func (s *source) problemAt(line, column int, message string) {
+	if s.full() {
+		return
+	}
+	if len(s.problems) == maxFileProblems {
+		message = "there are more problems in this file than are shown"
+	}
+	p := Problem{File: s.shown, Line: line, Column: column, Message: message}
+	p.Quote, p.Caret = quote(s.line(line), column)
+	s.problems = append(s.problems, p)
+}
+
+// line returns the line of that number, counted from 1.
+func (s *source) line(number int) string {
+	rest := s.data
+	for ; number > 1; number-- {
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			return ""
+		}
+		rest = rest[i+1:]
+	}
+	if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+		rest = rest[:i]
+	}
+	return string(rest)
+}
+
+// position returns the line and column of the byte at offset.
+func (s *source) position(offset int) (line, column int) {
+	before := s.data[:offset]
+	line = 1 + bytes.Count(before, []byte{'\n'})
+	return line, 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+}

@@ -1,0 +1,59 @@
+package ci
+
+import (
+	"fmt"
+	"iter"
+)
+
+// maxSuggest is the length in bytes above which no spelling is suggested: it
+// bounds the work that a hostile name can cause.
+const maxSuggest = 64
+
+// didYouMean returns ` (did you mean "x"?)` for the candidate that name was
+// most likely meant to be, or "" if none is close. Of equally close candidates
+// the first counts.
+func didYouMean(name string, candidates iter.Seq[string]) string {
+	if len(name) > maxSuggest {
+		return ""
+	}
+	limit := max(1, min(3, len(name)/3))
+	best, found := "", limit+1
+	for c := range candidates {
+		if abs(len(c)-len(name)) > limit || len(c) > maxSuggest {
+			continue
+		}
+		if d := editDistance(name, c); d < found {
+			best, found = c, d
+		}
+	}
+	if best == "" || found >= len(name) {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", best)
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// editDistance returns how many bytes must be inserted, deleted, replaced or
+// swapped with their neighbour to turn a into b (optimal string alignment).
+func editDistance(a, b string) int {
+	var before, last, row [maxSuggest + 1]int
+	for j := range len(b) + 1 {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}

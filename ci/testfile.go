@@ -1,0 +1,353 @@
+package ci
+
+import (
+	"slices"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// A testCase is one test of a flag, as its file says.
+type testCase struct {
+	flag        *flag
+	source      *source
+	name        string
+	at          *node
+	environment string           // "": the one that the run chooses
+	context     []evaluator.Attr // of everybody in the population, if there is one
+	pins        map[string][]string
+	population  *population // nil: one evaluation of the context
+	expect      expectation
+}
+
+// A population is many contexts that differ in one attribute.
+type population struct {
+	count int
+	unit  string // "": the unit of the flag's first split
+}
+
+// An expectation is what a test says about results; nil nodes mean nothing is
+// said.
+type expectation struct {
+	value                      evaluator.Value
+	variant, rule              string
+	reason                     string
+	valueAt, variantAt, ruleAt *node
+	reasonAt                   *node
+	shares                     []expectedShare
+	within                     int64 // billionths
+}
+
+// An expectedShare is the share of a population that a variant is to have.
+type expectedShare struct {
+	variant string
+	share   int64 // billionths
+	at      *node
+}
+
+// maxPopulation bounds the contexts that one test evaluates.
+const maxPopulation = 1_000_000
+
+var caseKeys = []string{"name", "environment", "context", "given", "population", "expect"}
+
+// readTests reads the test files. A test stands beside its flag.
+func (l *loader) readTests(e *Estate) {
+	for _, s := range l.roles[testFile] {
+		f, ok := e.byKey[s.stem()]
+		switch {
+		case !ok:
+			keys := func(yield func(string) bool) {
+				for _, f := range e.flags {
+					if !yield(f.key) {
+						return
+					}
+				}
+			}
+			s.problem("there is no flag %q to test%s", s.stem(), didYouMean(s.stem(), keys))
+		case f.namespace != s.folder():
+			s.problem("the flag %q is %s; its tests belong beside it", f.key, f.source.shown)
+		case s.root != nil:
+			c := checker{source: s, known: l.known}
+			e.tests = append(e.tests, c.cases(f)...)
+		}
+	}
+}
+
+// cases reads a test file.
+func (c checker) cases(f *flag) []*testCase {
+	n := c.source.root
+	if !c.list(n, "a test file") {
+		return nil
+	}
+	cases := make([]*testCase, 0, len(n.items))
+	lines := make(map[string]int, len(n.items))
+	for i, item := range n.items {
+		t := &testCase{flag: f, source: c.source, at: item}
+		within := c.within("test %d", i+1)
+		name := item.get("name")
+		if name != nil {
+			t.at = name
+			if s, ok := within.name(name, "\"name\""); ok {
+				t.name = s
+				within = c.within("test %q", s)
+				if line, dup := lines[s]; dup {
+					within.errorf(name, "another test has this name, on line %d", line)
+				}
+				lines[s] = name.line
+			}
+		}
+		if !within.keys(item, "a test", caseKeys...) {
+			continue
+		}
+		if name == nil {
+			within.errorf(item, "the test has no \"name\"")
+		}
+		within.testCase(item, t)
+		cases = append(cases, t)
+	}
+	return cases
+}
+
+// testCase reads one test into t.
+func (c checker) testCase(n *node, t *testCase) {
+	if env := n.get("environment"); env != nil {
+		name, ok := c.name(env, "\"environment\"")
+		if ok && !slices.Contains(c.known.environments, name) {
+			c.errorf(env, "environment %q is not listed in %s%s", name, c.known.configFile, didYouMean(name, slices.Values(c.known.environments)))
+		}
+		t.environment = name
+	}
+	if context := n.get("context"); context != nil {
+		t.context = c.attrs(context, "\"context\"")
+	}
+	if given := n.get("given"); given != nil {
+		t.pins = c.given(given)
+	}
+	if people := n.get("population"); people != nil {
+		if n.get("context") != nil {
+			c.errorf(people, "a test has a \"context\" or a \"population\", not both; a population has a context of its own")
+		}
+		c.population(people, t)
+	}
+	if expect := n.get("expect"); expect != nil {
+		c.expect(expect, t, n.get("population") != nil)
+	} else {
+		c.errorf(n, "the test has no \"expect\"")
+	}
+}
+
+// attrs reads the attributes of a context.
+func (c checker) attrs(n *node, what string) []evaluator.Attr {
+	if n.kind != mapping {
+		c.errorf(n, "%s is a mapping of attributes to values, not %s", what, n.describe())
+		return nil
+	}
+	attrs := make([]evaluator.Attr, 0, len(n.fields))
+	for _, f := range n.fields {
+		if a := c.lookup(f.key); a != nil && a.typ != 0 {
+			attrs = append(attrs, evaluator.Attr{Name: a.name, Value: c.attrValue(a, f.value)})
+		}
+	}
+	return attrs
+}
+
+// attrValue reads the value of an attribute as a client would send it. Text in
+// quotes is text whatever the attribute's type is, so that a test can show what
+// happens to clients that send the wrong one.
+func (c checker) attrValue(a *attribute, n *node) evaluator.Value {
+	if n.kind == scalar && !n.plain && a.typ != evaluator.StringAttribute {
+		return evaluator.StringValue(n.text)
+	}
+	what := "attribute \"" + a.name + "\""
+	switch a.typ {
+	case evaluator.IntegerAttribute:
+		i, ok := c.integer(n, what)
+		if ok && a.ints != nil && !slices.Contains(a.ints, i) {
+			c.errorf(n, "%d is not a value that %q may have", i, a.name)
+		}
+		return evaluator.IntValue(i)
+	case evaluator.BooleanAttribute:
+		b, _ := c.boolean(n, what)
+		return evaluator.BoolValue(b)
+	case evaluator.StringAttribute:
+		s, ok := c.text(n, what)
+		if ok {
+			c.inEnum(n, a, s, false)
+		}
+		return evaluator.StringValue(s)
+	}
+	// A version or an address may look like a number.
+	s, _ := c.name(n, what)
+	return evaluator.StringValue(s)
+}
+
+// given reads the segments whose members a test pins.
+func (c checker) given(n *node) map[string][]string {
+	if !c.keys(n, "\"given\"", "segments") {
+		return nil
+	}
+	segments := n.get("segments")
+	if segments == nil {
+		return nil
+	}
+	if segments.kind != mapping {
+		c.errorf(segments, "\"segments\" is a mapping of segments to members, not %s", segments.describe())
+		return nil
+	}
+	pins := make(map[string][]string, len(segments.fields))
+	for _, f := range segments.fields {
+		name := f.key.text
+		if _, ok := c.known.segments[name]; !ok {
+			c.errorf(f.key, "segment %q doesn't exist%s", name, didYouMean(name, slices.Values(c.known.segmentNames)))
+		}
+		pins[name] = nil
+		if f.value.kind != sequence || len(f.value.items) > 0 { // nobody is fine
+			pins[name] = c.members(f.value, "the members of \""+name+"\"")
+		}
+	}
+	return pins
+}
+
+// population reads "population".
+func (c checker) population(n *node, t *testCase) {
+	t.population = &population{count: 1}
+	if !c.keys(n, "a population", "count", "context", "unit") {
+		return
+	}
+	count := n.get("count")
+	if count == nil {
+		c.errorf(n, "the population has no \"count\"")
+	} else if i, ok := c.integer(count, "\"count\""); ok {
+		if i < 1 || i > maxPopulation {
+			c.errorf(count, "\"count\" is 1 to %d, not %d", maxPopulation, i)
+		}
+		t.population.count = int(min(max(i, 1), maxPopulation))
+	}
+	context := n.get("context")
+	if context != nil {
+		t.context = c.attrs(context, "\"context\"")
+	}
+	if unit := n.get("unit"); unit != nil {
+		a := c.lookup(unit)
+		if a != nil && !a.unit {
+			c.errorf(unit, "attribute %q is not declared with unit: true in %s%s", a.name, c.known.contextFile, c.otherUnits())
+		}
+		t.population.unit = unit.text
+	}
+	if unit := t.unit(c.known, t.environment); context.get(unit) != nil {
+		c.errorf(context.get(unit), "attribute %q is what tells the members of the population apart; leave it out", unit)
+	}
+}
+
+// unit returns the attribute that tells the members of a population apart.
+func (t *testCase) unit(known *vocabulary, environment string) string {
+	if t.population.unit != "" {
+		return t.population.unit
+	}
+	for _, r := range t.flag.in(environment).Rules {
+		if r.Split != nil && r.Split.By != "" {
+			return r.Split.By
+		}
+	}
+	return known.unit
+}
+
+// expect reads "expect".
+func (c checker) expect(n *node, t *testCase, population bool) {
+	if !c.keys(n, "\"expect\"", "value", "variant", "rule", "reason", "share", "within") {
+		return
+	}
+	if len(n.fields) == 0 {
+		c.errorf(n, "the test expects nothing")
+	}
+	wrong := []string{"share", "within"}
+	why := "is for a population"
+	if population {
+		wrong, why = []string{"value", "variant", "rule", "reason"}, "is for one context; of a population, expect shares"
+	}
+	for _, f := range n.fields {
+		if slices.Contains(wrong, f.key.text) {
+			c.errorf(f.key, "%q %s", f.key.text, why)
+			return
+		}
+	}
+	f := t.flag.in(t.environment)
+	e := &t.expect
+	if e.valueAt = n.get("value"); e.valueAt != nil && f.Type != 0 {
+		e.value, _ = c.variantValue(f.Type, e.valueAt)
+	}
+	if e.variantAt = n.get("variant"); e.variantAt != nil {
+		e.variant = c.oneOfNames(e.variantAt, "variant", variantNames(&f))
+	}
+	if e.ruleAt = n.get("rule"); e.ruleAt != nil {
+		e.rule = c.oneOfNames(e.ruleAt, "rule", ruleNames(&f))
+	}
+	if e.reasonAt = n.get("reason"); e.reasonAt != nil {
+		e.reason = c.oneOfNames(e.reasonAt, "reason", reasonNames)
+	}
+	if population {
+		c.expectShares(n, &f, e)
+	}
+}
+
+// reasonNames are the reasons that the evaluation of a flag may have.
+var reasonNames = []string{
+	evaluator.ReasonStatic.String(),
+	evaluator.ReasonDefault.String(),
+	evaluator.ReasonTargetingMatch.String(),
+	evaluator.ReasonSplit.String(),
+	evaluator.ReasonDisabled.String(),
+}
+
+func variantNames(f *evaluator.Flag) []string {
+	names := make([]string, len(f.Variants))
+	for i, v := range f.Variants {
+		names[i] = v.Name
+	}
+	return names
+}
+
+func ruleNames(f *evaluator.Flag) []string {
+	names := make([]string, len(f.Rules))
+	for i, r := range f.Rules {
+		names[i] = r.Name
+	}
+	return names
+}
+
+// oneOfNames returns the name that n is, if it is one of names.
+func (c checker) oneOfNames(n *node, what string, names []string) string {
+	name, ok := c.name(n, "\""+what+"\"")
+	if ok && !slices.Contains(names, name) {
+		c.errorf(n, "unknown %s %q%s", what, name, didYouMean(name, slices.Values(names)))
+	}
+	return name
+}
+
+// expectShares reads "share" and "within".
+func (c checker) expectShares(n *node, f *evaluator.Flag, e *expectation) {
+	shares, within := n.get("share"), n.get("within")
+	if shares == nil || within == nil {
+		c.errorf(n, "of a population, expect shares and how far off they may be: {share: {on: 20%%}, within: 0.5%%}")
+		return
+	}
+	if within.kind != scalar {
+		c.errorf(within, "\"within\" is a share such as 0.5%%, not %s", within.describe())
+	} else if share, err := parseShare(within.text); err != nil {
+		c.errorf(within, "\"within\" %q: %v", shorten(within.text), err)
+	} else {
+		e.within = share
+	}
+	if shares.kind != mapping || len(shares.fields) == 0 {
+		c.errorf(shares, "\"share\" is a mapping of variants to shares, not %s", shares.describe())
+		return
+	}
+	for _, s := range shares.fields {
+		name := c.oneOfNames(s.key, "variant", variantNames(f))
+		share, isRest, ok := c.share(s)
+		if isRest {
+			c.errorf(s.value, "write the share that is expected, not %q", rest)
+		} else if ok {
+			e.shares = append(e.shares, expectedShare{name, share, s.value})
+		}
+	}
+}
