@@ -29,11 +29,11 @@ import (
 )
 
 // Build compiles the main package with that import path to dir/bootstrap, as
-// for a deployment, and returns that path. A package's tests do it once, in
-// TestMain.
+// for a deployment on this machine's processor, and returns that path. A
+// package's tests do it once, in TestMain.
 func Build(dir, importPath string) (binary string, err error) {
 	binary = filepath.Join(dir, "bootstrap")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", binary, importPath)
+	cmd := exec.Command("go", "build", "-trimpath", "-tags=lambda.norpc", "-ldflags=-s -w", "-o", binary, importPath)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", importPath, err, out)
