@@ -1,0 +1,103 @@
+// Command serin checks, tests, compiles, signs, publishes and evaluates feature
+// flags that are files in git. "serin help" lists its verbs.
+//
+// Results go to standard output, words for people to standard error. The exit
+// status is 1 if something was refused or failed, 2 if the command was used
+// wrongly.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/serin-flags/serin/ci"
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// run runs one command and returns the exit status.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	started := false
+	root := &cobra.Command{
+		Use:               "serin",
+		Short:             "Feature flags without a flag server",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRun:  func(*cobra.Command, []string) { started = true },
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.AddCommand(
+		checkCommand(), testCommand(), evalCommand(),
+		keysCommand(), publishCommand(), verifyCommand(), catCommand(),
+		serveCommand(), devCommand(), demoCommand(),
+	)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	// What fails before a command starts is about its words and flags.
+	var usage *usageError
+	if !started || errors.As(err, &usage) {
+		fmt.Fprintf(stderr, "error: %v\nhint: see '%s --help'\n", err, cmd.CommandPath())
+		return 2
+	}
+	report(stderr, err)
+	return 1
+}
+
+// report prints an error and, if there is one, the way out of it.
+func report(w io.Writer, err error) {
+	var problems ci.Problems
+	if errors.As(err, &problems) {
+		// Nothing can be done about a standard error that can't be written to.
+		_ = problems.Write(w)
+		fmt.Fprintf(w, "error: %s in the flag files\n", count(len(problems), "problem"))
+		return
+	}
+	fmt.Fprintf(w, "error: %v\n", err)
+	var hinted *hintedError
+	if errors.As(err, &hinted) {
+		fmt.Fprintf(w, "hint: %s\n", hinted.hint)
+	}
+}
+
+// A usageError says that the command was used wrongly.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+// A hintedError is an error with a way out.
+type hintedError struct {
+	err  error
+	hint string
+}
+
+func (e *hintedError) Error() string { return e.err.Error() }
+func (e *hintedError) Unwrap() error { return e.err }
+
+// count puts a number before a noun: "1 flag", "2 flags".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

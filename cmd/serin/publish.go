@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/ci/s3store"
+	"github.com/spf13/cobra"
+)
+
+// publishOptions are the flags of publish.
+type publishOptions struct {
+	env, to, keys         string
+	dryRun, renew, asJSON bool
+}
+
+func publishCommand() *cobra.Command {
+	var o publishOptions
+	cmd := &cobra.Command{
+		Use:   "publish [DIR] --env E --to URL --keys DIR",
+		Short: "Check, test, compile, sign and upload",
+		Long: `Publish checks and tests the flag files of DIR ("flags" if it isn't named),
+compiles them for environment E, signs them with the keys of the folder that
+--keys names, and uploads what has changed below URL/E/. Readers see the old
+state or the new one, whole. It prints the revision.
+
+With --renew it takes no DIR and signs anew what is published already, which has
+to happen on a schedule, at least once a week.`,
+		Example: `  serin publish flags --env production --to s3://flags --keys keys/production
+  serin publish --renew --env production --to s3://flags --keys keys/production`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts, err := o.options(cmd.Context(), args, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			report, err := release.Publish(cmd.Context(), opts)
+			if err != nil {
+				return hintPublish(err)
+			}
+			o.explain(cmd.ErrOrStderr(), report)
+			if o.asJSON {
+				return writeJSON(cmd.OutOrStdout(), newPublishJSON(report))
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), report.Revision)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&o.env, "env", os.Getenv("SERIN_ENV"), "the environment [SERIN_ENV]")
+	cmd.Flags().StringVar(&o.to, "to", "", "where environments are published: s3://bucket/prefix or file:///path")
+	cmd.Flags().StringVar(&o.keys, "keys", "", "the folder with the environment's online.key and root.json")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "do everything but upload")
+	cmd.Flags().BoolVar(&o.renew, "renew", false, "only sign anew what is published")
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// options prepares a publication: it loads keys and flags and runs the tests.
+func (o *publishOptions) options(ctx context.Context, args []string, stderr io.Writer) (release.Options, error) {
+	var none release.Options
+	switch {
+	case o.env == "":
+		return none, usagef("no environment: name it with --env or SERIN_ENV")
+	case o.to == "":
+		return none, usagef("no --to: name where to publish, such as s3://bucket/prefix")
+	case o.keys == "":
+		return none, usagef("no --keys: name the folder that 'serin keys init' made")
+	case o.renew && len(args) > 0:
+		return none, usagef("--renew takes no folder")
+	}
+	opts := release.Options{Environment: o.env, Renew: o.renew, DryRun: o.dryRun}
+	var err error
+	if opts.Store, err = openStore(ctx, o.to, o.env); err != nil {
+		return none, err
+	}
+	if opts.Keys, err = release.LoadKeys(o.keys); err != nil {
+		return none, &hintedError{err, "'serin keys init DIR --env " + o.env + "' makes the keys of an environment"}
+	}
+	if o.renew {
+		return opts, nil
+	}
+	estate, err := loadEstate(estateArg(args))
+	if err != nil {
+		return none, err
+	}
+	if err := judge(stderr, estate.Test(ci.TestOptions{})); err != nil {
+		return none, err
+	}
+	opts.Payloads, err = estate.Compile(o.env)
+	return opts, err
+}
+
+// openStore opens the folder of an environment below a URL.
+func openStore(ctx context.Context, to, env string) (release.Store, error) {
+	u, err := url.Parse(to)
+	if err != nil {
+		return nil, usagef("--to: %v", err)
+	}
+	switch u.Scheme {
+	case "s3":
+		return s3store.FromURL(ctx, strings.TrimSuffix(to, "/")+"/"+env)
+	case "file":
+		if u.Host != "" || !filepath.IsAbs(filepath.FromSlash(u.Path)) {
+			return nil, usagef("--to %s: a file URL has three slashes and a full path, such as file:///srv/flags", to)
+		}
+		return release.FileStore(filepath.Join(filepath.FromSlash(u.Path), env)), nil
+	}
+	return nil, usagef("--to %s: publish to s3://bucket/prefix or file:///path", to)
+}
+
+func hintPublish(err error) error {
+	if errors.Is(err, release.ErrConflict) {
+		return &hintedError{err, "other publishers are at work; publish again"}
+	}
+	return err
+}
+
+// explain says what a publication did.
+func (o *publishOptions) explain(w io.Writer, r release.Report) {
+	done := "published"
+	if o.dryRun {
+		done = "would publish"
+	}
+	if len(r.Objects) == 0 {
+		fmt.Fprintf(w, "nothing to do: revision %d has this content\n", r.Revision)
+		return
+	}
+	for _, change := range []struct {
+		verb       string
+		namespaces []string
+	}{{"added", r.Added}, {"changed", r.Changed}, {"removed", r.Removed}} {
+		for _, ns := range change.namespaces {
+			fmt.Fprintf(w, "%-8s %s\n", change.verb, ns)
+		}
+	}
+	fmt.Fprintf(w, "%s revision %d of %s: %s, %s; renew before %s\n", done, r.Revision, o.env,
+		count(len(r.Objects), "object"), count(int(r.Bytes), "byte"), r.Expires.UTC().Format(time.DateTime))
+}
+
+// A publishJSON is a report as --json prints it.
+type publishJSON struct {
+	Revision int64     `json:"revision"`
+	Previous int64     `json:"previous"`
+	Added    []string  `json:"added"`
+	Changed  []string  `json:"changed"`
+	Removed  []string  `json:"removed"`
+	Objects  []string  `json:"objects"`
+	Bytes    int64     `json:"bytes"`
+	Expires  time.Time `json:"expires"`
+}
+
+func newPublishJSON(r release.Report) publishJSON {
+	list := func(s []string) []string { return append([]string{}, s...) } // never null
+	return publishJSON{
+		r.Revision, r.Previous, list(r.Added), list(r.Changed), list(r.Removed), list(r.Objects), r.Bytes, r.Expires,
+	}
+}

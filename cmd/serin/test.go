@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+
+	"github.com/serin-flags/serin/ci"
+	"github.com/spf13/cobra"
+)
+
+func testCommand() *cobra.Command {
+	var pattern, env string
+	var verbose, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "test [DIR]",
+		Short: "Run the tests beside the flags",
+		Long: `Test checks the flag files of DIR ("flags" if it isn't named) and runs the cases
+of their *.test.yaml files.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts := ci.TestOptions{Environment: env}
+			if pattern != "" {
+				var err error
+				if opts.Run, err = regexp.Compile(pattern); err != nil {
+					return usagef("--run: %v", err)
+				}
+			}
+			estate, err := loadEstate(estateArg(args))
+			if err != nil {
+				return err
+			}
+			report := estate.Test(opts)
+			if verbose {
+				writeResults(cmd.ErrOrStderr(), report)
+			}
+			if asJSON {
+				if err := writeTestJSON(cmd.OutOrStdout(), report); err != nil {
+					return err
+				}
+			}
+			return judge(cmd.ErrOrStderr(), report)
+		},
+	}
+	cmd.Flags().StringVar(&pattern, "run", "", `run only the cases whose "flag/case name" the regular expression matches`)
+	cmd.Flags().StringVar(&env, "env", "", "run the cases that name no environment in this one, and none of other environments")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list every case")
+	cmd.Flags().BoolVar(&asJSON, "json", false, `print {"results": […]} on standard output too`)
+	return cmd
+}
+
+func writeResults(w io.Writer, report ci.TestReport) {
+	for _, r := range report.Results {
+		verdict := "ok  "
+		if !r.Passed() {
+			verdict = "FAIL"
+		}
+		fmt.Fprintf(w, "%s %s/%s\n", verdict, r.Flag, r.Name)
+	}
+}
+
+// judge prints what failed and how many cases there were; the error says that
+// some failed.
+func judge(w io.Writer, report ci.TestReport) error {
+	_ = report.Problems().Write(w) // as in report: nobody to tell
+	failed := report.Failed()
+	if failed > 0 {
+		return fmt.Errorf("%d of %s failed", failed, count(len(report.Results), "case"))
+	}
+	fmt.Fprintf(w, "ok: %s\n", count(len(report.Results), "case"))
+	return nil
+}
+
+func writeTestJSON(w io.Writer, report ci.TestReport) error {
+	type result struct {
+		Flag        string        `json:"flag"`
+		Name        string        `json:"name"`
+		Environment string        `json:"environment,omitempty"`
+		File        string        `json:"file"`
+		Line        int           `json:"line"`
+		Passed      bool          `json:"passed"`
+		Failures    []jsonProblem `json:"failures,omitempty"`
+	}
+	results := make([]result, len(report.Results))
+	for i, r := range report.Results {
+		results[i] = result{r.Flag, r.Name, r.Environment, r.File, r.Line, r.Passed(), jsonProblems(r.Failures)}
+	}
+	return writeJSON(w, struct {
+		Results []result `json:"results"`
+	}{results})
+}

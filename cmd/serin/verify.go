@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/spf13/cobra"
+)
+
+func verifyCommand() *cobra.Command {
+	var f sourceFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "verify URL --root FILE",
+		Short: "Verify a published environment",
+		Long: `Verify downloads a published environment, verifies it from the pinned root as
+clients do, and prints versions, expiries and hashes.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !published(args[0]) {
+				return usagef("%s is not a URL; verify takes what is published", args[0])
+			}
+			release, err := f.pull(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), newReleaseJSON(release))
+			}
+			return writeRelease(cmd.OutOrStdout(), release)
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func writeRelease(w io.Writer, r *bundle.Release) error {
+	v := r.Versions()
+	fmt.Fprintf(w, "environment %s, revision %d\n\n", r.Environment(), r.Revision())
+	for _, role := range []struct {
+		name string
+		bundle.RoleVersion
+	}{{"root", v.Root}, {"timestamp", v.Timestamp}, {"snapshot", v.Snapshot}, {"targets", v.Targets}} {
+		fmt.Fprintf(w, "%-10s version %-6d expires %s\n", role.name, role.Version, role.Expires.UTC().Format(time.DateTime))
+	}
+	fmt.Fprintln(w)
+	for _, p := range r.Payloads() {
+		fmt.Fprintf(w, "%-20s %8d bytes  sha256 %s\n", p.Namespace, len(p.Data), p.SHA256)
+	}
+	_, err := fmt.Fprintf(w, "\nverified: valid until %s\n", r.Expires().UTC().Format(time.DateTime))
+	return err
+}
+
+// roleJSON and the two below are what --json prints.
+type roleJSON struct {
+	Version int64     `json:"version"`
+	Expires time.Time `json:"expires"`
+}
+
+type payloadJSON struct {
+	Namespace string `json:"namespace"`
+	SHA256    string `json:"sha256"`
+	Bytes     int    `json:"bytes"`
+}
+
+type releaseJSON struct {
+	Environment string              `json:"environment"`
+	Revision    int64               `json:"revision"`
+	Expires     time.Time           `json:"expires"`
+	Roles       map[string]roleJSON `json:"roles"`
+	Payloads    []payloadJSON       `json:"payloads"`
+}
+
+func newReleaseJSON(r *bundle.Release) releaseJSON {
+	v := r.Versions()
+	j := releaseJSON{
+		Environment: r.Environment(),
+		Revision:    r.Revision(),
+		Expires:     r.Expires(),
+		Roles: map[string]roleJSON{
+			"root": roleJSON(v.Root), "timestamp": roleJSON(v.Timestamp),
+			"snapshot": roleJSON(v.Snapshot), "targets": roleJSON(v.Targets),
+		},
+		Payloads: []payloadJSON{},
+	}
+	for _, p := range r.Payloads() {
+		j.Payloads = append(j.Payloads, payloadJSON{p.Namespace, p.SHA256, len(p.Data)})
+	}
+	return j
+}
