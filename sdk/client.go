@@ -84,8 +84,9 @@ type Client struct {
 // returns a client all the same: it has no flags yet, serves defaults, and
 // goes on trying. ctx has no bearing on the client after Open has returned.
 //
-// The error, if any, is one of configuration: no source, or a root that is not
-// a valid pinned root. The caller must call [Client.Close].
+// The error, if any, is one of configuration: no source, a root that is not a
+// valid pinned root, or a namespace that can't be one. The caller must call
+// [Client.Close].
 func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.Source == nil {
 		return nil, errors.New("opening flags: Config.Source is nil")
@@ -96,7 +97,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		MinRevision: cfg.MinRevision,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("opening flags: pinned root: %w", err)
+		return nil, fmt.Errorf("opening flags: %w", err)
 	}
 	c := &Client{
 		source:   cfg.Source,

@@ -33,32 +33,32 @@ type mark struct{ _ byte }
 // is signed may still be no valid ruleset.
 func newSnapshot(r *bundle.Release) (*Snapshot, error) {
 	payloads := r.Payloads()
-	s := &Snapshot{
-		environment: r.Environment(),
-		revision:    r.Revision(),
-		payloads:    make([]string, len(payloads)),
-		mark:        new(mark),
-	}
+	sums := make([]string, len(payloads))
 	rulesets := make([]evaluator.Ruleset, len(payloads))
 	for i, p := range payloads {
 		payload, err := bundle.DecodePayload(p.Data)
 		if err != nil {
 			return nil, refuse(p.Namespace, err)
 		}
-		s.payloads[i] = p.SHA256
-		rulesets[i] = payload.Ruleset
+		sums[i], rulesets[i] = p.SHA256, payload.Ruleset
 	}
 	program, err := evaluator.Compile(rulesets...)
 	if err != nil {
 		return nil, refuse("flags", err)
 	}
-	s.program = program
 	keys := program.Keys()
-	s.flags = make([]*evaluator.CompiledFlag, len(keys))
+	flags := make([]*evaluator.CompiledFlag, len(keys))
 	for i, key := range keys {
-		s.flags[i] = program.Flag(key)
+		flags[i] = program.Flag(key)
 	}
-	return s, nil
+	return &Snapshot{
+		environment: r.Environment(),
+		revision:    r.Revision(),
+		program:     program,
+		payloads:    sums,
+		flags:       flags,
+		mark:        new(mark),
+	}, nil
 }
 
 // same reports whether a release has the content of s. The revision alone doesn't
