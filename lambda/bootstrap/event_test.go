@@ -69,10 +69,10 @@ func TestRequest(t *testing.T) {
 			want: seen{Method: "POST", Path: "/p", EscapedPath: "/p", Body: "\x00\xff{}", Length: 4, Header: http.Header{}},
 		},
 		{
-			name: "API Gateway, default stage, claims of any shape",
-			event: `{"version": "2.0", "routeKey": "ANY /{proxy+}", "rawPath": "/$default/x", "requestContext": {"stage": "prod",
+			name: "API Gateway, claims of any shape, a path that begins like another stage",
+			event: `{"version": "2.0", "routeKey": "ANY /{proxy+}", "rawPath": "/test/x", "requestContext": {"stage": "prod",
 				"authorizer": {"jwt": {"claims": {"aud": ["a", 1]}}}, "http": {"method": "GET"}}}`,
-			want: seen{Method: "GET", Path: "/$default/x", EscapedPath: "/$default/x", Header: http.Header{}},
+			want: seen{Method: "GET", Path: "/test/x", EscapedPath: "/test/x", Header: http.Header{}},
 		},
 		{
 			name:  "API Gateway, named stage",
