@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-flags/serin/evaluator"
 )
 
 // ask has handler answer a request and checks what holds for all answers.
@@ -174,6 +177,25 @@ func TestLargestBody(t *testing.T) {
 	body := `{"context":{"city":"` + strings.Repeat("x", maxBody-len(`{"context":{"city":""}}`)) + `"}}`
 	if w := ask(t, handler, post(flagsPath, body)); len(body) != maxBody || w.Code != http.StatusOK {
 		t.Errorf("status of a body of %d bytes is %d", len(body), w.Code)
+	}
+}
+
+// TestDeclared holds that evaluation isn't handed more attributes than it can
+// use, however many a request has.
+func TestDeclared(t *testing.T) {
+	program, err := evaluator.Compile(testRuleset())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := evaluator.Context{Key: "u-1"}
+	for i := range int64(1000) {
+		ctx.Attrs = append(ctx.Attrs, evaluator.IntAttr("uid", i), evaluator.IntAttr("undeclared", i), evaluator.StringAttr("city", "lhasa"))
+	}
+	got := declared(ctx, program)
+	slices.SortFunc(got.Attrs, func(a, b evaluator.Attr) int { return strings.Compare(a.Name, b.Name) })
+	want := []evaluator.Attr{evaluator.StringAttr("city", "lhasa"), evaluator.IntAttr("uid", 999)}
+	if got.Key != "u-1" || !slices.Equal(got.Attrs, want) {
+		t.Errorf("the context is %v", got)
 	}
 }
 

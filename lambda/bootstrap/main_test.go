@@ -4,23 +4,108 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/ci/s3store"
+	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/lambdatest"
+	"github.com/serin-flags/serin/internal/s3test"
 )
+
+var binary string // the function's, as built for a deployment
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "bootstrap-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		if binary, err = lambdatest.Build(dir, "."); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// TestS3 takes flags on the way that they take in production: published to S3,
+// pulled by the function with the credentials of its environment, asked for
+// through its Function URL.
+func TestS3(t *testing.T) {
+	store := s3test.Start(t)
+	store.CreateBucket(t, "flags")
+	keys := t.TempDir()
+	if _, err := release.InitKeys(keys, "production"); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := release.LoadKeys(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = release.Publish(t.Context(), release.Options{
+		Store:       s3store.New(store.Client(t), "flags", "shop/production"),
+		Keys:        loaded,
+		Environment: "production",
+		Payloads: []bundle.Payload{{Environment: "production", Namespace: "shop", Ruleset: evaluator.Ruleset{
+			Unit:       "user",
+			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+			Flags: []evaluator.Flag{{
+				Key: "limit", Type: evaluator.Integer, Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(500)}},
+			}},
+		}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := lambdatest.Start(t, lambdatest.Config{
+		Binary: binary,
+		Env:    append(store.Env(), "SERIN_FROM=s3://flags/shop/production", "SERIN_ROOT="+filepath.Join(keys, "root.json")),
+	})
+	server := httptest.NewServer(f)
+	defer server.Close()
+	resp, err := http.Post(server.URL+"/ofrep/v1/evaluate/flags/limit", "application/json", strings.NewReader(`{"context":{"targetingKey":"u-1"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	const want = `{"key":"limit","metadata":{"environment":"production","revision":1},"reason":"STATIC","value":500,"variant":"large"}`
+	if err != nil || resp.StatusCode != http.StatusOK || string(body) != want {
+		t.Errorf("answer is %d %s, %v", resp.StatusCode, body, err)
+	}
+
+	// What isn't an HTTP request is an error of that invocation alone.
+	var reported *lambdatest.InvocationError
+	if _, err := f.Invoke(t.Context(), []byte(`{"Records":[]}`)); !errors.As(err, &reported) || reported.Init ||
+		!strings.Contains(reported.Message, "payload format 2.0") {
+		t.Errorf("the error of another event is %v", err)
+	}
+	resp, err = http.Get(server.URL + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("after that the status is %d", resp.StatusCode)
+	}
+}
 
 // TestMisconfigured holds that the function, when a variable is missing or
 // wrong, tells Lambda which and why, and ends.
 func TestMisconfigured(t *testing.T) {
 	dir := t.TempDir()
-	binary, err := lambdatest.Build(dir, ".")
-	if err != nil {
-		t.Fatal(err)
-	}
 	file := func(name, content string) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
