@@ -1,0 +1,97 @@
+package serin_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/serin-flags/serin"
+
+// allowed is what each package may import beside the standard library: packages
+// of this module by their path in it, and other modules by theirs.
+var allowed = map[string][]string{
+	"":          {},
+	"evaluator": {"github.com/spaolacci/murmur3"},
+	"bundle":    {"evaluator", "github.com/tinylib/msgp"},
+
+	"sdk":          {"bundle", "evaluator", "github.com/fsnotify/fsnotify"},
+	"sdk/s3source": {"sdk", "bundle", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+
+	"lambda":           {"sdk", "evaluator"},
+	"lambda/bootstrap": {"lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
+
+	"ci":         {"bundle", "evaluator", "github.com/goccy/go-yaml"},
+	"ci/release": {"bundle", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
+	"ci/s3store": {"ci/release", "bundle", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+
+	"cmd/serin": {
+		"", "bundle", "ci", "ci/release", "ci/s3store", "evaluator", "lambda", "sdk", "sdk/s3source",
+		"github.com/fsnotify/fsnotify", "github.com/spf13/cobra",
+	},
+}
+
+// TestImports holds the direction of imports: cmd to ci and lambda, lambda to
+// sdk, sdk and ci to bundle, bundle to evaluator.
+func TestImports(t *testing.T) {
+	for _, line := range goList(t, `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		imports := strings.Fields(line)
+		pkg := within(imports[0])
+		if slices.Contains(strings.Split(pkg, "/"), "internal") { // for tests only: no list has one
+			continue
+		}
+		may, ok := allowed[pkg]
+		if !ok {
+			t.Errorf("package %q is not in the list of packages", pkg)
+		}
+		for _, imp := range imports[1:] {
+			if standard(imp) || slices.ContainsFunc(may, func(a string) bool { return covers(a, imp) }) {
+				continue
+			}
+			t.Errorf("package %q may not import %s", pkg, imp)
+		}
+	}
+}
+
+// TestModulesOfSDK holds what a program that uses the SDK links.
+func TestModulesOfSDK(t *testing.T) {
+	want := []string{
+		"github.com/fsnotify/fsnotify", "github.com/philhofer/fwd", module,
+		"github.com/spaolacci/murmur3", "github.com/tinylib/msgp", "golang.org/x/sys",
+	}
+	got := goList(t, `{{with .Module}}{{.Path}}{{end}}`, "-deps", "./sdk")
+	slices.Sort(got)
+	if got = slices.Compact(got); !slices.Equal(got, want) {
+		t.Errorf("sdk links the modules %v, not %v", got, want)
+	}
+}
+
+// goList returns the lines that go list prints, without empty ones.
+func goList(t *testing.T, format string, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list", "-f", format}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("listing packages: %v", err)
+	}
+	return slices.DeleteFunc(strings.Split(string(out), "\n"), func(s string) bool { return s == "" })
+}
+
+// within returns the path of a package of this module in it.
+func within(path string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
+}
+
+func standard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
+
+// covers reports whether an entry of a list allows to import a package: of this
+// module that very package, of others any.
+func covers(entry, path string) bool {
+	if path == module || strings.HasPrefix(path, module+"/") {
+		return within(path) == entry
+	}
+	return path == entry || strings.HasPrefix(path, entry+"/")
+}
