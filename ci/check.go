@@ -59,7 +59,7 @@ func (c checker) list(n *node, what string) bool {
 		c.errorf(n, "%s is a list, not %s", what, n.describe())
 		return false
 	case len(n.items) == 0:
-		c.errorf(n, "%s is an empty list", what)
+		c.errorf(n, "%s is empty", what)
 		return false
 	}
 	return true
@@ -132,7 +132,7 @@ func (c checker) integer(n *node, what string) (int64, bool) {
 	}
 	i, err := parseInt(n.text)
 	if err != nil {
-		c.errorf(n, "%s: %s doesn't fit a 64-bit integer", what, shorten(n.text))
+		c.errorf(n, "%s is %s, which doesn't fit a 64-bit integer", what, shorten(n.text))
 		return 0, false
 	}
 	return i, true

@@ -90,10 +90,14 @@ func (c checker) conditions(f field) (list []evaluator.Condition, ok bool) {
 
 // values returns the nodes of a value or a list of values.
 func (c checker) values(n *node) ([]*node, bool) {
-	if n.kind == scalar {
+	switch n.kind {
+	case scalar:
 		return []*node{n}, true
+	case mapping:
+		c.errorf(n, "expected a value or a list of values, not a mapping")
+		return nil, false
 	}
-	return n.items, c.list(n, "the values to compare with")
+	return n.items, c.list(n, "the list of values")
 }
 
 // oneOf reads a value or a list of values that an attribute may have.
@@ -330,7 +334,7 @@ func firstBound(n *node) string {
 // lt and lte.
 func (c checker) rangeOf(a *attribute, n, first *node) (cond evaluator.Condition, ok bool) {
 	from, to := n.get("from"), n.get("to")
-	if a.typ == evaluator.IPAttribute && (from != nil || to != nil) {
+	if a.typ == evaluator.IPAttribute {
 		return c.addressRange(a, n, first)
 	}
 	cond = evaluator.Condition{Op: evaluator.Between, Attribute: a.name, Ints: []int64{math.MinInt64, math.MaxInt64}}

@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"strconv"
@@ -190,8 +191,14 @@ func (v *vocabulary) checkUnit(config, context checker, root *node) {
 func (c checker) lookup(n *node, also ...string) *attribute {
 	a, ok := c.known.attributes[n.text]
 	if !ok && !c.known.broken {
-		candidates := slices.Values(slices.Concat(c.known.attributeNames, also))
-		c.errorf(n, "attribute %q is not declared in %s%s", n.text, c.known.contextFile, didYouMean(n.text, candidates))
+		hint := ""
+		switch {
+		case n.text == "targetingKey":
+			hint = fmt.Sprintf(" (did you mean %q?)", c.known.unit)
+		case !slices.Contains(reserved, n.text):
+			hint = didYouMean(n.text, slices.Values(slices.Concat(c.known.attributeNames, also)))
+		}
+		c.errorf(n, "attribute %q is not declared in %s%s", n.text, c.known.contextFile, hint)
 	}
 	return a
 }

@@ -214,8 +214,12 @@ func (c checker) variants(typ evaluator.Type, n *node) *variantSet {
 		}
 		set.broken = true
 		return set
-	case n.kind != mapping || len(n.fields) == 0:
+	case n.kind != mapping:
 		c.errorf(n, "\"variants\" is a mapping of names to values, not %s", n.describe())
+		set.broken = true
+		return set
+	case len(n.fields) == 0:
+		c.errorf(n, "\"variants\" is empty")
 		set.broken = true
 		return set
 	}
@@ -266,7 +270,7 @@ func (c checker) number(n *node, what string) (evaluator.Value, bool) {
 	}
 	f, ok := parseFloat(n.text)
 	if !ok {
-		c.errorf(n, "%s: %s is not a finite number of 64 bits", what, shorten(n.text))
+		c.errorf(n, "%s is %s, which is not a finite number of 64 bits", what, shorten(n.text))
 	}
 	return evaluator.FloatValue(f), ok
 }

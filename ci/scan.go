@@ -30,8 +30,10 @@ type level struct {
 	mapping bool // of a flow level
 	indent  int  // of a block level, in half columns
 	keys    int
-	// Of a flow mapping's entry: whether it has begun and has a value.
-	begun, valued bool
+	// Of a flow mapping's entry: the token it begins with, nil if it hasn't
+	// begun, and whether it has a value.
+	begun  *token.Token
+	valued bool
 }
 
 // A scanner reads a file's tokens before the parser sees them and refuses what
@@ -45,7 +47,7 @@ type scanner struct {
 // scan reports whether the tokens may go to the parser; if not it records why.
 func (s *source) scan(tokens token.Tokens) bool {
 	if t := tokens.InvalidToken(); t != nil {
-		s.tokenProblem(t, "malformed YAML: "+t.Error)
+		s.tokenProblem(t, inOurWords(t.Error))
 		return false
 	}
 	words := make(token.Tokens, 0, len(tokens))
@@ -61,7 +63,7 @@ func (s *source) scan(tokens token.Tokens) bool {
 	sc := scanner{source: s, tokens: words}
 	for i, t := range words {
 		if why, ok := refusals[t.Type]; ok {
-			s.tokenProblem(t, why)
+			s.refuse(t, why)
 			continue
 		}
 		if !sc.step(i, t) {
@@ -71,12 +73,19 @@ func (s *source) scan(tokens token.Tokens) bool {
 	return len(s.problems) == 0
 }
 
-func (s *source) tokenProblem(t *token.Token, message string) {
-	for _, m := range parserMessages {
-		if message == "malformed YAML: "+m.theirs {
-			message = m.ours
-		}
+// refuse records that a token is of a kind that flag files don't have; once a
+// line, for a list of aliases needs no list of problems.
+func (s *source) refuse(t *token.Token, why string) {
+	if t.Type == token.DirectiveType && t.Position.Column > 1 {
+		why = "text that starts with % goes in quotes"
 	}
+	if n := len(s.problems); n > 0 && s.problems[n-1].Line == t.Position.Line && s.problems[n-1].Message == why {
+		return
+	}
+	s.tokenProblem(t, why)
+}
+
+func (s *source) tokenProblem(t *token.Token, message string) {
 	line, column := place(t)
 	s.problemAt(line, column, message)
 }
@@ -86,15 +95,15 @@ func (sc *scanner) step(i int, t *token.Token) bool {
 	top := sc.top()
 	switch t.Type {
 	case token.MappingStartType, token.SequenceStartType:
-		top.begun = true
+		top.begin(t)
 		sc.open = append(sc.open, level{flow: true, mapping: t.Type == token.MappingStartType})
 	case token.MappingEndType, token.SequenceEndType:
-		sc.endEntry(top, t)
+		sc.endEntry(top)
 		if top.flow {
 			sc.open = sc.open[:len(sc.open)-1]
 		}
 	case token.CollectEntryType:
-		sc.endEntry(top, t)
+		sc.endEntry(top)
 	case token.MappingValueType:
 		sc.value(i, t, top)
 	case token.SequenceEntryType:
@@ -105,7 +114,7 @@ func (sc *scanner) step(i int, t *token.Token) bool {
 			}
 		}
 	default:
-		top.begun = true
+		top.begin(t)
 	}
 	if len(sc.open) > maxDepth {
 		sc.source.tokenProblem(t, fmt.Sprintf("lists and mappings are nested more than %d deep", maxDepth))
@@ -129,7 +138,8 @@ func (sc *scanner) top() *level {
 // value accounts for the colon at i, which ends a key.
 func (sc *scanner) value(i int, t *token.Token, top *level) {
 	if top.flow {
-		top.begun, top.valued = true, true
+		top.begin(t)
+		top.valued = true
 		if i+1 < len(sc.tokens) {
 			switch sc.tokens[i+1].Type {
 			case token.CollectEntryType, token.MappingEndType, token.SequenceEndType:
@@ -185,9 +195,16 @@ func (sc *scanner) emptyAfter(i, column int, mapping bool) bool {
 }
 
 // endEntry accounts for the end of an entry of a flow mapping.
-func (sc *scanner) endEntry(top *level, t *token.Token) {
-	if top.flow && top.mapping && top.begun && !top.valued {
-		sc.source.tokenProblem(t, "a key without a value before this")
+func (sc *scanner) endEntry(top *level) {
+	if top.flow && top.mapping && top.begun != nil && !top.valued {
+		sc.source.tokenProblem(top.begun, "a key without a value")
 	}
-	top.begun, top.valued = false, false
+	top.begun, top.valued = nil, false
+}
+
+// begin notes the first token of an entry.
+func (l *level) begin(t *token.Token) {
+	if l.begun == nil {
+		l.begun = t
+	}
 }

@@ -216,7 +216,7 @@ const maxVariants = 1000
 
 // variant returns the index of the variant that n names.
 func (c checker) variant(n *node, set *variantSet) (int, bool) {
-	name, ok := c.name(n, "a variant")
+	name, ok := c.name(n, "the variant")
 	if !ok || set.broken {
 		return 0, false
 	}

@@ -219,7 +219,7 @@ func (s *source) line(number int) string {
 	if i := bytes.IndexByte(rest, '\n'); i >= 0 {
 		rest = rest[:i]
 	}
-	return string(rest)
+	return strings.ToValidUTF8(string(rest), "\ufffd")
 }
 
 // position returns the line and column of the byte at offset.

@@ -3,6 +3,7 @@ package ci
 import (
 	"fmt"
 	"iter"
+	"strings"
 )
 
 // maxSuggest is the length in bytes above which no spelling is suggested: it
@@ -10,26 +11,43 @@ import (
 const maxSuggest = 64
 
 // didYouMean returns ` (did you mean "x"?)` for the candidate that name was
-// most likely meant to be, or "" if none is close. Of equally close candidates
-// the first counts.
+// most likely meant to be, or "" if there is none: the closest by edits or,
+// failing that, the first that name abbreviates. Of equally close candidates
+// the one that starts most like name counts.
 func didYouMean(name string, candidates iter.Seq[string]) string {
 	if len(name) > maxSuggest {
 		return ""
 	}
 	limit := max(1, min(3, len(name)/3))
-	best, found := "", limit+1
+	best, distance, prefix, long := "", limit+1, 0, ""
 	for c := range candidates {
+		if long == "" && len(name) >= 3 && strings.HasPrefix(c, name) {
+			long = c
+		}
 		if abs(len(c)-len(name)) > limit || len(c) > maxSuggest {
 			continue
 		}
-		if d := editDistance(name, c); d < found {
-			best, found = c, d
+		d, p := editDistance(name, c), commonPrefix(name, c)
+		if d < distance || d == distance && p > prefix {
+			best, distance, prefix = c, d, p
 		}
 	}
-	if best == "" || found >= len(name) {
+	if distance > limit || distance >= len(name) {
+		best = long
+	}
+	if best == "" {
 		return ""
 	}
 	return fmt.Sprintf(" (did you mean %q?)", best)
+}
+
+// commonPrefix returns how many bytes a and b start with alike.
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 func abs(n int) int { return max(n, -n) }

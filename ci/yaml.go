@@ -131,8 +131,9 @@ var parserMessages = []struct{ theirs, ours string }{
 	{"could not find flow mapping end token '}'", "the { that opens here is never closed"},
 	{"',' or ']' must be specified", "expected a , or a ]"},
 	{"',' or '}' must be specified", "expected a , or a }"},
-	{"mapping value is not allowed in this context", "a second key on one line; put it on a line of its own, or text that holds \": \" in quotes"},
+	{"mapping value is not allowed in this context", "a second key where a value stands; check the indentation, and put text that holds \": \" in quotes"},
 	{"value is not allowed in this context", "this isn't part of the value above; check the indentation, or put text in quotes"},
+	{"is a reserved character", "text that starts with this character goes in quotes"},
 	{"non-map value is specified", "expected \"key: value\" here, as on the lines above"},
 }
 
@@ -145,14 +146,18 @@ func (s *source) syntaxError(err error) {
 			line, column = place(syntax.Token)
 		}
 	}
+	s.problemAt(line, column, inOurWords(message))
+}
+
+// inOurWords translates a message of the parser's.
+func inOurWords(message string) string {
 	for _, m := range parserMessages {
 		if strings.Contains(message, m.theirs) {
-			s.problemAt(line, column, m.ours)
-			return
+			return m.ours
 		}
 	}
 	message, _, _ = strings.Cut(message, "\n")
-	s.problemAt(line, column, "malformed YAML: "+message)
+	return "malformed YAML: " + message
 }
 
 // place returns where a token starts.
