@@ -30,8 +30,8 @@
 //
 // Statuses and error codes are those that OFREP and its providers know:
 //
-//	400  PARSE_ERROR      the body is not a JSON object
-//	400  INVALID_CONTEXT  the context is not an object, or holds a targeting key that isn't a string
+//	400  PARSE_ERROR      the body is not a JSON object, or broke off
+//	400  INVALID_CONTEXT  the context is not an object, its targeting key is not a string, or a number is out of range
 //	404  FLAG_NOT_FOUND   there is no such flag
 //
 // TARGETING_KEY_MISSING does not occur: rules whose unit is missing don't match,
@@ -45,9 +45,10 @@
 // # Browsers
 //
 // Every origin may ask (Access-Control-Allow-Origin: *). The handler has no
-// notion of who asks and uses no cookies, so an origin gains nothing from a
-// victim's browser that it could not get by itself. Deployments that are not
-// public put authentication in front.
+// notion of who asks and uses no cookies, so from a public deployment a page
+// learns nothing through its visitor's browser that it could not ask for
+// itself. Inside a private network any page that is open in a browser there can
+// ask too; where flags must not be seen, put authentication in front.
 package lambda
 
 import (

@@ -24,6 +24,7 @@ type InvocationError struct {
 	Init    bool // it could not start
 }
 
+// Error returns the type and the message.
 func (e *InvocationError) Error() string { return e.Type + ": " + e.Message }
 
 // runtimeAPI is the server side of the Lambda Runtime API, version 2018-06-01.
