@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -156,36 +157,45 @@ func unchanged(last *Release, err error) (*Release, error) {
 // updatePayloads returns the payloads of the wanted namespaces: those that
 // last has, if their hash is the same, and the others from the source.
 func (v *Verifier) updatePayloads(ctx context.Context, c client, targets *targetsMetadata, last *Release) ([]VerifiedPayload, error) {
-	name := fmt.Sprintf("%d.targets.json", targets.version)
+	wanted, err := v.wanted(targets)
+	if err != nil {
+		return nil, err
+	}
+	payloads := make([]VerifiedPayload, 0, len(wanted))
+	for _, namespace := range wanted {
+		l := targets.payloads[namespace]
+		p, ok := last.payload(namespace)
+		if !ok || l.check(p.Data) != nil {
+			data, err := v.fetchPayload(ctx, c, namespace, l)
+			if err != nil {
+				return nil, err
+			}
+			p = VerifiedPayload{namespace, l.sha256, data}
+		}
+		payloads = append(payloads, p)
+	}
+	return payloads, nil
+}
+
+// wanted returns the namespaces to have, in order, if they are published and
+// not too large together.
+func (v *Verifier) wanted(targets *targetsMetadata) ([]string, error) {
 	wanted := v.namespaces
 	if len(wanted) == 0 {
-		for namespace := range targets.payloads {
-			wanted = append(wanted, namespace)
-		}
-		slices.Sort(wanted)
+		wanted = slices.Sorted(maps.Keys(targets.payloads))
 	}
-	room := int64(MaxPayloads)
-	payloads := make([]VerifiedPayload, 0, len(wanted))
+	name := fmt.Sprintf("%d.targets.json", targets.version)
+	var total int64
 	for _, namespace := range wanted {
 		l, ok := targets.payloads[namespace]
 		if !ok {
 			return nil, &Error{NotFound, name, fmt.Errorf("namespace %q is not published", namespace)}
 		}
-		if l.length > room {
+		if total += l.length; total > MaxPayloads {
 			return nil, &Error{Malformed, name, fmt.Errorf("payloads: %w", ErrTooLarge)}
 		}
-		room -= l.length
-		if p, ok := last.payload(namespace); ok && l.check(p.Data) == nil {
-			payloads = append(payloads, p)
-			continue
-		}
-		data, err := v.fetchPayload(ctx, c, namespace, l)
-		if err != nil {
-			return nil, err
-		}
-		payloads = append(payloads, VerifiedPayload{namespace, l.sha256, data})
 	}
-	return payloads, nil
+	return wanted, nil
 }
 
 func (v *Verifier) fetchPayload(ctx context.Context, c client, namespace string, l listing) ([]byte, error) {
