@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/serin-flags/serin"
+	"github.com/serin-flags/serin/internal/s3test"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"serin": main})
+}
+
+// TestScripts runs the command by scripts. $ESTATE is the example estate, and
+// $BUCKET the URL of a bucket on an S3 server.
+func TestScripts(t *testing.T) {
+	server := s3test.Start(t)
+	estate := t.TempDir()
+	if err := os.CopyFS(estate, serin.Estate); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	buckets := 0
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			mu.Lock()
+			defer mu.Unlock()
+			buckets++
+			bucket := fmt.Sprintf("bucket-%d", buckets)
+			server.CreateBucket(t, bucket)
+			for _, v := range server.Env() {
+				name, value, _ := strings.Cut(v, "=")
+				env.Setenv(name, value)
+			}
+			env.Setenv("BUCKET", "s3://"+bucket)
+			env.Setenv("ESTATE", filepath.Join(estate, "flags"))
+			env.Setenv("TMPDIR", env.WorkDir)
+			return nil
+		},
+	})
+}
+
+// A server is a command that serves, run in this process.
+type server struct {
+	url    string
+	stderr *buffer
+}
+
+// A buffer is a bytes.Buffer for several goroutines.
+type buffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// startServer runs a command that serves, and stops it when the test ends.
+func startServer(t *testing.T, args ...string) server {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	stdout, w := io.Pipe()
+	s := server{stderr: &buffer{}}
+	ended := make(chan int, 1)
+	go func() {
+		status := run(ctx, args, strings.NewReader(""), w, s.stderr)
+		w.Close()
+		ended <- status
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if status := <-ended; status != 0 {
+			t.Errorf("serin %s ended with status %d\n%s", strings.Join(args, " "), status, s.stderr)
+		}
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("reading the URL: %v\n%s", err, s.stderr)
+	}
+	s.url = strings.TrimSpace(line)
+	return s
+}
+
+// ask returns the answer to a request for a flag, without a context.
+func (s server) ask(t *testing.T, key string) string {
+	t.Helper()
+	resp, err := http.Post(s.url+"/ofrep/v1/evaluate/flags/"+key, "application/json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// eventually waits until what returns text with want in it.
+func eventually(t *testing.T, want string, what func() string) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		got := what()
+		if strings.Contains(got, want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waited for %q, last saw:\n%s", want, got)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func writeFile(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDev(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "flags")
+	writeFile(t, filepath.Join(dir, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
+	flag := filepath.Join(dir, "shop", "color.yaml")
+	writeFile(t, flag, "type: string\ndefault: red\n")
+
+	s := startServer(t, "dev", dir, "--listen", "127.0.0.1:0")
+	color := func() string { return s.ask(t, "color") }
+	eventually(t, `"value":"red"`, color)
+
+	writeFile(t, flag, "type: string\ndefault: blue\n")
+	eventually(t, `"value":"blue"`, color)
+	eventually(t, "~ color\nrevision 2: 1 flag", s.stderr.String)
+
+	writeFile(t, flag, "type: string\ndefualt: green\n")
+	eventually(t, `color.yaml:2:1: unknown key "defualt"`, s.stderr.String)
+	eventually(t, "the last good state is served on", s.stderr.String)
+	if got := color(); !strings.Contains(got, `"value":"blue"`) {
+		t.Errorf("after a bad edit the answer is %s", got)
+	}
+
+	// A folder that is new is watched too, and a failing test is told.
+	writeFile(t, flag, "type: string\ndefault: green\n")
+	eventually(t, `"value":"green"`, color)
+	writeFile(t, filepath.Join(dir, "cart", "limit.yaml"), "type: integer\nvariants: {low: 5, high: 9}\ndefault: low\n")
+	eventually(t, `"value":5`, func() string { return s.ask(t, "limit") })
+	writeFile(t, filepath.Join(dir, "cart", "limit.test.yaml"), "- {name: high, context: {}, expect: {value: 9}}\n")
+	eventually(t, "1 of 1 case failed", s.stderr.String)
+
+	if err := os.Remove(flag); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "FLAG_NOT_FOUND", color)
+	eventually(t, "- color\n", s.stderr.String)
+}
+
+func TestServeFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, serin.Estate); err != nil {
+		t.Fatal(err)
+	}
+	s := startServer(t, "serve", "--from", filepath.Join(dir, "flags"), "--env", "staging", "--listen", "127.0.0.1:0")
+	if got := s.ask(t, "new-checkout"); !strings.Contains(got, `"value":true`) || !strings.Contains(got, `"environment":"staging"`) {
+		t.Errorf("new-checkout in staging: %s", got)
+	}
+}
+
+func TestExitStatus(t *testing.T) {
+	bad := t.TempDir()
+	writeFile(t, filepath.Join(bad, "context.yaml"), "attributes: nonsense\n")
+	for _, test := range []struct {
+		args string
+		want int
+	}{
+		{"--help", 0},
+		{"check " + bad, 1},
+		{"eval x --from " + bad, 1},
+		{"check one two", 2},
+		{"check --frobnicate", 2},
+		{"frobnicate", 2},
+		{"eval", 2},
+		{"eval x", 2},
+		{"eval x --from s3://bucket/production", 2},
+		{"publish", 2},
+	} {
+		var stdout, stderr bytes.Buffer
+		if got := run(t.Context(), strings.Fields(test.args), strings.NewReader(""), &stdout, &stderr); got != test.want {
+			t.Errorf("serin %s: status %d, want %d\n%s", test.args, got, test.want, stderr.Bytes())
+		}
+	}
+}
