@@ -1,88 +1,93 @@
-package sdk
+package sdk_test
 
 import (
-	"strconv"
 	"testing"
 
-	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/sdk"
 )
 
-var benchUsers = func() []string {
-	users := make([]string, 1024)
-	for i := range users {
-		users[i] = "user-" + strconv.Itoa(100_000+i)
-	}
-	return users
-}()
+// benchClient returns a client and a power of two of users to ask for.
+func benchClient(b *testing.B) (*sdk.Client, []string) {
+	b.Helper()
+	r := newRepository(b, "production")
+	r.number(b, 1)
+	b.ReportAllocs()
+	return open(b, sdk.Config{Source: r.source(b), Root: r.keys.Root, Interval: -1}), users(1024)
+}
 
-func benchClient() *Client {
-	program, err := evaluator.Compile(evaluator.Ruleset{
-		Unit:       "user",
-		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
-		Flags: []evaluator.Flag{{
-			Key: "new-checkout", Type: evaluator.Boolean,
-			Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}},
-			Default:  1,
-			Rules:    []evaluator.Rule{{Name: "r", Split: &evaluator.Split{By: "user", Salt: "new-checkout", Hash: evaluator.HashMurmur3, Ranges: []evaluator.Range{{From: 0, To: 1288490188, Variant: 0}, {From: 1288490188, To: 1 << 32, Variant: 1}}}}},
-		}},
+// BenchmarkGet asks through a handle: of a constant, of a 30 % rollout for
+// another user each time, of one with the context built each time, and of a flag
+// that doesn't exist.
+func BenchmarkGet(b *testing.B) {
+	b.Run("static", func(b *testing.B) {
+		client, _ := benchClient(b)
+		for b.Loop() {
+			left.Get(client, sdk.Context{})
+		}
 	})
-	if err != nil {
-		panic(err)
-	}
-	c := &Client{}
-	s := &Snapshot{program: program, mark: new(mark)}
-	for _, k := range program.Keys() {
-		s.flags = append(s.flags, program.Flag(k))
-	}
-	c.state.Store(&state{snapshot: s})
-	return c
-}
-
-func BenchmarkGetRollout(b *testing.B) {
-	c := benchClient()
-	f := Bool("new-checkout", false)
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		f.Get(c, User(benchUsers[i&1023]))
-	}
-}
-func BenchmarkGetRolloutAttrs(b *testing.B) {
-	c := benchClient()
-	f := Bool("new-checkout", false)
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		f.Get(c, User(benchUsers[i&1023], Attr("city", "shenzhen"), Attr("platform", "app"), Attr("uid", 42), Attr("vip", true), Attr("app_version", "2.3.0")))
-	}
-}
-func BenchmarkGetRolloutParallel(b *testing.B) {
-	c := benchClient()
-	f := Bool("new-checkout", false)
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for i := 0; pb.Next(); i++ {
-			f.Get(c, User(benchUsers[i&1023]))
+	rollout := sdk.Bool("new-checkout", false)
+	b.Run("rollout", func(b *testing.B) {
+		client, names := benchClient(b)
+		for i := 0; b.Loop(); i++ {
+			rollout.Get(client, sdk.User(names[i&1023]))
+		}
+	})
+	b.Run("rollout with context", func(b *testing.B) {
+		client, names := benchClient(b)
+		for i := 0; b.Loop(); i++ {
+			rollout.Get(client, sdk.User(names[i&1023],
+				sdk.Attr("city", "shenzhen"),
+				sdk.Attr("platform", "app"),
+				sdk.Attr("app_version", "2.3.0"),
+				sdk.Attr("uid", 42),
+				sdk.Attr("beta", true)))
+		}
+	})
+	b.Run("chance", func(b *testing.B) {
+		client, _ := benchClient(b)
+		lottery := sdk.Bool("lottery", false)
+		for b.Loop() {
+			lottery.Get(client, sdk.Context{})
+		}
+	})
+	b.Run("absent", func(b *testing.B) {
+		client, _ := benchClient(b)
+		absent := sdk.Bool("no-such-flag", false)
+		for b.Loop() {
+			absent.Get(client, sdk.Context{})
 		}
 	})
 }
-func BenchmarkGetAbsent(b *testing.B) {
-	c := benchClient()
-	f := Bool("no-such-flag", false)
-	b.ReportAllocs()
+
+// BenchmarkGetParallel is the 30 % rollout on all processors.
+func BenchmarkGetParallel(b *testing.B) {
+	client, names := benchClient(b)
+	rollout := sdk.Bool("new-checkout", false)
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			rollout.Get(client, sdk.User(names[i&1023]))
+		}
+	})
+}
+
+// BenchmarkGetTwoClients shares a handle between clients in which the flag stands
+// in different places.
+func BenchmarkGetTwoClients(b *testing.B) {
+	one, names := benchClient(b)
+	r := newRepository(b, "production")
+	r.publish(b, numbered("production", 1)[1])
+	two := open(b, sdk.Config{Source: r.source(b), Root: r.keys.Root, Interval: -1})
+	rollout := sdk.Bool("new-checkout", false)
 	for i := 0; b.Loop(); i++ {
-		f.Get(c, User(benchUsers[i&1023]))
+		rollout.Get(one, sdk.User(names[i&1023]))
+		rollout.Get(two, sdk.User(names[i&1023]))
 	}
 }
-func BenchmarkEvaluateByName(b *testing.B) {
-	c := benchClient()
-	b.ReportAllocs()
+
+// BenchmarkEvaluate asks by name.
+func BenchmarkEvaluate(b *testing.B) {
+	client, names := benchClient(b)
 	for i := 0; b.Loop(); i++ {
-		c.Evaluate("new-checkout", User(benchUsers[i&1023]))
-	}
-}
-func BenchmarkProgramFlag(b *testing.B) {
-	f := benchClient().Snapshot().program.Flag("new-checkout")
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		f.Evaluate(User(benchUsers[i&1023]))
+		client.Evaluate("new-checkout", sdk.User(names[i&1023]))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/serin-flags/serin/bundle"
 )
@@ -53,7 +54,9 @@ func (s *httpSource) Fetch(ctx context.Context, name, etag string, limit int64) 
 	}
 	// What is signed are the bytes as they are stored.
 	req.Header.Set("Accept-Encoding", "identity")
-	if etag != "" {
+	if _, err := http.ParseTime(etag); err == nil {
+		req.Header.Set("If-Modified-Since", etag)
+	} else if etag != "" {
 		req.Header.Set("If-None-Match", etag)
 	}
 	resp, err := s.client.Do(req)
@@ -83,7 +86,25 @@ func (s *httpSource) Fetch(ctx context.Context, name, etag string, limit int64) 
 	if err != nil {
 		return bundle.Object{}, err
 	}
-	return bundle.Object{Data: data, ETag: resp.Header.Get("ETag")}, nil
+	return bundle.Object{Data: data, ETag: validator(resp.Header)}, nil
+}
+
+// validator returns what to ask with the next time: the entity tag, or from
+// servers that have none the time of the last modification. Times count seconds,
+// so that one which was not over yet says nothing about the rest of it.
+func validator(h http.Header) string {
+	if etag := h.Get("ETag"); etag != "" {
+		return etag
+	}
+	modified, err := http.ParseTime(h.Get("Last-Modified"))
+	if err != nil {
+		return ""
+	}
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil || date.Sub(modified) < 2*time.Second {
+		return ""
+	}
+	return h.Get("Last-Modified")
 }
 
 // sameOrigin lets a server redirect to itself only: elsewhere nobody has agreed

@@ -1,0 +1,5 @@
+package sdk_test
+
+const childMode = "SERIN_SDK_TEST_CHILD"
+
+func child(mode string) int { return 0 }
