@@ -117,6 +117,9 @@ func base(t testing.TB) fstest.MapFS {
 	return fsys
 }
 
+// file returns a file of that text.
+func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+
 // unquote joins Go string literals, one on each line.
 func unquote(t *testing.T, data []byte) []byte {
 	t.Helper()

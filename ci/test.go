@@ -142,16 +142,20 @@ func (r *runner) run(t *testCase, environment string) TestResult {
 // compare records which expectations a result doesn't meet.
 func (c checker) compare(got evaluator.Result, e *expectation) {
 	if e.valueAt != nil && !sameValue(got.Value(), e.value) {
-		c.errorf(e.valueAt, "expected value %s, got %s: %s", e.value.JSON(), got.Value().JSON(), because(got))
+		c.errorf(e.valueAt, "expected value %s, got %s (%s)", e.value.JSON(), got.Value().JSON(), because(got))
 	}
 	if e.variantAt != nil && got.Variant() != e.variant {
-		c.errorf(e.variantAt, "expected variant %q, got %q: %s", e.variant, got.Variant(), because(got))
+		c.errorf(e.variantAt, "expected variant %q, got %q (%s)", e.variant, got.Variant(), because(got))
 	}
 	if e.ruleAt != nil && got.Rule() != e.rule {
-		c.errorf(e.ruleAt, "expected rule %q: %s", e.rule, because(got))
+		rule := "none"
+		if got.Rule() != "" {
+			rule = strconv.Quote(got.Rule())
+		}
+		c.errorf(e.ruleAt, "expected rule %q, got %s (%s)", e.rule, rule, because(got))
 	}
 	if e.reasonAt != nil && got.Reason().String() != e.reason {
-		c.errorf(e.reasonAt, "expected reason %s, got %v: %s", e.reason, got.Reason(), because(got))
+		c.errorf(e.reasonAt, "expected reason %s, got %v (%s)", e.reason, got.Reason(), because(got))
 	}
 }
 
@@ -168,7 +172,7 @@ func because(r evaluator.Result) string {
 	case evaluator.ReasonDisabled:
 		why = "the flag is not enabled"
 	}
-	why = fmt.Sprintf("%s and served %q (%v)", why, r.Variant(), r.Reason())
+	why = fmt.Sprintf("variant %q, %v: %s", r.Variant(), r.Reason(), why)
 	if unit := r.MissingUnit(); unit != "" {
 		why += fmt.Sprintf("; a split by %q did not match, for the context has no %q that can be hashed", unit, unit)
 	}

@@ -1,0 +1,261 @@
+package ci
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// TestRepositoryEstate loads the repository's own flags, runs their tests, and
+// compiles and encodes them for every environment.
+func TestRepositoryEstate(t *testing.T) {
+	e, err := Load("../flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(e.Keys()); n < 25 {
+		t.Errorf("it has %d flags, want at least 25", n)
+	}
+	report := e.Test(TestOptions{})
+	if len(report.Results) < len(e.Keys()) {
+		t.Errorf("it has %d tests for %d flags", len(report.Results), len(e.Keys()))
+	}
+	for _, p := range report.Problems() {
+		t.Error(p)
+	}
+	environments := append([]string{""}, e.Environments()...)
+	if len(environments) < 3 {
+		t.Errorf("it has the environments %q, want two or more", e.Environments())
+	}
+	for _, environment := range environments {
+		payloads, err := e.Compile(environment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sets []evaluator.Ruleset
+		for _, p := range payloads {
+			data, err := bundle.EncodePayload(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			back, err := bundle.DecodePayload(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if back.Environment != environment || back.Namespace != p.Namespace {
+				t.Errorf("payload of %q says %q in %q", p.Namespace, back.Namespace, back.Environment)
+			}
+			sets = append(sets, back.Ruleset)
+		}
+		program, err := evaluator.Compile(sets...)
+		if err != nil {
+			t.Fatalf("environment %q: %v", environment, err)
+		}
+		if diff := cmp.Diff(e.Keys(), program.Keys()); diff != "" {
+			t.Errorf("environment %q: -estate +program:\n%s", environment, diff)
+		}
+	}
+}
+
+func TestEstate(t *testing.T) {
+	fsys := base(t)
+	fsys["serin.yaml"] = file("environments: [production, staging]\nunit: device\ntime_zone: Asia/Shanghai\n")
+	fsys["a/z.yaml"] = file("type: boolean\ndefault: off\n")
+	fsys["a/b/c.yaml"] = file("type: boolean\ndefault: off\n")
+	e, err := load(fsys, "flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := e.Environments(), []string{"production", "staging"}; !slices.Equal(got, want) {
+		t.Errorf("Environments() = %q, want %q", got, want)
+	}
+	if got, want := e.Keys(), []string{"c", "new-checkout", "z"}; !slices.Equal(got, want) {
+		t.Errorf("Keys() = %q, want %q", got, want)
+	}
+	if got, want := e.Namespaces(), []string{"a", "a/b", "checkout"}; !slices.Equal(got, want) {
+		t.Errorf("Namespaces() = %q, want %q", got, want)
+	}
+	if got, want := e.Unit(), "device"; got != want {
+		t.Errorf("Unit() = %q, want %q", got, want)
+	}
+	if got, want := e.TimeZone().String(), "Asia/Shanghai"; got != want {
+		t.Errorf("TimeZone() = %q, want %q", got, want)
+	}
+	e.Environments()[0] = "changed"
+	e.Namespaces()[0] = "changed"
+	if e.Environments()[0] == "changed" || e.Namespaces()[0] == "changed" {
+		t.Error("callers can change the estate")
+	}
+}
+
+func TestEstateDefaults(t *testing.T) {
+	fsys := base(t)
+	delete(fsys, "serin.yaml")
+	e, err := load(fsys, "flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Unit() != "user" || e.TimeZone() != time.UTC || len(e.Environments()) != 0 {
+		t.Errorf("unit %q, time zone %v, environments %q; want user, UTC, none", e.Unit(), e.TimeZone(), e.Environments())
+	}
+}
+
+func TestCompileUnknownEnvironment(t *testing.T) {
+	with, without := base(t), base(t)
+	delete(without, "serin.yaml")
+	for want, fsys := range map[string]fs.FS{
+		`compiling flags: environment "stagging" is not listed in flags/serin.yaml (did you mean "staging"?)`: with,
+		`compiling flags: environment "stagging": flags/serin.yaml lists no environments`:                     without,
+	} {
+		e, err := load(fsys, "flags")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Compile("stagging"); err == nil || err.Error() != want {
+			t.Errorf("got error %v, want %s", err, want)
+		}
+	}
+}
+
+// backwards lists folders from the last entry to the first.
+type backwards struct{ fstest.MapFS }
+
+func (b backwards) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := b.MapFS.ReadDir(name)
+	slices.Reverse(entries)
+	return entries, err
+}
+
+// TestDeterminism holds that neither the order in which files are found nor
+// that of maps shows in payloads, results or problems.
+func TestDeterminism(t *testing.T) {
+	fsys := base(t)
+	for i := range 50 {
+		fsys[fmt.Sprintf("ns%d/flag-%d.yaml", i%7, i)] = file(fmt.Sprintf(`
+type: string
+default: stable
+rules:
+  - {name: a, when: {user: {segment: s%d}, city: [BJ, SH]}, serve: a%d}
+  - {name: b, when: {any: [{uid: %d}, {device: {segment: s%d}}]}, serve: {a: 10%%, b: rest}, by: device}
+environments:
+  staging: {default: other}
+`, i%10, i, i, (i+3)%10))
+		fsys[fmt.Sprintf("ns%d/flag-%d.test.yaml", i%7, i)] = file("- {name: t, expect: {variant: stable}}\n")
+	}
+	for i := range 10 {
+		fsys[fmt.Sprintf("segments/s%d.yaml", i)] = file(fmt.Sprintf("include: [u-%d]\nwhen: {level: 1, channel: web}\n", i))
+	}
+	forth, err := load(fsys, "flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := load(backwards{fsys}, "flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, environment := range []string{"", "staging", "production"} {
+		a, b := encode(t, forth, environment), encode(t, back, environment)
+		if diff := cmp.Diff(a, b); diff != "" {
+			t.Errorf("environment %q: -forth +back:\n%s", environment, diff)
+		}
+	}
+	if diff := cmp.Diff(forth.Test(TestOptions{}), back.Test(TestOptions{})); diff != "" {
+		t.Errorf("results: -forth +back:\n%s", diff)
+	}
+	for i := range 50 {
+		fsys[fmt.Sprintf("ns%d/bad-%d.yaml", (i+1)%7, i%25)] = file("type: boolean\ndefault: maybe\n")
+	}
+	_, forthErr := load(fsys, "flags")
+	_, backErr := load(backwards{fsys}, "flags")
+	if forthErr == nil || forthErr.Error() != backErr.Error() {
+		t.Errorf("problems differ:\n%v\n%v", forthErr, backErr)
+	}
+}
+
+// encode returns an environment's payloads as bytes, in hexadecimal.
+func encode(t *testing.T, e *Estate, environment string) []string {
+	t.Helper()
+	payloads, err := e.Compile(environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, p := range payloads {
+		data, err := bundle.EncodePayload(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, fmt.Sprintf("%s %x", p.Namespace, data))
+	}
+	return list
+}
+
+// TestLongLists holds that lists of thousands of ids are nothing special.
+func TestLongLists(t *testing.T) {
+	var ids, names strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&ids, "%d, ", i*3)
+		fmt.Fprintf(&names, "- u-%d\n", i)
+	}
+	fsys := base(t)
+	fsys["segments/many.yaml"] = file("include:\n" + names.String())
+	fsys["cities/open-cities.yaml"] = file("type: boolean\ndefault: off\nrules:\n" +
+		"  - {name: open, when: {uid: [" + ids.String() + "]}, serve: on}\n" +
+		"  - {name: many, when: {user: {segment: many}}, serve: on}\n")
+	fsys["cities/open-cities.test.yaml"] = file(`
+- {name: first, context: {uid: 0}, expect: {rule: open}}
+- {name: last, context: {uid: 59997}, expect: {rule: open}}
+- {name: between, context: {uid: 59998}, expect: {reason: DEFAULT}}
+- {name: a member, context: {user: u-19999}, expect: {rule: many}}
+- {name: not a member, context: {user: u-20000}, expect: {reason: DEFAULT}}
+`)
+	e, err := load(fsys, "flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range e.Test(TestOptions{}).Problems() {
+		t.Error(p)
+	}
+}
+
+// BenchmarkLoad checks an estate of 10,000 flags.
+func BenchmarkLoad(b *testing.B) {
+	fsys := base(b)
+	for i := range 10_000 {
+		fsys[fmt.Sprintf("ns%d/flag-%d.yaml", i%100, i)] = file(fmt.Sprintf(`# Flag %d
+description: One-page checkout
+owner: team-checkout
+type: boolean
+default: off
+rules:
+  - name: staff
+    when: {user: {segment: staff}}
+    serve: on
+  - name: Shenzhen beta on iOS
+    when:
+      city: [shenzhen, guangzhou]
+      channel: appstore
+      app_version: {semver: ">=2.3.0"}
+    serve: {on: 20%%, off: 80%%}
+  - name: tail
+    when: {uid: {mod: 10, in: [1, %d]}}
+    serve: on
+environments:
+  staging: {default: on, rules: []}
+`, i, i%10))
+	}
+	for b.Loop() {
+		if _, err := load(fsys, "flags"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
