@@ -27,7 +27,7 @@ const (
 
 // maxRotations is the number of newer roots that one update follows. If there
 // are still more, the update works with what it has, and the next one goes on.
-const maxRotations = 1024
+const maxRotations = 256
 
 // errUnchanged says that there is no newer timestamp.json.
 var errUnchanged = errors.New("unchanged")

@@ -82,6 +82,13 @@ func TestFormat(t *testing.T) {
 			r.forge(role, func(o object) { o["Version"] = o["version"]; delete(o, "version") })
 		}, Malformed)
 	}
+	refused("snapshot listed with hashes in another case", set(roleTimestamp, "meta", object{"snapshot.json": object{"version": 2, "Hashes": object{"sha256": "ab"}}}), Malformed)
+	refused("target with custom in another case", func(r *repo) {
+		r.forge(roleTargets, func(o object) { o["targets"].(object)["checkout/"+PayloadName].(object)["Custom"] = object{} })
+	}, Malformed)
+	refused("delegations in another case", set(roleTargets, "Delegations", object{}), Malformed)
+	refused("both cases of a key", set(roleTimestamp, "Version", 2), Malformed)
+	refused("a key with the Kelvin sign", set(roleRoot, "\u212aeys", object{}), Malformed)
 	refused("root without consistent snapshots", set(roleRoot, "consistent_snapshot", false), Malformed)
 	refused("root that doesn't say whether snapshots are consistent", without(roleRoot, "consistent_snapshot"), Malformed)
 	refused("root with a word for consistent snapshots", set(roleRoot, "consistent_snapshot", "true"), Malformed)

@@ -53,24 +53,30 @@ type node struct {
 	keys    []string // of an object, ascending, parallel to list
 }
 
-// get returns the member of an object called key, exactly.
-func (n node) get(key string) (node, bool) {
-	if i, ok := slices.BinarySearch(n.keys, key); ok {
-		return n.list[i], true
+// optional returns the member of an object called key, which must be of kind k
+// if it is there. A key that is the same but for its case is refused, because
+// there are parsers that take it for this one.
+func (n node) optional(key string, k kind) (m node, ok bool, err error) {
+	for i, have := range n.keys {
+		if have == key {
+			m, ok = n.list[i], true
+		} else if strings.EqualFold(have, key) {
+			return node{}, false, fmt.Errorf("a key is %q in another case", key)
+		}
 	}
-	return node{}, false
+	if ok && m.kind != k {
+		return node{}, false, fmt.Errorf("%q must be %s", key, k)
+	}
+	return m, ok, nil
 }
 
-// member returns the member called key if it is of kind k.
+// member is optional for a member that must be there.
 func (n node) member(key string, k kind) (node, error) {
-	m, ok := n.get(key)
-	if !ok {
-		return node{}, fmt.Errorf("%q is missing", key)
+	m, ok, err := n.optional(key, k)
+	if err == nil && !ok {
+		err = fmt.Errorf("%q is missing", key)
 	}
-	if m.kind != k {
-		return node{}, fmt.Errorf("%q must be %s", key, k)
-	}
-	return m, nil
+	return m, err
 }
 
 // parseJSON parses data, which must be one value and nothing else. Compared

@@ -265,12 +265,8 @@ func (l listing) check(data []byte) error {
 	return nil
 }
 
-// parseHashes parses the member "hashes" of n into l.
-func (l *listing) parseHashes(n node) error {
-	hashes, err := n.member("hashes", kindObject)
-	if err != nil {
-		return err
-	}
+// parseHashes parses an object of hashes into l.
+func (l *listing) parseHashes(hashes node) error {
 	if len(hashes.list) == 0 {
 		return errors.New(`"hashes" must not be empty`)
 	}
@@ -305,19 +301,19 @@ func parseMeta(signed node) (map[string]listing, error) {
 		if l.version, err = versionOf(n); err != nil {
 			return nil, fmt.Errorf("meta: %w", err)
 		}
-		if _, ok := n.get("length"); ok {
-			length, err := n.member("length", kindInteger)
-			if err != nil {
-				return nil, fmt.Errorf("meta: %w", err)
-			}
-			if l.length = length.integer; l.length < 1 {
-				return nil, errors.New(`meta: "length" must be 1 or more`)
-			}
+		length, ok, err := n.optional("length", kindInteger)
+		if err != nil {
+			return nil, fmt.Errorf("meta: %w", err)
 		}
-		if _, ok := n.get("hashes"); ok {
-			if err := l.parseHashes(n); err != nil {
-				return nil, fmt.Errorf("meta: %w", err)
-			}
+		if l.length = length.integer; ok && l.length < 1 {
+			return nil, errors.New(`meta: "length" must be 1 or more`)
+		}
+		hashes, ok, err := n.optional("hashes", kindObject)
+		if err == nil && ok {
+			err = l.parseHashes(hashes)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("meta: %w", err)
 		}
 		files[name] = l
 	}
@@ -375,7 +371,7 @@ func parseTargets(e envelope) (*targetsMetadata, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := e.signed.get("delegations"); ok {
+	if _, ok, err := e.signed.optional("delegations", kindObject); ok || err != nil {
 		return nil, errors.New("delegations are not supported")
 	}
 	list, err := e.signed.member("targets", kindObject)
@@ -414,11 +410,13 @@ func parseTarget(n node) (listing, error) {
 	if length.integer < 0 {
 		return listing{}, errors.New(`"length" must not be negative`)
 	}
-	if _, ok := n.get("custom"); ok {
-		if _, err := n.member("custom", kindObject); err != nil {
-			return listing{}, err
-		}
+	hashes, err := n.member("hashes", kindObject)
+	if err != nil {
+		return listing{}, err
+	}
+	if _, _, err := n.optional("custom", kindObject); err != nil {
+		return listing{}, err
 	}
 	l := listing{length: length.integer}
-	return l, l.parseHashes(n)
+	return l, l.parseHashes(hashes)
 }
