@@ -31,6 +31,7 @@ type repository struct {
 	env   string
 	keys  release.Keys
 	store release.Store
+	ahead time.Duration // of the publisher's clock
 }
 
 func newRepository(t testing.TB, env string) *repository {
@@ -53,6 +54,7 @@ func (r *repository) publish(t testing.TB, payloads ...bundle.Payload) int64 {
 	t.Helper()
 	report, err := release.Publish(context.WithoutCancel(t.Context()), release.Options{
 		Store: r.store, Keys: r.keys, Environment: r.env, Payloads: payloads,
+		Now: func() time.Time { return time.Now().Add(r.ahead) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +79,7 @@ func (r *repository) renew(t testing.TB) {
 	}
 }
 
-// snapshot copies the folder as it is.
+// copy copies the folder as it is.
 func (r *repository) copy(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
