@@ -301,7 +301,8 @@ func (ns networks) holds(v Value) bool {
 	return ok && slices.ContainsFunc(ns, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// addresses holds for IP addresses from lo to hi, of their family.
+// addresses holds for IP addresses from lo to hi, of their family: netip orders
+// all of IPv4 before IPv6.
 type addresses struct{ lo, hi netip.Addr }
 
 func (c Condition) addresses() (test, error) {
@@ -327,7 +328,7 @@ func (c Condition) addresses() (test, error) {
 
 func (t addresses) holds(v Value) bool {
 	a, ok := addrOf(v)
-	return ok && a.Is4() == t.lo.Is4() && t.lo.Compare(a) <= 0 && a.Compare(t.hi) <= 0
+	return ok && t.lo.Compare(a) <= 0 && a.Compare(t.hi) <= 0
 }
 
 // versions holds for semantic versions of the same precedence as one of them.

@@ -85,9 +85,9 @@ func TestConditions(t *testing.T) {
 
 		{"cidr", texts(CIDR, "ip", "10.0.0.0/8", "2001:db8::/32"), strs("10.255.255.255", "2001:db8::", "::ffff:10.1.2.3"), append(strs("11.0.0.0", "2001:db9::", "10.0.0.0/8", "::10.0.0.1", "10.1", strings.Repeat("1", 99)), IntValue(10)), nil},
 		{"address range", texts(IPBetween, "ip", "0.0.4.87", "0.0.8.174"), strs("0.0.4.87", "0.0.6.0", "0.0.8.174", "::ffff:0.0.5.0"), strs("0.0.4.86", "0.0.8.175", "::5", "x"), nil},
-		{"address range, IPv6", texts(IPBetween, "ip", "::1", "::ff"), strs("::1", "::80", "::ff"), strs("::", "::100", "0.0.0.80"), nil},
+		{"address range, IPv6", texts(IPBetween, "ip", "::1", "::ff"), strs("::1", "::80", "::ff"), strs("::", "::100", "0.0.0.80", "::80%eth0"), nil},
 
-		{"semver", texts(Semver, "version", ">=2.3.0 <3"), strs("2.3.0", "2.99.0", "2.3.1-rc.1", "3.0.0-beta", "2.10"), append(strs("2.3.0-rc.1", "2.2.9", "3", "3.0.0", "03.0.0", "2.3.0.1", "", "latest", "2.-1"), IntValue(2)), nil},
+		{"semver", texts(Semver, "version", ">=2.3.0 <3"), strs("2.3.0", "2.99.0", "2.3.1-rc.1", "3.0.0-beta", "2.10"), append(strs("2.3.0-rc.1", "2.2.9", "3", "3.0.0", "02.4.0", "2.4.0-01", "2.3.0.1", "", "latest", "2.-1"), IntValue(2)), nil},
 		{"semver, comma and pre-release", texts(Semver, "version", ">1.0.0-alpha.1, <=1.0.0"), strs("1.0.0-alpha.beta", "1.0.0-alpha.2", "1.0.0-alpha.10", "1.0.0-beta", "1.0.0"), strs("1.0.0-alpha.1", "1.0.0-alpha", "1.0.0-1", "1.0.1"), nil},
 		{"semver, equal", texts(Semver, "version", "1.2"), strs("1.2.0", "1.2", "1.2.0+build.01"), strs("1.2.1", "1.2.0-0"), nil},
 

@@ -15,16 +15,14 @@ func appendFold(b []byte, s string) []byte {
 	return b
 }
 
+// foldRune returns the least rune of r's orbit, or its lower case if that is an
+// ASCII letter.
 func foldRune(r rune) rune {
-	if r < utf8.RuneSelf && r != 'k' && r != 's' && r != 'K' && r != 'S' { // K and ſ fold to k and s
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}
 	least := r
-	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-		least = min(least, f)
+	if r >= utf8.RuneSelf {
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
 	}
 	if 'A' <= least && least <= 'Z' {
 		least += 'a' - 'A'
