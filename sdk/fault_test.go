@@ -162,6 +162,7 @@ var faults = []fault{
 func TestFaults(t *testing.T) {
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel()
 			t.Run("warm", func(t *testing.T) { fault.test(t, false) })
 			t.Run("restarted", func(t *testing.T) { fault.test(t, true) })
 		})

@@ -81,10 +81,10 @@ func (c *Client) poll(ctx context.Context) error {
 	if after.err != nil && c.ctx.Err() != nil {
 		return ErrClosed // cut short, which says nothing about the source
 	}
-	c.report(before, after)
 	c.state.Store(after)
+	c.report(before, after)
 
-	// Only now, so that a slow disk holds nothing up.
+	// Only now, so that a slow disk doesn't hold the new revision up.
 	if c.cache != nil && after.release != after.saved {
 		c.state.Store(c.save(after))
 	}
