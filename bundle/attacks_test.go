@@ -151,6 +151,18 @@ func TestFastForward(t *testing.T) {
 			r.rotate(roleTargets, ed(13))
 			r.bump(roleRoot, roleTimestamp)
 		}, Signature, "1 1 1 1"}}},
+		{"same timestamp version after a rotation, other content", nil, []step{first, {func(r *repo) {
+			r.bump(roleRoot, roleTargets, roleSnapshot)
+			r.signed[roleTimestamp]["version"] = 1
+			r.publish(roleTimestamp)
+		}, accepted, "2 1 1 1"}}},
+		{"expired timestamp after a rotation", nil, []step{first, {func(r *repo) {
+			r.now = testNow.Add(2 * day)
+			r.bump(roleRoot)
+			r.noETag = true
+			r.signed[roleTimestamp]["x"] = "y"
+			r.publish(roleTimestamp)
+		}, Expired, "1 1 1 1"}}},
 		{"same versions, signed anew by new keys", nil, []step{first, {func(r *repo) {
 			for _, role := range []string{roleTargets, roleSnapshot, roleTimestamp} {
 				r.rotate(role, ed(11))
@@ -230,7 +242,7 @@ func TestKeys(t *testing.T) {
 		{"threshold 0", nil, []step{first, {func(r *repo) { r.trust(roleSnapshot, 0, ed(2)); r.bump(roleRoot, roleTimestamp) }, Malformed, "1 1 1 1"}}},
 		{"threshold -1", nil, []step{first, {func(r *repo) { r.trust(roleSnapshot, -1, ed(2)); r.bump(roleRoot, roleTimestamp) }, Malformed, "1 1 1 1"}}},
 		{"a role that TUF does not have", nil, []step{first, {func(r *repo) {
-			r.signed[roleRoot]["roles"].(object)["mirrors"] = object{"keyids": []any{}, "threshold": 1}
+			r.trust("mirrors", 1, ed(1), ed(20))
 			r.bump(roleRoot, roleTimestamp)
 		}, accepted, "2 2 1 1"}}},
 		{"one key for all roles, and each role as another", nil, []step{

@@ -203,8 +203,8 @@ func (t *trusted) forget() {
 }
 
 // updateTimestamp verifies raw as the next timestamp.json (TUF 5.4). If it has
-// the version of the trusted one the error is errUnchanged, unless the root was
-// rotated: then all that follows must be verified by the new root's keys.
+// the version of the trusted one, that stays. The error is errUnchanged then,
+// unless the root was rotated: its keys may not vouch for what is listed.
 func (c client) updateTimestamp(t *trusted, raw []byte, rotated bool) error {
 	const name = "timestamp.json"
 	if err := c.checkExpiry(fmt.Sprintf("%d.root.json", t.root.version), t.root.header); err != nil {
@@ -222,7 +222,10 @@ func (c client) updateTimestamp(t *trusted, raw []byte, rotated bool) error {
 		if next.version < old.version {
 			return &Error{Rollback, name, fmt.Errorf("version %d after %d", next.version, old.version)}
 		}
-		if next.version == old.version && !rotated {
+		if next.version == old.version {
+			if rotated {
+				return c.checkExpiry(name, old.header)
+			}
 			return errUnchanged
 		}
 		if next.snapshot.version < old.snapshot.version {

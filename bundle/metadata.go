@@ -156,7 +156,7 @@ func versionOf(n node) (int64, error) {
 type rootMetadata struct {
 	header
 	environment string
-	roles       map[string]role // the four
+	roles       map[string]role // the four, and any others
 }
 
 func parseRoot(e envelope) (*rootMetadata, error) {
@@ -193,13 +193,14 @@ func parseRoot(e envelope) (*rootMetadata, error) {
 		return nil, err
 	}
 	r := &rootMetadata{h, environment.text, make(map[string]role)}
-	for _, name := range []string{roleRoot, roleTimestamp, roleSnapshot, roleTargets} {
-		n, err := roles.member(name, kindObject)
-		if err != nil {
-			return nil, err
+	for i, name := range roles.keys {
+		if r.roles[name], err = parseRole(roles.list[i], keys); err != nil {
+			return nil, fmt.Errorf("role %q: %w", name, err)
 		}
-		if r.roles[name], err = parseRole(n, keys); err != nil {
-			return nil, fmt.Errorf("role %s: %w", name, err)
+	}
+	for _, name := range []string{roleRoot, roleTimestamp, roleSnapshot, roleTargets} {
+		if _, ok := r.roles[name]; !ok {
+			return nil, fmt.Errorf("no role %q", name)
 		}
 	}
 	return r, nil
