@@ -214,7 +214,7 @@ func TestGetDoesNotAllocate(t *testing.T) {
 // TestWholeRevisions evaluates while revisions change. Whoever looks at one
 // snapshot must find both numbers equal, and no number may ever go back.
 func TestWholeRevisions(t *testing.T) {
-	const revisions, readers = 40, 4
+	const revisions, readers = 30, 3
 	r := newRepository(t, "production")
 	r.number(t, 1)
 	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
