@@ -150,6 +150,9 @@ func LoadKeys(dir string) (Keys, error) {
 // privateKey is a [Signer] whose key is in memory.
 type privateKey struct{ key crypto.Signer }
 
+// Format keeps the key out of everything that is printed.
+func (k privateKey) Format(f fmt.State, _ rune) { io.WriteString(f, "private key") } //nolint:errcheck // as fmt does
+
 func (k privateKey) Public() crypto.PublicKey { return k.key.Public() }
 
 func (k privateKey) Sign(_ context.Context, message []byte) ([]byte, error) {

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -209,6 +210,18 @@ func TestECDSAKeys(t *testing.T) {
 	mustPublish(t, options(store, keys, content{"a": "2"}))
 	if got, revision := mustRead(t, store, keys); got["a"] != "2" || revision != 2 {
 		t.Errorf("read revision %d, %v", revision, got)
+	}
+}
+
+func TestKeysArePrintedWithoutTheKey(t *testing.T) {
+	keys := newKeys(t, production)
+	keys.Root = nil
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		for _, value := range []any{keys, &keys, keys.Online, release.Options{Keys: keys}} {
+			if got := fmt.Sprintf(verb, value); len(got) > 400 || strings.Count(got, "private key") != 1 {
+				t.Errorf("%s of %T: %.200s", verb, value, got)
+			}
+		}
 	}
 }
 

@@ -268,7 +268,8 @@ func refusal(err error) error {
 	case bundle.Expired:
 		return fmt.Errorf("%w: publish from the source to recover", err)
 	}
-	return fmt.Errorf("refusing to build upon what is published, which belongs to other keys or was tampered with: %w", err)
+	return fmt.Errorf("refusing to build upon what is published, which belongs to other keys or was tampered with "+
+		"(if the keys are right, delete %s and publish again): %w", timestampName, err)
 }
 
 // compare notes in the report what is different from cur.

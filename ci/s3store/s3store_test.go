@@ -2,7 +2,10 @@ package s3store_test
 
 import (
 	"errors"
+	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -116,5 +119,28 @@ func TestFromURL(t *testing.T) {
 	t.Setenv("AWS_REGION", "")
 	if _, err := s3store.FromURL(t.Context(), "s3://bucket/env"); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
 		t.Errorf("without a region: error %v", err)
+	}
+}
+
+// S3 answers 409 while another conditional put is under way, which no test can
+// make a server do on demand.
+func TestConflictingPut(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(http.StatusConflict)
+		io.WriteString(w, `<Error><Code>ConditionalRequestConflict</Code><Message>conflict</Message></Error>`)
+	}))
+	t.Cleanup(server.Close)
+	s3server := s3test.Server{Endpoint: server.URL, AccessKey: "a", SecretKey: "b"}
+	store := s3store.New(s3server.Client(t), "bucket", "env")
+	for opts, want := range map[release.PutOptions]bool{
+		{IfNoneMatch: true}: true,
+		{IfMatch: `"x"`}:    true,
+		{}:                  false,
+	} {
+		err := store.Put(t.Context(), "timestamp.json", nil, opts)
+		if err == nil || errors.Is(err, release.ErrConflict) != want {
+			t.Errorf("with %+v: error %v", opts, err)
+		}
 	}
 }

@@ -90,6 +90,8 @@ func (s Server) Env() []string {
 		"AWS_SECRET_ACCESS_KEY=" + s.SecretKey,
 		"AWS_SESSION_TOKEN=",
 		"AWS_REGION=" + Region,
+		"AWS_PROFILE=",
+		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false",
 		"AWS_CONFIG_FILE=" + os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 		"AWS_EC2_METADATA_DISABLED=true",
