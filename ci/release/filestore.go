@@ -85,7 +85,7 @@ func (s fileStore) Put(ctx context.Context, name string, data []byte, opts PutOp
 		return err
 	}
 	// Once it is renamed it is gone already.
-	defer root.Remove(temp) //nolint:errcheck // a file too many hurts nobody
+	defer root.Remove(temp) // a file too many hurts nobody
 	if opts.IfNoneMatch {
 		err = create(root, temp, name)
 	} else {
@@ -152,7 +152,7 @@ func writeSynced(root *os.Root, name string, data []byte) error {
 	_, err = file.Write(data)
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err != nil {
-		root.Remove(name) //nolint:errcheck // the first error is the one to tell
+		root.Remove(name) // the first error is the one to tell
 	}
 	return err
 }

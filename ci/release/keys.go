@@ -117,7 +117,7 @@ func initKeys(dir, env string) ([]KeyFile, error) {
 	for _, file := range files {
 		if err := writeNew(file.Path, file.data, file.Secret); err != nil {
 			for _, m := range made {
-				os.Remove(m.Path) //nolint:errcheck // the first error is the one to tell
+				os.Remove(m.Path) // the first error is the one to tell
 			}
 			return nil, err
 		}
@@ -151,7 +151,7 @@ func LoadKeys(dir string) (Keys, error) {
 type privateKey struct{ key crypto.Signer }
 
 // Format keeps the key out of everything that is printed.
-func (k privateKey) Format(f fmt.State, _ rune) { io.WriteString(f, "private key") } //nolint:errcheck // as fmt does
+func (k privateKey) Format(f fmt.State, _ rune) { io.WriteString(f, "private key") } // as fmt does
 
 func (k privateKey) Public() crypto.PublicKey { return k.key.Public() }
 
@@ -232,7 +232,7 @@ func writeNew(path string, data []byte, secret bool) error {
 	_, err = file.Write(data)
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err != nil {
-		os.Remove(path) //nolint:errcheck // the first error is the one to tell
+		os.Remove(path) // the first error is the one to tell
 	}
 	return err
 }

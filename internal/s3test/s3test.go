@@ -139,10 +139,10 @@ func (s Server) run(ctx context.Context, binary, address, dir string) (stop func
 	exited := make(chan struct{})
 	go func() {
 		defer close(exited)
-		cmd.Wait() //nolint:errcheck // it is killed in the end
+		cmd.Wait() // it is killed in the end
 	}()
 	stop = func() {
-		cmd.Process.Kill() //nolint:errcheck // it may have ended
+		cmd.Process.Kill() // it may have ended
 		<-exited
 	}
 	if err := s.await(ctx, "http://"+address, exited); err != nil {
