@@ -32,13 +32,17 @@
 // version that is free. Versions may have gaps, therefore, but they only grow,
 // even if somebody has put an old timestamp.json back or deleted it.
 //
+// The revision changes when the flags do, and in two cases when they don't: when
+// targets are renewed (see below), and when a publication of what is there
+// already finds that the next version of targets is taken. For it may have been
+// published once, and clients that saw it accept nothing older.
+//
 // # Lifetimes
 //
 // Snapshot and timestamp are signed anew by every publication and have to be
 // renewed on a schedule: see [Options.Renew]. Targets live as long as the root
 // does. Renewing them gives them another version, and the release another
-// revision, so that is done only in their last 30 days; it is the one case in
-// which a revision changes and the flags don't.
+// revision, so that is done only in their last 30 days.
 package release
 
 import (
