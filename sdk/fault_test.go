@@ -232,6 +232,16 @@ func TestMinRevision(t *testing.T) {
 	serves(t, client, 2)
 }
 
+func TestMinRevisionOfCache(t *testing.T) {
+	r, cache := cached(t)
+	client := open(t, sdk.Config{
+		Source: &broken{fault: fail}, Root: r.keys.Root, Interval: -1, InitTimeout: -1, CacheDir: cache, MinRevision: 2,
+	})
+	if st := client.Status(); st.State != sdk.Empty || st.Errors[bundle.Rollback] != 1 || st.CacheError == nil {
+		t.Errorf("status %+v", st)
+	}
+}
+
 // TestClocks has the client's clock differ from the publisher's.
 func TestClocks(t *testing.T) {
 	for _, ahead := range []time.Duration{2 * time.Hour, -2 * time.Hour} {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +19,8 @@ const (
 	// reported: publishers write several files.
 	watchSettle = 50 * time.Millisecond
 
-	maxLinks = 40 // symbolic links followed on one path, as in the kernel
+	maxLinks    = 40 // symbolic links followed on one path, as in the kernel
+	maxAttempts = 10
 )
 
 // Watch implements [Watcher].
@@ -65,23 +68,40 @@ func (s *fileSource) Watch(ctx context.Context, changed func()) error {
 // arm has w watch every folder in which a change can change what path leads to,
 // and returns the names in them that matter.
 func arm(w *fsnotify.Watcher, path string) (names map[string]bool, err error) {
-	folders, names, err := trail(path)
-	if err != nil {
-		return nil, err
+	for range maxAttempts {
+		folders, names, err := trail(path)
+		if err != nil {
+			return nil, err
+		}
+		err = rewatch(w, folders)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it has gone in between
+		}
+		if err != nil {
+			return nil, err
+		}
+		// What changed before the watches stood was not seen.
+		if now, _, err := trail(path); err == nil && maps.Equal(now, folders) {
+			return names, nil
+		}
 	}
-	// Watches hold on to the folder they were made for. One that has been
-	// replaced under the same name needs a new one.
+	return nil, errors.New("folders change all the time")
+}
+
+// rewatch makes folders all that w watches. Watches hold on to the folder they
+// were made for, so that one that was replaced under its name needs a new one.
+func rewatch(w *fsnotify.Watcher, folders map[string]bool) error {
 	for _, old := range w.WatchList() {
 		if err := w.Remove(old); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) {
-			return nil, err
+			return err
 		}
 	}
 	for folder := range folders {
 		if err := w.Add(folder); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return names, nil
+	return nil
 }
 
 // trail follows a path as the kernel does, and returns every name on it and the

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/serin-flags/serin/bundle"
@@ -68,6 +69,7 @@ func (s *source) Fetch(ctx context.Context, name, etag string, limit int64) (bun
 		// The content is verified by signature, and the headers for
 		// checksums are half of a 304.
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		o.APIOptions = append(o.APIOptions, boundErrors)
 	})
 	if err != nil {
 		return bundle.Object{}, classify(err)
@@ -81,6 +83,28 @@ func (s *source) Fetch(ctx context.Context, name, etag string, limit int64) (bun
 		return bundle.Object{}, fmt.Errorf("%w: more than %d bytes", bundle.ErrTooLarge, limit)
 	}
 	return bundle.Object{Data: data, ETag: aws.ToString(out.ETag)}, nil
+}
+
+// boundErrors limits how much of an error's body is read: the SDK reads all of it
+// into memory.
+func boundErrors(stack *middleware.Stack) error {
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("BoundErrors", func(
+		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+	) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleDeserialize(ctx, in)
+		if response, ok := out.RawResponse.(*smithyhttp.Response); ok && response.StatusCode != http.StatusOK {
+			response.Body = limitedBody{io.LimitReader(response.Body, maxError), response.Body}
+		}
+		return out, metadata, err
+	}), middleware.After)
+}
+
+// maxError is how many bytes of an error's body are read; S3's have a few hundred.
+const maxError = 16 << 10
+
+type limitedBody struct {
+	io.Reader
+	io.Closer
 }
 
 // classify turns what S3 answers into what a source answers.

@@ -1,15 +1,18 @@
 package s3source_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -211,6 +214,33 @@ func TestFetch(t *testing.T) {
 	}
 	if err := fetch(src, "timestamp.json", `"other"`, int64(len(obj.Data))); err != nil {
 		t.Errorf("changed, and as long as may be: %v", err)
+	}
+}
+
+// TestEndlessError asks a server that answers with errors that don't end.
+func TestEndlessError(t *testing.T) {
+	for _, status := range []int{403, 404, 500} {
+		endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(status)
+			for block := bytes.Repeat([]byte(" "), 1<<12); ; {
+				if _, err := w.Write(block); err != nil {
+					return
+				}
+			}
+		}))
+		var w wire
+		server := s3test.Server{Endpoint: endless.URL, AccessKey: "account", SecretKey: "secret"}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		_, err := s3source.New(w.client(t, server, keysOf(server)), bucket, prefix).Fetch(ctx, "timestamp.json", "", 100)
+		if err == nil || ctx.Err() != nil {
+			t.Errorf("status %d: error %v", status, err)
+		}
+		if n := w.received.Load(); n > 10<<20 {
+			t.Errorf("status %d: %d bytes were read", status, n)
+		}
+		cancel()
+		endless.CloseClientConnections()
+		endless.Close()
 	}
 }
 
