@@ -184,6 +184,10 @@ func TestListedMetadata(t *testing.T) {
 				r.objects[role+".json"] = r.objects[r.name(role)]
 				delete(r.objects, r.name(role))
 			}, NotFound, "1 1 1 1"}}},
+			scenario{role + " that is trusted does not have the hash listed", nil, []step{first, {func(r *repo) {
+				r.listed(role)["hashes"] = object{"sha256": strings.Repeat("ab", 32)}
+				r.bumpFrom(lister)
+			}, Signature, "1 1 1 1"}}},
 			scenario{role + " is replaced by one with the same version", nil, []step{first, {func(r *repo) {
 				r.listHashes = true
 				r.bumpFrom(role)

@@ -131,6 +131,76 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestBoundless pads good objects with white space, and serves them through a
+// source that heeds no limit.
+func TestBoundless(t *testing.T) {
+	r, v, last := updated(t)
+	for _, name := range []string{"timestamp.json", "2.root.json"} {
+		r.faults[name] = func(obj Object, err error) (Object, error) {
+			return Object{Data: append(obj.Data, bytes.Repeat([]byte(" "), maxRoot)...)}, err
+		}
+		_, err := v.Update(t.Context(), r, last, testNow)
+		checkClass(t, err, Malformed)
+		if !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
+		delete(r.faults, name)
+	}
+}
+
+// TestNotModifiedUnasked answers "not modified" to a client that has no ETag.
+func TestNotModifiedUnasked(t *testing.T) {
+	r := newRepo()
+	r.noETag = true
+	v := r.verifier(t)
+	r.faults["timestamp.json"] = func(obj Object, err error) (Object, error) { return Object{}, ErrNotModified }
+	_, err := v.Update(t.Context(), r, nil, testNow)
+	checkClass(t, err, Network)
+	fault := r.faults["timestamp.json"]
+	delete(r.faults, "timestamp.json")
+	last, err := v.Update(t.Context(), r, nil, testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.faults["timestamp.json"] = fault
+	_, err = v.Update(t.Context(), r, last, testNow)
+	checkClass(t, err, Network)
+}
+
+// TestBranches takes one release to two different next roots: neither may
+// change the other.
+func TestBranches(t *testing.T) {
+	r := newRepo()
+	v := r.verifier(t)
+	for range 3 {
+		r.bump(roleRoot) // so that the chain has room for one more
+	}
+	last, err := v.Update(t.Context(), r, nil, testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var branches []*Release
+	for _, branch := range []string{"left", "right"} {
+		r.signed[roleRoot]["version"] = 4
+		r.signed[roleRoot]["x-branch"] = branch
+		r.bump(roleRoot, roleTimestamp)
+		next, err := v.Update(t.Context(), r, last, testNow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		branches = append(branches, next)
+	}
+	for i, branch := range []string{"left", "right"} {
+		root := restored(t, v, branches[i]).Metadata().Root
+		if !bytes.Contains(root, []byte(branch)) {
+			t.Errorf("the state of the branch %s has another root", branch)
+		}
+	}
+	if versions(last) != "4 1 1 1" {
+		t.Errorf("last has versions %s", versions(last))
+	}
+}
+
 func TestContextEnds(t *testing.T) {
 	r, v, last := updated(t)
 	for _, name := range newObjects(r) {
