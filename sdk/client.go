@@ -192,7 +192,11 @@ func (c *Client) Status() Status {
 	if c == nil {
 		return Status{}
 	}
-	return c.state.Load().status(c.verifier.Environment(), time.Now())
+	st := c.state.Load().status(c.verifier.Environment(), time.Now())
+	if c.ctx.Err() != nil {
+		st.NextPoll = time.Time{}
+	}
+	return st
 }
 
 // notify makes a receiver of the channel, which has room for one, run once more.

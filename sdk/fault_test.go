@@ -143,6 +143,11 @@ var faults = []fault{
 		f.repository.reset(t, forger.dir)
 	}},
 	{"rolled back", bundle.Rollback, func(t *testing.T, f *faulty) { f.repository.reset(t, f.old) }},
+	{"signed, but one flag in two namespaces", bundle.Malformed, func(t *testing.T, f *faulty) {
+		twice := numbered("production", 4)
+		twice[1].Ruleset.Flags = append(twice[1].Ruleset.Flags, twice[0].Ruleset.Flags[0])
+		f.repository.publish(t, twice...)
+	}},
 	{"old payload under the new name", bundle.Signature, func(t *testing.T, f *faulty) {
 		old, err := filepath.Glob(filepath.Join(f.old, "targets/two/*"))
 		if err != nil || len(old) != 1 {

@@ -343,3 +343,27 @@ func TestFromURL(t *testing.T) {
 		}
 	}
 }
+
+// FuzzFromURL checks that whatever is given makes a source or an error.
+func FuzzFromURL(f *testing.F) {
+	for _, seed := range []string{
+		"", "file:///srv/flags", "file://host/flags", "https://user:pw@host/flags", "http://[::1]:80/%2e%2e",
+		"s3://bucket", "https://host/a?b#c", "mailto:a@b", "http://host:port", "\x00://",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		src, err := sdk.FromURL(raw)
+		if (src == nil) == (err == nil) {
+			t.Fatalf("%q: %v, %v", raw, src, err)
+		}
+		if src == nil {
+			return
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // makes no request
+		if _, err := src.Fetch(ctx, "timestamp.json", "", 1); err == nil {
+			t.Errorf("%q: fetched without a context", raw)
+		}
+	})
+}

@@ -454,7 +454,7 @@ func TestClose(t *testing.T) {
 		if requests := src.taken(); len(requests) != 0 {
 			t.Errorf("requests %v after Close", requests)
 		}
-		if after := client.Status(); after.LastError != st.LastError || after.State != sdk.Fresh {
+		if after := client.Status(); after.LastError != st.LastError || after.State != sdk.Fresh || !after.NextPoll.IsZero() {
 			t.Errorf("status %+v after Close", after)
 		}
 		serves(t, client, 1)
@@ -463,6 +463,32 @@ func TestClose(t *testing.T) {
 		}
 		if err := client.Close(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestCloseWaits has a source that takes its time to stop.
+func TestCloseWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRepository(t, "production")
+		polling := make(chan struct{}, 1)
+		src := &broken{fault: func(ctx context.Context, _ string) error {
+			polling <- struct{}{}
+			<-ctx.Done()
+			time.Sleep(time.Second)
+			return ctx.Err()
+		}}
+		watch := func(ctx context.Context, _ func()) error {
+			<-ctx.Done()
+			time.Sleep(2 * time.Second)
+			return ctx.Err()
+		}
+		client := open(t, sdk.Config{Source: watcher{src, watch}, Root: r.keys.Root, InitTimeout: -1})
+		<-polling
+		before := time.Now()
+		client.Close()
+		if took := time.Since(before); took != 2*time.Second {
+			t.Errorf("Close took %v", took)
 		}
 	})
 }
@@ -479,11 +505,15 @@ func TestCloseEndsRefresh(t *testing.T) {
 			go func() { errs <- client.Refresh(t.Context()) }()
 		}
 		synctest.Wait()
+		before := time.Now()
 		client.Close()
 		for range cap(errs) {
 			if err := <-errs; !errors.Is(err, sdk.ErrClosed) {
 				t.Errorf("Refresh: %v", err)
 			}
+		}
+		if took := time.Since(before); took != 0 {
+			t.Errorf("it took %v", took)
 		}
 	})
 }

@@ -47,7 +47,7 @@ type Status struct {
 	Updated     time.Time // when this client began to serve Revision; zero: never
 	Checked     time.Time // when a poll last succeeded; zero: never
 	Expires     time.Time // when the first part of the metadata expires; zero: no revision
-	NextPoll    time.Time // when the next poll is due; zero: the client doesn't poll
+	NextPoll    time.Time // when the next poll is due; zero: the client doesn't poll, or is closed
 	// LastError is why the latest poll failed; nil if it succeeded or there
 	// was none yet.
 	LastError error
