@@ -23,6 +23,7 @@ import (
 	"github.com/serin-flags/serin"
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/child"
 	"github.com/serin-flags/serin/internal/lambdatest"
 	"github.com/serin-flags/serin/internal/npmtest"
 	"github.com/serin-flags/serin/internal/s3test"
@@ -144,6 +145,7 @@ func (r *road) startServe(t *testing.T) string {
 	cmd := r.command(ctx, "serve", "--from", r.url, "--root", r.root, "--listen", "127.0.0.1:0", "--interval", "100ms")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
+	child.Bind(cmd)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()

@@ -26,6 +26,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/serin-flags/serin/internal/child"
 )
 
 // Build compiles the main package with that import path to dir/bootstrap, as
@@ -83,6 +85,7 @@ func Start(t testing.TB, cfg Config) *Function {
 		"TMPDIR=" + t.TempDir(),
 	}, cfg.Env...)
 	cmd.Stdout, cmd.Stderr = &f.log, &f.log
+	child.Bind(cmd)
 	if err := cmd.Start(); err != nil {
 		server.Close()
 		t.Fatalf("starting function: %v", err)

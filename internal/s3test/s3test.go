@@ -24,6 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/serin-flags/serin/internal/child"
 )
 
 // Region is the AWS region that servers are in.
@@ -133,6 +135,7 @@ func (s Server) run(ctx context.Context, binary, address, dir string) (stop func
 	cmd.Env = []string{"ROOT_ACCESS_KEY=" + s.AccessKey, "ROOT_SECRET_KEY=" + s.SecretKey}
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = &output, &output
+	child.Bind(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
