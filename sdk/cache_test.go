@@ -317,6 +317,38 @@ func TestCacheIsCleaned(t *testing.T) {
 	serves(t, offline(t, r, cache), 3)
 }
 
+// TestUnchangedPayloadCountsAsNew checks that a payload that state.json has come to
+// refer to again is safe from other processes' cleaning.
+func TestUnchangedPayloadCountsAsNew(t *testing.T) {
+	r, cache := cached(t)
+	paths, err := filepath.Glob(filepath.Join(cache, "*.payload"))
+	if err != nil || len(paths) != 2 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		age(t, path, 2*time.Hour)
+	}
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, CacheDir: cache})
+	r.renew(t)
+	if err := client.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		if info, err := os.Stat(path); err != nil || time.Since(info.ModTime()) > time.Hour {
+			t.Errorf("%v, %v", info, err)
+		}
+	}
+}
+
+// TestCacheOnAnotherClock has a disk whose clock is decades behind.
+func TestCacheOnAnotherClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(100 * 365 * 24 * time.Hour)
+		r, cache := cached(t)
+		serves(t, offline(t, r, cache), 1)
+	})
+}
+
 // TestSharedCache has two clients write one folder, at different revisions, while
 // others start from it.
 func TestSharedCache(t *testing.T) {
