@@ -217,9 +217,9 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// TestEndlessError asks a server that answers with errors that don't end.
-func TestEndlessError(t *testing.T) {
-	for _, status := range []int{403, 404, 500} {
+// TestEndless asks a server whose objects and errors don't end.
+func TestEndless(t *testing.T) {
+	for _, status := range []int{200, 403, 404, 500} {
 		endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(status)
 			for block := bytes.Repeat([]byte(" "), 1<<12); ; {
@@ -287,7 +287,8 @@ func TestFromURL(t *testing.T) {
 	p.publish(t, 1)
 	for _, entry := range server.Env() {
 		name, value, _ := strings.Cut(entry, "=")
-		t.Setenv(name, value)
+		// A bucket is no part of a name that isn't Amazon's.
+		t.Setenv(name, strings.ReplaceAll(value, "//127.0.0.1:", "//localhost:"))
 	}
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "timestamp.json"), []byte("{}"), 0o666); err != nil {
