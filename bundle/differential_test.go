@@ -319,7 +319,7 @@ func seeds(n int) [][]byte {
 // TestDifferential also checks that mutations are of both kinds, so that the
 // comparison means something.
 func TestDifferential(t *testing.T) {
-	const rounds = 600
+	const rounds = 200
 	count := make(map[[2]bool]int)
 	for _, seed := range seeds(rounds) {
 		we, they := compareVerdicts(t, seed)

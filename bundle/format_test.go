@@ -1,18 +1,26 @@
 package bundle
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
 )
 
-// TestFormat is about metadata that is well signed, but not well formed.
-func TestFormat(t *testing.T) {
-	var scenarios []scenario
-	refused := func(name string, f func(*repo), want Class) {
-		scenarios = append(scenarios, scenario{name, nil, []step{first, {f, want, "1 1 1 1"}}})
-	}
-	for _, role := range []string{roleRoot, roleTimestamp, roleSnapshot, roleTargets} {
+// refusals collects scenarios in which the second update is refused.
+type refusals []scenario
+
+func (s *refusals) add(name string, f func(*repo), want Class) {
+	*s = append(*s, scenario{name, nil, []step{first, {f, want, "1 1 1 1"}}})
+}
+
+var fourRoles = []string{roleRoot, roleTimestamp, roleSnapshot, roleTargets}
+
+// TestFields is about metadata that is well signed, but whose common fields are
+// not well formed.
+func TestFields(t *testing.T) {
+	var s refusals
+	for _, role := range fourRoles {
 		for _, c := range []struct {
 			key   string
 			value any
@@ -25,19 +33,26 @@ func TestFormat(t *testing.T) {
 			{"expires", "2027-01-01T00:00:00.5Z"}, {"expires", "2027-13-01T00:00:00Z"}, {"expires", "2027-01-01t00:00:00z"},
 			{"expires", 1893456000}, {"expires", nil}, {"expires", ""},
 		} {
-			refused(fmt.Sprintf("%s with %s %v", role, c.key, c.value), set(role, c.key, c.value), Malformed)
+			s.add(fmt.Sprintf("%s with %s %v", role, c.key, c.value), set(role, c.key, c.value), Malformed)
 		}
 		for _, key := range []string{"_type", "spec_version", "version", "expires"} {
-			refused(role+" without "+key, without(role, key), Malformed)
+			s.add(role+" without "+key, without(role, key), Malformed)
 		}
 		for _, version := range []string{"1.0", "1.4.2", "1.99.0"} {
-			scenarios = append(scenarios, scenario{role + " of specification " + version, nil, []step{
+			s = append(s, scenario{role + " of specification " + version, nil, []step{
 				{set(role, "spec_version", version), accepted, map[string]string{
 					roleRoot: "2 2 1 1", roleTimestamp: "1 2 1 1", roleSnapshot: "1 2 2 1", roleTargets: "1 2 2 2",
 				}[role]},
 			}})
 		}
-		// These need no signature to be refused.
+	}
+	runScenarios(t, s)
+}
+
+// TestSyntax is about metadata that no signature could save.
+func TestSyntax(t *testing.T) {
+	var s refusals
+	for _, role := range fourRoles {
 		for _, c := range []struct{ name, old, new string }{
 			{"duplicate key in signed", `"spec_version"`, `"version": 1, "spec_version"`},
 			{"duplicate key by an escape", `"spec_version"`, `"_typ\u0065": "x", "spec_version"`},
@@ -60,51 +75,57 @@ func TestFormat(t *testing.T) {
 			{"invalid UTF-8", `"version": 2`, "\"x\": \"\xff\", \"version\": 2"},
 			{"lone surrogate", `"version": 2`, `"x": "\ud800", "version": 2`},
 		} {
-			refused(role+": "+c.name, rewrite(role, c.old, c.new), Malformed)
+			s.add(role+": "+c.name, rewrite(role, c.old, c.new), Malformed)
 		}
-		refused(role+": trailing data", func(r *repo) {
+		s.add(role+": trailing data", func(r *repo) {
 			r.bumpFrom(role)
 			r.objects[r.name(role)] = append(r.objects[r.name(role)], "{}"...)
 		}, Malformed)
-		refused(role+": empty", func(r *repo) { r.bumpFrom(role); r.objects[r.name(role)] = nil }, Malformed)
-		refused(role+": a page", func(r *repo) {
+		s.add(role+": empty", func(r *repo) { r.bumpFrom(role); r.objects[r.name(role)] = nil }, Malformed)
+		s.add(role+": a page", func(r *repo) {
 			r.bumpFrom(role)
 			r.objects[r.name(role)] = []byte("<html><body>Please log in</body></html>")
 		}, Malformed)
-		refused(role+": byte order mark", func(r *repo) {
+		s.add(role+": byte order mark", func(r *repo) {
 			r.bumpFrom(role)
 			r.objects[r.name(role)] = append([]byte("\ufeff"), r.objects[r.name(role)]...)
 		}, Malformed)
 		// The value is as before, so the signature is for another.
-		refused(role+": changed value", rewrite(role, `"spec_version": "1.0.31"`, `"spec_version": "1.0.32"`), Signature)
-		refused(role+": wrong case of a key", rewrite(role, `"version": 2`, `"Version": 2`), Signature)
-		refused(role+": wrong case of a key, signed", func(r *repo) {
+		s.add(role+": changed value", rewrite(role, `"spec_version": "1.0.31"`, `"spec_version": "1.0.32"`), Signature)
+		s.add(role+": wrong case of a key", rewrite(role, `"version": 2`, `"Version": 2`), Signature)
+		s.add(role+": wrong case of a key, signed", func(r *repo) {
 			r.forge(role, func(o object) { o["Version"] = o["version"]; delete(o, "version") })
 		}, Malformed)
 	}
-	refused("snapshot listed with hashes in another case", set(roleTimestamp, "meta", object{"snapshot.json": object{"version": 2, "Hashes": object{"sha256": "ab"}}}), Malformed)
-	refused("target with custom in another case", func(r *repo) {
+	runScenarios(t, s)
+}
+
+// TestStructure is about fields that only some roles have.
+func TestStructure(t *testing.T) {
+	var s refusals
+	s.add("snapshot listed with hashes in another case", set(roleTimestamp, "meta", object{"snapshot.json": object{"version": 2, "Hashes": object{"sha256": "ab"}}}), Malformed)
+	s.add("target with custom in another case", func(r *repo) {
 		r.forge(roleTargets, func(o object) { o["targets"].(object)["checkout/"+PayloadName].(object)["Custom"] = object{} })
 	}, Malformed)
-	refused("delegations in another case", set(roleTargets, "Delegations", object{}), Malformed)
-	refused("both cases of a key", set(roleTimestamp, "Version", 2), Malformed)
-	refused("a key with the Kelvin sign", set(roleRoot, "\u212aeys", object{}), Malformed)
-	refused("root without consistent snapshots", set(roleRoot, "consistent_snapshot", false), Malformed)
-	refused("root that doesn't say whether snapshots are consistent", without(roleRoot, "consistent_snapshot"), Malformed)
-	refused("root with a word for consistent snapshots", set(roleRoot, "consistent_snapshot", "true"), Malformed)
-	refused("root without keys", without(roleRoot, "keys"), Malformed)
-	refused("root without roles", without(roleRoot, "roles"), Malformed)
-	refused("root with an array of keys", set(roleRoot, "keys", []any{}), Malformed)
-	refused("root with a key that is null", func(r *repo) {
+	s.add("delegations in another case", set(roleTargets, "Delegations", object{}), Malformed)
+	s.add("both cases of a key", set(roleTimestamp, "Version", 2), Malformed)
+	s.add("a key with the Kelvin sign", set(roleRoot, "\u212aeys", object{}), Malformed)
+	s.add("root without consistent snapshots", set(roleRoot, "consistent_snapshot", false), Malformed)
+	s.add("root that doesn't say whether snapshots are consistent", without(roleRoot, "consistent_snapshot"), Malformed)
+	s.add("root with a word for consistent snapshots", set(roleRoot, "consistent_snapshot", "true"), Malformed)
+	s.add("root without keys", without(roleRoot, "keys"), Malformed)
+	s.add("root without roles", without(roleRoot, "roles"), Malformed)
+	s.add("root with an array of keys", set(roleRoot, "keys", []any{}), Malformed)
+	s.add("root with a key that is null", func(r *repo) {
 		r.forge(roleRoot, func(o object) { o["keys"].(object)[ed(1).id] = nil })
 	}, Malformed)
-	refused("root with a keyid that is a number", func(r *repo) {
+	s.add("root with a keyid that is a number", func(r *repo) {
 		r.forge(roleRoot, func(o object) { o["roles"].(object)["timestamp"].(object)["keyids"] = []any{1} })
 	}, Malformed)
-	refused("timestamp that lists no snapshot", set(roleTimestamp, "meta", object{"targets.json": object{"version": 1}}), Malformed)
-	refused("snapshot that lists no targets", set(roleSnapshot, "meta", object{}), Malformed)
-	refused("timestamp without meta", without(roleTimestamp, "meta"), Malformed)
-	refused("snapshot with meta null", set(roleSnapshot, "meta", nil), Malformed)
+	s.add("timestamp that lists no snapshot", set(roleTimestamp, "meta", object{"targets.json": object{"version": 1}}), Malformed)
+	s.add("snapshot that lists no targets", set(roleSnapshot, "meta", object{}), Malformed)
+	s.add("timestamp without meta", without(roleTimestamp, "meta"), Malformed)
+	s.add("snapshot with meta null", set(roleSnapshot, "meta", nil), Malformed)
 	for _, c := range []struct {
 		name string
 		meta any
@@ -117,10 +138,10 @@ func TestFormat(t *testing.T) {
 		{"a hash in upper case", object{"version": 1, "hashes": object{"sha256": strings.Repeat("AB", 32)}}},
 		{"a hash that is a number", object{"version": 1, "hashes": object{"sha256": 1}}},
 	} {
-		refused("snapshot listed with "+c.name, set(roleTimestamp, "meta", object{"snapshot.json": c.meta}), Malformed)
-		refused("targets listed with "+c.name, set(roleSnapshot, "meta", object{"targets.json": c.meta}), Malformed)
+		s.add("snapshot listed with "+c.name, set(roleTimestamp, "meta", object{"snapshot.json": c.meta}), Malformed)
+		s.add("targets listed with "+c.name, set(roleSnapshot, "meta", object{"targets.json": c.meta}), Malformed)
 	}
-	runScenarios(t, scenarios)
+	runScenarios(t, s)
 }
 
 func TestUnknownFields(t *testing.T) {
@@ -296,7 +317,7 @@ func TestPinnedRoot(t *testing.T) {
 		{"without a version", func(r *repo) []byte { delete(r.signed[roleRoot], "version"); return r.encode(roleRoot) }, Malformed},
 		{"without an environment", func(r *repo) []byte { delete(r.signed[roleRoot], environmentField); return r.encode(roleRoot) }, Malformed},
 		{"not a root", func(r *repo) []byte { return r.objects["timestamp.json"] }, Malformed},
-		{"too large", func(*repo) []byte { return append(make([]byte, maxRoot), valid...) }, Malformed},
+		{"too large", func(*repo) []byte { return append(bytes.Clone(valid), bytes.Repeat([]byte(" "), maxRoot)...) }, Malformed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v, err := NewVerifier(VerifierConfig{Root: c.root(newRepo())})

@@ -297,28 +297,31 @@ func parseMeta(signed node) (map[string]listing, error) {
 	}
 	files := make(map[string]listing)
 	for i, name := range meta.keys {
-		n := meta.list[i]
-		var l listing
-		if l.version, err = versionOf(n); err != nil {
+		if files[name], err = parseListing(meta.list[i]); err != nil {
 			return nil, fmt.Errorf("meta: %w", err)
 		}
-		length, ok, err := n.optional("length", kindInteger)
-		if err != nil {
-			return nil, fmt.Errorf("meta: %w", err)
-		}
-		if l.length = length.integer; ok && l.length < 1 {
-			return nil, errors.New(`meta: "length" must be 1 or more`)
-		}
-		hashes, ok, err := n.optional("hashes", kindObject)
-		if err == nil && ok {
-			err = l.parseHashes(hashes)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("meta: %w", err)
-		}
-		files[name] = l
 	}
 	return files, nil
+}
+
+func parseListing(n node) (listing, error) {
+	version, err := versionOf(n)
+	if err != nil {
+		return listing{}, err
+	}
+	length, ok, err := n.optional("length", kindInteger)
+	if err != nil {
+		return listing{}, err
+	}
+	if ok && length.integer < 1 {
+		return listing{}, errors.New(`"length" must be 1 or more`)
+	}
+	l := listing{version: version, length: length.integer}
+	hashes, ok, err := n.optional("hashes", kindObject)
+	if err == nil && ok {
+		err = l.parseHashes(hashes)
+	}
+	return l, err
 }
 
 type timestampMetadata struct {

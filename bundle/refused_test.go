@@ -38,7 +38,7 @@ func TestFlippedByte(t *testing.T) {
 	r, v, last := updated(t)
 	for _, name := range newObjects(r) {
 		valid := r.objects[name]
-		for i := range valid {
+		for i := 0; i < len(valid); i += 3 {
 			data := bytes.Clone(valid)
 			// Bit 5 makes another case of a letter, the others nonsense. In a signature's
 			// hexadecimal digits case means nothing.
