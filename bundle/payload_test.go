@@ -137,7 +137,6 @@ func TestDecodePayloadRefuses(t *testing.T) {
 		{"trailing columns", compressed(append(rawColumns(t, good), 0)), "after the columns"},
 		{"no map", compressed([]byte{0x01}), "attempted to decode"},
 		{"other columns", compressed(msgp.AppendMapHeader(nil, 1)), "1 columns"},
-		{"bomb", compressed(make([]byte, maxDecoded+1)), "more than"},
 		{"other format", alter(t, func(w *wire) { w.format[0] = 2 }), "format 2"},
 		{"short column", alter(t, func(w *wire) { w.flagKey = w.flagKey[1:] }), "too short"},
 		{"long column", alter(t, func(w *wire) { w.members = append(w.members, 0) }), `"members" is too long`},
@@ -161,9 +160,19 @@ func TestDecodePayloadRefuses(t *testing.T) {
 	}
 }
 
+func TestGunzipIsBounded(t *testing.T) {
+	data := compressed(make([]byte, 1001))
+	if _, err := gunzip(data, 1000); err == nil || !strings.Contains(err.Error(), "more than 1000 bytes") {
+		t.Errorf("1001 bytes with a limit of 1000 gave %v", err)
+	}
+	if b, err := gunzip(data, 1001); err != nil || len(b) != 1001 {
+		t.Errorf("1001 bytes with a limit of as much gave %d bytes, error %v", len(b), err)
+	}
+}
+
 func rawColumns(t *testing.T, data []byte) []byte {
 	t.Helper()
-	b, err := gunzip(data)
+	b, err := gunzip(data, maxDecoded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +205,7 @@ func FuzzDecodePayload(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	raw, err := gunzip(data)
+	raw, err := gunzip(data, maxDecoded)
 	if err != nil {
 		f.Fatal(err)
 	}

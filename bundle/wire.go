@@ -181,7 +181,7 @@ func appendArray[T any](b []byte, column []T, appendOne func([]byte, T) []byte) 
 // unmarshal reads what marshal wrote: all columns, in their order, once, and
 // nothing else.
 func (w *wire) unmarshal(data []byte) error {
-	b, err := gunzip(data)
+	b, err := gunzip(data, maxDecoded)
 	if err != nil {
 		return err
 	}
@@ -221,19 +221,20 @@ func (w *wire) unmarshal(data []byte) error {
 	return nil
 }
 
-func gunzip(data []byte) ([]byte, error) {
+// gunzip decompresses data to at most limit bytes.
+func gunzip(data []byte, limit int) ([]byte, error) {
 	compressed := bytes.NewReader(data)
 	zr, err := gzip.NewReader(compressed)
 	if err != nil {
 		return nil, err
 	}
 	zr.Multistream(false)
-	b, err := io.ReadAll(io.LimitReader(zr, maxDecoded+1))
+	b, err := io.ReadAll(io.LimitReader(zr, int64(limit)+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(b) > maxDecoded {
-		return nil, fmt.Errorf("it decompresses to more than %d bytes", maxDecoded)
+	if len(b) > limit {
+		return nil, fmt.Errorf("it decompresses to more than %d bytes", limit)
 	}
 	if compressed.Len() > 0 {
 		return nil, errors.New("there is something after the compressed data")
