@@ -1,14 +1,16 @@
 # demo: the whole road on a throw-away folder    test: everything, with the race detector
 # check: formatting, vet, staticcheck, known vulnerabilities    bench    build: into bin/
+# fuzz: every fuzz target for FUZZTIME
 
 # The S3 server that the tests run against, in bin/ so that it can't be another version.
 VERSITYGW_VERSION = v1.8.0
 VERSITYGW         = bin/versitygw-$(VERSITYGW_VERSION)
 # Where govulncheck reads: without access to it, a copy, such as file:///srv/vulndb.
 VULNDB            = https://vuln.go.dev
+FUZZTIME          = 1m
 TOOL              = go tool -modfile=tools/go.mod
 
-.PHONY: demo test check bench build
+.PHONY: demo test check bench build fuzz
 
 demo:
 	go run ./cmd/serin demo
@@ -32,6 +34,10 @@ bench:
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/serin
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -tags=lambda.norpc -ldflags='-s -w' -o bin/ ./lambda/bootstrap
+
+fuzz:
+	@set -e; for pkg in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) $$pkg; done; done
 
 $(VERSITYGW):
 	@GOBIN="$(CURDIR)/bin" go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) && mv bin/versitygw $@ || \
