@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // A Problem is an error in a file, and where it is.
@@ -128,22 +129,26 @@ const maxQuote = 160
 // quote cuts line, if it is long, to the surroundings of column. It returns
 // what is left and the character of it that column became.
 func quote(line string, column int) (quoted string, caret int) {
-	if len(line) <= maxQuote {
+	length := utf8.RuneCountInString(line)
+	if length <= maxQuote {
 		return line, column
 	}
-	runes := []rune(line)
-	if len(runes) <= maxQuote {
-		return line, column
-	}
-	from := min(max(0, column-1-maxQuote/2), len(runes)-maxQuote)
+	from := min(max(0, column-1-maxQuote/2), length-maxQuote)
 	to := from + maxQuote
-	quoted, caret = string(runes[from:to]), column-from
-	if from > 0 {
-		quoted = "…" + quoted
+	var b strings.Builder
+	if caret = column - from; from > 0 {
+		b.WriteRune('…')
 		caret++
 	}
-	if to < len(runes) {
-		quoted += "…"
+	n := 0
+	for _, r := range line {
+		if n >= from && n < to {
+			b.WriteRune(r)
+		}
+		n++
 	}
-	return quoted, caret
+	if to < length {
+		b.WriteRune('…')
+	}
+	return b.String(), caret
 }

@@ -2,13 +2,16 @@ package ci
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/goccy/go-yaml/token"
 )
 
 // The bounds of a file's YAML. The parser needs them: it recurses into what is
-// nested, and its work grows with the square of the keys of a block mapping.
+// nested, and its work grows with the square of the keys of a block mapping and
+// of the empty lines that end a block of text.
 const (
+	maxBlank = 100     // empty lines in a row
 	maxDepth = 50      // lists and mappings within each other
 	maxKeys  = 1000    // keys of a mapping
 	maxWords = 400_000 // tokens of a file
@@ -16,12 +19,13 @@ const (
 
 // refusals are the tokens of YAML that flag files don't have, and why.
 var refusals = map[token.Type]string{
-	token.AnchorType:     "anchors (&) and aliases (*) are not allowed; write the value out, or in quotes if it is text",
-	token.AliasType:      "anchors (&) and aliases (*) are not allowed; write the value out, or in quotes if it is text",
-	token.MergeKeyType:   "merge keys (<<) are not allowed; write the keys out",
-	token.TagType:        "tags (!) are not allowed; put text in quotes",
-	token.DirectiveType:  "directives (%) are not allowed",
-	token.MappingKeyType: "a key is a word, not a list or a mapping (?)",
+	token.AnchorType:      "anchors (&) and aliases (*) are not allowed; write the value out, or in quotes if it is text",
+	token.AliasType:       "anchors (&) and aliases (*) are not allowed; write the value out, or in quotes if it is text",
+	token.MergeKeyType:    "merge keys (<<) are not allowed; write the keys out",
+	token.TagType:         "tags (!) are not allowed; put text in quotes",
+	token.DocumentEndType: "document ends (...) are not allowed",
+	token.DirectiveType:   "directives (%) are not allowed",
+	token.MappingKeyType:  "a key is a word, not a list or a mapping (?)",
 }
 
 // A level is a list or mapping that is open where the scanner stands.
@@ -86,7 +90,7 @@ func (s *source) refuse(t *token.Token, why string) {
 }
 
 func (s *source) tokenProblem(t *token.Token, message string) {
-	line, column := place(t)
+	line, column := s.at.place(t)
 	s.problemAt(line, column, message)
 }
 
@@ -107,7 +111,9 @@ func (sc *scanner) step(i int, t *token.Token) bool {
 	case token.MappingValueType:
 		sc.value(i, t, top)
 	case token.SequenceEntryType:
-		if !top.flow {
+		if top.flow {
+			sc.source.tokenProblem(t, "a list with dashes can't stand between brackets")
+		} else {
 			sc.block(t.Position.Column, false)
 			if sc.emptyAfter(i, t.Position.Column, false) {
 				sc.source.tokenProblem(t, "an empty list entry; write a value, or take the dash out")
@@ -138,6 +144,9 @@ func (sc *scanner) top() *level {
 // value accounts for the colon at i, which ends a key.
 func (sc *scanner) value(i int, t *token.Token, top *level) {
 	if top.flow {
+		if sc.glued(i) {
+			sc.source.tokenProblem(t, "write a space after the colon, or quotes around the text that holds it")
+		}
 		top.begin(t)
 		top.valued = true
 		if i+1 < len(sc.tokens) {
@@ -152,11 +161,29 @@ func (sc *scanner) value(i int, t *token.Token, top *level) {
 	if i == 0 {
 		return // no key: the parser's to refuse
 	}
-	column := sc.tokens[i-1].Position.Column
+	if sc.tokens[i-1].Position.Line != t.Position.Line {
+		sc.source.tokenProblem(t, "what stands before this colon belongs to the line above; check the indentation, and put text that holds \": \" in quotes")
+	}
+	_, column := sc.source.at.place(sc.tokens[i-1])
 	sc.block(column, true)
 	if sc.emptyAfter(i, column, true) {
 		sc.source.tokenProblem(sc.tokens[i-1], "a key without a value")
 	}
+}
+
+// glued reports whether the colon at i follows a word and is followed by one, as
+// in {a:b}: to YAML that is one word, to the lexer it isn't.
+func (sc *scanner) glued(i int) bool {
+	if i == 0 || i+1 == len(sc.tokens) {
+		return false
+	}
+	switch sc.tokens[i-1].Type {
+	case token.SingleQuoteType, token.DoubleQuoteType:
+		return false
+	}
+	// Origin is the text of the token and the space before it.
+	next := sc.tokens[i+1].Origin
+	return next != "" && strings.IndexByte(" \t\n,[]{}", next[0]) < 0
 }
 
 // block accounts for an entry of a block list or mapping at column.
@@ -183,12 +210,13 @@ func (sc *scanner) emptyAfter(i, column int, mapping bool) bool {
 		return true
 	}
 	t, next := sc.tokens[i], sc.tokens[i+1]
+	nextLine, nextColumn := sc.source.at.place(next)
 	switch {
-	case next.Type == token.DocumentHeaderType, next.Type == token.DocumentEndType:
+	case next.Type == token.DocumentHeaderType:
 		return true
-	case next.Position.Line == t.Position.Line, next.Position.Column > column:
+	case nextLine == t.Position.Line, nextColumn > column:
 		return false
-	case mapping && next.Type == token.SequenceEntryType && next.Position.Column == column:
+	case mapping && next.Type == token.SequenceEntryType && nextColumn == column:
 		return false
 	}
 	return true

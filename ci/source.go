@@ -42,6 +42,7 @@ type source struct {
 
 	problems Problems
 	root     *node // nil if the file couldn't be parsed
+	at       locator
 }
 
 // stem returns the file's name without its extension: the key of a flag, the

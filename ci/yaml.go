@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -63,9 +65,10 @@ func (s *source) parse() {
 	defer func() {
 		if recover() != nil {
 			s.root = nil
-			s.problemAt(1, 1, "the file is malformed YAML")
+			s.problemAt(1, 1, malformed)
 		}
 	}()
+	s.at.data = s.data
 	tokens := lexer.Tokenize(string(s.data))
 	if !s.scan(tokens) {
 		return
@@ -78,7 +81,7 @@ func (s *source) parse() {
 	if len(file.Docs) > 1 {
 		line, column := 1, 1
 		if start := file.Docs[1].Start; start != nil {
-			line, column = start.Position.Line, start.Position.Column
+			line, column = s.at.place(start)
 		}
 		s.problemAt(line, column, "a file holds one document; a second one starts here")
 		return
@@ -94,7 +97,8 @@ func (s *source) parse() {
 }
 
 // normalise drops the byte order mark and carriage returns that Windows
-// editors write, and refuses bytes that aren't text.
+// editors write, and refuses bytes that aren't text and more empty lines than
+// the lexer can cope with.
 func (s *source) normalise() bool {
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
 		if bytes.HasPrefix(s.data, []byte(mark)) {
@@ -104,22 +108,41 @@ func (s *source) normalise() bool {
 	}
 	s.data = bytes.TrimPrefix(s.data, []byte("\ufeff"))
 	s.data = bytes.ReplaceAll(s.data, []byte("\r\n"), []byte("\n"))
+	if len(s.data) > 0 && s.data[len(s.data)-1] != '\n' {
+		s.data = append(s.data, '\n') // the lexer misreads text that the file ends in
+	}
+	blank, start := 0, true // empty lines in a row; nothing but space since the last one ended
 	for i := 0; i < len(s.data); {
 		r, size := utf8.DecodeRune(s.data[i:])
+		switch {
+		case r == '\n' && start:
+			blank++
+		case r == '\n':
+			blank, start = 0, true
+		case r != ' ' && r != '\t':
+			start = false
+		}
 		switch {
 		case r == utf8.RuneError && size == 1:
 			line, column := s.position(i)
 			s.problemAt(line, column, fmt.Sprintf("byte 0x%02x is not UTF-8", s.data[i]))
 			return false
-		case r < ' ' && r != '\n' && r != '\t', r == 0x7f, r == 0xfeff:
+		case r < ' ' && r != '\n' && r != '\t', r == 0x7f, r == 0x85, r == 0x2028, r == 0x2029, r == 0xfeff:
 			line, column := s.position(i)
 			s.problemAt(line, column, fmt.Sprintf("control character %U", r))
+			return false
+		case blank > maxBlank:
+			line, column := s.position(i)
+			s.problemAt(line, column, fmt.Sprintf("there are more than %d empty lines in a row", maxBlank))
 			return false
 		}
 		i += size
 	}
 	return true
 }
+
+// malformed is what is said of YAML when nothing better can be.
+const malformed = "malformed YAML"
 
 // parserMessages says in our words what the parser complains of.
 var parserMessages = []struct{ theirs, ours string }{
@@ -138,15 +161,13 @@ var parserMessages = []struct{ theirs, ours string }{
 }
 
 func (s *source) syntaxError(err error) {
-	line, column, message := 1, 1, err.Error()
 	var syntax *yaml.SyntaxError
-	if errors.As(err, &syntax) {
-		message = syntax.Message
-		if syntax.Token != nil {
-			line, column = place(syntax.Token)
-		}
+	if !errors.As(err, &syntax) || syntax.Token == nil {
+		// Not err's own text: it quotes the file, which takes long.
+		s.problemAt(1, 1, malformed)
+		return
 	}
-	s.problemAt(line, column, inOurWords(message))
+	s.tokenProblem(syntax.Token, inOurWords(syntax.Message))
 }
 
 // inOurWords translates a message of the parser's.
@@ -157,12 +178,7 @@ func inOurWords(message string) string {
 		}
 	}
 	message, _, _ = strings.Cut(message, "\n")
-	return "malformed YAML: " + message
-}
-
-// place returns where a token starts.
-func place(t *token.Token) (line, column int) {
-	return max(1, t.Position.Line), max(1, t.Position.Column)
+	return malformed + ": " + message
 }
 
 // convert turns the parser's tree into ours. Depth and size are bounded: scan
@@ -173,37 +189,96 @@ func (s *source) convert(n ast.Node) *node {
 		return s.convertMapping(n)
 	case *ast.SequenceNode:
 		out := &node{kind: sequence, items: make([]*node, 0, len(n.Values))}
-		out.line, out.column = place(n.Start)
+		out.line, out.column = s.at.place(n.Start)
 		for _, value := range n.Values {
 			out.items = append(out.items, s.convert(value))
 		}
 		return out
 	case *ast.LiteralNode:
 		out := &node{text: n.Value.Value}
-		out.line, out.column = place(n.Start)
+		out.line, out.column = s.at.place(n.Start)
 		return out
 	case ast.ScalarNode:
-		t := n.GetToken()
-		out := &node{text: t.Value}
-		out.line, out.column = place(t)
-		switch t.Type {
-		case token.SingleQuoteType, token.DoubleQuoteType:
-		default:
-			out.plain = true
-		}
-		return out
+		return s.convertScalar(n.GetToken())
 	}
 	line, column := 1, 1
 	if n != nil && n.GetToken() != nil {
-		line, column = place(n.GetToken())
+		line, column = s.at.place(n.GetToken())
 	}
-	s.problemAt(line, column, "malformed YAML")
+	s.problemAt(line, column, malformed)
 	return &node{line: line, column: column, plain: true}
+}
+
+// oddLine matches text that goes on in an empty line or one that looks like a
+// list entry. The lexer folds it wrongly, and it is hardly ever meant.
+var oddLine = regexp.MustCompile(`\n[ \t]*[-\n]`)
+
+// convertScalar converts what isn't a block of text, and refuses what the
+// parser lets pass.
+func (s *source) convertScalar(t *token.Token) *node {
+	out := &node{text: t.Value}
+	out.line, out.column = s.at.place(t)
+	switch t.Type {
+	case token.SingleQuoteType:
+	case token.DoubleQuoteType:
+		if escape := badEscape(t.Origin); escape != "" {
+			s.tokenProblem(t, fmt.Sprintf("%q is not an escape; write a backslash as two, or use single quotes", escape))
+		}
+	default:
+		out.plain = true
+		switch {
+		case t.Value != "" && strings.IndexByte(",[]{}#&*!|>'\"%@`", t.Value[0]) >= 0, t.Value == "?", t.Value == "-":
+			s.tokenProblem(t, "text that starts with this character goes in quotes")
+		case oddLine.MatchString(strings.TrimSpace(t.Origin)):
+			s.tokenProblem(t, "text that goes on in an empty line, or one that starts with a dash, goes in quotes")
+		case strings.Contains(strings.TrimSpace(t.Origin), "\t"):
+			// The lexer would drop it.
+			s.tokenProblem(t, "text that holds a tab goes in quotes")
+		}
+	}
+	return out
+}
+
+// badEscape returns the first escape of a double-quoted text that YAML doesn't
+// have, or "".
+func badEscape(text string) string {
+	for {
+		i := strings.IndexByte(text, '\\')
+		if i < 0 || i+1 == len(text) {
+			return ""
+		}
+		digits := 0
+		switch text[i+1] {
+		case 'x':
+			digits = 2
+		case 'u':
+			digits = 4
+		case 'U':
+			digits = 8
+		default:
+			if strings.IndexByte("0abt\tnvfre \"/\\N_LP\n", text[i+1]) < 0 {
+				_, size := utf8.DecodeRuneInString(text[i+1:])
+				return text[i : i+1+size]
+			}
+		}
+		end := i + 2 + digits
+		if end > len(text) {
+			return text[i:]
+		}
+		if digits > 0 {
+			if n, err := strconv.ParseUint(text[i+2:end], 16, 32); err != nil || !utf8.ValidRune(rune(n)) {
+				return text[i:end]
+			}
+		}
+		text = text[end:]
+	}
 }
 
 func (s *source) convertMapping(n *ast.MappingNode) *node {
 	out := &node{kind: mapping, fields: make([]field, 0, len(n.Values))}
-	out.line, out.column = place(n.Start)
+	if n.IsFlowStyle {
+		out.line, out.column = s.at.place(n.Start)
+	}
 	seen := make(map[string]int, len(n.Values))
 	for i, value := range n.Values {
 		key := s.convert(value.Key)

@@ -1,0 +1,154 @@
+package ci
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"unicode/utf8"
+
+	"golang.org/x/tools/txtar"
+)
+
+// addFiles adds the files of all scenarios whose name match accepts as seeds.
+func addFiles(f *testing.F, match func(name string) bool) {
+	f.Helper()
+	paths, err := filepath.Glob("testdata/*/*.txtar")
+	if err != nil || len(paths) == 0 {
+		f.Fatalf("found %d scenarios: %v", len(paths), err)
+	}
+	for _, path := range append(paths, "testdata/base.txtar") {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			if match(file.Name) {
+				f.Add(file.Data)
+			}
+		}
+	}
+	for _, text := range []string{
+		"", "\n", "\t", "- ", "a", "a:", "a: ", ": a", "? a\n: b\n", "a: &a [*a]", "{", "}", "[", "]", "{a", "[a: b]", "'", "\"", "|", ">", "%", "@", "`", "!", "&", "*",
+		"a: |\n", "a: >-\n  b\n\n c\n", "a: \"\\x\"", "a: b: c", "- - - a", "---\n---\n", "...\n", "--- a\n", "# c\n", "a: # c\n  b\n", "\ufeffa: b\n", "a:\r\n  b: c\r\n", "a: \x00\n", "a: \xff\n", "{a: b, a: c}", "{\"a\":\"b\"}", "[[[[[[[[[[[[", strings.Repeat("{a: ", 60), strings.Repeat("- ", 60),
+	} {
+		f.Add([]byte(text))
+	}
+}
+
+// checkLoad loads an estate and holds what must be true whatever is in it.
+func checkLoad(t *testing.T, fsys fstest.MapFS) {
+	e, err := load(fsys, "flags")
+	if err != nil {
+		checkProblems(t, fsys, err)
+		return
+	}
+	for _, environment := range append([]string{""}, e.Environments()...) {
+		if _, err := e.Compile(environment); err != nil {
+			t.Errorf("an estate without problems doesn't compile: %v", err)
+		}
+	}
+	for _, test := range e.tests {
+		if test.population != nil && test.population.count > 1000 {
+			return // not of interest, but slow
+		}
+	}
+	checkPlaces(t, fsys, e.Test(TestOptions{}).Problems())
+}
+
+func checkProblems(t *testing.T, fsys fstest.MapFS, err error) {
+	var problems Problems
+	if !errors.As(err, &problems) || len(problems) == 0 {
+		t.Fatalf("got error %v, want problems", err)
+	}
+	checkPlaces(t, fsys, problems)
+}
+
+// checkPlaces holds that problems stand in their files and can be shown.
+func checkPlaces(t *testing.T, fsys fstest.MapFS, problems Problems) {
+	for _, p := range problems {
+		data := strings.ReplaceAll(string(fsys[strings.TrimPrefix(p.File, "flags/")].Data), "\r\n", "\n")
+		lines := strings.Split(strings.TrimPrefix(data, "\ufeff"), "\n")
+		switch {
+		case p.Line < 1 || p.Line > len(lines):
+			t.Errorf("%v: the file has %d lines", p, len(lines))
+		case p.Column < 1 || p.Column > utf8.RuneCountInString(lines[p.Line-1])+1:
+			t.Errorf("%v: the line is %q", p, lines[p.Line-1])
+		case p.Message == "" || strings.ContainsAny(p.Message, "\n\r"):
+			t.Errorf("%v: the message is not a line", p)
+		case !utf8.ValidString(p.Message) || !utf8.ValidString(p.Quote):
+			t.Errorf("%v: it is not UTF-8", p)
+		case utf8.RuneCountInString(p.Quote) > maxQuote+2 || p.Caret < 0 || p.Caret > utf8.RuneCountInString(p.Quote)+1:
+			t.Errorf("%v: the caret is at %d of %q", p, p.Caret, p.Quote)
+		}
+	}
+}
+
+func FuzzFlagFile(f *testing.F) {
+	addFiles(f, func(name string) bool {
+		return strings.Contains(name, "/") && !strings.Contains(name, ".test.") && !strings.HasPrefix(name, "segments/")
+	})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fsys := base(t)
+		fsys["shop/x.yaml"] = &fstest.MapFile{Data: data}
+		checkLoad(t, fsys)
+	})
+}
+
+func FuzzContextFile(f *testing.F) {
+	addFiles(f, func(name string) bool { return name == "context.yaml" })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fsys := base(t)
+		fsys["context.yaml"] = &fstest.MapFile{Data: data}
+		checkLoad(t, fsys)
+	})
+}
+
+func FuzzSegmentFile(f *testing.F) {
+	addFiles(f, func(name string) bool { return strings.HasPrefix(name, "segments/") })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fsys := base(t)
+		fsys["segments/a.yaml"] = &fstest.MapFile{Data: data}
+		checkLoad(t, fsys)
+	})
+}
+
+func FuzzTestFile(f *testing.F) {
+	addFiles(f, func(name string) bool { return strings.Contains(name, ".test.") })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fsys := base(t)
+		fsys["checkout/new-checkout.test.yaml"] = &fstest.MapFile{Data: data}
+		checkLoad(t, fsys)
+	})
+}
+
+func FuzzConfigFile(f *testing.F) {
+	addFiles(f, func(name string) bool { return name == "serin.yaml" })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fsys := base(t)
+		fsys["serin.yaml"] = &fstest.MapFile{Data: data}
+		checkLoad(t, fsys)
+	})
+}
+
+func FuzzShare(f *testing.F) {
+	for _, s := range []string{"", "0", "1", "20%", "3‰", "0.125", "100.0000000%", "0.0000001%", "-1%", "1e9", "%", "‰", "18446744073709551616%"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		share, err := parseShare(s)
+		if err != nil {
+			if share != 0 {
+				t.Errorf("parseShare(%q) = %d with error %v", s, share, err)
+			}
+			return
+		}
+		if share < 0 || share > whole {
+			t.Fatalf("parseShare(%q) = %d", s, share)
+		}
+		if back, err := parseShare(formatShare(share)); err != nil || back != share {
+			t.Errorf("parseShare(%q) = %d, which is printed as %q, which is %d: %v", s, share, formatShare(share), back, err)
+		}
+	})
+}
