@@ -4,11 +4,12 @@ package evaluator
 // immutable, and keeps its [Program] alive. The zero Result has
 // [ReasonError] and no value.
 type Result struct {
+	// No more than four fields, which is what the compiler keeps in
+	// registers.
 	flag    *CompiledFlag // nil: error
-	rule    int32         // -1: none
+	serve   *serve
 	variant uint16
 	missing uint16 // 1 + index of the attribute that a split missed; 0: none
-	reason  Reason
 }
 
 // Value returns the value served; the zero Value if Reason is [ReasonError].
@@ -29,10 +30,10 @@ func (r Result) Variant() string {
 
 // Rule returns the name of the rule that served, or "" if none did.
 func (r Result) Rule() string {
-	if r.flag == nil || r.rule < 0 {
+	if r.flag == nil || r.serve.rule < 0 {
 		return ""
 	}
-	return r.flag.rules[r.rule]
+	return r.flag.rules[r.serve.rule]
 }
 
 // Reason returns why the variant was served.
@@ -40,7 +41,7 @@ func (r Result) Reason() Reason {
 	if r.flag == nil {
 		return ReasonError
 	}
-	return r.reason
+	return r.serve.reason
 }
 
 // MissingUnit returns the name of the attribute that the context lacked, or had

@@ -198,7 +198,10 @@ func TestGetDoesNotAllocate(t *testing.T) {
 		"two clients":   func() { rollout.Get(one, sdk.User(next())); rollout.Get(two, sdk.User(next())) },
 		"absent in two": func() { absent.Get(one, sdk.Context{}); absent.Get(two, sdk.Context{}) },
 		"explain":       func() { rollout.Explain(one, sdk.User(next())) },
-		"by name":       func() { one.Evaluate("new-checkout", sdk.User(next())) },
+		"attributes": func() {
+			rollout.Get(one, sdk.User(next(), sdk.Attr("city", "shenzhen"), sdk.Attr("uid", 42), sdk.Attr("beta", true)))
+		},
+		"by name": func() { one.Evaluate("new-checkout", sdk.User(next())) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			if n := testing.AllocsPerRun(1000, f); n != 0 {
