@@ -35,9 +35,6 @@ type attribute struct {
 	at      *node
 }
 
-// maxAttributes bounds the attributes of an estate.
-const maxAttributes = maxKeys
-
 // reserved are names that attributes can't have: the language uses them, or
 // will.
 var reserved = []string{"all", "any", "not", "chance", "now", "flag", "targetingKey"}

@@ -49,8 +49,10 @@ func compareNodes(s *source, a *node, b *yaml.Node) string {
 	switch {
 	case kinds[a.kind] != b.Kind || len(children) != len(b.Content):
 		return fmt.Sprintf("%s: kind %d with %d children, other: %d with %d", at, a.kind, len(children), b.Kind, len(b.Content))
-	case b.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && strings.TrimRight(a.text, " ") == strings.TrimRight(b.Value, " "):
-		// The spaces that end a block of text without a line break.
+	case b.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && strings.TrimRight(a.text, " ") == strings.TrimRight(b.Value, " "),
+		b.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && a.text == "\n" && b.Value == "":
+		// The spaces that end a block of text without a line break, and a
+		// block of no text at the end of a file.
 	case a.kind == scalar && a.text != b.Value:
 		return fmt.Sprintf("%s: %q, other: %q", at, a.text, b.Value)
 	case a.kind == scalar && a.plain != (b.Style == 0):

@@ -25,14 +25,19 @@ const maxDrift = 200
 // place returns where t starts, in characters counted from 1.
 func (l *locator) place(t *token.Token) (line, column int) {
 	line, column = max(1, t.Position.Line), max(1, t.Position.Column)
-	if text := strings.TrimSpace(t.Origin); t.Type == token.StringType && strings.Contains(text, "\n") {
+	// Origin is the token as it is written, and the space around it.
+	text := strings.Trim(t.Origin, " \t\n")
+	if t.Type == token.InvalidType { // it stands where the lexer stumbled
+		text = ""
+	}
+	if t.Type == token.StringType && strings.Contains(text, "\n") {
 		// Of text over several lines the parser may give the end.
 		if i := bytes.Index(l.data[l.offset:], []byte(text)); i >= 0 {
 			l.advance(i)
 			return l.line, l.column
 		}
 	}
-	want := start(t)
+	want, _, _ := strings.Cut(text, "\n")
 	if !l.moveTo(line, column) {
 		column = l.column // the parser is beyond the end of the line
 	}
@@ -55,19 +60,6 @@ func (l *locator) place(t *token.Token) (line, column int) {
 		return line, column + utf8.RuneCount(l.data[l.offset:l.offset+i])
 	}
 	return line, column
-}
-
-// start returns some of the text that t starts with, "" if that isn't known.
-func start(t *token.Token) string {
-	switch t.Type {
-	case token.DoubleQuoteType:
-		return `"`
-	case token.SingleQuoteType:
-		return "'"
-	}
-	text, _, _ := strings.Cut(t.Value, "\n")
-	text, _, _ = strings.Cut(text, " ") // a line break in the file may have become a space
-	return text[:min(len(text), 20)]
 }
 
 // advance goes on by n bytes.

@@ -231,7 +231,7 @@ func (s *source) convertScalar(t *token.Token) *node {
 			s.tokenProblem(t, "text that starts with this character goes in quotes")
 		case oddLine.MatchString(strings.TrimSpace(t.Origin)):
 			s.tokenProblem(t, "text that goes on in an empty line, or one that starts with a dash, goes in quotes")
-		case strings.Contains(strings.TrimSpace(t.Origin), "\t"):
+		case strings.Contains(strings.Trim(t.Origin, " \t\n"), "\t"):
 			// The lexer would drop it.
 			s.tokenProblem(t, "text that holds a tab goes in quotes")
 		}
