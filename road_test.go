@@ -399,37 +399,24 @@ func (r *road) providers(t *testing.T) {
 		}
 	}
 	t.Run("server", func(t *testing.T) {
+		out := npmtest.Run(t, dir, "server.mjs", map[string]any{"baseUrl": r.serve, "evaluations": evaluations})
 		var got []details
-		decode(t, node(t, dir, "server.mjs", map[string]any{"baseUrl": r.serve, "evaluations": evaluations}), &got)
+		if err := json.NewDecoder(out).Decode(&got); err != nil {
+			t.Fatal(err)
+		}
 		check(t, got)
 	})
 	t.Run("web", func(t *testing.T) {
 		step := map[string]any{"context": ctx, "evaluations": evaluations}
-		lines := bytes.Split(bytes.TrimSpace(node(t, dir, "web.mjs", map[string]any{"baseUrl": r.serve, "steps": []any{step}})), []byte("\n"))
+		out := npmtest.Run(t, dir, "web.mjs", map[string]any{"baseUrl": r.serve, "steps": []any{step}})
 		var got struct{ Details []details }
-		decode(t, lines[len(lines)-1], &got)
+		for lines := json.NewDecoder(out); got.Details == nil; { // responses come before
+			if err := lines.Decode(&got); err != nil {
+				t.Fatal(err)
+			}
+		}
 		check(t, got.Details)
 	})
-}
-
-// node runs a script with JSON on standard input and returns what it prints.
-func node(t *testing.T, dir, script string, input any) []byte {
-	t.Helper()
-	stdin, err := json.Marshal(input)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", script)
-	cmd.Dir, cmd.Stdin = dir, bytes.NewReader(stdin)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("node %s: %v\n%s", script, err, stderr.Bytes())
-	}
-	return out
 }
 
 // change publishes one changed flag, and waits for the SDK and the server, which

@@ -5,19 +5,16 @@ package lambda
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -240,41 +237,6 @@ func answer(t *testing.T, client *sdk.Client, key string, ctx evaluator.Context,
 	return d
 }
 
-// node runs a script with that input on the standard input, and returns its
-// standard output. The test fails if the script doesn't end well within a minute.
-func node(t *testing.T, script string, input any) io.Reader {
-	t.Helper()
-	in, err := json.Marshal(input)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Not the test's own context: that ends before its cleanup, which waits
-	// for the script.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	cmd := exec.CommandContext(ctx, "node", script)
-	cmd.Dir = providers
-	cmd.Stdin = bytes.NewReader(in)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("running %s: %v: install Node.js 20 or newer", script, err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			cancel() // what it waits for may never come
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("running %s: %v\n%s", script, err, &stderr)
-		}
-		cancel()
-	})
-	return out
-}
-
 func testServerProvider(t *testing.T, url string, client *sdk.Client) {
 	var asked []evaluation
 	var want []details
@@ -297,7 +259,7 @@ func testServerProvider(t *testing.T, url string, client *sdk.Client) {
 	failure(evaluation{"rate", "number", -1.0, json.RawMessage(`{"targetingKey":5}`)}, "INVALID_CONTEXT", "decoding context: targetingKey is not a string")
 
 	var got []details
-	out := node(t, "server.mjs", map[string]any{"baseUrl": url, "evaluations": asked})
+	out := npmtest.Run(t, providers, "server.mjs", map[string]any{"baseUrl": url, "evaluations": asked})
 	if err := json.NewDecoder(out).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
@@ -346,7 +308,7 @@ func testWebProvider(t *testing.T, url string, client *sdk.Client, door *recorde
 			FlagMetadata: map[string]any{}})
 
 	door.take()
-	out := json.NewDecoder(node(t, "web.mjs", map[string]any{"baseUrl": url, "steps": steps}))
+	out := json.NewDecoder(npmtest.Run(t, providers, "web.mjs", map[string]any{"baseUrl": url, "steps": steps}))
 	var got [][]details
 	var statuses []int
 	for {
@@ -378,7 +340,7 @@ func testWebProvider(t *testing.T, url string, client *sdk.Client, door *recorde
 // polling: it is answered 304 until then, and tells its listeners of that flag
 // and no other.
 func testWebProviderFollows(t *testing.T, url string, e *estate) {
-	lines := bufio.NewScanner(node(t, "web.mjs", map[string]any{
+	lines := bufio.NewScanner(npmtest.Run(t, providers, "web.mjs", map[string]any{
 		"baseUrl": url,
 		"steps": []step{{json.RawMessage(`{"targetingKey":"u-1"}`), []evaluation{
 			{"limit", "number", -1, nil}, {"rate", "number", -1, nil},
@@ -436,7 +398,7 @@ func TestServerProviderWithoutRevision(t *testing.T) {
 	defer server.Close()
 	var got []details
 	asked := []evaluation{{"rate", "number", 7.0, nil}}
-	if err := json.NewDecoder(node(t, "server.mjs", map[string]any{"baseUrl": server.URL, "evaluations": asked})).Decode(&got); err != nil {
+	if err := json.NewDecoder(npmtest.Run(t, providers, "server.mjs", map[string]any{"baseUrl": server.URL, "evaluations": asked})).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
 	if len(got) != 1 || got[0].Value != 7.0 || got[0].ErrorCode != "GENERAL" {

@@ -1,29 +1,38 @@
 //go:build unix
 
-// Package npmtest installs the npm packages that a Go test drives: the ones
-// that the lock file beside a package.json pins, and no others.
+// Package npmtest installs the npm packages that a Go test drives, the ones
+// that the lock file beside a package.json pins and no others, and runs scripts
+// that use them.
 //
-// It is for tests only. A missing npm, or one that can't install, fails the
-// test; nothing is skipped.
+// It is for tests only. Where Node.js or npm is missing, or can't install, the
+// test fails; nothing is skipped.
 package npmtest
 
 import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/serin-flags/serin/internal/child"
 )
 
 // stamp is the file in node_modules that holds what was installed there. It is
 // written last, so that an interrupted installation is done again.
 const stamp = ".installed"
+
+// runTimeout is how long a script may run.
+const runTimeout = time.Minute
 
 // Install makes sure that dir/node_modules holds what dir/package-lock.json
 // pins, and ends the test if it can't. It costs next to nothing when that is
@@ -34,6 +43,44 @@ func Install(t testing.TB, dir string) {
 	if err := install(t.Context(), dir); err != nil {
 		t.Fatalf("installing the npm packages of %s: %v", dir, err)
 	}
+}
+
+// Run runs the script dir/script by Node.js, with input as JSON on its standard
+// input, and returns its standard output, to be read while it runs. When t ends
+// it has failed if the script did, or didn't end within a minute.
+func Run(t testing.TB, dir, script string, input any) io.Reader {
+	t.Helper()
+	in, err := json.Marshal(input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Not the test's own context: that ends before its cleanup, which waits
+	// for the script.
+	ctx, cancel := context.WithTimeout(context.Background(), runTimeout)
+	cmd := exec.CommandContext(ctx, "node", script)
+	cmd.Dir = dir
+	cmd.Stdin = bytes.NewReader(in)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	child.Bind(cmd)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		cancel()
+		t.Fatalf("running %s: %v: install Node.js 20 or newer", script, err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			cancel() // what it waits for may never come
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("running %s: %v\n%s", script, err, &stderr)
+		}
+		cancel()
+	})
+	return out
 }
 
 func install(ctx context.Context, dir string) error {
