@@ -27,9 +27,9 @@
 // declared, values of another type, shares that don't come to 100 %. Of YAML it
 // refuses what makes a file say something else than it seems to: duplicate
 // keys, anchors and aliases, tags, merge keys, several documents, values left
-// empty. on, off, yes and no are text, as in YAML 1.2, and so is 007 or 1e3
-// wherever text is asked for and it is written in quotes. Every file, list and
-// depth is bounded, and no input makes it panic.
+// empty. on, off, yes and no are text, as in YAML 1.2; numbers, true and false
+// are text only in quotes. Every file, list and depth is bounded, and no input
+// makes it panic.
 //
 // It doesn't sign or upload: that is package ci/release.
 package ci

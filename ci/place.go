@@ -25,10 +25,14 @@ const maxDrift = 200
 // place returns where t starts, in characters counted from 1.
 func (l *locator) place(t *token.Token) (line, column int) {
 	line, column = max(1, t.Position.Line), max(1, t.Position.Column)
-	// Origin is the token as it is written, and the space around it.
+	// Origin is the token as it is written, and the space around it; but of
+	// text in quotes it is garbled.
 	text := strings.Trim(t.Origin, " \t\n")
-	if t.Type == token.InvalidType { // it stands where the lexer stumbled
+	switch t.Type {
+	case token.InvalidType: // it stands where the lexer stumbled
 		text = ""
+	case token.DoubleQuoteType, token.SingleQuoteType:
+		text = text[:min(len(text), 1)]
 	}
 	if t.Type == token.StringType && strings.Contains(text, "\n") {
 		// Of text over several lines the parser may give the end.
@@ -60,6 +64,21 @@ func (l *locator) place(t *token.Token) (line, column int) {
 		return line, column + utf8.RuneCount(l.data[l.offset:l.offset+i])
 	}
 	return line, column
+}
+
+// quotedAt returns what stands in the double quotes that open at a place.
+func (l *locator) quotedAt(line, column int) string {
+	l.moveTo(line, column)
+	text := l.data[min(l.offset+1, len(l.data)):]
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return string(text[:i])
+		}
+	}
+	return string(text)
 }
 
 // advance goes on by n bytes.

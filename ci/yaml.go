@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -60,21 +61,12 @@ func (s *source) parse() {
 	if len(s.problems) > 0 || !s.normalise() {
 		return
 	}
-	// The parser isn't ours and its input is anybody's. Its panics end here,
-	// at the edge, and cost the file and not the run.
-	defer func() {
-		if recover() != nil {
-			s.root = nil
-			s.problemAt(1, 1, malformed)
-		}
-	}()
 	s.at.data = s.data
-	tokens := lexer.Tokenize(string(s.data))
-	if !s.scan(tokens) {
+	file, err := s.tree()
+	switch {
+	case len(s.problems) > 0:
 		return
-	}
-	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
-	if err != nil {
+	case err != nil:
 		s.syntaxError(err)
 		return
 	}
@@ -94,6 +86,22 @@ func (s *source) parse() {
 	if len(s.problems) == 0 {
 		s.root = root
 	}
+}
+
+// tree has the file parsed. It returns nothing if scan has refused it.
+func (s *source) tree() (file *ast.File, err error) {
+	// The parser isn't ours and its input is anybody's: should it panic, that
+	// ends here, at the edge, and costs the file and not the run.
+	defer func() {
+		if recover() != nil {
+			file, err = nil, errors.New("the parser panicked")
+		}
+	}()
+	tokens := lexer.Tokenize(string(s.data))
+	if !s.scan(tokens) {
+		return nil, nil
+	}
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 }
 
 // normalise drops the byte order mark and carriage returns that Windows
@@ -221,8 +229,8 @@ func (s *source) convertScalar(t *token.Token) *node {
 	switch t.Type {
 	case token.SingleQuoteType:
 	case token.DoubleQuoteType:
-		if escape := badEscape(t.Origin); escape != "" {
-			s.tokenProblem(t, fmt.Sprintf("%q is not an escape; write a backslash as two, or use single quotes", escape))
+		if escape := badEscape(s.at.quotedAt(out.line, out.column)); escape != "" {
+			s.tokenProblem(t, fmt.Sprintf("%s is not an escape; write a backslash as two, or use single quotes", escape))
 		}
 	default:
 		out.plain = true
@@ -242,6 +250,7 @@ func (s *source) convertScalar(t *token.Token) *node {
 // badEscape returns the first escape of a double-quoted text that YAML doesn't
 // have, or "".
 func badEscape(text string) string {
+	high := false // the last escape was the first of a pair of surrogates
 	for {
 		i := strings.IndexByte(text, '\\')
 		if i < 0 || i+1 == len(text) {
@@ -266,7 +275,13 @@ func badEscape(text string) string {
 			return text[i:]
 		}
 		if digits > 0 {
-			if n, err := strconv.ParseUint(text[i+2:end], 16, 32); err != nil || !utf8.ValidRune(rune(n)) {
+			n, err := strconv.ParseUint(text[i+2:end], 16, 31)
+			r := rune(n)
+			// JSON writes what is beyond 16 bits as a pair of surrogates. That
+			// the first has a second, the lexer has made sure.
+			second := high && i == 0 && utf16.IsSurrogate(r)
+			high = digits == 4 && !second && utf16.IsSurrogate(r) && r < 0xdc00
+			if err != nil || !utf8.ValidRune(r) && !high && !second {
 				return text[i:end]
 			}
 		}

@@ -51,6 +51,7 @@ func TestYAMLAccepted(t *testing.T) {
 		"a: b c\n  d e\n",
 		"\"a\": \"b\\n\\u00e9\\x41\\\n  c\"\n",
 		"'a': 'it''s'\n",
+		"{\"a\": \"\\ud83d\\ude80 \\/ \\u00e9\"}\n",
 		"a: b#c\nd: e # f\n",
 		"--- # the start of a document\na: b\n",
 		"a : b\n",
