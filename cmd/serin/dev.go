@@ -56,7 +56,7 @@ served on.`,
 			return listenAndServe(cmd, listen, lambda.Handler(d.client))
 		},
 	}
-	cmd.Flags().StringVar(&env, "env", "", "the environment to compile for; none: without overrides")
+	registerEnv(cmd, &env, "the environment to compile for; none: without overrides")
 	cmd.Flags().StringVar(&listen, "listen", defaultListen, "the address to listen on; port 0: a free one")
 	return cmd
 }

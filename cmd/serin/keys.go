@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/spf13/cobra"
@@ -49,6 +48,6 @@ clients pin. It never overwrites a file.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&env, "env", os.Getenv("SERIN_ENV"), "the environment [SERIN_ENV]")
+	registerEnv(cmd, &env, "the environment")
 	return cmd
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -55,7 +54,7 @@ to happen on a schedule, at least once a week.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&o.env, "env", os.Getenv("SERIN_ENV"), "the environment [SERIN_ENV]")
+	registerEnv(cmd, &o.env, "the environment")
 	cmd.Flags().StringVar(&o.to, "to", "", "where environments are published: s3://bucket/prefix or file:///path")
 	cmd.Flags().StringVar(&o.keys, "keys", "", "the folder with the environment's online.key and root.json")
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "do everything but upload")

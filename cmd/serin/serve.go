@@ -64,6 +64,10 @@ func (f *sourceFlags) client(ctx context.Context, from string, cfg sdk.Config) (
 	if client, err = sdk.Open(ctx, cfg); err != nil {
 		return nil, nil, err
 	}
+	if err := f.checkEnvironment(client.Status().Environment); err != nil {
+		client.Close()
+		return nil, nil, err
+	}
 	return client, func() { client.Close() }, nil
 }
 

@@ -31,7 +31,12 @@ type sourceFlags struct {
 
 func (f *sourceFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.root, "root", os.Getenv("SERIN_ROOT"), "the pinned root.json that a published source is verified against [SERIN_ROOT]")
-	cmd.Flags().StringVar(&f.env, "env", os.Getenv("SERIN_ENV"), "the environment that a folder is compiled for; none: without overrides [SERIN_ENV]")
+	registerEnv(cmd, &f.env, "the environment that a folder is compiled for; none: without overrides")
+}
+
+// registerEnv registers the flag for an environment.
+func registerEnv(cmd *cobra.Command, env *string, usage string) {
+	cmd.Flags().StringVar(env, "env", os.Getenv("SERIN_ENV"), usage+" [SERIN_ENV]")
 }
 
 // registerFrom registers the flag for a source that isn't an argument.
@@ -99,8 +104,8 @@ func (f *sourceFlags) pull(ctx context.Context, url string) (*bundle.Release, er
 	if err != nil {
 		return nil, fmt.Errorf("reading root %s: %w", f.root, err)
 	}
-	if f.env != "" && f.env != verifier.Environment() {
-		return nil, fmt.Errorf("the root %s is that of environment %q, not %q", f.root, verifier.Environment(), f.env)
+	if err := f.checkEnvironment(verifier.Environment()); err != nil {
+		return nil, err
 	}
 	source, err := s3source.FromURL(ctx, url)
 	if err != nil {
@@ -115,6 +120,15 @@ func (f *sourceFlags) pull(ctx context.Context, url string) (*bundle.Release, er
 		return nil, err
 	}
 	return release, nil
+}
+
+// checkEnvironment compares the environment that the root names with the one
+// asked for, if any.
+func (f *sourceFlags) checkEnvironment(named string) error {
+	if f.env != "" && f.env != named {
+		return fmt.Errorf("the root %s is that of environment %q, not %q", f.root, named, f.env)
+	}
+	return nil
 }
 
 // readRoot reads a pinned root.

@@ -43,7 +43,7 @@ of their *.test.yaml files.`,
 		},
 	}
 	cmd.Flags().StringVar(&pattern, "run", "", `run only the cases whose "flag/case name" the regular expression matches`)
-	cmd.Flags().StringVar(&env, "env", "", "run the cases that name no environment in this one, and none of other environments")
+	registerEnv(cmd, &env, "run the cases that name no environment in this one, and none of other environments")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list every case")
 	cmd.Flags().BoolVar(&asJSON, "json", false, `print {"results": […]} on standard output too`)
 	return cmd

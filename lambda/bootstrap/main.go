@@ -2,10 +2,11 @@
 // lambda behind a Function URL or an API Gateway HTTP API (payload format 2.0,
 // buffered), for the runtimes provided.al2023 and newer.
 //
-// Two environment variables configure it:
+// Environment variables configure it:
 //
 //	SERIN_FROM  URL of a published environment: s3://bucket/prefix/production, or https://…, file://…
 //	SERIN_ROOT  path of the pinned root.json in the deployment package
+//	SERIN_ENV   optional: the environment that the root must be that of
 //
 // The function's role needs s3:GetObject for what SERIN_FROM names. The last
 // good revision is kept in /tmp/serin for as long as the execution environment
@@ -81,6 +82,11 @@ func open(ctx context.Context, logger *slog.Logger) (*sdk.Client, error) {
 	})
 	if err != nil { // with a source there, it can only be the root
 		return nil, fmt.Errorf("SERIN_ROOT: %s: %w", path, err)
+	}
+	named := client.Status().Environment
+	if env := os.Getenv("SERIN_ENV"); env != "" && env != named {
+		client.Close()
+		return nil, fmt.Errorf("SERIN_ENV: %s is the root of environment %q, not %q", path, named, env)
 	}
 	return client, nil
 }

@@ -114,6 +114,10 @@ func TestMisconfigured(t *testing.T) {
 		return path
 	}
 	notRoot := file("not-root.json", "<html>")
+	if _, err := release.InitKeys(dir, "production"); err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join(dir, "root.json")
 	large := file("large.json", strings.Repeat(" ", maxRoot+1))
 	tests := []struct {
 		name string
@@ -125,6 +129,7 @@ func TestMisconfigured(t *testing.T) {
 		{"unknown scheme", []string{"SERIN_FROM=ftp://flags.example/production", "SERIN_ROOT=" + notRoot}, []string{"SERIN_FROM: ", "ftp"}},
 		{"absent root", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=absent.json"}, []string{"SERIN_ROOT: ", "absent.json", "no such file"}},
 		{"root that is none", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=" + notRoot}, []string{"SERIN_ROOT: ", "not-root.json"}},
+		{"another environment", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_ENV=staging"}, []string{"SERIN_ENV: ", `environment "production", not "staging"`}},
 		{"large root", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=" + large}, []string{"SERIN_ROOT: ", "large.json is larger than 524288 bytes"}},
 	}
 	for _, test := range tests {
