@@ -277,7 +277,8 @@ func (c checker) operator(a *attribute, f field, fold bool) (cond evaluator.Cond
 		if a.typ != evaluator.SemverAttribute {
 			return cond, c.check(f.key, a, cond)
 		}
-		return cond, c.operand(a, f.value, &cond)
+		ok = c.operand(a, f.value, &cond)
+		return cond, ok
 	case "cidr":
 		cond.Op = evaluator.CIDR
 	case "prefix":

@@ -229,7 +229,7 @@ func (e *Estate) checkEnvironment(name string) error {
 		return nil
 	}
 	if len(e.known.environments) == 0 {
-		return fmt.Errorf("environment %q: %s lists no environments", name, e.known.configFile)
+		return fmt.Errorf("environment %q: %s lists no environments; write there: environments: [%s]", name, e.known.configFile, name)
 	}
 	return fmt.Errorf("environment %q is not listed in %s%s", name,
 		e.known.configFile, didYouMean(name, slices.Values(e.known.environments)))

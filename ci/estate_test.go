@@ -113,8 +113,8 @@ func TestCompileUnknownEnvironment(t *testing.T) {
 	with, without := base(t), base(t)
 	delete(without, "serin.yaml")
 	for want, fsys := range map[string]fs.FS{
-		`compiling flags: environment "stagging" is not listed in flags/serin.yaml (did you mean "staging"?)`: with,
-		`compiling flags: environment "stagging": flags/serin.yaml lists no environments`:                     without,
+		`compiling flags: environment "stagging" is not listed in flags/serin.yaml (did you mean "staging"?)`:                    with,
+		`compiling flags: environment "stagging": flags/serin.yaml lists no environments; write there: environments: [stagging]`: without,
 	} {
 		e, err := load(fsys, "flags")
 		if err != nil {
