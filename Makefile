@@ -29,7 +29,7 @@ check:
 		echo "govulncheck did not finish: if it can't reach $(VULNDB), set VULNDB to the URL of a copy" >&2; exit $$status; }
 
 bench:
-	go test -run='^$$' -bench=. -benchmem ./evaluator ./sdk
+	go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/serin
