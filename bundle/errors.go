@@ -48,6 +48,9 @@ func (c Class) String() string {
 	return fmt.Sprintf("Class(%d)", uint8(c))
 }
 
+// MarshalText returns what String does.
+func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
 // An Error says which object was refused and why. Every error of a [Verifier]
 // is one.
 type Error struct {

@@ -72,6 +72,7 @@ type Client struct {
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
+	ready   chan struct{} // closed with the first revision that a poll brings
 	changed chan struct{} // the source may have changed
 	moved   chan struct{} // a Refresh has changed when the next poll is due
 }
@@ -79,10 +80,11 @@ type Client struct {
 // Open returns a client that serves the flags of cfg.Source.
 //
 // If the disk cache holds a good revision, Open serves that and does not wait
-// for the source. Otherwise it waits for the first revision until
-// cfg.InitTimeout has passed or ctx is done, whichever comes first, and then
-// returns a client all the same: it has no flags yet, serves defaults, and
-// goes on trying. ctx has no bearing on the client after Open has returned.
+// for the source. Otherwise it waits for the first revision, through failures
+// too, until cfg.InitTimeout has passed or ctx is done, whichever comes first,
+// and then returns a client all the same: it has no flags yet, serves defaults,
+// and goes on trying. A client that doesn't poll tries once. ctx has no bearing
+// on the client after Open has returned.
 //
 // The error, if any, is one of configuration: no source, a root that is not a
 // valid pinned root, or a namespace that can't be one. The caller must call
@@ -90,6 +92,9 @@ type Client struct {
 func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.Source == nil {
 		return nil, errors.New("opening flags: Config.Source is nil")
+	}
+	if len(cfg.Root) == 0 {
+		return nil, errors.New("opening flags: Config.Root is empty: it takes the pinned root.json")
 	}
 	verifier, err := bundle.NewVerifier(bundle.VerifierConfig{
 		Root:        cfg.Root,
@@ -105,6 +110,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		interval: cfg.Interval,
 		log:      cfg.Logger,
 		turn:     make(chan struct{}, 1),
+		ready:    make(chan struct{}),
 		changed:  make(chan struct{}, 1),
 		moved:    make(chan struct{}, 1),
 	}
@@ -123,24 +129,32 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// start loads the disk cache or else polls once, and then begins to poll and
-// watch in the background.
+// start loads the disk cache, begins to poll and watch in the background, and
+// waits for a first revision.
 func (c *Client) start(ctx context.Context, wait time.Duration) {
 	c.state.Store(c.restore())
+	polls := c.interval > 0
+	if polls {
+		c.wg.Go(c.run)
+		if w, ok := c.source.(Watcher); ok {
+			c.wg.Go(func() { c.watch(w) })
+		}
+	}
 	if wait == 0 {
 		wait = defaultInitTimeout
 	}
-	if c.Snapshot() == nil && wait > 0 {
-		ctx, cancel := context.WithTimeout(ctx, wait)
-		_ = c.Refresh(ctx) // Status has the error, and polling goes on
-		cancel()
-	}
-	if c.interval < 0 {
+	if c.Snapshot() != nil || wait < 0 {
 		return
 	}
-	c.wg.Go(c.run)
-	if w, ok := c.source.(Watcher); ok {
-		c.wg.Go(func() { c.watch(w) })
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if !polls {
+		_ = c.Refresh(ctx) // Status has the error
+		return
+	}
+	select {
+	case <-c.ready:
+	case <-ctx.Done():
 	}
 }
 

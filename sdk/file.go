@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/serin-flags/serin/bundle"
 )
@@ -22,6 +23,9 @@ import (
 func File(dir string) (bundle.Source, error) {
 	if dir == "" {
 		return nil, errors.New("name of the folder is empty")
+	}
+	if strings.Contains(dir, "://") {
+		return nil, errors.New("folder is a URL, which FromURL takes")
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {

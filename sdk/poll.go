@@ -82,6 +82,9 @@ func (c *Client) poll(ctx context.Context) error {
 		return ErrClosed // cut short, which says nothing about the source
 	}
 	c.state.Store(after)
+	if before.snapshot == nil && after.snapshot != nil {
+		close(c.ready) // once: nothing takes a snapshot away
+	}
 	c.report(before, after)
 
 	// Only now, so that a slow disk doesn't hold the new revision up.

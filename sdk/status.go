@@ -39,6 +39,9 @@ func (s State) String() string {
 	return "EMPTY"
 }
 
+// MarshalText returns what String does.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // Status is the condition of a [Client] at one moment.
 type Status struct {
 	State       State

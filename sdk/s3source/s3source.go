@@ -38,8 +38,15 @@ func New(client *s3.Client, bucket, prefix string) bundle.Source {
 // first used, which is later; ctx is for reading the configuration.
 func FromURL(ctx context.Context, raw string) (bundle.Source, error) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "s3" {
+	if err != nil {
 		return sdk.FromURL(raw)
+	}
+	switch u.Scheme {
+	case "s3":
+	case "file", "http", "https":
+		return sdk.FromURL(raw)
+	default:
+		return nil, fmt.Errorf("source URL has scheme %q: use s3, https, http or file", u.Scheme)
 	}
 	if u.Host == "" || u.Host != u.Hostname() || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("source URL is not s3://bucket/prefix")
