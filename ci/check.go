@@ -46,7 +46,11 @@ func (c checker) keys(n *node, what string, known ...string) bool {
 	}
 	for _, f := range n.fields {
 		if !slices.Contains(known, f.key.text) {
-			c.errorf(f.key, "unknown key %q in %s%s", f.key.text, what, didYouMean(f.key.text, slices.Values(known)))
+			hint := didYouMean(f.key.text, slices.Values(known))
+			if hint == "" {
+				hint = "; the keys are " + quotedList(slices.Values(known))
+			}
+			c.errorf(f.key, "unknown key %q in %s%s", f.key.text, what, hint)
 		}
 	}
 	return true

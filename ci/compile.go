@@ -17,7 +17,7 @@ import (
 // segments and attributes those that its flags use. Equal estates give equal
 // payloads. They share memory with e; don't modify them.
 func (e *Estate) Compile(environment string) ([]bundle.Payload, error) {
-	if err := e.checkEnvironment(environment); err != nil {
+	if err := e.CheckEnvironment(environment); err != nil {
 		return nil, fmt.Errorf("compiling flags: %w", err)
 	}
 	payloads := make([]bundle.Payload, 0, len(e.namespaces))

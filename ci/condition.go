@@ -14,6 +14,17 @@ var operators = []string{
 	"prefix", "suffix", "contains", "matches", "fold", "exists",
 }
 
+// otherNames are what other systems call our operators.
+var otherNames = map[string]string{
+	"eq": "in", "equals": "in", "is": "in", "one_of": "in", "oneOf": "in",
+	"min": "gte", "max": "lte", "starts_with": "prefix", "startsWith": "prefix",
+	"ends_with": "suffix", "endsWith": "suffix", "regex": "matches", "regexp": "matches",
+	"match": "matches", "version": "semver", "ignore_case": "fold",
+}
+
+// negations are what other systems call "not" around a condition.
+var negations = []string{"not", "ne", "neq", "not_in", "notIn", "is_not"}
+
 // combinations are the words that stand where an attribute could.
 var combinations = []string{"all", "any", "not"}
 
@@ -60,6 +71,10 @@ func (c checker) conditionField(f field) (cond evaluator.Condition, ok bool) {
 	case "not":
 		one, ok := c.condition(f.value)
 		return evaluator.Condition{Op: evaluator.Not, Of: []evaluator.Condition{one}}, ok
+	}
+	if f.key.text == "segment" && c.known.attributes["segment"] == nil {
+		c.errorf(f.key, "a segment is asked for about an attribute: write {%s: {segment: …}}", c.known.unit)
+		return cond, false
 	}
 	a := c.lookup(f.key, combinations...)
 	if a == nil {
@@ -290,7 +305,7 @@ func (c checker) operator(a *attribute, f field, fold bool) (cond evaluator.Cond
 	case "matches":
 		cond.Op, cond.Fold = evaluator.Matches, fold
 	default:
-		c.errorf(f.key, "unknown operator %q for attribute %q%s", f.key.text, a.name, didYouMean(f.key.text, slices.Values(operators)))
+		c.unknownOperator(a, f.key)
 		return cond, false
 	}
 	if cond.Op == evaluator.CIDR && a.typ != evaluator.IPAttribute || cond.Op != evaluator.CIDR && a.typ != evaluator.StringAttribute {
@@ -301,6 +316,20 @@ func (c checker) operator(a *attribute, f field, fold bool) (cond evaluator.Cond
 		ok = c.operand(a, value, &cond) && ok
 	}
 	return cond, ok
+}
+
+func (c checker) unknownOperator(a *attribute, n *node) {
+	hint := didYouMean(n.text, slices.Values(operators))
+	if ours, ok := otherNames[n.text]; ok {
+		hint = " (did you mean \"" + ours + "\"?)"
+	}
+	switch {
+	case slices.Contains(negations, n.text):
+		hint = "; to negate, write {not: {" + a.name + ": …}}"
+	case hint == "":
+		hint = "; the operators are " + quotedList(slices.Values(operators))
+	}
+	c.errorf(n, "unknown operator %q for attribute %q%s", n.text, a.name, hint)
 }
 
 // segmentReference reads "segment".
@@ -340,7 +369,8 @@ func (c checker) rangeOf(a *attribute, n, first *node) (cond evaluator.Condition
 	}
 	cond = evaluator.Condition{Op: evaluator.Between, Attribute: a.name, Ints: []int64{math.MinInt64, math.MaxInt64}}
 	if a.typ != evaluator.IntegerAttribute {
-		return cond, c.check(first, a, cond)
+		c.errorf(first, "%q applies to integer attributes, %q is of type %v", first.text, a.name, a.typ)
+		return cond, false
 	}
 	if (from == nil) != (to == nil) {
 		c.errorf(first, "\"from\" and \"to\" go together; for one bound write gte or lte")

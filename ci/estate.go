@@ -222,15 +222,22 @@ func (e *Estate) Keys() []string {
 	return keys
 }
 
-// checkEnvironment returns an error unless name is an environment of the
+// CheckEnvironment returns an error unless name is an environment of the
 // estate, or "".
-func (e *Estate) checkEnvironment(name string) error {
-	if name == "" || slices.Contains(e.known.environments, name) {
+func (e *Estate) CheckEnvironment(name string) error {
+	if name == "" {
 		return nil
 	}
-	if len(e.known.environments) == 0 {
-		return fmt.Errorf("environment %q: %s lists no environments; write there: environments: [%s]", name, e.known.configFile, name)
+	return e.known.checkEnvironment(name)
+}
+
+// checkEnvironment returns an error unless name is an environment.
+func (v *vocabulary) checkEnvironment(name string) error {
+	if slices.Contains(v.environments, name) {
+		return nil
 	}
-	return fmt.Errorf("environment %q is not listed in %s%s", name,
-		e.known.configFile, didYouMean(name, slices.Values(e.known.environments)))
+	if len(v.environments) == 0 {
+		return fmt.Errorf("environment %q: %s lists no environments; write there: environments: [%s]", name, v.configFile, name)
+	}
+	return fmt.Errorf("environment %q is not listed in %s%s", name, v.configFile, didYouMean(name, slices.Values(v.environments)))
 }

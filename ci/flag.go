@@ -107,8 +107,8 @@ func (c checker) overrides(f *flag, typ evaluator.Type, base, environments *node
 	f.overrides = make(map[string]evaluator.Flag, len(environments.fields))
 	for _, e := range environments.fields {
 		name := e.key.text
-		if !slices.Contains(c.known.environments, name) {
-			c.errorf(e.key, "environment %q is not listed in %s%s", name, c.known.configFile, didYouMean(name, slices.Values(c.known.environments)))
+		if err := c.known.checkEnvironment(name); err != nil {
+			c.errorf(e.key, "%v", err)
 		}
 		within := c.within("environment %q", name)
 		if !within.keys(e.value, "an environment of a flag", bodyKeys...) {

@@ -96,7 +96,7 @@ type programKey struct{ flag, environment string }
 
 // compile returns the flag of a test, ready to evaluate.
 func (r *runner) compile(t *testCase, environment string) (*evaluator.CompiledFlag, error) {
-	if err := r.estate.checkEnvironment(environment); err != nil {
+	if err := r.estate.CheckEnvironment(environment); err != nil {
 		return nil, err
 	}
 	key := programKey{t.flag.key, environment}
