@@ -120,7 +120,7 @@ func (c Condition) oneOf(t AttributeType) (test, error) {
 		for _, s := range c.Strings {
 			v, ok := parseVersion(s)
 			if !ok {
-				return nil, fmt.Errorf("%q is not a semantic version such as 2.3.0", s)
+				return nil, fmt.Errorf("%q is not a semantic version such as 2.3.0; comparisons such as \">=2.3.0\" are for \"semver\"", s)
 			}
 			vs = append(vs, v)
 		}
@@ -130,7 +130,7 @@ func (c Condition) oneOf(t AttributeType) (test, error) {
 		for _, s := range c.Strings {
 			a, err := parseAddr(s)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%w; networks such as 10.0.0.0/8 are for \"cidr\"", err)
 			}
 			as = append(as, a)
 		}
