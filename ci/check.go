@@ -192,7 +192,7 @@ func shorten(s string) string {
 	return string([]rune(s)[:limit]) + "…"
 }
 
-// quoted yields names in quotes, for lists of what is allowed.
+// quotedList returns names in quotes, for lists of what is allowed: ten at most.
 func quotedList(names iter.Seq[string]) string {
 	var list []string
 	for name := range names {

@@ -163,7 +163,7 @@ func (c checker) enum(n *node, a *attribute) {
 	}
 }
 
-// unit makes sure that the estate's unit attribute can be what a targeting key
+// checkUnit makes sure that the estate's unit attribute can be what a targeting key
 // stands for. context is context.yaml's root.
 func (v *vocabulary) checkUnit(config, context checker, root *node) {
 	a, ok := v.attributes[v.unit]

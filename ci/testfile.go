@@ -111,8 +111,10 @@ func (c checker) cases(f *flag) []*testCase {
 func (c checker) testCase(n *node, t *testCase) {
 	if env := n.get("environment"); env != nil {
 		name, ok := c.name(env, "\"environment\"")
-		if ok && !slices.Contains(c.known.environments, name) {
-			c.errorf(env, "environment %q is not listed in %s%s", name, c.known.configFile, didYouMean(name, slices.Values(c.known.environments)))
+		if ok {
+			if err := c.known.checkEnvironment(name); err != nil {
+				c.errorf(env, "%v", err)
+			}
 		}
 		t.environment = name
 	}
@@ -276,16 +278,16 @@ func (c checker) expect(n *node, t *testCase, population bool) {
 		e.value, _ = c.variantValue(f.Type, e.valueAt)
 	}
 	if e.variantAt = n.get("variant"); e.variantAt != nil {
-		e.variant = c.oneOfNames(e.variantAt, "variant", variantNames(&f))
+		e.variant = c.oneOfNames(e.variantAt, "variant", t.flag.names(variantNames(&f)))
 	}
 	if e.ruleAt = n.get("rule"); e.ruleAt != nil {
-		e.rule = c.oneOfNames(e.ruleAt, "rule", ruleNames(&f))
+		e.rule = c.oneOfNames(e.ruleAt, "rule", t.flag.names(ruleNames(&f)))
 	}
 	if e.reasonAt = n.get("reason"); e.reasonAt != nil {
 		e.reason = c.oneOfNames(e.reasonAt, "reason", reasonNames)
 	}
 	if population {
-		c.expectShares(n, &f, e)
+		c.expectShares(n, t.flag.names(variantNames(&f)), e)
 	}
 }
 
@@ -314,17 +316,27 @@ func ruleNames(f *evaluator.Flag) []string {
 	return names
 }
 
-// oneOfNames returns the name that n is, if it is one of names.
+// names returns list or, if the flag has problems, nil: what names it really has
+// isn't known then.
+func (f *flag) names(list []string) []string {
+	if len(f.source.problems) > 0 {
+		return nil
+	}
+	return list
+}
+
+// oneOfNames returns the name that n is, which must be one of names unless that
+// is nil.
 func (c checker) oneOfNames(n *node, what string, names []string) string {
 	name, ok := c.name(n, "\""+what+"\"")
-	if ok && !slices.Contains(names, name) {
+	if ok && names != nil && !slices.Contains(names, name) {
 		c.errorf(n, "unknown %s %q%s", what, name, didYouMean(name, slices.Values(names)))
 	}
 	return name
 }
 
 // expectShares reads "share" and "within".
-func (c checker) expectShares(n *node, f *evaluator.Flag, e *expectation) {
+func (c checker) expectShares(n *node, variants []string, e *expectation) {
 	shares, within := n.get("share"), n.get("within")
 	if shares == nil || within == nil {
 		c.errorf(n, "of a population, expect shares and how far off they may be: {share: {on: 20%%}, within: 0.5%%}")
@@ -342,7 +354,7 @@ func (c checker) expectShares(n *node, f *evaluator.Flag, e *expectation) {
 		return
 	}
 	for _, s := range shares.fields {
-		name := c.oneOfNames(s.key, "variant", variantNames(f))
+		name := c.oneOfNames(s.key, "variant", variants)
 		share, isRest, ok := c.share(s)
 		if isRest {
 			c.errorf(s.value, "write the share that is expected, not %q", rest)
