@@ -21,6 +21,7 @@ test: $(VERSITYGW)
 check:
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not formatted, run gofmt -w on:" $$files >&2; exit 1; }
 	go vet ./...
+	@for os in darwin windows; do echo "GOOS=$$os go vet ./..."; GOOS=$$os go vet ./... || exit; done
 	$(TOOL) staticcheck ./...
 	$(TOOL) actionlint
 	go run ./cmd/serin check flags
@@ -36,8 +37,10 @@ build:
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -tags=lambda.norpc -ldflags='-s -w' -o bin/ ./lambda/bootstrap
 
 fuzz:
-	@set -e; for pkg in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) $$pkg; done; done
+	@set -e; pkgs=$$(go list ./...); for pkg in $$pkgs; do \
+		list=$$(go test -list '^Fuzz' $$pkg) || { echo "$$list" >&2; exit 1; }; \
+		for target in $$(echo "$$list" | grep '^Fuzz'); do \
+			go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) $$pkg; done; done
 
 $(VERSITYGW):
 	@GOBIN="$(CURDIR)/bin" go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) && mv bin/versitygw $@ || \
