@@ -249,6 +249,9 @@ func (d *demo) fetch(ctx context.Context, key, context string) (any, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("asking for %s: HTTP status %d", key, resp.StatusCode)
+	}
 	var answer struct{ Value any }
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 		return nil, fmt.Errorf("asking for %s: %w", key, err)
@@ -297,7 +300,7 @@ const demoPatience = 30 * time.Second
 func (d *demo) follow(ctx context.Context) error {
 	route := sdk.String("route-by-uid-tail", "stable")
 	for route.Get(d.client, sdk.User("", sdk.Attr("uid", 30))) != "beta9" {
-		if time.Since(d.last) > demoPatience {
+		if time.Since(d.last) > demoPatience || ctx.Err() != nil {
 			return fmt.Errorf("following the change: the client still has revision %d", d.client.Snapshot().Revision())
 		}
 		time.Sleep(time.Millisecond)

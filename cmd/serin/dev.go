@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -9,12 +10,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci"
-	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/lambda"
 	"github.com/serin-flags/serin/sdk"
 	"github.com/spf13/cobra"
@@ -31,8 +32,9 @@ func devCommand() *cobra.Command {
 		Short: "Serve a folder while you edit it",
 		Long: `Dev compiles the flag files of DIR ("flags" if it isn't named), signs them with a
 throw-away key and serves them over HTTP (OFREP). Whenever a file is saved it does
-so again, and prints what changed, or what is wrong; then the last good state is
-served on.`,
+so again, and prints what changed. If the files are wrong it prints why, and the
+last good state is served on. Tests that fail are printed, and what they test is
+served all the same.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := newLocal(env)
@@ -41,6 +43,15 @@ served on.`,
 			}
 			defer l.close()
 			d := &dev{dir: estateArg(args), env: env, local: l, out: cmd.ErrOrStderr()}
+			// Watching begins before the first load, so that no change is
+			// missed. If there is no folder, load has better words for it.
+			watcher, err := d.watch()
+			if watcher != nil {
+				defer watcher.Close()
+			}
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("watching %s: %w", d.dir, err)
+			}
 			if err := d.load(cmd.Context()); err != nil {
 				return err
 			}
@@ -48,11 +59,11 @@ served on.`,
 				return err
 			}
 			defer d.client.Close()
-			stop, err := d.watch(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer stop()
+			ctx, cancel := context.WithCancel(cmd.Context())
+			var following sync.WaitGroup
+			following.Go(func() { d.follow(ctx, watcher) })
+			defer following.Wait()
+			defer cancel()
 			return listenAndServe(cmd, listen, lambda.Handler(d.client))
 		},
 	}
@@ -63,10 +74,11 @@ served on.`,
 
 // A dev serves a folder that is being edited.
 type dev struct {
-	dir, env string
+	dir, env string // dir as the user named it
+	watched  string // dir as a full path
 	local    *local
-	client   *sdk.Client // nil until the first load
-	flags    map[string]evaluator.Flag
+	client   *sdk.Client    // nil until the first load
+	content  map[string]any // flags and segments by their names
 	out      io.Writer
 }
 
@@ -91,12 +103,12 @@ func (d *dev) load(ctx context.Context) error {
 			return err
 		}
 	}
-	flags := flagsOf(payloads)
-	for _, line := range changes(d.flags, flags) {
+	content := contentOf(payloads)
+	for _, line := range changes(d.content, content) {
 		fmt.Fprintln(d.out, line)
 	}
-	d.flags = flags
-	fmt.Fprintf(d.out, "revision %d: %s, %v\n", published.Revision, count(len(flags), "flag"), time.Since(start).Round(time.Millisecond))
+	d.content = content
+	fmt.Fprintf(d.out, "revision %d: %s, %v\n", published.Revision, count(len(estate.Keys()), "flag"), time.Since(start).Round(time.Millisecond))
 	// Tests inform here; they refuse at publish.
 	if err := judge(d.out, estate.Test(ci.TestOptions{})); err != nil {
 		report(d.out, err)
@@ -104,59 +116,60 @@ func (d *dev) load(ctx context.Context) error {
 	return nil
 }
 
-func flagsOf(payloads []bundle.Payload) map[string]evaluator.Flag {
-	flags := make(map[string]evaluator.Flag)
+// contentOf returns all flags and segments by what people are shown as their
+// names.
+func contentOf(payloads []bundle.Payload) map[string]any {
+	content := make(map[string]any)
 	for _, p := range payloads {
 		for _, f := range p.Ruleset.Flags {
-			flags[f.Key] = f
+			content[f.Key] = f
+		}
+		for _, s := range p.Ruleset.Segments {
+			content["segment "+s.Name] = s
 		}
 	}
-	return flags
+	return content
 }
 
-// changes lists the flags that differ, a line each; nothing for the first load.
-func changes(before, after map[string]evaluator.Flag) []string {
+// changes lists what differs, a line each; nothing for the first load.
+func changes(before, after map[string]any) []string {
 	var lines []string
-	for key := range before {
-		if _, ok := after[key]; !ok {
-			lines = append(lines, "- "+key)
+	for name := range before {
+		if _, ok := after[name]; !ok {
+			lines = append(lines, "- "+name)
 		}
 	}
-	for key, f := range after {
-		old, ok := before[key]
+	for name, now := range after {
+		old, ok := before[name]
 		switch {
 		case !ok && before != nil:
-			lines = append(lines, "+ "+key)
-		case ok && !reflect.DeepEqual(old, f):
-			lines = append(lines, "~ "+key)
+			lines = append(lines, "+ "+name)
+		case ok && !reflect.DeepEqual(old, now):
+			lines = append(lines, "~ "+name)
 		}
 	}
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[2:], b[2:]) })
 	return lines
 }
 
-// watch loads again whenever a file changes, until stop is called.
-func (d *dev) watch(ctx context.Context) (stop func(), err error) {
+// watch watches the folder and all below it, and the one above: there it shows if
+// the folder is replaced, as it is when branches are switched. The watcher is the
+// caller's to close, also if there is an error.
+func (d *dev) watch() (*fsnotify.Watcher, error) {
 	watcher, err := fsnotify.NewWatcher()
-	if err == nil {
-		err = watchTree(watcher, d.dir)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("watching %s: %w", d.dir, err)
+		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer watcher.Close()
-		d.follow(ctx, watcher)
-	}()
-	return func() {
-		cancel()
-		<-done
-	}, nil
+	if d.watched, err = filepath.Abs(d.dir); err != nil {
+		return watcher, err
+	}
+	if err := watcher.Add(filepath.Dir(d.watched)); err != nil {
+		return watcher, err
+	}
+	return watcher, watchTree(watcher, d.watched)
 }
 
+// follow loads again whenever a file changes, until ctx is done.
 func (d *dev) follow(ctx context.Context, watcher *fsnotify.Watcher) {
 	timer := time.NewTimer(settle)
 	timer.Stop()
@@ -166,6 +179,9 @@ func (d *dev) follow(ctx context.Context, watcher *fsnotify.Watcher) {
 		case <-ctx.Done():
 			return
 		case event := <-watcher.Events:
+			if filepath.Dir(event.Name) == filepath.Dir(d.watched) && event.Name != d.watched {
+				continue // beside the folder
+			}
 			if event.Has(fsnotify.Create) {
 				// A new folder has to be watched too. If it is gone again
 				// there is nothing to watch.
@@ -176,6 +192,7 @@ func (d *dev) follow(ctx context.Context, watcher *fsnotify.Watcher) {
 			}
 		case err := <-watcher.Errors:
 			fmt.Fprintf(d.out, "error: watching %s: %v\n", d.dir, err)
+			timer.Reset(settle) // what was missed shows in the files
 		case <-timer.C:
 			if err := d.load(ctx); err != nil && ctx.Err() == nil {
 				report(d.out, err)

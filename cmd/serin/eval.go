@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -48,9 +49,10 @@ one attribute at a time, of the type that the flag files declare.`,
 			if !o.all {
 				keys = args
 				if c.program.Flag(keys[0]) == nil {
-					return fmt.Errorf("there is no flag %q in %s", keys[0], o.from)
+					return fmt.Errorf("there is no flag %q in %s", keys[0], shown(o.from))
 				}
 			}
+			o.warn(cmd.ErrOrStderr(), c.program)
 			w := bufio.NewWriter(cmd.OutOrStdout())
 			err = o.each(cmd.InOrStdin(), c.program, func(ctx evaluator.Context) {
 				for _, key := range keys {
@@ -72,6 +74,19 @@ one attribute at a time, of the type that the flag files declare.`,
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print an OFREP object for each answer")
 	return cmd
 }
+
+// warn tells of attributes that make no difference: likely misspelt.
+func (o *evalOptions) warn(w io.Writer, p *evaluator.Program) {
+	for _, pair := range o.pairs {
+		name, _, _ := strings.Cut(pair, "=")
+		if _, ok := p.AttributeType(name); !ok && name != targetingKey {
+			fmt.Fprintf(w, "note: no rule asks for %q\n", name)
+		}
+	}
+}
+
+// targetingKey is the name that OpenFeature gives to the unit of a context.
+const targetingKey = "targetingKey"
 
 // each calls f with every context that the flags name: one, or one a line.
 func (o *evalOptions) each(stdin io.Reader, p *evaluator.Program, f func(evaluator.Context)) error {
@@ -97,6 +112,9 @@ func (o *evalOptions) each(stdin io.Reader, p *evaluator.Program, f func(evaluat
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxContextLine)
 	for n := 1; lines.Scan(); n++ {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
 		ctx, err := evaluator.DecodeContext(lines.Bytes())
 		if err != nil {
 			return fmt.Errorf("%s:%d: %w", o.contexts, n, err)
@@ -123,7 +141,7 @@ func (o *evalOptions) one(p *evaluator.Program) (evaluator.Context, error) {
 		if !ok || name == "" {
 			return ctx, usagef("-c takes name=value, not %q", pair)
 		}
-		if name == "targetingKey" || name == p.Unit() {
+		if name == targetingKey || name == p.Unit() {
 			ctx.Key = value
 			continue
 		}

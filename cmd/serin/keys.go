@@ -42,7 +42,9 @@ clients pin. It never overwrites a file.`,
 				return err
 			}
 			for _, f := range files {
-				fmt.Fprintln(cmd.OutOrStdout(), f.Path)
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), f.Path); err != nil {
+					return err
+				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "  %s\n", f.Purpose)
 			}
 			return nil

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -182,6 +183,43 @@ func TestDev(t *testing.T) {
 	}
 	eventually(t, "FLAG_NOT_FOUND", color)
 	eventually(t, "- color\n", s.stderr.String)
+
+	// The whole folder is replaced, and then edited.
+	if err := os.Rename(dir, dir+"-before"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "error: opening flag files", s.stderr.String)
+	if err := os.CopyFS(dir, os.DirFS(dir+"-before")); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, flag, "type: string\ndefault: violet\n")
+	eventually(t, `"value":"violet"`, color)
+	writeFile(t, filepath.Join(dir, "segments", "staff.yaml"), "include: [u-1]\n")
+	writeFile(t, flag, "type: string\ndefault: violet\nrules: [{name: staff, when: {user: {segment: staff}}, serve: red}]\n")
+	eventually(t, "+ segment staff\n", s.stderr.String)
+	writeFile(t, filepath.Join(dir, "segments", "staff.yaml"), "include: [u-1, u-2]\n")
+	eventually(t, "~ segment staff\n", s.stderr.String)
+}
+
+// TestStopWithARequestUnderWay stops a server while a client has sent a part of
+// a request.
+func TestStopWithARequestUnderWay(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, serin.Estate); err != nil {
+		t.Fatal(err)
+	}
+	var conn net.Conn
+	t.Cleanup(func() { conn.Close() }) // after the server has ended
+	s := startServer(t, "serve", "--from", filepath.Join(dir, "flags"), "--listen", "127.0.0.1:0")
+	var err error
+	if conn, err = net.Dial("tcp", strings.TrimPrefix(s.url, "http://")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	// The request is being read once another one, sent later, is answered.
+	s.ask(t, "by-chance")
 }
 
 func TestServeFolder(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -91,29 +92,32 @@ func (o *publishOptions) options(ctx context.Context, args []string, stderr io.W
 	if err != nil {
 		return none, err
 	}
-	if err := judge(stderr, estate.Test(ci.TestOptions{})); err != nil {
+	if opts.Payloads, err = estate.Compile(o.env); err != nil {
 		return none, err
 	}
-	opts.Payloads, err = estate.Compile(o.env)
-	return opts, err
+	// Once as they stand, and once in the environment that is published.
+	report := estate.Test(ci.TestOptions{})
+	there := estate.Test(ci.TestOptions{Environment: o.env})
+	report.Results = append(report.Results, there.Results...)
+	return opts, judge(stderr, report)
 }
 
 // openStore opens the folder of an environment below a URL.
 func openStore(ctx context.Context, to, env string) (release.Store, error) {
 	u, err := url.Parse(to)
-	if err != nil {
-		return nil, usagef("--to: %v", err)
+	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
+		return nil, usagef("--to is not a URL such as s3://bucket/prefix or file:///path")
 	}
-	switch u.Scheme {
-	case "s3":
-		return s3store.FromURL(ctx, strings.TrimSuffix(to, "/")+"/"+env)
-	case "file":
-		if u.Host != "" || !filepath.IsAbs(filepath.FromSlash(u.Path)) {
-			return nil, usagef("--to %s: a file URL has three slashes and a full path, such as file:///srv/flags", to)
-		}
+	if path.Base(u.Path) == env {
+		return nil, usagef("--to %s: name the place of all environments; %s is added", to, env)
+	}
+	switch {
+	case u.Scheme == "s3" && u.Host != "":
+		return s3store.FromURL(ctx, u.JoinPath(env).String())
+	case u.Scheme == "file" && u.Host == "" && filepath.IsAbs(filepath.FromSlash(u.Path)):
 		return release.FileStore(filepath.Join(filepath.FromSlash(u.Path), env)), nil
 	}
-	return nil, usagef("--to %s: publish to s3://bucket/prefix or file:///path", to)
+	return nil, usagef("--to %s: publish to s3://bucket/prefix, or to file:///path with three slashes and the full path", to)
 }
 
 func hintPublish(err error) error {
@@ -126,8 +130,13 @@ func hintPublish(err error) error {
 // explain says what a publication did.
 func (o *publishOptions) explain(w io.Writer, r release.Report) {
 	done := "published"
-	if o.dryRun {
+	switch {
+	case o.dryRun && o.renew:
+		done = "would renew"
+	case o.dryRun:
 		done = "would publish"
+	case o.renew:
+		done = "renewed"
 	}
 	if len(r.Objects) == 0 {
 		fmt.Fprintf(w, "nothing to do: revision %d has this content\n", r.Revision)
@@ -141,8 +150,8 @@ func (o *publishOptions) explain(w io.Writer, r release.Report) {
 			fmt.Fprintf(w, "%-8s %s\n", change.verb, ns)
 		}
 	}
-	fmt.Fprintf(w, "%s revision %d of %s: %s, %s; renew before %s\n", done, r.Revision, o.env,
-		count(len(r.Objects), "object"), count(int(r.Bytes), "byte"), r.Expires.UTC().Format(time.DateTime))
+	fmt.Fprintf(w, "%s revision %d of %s/%s: %s, %s; renew before %s\n", done, r.Revision, strings.TrimSuffix(o.to, "/"), o.env,
+		count(len(r.Objects), "object"), count(int(r.Bytes), "byte"), when(r.Expires))
 }
 
 // A publishJSON is a report as --json prints it.

@@ -30,15 +30,26 @@ func serveCommand() *cobra.Command {
 Protocol: what the Lambda does, as an ordinary server. It follows what is
 published; a folder is compiled once, see "serin dev" for one that is watched.
 
-It prints its URL when it is ready to be asked.`,
+It prints its URL when it listens. Flags that can't be pulled then are pulled as
+soon as they can.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			changed := cmd.Flags().Changed
+			switch {
+			case changed("interval") && interval <= 0:
+				return usagef("--interval %v: it is the time between polls, such as 30s", interval)
+			case !published(from) && (changed("interval") || changed("cache")):
+				return usagef("--interval and --cache are for published flags; a folder is compiled once")
+			}
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			client, closeClient, err := f.client(cmd.Context(), from, sdk.Config{CacheDir: cache, Interval: interval, Logger: log})
 			if err != nil {
 				return err
 			}
 			defer closeClient()
+			if client.Snapshot() == nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: requests are answered with status 503 until there are")
+			}
 			return listenAndServe(cmd, listen, lambda.Handler(client))
 		},
 	}
@@ -123,7 +134,9 @@ func listenAndServe(cmd *cobra.Command, address string, handler http.Handler) er
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), 5*time.Second)
 	defer cancel()
-	err = server.Shutdown(ctx)
+	if err = server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close() // who still hasn't sent a whole request won't
+	}
 	<-stopped
 	return err
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,18 +32,48 @@ type sourceFlags struct {
 }
 
 func (f *sourceFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.root, "root", os.Getenv("SERIN_ROOT"), "the pinned root.json that a published source is verified against [SERIN_ROOT]")
-	registerEnv(cmd, &f.env, "the environment that a folder is compiled for; none: without overrides")
+	f.registerRoot(cmd)
+	registerEnv(cmd, &f.env, "the environment: what a folder is compiled for, none being without overrides; of a published source, what it must be")
+}
+
+func (f *sourceFlags) registerRoot(cmd *cobra.Command) {
+	variableFlag(cmd, &f.root, "root", "the pinned root.json that a published source is verified against")
 }
 
 // registerEnv registers the flag for an environment.
 func registerEnv(cmd *cobra.Command, env *string, usage string) {
-	cmd.Flags().StringVar(env, "env", os.Getenv("SERIN_ENV"), usage+" [SERIN_ENV]")
+	variableFlag(cmd, env, "env", usage)
 }
 
 // registerFrom registers the flag for a source that isn't an argument.
 func registerFrom(cmd *cobra.Command, from *string) {
-	cmd.Flags().StringVar(from, "from", os.Getenv("SERIN_FROM"), "a folder of flag files, or the URL of a published environment [SERIN_FROM]")
+	variableFlag(cmd, from, "from", "a folder of flag files, or the URL of a published environment")
+}
+
+// variableFlag registers a flag that an environment variable stands for. Its
+// value isn't the flag's default, which the help would show.
+func variableFlag(cmd *cobra.Command, value *string, name, usage string) {
+	variable := "SERIN_" + strings.ToUpper(name)
+	cmd.Flags().StringVar(value, name, "", usage+" ["+variable+"]")
+	before := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if !cmd.Flags().Changed(name) {
+			*value = os.Getenv(variable)
+		}
+		if before == nil {
+			return nil
+		}
+		return before(cmd, args)
+	}
+}
+
+// shown returns a source as messages may show it: without a password.
+func shown(src string) string {
+	u, err := url.Parse(src)
+	if err != nil || u.User == nil {
+		return src
+	}
+	return u.Redacted()
 }
 
 // content is what a source holds.
@@ -68,7 +100,7 @@ func (f *sourceFlags) open(ctx context.Context, src string) (content, error) {
 		for _, p := range release.Payloads() {
 			payload, err := bundle.DecodePayload(p.Data)
 			if err != nil {
-				return content{}, fmt.Errorf("reading %s of %s: %w", p.Namespace, src, err)
+				return content{}, fmt.Errorf("reading %s of %s: %w", p.Namespace, shown(src), err)
 			}
 			c.payloads = append(c.payloads, payload)
 		}
@@ -96,6 +128,10 @@ func compile(payloads []bundle.Payload) (*evaluator.Program, error) {
 
 // pull downloads and verifies a published environment.
 func (f *sourceFlags) pull(ctx context.Context, url string) (*bundle.Release, error) {
+	source, err := s3source.FromURL(ctx, url)
+	if err != nil {
+		return nil, err
+	}
 	root, err := readRoot(f.root)
 	if err != nil {
 		return nil, err
@@ -107,19 +143,26 @@ func (f *sourceFlags) pull(ctx context.Context, url string) (*bundle.Release, er
 	if err := f.checkEnvironment(verifier.Environment()); err != nil {
 		return nil, err
 	}
-	source, err := s3source.FromURL(ctx, url)
-	if err != nil {
-		return nil, err
-	}
 	release, err := verifier.Update(ctx, source, nil, time.Now())
 	if err != nil {
-		err = fmt.Errorf("pulling %s: %w", url, err)
-		if class, _ := bundle.ClassOf(err); class == bundle.NotFound {
-			err = &hintedError{err, "the URL of an environment ends in its name, such as s3://bucket/prefix/production"}
-		}
-		return nil, err
+		return nil, hintPull(fmt.Errorf("pulling %s: %w", shown(url), err), verifier.Environment())
 	}
 	return release, nil
+}
+
+// hintPull adds the way out to the error of a pull.
+func hintPull(err error, environment string) error {
+	var refused *bundle.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch {
+	case refused.Class == bundle.NotFound && refused.Object == "timestamp.json":
+		return &hintedError{err, "the URL of an environment ends in its name, such as s3://bucket/prefix/" + environment}
+	case refused.Class == bundle.Signature && refused.Object == "timestamp.json":
+		return &hintedError{err, fmt.Sprintf("the root is that of environment %q; is this its URL, and the root that its keys came with?", environment)}
+	}
+	return err
 }
 
 // checkEnvironment compares the environment that the root names with the one
@@ -136,7 +179,14 @@ func readRoot(name string) ([]byte, error) {
 	if name == "" {
 		return nil, usagef("no root: a published source is verified against the root.json that --root or SERIN_ROOT names")
 	}
-	return os.ReadFile(name)
+	root, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the root: %w", err)
+	}
+	if bytes.HasPrefix(root, []byte("-----BEGIN")) {
+		return nil, usagef("%s is a key; the root is the file root.json that 'serin keys init' made beside it", name)
+	}
+	return root, nil
 }
 
 // loadEstate loads a folder of flag files.
@@ -145,10 +195,28 @@ func loadEstate(dir string) (*ci.Estate, error) {
 		return nil, usagef("%s is published; this takes a folder of flag files", dir)
 	}
 	estate, err := ci.Load(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if err == nil {
+		return estate, nil
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	switch {
+	case exists(filepath.Join(dir, "context.yaml")):
+		return nil, err
+	case exists(filepath.Join(dir, "timestamp.json")):
+		return nil, usagef("%s holds a published environment; name it by its URL, file:// and the full path", dir)
+	case exists(filepath.Join(parent, "context.yaml")):
+		return nil, usagef("%s is a part of an estate; name the estate: %s", dir, parent)
+	}
+	var problems ci.Problems
+	if !errors.As(err, &problems) {
 		err = &hintedError{err, "name the folder of your flag files, the one with context.yaml"}
 	}
-	return estate, err
+	return nil, err
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 // estateArg returns the folder that a command's arguments name.

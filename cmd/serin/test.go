@@ -30,7 +30,13 @@ of their *.test.yaml files.`,
 			if err != nil {
 				return err
 			}
+			if err := estate.CheckEnvironment(env); err != nil {
+				return err
+			}
 			report := estate.Test(opts)
+			if opts.Run != nil && len(report.Results) == 0 {
+				return fmt.Errorf("no case matches --run %s", pattern)
+			}
 			if verbose {
 				writeResults(cmd.ErrOrStderr(), report)
 			}

@@ -32,7 +32,8 @@ clients do, and prints versions, expiries and hashes.`,
 			return writeRelease(cmd.OutOrStdout(), release)
 		},
 	}
-	f.register(cmd)
+	f.registerRoot(cmd)
+	registerEnv(cmd, &f.env, "the environment that the root must be that of")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -44,15 +45,18 @@ func writeRelease(w io.Writer, r *bundle.Release) error {
 		name string
 		bundle.RoleVersion
 	}{{"root", v.Root}, {"timestamp", v.Timestamp}, {"snapshot", v.Snapshot}, {"targets", v.Targets}} {
-		fmt.Fprintf(w, "%-10s version %-6d expires %s\n", role.name, role.Version, role.Expires.UTC().Format(time.DateTime))
+		fmt.Fprintf(w, "%-10s version %-6d expires %s\n", role.name, role.Version, when(role.Expires))
 	}
 	fmt.Fprintln(w)
 	for _, p := range r.Payloads() {
 		fmt.Fprintf(w, "%-20s %8d bytes  sha256 %s\n", p.Namespace, len(p.Data), p.SHA256)
 	}
-	_, err := fmt.Fprintf(w, "\nverified: valid until %s\n", r.Expires().UTC().Format(time.DateTime))
+	_, err := fmt.Fprintf(w, "\nverified: valid until %s\n", when(r.Expires()))
 	return err
 }
+
+// when returns a time as people are shown it.
+func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // roleJSON and the two below are what --json prints.
 type roleJSON struct {
