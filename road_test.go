@@ -94,7 +94,29 @@ func newRoad(t *testing.T) *road {
 	server := httptest.NewServer(function)
 	t.Cleanup(server.Close)
 	r.lambda = server.URL
+	awaitFlags(t, r.serve)
+	awaitFlags(t, r.lambda)
 	return r
+}
+
+// awaitFlags waits until a server has flags to answer with.
+func awaitFlags(t *testing.T, url string) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		resp, err := http.Get(url + "/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s has no flags: status %d", url, resp.StatusCode)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // command returns the built command with arguments, and with nothing of the
@@ -132,6 +154,8 @@ func (r *road) openClient(t *testing.T) *sdk.Client {
 		Source:   s3source.New(r.s3.Client(t), bucket, prefix+"/"+environment),
 		Root:     root,
 		Interval: 100 * time.Millisecond,
+		// However busy the machine is.
+		InitTimeout: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)
