@@ -181,6 +181,7 @@ func TestPublishersAtTheSameTime(t *testing.T) {
 				}
 			})
 		}
+		defer wg.Wait() // they use t
 		seen := make(map[int64]content)
 		done := make(chan struct{})
 		go func() { wg.Wait(); close(done) }()
