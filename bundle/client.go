@@ -26,7 +26,9 @@ const (
 )
 
 // maxRotations is the number of newer roots that one update follows. If there
-// are still more, the update works with what it has, and the next one goes on.
+// are still more, the update works with what it has. If that makes a release, the
+// next UpdateRoot goes on from there; an Update does only if timestamp.json is
+// another one.
 const maxRotations = 256
 
 // errUnchanged says that there is no newer timestamp.json.

@@ -104,4 +104,10 @@
 // what is new until what is old expires: see [Release.Expires]. Thus a client
 // without a state accepts any release that has not expired; see
 // [VerifierConfig.MinRevision].
+//
+// A newer root counts only once the whole update has succeeded, where TUF would
+// have it kept at once: here an update that fails changes nothing, so that what
+// a client holds is always one release. Thus who controls the network can let a
+// client see a new root and withhold the rest: the client goes on with the keys of
+// the old one, as if it had not seen the new one.
 package bundle

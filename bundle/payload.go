@@ -21,8 +21,15 @@ type Payload struct {
 
 // EncodePayload encodes p as columns in MessagePack, compressed by gzip. Equal
 // payloads give equal bytes. Rulesets that [evaluator.Compile] refuses are
-// refused.
+// refused, and so are a namespace that is not valid ([ValidNamespace]) and an
+// empty environment.
 func EncodePayload(p Payload) ([]byte, error) {
+	if !ValidNamespace(p.Namespace) {
+		return nil, fmt.Errorf("encoding payload: %q is not a valid namespace", p.Namespace)
+	}
+	if p.Environment == "" {
+		return nil, fmt.Errorf("encoding payload of %s: the environment is empty", p.Namespace)
+	}
 	if _, err := evaluator.Compile(p.Ruleset); err != nil {
 		return nil, fmt.Errorf("encoding payload of %s: %w", p.Namespace, err)
 	}
@@ -37,8 +44,8 @@ func EncodePayload(p Payload) ([]byte, error) {
 
 // DecodePayload decodes what [EncodePayload] wrote. It checks the form, not
 // what the ruleset says: that is up to [evaluator.Compile]. Any data is safe to
-// decode; memory is bounded by a small multiple of the decompressed size, and
-// that by 256 MiB.
+// decode: what is allocated is at most 35 times the decompressed size, and that
+// is at most 64 MiB.
 func DecodePayload(data []byte) (Payload, error) {
 	d := &decoder{}
 	err := d.w.unmarshal(data)
@@ -208,7 +215,8 @@ func (e *encoder) rule(r *evaluator.Rule) {
 }
 
 // A decoder takes a payload off the front of the columns. The first thing that
-// doesn't fit is remembered; what follows is zero then.
+// doesn't fit is remembered; what follows is of no use then, and lists in it are
+// empty.
 type decoder struct {
 	w        wire
 	strings  []string
@@ -265,8 +273,11 @@ func take[T any](d *decoder, column *[]T) (v T) {
 }
 
 func (d *decoder) bool(column *[]uint32) bool {
-	v := take(d, column)
-	if v > 1 {
+	return truth(d, take(d, column))
+}
+
+func truth[T uint32 | int64](d *decoder, v T) bool {
+	if v != 0 && v != 1 {
 		d.fail("a truth value is neither 0 nor 1")
 	}
 	return v == 1
@@ -281,9 +292,14 @@ func (d *decoder) text(column *[]uint32) string {
 	return d.strings[i]
 }
 
-// count takes a number of rows that stand in the column rows.
+// count takes a number of rows that stand in the column rows. After an error it
+// is 0: the rows of what failed were not taken, and each list that follows could
+// be made for them once more.
 func count[T any](d *decoder, column *[]uint32, rows []T) int {
 	n := take(d, column)
+	if d.err != nil {
+		return 0
+	}
 	if uint64(n) > uint64(len(rows)) {
 		d.fail("a column is too short")
 		return 0
@@ -397,7 +413,7 @@ func (d *decoder) value(t evaluator.Type) evaluator.Value {
 	w := &d.w
 	switch t {
 	case evaluator.Boolean:
-		return evaluator.BoolValue(take(d, &w.ints) == 1)
+		return evaluator.BoolValue(truth(d, take(d, &w.ints)))
 	case evaluator.Integer:
 		return evaluator.IntValue(take(d, &w.ints))
 	case evaluator.Number:

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +98,29 @@ func TestEncodePayloadRefusesWhatDoesNotCompile(t *testing.T) {
 	}
 }
 
+func TestEncodePayloadRefusesNames(t *testing.T) {
+	for _, test := range []struct{ environment, namespace, want string }{
+		{"", "a/b", "the environment is empty"},
+		{"production", "", `"" is not a valid namespace`},
+		{"production", "../b", `"../b" is not a valid namespace`},
+		{"production", "a/", `"a/" is not a valid namespace`},
+	} {
+		p := everything()
+		p.Environment, p.Namespace = test.environment, test.namespace
+		if _, err := EncodePayload(p); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("environment %q, namespace %q: got error %v, want one with %q", test.environment, test.namespace, err, test.want)
+		}
+	}
+}
+
+func TestEncodePayloadRefusesIntegersAsNumbers(t *testing.T) {
+	p := everything()
+	p.Ruleset.Flags[2].Variants[0].Value = evaluator.IntValue(1<<53 + 1) // a float would round it
+	if _, err := EncodePayload(p); err == nil || !strings.Contains(err.Error(), "is not of type number") {
+		t.Errorf("an integer as a number gave %v", err)
+	}
+}
+
 // alter decodes a payload's columns, lets change at them, and encodes them again.
 func alter(t testing.TB, change func(*wire)) []byte {
 	t.Helper()
@@ -145,6 +170,8 @@ func TestDecodePayloadRefuses(t *testing.T) {
 		{"text out of range", alter(t, func(w *wire) { w.flagKey[0] = 1 << 31 }), "leads nowhere"},
 		{"count out of range", alter(t, func(w *wire) { w.flagRules[0] = 1<<32 - 1 }), "too short"},
 		{"truth value", alter(t, func(w *wire) { w.flagDisabled[0] = 2 }), "neither 0 nor 1"},
+		{"boolean", alter(t, func(w *wire) { w.ints[slices.Index(w.ints, 1)] = 2 }), "neither 0 nor 1"},
+		{"negative boolean", alter(t, func(w *wire) { w.ints[slices.Index(w.ints, 1)] = -1 }), "neither 0 nor 1"},
 		{"enumeration", alter(t, func(w *wire) { w.conditionOp[0] = 256 }), "too large"},
 		{"flag type", alter(t, func(w *wire) { w.flagType[0] = 99 }), "type is not known"},
 		{"too deep", alter(t, nest(evaluator.MaxDepth+1)), "nested too deep"},
@@ -197,6 +224,105 @@ func nest(n int) func(*wire) {
 func promise(w *wire) {
 	for i := range w.conditionOf {
 		w.conditionOf[i] = uint32(len(w.conditionOf) - 1 - i)
+	}
+}
+
+// siblings makes of the last condition a tree that is just too deep, with width
+// conditions side by side at its bottom that all claim width more below them.
+func siblings(width uint32) func(*wire) {
+	return func(w *wire) {
+		nest(evaluator.MaxDepth - 1)(w)
+		of := len(w.conditionOf) - 1 // the deepest that may be
+		for _, c := range []*[]uint32{&w.conditionOp, &w.conditionAttribute, &w.conditionFold, &w.conditionStrings, &w.conditionInts, &w.conditionOf} {
+			*c = append(*c, make([]uint32, 2*width)...)
+		}
+		w.conditionOf[of-1] = width
+		for i := range width {
+			w.conditionOf[of+int(i)] = width
+		}
+	}
+}
+
+// TestDecodePayloadStopsAtAnError holds that nothing is allocated for what stands
+// behind an error: the payload would make the decoder allocate 1 GB, for one
+// condition after the other.
+func TestDecodePayloadStopsAtAnError(t *testing.T) {
+	data := alter(t, siblings(3000))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := DecodePayload(data)
+	runtime.ReadMemStats(&after)
+	if err == nil || !strings.Contains(err.Error(), "nested too deep") {
+		t.Errorf("got error %v", err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
+		t.Errorf("a payload of %d bytes made the decoder allocate %d", len(data), n)
+	}
+}
+
+// TestDecodePayloadMemory holds the factor that DecodePayload states, for the
+// payloads that take the most memory for their size.
+func TestDecodePayloadMemory(t *testing.T) {
+	const rows = 1 << 20
+	base := func(w *wire) { // one flag of a type
+		*w = wire{
+			format: []uint32{wireFormat}, environment: []uint32{0}, namespace: []uint32{0}, unit: []uint32{0}, textLens: []uint32{0},
+			attributes: []uint32{0}, segments: []uint32{0}, flags: []uint32{1},
+			flagKey: []uint32{0}, flagType: []uint32{uint32(evaluator.Boolean)}, flagDisabled: []uint32{0},
+			flagDefault: []uint32{0}, flagOff: []uint32{0}, flagVariants: []uint32{0}, flagRules: []uint32{0},
+		}
+	}
+	zeros := make([]uint32, rows)
+	many := func(columns ...*[]uint32) {
+		for _, c := range columns {
+			*c = zeros
+		}
+	}
+	for name, change := range map[string]func(*wire){
+		"texts":    func(w *wire) { w.textLens = zeros },
+		"variants": func(w *wire) { w.flagVariants[0] = rows; many(&w.variantName); w.ints = make([]int64, rows) },
+		"strings": func(w *wire) {
+			w.flagType[0], w.flagVariants[0] = uint32(evaluator.String), rows
+			many(&w.variantName, &w.variantValue)
+		},
+		"rules": func(w *wire) {
+			w.flagRules[0] = rows
+			many(&w.ruleName, &w.ruleWhen, &w.ruleVariant, &w.ruleRanges)
+		},
+		"conditions": func(w *wire) {
+			w.flagRules[0], w.ruleName, w.ruleWhen, w.ruleVariant, w.ruleRanges = 1, zeros[:1], []uint32{1}, zeros[:1], zeros[:1]
+			many(&w.conditionOp, &w.conditionAttribute, &w.conditionFold, &w.conditionStrings, &w.conditionInts)
+			w.conditionOf = append([]uint32{rows - 1}, zeros[1:]...)
+		},
+		"segments": func(w *wire) {
+			w.segments[0] = rows
+			many(&w.segmentName, &w.segmentInclude, &w.segmentExclude, &w.segmentWhen)
+		},
+		"flags": func(w *wire) {
+			w.flags[0] = rows
+			many(&w.flagKey, &w.flagType, &w.flagDisabled, &w.flagDefault, &w.flagOff, &w.flagVariants, &w.flagRules)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w wire
+			base(&w)
+			change(&w)
+			data, err := w.marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw := rawColumns(t, data)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err = DecodePayload(data)
+			runtime.ReadMemStats(&after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := (after.TotalAlloc - before.TotalAlloc) / uint64(len(raw)); n > 35 {
+				t.Errorf("decoding allocates %d times the decompressed size", n)
+			}
+		})
 	}
 }
 

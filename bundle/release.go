@@ -43,8 +43,9 @@ type Metadata struct {
 // Environment returns the environment that the release belongs to.
 func (r *Release) Environment() string { return r.root.environment }
 
-// Revision returns the version of the targets metadata: it changes exactly when
-// the content of any namespace does.
+// Revision returns the version of the targets metadata. It changes whenever the
+// content of any namespace does, and also when targets are renewed before they
+// expire, once a year, with the content as it was. Numbers may be left out.
 func (r *Release) Revision() int64 { return r.targets.version }
 
 // Versions returns the versions of all metadata.

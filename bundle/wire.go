@@ -11,7 +11,7 @@ import (
 )
 
 // maxDecoded is the most a payload may decompress to.
-const maxDecoded = 256 << 20
+const maxDecoded = 64 << 20
 
 // wireFormat is the version of the columns below. A reader refuses any other:
 // what it doesn't know it would evaluate wrongly.

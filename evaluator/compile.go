@@ -10,12 +10,16 @@ import (
 
 // Limits on what [Compile] accepts.
 const (
-	// MaxDepth is how deep conditions may nest.
+	// MaxDepth is how deep conditions may nest, and how many segments a chain
+	// of them, each referring to the next, may have.
 	MaxDepth = 100
 	// MaxSegmentCost is how many comparisons asking for membership in one
 	// segment may take, those of the segments that it refers to included.
 	MaxSegmentCost = 10_000
 )
+
+// maxErrors is the number of errors that [Compile] lists.
+const maxErrors = 100
 
 // A CompileError says what is wrong with a ruleset.
 type CompileError struct {
@@ -46,7 +50,10 @@ func (e *CompileError) Unwrap() error { return e.Err }
 // must be unique over all of them, and what they have in common, the unit and
 // the types of attributes, must agree; each has segments of its own.
 //
-// The error joins all that is wrong, each a [*CompileError].
+// The Program shares no memory with the rulesets but immutable text.
+//
+// The error joins what is wrong, each a [*CompileError]. If there are more than
+// 100 of them, one more says how many are not listed.
 func Compile(sets ...Ruleset) (*Program, error) {
 	c := &compiler{
 		program:    &Program{flags: make(map[string]*CompiledFlag)},
@@ -54,6 +61,9 @@ func Compile(sets ...Ruleset) (*Program, error) {
 	}
 	for i := range sets {
 		c.ruleset(&sets[i])
+	}
+	if more := c.failures - len(c.errs); more > 0 {
+		c.errs = append(c.errs, &CompileError{Err: fmt.Errorf("more errors: %d", more)})
 	}
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
@@ -68,11 +78,15 @@ type compiler struct {
 	attributes map[string]uint16 // index by name
 	segments   map[string]int    // index by name into set.Segments
 	base       int               // index of the set's first segment in the Program
-	errs       []error
-	at         CompileError // where we are, for errors
+	errs       []error           // the first maxErrors
+	failures   int               // how many errors there were in all
+	at         CompileError      // where we are, for errors
 }
 
 func (c *compiler) errorf(format string, args ...any) {
+	if c.failures++; c.failures > maxErrors {
+		return
+	}
 	e := c.at
 	e.Err = fmt.Errorf(format, args...)
 	c.errs = append(c.errs, &e)
@@ -91,12 +105,12 @@ func (c *compiler) ruleset(set *Ruleset) {
 		c.segments[s.Name] = i
 	}
 	p.segments = append(p.segments, make([]segment, len(set.Segments))...)
-	costs := make([]int, len(set.Segments))
+	costs := make([]segmentCost, len(set.Segments))
 	for i := range set.Segments {
 		c.at = CompileError{Segment: set.Segments[i].Name}
 		c.segment(set, i)
-		if c.segmentCost(set, i, costs) > MaxSegmentCost {
-			c.errorf("it refers to itself in a circle, or takes more than %d comparisons", MaxSegmentCost)
+		if c.segmentCost(set, i, costs, 1).comparisons > MaxSegmentCost {
+			c.errorf("it refers to itself in a circle, takes more than %d comparisons, or nests segments deeper than %d", MaxSegmentCost, MaxDepth)
 		}
 	}
 	for i := range set.Flags {
@@ -108,7 +122,13 @@ func (c *compiler) ruleset(set *Ruleset) {
 // declare takes over the set's unit and attributes.
 func (c *compiler) declare(set *Ruleset) {
 	p := c.program
+	names := make(map[string]bool, len(set.Attributes))
 	for _, a := range set.Attributes {
+		if names[a.Name] {
+			c.errorf("the attribute %q is declared twice", a.Name)
+			continue
+		}
+		names[a.Name] = true
 		if a.Name == "" || a.Type < StringAttribute || a.Type > IPAttribute {
 			c.errorf("the attribute %q of type %v is not valid", a.Name, a.Type)
 			continue
@@ -149,22 +169,37 @@ func (c *compiler) segment(set *Ruleset, i int) {
 	}
 }
 
-// segmentCost returns how many comparisons a question for membership in the
-// segment i may take; more than MaxSegmentCost if it is part of a circle. costs
-// remembers what is known.
-func (c *compiler) segmentCost(set *Ruleset, i int, costs []int) int {
-	if costs[i] != 0 {
+// A segmentCost is what a question for membership in a segment takes at most.
+type segmentCost struct {
+	comparisons int
+	depth       int // segments in the longest chain from here
+}
+
+// segmentCost returns the cost of the segment i; more than MaxSegmentCost if it
+// is part of a circle or of too long a chain. costs remembers what is known, and
+// depth is the number of segments in the chain that led here.
+func (c *compiler) segmentCost(set *Ruleset, i int, costs []segmentCost, depth int) segmentCost {
+	if costs[i].comparisons != 0 {
 		return costs[i]
 	}
-	costs[i] = MaxSegmentCost + 1 // for those that come back here
-	cost := 2                     // the two lists
+	tooMuch := segmentCost{comparisons: MaxSegmentCost + 1}
+	if depth > MaxDepth {
+		return tooMuch
+	}
+	costs[i] = tooMuch        // for those that come back here
+	cost := segmentCost{2, 1} // the two lists
 	if when := set.Segments[i].When; when != nil {
 		for leaf := range when.comparisons {
-			cost++
+			cost.comparisons++
 			if next, ok := c.segments[leaf.segment()]; ok {
-				cost = min(cost+c.segmentCost(set, next, costs), MaxSegmentCost+1)
+				n := c.segmentCost(set, next, costs, depth+1)
+				cost.comparisons = min(cost.comparisons+n.comparisons, tooMuch.comparisons)
+				cost.depth = max(cost.depth, n.depth+1)
 			}
 		}
+	}
+	if cost.depth > MaxDepth {
+		cost = tooMuch
 	}
 	costs[i] = cost
 	return cost
@@ -174,7 +209,7 @@ func (c *compiler) segmentCost(set *Ruleset, i int, costs []int) int {
 func (c *Condition) comparisons(yield func(*Condition) bool) { c.walk(yield, 0) }
 
 func (c *Condition) walk(yield func(*Condition) bool, depth int) bool {
-	if len(c.Of) == 0 {
+	if !c.Op.combines() {
 		return yield(c)
 	}
 	for i := range c.Of {
@@ -206,7 +241,7 @@ func (c *compiler) flag(set *Ruleset, f *Flag) {
 		key:      f.Key,
 		typ:      f.Type,
 		program:  p,
-		variants: f.Variants,
+		variants: slices.Clone(f.Variants),
 		rules:    make([]string, len(f.Rules)),
 	}
 	end := serve{rule: -1, variant: uint16(f.Default), reason: ReasonDefault}
@@ -238,7 +273,7 @@ func (c *compiler) flag(set *Ruleset, f *Flag) {
 
 // variants checks what a flag may serve.
 func (c *compiler) variants(f *Flag) bool {
-	before := len(c.errs)
+	before := c.failures
 	if len(f.Variants) == 0 || len(f.Variants) > math.MaxUint16 {
 		c.errorf("a flag has 1 to %d variants, this one %d", math.MaxUint16, len(f.Variants))
 	}
@@ -254,7 +289,7 @@ func (c *compiler) variants(f *Flag) bool {
 	}
 	c.variant(f, f.Default)
 	c.variant(f, f.Off)
-	return len(c.errs) == before
+	return c.failures == before
 }
 
 // variant checks an index into f.Variants.
@@ -335,6 +370,13 @@ func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 
 		c.errorf("conditions are nested deeper than %d", MaxDepth)
 		return no
 	}
+	if !cond.Op.combines() {
+		return c.comparison(cond, yes, no)
+	}
+	if cond.Attribute != "" || len(cond.Strings)+len(cond.Ints) > 0 || cond.Fold {
+		c.errorf("%q takes conditions and nothing else", cond.Op)
+		return no
+	}
 	switch cond.Op {
 	case All:
 		for i := len(cond.Of) - 1; i >= 0; i-- {
@@ -346,14 +388,12 @@ func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 
 			no = c.condition(&cond.Of[i], yes, no, depth+1)
 		}
 		return no
-	case Not:
-		if len(cond.Of) != 1 {
-			c.errorf("\"not\" takes one condition, not %d", len(cond.Of))
-			return no
-		}
-		return c.condition(&cond.Of[0], no, yes, depth+1)
 	}
-	return c.comparison(cond, yes, no)
+	if len(cond.Of) != 1 {
+		c.errorf("\"not\" takes one condition, not %d", len(cond.Of))
+		return no
+	}
+	return c.condition(&cond.Of[0], no, yes, depth+1)
 }
 
 func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
@@ -368,11 +408,10 @@ func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
 	switch cond.Op {
 	case Exists:
 		in.op = opExists
+		err = cond.applies(t)
 	case InSegment:
 		in.op = opSegment
-		err = cond.applies(t)
-		if len(cond.Strings) != 1 {
-			c.errorf("\"segment\" takes one name, not %d", len(cond.Strings))
+		if err = cond.membership(t); err != nil {
 			break
 		}
 		i, ok := c.segments[cond.Strings[0]]

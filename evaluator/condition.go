@@ -20,19 +20,21 @@ const MaxExpression = 1000
 // existence of a segment are [Compile]'s to check.
 func (c Condition) Check(t AttributeType) error {
 	switch c.Op {
-	case Exists, InSegment:
+	case Exists:
 		return c.applies(t)
+	case InSegment:
+		return c.membership(t)
 	}
 	_, err := c.test(t)
 	return err
 }
 
-// applies reports whether c's operator applies to attributes of type t.
+// applies reports whether c is a comparison and its operator applies to
+// attributes of type t.
 func (c Condition) applies(t AttributeType) error {
 	var types []AttributeType
 	switch c.Op {
-	case Exists, OneOf:
-		return nil
+	case Exists, OneOf: // all
 	case InSegment:
 		types = []AttributeType{StringAttribute, IntegerAttribute}
 	case Between, Modulo:
@@ -46,7 +48,10 @@ func (c Condition) applies(t AttributeType) error {
 	default:
 		return fmt.Errorf("%v is not a comparison", c.Op)
 	}
-	if slices.Contains(types, t) {
+	if len(c.Of) > 0 {
+		return fmt.Errorf("%q is a comparison and takes no conditions", c.Op)
+	}
+	if types == nil || slices.Contains(types, t) {
 		return nil
 	}
 	names := make([]string, len(types))
@@ -54,6 +59,18 @@ func (c Condition) applies(t AttributeType) error {
 		names[i] = t.String()
 	}
 	return fmt.Errorf("%q applies to %s attributes, %q is of type %v", c.Op, strings.Join(names, " and "), c.Attribute, t)
+}
+
+// membership reports whether c, which is InSegment, is well formed and applies to
+// attributes of type t.
+func (c Condition) membership(t AttributeType) error {
+	if err := c.applies(t); err != nil {
+		return err
+	}
+	if len(c.Strings) != 1 {
+		return fmt.Errorf("%q takes one name, not %d", c.Op, len(c.Strings))
+	}
+	return nil
 }
 
 // A test is a compiled comparison with everything precomputed. One small type
@@ -441,8 +458,8 @@ func checkValue(v Value, t Type) error {
 	case Integer:
 		ok = v.kind == IntKind
 	case Number:
-		f, isNumber := v.Float()
-		ok = isNumber && !math.IsInf(f, 0) && !math.IsNaN(f)
+		f, _ := v.Float()
+		ok = v.kind == FloatKind && !math.IsInf(f, 0) && !math.IsNaN(f)
 	case Object:
 		ok = v.kind == ObjectKind && validObject(v.str)
 	}

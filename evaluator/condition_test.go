@@ -1,7 +1,11 @@
 package evaluator
 
 import (
+	"errors"
 	"math"
+	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -71,6 +75,9 @@ func TestConditions(t *testing.T) {
 		{"one of, folded", fold(is("city", "bj", "Σίσυφος")), strs("BJ", "bJ", "ΣΊΣΥΦΟΣ", "σίσυφοσ"), strs("b", "bjj"), nil},
 		{"one of many, folded", fold(is("city", many...)), strs("A", "STRAẞE"), strs("STRASSE", "z"), nil},
 		{"kelvin sign, folded", fold(is("city", "km")), strs("KM", "\u212am"), strs("k", "cm"), nil},
+		{"invalid UTF-8, folded", fold(is("city", "A\xff")), strs("a\xff"), strs("a\xfe", "a\ufffd", "a"), nil},
+		{"invalid UTF-8, folded prefix", fold(texts(Prefix, "city", "\xff")), strs("\xffx"), strs("\xfex", "\ufffdx"), nil},
+		{"replacement character, folded", fold(is("city", "\ufffd")), strs("\ufffd"), strs("\xff", "\xef\xbf"), nil},
 		{"empty text", is("city", ""), strs(""), append(strs("x"), Value{}), nil},
 		{"integers", numbers(OneOf, "uid", 3, -1, 1<<63-1, -1<<63), ints(3, -1, 1<<63-1, -1<<63), append(ints(0, 1), FloatValue(3), StringValue("3"), BoolValue(true)), nil},
 		{"true", numbers(OneOf, "beta", 1), []Value{BoolValue(true)}, []Value{BoolValue(false), IntValue(1), StringValue("true"), {}}, nil},
@@ -179,6 +186,20 @@ func TestCompileRefuses(t *testing.T) {
 		})
 	}
 	when := func(name string) *Condition { return ptr(texts(InSegment, "user", name)) }
+	// below gives a comparison a condition below it, which it can't have.
+	below := func(c Condition) Condition {
+		c.Of = []Condition{is("city", "x")}
+		return c
+	}
+	chain := make([]Segment, MaxDepth+1)
+	for i := range chain {
+		chain[i] = Segment{Name: strconv.Itoa(i)}
+		if i > 0 {
+			chain[i].When = when(strconv.Itoa(i - 1))
+		}
+	}
+	backward := slices.Clone(chain)
+	slices.Reverse(backward)
 	bomb := []Segment{{Name: "s0", Include: []string{"x"}}}
 	for i := range 20 {
 		prev := "s" + string(rune('0'+i))
@@ -215,20 +236,32 @@ func TestCompileRefuses(t *testing.T) {
 		{"expression bomb", rule(texts(Matches, "city", "((a{100}){100}){100}")), "is not a regular expression"},
 		{"unknown operator", rule(Condition{Op: 99, Attribute: "city"}), "Op(99) is not a comparison"},
 		{"not of two", rule(Condition{Op: Not, Of: []Condition{deep, deep}}), `"not" takes one condition, not 2`},
+		{"comparison of conditions", rule(below(is("city", "y"))), "\"one of\" is a comparison and takes no conditions"},
+		{"existence of conditions", rule(below(Condition{Op: Exists, Attribute: "city"})), "\"exists\" is a comparison"},
+		{"unknown operator of conditions", rule(below(Condition{Op: 99, Attribute: "city"})), "Op(99) is not a comparison"},
+		{"combination with an attribute", rule(Condition{Op: All, Attribute: "city"}), "\"all\" takes conditions and nothing else"},
+		{"combination with texts", rule(Condition{Op: Any, Strings: []string{"x"}}), "\"any\" takes conditions and nothing else"},
+		{"combination with integers", rule(Condition{Op: Any, Ints: []int64{1}}), "\"any\" takes conditions and nothing else"},
+		{"combination that folds", rule(fold(not(is("city", "x")))), "\"not\" takes conditions and nothing else"},
 		{"too deep", rule(deep), "nested deeper than 100"},
 		{"unknown segment", rule(*when("x")), `the segment "x" is not defined`},
 		{"segment cycle", gate(nil, Segment{Name: "a", When: when("b")}, Segment{Name: "b", When: when("a")}), `segment "a": it refers to itself in a circle`},
+		{"hidden segment cycle", gate(nil, Segment{Name: "a", When: ptr(below(*when("b")))}, Segment{Name: "b", When: ptr(below(*when("a")))}), `segment "a": it refers to itself in a circle`},
+		{"segments too deep", gate(nil, chain...), `segment "100": it refers to itself in a circle, takes more than 10000 comparisons, or nests segments deeper than 100`},
+		{"segments too deep, the deepest last", gate(nil, backward...), "nests segments deeper than 100"},
 		{"segment bomb", gate(nil, bomb...), "takes more than 10000 comparisons"},
 		{"two segments of one name", gate(nil, Segment{Name: "a"}, Segment{Name: "a"}), `the segment name "a" is empty or not unique`},
 		{"undeclared unit", Ruleset{Unit: "x"}, `the unit "x" is not a declared string attribute`},
 		{"integer unit", Ruleset{Unit: "uid", Attributes: declared}, `the unit "uid" is not a declared string attribute`},
 		{"attribute of no type", Ruleset{Unit: "user", Attributes: append([]Attribute{{"z", 0}}, declared...)}, `the attribute "z" of type AttributeType(0) is not valid`},
+		{"attribute declared twice", Ruleset{Unit: "user", Attributes: append([]Attribute{{"user", StringAttribute}}, declared...)}, `the attribute "user" is declared twice`},
 		{"no key", flag(func(f *Flag) { f.Key = "" }), `the key "" is empty or not unique`},
 		{"no variants", flag(func(f *Flag) { f.Variants = nil }), "this one 0"},
 		{"two variants of one name", flag(func(f *Flag) { f.Variants[1].Name = "on" }), `the variant name "on" is empty or not unique`},
 		{"value of another type", flag(func(f *Flag) { f.Variants[1].Value = IntValue(0) }), `variant "off": the value "0" is not of type boolean`},
 		{"bad object", flag(func(f *Flag) { f.Type = Object; f.Variants = []Variant{{"a", ObjectValue(`{"a":`)}}; f.Default = 0 }), "is not of type object"},
 		{"infinite number", flag(func(f *Flag) { f.Type = Number; f.Variants = []Variant{{"a", FloatValue(math.Inf(1))}}; f.Default = 0 }), "is not of type number"},
+		{"integer as a number", flag(func(f *Flag) { f.Type = Number; f.Variants = []Variant{{"a", IntValue(1)}}; f.Default = 0 }), `the value "1" is not of type number`},
 		{"default out of range", flag(func(f *Flag) { f.Default = 2 }), "there is no variant 2"},
 		{"off out of range", flag(func(f *Flag) { f.Off = -1 }), "there is no variant -1"},
 		{"rule's variant out of range", flag(func(f *Flag) { f.Rules[0].Variant = 2 }), "there is no variant 2"},
@@ -253,11 +286,106 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
+// TestSegmentChains holds that chains of segments of any length are compiled, or
+// refused, in bounded time and stack.
+func TestSegmentChains(t *testing.T) {
+	chain := func(n int) Ruleset {
+		set := gate(ptr(texts(InSegment, "user", "0")))
+		set.Segments = make([]Segment, n)
+		for i := range set.Segments {
+			set.Segments[i] = Segment{Name: strconv.Itoa(i), When: ptr(texts(InSegment, "user", strconv.Itoa(i+1)))}
+		}
+		set.Segments[n-1].Include, set.Segments[n-1].When = []string{"u-1"}, nil
+		return set
+	}
+	f := compile(t, chain(MaxDepth)).Flag("gate")
+	if got := f.Evaluate(Context{Key: "u-1"}).Variant(); got != "on" {
+		t.Errorf("a member of the last of %d segments is served %s", MaxDepth, got)
+	}
+	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
+	if _, err := Compile(chain(100_000)); err == nil || !strings.Contains(err.Error(), "nests segments deeper than 100") {
+		t.Errorf("a chain of 100,000 segments gave %.100v", err)
+	}
+}
+
+func TestCompileErrorsAreBounded(t *testing.T) {
+	set := gate(nil)
+	for i := range 100_000 {
+		set.Segments = append(set.Segments, Segment{Name: strconv.Itoa(i), When: ptr(is("x", "y"))})
+	}
+	set.Flags = append(set.Flags, set.Flags[0]) // its error isn't one of the first
+	_, err := Compile(set)
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) || len(joined.Unwrap()) != maxErrors+1 {
+		t.Fatalf("got error %.100v, want %d and one that says that there are more", err, maxErrors)
+	}
+	for _, e := range joined.Unwrap() {
+		var ce *CompileError
+		if !errors.As(e, &ce) {
+			t.Errorf("the error %v is no CompileError", e)
+		}
+	}
+	if s := err.Error(); len(s) > 10_000 || !strings.HasSuffix(s, "\nmore errors: 99901") {
+		t.Errorf("the error has %d bytes and ends in %q", len(s), s[max(0, len(s)-50):])
+	}
+	set.Segments = set.Segments[:maxErrors-1]
+	if _, err := Compile(set); err == nil || strings.Contains(err.Error(), "more errors") {
+		t.Errorf("%d errors gave %.100v", maxErrors, err)
+	}
+}
+
+// TestProgramIsImmutable holds that a Program shares nothing with the ruleset
+// that it was compiled from.
+func TestProgramIsImmutable(t *testing.T) {
+	set := busy()
+	set.Attributes = slices.Clone(set.Attributes)
+	f := compile(t, set).Flag("gate")
+	want := f.Evaluate(busyContext)
+	variant, value, rule := want.Variant(), want.Value(), want.Rule()
+	scribble(&set)
+	got := f.Evaluate(busyContext)
+	if got.Variant() != variant || got.Value() != value || got.Rule() != rule {
+		t.Errorf("after the ruleset changed: got %s, %s by %q, want %s, %s by %q",
+			got.Variant(), got.Value().JSON(), got.Rule(), variant, value.JSON(), rule)
+	}
+}
+
+// scribble overwrites all that a ruleset's slices hold.
+func scribble(set *Ruleset) {
+	clear(set.Attributes)
+	for i := range set.Segments {
+		clear(set.Segments[i].Include)
+		scribbleOn(set.Segments[i].When)
+	}
+	clear(set.Segments)
+	for i := range set.Flags {
+		f := &set.Flags[i]
+		clear(f.Variants)
+		for j := range f.Rules {
+			scribbleOn(f.Rules[j].When)
+			clear(f.Rules[j].Split.Ranges)
+		}
+		clear(f.Rules)
+	}
+	clear(set.Flags)
+}
+
+func scribbleOn(c *Condition) {
+	clear(c.Strings)
+	clear(c.Ints)
+	for i := range c.Of {
+		scribbleOn(&c.Of[i])
+	}
+	clear(c.Of)
+}
+
 // TestCheck holds Condition.Check and Compile to one verdict.
 func TestCheck(t *testing.T) {
 	for _, c := range []Condition{
 		is("city", "x"), is("city"), numbers(Modulo, "city", 10, 1), numbers(Between, "uid", 2, 1), numbers(Between, "uid", 1, 2),
 		texts(Semver, "version", "x"), {Op: Exists, Attribute: "city"}, texts(InSegment, "city", "s"), texts(InSegment, "ip", "s"),
+		texts(InSegment, "city"), texts(InSegment, "city", "s", "s"), {Op: InSegment, Strings: []string{"s"}, Of: []Condition{is("city", "x")}},
+		{Op: Exists, Of: []Condition{is("city", "x")}}, {Op: OneOf, Strings: []string{"x"}, Of: []Condition{is("city", "x")}}, {Op: 99},
 	} {
 		for _, a := range declared {
 			c.Attribute = a.Name

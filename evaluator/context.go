@@ -85,10 +85,20 @@ func ObjectValue(json string) Value { return Value{kind: ObjectKind, str: json} 
 func (v Value) Kind() Kind { return v.kind }
 
 // Bool returns the boolean v holds, and whether it holds one.
-func (v Value) Bool() (value, ok bool) { return v.num == 1, v.kind == BoolKind }
+func (v Value) Bool() (value, ok bool) {
+	if v.kind != BoolKind {
+		return false, false
+	}
+	return v.num == 1, true
+}
 
 // Int returns the integer v holds, and whether it holds one.
-func (v Value) Int() (value int64, ok bool) { return int64(v.num), v.kind == IntKind }
+func (v Value) Int() (value int64, ok bool) {
+	if v.kind != IntKind {
+		return 0, false
+	}
+	return int64(v.num), true
+}
 
 // Float returns the number v holds, integers included, and whether it holds
 // one. Integers beyond ±2^53 are rounded.
@@ -103,7 +113,12 @@ func (v Value) Float() (value float64, ok bool) {
 }
 
 // Text returns the text v holds, and whether it holds text.
-func (v Value) Text() (value string, ok bool) { return v.str, v.kind == StringKind }
+func (v Value) Text() (value string, ok bool) {
+	if v.kind != StringKind {
+		return "", false
+	}
+	return v.str, true
+}
 
 // JSON returns v as a JSON document: null for the zero Value and for numbers
 // that JSON has no form for (infinities and NaN).

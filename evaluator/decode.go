@@ -10,16 +10,23 @@ import (
 	"strconv"
 )
 
+// MaxAttributes is the most attributes that [DecodeContext] accepts: evaluation
+// looks for them one by one.
+const MaxAttributes = 1000
+
 // DecodeContext decodes an OpenFeature evaluation context as OFREP carries it:
 // a JSON object. Its member targetingKey, a string, becomes [Context.Key];
 // strings, numbers and booleans become attributes, in their order. A number
 // without a fraction becomes an integer if it is one of 64 bits (written with
 // a point or an exponent: below 2^53, where JSON libraries are exact). Null
-// means absent; objects and lists are passed over.
+// means absent; objects and lists are passed over. Of members of one name the
+// last counts, the others are dropped; more than [MaxAttributes] names are an
+// error.
 //
 // Errors don't quote the input: contexts are personal data.
 func DecodeContext(data []byte) (Context, error) {
 	var ctx Context
+	index := make(map[string]int)
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return ctx, errors.New("decoding context: it is not a JSON object")
@@ -33,7 +40,7 @@ func DecodeContext(data []byte) (Context, error) {
 		if err != nil {
 			return Context{}, fmt.Errorf("decoding context: the JSON is malformed near byte %d", dec.InputOffset())
 		}
-		if err := ctx.set(name.(string), raw); err != nil {
+		if err := ctx.set(index, name.(string), raw); err != nil {
 			return Context{}, err
 		}
 	}
@@ -49,7 +56,8 @@ func DecodeContext(data []byte) (Context, error) {
 // targetingKey is the name that OpenFeature gives to what a context is about.
 const targetingKey = "targetingKey"
 
-func (ctx *Context) set(name string, raw json.RawMessage) error {
+// set takes over a member of the object; index finds attributes by their name.
+func (ctx *Context) set(index map[string]int, name string, raw json.RawMessage) error {
 	v, err := decodeScalar(raw)
 	if err != nil {
 		return err
@@ -61,7 +69,15 @@ func (ctx *Context) set(name string, raw json.RawMessage) error {
 		ctx.Key = v.str
 		return nil
 	}
-	// The zero Value is set too: it hides an earlier one of that name.
+	// The zero Value is set too: it replaces an earlier one of that name.
+	if i, ok := index[name]; ok {
+		ctx.Attrs[i].Value = v
+		return nil
+	}
+	if len(ctx.Attrs) == MaxAttributes {
+		return fmt.Errorf("decoding context: there are more than %d attributes", MaxAttributes)
+	}
+	index[name] = len(ctx.Attrs)
 	ctx.Attrs = append(ctx.Attrs, Attr{name, v})
 	return nil
 }

@@ -1,6 +1,8 @@
 package evaluator
 
 import (
+	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,6 +19,7 @@ func TestDecodeContext(t *testing.T) {
 		{`{"a":30.5,"b":9223372036854775808,"c":9007199254740992.0}`, Context{Attrs: []Attr{FloatAttr("a", 30.5), FloatAttr("b", 1<<63), FloatAttr("c", 1<<53)}}},
 		{`{"a":null,"b":{"c":[1,{"d":2}]},"e":[]}`, Context{Attrs: []Attr{{"a", Value{}}, {"b", Value{}}, {"e", Value{}}}}},
 		{`{"targetingKey":null,"TargetingKey":"x"}`, Context{Attrs: []Attr{StringAttr("TargetingKey", "x")}}},
+		{`{"a":1,"b":2,"a":"x","b":null,"targetingKey":"u-1","targetingKey":"u-2"}`, Context{Key: "u-2", Attrs: []Attr{StringAttr("a", "x"), {"b", Value{}}}}},
 		{`{"a":"\ud83d\ude00\u0000"}`, Context{Attrs: []Attr{StringAttr("a", "😀\x00")}}},
 	}
 	for _, test := range tests {
@@ -52,7 +55,56 @@ func TestDecodeContextRefuses(t *testing.T) {
 	}
 }
 
+func TestDecodeContextIsBounded(t *testing.T) {
+	members := func(n, names int) []byte {
+		b := []byte(`{"targetingKey":"u-1"`)
+		for i := range n {
+			b = fmt.Appendf(b, `,"a%d":%d`, i%names, i)
+		}
+		return append(b, '}')
+	}
+	for _, test := range []struct{ members, names int }{{MaxAttributes, MaxAttributes}, {10 * MaxAttributes, MaxAttributes}, {50_000, 1}} {
+		ctx, err := DecodeContext(members(test.members, test.names))
+		if err != nil {
+			t.Errorf("%d members of %d names: %v", test.members, test.names, err)
+			continue
+		}
+		if len(ctx.Attrs) != test.names || ctx.Attrs[test.names-1] != IntAttr(fmt.Sprintf("a%d", test.names-1), int64(test.members-1)) {
+			t.Errorf("%d members of %d names gave %d attributes, the last of them %v", test.members, test.names, len(ctx.Attrs), ctx.Attrs[len(ctx.Attrs)-1])
+		}
+	}
+	const want = "decoding context: there are more than 1000 attributes"
+	if _, err := DecodeContext(members(MaxAttributes+1, MaxAttributes+1)); err == nil || err.Error() != want {
+		t.Errorf("%d attributes gave error %v, want %q", MaxAttributes+1, err, want)
+	}
+}
+
 var deeply = strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000)
+
+// TestValueKinds holds that a value of another kind gives zero values.
+func TestValueKinds(t *testing.T) {
+	for _, v := range []Value{
+		{}, BoolValue(true), BoolValue(false), IntValue(1), IntValue(-7), FloatValue(0.5), FloatValue(math.Float64frombits(1)),
+		StringValue("text"), ObjectValue(`{"a":1}`),
+	} {
+		b, ok := v.Bool()
+		if ok != (v.Kind() == BoolKind) || !ok && b {
+			t.Errorf("%s as a boolean is %v, %v", v.JSON(), b, ok)
+		}
+		n, ok := v.Int()
+		if ok != (v.Kind() == IntKind) || !ok && n != 0 {
+			t.Errorf("%s as an integer is %v, %v", v.JSON(), n, ok)
+		}
+		f, ok := v.Float()
+		if ok != (v.Kind() == FloatKind || v.Kind() == IntKind) || !ok && f != 0 {
+			t.Errorf("%s as a number is %v, %v", v.JSON(), f, ok)
+		}
+		s, ok := v.Text()
+		if ok != (v.Kind() == StringKind) || !ok && s != "" {
+			t.Errorf("%s as text is %q, %v", v.JSON(), s, ok)
+		}
+	}
+}
 
 func TestValueJSON(t *testing.T) {
 	for want, v := range map[string]Value{

@@ -3,7 +3,8 @@
 // A [Ruleset] is plain data. [Compile] checks one or more of them and turns
 // them into a [Program]; everything that can fail, fails there. After that
 // [CompiledFlag.Evaluate] always has an answer: a [Result], which says what is
-// served and why. It does not allocate, and it is safe for concurrent use.
+// served and why. It does not allocate, with the few exceptions that stand
+// there, and it is safe for concurrent use.
 //
 // The package is pure. It reads no clock, no file and no source of randomness:
 // what varies is handed in with the [Context]. It logs nothing.

@@ -3,9 +3,12 @@ package evaluator
 import (
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	twmb "github.com/twmb/murmur3"
 )
@@ -223,6 +226,59 @@ func TestEvaluateDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestKeysOnTheStack evaluates keys that live on the stack, were the compiler
+// allowed to put them there, by an expression that keeps them in the heap while
+// it looks at them. To hide a key from escape analysis, so that contexts don't
+// allocate, would make the matcher read what used to be a stack: here stacks
+// move, because the collector shrinks them, and others take their place. The
+// expression is so large that its matcher can be stopped on the way.
+func TestKeysOnTheStack(t *testing.T) {
+	f := compile(t, gate(ptr(texts(Matches, "user", "^u-[0-9]+-(?:[ab]?){500}x$")))).Flag("gate")
+	stop := time.Now().Add(time.Second)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := 0; time.Now().Before(stop) && !t.Failed(); i++ {
+				deepen(200)
+				id := strconv.Itoa(i & 1023)
+				if f.Evaluate(Context{Key: "u-" + id + "-abababababx"}).Variant() != "on" {
+					t.Error("a key that matches was not seen as it is")
+				}
+				if f.Evaluate(Context{Key: "u-" + id + "-abababababy"}).Variant() != "off" {
+					t.Error("a key that doesn't match was not seen as it is")
+				}
+			}
+		})
+	}
+	for time.Now().Before(stop) && !t.Failed() {
+		runtime.GC()
+	}
+	wg.Wait()
+}
+
+// deepen makes the stack grow, to be shrunk by the collector.
+func deepen(frames int) byte {
+	var frame [256]byte
+	if frames == 0 {
+		return frame[0]
+	}
+	return frame[frames&0xff] + deepen(frames-1)
+}
+
+// TestEvaluateFoldsWithoutAllocating holds the bound that Evaluate states.
+func TestEvaluateFoldsWithoutAllocating(t *testing.T) {
+	f := compile(t, gate(ptr(fold(texts(Suffix, "city", "X"))))).Flag("gate")
+	for _, text := range []string{strings.Repeat("A", 63) + "x", strings.Repeat("\xff", 63) + "x", strings.Repeat("\u212a", 21) + "x"} {
+		ctx := Context{Attrs: []Attr{StringAttr("city", text)}}
+		if f.Evaluate(ctx).Variant() != "on" {
+			t.Errorf("%q does not match", text)
+		}
+		if n := testing.AllocsPerRun(100, func() { f.Evaluate(ctx) }); n != 0 {
+			t.Errorf("%q: an evaluation allocates %v times", text, n)
+		}
+	}
+}
+
 func BenchmarkEvaluate(b *testing.B) {
 	rollout := gate(nil)
 	rollout.Flags[0].Rules[0].Split = share("user", "salt")
@@ -252,19 +308,33 @@ func BenchmarkEvaluate(b *testing.B) {
 }
 
 func FuzzSemver(f *testing.F) {
-	f.Add("1.2.3-rc.1+x", "1.2.3-rc.11")
-	f.Add("1", "1.0.0-0")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		v, okV := parseVersion(a)
-		w, okW := parseVersion(b)
-		if !okV || !okW {
-			return
+	f.Add("1.2.3-rc.1+x", "1.2.3-rc.11", "1.2.3-rc.b")
+	f.Add("1", "1.0.0-0", "1.0")
+	f.Add("1.0.0-1.2", "1.0.0--", "1.0.0-a")
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		var vs []version
+		for _, s := range []string{a, b, c} {
+			v, ok := parseVersion(s)
+			if !ok {
+				return
+			}
+			vs = append(vs, v)
 		}
-		if v.compare(w) != -w.compare(v) {
-			t.Errorf("%q and %q are ordered both ways", a, b)
-		}
-		if v.compare(v) != 0 {
-			t.Errorf("%q is not equal to itself", a)
+		for _, v := range vs {
+			if v.compare(v) != 0 {
+				t.Errorf("%v is not equal to itself", v)
+			}
+			for _, w := range vs {
+				if v.compare(w) != -w.compare(v) {
+					t.Errorf("%v and %v are ordered both ways", v, w)
+				}
+				for _, x := range vs {
+					// With the above this covers "<" and "=" too.
+					if v.compare(w) <= 0 && w.compare(x) <= 0 && v.compare(x) > 0 {
+						t.Errorf("%v ≤ %v ≤ %v, but the first is greater than the last", v, w, x)
+					}
+				}
+			}
 		}
 	})
 }

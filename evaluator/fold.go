@@ -7,10 +7,17 @@ import (
 )
 
 // appendFold appends s with every rune replaced by one that stands for all that
-// are equal to it under Unicode simple case folding.
+// are equal to it under Unicode simple case folding. Bytes that are not UTF-8
+// stay as they are. What is appended is no longer than s.
 func appendFold(b []byte, s string) []byte {
-	for _, r := range s {
-		b = utf8.AppendRune(b, foldRune(r))
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && n == 1 {
+			b = append(b, s[0])
+		} else {
+			b = utf8.AppendRune(b, foldRune(r))
+		}
+		s = s[n:]
 	}
 	return b
 }

@@ -100,6 +100,9 @@ func (op Op) String() string {
 	return fmt.Sprintf("Op(%d)", uint8(op))
 }
 
+// combines reports whether op combines conditions. All others compare.
+func (op Op) combines() bool { return op == All || op == Any || op == Not }
+
 // MarshalText returns what String does.
 func (op Op) MarshalText() ([]byte, error) { return []byte(op.String()), nil }
 
@@ -113,7 +116,6 @@ const (
 	ReasonTargetingMatch                   // a rule matched
 	ReasonSplit                            // a rule matched, and its split chose
 	ReasonDisabled                         // the flag's kill switch is on
-	ReasonStale                            // the answer is from outdated data
 	ReasonError                            // there is no such flag, or it has another type
 )
 
@@ -129,8 +131,6 @@ func (r Reason) String() string {
 		return "SPLIT"
 	case ReasonDisabled:
 		return "DISABLED"
-	case ReasonStale:
-		return "STALE"
 	case ReasonError:
 		return "ERROR"
 	}

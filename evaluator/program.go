@@ -3,7 +3,6 @@ package evaluator
 import (
 	"slices"
 	"strconv"
-	"unsafe"
 )
 
 // A Program is a compiled set of flags. It is immutable and safe for concurrent
@@ -102,8 +101,8 @@ func (p *Program) Unit() string {
 	return p.unit
 }
 
-// AttributeType returns the declared type of an attribute, and whether any flag
-// of the Program declares it.
+// AttributeType returns the declared type of an attribute, and whether any
+// ruleset of the Program declares it.
 func (p *Program) AttributeType(name string) (AttributeType, bool) {
 	if p == nil {
 		return 0, false
@@ -132,7 +131,9 @@ func (f *CompiledFlag) UsesChance() bool { return f.chance }
 // has [ReasonError].
 //
 // It does not allocate, except to find that text of a plausible length is not
-// an IP address.
+// an IP address, to fold text longer than 64 bytes, and now and then to renew
+// the space that regular expressions work in. But it makes the caller allocate:
+// Attrs, and a Key that is put together, have to be on the heap.
 func (f *CompiledFlag) Evaluate(ctx Context) Result {
 	if f == nil {
 		return Result{}
@@ -215,7 +216,7 @@ func (p *Program) member(s *segment, v Value, ctx *Context) bool {
 func (p *Program) value(attribute uint16, ctx *Context) Value {
 	name := p.attributes[attribute].Name
 	if ctx.Key != "" && name == p.unit {
-		return StringValue(hide(ctx.Key))
+		return StringValue(ctx.Key)
 	}
 	for i := len(ctx.Attrs) - 1; i >= 0; i-- {
 		if ctx.Attrs[i].Name == name {
@@ -223,15 +224,6 @@ func (p *Program) value(attribute uint16, ctx *Context) Value {
 		}
 	}
 	return Value{}
-}
-
-// hide returns s in such a way that escape analysis doesn't see where it comes
-// from. Tests keep nothing of the text they look at, but they are called through
-// an interface, where the compiler can't know that: with the key it would put the
-// attributes of every context on the heap. A test that did keep text would have
-// to clone it.
-func hide(s string) string {
-	return unsafe.String((*byte)(unsafe.Add(nil, uintptr(unsafe.Pointer(unsafe.StringData(s))))), len(s))
 }
 
 // position returns the position that a split's unit has in a context, and

@@ -67,7 +67,7 @@ const (
 	Boolean Type = iota + 1
 	String
 	Integer
-	Number
+	Number // [FloatKind] only, integral values too; finite
 	Object
 )
 
@@ -117,6 +117,7 @@ type Range struct {
 // A Condition is a test of a context: a comparison of one attribute, or a
 // combination of other conditions, as Op says. It is a tree of plain data in
 // the manner of regexp/syntax.Regexp; which fields Op uses stands at each Op.
+// A comparison has no Of, and a combination nothing else: [Compile] refuses it.
 //
 // Conditions are total and two-valued: a comparison of a missing attribute, or
 // of one that holds another type, is false, and Not negates whatever it is
