@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -21,8 +22,11 @@ import (
 // written beside its place and renamed there when it is on the disk, state.json
 // last, so that at any moment the folder holds a whole release.
 //
-// Several processes may write: whoever renames state.json last wins, and each
-// leaves payloads alone that another may be about to refer to.
+// Several processes may write. None replaces what is newer than what it has: a
+// source that lags behind must not undo what another client has seen. That is
+// looked at before writing, so of two that write in the same moment whoever
+// renames state.json last wins. Each leaves payloads alone that another may be
+// about to refer to.
 type cache struct{ dir string }
 
 const (
@@ -75,7 +79,7 @@ func (c *Client) restore() *state {
 // that.
 func (c *Client) save(before *state) *state {
 	after := *before
-	after.cacheErr = c.guard("cache", func() error { return c.cache.store(before.release) })
+	after.cacheErr = c.guard("cache", func() error { return c.cache.store(c.verifier, before.release) })
 	if after.cacheErr == nil {
 		after.saved = before.release
 		return &after
@@ -101,8 +105,12 @@ func (d *cache) load(v *bundle.Verifier) (*bundle.Release, error) {
 	})
 }
 
-// store makes r the release that the folder holds.
-func (d *cache) store(r *bundle.Release) error {
+// store makes r the release that the folder holds, unless that is newer.
+func (d *cache) store(v *bundle.Verifier, r *bundle.Release) error {
+	// What can't be read or doesn't verify is replaced.
+	if held, err := d.load(v); err == nil && held != nil && newer(held, r) {
+		return nil
+	}
 	state, err := r.State()
 	if err != nil {
 		return err
@@ -123,6 +131,16 @@ func (d *cache) store(r *bundle.Release) error {
 	}
 	d.clean(keep)
 	return nil
+}
+
+// newer reports whether a supersedes b. A new root may have the other numbers
+// start over, so its version counts first.
+func newer(a, b *bundle.Release) bool {
+	va, vb := a.Versions(), b.Versions()
+	return cmp.Or(
+		cmp.Compare(va.Root.Version, vb.Root.Version),
+		cmp.Compare(va.Timestamp.Version, vb.Timestamp.Version),
+	) > 0
 }
 
 // put makes data the content of the file called name, now or not at all.

@@ -385,3 +385,51 @@ func TestSharedCache(t *testing.T) {
 	close(done)
 	wg.Wait()
 }
+
+// TestSharedCacheIsNotRolledBack has a client whose source lags behind share its
+// folder with one that is up to date.
+func TestSharedCacheIsNotRolledBack(t *testing.T) {
+	r, cache := cached(t)
+	lagging := &repository{dir: r.copy(t)}
+	behind := open(t, sdk.Config{Source: lagging.source(t), Root: r.keys.Root, Interval: -1, CacheDir: cache})
+	r.number(t, 2)
+	second := r.copy(t)
+	r.number(t, 3)
+	ahead := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, CacheDir: cache})
+	if err := ahead.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	state := func() string {
+		data, err := os.ReadFile(filepath.Join(cache, "state.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	third := state()
+	lagging.reset(t, second)
+	if err := behind.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	serves(t, behind, 2)
+	if st := behind.Status(); st.CacheError != nil {
+		t.Errorf("status %+v", st)
+	}
+	serves(t, offline(t, r, cache), 3)
+
+	// What is older, and what doesn't verify, is replaced.
+	write(t, filepath.Join(cache, "state.json"), third[:len(third)/2])
+	r.renew(t)
+	lagging.reset(t, r.copy(t))
+	if err := behind.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	serves(t, offline(t, r, cache), 3)
+	write(t, filepath.Join(cache, "state.json"), third)
+	r.number(t, 4)
+	lagging.reset(t, r.copy(t))
+	if err := behind.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	serves(t, offline(t, r, cache), 4)
+}

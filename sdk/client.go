@@ -19,6 +19,10 @@ var ErrClosed = errors.New("client is closed")
 const (
 	defaultInterval    = 30 * time.Second
 	defaultInitTimeout = 5 * time.Second
+
+	// minInterval is far below what anybody needs, and far above the number
+	// of seconds that somebody may have meant.
+	minInterval = 10 * time.Millisecond
 )
 
 // Config says what a [Client] pulls, whom it trusts, and how it behaves.
@@ -31,19 +35,24 @@ type Config struct {
 	// is trusted without proof. Required. It belongs into the program or
 	// its deployment (go:embed is fine), never beside the flags.
 	Root []byte
-	// Namespaces are the ones to load. Empty: all that are published.
+	// Namespaces are the ones to load. Empty: all that are published. While
+	// one of them isn't published every poll fails, as not_found, and the
+	// others stay as they are.
 	Namespaces []string
 	// CacheDir is a folder for the last good revision, so that a restart
 	// does not depend on the source. It is made if it doesn't exist. It is
 	// not trusted: what it holds is verified like a download. Clients with
 	// the same Root and Namespaces may share one, in one process or in
-	// several. "": no disk cache.
+	// several; what one of them has saved is not replaced by what is older.
+	// "": no disk cache.
 	CacheDir string
-	// Interval is the mean time between two polls; each is 50 % to 150 % of
-	// it. Failures make it longer, up to 5 minutes or Interval, whichever is
-	// more; while there is no revision at all, retries begin after a
-	// second. 0: 30 s. Negative: no polling and no watching; the caller uses
-	// [Client.Refresh].
+	// Interval is the mean time between two polls: each time is 50 % to
+	// 150 % of it. Every failure in a row doubles it, up to 5 minutes or
+	// Interval, whichever is more, and each time is then 50 % to 100 % of
+	// that; while there is no revision at all, the doubling begins at one
+	// second, or Interval if that is less. 0: 30 s. Negative: no polling and
+	// no watching; the caller uses [Client.Refresh]. More than 0 and less
+	// than 10 ms is refused: it is a number without its unit.
 	Interval time.Duration
 	// InitTimeout is how long [Open] waits for a first revision if the disk
 	// cache has none. 0: 5 s. Negative: it doesn't wait.
@@ -83,18 +92,23 @@ type Client struct {
 // for the source. Otherwise it waits for the first revision, through failures
 // too, until cfg.InitTimeout has passed or ctx is done, whichever comes first,
 // and then returns a client all the same: it has no flags yet, serves defaults,
-// and goes on trying. A client that doesn't poll tries once. ctx has no bearing
-// on the client after Open has returned.
+// and goes on trying. A client that doesn't poll tries once, and [Client.Status]
+// tells why that failed, be it for lack of time. ctx has no bearing on the client
+// after Open has returned.
 //
 // The error, if any, is one of configuration: no source, a root that is not a
-// valid pinned root, or a namespace that can't be one. The caller must call
-// [Client.Close].
+// valid pinned root, a namespace that can't be one, or an interval below 10 ms.
+// The caller must call [Client.Close].
 func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.Source == nil {
 		return nil, errors.New("opening flags: Config.Source is nil")
 	}
 	if len(cfg.Root) == 0 {
 		return nil, errors.New("opening flags: Config.Root is empty: it takes the pinned root.json")
+	}
+	if cfg.Interval > 0 && cfg.Interval < minInterval {
+		return nil, fmt.Errorf("opening flags: Config.Interval is %v, less than %v: a unit such as time.Second seems to be missing",
+			cfg.Interval, minInterval)
 	}
 	verifier, err := bundle.NewVerifier(bundle.VerifierConfig{
 		Root:        cfg.Root,
@@ -149,7 +163,10 @@ func (c *Client) start(ctx context.Context, wait time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if !polls {
-		_ = c.Refresh(ctx) // Status has the error
+		// Nobody else has the client yet. A poll that is cut short here
+		// counts: nothing else would tell why there are no flags.
+		before := c.state.Load()
+		c.settle(before, c.advance(ctx, before))
 		return
 	}
 	select {
@@ -158,9 +175,10 @@ func (c *Client) start(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// Close stops polling and waits until everything the client started has ended.
-// What was served last is served on. Closing twice, or closing nil, is fine. The
-// error is always nil.
+// Close stops polling and waits until everything the client started has ended,
+// which may be writing the disk cache: that is not cut short. What was served
+// last is served on. Closing twice, or closing nil, is fine. The error is always
+// nil.
 func (c *Client) Close() error {
 	if c == nil {
 		return nil
@@ -184,11 +202,13 @@ func (c *Client) Evaluate(key string, ctx Context) evaluator.Result {
 	return c.Snapshot().Evaluate(key, ctx)
 }
 
-// Refresh polls the source once, now, and returns when the outcome is served. If
-// it fails, for ctx being done too, the last good revision stays, and the
-// failure counts in [Status] like that of any poll. The error is a
-// [*bundle.Error], the error of ctx if another poll was under way until then,
-// or [ErrClosed].
+// Refresh polls the source once, now, and returns when the outcome is served and
+// written to the disk cache. If it fails the last good revision stays, and the
+// failure counts in [Status] like that of any poll. If ctx is done before the
+// poll is over, that counts for nothing, since it says nothing about the source,
+// and nothing changes. Writing to the disk cache is not cut short by ctx, nor by
+// [Client.Close]. The error is a [*bundle.Error], the error of ctx, or
+// [ErrClosed].
 func (c *Client) Refresh(ctx context.Context) error {
 	if c == nil {
 		return ErrClosed

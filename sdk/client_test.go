@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/sdk"
@@ -19,6 +20,8 @@ func TestOpenRefusesMisconfiguration(t *testing.T) {
 		"bad root":       func(c *sdk.Config) { c.Root = []byte("{}") },
 		"tampered root":  func(c *sdk.Config) { c.Root = bytes.Replace(c.Root, []byte("production"), []byte("staging"), 1) },
 		"not namespaces": func(c *sdk.Config) { c.Namespaces = []string{"../etc"} },
+		"no unit":        func(c *sdk.Config) { c.Interval = 30 },
+		"below 10 ms":    func(c *sdk.Config) { c.Interval = 10*time.Millisecond - 1 },
 	} {
 		cfg := good
 		change(&cfg)
@@ -27,6 +30,16 @@ func TestOpenRefusesMisconfiguration(t *testing.T) {
 		} else if !strings.HasPrefix(err.Error(), "opening flags: ") {
 			t.Errorf("%s: error %q", name, err)
 		}
+	}
+}
+
+// TestForgottenUnit checks that the error says what the matter is.
+func TestForgottenUnit(t *testing.T) {
+	r := newRepository(t, "production")
+	_, err := sdk.Open(t.Context(), sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: 30})
+	const want = "opening flags: Config.Interval is 30ns, less than 10ms: a unit such as time.Second seems to be missing"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 

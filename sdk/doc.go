@@ -4,13 +4,15 @@
 // a folder, verifies them against a root that is part of the program, and keeps
 // them up to date in the background. A flag is declared once, with the default
 // that is served when nothing better is known, and asked for on the hot path
-// without I/O, without allocation and without an error to handle:
+// without I/O and without an error to handle:
 //
 //	var NewCheckout = sdk.Bool("new-checkout", false)
 //
 //	client, err := sdk.Open(ctx, sdk.Config{Source: source, Root: root, CacheDir: "/var/cache/shop/flags"})
 //	…
 //	if NewCheckout.Get(client, sdk.User("u-42", sdk.Attr("city", "shenzhen"))) { … }
+//
+// Get doesn't allocate; building a Context with attributes costs one allocation.
 //
 // # What happens when things fail
 //

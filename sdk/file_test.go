@@ -298,12 +298,48 @@ func TestWatchFails(t *testing.T) {
 				synctest.Wait()
 				serves(t, client, 2)
 				client.Close()
-				if begun < 60 || begun > 120 {
+				if begun < 15 || begun > 35 {
 					t.Errorf("tried %d times in an hour", begun)
 				}
 			})
 		})
 	}
+}
+
+// TestWatchIsTriedAgain checks when: that has nothing to do with the interval of
+// polling, and begins anew after a watch that worked for long.
+func TestWatchIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const long = 12 // which of them works
+		r := newRepository(t, "production")
+		r.number(t, 1)
+		var begun []time.Time
+		src := watcher{r.source(t), func(context.Context, func()) error {
+			begun = append(begun, time.Now())
+			if len(begun) == long {
+				time.Sleep(time.Hour)
+			}
+			return errFault
+		}}
+		client := open(t, sdk.Config{Source: src, Root: r.keys.Root, Interval: 7 * 24 * time.Hour})
+		time.Sleep(3 * time.Hour)
+		client.Close()
+		if len(begun) < 2*long {
+			t.Fatalf("tried %d times", len(begun))
+		}
+		most := time.Second
+		for i := 1; i < 2*long; i++ {
+			gap := begun[i].Sub(begun[i-1])
+			if i == long {
+				gap -= time.Hour
+				most = time.Second
+			}
+			if gap < most/2 || gap > most {
+				t.Errorf("wait %d is %v, want %v to %v", i, gap, most/2, most)
+			}
+			most = min(2*most, 5*time.Minute)
+		}
+	})
 }
 
 // TestWatchedSourceIsPolled has a watcher that never sees anything.

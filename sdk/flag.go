@@ -77,8 +77,8 @@ func (f *Flag[T]) Key() string { return f.key }
 
 // Get returns the flag's value for ctx by c's present revision. If c is nil or
 // has no revision yet, or the flag is absent or of another type, that is the
-// handle's default; [Flag.Explain] says which. Get does not allocate and never
-// blocks.
+// handle's default; [Flag.Explain] says which. Get never blocks. Get doesn't
+// allocate; building a Context with attributes costs one allocation.
 func (f *Flag[T]) Get(c *Client, ctx Context) T {
 	flag := f.resolve(c.Snapshot())
 	if flag == nil {

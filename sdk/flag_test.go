@@ -204,8 +204,12 @@ func TestGetDoesNotAllocate(t *testing.T) {
 		"by name": func() { one.Evaluate("new-checkout", sdk.User(next())) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			if n := testing.AllocsPerRun(1000, f); n != 0 {
-				t.Errorf("%v allocations", n)
+			most := 0.0
+			if name == "attributes" {
+				most = 1 // to build the Context
+			}
+			if n := testing.AllocsPerRun(1000, f); n > most {
+				t.Errorf("%v allocations, want at most %v", n, most)
 			}
 		})
 	}

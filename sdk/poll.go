@@ -14,7 +14,7 @@ import (
 
 const (
 	maxBackoff   = 5 * time.Minute
-	firstRetry   = time.Second // while there is nothing to serve
+	firstRetry   = time.Second // while there is nothing to serve, and of watching
 	rootInterval = time.Hour   // between looks for a newer root while nothing else changes
 	maxInterval  = 10 * 365 * 24 * time.Hour
 
@@ -45,21 +45,28 @@ func (c *Client) run() {
 }
 
 // watch has the source say when it has changed, until Close. Where watching
-// fails polling goes on, and watching is tried again.
+// fails polling goes on, and watching is tried again: however seldom polls are,
+// soon at first, and then less and less often.
 func (c *Client) watch(w Watcher) {
-	for level := slog.LevelWarn; ; level = slog.LevelDebug {
+	wait, level := firstRetry, slog.LevelWarn
+	for {
+		begun := time.Now()
 		err := c.guard("watch", func() error {
 			return w.Watch(c.ctx, func() { notify(c.changed) })
 		})
 		if c.ctx.Err() != nil {
 			return
 		}
+		if time.Since(begun) > maxBackoff { // it worked, so this is another failure
+			wait, level = firstRetry, slog.LevelWarn
+		}
 		c.log.Log(c.ctx, level, "watching for changes failed, polling goes on", "error", err)
 		select {
 		case <-c.ctx.Done():
 			return
-		case <-time.After(c.delay(1, false)):
+		case <-time.After(wait/2 + rand.N(wait/2)):
 		}
+		wait, level = min(2*wait, maxBackoff), slog.LevelDebug
 	}
 }
 
@@ -78,9 +85,20 @@ func (c *Client) poll(ctx context.Context) error {
 	}
 	before := c.state.Load()
 	after := c.advance(ctx, before)
-	if after.err != nil && c.ctx.Err() != nil {
-		return ErrClosed // cut short, which says nothing about the source
+	if after.err != nil { // if it was cut short, that says nothing about the source
+		if c.ctx.Err() != nil {
+			return ErrClosed
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 	}
+	c.settle(before, after)
+	return after.err
+}
+
+// settle serves the outcome of a poll.
+func (c *Client) settle(before, after *state) {
 	c.state.Store(after)
 	if before.snapshot == nil && after.snapshot != nil {
 		close(c.ready) // once: nothing takes a snapshot away
@@ -91,7 +109,6 @@ func (c *Client) poll(ctx context.Context) error {
 	if c.cache != nil && after.release != after.saved {
 		c.state.Store(c.save(after))
 	}
-	return after.err
 }
 
 // advance returns the state after a poll.

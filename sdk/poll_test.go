@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/sdk"
 )
@@ -85,7 +87,7 @@ func TestBackoff(t *testing.T) {
 		src := &broken{Source: r.source(t), fault: p.request}
 		client := open(t, sdk.Config{Source: src, Root: r.keys.Root})
 		p.fail(errFault)
-		time.Sleep(2 * time.Hour)
+		time.Sleep(24 * time.Hour)
 		synctest.Wait()
 		gaps := p.gaps()
 		// The first is from success to failure.
@@ -102,6 +104,9 @@ func TestBackoff(t *testing.T) {
 		if longest := slices.Max(gaps); longest > 5*time.Minute {
 			t.Errorf("backed off to %v", longest)
 		}
+		// These are spread evenly from 2.5 to 5 minutes, and there are more
+		// than 250 of them: the odds that none is in one of the outer fifths
+		// are 1 to 10^24.
 		steady := gaps[5:]
 		if slices.Min(steady) > 3*time.Minute || slices.Max(steady) < 4*time.Minute {
 			t.Errorf("no jitter between %v and %v", slices.Min(steady), slices.Max(steady))
@@ -146,7 +151,7 @@ func TestLongIntervalIsNotShortenedByFailure(t *testing.T) {
 
 // TestExtremeIntervals checks that no interval overflows or stops the client.
 func TestExtremeIntervals(t *testing.T) {
-	for _, interval := range []time.Duration{1, 1<<63 - 1} {
+	for _, interval := range []time.Duration{10 * time.Millisecond, 1<<63 - 1} {
 		r := newRepository(t, "production")
 		r.number(t, 1)
 		src := &broken{Source: r.source(t)}
@@ -154,7 +159,7 @@ func TestExtremeIntervals(t *testing.T) {
 		src.set(fail)
 		_ = client.Refresh(t.Context())
 		serves(t, client, 1)
-		if interval > 1 && time.Until(client.Status().NextPoll) < time.Hour {
+		if interval > time.Second && time.Until(client.Status().NextPoll) < time.Hour {
 			t.Errorf("interval %v: next poll at %v", interval, client.Status().NextPoll)
 		}
 		if err := client.Close(); err != nil {
@@ -237,6 +242,30 @@ func TestOpenWaitsThroughFailures(t *testing.T) {
 		if took := time.Since(before); took > 2*time.Second {
 			t.Errorf("Open took %v", took)
 		}
+	})
+}
+
+// TestOpenTellsWhyItGaveUp checks that a client which doesn't poll knows why it has
+// no flags, although it was Open that cut its one poll short.
+func TestOpenTellsWhyItGaveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRepository(t, "production")
+		r.number(t, 1)
+		src := &broken{Source: r.source(t), fault: hang}
+		before := time.Now()
+		client := open(t, sdk.Config{Source: src, Root: r.keys.Root, Interval: -1})
+		if took := time.Since(before); took != 5*time.Second {
+			t.Errorf("Open took %v", took)
+		}
+		st := client.Status()
+		if st.State != sdk.Empty || !errors.Is(st.LastError, context.DeadlineExceeded) || st.Errors[bundle.Network] != 1 {
+			t.Errorf("status %+v", st)
+		}
+		src.set(nil)
+		if err := client.Refresh(t.Context()); err != nil {
+			t.Error(err)
+		}
+		serves(t, client, 1)
 	})
 }
 
@@ -536,6 +565,46 @@ func TestCloseEndsRefresh(t *testing.T) {
 		}
 		if took := time.Since(before); took != 0 {
 			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// TestRefreshCutShort has a source that is too slow for the caller of Refresh, who
+// asks again and again. That is no failure of the source, and mustn't put off
+// the polls that are due.
+func TestRefreshCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRepository(t, "production")
+		r.number(t, 1)
+		src := &broken{Source: r.source(t)}
+		client := open(t, sdk.Config{Source: src, Root: r.keys.Root})
+		r.number(t, 2)
+		src.set(func(ctx context.Context, _ string) error {
+			select {
+			case <-time.After(time.Second):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		before := client.Status()
+		for i := range 200 {
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			if err := client.Refresh(ctx); err != context.DeadlineExceeded {
+				t.Fatalf("error %v", err)
+			}
+			cancel()
+			if i > 0 {
+				continue
+			}
+			if diff := cmp.Diff(before, client.Status()); diff != "" {
+				t.Errorf("status (-before +after):\n%s", diff)
+			}
+		}
+		synctest.Wait()
+		serves(t, client, 2)
+		if st := client.Status(); st.State != sdk.Fresh || len(st.Errors) != 0 {
+			t.Errorf("status %+v", st)
 		}
 	})
 }

@@ -83,8 +83,9 @@ func (s *Snapshot) Environment() string {
 	return s.environment
 }
 
-// Revision returns the number of the revision: it grows whenever the content of
-// any flag changes. 0 if s is nil.
+// Revision returns the number of the revision, which grows whenever the content
+// of any flag changes. Only a new root, as is made after a compromise of keys, may
+// have the numbers start over. 0 if s is nil.
 func (s *Snapshot) Revision() int64 {
 	if s == nil {
 		return 0

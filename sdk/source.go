@@ -16,7 +16,8 @@ type Watcher interface {
 	// Watch calls changed whenever timestamp.json may have changed, and
 	// once when it has begun to watch. It returns when ctx is done, or
 	// earlier, with an error, if it can't watch; the client then tries
-	// again later, and polls meanwhile. changed doesn't block.
+	// again, after about a second and then less and less often, down to
+	// once in about 5 minutes, and polls meanwhile. changed doesn't block.
 	Watch(ctx context.Context, changed func()) error
 }
 

@@ -66,7 +66,7 @@ type Status struct {
 type state struct {
 	snapshot *Snapshot       // nil: none yet
 	release  *bundle.Release // the latest good one; its content is snapshot's
-	saved    *bundle.Release // what the disk cache holds, as far as is known
+	saved    *bundle.Release // the latest that the disk cache holds, or holds a newer one than
 
 	updated, checked, next time.Time // as in Status
 	probed                 time.Time // when a newer root was last looked for

@@ -60,6 +60,9 @@ func (a adapter) invoke(ctx context.Context, payload json.RawMessage) (events.La
 	}
 	var w response
 	a.handler.ServeHTTP(&w, r)
+	if r.Method == http.MethodHead {
+		w.body.Reset() // handlers leave that to the server
+	}
 	return w.result(), nil
 }
 

@@ -191,13 +191,33 @@ func TestRefusedEvents(t *testing.T) {
 	}
 }
 
+// TestHead holds that the answer to HEAD is that to GET without the body.
+func TestHead(t *testing.T) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("ETag", `"e1"`)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		w.Write([]byte{0x1f, 0x8b, 0xff})
+	})
+	const head = `{"version": "2.0", "rawPath": "/", "requestContext": {"http": {"method": "HEAD"}}}`
+	got, err := (adapter{handler}).invoke(t.Context(), []byte(head))
+	if err != nil {
+		t.Fatalf("invoke: %v", err)
+	}
+	want := events.LambdaFunctionURLResponse{StatusCode: 503, Headers: map[string]string{"etag": `"e1"`}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("response (-want +got):\n%s", diff)
+	}
+}
+
 // FuzzInvoke holds that no event makes the adapter panic, and that whatever the
-// handler reads from an event, and writes, arrives.
+// handler reads from an event, and writes, arrives, except where there is to be
+// no body.
 func FuzzInvoke(f *testing.F) {
 	for _, seed := range []string{
 		`{"version":"2.0","rawPath":"/prod/a%2fb","rawQueryString":"a=%zz","cookies":["a=1"],"headers":{"If-None-Match":"x","":"y"},"requestContext":{"domainName":"d","stage":"prod","http":{"method":"POST","sourceIp":"::1"}},"body":"eA==","isBase64Encoded":true}`,
 		`{"version":"2.0","rawPath":"","requestContext":{"stage":"$default","http":{"method":"GET"}},"body":"\ud800"}`,
 		`{"version":"2.0","rawPath":"*","requestContext":{"stage":"/","http":{"method":"A B"}}}`,
+		`{"version":"2.0","rawPath":"/status","requestContext":{"http":{"method":"HEAD"}},"body":"x"}`,
 		`{"version":"1.0"}`,
 		`null`,
 	} {
@@ -211,6 +231,9 @@ func FuzzInvoke(f *testing.F) {
 			}
 			read, _ = io.ReadAll(r.Body)
 			w.Write(read)
+			if r.Method == http.MethodHead {
+				read = nil
+			}
 		})
 		got, err := (adapter{echo}).invoke(context.Background(), payload)
 		if err != nil {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/release"
@@ -42,7 +45,7 @@ func TestMain(m *testing.M) {
 
 // TestS3 takes flags on the way that they take in production: published to S3,
 // pulled by the function with the credentials of its environment, asked for
-// through its Function URL.
+// through its Function URL and through an API Gateway HTTP API.
 func TestS3(t *testing.T) {
 	store := s3test.Start(t)
 	store.CreateBucket(t, "flags")
@@ -86,6 +89,8 @@ func TestS3(t *testing.T) {
 		t.Errorf("answer is %d %s, %v", resp.StatusCode, body, err)
 	}
 
+	testAPIGateway(t, f, want)
+
 	// What isn't an HTTP request is an error of that invocation alone.
 	var reported *lambdatest.InvocationError
 	if _, err := f.Invoke(t.Context(), []byte(`{"Records":[]}`)); !errors.As(err, &reported) || reported.Init ||
@@ -99,6 +104,48 @@ func TestS3(t *testing.T) {
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		t.Errorf("after that the status is %d", resp.StatusCode)
+	}
+}
+
+// testAPIGateway hands the function what an HTTP API with a stage called "live"
+// hands it, whose paths begin with the stage.
+func testAPIGateway(t *testing.T, f *lambdatest.Function, flag string) {
+	t.Helper()
+	const event = `{
+		"version": "2.0", "routeKey": "$default", "rawPath": "/live%[2]s", "rawQueryString": "",
+		"headers": {
+			"accept-encoding": "gzip", "content-type": "application/json", "host": "id.execute-api.us-east-1.amazonaws.com",
+			"x-amzn-trace-id": "Root=1-65f00000-000000000000000000000000", "x-forwarded-for": "203.0.113.9", "x-forwarded-port": "443", "x-forwarded-proto": "https"
+		},
+		"requestContext": {
+			"accountId": "123456789012", "apiId": "id", "domainName": "id.execute-api.us-east-1.amazonaws.com", "domainPrefix": "id",
+			"http": {"method": "%[1]s", "path": "/live%[2]s", "protocol": "HTTP/1.1", "sourceIp": "203.0.113.9", "userAgent": "test"},
+			"requestId": "request", "routeKey": "$default", "stage": "live", "time": "01/Mar/2026:00:00:00 +0000", "timeEpoch": 1772323200000
+		},
+		"body": %[3]q, "isBase64Encoded": false
+	}`
+	tests := []struct {
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{"POST", "/ofrep/v1/evaluate/flags/limit", `{"context":{"targetingKey":"u-1"}}`, 200, flag},
+		{"POST", "/live/ofrep/v1/evaluate/flags/limit", ``, 404, `{"errorDetails":"there is nothing at this path"}`},
+		{"HEAD", "/status", ``, 200, ""},
+	}
+	for _, test := range tests {
+		out, err := f.Invoke(t.Context(), fmt.Appendf(nil, event, test.method, test.path, test.body))
+		if err != nil {
+			t.Errorf("%s %s: %v", test.method, test.path, err)
+			continue
+		}
+		var answer events.APIGatewayV2HTTPResponse
+		if err := json.Unmarshal(out, &answer); err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode != test.status || answer.Body != test.want || answer.IsBase64Encoded || answer.Headers["content-type"] != "application/json" {
+			t.Errorf("%s %s: the answer is %s", test.method, test.path, out)
+		}
 	}
 }
 

@@ -34,8 +34,9 @@ func New(client *s3.Client, bucket, prefix string) bundle.Source {
 
 // FromURL returns the source that a URL names: s3://bucket/prefix/production,
 // with region, endpoint and credentials from AWS's default chain, or any URL
-// that [sdk.FromURL] takes. Finding the credentials may take until they are
-// first used, which is later; ctx is for reading the configuration.
+// that [sdk.FromURL] takes. It is an error if no region is configured. Finding
+// the credentials may take until they are first used, which is later; ctx is for
+// reading the configuration.
 func FromURL(ctx context.Context, raw string) (bundle.Source, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -48,12 +49,15 @@ func FromURL(ctx context.Context, raw string) (bundle.Source, error) {
 	default:
 		return nil, fmt.Errorf("source URL has scheme %q: use s3, https, http or file", u.Scheme)
 	}
-	if u.Host == "" || u.Host != u.Hostname() || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("source URL is not s3://bucket/prefix")
+	if u.Host == "" || u.User != nil || u.Port() != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("source URL is not s3://bucket/prefix/env")
 	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("configuring S3: %w", err)
+	}
+	if cfg.Region == "" {
+		return nil, errors.New("configuring S3: no region is configured; set AWS_REGION")
 	}
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		// Stores other than Amazon's seldom have a host name per bucket.

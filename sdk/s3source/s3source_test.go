@@ -310,3 +310,18 @@ func TestFromURL(t *testing.T) {
 		}
 	}
 }
+
+// TestRegionIsMissing checks that this is said at once, and not by each poll.
+func TestRegionIsMissing(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none")
+	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
+		t.Setenv(name, none)
+	}
+	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"} {
+		t.Setenv(name, "")
+	}
+	const want = "configuring S3: no region is configured; set AWS_REGION"
+	if src, err := s3source.FromURL(t.Context(), "s3://flags/shop/production"); err == nil || src != nil || err.Error() != want {
+		t.Errorf("%v, error %v, want %s", src, err, want)
+	}
+}
