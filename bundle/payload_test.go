@@ -263,7 +263,7 @@ func TestDecodePayloadStopsAtAnError(t *testing.T) {
 // TestDecodePayloadMemory holds the factor that DecodePayload states, for the
 // payloads that take the most memory for their size.
 func TestDecodePayloadMemory(t *testing.T) {
-	const rows = 1 << 20
+	const rows = 1 << 17
 	base := func(w *wire) { // one flag of a type
 		*w = wire{
 			format: []uint32{wireFormat}, environment: []uint32{0}, namespace: []uint32{0}, unit: []uint32{0}, textLens: []uint32{0},
