@@ -43,6 +43,9 @@ func TestRepositoryEstate(t *testing.T) {
 		}
 		var sets []evaluator.Ruleset
 		for _, p := range payloads {
+			if p.Environment == "" {
+				p.Environment = "none" // payloads that are published name one
+			}
 			data, err := bundle.EncodePayload(p)
 			if err != nil {
 				t.Fatal(err)
@@ -51,7 +54,7 @@ func TestRepositoryEstate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if back.Environment != environment || back.Namespace != p.Namespace {
+			if back.Environment != p.Environment || back.Namespace != p.Namespace {
 				t.Errorf("payload of %q says %q in %q", p.Namespace, back.Namespace, back.Environment)
 			}
 			sets = append(sets, back.Ruleset)
@@ -190,6 +193,9 @@ func encode(t *testing.T, e *Estate, environment string) []string {
 	}
 	var list []string
 	for _, p := range payloads {
+		if p.Environment == "" {
+			p.Environment = "none" // as above
+		}
 		data, err := bundle.EncodePayload(p)
 		if err != nil {
 			t.Fatal(err)
@@ -197,6 +203,33 @@ func encode(t *testing.T, e *Estate, environment string) []string {
 		list = append(list, fmt.Sprintf("%s %x", p.Namespace, data))
 	}
 	return list
+}
+
+// TestSegmentChains holds the longest chain of segments to what the evaluator
+// accepts.
+func TestSegmentChains(t *testing.T) {
+	for n, want := range map[int]string{
+		evaluator.MaxDepth:     "",
+		evaluator.MaxDepth + 1: "flags/segments/s0.yaml:1:1: the segment refers to others, and these to others, more than 100 in a row",
+	} {
+		fsys := base(t)
+		for i := range n - 1 {
+			fsys[fmt.Sprintf("segments/s%d.yaml", i)] = file(fmt.Sprintf("when: {user: {segment: s%d}}\n", i+1))
+		}
+		fsys[fmt.Sprintf("segments/s%d.yaml", n-1)] = file("include: [u-1]\n")
+		fsys["shop/chained.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: a, when: {user: {segment: s0}}, serve: on}]\n")
+		e, err := load(fsys, "flags")
+		got := ""
+		if err == nil {
+			_, err = e.Compile("")
+		}
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%d segments in a row: got error %q, want %q", n, got, want)
+		}
+	}
 }
 
 // TestLongLists holds that lists of thousands of ids are nothing special.

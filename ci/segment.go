@@ -14,9 +14,11 @@ type segment struct {
 	references []reference // to other segments
 
 	// Of the search for circles: the comparisons that a question for
-	// membership takes, 0 if not known yet; whether the search is below this
-	// segment, and the reference it follows.
+	// membership takes, 0 if not known yet; the segments in the longest chain
+	// from this one; whether the search is below it, and the reference it
+	// follows.
 	cost     int
+	depth    int
 	visiting bool
 	toward   *segment
 }
@@ -82,12 +84,13 @@ func (v *vocabulary) checkSegments() {
 }
 
 // segmentCost returns how many comparisons a question for membership takes, at
-// most evaluator.MaxSegmentCost+1.
+// most evaluator.MaxSegmentCost+1, and sets s.depth.
 func (v *vocabulary) segmentCost(s *segment) int {
 	if s.cost != 0 {
 		return s.cost
 	}
 	s.visiting = true
+	s.depth = 1
 	cost := 2 // the two lists
 	if s.plain.When != nil {
 		cost += comparisons(s.plain.When)
@@ -100,10 +103,14 @@ func (v *vocabulary) segmentCost(s *segment) int {
 			continue
 		}
 		cost = min(cost+v.segmentCost(next), evaluator.MaxSegmentCost+1)
+		s.depth = max(s.depth, next.depth+1)
 	}
 	s.visiting = false
 	if cost > evaluator.MaxSegmentCost {
 		s.source.problem("the segment takes more than %d comparisons, those of the segments it refers to included", evaluator.MaxSegmentCost)
+	}
+	if s.depth == evaluator.MaxDepth+1 { // said once, not of those before it too
+		s.source.problem("the segment refers to others, and these to others, more than %d in a row", evaluator.MaxDepth)
 	}
 	s.cost = cost
 	return cost
