@@ -248,7 +248,7 @@ func TestExitStatus(t *testing.T) {
 		{"frobnicate", 2},
 		{"eval", 2},
 		{"eval x", 2},
-		{"eval x --from s3://bucket/production", 2},
+		{"eval x --from file:///nowhere/production", 2},
 		{"publish", 2},
 	} {
 		var stdout, stderr bytes.Buffer
