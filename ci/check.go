@@ -86,6 +86,36 @@ func (c checker) text(n *node, what string) (string, bool) {
 	return n.text, true
 }
 
+// typeOf reads a "type", one of those that parse knows; they are numbered from 1.
+// What it is the type of is called what, and stands at place.
+func typeOf[T interface {
+	~uint8
+	fmt.Stringer
+}](c checker, n, place *node, what string, parse func(string) (T, bool)) T {
+	var names []string
+	for t := T(1); ; t++ {
+		if _, ok := parse(t.String()); !ok {
+			break
+		}
+		names = append(names, t.String())
+	}
+	last := len(names) - 1
+	known := strings.Join(names[:last], ", ") + " or " + names[last]
+	if n == nil {
+		c.errorf(place, "%s has no \"type\": %s", what, known)
+		return 0
+	}
+	name, ok := c.text(n, "\"type\"")
+	if !ok {
+		return 0
+	}
+	t, ok := parse(name)
+	if !ok {
+		c.errorf(n, "unknown type %q%s; the types are %s", shorten(name), didYouMean(name, slices.Values(names)), known)
+	}
+	return t
+}
+
 // optionalText is text for a key that may be absent.
 func (c checker) optionalText(n *node, what string) string {
 	if n == nil {

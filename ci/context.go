@@ -91,7 +91,7 @@ func (c checker) attribute(name string, f field) *attribute {
 	if !c.keys(n, "an attribute", "type", "unit", "enum", "derived", "description") {
 		return a
 	}
-	a.typ = c.attributeType(f.key, n.get("type"))
+	a.typ = typeOf(c, n.get("type"), f.key, "it", evaluator.ParseAttributeType)
 	if unit := n.get("unit"); unit != nil {
 		a.unit, _ = c.boolean(unit, "\"unit\"")
 		if a.unit && a.typ != 0 && a.typ != evaluator.StringAttribute && a.typ != evaluator.IntegerAttribute {
@@ -104,33 +104,6 @@ func (c checker) attribute(name string, f field) *attribute {
 	c.optionalText(n.get("derived"), "\"derived\"")
 	c.optionalText(n.get("description"), "\"description\"")
 	return a
-}
-
-func (c checker) attributeType(key, n *node) evaluator.AttributeType {
-	const known = "string, integer, boolean, semver or ip"
-	if n == nil {
-		c.errorf(key, "it has no \"type\": %s", known)
-		return 0
-	}
-	name, ok := c.text(n, "\"type\"")
-	if !ok {
-		return 0
-	}
-	t, ok := evaluator.ParseAttributeType(name)
-	if !ok {
-		c.errorf(n, "unknown type %q%s; the types are %s", shorten(name), didYouMean(name, attributeTypes()), known)
-	}
-	return t
-}
-
-func attributeTypes() iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for t := evaluator.StringAttribute; t <= evaluator.IPAttribute; t++ {
-			if !yield(t.String()) {
-				return
-			}
-		}
-	}
 }
 
 // enum reads the values that an attribute may have.

@@ -3,7 +3,6 @@ package ci
 import (
 	"bytes"
 	"cmp"
-	"iter"
 	"slices"
 	"strconv"
 	"time"
@@ -52,7 +51,7 @@ func (c checker) flag() *flag {
 	c.optionalText(n.get("description"), "\"description\"")
 	c.optionalText(n.get("owner"), "\"owner\"")
 	c.date(n.get("expires"))
-	typ := c.flagType(n)
+	typ := typeOf(c, n.get("type"), n, "the flag", evaluator.ParseType)
 	f.base = c.body(f.key, typ, n, nil)
 	if environments := n.get("environments"); environments != nil {
 		c.overrides(f, typ, n, environments)
@@ -67,34 +66,6 @@ func (c checker) date(n *node) {
 	}
 	if _, err := time.Parse(time.DateOnly, n.text); n.kind != scalar || err != nil {
 		c.errorf(n, "\"expires\" is a date such as 2027-06-30, not %s", n.describe())
-	}
-}
-
-func (c checker) flagType(flag *node) evaluator.Type {
-	const known = "boolean, string, integer, number or object"
-	n := flag.get("type")
-	if n == nil {
-		c.errorf(flag, "the flag has no \"type\": %s", known)
-		return 0
-	}
-	name, ok := c.text(n, "\"type\"")
-	if !ok {
-		return 0
-	}
-	t, ok := evaluator.ParseType(name)
-	if !ok {
-		c.errorf(n, "unknown type %q%s; the types are %s", shorten(name), didYouMean(name, flagTypes()), known)
-	}
-	return t
-}
-
-func flagTypes() iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for t := evaluator.Boolean; t <= evaluator.Object; t++ {
-			if !yield(t.String()) {
-				return
-			}
-		}
 	}
 }
 
