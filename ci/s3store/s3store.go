@@ -16,17 +16,16 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/internal/s3url"
 )
 
 // A Store is one repository's folder in a bucket. It implements
@@ -50,31 +49,15 @@ func New(client *s3.Client, bucket, prefix string) *Store {
 
 // FromURL returns the store at a URL such as "s3://bucket/prefix/env". Region,
 // credentials and endpoint come from where the AWS tools look for them: the
-// environment, the shared configuration files, the role of the machine. It may
-// make requests for credentials, but none to the bucket.
-func FromURL(ctx context.Context, rawURL string) (*Store, error) {
-	u, err := url.Parse(rawURL)
+// environment, the shared configuration files, the role of the machine. It is an
+// error if no region is configured. It may make requests for credentials, but
+// none to the bucket.
+func FromURL(ctx context.Context, raw string) (*Store, error) {
+	client, bucket, prefix, err := s3url.Open(ctx, raw)
 	if err != nil {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}
-	if u.Scheme != "s3" || u.Host == "" || u.User != nil || u.Port() != "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("opening store %s: want s3://bucket/prefix/env", u.Redacted())
-	}
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("opening store %s: %w", rawURL, err)
-	}
-	if cfg.Region == "" {
-		return nil, fmt.Errorf("opening store %s: the region is not configured; set AWS_REGION", rawURL)
-	}
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
-		// Servers other than S3 rarely have a host name per bucket.
-		o.UsePathStyle = o.BaseEndpoint != nil
-		// What is read is verified by its signature and hash, and a warning on
-		// each read that S3 sent no checksum besides helps nobody.
-		o.DisableLogOutputChecksumValidationSkipped = true
-	})
-	return New(client, u.Host, u.Path), nil
+	return New(client, bucket, prefix), nil
 }
 
 // Get implements [release.Store].

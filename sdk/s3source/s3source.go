@@ -9,18 +9,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"path"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/internal/s3url"
 	"github.com/serin-flags/serin/sdk"
 )
 
@@ -38,32 +37,18 @@ func New(client *s3.Client, bucket, prefix string) bundle.Source {
 // the credentials may take until they are first used, which is later; ctx is for
 // reading the configuration.
 func FromURL(ctx context.Context, raw string) (bundle.Source, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return sdk.FromURL(raw)
+	scheme, _, ok := strings.Cut(raw, ":")
+	switch {
+	case ok && scheme == "s3":
+		client, bucket, prefix, err := s3url.Open(ctx, raw)
+		if err != nil {
+			return nil, fmt.Errorf("opening source: %w", err)
+		}
+		return New(client, bucket, prefix), nil
+	case ok && scheme != "file" && scheme != "http" && scheme != "https":
+		return nil, fmt.Errorf("source URL has scheme %q: use s3, https, http or file", scheme)
 	}
-	switch u.Scheme {
-	case "s3":
-	case "file", "http", "https":
-		return sdk.FromURL(raw)
-	default:
-		return nil, fmt.Errorf("source URL has scheme %q: use s3, https, http or file", u.Scheme)
-	}
-	if u.Host == "" || u.User != nil || u.Port() != "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("source URL is not s3://bucket/prefix/env")
-	}
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("configuring S3: %w", err)
-	}
-	if cfg.Region == "" {
-		return nil, errors.New("configuring S3: no region is configured; set AWS_REGION")
-	}
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
-		// Stores other than Amazon's seldom have a host name per bucket.
-		o.UsePathStyle = o.BaseEndpoint != nil
-	})
-	return New(client, u.Host, u.Path), nil
+	return sdk.FromURL(raw)
 }
 
 type source struct {
