@@ -31,7 +31,7 @@
 // Statuses and error codes are those that OFREP and its providers know:
 //
 //	400  PARSE_ERROR      the body is not a JSON object, or broke off
-//	400  INVALID_CONTEXT  the context is not an object, its targeting key is not a string, or a number is out of range
+//	400  INVALID_CONTEXT  the context is not an object, its targeting key is not a string, a number is out of range, or there are more than 1,000 attributes
 //	404  FLAG_NOT_FOUND   there is no such flag
 //
 // TARGETING_KEY_MISSING does not occur: rules whose unit is missing don't match,
@@ -60,6 +60,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -200,20 +201,14 @@ func decodeRequest(w http.ResponseWriter, r *http.Request) (evaluator.Context, *
 	return ctx, nil
 }
 
-// declared returns ctx with no more than one attribute of each name that the
-// program declares. Conditions look through all attributes of a context, so a
+// declared returns ctx with the attributes that the program declares alone. It
+// takes ctx over. Conditions look through all attributes of a context, so a
 // request full of others would make each of them slow.
 func declared(ctx evaluator.Context, program *evaluator.Program) evaluator.Context {
-	var attrs []evaluator.Attr
-	seen := make(map[string]bool)
-	for i := len(ctx.Attrs) - 1; i >= 0; i-- { // of several the last counts
-		attr := ctx.Attrs[i]
-		if _, ok := program.AttributeType(attr.Name); ok && !seen[attr.Name] {
-			seen[attr.Name] = true
-			attrs = append(attrs, attr)
-		}
-	}
-	ctx.Attrs = attrs
+	ctx.Attrs = slices.DeleteFunc(ctx.Attrs, func(a evaluator.Attr) bool {
+		_, ok := program.AttributeType(a.Name)
+		return !ok
+	})
 	return ctx
 }
 

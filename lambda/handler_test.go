@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -187,9 +188,13 @@ func TestDeclared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := evaluator.Context{Key: "u-1"}
-	for i := range int64(1000) {
-		ctx.Attrs = append(ctx.Attrs, evaluator.IntAttr("uid", i), evaluator.IntAttr("undeclared", i), evaluator.StringAttr("city", "lhasa"))
+	text := `{"targetingKey":"u-1"`
+	for i := range 900 {
+		text += fmt.Sprintf(`,"uid":%d,"undeclared-%d":%d,"city":"lhasa"`, 100+i, i, i)
+	}
+	ctx, err := evaluator.DecodeContext([]byte(text + "}"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	got := declared(ctx, program)
 	slices.SortFunc(got.Attrs, func(a, b evaluator.Attr) int { return strings.Compare(a.Name, b.Name) })
