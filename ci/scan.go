@@ -7,9 +7,8 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// The bounds of a file's YAML. The parser needs them: it recurses into what is
-// nested, and its work grows with the square of the keys of a block mapping and
-// of the empty lines that end a block of text.
+// The bounds of a file's YAML. They are what keeps the parser's time and memory
+// in proportion to a file's size.
 const (
 	maxBlank = 100     // empty lines in a row
 	maxDepth = 50      // lists and mappings within each other
