@@ -1,6 +1,8 @@
 package evaluator
 
 import (
+	"encoding/binary"
+	"iter"
 	"math"
 	"strconv"
 )
@@ -15,14 +17,18 @@ type Context struct {
 	Key string
 	// Attrs are the attributes. If a name occurs twice the last one counts.
 	Attrs []Attr
+	// Now is the time, in seconds since the beginning of 1970 UTC, that
+	// ramps and conditions of time use; leap seconds don't count. The zero
+	// Context is at the beginning of 1970.
+	Now int64
 	// Chance is the position, a random number, that splits by chance use.
 	Chance uint32
 }
 
 // An Attr is a named value of a context, in the style of log/slog.Attr.
 type Attr struct {
-	Name  string
-	Value Value
+	Name  string `json:"name"`
+	Value Value  `json:"value"`
 }
 
 // StringAttr returns an attribute that holds text: also the type of versions
@@ -31,6 +37,9 @@ func StringAttr(name, value string) Attr { return Attr{name, StringValue(value)}
 
 // IntAttr returns an attribute that holds an integer.
 func IntAttr(name string, value int64) Attr { return Attr{name, IntValue(value)} }
+
+// ListAttr returns an attribute that holds a list of texts. It allocates.
+func ListAttr(name string, texts ...string) Attr { return Attr{name, ListValue(texts...)} }
 
 // FloatAttr returns an attribute that holds a floating-point number. No integer
 // comparison holds for it, even if it is integral.
@@ -50,14 +59,15 @@ const (
 	FloatKind              // a 64-bit floating-point number
 	StringKind             // text
 	ObjectKind             // JSON text; variants only
+	ListKind               // texts, in order; contexts only
 )
 
-// A Value is one scalar or, for variants, a JSON document. It is immutable and
-// comparable.
+// A Value is one scalar, a list of texts or, for variants, a JSON document. It
+// is immutable and comparable.
 type Value struct {
 	kind Kind
-	num  uint64 // bool, int, float bits
-	str  string
+	num  uint64 // bool, int, float bits; how many texts a list has
+	str  string // a list: each text after its length as a varint
 }
 
 // StringValue returns a Value that holds text.
@@ -80,6 +90,19 @@ func BoolValue(v bool) Value {
 // ObjectValue returns a Value that holds a JSON document. [Compile] refuses
 // rulesets in which it isn't valid JSON.
 func ObjectValue(json string) Value { return Value{kind: ObjectKind, str: json} }
+
+// ListValue returns a Value that holds a list of texts. It allocates.
+func ListValue(texts ...string) Value {
+	size := 0
+	for _, t := range texts {
+		size += len(t) + binary.MaxVarintLen64
+	}
+	b := make([]byte, 0, size)
+	for _, t := range texts {
+		b = append(binary.AppendUvarint(b, uint64(len(t))), t...)
+	}
+	return Value{kind: ListKind, num: uint64(len(texts)), str: string(b)}
+}
 
 // Kind returns what v holds.
 func (v Value) Kind() Kind { return v.kind }
@@ -120,6 +143,33 @@ func (v Value) Text() (value string, ok bool) {
 	return v.str, true
 }
 
+// Texts yields the texts of the list v holds, none if it doesn't hold one.
+func (v Value) Texts() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if v.kind != ListKind {
+			return
+		}
+		for rest := v.str; rest != ""; {
+			var text string
+			if text, rest = cutText(rest); !yield(text) {
+				return
+			}
+		}
+	}
+}
+
+// cutText takes the first text off what [ListValue] has written.
+func cutText(list string) (text, rest string) {
+	n, i := uint64(0), 0
+	for shift := 0; ; shift += 7 {
+		b := list[i]
+		i++
+		if n |= uint64(b&0x7f) << shift; b < 0x80 {
+			return list[i : i+int(n)], list[i+int(n):]
+		}
+	}
+}
+
 // JSON returns v as a JSON document: null for the zero Value and for numbers
 // that JSON has no form for (infinities and NaN).
 func (v Value) JSON() []byte { return v.AppendJSON(nil) }
@@ -140,6 +190,15 @@ func (v Value) AppendJSON(b []byte) []byte {
 		return appendString(b, v.str)
 	case ObjectKind:
 		return append(b, v.str...)
+	case ListKind:
+		b = append(b, '[')
+		for text := range v.Texts() {
+			if b[len(b)-1] != '[' {
+				b = append(b, ',')
+			}
+			b = appendString(b, text)
+		}
+		return append(b, ']')
 	}
 	return append(b, "null"...)
 }

@@ -16,6 +16,8 @@ func (t AttributeType) String() string {
 		return "semver"
 	case IPAttribute:
 		return "ip"
+	case ListAttribute:
+		return "list"
 	}
 	return fmt.Sprintf("AttributeType(%d)", uint8(t))
 }
@@ -24,9 +26,9 @@ func (t AttributeType) String() string {
 func (t AttributeType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // ParseAttributeType returns the attribute type of that name: string, integer,
-// boolean, semver or ip.
+// boolean, semver, ip or list.
 func ParseAttributeType(name string) (AttributeType, bool) {
-	for t := StringAttribute; t <= IPAttribute; t++ {
+	for t := StringAttribute; t <= ListAttribute; t++ {
 		if t.String() == name {
 			return t, true
 		}
@@ -96,6 +98,16 @@ func (op Op) String() string {
 		return "contains"
 	case Matches:
 		return "matches"
+	case AnyOf:
+		return "any of"
+	case AllOf:
+		return "all of"
+	case Period:
+		return "period"
+	case Window:
+		return "window"
+	case Serves:
+		return "serves"
 	}
 	return fmt.Sprintf("Op(%d)", uint8(op))
 }

@@ -10,11 +10,18 @@ type Ruleset struct {
 	// Attributes declares every attribute that a condition or a split
 	// names. Names are unique.
 	Attributes []Attribute `json:"attributes"`
-	// Segments are the named groups that conditions of Flags, and of other
+	// Zones are the time zones that conditions refer to. Names are unique.
+	Zones []Zone `json:"zones,omitempty"`
+	// Segments are the named groups that conditions of flags, and of other
 	// segments, refer to. Names are unique.
 	Segments []Segment `json:"segments,omitempty"`
 	// Flags in any order. Keys are unique.
 	Flags []Flag `json:"flags"`
+	// Prerequisites are copies of flags of other rulesets, for the
+	// conditions here that refer to them, directly or by way of each other.
+	// They are evaluated as those conditions need it, and not served. Their
+	// keys are unique, among Flags too.
+	Prerequisites []Flag `json:"prerequisites,omitempty"`
 }
 
 // An Attribute declares the type of a context attribute.
@@ -36,7 +43,23 @@ const (
 	BooleanAttribute                          // true or false
 	SemverAttribute                           // text that holds a semantic version
 	IPAttribute                               // text that holds an IPv4 or IPv6 address
+	ListAttribute                             // a list of texts
 )
+
+// A Zone is a time zone: what a clock on the wall there shows, without a
+// database of time zones at the place of evaluation.
+type Zone struct {
+	Name string `json:"name"` // such as Asia/Shanghai
+	// Offsets in ascending order of their times, at least one.
+	Offsets []Offset `json:"offsets"`
+}
+
+// An Offset is how far local time is ahead of UTC from a time on, until the
+// next offset's. The first one of a zone holds before its time too.
+type Offset struct {
+	From    int64 `json:"from"`    // Unix time in seconds
+	Seconds int   `json:"seconds"` // within ±86,399
+}
 
 // A Segment is a named group. A value is a member if it is not on Exclude, and
 // is on Include or When holds for the context.
@@ -56,7 +79,30 @@ type Flag struct {
 	Default  int       `json:"default"`            // index of the variant served when no rule matches
 	Disabled bool      `json:"disabled,omitempty"` // the kill switch: Off is served whatever the rules say
 	Off      int       `json:"off"`                // index of the variant served while Disabled
-	Rules    []Rule    `json:"rules,omitempty"`
+	// Reserved, if not nil, keeps the rules to a share of all units: for
+	// others the flag serves its default variant.
+	Reserved *Reservation `json:"reserved,omitempty"`
+	Rules    []Rule       `json:"rules,omitempty"`
+	// Metadata is handed to callers with every result. Names are unique;
+	// values are text, numbers and booleans.
+	Metadata []Attr `json:"metadata,omitempty"`
+}
+
+// A Reservation is a flag's part of a layer: of traffic that flags share
+// without overlap, which they do if they have the same By, Salt and Hash and
+// no position in common. The position of a unit is found as for a [Split].
+type Reservation struct {
+	Layer string `json:"layer"` // name of the layer, for people
+	By    string `json:"by"`
+	Salt  string `json:"salt"`
+	Hash  string `json:"hash"`
+	Spans []Span `json:"spans"` // ascending, without overlap; at least one
+}
+
+// A Span is the positions From ≤ p < To.
+type Span struct {
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"` // at most 2^32
 }
 
 // Type is the type of a flag's values.
@@ -84,9 +130,13 @@ type Rule struct {
 	When    *Condition `json:"when,omitempty"` // nil: always
 	Variant int        `json:"variant"`        // index into the flag's variants, unless Split is set
 	Split   *Split     `json:"split,omitempty"`
+	// Metadata is handed to callers with the results of this rule. It takes
+	// the place of the flag's metadata of the same name.
+	Metadata []Attr `json:"metadata,omitempty"`
 }
 
-// A Split chooses among variants by a position in [0, 2^32).
+// A Split chooses among variants by a position in [0, 2^32), and by Ranges or by
+// a Ramp.
 //
 // The position of a unit is h(unit, seed) >> 32 with seed = uint32(h(salt, 0))
 // and h the first 64 bits of murmur3_x64_128; an integer unit is hashed as its
@@ -96,7 +146,8 @@ type Split struct {
 	By     string  `json:"by,omitempty"`   // attribute that names the unit; empty: by chance
 	Salt   string  `json:"salt,omitempty"` // empty only if By is
 	Hash   string  `json:"hash,omitempty"` // [HashMurmur3], or empty if By is
-	Ranges []Range `json:"ranges"`
+	Ranges []Range `json:"ranges,omitempty"`
+	Ramp   *Ramp   `json:"ramp,omitempty"`
 }
 
 // HashMurmur3 is the name, in payloads, of the bucketing hash that [Split]
@@ -112,6 +163,26 @@ type Range struct {
 	From    uint64 `json:"from"`
 	To      uint64 `json:"to"`
 	Variant int    `json:"variant"`
+}
+
+// A Ramp is a split between two variants whose share changes with time: Variant
+// owns the positions below the level that [Context.Now] has, and Rest all others.
+type Ramp struct {
+	Variant int `json:"variant"`
+	Rest    int `json:"rest"`
+	// Points in strictly ascending order of their times, at least one. The
+	// level is 0 before the first point and that of the last point after it.
+	// In between it is that of the last point reached or, if Linear, on the
+	// line between two points: with the point (a, x) and the next (b, y), at
+	// the time t it is x + (y-x)·(t-a)/(b-a), the quotient rounded toward zero.
+	Points []Point `json:"points"`
+	Linear bool    `json:"linear,omitempty"`
+}
+
+// A Point is a level that a ramp reaches at a time.
+type Point struct {
+	At    int64  `json:"at"`    // Unix time in seconds
+	Level uint64 `json:"level"` // at most 2^32
 }
 
 // A Condition is a test of a context: a comparison of one attribute, or a
@@ -184,4 +255,25 @@ const (
 	// Matches: Attribute contains a match of one of the RE2 expressions
 	// Strings.
 	Matches
+
+	// AnyOf: one of the texts in the list Attribute is one of Strings. List
+	// attributes.
+	AnyOf
+	// AllOf: each of Strings is one of the texts in the list Attribute. List
+	// attributes.
+	AllOf
+
+	// Period: Ints[0] ≤ [Context.Now] < Ints[1]. There is no Attribute, as
+	// in all that follow.
+	Period
+	// Window: local time in the zone Strings[0] is in a window that recurs
+	// weekly: it opens at Ints[1] seconds after midnight of the weekdays
+	// that Ints[0] has bits for (bit 0 is Sunday), and closes before Ints[2]
+	// seconds after midnight of the same day or, if that is not more than
+	// Ints[1], of the next. A day has 86,400 seconds on the clock, whatever
+	// was skipped or repeated.
+	Window
+	// Serves: the flag Strings[0] serves one of the variants Strings[1:].
+	// Flags do not refer to themselves, directly or by way of others.
+	Serves
 )
