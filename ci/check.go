@@ -222,11 +222,11 @@ func shorten(s string) string {
 	return string([]rune(s)[:limit]) + "…"
 }
 
-// quotedList returns names in quotes, for lists of what is allowed: ten at most.
+// quotedList returns names in quotes, for lists of what is allowed: twelve at most.
 func quotedList(names iter.Seq[string]) string {
 	var list []string
 	for name := range names {
-		if len(list) == 10 {
+		if len(list) == 12 {
 			list = append(list, "…")
 			break
 		}

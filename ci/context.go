@@ -69,10 +69,15 @@ func (c checker) context(n *node) {
 
 // checkAttributeName returns what is wrong with the name of an attribute.
 func checkAttributeName(name string) string {
-	switch {
-	case slices.Contains(reserved, name):
+	if slices.Contains(reserved, name) {
 		return "the word has a meaning of its own in rules"
-	case len(name) > maxKey:
+	}
+	return checkName(name)
+}
+
+// checkName returns what is wrong with a name that programs use, or "".
+func checkName(name string) string {
+	if len(name) > maxKey {
 		return "the name has more than " + strconv.Itoa(maxKey) + " characters"
 	}
 	for i, r := range name {

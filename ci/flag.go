@@ -29,11 +29,11 @@ func (f *flag) in(environment string) evaluator.Flag {
 }
 
 // bodyKeys are the keys that an environment can replace, each whole.
-var bodyKeys = []string{"variants", "default", "enabled", "off_variant", "rules"}
+var bodyKeys = []string{"variants", "default", "enabled", "off_variant", "rules", "metadata"}
 
 var flagKeys = append([]string{"description", "owner", "expires", "type", "environments"}, bodyKeys...)
 
-var ruleKeys = []string{"name", "when", "serve", "by", "salt"}
+var ruleKeys = []string{"name", "when", "serve", "by", "salt", "hash", "metadata"}
 
 // flag reads a flag file. What is wrong with it is recorded.
 func (c checker) flag() *flag {
@@ -124,6 +124,7 @@ func (c checker) body(key string, typ evaluator.Type, base, override *node) eval
 		f.Rules = c.rules(key, n, set)
 	}
 	f.Variants = set.list
+	f.Metadata = c.metadata(get("metadata"))
 	return f
 }
 
@@ -161,6 +162,7 @@ func (c checker) rules(key string, n *node, set *variantSet) []evaluator.Rule {
 			}
 		}
 		within.serve(item, key, set, &r)
+		r.Metadata = within.metadata(item.get("metadata"))
 		rules = append(rules, r)
 	}
 	return rules

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/tools/txtar"
 
@@ -79,28 +80,61 @@ func describeRuleset(set evaluator.Ruleset) string {
 		out.WriteString("\n")
 	}
 	for _, f := range set.Flags {
-		fmt.Fprintf(out, "flag %s: %v, default %d, off %d", f.Key, f.Type, f.Default, f.Off)
-		if f.Disabled {
-			out.WriteString(", disabled")
-		}
-		out.WriteString("\n")
-		for i, v := range f.Variants {
-			fmt.Fprintf(out, "  variant %d %q: %s\n", i, v.Name, v.Value.JSON())
-		}
-		for _, r := range f.Rules {
-			fmt.Fprintf(out, "  rule %q: when %s serve ", r.Name, describeCondition(r.When))
-			if r.Split == nil {
-				fmt.Fprintln(out, r.Variant)
-				continue
-			}
-			fmt.Fprintf(out, "by %q salt %q hash %q", r.Split.By, r.Split.Salt, r.Split.Hash)
-			for _, r := range r.Split.Ranges {
-				fmt.Fprintf(out, " %d:[%d,%d)", r.Variant, r.From, r.To)
-			}
-			out.WriteString("\n")
-		}
+		describeFlag(out, &f)
 	}
 	return out.String()
+}
+
+func describeFlag(out *strings.Builder, f *evaluator.Flag) {
+	fmt.Fprintf(out, "flag %s: %v, default %d, off %d", f.Key, f.Type, f.Default, f.Off)
+	if f.Disabled {
+		out.WriteString(", disabled")
+	}
+	describeMetadata(out, f.Metadata)
+	out.WriteString("\n")
+	if r := f.Reserved; r != nil {
+		fmt.Fprintf(out, "  in layer %q by %q salt %q hash %q", r.Layer, r.By, r.Salt, r.Hash)
+		for _, s := range r.Spans {
+			fmt.Fprintf(out, " [%d,%d)", s.From, s.To)
+		}
+		out.WriteString("\n")
+	}
+	for i, v := range f.Variants {
+		fmt.Fprintf(out, "  variant %d %q: %s\n", i, v.Name, v.Value.JSON())
+	}
+	for _, r := range f.Rules {
+		fmt.Fprintf(out, "  rule %q: when %s serve ", r.Name, describeCondition(r.When))
+		if r.Split == nil {
+			fmt.Fprint(out, r.Variant)
+		} else {
+			describeSplit(out, r.Split)
+		}
+		describeMetadata(out, r.Metadata)
+		out.WriteString("\n")
+	}
+}
+
+func describeSplit(out *strings.Builder, s *evaluator.Split) {
+	fmt.Fprintf(out, "by %q salt %q hash %q", s.By, s.Salt, s.Hash)
+	for _, r := range s.Ranges {
+		fmt.Fprintf(out, " %d:[%d,%d)", r.Variant, r.From, r.To)
+	}
+	if s.Ramp == nil {
+		return
+	}
+	fmt.Fprintf(out, " ramp %d, rest %d:", s.Ramp.Variant, s.Ramp.Rest)
+	if s.Ramp.Linear {
+		out.WriteString(" linear")
+	}
+	for _, p := range s.Ramp.Points {
+		fmt.Fprintf(out, " %s=%d", time.Unix(p.At, 0).UTC().Format(time.RFC3339), p.Level)
+	}
+}
+
+func describeMetadata(out *strings.Builder, metadata []evaluator.Attr) {
+	for _, a := range metadata {
+		fmt.Fprintf(out, " %s=%s", a.Name, a.Value.JSON())
+	}
 }
 
 func describeCondition(c *evaluator.Condition) string {

@@ -149,14 +149,14 @@ func (c checker) serve(rule *node, key string, set *variantSet, r *evaluator.Rul
 	case scalar:
 		r.Variant, _ = c.variant(n, set)
 		for _, f := range rule.fields {
-			if f.key.text == "by" || f.key.text == "salt" {
+			if slices.Contains(splitKeys, f.key.text) {
 				c.errorf(f.key, "%q has no effect: the rule serves one variant, not a split", f.key.text)
 			}
 		}
 	case sequence:
 		c.errorf(n, "\"serve\" is a variant, or a mapping of variants to shares, not a list")
 	case mapping:
-		split := &evaluator.Split{Salt: key, Hash: evaluator.HashMurmur3}
+		split := &evaluator.Split{Salt: key}
 		var ok bool
 		if split.Ranges, ok = c.split(n, set); ok {
 			r.Split = split
@@ -165,11 +165,15 @@ func (c checker) serve(rule *node, key string, set *variantSet, r *evaluator.Rul
 	}
 }
 
-// unit reads by what a split is drawn, and its salt.
+// splitKeys are the keys of a rule that say how its split is drawn.
+var splitKeys = []string{"by", "salt", "hash"}
+
+// unit reads by what a split is drawn, its salt and the name of the hash.
 func (c checker) unit(rule *node, split *evaluator.Split) {
 	if salt := rule.get("salt"); salt != nil {
 		split.Salt, _ = c.name(salt, "\"salt\"")
 	}
+	split.Hash = c.hash(rule.get("hash"))
 	by := rule.get("by")
 	if by == nil {
 		split.By = c.known.unit // checked with serin.yaml
@@ -180,16 +184,37 @@ func (c checker) unit(rule *node, split *evaluator.Split) {
 	case !ok:
 	case name == "chance":
 		split.Salt, split.Hash = "", ""
-		if salt := rule.get("salt"); salt != nil {
-			c.errorf(salt, "\"salt\" has no effect: the split is by chance")
+		for _, key := range []string{"salt", "hash"} {
+			if n := rule.get(key); n != nil {
+				c.errorf(n, "%q has no effect: the split is by chance", key)
+			}
 		}
 	default:
-		a := c.lookup(by, "chance")
-		if a != nil && !a.unit {
-			c.errorf(by, "attribute %q is not declared with unit: true in %s%s", name, c.known.contextFile, c.otherUnits())
-		}
+		c.unitAttribute(by, "chance")
 		split.By = name
 	}
+}
+
+// unitAttribute checks that n names an attribute that may be hashed.
+func (c checker) unitAttribute(n *node, also ...string) {
+	if a := c.lookup(n, also...); a != nil && !a.unit {
+		c.errorf(n, "attribute %q is not declared with unit: true in %s%s", a.name, c.known.contextFile, c.otherUnits())
+	}
+}
+
+// hashes are the names of the algorithms that positions are computed with.
+var hashes = []string{evaluator.HashMurmur3}
+
+// hash reads the name of an algorithm. n may be nil.
+func (c checker) hash(n *node) string {
+	if n == nil {
+		return evaluator.HashMurmur3
+	}
+	name, ok := c.name(n, "\"hash\"")
+	if ok && !slices.Contains(hashes, name) {
+		c.errorf(n, "unknown hash %q%s; the known ones are %s", shorten(name), didYouMean(name, slices.Values(hashes)), quotedList(slices.Values(hashes)))
+	}
+	return name
 }
 
 // otherUnits names the attributes that a split may be by.

@@ -229,10 +229,7 @@ func (c checker) population(n *node, t *testCase) {
 		t.context = c.attrs(context, "\"context\"")
 	}
 	if unit := n.get("unit"); unit != nil {
-		a := c.lookup(unit)
-		if a != nil && !a.unit {
-			c.errorf(unit, "attribute %q is not declared with unit: true in %s%s", a.name, c.known.contextFile, c.otherUnits())
-		}
+		c.unitAttribute(unit)
 		t.population.unit = unit.text
 	}
 	if unit := t.unit(c.known, t.environment); context.get(unit) != nil {
