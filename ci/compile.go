@@ -3,6 +3,7 @@ package ci
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/serin-flags/serin/bundle"
@@ -13,13 +14,25 @@ import (
 // sorted. The environment "" is none: flags as they are without what
 // environments replace.
 //
-// A payload holds the namespace's flags, sorted by key, and of the estate's
-// segments and attributes those that its flags use. Equal estates give equal
-// payloads. They share memory with e; don't modify them.
+// A payload holds the namespace's flags, sorted by key, with what their rules
+// refer to: flags of other namespaces as prerequisites, and of the estate's
+// attributes, segments and time zones those that all these use. Equal estates
+// give equal payloads. They share memory with e; don't modify them.
 func (e *Estate) Compile(environment string) ([]bundle.Payload, error) {
 	if err := e.CheckEnvironment(environment); err != nil {
 		return nil, fmt.Errorf("compiling flags: %w", err)
 	}
+	payloads := e.payloads(environment)
+	for _, p := range payloads {
+		if _, err := evaluator.Compile(p.Ruleset); err != nil {
+			// Load would have to have refused it.
+			return nil, fmt.Errorf("compiling namespace %s: %w", p.Namespace, err)
+		}
+	}
+	return payloads, nil
+}
+
+func (e *Estate) payloads(environment string) []bundle.Payload {
 	payloads := make([]bundle.Payload, 0, len(e.namespaces))
 	rest := e.flags
 	for _, namespace := range e.namespaces {
@@ -28,50 +41,75 @@ func (e *Estate) Compile(environment string) ([]bundle.Payload, error) {
 			flags = append(flags, rest[0].in(environment))
 			rest = rest[1:]
 		}
-		set := e.ruleset(flags, nil)
-		if _, err := evaluator.Compile(set); err != nil {
-			// Load would have to have refused it.
-			return nil, fmt.Errorf("compiling namespace %s: %w", namespace, err)
-		}
+		set := e.ruleset(environment, flags, pins{})
 		payloads = append(payloads, bundle.Payload{Environment: environment, Namespace: namespace, Ruleset: set})
 	}
-	return payloads, nil
+	return payloads
 }
 
-// ruleset returns the flags with the attributes and segments that they use.
-// The members of segments in pins, if it has them, are what it says and nobody
-// else.
-func (e *Estate) ruleset(flags []evaluator.Flag, pins map[string][]string) evaluator.Ruleset {
+// pins are what a test puts in the place of parts of the estate.
+type pins struct {
+	segments map[string][]string // the members, by name
+	flags    map[string]string   // the variant served, by key
+}
+
+// none reports whether nothing is pinned.
+func (p pins) none() bool { return len(p.segments)+len(p.flags) == 0 }
+
+// ruleset returns flags, as they are in an environment, with everything that
+// they use.
+func (e *Estate) ruleset(environment string, flags []evaluator.Flag, pins pins) evaluator.Ruleset {
 	u := usage{
-		estate:     e,
-		pins:       pins,
-		attributes: map[string]bool{e.known.unit: true},
-		segments:   make(map[string]bool),
+		estate:      e,
+		environment: environment,
+		pins:        pins,
+		attributes:  map[string]bool{e.known.unit: true},
+		segments:    make(map[string]bool),
+		zones:       make(map[string]bool),
+		flags:       make(map[string]bool, len(flags)),
+	}
+	set := evaluator.Ruleset{Unit: e.known.unit, Flags: flags}
+	for _, f := range flags {
+		u.flags[f.Key] = true
 	}
 	for i := range flags {
 		u.flag(&flags[i])
 	}
-	set := evaluator.Ruleset{Unit: e.known.unit, Flags: flags}
-	for name := range u.attributes {
+	for len(u.wanted) > 0 {
+		f := u.prerequisite(u.wanted[0])
+		u.wanted = u.wanted[1:]
+		u.flag(&f)
+		set.Prerequisites = append(set.Prerequisites, f)
+	}
+	slices.SortFunc(set.Prerequisites, func(a, b evaluator.Flag) int { return cmp.Compare(a.Key, b.Key) })
+	for _, name := range slices.Sorted(maps.Keys(u.attributes)) {
 		set.Attributes = append(set.Attributes, evaluator.Attribute{Name: name, Type: e.known.attributes[name].typ})
 	}
-	slices.SortFunc(set.Attributes, func(a, b evaluator.Attribute) int { return cmp.Compare(a.Name, b.Name) })
-	for name := range u.segments {
+	for _, name := range slices.Sorted(maps.Keys(u.segments)) {
 		set.Segments = append(set.Segments, u.segment(name))
 	}
-	slices.SortFunc(set.Segments, func(a, b evaluator.Segment) int { return cmp.Compare(a.Name, b.Name) })
+	for _, name := range slices.Sorted(maps.Keys(u.zones)) {
+		set.Zones = append(set.Zones, e.known.zones.byName[name].compiled)
+	}
 	return set
 }
 
 // usage is what a set of flags uses.
 type usage struct {
-	estate     *Estate
-	pins       map[string][]string
-	attributes map[string]bool
-	segments   map[string]bool
+	estate      *Estate
+	environment string
+	pins        pins
+	attributes  map[string]bool
+	segments    map[string]bool
+	zones       map[string]bool
+	flags       map[string]bool // the set's own, and prerequisites
+	wanted      []string        // of the prerequisites, those not looked at yet
 }
 
 func (u *usage) flag(f *evaluator.Flag) {
+	if f.Reserved != nil {
+		u.attributes[f.Reserved.By] = true
+	}
 	for i := range f.Rules {
 		r := &f.Rules[i]
 		if r.When != nil {
@@ -90,18 +128,38 @@ func (u *usage) condition(c *evaluator.Condition) {
 	if c.Attribute != "" {
 		u.attributes[c.Attribute] = true
 	}
-	if c.Op == evaluator.InSegment && !u.segments[c.Strings[0]] {
-		u.segments[c.Strings[0]] = true
-		if s := u.segment(c.Strings[0]); s.When != nil {
-			u.condition(s.When)
+	switch c.Op {
+	case evaluator.Window:
+		u.zones[c.Strings[0]] = true
+	case evaluator.Serves:
+		if key := c.Strings[0]; !u.flags[key] {
+			u.flags[key] = true
+			u.wanted = append(u.wanted, key)
+		}
+	case evaluator.InSegment:
+		if name := c.Strings[0]; !u.segments[name] {
+			u.segments[name] = true
+			if s := u.segment(name); s.When != nil {
+				u.condition(s.When)
+			}
 		}
 	}
 }
 
 // segment returns a segment as it is, or as it is pinned.
 func (u *usage) segment(name string) evaluator.Segment {
-	if members, ok := u.pins[name]; ok {
+	if members, ok := u.pins.segments[name]; ok {
 		return evaluator.Segment{Name: name, Include: members}
 	}
 	return u.estate.known.segments[name].plain
+}
+
+// prerequisite returns a flag as it is, or as it is pinned.
+func (u *usage) prerequisite(key string) evaluator.Flag {
+	f := u.estate.byKey[key].in(u.environment)
+	if name, ok := u.pins.flags[key]; ok {
+		served := slices.IndexFunc(f.Variants, func(v evaluator.Variant) bool { return v.Name == name })
+		return evaluator.Flag{Key: key, Type: f.Type, Variants: f.Variants, Default: served, Off: served}
+	}
+	return f
 }

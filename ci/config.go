@@ -3,7 +3,6 @@ package ci
 import (
 	"slices"
 	"time"
-	_ "time/tzdata" // a time zone is the same one on every machine
 )
 
 // A config is what serin.yaml says.
@@ -35,7 +34,9 @@ func (c checker) config(n *node) config {
 		}
 	}
 	if zone := n.get("time_zone"); zone != nil {
-		out.zone = c.zone(zone)
+		if z, ok := c.zone(zone, "\"time_zone\""); ok {
+			out.zone = z.location
+		}
 	}
 	return out
 }
@@ -66,17 +67,4 @@ func (c checker) environments(n *node) []string {
 		}
 	}
 	return list
-}
-
-func (c checker) zone(n *node) *time.Location {
-	name, ok := c.text(n, "\"time_zone\"")
-	if !ok {
-		return time.UTC
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" {
-		c.errorf(n, "%q is not a time zone of the IANA database, such as Asia/Shanghai or UTC", shorten(name))
-		return time.UTC
-	}
-	return zone
 }

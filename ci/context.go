@@ -18,6 +18,7 @@ type vocabulary struct {
 	configFile  string
 	attributes  map[string]*attribute
 	segments    map[string]*segment // broken ones included
+	zones       *zones              // those named so far
 	// attributeNames are in the order declared, segmentNames sorted.
 	attributeNames, segmentNames []string
 	// broken says that context.yaml couldn't be read, so that nothing can be

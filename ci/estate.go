@@ -91,6 +91,7 @@ func (l *loader) estate() *Estate {
 		contextFile: filepath.Join(l.dir, "context.yaml"),
 		attributes:  make(map[string]*attribute),
 		segments:    make(map[string]*segment),
+		zones:       new(zones),
 	}
 	configChecker := l.readConfig()
 	l.readContext(configChecker)

@@ -85,8 +85,8 @@ func (e *Estate) Test(opts TestOptions) TestReport {
 	return report
 }
 
-// A runner runs tests. Flags are compiled once for all tests that don't pin
-// segments.
+// A runner runs tests. Flags are compiled once for all tests that pin
+// nothing.
 type runner struct {
 	estate   *Estate
 	programs map[programKey]*evaluator.CompiledFlag
@@ -100,16 +100,16 @@ func (r *runner) compile(t *testCase, environment string) (*evaluator.CompiledFl
 		return nil, err
 	}
 	key := programKey{t.flag.key, environment}
-	if f, ok := r.programs[key]; ok && t.pins == nil {
+	if f, ok := r.programs[key]; ok && t.pins.none() {
 		return f, nil
 	}
-	set := r.estate.ruleset([]evaluator.Flag{t.flag.in(environment)}, t.pins)
+	set := r.estate.ruleset(environment, []evaluator.Flag{t.flag.in(environment)}, t.pins)
 	program, err := evaluator.Compile(set)
 	if err != nil {
 		return nil, fmt.Errorf("compiling flag: %w", err)
 	}
 	f := program.Flag(t.flag.key)
-	if t.pins == nil {
+	if t.pins.none() {
 		r.programs[key] = f
 	}
 	return f, nil

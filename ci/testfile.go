@@ -14,7 +14,7 @@ type testCase struct {
 	at          *node
 	environment string           // "": the one that the run chooses
 	context     []evaluator.Attr // of everybody in the population, if there is one
-	pins        map[string][]string
+	pins        pins
 	population  *population // nil: one evaluation of the context
 	expect      expectation
 }
@@ -122,7 +122,7 @@ func (c checker) testCase(n *node, t *testCase) {
 		t.context = c.attrs(context, "\"context\"")
 	}
 	if given := n.get("given"); given != nil {
-		t.pins = c.given(given)
+		t.pins.segments = c.given(given)
 	}
 	if people := n.get("population"); people != nil {
 		if n.get("context") != nil {

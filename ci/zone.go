@@ -1,0 +1,84 @@
+package ci
+
+import (
+	"errors"
+	"sync"
+	"time"
+	_ "time/tzdata" // for machines that have no database of time zones
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// The years that payloads know the offsets of time zones for. Before them the
+// first one holds, after them the last.
+const (
+	firstZoneYear = 2000
+	lastZoneYear  = 2100
+)
+
+// zones are the time zones that an estate speaks of. They are safe for
+// concurrent use.
+type zones struct {
+	mu     sync.Mutex
+	byName map[string]zone
+}
+
+// A zone is a time zone, and its form in payloads.
+type zone struct {
+	location *time.Location
+	compiled evaluator.Zone
+}
+
+// load returns the zone of that name of the IANA database.
+func (z *zones) load(name string) (zone, error) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if known, ok := z.byName[name]; ok {
+		return known, nil
+	}
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		return zone{}, err
+	}
+	if name == "" || name == "Local" {
+		return zone{}, errors.New("it means another zone on every machine")
+	}
+	if z.byName == nil {
+		z.byName = make(map[string]zone)
+	}
+	z.byName[name] = zone{location, compileZone(location)}
+	return z.byName[name], nil
+}
+
+// compileZone returns the offsets of a time zone.
+func compileZone(location *time.Location) evaluator.Zone {
+	t := time.Date(firstZoneYear, 1, 1, 0, 0, 0, 0, time.UTC)
+	last := time.Date(lastZoneYear+1, 1, 1, 0, 0, 0, 0, time.UTC)
+	out := evaluator.Zone{Name: location.String()}
+	for t.Before(last) {
+		_, seconds := t.In(location).Zone()
+		if n := len(out.Offsets); n == 0 || out.Offsets[n-1].Seconds != seconds {
+			out.Offsets = append(out.Offsets, evaluator.Offset{From: t.Unix(), Seconds: seconds})
+		}
+		_, end := t.In(location).ZoneBounds()
+		if end.IsZero() {
+			break
+		}
+		t = end
+	}
+	return out
+}
+
+// zone reads the name of a time zone.
+func (c checker) zone(n *node, what string) (zone, bool) {
+	name, ok := c.text(n, what)
+	if !ok {
+		return zone{}, false
+	}
+	z, err := c.known.zones.load(name)
+	if err != nil {
+		c.errorf(n, "%q is not a time zone of the IANA database, such as Asia/Shanghai or UTC", shorten(name))
+		return zone{}, false
+	}
+	return z, true
+}
