@@ -107,8 +107,13 @@ func (c checker) body(key string, typ evaluator.Type, base, override *node) eval
 	}
 	set := c.variants(typ, get("variants"))
 	f := evaluator.Flag{Key: key, Type: typ}
+	set.fallback = -1
+	set.inherited = override.get("default") != nil && override.get("rules") == nil
 	if n := get("default"); n != nil {
-		f.Default, _ = c.within("default").variant(n, set)
+		var ok bool
+		if f.Default, ok = c.within("default").variant(n, set); ok {
+			set.fallback = f.Default
+		}
 	} else {
 		c.errorf(base, "the flag has no \"default\", the variant to serve when no rule matches")
 	}

@@ -75,7 +75,7 @@ func ranges(variants []int, shares []int64) []evaluator.Range {
 	var from uint64
 	for i, share := range shares {
 		sum += share
-		to := uint64(sum) * evaluator.Positions / whole // below 2^62
+		to := boundary(sum)
 		if to > from {
 			list = append(list, evaluator.Range{From: from, To: to, Variant: variants[i]})
 		}
@@ -83,6 +83,9 @@ func ranges(variants []int, shares []int64) []evaluator.Range {
 	}
 	return list
 }
+
+// boundary returns how many positions a share has, rounded down.
+func boundary(share int64) uint64 { return uint64(share) * evaluator.Positions / whole } // below 2^62
 
 // split reads a mapping of variants to shares.
 func (c checker) split(n *node, set *variantSet) ([]evaluator.Range, bool) {
@@ -138,6 +141,19 @@ func (c checker) share(f field) (share int64, isRest, ok bool) {
 	return share, false, true
 }
 
+// plainShare reads a share that isn't that of a variant in a split.
+func (c checker) plainShare(n *node, what string) (int64, bool) {
+	if n.kind != scalar {
+		c.errorf(n, "%s is a share such as 20%%, not %s", what, n.describe())
+		return 0, false
+	}
+	share, err := parseShare(n.text)
+	if err != nil {
+		c.errorf(n, "%s %q: %v", what, shorten(n.text), err)
+	}
+	return share, err == nil
+}
+
 // serve reads what a rule serves into r.
 func (c checker) serve(rule *node, key string, set *variantSet, r *evaluator.Rule) {
 	n := rule.get("serve")
@@ -154,11 +170,16 @@ func (c checker) serve(rule *node, key string, set *variantSet, r *evaluator.Rul
 			}
 		}
 	case sequence:
-		c.errorf(n, "\"serve\" is a variant, or a mapping of variants to shares, not a list")
+		c.errorf(n, "\"serve\" is a variant, a mapping of variants to shares or a ramp, not a list")
 	case mapping:
 		split := &evaluator.Split{Salt: key}
 		var ok bool
-		if split.Ranges, ok = c.split(n, set); ok {
+		if isRamp(n) {
+			ok = c.ramp(n, set, split)
+		} else {
+			split.Ranges, ok = c.split(n, set)
+		}
+		if ok {
 			r.Split = split
 		}
 		c.unit(rule, split)
@@ -234,6 +255,17 @@ type variantSet struct {
 	// broken says that the variants couldn't be read, so that nothing can be
 	// said about names.
 	broken bool
+	// fallback is the index of the flag's default, which is what a ramp
+	// leaves to others; -1 if it isn't known.
+	fallback int
+	// inherited says that the rules aren't meant for this default: they are
+	// those of the flag itself, and an environment has replaced the default.
+	inherited bool
+}
+
+// has reports whether there is a variant of that name.
+func (set *variantSet) has(name string) bool {
+	return slices.ContainsFunc(set.list, func(v evaluator.Variant) bool { return v.Name == name })
 }
 
 // maxVariants bounds the variants of a flag.

@@ -339,13 +339,7 @@ func (c checker) expectShares(n *node, variants []string, e *expectation) {
 		c.errorf(n, "of a population, expect shares and how far off they may be: {share: {on: 20%%}, within: 0.5%%}")
 		return
 	}
-	if within.kind != scalar {
-		c.errorf(within, "\"within\" is a share such as 0.5%%, not %s", within.describe())
-	} else if share, err := parseShare(within.text); err != nil {
-		c.errorf(within, "\"within\" %q: %v", shorten(within.text), err)
-	} else {
-		e.within = share
-	}
+	e.within, _ = c.plainShare(within, "\"within\"")
 	if shares.kind != mapping || len(shares.fields) == 0 {
 		c.errorf(shares, "\"share\" is a mapping of variants to shares, not %s", shares.describe())
 		return

@@ -1,0 +1,219 @@
+package ci
+
+import (
+	"math/big"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// splitOf returns the split of the only rule of a boolean flag, on or off, that
+// serves what it says.
+func splitOf(t *testing.T, serve string) *evaluator.Split {
+	t.Helper()
+	fsys := base(t)
+	fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules:\n  - name: r\n    serve: " + serve + "\n")
+	e, err := load(fsys, "flags")
+	if err != nil {
+		t.Fatalf("%s: %v", serve, err)
+	}
+	return e.byKey["x"].base.Rules[0].Split
+}
+
+// hour is 2026-12-01 at that hour, UTC.
+func hour(h int) int64 {
+	return time.Date(2026, time.December, 1, h, 0, 0, 0, time.UTC).Unix()
+}
+
+// percent returns the level of a whole number of percents.
+func percent(n int64) uint64 { return uint64(n) * evaluator.Positions / 100 }
+
+func TestRamps(t *testing.T) {
+	tests := []struct {
+		serve string
+		want  evaluator.Ramp
+	}{
+		{
+			"{ramp: on, steps: [{at: 2026-12-01T02:00:00Z, to: 1%}, {at: 2026-12-01T04:00:00Z, to: 1%}, {at: 2026-12-01T05:00:00Z, to: 20%}]}",
+			evaluator.Ramp{Rest: 1, Points: []evaluator.Point{{At: hour(2), Level: 42949672}, {At: hour(4), Level: 42949672}, {At: hour(5), Level: 858993459}}},
+		},
+		{
+			"{ramp: on, double: {from: 1%, every: 24h, start: 2026-12-01T02:00:00Z}}",
+			evaluator.Ramp{Rest: 1, Points: []evaluator.Point{
+				{At: hour(2), Level: percent(1)},
+				{At: hour(2 + 24), Level: percent(2)},
+				{At: hour(2 + 48), Level: percent(4)},
+				{At: hour(2 + 72), Level: percent(8)},
+				{At: hour(2 + 96), Level: percent(16)},
+				{At: hour(2 + 120), Level: percent(32)},
+				{At: hour(2 + 144), Level: percent(64)},
+				{At: hour(2 + 168), Level: evaluator.Positions},
+			}},
+		},
+		{
+			"{ramp: on, double: {from: 5%, every: 1h, start: 2026-12-01T02:00:00Z, to: 20%}}",
+			evaluator.Ramp{Rest: 1, Points: []evaluator.Point{{At: hour(2), Level: percent(5)}, {At: hour(3), Level: percent(10)}, {At: hour(4), Level: percent(20)}}},
+		},
+		{
+			"{ramp: on, double: {from: 5%, every: 1h, start: 2026-12-01T02:00:00Z, to: 5%}}",
+			evaluator.Ramp{Rest: 1, Points: []evaluator.Point{{At: hour(2), Level: percent(5)}}},
+		},
+		{
+			"{ramp: on, linear: {start: 2026-12-01, end: 2026-12-02}}",
+			evaluator.Ramp{Rest: 1, Linear: true, Points: []evaluator.Point{{At: hour(0), Level: 0}, {At: hour(24), Level: evaluator.Positions}}},
+		},
+		{
+			"{ramp: on, linear: {start: 2026-12-01, end: 2026-12-02, from: 10%, to: 30%}, pause: false, at: 2026-12-01}",
+			evaluator.Ramp{Rest: 1, Linear: true, Points: []evaluator.Point{{At: hour(0), Level: percent(10)}, {At: hour(24), Level: percent(30)}}},
+		},
+	}
+	for _, tt := range tests {
+		want := &evaluator.Split{By: "user", Salt: "x", Hash: evaluator.HashMurmur3, Ramp: &tt.want}
+		if diff := cmp.Diff(want, splitOf(t, tt.serve)); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", tt.serve, diff)
+		}
+	}
+}
+
+// TestDoublingFromTheLeast holds that the smallest share takes the most steps,
+// and the last of them is not twice the one before.
+func TestDoublingFromTheLeast(t *testing.T) {
+	ramp := splitOf(t, "{ramp: on, double: {from: 0.0000001%, every: 1s, start: 2026-12-01}}").Ramp
+	if got, want := len(ramp.Points), 31; got != want { // 2^29 billionths are less than a whole, 2^30 more
+		t.Fatalf("got %d points, want %d", got, want)
+	}
+	for i, p := range ramp.Points {
+		share := min(int64(1)<<i, whole)
+		if want := (evaluator.Point{At: hour(0) + int64(i), Level: boundary(share)}); p != want {
+			t.Errorf("point %d: got %+v, want %+v", i, p, want)
+		}
+	}
+}
+
+// TestRampSteps holds how many steps a ramp may have.
+func TestRampSteps(t *testing.T) {
+	for n, want := range map[int]string{maxSteps: "", maxSteps + 1: `rule "r": the ramp has more than 1000 steps`} {
+		var text strings.Builder
+		for i := range n {
+			text.WriteString("        - {at: " + time.Unix(int64(i), 0).UTC().Format(time.RFC3339) + ", to: 1%}\n")
+		}
+		fsys := base(t)
+		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules:\n  - name: r\n    serve:\n      ramp: on\n      steps:\n" + text.String())
+		got := ""
+		if _, err := load(fsys, "flags"); err != nil {
+			got = err.Error()
+		}
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%d steps: got error %q, want %q", n, got, want)
+		}
+	}
+}
+
+// TestPause holds that a ramp that is paused is a split by the share that the
+// ramp had then, and that splits of that share look the same.
+func TestPause(t *testing.T) {
+	const (
+		steps  = "{ramp: on, steps: [{at: 2026-12-01T02:00:00Z, to: 20%}, {at: 2026-12-01T04:00:00Z, to: 50%}, {at: 2026-12-02, to: 100%}]"
+		double = "{ramp: on, double: {from: 5%, every: 2h, start: 2026-12-01T02:00:00Z, to: 33%}"
+		linear = "{ramp: on, linear: {start: 2026-12-01T02:00:00Z, end: 2026-12-01T12:00:00Z, from: 25%, to: 75%}"
+	)
+	tests := []struct{ ramp, at, same string }{
+		{steps, "2026-12-01T01:59:59Z", "{on: 0%, off: rest}"},
+		{steps, "2026-12-01T02:00:00Z", "{on: 20%, off: rest}"},
+		{steps, "2026-12-01T03:59:59Z", "{on: 20%, off: rest}"},
+		{steps, "2026-12-01T04:00:00Z", "{on: 50%, off: rest}"},
+		{steps, "2026-12-03", "{on: 100%, off: rest}"},
+		{double, "2026-12-01T04:30:00Z", "{on: 10%, off: rest}"},
+		{double, "2026-12-03", "{on: 33%, off: rest}"},
+		{linear, "2026-12-01T01:59:59Z", "{on: 0%, off: rest}"},
+		{linear, "2026-12-01T02:00:00Z", "{on: 25%, off: rest}"},
+		{linear, "2026-12-01T04:30:00Z", "{on: 37.5%, off: rest}"},
+		{linear, "2026-12-01T07:00:00Z", "{on: 50%, off: rest}"},
+		{linear, "2026-12-01T12:00:00Z", "{on: 75%, off: rest}"},
+		{linear, "2026-12-03", "{on: 75%, off: rest}"},
+	}
+	for _, tt := range tests {
+		serve := tt.ramp + ", pause: true, at: " + tt.at + "}"
+		if diff := cmp.Diff(splitOf(t, tt.same), splitOf(t, serve)); diff != "" {
+			t.Errorf("%s: -%s +got:\n%s", serve, tt.same, diff)
+		}
+	}
+}
+
+// TestLevelExact compares levels with the definition, computed in arbitrary
+// precision, up to the longest ramps that can be written.
+func TestLevelExact(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	first := time.Date(firstYear, time.January, 1, 0, 0, 0, 0, time.UTC).Unix()
+	last := time.Date(lastYear, time.December, 31, 23, 59, 59, 0, time.UTC).Unix()
+	for i := range 2000 {
+		from, to := first+rnd.Int64N((last-first)/2), last-rnd.Int64N((last-first)/2)
+		if i == 0 {
+			from, to = first, last
+		}
+		low := rnd.Uint64N(evaluator.Positions + 1)
+		high := low + rnd.Uint64N(evaluator.Positions+1-low)
+		if i%2 == 0 {
+			low, high = 0, evaluator.Positions
+		}
+		ramp := &evaluator.Ramp{Linear: true, Points: []evaluator.Point{{At: from, Level: low}, {At: to, Level: high}}}
+		for _, now := range []int64{from, from + rnd.Int64N(to-from), to - 1} {
+			exact := new(big.Int).Mul(new(big.Int).SetUint64(high-low), big.NewInt(now-from))
+			exact.Quo(exact, big.NewInt(to-from))
+			if got, want := levelAt(ramp, now), low+exact.Uint64(); got != want {
+				t.Fatalf("%+v at %d: got %d, want %d", ramp, now, got, want)
+			}
+		}
+	}
+}
+
+func TestParseDuration(t *testing.T) {
+	const none, long = "not a length of time", "more than 100 years"
+	tests := []struct {
+		text string
+		want int64
+		err  string // part of the message
+	}{
+		{"1s", 1, ""},
+		{"90m", 5400, ""},
+		{"24h", 86400, ""},
+		{"7d", 604800, ""},
+		{"1h30m", 5400, ""},
+		{"1d2h3m4s", 93784, ""},
+		{"007d", 604800, ""},
+		{"36500d", maxDuration, ""},
+		{"3153600000s", maxDuration, ""},
+		{"36500d0s", maxDuration, ""},
+		{"36500d1s", 0, long},
+		{"3153600001s", 0, long},
+		{"99999999999999999999d", 0, long},
+		{"", 0, none},
+		{"0s", 0, none},
+		{"24", 0, none},
+		{"h", 0, none},
+		{"24h ", 0, none},
+		{"2 h", 0, none},
+		{"-1h", 0, none},
+		{"1.5h", 0, none},
+		{"1w", 0, none},
+		{"1D", 0, none},
+		{"1h30", 0, none},
+		{"١h", 0, none},
+	}
+	for _, tt := range tests {
+		got, err := parseDuration(tt.text)
+		switch {
+		case tt.err == "" && err != nil:
+			t.Errorf("parseDuration(%q): %v", tt.text, err)
+		case tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)):
+			t.Errorf("parseDuration(%q): error %v, want one that contains %q", tt.text, err, tt.err)
+		case got != tt.want:
+			t.Errorf("parseDuration(%q) = %d, want %d", tt.text, got, tt.want)
+		}
+	}
+}
