@@ -84,7 +84,7 @@ func (v *vocabulary) checkSegments() {
 }
 
 // segmentCost returns how many comparisons a question for membership takes, at
-// most evaluator.MaxSegmentCost+1, and sets s.depth.
+// most evaluator.MaxCost+1, and sets s.depth.
 func (v *vocabulary) segmentCost(s *segment) int {
 	if s.cost != 0 {
 		return s.cost
@@ -102,12 +102,12 @@ func (v *vocabulary) segmentCost(s *segment) int {
 			checker{source: s.source}.errorf(r.at, "segment %q refers to itself: %s", next.name, circle(next))
 			continue
 		}
-		cost = min(cost+v.segmentCost(next), evaluator.MaxSegmentCost+1)
+		cost = min(cost+v.segmentCost(next), evaluator.MaxCost+1)
 		s.depth = max(s.depth, next.depth+1)
 	}
 	s.visiting = false
-	if cost > evaluator.MaxSegmentCost {
-		s.source.problem("the segment takes more than %d comparisons, those of the segments it refers to included", evaluator.MaxSegmentCost)
+	if cost > evaluator.MaxCost {
+		s.source.problem("the segment takes more than %d comparisons, those of the segments it refers to included", evaluator.MaxCost)
 	}
 	if s.depth == evaluator.MaxDepth+1 { // said once, not of those before it too
 		s.source.problem("the segment refers to others, and these to others, more than %d in a row", evaluator.MaxDepth)

@@ -183,7 +183,7 @@ func because(r evaluator.Result) string {
 // are too far off.
 func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, unit string) {
 	counts := make(map[string]int64)
-	typ, _ := f.Program().AttributeType(unit)
+	typ, _ := f.AttributeType(unit)
 	ctx := evaluator.Context{Attrs: append(t.context[:len(t.context):len(t.context)], evaluator.Attr{Name: unit})}
 	last := &ctx.Attrs[len(ctx.Attrs)-1]
 	missing := ""

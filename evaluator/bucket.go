@@ -1,7 +1,6 @@
 package evaluator
 
 import (
-	"strconv"
 	"unsafe"
 
 	"github.com/spaolacci/murmur3"
@@ -17,19 +16,4 @@ func positionOf(unit string, seed uint32) uint32 { return uint32(hash(unit, seed
 func hash(s string, seed uint32) uint64 {
 	// A view of the string: []byte(s) would allocate, and murmur3 only reads.
 	return murmur3.Sum64WithSeed(unsafe.Slice(unsafe.StringData(s), len(s)), seed)
-}
-
-// position returns the position of a unit with that value. It is false if the
-// value can't be bucketed: there is none, or it is neither text nor an integer.
-// Empty text counts as none, else everybody without an id would share a bucket.
-func position(v Value, seed uint32) (uint32, bool) {
-	switch v.kind {
-	case StringKind:
-		return positionOf(v.str, seed), v.str != ""
-	case IntKind:
-		var buf [20]byte
-		text := strconv.AppendInt(buf[:0], int64(v.num), 10)
-		return uint32(murmur3.Sum64WithSeed(text, seed) >> 32), true
-	}
-	return 0, false
 }

@@ -1,7 +1,8 @@
 package evaluator
 
 import (
-	"errors"
+	"cmp"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -13,13 +14,14 @@ const (
 	// MaxDepth is how deep conditions may nest, and how many segments a chain
 	// of them, each referring to the next, may have.
 	MaxDepth = 100
-	// MaxSegmentCost is how many comparisons asking for membership in one
-	// segment may take, those of the segments that it refers to included.
-	MaxSegmentCost = 10_000
+	// MaxCost is how many comparisons asking for membership in one segment,
+	// or for what another flag serves, may take, those of the segments and
+	// flags that it refers to included.
+	MaxCost = 10_000
+	// MaxFlagCost is how many comparisons the evaluation of a flag may take,
+	// those of the segments and flags that it refers to included.
+	MaxFlagCost = 1_000_000
 )
-
-// maxErrors is the number of errors that [Compile] lists.
-const maxErrors = 100
 
 // A CompileError says what is wrong with a ruleset.
 type CompileError struct {
@@ -46,250 +48,235 @@ func (e *CompileError) Error() string {
 // Unwrap returns e.Err.
 func (e *CompileError) Unwrap() error { return e.Err }
 
-// Compile checks rulesets and makes one Program of all their flags. Flag keys
-// must be unique over all of them, and what they have in common, the unit and
-// the types of attributes, must agree; each has segments of its own.
-//
-// The Program shares no memory with the rulesets but immutable text.
-//
-// The error joins what is wrong, each a [*CompileError]. If there are more than
-// 100 of them, one more says how many are not listed.
-func Compile(sets ...Ruleset) (*Program, error) {
-	c := &compiler{
-		program:    &Program{flags: make(map[string]*CompiledFlag)},
-		attributes: make(map[string]uint16),
+// CompileUnit checks a ruleset and compiles it. The Unit shares no memory with
+// the ruleset but immutable text. The error is as that of [Compile].
+func CompileUnit(set Ruleset) (*Unit, error) {
+	var all problems
+	u := compileUnit(&set, &all)
+	if err := all.err(); err != nil {
+		return nil, err
 	}
-	for i := range sets {
-		c.ruleset(&sets[i])
-	}
-	if more := c.failures - len(c.errs); more > 0 {
-		c.errs = append(c.errs, &CompileError{Err: fmt.Errorf("more errors: %d", more)})
-	}
-	if len(c.errs) > 0 {
-		return nil, errors.Join(c.errs...)
-	}
-	slices.Sort(c.program.keys)
-	return c.program, nil
+	return u, nil
 }
 
-// A compiler builds a Program, ruleset by ruleset.
+// compileUnit returns what is of no use if it adds to the problems.
+func compileUnit(set *Ruleset, all *problems) *Unit {
+	n := len(set.Flags) + len(set.Prerequisites)
+	c := &compiler{
+		problems: all,
+		set:      set,
+		unit: &Unit{
+			index:   make(map[string]uint16, len(set.Attributes)),
+			flags:   make([]CompiledFlag, 0, n),
+			count:   len(set.Flags),
+			shapes:  []byte{0},
+			texts:   []string{""},
+			symbols: make(map[string]uint32),
+		},
+		segments: make(map[string]int, len(set.Segments)),
+		flags:    make(map[string]int, n),
+		zones:    make(map[string]zone, len(set.Zones)),
+		tests:    make(map[string]uint32),
+	}
+	c.size()
+	c.declare()
+	c.compileZones()
+	c.compileSegments()
+	c.compileFlags()
+	return c.unit
+}
+
+// A compiler compiles one ruleset.
 type compiler struct {
-	program    *Program
-	attributes map[string]uint16 // index by name
-	segments   map[string]int    // index by name into set.Segments
-	base       int               // index of the set's first segment in the Program
-	errs       []error           // the first maxErrors
-	failures   int               // how many errors there were in all
-	at         CompileError      // where we are, for errors
+	*problems
+	set      *Ruleset
+	unit     *Unit
+	segments map[string]int // index by name
+	flags    map[string]int // index into flag
+	zones    map[string]zone
+	tests    map[string]uint32 // index of the tests that many conditions share
+	at       CompileError      // where we are, for errors
 }
 
 func (c *compiler) errorf(format string, args ...any) {
-	if c.failures++; c.failures > maxErrors {
-		return
-	}
 	e := c.at
 	e.Err = fmt.Errorf(format, args...)
-	c.errs = append(c.errs, &e)
+	c.add(&e)
 }
 
-func (c *compiler) ruleset(set *Ruleset) {
-	p := c.program
-	c.at = CompileError{}
-	c.declare(set)
-	c.segments = make(map[string]int, len(set.Segments))
-	c.base = len(p.segments)
-	for i, s := range set.Segments {
+// flag returns the flag with that index, prerequisites being behind all others.
+func (c *compiler) flag(i int) *Flag {
+	if i < len(c.set.Flags) {
+		return &c.set.Flags[i]
+	}
+	return &c.set.Prerequisites[i-len(c.set.Flags)]
+}
+
+// size makes room for what will be appended, as far as it is easily known.
+func (c *compiler) size() {
+	rules, conditions := 0, 0
+	for i := range cap(c.unit.flags) {
+		f := c.flag(i)
+		rules += 1 + len(f.Rules)
+		for j := range f.Rules {
+			if when := f.Rules[j].When; when != nil {
+				conditions += 1 + len(when.Of)
+			}
+		}
+	}
+	c.unit.serves = make([]serve, 0, rules)
+	c.unit.code = make([]instr, 0, rules+conditions)
+}
+
+// declare takes over the unit and the attributes.
+func (c *compiler) declare() {
+	u := c.unit
+	for _, a := range c.set.Attributes {
+		switch _, dup := u.index[a.Name]; {
+		case dup:
+			c.errorf("the attribute %q is declared twice", a.Name)
+		case a.Name == "" || a.Type < StringAttribute || a.Type > ListAttribute:
+			c.errorf("the attribute %q of type %v is not valid", a.Name, a.Type)
+		case len(u.attributes) == math.MaxUint16:
+			c.errorf("there are more than %d attributes", math.MaxUint16)
+			return
+		default:
+			u.index[a.Name] = uint16(len(u.attributes))
+			u.attributes = append(u.attributes, a)
+		}
+	}
+	i, ok := u.index[c.set.Unit]
+	if !ok || u.attributes[i].Type != StringAttribute {
+		c.errorf("the unit %q is not a declared string attribute", c.set.Unit)
+	}
+	u.unit = i
+}
+
+func (c *compiler) compileSegments() {
+	for i, s := range c.set.Segments {
 		if _, dup := c.segments[s.Name]; dup || s.Name == "" {
 			c.errorf("the segment name %q is empty or not unique", s.Name)
 		}
 		c.segments[s.Name] = i
 	}
-	p.segments = append(p.segments, make([]segment, len(set.Segments))...)
-	costs := make([]segmentCost, len(set.Segments))
-	for i := range set.Segments {
-		c.at = CompileError{Segment: set.Segments[i].Name}
-		c.segment(set, i)
-		if c.segmentCost(set, i, costs, 1).comparisons > MaxSegmentCost {
-			c.errorf("it refers to itself in a circle, takes more than %d comparisons, or nests segments deeper than %d", MaxSegmentCost, MaxDepth)
+	for i := range c.set.Segments {
+		s := &c.set.Segments[i]
+		c.at = CompileError{Segment: s.Name}
+		compiled := segment{name: s.Name, include: c.idSet(s.Include), exclude: c.idSet(s.Exclude)}
+		yes, no := c.emit(instr{op: opTrue}), c.emit(instr{op: opFalse})
+		compiled.first, compiled.when = yes, no
+		if s.When != nil {
+			compiled.when = c.condition(s.When, yes, no, 0)
+			compiled.shape = uint32(len(c.unit.shapes))
 		}
+		c.unit.segments = append(c.unit.segments, compiled)
 	}
-	for i := range set.Flags {
-		c.at = CompileError{Flag: set.Flags[i].Key}
-		c.flag(set, &set.Flags[i])
-	}
+	c.at = CompileError{}
 }
 
-// declare takes over the set's unit and attributes.
-func (c *compiler) declare(set *Ruleset) {
-	p := c.program
-	names := make(map[string]bool, len(set.Attributes))
-	for _, a := range set.Attributes {
-		if names[a.Name] {
-			c.errorf("the attribute %q is declared twice", a.Name)
-			continue
-		}
-		names[a.Name] = true
-		if a.Name == "" || a.Type < StringAttribute || a.Type > IPAttribute {
-			c.errorf("the attribute %q of type %v is not valid", a.Name, a.Type)
-			continue
-		}
-		if i, ok := c.attributes[a.Name]; ok {
-			if p.attributes[i].Type != a.Type {
-				c.errorf("the attribute %q is declared as %v and as %v", a.Name, p.attributes[i].Type, a.Type)
-			}
-			continue
-		}
-		if len(p.attributes) == math.MaxUint16 {
-			c.errorf("there are more than %d attributes", math.MaxUint16)
-			return
-		}
-		c.attributes[a.Name] = uint16(len(p.attributes))
-		p.attributes = append(p.attributes, a)
+func (c *compiler) idSet(list []string) idSet {
+	size := 0
+	for _, id := range list {
+		size += len(id) + binary.MaxVarintLen64
 	}
-	if p.unit != "" && set.Unit != p.unit {
-		c.errorf("the unit is %q in one ruleset and %q in another", p.unit, set.Unit)
+	if size > maxIDs {
+		c.errorf("a list of ids has more than %d bytes", maxIDs)
+		return idSet{}
 	}
-	p.unit = set.Unit
-	if i, ok := c.attributes[set.Unit]; !ok || p.attributes[i].Type != StringAttribute {
-		c.errorf("the unit %q is not a declared string attribute", set.Unit)
-	}
+	return newIDSet(list)
 }
 
-func (c *compiler) segment(set *Ruleset, i int) {
-	s := &set.Segments[i]
-	yes, no := c.emit(instr{op: opTrue}), c.emit(instr{op: opFalse})
-	when := no
-	if s.When != nil {
-		when = c.condition(s.When, yes, no, 0)
-	}
-	c.program.segments[c.base+i] = segment{
-		include: newStringSet(s.Include, false),
-		exclude: newStringSet(s.Exclude, false),
-		when:    when,
-	}
-}
-
-// A segmentCost is what a question for membership in a segment takes at most.
-type segmentCost struct {
-	comparisons int
-	depth       int // segments in the longest chain from here
-}
-
-// segmentCost returns the cost of the segment i; more than MaxSegmentCost if it
-// is part of a circle or of too long a chain. costs remembers what is known, and
-// depth is the number of segments in the chain that led here.
-func (c *compiler) segmentCost(set *Ruleset, i int, costs []segmentCost, depth int) segmentCost {
-	if costs[i].comparisons != 0 {
-		return costs[i]
-	}
-	tooMuch := segmentCost{comparisons: MaxSegmentCost + 1}
-	if depth > MaxDepth {
-		return tooMuch
-	}
-	costs[i] = tooMuch        // for those that come back here
-	cost := segmentCost{2, 1} // the two lists
-	if when := set.Segments[i].When; when != nil {
-		for leaf := range when.comparisons {
-			cost.comparisons++
-			if next, ok := c.segments[leaf.segment()]; ok {
-				n := c.segmentCost(set, next, costs, depth+1)
-				cost.comparisons = min(cost.comparisons+n.comparisons, tooMuch.comparisons)
-				cost.depth = max(cost.depth, n.depth+1)
-			}
+func (c *compiler) compileFlags() {
+	for i := range cap(c.unit.flags) {
+		key := c.flag(i).Key
+		if _, dup := c.flags[key]; dup || key == "" {
+			c.at = CompileError{Flag: key}
+			c.errorf("the key %q is empty or not unique", key)
 		}
+		c.flags[key] = i
 	}
-	if cost.depth > MaxDepth {
-		cost = tooMuch
+	for i := range cap(c.unit.flags) {
+		c.at = CompileError{Flag: c.flag(i).Key}
+		c.unit.flags = append(c.unit.flags, c.compileFlag(c.flag(i)))
 	}
-	costs[i] = cost
-	return cost
+	c.checkCosts()
 }
 
-// comparisons yields the comparisons in c, those nested too deep excepted.
-func (c *Condition) comparisons(yield func(*Condition) bool) { c.walk(yield, 0) }
-
-func (c *Condition) walk(yield func(*Condition) bool, depth int) bool {
-	if !c.Op.combines() {
-		return yield(c)
-	}
-	for i := range c.Of {
-		if depth < MaxDepth && !c.Of[i].walk(yield, depth+1) {
-			return false
-		}
-	}
-	return true
-}
-
-// segment returns the name of the segment that c refers to, or "".
-func (c *Condition) segment() string {
-	if c.Op != InSegment || len(c.Strings) != 1 {
-		return ""
-	}
-	return c.Strings[0]
-}
-
-func (c *compiler) flag(set *Ruleset, f *Flag) {
-	p := c.program
-	if _, dup := p.flags[f.Key]; dup || f.Key == "" {
-		c.errorf("the key %q is empty or not unique", f.Key)
-		return
-	}
-	if !c.variants(f) {
-		return
-	}
-	compiled := &CompiledFlag{
+func (c *compiler) compileFlag(f *Flag) CompiledFlag {
+	u := c.unit
+	compiled := CompiledFlag{
+		unit:     u,
 		key:      f.Key,
 		typ:      f.Type,
-		program:  p,
-		variants: slices.Clone(f.Variants),
-		rules:    make([]string, len(f.Rules)),
+		serves:   uint32(len(u.serves)),
+		rules:    uint32(len(f.Rules)),
+		disabled: f.Disabled,
 	}
-	end := serve{rule: -1, variant: uint16(f.Default), reason: ReasonDefault}
+	if !c.checkVariants(f) {
+		return compiled
+	}
+	compiled.variants = c.variants(f)
+	metadata := c.metadata(f.Metadata, nil)
+	end := serve{variant: uint16(f.Default), reason: ReasonDefault, metadata: metadata}
 	switch {
 	case f.Disabled:
 		end.variant, end.reason = uint16(f.Off), ReasonDisabled
 	case len(f.Rules) == 0:
 		end.reason = ReasonStatic
 	}
-	compiled.entry = c.emit(instr{op: opServe, serve: &end})
-	entry := compiled.entry
+	last := c.emitServe(instr{op: opServe}, end)
+	entry := last
 	// From the last rule to the first: where a rule goes on when it doesn't
 	// match has then been compiled.
 	for i := len(f.Rules) - 1; i >= 0; i-- {
-		r := &f.Rules[i]
-		compiled.rules[i] = r.Name
-		c.at.Rule = r.Name
-		entry = c.rule(set, f, i, entry)
-		if r.Split != nil && r.Split.By == "" && !f.Disabled {
-			compiled.chance = true
-		}
+		c.at.Rule = f.Rules[i].Name
+		entry = c.rule(f, &f.Rules[i], metadata, entry)
 	}
-	if !f.Disabled {
-		compiled.entry = entry
+	c.at.Rule = ""
+	compiled.end = uint32(len(u.code))
+	if f.Reserved != nil {
+		entry = c.reserve(f.Reserved, entry, last)
 	}
-	p.flags[f.Key] = compiled
-	p.keys = append(p.keys, f.Key)
+	compiled.entry = entry
+	if f.Disabled {
+		compiled.entry = last
+	}
+	return compiled
 }
 
-// variants checks what a flag may serve.
-func (c *compiler) variants(f *Flag) bool {
-	before := c.failures
+// checkVariants checks what a flag may serve.
+func (c *compiler) checkVariants(f *Flag) bool {
+	before := c.count
 	if len(f.Variants) == 0 || len(f.Variants) > math.MaxUint16 {
 		c.errorf("a flag has 1 to %d variants, this one %d", math.MaxUint16, len(f.Variants))
 	}
-	names := make(map[string]bool, len(f.Variants))
-	for _, v := range f.Variants {
-		if v.Name == "" || names[v.Name] {
+	names := make(map[string]bool)
+	for i, v := range f.Variants {
+		dup := names[v.Name]
+		if len(f.Variants) <= 4 { // quicker, and by far the most
+			dup = slices.ContainsFunc(f.Variants[:i], func(w Variant) bool { return w.Name == v.Name })
+		} else {
+			names[v.Name] = true
+		}
+		if v.Name == "" || dup {
 			c.errorf("the variant name %q is empty or not unique", v.Name)
 		}
-		names[v.Name] = true
 		if err := checkValue(v.Value, f.Type); err != nil {
 			c.errorf("variant %q: %w", v.Name, err)
 		}
 	}
 	c.variant(f, f.Default)
 	c.variant(f, f.Off)
-	return c.failures == before
+	return c.count == before
+}
+
+// variants returns a copy of the variants of f; flags one after the other that
+// have the same, such as on and off, share it.
+func (c *compiler) variants(f *Flag) []Variant {
+	if done := c.unit.flags; len(done) > 0 && slices.Equal(done[len(done)-1].variants, f.Variants) {
+		return done[len(done)-1].variants
+	}
+	return slices.Clone(f.Variants)
 }
 
 // variant checks an index into f.Variants.
@@ -301,130 +288,94 @@ func (c *compiler) variant(f *Flag, i int) uint16 {
 	return uint16(i)
 }
 
-// rule compiles rule i and returns where it starts; next is where evaluation
-// goes on if it doesn't match.
-func (c *compiler) rule(set *Ruleset, f *Flag, i int, next uint32) uint32 {
-	r := &f.Rules[i]
-	in := instr{op: opServe, serve: &serve{rule: int32(i), reason: ReasonTargetingMatch}}
-	if r.Split != nil {
-		in.op, in.no = opSplit, next
-		in.serve.reason = ReasonSplit
-		in.attribute = c.split(f, r.Split, in.serve)
-	} else {
-		in.serve.variant = c.variant(f, r.Variant)
+// metadata merges a flag's and a rule's metadata and returns where the list
+// stands.
+func (c *compiler) metadata(flag, rule []Attr) uint32 {
+	u := c.unit
+	if len(u.metadata) == 0 {
+		u.metadata = append(u.metadata, nil)
 	}
-	entry := c.emit(in)
-	if r.When != nil {
-		entry = c.condition(r.When, entry, next, 0)
+	c.checkMetadata(flag)
+	c.checkMetadata(rule)
+	if len(flag)+len(rule) == 0 {
+		return 0
 	}
-	return entry
+	list := slices.Clone(rule)
+	for _, a := range flag {
+		if !slices.ContainsFunc(rule, func(b Attr) bool { return b.Name == a.Name }) {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, func(a, b Attr) int { return cmp.Compare(a.Name, b.Name) })
+	u.metadata = append(u.metadata, list)
+	return uint32(len(u.metadata) - 1)
 }
 
-// split compiles a split into s and returns the index of its unit.
-func (c *compiler) split(f *Flag, split *Split, s *serve) (unit uint16) {
-	if split.By == "" {
-		s.chance = true
-		if split.Hash != "" || split.Salt != "" {
-			c.errorf("a split by chance has no hash and no salt")
+func (c *compiler) checkMetadata(list []Attr) {
+	names := make(map[string]bool, len(list))
+	for _, a := range list {
+		switch a.Value.kind {
+		case BoolKind, IntKind, FloatKind, StringKind:
+		default:
+			c.errorf("the metadata %q is not text, a number or a boolean", a.Name)
 		}
-	} else {
-		if split.Hash != HashMurmur3 {
-			c.errorf("the hash %q is not known; a newer version may know it", split.Hash)
+		if a.Name == "" || names[a.Name] {
+			c.errorf("the name %q of metadata is empty or not unique", a.Name)
 		}
-		if split.Salt == "" {
-			c.errorf("a split has no salt")
-		}
-		s.seed = seedOf(split.Salt)
-		i, ok := c.attributes[split.By]
-		if t := c.program.attributes; !ok || t[i].Type != StringAttribute && t[i].Type != IntegerAttribute {
-			c.errorf("the unit %q of a split is not a declared string or integer attribute", split.By)
-		}
-		unit = i
+		names[a.Name] = true
 	}
-	var from uint64
-	for _, r := range split.Ranges {
-		if r.From != from || r.To <= r.From || r.To > Positions {
-			c.errorf("the ranges of a split do not follow each other")
-			return unit
-		}
-		from = r.To
-		s.ends = append(s.ends, uint32(r.To-1))
-		s.variants = append(s.variants, c.variant(f, r.Variant))
-	}
-	if from != Positions {
-		c.errorf("the ranges of a split do not cover all positions")
-	}
-	return unit
 }
 
 // emit appends an instruction and returns where it stands.
 func (c *compiler) emit(in instr) uint32 {
-	c.program.code = append(c.program.code, in)
-	return uint32(len(c.program.code) - 1)
+	c.unit.code = append(c.unit.code, in)
+	return uint32(len(c.unit.code) - 1)
 }
 
-// condition compiles a condition that goes on at yes or no, and returns where
-// it starts.
-func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 {
-	if depth > MaxDepth {
-		c.errorf("conditions are nested deeper than %d", MaxDepth)
-		return no
-	}
-	if !cond.Op.combines() {
-		return c.comparison(cond, yes, no)
-	}
-	if cond.Attribute != "" || len(cond.Strings)+len(cond.Ints) > 0 || cond.Fold {
-		c.errorf("%q takes conditions and nothing else", cond.Op)
-		return no
-	}
-	switch cond.Op {
-	case All:
-		for i := len(cond.Of) - 1; i >= 0; i-- {
-			yes = c.condition(&cond.Of[i], yes, no, depth+1)
-		}
-		return yes
-	case Any:
-		for i := len(cond.Of) - 1; i >= 0; i-- {
-			no = c.condition(&cond.Of[i], yes, no, depth+1)
-		}
-		return no
-	}
-	if len(cond.Of) != 1 {
-		c.errorf("\"not\" takes one condition, not %d", len(cond.Of))
-		return no
-	}
-	return c.condition(&cond.Of[0], no, yes, depth+1)
-}
-
-func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
-	attribute, ok := c.attributes[cond.Attribute]
-	if !ok {
-		c.errorf("the attribute %q is not declared", cond.Attribute)
-		return no
-	}
-	in := instr{attribute: attribute, yes: yes, no: no}
-	t := c.program.attributes[attribute].Type
-	var err error
-	switch cond.Op {
-	case Exists:
-		in.op = opExists
-		err = cond.applies(t)
-	case InSegment:
-		in.op = opSegment
-		if err = cond.membership(t); err != nil {
-			break
-		}
-		i, ok := c.segments[cond.Strings[0]]
-		if !ok {
-			c.errorf("the segment %q is not defined", cond.Strings[0])
-		}
-		in.segment = uint32(c.base + i)
-	default:
-		in.op = opTest
-		in.test, err = cond.test(t)
-	}
-	if err != nil {
-		c.errorf("attribute %q: %w", cond.Attribute, err)
-	}
+// emitServe appends an instruction that serves s.
+func (c *compiler) emitServe(in instr, s serve) uint32 {
+	u := c.unit
+	s.pc = uint32(len(u.code))
+	in.arg = uint32(len(u.serves))
+	u.serves = append(u.serves, s)
 	return c.emit(in)
+}
+
+// symbol returns the number of a text.
+func (c *compiler) symbol(text string) uint32 {
+	u := c.unit
+	s, ok := u.symbols[text]
+	if !ok {
+		s = uint32(len(u.texts))
+		u.symbols[text] = s
+		u.texts = append(u.texts, text)
+	}
+	return s
+}
+
+// rule compiles a rule and returns where it starts; next is where evaluation
+// goes on if it doesn't match. metadata is that of the flag alone.
+func (c *compiler) rule(f *Flag, r *Rule, metadata, next uint32) uint32 {
+	if r.Name == "" {
+		c.errorf("a rule has no name")
+	}
+	in := instr{op: opServe}
+	s := serve{rule: r.Name, reason: ReasonTargetingMatch, metadata: metadata}
+	if len(r.Metadata) > 0 {
+		s.metadata = c.metadata(f.Metadata, r.Metadata)
+	}
+	if r.Split != nil {
+		in.op, in.no = opSplit, next
+		s.reason = ReasonSplit
+		in.attribute = c.split(f, r.Split, &s)
+	} else {
+		s.variant = c.variant(f, r.Variant)
+	}
+	entry := c.emitServe(in, s)
+	if r.When != nil {
+		i := len(c.unit.serves) - 1
+		entry = c.condition(r.When, entry, next, 0)
+		c.unit.serves[i].shape = uint32(len(c.unit.shapes))
+	}
+	return entry
 }

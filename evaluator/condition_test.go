@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"runtime/debug"
@@ -126,13 +127,7 @@ func TestConditions(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			f := compile(t, gate(&test.when, nested, staff, nobody)).Flag("gate")
-			attribute := "city"
-			for leaf := range test.when.comparisons {
-				if leaf.Attribute != "" {
-					attribute = leaf.Attribute
-					break
-				}
-			}
+			attribute := cmp.Or(subject(test.when), "city")
 			check := func(v Value, want bool) {
 				t.Helper()
 				ctx := Context{Attrs: append([]Attr{{attribute, v}}, test.attrs...)}
@@ -148,6 +143,16 @@ func TestConditions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// subject returns the first attribute that a condition names, or "".
+func subject(c Condition) string {
+	for i := range c.Of {
+		if c.Attribute == "" {
+			c.Attribute = subject(c.Of[i])
+		}
+	}
+	return c.Attribute
 }
 
 func ptr[T any](v T) *T { return &v }

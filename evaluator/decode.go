@@ -16,12 +16,12 @@ const MaxAttributes = 1000
 
 // DecodeContext decodes an OpenFeature evaluation context as OFREP carries it:
 // a JSON object. Its member targetingKey, a string, becomes [Context.Key];
-// strings, numbers and booleans become attributes, in their order. A number
+// strings, numbers, booleans and lists become attributes, in their order. A number
 // without a fraction becomes an integer if it is one of 64 bits (written with
-// a point or an exponent: below 2^53, where JSON libraries are exact). Null
-// means absent; objects and lists are passed over. Of members of one name the
-// last counts, the others are dropped; more than [MaxAttributes] names are an
-// error.
+// a point or an exponent: below 2^53, where JSON libraries are exact). Of lists
+// the strings count; other elements are passed over. Null means absent; objects
+// are passed over. Of members of one name the last counts, the others are
+// dropped; more than [MaxAttributes] names are an error.
 //
 // Errors don't quote the input: contexts are personal data.
 func DecodeContext(data []byte) (Context, error) {
@@ -58,7 +58,7 @@ const targetingKey = "targetingKey"
 
 // set takes over a member of the object; index finds attributes by their name.
 func (ctx *Context) set(index map[string]int, name string, raw json.RawMessage) error {
-	v, err := decodeScalar(raw)
+	v, err := decodeValue(raw)
 	if err != nil {
 		return err
 	}
@@ -82,8 +82,28 @@ func (ctx *Context) set(index map[string]int, name string, raw json.RawMessage) 
 	return nil
 }
 
-// decodeScalar decodes valid JSON; the zero Value is null, an object or a list.
-func decodeScalar(raw json.RawMessage) (Value, error) {
+// decodeList decodes the strings of a list.
+func decodeList(raw json.RawMessage) (Value, error) {
+	var elements []json.RawMessage
+	if err := json.Unmarshal(raw, &elements); err != nil {
+		return Value{}, errors.New("decoding context: a list is malformed")
+	}
+	texts := make([]string, 0, len(elements))
+	for _, element := range elements {
+		if element[0] != '"' {
+			continue
+		}
+		v, err := decodeValue(element)
+		if err != nil {
+			return Value{}, err
+		}
+		texts = append(texts, v.str)
+	}
+	return ListValue(texts...), nil
+}
+
+// decodeValue decodes valid JSON; the zero Value is null or an object.
+func decodeValue(raw json.RawMessage) (Value, error) {
 	switch raw[0] {
 	case '"':
 		var s string
@@ -93,8 +113,10 @@ func decodeScalar(raw json.RawMessage) (Value, error) {
 		return StringValue(s), nil
 	case 't', 'f':
 		return BoolValue(raw[0] == 't'), nil
-	case 'n', '{', '[':
+	case 'n', '{':
 		return Value{}, nil
+	case '[':
+		return decodeList(raw)
 	}
 	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
 		return IntValue(n), nil

@@ -1,7 +1,7 @@
 package evaluator
 
 // A Result is the answer of an evaluation and why it was given. It is small,
-// immutable, and keeps its [Program] alive. The zero Result has
+// immutable, and keeps its [Unit] alive. The zero Result has
 // [ReasonError] and no value.
 type Result struct {
 	// No more than four fields, which is what the compiler keeps in
@@ -30,10 +30,10 @@ func (r Result) Variant() string {
 
 // Rule returns the name of the rule that served, or "" if none did.
 func (r Result) Rule() string {
-	if r.flag == nil || r.serve.rule < 0 {
+	if r.flag == nil {
 		return ""
 	}
-	return r.flag.rules[r.serve.rule]
+	return r.serve.rule
 }
 
 // Reason returns why the variant was served.
@@ -44,12 +44,22 @@ func (r Result) Reason() Reason {
 	return r.serve.reason
 }
 
+// Metadata returns the flag's metadata and that of the rule that served, by name
+// in ascending order. The caller must not change it.
+func (r Result) Metadata() []Attr {
+	if r.flag == nil {
+		return nil
+	}
+	return r.flag.unit.metadata[r.serve.metadata]
+}
+
 // MissingUnit returns the name of the attribute that the context lacked, or had
-// in a form that can't be bucketed, so that a rule with a split did not match;
-// "" if there was no such rule. If there were several it is the last.
+// in a form that can't be bucketed, so that a rule with a split did not match,
+// or that the flag's reservation did not hold; "" if that was not so. If it was
+// so for several it is the last.
 func (r Result) MissingUnit() string {
 	if r.flag == nil || r.missing == 0 {
 		return ""
 	}
-	return r.flag.program.attributes[r.missing-1].Name
+	return r.flag.unit.attributes[r.missing-1].Name
 }

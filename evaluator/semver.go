@@ -186,3 +186,11 @@ func parseConstraint(s string) ([]comparator, error) {
 	}
 	return cs, nil
 }
+
+func (v version) String() string {
+	s := fmt.Sprintf("%d.%d.%d", v.major, v.minor, v.patch)
+	if v.pre != "" {
+		s += "-" + v.pre
+	}
+	return s
+}

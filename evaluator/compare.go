@@ -1,0 +1,199 @@
+package evaluator
+
+import "encoding/binary"
+
+// condition compiles a condition that goes on at yes or no, and returns where
+// it starts. Its instructions stand one after the other, those of its first
+// comparison last; its shape is appended to the shapes.
+func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 {
+	u := c.unit
+	if depth > MaxDepth {
+		c.errorf("conditions are nested deeper than %d", MaxDepth)
+		return no
+	}
+	if !cond.Op.combines() {
+		u.shapes = append(u.shapes, 0)
+		return c.comparison(cond, yes, no)
+	}
+	if cond.Attribute != "" || len(cond.Strings)+len(cond.Ints) > 0 || cond.Fold {
+		c.errorf("%q takes conditions and nothing else", cond.Op)
+		return no
+	}
+	if cond.Op == Not && len(cond.Of) != 1 {
+		c.errorf("\"not\" takes one condition, not %d", len(cond.Of))
+		return no
+	}
+	// The shape is written from the last condition to the first, like the
+	// code: both are read backwards.
+	entry := yes
+	if cond.Op == Any {
+		entry = no
+	}
+	for i := len(cond.Of) - 1; i >= 0; i-- {
+		switch cond.Op {
+		case All:
+			entry = c.condition(&cond.Of[i], entry, no, depth+1)
+		case Any:
+			entry = c.condition(&cond.Of[i], yes, entry, depth+1)
+		case Not:
+			entry = c.condition(&cond.Of[i], no, yes, depth+1)
+		}
+	}
+	u.shapes = appendBackwards(u.shapes, uint64(len(cond.Of)))
+	u.shapes = append(u.shapes, byte(cond.Op))
+	return entry
+}
+
+// appendBackwards appends a varint to be read from its end.
+func appendBackwards(b []byte, n uint64) []byte {
+	var buf [binary.MaxVarintLen64]byte
+	for i := binary.PutUvarint(buf[:], n) - 1; i >= 0; i-- {
+		b = append(b, buf[i])
+	}
+	return b
+}
+
+// comparison compiles a condition that is no combination.
+func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
+	in := instr{yes: yes, no: no}
+	switch cond.Op {
+	case Period, Window, Serves:
+		if err := cond.circumstance(); err != nil {
+			c.errorf("%w", err)
+			return no
+		}
+		c.circumstance(cond, &in)
+		return c.emit(in)
+	}
+	attribute, ok := c.unit.index[cond.Attribute]
+	if !ok {
+		c.errorf("the attribute %q is not declared", cond.Attribute)
+		return no
+	}
+	in.attribute = attribute
+	if err := c.compare(cond, &in); err != nil {
+		c.errorf("attribute %q: %w", cond.Attribute, err)
+	}
+	return c.emit(in)
+}
+
+// compare compiles the comparison of an attribute into in.
+func (c *compiler) compare(cond *Condition, in *instr) error {
+	u := c.unit
+	t := u.attributes[in.attribute].Type
+	switch cond.Op {
+	case Exists:
+		in.op = opExists
+		return cond.applies(t)
+	case InSegment:
+		in.op = opSegment
+		if err := cond.membership(t); err != nil {
+			return err
+		}
+		i, ok := c.segments[cond.Strings[0]]
+		if !ok {
+			c.errorf("the segment %q is not defined", cond.Strings[0])
+		}
+		in.arg = uint32(i)
+		return nil
+	case Between:
+		in.op, in.arg = opBetween, uint32(len(u.ints))
+		u.ints = append(u.ints, cond.Ints...)
+		return cond.between(t)
+	case OneOf:
+		if n := len(cond.Strings); t == StringAttribute && !cond.Fold && 0 < n && n <= fewIDs && len(cond.Ints) == 0 {
+			c.oneOfFew(cond, in)
+			return cond.applies(t)
+		}
+	}
+	in.op = opTest
+	if cond.Op == Matches {
+		in.op = opMatch
+	}
+	return c.test(cond, t, in)
+}
+
+// oneOfFew compiles the comparison with a few texts, by their symbols.
+func (c *compiler) oneOfFew(cond *Condition, in *instr) {
+	if len(cond.Strings) == 1 {
+		in.op, in.arg = opIs, c.symbol(cond.Strings[0])
+		return
+	}
+	in.op, in.n, in.arg = opIn, uint8(len(cond.Strings)), uint32(len(c.unit.operands))
+	for _, s := range cond.Strings {
+		c.unit.operands = append(c.unit.operands, c.symbol(s))
+	}
+}
+
+// test compiles a comparison into a test of its own or, if there is one that
+// asks the same, into that.
+func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
+	key := ""
+	if len(cond.Strings) <= fewIDs && len(cond.Ints) == 0 {
+		fold := byte(0)
+		if cond.Fold {
+			fold = 1
+		}
+		key = string([]byte{byte(cond.Op), byte(t), fold}) + ListValue(cond.Strings...).str
+		if i, ok := c.tests[key]; ok && len(cond.Of) == 0 {
+			in.arg = i
+			return nil
+		}
+	}
+	compiled, err := cond.test(t)
+	if err != nil {
+		return err
+	}
+	in.arg = uint32(len(c.unit.tests))
+	c.unit.tests = append(c.unit.tests, compiled)
+	if key != "" {
+		c.tests[key] = in.arg
+	}
+	return nil
+}
+
+// circumstance compiles a condition that is not about an attribute into in.
+func (c *compiler) circumstance(cond *Condition, in *instr) {
+	u := c.unit
+	switch cond.Op {
+	case Period:
+		in.op, in.arg = opPeriod, uint32(len(u.ints))
+		u.ints = append(u.ints, cond.Ints...)
+	case Window:
+		z, ok := c.zones[cond.Strings[0]]
+		if !ok {
+			c.errorf("the time zone %q is not defined", cond.Strings[0])
+		}
+		in.op, in.arg = opWindow, uint32(len(u.windows))
+		u.windows = append(u.windows, window{cond.Strings[0], z, uint8(cond.Ints[0]), cond.Ints[1], cond.Ints[2]})
+	case Serves:
+		in.op, in.arg = opServes, uint32(len(u.requirements))
+		u.requirements = append(u.requirements, c.requirement(cond.Strings[0], cond.Strings[1:]))
+	}
+}
+
+func (c *compiler) requirement(key string, variants []string) requirement {
+	if c.at.Flag == "" {
+		c.errorf("segments don't depend on flags, but this one on %q", key)
+		return requirement{}
+	}
+	i, ok := c.flags[key]
+	if !ok {
+		c.errorf("the flag %q is neither in the ruleset nor one of its prerequisites", key)
+		return requirement{}
+	}
+	r := requirement{flag: uint32(i)}
+	for _, name := range variants {
+		found := false
+		for j, v := range c.flag(i).Variants {
+			if v.Name == name {
+				found = true
+				r.variants = append(r.variants, uint16(j))
+			}
+		}
+		if !found {
+			c.errorf("the flag %q has no variant %q", key, name)
+		}
+	}
+	return r
+}

@@ -1,0 +1,267 @@
+package evaluator
+
+import (
+	"iter"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Evaluate returns the variant that ctx is served, and why. A nil flag's result
+// has [ReasonError].
+//
+// It does not allocate, except to find that text of a plausible length is not
+// an IP address, to fold text longer than 64 bytes, to look for a regular
+// expression in Key, and now and then to renew the space that regular
+// expressions work in.
+func (f *CompiledFlag) Evaluate(ctx Context) Result {
+	if f == nil {
+		return Result{}
+	}
+	return f.evaluate(&ctx, nil)
+}
+
+// All yields every flag by its key in ascending order, and what ctx is served.
+// It looks the attributes up once and not for each flag: for many flags that is
+// several times quicker than evaluating one by one.
+func (p *Program) All(ctx Context) iter.Seq2[*CompiledFlag, Result] {
+	return func(yield func(*CompiledFlag, Result) bool) {
+		if p == nil {
+			return
+		}
+		slots := make([][]slot, len(p.units))
+		for _, f := range p.sorted {
+			if slots[f.unit] == nil {
+				slots[f.unit] = p.units[f.unit].resolve(&ctx)
+			}
+			if !yield(f.CompiledFlag, f.evaluate(&ctx, slots[f.unit])) {
+				return
+			}
+		}
+	}
+}
+
+// A slot is what a context has for one attribute, and what was found out about
+// it.
+type slot struct {
+	value        Value
+	symbol       uint32
+	versionKnown bool
+	isVersion    bool
+	addrKnown    bool
+	version      version
+	addr         netip.Addr
+}
+
+// resolve returns the slots of a context, one for each attribute.
+func (u *Unit) resolve(ctx *Context) []slot {
+	slots := make([]slot, len(u.attributes))
+	for _, a := range ctx.Attrs {
+		if i, ok := u.index[a.Name]; ok {
+			slots[i].value = a.Value
+		}
+	}
+	if ctx.Key != "" {
+		slots[u.unit].value = StringValue(ctx.Key)
+	}
+	for i := range slots {
+		if s := &slots[i]; s.value.kind == StringKind {
+			s.symbol = u.symbols[s.value.str]
+		}
+	}
+	return slots
+}
+
+// evaluate is Evaluate with the slots of ctx, or nil.
+func (f *CompiledFlag) evaluate(ctx *Context, slots []slot) Result {
+	s, variant, missing := f.unit.walk(f.entry, ctx, slots)
+	return Result{f, s, variant, missing}
+}
+
+// walk goes from instruction to instruction until one of them ends it: for a
+// flag it returns what is served, for a condition 1 or 0 as variant. missing is
+// 1 + the index of the attribute that a split missed last.
+func (u *Unit) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, missing uint16) {
+	for {
+		in := &u.code[pc]
+		ok := false
+		switch in.op {
+		case opServe:
+			s := &u.serves[in.arg]
+			return s, s.variant, missing
+		case opSplit:
+			s := &u.serves[in.arg]
+			position := ctx.Chance
+			if s.kind&splitChance == 0 {
+				if position, ok = u.position(in.attribute, s.seed, ctx, slots); !ok {
+					missing = in.attribute + 1
+					break
+				}
+			}
+			return s, u.pick(s, position, ctx.Now), missing
+		case opIs:
+			if slots != nil {
+				ok = slots[in.attribute].symbol == in.arg
+			} else if text, found := u.text(in.attribute, ctx); found {
+				ok = text == u.texts[in.arg]
+			}
+		case opIn:
+			operands := u.operands[in.arg : in.arg+uint32(in.n)]
+			if slots != nil {
+				symbol := slots[in.attribute].symbol
+				for _, operand := range operands {
+					ok = ok || operand == symbol
+				}
+			} else if text, found := u.text(in.attribute, ctx); found {
+				for _, operand := range operands {
+					ok = ok || text == u.texts[operand]
+				}
+			}
+		case opBetween:
+			v := u.value(in.attribute, ctx, slots)
+			ok = v.kind == IntKind && u.between(in.arg, int64(v.num))
+		case opReserve:
+			r := &u.reservations[in.arg]
+			var position uint32
+			if position, ok = u.position(in.attribute, r.seed, ctx, slots); !ok {
+				missing = in.attribute + 1
+			}
+			ok = ok && r.has(position)
+		case opTrue:
+			return nil, 1, 0
+		case opFalse:
+			return nil, 0, 0
+		default:
+			ok = u.holds(in, ctx, slots)
+		}
+		if ok {
+			pc = in.yes
+		} else {
+			pc = in.no
+		}
+	}
+}
+
+// holds reports the outcome of a test that walk doesn't make itself.
+func (u *Unit) holds(in *instr, ctx *Context, slots []slot) bool {
+	switch in.op {
+	case opTest:
+		if slots != nil {
+			s := &slots[in.attribute]
+			return holds(u.tests[in.arg], s.value, s)
+		}
+		return holds(u.tests[in.arg], u.value(in.attribute, ctx, nil), nil)
+	case opMatch:
+		return u.matches(in, ctx)
+	case opExists:
+		return u.value(in.attribute, ctx, slots).kind != NoKind
+	case opSegment:
+		return u.member(&u.segments[in.arg], u.value(in.attribute, ctx, slots), ctx, slots)
+	case opServes:
+		r := &u.requirements[in.arg]
+		_, variant, _ := u.walk(u.flags[r.flag].entry, ctx, slots)
+		return slices.Contains(r.variants, variant)
+	case opPeriod:
+		return u.ints[in.arg] <= ctx.Now && ctx.Now < u.ints[in.arg+1]
+	case opWindow:
+		return u.windows[in.arg].has(ctx.Now)
+	}
+	return false
+}
+
+// between reports whether n is between the two integers at a place.
+func (u *Unit) between(place uint32, n int64) bool {
+	bounds := u.ints[place : place+2]
+	return bounds[0] <= n && n <= bounds[1]
+}
+
+// matches reports the outcome of a test by regular expressions. While they work
+// they keep what they look at in the heap. That a key be there is more than
+// callers know, and it would put the whole context on the heap: so they get a
+// copy.
+func (u *Unit) matches(in *instr, ctx *Context) bool {
+	es, ok := u.tests[in.arg].(expressions)
+	if in.attribute == u.unit && ctx.Key != "" {
+		return ok && es.has(strings.Clone(ctx.Key))
+	}
+	a := u.attr(in.attribute, ctx)
+	return ok && a != nil && a.Value.kind == StringKind && es.has(a.Value.str)
+}
+
+// member reports whether v is a member of a segment. Segments refer to each
+// other without circles, which [Compile] has made sure of.
+func (u *Unit) member(s *segment, v Value, ctx *Context, slots []slot) bool {
+	id := v.str
+	switch v.kind {
+	case StringKind:
+	case IntKind:
+		var buf [20]byte
+		id = view(strconv.AppendInt(buf[:0], int64(v.num), 10))
+	default:
+		return false
+	}
+	if s.exclude.has(id) {
+		return false
+	}
+	if s.include.has(id) {
+		return true
+	}
+	_, yes, _ := u.walk(s.when, ctx, slots)
+	return yes == 1
+}
+
+// attr returns the last attribute of that name that ctx has, or nil. The
+// targeting key is not one.
+func (u *Unit) attr(attribute uint16, ctx *Context) *Attr {
+	name := u.attributes[attribute].Name
+	for i := len(ctx.Attrs) - 1; i >= 0; i-- {
+		if ctx.Attrs[i].Name == name {
+			return &ctx.Attrs[i]
+		}
+	}
+	return nil
+}
+
+// value returns the context's value of an attribute, or the zero Value.
+func (u *Unit) value(attribute uint16, ctx *Context, slots []slot) Value {
+	if slots != nil {
+		return slots[attribute].value
+	}
+	if attribute == u.unit && ctx.Key != "" {
+		return StringValue(ctx.Key)
+	}
+	if a := u.attr(attribute, ctx); a != nil {
+		return a.Value
+	}
+	return Value{}
+}
+
+// text returns the context's value of an attribute, if it is text.
+func (u *Unit) text(attribute uint16, ctx *Context) (text string, ok bool) {
+	if attribute == u.unit && ctx.Key != "" {
+		return ctx.Key, true
+	}
+	if a := u.attr(attribute, ctx); a != nil && a.Value.kind == StringKind {
+		return a.Value.str, true
+	}
+	return "", false
+}
+
+// position returns the position of a unit, and whether ctx has one that can be
+// bucketed: text that is not empty, or an integer. If empty text counted,
+// everybody without an id would share a bucket.
+func (u *Unit) position(attribute uint16, seed uint32, ctx *Context, slots []slot) (position uint32, ok bool) {
+	if attribute == u.unit && ctx.Key != "" {
+		return positionOf(ctx.Key, seed), true
+	}
+	v := u.value(attribute, ctx, slots)
+	switch v.kind {
+	case StringKind:
+		return positionOf(v.str, seed), v.str != ""
+	case IntKind:
+		var buf [20]byte
+		return positionOf(view(strconv.AppendInt(buf[:0], int64(v.num), 10)), seed), true
+	}
+	return 0, false
+}

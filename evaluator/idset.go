@@ -1,0 +1,121 @@
+package evaluator
+
+import (
+	"hash/maphash"
+	"math/bits"
+	"slices"
+	"strings"
+)
+
+// An idSet is a set of texts. It is made for very many of them: beside their own
+// bytes each takes about 12 bytes, of which one or two are for its length, and a
+// question touches two places in memory.
+type idSet struct {
+	few []string // up to fewIDs are compared one by one
+
+	// An open hash table. A slot is 0 or has, in its upper half, the upper
+	// half of a text's hash and, in its lower half, 1 + the place of the text
+	// in ids. The lower half of the hash says where to begin to look.
+	slots []uint64
+	ids   string // each text after its length, 7 bits in a byte, low bits first
+	count int
+	seed  maphash.Seed
+}
+
+// fewIDs is the number of texts up to which comparing all is quicker than
+// hashing.
+const fewIDs = 4
+
+func newIDSet(list []string) idSet {
+	if len(list) <= fewIDs {
+		return idSet{few: slices.Clone(list), count: len(list)}
+	}
+	size := 0
+	for _, id := range list {
+		size += len(id) + (max(bits.Len(uint(len(id))), 1)+6)/7
+	}
+	var ids strings.Builder
+	ids.Grow(size)
+	s := idSet{slots: make([]uint64, len(list)+len(list)/3), seed: maphash.MakeSeed()}
+	for _, id := range list {
+		h := maphash.String(s.seed, id)
+		s.ids = ids.String()
+		i, found := s.find(id, h)
+		if found {
+			continue
+		}
+		s.slots[i] = h&^(1<<32-1) | uint64(ids.Len()+1)
+		n := uint(len(id))
+		for ; n >= 0x80; n >>= 7 {
+			ids.WriteByte(byte(n) | 0x80)
+		}
+		ids.WriteByte(byte(n))
+		ids.WriteString(id)
+		s.count++
+	}
+	s.ids = ids.String()
+	return s
+}
+
+// maxIDs is how many bytes the texts of a set may have: their places fit 32 bits.
+const maxIDs = 1<<32 - 1<<20
+
+// has reports whether id is in the set.
+func (s *idSet) has(id string) bool {
+	if s.slots == nil {
+		for _, one := range s.few {
+			if one == id {
+				return true
+			}
+		}
+		return false
+	}
+	_, found := s.find(id, maphash.String(s.seed, id))
+	return found
+}
+
+// find returns the slot where id, with the hash h, is or belongs.
+func (s *idSet) find(id string, h uint64) (slot int, found bool) {
+	i := int(uint64(uint32(h)) * uint64(len(s.slots)) >> 32)
+	for {
+		e := s.slots[i]
+		if e == 0 {
+			return i, false
+		}
+		if e>>32 == h>>32 && s.at(uint32(e)-1, id) {
+			return i, true
+		}
+		if i++; i == len(s.slots) {
+			i = 0
+		}
+	}
+}
+
+// at reports whether the text that stands at a place is id.
+func (s *idSet) at(place uint32, id string) bool {
+	rest := s.ids[place:]
+	n := uint(len(id))
+	i := 0
+	for ; n >= 0x80; n >>= 7 {
+		if rest[i] != byte(n)|0x80 {
+			return false
+		}
+		i++
+	}
+	return rest[i] == byte(n) && strings.HasPrefix(rest[i+1:], id)
+}
+
+// all yields the texts of the set.
+func (s *idSet) all(yield func(string) bool) {
+	for _, id := range s.few {
+		if !yield(id) {
+			return
+		}
+	}
+	for rest := s.ids; rest != ""; {
+		var id string
+		if id, rest = cutText(rest); !yield(id) {
+			return
+		}
+	}
+}

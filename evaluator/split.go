@@ -1,0 +1,165 @@
+package evaluator
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// split compiles a split into s and returns the index of its unit.
+func (c *compiler) split(f *Flag, split *Split, s *serve) (unit uint16) {
+	if split.By == "" {
+		s.kind = splitChance
+		if split.Hash != "" || split.Salt != "" {
+			c.errorf("a split by chance has no hash and no salt")
+		}
+	} else {
+		unit, s.seed = c.bucketing("a split", split.By, split.Salt, split.Hash)
+		if split.Salt != f.Key {
+			s.salt = c.symbol(split.Salt)
+		}
+	}
+	if split.Ramp != nil {
+		s.kind |= splitRamp
+		if len(split.Ranges) > 0 {
+			c.errorf("a split has ranges or a ramp, not both")
+		}
+		s.from = c.ramp(f, split.Ramp)
+	} else {
+		s.kind |= splitRanges
+		c.ranges(f, split.Ranges, s)
+	}
+	return unit
+}
+
+// bucketing checks what positions are computed from, and returns the index of
+// the unit and the seed. what is what they are for.
+func (c *compiler) bucketing(what, by, salt, hash string) (unit uint16, seed uint32) {
+	if hash != HashMurmur3 {
+		c.errorf("the hash %q is not known; a newer version may know it", hash)
+	}
+	if salt == "" {
+		c.errorf("%s has no salt", what)
+	}
+	unit, ok := c.unit.index[by]
+	if t := c.unit.attributes; !ok || t[unit].Type != StringAttribute && t[unit].Type != IntegerAttribute {
+		c.errorf("the unit %q of %s is not a declared string or integer attribute", by, what)
+	}
+	return unit, seedOf(salt)
+}
+
+func (c *compiler) ranges(f *Flag, ranges []Range, s *serve) {
+	u := c.unit
+	s.from, s.n = uint32(len(u.ends)), uint32(len(ranges))
+	var from uint64
+	for _, r := range ranges {
+		if r.From != from || r.To <= r.From || r.To > Positions {
+			c.errorf("the ranges of a split do not follow each other")
+			return
+		}
+		from = r.To
+		u.ends = append(u.ends, uint32(r.To-1))
+		u.picks = append(u.picks, c.variant(f, r.Variant))
+	}
+	if from != Positions {
+		c.errorf("the ranges of a split do not cover all positions")
+	}
+}
+
+// reserve compiles a reservation, which goes on at yes or no, and returns where
+// it starts.
+func (c *compiler) reserve(r *Reservation, yes, no uint32) uint32 {
+	u := c.unit
+	unit, seed := c.bucketing("a reservation", r.By, r.Salt, r.Hash)
+	from := uint64(0)
+	for _, s := range r.Spans {
+		if s.From < from || s.To <= s.From || s.To > Positions {
+			c.errorf("the spans of a reservation are not in order")
+			break
+		}
+		from = s.To
+	}
+	if len(r.Spans) == 0 {
+		c.errorf("a reservation has no spans")
+	}
+	u.reservations = append(u.reservations, reservation{layer: r.Layer, salt: r.Salt, seed: seed, spans: slices.Clone(r.Spans)})
+	return c.emit(instr{op: opReserve, attribute: unit, yes: yes, no: no, arg: uint32(len(u.reservations) - 1)})
+}
+
+// A ramp is a compiled Ramp.
+type ramp struct {
+	points        []Point
+	linear        bool
+	variant, rest uint16
+}
+
+// ramp compiles a ramp and returns where it stands.
+func (c *compiler) ramp(f *Flag, r *Ramp) uint32 {
+	for i, p := range r.Points {
+		if i > 0 && p.At <= r.Points[i-1].At {
+			c.errorf("the points of a ramp are not in order")
+		}
+		if p.Level > Positions {
+			c.errorf("the level of a ramp is more than all positions")
+		}
+	}
+	if len(r.Points) == 0 {
+		c.errorf("a ramp has no points")
+	}
+	c.unit.ramps = append(c.unit.ramps, ramp{slices.Clone(r.Points), r.Linear, c.variant(f, r.Variant), c.variant(f, r.Rest)})
+	return uint32(len(c.unit.ramps) - 1)
+}
+
+// level returns how many positions the ramp's variant owns at a time.
+func (r *ramp) level(now int64) uint64 {
+	i, exact := slices.BinarySearchFunc(r.points, now, func(p Point, now int64) int {
+		switch {
+		case p.At < now:
+			return -1
+		case p.At > now:
+			return 1
+		}
+		return 0
+	})
+	if exact {
+		return r.points[i].Level
+	}
+	if i == 0 {
+		return 0
+	}
+	a := r.points[i-1]
+	if !r.linear || i == len(r.points) {
+		return a.Level
+	}
+	b := r.points[i]
+	// Differences of two int64 fit a uint64.
+	done, whole := uint64(now)-uint64(a.At), uint64(b.At)-uint64(a.At)
+	if a.Level <= b.Level {
+		return a.Level + part(b.Level-a.Level, done, whole)
+	}
+	return a.Level - part(a.Level-b.Level, done, whole)
+}
+
+// part returns n·done/whole, rounded down, for done < whole.
+func part(n, done, whole uint64) uint64 {
+	hi, lo := bits.Mul64(n, done)
+	q, _ := bits.Div64(hi, lo, whole)
+	return q
+}
+
+// pick returns the variant that owns a position.
+func (u *Unit) pick(s *serve, position uint32, now int64) uint16 {
+	if s.kind&splitRamp != 0 {
+		r := &u.ramps[s.from]
+		if uint64(position) < r.level(now) {
+			return r.variant
+		}
+		return r.rest
+	}
+	ends := u.ends[s.from : s.from+s.n]
+	for i, end := range ends {
+		if position <= end {
+			return u.picks[int(s.from)+i]
+		}
+	}
+	return s.variant // not reached: the last end is the last position
+}

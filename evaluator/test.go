@@ -1,0 +1,518 @@
+package evaluator
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A test is a compiled comparison with everything precomputed: one small type
+// per operator, all of which [holds] lists. It prints as what it asks.
+type test interface {
+	String() string
+}
+
+// holds reports whether t holds for v. s is the slot of v, or nil. A value of a
+// type that a test isn't about fails it.
+//
+// The list has every type by name, for what an interface is called with has to
+// be on the heap: a context would be.
+func holds(t test, v Value, s *slot) bool {
+	switch t := t.(type) {
+	case *oneOf:
+		return v.kind == StringKind && t.has(v.str)
+	case intSet:
+		return v.kind == IntKind && t.has(int64(v.num))
+	case isBool:
+		return v.kind == BoolKind && (v.num == 1 && t.yes || v.num == 0 && t.no)
+	case modulo:
+		return v.kind == IntKind && t.has(int64(v.num))
+	case text:
+		return v.kind == StringKind && t.has(v.str)
+	case versions:
+		got, ok := versionOf(v, s)
+		return ok && t.has(got)
+	case constraint:
+		got, ok := versionOf(v, s)
+		return ok && t.has(got)
+	case addrSet:
+		a, ok := addrOf(v, s)
+		return ok && slices.Contains(t, a)
+	case networks:
+		a, ok := addrOf(v, s)
+		return ok && slices.ContainsFunc(t, func(p netip.Prefix) bool { return p.Contains(a) })
+	case addresses:
+		a, ok := addrOf(v, s)
+		return ok && t.lo.Compare(a) <= 0 && a.Compare(t.hi) <= 0
+	case listSet:
+		return v.kind == ListKind && t.has(v.str)
+	}
+	return false
+}
+
+// test compiles c, a comparison of an attribute of type t that is not made into
+// an instruction of its own.
+func (c Condition) test(t AttributeType) (test, error) {
+	if err := c.applies(t); err != nil {
+		return nil, err
+	}
+	switch c.Op {
+	case OneOf:
+		return c.oneOf(t)
+	case Modulo:
+		return c.modulo()
+	case CIDR:
+		return c.networks()
+	case IPBetween:
+		return c.addresses()
+	case Semver:
+		if len(c.Strings) != 1 {
+			return nil, errors.New("a version constraint is missing")
+		}
+		cs, err := parseConstraint(c.Strings[0])
+		return constraint{c.Strings[0], cs}, err
+	case Matches:
+		return c.expressions()
+	case AnyOf, AllOf:
+		if len(c.Strings) == 0 {
+			return nil, errors.New("the list of values is empty")
+		}
+		list := slices.Clone(c.Strings)
+		slices.Sort(list)
+		return listSet{c.Op, slices.Compact(list)}, nil
+	}
+	return c.text()
+}
+
+func (c Condition) oneOf(t AttributeType) (test, error) {
+	if c.Fold && t != StringAttribute {
+		return nil, fmt.Errorf("\"fold\" applies to string attributes, %q is of type %v", c.Attribute, t)
+	}
+	if len(c.Strings)+len(c.Ints) == 0 {
+		return nil, errors.New("the list of values is empty")
+	}
+	ints := t == IntegerAttribute || t == BooleanAttribute
+	if ints && len(c.Strings) > 0 || !ints && len(c.Ints) > 0 {
+		return nil, fmt.Errorf("the values are not of type %v", t)
+	}
+	switch t {
+	case IntegerAttribute:
+		return newIntSet(c.Ints), nil
+	case BooleanAttribute:
+		for _, n := range c.Ints {
+			if n != 0 && n != 1 {
+				return nil, fmt.Errorf("%d is not a boolean", n)
+			}
+		}
+		return isBool{slices.Contains(c.Ints, 0), slices.Contains(c.Ints, 1)}, nil
+	case SemverAttribute:
+		var vs versions
+		for _, s := range c.Strings {
+			v, ok := parseVersion(s)
+			if !ok {
+				return nil, fmt.Errorf("%q is not a semantic version such as 2.3.0; comparisons such as \">=2.3.0\" are for \"semver\"", s)
+			}
+			vs = append(vs, v)
+		}
+		return vs, nil
+	case IPAttribute:
+		var as addrSet
+		for _, s := range c.Strings {
+			a, err := parseAddr(s)
+			if err != nil {
+				return nil, fmt.Errorf("%w; networks such as 10.0.0.0/8 are for \"cidr\"", err)
+			}
+			as = append(as, a)
+		}
+		return as, nil
+	}
+	return newOneOf(c.Strings, c.Fold), nil
+}
+
+// oneOf holds for text that is one of a list.
+type oneOf struct {
+	set  idSet
+	fold bool
+}
+
+func newOneOf(list []string, fold bool) *oneOf {
+	if fold {
+		list = folded(list)
+	}
+	return &oneOf{newIDSet(list), fold}
+}
+
+func (t *oneOf) has(s string) bool {
+	if t.fold {
+		var buf [64]byte
+		s = view(appendFold(buf[:0], s))
+	}
+	return t.set.has(s)
+}
+
+func (t *oneOf) String() string { return foldText("one of "+listText(t.set.count, t.set.all), t.fold) }
+
+func folded(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(appendFold(nil, s))
+	}
+	return out
+}
+
+// An intSet, ascending, holds for integers that are one of it.
+type intSet []int64
+
+func newIntSet(list []int64) intSet {
+	s := slices.Clone(list)
+	slices.Sort(s)
+	return slices.Compact(s)
+}
+
+func (s intSet) has(n int64) bool {
+	_, ok := slices.BinarySearch(s, n)
+	return ok
+}
+
+func (s intSet) String() string {
+	return "one of " + listText(len(s), func(yield func(string) bool) {
+		for _, n := range s {
+			if !yield(strconv.FormatInt(n, 10)) {
+				return
+			}
+		}
+	})
+}
+
+// isBool holds for booleans.
+type isBool struct{ no, yes bool }
+
+func (t isBool) String() string {
+	switch t {
+	case isBool{no: true, yes: true}:
+		return "true or false"
+	case isBool{yes: true}:
+		return "true"
+	}
+	return "false"
+}
+
+// modulo holds for integers whose Euclidean remainder is one of in.
+type modulo struct {
+	m  int64
+	in intSet
+}
+
+func (c Condition) modulo() (test, error) {
+	if len(c.Ints) < 2 || c.Ints[0] < 1 {
+		return nil, errors.New("\"mod\" takes a divisor of at least 1 and, in \"in\", one remainder or more")
+	}
+	m, in := c.Ints[0], newIntSet(c.Ints[1:])
+	if in[0] < 0 || in[len(in)-1] >= m {
+		return nil, fmt.Errorf("the remainders of a division by %d are 0 to %d", m, m-1)
+	}
+	return modulo{m, in}, nil
+}
+
+func (t modulo) has(n int64) bool {
+	r := n % t.m
+	if r < 0 {
+		r += t.m
+	}
+	return t.in.has(r)
+}
+
+func (t modulo) String() string { return fmt.Sprintf("mod %d %v", t.m, t.in) }
+
+// parseAddr parses an IP address. IPv4 in IPv6 form becomes IPv4.
+func parseAddr(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" {
+		return netip.Addr{}, fmt.Errorf("%q is not an IP address", s)
+	}
+	return a.Unmap(), nil
+}
+
+// addrOf returns the IP address that v holds. s is the slot of v, or nil.
+func addrOf(v Value, s *slot) (a netip.Addr, ok bool) {
+	if s != nil && s.addrKnown {
+		return s.addr, s.addr.IsValid()
+	}
+	if v.kind == StringKind && len(v.str) <= maxAddr {
+		if parsed, err := netip.ParseAddr(v.str); err == nil && parsed.Zone() == "" {
+			a = parsed.Unmap()
+		}
+	}
+	if s != nil {
+		s.addr, s.addrKnown = a, true
+	}
+	return a, a.IsValid()
+}
+
+// maxAddr is the longest an IP address can be, IPv4 in IPv6 form. Longer text
+// isn't worth an error value, which allocates.
+const maxAddr = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
+
+// An addrSet holds for IP addresses that are one of it.
+type addrSet []netip.Addr
+
+func (s addrSet) String() string { return "one of " + stringersText(s) }
+
+// networks holds for IP addresses that lie in one of the networks.
+type networks []netip.Prefix
+
+func (c Condition) networks() (test, error) {
+	if len(c.Strings) == 0 {
+		return nil, errors.New("the list of networks is empty")
+	}
+	var ns networks
+	for _, s := range c.Strings {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a network such as 10.0.0.0/8 or 2001:db8::/32", s)
+		}
+		if p.Addr().Is4In6() {
+			return nil, fmt.Errorf("%q is an IPv4 network in IPv6 form; write it as IPv4", s)
+		}
+		if p != p.Masked() {
+			return nil, fmt.Errorf("%q has bits set beyond its prefix; the network is %v", s, p.Masked())
+		}
+		ns = append(ns, p)
+	}
+	return ns, nil
+}
+
+func (ns networks) String() string { return "in a network of " + stringersText(ns) }
+
+// addresses holds for IP addresses from lo to hi, of their family: netip orders
+// all of IPv4 before IPv6.
+type addresses struct{ lo, hi netip.Addr }
+
+func (c Condition) addresses() (test, error) {
+	if len(c.Strings) != 2 {
+		return nil, errors.New("an address range takes two addresses")
+	}
+	lo, err := parseAddr(c.Strings[0])
+	if err != nil {
+		return nil, err
+	}
+	hi, err := parseAddr(c.Strings[1])
+	if err != nil {
+		return nil, err
+	}
+	if lo.Is4() != hi.Is4() {
+		return nil, fmt.Errorf("the range from %v to %v mixes IPv4 and IPv6", lo, hi)
+	}
+	if hi.Less(lo) {
+		return nil, fmt.Errorf("the range from %v to %v is empty", lo, hi)
+	}
+	return addresses{lo, hi}, nil
+}
+
+func (t addresses) String() string { return fmt.Sprintf("from %v to %v", t.lo, t.hi) }
+
+// versions holds for semantic versions of the same precedence as one of them.
+type versions []version
+
+func (vs versions) has(got version) bool {
+	return slices.ContainsFunc(vs, func(want version) bool { return got.compare(want) == 0 })
+}
+
+func (vs versions) String() string { return "one of " + stringersText(vs) }
+
+// versionOf returns the semantic version that v holds. s is the slot of v, or nil.
+func versionOf(v Value, s *slot) (got version, ok bool) {
+	if s == nil {
+		if v.kind != StringKind {
+			return version{}, false
+		}
+		return parseVersion(v.str)
+	}
+	if !s.versionKnown {
+		s.versionKnown = true
+		if v.kind == StringKind {
+			s.version, s.isVersion = parseVersion(v.str)
+		}
+	}
+	return s.version, s.isVersion
+}
+
+// constraint holds for semantic versions that satisfy all comparators.
+type constraint struct {
+	text        string
+	comparators []comparator
+}
+
+func (t constraint) has(got version) bool {
+	for _, c := range t.comparators {
+		if !c.holds(got) {
+			return false
+		}
+	}
+	return true
+}
+
+func (t constraint) String() string { return "semver " + strconv.Quote(t.text) }
+
+// text holds for text that starts with, ends with or contains one of a list.
+type text struct {
+	op   Op // Prefix, Suffix or Contains
+	list []string
+	fold bool
+}
+
+func (c Condition) text() (test, error) {
+	if len(c.Strings) == 0 || slices.Contains(c.Strings, "") {
+		return nil, fmt.Errorf("%q takes one text or more, none of them empty", c.Op)
+	}
+	t := text{c.Op, slices.Clone(c.Strings), c.Fold}
+	if c.Fold {
+		t.list = folded(t.list)
+	}
+	return t, nil
+}
+
+func (t text) has(s string) bool {
+	if t.fold {
+		var buf [64]byte
+		s = view(appendFold(buf[:0], s))
+	}
+	for _, operand := range t.list {
+		switch t.op {
+		case Prefix:
+			if strings.HasPrefix(s, operand) {
+				return true
+			}
+		case Suffix:
+			if strings.HasSuffix(s, operand) {
+				return true
+			}
+		case Contains:
+			if strings.Contains(s, operand) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (t text) String() string {
+	return foldText(t.op.String()+" "+listText(len(t.list), slices.Values(t.list)), t.fold)
+}
+
+// listSet holds for lists that have one of the texts or, for AllOf, all of them.
+type listSet struct {
+	op   Op
+	want []string // ascending
+}
+
+// has reports whether it holds for what [ListValue] has written.
+func (t listSet) has(list string) bool {
+	if t.op == AnyOf {
+		for rest := list; rest != ""; {
+			var text string
+			text, rest = cutText(rest)
+			if _, ok := slices.BinarySearch(t.want, text); ok {
+				return true
+			}
+		}
+		return false
+	}
+	for _, want := range t.want {
+		found := false
+		for rest := list; rest != "" && !found; {
+			var text string
+			text, rest = cutText(rest)
+			found = text == want
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+func (t listSet) String() string {
+	return t.op.String() + " " + listText(len(t.want), slices.Values(t.want))
+}
+
+// expressions holds for text in which one of the regular expressions matches.
+type expressions []*regexp.Regexp
+
+func (c Condition) expressions() (test, error) {
+	if len(c.Strings) == 0 {
+		return nil, errors.New("\"matches\" takes one regular expression or more")
+	}
+	var es expressions
+	for _, s := range c.Strings {
+		if len(s) > MaxExpression {
+			return nil, fmt.Errorf("a regular expression of %d bytes is too long; the limit is %d", len(s), MaxExpression)
+		}
+		if c.Fold {
+			s = "(?i:" + s + ")"
+		}
+		re, err := regexp.Compile(s)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a regular expression (RE2): %w", s, err)
+		}
+		es = append(es, re)
+	}
+	return es, nil
+}
+
+// has keeps s in the heap for a while: see Unit.matches.
+func (es expressions) has(s string) bool {
+	return slices.ContainsFunc(es, func(re *regexp.Regexp) bool { return re.MatchString(s) })
+}
+
+func (es expressions) String() string {
+	return "matches " + listText(len(es), func(yield func(string) bool) {
+		for _, re := range es {
+			if !yield(re.String()) {
+				return
+			}
+		}
+	})
+}
+
+// listText prints a list in full if it is short, and otherwise its beginning and
+// how many there are.
+func listText(n int, list iter.Seq[string]) string {
+	const most = 5
+	var b strings.Builder
+	i := 0
+	for s := range list {
+		if i == most {
+			fmt.Fprintf(&b, ", … (%d)", n)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.Quote(s))
+		i++
+	}
+	return b.String()
+}
+
+func stringersText[T fmt.Stringer](list []T) string {
+	return listText(len(list), func(yield func(string) bool) {
+		for _, v := range list {
+			if !yield(v.String()) {
+				return
+			}
+		}
+	})
+}
+
+func foldText(text string, fold bool) string {
+	if fold {
+		return text + ", whatever the letter case"
+	}
+	return text
+}

@@ -1,0 +1,170 @@
+package evaluator
+
+// A Unit is one compiled ruleset: what [Link] makes a [Program] of. It is
+// immutable and safe for concurrent use, and may be part of any number of
+// Programs.
+//
+// The rules of all flags stand in one array of instructions. A test goes on at
+// one of two places, so that any nesting of All, Any and Not, and the step from
+// one rule to the next, becomes a walk from instruction to instruction without
+// a stack. What instructions need beside that stands in arrays of their own,
+// few and large instead of many and small: it is quick to build and to walk
+// through, and there is little for the garbage collector to do.
+type Unit struct {
+	unit       uint16 // index of the unit attribute
+	attributes []Attribute
+	index      map[string]uint16 // of attributes by name
+
+	flags []CompiledFlag // those that are served, then the prerequisites
+	count int            // how many are served
+
+	code         []instr
+	serves       []serve
+	operands     []uint32 // symbols of opIn
+	ints         []int64  // operands of opBetween and opPeriod
+	tests        []test
+	segments     []segment
+	reservations []reservation
+	requirements []requirement
+	windows      []window
+	ramps        []ramp
+	ends         []uint32 // of the ranges of splits: their last positions,
+	picks        []uint16 // and what each serves
+	metadata     [][]Attr
+	shapes       []byte // of conditions, for [CompiledFlag.Explain]: see shape
+
+	// A symbol is the number of a text that conditions compare string
+	// attributes with, so that texts of a context are looked up once where
+	// many flags are evaluated. 0 is no symbol.
+	texts   []string
+	symbols map[string]uint32
+}
+
+// An instr is one step of an evaluation.
+type instr struct {
+	op        opcode
+	n         uint8  // opIn: how many operands
+	attribute uint16 // index of the attribute tested, or of a split's unit
+	yes, no   uint32 // where to go on
+	arg       uint32 // where its operand stands, see opcode
+}
+
+type opcode uint8
+
+const (
+	opServe   opcode = iota // the end: serves[arg]
+	opSplit                 // the end: serves[arg], by position; no unit: no
+	opReserve               // is the unit's position in reservations[arg]?
+	opIs                    // is the attribute the text of the symbol arg?
+	opIn                    // … of one of the n symbols operands[arg:]?
+	opBetween               // is it between ints[arg] and ints[arg+1]?
+	opTest                  // does tests[arg] hold for it?
+	opMatch                 // the same, for tests that keep what they look at
+	opExists                // does the context have the attribute?
+	opSegment               // is it a member of segments[arg]?
+	opServes                // does another flag serve what requirements[arg] says?
+	opPeriod                // is the time between ints[arg] and ints[arg+1]?
+	opWindow                // is the time in windows[arg]?
+	opTrue                  // the end of a segment's condition: it holds
+	opFalse                 // the end of a segment's condition: it doesn't
+)
+
+// serve is the outcome of an evaluation.
+type serve struct {
+	rule     string // name; "": none
+	variant  uint16 // opServe
+	reason   Reason
+	kind     splitKind // opSplit
+	seed     uint32
+	from, n  uint32 // splitRanges: ends[from:from+n]; splitRamp: ramps[from]
+	salt     uint32 // symbol; 0: the flag's key
+	metadata uint32 // index into metadata
+	pc       uint32 // where its instruction stands: those of its condition follow
+	shape    uint32 // where the shape of its condition ends; 0: no condition
+}
+
+type splitKind uint8
+
+const (
+	splitRanges splitKind = 1 << iota
+	splitRamp
+	splitChance // the position is Context.Chance
+)
+
+// A segment is a compiled Segment.
+type segment struct {
+	name             string
+	include, exclude idSet
+	when             uint32 // where its condition starts
+	first            uint32 // its first instruction: yes, no, and then those of its condition
+	shape            uint32 // as in serve
+}
+
+// A reservation is a compiled Reservation.
+type reservation struct {
+	layer, salt string
+	seed        uint32
+	spans       []Span
+}
+
+func (r *reservation) has(position uint32) bool {
+	for _, s := range r.spans {
+		if s.From <= uint64(position) && uint64(position) < s.To {
+			return true
+		}
+	}
+	return false
+}
+
+// A requirement is what another flag has to serve.
+type requirement struct {
+	flag     uint32   // index into flags
+	variants []uint16 // one of these
+}
+
+// A CompiledFlag is a flag ready to be evaluated. It is immutable and safe for
+// concurrent use.
+type CompiledFlag struct {
+	unit     *Unit
+	key      string
+	variants []Variant
+	entry    uint32 // where its evaluation starts
+	serves   uint32 // serves[serves] is for no rule; after it those of the rules, last to first
+	rules    uint32 // how many
+	end      uint32 // after the last instruction of its rules
+	typ      Type
+	chance   bool
+	time     bool
+	disabled bool
+}
+
+// Key returns the flag's key.
+func (f *CompiledFlag) Key() string { return f.key }
+
+// Type returns the type of the flag's values.
+func (f *CompiledFlag) Type() Type { return f.typ }
+
+// Variants returns the names of the flag's variants, in their order.
+func (f *CompiledFlag) Variants() []string {
+	names := make([]string, len(f.variants))
+	for i, v := range f.variants {
+		names[i] = v.Name
+	}
+	return names
+}
+
+// AttributeType returns the type that the flag's ruleset declares for an
+// attribute, and whether it does.
+func (f *CompiledFlag) AttributeType(name string) (AttributeType, bool) {
+	i, ok := f.unit.index[name]
+	if !ok {
+		return 0, false
+	}
+	return f.unit.attributes[i].Type, true
+}
+
+// UsesChance reports whether the answer may depend on [Context.Chance].
+func (f *CompiledFlag) UsesChance() bool { return f.chance }
+
+// UsesTime reports whether the answer may depend on [Context.Now].
+func (f *CompiledFlag) UsesTime() bool { return f.time }
