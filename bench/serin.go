@@ -1,0 +1,238 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/sdk"
+)
+
+// serin asks by handle, or by name. Both load the same.
+type serin struct{ byName bool }
+
+func (s serin) Name() string {
+	if s.byName {
+		return "Serin by name"
+	}
+	return "Serin"
+}
+
+const serinEnvironment = "bench"
+
+// Publish writes a repository, signed, and makes keys if the folder has none.
+// Publishing into the same folder again makes another revision.
+func (serin) Publish(dir string, e *Estate) error {
+	keyDir := filepath.Join(dir, "serin-keys")
+	if _, err := os.Stat(keyDir); err != nil {
+		if _, err := release.InitKeys(keyDir, serinEnvironment); err != nil {
+			return err
+		}
+	}
+	keys, err := release.LoadKeys(keyDir)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "serin-root.json"), keys.Root, 0o666); err != nil {
+		return err
+	}
+	_, err = release.Publish(context.Background(), release.Options{
+		Store:       release.FileStore(filepath.Join(dir, "serin")),
+		Keys:        keys,
+		Environment: serinEnvironment,
+		Payloads:    serinPayloads(e),
+	})
+	return err
+}
+
+// serinPayloads cuts an estate into namespaces.
+func serinPayloads(e *Estate) []bundle.Payload {
+	n := max(e.Namespaces, 1)
+	payloads := make([]bundle.Payload, n)
+	for i := range payloads {
+		flags := e.Flags[i*len(e.Flags)/n : (i+1)*len(e.Flags)/n]
+		payloads[i] = bundle.Payload{
+			Environment: serinEnvironment,
+			Namespace:   fmt.Sprintf("part-%d", i),
+			Ruleset:     serinRuleset(flags),
+		}
+	}
+	return payloads
+}
+
+func serinRuleset(flags []Flag) evaluator.Ruleset {
+	set := evaluator.Ruleset{
+		Unit: "user",
+		Attributes: []evaluator.Attribute{
+			{Name: "age", Type: evaluator.IntegerAttribute},
+			{Name: "build", Type: evaluator.IntegerAttribute},
+			{Name: "country", Type: evaluator.StringAttribute},
+			{Name: "language", Type: evaluator.StringAttribute},
+			{Name: "plan", Type: evaluator.StringAttribute},
+			{Name: "user", Type: evaluator.StringAttribute},
+		},
+	}
+	for i := range flags {
+		f := &flags[i]
+		if len(f.Rules) > 0 {
+			set.Flags = append(set.Flags, serinRuleFlag(f))
+			continue
+		}
+		if f.Named {
+			set.Segments = append(set.Segments, evaluator.Segment{Name: f.Key, Include: f.IDs})
+		}
+		set.Flags = append(set.Flags, serinBoolFlag(f))
+	}
+	return set
+}
+
+func serinBoolFlag(f *Flag) evaluator.Flag {
+	flag := evaluator.Flag{
+		Key:  f.Key,
+		Type: evaluator.Boolean,
+		Variants: []evaluator.Variant{
+			{Name: "off", Value: evaluator.BoolValue(false)},
+			{Name: "on", Value: evaluator.BoolValue(true)},
+		},
+	}
+	if len(f.IDs) > 0 {
+		when := &evaluator.Condition{Op: evaluator.OneOf, Attribute: "user", Strings: f.IDs}
+		if f.Named {
+			when = &evaluator.Condition{Op: evaluator.InSegment, Attribute: "user", Strings: []string{f.Key}}
+		}
+		flag.Rules = append(flag.Rules, evaluator.Rule{Name: "list", When: when, Variant: 1})
+	}
+	switch f.Percent {
+	case 0:
+	case 100:
+		flag.Default = 1
+	default:
+		flag.Rules = append(flag.Rules, evaluator.Rule{Name: "rollout", Split: serinSplit(f.Key, 0, 100-f.Percent, f.Percent)})
+	}
+	return flag
+}
+
+func serinRuleFlag(f *Flag) evaluator.Flag {
+	flag := evaluator.Flag{
+		Key:      f.Key,
+		Type:     evaluator.String,
+		Variants: []evaluator.Variant{{Name: "off", Value: evaluator.StringValue("off")}},
+	}
+	for _, v := range Variants {
+		flag.Variants = append(flag.Variants, evaluator.Variant{Name: v, Value: evaluator.StringValue(v)})
+	}
+	for i, r := range f.Rules {
+		flag.Rules = append(flag.Rules, evaluator.Rule{
+			Name:  fmt.Sprintf("rule-%d", i),
+			When:  &evaluator.Condition{Op: evaluator.All, Of: []evaluator.Condition{serinCondition(&r[0]), serinCondition(&r[1])}},
+			Split: serinSplit(f.Key, 1, Weights[:]...),
+		})
+	}
+	return flag
+}
+
+func serinCondition(c *Condition) evaluator.Condition {
+	if len(c.Texts) > 0 {
+		return evaluator.Condition{Op: evaluator.OneOf, Attribute: c.Attribute, Strings: c.Texts}
+	}
+	return evaluator.Condition{Op: evaluator.Between, Attribute: c.Attribute, Ints: []int64{int64(c.AtLeast), math.MaxInt64}}
+}
+
+// serinSplit returns a split by weights in percent among variants, which stand
+// one after the other from first on.
+func serinSplit(salt string, first int, weights ...int) *evaluator.Split {
+	s := &evaluator.Split{By: "user", Salt: salt, Hash: evaluator.HashMurmur3}
+	sum := 0
+	for i, w := range weights {
+		from := uint64(sum) * evaluator.Positions / 100
+		sum += w
+		s.Ranges = append(s.Ranges, evaluator.Range{From: from, To: uint64(sum) * evaluator.Positions / 100, Variant: first + i})
+	}
+	return s
+}
+
+// Load opens a client that doesn't poll.
+func (s serin) Load(p Place) (Client, error) {
+	source, err := sdk.File(filepath.Join(p.Dir, "serin"))
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.ReadFile(filepath.Join(p.Dir, "serin-root.json"))
+	if err != nil {
+		return nil, err
+	}
+	return openSerin(source, root, s.byName)
+}
+
+func openSerin(source bundle.Source, root []byte, byName bool) (Client, error) {
+	client, err := sdk.Open(context.Background(), sdk.Config{Source: source, Root: root, Interval: -1})
+	if err != nil {
+		return nil, err
+	}
+	if err := client.Status().LastError; err != nil {
+		return nil, err
+	}
+	c := serinClient{client}
+	if byName {
+		return serinByName{c}, nil
+	}
+	return c, nil
+}
+
+type serinClient struct{ *sdk.Client }
+
+func (c serinClient) Bool(flag string, u *User) bool {
+	return sdk.Bool(flag, false).Get(c.Client, serinContext(u))
+}
+
+func (c serinClient) Text(flag string, u *User) string {
+	return sdk.String(flag, "").Get(c.Client, serinContext(u))
+}
+
+func (c serinClient) All(keys []string, u *User) map[string]string {
+	answers := make(map[string]string)
+	for key, result := range serinAll(c.Snapshot(), keys, serinContext(u)) {
+		answers[key], _ = result.Value().Text()
+	}
+	return answers
+}
+
+// serinByName learns the names of flags while it runs.
+type serinByName struct{ serinClient }
+
+func (c serinByName) Bool(flag string, u *User) bool {
+	value, _ := c.Snapshot().Evaluate(flag, serinContext(u)).Value().Bool()
+	return value
+}
+
+func (c serinByName) Text(flag string, u *User) string {
+	value, _ := c.Snapshot().Evaluate(flag, serinContext(u)).Value().Text()
+	return value
+}
+
+func serinContext(u *User) sdk.Context {
+	return sdk.User(u.ID,
+		sdk.Attr("country", u.Country),
+		sdk.Attr("plan", u.Plan),
+		sdk.Attr("language", u.Language),
+		sdk.Attr("age", u.Age),
+		sdk.Attr("build", u.Build))
+}
+
+// serinAll yields the answers of all flags.
+func serinAll(s *sdk.Snapshot, keys []string, ctx sdk.Context) iter.Seq2[string, evaluator.Result] {
+	return func(yield func(string, evaluator.Result) bool) {
+		program := s.Program()
+		for _, key := range keys {
+			if !yield(key, program.Flag(key).Evaluate(ctx)) {
+				return
+			}
+		}
+	}
+}
