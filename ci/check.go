@@ -16,8 +16,12 @@ type checker struct {
 	source *source
 	known  *vocabulary
 	place  string // prefix of messages, such as `rule "staff": `
+	// layer is the one that the flag is in whose rules are read, nil if none.
+	layer *layer
 	// references collects the segments that conditions name, if not nil.
 	references *[]reference
+	// prerequisites collects the flags that conditions name, if they may.
+	prerequisites *[]prerequisite
 }
 
 // A reference is a place where a segment is named.

@@ -18,6 +18,7 @@ type vocabulary struct {
 	configFile  string
 	attributes  map[string]*attribute
 	segments    map[string]*segment // broken ones included
+	layers      map[string]*layer   // broken ones included
 	zones       *zones              // those named so far
 	// attributeNames are in the order declared, segmentNames sorted.
 	attributeNames, segmentNames []string

@@ -12,6 +12,7 @@
 //	serin.yaml            the environments and the estate's defaults; optional
 //	context.yaml          the attributes that rules may speak of, with their types
 //	segments/NAME.yaml    named groups
+//	layers/NAME.yaml      traffic that flags share without overlap
 //	NAMESPACE/KEY.yaml    a flag; NAMESPACE may be several folders deep
 //	NAMESPACE/KEY.test.yaml   tests of that flag
 //

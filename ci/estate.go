@@ -91,13 +91,16 @@ func (l *loader) estate() *Estate {
 		contextFile: filepath.Join(l.dir, "context.yaml"),
 		attributes:  make(map[string]*attribute),
 		segments:    make(map[string]*segment),
+		layers:      make(map[string]*layer),
 		zones:       new(zones),
 	}
 	configChecker := l.readConfig()
 	l.readContext(configChecker)
 	l.readSegments()
+	l.readLayers()
 	e := &Estate{known: l.known, byKey: make(map[string]*flag)}
 	l.readFlags(e)
+	l.reserve(e)
 	l.readTests(e)
 	return e
 }

@@ -18,6 +18,9 @@ type flag struct {
 	source    *source
 	base      evaluator.Flag
 	overrides map[string]evaluator.Flag // by environment; those that differ
+	// prerequisites by environment, "" for base.
+	prerequisites map[string]*[]prerequisite
+	layer     *layer                    // nil if the flag isn't in one
 }
 
 // in returns the flag as it is in an environment, "" being none.
@@ -31,7 +34,7 @@ func (f *flag) in(environment string) evaluator.Flag {
 // bodyKeys are the keys that an environment can replace, each whole.
 var bodyKeys = []string{"variants", "default", "enabled", "off_variant", "rules", "metadata"}
 
-var flagKeys = append([]string{"description", "owner", "expires", "type", "environments"}, bodyKeys...)
+var flagKeys = append([]string{"description", "owner", "expires", "type", "exclusive", "environments"}, bodyKeys...)
 
 var ruleKeys = []string{"name", "when", "serve", "by", "salt", "hash", "metadata"}
 
@@ -51,7 +54,10 @@ func (c checker) flag() *flag {
 	c.optionalText(n.get("description"), "\"description\"")
 	c.optionalText(n.get("owner"), "\"owner\"")
 	c.date(n.get("expires"))
+	f.layer = c.exclusive(n.get("exclusive"))
+	c.layer = f.layer
 	typ := typeOf(c, n.get("type"), n, "the flag", evaluator.ParseType)
+	c.prerequisites = f.collect("")
 	f.base = c.body(f.key, typ, n, nil)
 	if environments := n.get("environments"); environments != nil {
 		c.overrides(f, typ, n, environments)
@@ -88,7 +94,7 @@ func (c checker) overrides(f *flag, typ evaluator.Type, base, environments *node
 		// Problems that the base has too are recorded already.
 		shadow := &source{shown: c.source.shown, data: c.source.data}
 		again := c
-		again.source = shadow
+		again.source, again.prerequisites = shadow, f.collect(name)
 		f.overrides[name] = again.body(f.key, typ, base, e.value)
 		for _, p := range shadow.problems {
 			if !slices.Contains(c.source.problems, p) && !c.source.full() {

@@ -87,7 +87,7 @@ func checkPlaces(t *testing.T, fsys fstest.MapFS, problems Problems) {
 
 func FuzzFlagFile(f *testing.F) {
 	addFiles(f, func(name string) bool {
-		return strings.Contains(name, "/") && !strings.Contains(name, ".test.") && !strings.HasPrefix(name, "segments/")
+		return strings.Contains(name, "/") && !strings.Contains(name, ".test.") && !strings.HasPrefix(name, "segments/") && !strings.HasPrefix(name, "layers/")
 	})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fsys := base(t)
@@ -111,6 +111,35 @@ func FuzzSegmentFile(f *testing.F) {
 		fsys := base(t)
 		fsys["segments/a.yaml"] = &fstest.MapFile{Data: data}
 		checkLoad(t, fsys)
+	})
+}
+
+// FuzzLayerFile holds too that flags of a layer don't overlap.
+func FuzzLayerFile(f *testing.F) {
+	addFiles(f, func(name string) bool { return strings.HasPrefix(name, "layers/") })
+	f.Add([]byte("holdout: 5%\nshares: [{flag: a, share: 10%}, {free: 20%}, {flag: b, share: 60%}, {flag: a, share: 5%}]\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fsys := base(t)
+		fsys["layers/l.yaml"] = &fstest.MapFile{Data: data}
+		for _, key := range []string{"a", "b"} {
+			fsys["shop/"+key+".yaml"] = file("type: boolean\nexclusive: l\ndefault: off\nrules: [{name: r, serve: on}]\n")
+		}
+		checkLoad(t, fsys)
+		if e, err := load(fsys, "flags"); err == nil {
+			checkApart(t, e)
+		}
+	})
+}
+
+func FuzzDuration(f *testing.F) {
+	for _, s := range []string{"", "0s", "24h", "90m", "7d", "1h30m", "36500d", "3153600001s", "99999999999999999999d", "1.5h", "-1h", "h"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		seconds, err := parseDuration(s)
+		if err == nil && (seconds < 1 || seconds > maxDuration) || err != nil && seconds != 0 {
+			t.Errorf("parseDuration(%q) = %d, %v", s, seconds, err)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -183,6 +184,9 @@ func (c checker) serve(rule *node, key string, set *variantSet, r *evaluator.Rul
 			r.Split = split
 		}
 		c.unit(rule, split)
+		if y := c.layer; y != nil && y.by == split.By && y.salt == split.Salt {
+			c.errorf(cmp.Or(rule.get("salt"), n), "the split has the unit and the salt of the layer %q, so it can't divide the flag's share of that; give it another salt", y.name)
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 	configFile
 	contextFile
 	segmentFile
+	layerFile
 	flagFile
 	testFile
 	misplaced // a file of ours in a place where it means nothing
@@ -46,7 +47,7 @@ type source struct {
 }
 
 // stem returns the file's name without its extension: the key of a flag, the
-// name of a segment.
+// name of a segment or layer.
 func (s *source) stem() string {
 	base := path.Base(s.path)
 	base = strings.TrimSuffix(base, path.Ext(base))
@@ -78,10 +79,12 @@ func roleOf(p string) role {
 		return configFile
 	case dir == "." && stem == "context":
 		return contextFile
-	case dir == ".", strings.HasPrefix(dir, "segments/"):
+	case dir == ".", strings.HasPrefix(dir, "segments/"), strings.HasPrefix(dir, "layers/"):
 		return misplaced
 	case dir == "segments":
 		return segmentFile
+	case dir == "layers":
+		return layerFile
 	case strings.HasSuffix(stem, ".test"):
 		return testFile
 	}
@@ -158,7 +161,8 @@ func (s *source) admit(fsys fs.FS, entry fs.DirEntry, dir string) bool {
 		s.problem("a flag file lies in a folder, which is its namespace: move it to %s", filepath.Join(dir, "NAMESPACE", path.Base(s.path)))
 		return false
 	case s.role == misplaced:
-		s.problem("segments have no namespaces: move it to %s", filepath.Join(dir, "segments", path.Base(s.path)))
+		kind, _, _ := strings.Cut(s.path, "/")
+		s.problem("%s have no namespaces: move it to %s", kind, filepath.Join(dir, kind, path.Base(s.path)))
 		return false
 	}
 	return true
