@@ -107,8 +107,11 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 		}
 	}
 	in.op = opTest
-	if cond.Op == Matches {
+	switch {
+	case cond.Op == Matches:
 		in.op = opMatch
+	case t == IPAttribute:
+		in.op = opAddr
 	}
 	return c.test(cond, t, in)
 }

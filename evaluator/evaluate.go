@@ -45,13 +45,11 @@ func (p *Program) All(ctx Context) iter.Seq2[*CompiledFlag, Result] {
 // A slot is what a context has for one attribute, and what was found out about
 // it.
 type slot struct {
-	value        Value
-	symbol       uint32
-	versionKnown bool
-	isVersion    bool
-	addrKnown    bool
-	version      version
-	addr         netip.Addr
+	value     Value
+	symbol    uint32
+	isVersion bool // of semver attributes, as version
+	version   version
+	addr      netip.Addr // of IP attributes; not valid: it is none
 }
 
 // resolve returns the slots of a context, one for each attribute.
@@ -66,8 +64,16 @@ func (u *Unit) resolve(ctx *Context) []slot {
 		slots[u.unit].value = StringValue(ctx.Key)
 	}
 	for i := range slots {
-		if s := &slots[i]; s.value.kind == StringKind {
-			s.symbol = u.symbols[s.value.str]
+		s := &slots[i]
+		switch u.attributes[i].Type {
+		case StringAttribute:
+			if s.value.kind == StringKind {
+				s.symbol = u.symbols[s.value.str]
+			}
+		case SemverAttribute:
+			s.version, s.isVersion = versionOf(s.value, nil)
+		case IPAttribute:
+			s.addr = addrOf(s.value)
 		}
 	}
 	return slots
@@ -152,6 +158,8 @@ func (u *Unit) holds(in *instr, ctx *Context, slots []slot) bool {
 			return holds(u.tests[in.arg], s.value, s)
 		}
 		return holds(u.tests[in.arg], u.value(in.attribute, ctx, nil), nil)
+	case opAddr:
+		return holdsAddr(u.tests[in.arg], u.addr(in.attribute, ctx, slots))
 	case opMatch:
 		return u.matches(in, ctx)
 	case opExists:
@@ -235,6 +243,19 @@ func (u *Unit) value(attribute uint16, ctx *Context, slots []slot) Value {
 		return a.Value
 	}
 	return Value{}
+}
+
+// addr returns the IP address that the context's value of an attribute holds.
+// The targeting key's isn't one, and parsing would put it on the heap, as
+// matching does.
+func (u *Unit) addr(attribute uint16, ctx *Context, slots []slot) netip.Addr {
+	if slots != nil {
+		return slots[attribute].addr
+	}
+	if a := u.attr(attribute, ctx); a != nil {
+		return addrOf(a.Value)
+	}
+	return netip.Addr{}
 }
 
 // text returns the context's value of an attribute, if it is text.

@@ -279,34 +279,6 @@ func TestEvaluateFoldsWithoutAllocating(t *testing.T) {
 	}
 }
 
-func BenchmarkEvaluate(b *testing.B) {
-	rollout := gate(nil)
-	rollout.Flags[0].Rules[0].Split = share("user", "salt")
-	users := make([]string, 1024)
-	for i := range users {
-		users[i] = "user-" + strconv.Itoa(i)
-	}
-	for _, bench := range []struct {
-		name string
-		set  Ruleset
-		ctx  Context
-	}{
-		{"rollout", rollout, Context{}},
-		{"every operator", busy(), busyContext},
-	} {
-		b.Run(bench.name, func(b *testing.B) {
-			f := compile(b, bench.set).Flag("gate")
-			b.ReportAllocs()
-			i := 0
-			for b.Loop() {
-				bench.ctx.Key = users[i&1023]
-				i++
-				f.Evaluate(bench.ctx)
-			}
-		})
-	}
-}
-
 func FuzzSemver(f *testing.F) {
 	f.Add("1.2.3-rc.1+x", "1.2.3-rc.11", "1.2.3-rc.b")
 	f.Add("1", "1.0.0-0", "1.0")

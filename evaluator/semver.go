@@ -57,8 +57,9 @@ func parseNumeric(s string) (uint64, bool) {
 // validIdentifiers reports whether s is a dot-separated list of non-empty
 // identifiers; in a pre-release, numeric ones may not have leading zeros.
 func validIdentifiers(s string, pre bool) bool {
-	for id := range strings.SplitSeq(s, ".") {
-		if id == "" {
+	for more := true; more; {
+		var id string
+		if id, s, more = strings.Cut(s, "."); id == "" {
 			return false
 		}
 		for i := range len(id) {

@@ -12,7 +12,7 @@ import (
 )
 
 // A test is a compiled comparison with everything precomputed: one small type
-// per operator, all of which [holds] lists. It prints as what it asks.
+// per operator, all of which [holds] or [holdsAddr] lists. It prints as what it asks.
 type test interface {
 	String() string
 }
@@ -40,17 +40,24 @@ func holds(t test, v Value, s *slot) bool {
 	case constraint:
 		got, ok := versionOf(v, s)
 		return ok && t.has(got)
-	case addrSet:
-		a, ok := addrOf(v, s)
-		return ok && slices.Contains(t, a)
-	case networks:
-		a, ok := addrOf(v, s)
-		return ok && slices.ContainsFunc(t, func(p netip.Prefix) bool { return p.Contains(a) })
-	case addresses:
-		a, ok := addrOf(v, s)
-		return ok && t.lo.Compare(a) <= 0 && a.Compare(t.hi) <= 0
 	case listSet:
 		return v.kind == ListKind && t.has(v.str)
+	}
+	return false
+}
+
+// holdsAddr is holds for tests of IP attributes.
+func holdsAddr(t test, a netip.Addr) bool {
+	if !a.IsValid() {
+		return false
+	}
+	switch t := t.(type) {
+	case addrSet:
+		return slices.Contains(t, a)
+	case networks:
+		return slices.ContainsFunc(t, func(p netip.Prefix) bool { return p.Contains(a) })
+	case addresses:
+		return t.lo.Compare(a) <= 0 && a.Compare(t.hi) <= 0
 	}
 	return false
 }
@@ -238,20 +245,17 @@ func parseAddr(s string) (netip.Addr, error) {
 	return a.Unmap(), nil
 }
 
-// addrOf returns the IP address that v holds. s is the slot of v, or nil.
-func addrOf(v Value, s *slot) (a netip.Addr, ok bool) {
-	if s != nil && s.addrKnown {
-		return s.addr, s.addr.IsValid()
+// addrOf returns the IP address that v holds, one that is not valid if it holds
+// none.
+func addrOf(v Value) netip.Addr {
+	if v.kind != StringKind || len(v.str) > maxAddr {
+		return netip.Addr{}
 	}
-	if v.kind == StringKind && len(v.str) <= maxAddr {
-		if parsed, err := netip.ParseAddr(v.str); err == nil && parsed.Zone() == "" {
-			a = parsed.Unmap()
-		}
+	a, err := netip.ParseAddr(v.str)
+	if err != nil || a.Zone() != "" {
+		return netip.Addr{}
 	}
-	if s != nil {
-		s.addr, s.addrKnown = a, true
-	}
-	return a, a.IsValid()
+	return a.Unmap()
 }
 
 // maxAddr is the longest an IP address can be, IPv4 in IPv6 form. Longer text
@@ -327,19 +331,13 @@ func (vs versions) String() string { return "one of " + stringersText(vs) }
 
 // versionOf returns the semantic version that v holds. s is the slot of v, or nil.
 func versionOf(v Value, s *slot) (got version, ok bool) {
-	if s == nil {
-		if v.kind != StringKind {
-			return version{}, false
-		}
-		return parseVersion(v.str)
+	if s != nil {
+		return s.version, s.isVersion
 	}
-	if !s.versionKnown {
-		s.versionKnown = true
-		if v.kind == StringKind {
-			s.version, s.isVersion = parseVersion(v.str)
-		}
+	if v.kind != StringKind {
+		return version{}, false
 	}
-	return s.version, s.isVersion
+	return parseVersion(v.str)
 }
 
 // constraint holds for semantic versions that satisfy all comparators.

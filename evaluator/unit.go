@@ -59,7 +59,8 @@ const (
 	opIn                    // … of one of the n symbols operands[arg:]?
 	opBetween               // is it between ints[arg] and ints[arg+1]?
 	opTest                  // does tests[arg] hold for it?
-	opMatch                 // the same, for tests that keep what they look at
+	opAddr                  // the same, for tests of IP addresses,
+	opMatch                 // and for regular expressions
 	opExists                // does the context have the attribute?
 	opSegment               // is it a member of segments[arg]?
 	opServes                // does another flag serve what requirements[arg] says?

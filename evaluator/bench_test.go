@@ -1,0 +1,127 @@
+package evaluator
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+)
+
+// thirty is a split of which "on" has 30 %.
+func thirty(salt string) *Split {
+	const end = Positions * 3 / 10
+	return &Split{By: "user", Salt: salt, Hash: HashMurmur3, Ranges: []Range{{0, end, 0}, {end, Positions, 1}}}
+}
+
+// ids returns n ids that look like account ids.
+func ids(n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = "user-" + strconv.Itoa(1_000_000+i*7919)
+	}
+	return list
+}
+
+// crowded returns a ruleset of n flags with five rules of two conditions each,
+// and three variants.
+func crowded(n int) Ruleset {
+	set := Ruleset{Unit: "user", Attributes: declared}
+	for i := range n {
+		f := Flag{Key: fmt.Sprintf("flag-%05d", i), Type: String, Variants: []Variant{
+			{"a", StringValue("a")}, {"b", StringValue("b")}, {"c", StringValue("c")},
+		}}
+		for j := range 5 {
+			when := every(is("city", fmt.Sprint("city-", (i+j)%50), fmt.Sprint("city-", j)), numbers(Between, "uid", int64(j)*100, int64(j)*100+500))
+			f.Rules = append(f.Rules, Rule{Name: fmt.Sprint("rule ", j), When: &when, Split: &Split{
+				By: "user", Salt: f.Key, Hash: HashMurmur3,
+				Ranges: []Range{{0, Positions / 5, 0}, {Positions / 5, Positions / 2, 1}, {Positions / 2, Positions, 2}},
+			}})
+		}
+		set.Flags = append(set.Flags, f)
+	}
+	return set
+}
+
+func BenchmarkEvaluate(b *testing.B) {
+	users := ids(1024)
+	static, rollout, whitelist := gate(nil), gate(nil), gate(nil)
+	static.Flags[0].Rules = nil
+	rollout.Flags[0].Rules[0].Split = thirty("gate")
+	ten := is("user", users[:10]...)
+	whitelist.Flags[0].Rules = []Rule{{Name: "list", When: &ten}, {Name: "rest", Split: thirty("gate")}}
+	many := gate(ptr(is("user", ids(10_000)...)))
+	attrs := []Attr{StringAttr("city", "city-4"), StringAttr("phone", "13800000000"), StringAttr("version", "2.4.0"), IntAttr("uid", 450), BoolAttr("beta", true)}
+	for _, bench := range []struct {
+		name  string
+		set   Ruleset
+		attrs []Attr
+	}{
+		{"static", static, nil},
+		{"rollout", rollout, nil},
+		{"list of 10, then rollout", whitelist, nil},
+		{"list of 10,000", many, nil},
+		{"5 rules of 2", crowded(1), attrs},
+		{"every operator", busy(), busyContext.Attrs},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			p := compile(b, bench.set)
+			f := p.Flag(p.Keys()[0])
+			ctx := Context{Attrs: bench.attrs}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				ctx.Key = users[i%len(users)]
+				f.Evaluate(ctx)
+			}
+		})
+	}
+	b.Run("rollout with context", func(b *testing.B) {
+		f := compile(b, rollout).Flag("gate")
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			f.Evaluate(Context{Key: users[i%len(users)], Attrs: []Attr{
+				StringAttr("city", "city-4"), StringAttr("phone", "13800000000"), StringAttr("version", "2.4.0"), IntAttr("uid", 450), BoolAttr("beta", true)}})
+		}
+	})
+}
+
+// BenchmarkAll evaluates 1,000 flags for one context.
+func BenchmarkAll(b *testing.B) {
+	p := compile(b, crowded(1000))
+	users := ids(1024)
+	ctx := Context{Attrs: []Attr{StringAttr("city", "city-4"), StringAttr("phone", "13800000000"), StringAttr("version", "2.4.0"), IntAttr("uid", 450), BoolAttr("beta", true)}}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		ctx.Key = users[i%len(users)]
+		for range p.All(ctx) {
+		}
+	}
+}
+
+func BenchmarkCompile(b *testing.B) {
+	b.Run("10,000 flags", func(b *testing.B) {
+		set := crowded(10_000)
+		b.ReportAllocs()
+		for b.Loop() {
+			compile(b, set)
+		}
+	})
+	b.Run("1,000,000 ids", func(b *testing.B) {
+		set := gate(ptr(texts(InSegment, "user", "s")), Segment{Name: "s", Include: ids(1_000_000)})
+		b.ReportAllocs()
+		for b.Loop() {
+			compile(b, set)
+		}
+	})
+}
+
+// BenchmarkSegment asks for membership among a million ids.
+func BenchmarkSegment(b *testing.B) {
+	list := ids(2_000_000)
+	f := compile(b, gate(ptr(texts(InSegment, "user", "s")), Segment{Name: "s", Include: list[:1_000_000]})).Flag("gate")
+	for name, users := range map[string][]string{"members": list[:1_000_000], "others": list[1_000_000:]} {
+		b.Run(name, func(b *testing.B) {
+			for i := uint32(1); b.Loop(); i = i*1664525 + 1013904223 {
+				f.Evaluate(Context{Key: users[uint64(i)*1_000_000>>32]})
+			}
+		})
+	}
+}
