@@ -1,10 +1,14 @@
 package bundle
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/tinylib/msgp/msgp"
 )
 
 // PayloadName is the file name of payloads. The payload of a namespace is the
@@ -19,10 +23,22 @@ type Payload struct {
 	Ruleset     evaluator.Ruleset
 }
 
+// Limits on payloads.
+const (
+	maxLabel   = 4 << 10   // bytes of a label
+	maxDecoded = 128 << 20 // bytes of the columns before compression
+	maxMemory  = 1 << 30   // bytes that a ruleset takes, see [wire.memory]
+)
+
+// maxRatio is the most that DEFLATE can compress.
+const maxRatio = 1032
+
 // EncodePayload encodes p as columns in MessagePack, compressed by gzip. Equal
-// payloads give equal bytes. Rulesets that [evaluator.Compile] refuses are
-// refused, and so are a namespace that is not valid ([ValidNamespace]) and an
-// empty environment.
+// payloads give equal bytes; lists count as equal if both are empty, be they nil
+// or not. Refused are rulesets that [evaluator.Compile] refuses, a namespace that
+// is not valid ([ValidNamespace]), an environment that is empty or has more than
+// 4,000 bytes, and rulesets that are too large: of more than 128 MiB before
+// compression, or 1 GiB in memory.
 func EncodePayload(p Payload) ([]byte, error) {
 	if !ValidNamespace(p.Namespace) {
 		return nil, fmt.Errorf("encoding payload: %q is not a valid namespace", p.Namespace)
@@ -33,419 +49,180 @@ func EncodePayload(p Payload) ([]byte, error) {
 	if _, err := evaluator.Compile(p.Ruleset); err != nil {
 		return nil, fmt.Errorf("encoding payload of %s: %w", p.Namespace, err)
 	}
-	e := &encoder{index: make(map[string]uint32)}
-	e.payload(&p)
-	data, err := e.w.marshal()
+	data, err := pack(label{wireFormat, p.Environment, p.Namespace, 0}, encodeRuleset(&p.Ruleset))
 	if err != nil {
 		return nil, fmt.Errorf("encoding payload of %s: %w", p.Namespace, err)
 	}
 	return data, nil
 }
 
-// DecodePayload decodes what [EncodePayload] wrote. It checks the form, not
-// what the ruleset says: that is up to [evaluator.Compile]. Any data is safe to
-// decode: what is allocated is at most 35 times the decompressed size, and that
-// is at most 64 MiB.
+// DecodePayload decodes what [EncodePayload] wrote; lists that are empty come
+// back as nil. It checks the form, not what the ruleset says: that is up to
+// [evaluator.Compile]. Any data is safe to decode: at most 1.2 GiB are allocated,
+// and not more than 200,000 times the length of data.
+//
+// Texts of the ruleset are parts of one text. It is kept in memory as long as
+// any of them is, and has nothing else in it.
 func DecodePayload(data []byte) (Payload, error) {
-	d := &decoder{}
-	err := d.w.unmarshal(data)
-	if err == nil {
-		err = d.texts()
-	}
-	var p Payload
-	if err == nil {
-		p = d.payload()
-		err = d.end()
-	}
+	u := newUnpacker(data)
+	l, err := u.label()
 	if err != nil {
 		return Payload{}, fmt.Errorf("decoding payload: %w", err)
 	}
-	return p, nil
+	columns, err := u.columns(l.size)
+	if err != nil {
+		return Payload{}, fmt.Errorf("decoding payload: %w", err)
+	}
+	set, err := decodeRuleset(columns)
+	if err != nil {
+		return Payload{}, fmt.Errorf("decoding payload: %w", err)
+	}
+	return Payload{l.environment, l.namespace, set}, nil
 }
 
-// An encoder turns a payload into columns.
-type encoder struct {
-	w     wire
-	text  []byte
-	index map[string]uint32 // of texts
+// A label says what a payload is and where it belongs. It is a MessagePack map
+// of its fields, in this order.
+type label struct {
+	format      uint32 // wireFormat
+	environment string
+	namespace   string
+	size        uint32 // bytes of the columns before compression
 }
 
-func (e *encoder) ref(s string) uint32 {
-	i, ok := e.index[s]
-	if !ok {
-		i = uint32(len(e.w.textLens))
-		e.index[s] = i
-		e.w.textLens = append(e.w.textLens, uint32(len(s)))
-		e.text = append(e.text, s...)
-	}
-	return i
+func (l *label) marshal() []byte {
+	b := msgp.AppendMapHeader(nil, 4)
+	b = msgp.AppendUint32(msgp.AppendString(b, "format"), l.format)
+	b = msgp.AppendString(msgp.AppendString(b, "environment"), l.environment)
+	b = msgp.AppendString(msgp.AppendString(b, "namespace"), l.namespace)
+	return msgp.AppendUint32(msgp.AppendString(b, "size"), l.size)
 }
 
-// put appends a row to a column.
-func put(column *[]uint32, v uint32) { *column = append(*column, v) }
-
-func putBool(column *[]uint32, v bool) {
-	if v {
-		put(column, 1)
-	} else {
-		put(column, 0)
+func (l *label) unmarshal(b []byte) error {
+	n, b, err := msgp.ReadMapHeaderBytes(b)
+	if err == nil && n != 4 {
+		err = errors.New("it does not have four fields")
 	}
-}
-
-func (e *encoder) payload(p *Payload) {
-	w := &e.w
-	put(&w.format, wireFormat)
-	put(&w.environment, e.ref(p.Environment))
-	put(&w.namespace, e.ref(p.Namespace))
-	put(&w.unit, e.ref(p.Ruleset.Unit))
-	put(&w.attributes, uint32(len(p.Ruleset.Attributes)))
-	for _, a := range p.Ruleset.Attributes {
-		put(&w.attributeName, e.ref(a.Name))
-		put(&w.attributeType, uint32(a.Type))
-	}
-	put(&w.segments, uint32(len(p.Ruleset.Segments)))
-	for i := range p.Ruleset.Segments {
-		e.segment(&p.Ruleset.Segments[i])
-	}
-	put(&w.flags, uint32(len(p.Ruleset.Flags)))
-	for i := range p.Ruleset.Flags {
-		e.flag(&p.Ruleset.Flags[i])
-	}
-	w.text = string(e.text)
-}
-
-func (e *encoder) segment(s *evaluator.Segment) {
-	w := &e.w
-	put(&w.segmentName, e.ref(s.Name))
-	put(&w.segmentInclude, uint32(len(s.Include)))
-	put(&w.segmentExclude, uint32(len(s.Exclude)))
-	e.refs(&w.members, s.Include)
-	e.refs(&w.members, s.Exclude)
-	e.when(&w.segmentWhen, s.When)
-}
-
-func (e *encoder) refs(column *[]uint32, texts []string) {
-	for _, s := range texts {
-		put(column, e.ref(s))
-	}
-}
-
-func (e *encoder) when(column *[]uint32, when *evaluator.Condition) {
-	putBool(column, when != nil)
-	if when != nil {
-		e.condition(when)
-	}
-}
-
-func (e *encoder) condition(c *evaluator.Condition) {
-	w := &e.w
-	put(&w.conditionOp, uint32(c.Op))
-	put(&w.conditionAttribute, e.ref(c.Attribute))
-	putBool(&w.conditionFold, c.Fold)
-	put(&w.conditionStrings, uint32(len(c.Strings)))
-	put(&w.conditionInts, uint32(len(c.Ints)))
-	put(&w.conditionOf, uint32(len(c.Of)))
-	e.refs(&w.operands, c.Strings)
-	w.ints = append(w.ints, c.Ints...)
-	for i := range c.Of {
-		e.condition(&c.Of[i])
-	}
-}
-
-func (e *encoder) flag(f *evaluator.Flag) {
-	w := &e.w
-	put(&w.flagKey, e.ref(f.Key))
-	put(&w.flagType, uint32(f.Type))
-	putBool(&w.flagDisabled, f.Disabled)
-	put(&w.flagDefault, uint32(f.Default))
-	put(&w.flagOff, uint32(f.Off))
-	put(&w.flagVariants, uint32(len(f.Variants)))
-	put(&w.flagRules, uint32(len(f.Rules)))
-	for _, v := range f.Variants {
-		put(&w.variantName, e.ref(v.Name))
-		e.value(f.Type, v.Value)
-	}
-	for i := range f.Rules {
-		e.rule(&f.Rules[i])
-	}
-}
-
-// value appends a value of a flag's type, which Compile has made sure it is of.
-func (e *encoder) value(t evaluator.Type, v evaluator.Value) {
-	w := &e.w
-	switch t {
-	case evaluator.Boolean:
-		b, _ := v.Bool()
-		if b {
-			w.ints = append(w.ints, 1)
-		} else {
-			w.ints = append(w.ints, 0)
+	field := func(name string, read func()) {
+		if err != nil {
+			return
 		}
-	case evaluator.Integer:
-		n, _ := v.Int()
-		w.ints = append(w.ints, n)
-	case evaluator.Number:
-		f, _ := v.Float()
-		w.floats = append(w.floats, f)
-	case evaluator.String:
-		s, _ := v.Text()
-		put(&w.variantValue, e.ref(s))
-	case evaluator.Object:
-		put(&w.variantValue, e.ref(string(v.JSON())))
-	}
-}
-
-func (e *encoder) rule(r *evaluator.Rule) {
-	w := &e.w
-	put(&w.ruleName, e.ref(r.Name))
-	e.when(&w.ruleWhen, r.When)
-	put(&w.ruleVariant, uint32(r.Variant))
-	if r.Split == nil {
-		put(&w.ruleRanges, 0)
-		return
-	}
-	put(&w.ruleRanges, uint32(len(r.Split.Ranges)))
-	put(&w.splitBy, e.ref(r.Split.By))
-	put(&w.splitSalt, e.ref(r.Split.Salt))
-	put(&w.splitHash, e.ref(r.Split.Hash))
-	for _, r := range r.Split.Ranges { // gapless: Compile has made sure
-		put(&w.rangeLast, uint32(r.To-1))
-		put(&w.rangeVariant, uint32(r.Variant))
-	}
-}
-
-// A decoder takes a payload off the front of the columns. The first thing that
-// doesn't fit is remembered; what follows is of no use then, and lists in it are
-// empty.
-type decoder struct {
-	w        wire
-	strings  []string
-	promised int // conditions that others counted and that are still to be taken
-	err      error
-}
-
-func (d *decoder) fail(what string) {
-	if d.err == nil {
-		d.err = errors.New(what)
-	}
-}
-
-// texts cuts the text into strings.
-func (d *decoder) texts() error {
-	d.strings = make([]string, len(d.w.textLens))
-	rest := d.w.text
-	for i, n := range d.w.textLens {
-		if uint64(n) > uint64(len(rest)) {
-			return errors.New("column \"text\" is too short")
+		var key []byte
+		if key, b, err = msgp.ReadStringZC(b); err == nil && string(key) != name {
+			err = fmt.Errorf("a field that is not %q stands in its place", name)
 		}
-		d.strings[i], rest = rest[:n], rest[n:]
+		if err == nil {
+			read()
+		}
 	}
-	if rest != "" {
-		return errors.New("column \"text\" is too long")
+	field("format", func() {
+		if l.format, b, err = msgp.ReadUint32Bytes(b); err == nil && l.format != wireFormat {
+			err = fmt.Errorf("format %d is not known, only %d", l.format, wireFormat)
+		}
+	})
+	field("environment", func() { l.environment, b, err = msgp.ReadStringBytes(b) })
+	field("namespace", func() { l.namespace, b, err = msgp.ReadStringBytes(b) })
+	field("size", func() { l.size, b, err = msgp.ReadUint32Bytes(b) })
+	if err == nil && len(b) > 0 {
+		err = errors.New("there is something after its fields")
 	}
+	return err
+}
+
+// pack returns a payload: the label and the columns, each a gzip member of its
+// own, so that the label can be read without the columns.
+func pack(l label, w *wire) ([]byte, error) {
+	columns := w.marshal()
+	if len(columns) > maxDecoded {
+		return nil, fmt.Errorf("the payload has %d bytes before compression; the limit is %d", len(columns), maxDecoded)
+	}
+	if n := w.memory(); n > maxMemory {
+		return nil, fmt.Errorf("the payload takes %d bytes of memory; the limit is %d", n, maxMemory)
+	}
+	l.size = uint32(len(columns))
+	name := l.marshal()
+	if len(name) > maxLabel {
+		return nil, errors.New("the name of the environment is too long")
+	}
+	var buf bytes.Buffer
+	if err := compress(&buf, name, gzip.NoCompression); err != nil {
+		return nil, err
+	}
+	if err := compress(&buf, columns, gzip.BestCompression); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// compress appends data as a gzip member.
+func compress(buf *bytes.Buffer, data []byte, level int) error {
+	zw, err := gzip.NewWriterLevel(buf, level)
+	if err != nil {
+		return err
+	}
+	if _, err := zw.Write(data); err != nil {
+		return err
+	}
+	return zw.Close()
+}
+
+// An unpacker reads the two parts of a payload, one after the other.
+type unpacker struct {
+	compressed *bytes.Reader
+	zr         gzip.Reader
+}
+
+func newUnpacker(data []byte) *unpacker {
+	return &unpacker{compressed: bytes.NewReader(data)}
+}
+
+// next goes to the next gzip member.
+func (u *unpacker) next() error {
+	if err := u.zr.Reset(u.compressed); err != nil {
+		return err
+	}
+	u.zr.Multistream(false)
 	return nil
 }
 
-// end reports what went wrong, or that something is left over.
-func (d *decoder) end() error {
-	if d.err != nil {
-		return d.err
+func (u *unpacker) label() (l label, err error) {
+	if err := u.next(); err != nil {
+		return label{}, err
 	}
-	for _, c := range d.w.columns() {
-		if c.name == "text_lens" || c.text != nil {
-			continue
-		}
-		if c.uints != nil && len(*c.uints) > 0 || c.ints != nil && len(*c.ints) > 0 || c.floats != nil && len(*c.floats) > 0 {
-			return fmt.Errorf("column %q is too long", c.name)
-		}
+	b, err := io.ReadAll(io.LimitReader(&u.zr, maxLabel+1))
+	if err == nil && len(b) > maxLabel {
+		err = fmt.Errorf("it has more than %d bytes", maxLabel)
 	}
-	return nil
+	if err == nil {
+		err = l.unmarshal(b)
+	}
+	if err != nil {
+		return label{}, fmt.Errorf("its label: %w", err)
+	}
+	return l, nil
 }
 
-// take removes and returns the first row of a column.
-func take[T any](d *decoder, column *[]T) (v T) {
-	if len(*column) == 0 {
-		d.fail("a column is too short")
-		return v
+// columns decompresses the columns, which must have that size and end the data.
+func (u *unpacker) columns(size uint32) ([]byte, error) {
+	if size > maxDecoded {
+		return nil, fmt.Errorf("it decompresses to %d bytes; the limit is %d", size, maxDecoded)
 	}
-	v, *column = (*column)[0], (*column)[1:]
-	return v
-}
-
-func (d *decoder) bool(column *[]uint32) bool {
-	return truth(d, take(d, column))
-}
-
-func truth[T uint32 | int64](d *decoder, v T) bool {
-	if v != 0 && v != 1 {
-		d.fail("a truth value is neither 0 nor 1")
+	if int64(size) > maxRatio*int64(u.compressed.Len()) { // don't allocate for a lie
+		return nil, errors.New("the columns are shorter than the label says")
 	}
-	return v == 1
-}
-
-func (d *decoder) text(column *[]uint32) string {
-	i := take(d, column)
-	if uint64(i) >= uint64(len(d.strings)) {
-		d.fail("a reference to text leads nowhere")
-		return ""
+	if err := u.next(); err != nil {
+		return nil, err
 	}
-	return d.strings[i]
-}
-
-// count takes a number of rows that stand in the column rows. After an error it
-// is 0: the rows of what failed were not taken, and each list that follows could
-// be made for them once more.
-func count[T any](d *decoder, column *[]uint32, rows []T) int {
-	n := take(d, column)
-	if d.err != nil {
-		return 0
+	b := make([]byte, size)
+	if _, err := io.ReadFull(&u.zr, b); err != nil {
+		return nil, err
 	}
-	if uint64(n) > uint64(len(rows)) {
-		d.fail("a column is too short")
-		return 0
+	if n, err := u.zr.Read(make([]byte, 1)); n > 0 {
+		return nil, errors.New("the columns are longer than the label says")
+	} else if err != io.EOF {
+		return nil, err
 	}
-	return int(n)
-}
-
-// many builds n values; nil for none, so that a ruleset survives the round trip.
-func many[T any](n int, one func() T) []T {
-	if n == 0 {
-		return nil
+	if u.compressed.Len() > 0 {
+		return nil, errors.New("there is something after the compressed data")
 	}
-	list := make([]T, n)
-	for i := range list {
-		list[i] = one()
-	}
-	return list
-}
-
-func (d *decoder) payload() Payload {
-	w := &d.w
-	if f := take(d, &w.format); f != wireFormat {
-		d.fail(fmt.Sprintf("format %d is not known, only %d", f, wireFormat))
-	}
-	var p Payload
-	p.Environment = d.text(&w.environment)
-	p.Namespace = d.text(&w.namespace)
-	p.Ruleset.Unit = d.text(&w.unit)
-	p.Ruleset.Attributes = many(count(d, &w.attributes, w.attributeName), d.attribute)
-	p.Ruleset.Segments = many(count(d, &w.segments, w.segmentName), d.segment)
-	p.Ruleset.Flags = many(count(d, &w.flags, w.flagKey), d.flag)
-	return p
-}
-
-func (d *decoder) attribute() evaluator.Attribute {
-	return evaluator.Attribute{
-		Name: d.text(&d.w.attributeName),
-		Type: evaluator.AttributeType(d.byte(&d.w.attributeType)),
-	}
-}
-
-// byte takes an enumerated value.
-func (d *decoder) byte(column *[]uint32) uint8 {
-	v := take(d, column)
-	if v > 0xff {
-		d.fail("an enumerated value is too large")
-	}
-	return uint8(v)
-}
-
-func (d *decoder) segment() evaluator.Segment {
-	w := &d.w
-	member := func() string { return d.text(&w.members) }
-	s := evaluator.Segment{Name: d.text(&w.segmentName)}
-	s.Include = many(count(d, &w.segmentInclude, w.members), member)
-	s.Exclude = many(count(d, &w.segmentExclude, w.members), member)
-	s.When = d.when(&w.segmentWhen)
-	return s
-}
-
-func (d *decoder) when(column *[]uint32) *evaluator.Condition {
-	if !d.bool(column) || d.err != nil {
-		return nil
-	}
-	c := d.condition(0)
-	return &c
-}
-
-func (d *decoder) condition(depth int) evaluator.Condition {
-	w := &d.w
-	if depth > evaluator.MaxDepth {
-		d.fail("conditions are nested too deep")
-		return evaluator.Condition{}
-	}
-	c := evaluator.Condition{
-		Op:        evaluator.Op(d.byte(&w.conditionOp)),
-		Attribute: d.text(&w.conditionAttribute),
-		Fold:      d.bool(&w.conditionFold),
-	}
-	c.Strings = many(count(d, &w.conditionStrings, w.operands), func() string { return d.text(&w.operands) })
-	c.Ints = many(count(d, &w.conditionInts, w.ints), func() int64 { return take(d, &w.ints) })
-	n := count(d, &w.conditionOf, w.conditionOp)
-	if d.promised += n; d.promised > len(w.conditionOp) { // each of them may lie about all the rest
-		d.fail("a column is too short")
-		return c
-	}
-	c.Of = many(n, func() evaluator.Condition {
-		d.promised--
-		return d.condition(depth + 1)
-	})
-	return c
-}
-
-func (d *decoder) flag() evaluator.Flag {
-	w := &d.w
-	f := evaluator.Flag{
-		Key:      d.text(&w.flagKey),
-		Type:     evaluator.Type(d.byte(&w.flagType)),
-		Disabled: d.bool(&w.flagDisabled),
-		Default:  int(take(d, &w.flagDefault)),
-		Off:      int(take(d, &w.flagOff)),
-	}
-	f.Variants = many(count(d, &w.flagVariants, w.variantName), func() evaluator.Variant {
-		return evaluator.Variant{Name: d.text(&w.variantName), Value: d.value(f.Type)}
-	})
-	f.Rules = many(count(d, &w.flagRules, w.ruleName), d.rule)
-	return f
-}
-
-func (d *decoder) value(t evaluator.Type) evaluator.Value {
-	w := &d.w
-	switch t {
-	case evaluator.Boolean:
-		return evaluator.BoolValue(truth(d, take(d, &w.ints)))
-	case evaluator.Integer:
-		return evaluator.IntValue(take(d, &w.ints))
-	case evaluator.Number:
-		return evaluator.FloatValue(take(d, &w.floats))
-	case evaluator.String:
-		return evaluator.StringValue(d.text(&w.variantValue))
-	case evaluator.Object:
-		return evaluator.ObjectValue(d.text(&w.variantValue))
-	}
-	d.fail("a flag's type is not known")
-	return evaluator.Value{}
-}
-
-func (d *decoder) rule() evaluator.Rule {
-	w := &d.w
-	r := evaluator.Rule{Name: d.text(&w.ruleName)}
-	r.When = d.when(&w.ruleWhen)
-	r.Variant = int(take(d, &w.ruleVariant))
-	n := count(d, &w.ruleRanges, w.rangeLast)
-	if n == 0 {
-		return r
-	}
-	r.Split = &evaluator.Split{
-		By:   d.text(&w.splitBy),
-		Salt: d.text(&w.splitSalt),
-		Hash: d.text(&w.splitHash),
-	}
-	var from uint64
-	r.Split.Ranges = many(n, func() evaluator.Range {
-		rg := evaluator.Range{From: from, To: uint64(take(d, &w.rangeLast)) + 1, Variant: int(take(d, &w.rangeVariant))}
-		from = rg.To
-		return rg
-	})
-	return r
+	return b, nil
 }

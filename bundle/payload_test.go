@@ -37,11 +37,24 @@ func everything() Payload {
 		{Op: evaluator.Prefix, Attribute: "city", Strings: []string{"Bei"}, Fold: true},
 		leaf(evaluator.Matches, "city", "^S.$"),
 		leaf(evaluator.Exists, "beta"),
+		leaf(evaluator.AnyOf, "tags", "a", "b"),
+		leaf(evaluator.AllOf, "tags", "a"),
+		ints(evaluator.Period, "", -1<<63, 1_790_000_000),
+		{Op: evaluator.Window, Strings: []string{"Asia/Shanghai"}, Ints: []int64{62, 9 * 3600, 18 * 3600}},
+		leaf(evaluator.Serves, "", "other", "on", "off"),
 	}}
 	split := &evaluator.Split{By: "user", Salt: "s", Hash: evaluator.HashMurmur3, Ranges: []evaluator.Range{
 		{From: 0, To: 1, Variant: 1}, {From: 1, To: evaluator.Positions, Variant: 0},
 	}}
 	chance := &evaluator.Split{Ranges: []evaluator.Range{{To: evaluator.Positions, Variant: 1}}}
+	steps := &evaluator.Split{By: "user", Salt: "s", Hash: evaluator.HashMurmur3, Ramp: &evaluator.Ramp{
+		Variant: 0, Rest: 1, Points: []evaluator.Point{{At: -5, Level: 0}, {At: 1 << 40, Level: evaluator.Positions}},
+	}}
+	line := &evaluator.Split{Ramp: &evaluator.Ramp{Variant: 1, Points: []evaluator.Point{{At: 1, Level: 1}}, Linear: true}}
+	metadata := []evaluator.Attr{
+		evaluator.StringAttr("owner", "search"), evaluator.StringAttr("empty", ""), evaluator.IntAttr("weight", -3),
+		evaluator.FloatAttr("share", 0.5), evaluator.BoolAttr("experiment", true), evaluator.BoolAttr("old", false),
+	}
 	on, off := evaluator.Variant{Name: "on", Value: evaluator.BoolValue(true)}, evaluator.Variant{Name: "off", Value: evaluator.BoolValue(false)}
 	return Payload{Environment: "production", Namespace: "a/b", Ruleset: evaluator.Ruleset{
 		Unit: "user",
@@ -49,6 +62,11 @@ func everything() Payload {
 			{Name: "user", Type: evaluator.StringAttribute}, {Name: "city", Type: evaluator.StringAttribute},
 			{Name: "uid", Type: evaluator.IntegerAttribute}, {Name: "beta", Type: evaluator.BooleanAttribute},
 			{Name: "version", Type: evaluator.SemverAttribute}, {Name: "ip", Type: evaluator.IPAttribute},
+			{Name: "tags", Type: evaluator.ListAttribute},
+		},
+		Zones: []evaluator.Zone{
+			{Name: "Asia/Shanghai", Offsets: []evaluator.Offset{{From: 946684800, Seconds: 8 * 3600}}},
+			{Name: "America/New_York", Offsets: []evaluator.Offset{{From: -1, Seconds: -5 * 3600}, {From: 1, Seconds: -4 * 3600}}},
 		},
 		Segments: []evaluator.Segment{
 			{Name: "staff", Include: []string{"u-1", ""}, Exclude: []string{"u-2"}, When: &when.Of[0]},
@@ -57,10 +75,23 @@ func everything() Payload {
 		Flags: []evaluator.Flag{
 			{Key: "bool", Type: evaluator.Boolean, Variants: []evaluator.Variant{on, off}, Default: 1, Off: 1, Disabled: true,
 				Rules: []evaluator.Rule{{Name: "all", When: &when, Variant: 1}, {Name: "share", Split: split}, {Name: "luck", Split: chance}}},
-			{Key: "int", Type: evaluator.Integer, Variants: []evaluator.Variant{{Name: "low", Value: evaluator.IntValue(-1 << 63)}}},
+			{Key: "int", Type: evaluator.Integer, Variants: []evaluator.Variant{{Name: "low", Value: evaluator.IntValue(-1 << 63)}}, Metadata: metadata[2:3]},
 			{Key: "number", Type: evaluator.Number, Variants: []evaluator.Variant{{Name: "pi", Value: evaluator.FloatValue(3.14)}}},
 			{Key: "string", Type: evaluator.String, Variants: []evaluator.Variant{{Name: "empty", Value: evaluator.StringValue("")}}},
 			{Key: "object", Type: evaluator.Object, Variants: []evaluator.Variant{{Name: "o", Value: evaluator.ObjectValue(`{"a":[1]}`)}}},
+			{Key: "layered", Type: evaluator.Boolean, Variants: []evaluator.Variant{off, on}, Metadata: metadata,
+				Reserved: &evaluator.Reservation{Layer: "pricing", By: "user", Salt: "layer:pricing", Hash: evaluator.HashMurmur3,
+					Spans: []evaluator.Span{{From: 1, To: 2}, {From: 1 << 31, To: evaluator.Positions}}},
+				Rules: []evaluator.Rule{
+					{Name: "steps", When: &when.Of[0], Split: steps, Metadata: metadata[:1]}, {Name: "line", Split: line},
+					{Name: "rest", Variant: 1, Metadata: metadata[4:]},
+				}},
+		},
+		Prerequisites: []evaluator.Flag{
+			{Key: "new-cart", Type: evaluator.Boolean, Variants: []evaluator.Variant{off, on}},
+			{Key: "other", Type: evaluator.Boolean, Variants: []evaluator.Variant{on, off}, Rules: []evaluator.Rule{
+				{Name: "on", When: &evaluator.Condition{Op: evaluator.Serves, Strings: []string{"new-cart", "on"}}},
+			}},
 		},
 	}}
 }
@@ -121,34 +152,85 @@ func TestEncodePayloadRefusesIntegersAsNumbers(t *testing.T) {
 	}
 }
 
-// alter decodes a payload's columns, lets change at them, and encodes them again.
+// encoded returns the columns of everything.
+func encoded() *wire {
+	p := everything()
+	return encodeRuleset(&p.Ruleset)
+}
+
+// alter encodes a payload after change was let at its columns.
 func alter(t testing.TB, change func(*wire)) []byte {
 	t.Helper()
-	data, err := EncodePayload(everything())
+	w := encoded()
+	change(w)
+	return packed(t, w)
+}
+
+func packed(t testing.TB, w *wire) []byte {
+	t.Helper()
+	data, err := pack(label{wireFormat, "production", "a/b", 0}, w)
 	if err != nil {
-		t.Fatal(err)
-	}
-	var w wire
-	if err := w.unmarshal(data); err != nil {
-		t.Fatal(err)
-	}
-	change(&w)
-	if data, err = w.marshal(); err != nil {
 		t.Fatal(err)
 	}
 	return data
 }
 
-func compressed(b []byte) []byte {
+// rows returns a column of these rows.
+func rows(values ...uint32) (c column) {
+	for _, v := range values {
+		c.put(v)
+	}
+	return c
+}
+
+// all returns the rows of a column.
+func all(c column) (values []uint32) {
+	c.at = 0
+	for c.over() {
+		values = append(values, c.take())
+	}
+	return values
+}
+
+// edit changes a row of a column.
+func edit(c *column, row int, value uint32) {
+	values := all(*c)
+	values[row] = value
+	*c = rows(values...)
+}
+
+// members returns data as gzip members.
+func members(t testing.TB, parts ...[]byte) []byte {
+	t.Helper()
 	var buf bytes.Buffer
-	zw := gzip.NewWriter(&buf)
-	zw.Write(b)
-	zw.Close()
+	for _, part := range parts {
+		if err := compress(&buf, part, gzip.DefaultCompression); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return buf.Bytes()
+}
+
+// labelled returns a payload of columns that may be anything.
+func labelled(t testing.TB, columns []byte) []byte {
+	t.Helper()
+	l := label{wireFormat, "production", "a/b", uint32(len(columns))}
+	return members(t, l.marshal(), columns)
+}
+
+// relabel returns a payload with another label.
+func relabel(t testing.TB, change func(*label)) []byte {
+	t.Helper()
+	columns := encoded().marshal()
+	l := label{wireFormat, "production", "a/b", uint32(len(columns))}
+	change(&l)
+	return members(t, l.marshal(), columns)
 }
 
 func TestDecodePayloadRefuses(t *testing.T) {
 	good := alter(t, func(*wire) {})
+	columns := encoded().marshal()
+	name := (&label{wireFormat, "e", "n", 1}).marshal()
 	tests := []struct {
 		name string
 		data []byte
@@ -159,23 +241,52 @@ func TestDecodePayloadRefuses(t *testing.T) {
 		{"truncated", good[:len(good)-9], "EOF"},
 		{"flipped", append(append([]byte{}, good[:len(good)-6]...), 1, 2, 3, 4, 5, 6), "checksum"},
 		{"trailing", append(append([]byte{}, good...), 0), "after the compressed data"},
-		{"trailing columns", compressed(append(rawColumns(t, good), 0)), "after the columns"},
-		{"no map", compressed([]byte{0x01}), "attempted to decode"},
-		{"other columns", compressed(msgp.AppendMapHeader(nil, 1)), "1 columns"},
-		{"other format", alter(t, func(w *wire) { w.format[0] = 2 }), "format 2"},
-		{"short column", alter(t, func(w *wire) { w.flagKey = w.flagKey[1:] }), "too short"},
-		{"long column", alter(t, func(w *wire) { w.members = append(w.members, 0) }), `"members" is too long`},
-		{"short text", alter(t, func(w *wire) { w.text = w.text[1:] }), "too short"},
-		{"long text", alter(t, func(w *wire) { w.text += "x" }), "too long"},
-		{"text out of range", alter(t, func(w *wire) { w.flagKey[0] = 1 << 31 }), "leads nowhere"},
-		{"count out of range", alter(t, func(w *wire) { w.flagRules[0] = 1<<32 - 1 }), "too short"},
-		{"truth value", alter(t, func(w *wire) { w.flagDisabled[0] = 2 }), "neither 0 nor 1"},
-		{"boolean", alter(t, func(w *wire) { w.ints[slices.Index(w.ints, 1)] = 2 }), "neither 0 nor 1"},
-		{"negative boolean", alter(t, func(w *wire) { w.ints[slices.Index(w.ints, 1)] = -1 }), "neither 0 nor 1"},
-		{"enumeration", alter(t, func(w *wire) { w.conditionOp[0] = 256 }), "too large"},
-		{"flag type", alter(t, func(w *wire) { w.flagType[0] = 99 }), "type is not known"},
-		{"too deep", alter(t, nest(evaluator.MaxDepth+1)), "nested too deep"},
-		{"promises", alter(t, promise), "too short"},
+		{"label only", members(t, name), "shorter than the label says"},
+		{"empty label", members(t, nil, columns), "its label"},
+		{"long label", members(t, make([]byte, maxLabel+1), columns), "more than 4096 bytes"},
+		{"truncated label", members(t, name[:len(name)-1], columns), "its label"},
+		{"label with something behind it", members(t, append(name[:len(name):len(name)], 0), columns), "after its fields"},
+		{"label of one field", members(t, msgp.AppendMapHeader(nil, 1), columns), "four fields"},
+		{"label of other fields", members(t, bytes.Replace(name, []byte("space"), []byte("pique"), 1), columns), `not "namespace"`},
+		{"other format", relabel(t, func(l *label) { l.format = 2 }), "format 2 is not known, only 1"},
+		{"size too small", relabel(t, func(l *label) { l.size-- }), "longer than the label says"},
+		{"size too large", relabel(t, func(l *label) { l.size++ }), "EOF"},
+		{"size that is a lie", relabel(t, func(l *label) { l.size = maxDecoded }), "shorter than the label says"},
+		{"size beyond the limit", relabel(t, func(l *label) { l.size = maxDecoded + 1 }), "the limit is 134217728"},
+		{"trailing columns", labelled(t, append(columns[:len(columns):len(columns)], 0)), "after the columns"},
+		{"no map", labelled(t, []byte{0x01}), "attempted to decode"},
+		{"other columns", labelled(t, msgp.AppendMapHeader(nil, 1)), "1 columns"},
+		{"another column", labelled(t, bytes.Replace(columns, []byte("flag_off"), []byte("flag_out"), 1)), `not "flag_off"`},
+		{"signed column", alter(t, func(w *wire) { w.flagOff.data[0] = 0xff }), `"flag_off": an element is not`},
+		{"column shorter than it says", alter(t, func(w *wire) { w.values.rows += 1 }), `"values": it is shorter`},
+		{"wide element cut off", alter(t, func(w *wire) { w.values = column{data: []byte{lead16bit, 1}, rows: 1} }), `"values": it is shorter`},
+		{"short column", alter(t, func(w *wire) { w.flagOff = rows(all(w.flagOff)[1:]...) }), `"flag_off" is too short`},
+		{"short names", alter(t, func(w *wire) { w.variantName = rows(all(w.variantName)[1:]...) }), "fewer elements than are counted"},
+		{"long column", alter(t, func(w *wire) { w.members.put(0) }), `"members" is too long`},
+		{"no integers", alter(t, func(w *wire) { w.ints = nil }), "fewer elements"},
+		{"more integers", alter(t, func(w *wire) { w.ints = append(w.ints, 0) }), `"ints" is too long`},
+		{"no numbers", alter(t, func(w *wire) { w.floats = nil }), "fewer elements"},
+		{"more numbers", alter(t, func(w *wire) { w.floats = append(w.floats, 0) }), `"floats" is too long`},
+		{"short text", alter(t, func(w *wire) { w.text = w.text[1:] }), `"text" is too short`},
+		{"long text", alter(t, func(w *wire) { w.text = append(w.text, 'x') }), `"text" is too long`},
+		{"text that is not used", alter(t, func(w *wire) { w.textLens.put(0) }), "nothing refers to"},
+		{"text out of range", alter(t, func(w *wire) { edit(&w.flagKey, 0, 1<<31) }), "leads nowhere"},
+		{"text not yet known", alter(t, func(w *wire) { edit(&w.unit, 0, 1) }), "leads nowhere"},
+		{"more new text than there is", alter(t, func(w *wire) { edit(&w.variantName, w.variantName.rows-1, 0) }), "leads nowhere"},
+		{"count out of range", alter(t, func(w *wire) { edit(&w.flagRules, 0, 1<<32-1) }), "fewer elements"},
+		{"more prerequisites than flags", alter(t, func(w *wire) { w.prerequisites = rows(1000) }), "fewer flags than prerequisites"},
+		{"truth value", alter(t, func(w *wire) { edit(&w.segmentWhen, 0, 2) }), "neither 0 nor 1"},
+		{"flag form", alter(t, func(w *wire) { edit(&w.flagForm, 0, 2*flagMetadata+1) }), "flag_form has bits"},
+		{"rule form", alter(t, func(w *wire) { edit(&w.ruleForm, 0, 2*ruleMetadata) }), "rule_form has bits"},
+		{"ramp without split", alter(t, func(w *wire) { edit(&w.ruleForm, 0, ruleRamp) }), "rule_form has bits"},
+		{"linear without ramp", alter(t, func(w *wire) { edit(&w.ruleForm, 1, ruleSplit+ruleLinear) }), "rule_form has bits"},
+		{"boolean", alter(t, func(w *wire) { w.ints[6] = 2 }), "neither 0 nor 1"},
+		{"negative boolean", alter(t, func(w *wire) { w.ints[6] = -1 }), "neither 0 nor 1"},
+		{"enumeration", alter(t, func(w *wire) { edit(&w.conditionOp, 0, 512) }), "too large"},
+		{"flag type", alter(t, func(w *wire) { edit(&w.flagForm, 0, 7) }), "type is not known"},
+		{"kind of metadata", alter(t, func(w *wire) { edit(&w.metadataKind, 0, 5) }), "the kind of a value"},
+		{"too deep", alter(t, nest(evaluator.MaxDepth+2)), "nested deeper"},
+		{"promises", alter(t, promise), "fewer elements"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -187,158 +298,166 @@ func TestDecodePayloadRefuses(t *testing.T) {
 	}
 }
 
-func TestGunzipIsBounded(t *testing.T) {
-	data := compressed(make([]byte, 1001))
-	if _, err := gunzip(data, 1000); err == nil || !strings.Contains(err.Error(), "more than 1000 bytes") {
-		t.Errorf("1001 bytes with a limit of 1000 gave %v", err)
-	}
-	if b, err := gunzip(data, 1001); err != nil || len(b) != 1001 {
-		t.Errorf("1001 bytes with a limit of as much gave %d bytes, error %v", len(b), err)
-	}
-}
-
-func rawColumns(t *testing.T, data []byte) []byte {
-	t.Helper()
-	b, err := gunzip(data, maxDecoded)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// nest makes the last condition one of n levels.
+// nest makes the last condition, which is at the top, one of n levels.
 func nest(n int) func(*wire) {
 	return func(w *wire) {
-		last := len(w.conditionOp) - 1
-		w.conditionOf[last] = 1
-		for i := range n {
-			for _, c := range []*[]uint32{&w.conditionOp, &w.conditionAttribute, &w.conditionFold, &w.conditionStrings, &w.conditionInts} {
-				put(c, 0)
-			}
-			put(&w.conditionOf, min(1, uint32(n-1-i)))
+		op := all(w.conditionOp)
+		if combines(evaluator.Op(op[len(op)-1] / 2)) {
+			panic("the last condition is no comparison")
 		}
+		w.conditionOp = rows(op[:len(op)-1]...)
+		for range n - 1 {
+			w.conditionOp.put(uint32(evaluator.Not) * 2)
+			w.conditionOf.put(1)
+		}
+		w.conditionOp.put(op[len(op)-1])
 	}
 }
 
-// promise makes every condition claim all those that follow as its own.
+// promise makes every combination claim all conditions as its own.
 func promise(w *wire) {
-	for i := range w.conditionOf {
-		w.conditionOf[i] = uint32(len(w.conditionOf) - 1 - i)
+	for i := range w.conditionOf.rows {
+		edit(&w.conditionOf, i, uint32(w.conditionOp.rows-2))
 	}
 }
 
-// siblings makes of the last condition a tree that is just too deep, with width
-// conditions side by side at its bottom that all claim width more below them.
-func siblings(width uint32) func(*wire) {
-	return func(w *wire) {
-		nest(evaluator.MaxDepth - 1)(w)
-		of := len(w.conditionOf) - 1 // the deepest that may be
-		for _, c := range []*[]uint32{&w.conditionOp, &w.conditionAttribute, &w.conditionFold, &w.conditionStrings, &w.conditionInts, &w.conditionOf} {
-			*c = append(*c, make([]uint32, 2*width)...)
+// TestDecodePayloadDepth holds that the limit of nesting is that of the evaluator.
+func TestDecodePayloadDepth(t *testing.T) {
+	if _, err := DecodePayload(alter(t, nest(evaluator.MaxDepth+1))); err != nil {
+		t.Errorf("as deep as may be: %v", err)
+	}
+}
+
+func TestColumn(t *testing.T) {
+	values := []uint32{0, 1, 127, 128, 255, 256, 65535, 65536, 1<<32 - 1}
+	for range 20 { // for the path that takes eight at a time
+		values = append(values, 7)
+	}
+	values = append(values, 300, 9)
+	for n := range values {
+		c := rows(values[:n]...)
+		b := append(msgp.AppendArrayHeader(nil, uint32(n)), c.data...)
+		got, rest, err := readColumn(append(b, 5, 6))
+		if err != nil || got.rows != n || !slices.Equal(all(got), values[:n]) || string(rest) != "\x05\x06" {
+			t.Errorf("%d rows became %v, rest %v, error %v", n, all(got), rest, err)
 		}
-		w.conditionOf[of-1] = width
-		for i := range width {
-			w.conditionOf[of+int(i)] = width
+		if _, _, err := readColumn(b[:len(b)-1]); n > 0 && err == nil {
+			t.Errorf("%d rows are accepted with the last byte missing", n)
+		}
+		c.at = len(c.data)
+		if v := c.take(); v != 0 || !c.short {
+			t.Errorf("taking more than there is gave %d, short %t", v, c.short)
 		}
 	}
 }
 
-// TestDecodePayloadStopsAtAnError holds that nothing is allocated for what stands
-// behind an error: the payload would make the decoder allocate 1 GB, for one
-// condition after the other.
-func TestDecodePayloadStopsAtAnError(t *testing.T) {
-	data := alter(t, siblings(3000))
+// allocated returns the bytes that f allocates.
+func allocated(f func()) int64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := DecodePayload(data)
+	f()
 	runtime.ReadMemStats(&after)
-	if err == nil || !strings.Contains(err.Error(), "nested too deep") {
-		t.Errorf("got error %v", err)
-	}
-	if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
-		t.Errorf("a payload of %d bytes made the decoder allocate %d", len(data), n)
-	}
+	return int64(after.TotalAlloc - before.TotalAlloc)
 }
 
-// TestDecodePayloadMemory holds the factor that DecodePayload states, for the
-// payloads that take the most memory for their size.
+// TestDecodePayloadMemory holds that decoding allocates what it says it will, for
+// payloads of one kind of record each, and no more for payloads that lie.
 func TestDecodePayloadMemory(t *testing.T) {
-	const rows = 1 << 17
-	base := func(w *wire) { // one flag of a type
-		*w = wire{
-			format: []uint32{wireFormat}, environment: []uint32{0}, namespace: []uint32{0}, unit: []uint32{0}, textLens: []uint32{0},
-			attributes: []uint32{0}, segments: []uint32{0}, flags: []uint32{1},
-			flagKey: []uint32{0}, flagType: []uint32{uint32(evaluator.Boolean)}, flagDisabled: []uint32{0},
-			flagDefault: []uint32{0}, flagOff: []uint32{0}, flagVariants: []uint32{0}, flagRules: []uint32{0},
-		}
-	}
-	zeros := make([]uint32, rows)
-	many := func(columns ...*[]uint32) {
-		for _, c := range columns {
-			*c = zeros
-		}
-	}
+	const n = 1 << 17
+	zeros := column{data: make([]byte, n), rows: n}
+	ones := column{data: bytes.Repeat([]byte{1}, n), rows: n}
+	twos := column{data: bytes.Repeat([]byte{2}, n), rows: n}
 	for name, change := range map[string]func(*wire){
-		"texts":    func(w *wire) { w.textLens = zeros },
-		"variants": func(w *wire) { w.flagVariants[0] = rows; many(&w.variantName); w.ints = make([]int64, rows) },
-		"strings": func(w *wire) {
-			w.flagType[0], w.flagVariants[0] = uint32(evaluator.String), rows
-			many(&w.variantName, &w.variantValue)
+		"texts": func(w *wire) {
+			w.textLens, w.members = column{data: make([]byte, n+1), rows: n + 1}, zeros
+			w.segmentName, w.segmentInclude, w.segmentExclude, w.segmentWhen = rows(1), rows(n), rows(0), rows(0)
 		},
-		"rules": func(w *wire) {
-			w.flagRules[0] = rows
-			many(&w.ruleName, &w.ruleWhen, &w.ruleVariant, &w.ruleRanges)
-		},
-		"conditions": func(w *wire) {
-			w.flagRules[0], w.ruleName, w.ruleWhen, w.ruleVariant, w.ruleRanges = 1, zeros[:1], []uint32{1}, zeros[:1], zeros[:1]
-			many(&w.conditionOp, &w.conditionAttribute, &w.conditionFold, &w.conditionStrings, &w.conditionInts)
-			w.conditionOf = append([]uint32{rows - 1}, zeros[1:]...)
-		},
+		"attributes": func(w *wire) { w.attributeName, w.attributeType = ones, ones },
+		"zones":      func(w *wire) { w.zoneName, w.zoneOffsets = ones, zeros },
+		"offsets":    func(w *wire) { w.zoneName, w.zoneOffsets, w.ints = rows(1), rows(n/2), make([]int64, n) },
 		"segments": func(w *wire) {
-			w.segments[0] = rows
-			many(&w.segmentName, &w.segmentInclude, &w.segmentExclude, &w.segmentWhen)
+			w.segmentName, w.segmentInclude, w.segmentExclude, w.segmentWhen = ones, zeros, zeros, zeros
 		},
 		"flags": func(w *wire) {
-			w.flags[0] = rows
-			many(&w.flagKey, &w.flagType, &w.flagDisabled, &w.flagDefault, &w.flagOff, &w.flagVariants, &w.flagRules)
+			w.flagKey, w.flagForm, w.flagDefault, w.flagOff, w.flagVariants, w.flagRules = ones, ones, zeros, zeros, zeros, zeros
+		},
+		"variants": func(w *wire) {
+			w.flagVariants, w.variantName, w.ints = rows(n), ones, make([]int64, n)
+		},
+		"rules": func(w *wire) {
+			w.flagRules, w.ruleName, w.ruleForm, w.ruleVariant = rows(n), ones, zeros, zeros
+		},
+		"splits": func(w *wire) {
+			w.flagRules, w.ruleName, w.ruleForm = rows(n), ones, twos
+			w.splitBy, w.splitSalt, w.splitHash, w.splitRanges = ones, ones, ones, zeros
+		},
+		"conditions": func(w *wire) {
+			w.flagRules, w.ruleName, w.ruleForm, w.ruleVariant = rows(1), rows(1), rows(1), rows(0)
+			w.conditionOp, w.conditionOf = twos, zeros
+			w.conditionOf.data = append([]byte{}, zeros.data...)
+			w.conditionOf = rows(append([]uint32{n - 1}, all(w.conditionOf)[1:]...)...)
+		},
+		"metadata": func(w *wire) {
+			w.flagForm, w.metadata = rows(1+flagMetadata), rows(n)
+			w.metadataName, w.metadataKind, w.values = ones, column{data: bytes.Repeat([]byte{4}, n), rows: n}, ones
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var w wire
-			base(&w)
-			change(&w)
-			data, err := w.marshal()
+			one := evaluator.Ruleset{Flags: []evaluator.Flag{{Type: evaluator.Boolean}}}
+			w := encodeRuleset(&one)
+			change(w)
+			columns := w.marshal()
+			var err error
+			got := allocated(func() { _, err = decodeRuleset(columns) })
 			if err != nil {
 				t.Fatal(err)
 			}
-			raw := rawColumns(t, data)
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			_, err = DecodePayload(data)
-			runtime.ReadMemStats(&after)
-			if err != nil {
-				t.Fatal(err)
+			const besides = 64 << 10                           // that don't grow with the payload
+			if want := w.memory(); got > want+want/8+besides { // large blocks are rounded up
+				t.Errorf("decoding allocates %d bytes and says %d", got, want)
 			}
-			if n := (after.TotalAlloc - before.TotalAlloc) / uint64(len(raw)); n > 35 {
-				t.Errorf("decoding allocates %d times the decompressed size", n)
+			if full := got + int64(len(columns)); full > 64*n {
+				data := packed(t, w)
+				if got := allocated(func() { _, _ = DecodePayload(data[:len(data)-1]) }); got > int64(len(columns))+besides {
+					t.Errorf("decoding what is damaged allocates %d bytes", got)
+				}
 			}
 		})
 	}
 }
 
+// TestMemoryIsLimited holds that what would take too much memory is neither
+// published nor decoded.
+func TestMemoryIsLimited(t *testing.T) {
+	w := encoded()
+	const n = 11_000_000
+	w.conditionOp = column{data: make([]byte, n), rows: n}
+	if _, err := pack(label{}, w); err == nil || !strings.Contains(err.Error(), "bytes of memory; the limit is 1073741824") {
+		t.Errorf("packing gave %v", err)
+	}
+	columns := w.marshal()
+	var err error
+	if got := allocated(func() { _, err = decodeRuleset(columns) }); got > 1<<20 {
+		t.Errorf("decoding allocated %d bytes", got)
+	}
+	if err == nil || !strings.Contains(err.Error(), "bytes of memory; the limit is 1073741824") {
+		t.Errorf("decoding gave %v", err)
+	}
+}
+
+func TestSizeIsLimited(t *testing.T) {
+	w := &wire{text: make([]byte, maxDecoded)}
+	_, err := pack(label{}, w)
+	if err == nil || !strings.Contains(err.Error(), "bytes before compression; the limit is 134217728") {
+		t.Errorf("got error %v", err)
+	}
+}
+
 func FuzzDecodePayload(f *testing.F) {
-	data, err := EncodePayload(everything())
-	if err != nil {
-		f.Fatal(err)
-	}
-	raw, err := gunzip(data, maxDecoded)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(raw)
-	f.Add([]byte{0xde, 0, 43})
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		p, err := DecodePayload(compressed(raw))
+	f.Add(encoded().marshal())
+	f.Add(encodeRuleset(&evaluator.Ruleset{Unit: "user"}).marshal())
+	f.Fuzz(func(t *testing.T, columns []byte) {
+		p, err := DecodePayload(labelled(t, columns))
 		if err != nil {
 			return
 		}

@@ -198,20 +198,20 @@ func (v *Verifier) wanted(targets *targetsMetadata) ([]string, error) {
 	return wanted, nil
 }
 
-func (v *Verifier) fetchPayload(ctx context.Context, c client, namespace string, l listing) ([]byte, error) {
-	name := "targets/" + namespace + "/" + l.sha256 + "." + PayloadName
-	data, err := c.fetchListed(ctx, name, l, MaxPayloads)
+func (v *Verifier) fetchPayload(ctx context.Context, c client, namespace string, listed listing) ([]byte, error) {
+	name := "targets/" + namespace + "/" + listed.sha256 + "." + PayloadName
+	data, err := c.fetchListed(ctx, name, listed, MaxPayloads)
 	if err != nil {
 		return nil, err
 	}
 	// The keys may sign for other environments too, and a publisher may
 	// mix up files: the payload itself says where it belongs.
-	p, err := DecodePayload(data)
+	l, err := newUnpacker(data).label()
 	if err != nil {
 		return nil, &Error{Malformed, name, err}
 	}
-	if p.Environment != v.Environment() || p.Namespace != namespace {
-		return nil, &Error{Malformed, name, fmt.Errorf("payload of namespace %q in environment %q", p.Namespace, p.Environment)}
+	if l.environment != v.Environment() || l.namespace != namespace {
+		return nil, &Error{Malformed, name, fmt.Errorf("payload of namespace %q in environment %q", l.namespace, l.environment)}
 	}
 	return data, nil
 }

@@ -1,173 +1,223 @@
 package bundle
 
 import (
-	"bytes"
-	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/tinylib/msgp/msgp"
 )
 
-// maxDecoded is the most a payload may decompress to.
-const maxDecoded = 64 << 20
-
-// wireFormat is the version of the columns below. A reader refuses any other:
-// what it doesn't know it would evaluate wrongly.
+// wireFormat is the version of what follows. A reader refuses any other: what it
+// doesn't know it would evaluate wrongly.
 const wireFormat = 1
 
-// wire is a payload as columns: a MessagePack map from the names that columns
-// gives them. Every text stands once in Text; a reference to it is its index in
-// TextLens. Each list of the ruleset is a row count in the column of its owner;
-// the rows stand in the columns in depth-first order, so that a reader takes
-// them off the front of each column and has none left at the end.
+// wire is a ruleset as columns, each the values of one field for all records of
+// a kind, and together a MessagePack map from the names that columns gives them,
+// in that order. text is a string, ints an array of signed integers and floats
+// one of 64-bit floating-point numbers; all other columns are arrays of unsigned
+// integers below 2^32, with which these notes are concerned.
+//
+// A reader takes what a record needs off the front of the columns, record by
+// record, in the order written below, and has nothing left at the end. N* is
+// that many of what N counts; what stands in brackets is there if the number
+// before it says so, each part by its bit, in this order.
+//
+//	ruleset      unit; attribute*, zone*, segment* and flag*, of each as many
+//	             as there are rows in the column of its names. The last
+//	             flags, as many as prerequisites says, are prerequisites
+//	attribute    attribute_name, attribute_type
+//	zone         zone_name, zone_offsets N; N* (ints: from, seconds)
+//	segment      segment_name, segment_include N, segment_exclude M; N* and
+//	             M* members; segment_when [1: condition]
+//	flag         flag_key, flag_form F, flag_default, flag_off,
+//	             flag_variants N, flag_rules M; N* variant; F [16:
+//	             reservation, 32: metadata]; M* rule. F%8 is the type, and
+//	             the bit 8 says that it is disabled
+//	variant      variant_name, value of the flag's type
+//	reservation  reservation_layer, reservation_by, reservation_salt,
+//	             reservation_hash, reservation_spans N; N* (ints: from, to)
+//	rule         rule_name, rule_form F; F [1: condition, else nothing;
+//	             2: split, else rule_variant; 16: metadata]
+//	split        split_by, split_salt, split_hash, split_ranges N; N* range;
+//	             F of the rule [4: ramp, and the bit 8 says it is linear]
+//	range        range_last, range_variant. It begins after the range before
+//	ramp         ramp_variant, ramp_rest, ramp_points N; N* (ints: at, level)
+//	metadata     metadata N; N* (metadata_name, metadata_kind, value of that
+//	             kind)
+//	condition    condition_op O; if O/2 is all, any or not: condition_of N;
+//	             N* condition. Otherwise: condition_attribute,
+//	             condition_strings N, condition_ints M; N* operands;
+//	             M* (ints). O%2 is 1 if case is to be ignored
+//	value        boolean: ints, 0 or 1. Integer: ints. Number: floats. Text
+//	             and objects, as JSON: values
+//
+// Types, operators and kinds have the numbers of package evaluator. A text is
+// referred to by unit, the columns of names and keys, reservation_layer, what
+// ends in _by, _salt, _hash and _attribute, members, operands and values. The
+// text is cut into pieces of the lengths text_lens, in bytes, no two of them
+// equal and each referred to. The first reference to a piece is 0: it is the next
+// one that has not been referred to. Any other reference is the number of the
+// piece, from 1.
 type wire struct {
-	format      []uint32 // one row: wireFormat
-	environment []uint32 // one row, as are namespace, unit and the counts
-	namespace   []uint32
-	unit        []uint32
+	unit          column
+	text          []byte
+	textLens      column
+	ints          []int64
+	floats        []float64
+	attributeName column
+	attributeType column
+	zoneName      column
+	zoneOffsets   column
 
-	textLens []uint32 // bytes
-	text     string
+	segmentName    column
+	segmentInclude column
+	segmentExclude column
+	segmentWhen    column
+	members        column
 
-	ints   []int64 // integers of conditions and variants
-	floats []float64
+	prerequisites column // one row
+	flagKey       column
+	flagForm      column
+	flagDefault   column
+	flagOff       column
+	flagVariants  column
+	flagRules     column
+	variantName   column
 
-	attributes    []uint32 // one row: how many
-	attributeName []uint32
-	attributeType []uint32
+	reservationLayer column
+	reservationBy    column
+	reservationSalt  column
+	reservationHash  column
+	reservationSpans column
 
-	segments       []uint32 // one row: how many
-	segmentName    []uint32
-	segmentInclude []uint32 // how many members
-	segmentExclude []uint32
-	segmentWhen    []uint32 // 1: a condition follows
-	members        []uint32
+	ruleName    column
+	ruleForm    column
+	ruleVariant column
 
-	flags        []uint32 // one row: how many
-	flagKey      []uint32
-	flagType     []uint32
-	flagDisabled []uint32
-	flagDefault  []uint32
-	flagOff      []uint32
-	flagVariants []uint32 // how many
-	flagRules    []uint32 // how many
+	splitBy      column
+	splitSalt    column
+	splitHash    column
+	splitRanges  column
+	rangeLast    column
+	rangeVariant column
+	rampVariant  column
+	rampRest     column
+	rampPoints   column
 
-	variantName  []uint32
-	variantValue []uint32 // text of string and object variants; others have numbers
+	metadata     column
+	metadataName column
+	metadataKind column
 
-	ruleName    []uint32
-	ruleWhen    []uint32 // 1: a condition follows
-	ruleVariant []uint32
-	ruleRanges  []uint32 // how many; 0: no split
-
-	splitBy   []uint32
-	splitSalt []uint32
-	splitHash []uint32
-
-	rangeLast    []uint32 // the last position of the range
-	rangeVariant []uint32
-
-	conditionOp        []uint32
-	conditionAttribute []uint32
-	conditionFold      []uint32
-	conditionStrings   []uint32 // how many operands
-	conditionInts      []uint32 // how many operands
-	conditionOf        []uint32 // how many conditions follow below it
-	operands           []uint32
+	conditionOp        column
+	conditionOf        column
+	conditionAttribute column
+	conditionStrings   column
+	conditionInts      column
+	operands           column
+	values             column
 }
 
-// A column is one entry of the map; exactly one of its pointers is set.
-type column struct {
+// The bits of flag_form above the type.
+const (
+	typeBits     = 8 - 1
+	flagDisabled = 8
+	flagReserved = 16
+	flagMetadata = 32
+)
+
+// The bits of rule_form.
+const (
+	ruleWhen     = 1
+	ruleSplit    = 2
+	ruleRamp     = 4
+	ruleLinear   = 8
+	ruleMetadata = 16
+)
+
+// A namedColumn is one entry of the map; exactly one of its pointers is set.
+type namedColumn struct {
 	name   string
-	uints  *[]uint32
+	uints  *column
 	ints   *[]int64
 	floats *[]float64
-	text   *string
+	text   *[]byte
 }
 
 // columns lists the columns in the order in which they are written.
-func (w *wire) columns() []column {
-	return []column{
-		{name: "format", uints: &w.format},
-		{name: "environment", uints: &w.environment},
-		{name: "namespace", uints: &w.namespace},
+func (w *wire) columns() []namedColumn {
+	return []namedColumn{
 		{name: "unit", uints: &w.unit},
 		{name: "text", text: &w.text},
 		{name: "text_lens", uints: &w.textLens},
 		{name: "ints", ints: &w.ints},
 		{name: "floats", floats: &w.floats},
-		{name: "attributes", uints: &w.attributes},
 		{name: "attribute_name", uints: &w.attributeName},
 		{name: "attribute_type", uints: &w.attributeType},
-		{name: "segments", uints: &w.segments},
+		{name: "zone_name", uints: &w.zoneName},
+		{name: "zone_offsets", uints: &w.zoneOffsets},
 		{name: "segment_name", uints: &w.segmentName},
 		{name: "segment_include", uints: &w.segmentInclude},
 		{name: "segment_exclude", uints: &w.segmentExclude},
 		{name: "segment_when", uints: &w.segmentWhen},
 		{name: "members", uints: &w.members},
-		{name: "flags", uints: &w.flags},
+		{name: "prerequisites", uints: &w.prerequisites},
 		{name: "flag_key", uints: &w.flagKey},
-		{name: "flag_type", uints: &w.flagType},
-		{name: "flag_disabled", uints: &w.flagDisabled},
+		{name: "flag_form", uints: &w.flagForm},
 		{name: "flag_default", uints: &w.flagDefault},
 		{name: "flag_off", uints: &w.flagOff},
 		{name: "flag_variants", uints: &w.flagVariants},
 		{name: "flag_rules", uints: &w.flagRules},
 		{name: "variant_name", uints: &w.variantName},
-		{name: "variant_value", uints: &w.variantValue},
+		{name: "reservation_layer", uints: &w.reservationLayer},
+		{name: "reservation_by", uints: &w.reservationBy},
+		{name: "reservation_salt", uints: &w.reservationSalt},
+		{name: "reservation_hash", uints: &w.reservationHash},
+		{name: "reservation_spans", uints: &w.reservationSpans},
 		{name: "rule_name", uints: &w.ruleName},
-		{name: "rule_when", uints: &w.ruleWhen},
+		{name: "rule_form", uints: &w.ruleForm},
 		{name: "rule_variant", uints: &w.ruleVariant},
-		{name: "rule_ranges", uints: &w.ruleRanges},
 		{name: "split_by", uints: &w.splitBy},
 		{name: "split_salt", uints: &w.splitSalt},
 		{name: "split_hash", uints: &w.splitHash},
+		{name: "split_ranges", uints: &w.splitRanges},
 		{name: "range_last", uints: &w.rangeLast},
 		{name: "range_variant", uints: &w.rangeVariant},
+		{name: "ramp_variant", uints: &w.rampVariant},
+		{name: "ramp_rest", uints: &w.rampRest},
+		{name: "ramp_points", uints: &w.rampPoints},
+		{name: "metadata", uints: &w.metadata},
+		{name: "metadata_name", uints: &w.metadataName},
+		{name: "metadata_kind", uints: &w.metadataKind},
 		{name: "condition_op", uints: &w.conditionOp},
+		{name: "condition_of", uints: &w.conditionOf},
 		{name: "condition_attribute", uints: &w.conditionAttribute},
-		{name: "condition_fold", uints: &w.conditionFold},
 		{name: "condition_strings", uints: &w.conditionStrings},
 		{name: "condition_ints", uints: &w.conditionInts},
-		{name: "condition_of", uints: &w.conditionOf},
 		{name: "operands", uints: &w.operands},
+		{name: "values", uints: &w.values},
 	}
 }
 
-// marshal returns w as MessagePack, compressed by gzip.
-func (w *wire) marshal() ([]byte, error) {
+// marshal returns w as MessagePack.
+func (w *wire) marshal() []byte {
 	columns := w.columns()
 	b := msgp.AppendMapHeader(nil, uint32(len(columns)))
 	for _, c := range columns {
 		b = msgp.AppendString(b, c.name)
 		switch {
 		case c.text != nil:
-			b = msgp.AppendString(b, *c.text)
+			b = msgp.AppendStringFromBytes(b, *c.text)
 		case c.uints != nil:
-			b = appendArray(b, *c.uints, msgp.AppendUint32)
+			b = msgp.AppendArrayHeader(b, uint32(c.uints.rows))
+			b = append(b, c.uints.data...)
 		case c.ints != nil:
 			b = appendArray(b, *c.ints, msgp.AppendInt64)
 		case c.floats != nil:
 			b = appendArray(b, *c.floats, msgp.AppendFloat64)
 		}
 	}
-	if len(b) > maxDecoded {
-		return nil, fmt.Errorf("the payload has %d bytes before compression; the limit is %d", len(b), maxDecoded)
-	}
-	var buf bytes.Buffer
-	zw, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := zw.Write(b); err != nil {
-		return nil, err
-	}
-	if err := zw.Close(); err != nil {
-		return nil, err
-	}
-	return buf.Bytes(), nil
+	return b
 }
 
 func appendArray[T any](b []byte, column []T, appendOne func([]byte, T) []byte) []byte {
@@ -179,12 +229,8 @@ func appendArray[T any](b []byte, column []T, appendOne func([]byte, T) []byte) 
 }
 
 // unmarshal reads what marshal wrote: all columns, in their order, once, and
-// nothing else.
-func (w *wire) unmarshal(data []byte) error {
-	b, err := gunzip(data, maxDecoded)
-	if err != nil {
-		return err
-	}
+// nothing else. w refers to b.
+func (w *wire) unmarshal(b []byte) error {
 	columns := w.columns()
 	n, b, err := msgp.ReadMapHeaderBytes(b)
 	if err != nil {
@@ -203,9 +249,9 @@ func (w *wire) unmarshal(data []byte) error {
 		}
 		switch {
 		case c.text != nil:
-			*c.text, b, err = msgp.ReadStringBytes(b)
+			*c.text, b, err = msgp.ReadStringZC(b)
 		case c.uints != nil:
-			*c.uints, b, err = readArray(b, msgp.ReadUint32Bytes)
+			*c.uints, b, err = readColumn(b)
 		case c.ints != nil:
 			*c.ints, b, err = readArray(b, msgp.ReadInt64Bytes)
 		case c.floats != nil:
@@ -221,34 +267,21 @@ func (w *wire) unmarshal(data []byte) error {
 	return nil
 }
 
-// gunzip decompresses data to at most limit bytes.
-func gunzip(data []byte, limit int) ([]byte, error) {
-	compressed := bytes.NewReader(data)
-	zr, err := gzip.NewReader(compressed)
-	if err != nil {
-		return nil, err
+var errShort = errors.New("it is shorter than it says")
+
+// readHeader reads an array's header: how many elements follow.
+func readHeader(b []byte) (int, []byte, error) {
+	n, b, err := msgp.ReadArrayHeaderBytes(b)
+	if err == nil && uint64(n) > uint64(len(b)) { // an element takes a byte or more: don't allocate for a lie
+		err = errShort
 	}
-	zr.Multistream(false)
-	b, err := io.ReadAll(io.LimitReader(zr, int64(limit)+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > limit {
-		return nil, fmt.Errorf("it decompresses to more than %d bytes", limit)
-	}
-	if compressed.Len() > 0 {
-		return nil, errors.New("there is something after the compressed data")
-	}
-	return b, nil
+	return int(n), b, err
 }
 
 func readArray[T any](b []byte, readOne func([]byte) (T, []byte, error)) ([]T, []byte, error) {
-	n, b, err := msgp.ReadArrayHeaderBytes(b)
-	if err != nil {
-		return nil, nil, err
-	}
-	if uint64(n) > uint64(len(b)) { // an element takes a byte or more: don't allocate for a lie
-		return nil, nil, errors.New("it is shorter than it says")
+	n, b, err := readHeader(b)
+	if err != nil || n == 0 {
+		return nil, b, err
 	}
 	column := make([]T, n)
 	for i := range column {
@@ -258,3 +291,93 @@ func readArray[T any](b []byte, readOne func([]byte) (T, []byte, error)) ([]T, [
 	}
 	return column, b, nil
 }
+
+// A column is an array of unsigned integers below 2^32, as MessagePack: nearly
+// all are below 128, and one byte.
+type column struct {
+	data  []byte // the elements
+	rows  int    // how many there are
+	at    int    // index into data of the first that was not taken
+	short bool   // more were taken than there are
+}
+
+// put appends a row.
+func (c *column) put(v uint32) {
+	c.data = msgp.AppendUint32(c.data, v)
+	c.rows++
+}
+
+// The first bytes of unsigned integers in MessagePack that take more than one.
+const (
+	oneByte   = 0x80 // what is below is an integer by itself
+	lead8bit  = 0xcc
+	lead16bit = 0xcd
+	lead32bit = 0xce
+)
+
+// readColumn finds the end of a column.
+func readColumn(b []byte) (c column, rest []byte, err error) {
+	c.rows, b, err = readHeader(b)
+	if err != nil {
+		return column{}, nil, err
+	}
+	end := 0
+	for left := c.rows; left > 0; {
+		const eight, high = 8, 0x8080808080808080
+		if left >= eight && len(b)-end >= eight && binary.LittleEndian.Uint64(b[end:])&high == 0 {
+			end, left = end+eight, left-eight
+			continue
+		}
+		if end >= len(b) {
+			return column{}, nil, errShort
+		}
+		switch lead := b[end]; {
+		case lead < oneByte:
+			end++
+		case lead == lead8bit:
+			end += 1 + 1
+		case lead == lead16bit:
+			end += 1 + 2
+		case lead == lead32bit:
+			end += 1 + 4
+		default:
+			return column{}, nil, errors.New("an element is not an unsigned integer below 2^32")
+		}
+		left--
+	}
+	if end > len(b) {
+		return column{}, nil, errShort
+	}
+	c.data = b[:end:end]
+	return c, b[end:], nil
+}
+
+// take returns the next row. If there is none it is 0, and c is short.
+func (c *column) take() uint32 {
+	if c.at < len(c.data) && c.data[c.at] < oneByte {
+		c.at++
+		return uint32(c.data[c.at-1])
+	}
+	return c.takeWide()
+}
+
+func (c *column) takeWide() uint32 {
+	if c.at == len(c.data) {
+		c.short = true
+		return 0
+	}
+	lead, b := c.data[c.at], c.data[c.at+1:]
+	switch lead {
+	case lead8bit:
+		c.at += 1 + 1
+		return uint32(b[0])
+	case lead16bit:
+		c.at += 1 + 2
+		return uint32(binary.BigEndian.Uint16(b))
+	}
+	c.at += 1 + 4
+	return binary.BigEndian.Uint32(b)
+}
+
+// over reports whether rows are left.
+func (c *column) over() bool { return c.at < len(c.data) }

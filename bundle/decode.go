@@ -1,0 +1,453 @@
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// decodeRuleset decodes the columns of a ruleset. b may be used again
+// afterwards.
+func decodeRuleset(b []byte) (evaluator.Ruleset, error) {
+	d := &decoder{}
+	if err := d.w.unmarshal(b); err != nil {
+		return evaluator.Ruleset{}, err
+	}
+	if n := d.w.memory(); n > maxMemory {
+		return evaluator.Ruleset{}, fmt.Errorf("it takes %d bytes of memory; the limit is %d", n, maxMemory)
+	}
+	d.allocate()
+	if err := d.cutText(); err != nil {
+		return evaluator.Ruleset{}, err
+	}
+	set := d.ruleset()
+	if err := d.end(); err != nil {
+		return evaluator.Ruleset{}, err
+	}
+	return set, nil
+}
+
+// A decoder takes a ruleset off the front of the columns. Everything of one type
+// is allocated at once, as many as there are rows for, and lists are parts of
+// that. The first thing that doesn't fit is remembered, and decoding goes on: it
+// comes to an end, because each list uses up some of what is allocated.
+type decoder struct {
+	w    wire
+	err  error
+	text []string // what has been cut
+	used int      // how many of text have been referred to
+
+	attributes   []evaluator.Attribute
+	zones        []evaluator.Zone
+	segments     []evaluator.Segment
+	flags        []evaluator.Flag
+	variants     []evaluator.Variant
+	reservations []evaluator.Reservation
+	rules        []evaluator.Rule
+	splits       []evaluator.Split
+	ranges       []evaluator.Range
+	ramps        []evaluator.Ramp
+	metadata     []evaluator.Attr
+	conditions   []evaluator.Condition
+	members      []string
+	operands     []string
+}
+
+// memory returns the bytes that the ruleset takes, at most: what decoding
+// allocates beside the columns.
+func (w *wire) memory() int64 {
+	const text = unsafe.Sizeof("")
+	n := int64(len(w.text))
+	for _, kind := range []struct {
+		rows int
+		size uintptr
+	}{
+		{w.textLens.rows, text},
+		{len(w.ints), 2 * unsafe.Sizeof(int64(0))}, // offsets, spans and points are made of them
+		{len(w.floats), unsafe.Sizeof(float64(0))},
+		{w.attributeName.rows, unsafe.Sizeof(evaluator.Attribute{})},
+		{w.zoneName.rows, unsafe.Sizeof(evaluator.Zone{})},
+		{w.segmentName.rows, unsafe.Sizeof(evaluator.Segment{})},
+		{w.flagKey.rows, unsafe.Sizeof(evaluator.Flag{})},
+		{w.variantName.rows, unsafe.Sizeof(evaluator.Variant{})},
+		{w.reservationLayer.rows, unsafe.Sizeof(evaluator.Reservation{})},
+		{w.ruleName.rows, unsafe.Sizeof(evaluator.Rule{})},
+		{w.splitBy.rows, unsafe.Sizeof(evaluator.Split{})},
+		{w.rangeLast.rows, unsafe.Sizeof(evaluator.Range{})},
+		{w.rampVariant.rows, unsafe.Sizeof(evaluator.Ramp{})},
+		{w.metadataName.rows, unsafe.Sizeof(evaluator.Attr{})},
+		{w.conditionOp.rows, unsafe.Sizeof(evaluator.Condition{})},
+		{w.members.rows, text},
+		{w.operands.rows, text},
+	} {
+		n += int64(kind.rows) * int64(kind.size)
+	}
+	return n
+}
+
+func (d *decoder) allocate() {
+	w := &d.w
+	d.attributes = make([]evaluator.Attribute, w.attributeName.rows)
+	d.zones = make([]evaluator.Zone, w.zoneName.rows)
+	d.segments = make([]evaluator.Segment, w.segmentName.rows)
+	d.flags = make([]evaluator.Flag, w.flagKey.rows)
+	d.variants = make([]evaluator.Variant, w.variantName.rows)
+	d.reservations = make([]evaluator.Reservation, w.reservationLayer.rows)
+	d.rules = make([]evaluator.Rule, w.ruleName.rows)
+	d.splits = make([]evaluator.Split, w.splitBy.rows)
+	d.ranges = make([]evaluator.Range, w.rangeLast.rows)
+	d.ramps = make([]evaluator.Ramp, w.rampVariant.rows)
+	d.metadata = make([]evaluator.Attr, w.metadataName.rows)
+	d.conditions = make([]evaluator.Condition, w.conditionOp.rows)
+	d.members = make([]string, w.members.rows)
+	d.operands = make([]string, w.operands.rows)
+}
+
+func (d *decoder) fail(format string, args ...any) {
+	if d.err == nil {
+		d.err = fmt.Errorf(format, args...)
+	}
+}
+
+// end reports what went wrong, or that something is left over.
+func (d *decoder) end() error {
+	columns := d.w.columns()
+	for _, c := range columns {
+		if c.uints != nil && c.uints.short {
+			return fmt.Errorf("column %q is too short", c.name)
+		}
+	}
+	if d.err != nil {
+		return d.err
+	}
+	for _, c := range columns {
+		if c.uints != nil && c.uints.over() || c.ints != nil && len(*c.ints) > 0 || c.floats != nil && len(*c.floats) > 0 {
+			return fmt.Errorf("column %q is too long", c.name)
+		}
+	}
+	if d.used < len(d.text) {
+		return errors.New("there is text that nothing refers to")
+	}
+	return nil
+}
+
+// cutText cuts the text into pieces. It is a copy, so that it doesn't keep the
+// columns in memory.
+func (d *decoder) cutText() error {
+	rest, lens := string(d.w.text), &d.w.textLens
+	d.text = make([]string, lens.rows)
+	for i := range d.text {
+		n := lens.take()
+		if uint64(n) > uint64(len(rest)) {
+			return errors.New(`column "text" is too short`)
+		}
+		d.text[i], rest = rest[:n], rest[n:]
+	}
+	if rest != "" {
+		return errors.New(`column "text" is too long`)
+	}
+	return nil
+}
+
+func (d *decoder) ref(c *column) string {
+	i := int(c.take())
+	if i == 0 {
+		i = d.used + 1
+		d.used = min(i, len(d.text))
+	}
+	if i > d.used {
+		d.fail("a reference to text leads nowhere")
+		return ""
+	}
+	return d.text[i-1]
+}
+
+// refs takes n texts, whose place is in list.
+func (d *decoder) refs(c *column, list *[]string, n uint32) []string {
+	texts := cut(d, list, n)
+	for i := range texts {
+		texts[i] = d.ref(c)
+	}
+	return texts
+}
+
+// cut takes n elements off the front of a list; nil for none.
+func cut[T any](d *decoder, list *[]T, n uint32) []T {
+	if n == 0 {
+		return nil
+	}
+	if uint64(n) > uint64(len(*list)) {
+		d.fail("there are fewer elements than are counted")
+		return nil
+	}
+	part := (*list)[:n:n]
+	*list = (*list)[n:]
+	return part
+}
+
+// one takes one element off the front of a list; nil if there is none left.
+func one[T any](d *decoder, list *[]T) *T {
+	part := cut(d, list, 1)
+	if part == nil {
+		return nil
+	}
+	return &part[0]
+}
+
+// small takes an enumerated value.
+func (d *decoder) small(v uint32) uint8 {
+	if v > 0xff {
+		d.fail("an enumerated value is too large")
+	}
+	return uint8(v)
+}
+
+func (d *decoder) int() int64 {
+	n := cut(d, &d.w.ints, 1)
+	if n == nil {
+		return 0
+	}
+	return n[0]
+}
+
+// pairs makes n elements of two integers each; nil for none.
+func pairs[T any](d *decoder, n uint32, pair func(a, b int64) T) []T {
+	ints := cut(d, &d.w.ints, 2*min(n, 1<<31-1))
+	if ints == nil {
+		return nil
+	}
+	list := make([]T, len(ints)/2)
+	for i := range list {
+		list[i] = pair(ints[2*i], ints[2*i+1])
+	}
+	return list
+}
+
+func (d *decoder) ruleset() evaluator.Ruleset {
+	w := &d.w
+	set := evaluator.Ruleset{Unit: d.ref(&w.unit)}
+	set.Attributes = cut(d, &d.attributes, uint32(len(d.attributes)))
+	for i := range set.Attributes {
+		set.Attributes[i].Name = d.ref(&w.attributeName)
+		set.Attributes[i].Type = evaluator.AttributeType(d.small(w.attributeType.take()))
+	}
+	set.Zones = cut(d, &d.zones, uint32(len(d.zones)))
+	for i := range set.Zones {
+		set.Zones[i].Name = d.ref(&w.zoneName)
+		set.Zones[i].Offsets = pairs(d, w.zoneOffsets.take(), func(from, seconds int64) evaluator.Offset {
+			return evaluator.Offset{From: from, Seconds: int(seconds)}
+		})
+	}
+	set.Segments = cut(d, &d.segments, uint32(len(d.segments)))
+	for i := range set.Segments {
+		d.segment(&set.Segments[i])
+	}
+	prerequisites := w.prerequisites.take()
+	if uint64(prerequisites) > uint64(len(d.flags)) {
+		d.fail("there are fewer flags than prerequisites")
+		return set
+	}
+	set.Flags = cut(d, &d.flags, uint32(len(d.flags))-prerequisites)
+	set.Prerequisites = cut(d, &d.flags, prerequisites)
+	for i := range set.Flags {
+		d.flag(&set.Flags[i])
+	}
+	for i := range set.Prerequisites {
+		d.flag(&set.Prerequisites[i])
+	}
+	return set
+}
+
+func (d *decoder) segment(s *evaluator.Segment) {
+	w := &d.w
+	s.Name = d.ref(&w.segmentName)
+	include, exclude := w.segmentInclude.take(), w.segmentExclude.take()
+	s.Include = d.refs(&w.members, &d.members, include)
+	s.Exclude = d.refs(&w.members, &d.members, exclude)
+	switch w.segmentWhen.take() {
+	case 0:
+	case 1:
+		s.When = d.when()
+	default:
+		d.fail("segment_when is neither 0 nor 1")
+	}
+}
+
+func (d *decoder) when() *evaluator.Condition {
+	c := one(d, &d.conditions)
+	if c != nil {
+		d.condition(c, 0)
+	}
+	return c
+}
+
+func (d *decoder) condition(c *evaluator.Condition, depth int) {
+	w := &d.w
+	form := w.conditionOp.take()
+	c.Op, c.Fold = evaluator.Op(d.small(form/2)), form%2 == 1
+	if !combines(c.Op) {
+		c.Attribute = d.ref(&w.conditionAttribute)
+		texts, ints := w.conditionStrings.take(), w.conditionInts.take()
+		c.Strings = d.refs(&w.operands, &d.operands, texts)
+		c.Ints = cut(d, &w.ints, ints)
+		return
+	}
+	c.Of = cut(d, &d.conditions, w.conditionOf.take())
+	if depth == evaluator.MaxDepth && c.Of != nil {
+		d.fail("conditions are nested deeper than %d", evaluator.MaxDepth)
+		return
+	}
+	for i := range c.Of {
+		d.condition(&c.Of[i], depth+1)
+	}
+}
+
+func (d *decoder) flag(f *evaluator.Flag) {
+	w := &d.w
+	f.Key = d.ref(&w.flagKey)
+	form := w.flagForm.take()
+	if form >= 2*flagMetadata {
+		d.fail("flag_form has bits that are not known")
+	}
+	f.Type, f.Disabled = evaluator.Type(form&typeBits), form&flagDisabled != 0
+	f.Default, f.Off = int(w.flagDefault.take()), int(w.flagOff.take())
+	variants, rules := w.flagVariants.take(), w.flagRules.take()
+	f.Variants = cut(d, &d.variants, variants)
+	for i := range f.Variants {
+		f.Variants[i].Name = d.ref(&w.variantName)
+		f.Variants[i].Value = d.value(f.Type)
+	}
+	if form&flagReserved != 0 {
+		f.Reserved = d.reservation()
+	}
+	if form&flagMetadata != 0 {
+		f.Metadata = d.attrs()
+	}
+	f.Rules = cut(d, &d.rules, rules)
+	for i := range f.Rules {
+		d.rule(&f.Rules[i])
+	}
+}
+
+// value takes a value of a flag's type.
+func (d *decoder) value(t evaluator.Type) evaluator.Value {
+	switch t {
+	case evaluator.Boolean:
+		return d.scalar(evaluator.BoolKind)
+	case evaluator.Integer:
+		return d.scalar(evaluator.IntKind)
+	case evaluator.Number:
+		return d.scalar(evaluator.FloatKind)
+	case evaluator.String:
+		return d.scalar(evaluator.StringKind)
+	case evaluator.Object:
+		return evaluator.ObjectValue(d.ref(&d.w.values))
+	}
+	d.fail("a flag's type is not known")
+	return evaluator.Value{}
+}
+
+func (d *decoder) scalar(kind evaluator.Kind) evaluator.Value {
+	switch kind {
+	case evaluator.BoolKind:
+		n := d.int()
+		if n != 0 && n != 1 {
+			d.fail("a boolean value is neither 0 nor 1")
+		}
+		return evaluator.BoolValue(n == 1)
+	case evaluator.IntKind:
+		return evaluator.IntValue(d.int())
+	case evaluator.FloatKind:
+		if f := cut(d, &d.w.floats, 1); f != nil {
+			return evaluator.FloatValue(f[0])
+		}
+	case evaluator.StringKind:
+		return evaluator.StringValue(d.ref(&d.w.values))
+	default:
+		d.fail("the kind of a value in metadata is not known")
+	}
+	return evaluator.Value{}
+}
+
+func (d *decoder) reservation() *evaluator.Reservation {
+	w := &d.w
+	r := one(d, &d.reservations)
+	if r == nil {
+		return nil
+	}
+	r.Layer = d.ref(&w.reservationLayer)
+	r.By = d.ref(&w.reservationBy)
+	r.Salt = d.ref(&w.reservationSalt)
+	r.Hash = d.ref(&w.reservationHash)
+	r.Spans = pairs(d, w.reservationSpans.take(), func(from, to int64) evaluator.Span {
+		return evaluator.Span{From: uint64(from), To: uint64(to)}
+	})
+	return r
+}
+
+func (d *decoder) attrs() []evaluator.Attr {
+	w := &d.w
+	attrs := cut(d, &d.metadata, w.metadata.take())
+	for i := range attrs {
+		attrs[i].Name = d.ref(&w.metadataName)
+		attrs[i].Value = d.scalar(evaluator.Kind(d.small(w.metadataKind.take())))
+	}
+	return attrs
+}
+
+func (d *decoder) rule(r *evaluator.Rule) {
+	w := &d.w
+	r.Name = d.ref(&w.ruleName)
+	form := w.ruleForm.take()
+	if form >= 2*ruleMetadata || form&ruleSplit == 0 && form&ruleRamp != 0 || form&ruleRamp == 0 && form&ruleLinear != 0 {
+		d.fail("rule_form has bits that are not known, or that contradict each other")
+	}
+	if form&ruleWhen != 0 {
+		r.When = d.when()
+	}
+	if form&ruleSplit != 0 {
+		r.Split = d.split(form)
+	} else {
+		r.Variant = int(w.ruleVariant.take())
+	}
+	if form&ruleMetadata != 0 {
+		r.Metadata = d.attrs()
+	}
+}
+
+func (d *decoder) split(form uint32) *evaluator.Split {
+	w := &d.w
+	s := one(d, &d.splits)
+	if s == nil {
+		return nil
+	}
+	s.By = d.ref(&w.splitBy)
+	s.Salt = d.ref(&w.splitSalt)
+	s.Hash = d.ref(&w.splitHash)
+	s.Ranges = cut(d, &d.ranges, w.splitRanges.take())
+	var from uint64
+	for i := range s.Ranges {
+		to := uint64(w.rangeLast.take()) + 1
+		s.Ranges[i] = evaluator.Range{From: from, To: to, Variant: int(w.rangeVariant.take())}
+		from = to
+	}
+	if form&ruleRamp != 0 {
+		s.Ramp = d.ramp(form&ruleLinear != 0)
+	}
+	return s
+}
+
+func (d *decoder) ramp(linear bool) *evaluator.Ramp {
+	w := &d.w
+	r := one(d, &d.ramps)
+	if r == nil {
+		return nil
+	}
+	r.Variant, r.Rest, r.Linear = int(w.rampVariant.take()), int(w.rampRest.take()), linear
+	r.Points = pairs(d, w.rampPoints.take(), func(at, level int64) evaluator.Point {
+		return evaluator.Point{At: at, Level: uint64(level)}
+	})
+	return r
+}
