@@ -20,8 +20,11 @@ type vocabulary struct {
 	segments    map[string]*segment // broken ones included
 	layers      map[string]*layer   // broken ones included
 	zones       *zones              // those named so far
-	// attributeNames are in the order declared, segmentNames sorted.
-	attributeNames, segmentNames []string
+	lists       *lists
+	flags       map[string]bool // the keys; whether the files are in order isn't known yet
+	// attributeNames are in the order declared, segmentNames and flagKeys
+	// sorted.
+	attributeNames, segmentNames, flagKeys []string
 	// broken says that context.yaml couldn't be read, so that nothing can be
 	// said about attributes.
 	broken bool
@@ -32,13 +35,12 @@ type attribute struct {
 	name    string
 	typ     evaluator.AttributeType // 0: context.yaml gives it an invalid one
 	unit    bool
-	strings []string // the enum of a string attribute
+	strings []string // the enum of a string attribute, or of what a list holds
 	ints    []int64  // the enum of an integer attribute
 	at      *node
 }
 
-// reserved are names that attributes can't have: the language uses them, or
-// will.
+// reserved are names that attributes can't have: the language uses them.
 var reserved = []string{"all", "any", "not", "chance", "now", "flag", "targetingKey"}
 
 // context reads context.yaml into c.known.
@@ -119,15 +121,15 @@ func (c checker) enum(n *node, a *attribute) {
 		return
 	}
 	switch a.typ {
-	case evaluator.StringAttribute, evaluator.IntegerAttribute, 0:
+	case evaluator.StringAttribute, evaluator.IntegerAttribute, evaluator.ListAttribute, 0:
 	default:
-		c.errorf(n, "\"enum\" is for string and integer attributes, not for type %v", a.typ)
+		c.errorf(n, "\"enum\" is for string, integer and list attributes, not for type %v", a.typ)
 		return
 	}
 	seen := make(map[string]bool, len(n.items))
 	for _, item := range n.items {
 		switch a.typ {
-		case evaluator.StringAttribute:
+		case evaluator.StringAttribute, evaluator.ListAttribute:
 			if s, ok := c.text(item, "a value of \"enum\""); ok {
 				a.strings = append(a.strings, s)
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -27,8 +28,9 @@ type Estate struct {
 // the files the error is [Problems], all that there are; any other error says
 // that the folder couldn't be read.
 //
-// Limits: 100,000 files and folders, 1 MiB a file and 256 MiB in all; within a
-// file 50 levels, 1,000 keys of one mapping and 400,000 words.
+// Limits: 100,000 files and folders, 1 MiB a file, 64 MiB a list of ids and 256
+// MiB in all; within a file 50 levels, 1,000 keys of one mapping and 400,000
+// words.
 func Load(dir string) (*Estate, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -40,24 +42,27 @@ func Load(dir string) (*Estate, error) {
 
 // load is Load of the estate at the root of fsys, which users know as dir.
 func load(fsys fs.FS, dir string) (*Estate, error) {
-	sources, err := readSources(fsys, dir)
+	sources, total, err := readSources(fsys, dir)
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(sources, func(a, b *source) int { return cmp.Compare(a.shown, b.shown) })
 	parallel(sources, (*source).parse)
-	l := loader{dir: dir, roles: make(map[role][]*source)}
+	l := loader{dir: dir, roles: make(map[role][]*source), lists: &lists{fsys: fsys, dir: dir, total: total}}
 	for _, s := range sources {
 		l.roles[s.role] = append(l.roles[s.role], s)
 	}
 	estate := l.estate()
+	if l.lists.err != nil {
+		return nil, fmt.Errorf("reading %s: %w", dir, l.lists.err)
+	}
 	problems := l.extra
 	for _, s := range sources {
 		problems = append(problems, s.problems...)
 	}
 	if len(problems) > 0 {
 		problems.sort()
-		return nil, problems
+		return nil, slices.Compact(problems) // environments find some again
 	}
 	return estate, nil
 }
@@ -80,6 +85,7 @@ func parallel(sources []*source, f func(*source)) {
 type loader struct {
 	dir   string
 	roles map[role][]*source
+	lists *lists
 	known *vocabulary
 	extra Problems // of no file that exists
 }
@@ -93,7 +99,10 @@ func (l *loader) estate() *Estate {
 		segments:    make(map[string]*segment),
 		layers:      make(map[string]*layer),
 		zones:       new(zones),
+		lists:       l.lists,
+		flags:       make(map[string]bool),
 	}
+	l.readNames()
 	configChecker := l.readConfig()
 	l.readContext(configChecker)
 	l.readSegments()
@@ -101,8 +110,21 @@ func (l *loader) estate() *Estate {
 	e := &Estate{known: l.known, byKey: make(map[string]*flag)}
 	l.readFlags(e)
 	l.reserve(e)
+	e.checkPrerequisites()
 	l.readTests(e)
 	return e
+}
+
+// readNames makes known what files there are for others to refer to.
+func (l *loader) readNames() {
+	for _, s := range l.roles[flagFile] {
+		l.known.flags[s.stem()] = true
+	}
+	l.known.flagKeys = slices.Sorted(maps.Keys(l.known.flags))
+	l.lists.byPath = make(map[string]*idList, len(l.roles[listFile]))
+	for _, s := range l.roles[listFile] {
+		l.lists.byPath[s.path] = &idList{source: s}
+	}
 }
 
 // single returns the only file of a role, nil if there is none.

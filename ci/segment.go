@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"iter"
 	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -48,10 +49,18 @@ func (c checker) segment(seg *segment) {
 	}
 }
 
-// members reads a list of ids. An id that is a number may do without quotes if
-// there is only one way to write it.
+// members reads a list of ids, or the name of a file with one. An id that is a
+// number may do without quotes if there is only one way to write it.
 func (c checker) members(n *node, what string) []string {
-	if n == nil || !c.list(n, what) {
+	switch {
+	case n == nil:
+		return nil
+	case n.kind == mapping:
+		return c.listReference(n, what)
+	case n.kind == scalar && roleOf(n.text) == listFile:
+		c.errorf(n, "%s is a list of ids; for those in a file write {list: %s}", what, n.text)
+		return nil
+	case !c.list(n, what):
 		return nil
 	}
 	list := make([]string, 0, len(n.items))
@@ -93,13 +102,15 @@ func (v *vocabulary) segmentCost(s *segment) int {
 	s.depth = 1
 	cost := 2 // the two lists
 	if s.plain.When != nil {
-		cost += comparisons(s.plain.When)
+		for range leaves(s.plain.When) {
+			cost++
+		}
 	}
 	for _, r := range s.references {
 		next := v.segments[r.segment]
 		s.toward = next
 		if next.visiting {
-			checker{source: s.source}.errorf(r.at, "segment %q refers to itself: %s", next.name, circle(next))
+			checker{source: s.source}.errorf(r.at, "segment %q refers to itself: %s", next.name, next.circle())
 			continue
 		}
 		cost = min(cost+v.segmentCost(next), evaluator.MaxCost+1)
@@ -117,22 +128,28 @@ func (v *vocabulary) segmentCost(s *segment) int {
 }
 
 // circle returns the names of the segments that lead from s back to s.
-func circle(s *segment) string {
+func (s *segment) circle() string {
 	names := []string{s.name}
-	for next := s.toward; next != s && len(names) < 10; next = next.toward {
+	for next := s.toward; next != s; next = next.toward {
 		names = append(names, next.name)
 	}
-	return strings.Join(append(names, s.name), " → ")
+	return circle(names)
 }
 
-// comparisons counts the leaves of a condition.
-func comparisons(c *evaluator.Condition) int {
-	if len(c.Of) == 0 {
-		return 1
+// leaves yields the comparisons of a condition.
+func leaves(c *evaluator.Condition) iter.Seq[*evaluator.Condition] {
+	return func(yield func(*evaluator.Condition) bool) { eachLeaf(c, yield) }
+}
+
+func eachLeaf(c *evaluator.Condition, yield func(*evaluator.Condition) bool) bool {
+	switch c.Op {
+	case evaluator.All, evaluator.Any, evaluator.Not:
+		for i := range c.Of {
+			if !eachLeaf(&c.Of[i], yield) {
+				return false
+			}
+		}
+		return true
 	}
-	n := 0
-	for i := range c.Of {
-		n += comparisons(&c.Of[i])
-	}
-	return n
+	return yield(c)
 }

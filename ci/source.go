@@ -17,6 +17,7 @@ import (
 const (
 	maxEntries   = 100_000   // files and folders, those passed over included
 	maxFileSize  = 1 << 20   // bytes of a file
+	maxListSize  = 64 << 20  // bytes of a list file
 	maxTotalSize = 256 << 20 // bytes of all files
 )
 
@@ -31,6 +32,7 @@ const (
 	layerFile
 	flagFile
 	testFile
+	listFile  // read when something refers to it
 	misplaced // a file of ours in a place where it means nothing
 )
 
@@ -70,6 +72,8 @@ func roleOf(p string) role {
 	base, dir := path.Base(p), path.Dir(p)
 	switch strings.ToLower(path.Ext(base)) {
 	case ".yaml", ".yml", ".json":
+	case ".txt":
+		return listFile
 	default:
 		return noRole
 	}
@@ -92,12 +96,12 @@ func roleOf(p string) role {
 }
 
 // readSources reads the files of the estate at the root of fsys, which users
-// know as dir. What is wrong with a file stands in its problems; an error means
-// that the folder as a whole couldn't be read.
-func readSources(fsys fs.FS, dir string) ([]*source, error) {
-	var sources []*source
-	entries, total := 0, 0
-	err := fs.WalkDir(fsys, ".", func(p string, entry fs.DirEntry, err error) error {
+// know as dir, all but list files. What is wrong with a file stands in its
+// problems; an error means that the folder as a whole couldn't be read. total is
+// the number of bytes.
+func readSources(fsys fs.FS, dir string) (sources []*source, total int, err error) {
+	entries := 0
+	err = fs.WalkDir(fsys, ".", func(p string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -118,19 +122,24 @@ func readSources(fsys fs.FS, dir string) ([]*source, error) {
 			return nil
 		}
 		sources = append(sources, s)
+		if s.role == listFile {
+			return nil
+		}
 		if err := s.read(fsys); err != nil {
 			return err
 		}
 		if total += len(s.data); total > maxTotalSize {
-			return fmt.Errorf("its flag files come to more than %d MiB", maxTotalSize>>20)
+			return errTooLarge
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", dir, err)
+		return nil, 0, fmt.Errorf("reading %s: %w", dir, err)
 	}
-	return sources, nil
+	return sources, total, nil
 }
+
+var errTooLarge = fmt.Errorf("its files come to more than %d MiB", maxTotalSize>>20)
 
 // admit reports whether the directory entry is a file to read. If it is one
 // that can't be read it says so in s.problems.
@@ -175,12 +184,16 @@ func (s *source) read(fsys fs.FS) error {
 		return err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	limit := maxFileSize
+	if s.role == listFile {
+		limit = maxListSize
+	}
+	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err != nil {
 		return err
 	}
-	if len(data) > maxFileSize {
-		s.problem("the file is larger than %d MiB", maxFileSize>>20)
+	if len(data) > limit {
+		s.problem("the file is larger than %d MiB", limit>>20)
 		return nil
 	}
 	s.data = data
@@ -195,6 +208,9 @@ func (s *source) problem(format string, args ...any) {
 // maxFileProblems bounds the problems that are reported for one file.
 const maxFileProblems = 500
 
+// tooManyProblems takes the place of the first problem that isn't reported.
+const tooManyProblems = "there are more problems in this file than are shown"
+
 // full reports whether enough is said about the file.
 func (s *source) full() bool { return len(s.problems) > maxFileProblems }
 
@@ -204,7 +220,7 @@ func (s *source) problemAt(line, column int, message string) {
 		return
 	}
 	if len(s.problems) == maxFileProblems {
-		message = "there are more problems in this file than are shown"
+		message = tooManyProblems
 	}
 	p := Problem{File: s.shown, Line: line, Column: column, Message: message}
 	p.Quote, p.Caret = quote(s.line(line), column)

@@ -55,10 +55,10 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
-// parse parses the file. If there is something wrong with its YAML it is
+// parse parses the file, unless it is a list. If there is something wrong with its YAML it is
 // recorded, and s.root is nil.
 func (s *source) parse() {
-	if len(s.problems) > 0 || !s.normalise() {
+	if s.role == listFile || len(s.problems) > 0 || !s.normalise() {
 		return
 	}
 	s.at.data = s.data
@@ -108,11 +108,8 @@ func (s *source) tree() (file *ast.File, err error) {
 // editors write, and refuses bytes that aren't text and more empty lines than
 // the lexer can cope with.
 func (s *source) normalise() bool {
-	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
-		if bytes.HasPrefix(s.data, []byte(mark)) {
-			s.problem("the file is UTF-16; flag files are UTF-8")
-			return false
-		}
+	if s.utf16() {
+		return false
 	}
 	s.data = bytes.TrimPrefix(s.data, []byte("\ufeff"))
 	s.data = bytes.ReplaceAll(s.data, []byte("\r\n"), []byte("\n"))
@@ -147,6 +144,17 @@ func (s *source) normalise() bool {
 		i += size
 	}
 	return true
+}
+
+// utf16 reports whether the file is marked as UTF-16, and says so.
+func (s *source) utf16() bool {
+	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
+		if bytes.HasPrefix(s.data, []byte(mark)) {
+			s.problem("the file is UTF-16; flag files are UTF-8")
+			return true
+		}
+	}
+	return false
 }
 
 // malformed is what is said of YAML when nothing better can be.
