@@ -18,9 +18,10 @@ type flag struct {
 	source    *source
 	base      evaluator.Flag
 	overrides map[string]evaluator.Flag // by environment; those that differ
-	// prerequisites by environment, "" for base.
-	prerequisites map[string]*[]prerequisite
 	layer     *layer                    // nil if the flag isn't in one
+
+	// prerequisites by environment, as in overrides, "" for base.
+	prerequisites map[string]*[]prerequisite
 }
 
 // in returns the flag as it is in an environment, "" being none.
