@@ -145,6 +145,24 @@ func (c checker) enum(n *node, a *attribute) {
 	}
 }
 
+// listValue reads the value of a list attribute, as contexts have it. Contrary
+// to a list of rules it may be empty.
+func (c checker) listValue(a *attribute, n *node) evaluator.Value {
+	if n.kind != sequence {
+		c.errorf(n, "attribute %q is a list, not %s", a.name, n.describe())
+		return evaluator.Value{}
+	}
+	texts := make([]string, 0, len(n.items))
+	for _, item := range n.items {
+		s, ok := c.text(item, "a text of attribute \""+a.name+"\"")
+		if ok {
+			c.inEnum(item, a, s, false)
+		}
+		texts = append(texts, s)
+	}
+	return evaluator.ListValue(texts...)
+}
+
 // checkUnit makes sure that the estate's unit attribute can be what a targeting key
 // stands for. context is context.yaml's root.
 func (v *vocabulary) checkUnit(config, context checker, root *node) {

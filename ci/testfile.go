@@ -161,6 +161,8 @@ func (c checker) attrValue(a *attribute, n *node) evaluator.Value {
 	}
 	what := "attribute \"" + a.name + "\""
 	switch a.typ {
+	case evaluator.ListAttribute:
+		return c.listValue(a, n)
 	case evaluator.IntegerAttribute:
 		i, ok := c.integer(n, what)
 		if ok && a.ints != nil && !slices.Contains(a.ints, i) {
