@@ -14,6 +14,7 @@ type Program struct {
 	units  []*Unit
 	byKey  map[string]*CompiledFlag
 	sorted []linkedFlag // by key
+	types  map[string]AttributeType
 }
 
 // A linkedFlag is a flag and the index of its Unit.
@@ -55,11 +56,11 @@ func Link(units ...*Unit) (*Program, error) {
 		units:  slices.Clone(units),
 		byKey:  make(map[string]*CompiledFlag, n),
 		sorted: make([]linkedFlag, 0, n),
+		types:  make(map[string]AttributeType),
 	}
 	var all problems
-	types := make(map[string]AttributeType)
 	for i, u := range units {
-		p.checkUnit(u, types, &all)
+		p.declare(u, &all)
 		for j := range u.flags[:u.count] {
 			f := &u.flags[j]
 			if _, dup := p.byKey[f.key]; dup {
@@ -76,14 +77,14 @@ func Link(units ...*Unit) (*Program, error) {
 	return p, nil
 }
 
-// checkUnit reports where a unit disagrees with those before it. types has their
-// attributes.
-func (p *Program) checkUnit(u *Unit, types map[string]AttributeType, all *problems) {
+// declare takes over the attributes of a unit, which must agree with the units
+// before it.
+func (p *Program) declare(u *Unit, all *problems) {
 	for _, a := range u.attributes {
-		if t, ok := types[a.Name]; ok && t != a.Type {
+		if t, ok := p.types[a.Name]; ok && t != a.Type {
 			all.add(&CompileError{Err: fmt.Errorf("the attribute %q is declared as %v and as %v", a.Name, t, a.Type)})
 		}
-		types[a.Name] = a.Type
+		p.types[a.Name] = a.Type
 	}
 	if unit := p.Unit(); u.attributes[u.unit].Name != unit {
 		all.add(&CompileError{Err: fmt.Errorf("the unit is %q in one ruleset and %q in another", unit, u.attributes[u.unit].Name)})
@@ -141,12 +142,8 @@ func (p *Program) AttributeType(name string) (AttributeType, bool) {
 	if p == nil {
 		return 0, false
 	}
-	for _, u := range p.units {
-		if i, ok := u.index[name]; ok {
-			return u.attributes[i].Type, true
-		}
-	}
-	return 0, false
+	t, ok := p.types[name]
+	return t, ok
 }
 
 // maxErrors is the number of errors that [Compile] lists.

@@ -169,3 +169,7 @@ func (f *CompiledFlag) UsesChance() bool { return f.chance }
 
 // UsesTime reports whether the answer may depend on [Context.Now].
 func (f *CompiledFlag) UsesTime() bool { return f.time }
+
+// Varies reports whether the answer may depend on anything but the flag and the
+// attributes: on chance or on time.
+func (f *CompiledFlag) Varies() bool { return f.chance || f.time }

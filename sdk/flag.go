@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"errors"
-	"math/rand/v2"
 	"sync/atomic"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -84,8 +83,8 @@ func (f *Flag[T]) Get(c *Client, ctx Context) T {
 	if flag == nil {
 		return f.def
 	}
-	if flag.UsesChance() { // as evaluate does; passing a Context on once more takes a third of all time
-		ctx.Chance = rand.Uint32()
+	if flag.Varies() { // as evaluate does; passing a Context on once more takes a third of all time
+		vary(&ctx)
 	}
 	if v, ok := f.read(flag.Evaluate(ctx).Value()); ok {
 		return v

@@ -1,9 +1,11 @@
 package sdk
 
 import (
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/evaluator"
@@ -116,10 +118,36 @@ func (s *Snapshot) Evaluate(key string, ctx Context) evaluator.Result {
 	return evaluate(s.Program().Flag(key), ctx)
 }
 
-// evaluate is the one place where chance enters.
+// All yields every flag by its key in ascending order, and what ctx is served:
+// for many flags that is several times quicker than to ask for one by one.
+func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
+	return func(yield func(string, evaluator.Result) bool) {
+		if ctx.Now == 0 {
+			ctx.Now = time.Now().Unix()
+		}
+		for flag, result := range s.Program().All(ctx) {
+			if flag.UsesChance() { // each has a draw of its own
+				result = evaluate(flag, ctx)
+			}
+			if !yield(flag.Key(), result) {
+				return
+			}
+		}
+	}
+}
+
+// evaluate evaluates a flag by the time and a draw, if it depends on them.
 func evaluate(flag *evaluator.CompiledFlag, ctx Context) evaluator.Result {
-	if flag != nil && flag.UsesChance() {
-		ctx.Chance = rand.Uint32()
+	if flag != nil && flag.Varies() {
+		vary(&ctx)
 	}
 	return flag.Evaluate(ctx)
+}
+
+// vary is the one place where time and chance enter.
+func vary(ctx *Context) {
+	ctx.Chance = rand.Uint32()
+	if ctx.Now == 0 {
+		ctx.Now = time.Now().Unix()
+	}
 }
