@@ -1,5 +1,6 @@
 # demo: the whole road on a throw-away folder    test: everything, with the race detector
-# check: formatting, vet, staticcheck, known vulnerabilities    bench    build: into bin/
+# check: formatting, vet, staticcheck, known vulnerabilities    build: into bin/
+# bench: beside other systems, into bench/results    bench-packages: benchmarks of the packages
 # fuzz: every fuzz target for FUZZTIME
 
 # The S3 server that the tests run against, in bin/ so that it can't be another version.
@@ -10,7 +11,7 @@ VULNDB            = https://vuln.go.dev
 FUZZTIME          = 1m
 TOOL              = go tool -modfile=tools/go.mod
 
-.PHONY: demo test check bench build fuzz
+.PHONY: demo test check bench bench-packages build fuzz
 
 demo:
 	go run ./cmd/serin demo
@@ -30,6 +31,9 @@ check:
 		echo "govulncheck did not finish: if it can't reach $(VULNDB), set VULNDB to the URL of a copy" >&2; exit $$status; }
 
 bench:
+	cd bench && go run ./report
+
+bench-packages:
 	go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk
 
 build:

@@ -79,13 +79,16 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// large returns a place that PublishLarge has written: the one that the report
-// has had written, so that a process that measures memory has little else in it,
-// or one of its own.
-func large(b *testing.B, name string) Place {
+// large returns where PublishLarge has written: the place that the report has,
+// so that a process that measures memory has little else in it, or one that is
+// there until b is over.
+func large(b *testing.B) func(name string) Place {
 	b.Helper()
-	if dir, url := os.Getenv("SERIN_BENCH_DIR"), os.Getenv("SERIN_BENCH_URL"); dir != "" {
-		return Place{filepath.Join(dir, name), url + "/" + name}
+	at := func(dir, url string) func(string) Place {
+		return func(name string) Place { return Place{filepath.Join(dir, name), url + "/" + name} }
+	}
+	if dir := os.Getenv(EnvDir); dir != "" {
+		return at(dir, os.Getenv(EnvURL))
 	}
 	dir := b.TempDir()
 	if err := PublishLarge(dir); err != nil {
@@ -93,25 +96,19 @@ func large(b *testing.B, name string) Place {
 	}
 	server := Serve(dir)
 	b.Cleanup(server.Close)
-	return Place{filepath.Join(dir, name), server.URL + "/" + name}
+	return at(dir, server.URL)
 }
 
 // BenchmarkLoad is G. It means something with -benchtime=1x, one system in a
-// process. The system "none" loads nothing: it shows what the process itself has.
+// process. [NoSystem] loads nothing: it shows what the process itself has.
 func BenchmarkLoad(b *testing.B) {
-	systems := []System{nil}
-	for _, s := range Systems() {
-		if s != (serin{byName: true}) {
-			systems = append(systems, s)
-		}
-	}
-	for _, s := range systems {
-		name := "none"
+	place := large(b)(loadDir)
+	for _, s := range append(Loadable(), nil) {
+		name := NoSystem
 		if s != nil {
 			name = s.Name()
 		}
 		b.Run("system="+name, func(b *testing.B) {
-			place := large(b, loadDir)
 			before := heap()
 			var c Client
 			for b.Loop() {
@@ -123,11 +120,12 @@ func BenchmarkLoad(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric(resident("VmHWM:")/1e6, "peak-MB")
 			after := heap()
 			b.ReportMetric(float64(after)/1e6, "heap-MB")
 			b.ReportMetric(float64(after-before)/1e6, "retained-MB")
 			debug.FreeOSMemory()
-			b.ReportMetric(resident()/1e6, "rss-MB")
+			b.ReportMetric(resident("VmRSS:")/1e6, "rss-MB")
 			if s == nil {
 				return
 			}
@@ -160,13 +158,14 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// resident returns the bytes of the process in memory, 0 if that isn't known.
-func resident() float64 {
+// resident returns the bytes of the process in memory, now or at most so far; 0
+// if that isn't known.
+func resident(what string) float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(status), what)
 	kB, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 	if err != nil {
 		return 0
@@ -177,16 +176,16 @@ func resident() float64 {
 // BenchmarkList is a list of a million ids: what it takes to load it, and to find
 // an id there or find that it isn't. One system in a process.
 func BenchmarkList(b *testing.B) {
+	place := large(b)(listDir)
 	const probes = 1 << 16
 	hits, misses := make([]User, probes), make([]User, probes)
 	for i := range hits {
 		// Far from each other, in no order: 7919 is a prime.
-		hits[i].ID = IDs(i*7919%ListIDs, 1)[0]
-		misses[i].ID = IDs(ListIDs+i, 1)[0]
+		hits[i].ID = IDs(i*7919%listIDs, 1)[0]
+		misses[i].ID = IDs(listIDs+i, 1)[0]
 	}
-	for _, s := range Systems() {
+	for _, s := range Loadable() {
 		b.Run("system="+s.Name(), func(b *testing.B) {
-			place := large(b, listDir)
 			before := heap()
 			began := time.Now()
 			c, err := s.Load(place)
@@ -196,7 +195,7 @@ func BenchmarkList(b *testing.B) {
 			}
 			defer c.Close()
 			// Its own bytes are the id's text.
-			each := float64(heap()-before)/ListIDs - float64(len(hits[0].ID))
+			each := float64(heap()-before)/listIDs - float64(len(hits[0].ID))
 			for i := range 100 {
 				if !c.Bool("list", &hits[i]) || c.Bool("list", &misses[i]) {
 					b.Fatal("the list isn't right")
@@ -215,11 +214,12 @@ func BenchmarkList(b *testing.B) {
 // BenchmarkUpdate is a client of 10,000 flags that gets a revision in which 10 of
 // them are different. It means something with -benchtime=1x.
 func BenchmarkUpdate(b *testing.B) {
+	at := large(b)
 	for name, namespaces := range map[string]int{updateDir: 1, updateNDir: 20} {
 		b.Run(fmt.Sprintf("namespaces=%d", namespaces), func(b *testing.B) {
 			source, root := &replaced{}, []byte(nil)
 			for i, suffix := range []string{"", afterSuffix} {
-				place := large(b, name+suffix)
+				place := at(name + suffix)
 				var err error
 				if source.sources[i], err = sdk.File(filepath.Join(place.Dir, "serin")); err != nil {
 					b.Fatal(err)

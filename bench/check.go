@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
+	"slices"
 )
 
-// tolerance is how far a share may be off, in points of a percentage, over
-// checkUsers users. Five standard deviations are 2.5 points where it is 50 %;
-// every hash here is fixed, so that a check that has passed once passes always.
+// tolerance is how far a share of checkUsers users may be off, in points of a
+// percentage: four standard deviations where it is 50 %. Nothing here is random,
+// so what has passed once always passes.
 const (
 	tolerance  = 2
 	checkUsers = 10_000
@@ -79,7 +79,7 @@ func checkRules(f *Flag, c Client) error {
 // checkText checks the answer of a flag with rules, as far as targeting decides.
 func checkText(f *Flag, u *User, got string) error {
 	off := f.Answer(u, false) == Answer{}
-	if off != (got == "off") || !off && !strings.Contains("abc", got) || got == "" {
+	if off != (got == "off") || !off && !slices.Contains(Variants[:], got) {
 		return fmt.Errorf("%q for %+v, whom rule %d matches (-1: none)", got, *u, f.Rule(u))
 	}
 	return nil

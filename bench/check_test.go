@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -76,3 +77,51 @@ func publishAndLoad(e *Estate) (map[string]Client, error) {
 
 // TestAnswers checks every system's answers in every workload.
 func TestAnswers(t *testing.T) { ready(t) }
+
+// liar answers by the two functions.
+type liar struct {
+	boolean func(*User) bool
+	text    func(*User) string
+}
+
+func (l liar) Bool(_ string, u *User) bool           { return l.boolean(u) }
+func (l liar) Text(_ string, u *User) string         { return l.text(u) }
+func (l liar) All([]string, *User) map[string]string { return nil }
+func (l liar) Close() error                          { return nil }
+
+// TestCheckFinds checks that wrong answers are found.
+func TestCheckFinds(t *testing.T) {
+	always := func(*User) bool { return true }
+	never := func(*User) bool { return false }
+	rules := ruleFlag("rules", 0)
+	tests := []struct {
+		name string
+		flag Flag
+		c    liar
+		want string
+	}{
+		{"static", Flag{Percent: 100}, liar{boolean: never}, "false for user-0000000"},
+		{"share", Flag{Percent: 30}, liar{boolean: never}, `"true" for 0.0 % of users, not 30 %`},
+		{"not listed", Flag{IDs: IDs(0, 5)}, liar{boolean: always}, "true for user-0000005"},
+		{"listed", Flag{IDs: IDs(5, 1)}, liar{boolean: never}, "false for user-0000005"},
+		{"rules match", rules, liar{text: func(*User) string { return "off" }}, "rule 0 matches"},
+		{"no rule matches", rules, liar{text: func(*User) string { return "a" }}, "rule -1 matches"},
+		{"other variant", rules, liar{text: func(*User) string { return "d" }}, `"d" for`},
+		{"no variant", rules, liar{text: func(*User) string { return "" }}, `"" for`},
+		{"weights", rules, liar{text: func(u *User) string {
+			if rules.Rule(u) < 0 {
+				return "off"
+			}
+			return "a"
+		}}, `"a" for 100.0 % of users, not 50 %`},
+	}
+	for _, test := range tests {
+		err := Check(&Estate{Flags: []Flag{test.flag}}, map[string]Client{"liar": test.c})
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want %q", test.name, err, test.want)
+		}
+	}
+	if err := CheckAll(&Estate{Flags: RuleFlags(1)}, map[string]Client{"liar": liar{}}); err == nil {
+		t.Error("no error where all answers are missing")
+	}
+}

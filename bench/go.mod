@@ -13,9 +13,11 @@ require (
 	github.com/posthog/posthog-go v1.5.2
 	github.com/serin-flags/serin v0.0.0-00010101000000-000000000000
 	github.com/statsig-io/go-sdk v1.35.1
+	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da
 )
 
 require (
+	github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794 // indirect
 	github.com/fsnotify/fsnotify v1.10.1 // indirect
 	github.com/google/go-containerregistry v0.22.1 // indirect
 	github.com/google/uuid v1.3.0 // indirect

@@ -24,10 +24,7 @@ func Serve(dir string) *httptest.Server {
 
 // Publish writes an estate into the folder dir for all systems.
 func Publish(dir string, e *Estate) error {
-	for _, s := range Systems() {
-		if s == (serin{byName: true}) {
-			continue // it is the same
-		}
+	for _, s := range Loadable() {
 		if err := s.Publish(dir, e); err != nil {
 			return err
 		}
@@ -35,16 +32,27 @@ func Publish(dir string, e *Estate) error {
 	return nil
 }
 
+// The environment variables that tell a benchmark where PublishLarge has written,
+// and where that is served.
+const (
+	EnvDir = "SERIN_BENCH_DIR"
+	EnvURL = "SERIN_BENCH_URL"
+)
+
 // The names of what [PublishLarge] writes, each a folder.
 const (
-	ListIDs     = 1_000_000
-	largeFlags  = 10_000
-	changes     = 10
 	loadDir     = "load"     // 10,000 flags with rules
-	listDir     = "list"     // a flag with a list of ListIDs ids
+	listDir     = "list"     // a flag with a list of listIDs ids
 	updateDir   = "update"   // as load, for Serin alone; -after: with 10 flags changed
 	updateNDir  = "update20" // as update, in 20 namespaces
 	afterSuffix = "-after"
+)
+
+// How large that is.
+const (
+	listIDs    = 1_000_000
+	largeFlags = 10_000
+	changes    = 10
 )
 
 // PublishLarge writes what takes long to publish, for processes that load it.
@@ -53,7 +61,7 @@ func PublishLarge(dir string) error {
 	if err := Publish(filepath.Join(dir, loadDir), load); err != nil {
 		return err
 	}
-	list := &Estate{Flags: []Flag{{Key: "list", IDs: IDs(0, ListIDs), Named: true}}}
+	list := &Estate{Flags: []Flag{{Key: "list", IDs: IDs(0, listIDs), Named: true}}}
 	if err := Publish(filepath.Join(dir, listDir), list); err != nil {
 		return err
 	}

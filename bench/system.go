@@ -1,5 +1,7 @@
 package bench
 
+import "slices"
+
 // A System is a feature flag library.
 type System interface {
 	// Name is the heading of its column.
@@ -36,3 +38,11 @@ func Systems() []System {
 		serin{}, serin{byName: true}, launchDarkly{}, launchDarklySDK{}, growthBook{}, statsig{}, postHog{},
 	}
 }
+
+// Loadable returns the systems that load something different from each other.
+func Loadable() []System {
+	return slices.DeleteFunc(Systems(), func(s System) bool { return s == (serin{byName: true}) })
+}
+
+// NoSystem is what stands for a system in a measurement of the process alone.
+const NoSystem = "none"

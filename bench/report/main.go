@@ -1,0 +1,91 @@
+// Report measures, prints tables of medians, and writes them to a file, and all
+// single measurements to another one, which benchstat reads. It is run in the
+// folder of package bench, as make bench does.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 10, "how often everything quick is measured; what takes long, half as often")
+	benchtime := flag.Duration("benchtime", 100*time.Millisecond, "how long each quick measurement takes")
+	out := flag.String("out", "results", "the `folder` that results are written to")
+	flag.Parse()
+	if err := run(*rounds, *benchtime, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "report:", err)
+		os.Exit(1)
+	}
+}
+
+func run(rounds int, benchtime time.Duration, out string) error {
+	began := time.Now()
+	raw, err := measure(rounds, benchtime)
+	if err != nil {
+		return err
+	}
+	samples, err := read(bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	header := header(samples.cpu, rounds, benchtime)
+	var text bytes.Buffer
+	text.WriteString(header)
+	if err := samples.write(&text); err != nil {
+		return err
+	}
+	if _, err := os.Stdout.Write(text.Bytes()); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return err
+	}
+	name := filepath.Join(out, fileName(began, samples.cpu))
+	if err := os.WriteFile(name+".txt", text.Bytes(), 0o666); err != nil {
+		return err
+	}
+	fmt.Printf("\nwritten to %s.txt, single measurements to %s.raw.txt; took %v\n", name, name, time.Since(began).Round(time.Second))
+	return os.WriteFile(name+".raw.txt", append([]byte(header), raw...), 0o666)
+}
+
+// fileName returns the name of a file without its extension: the date and the
+// processor.
+func fileName(now time.Time, cpu string) string {
+	word := regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(cpu), "-")
+	return now.Format(time.DateOnly) + "-" + strings.Trim(word, "-")
+}
+
+// peers are the modules that are measured, and what they are called in the header.
+var peers = [][2]string{
+	{"launchdarkly-evaluation", "github.com/launchdarkly/go-server-sdk-evaluation/v3"},
+	{"launchdarkly-sdk", "github.com/launchdarkly/go-server-sdk/v7"},
+	{"growthbook", "github.com/growthbook/growthbook-golang"},
+	{"statsig", "github.com/statsig-io/go-sdk"},
+	{"posthog", "github.com/posthog/posthog-go"},
+}
+
+// header returns lines of "name: value", as benchmarks have them.
+func header(cpu string, rounds int, benchtime time.Duration) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\ncpu: %s\ncores: %d\ngo: %s\n", runtime.GOOS, runtime.GOARCH, cpu, runtime.NumCPU(), runtime.Version())
+	versions := make(map[string]string)
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			versions[m.Path] = m.Version
+		}
+	}
+	for _, p := range peers {
+		fmt.Fprintf(&b, "%s: %s %s\n", p[0], p[1], versions[p[1]])
+	}
+	fmt.Fprintf(&b, "rounds: %d of %v\n\n", rounds, benchtime)
+	return b.String()
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/perf/benchfmt"
+	"golang.org/x/perf/benchmath"
+
+	"github.com/serin-flags/serin/bench"
+)
+
+// A key is what was measured: by which benchmark, and in what unit.
+type key struct{ name, unit string }
+
+// samples are all measurements.
+type samples struct {
+	cpu    string
+	values map[key][]float64
+}
+
+// read reads what benchmarks print.
+func read(r io.Reader) (*samples, error) {
+	s := &samples{values: make(map[key][]float64)}
+	for reader := benchfmt.NewReader(r, "measurements"); reader.Scan(); {
+		result, ok := reader.Result().(*benchfmt.Result)
+		if !ok {
+			continue // PASS and the like
+		}
+		s.cpu = cmp.Or(result.GetConfig("cpu"), s.cpu)
+		for _, v := range result.Values {
+			k := key{trimProcs(result.Name.String()), v.Unit}
+			value := v.Value
+			if v.OrigUnit != "" { // seconds, as it was tidied
+				k.unit, value = v.OrigUnit, v.OrigValue
+			}
+			s.values[k] = append(s.values[k], value)
+		}
+	}
+	if len(s.values) == 0 {
+		return nil, fmt.Errorf("no benchmark has printed anything")
+	}
+	return s, nil
+}
+
+// trimProcs removes the number of processors that ends a benchmark's name.
+func trimProcs(name string) string {
+	if i := strings.LastIndexByte(name, '-'); i >= 0 {
+		if _, err := strconv.Atoi(name[i+1:]); err == nil {
+			return name[:i]
+		}
+	}
+	return name
+}
+
+// median returns the median, and the larger distance to it of the least and the
+// greatest value as a fraction. It is false if nothing was measured.
+func (s *samples) median(name, unit string) (median, spread float64, ok bool) {
+	values := s.values[key{name, unit}]
+	if len(values) == 0 {
+		return 0, 0, false
+	}
+	sample := benchmath.NewSample(slices.Clone(values), &benchmath.DefaultThresholds)
+	median = benchmath.AssumeNothing.Summary(sample, 0.95).Center
+	least, greatest := sample.Values[0], sample.Values[len(values)-1]
+	if median != 0 {
+		spread = max(median-least, greatest-median) / math.Abs(median)
+	}
+	return median, spread, true
+}
+
+// A row is one measurement of all systems. The name has %s for a system's.
+type row struct {
+	title, name, unit string
+	scale             float64 // what a value is divided by
+	ratios            bool    // whether the line has columns of ratios
+}
+
+var workloadRows = []row{
+	{"A  static flag", "Workload/workload=A/system=%s", "ns/op", 1, true},
+	{"B  30 % rollout, new user each call", "Workload/workload=B/system=%s", "ns/op", 1, true},
+	{"B+ the same, building the user (5 attributes)", "Workload/workload=B+/system=%s", "ns/op", 1, true},
+	{"C  10-id whitelist, then 30 % rollout", "Workload/workload=C/system=%s", "ns/op", 1, true},
+	{"D  10,000-id whitelist", "Workload/workload=D/system=%s", "ns/op", 1, true},
+	{"E  5 rules x 2 conditions, 3 weighted variants", "Workload/workload=E/system=%s", "ns/op", 1, true},
+	{"F  all of 1,000 such flags for one user (µs)", "Workload/workload=F/system=%s", "ns/op", 1000, true},
+	{"H  B on all cores", "Workload/workload=H/system=%s", "ns/op", 1, true},
+}
+
+var loadRows = []row{
+	{"G  load of 10,000 flags as in E (ms)", "Load/system=%s", "ns/op", 1e6, true},
+	{"G  memory that they take (MB)", "Load/system=%s", "retained-MB", 1, true},
+	{"idle with 10,000 flags: heap (MB)", "Load/system=%s", "heap-MB", 1, false},
+	{"idle with 10,000 flags: resident (MB)", "Load/system=%s", "rss-MB", 1, false},
+	{"loading them, at most: resident (MB)", "Load/system=%s", "peak-MB", 1, false},
+	{"list of 1,000,000 ids: load (ms)", "List/system=%s/id=listed", "load-ms", 1, true},
+	{"list of 1,000,000 ids: bytes per id, beyond its own", "List/system=%s/id=listed", "more-B/id", 1, false},
+	{"list of 1,000,000 ids: ask for one of them (ns)", "List/system=%s/id=listed", "ns/op", 1, true},
+	{"list of 1,000,000 ids: ask for another one (ns)", "List/system=%s/id=other", "ns/op", 1, true},
+}
+
+// write writes the tables.
+func (s *samples) write(w io.Writer) error {
+	fmt.Fprintln(w, "Medians, in nanoseconds unless a line says otherwise. x PEER: how many times Serin's (by handle) the peer's is.")
+	fmt.Fprintln(w)
+	if err := s.table(w, workloadRows, true); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	if err := s.table(w, loadRows, false); err != nil {
+		return err
+	}
+	none, _, _ := s.median("Load/system="+bench.NoSystem, "rss-MB")
+	fmt.Fprintf(w, "\nresident in a process that has loaded nothing: %s MB\n", number(none))
+	s.growth(w)
+	for _, n := range []string{"1", "20"} {
+		if ns, _, ok := s.median("Update/namespaces="+n, "ns/op"); ok {
+			fmt.Fprintf(w, "Serin: update of 10 of 10,000 flags, %s namespaces: %s ms\n", n, number(ns/1e6))
+		}
+	}
+	s.spread(w)
+	return nil
+}
+
+// table writes one line for each row, and a column for each system, and one for
+// how many times Serin's value each other system's is.
+func (s *samples) table(w io.Writer, rows []row, allocs bool) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	systems := bench.Systems()
+	if !allocs {
+		systems = bench.Loadable()
+	}
+	var lines [][]string
+	head := []string{}
+	for _, system := range systems {
+		head = append(head, short(system.Name()))
+	}
+	if allocs {
+		head = slices.Insert(head, 1, "allocs")
+	}
+	for _, system := range systems[1:] {
+		if isPeer(system) {
+			head = append(head, "x "+short(system.Name()))
+		}
+	}
+	lines = append(lines, append([]string{""}, head...))
+	for _, r := range rows {
+		lines = append(lines, s.line(r, systems, allocs))
+	}
+	// The titles are to stand on the left.
+	width := 0
+	for _, line := range lines {
+		width = max(width, len([]rune(line[0])))
+	}
+	for _, line := range lines {
+		line[0] += strings.Repeat(" ", width-len([]rune(line[0])))
+		fmt.Fprintln(tw, strings.Join(line, "\t")+"\t")
+	}
+	return tw.Flush()
+}
+
+func isPeer(s bench.System) bool { return !strings.HasPrefix(s.Name(), "Serin") }
+
+// short returns a name for the heading of a column.
+func short(name string) string {
+	return strings.NewReplacer("LaunchDarkly", "LD", "evaluation", "eval", "Serin by name", "by name").Replace(name)
+}
+
+func (s *samples) line(r row, systems []bench.System, allocs bool) []string {
+	line := []string{r.title}
+	var ratios []string
+	var serin float64
+	for i, system := range systems {
+		name := fmt.Sprintf(r.name, strings.ReplaceAll(system.Name(), " ", "_"))
+		value, _, ok := s.median(name, r.unit)
+		cell, ratio := "-", "-"
+		if ok {
+			cell = number(value / r.scale)
+		}
+		if i == 0 {
+			serin = value
+		} else if ok && r.ratios && serin > 0 {
+			ratio = fmt.Sprintf("%.1f", value/serin)
+		}
+		line = append(line, cell)
+		if i == 0 && allocs {
+			n, _, _ := s.median(name, "allocs/op")
+			line = append(line, number(n))
+		}
+		if isPeer(system) {
+			ratios = append(ratios, ratio)
+		}
+	}
+	return append(line, ratios...)
+}
+
+// number formats a value: one digit after the point if it is below 100.
+func number(v float64) string {
+	if v == math.Trunc(v) && v < 1000 || v >= 100 {
+		whole := strconv.FormatFloat(v, 'f', 0, 64)
+		for i := len(whole) - 3; i > 0; i -= 3 {
+			whole = whole[:i] + "," + whole[i:]
+		}
+		return whole
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64)
+}
+
+// growth writes how B depends on the number of flags.
+func (s *samples) growth(w io.Writer) {
+	for _, system := range bench.Systems() {
+		if isPeer(system) {
+			continue
+		}
+		var parts []string
+		for _, n := range []int{10, 100, 1000, 10_000, 100_000} {
+			name := fmt.Sprintf("Growth/flags=%d/system=%s", n, strings.ReplaceAll(system.Name(), " ", "_"))
+			if ns, _, ok := s.median(name, "ns/op"); ok {
+				parts = append(parts, fmt.Sprintf("%s of %s", number(ns), number(float64(n))))
+			}
+		}
+		fmt.Fprintf(w, "%s: B of one of n flags, another one each time (ns): %s\n", system.Name(), strings.Join(parts, ", "))
+	}
+}
+
+// spread writes how far apart the measurements of a workload were.
+func (s *samples) spread(w io.Writer) {
+	var all []float64
+	for k := range s.values {
+		if strings.HasPrefix(k.name, "Workload/") && k.unit == "ns/op" {
+			_, spread, _ := s.median(k.name, k.unit)
+			all = append(all, 100*spread)
+		}
+	}
+	if slices.Sort(all); len(all) > 0 {
+		fmt.Fprintf(w, "A to H: no measurement is further from its median than %.0f %%; in half of the cells, none than %.0f %%\n",
+			all[len(all)-1], all[len(all)/2])
+	}
+}
