@@ -238,7 +238,7 @@ func (c *compiler) compileFlag(f *Flag) CompiledFlag {
 		entry = c.reserve(f.Reserved, entry, last)
 	}
 	compiled.entry = entry
-	if f.Disabled {
+	if f.Disabled || len(f.Rules) == 0 {
 		compiled.entry = last
 	}
 	return compiled

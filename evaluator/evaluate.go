@@ -99,11 +99,22 @@ func (u *Unit) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, m
 		case opSplit:
 			s := &u.serves[in.arg]
 			position := ctx.Chance
-			if s.kind&splitChance == 0 {
+			switch {
+			case s.kind&splitChance != 0:
+			case in.attribute == u.unit && ctx.Key != "":
+				position = positionOf(ctx.Key, s.seed)
+			default:
 				if position, ok = u.position(in.attribute, s.seed, ctx, slots); !ok {
 					missing = in.attribute + 1
-					break
+					pc = in.no
+					continue
 				}
+			}
+			switch {
+			case s.kind&splitRamp == 0 && position <= s.end:
+				return s, s.variant, missing
+			case s.kind&splitRamp == 0 && s.n == 0:
+				return s, s.last, missing
 			}
 			return s, u.pick(s, position, ctx.Now), missing
 		case opIs:

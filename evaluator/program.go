@@ -112,6 +112,14 @@ func (p *Program) Keys() []string {
 	return keys
 }
 
+// Len returns how many flags there are.
+func (p *Program) Len() int {
+	if p == nil {
+		return 0
+	}
+	return len(p.sorted)
+}
+
 // Flags yields all flags by their keys in ascending order.
 func (p *Program) Flags() iter.Seq[*CompiledFlag] {
 	return func(yield func(*CompiledFlag) bool) {

@@ -47,19 +47,28 @@ func (c *compiler) bucketing(what, by, salt, hash string) (unit uint16, seed uin
 	return unit, seedOf(salt)
 }
 
+// ranges compiles ranges into s. Most splits have two, and need no more than s.
 func (c *compiler) ranges(f *Flag, ranges []Range, s *serve) {
 	u := c.unit
-	s.from, s.n = uint32(len(u.ends)), uint32(len(ranges))
 	var from uint64
-	for _, r := range ranges {
+	s.from = uint32(len(u.ends))
+	for i, r := range ranges {
 		if r.From != from || r.To <= r.From || r.To > Positions {
 			c.errorf("the ranges of a split do not follow each other")
 			return
 		}
 		from = r.To
-		u.ends = append(u.ends, uint32(r.To-1))
-		u.picks = append(u.picks, c.variant(f, r.Variant))
+		s.last = c.variant(f, r.Variant)
+		switch i {
+		case 0:
+			s.end, s.variant = uint32(r.To-1), s.last
+		case len(ranges) - 1:
+		default:
+			u.ends = append(u.ends, uint32(r.To-1))
+			u.picks = append(u.picks, s.last)
+		}
 	}
+	s.n = uint32(len(u.ends)) - s.from
 	if from != Positions {
 		c.errorf("the ranges of a split do not cover all positions")
 	}
@@ -146,7 +155,7 @@ func part(n, done, whole uint64) uint64 {
 	return q
 }
 
-// pick returns the variant that owns a position.
+// pick returns the variant that owns a position, if that isn't the first range's.
 func (u *Unit) pick(s *serve, position uint32, now int64) uint16 {
 	if s.kind&splitRamp != 0 {
 		r := &u.ramps[s.from]
@@ -155,11 +164,10 @@ func (u *Unit) pick(s *serve, position uint32, now int64) uint16 {
 		}
 		return r.rest
 	}
-	ends := u.ends[s.from : s.from+s.n]
-	for i, end := range ends {
+	for i, end := range u.ends[s.from : s.from+s.n] {
 		if position <= end {
 			return u.picks[int(s.from)+i]
 		}
 	}
-	return s.variant // not reached: the last end is the last position
+	return s.last
 }

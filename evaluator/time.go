@@ -3,7 +3,6 @@ package evaluator
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -82,10 +81,12 @@ func (c Condition) checkWindow() error {
 
 // has reports whether a time is in the window.
 func (w *window) has(now int64) bool {
-	local := now + w.zone.offset(now)
-	day, second := local/secondsPerDay, local%secondsPerDay
-	if second < 0 {
-		day, second = day-1, second+secondsPerDay
+	day, second := now/secondsPerDay, now%secondsPerDay+w.zone.offset(now)
+	for ; second < 0; day-- { // at most twice
+		second += secondsPerDay
+	}
+	for ; second >= secondsPerDay; day++ {
+		second -= secondsPerDay
 	}
 	today := (day%7 + 7 + 4) % 7 // 1 January 1970 was a Thursday
 	opens := func(weekday int64) bool { return w.days>>weekday&1 == 1 }
@@ -110,9 +111,3 @@ func (w *window) String() string {
 	}
 	return fmt.Sprintf("%s %s–%s %s", text, clock(w.open), clock(w.close), w.name)
 }
-
-// endless is what stands for a bound that a period doesn't have.
-const (
-	endlessPast   = math.MinInt64
-	endlessFuture = math.MaxInt64
-)

@@ -28,8 +28,8 @@ type Unit struct {
 	requirements []requirement
 	windows      []window
 	ramps        []ramp
-	ends         []uint32 // of the ranges of splits: their last positions,
-	picks        []uint16 // and what each serves
+	ends         []uint32 // last positions of ranges of splits, the first and the last excepted,
+	picks        []uint16 // and what they serve
 	metadata     [][]Attr
 	shapes       []byte // of conditions, for [CompiledFlag.Explain]: see shape
 
@@ -73,11 +73,13 @@ const (
 // serve is the outcome of an evaluation.
 type serve struct {
 	rule     string // name; "": none
-	variant  uint16 // opServe
+	variant  uint16 // opServe; opSplit: that of the first range,
+	last     uint16 // and that of the last
 	reason   Reason
 	kind     splitKind // opSplit
 	seed     uint32
-	from, n  uint32 // splitRanges: ends[from:from+n]; splitRamp: ramps[from]
+	end      uint32 // splitRanges: the last position of the first range; splitRamp: 0
+	from, n  uint32 // splitRanges: ends[from:from+n], those between; splitRamp: ramps[from]
 	salt     uint32 // symbol; 0: the flag's key
 	metadata uint32 // index into metadata
 	pc       uint32 // where its instruction stands: those of its condition follow

@@ -16,13 +16,14 @@ type Flag[T any] struct {
 	def  T
 	read func(evaluator.Value) (T, bool)
 
-	// Where the flag was found last. That is a hint: Snapshot.flags is
-	// sorted, so it holds across most revisions, and as it refers to no
-	// snapshot a handle that is seldom used keeps none alive.
-	index atomic.Uint32
-	// The snapshot that was found not to have the flag last.
-	absent atomic.Pointer[mark]
+	// Where the flag was found last: in its upper half the number of the
+	// snapshot, in its lower half the index in Snapshot.flags, or nowhere. As
+	// it refers to no snapshot a handle that is seldom used keeps none alive.
+	found atomic.Uint64
 }
+
+// nowhere is the index of a flag that a snapshot doesn't have.
+const nowhere = 1<<32 - 1
 
 // Why a [Flag] serves its default although nothing said so: see
 // [Explanation].Err.
@@ -83,8 +84,8 @@ func (f *Flag[T]) Get(c *Client, ctx Context) T {
 	if flag == nil {
 		return f.def
 	}
-	if flag.Varies() { // as evaluate does; passing a Context on once more takes a third of all time
-		vary(&ctx)
+	if flag.Varies() {
+		vary(flag, &ctx)
 	}
 	if v, ok := f.read(flag.Evaluate(ctx).Value()); ok {
 		return v
@@ -104,7 +105,10 @@ func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 		}
 		return e
 	}
-	r := evaluate(flag, ctx)
+	if flag.Varies() {
+		vary(flag, &ctx)
+	}
+	r := flag.Evaluate(ctx)
 	v, ok := f.read(r.Value())
 	if !ok {
 		e.Err = ErrTypeMismatch
@@ -119,23 +123,27 @@ func (f *Flag[T]) resolve(s *Snapshot) *evaluator.CompiledFlag {
 	if s == nil {
 		return nil
 	}
-	if i := f.index.Load(); i < uint32(len(s.flags)) && s.flags[i].Key() == f.key {
+	found := f.found.Load()
+	if uint32(found>>32) != s.number {
+		found = f.search(s, uint32(found))
+	}
+	if i := uint32(found); i != nowhere {
 		return s.flags[i]
 	}
-	return f.search(s)
+	return nil
 }
 
-// search finds the flag in a snapshot where it does not stand where it stood
-// before.
-func (f *Flag[T]) search(s *Snapshot) *evaluator.CompiledFlag {
-	if f.absent.Load() == s.mark {
-		return nil
+// search finds the flag in another snapshot than last time. It often stands where
+// it stood before.
+func (f *Flag[T]) search(s *Snapshot, before uint32) (found uint64) {
+	i := before
+	if i >= uint32(len(s.flags)) || s.flags[i].Key() != f.key {
+		var ok bool
+		if i, ok = s.find(f.key); !ok {
+			i = nowhere
+		}
 	}
-	i, ok := s.find(f.key)
-	if !ok {
-		f.absent.Store(s.mark)
-		return nil
-	}
-	f.index.Store(i)
-	return s.flags[i]
+	found = uint64(s.number)<<32 | uint64(i)
+	f.found.Store(found)
+	return found
 }

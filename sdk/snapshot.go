@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
@@ -22,53 +23,50 @@ type Snapshot struct {
 	environment string
 	revision    int64
 	program     *evaluator.Program
-	payloads    []string                  // SHA-256 of each, by namespace
+	payloads    []compiledPayload         // by namespace
 	flags       []*evaluator.CompiledFlag // by key
-	mark        *mark
+	// number is another for every Snapshot of the process, and not 0. A
+	// [Flag] remembers it where keeping the Snapshot itself would keep its
+	// memory from being freed.
+	number uint32
 }
 
-// A mark stands for a snapshot where keeping the snapshot itself would keep its
-// memory from being freed. It has a size, so that no two have one address.
-type mark struct{ _ byte }
+// numbers is how many Snapshots there were in this process.
+var numbers atomic.Uint32
 
 // newSnapshot decodes and compiles a release. The release is verified, but what
-// is signed may still be no valid ruleset.
-func newSnapshot(r *bundle.Release) (*Snapshot, error) {
+// is signed may still be no valid ruleset. What before, which may be nil, has of
+// it is used again. guard is called by several goroutines at a time.
+func newSnapshot(r *bundle.Release, before *Snapshot, guard guard) (*Snapshot, error) {
 	payloads := r.Payloads()
-	sums := make([]string, len(payloads))
-	rulesets := make([]evaluator.Ruleset, len(payloads))
-	for i, p := range payloads {
-		payload, err := bundle.DecodePayload(p.Data)
-		if err != nil {
-			return nil, refuse(p.Namespace, err)
-		}
-		sums[i], rulesets[i] = p.SHA256, payload.Ruleset
+	units, err := before.units(payloads, guard)
+	if err != nil {
+		return nil, err
 	}
-	program, err := evaluator.Compile(rulesets...)
+	program, err := evaluator.Link(units...)
 	if err != nil {
 		return nil, refuse("flags", err)
 	}
-	keys := program.Keys()
-	flags := make([]*evaluator.CompiledFlag, len(keys))
-	for i, key := range keys {
-		flags[i] = program.Flag(key)
-	}
-	return &Snapshot{
+	s := &Snapshot{
 		environment: r.Environment(),
 		revision:    r.Revision(),
 		program:     program,
-		payloads:    sums,
-		flags:       flags,
-		mark:        new(mark),
-	}, nil
+		payloads:    make([]compiledPayload, len(payloads)),
+		flags:       slices.AppendSeq(make([]*evaluator.CompiledFlag, 0, program.Len()), program.Flags()),
+		number:      numbers.Add(1),
+	}
+	for i, p := range payloads {
+		s.payloads[i] = compiledPayload{p.SHA256, units[i]}
+	}
+	return s, nil
 }
 
 // same reports whether a release has the content of s. The revision alone doesn't
 // say so: after a compromise a new root may have the numbers start over.
 func (s *Snapshot) same(r *bundle.Release) bool {
 	return s != nil && s.revision == r.Revision() &&
-		slices.EqualFunc(s.payloads, r.Payloads(), func(sum string, p bundle.VerifiedPayload) bool {
-			return sum == p.SHA256
+		slices.EqualFunc(s.payloads, r.Payloads(), func(c compiledPayload, p bundle.VerifiedPayload) bool {
+			return c.sha256 == p.SHA256
 		})
 }
 
@@ -115,7 +113,11 @@ func (s *Snapshot) find(key string) (index uint32, ok bool) {
 // the names of flags while they run; a [Flag] is quicker and typed. If there is
 // no such flag the result has [evaluator.ReasonError].
 func (s *Snapshot) Evaluate(key string, ctx Context) evaluator.Result {
-	return evaluate(s.Program().Flag(key), ctx)
+	flag := s.Program().Flag(key)
+	if flag != nil && flag.Varies() {
+		vary(flag, &ctx)
+	}
+	return flag.Evaluate(ctx)
 }
 
 // All yields every flag by its key in ascending order, and what ctx is served:
@@ -127,7 +129,8 @@ func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
 		}
 		for flag, result := range s.Program().All(ctx) {
 			if flag.UsesChance() { // each has a draw of its own
-				result = evaluate(flag, ctx)
+				vary(flag, &ctx)
+				result = flag.Evaluate(ctx)
 			}
 			if !yield(flag.Key(), result) {
 				return
@@ -136,18 +139,12 @@ func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
 	}
 }
 
-// evaluate evaluates a flag by the time and a draw, if it depends on them.
-func evaluate(flag *evaluator.CompiledFlag, ctx Context) evaluator.Result {
-	if flag != nil && flag.Varies() {
-		vary(&ctx)
-	}
-	return flag.Evaluate(ctx)
-}
-
 // vary is the one place where time and chance enter.
-func vary(ctx *Context) {
-	ctx.Chance = rand.Uint32()
-	if ctx.Now == 0 {
+func vary(flag *evaluator.CompiledFlag, ctx *Context) {
+	if flag.UsesChance() {
+		ctx.Chance = rand.Uint32()
+	}
+	if flag.UsesTime() && ctx.Now == 0 {
 		ctx.Now = time.Now().Unix()
 	}
 }
