@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -494,21 +495,78 @@ func estate(n int) Payload {
 	return p
 }
 
-// BenchmarkLoad decodes and compiles 10,000 flags of 5 rules with 2 conditions.
-func BenchmarkLoad(b *testing.B) {
-	data, err := EncodePayload(estate(10_000))
-	if err != nil {
-		b.Fatal(err)
+// crowd is a payload of n ids of a kind in one segment.
+func crowd(n int, id func(i int) string) Payload {
+	p := Payload{Environment: "production", Namespace: "bench", Ruleset: everything().Ruleset}
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = id(i)
 	}
-	b.ReportMetric(float64(len(data)), "bytes")
-	b.ReportAllocs()
-	for b.Loop() {
-		p, err := DecodePayload(data)
+	p.Ruleset.Segments = append(p.Ruleset.Segments, evaluator.Segment{Name: "crowd", Include: ids})
+	return p
+}
+
+// BenchmarkDecode decodes 10,000 flags of 5 rules with 2 conditions, and a million
+// ids: numbered ones, and random ones, which hardly compress.
+func BenchmarkDecode(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []struct {
+		name string
+		p    Payload
+	}{
+		{"10000 flags", estate(10_000)},
+		{"1000000 numbered ids", crowd(1_000_000, func(i int) string { return fmt.Sprint("user-", i) })},
+		{"1000000 random ids", crowd(1_000_000, func(i int) string { return fmt.Sprintf("%09x%07x", random.Int64N(1<<36), i) })},
+	} {
+		data, err := EncodePayload(c.p)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := evaluator.Compile(p.Ruleset); err != nil {
-			b.Fatal(err)
-		}
+		c.p = Payload{}
+		b.Run(c.name+"/label", func(b *testing.B) {
+			for b.Loop() {
+				if _, err := newUnpacker(data).label(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(c.name+"/gunzip", func(b *testing.B) {
+			for b.Loop() {
+				benchColumns(b, data)
+			}
+		})
+		b.Run(c.name+"/columns", func(b *testing.B) {
+			columns := benchColumns(b, data)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := decodeRuleset(columns); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(len(data)), "published-B")
+			b.ReportMetric(float64(len(columns)), "columns-B")
+		})
+		b.Run(c.name+"/all", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := DecodePayload(data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
+}
+
+func benchColumns(b *testing.B, data []byte) []byte {
+	b.Helper()
+	u := newUnpacker(data)
+	l, err := u.label()
+	if err != nil {
+		b.Fatal(err)
+	}
+	columns, err := u.columns(l.size)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return columns
 }

@@ -354,9 +354,11 @@ func readColumn(b []byte) (c column, rest []byte, err error) {
 
 // take returns the next row. If there is none it is 0, and c is short.
 func (c *column) take() uint32 {
-	if c.at < len(c.data) && c.data[c.at] < oneByte {
-		c.at++
-		return uint32(c.data[c.at-1])
+	if c.at < len(c.data) {
+		if v := c.data[c.at]; v < oneByte {
+			c.at++
+			return uint32(v)
+		}
 	}
 	return c.takeWide()
 }

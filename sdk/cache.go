@@ -55,7 +55,7 @@ func (c *Client) restore() *state {
 		if err != nil || release == nil {
 			return err
 		}
-		snapshot, err := newSnapshot(release)
+		snapshot, err := newSnapshot(release, nil, c.guard)
 		if err != nil {
 			return err
 		}

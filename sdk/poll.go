@@ -168,7 +168,7 @@ func (c *Client) update(ctx context.Context, s *state, now time.Time, probe bool
 	if s.snapshot.same(release) {
 		return nil
 	}
-	snapshot, err := newSnapshot(release)
+	snapshot, err := newSnapshot(release, s.snapshot, c.guard)
 	if err != nil {
 		return err
 	}

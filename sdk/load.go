@@ -1,0 +1,78 @@
+package sdk
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// A compiledPayload is what a snapshot keeps of a payload, so that the next one
+// needn't decode and compile it again if it hasn't changed.
+type compiledPayload struct {
+	sha256 string
+	unit   *evaluator.Unit
+}
+
+// A guard calls f and turns a panic into an error; see [Client.guard].
+type guard func(object string, f func() error) error
+
+// units returns the compiled payloads: those that s, which may be nil, has, and
+// the others compiled anew, as many at a time as there are processors.
+func (s *Snapshot) units(payloads []bundle.VerifiedPayload, guard guard) ([]*evaluator.Unit, error) {
+	units := make([]*evaluator.Unit, len(payloads))
+	var missing []int
+	for i, p := range payloads {
+		if units[i] = s.unit(p.SHA256); units[i] == nil {
+			missing = append(missing, i)
+		}
+	}
+	errs := make([]error, len(payloads))
+	var next atomic.Int64 // of missing
+	var wg sync.WaitGroup
+	for range min(len(missing), runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for n := next.Add(1); n <= int64(len(missing)); n = next.Add(1) {
+				i := missing[n-1]
+				errs[i] = guard(payloads[i].Namespace, func() (err error) {
+					units[i], err = compile(payloads[i])
+					return err
+				})
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return units, nil
+}
+
+// unit returns the unit of the payload with that hash, nil if s has none.
+func (s *Snapshot) unit(sha256 string) *evaluator.Unit {
+	if s == nil {
+		return nil
+	}
+	for _, p := range s.payloads {
+		if p.sha256 == sha256 {
+			return p.unit
+		}
+	}
+	return nil
+}
+
+func compile(p bundle.VerifiedPayload) (*evaluator.Unit, error) {
+	payload, err := bundle.DecodePayload(p.Data)
+	if err != nil {
+		return nil, refuse(p.Namespace, err)
+	}
+	unit, err := evaluator.CompileUnit(payload.Ruleset)
+	if err != nil {
+		return nil, refuse(p.Namespace, err)
+	}
+	return unit, nil
+}

@@ -1,0 +1,170 @@
+package sdk_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/sdk"
+)
+
+// frozen is a repository in memory at one moment.
+type frozen map[string][]byte
+
+// read returns the repository as it is now.
+func (r *repository) read(b *testing.B) frozen {
+	b.Helper()
+	m := make(frozen)
+	err := filepath.WalkDir(r.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(r.dir, path)
+		if err != nil {
+			return err
+		}
+		m[filepath.ToSlash(name)], err = os.ReadFile(path)
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return m
+}
+
+// A changing source is a repository at one moment or another.
+type changing struct{ frozen }
+
+func (c *changing) Fetch(_ context.Context, name, _ string, _ int64) (bundle.Object, error) {
+	data, ok := c.frozen[name]
+	if !ok {
+		return bundle.Object{}, bundle.ErrNotFound
+	}
+	return bundle.Object{Data: data}, nil
+}
+
+// large returns n flags in so many namespaces, each flag with 5 rules of 2
+// conditions. The first 10 of them have to do with a number.
+func large(flags, namespaces int, number int64) []bundle.Payload {
+	payloads := make([]bundle.Payload, namespaces)
+	for i := range payloads {
+		payloads[i] = bundle.Payload{Environment: "production", Namespace: fmt.Sprint("team-", i), Ruleset: evaluator.Ruleset{
+			Unit: "user",
+			Attributes: []evaluator.Attribute{
+				{Name: "user", Type: evaluator.StringAttribute},
+				{Name: "city", Type: evaluator.StringAttribute},
+				{Name: "uid", Type: evaluator.IntegerAttribute},
+			},
+		}}
+	}
+	for i := range flags {
+		f := boolean(fmt.Sprint("flag-", i), evaluator.Rule{})
+		f.Rules = nil
+		for j := range 5 {
+			f.Rules = append(f.Rules, evaluator.Rule{Name: fmt.Sprint("rule ", j), Variant: j % 2, When: &evaluator.Condition{Op: evaluator.All, Of: []evaluator.Condition{
+				{Op: evaluator.OneOf, Attribute: "city", Strings: []string{fmt.Sprint("city-", (i+j)%300), "SH"}},
+				{Op: evaluator.Between, Attribute: "uid", Ints: []int64{int64(i), int64(i + j)}},
+			}}})
+		}
+		if i < 10 {
+			f.Rules[4].When.Of[1].Ints[1] = 1_000_000 + number
+		}
+		set := &payloads[i*namespaces/flags].Ruleset
+		set.Flags = append(set.Flags, f)
+	}
+	return payloads
+}
+
+// crowd returns a segment of n ids, and a flag that asks for it.
+func crowd(n int, number int64) []bundle.Payload {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprint("user-", int64(i)+number)
+	}
+	p := large(10, 1, number)
+	set := &p[0].Ruleset
+	set.Segments = []evaluator.Segment{{Name: "crowd", Include: ids}}
+	set.Flags[0].Rules[0].When = &evaluator.Condition{Op: evaluator.InSegment, Attribute: "user", Strings: []string{"crowd"}}
+	return p
+}
+
+// live returns the bytes in use.
+func live() int64 {
+	var stats runtime.MemStats
+	for range 2 { // the second time frees what had finalizers
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// contents are what the benchmarks below load: with a number, which makes 10
+// flags different.
+var contents = []struct {
+	name string
+	make func(number int64) []bundle.Payload
+}{
+	{"10000 flags", func(n int64) []bundle.Payload { return large(10_000, 1, n) }},
+	{"10000 flags in 20 namespaces", func(n int64) []bundle.Payload { return large(10_000, 20, n) }},
+	{"1000000 ids", func(n int64) []bundle.Payload { return crowd(1_000_000, n) }},
+}
+
+// BenchmarkLoad opens a client on a repository in memory: from published bytes to
+// ready.
+func BenchmarkLoad(b *testing.B) {
+	for _, content := range contents {
+		b.Run(content.name, func(b *testing.B) {
+			r := newRepository(b, "production")
+			r.publish(b, content.make(0)...)
+			cfg := sdk.Config{Source: &changing{r.read(b)}, Root: r.keys.Root, Interval: -1}
+			before := live()
+			client := open(b, cfg)
+			retained := live() - before
+			b.ReportAllocs()
+			for b.Loop() {
+				client = open(b, cfg)
+			}
+			if client.Snapshot() == nil {
+				b.Fatal(client.Status())
+			}
+			b.ReportMetric(float64(retained)/(1<<20), "retained-MB")
+		})
+	}
+}
+
+// BenchmarkUpdate10 brings a client to the next revision, in which 10 flags are
+// different.
+func BenchmarkUpdate10(b *testing.B) {
+	for _, content := range contents {
+		b.Run(content.name, func(b *testing.B) {
+			r := newRepository(b, "production")
+			var revisions []frozen
+			for n := range int64(4) {
+				r.publish(b, content.make(n)...)
+				revisions = append(revisions, r.read(b))
+			}
+			source := &changing{revisions[0]}
+			cfg := sdk.Config{Source: source, Root: r.keys.Root, Interval: -1}
+			client := open(b, cfg)
+			b.ReportAllocs()
+			for i := 1; b.Loop(); i++ {
+				if i == len(revisions) {
+					b.StopTimer()
+					source.frozen = revisions[0]
+					client, i = open(b, cfg), 1
+					b.StartTimer()
+				}
+				source.frozen = revisions[i]
+				if err := client.Refresh(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
