@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -63,13 +62,8 @@ func TestDifferential(t *testing.T) {
 
 // FuzzEvaluate does the same with rulesets and contexts that a fuzzer chooses.
 func FuzzEvaluate(f *testing.F) {
-	random := rand.New(rand.NewPCG(1, 2))
 	for n := range 20 {
-		seed := make([]byte, 200*n)
-		for i := range seed {
-			seed[i] = byte(random.Uint32())
-		}
-		f.Add(seed)
+		f.Add(randomBytes(200 * n))
 	}
 	pools := newPools()
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -89,22 +83,29 @@ func compare(g *generator, contexts int, reasons map[evaluator.Reason]int) error
 		return fmt.Errorf("compiling: %w\n%s", err, printed(sets))
 	}
 	for range contexts {
-		ctx := g.context()
-		all := make(map[string]answer)
-		for f, r := range program.All(ctx) {
-			all[f.Key()] = answerOf(r)
+		if err := compareAll(program, sets, g.context(), reasons); err != nil {
+			return err
 		}
-		for _, set := range sets {
-			for _, f := range set.Flags {
-				want := naive{set, ctx}.evaluate(f.Key)
-				reasons[want.Reason]++
-				err := compareFlag(program.Flag(f.Key), ctx, want)
-				if err == nil {
-					err = differ("all flags at once", all[f.Key], want)
-				}
-				if err != nil {
-					return fmt.Errorf("flag %q: %w\n%s\n%s", f.Key, err, printed(ctx), printed(set))
-				}
+	}
+	return nil
+}
+
+// compareAll holds what a program answers against the naive interpreter.
+func compareAll(program *evaluator.Program, sets []evaluator.Ruleset, ctx evaluator.Context, reasons map[evaluator.Reason]int) error {
+	all := make(map[string]answer)
+	for f, r := range program.All(ctx) {
+		all[f.Key()] = answerOf(r)
+	}
+	for _, set := range sets {
+		for _, f := range set.Flags {
+			want := naive{set, ctx}.evaluate(f.Key)
+			reasons[want.Reason]++
+			err := compareFlag(program.Flag(f.Key), ctx, want)
+			if err == nil {
+				err = differ("all flags at once", all[f.Key], want)
+			}
+			if err != nil {
+				return fmt.Errorf("flag %q: %w\n%s\n%s", f.Key, err, printed(ctx), printed(set))
 			}
 		}
 	}
