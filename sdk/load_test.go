@@ -14,6 +14,26 @@ import (
 	"github.com/serin-flags/serin/sdk"
 )
 
+// TestUpdateKeepsWhatIsUnchanged holds that an update compiles only the payloads
+// that changed.
+func TestUpdateKeepsWhatIsUnchanged(t *testing.T) {
+	r := newRepository(t, "production")
+	r.number(t, 1)
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
+	before := client.Snapshot().Program()
+	r.publish(t, numbered("production", 2)[0], numbered("production", 1)[1])
+	if err := client.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	after := client.Snapshot().Program()
+	if before.Flag("right") != after.Flag("right") {
+		t.Error("a namespace that is as before was compiled again")
+	}
+	if before.Flag("left") == after.Flag("left") {
+		t.Error("a namespace that changed was not compiled again")
+	}
+}
+
 // frozen is a repository in memory at one moment.
 type frozen map[string][]byte
 
@@ -115,6 +135,22 @@ var contents = []struct {
 	{"1000000 ids", func(n int64) []bundle.Payload { return crowd(1_000_000, n) }},
 }
 
+// load returns a client that has ended, with flags.
+func load(b *testing.B, cfg sdk.Config) *sdk.Client {
+	b.Helper()
+	client, err := sdk.Open(b.Context(), cfg)
+	if err == nil {
+		err = client.Close()
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	if client.Snapshot() == nil {
+		b.Fatal(client.Status())
+	}
+	return client
+}
+
 // BenchmarkLoad opens a client on a repository in memory: from published bytes to
 // ready.
 func BenchmarkLoad(b *testing.B) {
@@ -124,14 +160,12 @@ func BenchmarkLoad(b *testing.B) {
 			r.publish(b, content.make(0)...)
 			cfg := sdk.Config{Source: &changing{r.read(b)}, Root: r.keys.Root, Interval: -1}
 			before := live()
-			client := open(b, cfg)
+			client := load(b, cfg)
 			retained := live() - before
+			runtime.KeepAlive(client)
 			b.ReportAllocs()
 			for b.Loop() {
-				client = open(b, cfg)
-			}
-			if client.Snapshot() == nil {
-				b.Fatal(client.Status())
+				load(b, cfg)
 			}
 			b.ReportMetric(float64(retained)/(1<<20), "retained-MB")
 		})

@@ -1,0 +1,98 @@
+package sdk
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// verified returns n payloads as a release has them.
+func verified(t *testing.T, n int) []bundle.VerifiedPayload {
+	t.Helper()
+	payloads := make([]bundle.VerifiedPayload, n)
+	for i := range payloads {
+		namespace := fmt.Sprint("team-", i)
+		data, err := bundle.EncodePayload(bundle.Payload{Environment: "production", Namespace: namespace, Ruleset: evaluator.Ruleset{
+			Unit:       "user",
+			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		payloads[i] = bundle.VerifiedPayload{Namespace: namespace, SHA256: namespace, Data: data}
+	}
+	return payloads
+}
+
+// counting calls functions as they are, and counts them.
+func counting(calls *atomic.Int64) guard {
+	return func(_ string, f func() error) error {
+		calls.Add(1)
+		return f()
+	}
+}
+
+func TestUnitsAreUsedAgain(t *testing.T) {
+	payloads := verified(t, 20)
+	var calls atomic.Int64
+	units, err := (*Snapshot)(nil).units(payloads, counting(&calls))
+	if err != nil || calls.Load() != 20 {
+		t.Fatalf("%d payloads were compiled, error %v", calls.Load(), err)
+	}
+	s := &Snapshot{}
+	for i, p := range payloads {
+		s.payloads = append(s.payloads, compiledPayload{p.SHA256, units[i]})
+	}
+	payloads = append(payloads[1:5], payloads[10:]...)
+	payloads[2].SHA256 = "another"
+	calls.Store(0)
+	again, err := s.units(payloads, counting(&calls))
+	if err != nil || calls.Load() != 1 {
+		t.Fatalf("%d payloads were compiled again, error %v", calls.Load(), err)
+	}
+	units = append(units[1:5], units[10:]...)
+	for i, p := range payloads {
+		if same := again[i] == units[i]; same != (p.SHA256 != "another") {
+			t.Errorf("%s with hash %s: the unit is the one from before: %t", p.Namespace, p.SHA256, same)
+		}
+	}
+}
+
+// TestUnitsRefuse holds that what is signed but damaged is an error that names
+// the first namespace that is.
+func TestUnitsRefuse(t *testing.T) {
+	payloads := verified(t, 20)
+	for _, i := range []int{17, 3, 4} {
+		payloads[i].Data = payloads[i].Data[:len(payloads[i].Data)-9]
+	}
+	_, err := (*Snapshot)(nil).units(payloads, counting(new(atomic.Int64)))
+	if class, ok := bundle.ClassOf(err); !ok || class != bundle.Malformed || !strings.Contains(err.Error(), "team-3") {
+		t.Errorf("got error %v", err)
+	}
+}
+
+// TestUnitsAreGuarded holds that what runs beside the caller is guarded, and
+// that there is no more of it than there are processors.
+func TestUnitsAreGuarded(t *testing.T) {
+	var running, most atomic.Int64
+	_, err := (*Snapshot)(nil).units(verified(t, 50), func(_ string, f func() error) error {
+		if n := running.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		defer running.Add(-1)
+		_ = f()
+		return errors.New("guarded")
+	})
+	if err == nil || err.Error() != "guarded" {
+		t.Errorf("got error %v, want the guard's", err)
+	}
+	if n := most.Load(); n > int64(runtime.GOMAXPROCS(0)) {
+		t.Errorf("%d payloads were compiled at a time", n)
+	}
+}
