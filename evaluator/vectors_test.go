@@ -1,0 +1,176 @@
+package evaluator_test
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/vectors"
+)
+
+const vectorsDir = "../testdata/vectors"
+
+func scenarios(t *testing.T) []vectors.Scenario {
+	t.Helper()
+	list, err := vectors.Scenarios(os.DirFS(vectorsDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// contextsOf returns the contexts that a case stands for: one, or where it names
+// no time or no chance several.
+func contextsOf(t *testing.T, c vectors.Case) []evaluator.Context {
+	t.Helper()
+	ctx, err := evaluator.DecodeContext(c.Context)
+	if err != nil {
+		t.Fatalf("%s: %v", c.Name, err)
+	}
+	times, chances := []int64{1_000_000_000, 1_790_000_000, 4_102_444_799}, []uint32{0, 1<<32 - 1}
+	if c.Now != nil {
+		times = []int64{*c.Now}
+	}
+	if c.Chance != nil {
+		chances = []uint32{*c.Chance}
+	}
+	var list []evaluator.Context
+	for _, ctx.Now = range times {
+		for _, ctx.Chance = range chances {
+			list = append(list, ctx)
+		}
+	}
+	return list
+}
+
+// check reports a result that isn't what a case wants.
+func check(t *testing.T, door string, c vectors.Case, ctx evaluator.Context, r evaluator.Result) {
+	t.Helper()
+	if got := vectors.AnswerOf(r); !got.Same(c.Want) {
+		t.Errorf("%s, %s: flag %s, context %s, now %d, chance %d\ngot  %s\nwant %s", c.Name, door, c.Flag, c.Context, ctx.Now, ctx.Chance, got, c.Want)
+	}
+}
+
+// TestVectors asks every scenario alone, and all of them as one Program.
+func TestVectors(t *testing.T) {
+	var sets []evaluator.Ruleset
+	var units []*evaluator.Unit
+	list := scenarios(t)
+	for _, s := range list {
+		unit, err := evaluator.CompileUnit(s.Ruleset)
+		if err != nil {
+			t.Errorf("%s: %v", s.Name, err)
+			continue
+		}
+		units = append(units, unit)
+		sets = append(sets, s.Ruleset)
+	}
+	compiled, err := evaluator.Compile(sets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked, err := evaluator.Link(units...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range list {
+		t.Run(s.Name, func(t *testing.T) {
+			alone, err := evaluator.Compile(s.Ruleset)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range s.Cases {
+				for _, ctx := range contextsOf(t, c) {
+					check(t, "alone", c, ctx, alone.Flag(c.Flag).Evaluate(ctx))
+					check(t, "compiled with others", c, ctx, compiled.Flag(c.Flag).Evaluate(ctx))
+					check(t, "linked with others", c, ctx, linked.Flag(c.Flag).Evaluate(ctx))
+					check(t, "among all", c, ctx, among(alone, c.Flag, ctx))
+				}
+			}
+			if !t.Failed() {
+				inputs(t, s, alone)
+			}
+		})
+	}
+}
+
+// among asks for all flags, and returns the answer of one.
+func among(p *evaluator.Program, key string, ctx evaluator.Context) (result evaluator.Result) {
+	for f, r := range p.All(ctx) {
+		if f.Key() == key {
+			result = r
+		}
+	}
+	return result
+}
+
+// inputs holds what flags say of time and chance: that they use them, if a case
+// names them and another time, or another position, has another answer.
+func inputs(t *testing.T, s vectors.Scenario, p *evaluator.Program) {
+	for _, c := range s.Cases {
+		f := p.Flag(c.Flag)
+		if f == nil {
+			continue
+		}
+		for _, ctx := range contextsOf(t, c) {
+			later, drawn := ctx, ctx
+			later.Now += 1 << 20
+			drawn.Chance = ^ctx.Chance
+			if !f.UsesTime() && f.Evaluate(later) != f.Evaluate(ctx) {
+				t.Errorf("%s: the flag depends on time and doesn't say so", c.Flag)
+			}
+			if !f.UsesChance() && f.Evaluate(drawn) != f.Evaluate(ctx) {
+				t.Errorf("%s: the flag depends on chance and doesn't say so", c.Flag)
+			}
+		}
+	}
+}
+
+// TestVectorPositions finds the position of every unit exactly: the positions
+// below it, it alone, and those above it have variants of their own.
+func TestVectorPositions(t *testing.T) {
+	rows, err := vectors.Positions(os.DirFS(vectorsDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) < 10_000 {
+		t.Errorf("there are %d positions only", len(rows))
+	}
+	set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}}}
+	for i, row := range rows {
+		set.Flags = append(set.Flags, around(fmt.Sprintf("row-%d", i), row.Salt, uint64(row.Position)))
+	}
+	p, err := evaluator.Compile(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range set.Flags {
+		row, ctx := rows[i], evaluator.Context{Key: rows[i].Unit}
+		r := p.Flag(f.Key).Evaluate(ctx)
+		if row.Unit == "" { // of the hash alone: nobody is no unit
+			if r.MissingUnit() != "user" {
+				t.Errorf("line %d: an empty unit is served %s", i+1, r.Variant())
+			}
+			continue
+		}
+		if r.Variant() != "at" || r.Reason() != evaluator.ReasonSplit {
+			t.Errorf("line %d: unit %.60q, salt %.60q: the position is %s %d", i+1, row.Unit, row.Salt, cmp.Or(r.Variant(), "not found,"), row.Position)
+		}
+	}
+}
+
+// around returns a flag that tells one position from those below and above.
+func around(key, salt string, position uint64) evaluator.Flag {
+	ranges := []evaluator.Range{{From: 0, To: position, Variant: 0}, {From: position, To: position + 1, Variant: 1}, {From: position + 1, To: evaluator.Positions, Variant: 2}}
+	ranges = slices.DeleteFunc(ranges, func(r evaluator.Range) bool { return r.From == r.To })
+	return evaluator.Flag{
+		Key: key, Type: evaluator.Integer,
+		Variants: []evaluator.Variant{
+			{Name: "above", Value: evaluator.IntValue(-1)}, {Name: "at", Value: evaluator.IntValue(0)}, {Name: "below", Value: evaluator.IntValue(1)},
+		},
+		Rules: []evaluator.Rule{{Name: "all", Split: &evaluator.Split{By: "user", Salt: salt, Hash: evaluator.HashMurmur3, Ranges: ranges}}},
+	}
+}
