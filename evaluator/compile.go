@@ -200,6 +200,26 @@ func (c *compiler) compileFlags() {
 		c.unit.flags = append(c.unit.flags, c.compileFlag(c.flag(i)))
 	}
 	c.checkCosts()
+	for i := range c.unit.flags {
+		c.unit.flags[i].direct = c.unit.direct(&c.unit.flags[i])
+	}
+}
+
+// direct returns what CompiledFlag.direct has.
+func (u *Unit) direct(f *CompiledFlag) *serve {
+	if int(f.entry) >= len(u.code) { // not reached but after errors
+		return nil
+	}
+	in := &u.code[f.entry]
+	switch in.op {
+	case opServe:
+		return &u.serves[in.arg]
+	case opSplit:
+		if s := &u.serves[in.arg]; s.kind == splitRanges && s.n == 0 && in.attribute == u.unit {
+			return s
+		}
+	}
+	return nil
 }
 
 func (c *compiler) compileFlag(f *Flag) CompiledFlag {

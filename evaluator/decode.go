@@ -63,7 +63,7 @@ func (ctx *Context) set(index map[string]int, name string, raw json.RawMessage) 
 		return err
 	}
 	if name == targetingKey {
-		if v.kind != StringKind && v.kind != NoKind {
+		if raw[0] != '"' && raw[0] != 'n' {
 			return errors.New("decoding context: targetingKey is not a string")
 		}
 		ctx.Key = v.str

@@ -19,7 +19,19 @@ func (f *CompiledFlag) Evaluate(ctx Context) Result {
 	if f == nil {
 		return Result{}
 	}
-	return f.evaluate(&ctx, nil)
+	if s := f.direct; s != nil {
+		if s.kind == 0 {
+			return Result{f, s, s.variant, 0}
+		}
+		if ctx.Key != "" {
+			if positionOf(ctx.Key, s.seed) <= s.end {
+				return Result{f, s, s.variant, 0}
+			}
+			return Result{f, s, s.last, 0}
+		}
+	}
+	s, variant, missing := f.unit.walk(f.entry, &ctx, nil)
+	return Result{f, s, variant, missing}
 }
 
 // All yields every flag by its key in ascending order, and what ctx is served.
@@ -35,7 +47,8 @@ func (p *Program) All(ctx Context) iter.Seq2[*CompiledFlag, Result] {
 			if slots[f.unit] == nil {
 				slots[f.unit] = p.units[f.unit].resolve(&ctx)
 			}
-			if !yield(f.CompiledFlag, f.evaluate(&ctx, slots[f.unit])) {
+			s, variant, missing := f.CompiledFlag.unit.walk(f.entry, &ctx, slots[f.unit])
+			if !yield(f.CompiledFlag, Result{f.CompiledFlag, s, variant, missing}) {
 				return
 			}
 		}
@@ -77,12 +90,6 @@ func (u *Unit) resolve(ctx *Context) []slot {
 		}
 	}
 	return slots
-}
-
-// evaluate is Evaluate with the slots of ctx, or nil.
-func (f *CompiledFlag) evaluate(ctx *Context, slots []slot) Result {
-	s, variant, missing := f.unit.walk(f.entry, ctx, slots)
-	return Result{f, s, variant, missing}
 }
 
 // walk goes from instruction to instruction until one of them ends it: for a

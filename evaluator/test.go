@@ -451,10 +451,10 @@ func (c Condition) expressions() (test, error) {
 		if len(s) > MaxExpression {
 			return nil, fmt.Errorf("a regular expression of %d bytes is too long; the limit is %d", len(s), MaxExpression)
 		}
-		if c.Fold {
-			s = "(?i:" + s + ")"
-		}
 		re, err := regexp.Compile(s)
+		if err == nil && c.Fold {
+			re, err = regexp.Compile("(?i)" + s)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%q is not a regular expression (RE2): %w", s, err)
 		}

@@ -131,6 +131,10 @@ type CompiledFlag struct {
 	unit     *Unit
 	key      string
 	variants []Variant
+	// direct is the outcome of a flag for which there is nothing to test, the
+	// shortest way to most answers: a variant, or one of two by the targeting
+	// key. It is nil for all other flags.
+	direct   *serve
 	entry    uint32 // where its evaluation starts
 	serves   uint32 // serves[serves] is for no rule; after it those of the rules, last to first
 	rules    uint32 // how many
