@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/lambda"
@@ -22,6 +23,7 @@ const maxContextLine = 1 << 20
 type evalOptions struct {
 	sourceFlags
 	from, context, contexts string
+	at                      string
 	pairs                   []string
 	all, asJSON             bool
 }
@@ -33,13 +35,19 @@ func evalCommand() *cobra.Command {
 		Short: "Evaluate a flag for a context",
 		Long: `Eval prints what FLAG, or with --all every flag, serves. The context is a JSON
 object as in OpenFeature, {"targetingKey": "u-1", "city": "shenzhen"}; -c takes
-one attribute at a time, of the type that the flag files declare.`,
+one attribute at a time, of the type that the flag files declare. With --at the
+answers are those of another time.`,
 		Example: `  serin eval new-checkout --from flags -c user=u-1 -c city=shenzhen
+  serin eval new-year --from flags --at 2027-01-01T00:00:00+08:00
   serin eval --all --from s3://flags/production --root root.json --context '{"targetingKey": "u-1"}'`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.all == (len(args) == 1) {
 				return usagef("name one FLAG, or give --all")
+			}
+			now, err := parseTime(o.at)
+			if err != nil {
+				return err
 			}
 			c, err := o.open(cmd.Context(), o.from)
 			if err != nil {
@@ -55,6 +63,7 @@ one attribute at a time, of the type that the flag files declare.`,
 			o.warn(cmd.ErrOrStderr(), c.program)
 			w := bufio.NewWriter(cmd.OutOrStdout())
 			err = o.each(cmd.InOrStdin(), c.program, func(ctx evaluator.Context) {
+				ctx.Now = now
 				for _, key := range keys {
 					o.answer(w, c, key, ctx)
 				}
@@ -70,9 +79,26 @@ one attribute at a time, of the type that the flag files declare.`,
 	cmd.Flags().StringVar(&o.context, "context", "", "the context, a JSON object")
 	cmd.Flags().StringArrayVarP(&o.pairs, "attribute", "c", nil, "an attribute of the context, name=value; may repeat")
 	cmd.Flags().StringVar(&o.contexts, "contexts", "", `a file of contexts, one JSON object a line; "-": standard input`)
+	cmd.Flags().StringVar(&o.at, "at", "", "the time, as 2026-12-01T02:00:00Z or in Unix seconds; without it, the present")
 	cmd.Flags().BoolVar(&o.all, "all", false, "evaluate every flag")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print an OFREP object for each answer")
 	return cmd
+}
+
+// parseTime returns the Unix time in seconds that text names: RFC 3339, or Unix
+// seconds. Without text it is the present.
+func parseTime(text string) (int64, error) {
+	if text == "" {
+		return time.Now().Unix(), nil
+	}
+	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return seconds, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return 0, usagef("--at takes a time such as 2026-12-01T02:00:00Z or 1796090400, not %q", text)
+	}
+	return at.Unix(), nil
 }
 
 // warn tells of attributes that make no difference: likely misspelt.
