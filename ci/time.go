@@ -2,6 +2,7 @@ package ci
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -86,32 +87,29 @@ func timeHint(text string) string {
 // set back some come twice: which is meant, an offset has to say.
 func (c checker) localTime(n *node, what string, wall time.Time, zone *time.Location) (time.Time, bool) {
 	const near = 26 * time.Hour // further than any clock is from UTC
+	var offsets []int
+	for d := -near; d <= near; d += 4 * time.Hour {
+		_, seconds := wall.Add(d).In(zone).Zone()
+		offsets = append(offsets, seconds)
+	}
+	slices.Sort(offsets)
 	var found []time.Time
-	var later time.Time // what a clock that wasn't set forward shows as wall
-	for t := wall.Add(-near).In(zone); ; {
-		_, offset := t.Zone()
-		start, end := t.ZoneBounds()
-		at := wall.Add(-time.Duration(offset) * time.Second).In(zone)
-		switch {
-		case at.Before(start):
-		case end.IsZero() || at.Before(end):
+	for _, seconds := range slices.Compact(offsets) {
+		at := wall.Add(-time.Duration(seconds) * time.Second).In(zone)
+		if _, shown := at.Zone(); shown == seconds {
 			found = append(found, at)
-		default:
-			later = at
 		}
-		if end.IsZero() || end.After(wall.Add(near)) {
-			break
-		}
-		t = end
 	}
 	switch len(found) {
 	case 0:
+		// What clocks that weren't set forward show as wall.
+		later := wall.Add(-time.Duration(offsets[0]) * time.Second).In(zone)
 		c.errorf(n, "%s is %s, which clocks in %v skip; write an offset, such as %s", what, n.text, zone, later.Format(time.RFC3339))
 		return time.Time{}, false
 	case 1:
 		return found[0], true
 	}
 	c.errorf(n, "%s is %s, which clocks in %v show twice; write an offset: %s or %s", what, n.text, zone,
-		found[0].Format(time.RFC3339), found[1].Format(time.RFC3339))
+		found[1].Format(time.RFC3339), found[0].Format(time.RFC3339))
 	return time.Time{}, false
 }

@@ -50,6 +50,7 @@ func TestTime(t *testing.T) {
 		{"Europe/Berlin", "2026-10-25T02:00", "T is 2026-10-25T02:00, which clocks in Europe/Berlin show twice; write an offset: 2026-10-25T02:00:00+02:00 or 2026-10-25T02:00:00+01:00"},
 		{"Europe/Berlin", "2026-10-25T02:59:59", "T is 2026-10-25T02:59:59, which clocks in Europe/Berlin show twice; write an offset: 2026-10-25T02:59:59+02:00 or 2026-10-25T02:59:59+01:00"},
 		{"Europe/Berlin", "2026-10-25T02:30+01:00", "2026-10-25T01:30:00Z"},
+		{"Europe/Berlin", "2040-12-31T12:00", "2040-12-31T11:00:00Z"}, // the 366th day
 		// Midnight that is skipped, a day that is, and half an hour.
 		{"Africa/Cairo", "2026-04-24", "T is 2026-04-24, which clocks in Africa/Cairo skip; write an offset, such as 2026-04-24T01:00:00+03:00"},
 		{"Pacific/Apia", "2011-12-30T12:00", "T is 2011-12-30T12:00, which clocks in Pacific/Apia skip; write an offset, such as 2011-12-31T12:00:00+14:00"},

@@ -52,17 +52,22 @@ func (z *zones) load(name string) (zone, error) {
 
 // compileZone returns the offsets of a time zone.
 func compileZone(location *time.Location) evaluator.Zone {
-	t := time.Date(firstZoneYear, 1, 1, 0, 0, 0, 0, time.UTC)
+	t := time.Date(firstZoneYear, 1, 1, 0, 0, 0, 0, time.UTC).In(location)
 	last := time.Date(lastZoneYear+1, 1, 1, 0, 0, 0, 0, time.UTC)
 	out := evaluator.Zone{Name: location.String()}
 	for t.Before(last) {
-		_, seconds := t.In(location).Zone()
+		_, seconds := t.Zone()
 		if n := len(out.Offsets); n == 0 || out.Offsets[n-1].Seconds != seconds {
 			out.Offsets = append(out.Offsets, evaluator.Offset{From: t.Unix(), Seconds: seconds})
 		}
-		_, end := t.In(location).ZoneBounds()
+		_, end := t.ZoneBounds()
 		if end.IsZero() {
 			break
+		}
+		if !end.After(t) {
+			// It is said to end before the last day of a leap year, on that
+			// day: time has taken each year for 365 days.
+			end = t.Add(24 * time.Hour)
 		}
 		t = end
 	}
