@@ -93,7 +93,7 @@ func (c checker) overrides(f *flag, typ evaluator.Type, base, environments *node
 			continue
 		}
 		// Problems that the base has too are recorded already.
-		shadow := &source{shown: c.source.shown, data: c.source.data}
+		shadow := &source{path: c.source.path, shown: c.source.shown, data: c.source.data}
 		again := c
 		again.source, again.prerequisites = shadow, f.collect(name)
 		f.overrides[name] = again.body(f.key, typ, base, e.value)
