@@ -21,7 +21,26 @@
 // payloads, under the paths <namespace>/flags.msgpack.gz. Beyond TUF:
 //
 //   - The signed part of root has a field "x-serin-environment", not empty.
-//   - A payload names the environment and the namespace that it belongs to.
+//   - A payload names the environment and the namespace that it belongs to, in
+//     its label.
+//
+// # Payloads
+//
+// A payload is two gzip members, one after the other, so that any tool for gzip
+// decompresses it as a whole, and the first part can be read by itself. Each is
+// one MessagePack map with string keys, whose entries must stand in this order.
+//
+// The label, of at most 4 KiB:
+//
+//	format       1: the version of all that follows
+//	environment  a string
+//	namespace    a string
+//	size         how many bytes the columns have before compression; at most 128 MiB
+//
+// The columns are the ruleset ([evaluator.Ruleset]), field by field instead of
+// record by record. Each is an array but for one, which is a string. The comment
+// on the type wire in wire.go says how they are read. Nothing may stand behind
+// either map, or behind the second member.
 //
 // # Metadata
 //
@@ -87,8 +106,9 @@
 //     have the version listed, and [VerifierConfig.MinRevision] or more.
 //  7. Of the namespaces that are wanted all must be listed, with 64 MiB together
 //     at most. Get the payloads that the release before does not have.
-//     Length and hashes must be as listed. Only then a payload is decoded, and
-//     must belong to the root's environment and to its namespace.
+//     Length and hashes must be as listed. Only then the label of a payload is
+//     read: it must belong to the root's environment and to its namespace. The
+//     flags behind the label are for [DecodePayload], which may refuse them.
 //
 // At most 512 KiB are read of a root, 16 KiB of timestamp, 2 MB of snapshot and
 // 5 MB of targets, and never more than the length listed.

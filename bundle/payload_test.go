@@ -3,8 +3,11 @@ package bundle
 import (
 	"bytes"
 	"compress/gzip"
+	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,6 +17,8 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/tinylib/msgp/msgp"
 )
+
+var update = flag.Bool("update", false, "write what comes out into the golden files")
 
 var compareValues = cmp.Comparer(func(a, b evaluator.Value) bool { return a == b })
 
@@ -119,6 +124,61 @@ func TestPayloadRoundTrip(t *testing.T) {
 		if diff := cmp.Diff(p, got, compareValues); diff != "" {
 			t.Errorf("payload changed on the way (-want +got):\n%s", diff)
 		}
+	}
+}
+
+// TestColumns holds the format: testdata/columns.txt is the label and the columns
+// of everything, read by MessagePack alone. If it changes the format has changed.
+func TestColumns(t *testing.T) {
+	data, err := EncodePayload(everything())
+	if err != nil {
+		t.Fatal(err)
+	}
+	zr, err := gzip.NewReader(bytes.NewReader(data)) // goes on from member to member
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(zr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for len(b) > 0 {
+		var fields, rest []byte
+		n, fields, err := msgp.ReadMapHeaderBytes(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range n {
+			var name string
+			if name, fields, err = msgp.ReadStringBytes(fields); err != nil {
+				t.Fatal(err)
+			}
+			if rest, err = msgp.Skip(fields); err != nil {
+				t.Fatal(err)
+			}
+			value := new(bytes.Buffer)
+			if _, err := msgp.UnmarshalAsJSON(value, fields[:len(fields)-len(rest)]); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&got, "%s %s\n", name, value)
+			fields = rest
+		}
+		b = fields
+		fmt.Fprintln(&got)
+	}
+	const file = "testdata/columns.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(got.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("the format has changed (-want +got):\n%s", diff)
 	}
 }
 
@@ -454,25 +514,40 @@ func TestSizeIsLimited(t *testing.T) {
 	}
 }
 
-func FuzzDecodePayload(f *testing.F) {
+func FuzzDecodeRuleset(f *testing.F) {
 	f.Add(encoded().marshal())
 	f.Add(encodeRuleset(&evaluator.Ruleset{Unit: "user"}).marshal())
 	f.Fuzz(func(t *testing.T, columns []byte) {
-		p, err := DecodePayload(labelled(t, columns))
+		set, err := decodeRuleset(columns)
 		if err != nil {
+			return
+		}
+		if _, err := evaluator.CompileUnit(set); err != nil {
 			return
 		}
 		// What decodes and compiles has one encoding only, and it is stable.
-		once, err := EncodePayload(p)
-		if err != nil {
-			return
-		}
-		q, err := DecodePayload(once)
+		once := encodeRuleset(&set).marshal()
+		again, err := decodeRuleset(once)
 		if err != nil {
 			t.Fatalf("decoding what was encoded: %v", err)
 		}
-		if twice, err := EncodePayload(q); err != nil || !bytes.Equal(once, twice) {
-			t.Fatalf("encoding again gave other bytes, error %v", err)
+		if diff := cmp.Diff(set, again, compareValues); diff != "" {
+			t.Fatalf("the ruleset changed on the way (-want +got):\n%s", diff)
+		}
+		if twice := encodeRuleset(&again).marshal(); !bytes.Equal(once, twice) {
+			t.Fatal("encoding again gave other bytes")
+		}
+	})
+}
+
+func FuzzDecodePayload(f *testing.F) {
+	f.Add(alter(f, func(*wire) {}))
+	f.Add(relabel(f, func(l *label) { l.size = 1 << 20 }))
+	f.Add(labelled(f, nil))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := DecodePayload(data)
+		if err != nil && (p.Environment != "" || p.Ruleset.Flags != nil) {
+			t.Error("there is a payload beside the error")
 		}
 	})
 }

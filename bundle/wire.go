@@ -12,53 +12,62 @@ import (
 // doesn't know it would evaluate wrongly.
 const wireFormat = 1
 
-// wire is a ruleset as columns, each the values of one field for all records of
-// a kind, and together a MessagePack map from the names that columns gives them,
-// in that order. text is a string, ints an array of signed integers and floats
-// one of 64-bit floating-point numbers; all other columns are arrays of unsigned
-// integers below 2^32, with which these notes are concerned.
+// wire is a ruleset as columns: a MessagePack map from the names that columns
+// gives them, in that order, to the values of one field in all records of a kind.
+// text is a string, ints an array of signed 64-bit integers, and floats one of
+// 64-bit floating-point numbers. All others are arrays of unsigned integers below
+// 2^32, in an unsigned form of MessagePack.
 //
-// A reader takes what a record needs off the front of the columns, record by
-// record, in the order written below, and has nothing left at the end. N* is
-// that many of what N counts; what stands in brackets is there if the number
-// before it says so, each part by its bit, in this order.
+// A reader goes through the ruleset record by record. For each it takes what
+// stands at its name below off the front of the columns, from left to right, and
+// in the end nothing is left. "X: N records" stands for the next row of X, which
+// is called N, and N records after it; "bit 4 of F: a record" for a record that is
+// there only if F has that bit.
 //
-//	ruleset      unit; attribute*, zone*, segment* and flag*, of each as many
-//	             as there are rows in the column of its names. The last
-//	             flags, as many as prerequisites says, are prerequisites
-//	attribute    attribute_name, attribute_type
-//	zone         zone_name, zone_offsets N; N* (ints: from, seconds)
-//	segment      segment_name, segment_include N, segment_exclude M; N* and
-//	             M* members; segment_when [1: condition]
-//	flag         flag_key, flag_form F, flag_default, flag_off,
-//	             flag_variants N, flag_rules M; N* variant; F [16:
-//	             reservation, 32: metadata]; M* rule. F%8 is the type, and
-//	             the bit 8 says that it is disabled
-//	variant      variant_name, value of the flag's type
-//	reservation  reservation_layer, reservation_by, reservation_salt,
-//	             reservation_hash, reservation_spans N; N* (ints: from, to)
-//	rule         rule_name, rule_form F; F [1: condition, else nothing;
-//	             2: split, else rule_variant; 16: metadata]
-//	split        split_by, split_salt, split_hash, split_ranges N; N* range;
-//	             F of the rule [4: ramp, and the bit 8 says it is linear]
-//	range        range_last, range_variant. It begins after the range before
-//	ramp         ramp_variant, ramp_rest, ramp_points N; N* (ints: at, level)
-//	metadata     metadata N; N* (metadata_name, metadata_kind, value of that
-//	             kind)
-//	condition    condition_op O; if O/2 is all, any or not: condition_of N;
-//	             N* condition. Otherwise: condition_attribute,
-//	             condition_strings N, condition_ints M; N* operands;
-//	             M* (ints). O%2 is 1 if case is to be ignored
-//	value        boolean: ints, 0 or 1. Integer: ints. Number: floats. Text
-//	             and objects, as JSON: values
+//	ruleset      unit; attributes, zones and segments, of each as many as the
+//	             column of its names has rows; prerequisites: P; the flags, of
+//	             which the last P are prerequisites
+//	attribute    attribute_name; attribute_type
+//	zone         zone_name; zone_offsets: N times two ints, from and seconds
+//	segment      segment_name; segment_include: N; segment_exclude: M;
+//	             N members that are included, M that are excluded;
+//	             segment_when: 1: a condition, 0: none
+//	flag         flag_key; flag_form: F; flag_default; flag_off;
+//	             flag_variants: N; flag_rules: M; N variants;
+//	             bit 16 of F: a reservation; bit 32 of F: metadata; M rules.
+//	             The bits below 8 are the type. Bit 8: it is disabled
+//	variant      variant_name; a value of the flag's type
+//	reservation  reservation_layer; reservation_by; reservation_salt;
+//	             reservation_hash; reservation_spans: N times two ints, from
+//	             and to
+//	metadata     metadata: N times metadata_name; metadata_kind: a value of
+//	             that kind
+//	rule         rule_name; rule_form: F; bit 1 of F: a condition;
+//	             bit 2 of F: a split, or else rule_variant;
+//	             bit 16 of F: metadata. Bits 4 and 8 belong to the split
+//	split        split_by; split_salt; split_hash; split_ranges: N ranges;
+//	             bit 4 of the rule's F: a ramp
+//	range        range_last, its last position; range_variant. It begins behind
+//	             the range before, the first one at 0
+//	ramp         ramp_variant; ramp_rest; ramp_points: N times two ints, at and
+//	             level. Bit 8 of the rule's F: it is linear
+//	condition    condition_op: twice the operator, and 1 if it ignores case.
+//	             If the operator is all, any or not:
+//	             condition_of: N conditions. If it is any other:
+//	             condition_attribute; condition_strings: N; condition_ints: M;
+//	             N operands; M ints
+//	value        a boolean: ints, 0 or 1; an integer: ints; a number: floats;
+//	             text, or an object as JSON: values
 //
-// Types, operators and kinds have the numbers of package evaluator. A text is
-// referred to by unit, the columns of names and keys, reservation_layer, what
-// ends in _by, _salt, _hash and _attribute, members, operands and values. The
-// text is cut into pieces of the lengths text_lens, in bytes, no two of them
-// equal and each referred to. The first reference to a piece is 0: it is the next
-// one that has not been referred to. Any other reference is the number of the
-// piece, from 1.
+// Types, operators and kinds have the numbers of package evaluator.
+//
+// The columns unit, members, operands and values, those of names and keys,
+// reservation_layer, and those that end in _by, _salt, _hash and _attribute refer
+// to pieces of text, of which text_lens has the lengths in bytes. No two pieces
+// are equal, and the order is that in which a reader comes to need them: the first
+// reference to each is 0, for the next piece that was not referred to, and any
+// later one is the number of the piece, counted from 1. Thus columns of names are
+// mostly zeros, which compress to nearly nothing.
 type wire struct {
 	unit          column
 	text          []byte

@@ -135,13 +135,10 @@ var contents = []struct {
 	{"1000000 ids", func(n int64) []bundle.Payload { return crowd(1_000_000, n) }},
 }
 
-// load returns a client that has ended, with flags.
+// load returns a client with flags, which the caller closes.
 func load(b *testing.B, cfg sdk.Config) *sdk.Client {
 	b.Helper()
 	client, err := sdk.Open(b.Context(), cfg)
-	if err == nil {
-		err = client.Close()
-	}
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -159,13 +156,14 @@ func BenchmarkLoad(b *testing.B) {
 			r := newRepository(b, "production")
 			r.publish(b, content.make(0)...)
 			cfg := sdk.Config{Source: &changing{r.read(b)}, Root: r.keys.Root, Interval: -1}
+			load(b, cfg).Close()
 			before := live()
 			client := load(b, cfg)
 			retained := live() - before
-			runtime.KeepAlive(client)
+			client.Close()
 			b.ReportAllocs()
 			for b.Loop() {
-				load(b, cfg)
+				load(b, cfg).Close()
 			}
 			b.ReportMetric(float64(retained)/(1<<20), "retained-MB")
 		})
@@ -185,13 +183,14 @@ func BenchmarkUpdate10(b *testing.B) {
 			}
 			source := &changing{revisions[0]}
 			cfg := sdk.Config{Source: source, Root: r.keys.Root, Interval: -1}
-			client := open(b, cfg)
+			client := load(b, cfg)
 			b.ReportAllocs()
 			for i := 1; b.Loop(); i++ {
 				if i == len(revisions) {
 					b.StopTimer()
+					client.Close()
 					source.frozen = revisions[0]
-					client, i = open(b, cfg), 1
+					client, i = load(b, cfg), 1
 					b.StartTimer()
 				}
 				source.frozen = revisions[i]
@@ -199,6 +198,7 @@ func BenchmarkUpdate10(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			client.Close()
 		})
 	}
 }
