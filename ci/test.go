@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
@@ -99,6 +100,12 @@ func (r *runner) compile(t *testCase, environment string) (*evaluator.CompiledFl
 	if err := r.estate.CheckEnvironment(environment); err != nil {
 		return nil, err
 	}
+	for _, key := range slices.Sorted(maps.Keys(t.pins.flags)) {
+		f := r.estate.byKey[key].in(environment)
+		if name := t.pins.flags[key]; !slices.Contains(variantNames(&f), name) {
+			return nil, fmt.Errorf("given: flag %q has no variant %q here", key, name)
+		}
+	}
 	key := programKey{t.flag.key, environment}
 	if f, ok := r.programs[key]; ok && t.pins.none() {
 		return f, nil
@@ -126,47 +133,56 @@ func (r *runner) run(t *testCase, environment string) TestResult {
 	if environment != "" {
 		c = c.within("environment %q", environment)
 	}
+	layer := t.flag.in(environment).Reserved
 	f, err := r.compile(t, environment)
 	switch {
 	case err != nil:
 		c.errorf(t.at, "%v", err)
+	case f.UsesTime() && !t.timed:
+		c.errorf(t.at, "the flag depends on time; say when the test takes place, for instance: at: 2026-12-01T09:00")
 	case t.population != nil:
-		c.comparePopulation(f, t, t.unit(r.estate.known, environment))
+		c.comparePopulation(f, t, t.units(r.estate.known, environment), layer)
 	default:
-		c.compare(f.Evaluate(evaluator.Context{Attrs: t.context}), &t.expect)
+		got := f.Evaluate(evaluator.Context{Attrs: t.context, Now: t.now})
+		c.compare(got, &t.expect, because(got, layer))
 	}
 	result.Failures = failures.problems
 	return result
 }
 
-// compare records which expectations a result doesn't meet.
-func (c checker) compare(got evaluator.Result, e *expectation) {
+// compare records which expectations a result doesn't meet. why says why it is
+// what it is.
+func (c checker) compare(got evaluator.Result, e *expectation, why string) {
 	if e.valueAt != nil && !sameValue(got.Value(), e.value) {
-		c.errorf(e.valueAt, "expected value %s, got %s (%s)", e.value.JSON(), got.Value().JSON(), because(got))
+		c.errorf(e.valueAt, "expected value %s, got %s (%s)", e.value.JSON(), got.Value().JSON(), why)
 	}
 	if e.variantAt != nil && got.Variant() != e.variant {
-		c.errorf(e.variantAt, "expected variant %q, got %q (%s)", e.variant, got.Variant(), because(got))
+		c.errorf(e.variantAt, "expected variant %q, got %q (%s)", e.variant, got.Variant(), why)
 	}
 	if e.ruleAt != nil && got.Rule() != e.rule {
 		rule := "none"
 		if got.Rule() != "" {
 			rule = strconv.Quote(got.Rule())
 		}
-		c.errorf(e.ruleAt, "expected rule %q, got %s (%s)", e.rule, rule, because(got))
+		c.errorf(e.ruleAt, "expected rule %q, got %s (%s)", e.rule, rule, why)
 	}
 	if e.reasonAt != nil && got.Reason().String() != e.reason {
-		c.errorf(e.reasonAt, "expected reason %s, got %v (%s)", e.reason, got.Reason(), because(got))
+		c.errorf(e.reasonAt, "expected reason %s, got %v (%s)", e.reason, got.Reason(), why)
 	}
 }
 
-// because says in words why a result is what it is.
-func because(r evaluator.Result) string {
+// because says in words why a result is what it is. layer is the flag's part of
+// a layer, nil if it has none.
+func because(r evaluator.Result, layer *evaluator.Reservation) string {
 	var why string
 	switch r.Reason() {
 	case evaluator.ReasonStatic:
 		why = "the flag has no rules"
 	case evaluator.ReasonDefault:
 		why = "no rule matched"
+		if layer != nil {
+			why += fmt.Sprintf(", or the context is outside of the flag's share of the layer %q", layer.Layer)
+		}
 	case evaluator.ReasonTargetingMatch, evaluator.ReasonSplit:
 		why = fmt.Sprintf("rule %q matched", r.Rule())
 	case evaluator.ReasonDisabled:
@@ -174,28 +190,26 @@ func because(r evaluator.Result) string {
 	}
 	why = fmt.Sprintf("variant %q, %v: %s", r.Variant(), r.Reason(), why)
 	if unit := r.MissingUnit(); unit != "" {
-		why += fmt.Sprintf("; a split by %q did not match, for the context has no %q that can be hashed", unit, unit)
+		why += fmt.Sprintf("; %s by %q did not match, for the context has no %q that can be hashed", drawn(unit, layer), unit, unit)
 	}
 	return why
 }
 
+// drawn names what lacked a unit: the flag's layer, which is asked first, or a
+// split.
+func drawn(unit string, layer *evaluator.Reservation) string {
+	if layer != nil && layer.By == unit {
+		return "the layer"
+	}
+	return "a split"
+}
+
 // comparePopulation evaluates the flag for everybody and records which shares
 // are too far off.
-func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, unit string) {
+func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, units []string, layer *evaluator.Reservation) {
 	counts := make(map[string]int64)
-	typ, _ := f.AttributeType(unit)
-	ctx := evaluator.Context{Attrs: append(t.context[:len(t.context):len(t.context)], evaluator.Attr{Name: unit})}
-	last := &ctx.Attrs[len(ctx.Attrs)-1]
 	missing := ""
-	for i := range t.population.count {
-		if typ == evaluator.IntegerAttribute {
-			last.Value = evaluator.IntValue(int64(i) + 1)
-		} else {
-			last.Value = evaluator.StringValue(unit + "-" + strconv.Itoa(i+1))
-		}
-		// Draws are spread evenly: a population says what shares a flag has,
-		// not how lucky a run was.
-		ctx.Chance = uint32(uint64(i) * evaluator.Positions / uint64(t.population.count))
+	for ctx := range t.members(f, units) {
 		result := f.Evaluate(ctx)
 		counts[result.Variant()]++
 		if unit := result.MissingUnit(); unit != "" {
@@ -209,10 +223,39 @@ func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, unit 
 		}
 		hint := ""
 		if missing != "" {
-			hint = fmt.Sprintf("; a split by %q did not match: choose it as the population's unit, or put it into its context", missing)
+			hint = fmt.Sprintf("; %s by %q did not match: choose it as the population's unit, or put it into its context", drawn(missing, layer), missing)
 		}
-		c.errorf(s.at, "expected share %s ± %s of %q, got %s of %d by %q (%s)%s", formatShare(s.share),
-			formatShare(t.expect.within), s.variant, formatShare(got), t.population.count, unit, sharesText(counts), hint)
+		c.errorf(s.at, "expected share %s ± %s of %q, got %s of %d by %s (%s)%s", formatShare(s.share),
+			formatShare(t.expect.within), s.variant, formatShare(got), t.population.count, quotedList(slices.Values(units)), sharesText(counts), hint)
+	}
+}
+
+// members yields the contexts of a population. They share memory: each is valid
+// until the next one.
+func (t *testCase) members(f *evaluator.CompiledFlag, units []string) iter.Seq[evaluator.Context] {
+	attrs := slices.Clone(t.context)
+	types := make([]evaluator.AttributeType, len(units))
+	for i, unit := range units {
+		attrs = append(attrs, evaluator.Attr{Name: unit})
+		types[i], _ = f.AttributeType(unit)
+	}
+	own := attrs[len(t.context):]
+	return func(yield func(evaluator.Context) bool) {
+		for i := range t.population.count {
+			for j := range own {
+				if types[j] == evaluator.IntegerAttribute {
+					own[j].Value = evaluator.IntValue(int64(i) + 1)
+				} else {
+					own[j].Value = evaluator.StringValue(own[j].Name + "-" + strconv.Itoa(i+1))
+				}
+			}
+			// Draws are spread evenly: a population says what shares a flag
+			// has, not how lucky a run was.
+			chance := uint32(uint64(i) * evaluator.Positions / uint64(t.population.count))
+			if !yield(evaluator.Context{Attrs: attrs, Now: t.now, Chance: chance}) {
+				return
+			}
+		}
 	}
 }
 

@@ -88,3 +88,31 @@ func TestTestOptions(t *testing.T) {
 		t.Errorf("got %q, want it to contain %q", got, want)
 	}
 }
+
+// TestGivenFlagElsewhere holds what is said if a test pins a variant that the
+// environment it runs in doesn't have.
+func TestGivenFlagElsewhere(t *testing.T) {
+	fsys := base(t)
+	fsys["shop/other.yaml"] = file(`
+type: string
+variants: {a: A, b: B}
+default: a
+environments:
+  staging: {variants: {a: A}}
+`)
+	fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {other: b}}, serve: on}]\nenvironments: {staging: {rules: []}}\n")
+	fsys["shop/x.test.yaml"] = file("- {name: t, given: {flags: {other: b}}, expect: {value: true}}\n")
+	e, err := load(fsys, "flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for environment, want := range map[string]string{
+		"":           "",
+		"production": "",
+		"staging":    `flags/shop/x.test.yaml:1:10: flag "x", test "t": environment "staging": given: flag "other" has no variant "b" here`,
+	} {
+		if got := e.Test(TestOptions{Environment: environment}).Problems().Error(); got != want {
+			t.Errorf("environment %q: got %q, want %q", environment, got, want)
+		}
+	}
+}

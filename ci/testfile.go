@@ -15,14 +15,16 @@ type testCase struct {
 	environment string           // "": the one that the run chooses
 	context     []evaluator.Attr // of everybody in the population, if there is one
 	pins        pins
+	now         int64       // Unix time
+	timed       bool        // the test says what time it is
 	population  *population // nil: one evaluation of the context
 	expect      expectation
 }
 
-// A population is many contexts that differ in one attribute.
+// A population is many contexts, each with units of its own.
 type population struct {
 	count int
-	unit  string // "": the unit of the flag's first split
+	units []string // nil: those of the flag's layer and of its first split
 }
 
 // An expectation is what a test says about results; nil nodes mean nothing is
@@ -47,7 +49,7 @@ type expectedShare struct {
 // maxPopulation bounds the contexts that one test evaluates.
 const maxPopulation = 1_000_000
 
-var caseKeys = []string{"name", "environment", "context", "given", "population", "expect"}
+var caseKeys = []string{"name", "environment", "at", "context", "given", "population", "expect"}
 
 // readTests reads the test files. A test stands beside its flag.
 func (l *loader) readTests(e *Estate) {
@@ -67,13 +69,13 @@ func (l *loader) readTests(e *Estate) {
 			s.problem("the flag %q is %s; its tests belong beside it", f.key, f.source.shown)
 		case s.root != nil:
 			c := checker{source: s, known: l.known}
-			e.tests = append(e.tests, c.cases(f)...)
+			e.tests = append(e.tests, c.cases(f, e)...)
 		}
 	}
 }
 
-// cases reads a test file.
-func (c checker) cases(f *flag) []*testCase {
+// cases reads the test file of a flag.
+func (c checker) cases(f *flag, e *Estate) []*testCase {
 	n := c.source.root
 	if !c.list(n, "a test file") {
 		return nil
@@ -101,14 +103,14 @@ func (c checker) cases(f *flag) []*testCase {
 		if name == nil {
 			within.errorf(item, "the test has no \"name\"")
 		}
-		within.testCase(item, t)
+		within.testCase(item, t, e)
 		cases = append(cases, t)
 	}
 	return cases
 }
 
 // testCase reads one test into t.
-func (c checker) testCase(n *node, t *testCase) {
+func (c checker) testCase(n *node, t *testCase, e *Estate) {
 	if env := n.get("environment"); env != nil {
 		name, ok := c.name(env, "\"environment\"")
 		if ok {
@@ -118,11 +120,16 @@ func (c checker) testCase(n *node, t *testCase) {
 		}
 		t.environment = name
 	}
+	if at := n.get("at"); at != nil {
+		t.now, _ = c.time(at, "\"at\"")
+		t.timed = true
+	}
 	if context := n.get("context"); context != nil {
 		t.context = c.attrs(context, "\"context\"")
 	}
-	if given := n.get("given"); given != nil {
-		t.pins.segments = c.given(given)
+	if given := n.get("given"); given != nil && c.keys(given, "\"given\"", "segments", "flags") {
+		t.pins.segments = c.givenSegments(given.get("segments"))
+		t.pins.flags = c.givenFlags(given.get("flags"), t, e)
 	}
 	if people := n.get("population"); people != nil {
 		if n.get("context") != nil {
@@ -184,12 +191,9 @@ func (c checker) attrValue(a *attribute, n *node) evaluator.Value {
 	return evaluator.StringValue(s)
 }
 
-// given reads the segments whose members a test pins.
-func (c checker) given(n *node) map[string][]string {
-	if !c.keys(n, "\"given\"", "segments") {
-		return nil
-	}
-	segments := n.get("segments")
+// givenSegments reads the segments whose members a test pins; segments may be
+// nil.
+func (c checker) givenSegments(segments *node) map[string][]string {
 	if segments == nil {
 		return nil
 	}
@@ -206,6 +210,33 @@ func (c checker) given(n *node) map[string][]string {
 		pins[name] = nil
 		if f.value.kind != sequence || len(f.value.items) > 0 { // nobody is fine
 			pins[name] = c.members(f.value, "the members of \""+name+"\"")
+		}
+	}
+	return pins
+}
+
+// givenFlags reads the flags of which a test pins what they serve; flags may be
+// nil.
+func (c checker) givenFlags(flags *node, t *testCase, e *Estate) map[string]string {
+	if flags == nil {
+		return nil
+	}
+	if flags.kind != mapping {
+		c.errorf(flags, "\"flags\" is a mapping of flags to the variants they serve, not %s", flags.describe())
+		return nil
+	}
+	pins := make(map[string]string, len(flags.fields))
+	for _, f := range flags.fields {
+		key := f.key.text
+		other, ok := e.byKey[key]
+		switch {
+		case !ok:
+			c.errorf(f.key, "there is no flag %q%s", key, didYouMean(key, slices.Values(e.Keys())))
+		case other == t.flag:
+			c.errorf(f.key, "%q is the flag that is tested; what it serves is expected, not given", key)
+		default:
+			served := other.in(t.environment)
+			pins[key] = c.oneOfNames(f.value, "variant", other.names(variantNames(&served)))
 		}
 	}
 	return pins
@@ -231,25 +262,61 @@ func (c checker) population(n *node, t *testCase) {
 		t.context = c.attrs(context, "\"context\"")
 	}
 	if unit := n.get("unit"); unit != nil {
-		c.unitAttribute(unit)
-		t.population.unit = unit.text
+		t.population.units = c.units(unit)
 	}
-	if unit := t.unit(c.known, t.environment); context.get(unit) != nil {
-		c.errorf(context.get(unit), "attribute %q is what tells the members of the population apart; leave it out", unit)
+	for _, unit := range t.units(c.known, t.environment) {
+		if context.get(unit) != nil {
+			c.errorf(context.get(unit), "attribute %q is what tells the members of the population apart; leave it out", unit)
+		}
 	}
 }
 
-// unit returns the attribute that tells the members of a population apart.
-func (t *testCase) unit(known *vocabulary, environment string) string {
-	if t.population.unit != "" {
-		return t.population.unit
-	}
-	for _, r := range t.flag.in(environment).Rules {
-		if r.Split != nil && r.Split.By != "" {
-			return r.Split.By
+// units reads the unit of a population, or a list of several.
+func (c checker) units(n *node) []string {
+	list := []*node{n}
+	if n.kind == sequence {
+		if list = n.items; !c.list(n, "\"unit\"") {
+			return nil
 		}
 	}
-	return known.unit
+	var names []string
+	for _, item := range list {
+		name, ok := c.name(item, "\"unit\"")
+		switch {
+		case !ok:
+			continue
+		case slices.Contains(names, name):
+			c.errorf(item, "%q is listed twice", name)
+			continue
+		}
+		c.unitAttribute(item)
+		names = append(names, name)
+	}
+	return names
+}
+
+// units returns the attributes that tell the members of a population apart.
+func (t *testCase) units(known *vocabulary, environment string) []string {
+	if t.population.units != nil {
+		return t.population.units
+	}
+	var units []string
+	f := t.flag.in(environment)
+	if f.Reserved != nil {
+		units = append(units, f.Reserved.By)
+	}
+	for _, r := range f.Rules {
+		if r.Split != nil && r.Split.By != "" {
+			if !slices.Contains(units, r.Split.By) {
+				units = append(units, r.Split.By)
+			}
+			break
+		}
+	}
+	if units == nil {
+		units = []string{known.unit}
+	}
+	return units
 }
 
 // expect reads "expect".
