@@ -2,6 +2,7 @@ package ci
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -72,6 +73,13 @@ func describeRuleset(set evaluator.Ruleset) string {
 	for _, a := range set.Attributes {
 		fmt.Fprintf(out, "attribute %s: %v\n", a.Name, a.Type)
 	}
+	for _, z := range set.Zones {
+		fmt.Fprintf(out, "zone %s: %d offsets", z.Name, len(z.Offsets))
+		for _, o := range z.Offsets[:min(len(z.Offsets), 3)] {
+			fmt.Fprintf(out, ", %v from %s", time.Duration(o.Seconds)*time.Second, utc(o.From))
+		}
+		out.WriteString("\n")
+	}
 	for _, s := range set.Segments {
 		fmt.Fprintf(out, "segment %s: include %q exclude %q", s.Name, s.Include, s.Exclude)
 		if s.When != nil {
@@ -82,7 +90,22 @@ func describeRuleset(set evaluator.Ruleset) string {
 	for _, f := range set.Flags {
 		describeFlag(out, &f)
 	}
+	for _, f := range set.Prerequisites {
+		out.WriteString("prerequisite ")
+		describeFlag(out, &f)
+	}
 	return out.String()
+}
+
+// utc shows a Unix time.
+func utc(seconds int64) string {
+	switch seconds {
+	case math.MinInt64:
+		return "ever"
+	case math.MaxInt64:
+		return "never"
+	}
+	return time.Unix(seconds, 0).UTC().Format(time.RFC3339)
 }
 
 func describeFlag(out *strings.Builder, f *evaluator.Flag) {
@@ -127,7 +150,7 @@ func describeSplit(out *strings.Builder, s *evaluator.Split) {
 		out.WriteString(" linear")
 	}
 	for _, p := range s.Ramp.Points {
-		fmt.Fprintf(out, " %s=%d", time.Unix(p.At, 0).UTC().Format(time.RFC3339), p.Level)
+		fmt.Fprintf(out, " %s=%d", utc(p.At), p.Level)
 	}
 }
 
@@ -148,7 +171,10 @@ func describeCondition(c *evaluator.Condition) string {
 		}
 		return fmt.Sprintf("%v(%s)", c.Op, strings.Join(parts, ", "))
 	}
-	text := fmt.Sprintf("%s %v", c.Attribute, c.Op)
+	if c.Op == evaluator.Period {
+		return fmt.Sprintf("%v [%s, %s)", c.Op, utc(c.Ints[0]), utc(c.Ints[1]))
+	}
+	text := strings.TrimSpace(fmt.Sprintf("%s %v", c.Attribute, c.Op))
 	if c.Strings != nil {
 		text += fmt.Sprintf(" %q", c.Strings)
 	}
