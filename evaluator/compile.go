@@ -164,11 +164,12 @@ func (c *compiler) compileSegments() {
 		c.at = CompileError{Segment: s.Name}
 		compiled := segment{name: s.Name, include: c.idSet(s.Include), exclude: c.idSet(s.Exclude)}
 		yes, no := c.emit(instr{op: opTrue}), c.emit(instr{op: opFalse})
-		compiled.first, compiled.when = yes, no
+		compiled.when = no
 		if s.When != nil {
 			compiled.when = c.condition(s.When, yes, no, 0)
 			compiled.shape = uint32(len(c.unit.shapes))
 		}
+		compiled.end = uint32(len(c.unit.code))
 		c.unit.segments = append(c.unit.segments, compiled)
 	}
 	c.at = CompileError{}

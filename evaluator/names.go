@@ -108,6 +108,8 @@ func (op Op) String() string {
 		return "window"
 	case Serves:
 		return "serves"
+	case Comparison:
+		return "comparison"
 	}
 	return fmt.Sprintf("Op(%d)", uint8(op))
 }
@@ -148,3 +150,6 @@ func (r Reason) String() string {
 	}
 	return "UNKNOWN"
 }
+
+// MarshalText returns what String does.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }

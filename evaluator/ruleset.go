@@ -277,3 +277,7 @@ const (
 	// Flags do not refer to themselves, directly or by way of others.
 	Serves
 )
+
+// Comparison stands in a [ConditionTrace] for all that is no combination of
+// other conditions. It is not an Op of conditions.
+const Comparison Op = 255

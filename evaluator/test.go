@@ -186,15 +186,7 @@ func (s intSet) has(n int64) bool {
 	return ok
 }
 
-func (s intSet) String() string {
-	return "one of " + listText(len(s), func(yield func(string) bool) {
-		for _, n := range s {
-			if !yield(strconv.FormatInt(n, 10)) {
-				return
-			}
-		}
-	})
-}
+func (s intSet) String() string { return "one of " + listPlain(s) }
 
 // isBool holds for booleans.
 type isBool struct{ no, yes bool }
@@ -265,7 +257,7 @@ const maxAddr = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
 // An addrSet holds for IP addresses that are one of it.
 type addrSet []netip.Addr
 
-func (s addrSet) String() string { return "one of " + stringersText(s) }
+func (s addrSet) String() string { return "one of " + listPlain(s) }
 
 // networks holds for IP addresses that lie in one of the networks.
 type networks []netip.Prefix
@@ -291,7 +283,7 @@ func (c Condition) networks() (test, error) {
 	return ns, nil
 }
 
-func (ns networks) String() string { return "in a network of " + stringersText(ns) }
+func (ns networks) String() string { return "in a network of " + listPlain(ns) }
 
 // addresses holds for IP addresses from lo to hi, of their family: netip orders
 // all of IPv4 before IPv6.
@@ -327,7 +319,7 @@ func (vs versions) has(got version) bool {
 	return slices.ContainsFunc(vs, func(want version) bool { return got.compare(want) == 0 })
 }
 
-func (vs versions) String() string { return "one of " + stringersText(vs) }
+func (vs versions) String() string { return "one of " + listPlain(vs) }
 
 // versionOf returns the semantic version that v holds. s is the slot of v, or nil.
 func versionOf(v Value, s *slot) (got version, ok bool) {
@@ -478,15 +470,13 @@ func (es expressions) String() string {
 	})
 }
 
-// listText prints a list in full if it is short, and otherwise its beginning and
-// how many there are.
+// listText prints texts in quotes: all if there are few, and otherwise the first
+// and how many there are.
 func listText(n int, list iter.Seq[string]) string {
-	const most = 5
 	var b strings.Builder
 	i := 0
 	for s := range list {
-		if i == most {
-			fmt.Fprintf(&b, ", … (%d)", n)
+		if i == mostListed {
 			break
 		}
 		if i > 0 {
@@ -495,18 +485,29 @@ func listText(n int, list iter.Seq[string]) string {
 		b.WriteString(strconv.Quote(s))
 		i++
 	}
+	if n > mostListed {
+		fmt.Fprintf(&b, ", … (%d)", n)
+	}
 	return b.String()
 }
 
-func stringersText[T fmt.Stringer](list []T) string {
-	return listText(len(list), func(yield func(string) bool) {
-		for _, v := range list {
-			if !yield(v.String()) {
-				return
-			}
+// listPlain is listText without quotes.
+func listPlain[T any](list []T) string {
+	var b strings.Builder
+	for i, v := range list[:min(len(list), mostListed)] {
+		if i > 0 {
+			b.WriteString(", ")
 		}
-	})
+		fmt.Fprint(&b, v)
+	}
+	if len(list) > mostListed {
+		fmt.Fprintf(&b, ", … (%d)", len(list))
+	}
+	return b.String()
 }
+
+// mostListed is how many elements of a list are printed.
+const mostListed = 5
 
 func foldText(text string, fold bool) string {
 	if fold {

@@ -99,7 +99,7 @@ type segment struct {
 	name             string
 	include, exclude idSet
 	when             uint32 // where its condition starts
-	first            uint32 // its first instruction: yes, no, and then those of its condition
+	end              uint32 // after the last instruction of its condition
 	shape            uint32 // as in serve
 }
 

@@ -1,0 +1,386 @@
+package evaluator
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Trace is an answer and everything that led to it. Its JSON form is meant for
+// programs, and gets additions only; String is for people. A Trace holds what
+// the context holds: who may not see the one may not see the other.
+type Trace struct {
+	Flag        string `json:"flag"`
+	Value       Value  `json:"value"`
+	Variant     string `json:"variant"`
+	Reason      Reason `json:"reason"`
+	Rule        string `json:"rule,omitempty"`        // that served; "": none
+	MissingUnit string `json:"missingUnit,omitempty"` // see [Result.MissingUnit]
+	// Reserved is the look at the flag's reservation, nil if it has none or is
+	// disabled.
+	Reserved *Draw `json:"reserved,omitempty"`
+	// Rules are all rules of the flag, in order.
+	Rules []RuleTrace `json:"rules,omitempty"`
+}
+
+// A RuleTrace is what came of a rule.
+type RuleTrace struct {
+	Name string `json:"name"`
+	// Reached is false if the flag's answer was clear before.
+	Reached bool `json:"reached"`
+	Matched bool `json:"matched"`
+	// When is the rule's condition, nil if it has none or was not reached.
+	When *ConditionTrace `json:"when,omitempty"`
+	// Draw is what came of the rule's split, nil if it has none or When does
+	// not hold.
+	Draw *Draw `json:"draw,omitempty"`
+}
+
+// A ConditionTrace is what came of a condition. Every part of a combination is
+// looked at, also those that evaluation needn't.
+type ConditionTrace struct {
+	Op    Op   `json:"op"` // All, Any, Not, or [Comparison] in all other cases
+	Holds bool `json:"holds"`
+	// Attribute is what was compared, "" if it is no attribute.
+	Attribute string `json:"attribute,omitempty"`
+	// Value is what the context has for Attribute, the time for conditions of
+	// time. It is the zero Value if there is none.
+	Value Value `json:"value,omitzero"`
+	// Asked is the question, such as: one of "shenzhen", "guangzhou". Of long
+	// lists it has the beginning.
+	Asked string `json:"asked,omitempty"`
+	// Found says for segments on which list the value stands: include,
+	// exclude, or "" if on neither.
+	Found string `json:"found,omitempty"`
+	// Of are the parts of a combination. Of a segment it is the condition
+	// that decides.
+	Of []ConditionTrace `json:"of,omitempty"`
+	// Prerequisite is the answer of the other flag, if the question is for
+	// that, and it isn't in the Trace already.
+	Prerequisite *Trace `json:"prerequisite,omitempty"`
+}
+
+// A Draw is what came of asking for a position.
+type Draw struct {
+	Layer    string `json:"layer,omitempty"` // of a reservation
+	By       string `json:"by,omitempty"`    // the unit's attribute; "": by chance
+	Unit     Value  `json:"unit,omitzero"`   // what the context has for By
+	Missing  bool   `json:"missing,omitempty"`
+	Salt     string `json:"salt,omitempty"`
+	Hash     string `json:"hash,omitempty"`
+	Position uint32 `json:"position"`
+	// From ≤ Position < To is the range that Position lies in; of a
+	// reservation it may be one of the gaps between spans.
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
+	// Variant is what the range serves; "" for reservations.
+	Variant string `json:"variant,omitempty"`
+	// Within says for reservations whether the range is reserved.
+	Within bool `json:"within,omitempty"`
+}
+
+// Explain is [CompiledFlag.Evaluate] with a trace of how the answer came about.
+// It takes far longer, and costs those nothing who don't ask. A nil flag's trace
+// has [ReasonError].
+//
+// A flag or a segment that a trace has explained already is not explained again.
+func (f *CompiledFlag) Explain(ctx Context) Trace {
+	if f == nil {
+		return Trace{Reason: ReasonError}
+	}
+	x := explainer{unit: f.unit, ctx: &ctx, flags: make(map[uint32]bool), segments: make(map[[2]uint32]bool)}
+	return x.flag(f)
+}
+
+// An explainer explains a flag and those that it depends on.
+type explainer struct {
+	unit     *Unit
+	ctx      *Context
+	flags    map[uint32]bool    // explained, by index
+	segments map[[2]uint32]bool // explained, by index and attribute
+}
+
+func (x *explainer) flag(f *CompiledFlag) Trace {
+	result := f.Evaluate(*x.ctx)
+	t := Trace{
+		Flag: f.key, Value: result.Value(), Variant: result.Variant(), Reason: result.Reason(),
+		Rule: result.Rule(), MissingUnit: result.MissingUnit(),
+	}
+	reached := !f.disabled
+	if in := x.unit.code[f.entry]; in.op == opReserve {
+		t.Reserved = x.reserved(in)
+		reached = t.Reserved.Within
+	}
+	for i := range f.rules {
+		s := &x.unit.serves[f.serves+f.rules-i]
+		r := RuleTrace{Name: s.rule}
+		if reached {
+			end := f.end
+			if i > 0 {
+				end = x.unit.serves[f.serves+f.rules-i+1].pc
+			}
+			x.rule(f, s, end, &r)
+			reached = !r.Matched
+		}
+		t.Rules = append(t.Rules, r)
+	}
+	return t
+}
+
+// rule explains the rule whose outcome is s and whose instructions end before end.
+func (x *explainer) rule(f *CompiledFlag, s *serve, end uint32, r *RuleTrace) {
+	r.Reached, r.Matched = true, true
+	if s.shape != 0 {
+		when := x.condition(s.shape, end)
+		r.When, r.Matched = &when, when.Holds
+	}
+	if in := x.unit.code[s.pc]; r.Matched && in.op == opSplit {
+		r.Draw = x.split(f, in, s)
+		r.Matched = !r.Draw.Missing
+	}
+}
+
+// reserved explains a reservation.
+func (x *explainer) reserved(in instr) *Draw {
+	r := &x.unit.reservations[in.arg]
+	d := x.draw(in.attribute, r.salt, r.seed)
+	d.Layer = r.layer
+	if d.Missing {
+		return d
+	}
+	p := uint64(d.Position)
+	d.To = Positions
+	for _, s := range r.spans {
+		if p < s.From {
+			d.To = s.From
+			break
+		}
+		if p < s.To {
+			d.From, d.To, d.Within = s.From, s.To, true
+			break
+		}
+		d.From = s.To
+	}
+	return d
+}
+
+// draw returns the position of a unit.
+func (x *explainer) draw(attribute uint16, salt string, seed uint32) *Draw {
+	position, ok := x.unit.position(attribute, seed, x.ctx, nil)
+	d := &Draw{By: x.unit.attributes[attribute].Name, Unit: x.unit.value(attribute, x.ctx, nil), Salt: salt, Hash: HashMurmur3, Missing: !ok}
+	if ok {
+		d.Position = position
+	}
+	return d
+}
+
+// split explains a split of f.
+func (x *explainer) split(f *CompiledFlag, in instr, s *serve) *Draw {
+	u := x.unit
+	d := &Draw{Position: x.ctx.Chance}
+	if s.kind&splitChance == 0 {
+		salt := f.key
+		if s.salt != 0 {
+			salt = u.texts[s.salt]
+		}
+		d = x.draw(in.attribute, salt, s.seed)
+	}
+	if d.Missing {
+		return d
+	}
+	p := uint64(d.Position)
+	variant := s.variant
+	if s.kind&splitRamp != 0 {
+		r := &u.ramps[s.from]
+		d.From, d.To, variant = r.level(x.ctx.Now), Positions, r.rest
+		if p < d.From {
+			d.From, d.To, variant = 0, d.From, r.variant
+		}
+	} else {
+		variant = s.last
+		d.To = Positions
+		ends := slices.Concat([]uint32{s.end}, u.ends[s.from:s.from+s.n])
+		picks := slices.Concat([]uint16{s.variant}, u.picks[s.from:s.from+s.n])
+		for i, end := range ends {
+			if p <= uint64(end) {
+				d.To, variant = uint64(end)+1, picks[i]
+				break
+			}
+			d.From = uint64(end) + 1
+		}
+	}
+	d.Variant = f.variants[variant].Name
+	return d
+}
+
+// condition explains the condition whose shape ends at shape and whose
+// instructions end before end.
+func (x *explainer) condition(shape, end uint32) ConditionTrace {
+	w := conditionWalk{x, shape, end}
+	return w.next()
+}
+
+// A conditionWalk goes through the shape and the instructions of a condition,
+// both from their ends to their beginnings.
+type conditionWalk struct {
+	x         *explainer
+	shape, pc uint32
+}
+
+func (w *conditionWalk) byte() byte {
+	w.shape--
+	return w.x.unit.shapes[w.shape]
+}
+
+func (w *conditionWalk) next() ConditionTrace {
+	op := Op(w.byte())
+	if op == 0 {
+		w.pc--
+		return w.x.comparison(&w.x.unit.code[w.pc])
+	}
+	n := 0
+	for shift := 0; ; shift += 7 {
+		b := w.byte()
+		if n |= int(b&0x7f) << shift; b < 0x80 {
+			break
+		}
+	}
+	t := ConditionTrace{Op: op, Holds: op == All}
+	for range n {
+		part := w.next()
+		switch op {
+		case All:
+			t.Holds = t.Holds && part.Holds
+		case Any:
+			t.Holds = t.Holds || part.Holds
+		case Not:
+			t.Holds = !part.Holds
+		}
+		t.Of = append(t.Of, part)
+	}
+	return t
+}
+
+// comparison explains an instruction.
+func (x *explainer) comparison(in *instr) ConditionTrace {
+	u := x.unit
+	t := ConditionTrace{Op: Comparison, Holds: x.holds(in)}
+	switch in.op {
+	case opPeriod, opWindow, opServes:
+	default:
+		t.Attribute = u.attributes[in.attribute].Name
+		t.Value = u.value(in.attribute, x.ctx, nil)
+	}
+	switch in.op {
+	case opIs:
+		t.Asked = "one of " + listText(1, slices.Values([]string{u.texts[in.arg]}))
+	case opIn:
+		t.Asked = "one of " + listText(int(in.n), func(yield func(string) bool) {
+			for _, symbol := range u.operands[in.arg : in.arg+uint32(in.n)] {
+				if !yield(u.texts[symbol]) {
+					return
+				}
+			}
+		})
+	case opBetween:
+		t.Asked = betweenText(u.ints[in.arg], u.ints[in.arg+1])
+	case opTest, opAddr, opMatch:
+		t.Asked = u.tests[in.arg].String()
+	case opExists:
+		t.Asked = "present"
+	case opSegment:
+		x.segment(in, &t)
+	case opServes:
+		x.prerequisite(&u.requirements[in.arg], &t)
+	case opPeriod:
+		t.Value = StringValue(timeText(x.ctx.Now))
+		t.Asked = periodText(u.ints[in.arg], u.ints[in.arg+1])
+	case opWindow:
+		t.Value = StringValue(timeText(x.ctx.Now))
+		t.Asked = u.windows[in.arg].String()
+	}
+	return t
+}
+
+// holds has walk evaluate one instruction.
+func (x *explainer) holds(in *instr) bool {
+	switch in.op {
+	case opIs, opIn, opBetween: // which are walk's alone
+		alone := *x.unit
+		alone.code = []instr{*in, {op: opFalse}, {op: opTrue}}
+		alone.code[0].no, alone.code[0].yes = 1, 2
+		_, yes, _ := alone.walk(0, x.ctx, nil)
+		return yes == 1
+	}
+	return x.unit.holds(in, x.ctx, nil)
+}
+
+// segment explains the membership in a segment.
+func (x *explainer) segment(in *instr, t *ConditionTrace) {
+	s := &x.unit.segments[in.arg]
+	t.Asked = "member of segment " + strconv.Quote(s.name)
+	id, ok := t.Value.Text()
+	if n, isInt := t.Value.Int(); isInt {
+		id, ok = strconv.FormatInt(n, 10), true
+	}
+	switch {
+	case !ok:
+		return
+	case s.exclude.has(id):
+		t.Found = "exclude"
+		return
+	case s.include.has(id):
+		t.Found = "include"
+		return
+	}
+	key := [2]uint32{in.arg, uint32(in.attribute)}
+	if s.shape == 0 || x.segments[key] {
+		return
+	}
+	x.segments[key] = true
+	t.Of = []ConditionTrace{x.condition(s.shape, s.end)}
+}
+
+// prerequisite explains what another flag serves.
+func (x *explainer) prerequisite(r *requirement, t *ConditionTrace) {
+	f := &x.unit.flags[r.flag]
+	t.Asked = "flag " + strconv.Quote(f.key) + " serves " + listText(len(r.variants), func(yield func(string) bool) {
+		for _, v := range r.variants {
+			if !yield(f.variants[v].Name) {
+				return
+			}
+		}
+	})
+	t.Value = StringValue(f.Evaluate(*x.ctx).Variant())
+	if x.flags[r.flag] {
+		return
+	}
+	x.flags[r.flag] = true
+	trace := x.flag(f)
+	t.Prerequisite = &trace
+}
+
+func betweenText(lo, hi int64) string {
+	switch {
+	case lo == math.MinInt64:
+		return "at most " + strconv.FormatInt(hi, 10)
+	case hi == math.MaxInt64:
+		return "at least " + strconv.FormatInt(lo, 10)
+	}
+	return "from " + strconv.FormatInt(lo, 10) + " to " + strconv.FormatInt(hi, 10)
+}
+
+func periodText(from, to int64) string {
+	var parts []string
+	if from != math.MinInt64 {
+		parts = append(parts, "from "+timeText(from))
+	}
+	if to != math.MaxInt64 {
+		parts = append(parts, "before "+timeText(to))
+	}
+	return "now " + strings.Join(parts, " and ")
+}
+
+func timeText(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(time.RFC3339) }

@@ -1,0 +1,118 @@
+package evaluator
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files of this package")
+
+// explained is a ruleset with everything that a trace can show.
+func explained() Ruleset {
+	onOff := []Variant{{"on", BoolValue(true)}, {"off", BoolValue(false)}}
+	three := &Split{By: "user", Salt: "colors", Hash: HashMurmur3, Ranges: []Range{
+		{0, Positions / 4, 0}, {Positions / 4, Positions / 2, 1}, {Positions / 2, Positions, 2},
+	}}
+	every := every(
+		is("city", "shenzhen", "guangzhou"), fold(is("city", "SHENZHEN")), not(texts(Prefix, "city", "bei")),
+		either(numbers(Between, "uid", 1, 100), numbers(Between, "uid", -1<<63, 100), numbers(Between, "uid", 5, 1<<63-1)),
+		numbers(Modulo, "uid", 10, 2, 3), numbers(OneOf, "uid", 1, 42), numbers(OneOf, "beta", 1),
+		texts(Semver, "version", ">=2.3.0 <3"), texts(OneOf, "version", "2.4"), texts(CIDR, "ip", "10.0.0.0/8"), texts(IPBetween, "ip", "10.0.0.0", "10.0.0.9"),
+		texts(OneOf, "ip", "10.0.0.7"), texts(AnyOf, "tags", "b", "a"), texts(AllOf, "tags", "a"), texts(Matches, "city", "^shen", "zhen$"),
+		is("phone", "1", "2", "3", "4", "5", "6", "7"), Condition{Op: Exists, Attribute: "phone"},
+		Condition{Op: Period, Ints: []int64{1_800_000_000, 1_900_000_000}}, Condition{Op: Period, Ints: []int64{-1 << 63, 1_900_000_000}},
+		Condition{Op: Window, Strings: []string{"Asia/Shanghai"}, Ints: []int64{0b0111110, 9 * 3600, 18 * 3600}},
+	)
+	return Ruleset{
+		Unit:       "user",
+		Attributes: append(declared[:len(declared):len(declared)], Attribute{"tags", ListAttribute}),
+		Zones:      []Zone{{"Asia/Shanghai", []Offset{{0, 8 * 3600}}}},
+		Segments: []Segment{
+			{Name: "staff", Include: []string{"u-1"}, Exclude: []string{"u-9"}, When: ptr(texts(InSegment, "city", "cities"))},
+			{Name: "cities", Include: []string{"beijing"}},
+		},
+		Flags: []Flag{
+			{Key: "banner", Type: Boolean, Variants: onOff, Default: 1, Rules: []Rule{
+				{Name: "staff", When: ptr(texts(InSegment, "user", "staff"))},
+				{Name: "everything", When: &every},
+				{Name: "rest", When: ptr(not(is("user", "nobody"))), Split: thirty("banner")},
+				{Name: "never", Variant: 1},
+			}},
+			{Key: "colors", Type: String, Variants: []Variant{{"red", StringValue("#f00")}, {"green", StringValue("#0f0")}, {"blue", StringValue("#00f")}},
+				Rules: []Rule{{Name: "thirds", Split: three}}},
+			{Key: "dependent", Type: Boolean, Variants: onOff, Default: 1, Rules: []Rule{
+				{Name: "with colors", When: ptr(either(texts(Serves, "", "colors", "red"), texts(Serves, "", "colors", "green", "blue"), texts(Serves, "", "off", "on")))},
+			}},
+			{Key: "draw", Type: Boolean, Variants: onOff, Default: 1, Rules: []Rule{
+				{Name: "coin", Split: &Split{Ranges: []Range{{0, Positions / 2, 0}, {Positions / 2, Positions, 1}}}},
+			}},
+			{Key: "layered", Type: Boolean, Variants: onOff, Default: 1, Reserved: &Reservation{
+				Layer: "checkout", By: "user", Salt: "layer:checkout", Hash: HashMurmur3, Spans: []Span{{Positions / 10, Positions / 5}, {Positions / 2, Positions}},
+			}, Rules: []Rule{{Name: "all"}}},
+			{Key: "off", Type: Boolean, Variants: onOff, Disabled: true, Off: 1, Rules: []Rule{{Name: "all"}}},
+			{Key: "ramp", Type: Boolean, Variants: onOff, Default: 1, Rules: []Rule{{Name: "ramp", Split: &Split{By: "uid", Salt: "other", Hash: HashMurmur3,
+				Ramp: &Ramp{Variant: 0, Rest: 1, Linear: true, Points: []Point{{1_700_000_000, 0}, {1_900_000_000, Positions}}}}}}},
+			{Key: "static", Type: Object, Variants: []Variant{{"theme", ObjectValue(`{"ink":"` + strings.Repeat("0", 100) + `"}`)}}},
+		},
+	}
+}
+
+// TestExplain holds traces to golden files: as text, and one as JSON. What they
+// say was served is what Evaluate says.
+func TestExplain(t *testing.T) {
+	p := compile(t, explained())
+	shenzhen := Context{Key: "u-2", Now: 1_854_244_800, Chance: 3 << 30, Attrs: []Attr{
+		StringAttr("city", "shenzhen"), IntAttr("uid", 42), BoolAttr("beta", true), StringAttr("version", "2.4.0+7"), StringAttr("ip", "::ffff:10.0.0.7"),
+		ListAttr("tags", "a", "c"), StringAttr("phone", "5"),
+	}}
+	for name, ctx := range map[string]Context{
+		"nothing":  {},
+		"shenzhen": shenzhen,
+		"staff":    {Key: "u-1"},
+		"excluded": {Key: "u-9"},
+		"beijing":  {Key: "u-8", Attrs: []Attr{StringAttr("city", "beijing"), StringAttr("uid", "42")}},
+		"user 5":   {Key: "u-5", Now: 1_800_000_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var text strings.Builder
+			for f, r := range p.All(ctx) {
+				trace := f.Explain(ctx)
+				text.WriteString(trace.String())
+				if trace.Value != r.Value() || trace.Variant != r.Variant() || trace.Reason != r.Reason() || trace.Rule != r.Rule() || trace.MissingUnit != r.MissingUnit() {
+					t.Errorf("%s: the trace says %s, %q, %v, %q, Evaluate %s, %q, %v, %q", f.Key(),
+						trace.Value.JSON(), trace.Variant, trace.Reason, trace.Rule, r.Value().JSON(), r.Variant(), r.Reason(), r.Rule())
+				}
+			}
+			golden(t, name+".txt", text.String())
+		})
+	}
+	j, err := json.MarshalIndent(p.Flag("banner").Explain(shenzhen), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "banner.json", string(j)+"\n")
+	golden(t, "absent.txt", p.Flag("absent").Explain(shenzhen).String())
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", "explain", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-golden +got):\n%s", file, diff)
+	}
+}

@@ -1,0 +1,133 @@
+package evaluator
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// String returns the trace for people, with line breaks: ✓ stands before what
+// holds, ✗ before what doesn't, and – before what was not looked at.
+func (t Trace) String() string {
+	var b strings.Builder
+	t.write(&b, "")
+	return b.String()
+}
+
+func (t Trace) write(b *strings.Builder, indent string) {
+	if t.Reason == ReasonError {
+		fmt.Fprintf(b, "%sthere is no such flag\n", indent)
+		return
+	}
+	fmt.Fprintf(b, "%s%s = %s (variant %q, %v", indent, t.Flag, shortJSON(t.Value), t.Variant, t.Reason)
+	if t.Rule != "" {
+		fmt.Fprintf(b, " by rule %q", t.Rule)
+	}
+	b.WriteString(")\n")
+	indent += "  "
+	if t.Reserved != nil {
+		t.Reserved.write(b, indent)
+	}
+	for _, r := range t.Rules {
+		r.write(b, indent)
+	}
+}
+
+func (r RuleTrace) write(b *strings.Builder, indent string) {
+	if !r.Reached {
+		fmt.Fprintf(b, "%s– rule %q\n", indent, r.Name)
+		return
+	}
+	fmt.Fprintf(b, "%s%s rule %q\n", indent, mark(r.Matched), r.Name)
+	if r.When != nil {
+		r.When.write(b, indent+"  ")
+	}
+	if r.Draw != nil {
+		r.Draw.write(b, indent+"  ")
+	}
+}
+
+func (t ConditionTrace) write(b *strings.Builder, indent string) {
+	fmt.Fprintf(b, "%s%s ", indent, mark(t.Holds))
+	switch {
+	case t.Op != Comparison:
+		b.WriteString(t.Op.String())
+	case t.Attribute == "":
+		fmt.Fprintf(b, "%s: it is %s", t.Asked, shortJSON(t.Value))
+	case t.Value.Kind() == NoKind:
+		fmt.Fprintf(b, "%s %s: it is missing", t.Attribute, t.Asked)
+	default:
+		fmt.Fprintf(b, "%s %s: it is %s", t.Attribute, t.Asked, shortJSON(t.Value))
+	}
+	if t.Found != "" {
+		fmt.Fprintf(b, ", on the list %q", t.Found)
+	}
+	b.WriteByte('\n')
+	for _, part := range t.Of {
+		part.write(b, indent+"  ")
+	}
+	if t.Prerequisite != nil {
+		t.Prerequisite.write(b, indent+"  ")
+	}
+}
+
+func (d *Draw) write(b *strings.Builder, indent string) {
+	b.WriteString(indent)
+	switch {
+	case d.Missing && d.Unit.Kind() == NoKind:
+		fmt.Fprintf(b, "✗ %sby %s: it is missing\n", d.prefix(), d.By)
+		return
+	case d.Missing:
+		fmt.Fprintf(b, "✗ %sby %s: %s can't be hashed\n", d.prefix(), d.By, shortJSON(d.Unit))
+		return
+	case d.By == "":
+		b.WriteString("by chance")
+	default:
+		if d.Layer != "" {
+			b.WriteString(mark(d.Within) + " ")
+		}
+		fmt.Fprintf(b, "%sby %s %s, salt %q", d.prefix(), d.By, shortJSON(d.Unit), d.Salt)
+	}
+	fmt.Fprintf(b, ": position %d (%s), in %s to %s", d.Position, percent(uint64(d.Position)), percent(d.From), percent(d.To))
+	switch {
+	case d.Variant != "":
+		fmt.Fprintf(b, ": %q", d.Variant)
+	case d.Within:
+		b.WriteString(": reserved for this flag")
+	default:
+		b.WriteString(": not for this flag")
+	}
+	b.WriteByte('\n')
+}
+
+func (d *Draw) prefix() string {
+	if d.Layer == "" {
+		return ""
+	}
+	return "layer " + strconv.Quote(d.Layer) + " "
+}
+
+func mark(holds bool) string {
+	if holds {
+		return "✓"
+	}
+	return "✗"
+}
+
+// percent prints positions as a share of all.
+func percent(positions uint64) string {
+	const digits = 1_000_000 // 100 % with four digits after the point
+	share := (positions*digits + Positions/2) / Positions
+	text := fmt.Sprintf("%d.%04d", share/10_000, share%10_000)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".") + " %"
+}
+
+// shortJSON prints a value, and of a long one the beginning.
+func shortJSON(v Value) string {
+	const most = 80
+	text := []rune(string(v.JSON()))
+	if len(text) <= most {
+		return string(text)
+	}
+	return string(text[:most]) + "…"
+}
