@@ -32,13 +32,14 @@ func randomBytes(n int) []byte {
 // specification says; and memory is in proportion to the ruleset.
 func FuzzCompile(f *testing.F) {
 	for n := range 40 {
-		f.Add(randomBytes(100*n), uint8(n))
+		f.Add(randomBytes(100*n), randomBytes(n))
 	}
 	pools := newPools()
-	f.Fuzz(func(t *testing.T, data []byte, changes uint8) {
+	f.Fuzz(func(t *testing.T, data, changes []byte) {
 		g := &generator{next: byBytes(data), pools: pools}
 		sets := g.rulesets()
-		g.spoil(&sets, int(changes%8))
+		spoiler := &generator{next: byBytes(changes), pools: pools}
+		spoiler.spoil(&sets, min(len(changes)/3, 8))
 		before := allocated()
 		program, err := evaluator.Compile(sets...)
 		spent := allocated() - before
@@ -47,6 +48,9 @@ func FuzzCompile(f *testing.F) {
 		}
 		if (program == nil) != (err != nil) {
 			t.Fatalf("got program %v, error %v", program, err)
+		}
+		if problems, lax := judged(sets); (err != nil) != (len(problems) > 0) && !lax {
+			t.Errorf("Compile says %v, the specification %q\n%s", err, problems, printed(sets))
 		}
 		if err != nil {
 			return
@@ -97,7 +101,7 @@ func FuzzContext(f *testing.F) {
 		if err != nil {
 			return
 		}
-		n := naive{evaluator.Ruleset{}, ctx}
+		n := naive{ctx: evaluator.Context{Attrs: ctx.Attrs}}
 		if ctx.Key != key || len(ctx.Attrs) != len(values) {
 			t.Fatalf("got the key %q and %d attributes, want %q and %d", ctx.Key, len(ctx.Attrs), key, len(values))
 		}

@@ -1,0 +1,409 @@
+package evaluator_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// A judge finds out whether rulesets are valid, as docs/evaluation.md says in
+// section 8 and without a look at the compiler. Its numbers are those sections.
+type judge struct {
+	set      evaluator.Ruleset
+	types    map[string]evaluator.AttributeType
+	problems []string
+	lax      bool // a field is set that an operator doesn't use: may be refused or not
+	inFlag   bool // what is looked at is part of a flag
+}
+
+func (j *judge) must(ok bool, problem string, args ...any) {
+	if !ok {
+		j.problems = append(j.problems, fmt.Sprintf(problem, args...))
+	}
+}
+
+// judged returns what is wrong with rulesets that are used together. lax says
+// that they may be refused even if that is nothing.
+func judged(sets []evaluator.Ruleset) (problems []string, lax bool) {
+	together := judge{types: make(map[string]evaluator.AttributeType)}
+	var keys []string
+	for _, set := range sets { // 8.1
+		j := judge{set: set, types: make(map[string]evaluator.AttributeType)}
+		j.ruleset()
+		problems, lax = append(problems, j.problems...), lax || j.lax
+		for _, f := range set.Flags {
+			keys = append(keys, f.Key)
+		}
+		for name, t := range j.types {
+			known, ok := together.types[name]
+			together.must(!ok || known == t, "the attribute %q has two types", name)
+			together.types[name] = t
+		}
+		together.must(set.Unit == sets[0].Unit, "there are two units")
+	}
+	together.unique("flag of all rulesets", keys)
+	return append(problems, together.problems...), lax
+}
+
+// unique judges names.
+func (j *judge) unique(what string, names []string) {
+	slices.Sort(names)
+	j.must(!slices.Contains(names, ""), "a %s without a name", what)
+	j.must(len(slices.Compact(slices.Clone(names))) == len(names), "a %s is there twice", what)
+}
+
+// mapped returns f of each element.
+func mapped[T any](list []T, f func(T) string) []string {
+	var out []string
+	for _, e := range list {
+		out = append(out, f(e))
+	}
+	return out
+}
+
+// ruleset judges 8.2.
+func (j *judge) ruleset() {
+	for _, a := range j.set.Attributes {
+		j.must(evaluator.StringAttribute <= a.Type && a.Type <= evaluator.ListAttribute, "the attribute type %d", a.Type)
+		j.types[a.Name] = a.Type
+	}
+	j.unique("attribute", mapped(j.set.Attributes, func(a evaluator.Attribute) string { return a.Name }))
+	j.must(j.types[j.set.Unit] == evaluator.StringAttribute, "the unit is no string")
+	for _, z := range j.set.Zones {
+		j.must(len(z.Offsets) > 0, "a zone without offsets")
+		for i, o := range z.Offsets {
+			j.must(-86399 <= o.Seconds && o.Seconds <= 86399, "the offset %d", o.Seconds)
+			j.must(i == 0 || z.Offsets[i-1].From < o.From, "offsets out of order")
+		}
+	}
+	j.unique("zone", mapped(j.set.Zones, func(z evaluator.Zone) string { return z.Name }))
+	for _, s := range j.set.Segments {
+		if s.When != nil {
+			j.condition(*s.When, 0)
+		}
+	}
+	j.unique("segment", mapped(j.set.Segments, func(s evaluator.Segment) string { return s.Name }))
+	flags := slices.Concat(j.set.Flags, j.set.Prerequisites)
+	j.inFlag = true
+	for _, f := range flags {
+		j.flag(f)
+	}
+	j.unique("flag", mapped(flags, func(f evaluator.Flag) string { return f.Key }))
+	if len(j.problems) == 0 {
+		j.costs(flags)
+	}
+}
+
+func (j *judge) flag(f evaluator.Flag) {
+	variant := func(i int) { j.must(0 <= i && i < len(f.Variants), "the variant %d", i) }
+	variant(f.Default)
+	variant(f.Off)
+	j.unique("variant", mapped(f.Variants, func(v evaluator.Variant) string { return v.Name }))
+	for _, v := range f.Variants {
+		j.must(fits(v.Value, f.Type), "the value %s", v.Value.JSON())
+	}
+	j.metadata(f.Metadata)
+	if r := f.Reserved; r != nil {
+		j.bucketing(r.By, r.Salt, r.Hash)
+		j.must(len(r.Spans) > 0, "no spans")
+		end := uint64(0)
+		for _, s := range r.Spans {
+			j.must(end <= s.From && s.From < s.To && s.To <= 1<<32, "the span %v", s)
+			end = s.To
+		}
+	}
+	for _, r := range f.Rules {
+		j.must(r.Name != "", "a rule without a name")
+		j.metadata(r.Metadata)
+		if r.When != nil {
+			j.condition(*r.When, 0)
+		}
+		if r.Split == nil {
+			variant(r.Variant)
+		} else {
+			j.split(*r.Split, variant)
+		}
+	}
+}
+
+func fits(v evaluator.Value, t evaluator.Type) bool {
+	switch t {
+	case evaluator.Boolean:
+		return v.Kind() == evaluator.BoolKind
+	case evaluator.String:
+		return v.Kind() == evaluator.StringKind
+	case evaluator.Integer:
+		return v.Kind() == evaluator.IntKind
+	case evaluator.Number:
+		f, _ := v.Float()
+		return v.Kind() == evaluator.FloatKind && finite(f)
+	case evaluator.Object:
+		text := strings.TrimLeft(string(v.JSON()), " \t\r\n")
+		return v.Kind() == evaluator.ObjectKind && json.Valid([]byte(text)) && (text[0] == '{' || text[0] == '[')
+	}
+	return false
+}
+
+func finite(f float64) bool { return !math.IsInf(f, 0) && !math.IsNaN(f) }
+
+func (j *judge) metadata(list []evaluator.Attr) {
+	j.unique("name in metadata", mapped(list, func(a evaluator.Attr) string { return a.Name }))
+	for _, a := range list {
+		f, _ := a.Value.Float()
+		kinds := []evaluator.Kind{evaluator.StringKind, evaluator.IntKind, evaluator.BoolKind, evaluator.FloatKind}
+		j.must(slices.Contains(kinds, a.Value.Kind()) && finite(f), "the metadata %s", a.Value.JSON())
+	}
+}
+
+func (j *judge) bucketing(by, salt, hash string) {
+	t := j.types[by]
+	j.must(t == evaluator.StringAttribute || t == evaluator.IntegerAttribute, "the unit %q", by)
+	j.must(salt != "", "no salt")
+	j.must(hash == "murmur3_x64_128", "the hash %q", hash)
+}
+
+func (j *judge) split(s evaluator.Split, variant func(int)) {
+	if s.By != "" {
+		j.bucketing(s.By, s.Salt, s.Hash)
+	} else {
+		j.must(s.Salt == "" && s.Hash == "", "chance with a salt or a hash")
+	}
+	if s.Ramp == nil {
+		end := uint64(0)
+		for _, r := range s.Ranges {
+			j.must(r.From == end && r.From < r.To && r.To <= 1<<32, "the range %v", r)
+			variant(r.Variant)
+			end = r.To
+		}
+		j.must(end == 1<<32, "ranges up to %d", end)
+		return
+	}
+	j.must(len(s.Ranges) == 0, "ranges and a ramp")
+	j.must(len(s.Ramp.Points) > 0, "a ramp without points")
+	variant(s.Ramp.Variant)
+	variant(s.Ramp.Rest)
+	for i, p := range s.Ramp.Points {
+		j.must(p.Level <= 1<<32, "the level %d", p.Level)
+		j.must(i == 0 || s.Ramp.Points[i-1].At < p.At, "points out of order")
+	}
+}
+
+// condition judges a condition within depth combinations. 8.2, 8.3.
+func (j *judge) condition(c evaluator.Condition, depth int) {
+	j.must(depth <= 100, "too deep")
+	if c.Op == evaluator.All || c.Op == evaluator.Any || c.Op == evaluator.Not {
+		j.must(c.Attribute == "" && len(c.Strings)+len(c.Ints) == 0 && !c.Fold, "a combination with operands")
+		j.must(c.Op != evaluator.Not || len(c.Of) == 1, "not of %d", len(c.Of))
+		for _, c := range c.Of {
+			j.condition(c, depth+1)
+		}
+		return
+	}
+	j.must(len(c.Of) == 0, "a comparison of conditions")
+	if c.Op == evaluator.Period || c.Op == evaluator.Window || c.Op == evaluator.Serves {
+		j.circumstance(c)
+		return
+	}
+	t, declared := j.types[c.Attribute]
+	j.must(declared, "the attribute %q", c.Attribute)
+	j.must(slices.Contains(appliesTo[c.Op], t), "the operator %v for %v", c.Op, t)
+	folds := map[evaluator.Op]bool{evaluator.OneOf: true, evaluator.Prefix: true, evaluator.Suffix: true, evaluator.Contains: true, evaluator.Matches: true}
+	j.lax = j.lax || c.Fold && !folds[c.Op]
+	j.must(!c.Fold || c.Op != evaluator.OneOf || t == evaluator.StringAttribute, "fold of %v", t)
+	ints := c.Op == evaluator.Between || c.Op == evaluator.Modulo || c.Op == evaluator.OneOf && (t == evaluator.IntegerAttribute || t == evaluator.BooleanAttribute)
+	switch {
+	case c.Op == evaluator.Exists:
+		j.lax = j.lax || len(c.Strings)+len(c.Ints) > 0
+	case ints:
+		j.lax = j.lax || len(c.Strings) > 0
+		j.integers(c, t)
+	default:
+		j.lax = j.lax || len(c.Ints) > 0
+		j.texts(c, t)
+	}
+}
+
+// appliesTo is the table of 8.2.
+var appliesTo = map[evaluator.Op][]evaluator.AttributeType{
+	evaluator.Exists: {evaluator.StringAttribute, evaluator.IntegerAttribute, evaluator.BooleanAttribute, evaluator.SemverAttribute, evaluator.IPAttribute, evaluator.ListAttribute},
+	evaluator.OneOf:  {evaluator.StringAttribute, evaluator.IntegerAttribute, evaluator.BooleanAttribute, evaluator.SemverAttribute, evaluator.IPAttribute},
+
+	evaluator.InSegment: {evaluator.StringAttribute, evaluator.IntegerAttribute},
+	evaluator.Between:   {evaluator.IntegerAttribute},
+	evaluator.Modulo:    {evaluator.IntegerAttribute},
+	evaluator.CIDR:      {evaluator.IPAttribute},
+	evaluator.IPBetween: {evaluator.IPAttribute},
+	evaluator.Semver:    {evaluator.SemverAttribute},
+	evaluator.Prefix:    {evaluator.StringAttribute},
+	evaluator.Suffix:    {evaluator.StringAttribute},
+	evaluator.Contains:  {evaluator.StringAttribute},
+	evaluator.Matches:   {evaluator.StringAttribute},
+	evaluator.AnyOf:     {evaluator.ListAttribute},
+	evaluator.AllOf:     {evaluator.ListAttribute},
+}
+
+func (j *judge) integers(c evaluator.Condition, t evaluator.AttributeType) {
+	switch c.Op {
+	case evaluator.Between:
+		j.must(len(c.Ints) == 2 && c.Ints[0] <= c.Ints[1], "the range %v", c.Ints)
+	case evaluator.Modulo:
+		ok := len(c.Ints) >= 2 && c.Ints[0] >= 1
+		j.must(ok && !slices.ContainsFunc(c.Ints[1:], func(r int64) bool { return r < 0 || r >= c.Ints[0] }), "the remainders %v", c.Ints)
+	default:
+		j.must(len(c.Ints) > 0, "no integers")
+		j.must(t != evaluator.BooleanAttribute || !slices.ContainsFunc(c.Ints, func(i int64) bool { return i != 0 && i != 1 }), "the booleans %v", c.Ints)
+	}
+}
+
+func (j *judge) texts(c evaluator.Condition, t evaluator.AttributeType) {
+	each := func(ok func(string) bool) {
+		j.must(len(c.Strings) > 0 && !slices.ContainsFunc(c.Strings, func(s string) bool { return !ok(s) }), "%v %q", c.Op, c.Strings)
+	}
+	switch c.Op {
+	case evaluator.OneOf, evaluator.AnyOf, evaluator.AllOf:
+		each(func(s string) bool {
+			_, isVersion := parseNaiveVersion(s)
+			return (t != evaluator.SemverAttribute || isVersion) && (t != evaluator.IPAttribute || parseNaiveAddress(s) != nil)
+		})
+	case evaluator.InSegment:
+		j.must(len(c.Strings) == 1 && slices.ContainsFunc(j.set.Segments, func(s evaluator.Segment) bool { return s.Name == c.Strings[0] }), "the segment %q", c.Strings)
+	case evaluator.CIDR:
+		each(naiveNetwork)
+	case evaluator.IPBetween:
+		each(func(s string) bool { return parseNaiveAddress(s) != nil })
+		if j.must(len(c.Strings) == 2, "the addresses %q", c.Strings); len(c.Strings) == 2 {
+			lo, hi := parseNaiveAddress(c.Strings[0]), parseNaiveAddress(c.Strings[1])
+			j.must(len(lo) == len(hi) && string(lo) <= string(hi), "the addresses %q", c.Strings)
+		}
+	case evaluator.Semver:
+		j.must(len(c.Strings) == 1 && naiveConstraint(c.Strings[0]), "the constraint %q", c.Strings)
+	case evaluator.Matches:
+		each(func(s string) bool {
+			_, err := regexp.Compile(s)
+			return err == nil && len(s) <= 1000
+		})
+	default:
+		each(func(s string) bool { return s != "" })
+	}
+}
+
+func (j *judge) circumstance(c evaluator.Condition) {
+	j.lax = j.lax || c.Attribute != "" || c.Fold
+	switch c.Op {
+	case evaluator.Period:
+		j.lax = j.lax || len(c.Strings) > 0
+		j.must(len(c.Ints) == 2 && c.Ints[0] < c.Ints[1], "the period %v", c.Ints)
+	case evaluator.Window:
+		j.must(len(c.Strings) == 1 && slices.ContainsFunc(j.set.Zones, func(z evaluator.Zone) bool { return z.Name == c.Strings[0] }), "the zone %q", c.Strings)
+		j.must(len(c.Ints) == 3 && 1 <= c.Ints[0] && c.Ints[0] <= 127 && 0 <= c.Ints[1] && c.Ints[1] <= 86399 && 1 <= c.Ints[2] && c.Ints[2] <= 86400, "the window %v", c.Ints)
+	case evaluator.Serves:
+		j.lax = j.lax || len(c.Ints) > 0
+		j.must(j.inFlag, "a segment that asks what a flag serves")
+		j.must(len(c.Strings) >= 2, "serves %q", c.Strings)
+		for _, f := range slices.Concat(j.set.Flags, j.set.Prerequisites) {
+			if len(c.Strings) == 0 || f.Key != c.Strings[0] {
+				continue
+			}
+			for _, name := range c.Strings[1:] {
+				j.must(slices.ContainsFunc(f.Variants, func(v evaluator.Variant) bool { return v.Name == name }), "the variant %q", name)
+			}
+			return
+		}
+		j.must(false, "the flag %q", c.Strings)
+	}
+}
+
+// costs judges 8.3, for rulesets in which nothing else is wrong. The length of
+// chains of segments is left out: here they are short.
+func (j *judge) costs(flags []evaluator.Flag) {
+	known := make(map[string]int)
+	var condition func(c evaluator.Condition, chain []string) int
+	part := func(name string, chain []string, cost func(chain []string) int) int {
+		j.must(!slices.Contains(chain, name), "the circle %q", chain)
+		if _, ok := known[name]; !ok && len(j.problems) == 0 {
+			known[name] = cost(append(slices.Clone(chain), name))
+		}
+		return known[name]
+	}
+	segment := func(s evaluator.Segment, chain []string) int {
+		return part("segment "+s.Name, chain, func(chain []string) int {
+			if s.When == nil {
+				return 2
+			}
+			return 2 + condition(*s.When, chain)
+		})
+	}
+	flag := func(f evaluator.Flag, chain []string) int {
+		return part("flag "+f.Key, chain, func(chain []string) int {
+			cost := 1
+			for _, r := range f.Rules {
+				if r.When != nil {
+					cost += condition(*r.When, chain)
+				}
+				if r.Split != nil {
+					cost++
+				}
+			}
+			return cost
+		})
+	}
+	condition = func(c evaluator.Condition, chain []string) int {
+		cost := 0
+		for _, of := range c.Of {
+			cost += condition(of, chain)
+		}
+		switch c.Op {
+		case evaluator.All, evaluator.Any, evaluator.Not:
+			return cost
+		case evaluator.InSegment:
+			i := slices.IndexFunc(j.set.Segments, func(s evaluator.Segment) bool { return s.Name == c.Strings[0] })
+			return 1 + segment(j.set.Segments[i], chain)
+		case evaluator.Serves:
+			i := slices.IndexFunc(flags, func(f evaluator.Flag) bool { return f.Key == c.Strings[0] })
+			asked := flag(flags[i], chain)
+			j.must(asked <= 10_000, "a prerequisite that costs %d", asked)
+			return 1 + asked
+		}
+		return 1
+	}
+	for _, s := range j.set.Segments {
+		cost := segment(s, nil)
+		j.must(cost <= 10_000, "a segment that costs %d", cost)
+	}
+	for _, f := range flags {
+		cost := flag(f, nil)
+		j.must(cost <= 1_000_000, "a flag that costs %d", cost)
+	}
+}
+
+// TestDifferentialRefusals holds what Compile refuses to what the specification
+// says is not valid, for rulesets with something overwritten.
+func TestDifferentialRefusals(t *testing.T) {
+	const rounds = 10_000
+	pools := newPools()
+	refused, lenient := 0, 0
+	for i := range rounds {
+		g := &generator{next: byRandom(3, uint64(i)), pools: pools}
+		sets := g.rulesets()
+		g.spoil(&sets, i%4)
+		problems, lax := judged(sets)
+		_, err := evaluator.Compile(sets...)
+		switch {
+		case lax && len(problems) == 0:
+			lenient++
+		case (err != nil) != (len(problems) > 0):
+			t.Fatalf("ruleset %d: Compile says %v, the specification %q\n%s", i, err, problems, printed(sets))
+		case err != nil:
+			refused++
+		}
+	}
+	if refused < rounds/5 || refused > rounds-rounds/5 || lenient > rounds/20 {
+		t.Errorf("of %d rulesets %d were refused, %d may be", rounds, refused, lenient)
+	}
+}
