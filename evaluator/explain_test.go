@@ -77,7 +77,7 @@ func TestExplain(t *testing.T) {
 		"staff":    {Key: "u-1"},
 		"excluded": {Key: "u-9"},
 		"beijing":  {Key: "u-8", Attrs: []Attr{StringAttr("city", "beijing"), StringAttr("uid", "42")}},
-		"user 5":   {Key: "u-5", Now: 1_800_000_000},
+		"user-5":   {Key: "u-5", Now: 1_800_000_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var text strings.Builder
