@@ -71,7 +71,11 @@ func (c checker) value(a *attribute, n *node, cond *evaluator.Condition) bool {
 		}
 		cond.Ints = append(cond.Ints, i)
 		return ok
-	case evaluator.StringAttribute, evaluator.ListAttribute:
+	case evaluator.ListAttribute:
+		s, ok := c.text(n, "what \""+a.name+"\" holds")
+		cond.Strings = append(cond.Strings, s)
+		return ok && c.inEnum(n, a, s, false)
+	case evaluator.StringAttribute:
 		s, ok := c.text(n, what)
 		cond.Strings = append(cond.Strings, s)
 		return ok && c.inEnum(n, a, s, cond.Fold)
@@ -247,7 +251,7 @@ func (c checker) operator(a *attribute, f field, fold bool) (cond evaluator.Cond
 }
 
 // listOperators says how lists are compared.
-const listOperators = "{any: [a, b]}, one of them is in it, or {all: [a, b]}, all of them are"
+const listOperators = "{any: [a, b]} for one of them, or {all: [a, b]} for all"
 
 // listOperators reports whether the operators that a mapping has are for lists.
 func (c checker) listOperators(a *attribute, n *node) bool {
@@ -285,6 +289,8 @@ func (c checker) unknownOperator(a *attribute, n *node) {
 		hint = " (did you mean \"" + ours + "\"?)"
 	}
 	switch {
+	case a.typ == evaluator.ListAttribute:
+		hint = "; write " + listOperators
 	case slices.Contains(negations, n.text):
 		hint = "; to negate, write {not: {" + a.name + ": …}}"
 	case hint == "":

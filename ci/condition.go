@@ -53,10 +53,14 @@ func (c checker) conditionField(f field) (cond evaluator.Condition, ok bool) {
 	case "now":
 		return c.now(f.value)
 	case "flag":
-		return c.flagConditions(f.value)
+		return c.flagConditions(f)
 	}
 	if f.key.text == "segment" && c.known.attributes["segment"] == nil {
 		c.errorf(f.key, "a segment is asked for about an attribute: write {%s: {segment: …}}", c.known.unit)
+		return cond, false
+	}
+	if key := f.key.text; c.known.flags[key] && c.known.attributes[key] == nil {
+		c.errorf(f.key, "%q is a flag, not an attribute; write {flag: {%s: …}}", key, key)
 		return cond, false
 	}
 	a := c.lookup(f.key, combinations...)

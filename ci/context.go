@@ -154,7 +154,7 @@ func (c checker) listValue(a *attribute, n *node) evaluator.Value {
 	}
 	texts := make([]string, 0, len(n.items))
 	for _, item := range n.items {
-		s, ok := c.text(item, "a text of attribute \""+a.name+"\"")
+		s, ok := c.text(item, "what \""+a.name+"\" holds")
 		if ok {
 			c.inEnum(item, a, s, false)
 		}

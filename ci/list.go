@@ -46,12 +46,13 @@ type idList struct {
 // listReference reads {list: testers.txt} and returns the ids. What is what the
 // mapping is.
 func (c checker) listReference(n *node, what string) []string {
-	if !c.keys(n, what, "list") {
-		return nil
-	}
+	before := len(c.source.problems)
+	c.keys(n, what, "list")
 	at := n.get("list")
 	if at == nil {
-		c.errorf(n, "%s is a list of ids, or {list: testers.txt}", what)
+		if len(c.source.problems) == before {
+			c.errorf(n, "%s is a list of ids, or {list: testers.txt}", what)
+		}
 		return nil
 	}
 	l := c.listFile(at)
@@ -63,6 +64,10 @@ func (c checker) listReference(n *node, what string) []string {
 
 // listFile returns the list file that n names, nil if there is none.
 func (c checker) listFile(n *node) *idList {
+	if n.kind != scalar {
+		c.errorf(n, "\"list\" names a file such as testers.txt, with one id on each line; it isn't %s", n.describe())
+		return nil
+	}
 	name, ok := c.text(n, "\"list\"")
 	lists := c.known.lists
 	p := path.Join(c.source.folder(), name)

@@ -15,6 +15,9 @@ var nowKeys = []string{"after", "before", "weekdays", "from", "to", "zone"}
 // weekdays are numbered from Sunday.
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
+// fullWeekday matches a weekday that isn't written as it should be.
+var fullWeekday = regexp.MustCompile(`(?i)^(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?$`)
+
 // allWeekdays has a bit for each of the weekdays.
 const allWeekdays = 1<<7 - 1
 
@@ -27,6 +30,7 @@ func (c checker) now(n *node) (cond evaluator.Condition, ok bool) {
 		c.errorf(n, "\"now\" is a mapping such as {after: 2026-12-01T09:00}, not %s", n.describe())
 		return cond, false
 	}
+	before := len(c.source.problems)
 	c.keys(n, "\"now\"", nowKeys...)
 	z, ok := c.zoneOf(n)
 	if !ok {
@@ -44,6 +48,9 @@ func (c checker) now(n *node) (cond evaluator.Condition, ok bool) {
 		all = append(all, window)
 	}
 	if len(all) == 0 {
+		if len(c.source.problems) > before {
+			return cond, false // a key is misspelt
+		}
 		c.errorf(n, "\"now\" names no time; write after, before, weekdays, or from and to")
 		return cond, false
 	}
@@ -121,22 +128,16 @@ func (c checker) window(n *node, z zone) (cond evaluator.Condition, ok bool) {
 func (c checker) weekdays(n *node) (days int64, ok bool) {
 	values, ok := c.values(n)
 	for _, value := range values {
-		name, fine := c.text(value, "a weekday")
-		if !fine {
-			ok = false
-			continue
-		}
-		day := slices.Index(weekdays, name)
-		switch {
+		switch day := slices.Index(weekdays, value.text); {
 		case day < 0:
 			hint := "; they are " + strings.Join(weekdays, ", ")
-			if short := strings.ToLower(name[:min(len(name), 3)]); slices.Contains(weekdays, short) {
-				hint = " (did you mean \"" + short + "\"?)"
+			if fullWeekday.MatchString(value.text) {
+				hint = " (did you mean \"" + strings.ToLower(value.text[:3]) + "\"?)"
 			}
-			c.errorf(value, "unknown weekday %q%s", shorten(name), hint)
+			c.errorf(value, "unknown weekday %s%s", value.describe(), hint)
 			ok = false
 		case days&(1<<day) != 0:
-			c.errorf(value, "%q is listed twice", name)
+			c.errorf(value, "%q is listed twice", value.text)
 			ok = false
 		default:
 			days |= 1 << day

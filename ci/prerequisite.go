@@ -2,6 +2,7 @@ package ci
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -17,10 +18,11 @@ type prerequisite struct {
 }
 
 // flagConditions reads what other flags have to serve.
-func (c checker) flagConditions(n *node) (cond evaluator.Condition, ok bool) {
+func (c checker) flagConditions(f field) (cond evaluator.Condition, ok bool) {
+	n := f.value
 	switch {
 	case c.prerequisites == nil:
-		c.errorf(n, "a segment can't ask for flags; ask for them in the rules that ask for the segment")
+		c.errorf(f.key, "a segment can't ask for flags; ask for them in the rules that ask for the segment")
 		return cond, false
 	case n.kind != mapping:
 		c.errorf(n, "\"flag\" is a mapping of flags to variants such as {new-cart: on}, not %s", n.describe())
@@ -43,7 +45,11 @@ func (c checker) flagCondition(f field) (cond evaluator.Condition, ok bool) {
 	key := f.key.text
 	cond = evaluator.Condition{Op: evaluator.Serves, Strings: []string{key}}
 	if !c.known.flags[key] {
-		c.errorf(f.key, "flag %q doesn't exist%s", shorten(key), didYouMean(key, slices.Values(c.known.flagKeys)))
+		hint := didYouMean(key, slices.Values(c.known.flagKeys))
+		if base := path.Base(key); c.known.flags[base] {
+			hint = fmt.Sprintf(" (did you mean %q? A namespace is not part of a key)", base)
+		}
+		c.errorf(f.key, "flag %q doesn't exist%s", shorten(key), hint)
 		return cond, false
 	}
 	values, ok := c.values(f.value)

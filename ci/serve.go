@@ -317,6 +317,9 @@ func (set *variantSet) byValue(n *node) string {
 		if s, ok := v.Value.Text(); ok && s == n.text {
 			return fmt.Sprintf(" (did you mean %q, whose value it is?)", v.Name)
 		}
+		if i, ok := v.Value.Int(); ok && strconv.FormatInt(i, 10) == n.text {
+			return fmt.Sprintf(" (did you mean %q, whose value it is?)", v.Name)
+		}
 	}
 	return ""
 }
