@@ -82,16 +82,17 @@ func compare(g *generator, contexts int, reasons map[evaluator.Reason]int) error
 	if err != nil {
 		return fmt.Errorf("compiling: %w\n%s", err, printed(sets))
 	}
-	for range contexts {
-		if err := compareAll(program, sets, g.context(), reasons); err != nil {
+	for i := range contexts {
+		if err := compareAll(program, sets, g.context(), i == 0, reasons); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// compareAll holds what a program answers against the naive interpreter.
-func compareAll(program *evaluator.Program, sets []evaluator.Ruleset, ctx evaluator.Context, reasons map[evaluator.Reason]int) error {
+// compareAll holds what a program answers against the naive interpreter, and if
+// explained its explanations.
+func compareAll(program *evaluator.Program, sets []evaluator.Ruleset, ctx evaluator.Context, explained bool, reasons map[evaluator.Reason]int) error {
 	all := make(map[string]answer)
 	for f, r := range program.All(ctx) {
 		all[f.Key()] = answerOf(r)
@@ -103,6 +104,9 @@ func compareAll(program *evaluator.Program, sets []evaluator.Ruleset, ctx evalua
 			err := compareFlag(program.Flag(f.Key), ctx, want)
 			if err == nil {
 				err = differ("all flags at once", all[f.Key], want)
+			}
+			if err == nil && explained {
+				err = compareTrace(naive{set, ctx}, f, program.Flag(f.Key).Explain(ctx))
 			}
 			if err != nil {
 				return fmt.Errorf("flag %q: %w\n%s\n%s", f.Key, err, printed(ctx), printed(set))

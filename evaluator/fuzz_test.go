@@ -55,7 +55,7 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := compareAll(program, sets, g.context(), make(map[evaluator.Reason]int)); err != nil {
+		if err := compareAll(program, sets, g.context(), true, make(map[evaluator.Reason]int)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -202,7 +202,7 @@ func evaluations(t *testing.T, program *evaluator.Program, set evaluator.Ruleset
 	t.Helper()
 	for _, s := range values {
 		ctx := evaluator.Context{Attrs: []evaluator.Attr{evaluator.StringAttr(attribute, s)}}
-		if err := compareAll(program, []evaluator.Ruleset{set}, ctx, make(map[evaluator.Reason]int)); err != nil {
+		if err := compareAll(program, []evaluator.Ruleset{set}, ctx, true, make(map[evaluator.Reason]int)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -335,7 +335,7 @@ func FuzzTime(f *testing.F) {
 		period := evaluator.Condition{Op: evaluator.Period, Ints: []int64{opens, closes}}
 		ctx := evaluator.Context{Now: now}
 		if program, set := verdicts(t, period, opens < closes); program != nil {
-			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, make(map[evaluator.Reason]int)); err != nil {
+			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, true, make(map[evaluator.Reason]int)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -349,7 +349,7 @@ func FuzzTime(f *testing.F) {
 			t.Fatalf("an offset of %d gave %v", offset, err)
 		}
 		if err == nil {
-			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, make(map[evaluator.Reason]int)); err != nil {
+			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, true, make(map[evaluator.Reason]int)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -394,7 +394,7 @@ func FuzzRamp(f *testing.F) {
 		level := naiveLevel(*r, now).Uint64()
 		for _, position := range []uint64{uint64(chance), level, level - 1} {
 			ctx := evaluator.Context{Now: now, Chance: uint32(min(position, math.MaxUint32))}
-			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, make(map[evaluator.Reason]int)); err != nil {
+			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, true, make(map[evaluator.Reason]int)); err != nil {
 				t.Error(err)
 			}
 		}

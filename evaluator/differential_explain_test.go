@@ -1,0 +1,128 @@
+package evaluator_test
+
+import (
+	"fmt"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// compareTrace holds an explanation to the naive interpreter: the answer, which
+// rules were reached and matched, and for every part of a condition whether it
+// holds.
+func compareTrace(n naive, f evaluator.Flag, t evaluator.Trace) error {
+	want := n.flag(f)
+	got := answer{t.Value, t.Variant, t.Rule, t.Reason, t.MissingUnit, want.Metadata}
+	if err := differ("explained", got, want); err != nil {
+		return err
+	}
+	if t.Flag != f.Key || len(t.Rules) != len(f.Rules) {
+		return fmt.Errorf("the trace is of %q with %d rules, want %q with %d", t.Flag, len(t.Rules), f.Key, len(f.Rules))
+	}
+	reached := !f.Disabled
+	if t.Reserved != nil {
+		if err := n.compareDraw(t.Reserved, f.Reserved.By, f.Reserved.Salt, ""); err != nil {
+			return fmt.Errorf("reservation: %w", err)
+		}
+		reached = t.Reserved.Within
+	} else if f.Reserved != nil && !f.Disabled && len(f.Rules) > 0 {
+		return fmt.Errorf("the trace lacks the reservation")
+	}
+	for i, r := range f.Rules {
+		if err := n.compareRule(f, r, t.Rules[i], reached); err != nil {
+			return fmt.Errorf("rule %q: %w", r.Name, err)
+		}
+		reached = reached && !t.Rules[i].Matched
+	}
+	if reached != (want.Rule == "" && want.Reason == evaluator.ReasonDefault && (t.Reserved == nil || t.Reserved.Within)) && len(f.Rules) > 0 {
+		return fmt.Errorf("by the trace no rule matched: %v, but %v", reached, want)
+	}
+	return nil
+}
+
+func (n naive) compareRule(f evaluator.Flag, r evaluator.Rule, t evaluator.RuleTrace, reached bool) error {
+	if t.Name != r.Name || t.Reached != reached {
+		return fmt.Errorf("the trace says %q, reached %v, want reached %v", t.Name, t.Reached, reached)
+	}
+	if !reached {
+		if t.Matched || t.When != nil || t.Draw != nil {
+			return fmt.Errorf("it was not reached, but matched or was looked at")
+		}
+		return nil
+	}
+	holds := r.When == nil || n.holds(*r.When)
+	if (t.When == nil) != (r.When == nil) {
+		return fmt.Errorf("it has a condition or not: %v", t.When)
+	}
+	if r.When != nil {
+		if err := n.compareCondition(*r.When, *t.When); err != nil {
+			return err
+		}
+	}
+	matched := holds
+	if (t.Draw != nil) != (holds && r.Split != nil) {
+		return fmt.Errorf("there is a draw or not: %v", t.Draw)
+	}
+	if t.Draw != nil {
+		position, ok := n.position(r.Split.By, r.Split.Salt)
+		matched = ok
+		variant := ""
+		if ok {
+			variant = f.Variants[n.choose(*r.Split, position)].Name
+		}
+		if err := n.compareDraw(t.Draw, r.Split.By, r.Split.Salt, variant); err != nil {
+			return err
+		}
+	}
+	if t.Matched != matched {
+		return fmt.Errorf("matched is %v, want %v", t.Matched, matched)
+	}
+	return nil
+}
+
+func (n naive) compareDraw(d *evaluator.Draw, by, salt, variant string) error {
+	position, ok := n.position(by, salt)
+	switch {
+	case d.By != by || d.Salt != salt || d.Missing != !ok:
+		return fmt.Errorf("the draw %+v is not by %q with the salt %q", *d, by, salt)
+	case !ok:
+		return nil
+	case uint64(d.Position) != position || d.From > position || d.To <= position || d.Variant != variant:
+		return fmt.Errorf("the draw %+v is not that of position %d and variant %q", *d, position, variant)
+	}
+	return nil
+}
+
+// compareCondition goes through a condition and its trace side by side.
+func (n naive) compareCondition(c evaluator.Condition, t evaluator.ConditionTrace) error {
+	if t.Holds != n.holds(c) {
+		return fmt.Errorf("the trace says %v of %v %s", t.Holds, t.Op, t.Asked)
+	}
+	switch c.Op {
+	case evaluator.All, evaluator.Any, evaluator.Not:
+		if t.Op != c.Op || len(t.Of) != len(c.Of) {
+			return fmt.Errorf("the trace has %v of %d, want %v of %d", t.Op, len(t.Of), c.Op, len(c.Of))
+		}
+		for i := range c.Of {
+			if err := n.compareCondition(c.Of[i], t.Of[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if t.Op != evaluator.Comparison || t.Attribute != c.Attribute || c.Attribute != "" && t.Value != n.value(c.Attribute) {
+		return fmt.Errorf("the trace has %v of %q, want %v of %q", t.Op, t.Attribute, c.Op, c.Attribute)
+	}
+	for _, s := range n.set.Segments {
+		if c.Op == evaluator.InSegment && s.Name == c.Strings[0] && len(t.Of) > 0 {
+			return n.compareCondition(*s.When, t.Of[0])
+		}
+	}
+	for _, flags := range [][]evaluator.Flag{n.set.Flags, n.set.Prerequisites} {
+		for _, f := range flags {
+			if t.Prerequisite != nil && f.Key == c.Strings[0] {
+				return compareTrace(n, f, *t.Prerequisite)
+			}
+		}
+	}
+	return nil
+}
