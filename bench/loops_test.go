@@ -102,10 +102,10 @@ func (c serinClient) text(b *testing.B, flag string, users []User) {
 	}
 }
 
-func (c serinClient) all(b *testing.B, keys []string, users []User) {
+func (c serinClient) all(b *testing.B, _ []string, users []User) {
 	snapshot, contexts, mask := c.Snapshot(), each(users, serinContext), len(users)-1
 	for i := 0; b.Loop(); i++ {
-		for _, result := range serinAll(snapshot, keys, contexts[i&mask]) {
+		for _, result := range snapshot.All(contexts[i&mask]) {
 			sinkText, _ = result.Value().Text()
 		}
 	}

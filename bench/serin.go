@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"iter"
 	"math"
 	"os"
 	"path/filepath"
@@ -195,9 +194,9 @@ func (c serinClient) Text(flag string, u *User) string {
 	return sdk.String(flag, "").Get(c.Client, serinContext(u))
 }
 
-func (c serinClient) All(keys []string, u *User) map[string]string {
+func (c serinClient) All(_ []string, u *User) map[string]string {
 	answers := make(map[string]string)
-	for key, result := range serinAll(c.Snapshot(), keys, serinContext(u)) {
+	for key, result := range c.Snapshot().All(serinContext(u)) {
 		answers[key], _ = result.Value().Text()
 	}
 	return answers
@@ -223,16 +222,4 @@ func serinContext(u *User) sdk.Context {
 		sdk.Attr("language", u.Language),
 		sdk.Attr("age", u.Age),
 		sdk.Attr("build", u.Build))
-}
-
-// serinAll yields the answers of all flags.
-func serinAll(s *sdk.Snapshot, keys []string, ctx sdk.Context) iter.Seq2[string, evaluator.Result] {
-	return func(yield func(string, evaluator.Result) bool) {
-		program := s.Program()
-		for _, key := range keys {
-			if !yield(key, program.Flag(key).Evaluate(ctx)) {
-				return
-			}
-		}
-	}
 }

@@ -147,14 +147,16 @@ func sgCondition(c *Condition) object {
 func (statsig) Load(p Place) (Client, error) {
 	const never = 24 * time.Hour
 	client, details := sg.NewClientWithDetails("secret-key", &sg.Options{
-		LocalMode:            true,
-		DataAdapter:          sgFiles(p.Dir),
-		ConfigSyncInterval:   never,
-		IDListSyncInterval:   never,
-		LoggingInterval:      never,
-		StatsigLoggerOptions: sg.StatsigLoggerOptions{DisableInitDiagnostics: true, DisableSyncDiagnostics: true, DisableApiDiagnostics: true, DisableAllLogging: true},
-		IPCountryOptions:     sg.IPCountryOptions{Disabled: true},
-		UAParserOptions:      sg.UAParserOptions{Disabled: true},
+		LocalMode:          true,
+		DataAdapter:        sgFiles(p.Dir),
+		ConfigSyncInterval: never,
+		IDListSyncInterval: never,
+		LoggingInterval:    never,
+		StatsigLoggerOptions: sg.StatsigLoggerOptions{
+			DisableInitDiagnostics: true, DisableSyncDiagnostics: true, DisableApiDiagnostics: true, DisableAllLogging: true,
+		},
+		IPCountryOptions: sg.IPCountryOptions{Disabled: true},
+		UAParserOptions:  sg.UAParserOptions{Disabled: true},
 	})
 	if details.Error != nil || details.Source != sg.SourceDataAdapter {
 		return nil, fmt.Errorf("starting the Statsig SDK: source %q, error %v", details.Source, details.Error)
