@@ -20,14 +20,37 @@ func main() {
 	rounds := flag.Int("rounds", 10, "how often everything quick is measured; what takes long, half as often")
 	benchtime := flag.Duration("benchtime", 100*time.Millisecond, "how long each quick measurement takes")
 	out := flag.String("out", "results", "the `folder` that results are written to")
+	from := flag.String("from", "", "print the tables of a `file` of single measurements, and measure nothing")
+	least := flag.Bool("least", false, "print the least value of each cell instead of the median: the better guess if the machine was busy")
 	flag.Parse()
-	if err := run(*rounds, *benchtime, *out); err != nil {
+	var err error
+	if *from != "" {
+		err = reprint(*from, *least)
+	} else {
+		err = run(*rounds, *benchtime, *out, *least)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds int, benchtime time.Duration, out string) error {
+// reprint prints the tables of earlier measurements.
+func reprint(from string, least bool) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	samples, err := read(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", from, err)
+	}
+	samples.least = least
+	return samples.write(os.Stdout)
+}
+
+func run(rounds int, benchtime time.Duration, out string, least bool) error {
 	began := time.Now()
 	raw, err := measure(rounds, benchtime)
 	if err != nil {
@@ -37,6 +60,7 @@ func run(rounds int, benchtime time.Duration, out string) error {
 	if err != nil {
 		return err
 	}
+	samples.least = least
 	header := header(samples.cpu, rounds, benchtime)
 	var text bytes.Buffer
 	text.WriteString(header)

@@ -23,6 +23,7 @@ type key struct{ name, unit string }
 type samples struct {
 	cpu    string
 	values map[key][]float64
+	least  bool // of a cell's values the least is printed, not the median
 }
 
 // read reads what benchmarks print.
@@ -59,18 +60,21 @@ func trimProcs(name string) string {
 	return name
 }
 
-// median returns the median, and the larger distance to it of the least and the
-// greatest value as a fraction. It is false if nothing was measured.
-func (s *samples) median(name, unit string) (median, spread float64, ok bool) {
+// typical returns the value to print, and how far the least or the greatest value
+// is from the median, as a fraction of that. It is false if nothing was measured.
+func (s *samples) typical(name, unit string) (value, spread float64, ok bool) {
 	values := s.values[key{name, unit}]
 	if len(values) == 0 {
 		return 0, 0, false
 	}
 	sample := benchmath.NewSample(slices.Clone(values), &benchmath.DefaultThresholds)
-	median = benchmath.AssumeNothing.Summary(sample, 0.95).Center
+	median := benchmath.AssumeNothing.Summary(sample, 0.95).Center
 	least, greatest := sample.Values[0], sample.Values[len(values)-1]
 	if median != 0 {
 		spread = max(median-least, greatest-median) / math.Abs(median)
+	}
+	if s.least {
+		return least, spread, true
 	}
 	return median, spread, true
 }
@@ -107,7 +111,12 @@ var loadRows = []row{
 
 // write writes the tables.
 func (s *samples) write(w io.Writer) error {
-	fmt.Fprintln(w, "Medians, in nanoseconds unless a line says otherwise. x PEER: how many times Serin's (by handle) the peer's is.")
+	what := "Medians"
+	if s.least {
+		what = "Least values"
+	}
+	fmt.Fprintf(w, "%s, in nanoseconds unless a line says otherwise.\n", what)
+	fmt.Fprintln(w, "x NAME: how many times that of Serin, by handle, the value is.")
 	fmt.Fprintln(w)
 	if err := s.table(w, workloadRows, true); err != nil {
 		return err
@@ -116,11 +125,11 @@ func (s *samples) write(w io.Writer) error {
 	if err := s.table(w, loadRows, false); err != nil {
 		return err
 	}
-	none, _, _ := s.median("Load/system="+bench.NoSystem, "rss-MB")
+	none, _, _ := s.typical("Load/system="+bench.NoSystem, "rss-MB")
 	fmt.Fprintf(w, "\nresident in a process that has loaded nothing: %s MB\n", number(none))
 	s.growth(w)
 	for _, n := range []string{"1", "20"} {
-		if ns, _, ok := s.median("Update/namespaces="+n, "ns/op"); ok {
+		if ns, _, ok := s.typical("Update/namespaces="+n, "ns/op"); ok {
 			fmt.Fprintf(w, "Serin: update of 10 of 10,000 flags, %s namespaces: %s ms\n", n, number(ns/1e6))
 		}
 	}
@@ -178,7 +187,7 @@ func (s *samples) line(r row, systems []bench.System, allocs bool) []string {
 	var serin float64
 	for i, system := range systems {
 		name := fmt.Sprintf(r.name, strings.ReplaceAll(system.Name(), " ", "_"))
-		value, _, ok := s.median(name, r.unit)
+		value, _, ok := s.typical(name, r.unit)
 		cell, ratio := "-", "-"
 		if ok {
 			cell = number(value / r.scale)
@@ -190,7 +199,7 @@ func (s *samples) line(r row, systems []bench.System, allocs bool) []string {
 		}
 		line = append(line, cell)
 		if i == 0 && allocs {
-			n, _, _ := s.median(name, "allocs/op")
+			n, _, _ := s.typical(name, "allocs/op")
 			line = append(line, number(n))
 		}
 		if isPeer(system) {
@@ -221,7 +230,7 @@ func (s *samples) growth(w io.Writer) {
 		var parts []string
 		for _, n := range []int{10, 100, 1000, 10_000, 100_000} {
 			name := fmt.Sprintf("Growth/flags=%d/system=%s", n, strings.ReplaceAll(system.Name(), " ", "_"))
-			if ns, _, ok := s.median(name, "ns/op"); ok {
+			if ns, _, ok := s.typical(name, "ns/op"); ok {
 				parts = append(parts, fmt.Sprintf("%s of %s", number(ns), number(float64(n))))
 			}
 		}
@@ -229,17 +238,24 @@ func (s *samples) growth(w io.Writer) {
 	}
 }
 
+// busy is the spread, in percent, above which a run is of little use.
+const busy = 25
+
 // spread writes how far apart the measurements of a workload were.
 func (s *samples) spread(w io.Writer) {
 	var all []float64
 	for k := range s.values {
 		if strings.HasPrefix(k.name, "Workload/") && k.unit == "ns/op" {
-			_, spread, _ := s.median(k.name, k.unit)
+			_, spread, _ := s.typical(k.name, k.unit)
 			all = append(all, 100*spread)
 		}
 	}
 	if slices.Sort(all); len(all) > 0 {
+		half := all[len(all)/2]
 		fmt.Fprintf(w, "A to H: no measurement is further from its median than %.0f %%; in half of the cells, none than %.0f %%\n",
-			all[len(all)-1], all[len(all)/2])
+			all[len(all)-1], half)
+		if half > busy {
+			fmt.Fprintln(w, "The machine did something else meanwhile: measure again when it doesn't, or look at the least values (-least).")
+		}
 	}
 }

@@ -51,6 +51,17 @@ func TestTables(t *testing.T) {
 	}
 }
 
+func TestLeast(t *testing.T) {
+	s, err := read(strings.NewReader(measured))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.least = true
+	if value, _, ok := s.typical("Workload/workload=B/system=Serin", "ns/op"); value != 10 || !ok {
+		t.Errorf("least value %v, %v", value, ok)
+	}
+}
+
 func TestReadNothing(t *testing.T) {
 	if _, err := read(strings.NewReader("PASS\n")); err == nil {
 		t.Error("no error without a measurement")
