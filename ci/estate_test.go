@@ -149,10 +149,16 @@ default: stable
 rules:
   - {name: a, when: {user: {segment: s%d}, city: [BJ, SH]}, serve: a%d}
   - {name: b, when: {any: [{uid: %d}, {device: {segment: s%d}}]}, serve: {a: 10%%, b: rest}, by: device}
+  - {name: c, when: {now: {weekdays: mon, zone: %s}, user: {list: ../ids/%d.txt}}, serve: c}
+  - {name: d, when: {flag: {flag-%d: stable, new-checkout: on}}, serve: d}
 environments:
   staging: {default: other}
-`, i%10, i, i, (i+3)%10))
+`, i%10, i, i, (i+3)%10, []string{"Asia/Tokyo", "UTC", "Europe/Paris"}[i%3], i%4, i/2+50))
+		fsys[fmt.Sprintf("other/flag-%d.yaml", i+50)] = file("type: string\ndefault: stable\n")
 		fsys[fmt.Sprintf("ns%d/flag-%d.test.yaml", i%7, i)] = file("- {name: t, expect: {variant: stable}}\n")
+	}
+	for i := range 4 {
+		fsys[fmt.Sprintf("ids/%d.txt", i)] = file("u-3\nu-1\nu-2\n")
 	}
 	for i := range 10 {
 		fsys[fmt.Sprintf("segments/s%d.yaml", i)] = file(fmt.Sprintf("include: [u-%d]\nwhen: {level: 1, channel: web}\n", i))
@@ -176,6 +182,7 @@ environments:
 	}
 	for i := range 50 {
 		fsys[fmt.Sprintf("ns%d/bad-%d.yaml", (i+1)%7, i%25)] = file("type: boolean\ndefault: maybe\n")
+		fsys[fmt.Sprintf("other/flag-%d.yaml", i+50)] = file(fmt.Sprintf("type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {flag: {flag-%d: on}, uid: {list: ../ids/%d.txt}}}]\n", i, i%4))
 	}
 	_, forthErr := load(fsys, "flags")
 	_, backErr := load(backwards{fsys}, "flags")
