@@ -11,13 +11,14 @@ import (
 // decodeRuleset decodes the columns of a ruleset. b may be used again
 // afterwards.
 func decodeRuleset(b []byte) (evaluator.Ruleset, error) {
-	d := &decoder{}
-	if err := d.w.unmarshal(b); err != nil {
+	w := &wire{}
+	if err := w.unmarshal(b); err != nil {
 		return evaluator.Ruleset{}, err
 	}
-	if n := d.w.memory(); n > maxMemory {
+	if n := w.memory(); n > maxMemory {
 		return evaluator.Ruleset{}, fmt.Errorf("it takes %d bytes of memory; the limit is %d", n, maxMemory)
 	}
+	d := &decoder{w: w} // on the stack, where taking off lists costs the least
 	d.allocate()
 	if err := d.cutText(); err != nil {
 		return evaluator.Ruleset{}, err
@@ -34,7 +35,7 @@ func decodeRuleset(b []byte) (evaluator.Ruleset, error) {
 // that. The first thing that doesn't fit is remembered, and decoding goes on: it
 // comes to an end, because each list uses up some of what is allocated.
 type decoder struct {
-	w    wire
+	w    *wire
 	err  error
 	text []string // what has been cut
 	used int      // how many of text have been referred to
@@ -53,6 +54,8 @@ type decoder struct {
 	conditions   []evaluator.Condition
 	members      []string
 	operands     []string
+	ints         []int64
+	floats       []float64
 }
 
 // memory returns the bytes that the ruleset takes, at most: what decoding
@@ -88,7 +91,7 @@ func (w *wire) memory() int64 {
 }
 
 func (d *decoder) allocate() {
-	w := &d.w
+	w := d.w
 	d.attributes = make([]evaluator.Attribute, w.attributeName.rows)
 	d.zones = make([]evaluator.Zone, w.zoneName.rows)
 	d.segments = make([]evaluator.Segment, w.segmentName.rows)
@@ -103,6 +106,7 @@ func (d *decoder) allocate() {
 	d.conditions = make([]evaluator.Condition, w.conditionOp.rows)
 	d.members = make([]string, w.members.rows)
 	d.operands = make([]string, w.operands.rows)
+	d.ints, d.floats = w.ints, w.floats
 }
 
 func (d *decoder) fail(format string, args ...any) {
@@ -123,7 +127,7 @@ func (d *decoder) end() error {
 		return d.err
 	}
 	for _, c := range columns {
-		if c.uints != nil && c.uints.over() || c.ints != nil && len(*c.ints) > 0 || c.floats != nil && len(*c.floats) > 0 {
+		if c.uints != nil && c.uints.over() || c.ints != nil && len(d.ints) > 0 || c.floats != nil && len(d.floats) > 0 {
 			return fmt.Errorf("column %q is too long", c.name)
 		}
 	}
@@ -205,7 +209,7 @@ func (d *decoder) small(v uint32) uint8 {
 }
 
 func (d *decoder) int() int64 {
-	n := cut(d, &d.w.ints, 1)
+	n := cut(d, &d.ints, 1)
 	if n == nil {
 		return 0
 	}
@@ -214,7 +218,7 @@ func (d *decoder) int() int64 {
 
 // pairs makes n elements of two integers each; nil for none.
 func pairs[T any](d *decoder, n uint32, pair func(a, b int64) T) []T {
-	ints := cut(d, &d.w.ints, 2*min(n, 1<<31-1))
+	ints := cut(d, &d.ints, 2*min(n, 1<<31-1))
 	if ints == nil {
 		return nil
 	}
@@ -226,7 +230,7 @@ func pairs[T any](d *decoder, n uint32, pair func(a, b int64) T) []T {
 }
 
 func (d *decoder) ruleset() evaluator.Ruleset {
-	w := &d.w
+	w := d.w
 	set := evaluator.Ruleset{Unit: d.ref(&w.unit)}
 	set.Attributes = cut(d, &d.attributes, uint32(len(d.attributes)))
 	for i := range set.Attributes {
@@ -261,7 +265,7 @@ func (d *decoder) ruleset() evaluator.Ruleset {
 }
 
 func (d *decoder) segment(s *evaluator.Segment) {
-	w := &d.w
+	w := d.w
 	s.Name = d.ref(&w.segmentName)
 	include, exclude := w.segmentInclude.take(), w.segmentExclude.take()
 	s.Include = d.refs(&w.members, &d.members, include)
@@ -284,14 +288,14 @@ func (d *decoder) when() *evaluator.Condition {
 }
 
 func (d *decoder) condition(c *evaluator.Condition, depth int) {
-	w := &d.w
+	w := d.w
 	form := w.conditionOp.take()
 	c.Op, c.Fold = evaluator.Op(d.small(form/2)), form%2 == 1
 	if !combines(c.Op) {
 		c.Attribute = d.ref(&w.conditionAttribute)
 		texts, ints := w.conditionStrings.take(), w.conditionInts.take()
 		c.Strings = d.refs(&w.operands, &d.operands, texts)
-		c.Ints = cut(d, &w.ints, ints)
+		c.Ints = cut(d, &d.ints, ints)
 		return
 	}
 	c.Of = cut(d, &d.conditions, w.conditionOf.take())
@@ -305,7 +309,7 @@ func (d *decoder) condition(c *evaluator.Condition, depth int) {
 }
 
 func (d *decoder) flag(f *evaluator.Flag) {
-	w := &d.w
+	w := d.w
 	f.Key = d.ref(&w.flagKey)
 	form := w.flagForm.take()
 	if form >= 2*flagMetadata {
@@ -360,7 +364,7 @@ func (d *decoder) scalar(kind evaluator.Kind) evaluator.Value {
 	case evaluator.IntKind:
 		return evaluator.IntValue(d.int())
 	case evaluator.FloatKind:
-		if f := cut(d, &d.w.floats, 1); f != nil {
+		if f := cut(d, &d.floats, 1); f != nil {
 			return evaluator.FloatValue(f[0])
 		}
 	case evaluator.StringKind:
@@ -372,7 +376,7 @@ func (d *decoder) scalar(kind evaluator.Kind) evaluator.Value {
 }
 
 func (d *decoder) reservation() *evaluator.Reservation {
-	w := &d.w
+	w := d.w
 	r := one(d, &d.reservations)
 	if r == nil {
 		return nil
@@ -388,7 +392,7 @@ func (d *decoder) reservation() *evaluator.Reservation {
 }
 
 func (d *decoder) attrs() []evaluator.Attr {
-	w := &d.w
+	w := d.w
 	attrs := cut(d, &d.metadata, w.metadata.take())
 	for i := range attrs {
 		attrs[i].Name = d.ref(&w.metadataName)
@@ -398,7 +402,7 @@ func (d *decoder) attrs() []evaluator.Attr {
 }
 
 func (d *decoder) rule(r *evaluator.Rule) {
-	w := &d.w
+	w := d.w
 	r.Name = d.ref(&w.ruleName)
 	form := w.ruleForm.take()
 	if form >= 2*ruleMetadata || form&ruleSplit == 0 && form&ruleRamp != 0 || form&ruleRamp == 0 && form&ruleLinear != 0 {
@@ -418,7 +422,7 @@ func (d *decoder) rule(r *evaluator.Rule) {
 }
 
 func (d *decoder) split(form uint32) *evaluator.Split {
-	w := &d.w
+	w := d.w
 	s := one(d, &d.splits)
 	if s == nil {
 		return nil
@@ -440,7 +444,7 @@ func (d *decoder) split(form uint32) *evaluator.Split {
 }
 
 func (d *decoder) ramp(linear bool) *evaluator.Ramp {
-	w := &d.w
+	w := d.w
 	r := one(d, &d.ramps)
 	if r == nil {
 		return nil
