@@ -2,6 +2,7 @@ package evaluator_test
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -54,6 +55,21 @@ func check(t *testing.T, door string, c vectors.Case, ctx evaluator.Context, r e
 	}
 }
 
+// checkTrace reports a trace that doesn't end in what a case wants. Traces have no
+// metadata.
+func checkTrace(t *testing.T, c vectors.Case, ctx evaluator.Context, trace evaluator.Trace) {
+	t.Helper()
+	want := c.Want
+	want.Metadata = nil
+	got := vectors.Answer{Value: trace.Value.JSON(), Variant: trace.Variant, Reason: trace.Reason.String(), Rule: trace.Rule, MissingUnit: trace.MissingUnit}
+	if !got.Same(want) {
+		t.Errorf("%s, explained: flag %s, context %s, now %d, chance %d\ngot  %s\nwant %s", c.Name, c.Flag, c.Context, ctx.Now, ctx.Chance, got, want)
+	}
+	if data, err := json.Marshal(trace); err != nil || !json.Valid(data) || trace.String() == "" {
+		t.Errorf("%s, explained: %v: %s", c.Name, err, trace)
+	}
+}
+
 // TestVectors asks every scenario alone, and all of them as one Program.
 func TestVectors(t *testing.T) {
 	var sets []evaluator.Ruleset
@@ -88,6 +104,7 @@ func TestVectors(t *testing.T) {
 					check(t, "compiled with others", c, ctx, compiled.Flag(c.Flag).Evaluate(ctx))
 					check(t, "linked with others", c, ctx, linked.Flag(c.Flag).Evaluate(ctx))
 					check(t, "among all", c, ctx, among(alone, c.Flag, ctx))
+					checkTrace(t, c, ctx, alone.Flag(c.Flag).Explain(ctx))
 				}
 			}
 			if !t.Failed() {
