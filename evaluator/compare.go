@@ -101,8 +101,8 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 		u.ints = append(u.ints, cond.Ints...)
 		return cond.between(t)
 	case OneOf:
-		if n := len(cond.Strings); t == StringAttribute && !cond.Fold && 0 < n && n <= fewIDs && len(cond.Ints) == 0 {
-			c.oneOfFew(cond, in)
+		if t == StringAttribute && !cond.Fold && len(cond.Strings) > 0 && len(cond.Ints) == 0 {
+			c.oneOf(cond, in)
 			return cond.applies(t)
 		}
 	}
@@ -116,10 +116,15 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 	return c.test(cond, t, in)
 }
 
-// oneOfFew compiles the comparison with a few texts, by their symbols.
-func (c *compiler) oneOfFew(cond *Condition, in *instr) {
-	if len(cond.Strings) == 1 {
+// oneOf compiles the comparison with texts: with a few by their symbols.
+func (c *compiler) oneOf(cond *Condition, in *instr) {
+	switch n := len(cond.Strings); {
+	case n == 1:
 		in.op, in.arg = opIs, c.symbol(cond.Strings[0])
+		return
+	case n > fewIDs:
+		in.op, in.arg = opIDs, uint32(len(c.unit.ids))
+		c.unit.ids = append(c.unit.ids, c.idSet(cond.Strings))
 		return
 	}
 	in.op, in.n, in.arg = opIn, uint8(len(cond.Strings)), uint32(len(c.unit.operands))

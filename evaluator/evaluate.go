@@ -142,6 +142,10 @@ func (u *Unit) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, m
 					ok = ok || text == u.texts[operand]
 				}
 			}
+		case opIDs:
+			if text, found := u.text(in.attribute, ctx); found {
+				ok = u.ids[in.arg].has(text)
+			}
 		case opBetween:
 			v := u.value(in.attribute, ctx, slots)
 			ok = v.kind == IntKind && u.between(in.arg, int64(v.num))

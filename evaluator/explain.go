@@ -284,6 +284,8 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 				}
 			}
 		})
+	case opIDs:
+		t.Asked = "one of " + listText(u.ids[in.arg].count, u.ids[in.arg].all)
 	case opBetween:
 		t.Asked = betweenText(u.ints[in.arg], u.ints[in.arg+1])
 	case opTest, opAddr, opMatch:
@@ -307,7 +309,7 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 // holds has walk evaluate one instruction.
 func (x *explainer) holds(in *instr) bool {
 	switch in.op {
-	case opIs, opIn, opBetween: // which are walk's alone
+	case opIs, opIn, opIDs, opBetween: // which are walk's alone
 		alone := *x.unit
 		alone.code = []instr{*in, {op: opFalse}, {op: opTrue}}
 		alone.code[0].no, alone.code[0].yes = 1, 2

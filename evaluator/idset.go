@@ -38,13 +38,10 @@ func newIDSet(list []string) idSet {
 	ids.Grow(size)
 	s := idSet{slots: make([]uint64, len(list)+len(list)/3), seed: maphash.MakeSeed()}
 	for _, id := range list {
-		h := maphash.String(s.seed, id)
 		s.ids = ids.String()
-		i, found := s.find(id, h)
-		if found {
+		if !s.add(id, len(s.ids), maphash.String(s.seed, id)) {
 			continue
 		}
-		s.slots[i] = h&^(1<<32-1) | uint64(ids.Len()+1)
 		n := uint(len(id))
 		for ; n >= 0x80; n >>= 7 {
 			ids.WriteByte(byte(n) | 0x80)
@@ -70,23 +67,36 @@ func (s *idSet) has(id string) bool {
 		}
 		return false
 	}
-	_, found := s.find(id, maphash.String(s.seed, id))
-	return found
+	h := maphash.String(s.seed, id)
+	for i := s.start(h); ; i++ {
+		if i == len(s.slots) {
+			i = 0
+		}
+		switch e := s.slots[i]; {
+		case e == 0:
+			return false
+		case e>>32 == h>>32 && s.at(uint32(e)-1, id):
+			return true
+		}
+	}
 }
 
-// find returns the slot where id, with the hash h, is or belongs.
-func (s *idSet) find(id string, h uint64) (slot int, found bool) {
-	i := int(uint64(uint32(h)) * uint64(len(s.slots)) >> 32)
-	for {
-		e := s.slots[i]
-		if e == 0 {
-			return i, false
-		}
-		if e>>32 == h>>32 && s.at(uint32(e)-1, id) {
-			return i, true
-		}
-		if i++; i == len(s.slots) {
+// start returns the slot where to begin to look for a text with the hash h.
+func (s *idSet) start(h uint64) int { return int(uint64(uint32(h)) * uint64(len(s.slots)) >> 32) }
+
+// add adds id, which begins at a place in ids and has the hash h, unless the set
+// has it already.
+func (s *idSet) add(id string, place int, h uint64) bool {
+	for i := s.start(h); ; i++ {
+		if i == len(s.slots) {
 			i = 0
+		}
+		switch e := s.slots[i]; {
+		case e == 0:
+			s.slots[i] = h&^(1<<32-1) | uint64(place+1)
+			return true
+		case e>>32 == h>>32 && s.at(uint32(e)-1, id):
+			return false
 		}
 	}
 }

@@ -24,7 +24,7 @@ type test interface {
 // be on the heap: a context would be.
 func holds(t test, v Value, s *slot) bool {
 	switch t := t.(type) {
-	case *oneOf:
+	case foldedSet:
 		return v.kind == StringKind && t.has(v.str)
 	case intSet:
 		return v.kind == IntKind && t.has(int64(v.num))
@@ -138,31 +138,19 @@ func (c Condition) oneOf(t AttributeType) (test, error) {
 		}
 		return as, nil
 	}
-	return newOneOf(c.Strings, c.Fold), nil
+	ids := newIDSet(folded(c.Strings)) // without folding it is an instruction of its own
+	return foldedSet{&ids}, nil
 }
 
-// oneOf holds for text that is one of a list.
-type oneOf struct {
-	set  idSet
-	fold bool
+// foldedSet holds for text that is one of a list, whatever the letter case.
+type foldedSet struct{ ids *idSet }
+
+func (t foldedSet) has(s string) bool {
+	var buf [64]byte
+	return t.ids.has(view(appendFold(buf[:0], s)))
 }
 
-func newOneOf(list []string, fold bool) *oneOf {
-	if fold {
-		list = folded(list)
-	}
-	return &oneOf{newIDSet(list), fold}
-}
-
-func (t *oneOf) has(s string) bool {
-	if t.fold {
-		var buf [64]byte
-		s = view(appendFold(buf[:0], s))
-	}
-	return t.set.has(s)
-}
-
-func (t *oneOf) String() string { return foldText("one of "+listText(t.set.count, t.set.all), t.fold) }
+func (t foldedSet) String() string { return foldText("one of "+listText(t.ids.count, t.ids.all), true) }
 
 func folded(list []string) []string {
 	out := make([]string, len(list))

@@ -21,6 +21,7 @@ type Unit struct {
 	code         []instr
 	serves       []serve
 	operands     []uint32 // symbols of opIn
+	ids          []idSet  // operands of opIDs
 	ints         []int64  // operands of opBetween and opPeriod
 	tests        []test
 	segments     []segment
@@ -57,6 +58,7 @@ const (
 	opReserve               // is the unit's position in reservations[arg]?
 	opIs                    // is the attribute the text of the symbol arg?
 	opIn                    // … of one of the n symbols operands[arg:]?
+	opIDs                   // … of one of ids[arg]?
 	opBetween               // is it between ints[arg] and ints[arg+1]?
 	opTest                  // does tests[arg] hold for it?
 	opAddr                  // the same, for tests of IP addresses,
