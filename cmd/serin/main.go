@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(
-		checkCommand(), testCommand(), evalCommand(),
+		checkCommand(), testCommand(), evalCommand(), explainCommand(),
 		keysCommand(), publishCommand(), verifyCommand(), catCommand(),
 		serveCommand(), devCommand(), demoCommand(),
 	)

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/spf13/cobra"
+)
+
+func explainCommand() *cobra.Command {
+	var q questionFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain FLAG --from SRC",
+		Short: "Show how a flag comes to its answer",
+		Long: `Explain prints what FLAG, or with --all every flag, serves, and what led to it:
+every rule and condition with the value that it saw, positions with the range
+that they lie in, layers, and the flags that others depend on. ✓ stands before
+what holds, ✗ before what doesn't, – before what was not looked at.
+
+It takes the context and the time as eval does. Of a flag by chance it shows one
+draw.`,
+		Example: `  serin explain new-checkout --from flags -c user=u-1 -c city=shenzhen
+  serin explain new-year --from flags --at 2027-01-01T00:00:00+08:00
+  serin explain --all --from s3://flags/production --root root.json --context '{"targetingKey": "u-1"}' --json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return q.ask(cmd, args, func(w io.Writer, _ content, f *evaluator.CompiledFlag, ctx evaluator.Context) error {
+				trace := f.Explain(ctx)
+				if asJSON {
+					e := json.NewEncoder(w)
+					e.SetEscapeHTML(false) // it is read by people too
+					return e.Encode(trace)
+				}
+				_, err := io.WriteString(w, trace.String())
+				return err
+			})
+		},
+	}
+	q.register(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object for each answer")
+	return cmd
+}

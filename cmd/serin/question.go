@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/spf13/cobra"
+)
+
+// maxContextLine is the longest line of --contexts, in bytes.
+const maxContextLine = 1 << 20
+
+// questionFlags are the flags of commands that evaluate: what, for whom and when.
+type questionFlags struct {
+	sourceFlags
+	from, context, contexts string
+	at                      string
+	pairs                   []string
+	all                     bool
+}
+
+func (q *questionFlags) register(cmd *cobra.Command) {
+	q.sourceFlags.register(cmd)
+	registerFrom(cmd, &q.from)
+	cmd.Args = cobra.MaximumNArgs(1)
+	cmd.Flags().StringVar(&q.context, "context", "", "the context, a JSON object")
+	cmd.Flags().StringArrayVarP(&q.pairs, "attribute", "c", nil, "an attribute of the context, name=value; may repeat")
+	cmd.Flags().StringVar(&q.contexts, "contexts", "", `a file of contexts, one JSON object a line; "-": standard input`)
+	cmd.Flags().StringVar(&q.at, "at", "", "the time, as 2026-12-01T02:00:00Z or in Unix seconds; without it, the present")
+	cmd.Flags().BoolVar(&q.all, "all", false, "every flag")
+}
+
+// answerFunc writes what comes of one flag in one context.
+type answerFunc func(io.Writer, content, *evaluator.CompiledFlag, evaluator.Context) error
+
+// ask calls answer for each flag in each context, with the time and a draw in it.
+func (q *questionFlags) ask(cmd *cobra.Command, args []string, answer answerFunc) error {
+	if q.all == (len(args) == 1) {
+		return usagef("name one FLAG, or give --all")
+	}
+	now, err := parseTime(q.at)
+	if err != nil {
+		return err
+	}
+	c, err := q.open(cmd.Context(), q.from)
+	if err != nil {
+		return err
+	}
+	flags, err := q.flags(c.program, args)
+	if err != nil {
+		return err
+	}
+	q.warn(cmd.ErrOrStderr(), c.program)
+	w := bufio.NewWriter(cmd.OutOrStdout())
+	err = q.each(cmd.InOrStdin(), c.program, func(ctx evaluator.Context) error {
+		ctx.Now = now
+		for _, f := range flags {
+			ctx.Chance = rand.Uint32()
+			if err := answer(w, c, f, ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if flushErr := w.Flush(); err == nil {
+		err = flushErr
+	}
+	return err
+}
+
+// flags returns the flags asked for.
+func (q *questionFlags) flags(p *evaluator.Program, args []string) ([]*evaluator.CompiledFlag, error) {
+	if q.all {
+		return slices.Collect(p.Flags()), nil
+	}
+	f := p.Flag(args[0])
+	if f == nil {
+		return nil, fmt.Errorf("there is no flag %q in %s%s", args[0], shown(q.from), didYouMean(args[0], p.Keys()))
+	}
+	return []*evaluator.CompiledFlag{f}, nil
+}
+
+// parseTime returns the Unix time in seconds that text names: RFC 3339, or Unix
+// seconds. Without text it is the present.
+func parseTime(text string) (int64, error) {
+	if text == "" {
+		return time.Now().Unix(), nil
+	}
+	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return seconds, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return 0, usagef("--at takes a time such as 2026-12-01T02:00:00Z or 1796090400, not %q", text)
+	}
+	return at.Unix(), nil
+}
+
+// warn tells of attributes that make no difference: likely misspelt.
+func (q *questionFlags) warn(w io.Writer, p *evaluator.Program) {
+	for _, pair := range q.pairs {
+		name, _, _ := strings.Cut(pair, "=")
+		if _, ok := p.AttributeType(name); !ok && name != targetingKey {
+			fmt.Fprintf(w, "note: no rule asks for %q\n", name)
+		}
+	}
+}
+
+// targetingKey is the name that OpenFeature gives to the unit of a context.
+const targetingKey = "targetingKey"
+
+// each calls f with every context that the flags name: one, or one a line.
+func (q *questionFlags) each(stdin io.Reader, p *evaluator.Program, f func(evaluator.Context) error) error {
+	if q.contexts == "" {
+		ctx, err := q.one(p)
+		if err != nil {
+			return err
+		}
+		return f(ctx)
+	}
+	if q.context != "" || len(q.pairs) > 0 {
+		return usagef("--contexts goes without --context and -c")
+	}
+	in := stdin
+	if q.contexts != "-" {
+		file, err := os.Open(q.contexts)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		in = file
+	}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, maxContextLine)
+	for n := 1; lines.Scan(); n++ {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		ctx, err := evaluator.DecodeContext(lines.Bytes())
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", q.contexts, n, err)
+		}
+		if err := f(ctx); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("reading %s: %w", q.contexts, err)
+	}
+	return nil
+}
+
+// one returns the context of --context and -c.
+func (q *questionFlags) one(p *evaluator.Program) (evaluator.Context, error) {
+	var ctx evaluator.Context
+	if q.context != "" {
+		var err error
+		if ctx, err = evaluator.DecodeContext([]byte(q.context)); err != nil {
+			return ctx, usagef("--context: %v", err)
+		}
+	}
+	for _, pair := range q.pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" {
+			return ctx, usagef("-c takes name=value, not %q", pair)
+		}
+		if name == targetingKey || name == p.Unit() {
+			ctx.Key = value
+			continue
+		}
+		attr, err := parseAttribute(p, name, value)
+		if err != nil {
+			return ctx, err
+		}
+		ctx.Attrs = append(ctx.Attrs, attr)
+	}
+	return ctx, nil
+}
+
+// parseAttribute makes an attribute of the declared type from text. One that no
+// rule speaks of is text: it makes no difference.
+func parseAttribute(p *evaluator.Program, name, value string) (evaluator.Attr, error) {
+	switch t, _ := p.AttributeType(name); t {
+	case evaluator.IntegerAttribute:
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			return evaluator.Attr{}, usagef("-c %s: %q is not a 64-bit integer", name, value)
+		}
+		return evaluator.IntAttr(name, n), nil
+	case evaluator.BooleanAttribute:
+		if value != "true" && value != "false" {
+			return evaluator.Attr{}, usagef("-c %s: %q is neither true nor false", name, value)
+		}
+		return evaluator.BoolAttr(name, value == "true"), nil
+	case evaluator.ListAttribute:
+		var texts []string
+		if value != "" {
+			texts = strings.Split(value, ",")
+		}
+		return evaluator.ListAttr(name, texts...), nil
+	}
+	return evaluator.StringAttr(name, value), nil
+}
