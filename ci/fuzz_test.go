@@ -89,9 +89,18 @@ func FuzzFlagFile(f *testing.F) {
 	addFiles(f, func(name string) bool {
 		return strings.Contains(name, "/") && !strings.Contains(name, ".test.") && !strings.HasPrefix(name, "segments/") && !strings.HasPrefix(name, "layers/")
 	})
+	for _, when := range []string{
+		"{now: {after: 2026-12-01, before: 2026-12-02T00:00Z}}", "{now: {weekdays: [mon, sun], from: \"22:00\", to: \"06:00\", zone: Europe/Berlin}}",
+		"{user: {list: testers.txt}}", "{uid: {list: numbers.txt}}", "{not: {flag: {new-checkout: [on, off]}}}", "{flag: {asks: on}}",
+	} {
+		f.Add([]byte("type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: " + when + "}]\n"))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fsys := base(t)
 		fsys["shop/x.yaml"] = &fstest.MapFile{Data: data}
+		fsys["shop/testers.txt"] = file("u-1\n")
+		fsys["shop/numbers.txt"] = file("7\n")
+		fsys["shop/asks.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {flag: {x: on}}}]\n")
 		checkLoad(t, fsys)
 	})
 }

@@ -215,8 +215,8 @@ func FuzzListFile(f *testing.F) {
 	})
 }
 
-// BenchmarkLoadList checks an estate with a list of a million lines, each of them
-// twice.
+// BenchmarkLoadList checks an estate with a list of a million lines, on which
+// each id stands twice.
 func BenchmarkLoadList(b *testing.B) {
 	fsys := base(b)
 	fsys["shop/x.yaml"] = file(asksForList)
