@@ -52,7 +52,6 @@ type decoder struct {
 	ramps        []evaluator.Ramp
 	metadata     []evaluator.Attr
 	conditions   []evaluator.Condition
-	members      []string
 	operands     []string
 	ints         []int64
 	floats       []float64
@@ -82,7 +81,7 @@ func (w *wire) memory() int64 {
 		{w.rampVariant.rows, unsafe.Sizeof(evaluator.Ramp{})},
 		{w.metadataName.rows, unsafe.Sizeof(evaluator.Attr{})},
 		{w.conditionOp.rows, unsafe.Sizeof(evaluator.Condition{})},
-		{w.members.rows, text},
+		{len(w.members.data), text}, // one row may take several bytes: see ids
 		{w.operands.rows, text},
 	} {
 		n += int64(kind.rows) * int64(kind.size)
@@ -104,7 +103,6 @@ func (d *decoder) allocate() {
 	d.ramps = make([]evaluator.Ramp, w.rampVariant.rows)
 	d.metadata = make([]evaluator.Attr, w.metadataName.rows)
 	d.conditions = make([]evaluator.Condition, w.conditionOp.rows)
-	d.members = make([]string, w.members.rows)
 	d.operands = make([]string, w.operands.rows)
 	d.ints, d.floats = w.ints, w.floats
 }
@@ -175,6 +173,27 @@ func (d *decoder) refs(c *column, list *[]string, n uint32) []string {
 		texts[i] = d.ref(c)
 	}
 	return texts
+}
+
+// ids takes n members of a segment. Long lists are of texts that occur nowhere
+// else, and then they stand side by side already.
+func (d *decoder) ids(n uint32) []string {
+	c := &d.w.members
+	if n == 0 {
+		return nil
+	}
+	if uint64(n) <= uint64(len(d.text)-d.used) && c.zeros(int(n)) {
+		before := d.used
+		d.used += int(n)
+		c.at += int(n)
+		return d.text[before:d.used:d.used]
+	}
+	if uint64(n) > uint64(len(c.data)-c.at) { // a row takes a byte or more
+		d.fail("there are fewer elements than are counted")
+		return nil
+	}
+	list := make([]string, n)
+	return d.refs(c, &list, n)
 }
 
 // cut takes n elements off the front of a list; nil for none.
@@ -268,8 +287,7 @@ func (d *decoder) segment(s *evaluator.Segment) {
 	w := d.w
 	s.Name = d.ref(&w.segmentName)
 	include, exclude := w.segmentInclude.take(), w.segmentExclude.take()
-	s.Include = d.refs(&w.members, &d.members, include)
-	s.Exclude = d.refs(&w.members, &d.members, exclude)
+	s.Include, s.Exclude = d.ids(include), d.ids(exclude)
 	switch w.segmentWhen.take() {
 	case 0:
 	case 1:

@@ -77,6 +77,7 @@ func everything() Payload {
 		Segments: []evaluator.Segment{
 			{Name: "staff", Include: []string{"u-1", ""}, Exclude: []string{"u-2"}, When: &when.Of[0]},
 			{Name: "nobody"},
+			{Name: "again", Include: []string{"u-3", "u-2", "u-4"}, Exclude: []string{"u-5"}},
 		},
 		Flags: []evaluator.Flag{
 			{Key: "bool", Type: evaluator.Boolean, Variants: []evaluator.Variant{on, off}, Default: 1, Off: 1, Disabled: true,
@@ -336,6 +337,8 @@ func TestDecodePayloadRefuses(t *testing.T) {
 		{"more new text than there is", alter(t, func(w *wire) { edit(&w.variantName, w.variantName.rows-1, 0) }), "leads nowhere"},
 		{"count out of range", alter(t, func(w *wire) { edit(&w.flagRules, 0, 1<<32-1) }), "fewer elements"},
 		{"more prerequisites than flags", alter(t, func(w *wire) { w.prerequisites = rows(1000) }), "fewer flags than prerequisites"},
+		{"more members than there are", alter(t, func(w *wire) { edit(&w.segmentInclude, 2, 1<<32-1) }), "fewer elements"},
+		{"more members than are left", alter(t, func(w *wire) { edit(&w.segmentInclude, 2, 5) }), "fewer elements"},
 		{"truth value", alter(t, func(w *wire) { edit(&w.segmentWhen, 0, 2) }), "neither 0 nor 1"},
 		{"flag form", alter(t, func(w *wire) { edit(&w.flagForm, 0, 2*flagMetadata+1) }), "flag_form has bits"},
 		{"rule form", alter(t, func(w *wire) { edit(&w.ruleForm, 0, 2*ruleMetadata) }), "rule_form has bits"},

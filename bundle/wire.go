@@ -390,5 +390,18 @@ func (c *column) takeWide() uint32 {
 	return binary.BigEndian.Uint32(b)
 }
 
+// zeros reports whether the next n rows are there and all 0.
+func (c *column) zeros(n int) bool {
+	if n > len(c.data)-c.at {
+		return false
+	}
+	for _, b := range c.data[c.at : c.at+n] {
+		if b != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // over reports whether rows are left.
 func (c *column) over() bool { return c.at < len(c.data) }
