@@ -3,8 +3,8 @@ package lambda
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -21,11 +21,13 @@ const (
 // An Answer is the result of one evaluation in the form that OFREP gives it, a
 // JSON object:
 //
-//	{"key": "new-checkout", "metadata": {"environment": "production", "revision": 12, "rule": "staff"},
+//	{"key": "new-checkout", "metadata": {"environment": "production", "owner": "checkout", "revision": 12, "rule": "staff"},
 //	 "reason": "TARGETING_MATCH", "value": true, "variant": "on"}
 //
-// If the unit of a split was missing from the context, the metadata names the
-// attribute as missingUnit. A Result whose reason is ReasonError is written as
+// The metadata is that of the flag and of the rule that served, and beside it
+// environment, revision and rule. If the unit of a split or of a layer was
+// missing from the context, it names the attribute as missingUnit. These four
+// names always mean that. A Result whose reason is ReasonError is written as
 // OFREP's error object with the code FLAG_NOT_FOUND.
 type Answer struct {
 	Key         string
@@ -57,32 +59,57 @@ func (a Answer) AppendJSON(b []byte) []byte {
 // MarshalJSON returns what [Answer.AppendJSON] appends. The error is always nil.
 func (a Answer) MarshalJSON() ([]byte, error) { return a.AppendJSON(nil), nil }
 
+// appendMetadata appends the metadata of the flag and of the rule that served,
+// and what is told of every answer. Names of the latter are never used for the
+// former, also where there is nothing to tell.
 func (a Answer) appendMetadata(b []byte) []byte {
-	b = append(b, '{')
-	if a.Environment != "" {
-		b = append(b, `"environment":`...)
-		b = appendString(b, a.Environment)
-		b = append(b, ',')
-	}
-	if unit := a.Result.MissingUnit(); unit != "" {
-		b = append(b, `"missingUnit":`...)
-		b = appendString(b, unit)
-		b = append(b, ',')
+	told := [...]evaluator.Attr{ // by name
+		{Name: "environment", Value: textOrNothing(a.Environment)},
+		{Name: "missingUnit", Value: textOrNothing(a.Result.MissingUnit())},
+		{Name: "revision"},
+		{Name: "rule", Value: textOrNothing(a.Result.Rule())},
 	}
 	if a.Revision != 0 {
-		b = append(b, `"revision":`...)
-		b = strconv.AppendInt(b, a.Revision, 10)
-		b = append(b, ',')
+		told[2].Value = evaluator.IntValue(a.Revision)
 	}
-	if rule := a.Result.Rule(); rule != "" {
-		b = append(b, `"rule":`...)
-		b = appendString(b, rule)
-		b = append(b, ',')
+	b = append(b, '{')
+	rest := told[:]
+	for _, m := range a.Result.Metadata() {
+		for len(rest) > 0 && rest[0].Name < m.Name {
+			b = appendMember(b, rest[0])
+			rest = rest[1:]
+		}
+		if len(rest) == 0 || rest[0].Name != m.Name {
+			b = appendMember(b, m)
+		}
 	}
-	if b[len(b)-1] == ',' {
-		b = b[:len(b)-1]
+	for _, m := range rest {
+		b = appendMember(b, m)
 	}
 	return append(b, '}')
+}
+
+// appendMember appends a member to an object that is not closed yet, unless JSON
+// has no form for its value.
+func appendMember(b []byte, m evaluator.Attr) []byte {
+	number, _ := m.Value.Float()
+	if m.Value.Kind() == evaluator.NoKind || math.IsInf(number, 0) || math.IsNaN(number) {
+		return b
+	}
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	b = appendString(b, m.Name)
+	b = append(b, ':')
+	return m.Value.AppendJSON(b)
+}
+
+// textOrNothing returns the zero Value for empty text.
+func textOrNothing(text string) evaluator.Value {
+	if text == "" {
+		return evaluator.Value{}
+	}
+	return evaluator.StringValue(text)
 }
 
 func appendString(b []byte, s string) []byte { return evaluator.StringValue(s).AppendJSON(b) }
@@ -90,11 +117,11 @@ func appendString(b []byte, s string) []byte { return evaluator.StringValue(s).A
 // appendAnswers appends the answer to a request for all flags.
 func appendAnswers(b []byte, snapshot *sdk.Snapshot, ctx evaluator.Context) []byte {
 	b = append(b, `{"flags":[`...)
-	for i, key := range snapshot.Program().Keys() {
-		if i > 0 {
+	for key, result := range snapshot.All(ctx) {
+		if b[len(b)-1] != '[' {
 			b = append(b, ',')
 		}
-		b = Answer{Key: key, Result: snapshot.Evaluate(key, ctx)}.AppendJSON(b)
+		b = Answer{Key: key, Result: result}.AppendJSON(b)
 	}
 	b = append(b, `],"metadata":`...)
 	b = Answer{Environment: snapshot.Environment(), Revision: snapshot.Revision()}.appendMetadata(b)

@@ -40,11 +40,13 @@ func testRuleset() evaluator.Ruleset {
 				Rules: []evaluator.Rule{{Name: "tail", Variant: 1,
 					When: &evaluator.Condition{Op: evaluator.Modulo, Attribute: "uid", Ints: []int64{10, 7}}}}},
 			{Key: "new-checkout", Type: evaluator.Boolean, Variants: onOff, Default: 1,
+				Metadata: []evaluator.Attr{evaluator.StringAttr("owner", "<checkout>"), evaluator.IntAttr("Weight", 3)},
 				Rules: []evaluator.Rule{
 					{Name: "shenzhen", When: inCity("shenzhen"), Variant: 0},
-					{Name: "half", Split: &evaluator.Split{By: "user", Salt: "new-checkout", Hash: evaluator.HashMurmur3, Ranges: halves}},
+					{Name: "half", Split: &evaluator.Split{By: "user", Salt: "new-checkout", Hash: evaluator.HashMurmur3, Ranges: halves},
+						Metadata: []evaluator.Attr{evaluator.StringAttr("owner", "growth"), evaluator.BoolAttr("experiment", true), evaluator.FloatAttr("share", 0.5)}},
 				}},
-			{Key: "rate", Type: evaluator.Number, Variants: []evaluator.Variant{{Name: "quarter", Value: evaluator.FloatValue(0.25)}}},
+			{Key: "rate", Type: evaluator.Number, Metadata: []evaluator.Attr{evaluator.StringAttr("rule", "mine"), evaluator.StringAttr("zone", "")}, Variants: []evaluator.Variant{{Name: "quarter", Value: evaluator.FloatValue(0.25)}}},
 			{Key: "theme", Type: evaluator.Object, Disabled: true, Off: 1, Variants: []evaluator.Variant{
 				{Name: "dark", Value: evaluator.ObjectValue(`{"ink":"#fff"}`)}, {Name: "light", Value: evaluator.ObjectValue(`{"ink":"#000","levels":[1,2.5]}`)}}},
 		},

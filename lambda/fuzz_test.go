@@ -20,6 +20,8 @@ func FuzzHandler(f *testing.F) {
 		{"POST", flagsPath + "/by-device", "", `{"context":{"device":"` + strings.Repeat("a", 300) + `","device":1.5}}`},
 		{"POST", flagsPath, "", `{"context":` + strings.Repeat("[", 20_000)},
 		{"POST", flagsPath + "/../flags", ",,,", "\x00"},
+		{"POST", flagsPath + "/new-checkout", "", `{"context":{"targetingKey":"u-1"}}`},
+		{"POST", flagsPath + "/rate", "", `{"context":{"rule":"x","revision":7}}`},
 		{"GET", statusPath, "", ""},
 		{"OPTIONS", "/", "", ""},
 	} {

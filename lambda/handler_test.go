@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -55,9 +56,9 @@ func TestOneFlag(t *testing.T) {
 		{"match", "banner", `{"context":{"city":"lhasa"}}`,
 			`{"key":"banner","metadata":{"environment":"production","revision":1,"rule":"not there yet"},"reason":"TARGETING_MATCH","value":"","variant":"none"}`},
 		{"split", "new-checkout", `{"context":{"targetingKey":"u-1"}}`,
-			`{"key":"new-checkout","metadata":{"environment":"production","revision":1,"rule":"half"},"reason":"SPLIT","value":true,"variant":"on"}`},
+			`{"key":"new-checkout","metadata":{"Weight":3,"environment":"production","experiment":true,"owner":"growth","revision":1,"rule":"half","share":0.5},"reason":"SPLIT","value":true,"variant":"on"}`},
 		{"missing targeting key", "new-checkout", `{}`,
-			`{"key":"new-checkout","metadata":{"environment":"production","missingUnit":"user","revision":1},"reason":"DEFAULT","value":false,"variant":"off"}`},
+			`{"key":"new-checkout","metadata":{"Weight":3,"environment":"production","missingUnit":"user","owner":"<checkout>","revision":1},"reason":"DEFAULT","value":false,"variant":"off"}`},
 		{"missing unit", "by-device", `{"context":{"targetingKey":"u-1"}}`,
 			`{"key":"by-device","metadata":{"environment":"production","missingUnit":"device","revision":1},"reason":"DEFAULT","value":false,"variant":"off"}`},
 		{"integer", "limit", `{"context":{"uid":8}}`,
@@ -69,13 +70,13 @@ func TestOneFlag(t *testing.T) {
 		{"of equal attributes the last counts, null too", "limit", `{"context":{"uid":17,"uid":null}}`,
 			`{"key":"limit","metadata":{"environment":"production","revision":1},"reason":"DEFAULT","value":9007199254740993,"variant":"large"}`},
 		{"number", "rate", `{}`,
-			`{"key":"rate","metadata":{"environment":"production","revision":1},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
+			`{"key":"rate","metadata":{"environment":"production","revision":1,"zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 		{"object, disabled", "theme", `{}`,
 			`{"key":"theme","metadata":{"environment":"production","revision":1},"reason":"DISABLED","value":{"ink":"#000","levels":[1,2.5]},"variant":"light"}`},
 		{"no body", "rate", ``,
-			`{"key":"rate","metadata":{"environment":"production","revision":1},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
+			`{"key":"rate","metadata":{"environment":"production","revision":1,"zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 		{"null context, other members", "rate", `{"context":null,"Context":5,"more":[]}`,
-			`{"key":"rate","metadata":{"environment":"production","revision":1},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
+			`{"key":"rate","metadata":{"environment":"production","revision":1,"zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -100,12 +101,60 @@ func TestAllFlags(t *testing.T) {
 		`{"key":"banner","metadata":{},"reason":"DEFAULT","value":"<b>&\u2028\"","variant":"plain"}`,
 		`{"key":"by-device","metadata":{"missingUnit":"device"},"reason":"DEFAULT","value":false,"variant":"off"}`,
 		`{"key":"limit","metadata":{},"reason":"DEFAULT","value":9007199254740993,"variant":"large"}`,
-		`{"key":"new-checkout","metadata":{"rule":"shenzhen"},"reason":"TARGETING_MATCH","value":true,"variant":"on"}`,
-		`{"key":"rate","metadata":{},"reason":"STATIC","value":0.25,"variant":"quarter"}`,
+		`{"key":"new-checkout","metadata":{"Weight":3,"owner":"<checkout>","rule":"shenzhen"},"reason":"TARGETING_MATCH","value":true,"variant":"on"}`,
+		`{"key":"rate","metadata":{"zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`,
 		`{"key":"theme","metadata":{},"reason":"DISABLED","value":{"ink":"#000","levels":[1,2.5]},"variant":"light"}`,
 	}, ",") + `],"metadata":{"environment":"production","revision":1}}`
 	if diff := cmp.Diff(want, w.Body.String()); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+}
+
+// TestMetadata holds that a flag's metadata never stands where answers tell
+// something of their own, and that what JSON can't carry is left out.
+func TestMetadata(t *testing.T) {
+	var names []evaluator.Attr
+	for _, name := range []string{"rule", "revision", "missingUnit", "environment", "e", "f", "\"r\"", "z"} {
+		names = append(names, evaluator.StringAttr(name, "mine"))
+	}
+	onOff := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}}
+	program, err := evaluator.Compile(evaluator.Ruleset{
+		Unit:       "user",
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+		Flags: []evaluator.Flag{{
+			Key: "x", Type: evaluator.Boolean, Variants: onOff, Default: 1, Metadata: names,
+			Rules: []evaluator.Rule{{Name: "all", Split: &evaluator.Split{By: "user", Salt: "x", Hash: evaluator.HashMurmur3, Ranges: []evaluator.Range{{To: evaluator.Positions}}}}},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, missing := program.Flag("x").Evaluate(evaluator.Context{Key: "u-1"}), program.Flag("x").Evaluate(evaluator.Context{})
+	for _, test := range []struct {
+		answer Answer
+		want   string
+	}{
+		{Answer{Result: served}, `{"\"r\"":"mine","e":"mine","f":"mine","rule":"all","z":"mine"}`},
+		{Answer{Result: missing}, `{"\"r\"":"mine","e":"mine","f":"mine","missingUnit":"user","z":"mine"}`},
+		{Answer{Result: served, Environment: "staging", Revision: 3},
+			`{"\"r\"":"mine","e":"mine","environment":"staging","f":"mine","revision":3,"rule":"all","z":"mine"}`},
+		{Answer{}, `{}`},
+	} {
+		if got := string(test.answer.appendMetadata(nil)); got != test.want {
+			t.Errorf("metadata is %s, want %s", got, test.want)
+		}
+	}
+	for value, want := range map[evaluator.Value]string{
+		evaluator.FloatValue(math.Inf(-1)): `{`,
+		evaluator.FloatValue(math.NaN()):   `{`,
+		{}:                                 `{`,
+		evaluator.FloatValue(-0.5):         `{"x":-0.5`,
+		evaluator.IntValue(1<<53 + 1):      `{"x":9007199254740993`,
+		evaluator.BoolValue(false):         `{"x":false`,
+	} {
+		if got := string(appendMember([]byte("{"), evaluator.Attr{Name: "x", Value: value})); got != want {
+			t.Errorf("member is %s, want %s", got, want)
+		}
 	}
 }
 

@@ -224,6 +224,14 @@ func answer(t *testing.T, client *sdk.Client, key string, ctx evaluator.Context,
 	if err := json.Unmarshal(r.Value().JSON(), &d.Value); err != nil {
 		t.Fatal(err)
 	}
+	for _, m := range r.Metadata() {
+		var value any
+		if err := json.Unmarshal(m.Value.JSON(), &value); err != nil {
+			t.Fatal(err)
+		}
+		d.FlagMetadata[m.Name] = value
+	}
+	delete(d.FlagMetadata, "rule") // of "rate": the name has a meaning
 	if rule := r.Rule(); rule != "" {
 		d.FlagMetadata["rule"] = rule
 	}
