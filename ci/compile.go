@@ -24,7 +24,7 @@ func (e *Estate) Compile(environment string) ([]bundle.Payload, error) {
 	}
 	payloads := e.payloads(environment)
 	for _, p := range payloads {
-		if _, err := evaluator.Compile(p.Ruleset); err != nil {
+		if _, err := evaluator.CompileUnit(p.Ruleset); err != nil {
 			// Load would have to have refused it.
 			return nil, fmt.Errorf("compiling namespace %s: %w", p.Namespace, err)
 		}
