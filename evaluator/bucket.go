@@ -1,6 +1,8 @@
 package evaluator
 
 import (
+	"math/bits"
+	"strconv"
 	"unsafe"
 
 	"github.com/spaolacci/murmur3"
@@ -22,4 +24,73 @@ func hash(s string, seed uint32) uint64 {
 	address := uintptr(unsafe.Pointer(unsafe.StringData(s)))
 	data := *(**byte)(unsafe.Pointer(&address))
 	return murmur3.Sum64WithSeed(unsafe.Slice(data, len(s)), seed)
+}
+
+// hashed is a unit of which everything is computed that a position does not owe
+// to the seed: murmur3 mixes each part of the data before it adds it to what
+// comes from the seed. Positions for many seeds are then quick.
+type hashed struct {
+	valid  bool     // the unit can be bucketed
+	blocks []uint64 // of 16 bytes, two words each
+	tail   [2]uint64
+	length uint64
+}
+
+const (
+	murmurC1 = 0x87c37b91114253d5
+	murmurC2 = 0x4cf5ad432745937f
+)
+
+// newHashed returns v for positions, one that is not valid if it can't be
+// bucketed, see [Unit.position].
+func newHashed(v Value) hashed {
+	text := v.str
+	switch v.kind {
+	case StringKind:
+	case IntKind:
+		text = strconv.FormatInt(int64(v.num), 10)
+	default:
+		return hashed{}
+	}
+	h := hashed{valid: text != "", length: uint64(len(text))}
+	for ; len(text) >= 16; text = text[16:] {
+		h.blocks = append(h.blocks, mix1(word(text[:8])), mix2(word(text[8:16])))
+	}
+	h.tail = [2]uint64{mix1(word(text[:min(len(text), 8)])), mix2(word(text[min(len(text), 8):]))}
+	return h
+}
+
+// word returns up to eight bytes, the first lowest.
+func word(s string) (w uint64) {
+	for i := range len(s) {
+		w |= uint64(s[i]) << (8 * i)
+	}
+	return w
+}
+
+func mix1(k uint64) uint64 { return bits.RotateLeft64(k*murmurC1, 31) * murmurC2 }
+func mix2(k uint64) uint64 { return bits.RotateLeft64(k*murmurC2, 33) * murmurC1 }
+
+// position is positionOf.
+func (h *hashed) position(seed uint32) uint32 {
+	h1, h2 := uint64(seed), uint64(seed)
+	for i := 0; i+1 < len(h.blocks); i += 2 {
+		h1 = bits.RotateLeft64(h1^h.blocks[i], 27) + h2
+		h1 = h1*5 + 0x52dce729
+		h2 = bits.RotateLeft64(h2^h.blocks[i+1], 31) + h1
+		h2 = h2*5 + 0x38495ab5
+	}
+	h1 ^= h.tail[0] ^ h.length
+	h2 ^= h.tail[1] ^ h.length
+	h1 += h2
+	h2 += h1
+	return uint32((fmix(h1) + fmix(h2)) >> 32)
+}
+
+func fmix(k uint64) uint64 {
+	k ^= k >> 33
+	k *= 0xff51afd7ed558ccd
+	k ^= k >> 33
+	k *= 0xc4ceb9fe1a85ec53
+	return k ^ k>>33
 }

@@ -53,6 +53,39 @@ func appendBackwards(b []byte, n uint64) []byte {
 	return b
 }
 
+// A conditionWalk goes through the shape and the instructions of a compiled
+// condition, both from their ends to their beginnings: so it meets conditions in
+// the order in which they were written, each before those that it combines.
+type conditionWalk struct {
+	unit      *Unit
+	shape, pc uint32 // ends of what is still to come
+}
+
+// next returns how the next condition combines how many others, or 0 if it is a
+// comparison.
+func (w *conditionWalk) next() (op Op, n int) {
+	if op = Op(w.byte()); op == 0 {
+		return 0, 0
+	}
+	for shift := 0; ; shift += 7 {
+		b := w.byte()
+		if n |= int(b&0x7f) << shift; b < 0x80 {
+			return op, n
+		}
+	}
+}
+
+func (w *conditionWalk) byte() byte {
+	w.shape--
+	return w.unit.shapes[w.shape]
+}
+
+// comparison returns where the instruction of the next comparison stands.
+func (w *conditionWalk) comparison() (pc uint32) {
+	w.pc--
+	return w.pc
+}
+
 // comparison compiles a condition that is no combination.
 func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
 	in := instr{yes: yes, no: no}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Limits on what [Compile] accepts.
@@ -83,6 +84,7 @@ func compileUnit(set *Ruleset, all *problems) *Unit {
 	c.compileZones()
 	c.compileSegments()
 	c.compileFlags()
+	c.unit.table = sync.OnceValue(func() *table { return newTable(c.unit) })
 	return c.unit
 }
 
@@ -335,10 +337,10 @@ func (c *compiler) metadata(flag, rule []Attr) uint32 {
 func (c *compiler) checkMetadata(list []Attr) {
 	names := make(map[string]bool, len(list))
 	for _, a := range list {
-		switch a.Value.kind {
-		case BoolKind, IntKind, FloatKind, StringKind:
+		switch f, isNumber := a.Value.Float(); {
+		case isNumber && !math.IsInf(f, 0) && !math.IsNaN(f), a.Value.kind == BoolKind, a.Value.kind == StringKind:
 		default:
-			c.errorf("the metadata %q is not text, a number or a boolean", a.Name)
+			c.errorf("the metadata %q is not text, a finite number or a boolean", a.Name)
 		}
 		if a.Name == "" || names[a.Name] {
 			c.errorf("the name %q of metadata is empty or not unique", a.Name)

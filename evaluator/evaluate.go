@@ -1,7 +1,6 @@
 package evaluator
 
 import (
-	"iter"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -34,27 +33,6 @@ func (f *CompiledFlag) Evaluate(ctx Context) Result {
 	return Result{f, s, variant, missing}
 }
 
-// All yields every flag by its key in ascending order, and what ctx is served.
-// It looks the attributes up once and not for each flag: for many flags that is
-// several times quicker than evaluating one by one.
-func (p *Program) All(ctx Context) iter.Seq2[*CompiledFlag, Result] {
-	return func(yield func(*CompiledFlag, Result) bool) {
-		if p == nil {
-			return
-		}
-		slots := make([][]slot, len(p.units))
-		for _, f := range p.sorted {
-			if slots[f.unit] == nil {
-				slots[f.unit] = p.units[f.unit].resolve(&ctx)
-			}
-			s, variant, missing := f.CompiledFlag.unit.walk(f.entry, &ctx, slots[f.unit])
-			if !yield(f.CompiledFlag, Result{f.CompiledFlag, s, variant, missing}) {
-				return
-			}
-		}
-	}
-}
-
 // A slot is what a context has for one attribute, and what was found out about
 // it.
 type slot struct {
@@ -63,6 +41,7 @@ type slot struct {
 	isVersion bool // of semver attributes, as version
 	version   version
 	addr      netip.Addr // of IP attributes; not valid: it is none
+	id        hashed     // of attributes by which splits choose
 }
 
 // resolve returns the slots of a context, one for each attribute.
@@ -88,6 +67,9 @@ func (u *Unit) resolve(ctx *Context) []slot {
 		case IPAttribute:
 			s.addr = addrOf(s.value)
 		}
+	}
+	for _, i := range u.splitters {
+		slots[i].id = newHashed(slots[i].value)
 	}
 	return slots
 }
@@ -117,12 +99,6 @@ func (u *Unit) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, m
 					continue
 				}
 			}
-			switch {
-			case s.kind&splitRamp == 0 && position <= s.end:
-				return s, s.variant, missing
-			case s.kind&splitRamp == 0 && s.n == 0:
-				return s, s.last, missing
-			}
 			return s, u.pick(s, position, ctx.Now), missing
 		case opIs:
 			if slots != nil {
@@ -141,10 +117,6 @@ func (u *Unit) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, m
 				for _, operand := range operands {
 					ok = ok || text == u.texts[operand]
 				}
-			}
-		case opIDs:
-			if text, found := u.text(in.attribute, ctx); found {
-				ok = u.ids[in.arg].has(text)
 			}
 		case opBetween:
 			v := u.value(in.attribute, ctx, slots)
@@ -192,6 +164,9 @@ func (u *Unit) holds(in *instr, ctx *Context, slots []slot) bool {
 		r := &u.requirements[in.arg]
 		_, variant, _ := u.walk(u.flags[r.flag].entry, ctx, slots)
 		return slices.Contains(r.variants, variant)
+	case opIDs:
+		text, ok := u.text(in.attribute, ctx)
+		return ok && u.ids[in.arg].has(text)
 	case opPeriod:
 		return u.ints[in.arg] <= ctx.Now && ctx.Now < u.ints[in.arg+1]
 	case opWindow:

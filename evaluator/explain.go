@@ -117,11 +117,7 @@ func (x *explainer) flag(f *CompiledFlag) Trace {
 		s := &x.unit.serves[f.serves+f.rules-i]
 		r := RuleTrace{Name: s.rule}
 		if reached {
-			end := f.end
-			if i > 0 {
-				end = x.unit.serves[f.serves+f.rules-i+1].pc
-			}
-			x.rule(f, s, end, &r)
+			x.rule(f, s, f.ruleEnd(i), &r)
 			reached = !r.Matched
 		}
 		t.Rules = append(t.Rules, r)
@@ -199,13 +195,11 @@ func (x *explainer) split(f *CompiledFlag, in instr, s *serve) *Draw {
 			d.From, d.To, variant = 0, d.From, r.variant
 		}
 	} else {
-		variant = s.last
+		variant = u.pick(s, d.Position, x.ctx.Now)
 		d.To = Positions
-		ends := slices.Concat([]uint32{s.end}, u.ends[s.from:s.from+s.n])
-		picks := slices.Concat([]uint16{s.variant}, u.picks[s.from:s.from+s.n])
-		for i, end := range ends {
+		for _, end := range append([]uint32{s.end}, u.ends[s.from:s.from+s.n]...) {
 			if p <= uint64(end) {
-				d.To, variant = uint64(end)+1, picks[i]
+				d.To = uint64(end) + 1
 				break
 			}
 			d.From = uint64(end) + 1
@@ -218,38 +212,17 @@ func (x *explainer) split(f *CompiledFlag, in instr, s *serve) *Draw {
 // condition explains the condition whose shape ends at shape and whose
 // instructions end before end.
 func (x *explainer) condition(shape, end uint32) ConditionTrace {
-	w := conditionWalk{x, shape, end}
-	return w.next()
+	return x.next(&conditionWalk{x.unit, shape, end})
 }
 
-// A conditionWalk goes through the shape and the instructions of a condition,
-// both from their ends to their beginnings.
-type conditionWalk struct {
-	x         *explainer
-	shape, pc uint32
-}
-
-func (w *conditionWalk) byte() byte {
-	w.shape--
-	return w.x.unit.shapes[w.shape]
-}
-
-func (w *conditionWalk) next() ConditionTrace {
-	op := Op(w.byte())
+func (x *explainer) next(w *conditionWalk) ConditionTrace {
+	op, n := w.next()
 	if op == 0 {
-		w.pc--
-		return w.x.comparison(&w.x.unit.code[w.pc])
-	}
-	n := 0
-	for shift := 0; ; shift += 7 {
-		b := w.byte()
-		if n |= int(b&0x7f) << shift; b < 0x80 {
-			break
-		}
+		return x.comparison(&x.unit.code[w.comparison()])
 	}
 	t := ConditionTrace{Op: op, Holds: op == All}
 	for range n {
-		part := w.next()
+		part := x.next(w)
 		switch op {
 		case All:
 			t.Holds = t.Holds && part.Holds
@@ -309,7 +282,7 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 // holds has walk evaluate one instruction.
 func (x *explainer) holds(in *instr) bool {
 	switch in.op {
-	case opIs, opIn, opIDs, opBetween: // which are walk's alone
+	case opIs, opIn, opBetween: // which are walk's alone
 		alone := *x.unit
 		alone.code = []instr{*in, {op: opFalse}, {op: opTrue}}
 		alone.code[0].no, alone.code[0].yes = 1, 2

@@ -17,10 +17,10 @@ type Program struct {
 	types  map[string]AttributeType
 }
 
-// A linkedFlag is a flag and the index of its Unit.
+// A linkedFlag is a flag, the index of its Unit and its index in that.
 type linkedFlag struct {
 	*CompiledFlag
-	unit int
+	unit, index uint32
 }
 
 // Compile checks rulesets and makes one Program of all their flags. It is
@@ -67,7 +67,7 @@ func Link(units ...*Unit) (*Program, error) {
 				all.add(&CompileError{Flag: f.key, Err: fmt.Errorf("the key %q is not unique", f.key)})
 			}
 			p.byKey[f.key] = f
-			p.sorted = append(p.sorted, linkedFlag{f, i})
+			p.sorted = append(p.sorted, linkedFlag{f, uint32(i), uint32(j)})
 		}
 	}
 	if err := all.err(); err != nil {

@@ -14,6 +14,7 @@ func (c *compiler) split(f *Flag, split *Split, s *serve) (unit uint16) {
 		}
 	} else {
 		unit, s.seed = c.bucketing("a split", split.By, split.Salt, split.Hash)
+		s.unit = unit
 		if split.Salt != f.Key {
 			s.salt = c.symbol(split.Salt)
 		}
@@ -44,6 +45,9 @@ func (c *compiler) bucketing(what, by, salt, hash string) (unit uint16, seed uin
 	if t := c.unit.attributes; !ok || t[unit].Type != StringAttribute && t[unit].Type != IntegerAttribute {
 		c.errorf("the unit %q of %s is not a declared string or integer attribute", by, what)
 	}
+	if !slices.Contains(c.unit.splitters, unit) {
+		c.unit.splitters = append(c.unit.splitters, unit)
+	}
 	return unit, seedOf(salt)
 }
 
@@ -59,11 +63,10 @@ func (c *compiler) ranges(f *Flag, ranges []Range, s *serve) {
 		}
 		from = r.To
 		s.last = c.variant(f, r.Variant)
-		switch i {
-		case 0:
+		if i == 0 {
 			s.end, s.variant = uint32(r.To-1), s.last
-		case len(ranges) - 1:
-		default:
+		}
+		if len(ranges) > 2 {
 			u.ends = append(u.ends, uint32(r.To-1))
 			u.picks = append(u.picks, s.last)
 		}
@@ -155,7 +158,7 @@ func part(n, done, whole uint64) uint64 {
 	return q
 }
 
-// pick returns the variant that owns a position, if that isn't the first range's.
+// pick returns the variant that owns a position.
 func (u *Unit) pick(s *serve, position uint32, now int64) uint16 {
 	if s.kind&splitRamp != 0 {
 		r := &u.ramps[s.from]
@@ -164,10 +167,17 @@ func (u *Unit) pick(s *serve, position uint32, now int64) uint16 {
 		}
 		return r.rest
 	}
-	for i, end := range u.ends[s.from : s.from+s.n] {
-		if position <= end {
-			return u.picks[int(s.from)+i]
+	if s.n == 0 {
+		if position <= s.end {
+			return s.variant
+		}
+		return s.last
+	}
+	before := 0 // ranges; all are counted, for where to stop can't be guessed
+	for _, end := range u.ends[s.from : s.from+s.n] {
+		if position > end {
+			before++
 		}
 	}
-	return s.last
+	return u.picks[int(s.from)+before]
 }

@@ -29,10 +29,13 @@ type Unit struct {
 	requirements []requirement
 	windows      []window
 	ramps        []ramp
-	ends         []uint32 // last positions of ranges of splits, the first and the last excepted,
+	ends         []uint32 // the last positions of ranges of splits
 	picks        []uint16 // and what they serve
 	metadata     [][]Attr
-	shapes       []byte // of conditions, for [CompiledFlag.Explain]: see shape
+	splitters    []uint16 // attributes by which splits choose
+	shapes       []byte   // of conditions, for [CompiledFlag.Explain]: see shape
+
+	table func() *table // made when it is first asked for
 
 	// A symbol is the number of a text that conditions compare string
 	// attributes with, so that texts of a context are looked up once where
@@ -77,11 +80,12 @@ type serve struct {
 	rule     string // name; "": none
 	variant  uint16 // opServe; opSplit: that of the first range,
 	last     uint16 // and that of the last
+	unit     uint16 // opSplit: index of the attribute
 	reason   Reason
-	kind     splitKind // opSplit
+	kind     splitKind // opSplit; 0: opServe
 	seed     uint32
 	end      uint32 // splitRanges: the last position of the first range; splitRamp: 0
-	from, n  uint32 // splitRanges: ends[from:from+n], those between; splitRamp: ramps[from]
+	from, n  uint32 // splitRanges: ends[from:from+n], unless there are just two; splitRamp: ramps[from]
 	salt     uint32 // symbol; 0: the flag's key
 	metadata uint32 // index into metadata
 	pc       uint32 // where its instruction stands: those of its condition follow
@@ -181,3 +185,11 @@ func (f *CompiledFlag) UsesTime() bool { return f.time }
 // Varies reports whether the answer may depend on anything but the flag and the
 // attributes: on chance or on time.
 func (f *CompiledFlag) Varies() bool { return f.chance || f.time }
+
+// ruleEnd returns where the instructions of rule i end.
+func (f *CompiledFlag) ruleEnd(i uint32) uint32 {
+	if i == 0 {
+		return f.end
+	}
+	return f.unit.serves[f.serves+f.rules-i+1].pc
+}
