@@ -367,6 +367,9 @@ func (g *generator) oneOf() evaluator.Condition {
 // pieces makes operands of prefix, suffix and contains, cut without regard to
 // code points.
 func (g *generator) pieces() []string {
+	if g.rarely(3) {
+		return []string{pick(g, g.pools.operands)}
+	}
 	list := several(g, g.pools.texts, 1, 3)
 	for i, s := range list {
 		from := g.next(len(s))
@@ -378,8 +381,11 @@ func (g *generator) pieces() []string {
 	return list
 }
 
-// version makes a version that is one.
+// version makes a version that is one: as a rule near others.
 func (g *generator) version() string {
+	if !g.rarely(3) {
+		return pick(g, g.pools.versions)
+	}
 	numbers := []string{"0", "1", "2", "3", "10", "255", "65536", "4294967296", "9223372036854775808", "9999999999999999999"}
 	var s strings.Builder
 	s.WriteString(pick(g, numbers[:4]))

@@ -13,6 +13,7 @@ import (
 type pools struct {
 	units       []string // texts that ids, members and operands are taken from
 	texts       []string // none of them empty
+	operands    []string // each often
 	tags        []string
 	ints        []int64
 	times       []int64
@@ -26,6 +27,7 @@ type pools struct {
 	noAddresses []string
 	networks    []string
 	ranges      [][]string
+	versions    []string
 	noVersions  []string
 	expressions []string
 	values      map[evaluator.Type][]evaluator.Value
@@ -65,6 +67,10 @@ func newPools() *pools {
 		ranges: [][]string{
 			{"10.0.0.1", "10.0.0.1"}, {"0.0.0.0", "255.255.255.255"}, {"::ffff:10.0.0.0", "11.0.0.0"}, {"10.0.0.2", "10.255.255.255"},
 			{"::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}, {"::1", "2001:db8::1"}, {"2001:db8::1", "2001:db9::"},
+		},
+		operands: []string{"k", "a", "ß", "\xff"},
+		versions: []string{
+			"2", "2.0", "2.0.0", "2.0.0+b7", "2.0.1", "2.1", "10", "2-a", "2-a.1", "2.0-a.2", "2.0.0-a.10", "2-a.b", "2-a.b.c", "2-b", "2-1", "2-10", "2--", "2-A",
 		},
 		noVersions: []string{
 			"", "v1", "1.", ".1", "1..2", "01", "1.02", "1.2.3.4", "1-", "1-01", "1-a..b", "1+", "1+a+b", "1-ä", "1 ", " 1", "1.x", "-1", "+1", "1.2.-3",
