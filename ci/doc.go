@@ -15,6 +15,7 @@
 //	layers/NAME.yaml      traffic that flags share without overlap
 //	NAMESPACE/KEY.yaml    a flag; NAMESPACE may be several folders deep
 //	NAMESPACE/KEY.test.yaml   tests of that flag
+//	*.txt                 lists of ids, if one of the other files names them
 //
 // Files are YAML 1.2, and may be named .yml or, being JSON, .json. Names that
 // start with a dot and files with other extensions are passed over. A symbolic
