@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,13 +84,16 @@ func (c checker) listFile(n *node) *idList {
 	case p == "..", strings.HasPrefix(p, "../"):
 		c.errorf(n, "\"list\" is %q, which leads out of %s; the files of an estate lie in its folder", shorten(name), lists.dir)
 		return nil
+	case p != "." && strings.Contains("/"+p, "/."):
+		c.errorf(n, "\"list\" is %q; names that start with a dot are passed over", shorten(name))
+		return nil
 	case roleOf(p) != listFile:
 		c.errorf(n, "\"list\" is %q; a list is a file that ends in .txt, with one id on each line", shorten(name))
 		return nil
 	}
 	l, ok := lists.byPath[p]
 	if !ok {
-		c.errorf(n, "there is no file %s%s", shorten(path.Join(lists.dir, p)), didYouMean(name, lists.beside(c.source.folder())))
+		c.errorf(n, "there is no file %s%s", shorten(filepath.Join(lists.dir, filepath.FromSlash(p))), didYouMean(name, lists.beside(c.source.folder())))
 		return nil
 	}
 	l.read.Do(func() { lists.load(l) })
