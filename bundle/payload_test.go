@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -389,6 +390,46 @@ func promise(w *wire) {
 func TestDecodePayloadDepth(t *testing.T) {
 	if _, err := DecodePayload(alter(t, nest(evaluator.MaxDepth+1))); err != nil {
 		t.Errorf("as deep as may be: %v", err)
+	}
+}
+
+// TestListsAreApart holds that appending to one list of a decoded ruleset leaves
+// all others as they are, and that nothing of it is what it was decoded from.
+func TestListsAreApart(t *testing.T) {
+	columns := encoded().marshal()
+	set, err := decodeRuleset(columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(columns)
+	if diff := cmp.Diff(everything().Ruleset, set, compareValues); diff != "" {
+		t.Errorf("the ruleset changed with the columns (-want +got):\n%s", diff)
+	}
+	lists := 0
+	var walk func(v reflect.Value)
+	walk = func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Pointer:
+			if !v.IsNil() {
+				walk(v.Elem())
+			}
+		case reflect.Struct:
+			for i := range v.NumField() {
+				walk(v.Field(i))
+			}
+		case reflect.Slice:
+			if v.Cap() > v.Len() {
+				t.Errorf("a %v of %d elements has room for %d", v.Type(), v.Len(), v.Cap())
+			}
+			lists++
+			for i := range v.Len() {
+				walk(v.Index(i))
+			}
+		}
+	}
+	walk(reflect.ValueOf(set))
+	if lists < 50 {
+		t.Errorf("looked at %d lists only", lists)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/evaluator"
@@ -77,22 +78,32 @@ func TestUnitsRefuse(t *testing.T) {
 	}
 }
 
-// TestUnitsAreGuarded holds that what runs beside the caller is guarded, and
-// that there is no more of it than there are processors.
+// TestUnitsAreGuarded holds that what runs beside the caller is guarded, on as
+// many goroutines as there are processors, and that the caller waits for it.
 func TestUnitsAreGuarded(t *testing.T) {
-	var running, most atomic.Int64
-	_, err := (*Snapshot)(nil).units(verified(t, 50), func(_ string, f func() error) error {
-		if n := running.Add(1); n > most.Load() {
-			most.Store(n)
+	payloads := verified(t, 50)
+	synctest.Test(t, func(t *testing.T) {
+		var running atomic.Int64
+		hold := make(chan struct{})
+		done := make(chan error, 1)
+		go func() {
+			_, err := (*Snapshot)(nil).units(payloads, func(string, func() error) error {
+				running.Add(1)
+				<-hold
+				return errors.New("guarded")
+			})
+			done <- err
+		}()
+		synctest.Wait()
+		if n := running.Load(); n != int64(min(50, runtime.GOMAXPROCS(0))) {
+			t.Errorf("%d payloads are compiled at a time", n)
 		}
-		defer running.Add(-1)
-		_ = f()
-		return errors.New("guarded")
+		close(hold)
+		if err := <-done; err == nil || err.Error() != "guarded" {
+			t.Errorf("got error %v, want the guard's", err)
+		}
+		if n := running.Load(); n != 50 {
+			t.Errorf("%d payloads were compiled in all", n)
+		}
 	})
-	if err == nil || err.Error() != "guarded" {
-		t.Errorf("got error %v, want the guard's", err)
-	}
-	if n := most.Load(); n > int64(runtime.GOMAXPROCS(0)) {
-		t.Errorf("%d payloads were compiled at a time", n)
-	}
 }
