@@ -204,25 +204,43 @@ func (c *compiler) compileFlags() {
 	}
 	c.checkCosts()
 	for i := range c.unit.flags {
-		c.unit.flags[i].direct = c.unit.direct(&c.unit.flags[i])
+		c.unit.flags[i].findWays()
 	}
 }
 
-// direct returns what CompiledFlag.direct has.
-func (u *Unit) direct(f *CompiledFlag) *serve {
-	if int(f.entry) >= len(u.code) { // not reached but after errors
-		return nil
+// findWays looks for short ways to the flag's answers.
+func (f *CompiledFlag) findWays() {
+	u := f.unit
+	if int(f.entry) >= len(u.code) { // after errors
+		return
 	}
+	f.way = u.way(f.entry)
 	in := &u.code[f.entry]
+	switch {
+	case in.attribute != u.unit:
+		return
+	case in.op == opIDs:
+		f.list = &u.ids[in.arg]
+	case in.op == opSegment && u.segments[in.arg].shape == 0 && u.segments[in.arg].exclude.count == 0:
+		f.list = &u.segments[in.arg].include
+	default:
+		return
+	}
+	f.listed, f.unlisted = u.way(in.yes), u.way(in.no)
+}
+
+// way returns the way that begins at an instruction.
+func (u *Unit) way(pc uint32) way {
+	in := &u.code[pc]
 	switch in.op {
 	case opServe:
-		return &u.serves[in.arg]
+		return way{&u.serves[in.arg], pc}
 	case opSplit:
 		if s := &u.serves[in.arg]; s.kind == splitRanges && s.n == 0 && in.attribute == u.unit {
-			return s
+			return way{s, pc}
 		}
 	}
-	return nil
+	return way{nil, pc}
 }
 
 func (c *compiler) compileFlag(f *Flag) CompiledFlag {

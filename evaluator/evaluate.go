@@ -18,7 +18,14 @@ func (f *CompiledFlag) Evaluate(ctx Context) Result {
 	if f == nil {
 		return Result{}
 	}
-	if s := f.direct; s != nil {
+	way := &f.way
+	if f.list != nil && ctx.Key != "" {
+		way = &f.unlisted
+		if f.list.has(ctx.Key) {
+			way = &f.listed
+		}
+	}
+	if s := way.serve; s != nil {
 		if s.kind == 0 {
 			return Result{f, s, s.variant, 0}
 		}
@@ -29,7 +36,7 @@ func (f *CompiledFlag) Evaluate(ctx Context) Result {
 			return Result{f, s, s.last, 0}
 		}
 	}
-	s, variant, missing := f.unit.walk(f.entry, &ctx, nil)
+	s, variant, missing := f.unit.walk(way.pc, &ctx, nil)
 	return Result{f, s, variant, missing}
 }
 

@@ -137,10 +137,10 @@ type CompiledFlag struct {
 	unit     *Unit
 	key      string
 	variants []Variant
-	// direct is the outcome of a flag for which there is nothing to test, the
-	// shortest way to most answers: a variant, or one of two by the targeting
-	// key. It is nil for all other flags.
-	direct   *serve
+	way      way    // of all evaluations, unless there is a list
+	list     *idSet // if the flag first asks whether this has the targeting key,
+	listed   way    // the ways from there
+	unlisted way
 	entry    uint32 // where its evaluation starts
 	serves   uint32 // serves[serves] is for no rule; after it those of the rules, last to first
 	rules    uint32 // how many
@@ -149,6 +149,14 @@ type CompiledFlag struct {
 	chance   bool
 	time     bool
 	disabled bool
+}
+
+// A way is from where an evaluation goes on. If there is nothing more to test,
+// serve is the outcome, a variant or one of two by the targeting key: so most
+// answers are found without a walk. It is nil in all other cases.
+type way struct {
+	serve *serve
+	pc    uint32
 }
 
 // Key returns the flag's key.
