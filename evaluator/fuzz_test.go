@@ -327,8 +327,16 @@ func FuzzTime(f *testing.F) {
 	f.Add(int64(62), int64(32400), int64(64800), int64(1792893599), 3600)
 	f.Add(int64(127), int64(79200), int64(21600), int64(-1), -18000)
 	f.Add(int64(1), int64(0), int64(86400), int64(math.MaxInt64), 86399)
-	f.Add(int64(0), int64(86400), int64(0), int64(math.MinInt64), -86400)
-	f.Add(int64(128), int64(-1), int64(86401), int64(0), 0)
+	f.Add(int64(2), int64(32400), int64(32400), int64(math.MinInt64), -86399)
+	// Each of these is wrong in one number.
+	f.Add(int64(0), int64(0), int64(1), int64(0), 0)
+	f.Add(int64(128), int64(0), int64(1), int64(0), 0)
+	f.Add(int64(1), int64(-1), int64(1), int64(0), 0)
+	f.Add(int64(1), int64(86400), int64(1), int64(0), 0)
+	f.Add(int64(1), int64(0), int64(0), int64(0), 0)
+	f.Add(int64(1), int64(0), int64(86401), int64(0), 0)
+	f.Add(int64(1), int64(0), int64(1), int64(0), 86400)
+	f.Add(int64(1), int64(0), int64(1), int64(0), -86400)
 	f.Fuzz(func(t *testing.T, days, opens, closes, now int64, offset int) {
 		valid := 1 <= days && days <= 127 && 0 <= opens && opens <= 86399 && 1 <= closes && closes <= 86400
 		window := evaluator.Condition{Op: evaluator.Window, Strings: []string{"zone"}, Ints: []int64{days, opens, closes}}
