@@ -12,7 +12,7 @@
 //	…
 //	if NewCheckout.Get(client, sdk.User("u-42", sdk.Attr("city", "shenzhen"))) { … }
 //
-// Get doesn't allocate; building a Context with attributes costs one allocation.
+// Get doesn't allocate, and neither does a Context that is built in its argument.
 //
 // # What happens when things fail
 //
@@ -26,8 +26,8 @@
 //
 // # Where to start
 //
-// [Open] and [Config]; [Bool], [String], [Int] and [Float] for flags; [User] and
-// [Attr] for the context; [HTTP], [File] and [FromURL] for sources. The source
-// for S3 is in the package s3source beside this one, so that only those who
-// use it link the AWS SDK.
+// [Open] and [Config]; [Bool], [String], [Int], [Float] and [Object] for flags;
+// [User] and [Attr] for the context; [HTTP], [File] and [FromURL] for sources.
+// The source for S3 is in the package s3source beside this one, so that only
+// those who use it link the AWS SDK.
 package sdk

@@ -43,11 +43,15 @@ type Explanation[T any] struct {
 	Reason  evaluator.Reason
 	Rule    string // name of the rule that served, or ""
 	// MissingUnit is the attribute that the context lacked, so that a rule
-	// with a split did not match, or "".
+	// with a split did not match or the flag's layer did not hold, or "".
 	MissingUnit string
-	Revision    int64 // revision of the flags; 0: none
+	// Metadata is that of the flag and of the rule that served, by name in
+	// ascending order. It must not be modified.
+	Metadata []evaluator.Attr
+	Revision int64 // revision of the flags; 0: none
 	// Err is nil, or says why Value is the handle's default and Reason is
-	// ReasonError: [ErrNotReady], [ErrFlagNotFound] or [ErrTypeMismatch].
+	// ReasonError: it wraps [ErrNotReady], [ErrFlagNotFound] or
+	// [ErrTypeMismatch].
 	Err error
 }
 
@@ -77,8 +81,8 @@ func (f *Flag[T]) Key() string { return f.key }
 
 // Get returns the flag's value for ctx by c's present revision. If c is nil or
 // has no revision yet, or the flag is absent or of another type, that is the
-// handle's default; [Flag.Explain] says which. Get never blocks. Get doesn't
-// allocate; building a Context with attributes costs one allocation.
+// handle's default; [Flag.Explain] says which. Get never blocks, and doesn't
+// allocate, except as [Object] and package evaluator say. ctx doesn't escape.
 func (f *Flag[T]) Get(c *Client, ctx Context) T {
 	flag := f.resolve(c.Snapshot())
 	if flag == nil {
@@ -93,7 +97,7 @@ func (f *Flag[T]) Get(c *Client, ctx Context) T {
 	return f.def
 }
 
-// Explain is [Flag.Get] and why.
+// Explain is [Flag.Get] and why. [Snapshot.Explain] shows each step.
 func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 	s := c.Snapshot()
 	e := Explanation[T]{Value: f.def, Reason: evaluator.ReasonError, Revision: s.Revision()}
@@ -111,10 +115,11 @@ func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 	r := flag.Evaluate(ctx)
 	v, ok := f.read(r.Value())
 	if !ok {
-		e.Err = ErrTypeMismatch
+		e.Err = mismatch[T](r.Value())
 		return e
 	}
 	e.Value, e.Variant, e.Reason, e.Rule, e.MissingUnit = v, r.Variant(), r.Reason(), r.Rule(), r.MissingUnit()
+	e.Metadata = r.Metadata()
 	return e
 }
 

@@ -120,6 +120,19 @@ func (s *Snapshot) Evaluate(key string, ctx Context) evaluator.Result {
 	return flag.Evaluate(ctx)
 }
 
+// Explain returns the answer of the flag called key and everything that led to
+// it: each rule and condition, and what they saw. It is for people who look into
+// a case, and takes far longer than [Snapshot.Evaluate]. Of flags by chance it
+// has a draw of its own. If there is no such flag the trace has
+// [evaluator.ReasonError].
+func (s *Snapshot) Explain(key string, ctx Context) evaluator.Trace {
+	flag := s.Program().Flag(key)
+	if flag != nil && flag.Varies() {
+		vary(flag, &ctx)
+	}
+	return flag.Explain(ctx)
+}
+
 // All yields every flag by its key in ascending order, and what ctx is served:
 // for many flags that is several times quicker than to ask for one by one.
 func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
