@@ -35,7 +35,8 @@ const maxRatio = 1032
 
 // EncodePayload encodes p as columns in MessagePack, compressed by gzip. Equal
 // payloads give equal bytes; lists count as equal if both are empty, be they nil
-// or not. Refused are rulesets that [evaluator.Compile] refuses, a namespace that
+// or not, and the variant of a rule that has a split, which means nothing, is left
+// out. Refused are rulesets that [evaluator.Compile] refuses, a namespace that
 // is not valid ([ValidNamespace]), an environment that is empty or has more than
 // 4,000 bytes, and rulesets that are too large: of more than 128 MiB before
 // compression, or 1 GiB in memory.
@@ -141,7 +142,7 @@ func pack(l label, w *wire) ([]byte, error) {
 	l.size = uint32(len(columns))
 	name := l.marshal()
 	if len(name) > maxLabel {
-		return nil, errors.New("the name of the environment is too long")
+		return nil, fmt.Errorf("the name of the environment has %d bytes, which is too much for a label of %d", len(l.environment), maxLabel)
 	}
 	var buf bytes.Buffer
 	if err := compress(&buf, name, gzip.NoCompression); err != nil {

@@ -195,6 +195,7 @@ func TestEncodePayloadRefusesWhatDoesNotCompile(t *testing.T) {
 func TestEncodePayloadRefusesNames(t *testing.T) {
 	for _, test := range []struct{ environment, namespace, want string }{
 		{"", "a/b", "the environment is empty"},
+		{strings.Repeat("e", maxLabel), "a/b", "has 4096 bytes, which is too much"},
 		{"production", "", `"" is not a valid namespace`},
 		{"production", "../b", `"../b" is not a valid namespace`},
 		{"production", "a/", `"a/" is not a valid namespace`},
