@@ -407,3 +407,62 @@ func TestDifferentialRefusals(t *testing.T) {
 		t.Errorf("of %d rulesets %d were refused, %d may be", rounds, refused, lenient)
 	}
 }
+
+// TestLimits holds both to the limits of 8.3, at them and one beyond.
+func TestLimits(t *testing.T) {
+	is := evaluator.Condition{Op: evaluator.OneOf, Attribute: "city", Strings: []string{"x"}}
+	member := evaluator.Condition{Op: evaluator.InSegment, Attribute: "city", Strings: []string{"s"}}
+	serves := evaluator.Condition{Op: evaluator.Serves, Strings: []string{"f", "on"}}
+	either := func(parts ...[]evaluator.Condition) *evaluator.Condition {
+		return &evaluator.Condition{Op: evaluator.Any, Of: slices.Concat(parts...)}
+	}
+	times := func(n int, c evaluator.Condition) []evaluator.Condition {
+		return slices.Repeat([]evaluator.Condition{c}, n)
+	}
+	nested := func(n int) *evaluator.Condition {
+		c := is
+		for range n {
+			c = evaluator.Condition{Op: evaluator.Not, Of: []evaluator.Condition{c}}
+		}
+		return &c
+	}
+	segment := func(n int) evaluator.Ruleset {
+		return evaluator.Ruleset{Segments: []evaluator.Segment{{Name: "s", When: either(times(n, is))}}}
+	}
+	flags := func(set evaluator.Ruleset, rules ...[]evaluator.Rule) evaluator.Ruleset {
+		for i, rules := range rules {
+			set.Flags = append(set.Flags, evaluator.Flag{
+				Key: string(rune('f' + i)), Type: evaluator.Boolean, Rules: rules,
+				Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
+			})
+		}
+		return set
+	}
+	rule := func(when *evaluator.Condition) []evaluator.Rule { return []evaluator.Rule{{Name: "r", When: when}} }
+	split := []evaluator.Rule{{Name: "s", Split: &evaluator.Split{Ranges: []evaluator.Range{{To: 1 << 32}}}}}
+	none := evaluator.Ruleset{}
+	for _, test := range []struct {
+		name  string
+		set   evaluator.Ruleset
+		valid bool
+	}{
+		{"nesting", flags(none, rule(nested(100))), true},
+		{"nesting", flags(none, rule(nested(101))), false},
+		{"segment", segment(10_000 - 2), true},
+		{"segment", segment(10_000 - 1), false},
+		{"prerequisite", flags(none, rule(either(times(10_000-1, is))), rule(&serves)), true},
+		{"prerequisite", flags(none, rule(either(times(10_000, is))), rule(&serves)), false},
+		{"prerequisite with a split", flags(none, slices.Concat(rule(either(times(10_000-2, is))), split), rule(&serves)), true},
+		{"prerequisite with a split", flags(none, slices.Concat(rule(either(times(10_000-1, is))), split), rule(&serves)), false},
+		{"no prerequisite", flags(none, rule(either(times(10_000, is)))), true},
+		{"flag", flags(segment(10_000-2), rule(either(times(99, member), times(1_000_000-1-99*10_001, is)))), true},
+		{"flag", flags(segment(10_000-2), rule(either(times(99, member), times(1_000_000-99*10_001, is)))), false},
+	} {
+		test.set.Unit, test.set.Attributes = "user", declared()
+		problems, _ := judged([]evaluator.Ruleset{test.set})
+		_, err := evaluator.Compile(test.set)
+		if (err == nil) != test.valid || (len(problems) == 0) != test.valid {
+			t.Errorf("%s: want valid %v, Compile says %.200v, the specification %.200q", test.name, test.valid, err, problems)
+		}
+	}
+}
