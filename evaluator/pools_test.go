@@ -53,50 +53,18 @@ func newPools() *pools {
 		by:       []string{"user", "user", "city", "uid", "account"},
 		salts:    []string{"salt", "f0", "北京", "\xff"},
 		metadata: []string{"owner", "B", "weight", "\u00e9", "\xff"},
-		addresses: []string{
-			"10.0.0.1", "::ffff:10.0.0.1", "::FFFF:a00:1", "0:0:0:0:0:ffff:0a00:0001", "10.255.255.255", "11.0.0.0", "0.0.0.0", "255.255.255.255",
-			"::", "::1", "::10.0.0.1", "::a00:1", "2001:db8::1", "2001:DB8:0:0::1", "2001:db8::", "2001:db9::", "fe80::1",
-			"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8",
-		},
-		noAddresses: []string{
-			"", "10.0.0", "10.0.0.1.2", "010.0.0.1", "10.0.0.01", "10.0.0.256", "10.0.0.1 ", " 10.0.0.1", "10.0.0.1:80", "[::1]", "10.0.0.0/8", "0x0a.0.0.1",
-			"fe80::1%eth0", "::ffff:10.0.0.1%eth0", "::1%", "10.0.0.1%eth0", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8::", "1:2:3:4::5:6:7:8", "1:2:3:4:5:6:7:8:9",
-			"::00001", "::g", ":1", "1:", "::10.0.0.01", "10.0.0.1::", "1:2:3:4:5:6:7:1.2.3.4", "::1.2.3", "::1.2.3.4:5", "-1.0.0.0", "+1.0.0.0", "１.0.0.0", strings.Repeat("1", 46),
-		},
-		networks: []string{"10.0.0.0/8", "10.0.0.1/32", "0.0.0.0/0", "255.255.255.254/31", "::/0", "2001:db8::/32", "2001:db8::1/128", "::/96", "8000::/1"},
-		ranges: [][]string{
-			{"10.0.0.1", "10.0.0.1"}, {"0.0.0.0", "255.255.255.255"}, {"::ffff:10.0.0.0", "11.0.0.0"}, {"10.0.0.2", "10.255.255.255"},
-			{"::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}, {"::1", "2001:db8::1"}, {"2001:db8::1", "2001:db9::"},
-		},
 		operands: []string{"k", "a", "ß", "\xff"},
-		versions: []string{
-			"2", "2.0", "2.0.0", "2.0.0+b7", "2.0.1", "2.1", "10", "2-a", "2-a.1", "2.0-a.2", "2.0.0-a.10", "2-a.b", "2-a.b.c", "2-b", "2-1", "2-10", "2--", "2-A",
-		},
-		noVersions: []string{
-			"", "v1", "1.", ".1", "1..2", "01", "1.02", "1.2.3.4", "1-", "1-01", "1-a..b", "1+", "1+a+b", "1-ä", "1 ", " 1", "1.x", "-1", "+1", "1.2.-3",
-			"10000000000000000000", "1.99999999999999999999", "18446744073709551616", "1-\x00", "１", "1.2.3-rc.1+", "latest", "1\n",
-		},
 		expressions: []string{
 			"^a", "b$", "^$", "a|B", "[a-k]", "(?i)A", ".", "^.$", "\x00", "\\pL{2}", "ß", "Σ", "k+", "^u{16}", "\\d", "(?m)^b", "\ufffd", "[^a]", "s",
 		},
-		values: map[evaluator.Type][]evaluator.Value{
-			evaluator.Boolean: {evaluator.BoolValue(true), evaluator.BoolValue(false)},
-			evaluator.String:  {evaluator.StringValue(""), evaluator.StringValue("blue"), evaluator.StringValue("\xff")},
-			evaluator.Integer: {evaluator.IntValue(0), evaluator.IntValue(math.MaxInt64), evaluator.IntValue(math.MinInt64)},
-			evaluator.Number:  {evaluator.FloatValue(0.5), evaluator.FloatValue(0), evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(math.MaxFloat64)},
-			evaluator.Object:  {evaluator.ObjectValue(`{}`), evaluator.ObjectValue(` {"a": [1]}`), evaluator.ObjectValue(`[]`)},
-		},
-		odd: []evaluator.Value{
-			{}, evaluator.FloatValue(0), evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(42), evaluator.FloatValue(math.NaN()),
-			evaluator.FloatValue(math.Inf(1)), evaluator.ObjectValue("{}"), evaluator.ListValue(), evaluator.StringValue(""),
-		},
 	}
+	p.addressPools()
+	p.versionPools()
+	p.valuePools()
 	p.texts = append(p.texts, p.units[1:]...)
 	p.tags = append(p.tags, p.units[:6]...)
 	p.tags = append(p.tags, "\xff", strings.Repeat("u", 128))
-	for _, s := range []string{"aab\nb", "a.b", "北京市", "\xe2\x84", "\u212a\u017f\xaaK", strings.Repeat("aK\xff", 40) + "b", "ΑΣ σας", "İıI"} {
-		p.texts = append(p.texts, s)
-	}
+	p.texts = append(p.texts, "aab\nb", "a.b", "北京市", "\xe2\x84", "\u212a\u017f\xaaK", strings.Repeat("aK\xff", 40)+"b", "ΑΣ σας", "İıI")
 	p.levels = p.boundaries()
 	return p
 }
@@ -115,4 +83,46 @@ func (p *pools) boundaries() []uint64 {
 		}
 	}
 	return levels
+}
+
+func (p *pools) addressPools() {
+	p.addresses = []string{
+		"10.0.0.1", "::ffff:10.0.0.1", "::FFFF:a00:1", "0:0:0:0:0:ffff:0a00:0001", "10.255.255.255", "11.0.0.0", "0.0.0.0", "255.255.255.255",
+		"::", "::1", "::10.0.0.1", "::a00:1", "2001:db8::1", "2001:DB8:0:0::1", "2001:db8::", "2001:db9::", "fe80::1",
+		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8",
+	}
+	p.noAddresses = []string{
+		"", "10.0.0", "10.0.0.1.2", "010.0.0.1", "10.0.0.01", "10.0.0.256", "10.0.0.1 ", " 10.0.0.1", "10.0.0.1:80", "[::1]", "10.0.0.0/8", "0x0a.0.0.1",
+		"fe80::1%eth0", "::ffff:10.0.0.1%eth0", "::1%", "10.0.0.1%eth0", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8::", "1:2:3:4::5:6:7:8", "1:2:3:4:5:6:7:8:9",
+		"::00001", "::g", ":1", "1:", "::10.0.0.01", "10.0.0.1::", "1:2:3:4:5:6:7:1.2.3.4", "::1.2.3", "::1.2.3.4:5", "-1.0.0.0", "+1.0.0.0", "１.0.0.0", strings.Repeat("1", 46),
+	}
+	p.networks = []string{"10.0.0.0/8", "10.0.0.1/32", "0.0.0.0/0", "255.255.255.254/31", "::/0", "2001:db8::/32", "2001:db8::1/128", "::/96", "8000::/1"}
+	p.ranges = [][]string{
+		{"10.0.0.1", "10.0.0.1"}, {"0.0.0.0", "255.255.255.255"}, {"::ffff:10.0.0.0", "11.0.0.0"}, {"10.0.0.2", "10.255.255.255"},
+		{"::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}, {"::1", "2001:db8::1"}, {"2001:db8::1", "2001:db9::"},
+	}
+}
+
+func (p *pools) versionPools() {
+	p.versions = []string{
+		"2", "2.0", "2.0.0", "2.0.0+b7", "2.0.1", "2.1", "10", "2-a", "2-a.1", "2.0-a.2", "2.0.0-a.10", "2-a.b", "2-a.b.c", "2-b", "2-1", "2-10", "2--", "2-A",
+	}
+	p.noVersions = []string{
+		"", "v1", "1.", ".1", "1..2", "01", "1.02", "1.2.3.4", "1-", "1-01", "1-a..b", "1+", "1+a+b", "1-ä", "1 ", " 1", "1.x", "-1", "+1", "1.2.-3",
+		"10000000000000000000", "1.99999999999999999999", "18446744073709551616", "1-\x00", "１", "1.2.3-rc.1+", "latest", "1\n",
+	}
+}
+
+func (p *pools) valuePools() {
+	p.values = map[evaluator.Type][]evaluator.Value{
+		evaluator.Boolean: {evaluator.BoolValue(true), evaluator.BoolValue(false)},
+		evaluator.String:  {evaluator.StringValue(""), evaluator.StringValue("blue"), evaluator.StringValue("\xff")},
+		evaluator.Integer: {evaluator.IntValue(0), evaluator.IntValue(math.MaxInt64), evaluator.IntValue(math.MinInt64)},
+		evaluator.Number:  {evaluator.FloatValue(0.5), evaluator.FloatValue(0), evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(math.MaxFloat64)},
+		evaluator.Object:  {evaluator.ObjectValue(`{}`), evaluator.ObjectValue(` {"a": [1]}`), evaluator.ObjectValue(`[]`)},
+	}
+	p.odd = []evaluator.Value{
+		{}, evaluator.FloatValue(0), evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(42), evaluator.FloatValue(math.NaN()),
+		evaluator.FloatValue(math.Inf(1)), evaluator.ObjectValue("{}"), evaluator.ListValue(), evaluator.StringValue(""),
+	}
 }
