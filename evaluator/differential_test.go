@@ -224,3 +224,29 @@ func TestCorners(t *testing.T) {
 		}
 	}
 }
+
+// TestFoldTable holds the table in section 4.16 for both.
+func TestFoldTable(t *testing.T) {
+	for folded, texts := range map[string][]string{
+		"k": {"K", "k", "\u212a"}, "s": {"S", "s", "\u017f"}, "Σ": {"Σ", "σ", "ς"}, "ß": {"ß", "ẞ"},
+		"\u0130": {"\u0130"}, "\u0131": {"\u0131"}, "\xff": {"\xff"}, "\ufffd": {"\ufffd"}, "i": {"I", "i"},
+	} {
+		equal := evaluator.Condition{Op: evaluator.OneOf, Attribute: "city", Strings: []string{folded}, Fold: true}
+		program, _ := verdicts(t, equal, true)
+		for _, text := range texts {
+			if got := naiveFold(text); got != folded {
+				t.Errorf("%+q folds to %+q, want %+q", text, got, folded)
+			}
+			ctx := evaluator.Context{Attrs: []evaluator.Attr{evaluator.StringAttr("city", text)}}
+			if got := program.Flag("f").Evaluate(ctx).Variant(); got != "on" {
+				t.Errorf("%+q does not equal %+q", text, folded)
+			}
+		}
+		for _, text := range []string{"k", "s", "Σ", "ß", "\u0130", "\u0131", "\xff", "\ufffd", "i", "ss"} {
+			ctx := evaluator.Context{Attrs: []evaluator.Attr{evaluator.StringAttr("city", text)}}
+			if got := program.Flag("f").Evaluate(ctx).Variant(); (got == "on") != (text == folded) {
+				t.Errorf("%+q and %+q: %s", text, folded, got)
+			}
+		}
+	}
+}

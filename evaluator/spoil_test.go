@@ -11,9 +11,27 @@ import (
 // anything stays valid. It finds them by reflection: new ones too.
 func (g *generator) spoil(sets *[]evaluator.Ruleset, changes int) {
 	for range changes {
+		if len(*sets) > 0 && g.rarely(4) {
+			g.drop(&(*sets)[0])
+			continue
+		}
 		var fields []reflect.Value
 		settable(reflect.ValueOf(sets).Elem(), func(v reflect.Value) { fields = append(fields, v) })
 		g.overwrite(pick(g, fields))
+	}
+}
+
+// drop takes away all of what conditions may refer to by name.
+func (g *generator) drop(set *evaluator.Ruleset) {
+	switch g.next(4) {
+	case 0:
+		set.Segments = nil
+	case 1:
+		set.Zones = nil
+	case 2:
+		set.Prerequisites = nil
+	default:
+		set.Attributes = set.Attributes[:g.next(len(set.Attributes)+1)]
 	}
 }
 
