@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"maps"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -133,7 +131,6 @@ func (r *runner) run(t *testCase, environment string) TestResult {
 	if environment != "" {
 		c = c.within("environment %q", environment)
 	}
-	layer := t.flag.in(environment).Reserved
 	f, err := r.compile(t, environment)
 	switch {
 	case err != nil:
@@ -141,137 +138,61 @@ func (r *runner) run(t *testCase, environment string) TestResult {
 	case f.UsesTime() && !t.timed:
 		c.errorf(t.at, "the flag depends on time; say when the test takes place, for instance: at: 2026-12-01T09:00")
 	case t.population != nil:
-		c.comparePopulation(f, t, t.units(r.estate.known, environment), layer)
+		c.comparePopulation(f, t, t.units(r.estate.known, environment), t.flag.in(environment).Reserved)
 	default:
-		got := f.Evaluate(evaluator.Context{Attrs: t.context, Now: t.now})
-		c.compare(got, &t.expect, because(got, layer))
+		c.compare(f, evaluator.Context{Attrs: t.context, Now: t.now}, &t.expect)
 	}
 	result.Failures = failures.problems
 	return result
 }
 
-// compare records which expectations a result doesn't meet. why says why it is
-// what it is.
-func (c checker) compare(got evaluator.Result, e *expectation, why string) {
+// compare records which expectations the flag doesn't meet.
+func (c checker) compare(f *evaluator.CompiledFlag, ctx evaluator.Context, e *expectation) {
+	got := f.Evaluate(ctx)
+	why := func() string { return because(f.Explain(ctx)) }
 	if e.valueAt != nil && !sameValue(got.Value(), e.value) {
-		c.errorf(e.valueAt, "expected value %s, got %s (%s)", e.value.JSON(), got.Value().JSON(), why)
+		c.errorf(e.valueAt, "expected value %s, got %s (%s)", e.value.JSON(), got.Value().JSON(), why())
 	}
 	if e.variantAt != nil && got.Variant() != e.variant {
-		c.errorf(e.variantAt, "expected variant %q, got %q (%s)", e.variant, got.Variant(), why)
+		c.errorf(e.variantAt, "expected variant %q, got %q (%s)", e.variant, got.Variant(), why())
 	}
 	if e.ruleAt != nil && got.Rule() != e.rule {
 		rule := "none"
 		if got.Rule() != "" {
 			rule = strconv.Quote(got.Rule())
 		}
-		c.errorf(e.ruleAt, "expected rule %q, got %s (%s)", e.rule, rule, why)
+		c.errorf(e.ruleAt, "expected rule %q, got %s (%s)", e.rule, rule, why())
 	}
 	if e.reasonAt != nil && got.Reason().String() != e.reason {
-		c.errorf(e.reasonAt, "expected reason %s, got %v (%s)", e.reason, got.Reason(), why)
+		c.errorf(e.reasonAt, "expected reason %s, got %v (%s)", e.reason, got.Reason(), why())
 	}
 }
 
-// because says in words why a result is what it is. layer is the flag's part of
-// a layer, nil if it has none.
-func because(r evaluator.Result, layer *evaluator.Reservation) string {
+// because says in words why a flag served what it did.
+func because(t evaluator.Trace) string {
 	var why string
-	switch r.Reason() {
+	switch t.Reason {
 	case evaluator.ReasonStatic:
 		why = "the flag has no rules"
 	case evaluator.ReasonDefault:
 		why = "no rule matched"
-		if layer != nil {
-			why += fmt.Sprintf(", or the context is outside of the flag's share of the layer %q", layer.Layer)
+		if layer := t.Reserved; layer != nil && !layer.Missing && !layer.Within {
+			why = fmt.Sprintf("%s %s is not in the flag's share of the layer %q", layer.By, layer.Unit.JSON(), layer.Layer)
 		}
 	case evaluator.ReasonTargetingMatch, evaluator.ReasonSplit:
-		why = fmt.Sprintf("rule %q matched", r.Rule())
+		why = fmt.Sprintf("rule %q matched", t.Rule)
 	case evaluator.ReasonDisabled:
 		why = "the flag is not enabled"
 	}
-	why = fmt.Sprintf("variant %q, %v: %s", r.Variant(), r.Reason(), why)
-	if unit := r.MissingUnit(); unit != "" {
-		why += fmt.Sprintf("; %s by %q did not match, for the context has no %q that can be hashed", drawn(unit, layer), unit, unit)
+	why = fmt.Sprintf("variant %q, %v: %s", t.Variant, t.Reason, why)
+	if unit := t.MissingUnit; unit != "" {
+		what := "a split"
+		if t.Reserved != nil && t.Reserved.Missing {
+			what = fmt.Sprintf("the layer %q", t.Reserved.Layer)
+		}
+		why += fmt.Sprintf("; %s by %q did not match, for the context has no %q that can be hashed", what, unit, unit)
 	}
 	return why
-}
-
-// drawn names what lacked a unit: the flag's layer, which is asked first, or a
-// split.
-func drawn(unit string, layer *evaluator.Reservation) string {
-	if layer != nil && layer.By == unit {
-		return "the layer"
-	}
-	return "a split"
-}
-
-// comparePopulation evaluates the flag for everybody and records which shares
-// are too far off.
-func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, units []string, layer *evaluator.Reservation) {
-	counts := make(map[string]int64)
-	missing := ""
-	for ctx := range t.members(f, units) {
-		result := f.Evaluate(ctx)
-		counts[result.Variant()]++
-		if unit := result.MissingUnit(); unit != "" {
-			missing = unit
-		}
-	}
-	for _, s := range t.expect.shares {
-		got := counts[s.variant] * whole / int64(t.population.count)
-		if abs64(got-s.share) <= t.expect.within {
-			continue
-		}
-		hint := ""
-		if missing != "" {
-			hint = fmt.Sprintf("; %s by %q did not match: choose it as the population's unit, or put it into its context", drawn(missing, layer), missing)
-		}
-		c.errorf(s.at, "expected share %s ± %s of %q, got %s of %d by %s (%s)%s", formatShare(s.share),
-			formatShare(t.expect.within), s.variant, formatShare(got), t.population.count, quotedList(slices.Values(units)), sharesText(counts), hint)
-	}
-}
-
-// members yields the contexts of a population. They share memory: each is valid
-// until the next one.
-func (t *testCase) members(f *evaluator.CompiledFlag, units []string) iter.Seq[evaluator.Context] {
-	attrs := slices.Clone(t.context)
-	types := make([]evaluator.AttributeType, len(units))
-	for i, unit := range units {
-		attrs = append(attrs, evaluator.Attr{Name: unit})
-		types[i], _ = f.AttributeType(unit)
-	}
-	own := attrs[len(t.context):]
-	return func(yield func(evaluator.Context) bool) {
-		for i := range t.population.count {
-			for j := range own {
-				if types[j] == evaluator.IntegerAttribute {
-					own[j].Value = evaluator.IntValue(int64(i) + 1)
-				} else {
-					own[j].Value = evaluator.StringValue(own[j].Name + "-" + strconv.Itoa(i+1))
-				}
-			}
-			// Draws are spread evenly: a population says what shares a flag
-			// has, not how lucky a run was.
-			chance := uint32(uint64(i) * evaluator.Positions / uint64(t.population.count))
-			if !yield(evaluator.Context{Attrs: attrs, Now: t.now, Chance: chance}) {
-				return
-			}
-		}
-	}
-}
-
-func abs64(n int64) int64 { return max(n, -n) }
-
-// sharesText lists how many of a population each variant got.
-func sharesText(counts map[string]int64) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		if len(parts) == 10 {
-			parts = append(parts, "…")
-			break
-		}
-		parts = append(parts, fmt.Sprintf("%s: %d", name, counts[name]))
-	}
-	return strings.Join(parts, ", ")
 }
 
 // sameValue reports whether a flag served what was expected. Objects may have

@@ -21,12 +21,6 @@ type testCase struct {
 	expect      expectation
 }
 
-// A population is many contexts, each with units of its own.
-type population struct {
-	count int
-	units []string // nil: those of the flag's layer and of its first split
-}
-
 // An expectation is what a test says about results; nil nodes mean nothing is
 // said.
 type expectation struct {
@@ -38,16 +32,6 @@ type expectation struct {
 	shares                     []expectedShare
 	within                     int64 // billionths
 }
-
-// An expectedShare is the share of a population that a variant is to have.
-type expectedShare struct {
-	variant string
-	share   int64 // billionths
-	at      *node
-}
-
-// maxPopulation bounds the contexts that one test evaluates.
-const maxPopulation = 1_000_000
 
 var caseKeys = []string{"name", "environment", "at", "context", "given", "population", "expect"}
 
@@ -242,83 +226,6 @@ func (c checker) givenFlags(flags *node, t *testCase, e *Estate) map[string]stri
 	return pins
 }
 
-// population reads "population".
-func (c checker) population(n *node, t *testCase) {
-	t.population = &population{count: 1}
-	if !c.keys(n, "a population", "count", "context", "unit") {
-		return
-	}
-	count := n.get("count")
-	if count == nil {
-		c.errorf(n, "the population has no \"count\"")
-	} else if i, ok := c.integer(count, "\"count\""); ok {
-		if i < 1 || i > maxPopulation {
-			c.errorf(count, "\"count\" is 1 to %d, not %d", maxPopulation, i)
-		}
-		t.population.count = int(min(max(i, 1), maxPopulation))
-	}
-	context := n.get("context")
-	if context != nil {
-		t.context = c.attrs(context, "\"context\"")
-	}
-	if unit := n.get("unit"); unit != nil {
-		t.population.units = c.units(unit)
-	}
-	for _, unit := range t.units(c.known, t.environment) {
-		if context.get(unit) != nil {
-			c.errorf(context.get(unit), "attribute %q is what tells the members of the population apart; leave it out", unit)
-		}
-	}
-}
-
-// units reads the unit of a population, or a list of several.
-func (c checker) units(n *node) []string {
-	list := []*node{n}
-	if n.kind == sequence {
-		if list = n.items; !c.list(n, "\"unit\"") {
-			return nil
-		}
-	}
-	var names []string
-	for _, item := range list {
-		name, ok := c.name(item, "\"unit\"")
-		switch {
-		case !ok:
-			continue
-		case slices.Contains(names, name):
-			c.errorf(item, "%q is listed twice", name)
-			continue
-		}
-		c.unitAttribute(item)
-		names = append(names, name)
-	}
-	return names
-}
-
-// units returns the attributes that tell the members of a population apart.
-func (t *testCase) units(known *vocabulary, environment string) []string {
-	if t.population.units != nil {
-		return t.population.units
-	}
-	var units []string
-	f := t.flag.in(environment)
-	if f.Reserved != nil {
-		units = append(units, f.Reserved.By)
-	}
-	for _, r := range f.Rules {
-		if r.Split != nil && r.Split.By != "" {
-			if !slices.Contains(units, r.Split.By) {
-				units = append(units, r.Split.By)
-			}
-			break
-		}
-	}
-	if units == nil {
-		units = []string{known.unit}
-	}
-	return units
-}
-
 // expect reads "expect".
 func (c checker) expect(n *node, t *testCase, population bool) {
 	if !c.keys(n, "\"expect\"", "value", "variant", "rule", "reason", "share", "within") {
@@ -399,27 +306,4 @@ func (c checker) oneOfNames(n *node, what string, names []string) string {
 		c.errorf(n, "unknown %s %q%s", what, name, didYouMean(name, slices.Values(names)))
 	}
 	return name
-}
-
-// expectShares reads "share" and "within".
-func (c checker) expectShares(n *node, variants []string, e *expectation) {
-	shares, within := n.get("share"), n.get("within")
-	if shares == nil || within == nil {
-		c.errorf(n, "of a population, expect shares and how far off they may be: {share: {on: 20%%}, within: 0.5%%}")
-		return
-	}
-	e.within, _ = c.plainShare(within, "\"within\"")
-	if shares.kind != mapping || len(shares.fields) == 0 {
-		c.errorf(shares, "\"share\" is a mapping of variants to shares, not %s", shares.describe())
-		return
-	}
-	for _, s := range shares.fields {
-		name := c.oneOfNames(s.key, "variant", variants)
-		share, isRest, ok := c.share(s)
-		if isRest {
-			c.errorf(s.value, "write the share that is expected, not %q", rest)
-		} else if ok {
-			e.shares = append(e.shares, expectedShare{name, share, s.value})
-		}
-	}
 }

@@ -1,0 +1,207 @@
+package ci
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// A population is many contexts, each with units of its own.
+type population struct {
+	count int
+	units []string // nil: those of the flag's layer and of its first split
+}
+
+// An expectedShare is the share of a population that a variant is to have.
+type expectedShare struct {
+	variant string
+	share   int64 // billionths
+	at      *node
+}
+
+// maxPopulation bounds the contexts that one test evaluates.
+const maxPopulation = 1_000_000
+
+// population reads "population".
+func (c checker) population(n *node, t *testCase) {
+	t.population = &population{count: 1}
+	if !c.keys(n, "a population", "count", "context", "unit") {
+		return
+	}
+	count := n.get("count")
+	if count == nil {
+		c.errorf(n, "the population has no \"count\"")
+	} else if i, ok := c.integer(count, "\"count\""); ok {
+		if i < 1 || i > maxPopulation {
+			c.errorf(count, "\"count\" is 1 to %d, not %d", maxPopulation, i)
+		}
+		t.population.count = int(min(max(i, 1), maxPopulation))
+	}
+	context := n.get("context")
+	if context != nil {
+		t.context = c.attrs(context, "\"context\"")
+	}
+	if unit := n.get("unit"); unit != nil {
+		t.population.units = c.units(unit)
+	}
+	for _, unit := range t.units(c.known, t.environment) {
+		if context.get(unit) != nil {
+			c.errorf(context.get(unit), "attribute %q is what tells the members of the population apart; leave it out", unit)
+		}
+	}
+}
+
+// units reads the unit of a population, or a list of several.
+func (c checker) units(n *node) []string {
+	list := []*node{n}
+	if n.kind == sequence {
+		if list = n.items; !c.list(n, "\"unit\"") {
+			return nil
+		}
+	}
+	var names []string
+	for _, item := range list {
+		name, ok := c.name(item, "\"unit\"")
+		switch {
+		case !ok:
+			continue
+		case slices.Contains(names, name):
+			c.errorf(item, "%q is listed twice", name)
+			continue
+		}
+		c.unitAttribute(item)
+		names = append(names, name)
+	}
+	return names
+}
+
+// units returns the attributes that tell the members of a population apart.
+func (t *testCase) units(known *vocabulary, environment string) []string {
+	if t.population.units != nil {
+		return t.population.units
+	}
+	var units []string
+	f := t.flag.in(environment)
+	if f.Reserved != nil {
+		units = append(units, f.Reserved.By)
+	}
+	for _, r := range f.Rules {
+		if r.Split != nil && r.Split.By != "" {
+			if !slices.Contains(units, r.Split.By) {
+				units = append(units, r.Split.By)
+			}
+			break
+		}
+	}
+	if units == nil {
+		units = []string{known.unit}
+	}
+	return units
+}
+
+// expectShares reads "share" and "within".
+func (c checker) expectShares(n *node, variants []string, e *expectation) {
+	shares, within := n.get("share"), n.get("within")
+	if shares == nil || within == nil {
+		c.errorf(n, "of a population, expect shares and how far off they may be: {share: {on: 20%%}, within: 0.5%%}")
+		return
+	}
+	e.within, _ = c.plainShare(within, "\"within\"")
+	if shares.kind != mapping || len(shares.fields) == 0 {
+		c.errorf(shares, "\"share\" is a mapping of variants to shares, not %s", shares.describe())
+		return
+	}
+	for _, s := range shares.fields {
+		name := c.oneOfNames(s.key, "variant", variants)
+		share, isRest, ok := c.share(s)
+		if isRest {
+			c.errorf(s.value, "write the share that is expected, not %q", rest)
+		} else if ok {
+			e.shares = append(e.shares, expectedShare{name, share, s.value})
+		}
+	}
+}
+
+// drawn names what lacked a unit: the flag's layer, which is asked first, or a
+// split.
+func drawn(unit string, layer *evaluator.Reservation) string {
+	if layer != nil && layer.By == unit {
+		return "the layer"
+	}
+	return "a split"
+}
+
+// comparePopulation evaluates the flag for everybody and records which shares
+// are too far off.
+func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, units []string, layer *evaluator.Reservation) {
+	counts := make(map[string]int64)
+	missing := ""
+	for ctx := range t.members(f, units) {
+		result := f.Evaluate(ctx)
+		counts[result.Variant()]++
+		if unit := result.MissingUnit(); unit != "" {
+			missing = unit
+		}
+	}
+	for _, s := range t.expect.shares {
+		got := counts[s.variant] * whole / int64(t.population.count)
+		if abs64(got-s.share) <= t.expect.within {
+			continue
+		}
+		hint := ""
+		if missing != "" {
+			hint = fmt.Sprintf("; %s by %q did not match: choose it as the population's unit, or put it into its context", drawn(missing, layer), missing)
+		}
+		c.errorf(s.at, "expected share %s ± %s of %q, got %s of %d by %s (%s)%s", formatShare(s.share),
+			formatShare(t.expect.within), s.variant, formatShare(got), t.population.count, quotedList(slices.Values(units)), sharesText(counts), hint)
+	}
+}
+
+// members yields the contexts of a population. They share memory: each is valid
+// until the next one.
+func (t *testCase) members(f *evaluator.CompiledFlag, units []string) iter.Seq[evaluator.Context] {
+	attrs := slices.Clone(t.context)
+	types := make([]evaluator.AttributeType, len(units))
+	for i, unit := range units {
+		attrs = append(attrs, evaluator.Attr{Name: unit})
+		types[i], _ = f.AttributeType(unit)
+	}
+	own := attrs[len(t.context):]
+	return func(yield func(evaluator.Context) bool) {
+		for i := range t.population.count {
+			for j := range own {
+				if types[j] == evaluator.IntegerAttribute {
+					own[j].Value = evaluator.IntValue(int64(i) + 1)
+				} else {
+					own[j].Value = evaluator.StringValue(own[j].Name + "-" + strconv.Itoa(i+1))
+				}
+			}
+			// Draws are spread evenly: a population says what shares a flag
+			// has, not how lucky a run was.
+			chance := uint32(uint64(i) * evaluator.Positions / uint64(t.population.count))
+			if !yield(evaluator.Context{Attrs: attrs, Now: t.now, Chance: chance}) {
+				return
+			}
+		}
+	}
+}
+
+func abs64(n int64) int64 { return max(n, -n) }
+
+// sharesText lists how many of a population each variant got.
+func sharesText(counts map[string]int64) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		if len(parts) == 10 {
+			parts = append(parts, "…")
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s: %d", name, counts[name]))
+	}
+	return strings.Join(parts, ", ")
+}
