@@ -43,7 +43,10 @@ func TestLongChain(t *testing.T) {
 			t.Errorf("f0 in %s: %v, want %v", city, got, want)
 		}
 	}
-	_, err = load(chain(t, longest+1), "flags")
+	more := chain(t, longest+1)
+	// The last takes one comparison, so that the second takes one too many.
+	more[fmt.Sprintf("ns%d/f%d.yaml", longest%5, longest)] = file("type: boolean\ndefault: off\n")
+	_, err = load(more, "flags")
 	want := `flags/ns0/f0.yaml:3:33: rule "r": flag "f1" takes more than 10000 comparisons, those of the flags and segments it refers to included; that is too many for others to ask for it`
 	if err == nil || err.Error() != want {
 		t.Errorf("one more: error %v, want %s", err, want)
