@@ -67,16 +67,16 @@ func TestLongCircle(t *testing.T) {
 
 // TestFlagCost holds that flags may take as much as the evaluator lets them.
 func TestFlagCost(t *testing.T) {
-	// 99 questions for a segment, one comparison for each of them, and one for
-	// the flag itself.
-	const most = evaluator.MaxFlagCost - 99*(evaluator.MaxCost+1) - 1
+	// 99 questions for a segment, one comparison for each of them, one for the
+	// split and one for the flag itself.
+	const most = evaluator.MaxFlagCost - 99*(evaluator.MaxCost+1) - 2
 	for cities, want := range map[int]string{
 		most:     "",
 		most + 1: "flags/shop/x.yaml:1:1: the flag takes more than 1000000 comparisons, those of the flags and segments it refers to included",
 	} {
 		fsys := base(t)
 		fsys["segments/many.yaml"] = file("when: {any: [" + strings.Repeat("{city: BJ}, ", evaluator.MaxCost-2) + "]}\n")
-		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {any: [" +
+		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: {on: 50%, off: 50%}, when: {any: [" +
 			strings.Repeat("{user: {segment: many}}, ", 99) + strings.Repeat("{city: BJ}, ", cities) + "]}}]\n")
 		e, err := load(fsys, "flags")
 		got := ""
