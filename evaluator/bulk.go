@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"encoding/binary"
 	"iter"
 	"math/bits"
 	"strconv"
@@ -34,17 +35,21 @@ func (p *Program) All(ctx Context) iter.Seq2[*CompiledFlag, Result] {
 // A table is a Unit seen from another side. Walking through instructions takes a
 // decision at every step, and processors are bad at guessing the decisions of a
 // thousand flags. The table has every comparison of the Unit once. Their
-// outcomes for a context are computed first, one after the other; what remains
-// of a flag's rules is to join outcomes, which needs no decisions.
+// outcomes for a context are computed first, one after the other, and joined to
+// what rules match; what remains for a flag is to find its first rule that does.
+//
+// An outcome is a byte, 1 or 0, and the next is its negation. The first two are
+// those of what always holds.
 type table struct {
-	// The comparisons, in the order of their outcomes.
+	// What outcomes come of, in their order.
 	between []betweenTest
 	symbols []symbolTest
-	others  []uint32 // instructions
+	others  []uint32   // instructions
+	joined  [][]uint32 // outcomes that must all hold
 
-	flags    []tableFlag
-	rules    []tableRule
-	outcomes []uint32 // of a rule: 2·outcome, + 1 if it is negated; all must hold
+	rules  [][2]uint32 // of all flags, one after the other: two outcomes that must hold
+	serves []uint32    // what they serve
+	flags  []tableFlag
 }
 
 type betweenTest struct {
@@ -59,25 +64,17 @@ type symbolTest struct {
 	symbols   [fewIDs]uint32
 }
 
-// A tableFlag has the rules [first, first+n), or is evaluated by walking.
+// A tableFlag has the rules [first, end), or is evaluated by walking.
 type tableFlag struct {
-	first uint32
-	n     uint16 // at most maxTableRules
-	walks bool
+	first, end uint32
+	otherwise  uint32 // what it serves if no rule matches
+	walks      bool
+	reserved   bool // it has a reservation
 }
-
-// A tableRule has the outcomes [first, first+n).
-type tableRule struct {
-	first, n uint32
-	serve    uint32
-}
-
-// maxTableRules is as many as a mask of rules has bits.
-const maxTableRules = 64
 
 // newTable returns the table of u.
 func newTable(u *Unit) *table {
-	m := tableMaker{unit: u, table: new(table), known: make(map[string]*uint32)}
+	m := tableMaker{unit: u, table: new(table), known: make(map[string]uint32)}
 	for i := range u.flags[:u.count] {
 		m.flag(&u.flags[i])
 	}
@@ -89,9 +86,9 @@ func newTable(u *Unit) *table {
 // kind.
 type tableMaker struct {
 	*table
-	unit    *Unit
-	known   map[string]*uint32 // outcomes by what is compared
-	pending []pendingOutcome   // one for each element of outcomes
+	unit  *Unit
+	known map[string]uint32  // outcomes by what is compared
+	parts [][]pendingOutcome // of each rule: they must all hold
 }
 
 type outcomeKind uint8
@@ -104,47 +101,52 @@ const (
 
 type pendingOutcome struct {
 	kind    outcomeKind
-	index   uint32
 	negated bool
+	index   uint32
 }
 
 func (m *tableMaker) flag(f *CompiledFlag) {
-	tf := tableFlag{first: uint32(len(m.rules)), n: uint16(min(f.rules, maxTableRules)), walks: f.rules > maxTableRules}
-	mark := len(m.pending)
+	tf := tableFlag{
+		first:     uint32(len(m.parts)),
+		otherwise: f.serves,
+		walks:     f.disabled,
+		reserved:  m.unit.code[f.entry].op == opReserve,
+	}
 	for i := range f.rules {
-		if tf.walks {
-			break
-		}
 		index := f.serves + f.rules - i
 		s := &m.unit.serves[index]
-		r := tableRule{first: uint32(len(m.pending)), serve: index}
+		var parts []pendingOutcome
 		if s.shape != 0 {
 			w := conditionWalk{unit: m.unit, shape: s.shape, pc: f.ruleEnd(i)}
-			tf.walks = !m.conjunction(&w, false)
+			if !m.conjunction(&w, false, &parts) {
+				tf.walks = true
+				break
+			}
 		}
-		r.n = uint32(len(m.pending)) - r.first
-		m.rules = append(m.rules, r)
+		m.parts = append(m.parts, parts)
+		m.serves = append(m.serves, index)
 	}
 	if tf.walks {
-		m.rules, m.pending = m.rules[:tf.first], m.pending[:mark]
+		m.parts, m.serves = m.parts[:tf.first], m.serves[:tf.first]
 	}
+	tf.end = uint32(len(m.parts))
 	m.flags = append(m.flags, tf)
 }
 
 // conjunction adds the comparisons of a condition, and reports whether all of
 // them, some negated, is what the condition is.
-func (m *tableMaker) conjunction(w *conditionWalk, negated bool) bool {
+func (m *tableMaker) conjunction(w *conditionWalk, negated bool, parts *[]pendingOutcome) bool {
 	switch op, n := w.next(); {
 	case op == 0:
 		p := m.outcome(w.comparison())
 		p.negated = negated
-		m.pending = append(m.pending, p)
+		*parts = append(*parts, p)
 		return true
 	case op == Not:
-		return m.conjunction(w, !negated)
+		return m.conjunction(w, !negated, parts)
 	case op == All && !negated || n == 1:
 		for range n {
-			if !m.conjunction(w, negated) {
+			if !m.conjunction(w, negated, parts) {
 				return false
 			}
 		}
@@ -183,58 +185,94 @@ func once[T any](m *tableMaker, list *[]T, t T, kind string, parts ...int64) uin
 	for _, p := range parts {
 		key = append(strconv.AppendInt(key, p, 36), ' ')
 	}
-	if i, ok := m.known[string(key)]; ok {
-		return *i
+	i, ok := m.known[string(key)]
+	if !ok {
+		i = uint32(len(*list))
+		m.known[string(key)] = i
+		*list = append(*list, t)
 	}
-	i := uint32(len(*list))
-	m.known[string(key)] = &i
-	*list = append(*list, t)
 	return i
 }
 
-// number numbers the outcomes of all kinds one after the other.
+// number numbers the outcomes of all kinds one after the other, and gives each
+// rule two of them: more are joined to one.
 func (m *tableMaker) number() {
-	first := [...]uint32{betweenOutcome: 0, symbolOutcome: uint32(len(m.between)), otherOutcome: uint32(len(m.between) + len(m.symbols))}
-	m.outcomes = make([]uint32, len(m.pending))
-	for i, p := range m.pending {
-		m.outcomes[i] = (first[p.kind] + p.index) * 2
-		if p.negated {
-			m.outcomes[i]++
+	first := [...]uint32{betweenOutcome: 1, symbolOutcome: uint32(1 + len(m.between)), otherOutcome: uint32(1 + len(m.between) + len(m.symbols))}
+	last := first[otherOutcome] + uint32(len(m.others))
+	m.rules = make([][2]uint32, len(m.parts))
+	for i, parts := range m.parts {
+		outcomes := make([]uint32, len(parts))
+		for j, p := range parts {
+			outcomes[j] = (first[p.kind] + p.index) * 2
+			if p.negated {
+				outcomes[j]++
+			}
 		}
+		if len(outcomes) <= 2 {
+			copy(m.rules[i][:], outcomes)
+			continue
+		}
+		m.rules[i] = [2]uint32{outcomes[0], (last + uint32(len(m.joined))) * 2}
+		m.joined = append(m.joined, outcomes[1:])
 	}
 }
 
 // A bulk is the evaluation of all flags of a Unit for one context.
 type bulk struct {
-	unit  *Unit
-	table *table
-	ctx   *Context
-	slots []slot
-	holds []uint8 // outcomes: 1 or 0
+	unit    *Unit
+	table   *table
+	ctx     *Context
+	slots   []slot
+	matches []uint8 // for each rule 1 or 0, and eight bytes of no meaning
 }
 
 // bulk computes what depends on the context alone.
 func (u *Unit) bulk(ctx *Context) bulk {
 	t := u.table()
-	b := bulk{u, t, ctx, u.resolve(ctx), make([]uint8, len(t.between)+len(t.symbols)+len(t.others))}
-	holds := b.holds
+	b := bulk{u, t, ctx, u.resolve(ctx), make([]uint8, len(t.rules)+8)}
+	holds := t.compare(&b)
+	for i, r := range t.rules {
+		b.matches[i] = holds[r[0]] & holds[r[1]]
+	}
+	return b
+}
+
+// compare returns all outcomes.
+func (t *table) compare(b *bulk) []uint8 {
+	all := make([]uint8, 2*(1+len(t.between)+len(t.symbols)+len(t.others)+len(t.joined)))
+	all[0] = 1
+	holds := all[2:]
 	for i := range t.between {
 		test := &t.between[i]
 		v := &b.slots[test.attribute].value
 		n := int64(v.num)
-		holds[i] = bit(v.kind == IntKind) & bit(test.lo <= n) & bit(n <= test.hi)
+		put(holds, i, bit(v.kind == IntKind)&bit(test.lo <= n)&bit(n <= test.hi))
 	}
-	holds = holds[len(t.between):]
+	holds = holds[2*len(t.between):]
 	for i := range t.symbols {
 		test := &t.symbols[i]
 		has := b.slots[test.attribute].symbol
-		holds[i] = bit(has == test.symbols[0]) | bit(has == test.symbols[1]) | bit(has == test.symbols[2]) | bit(has == test.symbols[3])
+		put(holds, i, bit(has == test.symbols[0])|bit(has == test.symbols[1])|bit(has == test.symbols[2])|bit(has == test.symbols[3]))
 	}
-	holds = holds[len(t.symbols):]
+	holds = holds[2*len(t.symbols):]
 	for i, pc := range t.others {
-		holds[i] = bit(u.holds(&u.code[pc], ctx, b.slots))
+		put(holds, i, bit(b.unit.holds(&b.unit.code[pc], b.ctx, b.slots)))
 	}
-	return b
+	holds = holds[2*len(t.others):]
+	for i, outcomes := range t.joined {
+		join := uint8(1)
+		for _, o := range outcomes {
+			join &= all[o]
+		}
+		put(holds, i, join)
+	}
+	return all
+}
+
+// put stores an outcome and its negation.
+func put(holds []uint8, i int, outcome uint8) {
+	pair := holds[2*i : 2*i+2]
+	pair[0], pair[1] = outcome, 1-outcome
 }
 
 // bit returns 1 or 0, without a decision.
@@ -249,40 +287,38 @@ func bit(b bool) uint8 {
 func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 	u, t := b.unit, b.table
 	tf := &t.flags[index]
-	if tf.walks || f.disabled {
+	if tf.walks {
 		s, variant, missing := u.walk(f.entry, b.ctx, b.slots)
 		return Result{f, s, variant, missing}
 	}
 	var missing uint16
-	var matching uint64 // a bit for each rule
-	if in := &u.code[f.entry]; in.op != opReserve || b.reserved(in, &missing) {
-		rules := t.rules[tf.first : tf.first+uint32(tf.n)]
-		for i := range rules {
-			r := &rules[i]
-			match := uint8(1)
-			for _, o := range t.outcomes[r.first : r.first+r.n] {
-				match &= b.holds[o>>1] ^ uint8(o&1)
-			}
-			matching |= uint64(match) << (i & 63)
-		}
+	i := tf.first
+	if tf.reserved && !b.reserved(&u.code[f.entry], &missing) {
+		i = tf.end
 	}
-	for ; matching != 0; matching &= matching - 1 {
-		s := &u.serves[t.rules[tf.first+uint32(bits.TrailingZeros64(matching))].serve]
-		if s.kind == 0 {
-			return Result{f, s, s.variant, missing}
-		}
-		position := b.ctx.Chance
-		if s.kind&splitChance == 0 {
-			slot := &b.slots[s.unit]
-			if !slot.id.valid {
-				missing = s.unit + 1
+	for ; i < tf.end; i++ {
+		if b.matches[i] == 0 {
+			// Eight rules at a time: to the first that matches, or the eighth.
+			i += uint32(bits.TrailingZeros64(binary.LittleEndian.Uint64(b.matches[i:])|1<<63)) / 8
+			if i >= tf.end || b.matches[i] == 0 {
 				continue
 			}
-			position = slot.id.position(s.seed)
+		}
+		s := &u.serves[t.serves[i]]
+		position := b.ctx.Chance
+		switch {
+		case s.kind == 0:
+			return Result{f, s, s.variant, missing}
+		case s.kind&splitChance != 0:
+		case !b.slots[s.unit].id.valid:
+			missing = s.unit + 1
+			continue
+		default:
+			position = b.slots[s.unit].id.position(s.seed)
 		}
 		return Result{f, s, u.pick(s, position, b.ctx.Now), missing}
 	}
-	s := &u.serves[f.serves]
+	s := &u.serves[tf.otherwise]
 	return Result{f, s, s.variant, missing}
 }
 

@@ -203,6 +203,9 @@ func (c *compiler) compileFlags() {
 		c.unit.flags = append(c.unit.flags, c.compileFlag(c.flag(i)))
 	}
 	c.checkCosts()
+	if c.count > 0 {
+		return // what follows relies on it
+	}
 	for i := range c.unit.flags {
 		c.unit.flags[i].findWays()
 	}
@@ -211,9 +214,6 @@ func (c *compiler) compileFlags() {
 // findWays looks for short ways to the flag's answers.
 func (f *CompiledFlag) findWays() {
 	u := f.unit
-	if int(f.entry) >= len(u.code) { // after errors
-		return
-	}
 	f.way = u.way(f.entry)
 	in := &u.code[f.entry]
 	switch {

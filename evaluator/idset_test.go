@@ -11,10 +11,11 @@ import (
 // TestIDSet holds sets of ids of all lengths against maps.
 func TestIDSet(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
+	longest := 0
 	random := func() string {
 		b := make([]byte, r.IntN(4))
 		if r.IntN(2) == 0 {
-			b = make([]byte, r.IntN(40))
+			b = make([]byte, r.IntN(longest))
 		}
 		for i := range b {
 			b[i] = "ab\x00\xff"[r.IntN(4)]
@@ -22,6 +23,7 @@ func TestIDSet(t *testing.T) {
 		return string(b)
 	}
 	for size := range 300 {
+		longest = []int{maxShortID + 1, maxShortID + 2, 40}[size%3]
 		list := make([]string, size)
 		want := make(map[string]bool)
 		for i := range list {
@@ -82,11 +84,17 @@ func TestIDSetSpreads(t *testing.T) {
 		}
 		s := newIDSet(list)
 		longest, run := 0, 0
-		for _, slot := range s.slots {
-			if run++; slot == 0 {
+		used := func(free bool) {
+			if run++; free {
 				run = 0
 			}
 			longest = max(longest, run)
+		}
+		for _, id := range s.short {
+			used(id.rest == 0)
+		}
+		for _, slot := range s.long {
+			used(slot == 0)
 		}
 		// Of a random hash, in a table that is three quarters full, a run of
 		// 800 comes once in 100 million tables of this size.
