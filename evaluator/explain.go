@@ -258,7 +258,7 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 			}
 		})
 	case opIDs:
-		t.Asked = "one of " + listText(u.ids[in.arg].count, u.ids[in.arg].all)
+		t.Asked = "one of " + u.ids[in.arg].String()
 	case opBetween:
 		t.Asked = betweenText(u.ints[in.arg], u.ints[in.arg+1])
 	case opTest, opAddr, opMatch:

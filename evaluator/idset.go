@@ -256,3 +256,15 @@ func (s *idSet) all(yield func(string) bool) {
 		}
 	}
 }
+
+// String lists the texts, of many the first in order.
+func (s *idSet) String() string {
+	list := make([]string, 0, mostListed+1)
+	for id := range s.all {
+		if i, _ := slices.BinarySearch(list, id); i < mostListed {
+			list = slices.Insert(list, i, id)
+			list = list[:min(len(list), mostListed)]
+		}
+	}
+	return listText(s.count, slices.Values(list))
+}

@@ -150,7 +150,7 @@ func (t foldedSet) has(s string) bool {
 	return t.ids.has(view(appendFold(buf[:0], s)))
 }
 
-func (t foldedSet) String() string { return foldText("one of "+listText(t.ids.count, t.ids.all), true) }
+func (t foldedSet) String() string { return foldText("one of "+t.ids.String(), true) }
 
 func folded(list []string) []string {
 	out := make([]string, len(list))
