@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"weak"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/evaluator"
@@ -106,4 +107,24 @@ func TestUnitsAreGuarded(t *testing.T) {
 			t.Errorf("%d payloads were compiled in all", n)
 		}
 	})
+}
+
+// TestUnitsKeepNoRuleset holds that what is compiled doesn't keep what it was
+// compiled from in memory, which is several times as large.
+func TestUnitsKeepNoRuleset(t *testing.T) {
+	payload, err := bundle.DecodePayload(verified(t, 1)[0].Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attribute := weak.Make(&payload.Ruleset.Attributes[0])
+	unit, err := evaluator.CompileUnit(payload.Ruleset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload = bundle.Payload{}
+	runtime.GC()
+	if attribute.Value() != nil {
+		t.Error("the unit refers to the ruleset")
+	}
+	runtime.KeepAlive(unit)
 }
