@@ -130,7 +130,7 @@ func checkUsersApart(t *testing.T, e *Estate, text string) {
 	for i := range 1000 {
 		in := ""
 		for _, key := range program.Keys() {
-			r := program.Flag(key).Evaluate(evaluator.Context{Key: fmt.Sprint("u-", i), Now: hour(24)})
+			r := program.Flag(key).Evaluate(&evaluator.Context{Key: fmt.Sprint("u-", i), Now: hour(24)})
 			if r.Reason() == evaluator.ReasonDefault {
 				continue
 			}

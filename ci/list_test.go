@@ -44,7 +44,7 @@ func TestLongList(t *testing.T) {
 	program := compiled(t, e, "")
 	for _, key := range []string{"x", "y"} {
 		for user, want := range map[string]bool{"user-00000000": true, "user-00499999": true, "user-00500000": false, "": false} {
-			if got, _ := program.Flag(key).Evaluate(evaluator.Context{Key: user}).Value().Bool(); got != want {
+			if got, _ := program.Flag(key).Evaluate(&evaluator.Context{Key: user}).Value().Bool(); got != want {
 				t.Errorf("%s: %q: %v, want %v", key, user, got, want)
 			}
 		}
@@ -162,7 +162,7 @@ func TestListLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := compiled(t, e, "").Flag("x").Evaluate(evaluator.Context{Key: "u-1"}).Value().Bool(); !got {
+	if got, _ := compiled(t, e, "").Flag("x").Evaluate(&evaluator.Context{Key: "u-1"}).Value().Bool(); !got {
 		t.Error("a list behind a link isn't read")
 	}
 }

@@ -52,7 +52,7 @@ func TestNow(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, _ := flag.Evaluate(evaluator.Context{Now: at.Unix()}).Value().Bool(); got != want {
+			if got, _ := flag.Evaluate(&evaluator.Context{Now: at.Unix()}).Value().Bool(); got != want {
 				t.Errorf("%s at %s: %v, want %v", when, text, got, want)
 			}
 		}

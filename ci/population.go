@@ -142,7 +142,7 @@ func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, units
 	counts := make(map[string]int64)
 	missing := ""
 	for ctx := range t.members(f, units) {
-		result := f.Evaluate(ctx)
+		result := f.Evaluate(&ctx)
 		counts[result.Variant()]++
 		if unit := result.MissingUnit(); unit != "" {
 			missing = unit

@@ -38,7 +38,7 @@ func TestLongChain(t *testing.T) {
 	}
 	program := compiled(t, e, "production")
 	for city, want := range map[string]bool{"BJ": true, "SH": false} {
-		result := program.Flag("f0").Evaluate(evaluator.Context{Attrs: []evaluator.Attr{evaluator.StringAttr("city", city)}})
+		result := program.Flag("f0").Evaluate(&evaluator.Context{Attrs: []evaluator.Attr{evaluator.StringAttr("city", city)}})
 		if got, _ := result.Value().Bool(); got != want {
 			t.Errorf("f0 in %s: %v, want %v", city, got, want)
 		}
@@ -108,10 +108,10 @@ func TestPrerequisitesAgree(t *testing.T) {
 		var three, one int
 		for i := range 1000 {
 			ctx := evaluator.Context{Key: fmt.Sprintf("u-%d", i)}
-			if on, _ := program.Flag("three").Evaluate(ctx).Value().Bool(); on {
+			if on, _ := program.Flag("three").Evaluate(&ctx).Value().Bool(); on {
 				three++
 			}
-			if program.Flag("one").Evaluate(ctx).Variant() == "y" {
+			if program.Flag("one").Evaluate(&ctx).Variant() == "y" {
 				one++
 			}
 		}

@@ -148,8 +148,8 @@ func (r *runner) run(t *testCase, environment string) TestResult {
 
 // compare records which expectations the flag doesn't meet.
 func (c checker) compare(f *evaluator.CompiledFlag, ctx evaluator.Context, e *expectation) {
-	got := f.Evaluate(ctx)
-	why := func() string { return because(f.Explain(ctx)) }
+	got := f.Evaluate(&ctx)
+	why := func() string { return because(f.Explain(&ctx)) }
 	if e.valueAt != nil && !sameValue(got.Value(), e.value) {
 		c.errorf(e.valueAt, "expected value %s, got %s (%s)", e.value.JSON(), got.Value().JSON(), why())
 	}

@@ -71,7 +71,7 @@ func BenchmarkEvaluate(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				ctx.Key = users[i%len(users)]
-				f.Evaluate(ctx)
+				f.Evaluate(&ctx)
 			}
 		})
 	}
@@ -79,7 +79,7 @@ func BenchmarkEvaluate(b *testing.B) {
 		f := compile(b, rollout).Flag("gate")
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			f.Evaluate(Context{Key: users[i%len(users)], Attrs: []Attr{
+			f.Evaluate(&Context{Key: users[i%len(users)], Attrs: []Attr{
 				StringAttr("city", "city-4"), StringAttr("phone", "13800000000"), StringAttr("version", "2.4.0"), IntAttr("uid", 450), BoolAttr("beta", true)}})
 		}
 	})
@@ -93,7 +93,7 @@ func BenchmarkAll(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		ctx.Key = users[i%len(users)]
-		for range p.All(ctx) {
+		for range p.All(&ctx) {
 		}
 	}
 }
@@ -127,7 +127,7 @@ func BenchmarkSegment(b *testing.B) {
 		}
 		b.Run(name, func(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
-				f.Evaluate(Context{Key: users[i%len(users)]})
+				f.Evaluate(&Context{Key: users[i%len(users)]})
 			}
 		})
 	}

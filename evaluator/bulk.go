@@ -14,7 +14,7 @@ import (
 //
 // The first call for a Unit takes longer and allocates: it makes the table that
 // later calls use.
-func (p *Program) All(ctx Context) iter.Seq2[*CompiledFlag, Result] {
+func (p *Program) All(ctx *Context) iter.Seq2[*CompiledFlag, Result] {
 	return func(yield func(*CompiledFlag, Result) bool) {
 		if p == nil {
 			return
@@ -23,7 +23,7 @@ func (p *Program) All(ctx Context) iter.Seq2[*CompiledFlag, Result] {
 		for _, f := range p.sorted {
 			b := &all[f.unit]
 			if b.slots == nil {
-				*b = p.units[f.unit].bulk(&ctx)
+				*b = p.units[f.unit].bulk(ctx)
 			}
 			if !yield(f.CompiledFlag, b.evaluate(f.CompiledFlag, f.index)) {
 				return

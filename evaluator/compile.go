@@ -84,8 +84,9 @@ func compileUnit(set *Ruleset, all *problems) *Unit {
 	c.compileZones()
 	c.compileSegments()
 	c.compileFlags()
-	c.unit.table = sync.OnceValue(func() *table { return newTable(c.unit) })
-	return c.unit
+	u := c.unit // without the compiler, which has the ruleset
+	u.table = sync.OnceValue(func() *table { return newTable(u) })
+	return u
 }
 
 // A compiler compiles one ruleset.

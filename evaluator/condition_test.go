@@ -131,7 +131,7 @@ func TestConditions(t *testing.T) {
 			check := func(v Value, want bool) {
 				t.Helper()
 				ctx := Context{Attrs: append([]Attr{{attribute, v}}, test.attrs...)}
-				if got, _ := f.Evaluate(ctx).Value().Bool(); got != want {
+				if got, _ := f.Evaluate(&ctx).Value().Bool(); got != want {
 					t.Errorf("%s = %s: got %v, want %v", attribute, v.JSON(), got, want)
 				}
 			}
@@ -304,7 +304,7 @@ func TestSegmentChains(t *testing.T) {
 		return set
 	}
 	f := compile(t, chain(MaxDepth)).Flag("gate")
-	if got := f.Evaluate(Context{Key: "u-1"}).Variant(); got != "on" {
+	if got := f.Evaluate(&Context{Key: "u-1"}).Variant(); got != "on" {
 		t.Errorf("a member of the last of %d segments is served %s", MaxDepth, got)
 	}
 	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
@@ -345,10 +345,10 @@ func TestProgramIsImmutable(t *testing.T) {
 	set := busy()
 	set.Attributes = slices.Clone(set.Attributes)
 	f := compile(t, set).Flag("gate")
-	want := f.Evaluate(busyContext)
+	want := f.Evaluate(&busyContext)
 	variant, value, rule := want.Variant(), want.Value(), want.Rule()
 	scribble(&set)
-	got := f.Evaluate(busyContext)
+	got := f.Evaluate(&busyContext)
 	if got.Variant() != variant || got.Value() != value || got.Rule() != rule {
 		t.Errorf("after the ruleset changed: got %s, %s by %q, want %s, %s by %q",
 			got.Variant(), got.Value().JSON(), got.Rule(), variant, value.JSON(), rule)

@@ -132,7 +132,7 @@ func FuzzDecodeContext(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if r := p.Flag("gate").Evaluate(ctx); r.Reason() == ReasonError {
+		if r := p.Flag("gate").Evaluate(&ctx); r.Reason() == ReasonError {
 			t.Errorf("no answer for %s", data)
 		}
 	})

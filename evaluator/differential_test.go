@@ -94,7 +94,7 @@ func compare(g *generator, contexts int, reasons map[evaluator.Reason]int) error
 // explained its explanations.
 func compareAll(program *evaluator.Program, sets []evaluator.Ruleset, ctx evaluator.Context, explained bool, reasons map[evaluator.Reason]int) error {
 	all := make(map[string]answer)
-	for f, r := range program.All(ctx) {
+	for f, r := range program.All(&ctx) {
 		all[f.Key()] = answerOf(r)
 	}
 	for _, set := range sets {
@@ -106,7 +106,7 @@ func compareAll(program *evaluator.Program, sets []evaluator.Ruleset, ctx evalua
 				err = differ("all flags at once", all[f.Key], want)
 			}
 			if err == nil && explained {
-				err = compareTrace(naive{set, ctx}, f, program.Flag(f.Key).Explain(ctx))
+				err = compareTrace(naive{set, ctx}, f, program.Flag(f.Key).Explain(&ctx))
 			}
 			if err != nil {
 				return fmt.Errorf("flag %q: %w\n%s\n%s", f.Key, err, printed(ctx), printed(set))
@@ -118,7 +118,7 @@ func compareAll(program *evaluator.Program, sets []evaluator.Ruleset, ctx evalua
 
 // compareFlag holds what the evaluator answers against want.
 func compareFlag(f *evaluator.CompiledFlag, ctx evaluator.Context, want answer) error {
-	if err := differ("one flag", answerOf(f.Evaluate(ctx)), want); err != nil {
+	if err := differ("one flag", answerOf(f.Evaluate(&ctx)), want); err != nil {
 		return err
 	}
 	other := ctx
@@ -128,7 +128,7 @@ func compareFlag(f *evaluator.CompiledFlag, ctx evaluator.Context, want answer) 
 	if !f.UsesTime() {
 		other.Now ^= 1 << 40
 	}
-	return differ("with another time and chance, of which it says that it doesn't use them", answerOf(f.Evaluate(other)), want)
+	return differ("with another time and chance, of which it says that it doesn't use them", answerOf(f.Evaluate(&other)), want)
 }
 
 func answerOf(r evaluator.Result) answer {
@@ -216,7 +216,7 @@ func TestCorners(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}
-		r := p.Flag("f").Evaluate(test.ctx)
+		r := p.Flag("f").Evaluate(&test.ctx)
 		n := naive{set, test.ctx}.evaluate("f")
 		got := strings.TrimSpace(fmt.Sprint(r.Variant(), " ", r.Reason(), " ", r.MissingUnit()))
 		if spec := strings.TrimSpace(fmt.Sprint(n.Variant, " ", n.Reason, " ", n.Missing)); got != test.want || spec != test.want {
@@ -238,13 +238,13 @@ func TestFoldTable(t *testing.T) {
 				t.Errorf("%+q folds to %+q, want %+q", text, got, folded)
 			}
 			ctx := evaluator.Context{Attrs: []evaluator.Attr{evaluator.StringAttr("city", text)}}
-			if got := program.Flag("f").Evaluate(ctx).Variant(); got != "on" {
+			if got := program.Flag("f").Evaluate(&ctx).Variant(); got != "on" {
 				t.Errorf("%+q does not equal %+q", text, folded)
 			}
 		}
 		for _, text := range []string{"k", "s", "Σ", "ß", "\u0130", "\u0131", "\xff", "\ufffd", "i", "ss"} {
 			ctx := evaluator.Context{Attrs: []evaluator.Attr{evaluator.StringAttr("city", text)}}
-			if got := program.Flag("f").Evaluate(ctx).Variant(); (got == "on") != (text == folded) {
+			if got := program.Flag("f").Evaluate(&ctx).Variant(); (got == "on") != (text == folded) {
 				t.Errorf("%+q and %+q: %s", text, folded, got)
 			}
 		}

@@ -8,13 +8,13 @@ import (
 )
 
 // Evaluate returns the variant that ctx is served, and why. A nil flag's result
-// has [ReasonError].
+// has [ReasonError]. ctx, which is not nil, is only read, and is not kept.
 //
 // It does not allocate, except to find that text of a plausible length is not
 // an IP address, to fold text longer than 64 bytes, to look for a regular
 // expression in Key, and now and then to renew the space that regular
 // expressions work in.
-func (f *CompiledFlag) Evaluate(ctx Context) Result {
+func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 	if f == nil {
 		return Result{}
 	}
@@ -36,7 +36,7 @@ func (f *CompiledFlag) Evaluate(ctx Context) Result {
 			return Result{f, s, s.last, 0}
 		}
 	}
-	s, variant, missing := f.unit.walk(way.pc, &ctx, nil)
+	s, variant, missing := f.unit.walk(way.pc, ctx, nil)
 	return Result{f, s, variant, missing}
 }
 

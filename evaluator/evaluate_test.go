@@ -67,7 +67,7 @@ func TestEvaluate(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := p.Flag(test.flag).Evaluate(test.ctx)
+			r := p.Flag(test.flag).Evaluate(&test.ctx)
 			got := answer{r.Variant(), r.Rule(), r.MissingUnit(), r.Reason()}
 			if got != test.want {
 				t.Errorf("got %v, want %v", got, test.want)
@@ -91,7 +91,7 @@ func TestTargetingKey(t *testing.T) {
 		{Context{Key: "u-2", Attrs: []Attr{StringAttr("user", "u-1")}}, "off"},
 		{Context{Attrs: []Attr{StringAttr("targetingKey", "u-1")}}, "off"},
 	} {
-		if got := f.Evaluate(test.ctx).Variant(); got != test.want {
+		if got := f.Evaluate(&test.ctx).Variant(); got != test.want {
 			t.Errorf("%+v: got %s, want %s", test.ctx, got, test.want)
 		}
 	}
@@ -105,7 +105,7 @@ func TestChance(t *testing.T) {
 		t.Error("UsesChance is false")
 	}
 	for chance, want := range map[uint32]string{0: "on", 1<<31 - 1: "on", 1 << 31: "off", 1<<32 - 1: "off"} {
-		if got := f.Evaluate(Context{Chance: chance}).Variant(); got != want {
+		if got := f.Evaluate(&Context{Chance: chance}).Variant(); got != want {
 			t.Errorf("chance %d: got %s, want %s", chance, got, want)
 		}
 	}
@@ -145,10 +145,10 @@ func TestSplitIsExactAndMonotone(t *testing.T) {
 	}
 	position := uint64(positionOf("u-7", seed))
 	ctx := Context{Key: "u-7"}
-	if got := grow(position).Evaluate(ctx).Variant(); got != "off" {
+	if got := grow(position).Evaluate(&ctx).Variant(); got != "off" {
 		t.Errorf("a range that ends at the unit's position serves it: %s", got)
 	}
-	if got := grow(position + 1).Evaluate(ctx).Variant(); got != "on" {
+	if got := grow(position + 1).Evaluate(&ctx).Variant(); got != "on" {
 		t.Errorf("a range that includes the unit's position does not serve it: %s", got)
 	}
 }
@@ -161,10 +161,10 @@ func TestCompileSeveral(t *testing.T) {
 	if got := strings.Join(p.Keys(), " "); got != "gate other" {
 		t.Errorf("keys are %q", got)
 	}
-	if got := p.Flag("other").Evaluate(Context{Key: "u-1"}).Variant(); got != "on" {
+	if got := p.Flag("other").Evaluate(&Context{Key: "u-1"}).Variant(); got != "on" {
 		t.Errorf("other: got %s", got)
 	}
-	if got := p.Flag("other").Evaluate(Context{Key: "u-2"}).Variant(); got != "off" {
+	if got := p.Flag("other").Evaluate(&Context{Key: "u-2"}).Variant(); got != "off" {
 		t.Errorf("other, by a segment of another ruleset: got %s", got)
 	}
 	if typ, ok := p.AttributeType("ip"); typ != IPAttribute || !ok {
@@ -192,7 +192,7 @@ func TestNilProgram(t *testing.T) {
 	if p.Flag("x") != nil || p.Keys() != nil || p.Unit() != "" {
 		t.Error("a nil program has something")
 	}
-	r := p.Flag("x").Evaluate(Context{})
+	r := p.Flag("x").Evaluate(&Context{})
 	if r.Reason() != ReasonError || r.Value().Kind() != NoKind || r.Variant() != "" || r.Rule() != "" || r.MissingUnit() != "" {
 		t.Errorf("got %+v", r)
 	}
@@ -218,10 +218,10 @@ var busyContext = Context{Key: "u-42", Attrs: []Attr{
 
 func TestEvaluateDoesNotAllocate(t *testing.T) {
 	f := compile(t, busy()).Flag("gate")
-	if r := f.Evaluate(busyContext); r.Rule() != "r" {
+	if r := f.Evaluate(&busyContext); r.Rule() != "r" {
 		t.Fatalf("the rule does not match; reason %v", r.Reason())
 	}
-	if n := testing.AllocsPerRun(100, func() { f.Evaluate(busyContext) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { f.Evaluate(&busyContext) }); n != 0 {
 		t.Errorf("an evaluation allocates %v times", n)
 	}
 }
@@ -241,10 +241,10 @@ func TestKeysOnTheStack(t *testing.T) {
 			for i := 0; time.Now().Before(stop) && !t.Failed(); i++ {
 				deepen(200)
 				id := strconv.Itoa(i & 1023)
-				if f.Evaluate(Context{Key: "u-" + id + "-abababababx"}).Variant() != "on" {
+				if f.Evaluate(&Context{Key: "u-" + id + "-abababababx"}).Variant() != "on" {
 					t.Error("a key that matches was not seen as it is")
 				}
-				if f.Evaluate(Context{Key: "u-" + id + "-abababababy"}).Variant() != "off" {
+				if f.Evaluate(&Context{Key: "u-" + id + "-abababababy"}).Variant() != "off" {
 					t.Error("a key that doesn't match was not seen as it is")
 				}
 			}
@@ -270,10 +270,10 @@ func TestEvaluateFoldsWithoutAllocating(t *testing.T) {
 	f := compile(t, gate(ptr(fold(texts(Suffix, "city", "X"))))).Flag("gate")
 	for _, text := range []string{strings.Repeat("A", 63) + "x", strings.Repeat("\xff", 63) + "x", strings.Repeat("\u212a", 21) + "x"} {
 		ctx := Context{Attrs: []Attr{StringAttr("city", text)}}
-		if f.Evaluate(ctx).Variant() != "on" {
+		if f.Evaluate(&ctx).Variant() != "on" {
 			t.Errorf("%q does not match", text)
 		}
-		if n := testing.AllocsPerRun(100, func() { f.Evaluate(ctx) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { f.Evaluate(&ctx) }); n != 0 {
 			t.Errorf("%q: an evaluation allocates %v times", text, n)
 		}
 	}

@@ -86,11 +86,11 @@ type Draw struct {
 // has [ReasonError].
 //
 // A flag or a segment that a trace has explained already is not explained again.
-func (f *CompiledFlag) Explain(ctx Context) Trace {
+func (f *CompiledFlag) Explain(ctx *Context) Trace {
 	if f == nil {
 		return Trace{Reason: ReasonError}
 	}
-	x := explainer{unit: f.unit, ctx: &ctx, flags: make(map[uint32]bool), segments: make(map[[2]uint32]bool)}
+	x := explainer{unit: f.unit, ctx: ctx, flags: make(map[uint32]bool), segments: make(map[[2]uint32]bool)}
 	return x.flag(f)
 }
 
@@ -103,7 +103,7 @@ type explainer struct {
 }
 
 func (x *explainer) flag(f *CompiledFlag) Trace {
-	result := f.Evaluate(*x.ctx)
+	result := f.Evaluate(x.ctx)
 	t := Trace{
 		Flag: f.key, Value: result.Value(), Variant: result.Variant(), Reason: result.Reason(),
 		Rule: result.Rule(), MissingUnit: result.MissingUnit(),
@@ -328,7 +328,7 @@ func (x *explainer) prerequisite(r *requirement, t *ConditionTrace) {
 			}
 		}
 	})
-	t.Value = StringValue(f.Evaluate(*x.ctx).Variant())
+	t.Value = StringValue(f.Evaluate(x.ctx).Variant())
 	if x.flags[r.flag] {
 		return
 	}

@@ -81,8 +81,8 @@ func TestExplain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var text strings.Builder
-			for f, r := range p.All(ctx) {
-				trace := f.Explain(ctx)
+			for f, r := range p.All(&ctx) {
+				trace := f.Explain(&ctx)
 				text.WriteString(trace.String())
 				if trace.Value != r.Value() || trace.Variant != r.Variant() || trace.Reason != r.Reason() || trace.Rule != r.Rule() || trace.MissingUnit != r.MissingUnit() {
 					t.Errorf("%s: the trace says %s, %q, %v, %q, Evaluate %s, %q, %v, %q", f.Key(),
@@ -92,12 +92,12 @@ func TestExplain(t *testing.T) {
 			golden(t, name+".txt", text.String())
 		})
 	}
-	j, err := json.MarshalIndent(p.Flag("banner").Explain(shenzhen), "", "  ")
+	j, err := json.MarshalIndent(p.Flag("banner").Explain(&shenzhen), "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "banner.json", string(j)+"\n")
-	golden(t, "absent.txt", p.Flag("absent").Explain(shenzhen).String())
+	golden(t, "absent.txt", p.Flag("absent").Explain(&shenzhen).String())
 }
 
 func golden(t *testing.T, name, got string) {

@@ -77,7 +77,7 @@ func evaluated(t *testing.T) bucketing {
 	}
 	flags := compiled(t, set)
 	return func(flag int, id string) int {
-		bucket, _ := flags[flag].Evaluate(evaluator.Context{Key: id}).Value().Int()
+		bucket, _ := flags[flag].Evaluate(&evaluator.Context{Key: id}).Value().Int()
 		return int(bucket)
 	}
 }
@@ -356,7 +356,7 @@ func ranges(list ...evaluator.Range) (out []evaluator.Range) {
 }
 
 func serves(f *evaluator.CompiledFlag, id string, now int64) int64 {
-	variant, _ := f.Evaluate(evaluator.Context{Key: id, Now: now}).Value().Int()
+	variant, _ := f.Evaluate(&evaluator.Context{Key: id, Now: now}).Value().Int()
 	return variant
 }
 
@@ -404,20 +404,19 @@ func TestSharesGrow(t *testing.T) {
 	})
 	for _, linear := range []bool{false, true} {
 		t.Run(fmt.Sprintf("ramp, linear %v", linear), func(t *testing.T) {
+			const length = 86_400 // of a step, in seconds
 			flags := grown(t, func(_ int, f *evaluator.Flag) {
 				ramp := &evaluator.Ramp{Variant: 1, Linear: linear}
-				for step := range steps + 1 {
-					ramp.Points = append(ramp.Points, evaluator.Point{At: int64(step) * 1000, Level: shareAt(step)})
+				for step := 0; step <= steps; step += 4 { // most steps are between points
+					ramp.Points = append(ramp.Points, evaluator.Point{At: int64(step) * length, Level: shareAt(step)})
 				}
 				f.Rules[0].Split = by()
 				f.Rules[0].Split.Ramp = ramp
 			})
-			report(t, lost(idsPerKind/2, func(step int, id string) bool { return serves(flags[0], id, int64(step)*1000) == 1 }))
-			report(t, lost(idsPerKind/4, func(step int, id string) bool { // between the points
-				if step > 0 && step < steps {
-					return serves(flags[0], id, int64(step)*1000-377) == 1
-				}
-				return serves(flags[0], id, int64(step)*1000) == 1
+			report(t, lost(idsPerKind/2, func(step int, id string) bool { return serves(flags[0], id, int64(step)*length) == 1 }))
+			// A second before each of them, and at the end.
+			report(t, lost(idsPerKind/4, func(step int, id string) bool {
+				return serves(flags[0], id, int64(step)*length-1+int64(step/steps)) == 1
 			}))
 		})
 	}

@@ -100,11 +100,11 @@ func TestVectors(t *testing.T) {
 			}
 			for _, c := range s.Cases {
 				for _, ctx := range contextsOf(t, c) {
-					check(t, "alone", c, ctx, alone.Flag(c.Flag).Evaluate(ctx))
-					check(t, "compiled with others", c, ctx, compiled.Flag(c.Flag).Evaluate(ctx))
-					check(t, "linked with others", c, ctx, linked.Flag(c.Flag).Evaluate(ctx))
+					check(t, "alone", c, ctx, alone.Flag(c.Flag).Evaluate(&ctx))
+					check(t, "compiled with others", c, ctx, compiled.Flag(c.Flag).Evaluate(&ctx))
+					check(t, "linked with others", c, ctx, linked.Flag(c.Flag).Evaluate(&ctx))
 					check(t, "among all", c, ctx, among(alone, c.Flag, ctx))
-					checkTrace(t, c, ctx, alone.Flag(c.Flag).Explain(ctx))
+					checkTrace(t, c, ctx, alone.Flag(c.Flag).Explain(&ctx))
 				}
 			}
 			if !t.Failed() {
@@ -116,7 +116,7 @@ func TestVectors(t *testing.T) {
 
 // among asks for all flags, and returns the answer of one.
 func among(p *evaluator.Program, key string, ctx evaluator.Context) (result evaluator.Result) {
-	for f, r := range p.All(ctx) {
+	for f, r := range p.All(&ctx) {
 		if f.Key() == key {
 			result = r
 		}
@@ -136,10 +136,10 @@ func inputs(t *testing.T, s vectors.Scenario, p *evaluator.Program) {
 			later, drawn := ctx, ctx
 			later.Now += 1 << 20
 			drawn.Chance = ^ctx.Chance
-			if !f.UsesTime() && f.Evaluate(later) != f.Evaluate(ctx) {
+			if !f.UsesTime() && f.Evaluate(&later) != f.Evaluate(&ctx) {
 				t.Errorf("%s: the flag depends on time and doesn't say so", c.Flag)
 			}
-			if !f.UsesChance() && f.Evaluate(drawn) != f.Evaluate(ctx) {
+			if !f.UsesChance() && f.Evaluate(&drawn) != f.Evaluate(&ctx) {
 				t.Errorf("%s: the flag depends on chance and doesn't say so", c.Flag)
 			}
 		}
@@ -166,7 +166,7 @@ func TestVectorPositions(t *testing.T) {
 	}
 	for i, f := range set.Flags {
 		row, ctx := rows[i], evaluator.Context{Key: rows[i].Unit}
-		r := p.Flag(f.Key).Evaluate(ctx)
+		r := p.Flag(f.Key).Evaluate(&ctx)
 		if row.Unit == "" { // of the hash alone: nobody is no unit
 			if r.MissingUnit() != "user" {
 				t.Errorf("line %d: an empty unit is served %s", i+1, r.Variant())

@@ -129,7 +129,7 @@ func TestMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served, missing := program.Flag("x").Evaluate(evaluator.Context{Key: "u-1"}), program.Flag("x").Evaluate(evaluator.Context{})
+	served, missing := program.Flag("x").Evaluate(&evaluator.Context{Key: "u-1"}), program.Flag("x").Evaluate(&evaluator.Context{})
 	for _, test := range []struct {
 		answer Answer
 		want   string

@@ -91,7 +91,7 @@ func (f *Flag[T]) Get(c *Client, ctx Context) T {
 	if flag.Varies() {
 		vary(flag, &ctx)
 	}
-	if v, ok := f.read(flag.Evaluate(ctx).Value()); ok {
+	if v, ok := f.read(flag.Evaluate(&ctx).Value()); ok {
 		return v
 	}
 	return f.def
@@ -112,7 +112,7 @@ func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 	if flag.Varies() {
 		vary(flag, &ctx)
 	}
-	r := flag.Evaluate(ctx)
+	r := flag.Evaluate(&ctx)
 	v, ok := f.read(r.Value())
 	if !ok {
 		e.Err = mismatch[T](r.Value())

@@ -100,7 +100,7 @@ func TestHandleAgreesWithProgram(t *testing.T) {
 	on := 0
 	for _, user := range users(10_000) {
 		got := rollout.Get(client, sdk.User(user))
-		want, _ := client.Snapshot().Program().Flag("new-checkout").Evaluate(evaluator.Context{Key: user}).Value().Bool()
+		want, _ := client.Snapshot().Program().Flag("new-checkout").Evaluate(&evaluator.Context{Key: user}).Value().Bool()
 		if got != want {
 			t.Fatalf("%s: %t, want %t", user, got, want)
 		}

@@ -117,7 +117,7 @@ func (s *Snapshot) Evaluate(key string, ctx Context) evaluator.Result {
 	if flag != nil && flag.Varies() {
 		vary(flag, &ctx)
 	}
-	return flag.Evaluate(ctx)
+	return flag.Evaluate(&ctx)
 }
 
 // Explain returns the answer of the flag called key and everything that led to
@@ -130,20 +130,22 @@ func (s *Snapshot) Explain(key string, ctx Context) evaluator.Trace {
 	if flag != nil && flag.Varies() {
 		vary(flag, &ctx)
 	}
-	return flag.Explain(ctx)
+	return flag.Explain(&ctx)
 }
 
 // All yields every flag by its key in ascending order, and what ctx is served:
 // for many flags that is several times quicker than to ask for one by one.
 func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
 	return func(yield func(string, evaluator.Result) bool) {
+		ctx := ctx
 		if ctx.Now == 0 {
 			ctx.Now = time.Now().Unix()
 		}
-		for flag, result := range s.Program().All(ctx) {
+		for flag, result := range s.Program().All(&ctx) {
 			if flag.UsesChance() { // each has a draw of its own
-				vary(flag, &ctx)
-				result = flag.Evaluate(ctx)
+				own := ctx
+				vary(flag, &own)
+				result = flag.Evaluate(&own)
 			}
 			if !yield(flag.Key(), result) {
 				return

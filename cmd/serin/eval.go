@@ -35,7 +35,7 @@ With --at the answers are those of another time.`,
 
 // evaluated returns the line that says what a flag serves.
 func evaluated(c content, f *evaluator.CompiledFlag, ctx evaluator.Context, asJSON, named bool) []byte {
-	result := f.Evaluate(ctx)
+	result := f.Evaluate(&ctx)
 	var line []byte
 	text, isText := result.Value().Text()
 	switch {
