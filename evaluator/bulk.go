@@ -44,6 +44,7 @@ type table struct {
 	// What outcomes come of, in their order.
 	between []betweenTest
 	symbols []symbolTest
+	orders  []orderTest
 	others  []uint32   // instructions
 	joined  [][]uint32 // outcomes that must all hold
 
@@ -55,6 +56,13 @@ type table struct {
 type betweenTest struct {
 	attribute uint16
 	lo, hi    int64
+}
+
+// An orderTest holds if the attribute is a version whose order is between lo and
+// hi.
+type orderTest struct {
+	attribute uint16
+	lo, hi    uint64
 }
 
 // A symbolTest holds if the attribute has one of the symbols, which are filled up
@@ -96,6 +104,7 @@ type outcomeKind uint8
 const (
 	betweenOutcome outcomeKind = iota
 	symbolOutcome
+	orderOutcome
 	otherOutcome
 )
 
@@ -164,6 +173,10 @@ func (m *tableMaker) outcome(pc uint32) pendingOutcome {
 	case opBetween:
 		t := betweenTest{in.attribute, u.ints[in.arg], u.ints[in.arg+1]}
 		return pendingOutcome{kind: betweenOutcome, index: once(m, &m.between, t, "b", int64(t.attribute), t.lo, t.hi)}
+	case opVersion:
+		i := &u.versions[in.arg]
+		t := orderTest{in.attribute, i.lo, i.hi}
+		return pendingOutcome{kind: orderOutcome, index: once(m, &m.orders, t, "v", int64(t.attribute), int64(t.lo), int64(t.hi))}
 	case opIs, opIn:
 		t := symbolTest{attribute: in.attribute}
 		for i := range t.symbols {
@@ -197,8 +210,12 @@ func once[T any](m *tableMaker, list *[]T, t T, kind string, parts ...int64) uin
 // number numbers the outcomes of all kinds one after the other, and gives each
 // rule two of them: more are joined to one.
 func (m *tableMaker) number() {
-	first := [...]uint32{betweenOutcome: 1, symbolOutcome: uint32(1 + len(m.between)), otherOutcome: uint32(1 + len(m.between) + len(m.symbols))}
-	last := first[otherOutcome] + uint32(len(m.others))
+	var first [otherOutcome + 1]uint32
+	last := uint32(1)
+	for kind, n := range [...]int{betweenOutcome: len(m.between), symbolOutcome: len(m.symbols), orderOutcome: len(m.orders), otherOutcome: len(m.others)} {
+		first[kind] = last
+		last += uint32(n)
+	}
 	m.rules = make([][2]uint32, len(m.parts))
 	for i, parts := range m.parts {
 		outcomes := make([]uint32, len(parts))
@@ -239,7 +256,7 @@ func (u *Unit) bulk(ctx *Context) bulk {
 
 // compare returns all outcomes.
 func (t *table) compare(b *bulk) []uint8 {
-	all := make([]uint8, 2*(1+len(t.between)+len(t.symbols)+len(t.others)+len(t.joined)))
+	all := make([]uint8, 2*(1+len(t.between)+len(t.symbols)+len(t.orders)+len(t.others)+len(t.joined)))
 	all[0] = 1
 	holds := all[2:]
 	for i := range t.between {
@@ -255,6 +272,12 @@ func (t *table) compare(b *bulk) []uint8 {
 		put(holds, i, bit(has == test.symbols[0])|bit(has == test.symbols[1])|bit(has == test.symbols[2])|bit(has == test.symbols[3]))
 	}
 	holds = holds[2*len(t.symbols):]
+	for i := range t.orders {
+		test := &t.orders[i]
+		s := &b.slots[test.attribute]
+		put(holds, i, bit(s.isVersion)&bit(test.lo <= s.order)&bit(s.order <= test.hi))
+	}
+	holds = holds[2*len(t.orders):]
 	for i, pc := range t.others {
 		put(holds, i, bit(b.unit.holds(&b.unit.code[pc], b.ctx, b.slots)))
 	}

@@ -139,6 +139,15 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 			return cond.applies(t)
 		}
 	}
+	if cond.Op == Semver && cond.applies(t) == nil && len(cond.Strings) == 1 {
+		if cs, err := parseConstraint(cond.Strings[0]); err == nil {
+			if i, ok := newInterval(cond.Strings[0], cs); ok {
+				in.op, in.arg = opVersion, uint32(len(u.versions))
+				u.versions = append(u.versions, i)
+				return nil
+			}
+		}
+	}
 	in.op = opTest
 	switch {
 	case cond.Op == Matches:

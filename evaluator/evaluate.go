@@ -47,6 +47,7 @@ type slot struct {
 	symbol    uint32
 	isVersion bool // of semver attributes, as version
 	version   version
+	order     uint64
 	addr      netip.Addr // of IP attributes; not valid: it is none
 	id        hashed     // of attributes by which splits choose
 }
@@ -71,6 +72,7 @@ func (u *Unit) resolve(ctx *Context) []slot {
 			}
 		case SemverAttribute:
 			s.version, s.isVersion = versionOf(s.value, nil)
+			s.order = s.version.order()
 		case IPAttribute:
 			s.addr = addrOf(s.value)
 		}
@@ -128,6 +130,9 @@ func (u *Unit) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, m
 		case opBetween:
 			v := u.value(in.attribute, ctx, slots)
 			ok = v.kind == IntKind && u.between(in.arg, int64(v.num))
+		case opVersion:
+			order, isVersion := u.order(in.attribute, ctx, slots)
+			ok = isVersion && u.versions[in.arg].has(order)
 		case opReserve:
 			r := &u.reservations[in.arg]
 			var position uint32
@@ -180,6 +185,19 @@ func (u *Unit) holds(in *instr, ctx *Context, slots []slot) bool {
 		return u.windows[in.arg].has(ctx.Now)
 	}
 	return false
+}
+
+// order returns the order of the version that the context has for an attribute,
+// and whether it has one.
+func (u *Unit) order(attribute uint16, ctx *Context, slots []slot) (order uint64, ok bool) {
+	if slots != nil {
+		s := &slots[attribute]
+		return s.order, s.isVersion
+	}
+	if a := u.attr(attribute, ctx); a != nil && a.Value.kind == StringKind {
+		return parseOrder(a.Value.str)
+	}
+	return 0, false
 }
 
 // between reports whether n is between the two integers at a place.

@@ -261,6 +261,8 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 		t.Asked = "one of " + u.ids[in.arg].String()
 	case opBetween:
 		t.Asked = betweenText(u.ints[in.arg], u.ints[in.arg+1])
+	case opVersion:
+		t.Asked = "semver " + strconv.Quote(u.versions[in.arg].text)
 	case opTest, opAddr, opMatch:
 		t.Asked = u.tests[in.arg].String()
 	case opExists:
@@ -282,7 +284,7 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 // holds has walk evaluate one instruction.
 func (x *explainer) holds(in *instr) bool {
 	switch in.op {
-	case opIs, opIn, opBetween: // which are walk's alone
+	case opIs, opIn, opBetween, opVersion: // which are walk's alone
 		alone := *x.unit
 		alone.code = []instr{*in, {op: opFalse}, {op: opTrue}}
 		alone.code[0].no, alone.code[0].yes = 1, 2

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -37,6 +38,48 @@ func parseVersion(s string) (version, bool) {
 		}
 	}
 	return version{}, false // a fourth part
+}
+
+// maxPart is the largest part of a version that its order tells from larger ones.
+const maxPart = 1<<21 - 1
+
+// order returns a number by which versions compare as they do, unless parts of
+// both are maxPart or more, or both are pre-releases of one release.
+func (v version) order() uint64 {
+	switch {
+	case v.major >= maxPart:
+		return math.MaxUint64
+	case v.minor >= maxPart:
+		v.minor, v.patch, v.pre = maxPart, maxPart, ""
+	case v.patch >= maxPart:
+		v.patch, v.pre = maxPart, ""
+	}
+	order := v.major<<43 | v.minor<<22 | v.patch<<1
+	if v.pre == "" { // after its pre-releases
+		order++
+	}
+	return order
+}
+
+// parseOrder returns the order of the version that s is.
+func parseOrder(s string) (order uint64, ok bool) {
+	// Most are three numbers, and quickly done.
+	var parts [3]uint64
+	part, digits := 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case isDigit(c) && digits < 6 && (digits == 0 || parts[part] > 0):
+			parts[part] = parts[part]*10 + uint64(c-'0')
+			digits++
+		case c == '.' && digits > 0 && part < 2:
+			part++
+			digits = 0
+		default:
+			v, ok := parseVersion(s)
+			return v.order(), ok
+		}
+	}
+	return parts[0]<<43 | parts[1]<<22 | parts[2]<<1 | 1, digits > 0
 }
 
 // parseNumeric parses a decimal number without sign and leading zeros.
@@ -161,6 +204,39 @@ func (c comparator) holds(v version) bool {
 		return order >= 0
 	}
 	return order == 0
+}
+
+// An interval has the orders of the versions that satisfy a constraint.
+type interval struct {
+	lo, hi uint64
+	text   string // the constraint
+}
+
+func (i *interval) has(order uint64) bool { return i.lo <= order && order <= i.hi }
+
+// newInterval returns the interval of a constraint. It is false if orders can't
+// tell which versions satisfy it.
+func newInterval(text string, cs []comparator) (i interval, ok bool) {
+	lo, hi := uint64(0), uint64(math.MaxUint64)
+	for _, c := range cs {
+		if c.v.pre != "" || max(c.v.major, c.v.minor, c.v.patch) >= maxPart {
+			return interval{}, false
+		}
+		order := c.v.order() // 1 at least, and less than the highest
+		switch c.op {
+		case "<":
+			hi = min(hi, order-1)
+		case "<=":
+			hi = min(hi, order)
+		case ">":
+			lo = max(lo, order+1)
+		case ">=":
+			lo = max(lo, order)
+		default:
+			lo, hi = max(lo, order), min(hi, order)
+		}
+	}
+	return interval{lo, hi, text}, true
 }
 
 // parseConstraint parses comparisons separated by spaces or commas, all of

@@ -20,9 +20,10 @@ type Unit struct {
 
 	code         []instr
 	serves       []serve
-	operands     []uint32 // symbols of opIn
-	ids          []idSet  // operands of opIDs
-	ints         []int64  // operands of opBetween and opPeriod
+	operands     []uint32   // symbols of opIn
+	ids          []idSet    // operands of opIDs
+	ints         []int64    // operands of opBetween and opPeriod
+	versions     []interval // operands of opVersion
 	tests        []test
 	segments     []segment
 	reservations []reservation
@@ -63,6 +64,7 @@ const (
 	opIn                    // … of one of the n symbols operands[arg:]?
 	opIDs                   // … of one of ids[arg]?
 	opBetween               // is it between ints[arg] and ints[arg+1]?
+	opVersion               // is it a version within versions[arg]?
 	opTest                  // does tests[arg] hold for it?
 	opAddr                  // the same, for tests of IP addresses,
 	opMatch                 // and for regular expressions
