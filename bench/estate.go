@@ -48,7 +48,7 @@ var (
 type Rule [2]Condition
 
 // A Condition compares an attribute: with one of Texts if there are any, else
-// with AtLeast, which it must not be below.
+// with AtLeast, which it must not be below. Of the version AtLeast is the build.
 type Condition struct {
 	Attribute string
 	Texts     []string
@@ -59,7 +59,11 @@ type Condition struct {
 type User struct {
 	ID                      string
 	Country, Plan, Language string
-	Age, Build              int
+	Age                     int
+	// Version is a semantic version, and Build a number that orders versions
+	// as they are, for the system that knows no versions.
+	Version string
+	Build   int
 }
 
 // text returns the value of a text attribute.
@@ -80,7 +84,7 @@ func (u *User) number(attribute string) int {
 	switch attribute {
 	case "age":
 		return u.Age
-	case "build":
+	case "version":
 		return u.Build
 	}
 	panic("no integer attribute " + attribute)
@@ -124,8 +128,10 @@ var (
 	languages = []string{"de", "en", "fr", "pt", "zh"}
 )
 
-// ruleFlag returns a flag of five rules with two conditions each. The number
-// decides about the conditions' values.
+// ruleFlag returns a flag of five rules with two conditions each, of which the
+// first holds for most users and the second for few: so most rules are looked at
+// in full, and users go down to the rule that is theirs. The number decides about
+// the conditions' values.
 func ruleFlag(key string, number int) Flag {
 	r := rand.New(rand.NewPCG(uint64(number), 5))
 	some := func(attribute string, of []string, n int) Condition {
@@ -135,15 +141,18 @@ func ruleFlag(key string, number int) Flag {
 		}
 		return Condition{Attribute: attribute, Texts: texts}
 	}
-	atLeast := func(attribute string, limit int) Condition {
-		return Condition{Attribute: attribute, AtLeast: limit/4 + r.IntN(limit/2)}
+	few := func(attribute string, limit int) Condition {
+		return Condition{Attribute: attribute, AtLeast: limit*7/10 + r.IntN(limit/5)}
+	}
+	most := func(attribute string, limit int) Condition {
+		return Condition{Attribute: attribute, AtLeast: 1 + r.IntN(limit/5)}
 	}
 	return Flag{Key: key, Rules: []Rule{
-		{some("country", countries, 3), atLeast("age", 100)},
-		{some("plan", plans, 1), some("language", languages, 3)},
-		{some("country", countries, 1), atLeast("build", 10_000)},
-		{some("language", languages, 1), atLeast("age", 100)},
-		{some("plan", plans, 2), atLeast("build", 10_000)},
+		{some("country", countries, 6), few("age", 100)},
+		{some("language", languages, 4), some("country", countries, 1)},
+		{most("age", 100), few("version", 10_000)},
+		{most("version", 10_000), some("language", languages, 1)},
+		{some("country", countries, 6), some("plan", plans, 1)},
 	}}
 }
 
@@ -207,13 +216,20 @@ func EvenUsers(f *Flag, n int) []User {
 	return users
 }
 
+// version returns the version with that build, which is below 10,000.
+func version(build int) string {
+	return fmt.Sprintf("%d.%d.%d", build/1000, build/10%100, build%10)
+}
+
 func randomUser(r *rand.Rand, id string) User {
+	build := r.IntN(10_000)
 	return User{
 		ID:       id,
 		Country:  countries[r.IntN(len(countries))],
 		Plan:     plans[r.IntN(len(plans))],
 		Language: languages[r.IntN(len(languages))],
 		Age:      r.IntN(100),
-		Build:    r.IntN(10_000),
+		Version:  version(build),
+		Build:    build,
 	}
 }

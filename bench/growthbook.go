@@ -75,10 +75,12 @@ func gbRuleFlag(f *Flag) object {
 }
 
 func gbCondition(c *Condition) any {
-	switch len(c.Texts) {
-	case 0:
+	switch {
+	case c.Attribute == "version":
+		return object{"$vgte": version(c.AtLeast)}
+	case len(c.Texts) == 0:
 		return object{"$gte": c.AtLeast}
-	case 1:
+	case len(c.Texts) == 1:
 		return object{"$eq": c.Texts[0]}
 	}
 	return object{"$in": c.Texts}
@@ -106,7 +108,7 @@ type gbClient struct{ *gb.Client }
 // user returns the client of a user.
 func (c gbClient) user(u *User) *gb.Client {
 	child, err := c.WithAttributes(gb.Attributes{
-		"id": u.ID, "country": u.Country, "plan": u.Plan, "language": u.Language, "age": u.Age, "build": u.Build,
+		"id": u.ID, "country": u.Country, "plan": u.Plan, "language": u.Language, "age": u.Age, "version": u.Version,
 	})
 	if err != nil {
 		panic(err) // no attribute can cause one

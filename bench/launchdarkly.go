@@ -96,6 +96,9 @@ func ldRuleFlag(f *Flag) ldmodel.FeatureFlag {
 }
 
 func ldClause(c *Condition) ldmodel.Clause {
+	if c.Attribute == "version" { // there is no "at least"
+		return ldbuilders.Negate(ldbuilders.Clause(c.Attribute, ldmodel.OperatorSemVerLessThan, ldvalue.String(version(c.AtLeast))))
+	}
 	if len(c.Texts) == 0 {
 		return ldbuilders.Clause(c.Attribute, ldmodel.OperatorGreaterThanOrEqual, ldvalue.Int(c.AtLeast))
 	}
@@ -164,6 +167,6 @@ func ldContext(u *User) ldcontext.Context {
 		SetString("plan", u.Plan).
 		SetString("language", u.Language).
 		SetInt("age", u.Age).
-		SetInt("build", u.Build).
+		SetString("version", u.Version).
 		Build()
 }

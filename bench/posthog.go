@@ -44,10 +44,12 @@ func phFlag(f *Flag, id int) object {
 	for _, r := range f.Rules {
 		var properties []object
 		for _, c := range r {
-			switch len(c.Texts) {
-			case 0:
+			switch {
+			case c.Attribute == "version":
+				properties = append(properties, property("build", "gte", c.AtLeast))
+			case len(c.Texts) == 0:
 				properties = append(properties, property(c.Attribute, "gte", c.AtLeast))
-			case 1:
+			case len(c.Texts) == 1:
 				properties = append(properties, property(c.Attribute, "exact", c.Texts[0]))
 			default:
 				properties = append(properties, property(c.Attribute, "exact", c.Texts))

@@ -70,7 +70,7 @@ func serinRuleset(flags []Flag) evaluator.Ruleset {
 		Unit: "user",
 		Attributes: []evaluator.Attribute{
 			{Name: "age", Type: evaluator.IntegerAttribute},
-			{Name: "build", Type: evaluator.IntegerAttribute},
+			{Name: "version", Type: evaluator.SemverAttribute},
 			{Name: "country", Type: evaluator.StringAttribute},
 			{Name: "language", Type: evaluator.StringAttribute},
 			{Name: "plan", Type: evaluator.StringAttribute},
@@ -139,6 +139,9 @@ func serinRuleFlag(f *Flag) evaluator.Flag {
 func serinCondition(c *Condition) evaluator.Condition {
 	if len(c.Texts) > 0 {
 		return evaluator.Condition{Op: evaluator.OneOf, Attribute: c.Attribute, Strings: c.Texts}
+	}
+	if c.Attribute == "version" {
+		return evaluator.Condition{Op: evaluator.Semver, Attribute: c.Attribute, Strings: []string{">=" + version(c.AtLeast)}}
 	}
 	return evaluator.Condition{Op: evaluator.Between, Attribute: c.Attribute, Ints: []int64{int64(c.AtLeast), math.MaxInt64}}
 }
@@ -221,5 +224,5 @@ func serinContext(u *User) sdk.Context {
 		sdk.Attr("plan", u.Plan),
 		sdk.Attr("language", u.Language),
 		sdk.Attr("age", u.Age),
-		sdk.Attr("build", u.Build))
+		sdk.Attr("version", u.Version))
 }

@@ -133,10 +133,12 @@ func sgRuleFlag(f *Flag) []object {
 
 func sgCondition(c *Condition) object {
 	o := object{"type": "user_field", "field": c.Attribute}
-	switch len(c.Texts) {
-	case 0:
+	switch {
+	case c.Attribute == "version":
+		o["operator"], o["targetValue"] = "version_gte", version(c.AtLeast)
+	case len(c.Texts) == 0:
 		o["operator"], o["targetValue"] = "gte", c.AtLeast
-	case 1:
+	case len(c.Texts) == 1:
 		o["operator"], o["targetValue"] = "eq", c.Texts[0]
 	default:
 		o["operator"], o["targetValue"] = "any_case_sensitive", c.Texts
@@ -209,6 +211,6 @@ func sgUser(u *User) sg.User {
 	return sg.User{
 		UserID:  u.ID,
 		Country: u.Country,
-		Custom:  map[string]any{"plan": u.Plan, "language": u.Language, "age": u.Age, "build": u.Build},
+		Custom:  map[string]any{"plan": u.Plan, "language": u.Language, "age": u.Age, "version": u.Version},
 	}
 }

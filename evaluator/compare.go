@@ -165,14 +165,31 @@ func (c *compiler) oneOf(cond *Condition, in *instr) {
 		in.op, in.arg = opIs, c.symbol(cond.Strings[0])
 		return
 	case n > fewIDs:
-		in.op, in.arg = opIDs, uint32(len(c.unit.ids))
-		c.unit.ids = append(c.unit.ids, c.idSet(cond.Strings))
+		in.op, in.arg = opIDs, c.ids(cond.Strings)
 		return
 	}
 	in.op, in.n, in.arg = opIn, uint8(len(cond.Strings)), uint32(len(c.unit.operands))
 	for _, s := range cond.Strings {
 		c.unit.operands = append(c.unit.operands, c.symbol(s))
 	}
+}
+
+// ids returns where the set of a list stands. Flags that ask for the same list,
+// if it isn't a long one, share its set.
+func (c *compiler) ids(list []string) uint32 {
+	key := ""
+	if len(list) <= 100 {
+		key = ListValue(list...).str
+		if i, ok := c.lists[key]; ok {
+			return i
+		}
+	}
+	i := uint32(len(c.unit.ids))
+	c.unit.ids = append(c.unit.ids, c.idSet(list))
+	if key != "" {
+		c.lists[key] = i
+	}
+	return i
 }
 
 // test compiles a comparison into a test of its own or, if there is one that

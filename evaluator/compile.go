@@ -78,6 +78,7 @@ func compileUnit(set *Ruleset, all *problems) *Unit {
 		flags:    make(map[string]int, n),
 		zones:    make(map[string]zone, len(set.Zones)),
 		tests:    make(map[string]uint32),
+		lists:    make(map[string]uint32),
 	}
 	c.size()
 	c.declare()
@@ -97,7 +98,8 @@ type compiler struct {
 	segments map[string]int // index by name
 	flags    map[string]int // index into flag
 	zones    map[string]zone
-	tests    map[string]uint32 // index of the tests that many conditions share
+	tests    map[string]uint32 // index of the tests that several conditions share
+	lists    map[string]uint32 // index of the lists of ids that do
 	at       CompileError      // where we are, for errors
 }
 
