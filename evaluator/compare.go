@@ -1,6 +1,9 @@
 package evaluator
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // condition compiles a condition that goes on at yes or no, and returns where
 // it starts. Its instructions stand one after the other, those of its first
@@ -179,7 +182,7 @@ func (c *compiler) oneOf(cond *Condition, in *instr) {
 func (c *compiler) ids(list []string) uint32 {
 	key := ""
 	if len(list) <= 100 {
-		key = ListValue(list...).str
+		key = ListValue(slices.Sorted(slices.Values(list))...).str
 		if i, ok := c.lists[key]; ok {
 			return i
 		}
