@@ -124,8 +124,8 @@ func (f *Flag) Answer(u *User, listed bool) Answer {
 
 var (
 	countries = []string{"brazil", "china", "france", "germany", "india", "japan", "kenya", "norway"}
-	plans     = []string{"free", "team", "enterprise"}
-	languages = []string{"de", "en", "fr", "pt", "zh"}
+	plans     = []string{"free", "basic", "team", "business", "enterprise"}
+	languages = []string{"ar", "de", "en", "es", "fr", "ja", "nb", "pt", "sw", "zh"}
 )
 
 // ruleFlag returns a flag of five rules with two conditions each, of which the
@@ -142,14 +142,14 @@ func ruleFlag(key string, number int) Flag {
 		return Condition{Attribute: attribute, Texts: texts}
 	}
 	few := func(attribute string, limit int) Condition {
-		return Condition{Attribute: attribute, AtLeast: limit*7/10 + r.IntN(limit/5)}
+		return Condition{Attribute: attribute, AtLeast: limit*8/10 + r.IntN(limit/5)}
 	}
 	most := func(attribute string, limit int) Condition {
 		return Condition{Attribute: attribute, AtLeast: 1 + r.IntN(limit/5)}
 	}
 	return Flag{Key: key, Rules: []Rule{
 		{some("country", countries, 6), few("age", 100)},
-		{some("language", languages, 4), some("country", countries, 1)},
+		{some("language", languages, 8), some("country", countries, 1)},
 		{most("age", 100), few("version", 10_000)},
 		{most("version", 10_000), some("language", languages, 1)},
 		{some("country", countries, 6), some("plan", plans, 1)},

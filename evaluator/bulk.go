@@ -75,6 +75,7 @@ type symbolTest struct {
 // A tableFlag has the rules [first, end), or is evaluated by walking.
 type tableFlag struct {
 	first, end uint32
+	mask       uint64 // has a bit for each of the first eight rules, the lowest of its byte
 	otherwise  uint32 // what it serves if no rule matches
 	walks      bool
 	reserved   bool // it has a reservation
@@ -139,6 +140,7 @@ func (m *tableMaker) flag(f *CompiledFlag) {
 		m.parts, m.serves = m.parts[:tf.first], m.serves[:tf.first]
 	}
 	tf.end = uint32(len(m.parts))
+	tf.mask = eachByte >> (64 - 8*min(tf.end-tf.first, 8))
 	m.flags = append(m.flags, tf)
 }
 
@@ -248,8 +250,9 @@ func (u *Unit) bulk(ctx *Context) bulk {
 	t := u.table()
 	b := bulk{u, t, ctx, u.resolve(ctx), make([]uint8, len(t.rules)+8)}
 	holds := t.compare(&b)
+	matches := b.matches[:len(t.rules)]
 	for i, r := range t.rules {
-		b.matches[i] = holds[r[0]] & holds[r[1]]
+		matches[i] = holds[r[0]] & holds[r[1]]
 	}
 	return b
 }
@@ -306,6 +309,9 @@ func bit(b bool) uint8 {
 	return 0
 }
 
+// eachByte has the lowest bit of each byte.
+const eachByte = 0x0101010101010101
+
 // evaluate evaluates the flag with that index in the Unit.
 func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 	u, t := b.unit, b.table
@@ -315,19 +321,21 @@ func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 		return Result{f, s, variant, missing}
 	}
 	var missing uint16
-	i := tf.first
+	at := tf.first // of eight rules
+	matching := binary.LittleEndian.Uint64(b.matches[at:]) & tf.mask
 	if tf.reserved && !b.reserved(&u.code[f.entry], &missing) {
-		i = tf.end
+		matching, at = 0, tf.end
 	}
-	for ; i < tf.end; i++ {
-		if b.matches[i] == 0 {
-			// Eight rules at a time: to the first that matches, or the eighth.
-			i += uint32(bits.TrailingZeros64(binary.LittleEndian.Uint64(b.matches[i:])|1<<63)) / 8
-			if i >= tf.end || b.matches[i] == 0 {
-				continue
+	for {
+		if matching == 0 {
+			if at += 8; at >= tf.end {
+				break
 			}
+			matching = binary.LittleEndian.Uint64(b.matches[at:]) & (eachByte >> (64 - 8*min(tf.end-at, 8)))
+			continue
 		}
-		s := &u.serves[t.serves[i]]
+		s := &u.serves[t.serves[at+uint32(bits.TrailingZeros64(matching)/8)]]
+		matching &= matching - 1
 		position := b.ctx.Chance
 		switch {
 		case s.kind == 0:

@@ -139,18 +139,19 @@ type CompiledFlag struct {
 	unit     *Unit
 	key      string
 	variants []Variant
-	way      way    // of all evaluations, unless there is a list
-	list     *idSet // if the flag first asks whether this has the targeting key,
-	listed   way    // the ways from there
-	unlisted way
-	entry    uint32 // where its evaluation starts
-	serves   uint32 // serves[serves] is for no rule; after it those of the rules, last to first
-	rules    uint32 // how many
-	end      uint32 // after the last instruction of its rules
 	typ      Type
 	chance   bool
 	time     bool
 	disabled bool
+	entry    uint32 // where its evaluation starts
+	end      uint32 // after the last instruction of its rules
+	rules    uint32 // how many
+	serves   uint32 // serves[serves] is for no rule; after it those of the rules, last to first
+
+	way      way    // of all evaluations, unless there is a list
+	list     *idSet // if the flag first asks whether this has the targeting key,
+	listed   way    // the ways from there
+	unlisted way
 }
 
 // A way is from where an evaluation goes on. If there is nothing more to test,
