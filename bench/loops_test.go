@@ -80,7 +80,13 @@ func (c serinClient) booleans(b *testing.B, flags []string, users []User) {
 func (c serinClient) built(b *testing.B, flag string, users []User) {
 	handle, mask := sdk.Bool(flag, false), len(users)-1
 	for i := 0; b.Loop(); i++ {
-		sinkBool = handle.Get(c.Client, serinContext(&users[i&mask]))
+		u := &users[i&mask] // written where it is used, as programs do
+		sinkBool = handle.Get(c.Client, sdk.User(u.ID,
+			sdk.Attr("country", u.Country),
+			sdk.Attr("plan", u.Plan),
+			sdk.Attr("language", u.Language),
+			sdk.Attr("age", u.Age),
+			sdk.Attr("version", u.Version)))
 	}
 }
 
@@ -130,7 +136,13 @@ func (c serinByName) booleans(b *testing.B, flags []string, users []User) {
 func (c serinByName) built(b *testing.B, flag string, users []User) {
 	mask := len(users) - 1
 	for i := 0; b.Loop(); i++ {
-		sinkBool, _ = c.Snapshot().Evaluate(flag, serinContext(&users[i&mask])).Value().Bool()
+		u := &users[i&mask]
+		sinkBool, _ = c.Snapshot().Evaluate(flag, sdk.User(u.ID,
+			sdk.Attr("country", u.Country),
+			sdk.Attr("plan", u.Plan),
+			sdk.Attr("language", u.Language),
+			sdk.Attr("age", u.Age),
+			sdk.Attr("version", u.Version))).Value().Bool()
 	}
 }
 
