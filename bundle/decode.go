@@ -135,19 +135,30 @@ func (d *decoder) end() error {
 	return nil
 }
 
-// cutText cuts the text into pieces. It is a copy, so that it doesn't keep the
-// columns in memory.
+// maxBlock is how many bytes of text are copied as one block, unless a piece is
+// longer.
+const maxBlock = 64 << 10
+
+// cutText cuts the text into pieces. They are a copy, so that they don't keep the
+// columns in memory, and a copy of blocks, so that a name doesn't keep a million
+// ids.
 func (d *decoder) cutText() error {
-	rest, lens := string(d.w.text), &d.w.textLens
+	rest, lens := d.w.text, &d.w.textLens
 	d.text = make([]string, lens.rows)
+	var block string
 	for i := range d.text {
-		n := lens.take()
-		if uint64(n) > uint64(len(rest)) {
+		n := uint64(lens.take())
+		if n > uint64(len(rest)) {
 			return errors.New(`column "text" is too short`)
 		}
-		d.text[i], rest = rest[:n], rest[n:]
+		if n > uint64(len(block)) {
+			// What the block before has left is a part of the piece, which
+			// begins where rest does.
+			block = string(rest[:min(uint64(len(rest)), max(n, maxBlock))])
+		}
+		d.text[i], block, rest = block[:n], block[n:], rest[n:]
 	}
-	if rest != "" {
+	if len(rest) > 0 {
 		return errors.New(`column "text" is too long`)
 	}
 	return nil
