@@ -91,6 +91,7 @@ func (w *conditionWalk) comparison() (pc uint32) {
 
 // comparison compiles a condition that is no combination.
 func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
+	c.uses.comparisons = min(c.uses.comparisons+1, MaxFlagCost+1)
 	in := instr{yes: yes, no: no}
 	switch cond.Op {
 	case Period, Window, Serves:
@@ -123,14 +124,17 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 		return cond.applies(t)
 	case InSegment:
 		in.op = opSegment
+		for _, name := range cond.Strings {
+			if i, ok := c.segments[name]; ok {
+				in.arg = uint32(i)
+				c.uses.segments = append(c.uses.segments, in.arg)
+			} else {
+				c.errorf("the segment %q is not defined", name)
+			}
+		}
 		if err := cond.membership(t); err != nil {
 			return err
 		}
-		i, ok := c.segments[cond.Strings[0]]
-		if !ok {
-			c.errorf("the segment %q is not defined", cond.Strings[0])
-		}
-		in.arg = uint32(i)
 		return nil
 	case Between:
 		in.op, in.arg = opBetween, uint32(len(u.ints))
@@ -227,9 +231,11 @@ func (c *compiler) circumstance(cond *Condition, in *instr) {
 	u := c.unit
 	switch cond.Op {
 	case Period:
+		c.uses.time = true
 		in.op, in.arg = opPeriod, uint32(len(u.ints))
 		u.ints = append(u.ints, cond.Ints...)
 	case Window:
+		c.uses.time = true
 		z, ok := c.zones[cond.Strings[0]]
 		if !ok {
 			c.errorf("the time zone %q is not defined", cond.Strings[0])
@@ -252,6 +258,7 @@ func (c *compiler) requirement(key string, variants []string) requirement {
 		c.errorf("the flag %q is neither in the ruleset nor one of its prerequisites", key)
 		return requirement{}
 	}
+	c.uses.flags = append(c.uses.flags, uint32(i))
 	r := requirement{flag: uint32(i)}
 	for _, name := range variants {
 		found := false

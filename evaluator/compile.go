@@ -100,7 +100,10 @@ type compiler struct {
 	zones    map[string]zone
 	tests    map[string]uint32 // index of the tests that several conditions share
 	lists    map[string]uint32 // index of the lists of ids that do
+	uses     *uses             // of the flag or segment where we are
 	at       CompileError      // where we are, for errors
+
+	flagUses, segmentUses []uses
 }
 
 func (c *compiler) errorf(format string, args ...any) {
@@ -164,8 +167,10 @@ func (c *compiler) compileSegments() {
 		}
 		c.segments[s.Name] = i
 	}
+	c.segmentUses = make([]uses, len(c.set.Segments))
 	for i := range c.set.Segments {
 		s := &c.set.Segments[i]
+		c.uses = &c.segmentUses[i]
 		c.at = CompileError{Segment: s.Name}
 		compiled := segment{name: s.Name, include: c.idSet(s.Include), exclude: c.idSet(s.Exclude)}
 		yes, no := c.emit(instr{op: opTrue}), c.emit(instr{op: opFalse})
@@ -201,7 +206,9 @@ func (c *compiler) compileFlags() {
 		}
 		c.flags[key] = i
 	}
+	c.flagUses = make([]uses, cap(c.unit.flags))
 	for i := range cap(c.unit.flags) {
+		c.uses = &c.flagUses[i]
 		c.at = CompileError{Flag: c.flag(i).Key}
 		c.unit.flags = append(c.unit.flags, c.compileFlag(c.flag(i)))
 	}

@@ -7,6 +7,9 @@ import (
 
 // split compiles a split into s and returns the index of its unit.
 func (c *compiler) split(f *Flag, split *Split, s *serve) (unit uint16) {
+	c.uses.comparisons++
+	c.uses.chance = c.uses.chance || split.By == ""
+	c.uses.time = c.uses.time || split.Ramp != nil
 	if split.By == "" {
 		s.kind = splitChance
 		if split.Hash != "" || split.Salt != "" {
