@@ -70,7 +70,7 @@ func (c *Client) restore() *state {
 		c.log.Warn("disk cache not used", "error", err)
 	}
 	if s.snapshot != nil {
-		c.log.Info("serving flags from the disk cache", "revision", s.snapshot.revision, "flags", len(s.snapshot.flags))
+		c.log.Info("serving flags from the disk cache", "revision", s.snapshot.revision, "flags", s.snapshot.program.Len())
 	}
 	return s
 }

@@ -17,13 +17,10 @@ type Flag[T any] struct {
 	read func(evaluator.Value) (T, bool)
 
 	// Where the flag was found last: in its upper half the number of the
-	// snapshot, in its lower half the index in Snapshot.flags, or nowhere. As
-	// it refers to no snapshot a handle that is seldom used keeps none alive.
+	// snapshot, in its lower half the index in Snapshot.flags. As it refers to
+	// no snapshot a handle that is seldom used keeps none alive.
 	found atomic.Uint64
 }
-
-// nowhere is the index of a flag that a snapshot doesn't have.
-const nowhere = 1<<32 - 1
 
 // Why a [Flag] serves its default although nothing said so: see
 // [Explanation].Err.
@@ -123,32 +120,27 @@ func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 	return e
 }
 
-// resolve returns the flag of a snapshot, nil if it has none.
+// resolve returns the flag of a snapshot, nil if it has none. It is short enough
+// to be inlined.
 func (f *Flag[T]) resolve(s *Snapshot) *evaluator.CompiledFlag {
-	if s == nil {
-		return nil
+	if s != nil {
+		if found := f.found.Load(); uint32(found>>32) == s.number {
+			return s.flags[uint32(found)]
+		}
 	}
-	found := f.found.Load()
-	if uint32(found>>32) != s.number {
-		found = f.search(s, uint32(found))
-	}
-	if i := uint32(found); i != nowhere {
-		return s.flags[i]
-	}
-	return nil
+	return f.search(s)
 }
 
 // search finds the flag in another snapshot than last time. It often stands where
 // it stood before.
-func (f *Flag[T]) search(s *Snapshot, before uint32) (found uint64) {
-	i := before
-	if i >= uint32(len(s.flags)) || s.flags[i].Key() != f.key {
-		var ok bool
-		if i, ok = s.find(f.key); !ok {
-			i = nowhere
-		}
+func (f *Flag[T]) search(s *Snapshot) *evaluator.CompiledFlag {
+	if s == nil {
+		return nil
 	}
-	found = uint64(s.number)<<32 | uint64(i)
-	f.found.Store(found)
-	return found
+	i := uint32(f.found.Load())
+	if i >= uint32(s.Program().Len()) || s.flags[i].Key() != f.key {
+		i = s.find(f.key)
+	}
+	f.found.Store(uint64(s.number)<<32 | uint64(i))
+	return s.flags[i]
 }

@@ -222,7 +222,7 @@ func (c *Client) report(before, after *state) {
 		c.log.Info("polling flags works again", "revision", after.snapshot.Revision(), "failures", before.failures)
 	}
 	if after.snapshot != before.snapshot {
-		c.log.Info("serving flags", "revision", after.snapshot.Revision(), "flags", len(after.snapshot.flags))
+		c.log.Info("serving flags", "revision", after.snapshot.Revision(), "flags", after.snapshot.Program().Len())
 	}
 }
 

@@ -24,7 +24,7 @@ type Snapshot struct {
 	revision    int64
 	program     *evaluator.Program
 	payloads    []compiledPayload         // by namespace
-	flags       []*evaluator.CompiledFlag // by key
+	flags       []*evaluator.CompiledFlag // by key, and nil
 	// number is another for every Snapshot of the process, and not 0. A
 	// [Flag] remembers it where keeping the Snapshot itself would keep its
 	// memory from being freed.
@@ -52,7 +52,7 @@ func newSnapshot(r *bundle.Release, before *Snapshot, guard guard) (*Snapshot, e
 		revision:    r.Revision(),
 		program:     program,
 		payloads:    make([]compiledPayload, len(payloads)),
-		flags:       slices.AppendSeq(make([]*evaluator.CompiledFlag, 0, program.Len()), program.Flags()),
+		flags:       append(slices.AppendSeq(make([]*evaluator.CompiledFlag, 0, program.Len()+1), program.Flags()), nil),
 		number:      numbers.Add(1),
 	}
 	for i, p := range payloads {
@@ -101,12 +101,17 @@ func (s *Snapshot) Program() *evaluator.Program {
 	return s.program
 }
 
-// find returns where in s.flags the flag called key stands.
-func (s *Snapshot) find(key string) (index uint32, ok bool) {
-	i, ok := slices.BinarySearchFunc(s.flags, key, func(f *evaluator.CompiledFlag, key string) int {
+// find returns where in s.flags the flag called key stands: at the end, where nil
+// is, if there is none.
+func (s *Snapshot) find(key string) (index uint32) {
+	n := s.program.Len()
+	i, ok := slices.BinarySearchFunc(s.flags[:n], key, func(f *evaluator.CompiledFlag, key string) int {
 		return strings.Compare(f.Key(), key)
 	})
-	return uint32(i), ok
+	if !ok {
+		i = n
+	}
+	return uint32(i)
 }
 
 // Evaluate returns the answer of the flag called key, for programs that learn
