@@ -139,6 +139,7 @@ func ruleFlag(key string, number int) Flag {
 		for i, at := range r.Perm(len(of))[:n] {
 			texts[i] = of[at]
 		}
+		slices.Sort(texts)
 		return Condition{Attribute: attribute, Texts: texts}
 	}
 	few := func(attribute string, limit int) Condition {

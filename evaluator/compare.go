@@ -1,9 +1,6 @@
 package evaluator
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "encoding/binary"
 
 // condition compiles a condition that goes on at yes or no, and returns where
 // it starts. Its instructions stand one after the other, those of its first
@@ -181,12 +178,12 @@ func (c *compiler) oneOf(cond *Condition, in *instr) {
 	}
 }
 
-// ids returns where the set of a list stands. Flags that ask for the same list,
-// if it isn't a long one, share its set.
+// ids returns where the set of a list stands. Flags that ask for the same list in
+// the same order, if it isn't a long one, share its set.
 func (c *compiler) ids(list []string) uint32 {
 	key := ""
 	if len(list) <= 100 {
-		key = ListValue(slices.Sorted(slices.Values(list))...).str
+		key = ListValue(list...).str
 		if i, ok := c.lists[key]; ok {
 			return i
 		}
