@@ -3,6 +3,7 @@ package evaluator
 import (
 	"encoding/binary"
 	"iter"
+	"math"
 	"math/bits"
 	"strconv"
 )
@@ -38,19 +39,63 @@ func (p *Program) All(ctx *Context) iter.Seq2[*CompiledFlag, Result] {
 // outcomes for a context are computed first, one after the other, and joined to
 // what rules match; what remains for a flag is to find its first rule that does.
 //
-// An outcome is a byte, 1 or 0, and the next is its negation. The first two are
-// those of what always holds.
+// An outcome is a byte, 1 or 0. The first is that of what always holds.
 type table struct {
 	// What outcomes come of, in their order.
 	between []betweenTest
 	symbols []symbolTest
 	orders  []orderTest
 	others  []uint32   // instructions
+	negated []uint32   // outcomes that must not hold
 	joined  [][]uint32 // outcomes that must all hold
 
 	rules  [][2]uint32 // of all flags, one after the other: two outcomes that must hold
-	serves []uint32    // what they serve
+	serves []tableServe
 	flags  []tableFlag
+}
+
+// outcomes returns how many outcomes there are.
+func (t *table) outcomes() int {
+	return 1 + len(t.between) + len(t.symbols) + len(t.orders) + len(t.others) + len(t.negated) + len(t.joined)
+}
+
+// A tableServe is what a rule serves: of serve, what is needed to choose, and of a
+// split into few ranges their last positions and what they serve.
+type tableServe struct {
+	serve *serve
+	seed  uint32
+	unit  uint16
+	kind  splitKind
+	few   bool
+	ends  [fewRanges - 1]uint32 // the last position of all for ranges that there aren't
+	picks [fewRanges]uint16
+}
+
+const fewRanges = 4
+
+func (u *Unit) tableServe(s *serve) tableServe {
+	t := tableServe{serve: s, seed: s.seed, unit: s.unit, kind: s.kind, few: s.kind&splitRanges != 0 && s.n <= fewRanges}
+	if !t.few {
+		return t
+	}
+	ends, picks := u.ends[s.from:s.from+s.n], u.picks[s.from:s.from+s.n]
+	if s.n == 0 {
+		ends, picks = []uint32{s.end}, []uint16{s.variant, s.last}
+	}
+	for i := range t.ends {
+		t.ends[i] = math.MaxUint32
+	}
+	copy(t.ends[:], ends)
+	copy(t.picks[:], picks)
+	return t
+}
+
+// pick is Unit.pick.
+func (t *tableServe) pick(u *Unit, position uint32, now int64) uint16 {
+	if !t.few {
+		return u.pick(t.serve, position, now)
+	}
+	return t.picks[bit(position > t.ends[0])+bit(position > t.ends[1])+bit(position > t.ends[2])]
 }
 
 type betweenTest struct {
@@ -134,7 +179,7 @@ func (m *tableMaker) flag(f *CompiledFlag) {
 			}
 		}
 		m.parts = append(m.parts, parts)
-		m.serves = append(m.serves, index)
+		m.serves = append(m.serves, m.unit.tableServe(s))
 	}
 	if tf.walks {
 		m.parts, m.serves = m.parts[:tf.first], m.serves[:tf.first]
@@ -218,20 +263,30 @@ func (m *tableMaker) number() {
 		first[kind] = last
 		last += uint32(n)
 	}
-	m.rules = make([][2]uint32, len(m.parts))
+	rules := make([][]uint32, len(m.parts))
+	negations := make(map[uint32]uint32)
 	for i, parts := range m.parts {
-		outcomes := make([]uint32, len(parts))
+		rules[i] = make([]uint32, len(parts))
 		for j, p := range parts {
-			outcomes[j] = (first[p.kind] + p.index) * 2
+			o := first[p.kind] + p.index
 			if p.negated {
-				outcomes[j]++
+				if negations[o] == 0 {
+					negations[o] = last + uint32(len(m.negated))
+					m.negated = append(m.negated, o)
+				}
+				o = negations[o]
 			}
+			rules[i][j] = o
 		}
+	}
+	last += uint32(len(m.negated))
+	m.rules = make([][2]uint32, len(rules))
+	for i, outcomes := range rules {
 		if len(outcomes) <= 2 {
 			copy(m.rules[i][:], outcomes)
 			continue
 		}
-		m.rules[i] = [2]uint32{outcomes[0], (last + uint32(len(m.joined))) * 2}
+		m.rules[i] = [2]uint32{outcomes[0], last + uint32(len(m.joined))}
 		m.joined = append(m.joined, outcomes[1:])
 	}
 }
@@ -259,46 +314,48 @@ func (u *Unit) bulk(ctx *Context) bulk {
 
 // compare returns all outcomes.
 func (t *table) compare(b *bulk) []uint8 {
-	all := make([]uint8, 2*(1+len(t.between)+len(t.symbols)+len(t.orders)+len(t.others)+len(t.joined)))
+	all := make([]uint8, t.outcomes())
 	all[0] = 1
-	holds := all[2:]
-	for i := range t.between {
+	rest := all[1:]
+	part := func(n int) (holds []uint8) {
+		holds, rest = rest[:n], rest[n:]
+		return holds
+	}
+	holds := part(len(t.between))
+	for i := range holds {
 		test := &t.between[i]
 		v := &b.slots[test.attribute].value
 		n := int64(v.num)
-		put(holds, i, bit(v.kind == IntKind)&bit(test.lo <= n)&bit(n <= test.hi))
+		holds[i] = bit(v.kind == IntKind) & bit(test.lo <= n) & bit(n <= test.hi)
 	}
-	holds = holds[2*len(t.between):]
-	for i := range t.symbols {
+	holds = part(len(t.symbols))
+	for i := range holds {
 		test := &t.symbols[i]
 		has := b.slots[test.attribute].symbol
-		put(holds, i, bit(has == test.symbols[0])|bit(has == test.symbols[1])|bit(has == test.symbols[2])|bit(has == test.symbols[3]))
+		holds[i] = bit(has == test.symbols[0]) | bit(has == test.symbols[1]) | bit(has == test.symbols[2]) | bit(has == test.symbols[3])
 	}
-	holds = holds[2*len(t.symbols):]
-	for i := range t.orders {
+	holds = part(len(t.orders))
+	for i := range holds {
 		test := &t.orders[i]
 		s := &b.slots[test.attribute]
-		put(holds, i, bit(s.isVersion)&bit(test.lo <= s.order)&bit(s.order <= test.hi))
+		holds[i] = bit(s.isVersion) & bit(test.lo <= s.order) & bit(s.order <= test.hi)
 	}
-	holds = holds[2*len(t.orders):]
+	holds = part(len(t.others))
 	for i, pc := range t.others {
-		put(holds, i, bit(b.unit.holds(&b.unit.code[pc], b.ctx, b.slots)))
+		holds[i] = bit(b.unit.holds(&b.unit.code[pc], b.ctx, b.slots))
 	}
-	holds = holds[2*len(t.others):]
+	holds = part(len(t.negated))
+	for i, o := range t.negated {
+		holds[i] = 1 - all[o]
+	}
 	for i, outcomes := range t.joined {
 		join := uint8(1)
 		for _, o := range outcomes {
 			join &= all[o]
 		}
-		put(holds, i, join)
+		rest[i] = join
 	}
 	return all
-}
-
-// put stores an outcome and its negation.
-func put(holds []uint8, i int, outcome uint8) {
-	pair := holds[2*i : 2*i+2]
-	pair[0], pair[1] = outcome, 1-outcome
 }
 
 // bit returns 1 or 0, without a decision.
@@ -334,12 +391,12 @@ func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 			matching = binary.LittleEndian.Uint64(b.matches[at:]) & (eachByte >> (64 - 8*min(tf.end-at, 8)))
 			continue
 		}
-		s := &u.serves[t.serves[at+uint32(bits.TrailingZeros64(matching)/8)]]
+		s := &t.serves[at+uint32(bits.TrailingZeros64(matching)/8)]
 		matching &= matching - 1
 		position := b.ctx.Chance
 		switch {
 		case s.kind == 0:
-			return Result{f, s, s.variant, missing}
+			return Result{f, s.serve, s.serve.variant, missing}
 		case s.kind&splitChance != 0:
 		case !b.slots[s.unit].id.valid:
 			missing = s.unit + 1
@@ -347,7 +404,7 @@ func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 		default:
 			position = b.slots[s.unit].id.position(s.seed)
 		}
-		return Result{f, s, u.pick(s, position, b.ctx.Now), missing}
+		return Result{f, s.serve, s.pick(u, position, b.ctx.Now), missing}
 	}
 	s := &u.serves[tf.otherwise]
 	return Result{f, s, s.variant, missing}
