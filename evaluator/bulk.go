@@ -110,11 +110,14 @@ type orderTest struct {
 	lo, hi    uint64
 }
 
+// fewSymbols is the number of texts up to which a table compares symbols.
+const fewSymbols = 8
+
 // A symbolTest holds if the attribute has one of the symbols, which are filled up
 // by repetition.
 type symbolTest struct {
 	attribute uint16
-	symbols   [fewIDs]uint32
+	symbols   [fewSymbols]uint32
 }
 
 // A tableFlag has the rules [first, end), or is evaluated by walking.
@@ -224,18 +227,26 @@ func (m *tableMaker) outcome(pc uint32) pendingOutcome {
 		i := &u.versions[in.arg]
 		t := orderTest{in.attribute, i.lo, i.hi}
 		return pendingOutcome{kind: orderOutcome, index: once(m, &m.orders, t, "v", int64(t.attribute), int64(t.lo), int64(t.hi))}
-	case opIs, opIn:
-		t := symbolTest{attribute: in.attribute}
-		for i := range t.symbols {
-			t.symbols[i] = in.arg
-			if in.op == opIn {
-				t.symbols[i] = u.operands[in.arg+uint32(i%int(in.n))]
-			}
+	case opIs:
+		return m.symbolTest(in, []uint32{in.arg})
+	case opIn:
+		return m.symbolTest(in, u.operands[in.arg:in.arg+uint32(in.n)])
+	case opIDs:
+		if symbols := u.ids[in.arg].symbols; symbols != nil {
+			return m.symbolTest(in, symbols)
 		}
-		return pendingOutcome{kind: symbolOutcome, index: once(m, &m.symbols, t, "s", int64(t.attribute),
-			int64(t.symbols[0]), int64(t.symbols[1]), int64(t.symbols[2]), int64(t.symbols[3]))}
 	}
 	return pendingOutcome{kind: otherOutcome, index: once(m, &m.others, pc, "o", int64(in.op), int64(in.attribute), int64(in.arg))}
+}
+
+func (m *tableMaker) symbolTest(in *instr, symbols []uint32) pendingOutcome {
+	t := symbolTest{attribute: in.attribute}
+	key := []int64{int64(in.attribute)}
+	for i := range t.symbols {
+		t.symbols[i] = symbols[i%len(symbols)]
+		key = append(key, int64(t.symbols[i]))
+	}
+	return pendingOutcome{kind: symbolOutcome, index: once(m, &m.symbols, t, "s", key...)}
 }
 
 // once appends t to a list unless what stands for it is known, and returns where
@@ -332,7 +343,11 @@ func (t *table) compare(b *bulk) []uint8 {
 	for i := range holds {
 		test := &t.symbols[i]
 		has := b.slots[test.attribute].symbol
-		holds[i] = bit(has == test.symbols[0]) | bit(has == test.symbols[1]) | bit(has == test.symbols[2]) | bit(has == test.symbols[3])
+		is := uint8(0)
+		for _, symbol := range test.symbols {
+			is |= bit(has == symbol)
+		}
+		holds[i] = is
 	}
 	holds = part(len(t.orders))
 	for i := range holds {

@@ -21,8 +21,9 @@ type idSet struct {
 	long  []uint64  // 0 is a free slot; see longSlot
 	ids   string    // of long: each text after its length, 7 bits in a byte, low bits first
 
-	count  int
-	random uint64 // of this set
+	count   int
+	random  uint64   // of this set
+	symbols []uint32 // of a few ids; nil: there are none
 }
 
 // fewIDs is the number of texts up to which comparing all is quicker than
