@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"reflect"
@@ -119,6 +120,18 @@ func TestValueJSON(t *testing.T) {
 	} {
 		if got := string(v.JSON()); got != want {
 			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// TestTextJSON holds the short way for plain text: whatever byte is in it, the
+// text that JSON has for it means what it was.
+func TestTextJSON(t *testing.T) {
+	for i := range 0x80 {
+		text := "a" + string(rune(i)) + "z"
+		var got string
+		if err := json.Unmarshal(StringValue(text).JSON(), &got); err != nil || got != text {
+			t.Errorf("%q becomes %s, and that %q (%v)", text, StringValue(text).JSON(), got, err)
 		}
 	}
 }
