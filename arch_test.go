@@ -22,14 +22,15 @@ var allowed = map[string][]string{
 	"lambda":           {"sdk", "evaluator"},
 	"lambda/bootstrap": {"lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
-	"ci":         {"bundle", "evaluator", "github.com/goccy/go-yaml"},
+	"ci":         {"bundle", "evaluator", "internal/suggest", "github.com/goccy/go-yaml"},
 	"ci/release": {"bundle", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/s3store": {"ci/release", "bundle", "internal/s3url", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 
-	"internal/s3url": {"github.com/aws/aws-sdk-go-v2"},
+	"internal/s3url":   {"github.com/aws/aws-sdk-go-v2"},
+	"internal/suggest": {},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/release", "ci/s3store", "evaluator", "lambda", "sdk", "sdk/s3source",
+		"", "bundle", "ci", "ci/release", "ci/s3store", "evaluator", "internal/suggest", "lambda", "sdk", "sdk/s3source",
 		"github.com/fsnotify/fsnotify", "github.com/spf13/cobra",
 	},
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // A checker reads the nodes of one file and records what is wrong with them.
@@ -50,7 +52,7 @@ func (c checker) keys(n *node, what string, known ...string) bool {
 	}
 	for _, f := range n.fields {
 		if !slices.Contains(known, f.key.text) {
-			hint := didYouMean(f.key.text, slices.Values(known))
+			hint := suggest.DidYouMean(f.key.text, slices.Values(known))
 			if hint == "" {
 				hint = "; the keys are " + quotedList(slices.Values(known))
 			}
@@ -115,7 +117,7 @@ func typeOf[T interface {
 	}
 	t, ok := parse(name)
 	if !ok {
-		c.errorf(n, "unknown type %q%s; the types are %s", shorten(name), didYouMean(name, slices.Values(names)), known)
+		c.errorf(n, "unknown type %q%s; the types are %s", shorten(name), suggest.DidYouMean(name, slices.Values(names)), known)
 	}
 	return t
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // The operators of a comparison, as in "uid: {from: 1, to: 9}".
@@ -90,7 +91,7 @@ func (c checker) inEnum(n *node, a *attribute, text string, fold bool) bool {
 		return true
 	}
 	c.errorf(n, "%q is not a value that %q may have%s; %s lists %s",
-		shorten(text), a.name, didYouMean(text, slices.Values(a.strings)), c.known.contextFile, quotedList(slices.Values(a.strings)))
+		shorten(text), a.name, suggest.DidYouMean(text, slices.Values(a.strings)), c.known.contextFile, quotedList(slices.Values(a.strings)))
 	return false
 }
 
@@ -284,7 +285,7 @@ func (c checker) listHas(a *attribute, f field) (cond evaluator.Condition, ok bo
 }
 
 func (c checker) unknownOperator(a *attribute, n *node) {
-	hint := didYouMean(n.text, slices.Values(operators))
+	hint := suggest.DidYouMean(n.text, slices.Values(operators))
 	if ours, ok := otherNames[n.text]; ok {
 		hint = " (did you mean \"" + ours + "\"?)"
 	}
@@ -307,7 +308,7 @@ func (c checker) segmentReference(a *attribute, f field) (cond evaluator.Conditi
 		return cond, false
 	}
 	if _, ok := c.known.segments[name]; !ok {
-		c.errorf(f.value, "segment %q doesn't exist%s", name, didYouMean(name, slices.Values(c.known.segmentNames)))
+		c.errorf(f.value, "segment %q doesn't exist%s", name, suggest.DidYouMean(name, slices.Values(c.known.segmentNames)))
 		return cond, false
 	}
 	if c.references != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // A vocabulary is what the rules of an estate may speak of. It is complete
@@ -174,7 +175,7 @@ func (v *vocabulary) checkUnit(config, context checker, root *node) {
 	switch {
 	case v.broken:
 	case !ok:
-		c.errorf(at, "the unit attribute %q is not declared in %s%s", v.unit, v.contextFile, didYouMean(v.unit, slices.Values(v.attributeNames)))
+		c.errorf(at, "the unit attribute %q is not declared in %s%s", v.unit, v.contextFile, suggest.DidYouMean(v.unit, slices.Values(v.attributeNames)))
 	case a.typ == 0:
 	case a.typ != evaluator.StringAttribute:
 		context.errorf(a.at, "attribute %q is the estate's unit, so its type is string, not %v", v.unit, a.typ)
@@ -193,7 +194,7 @@ func (c checker) lookup(n *node, also ...string) *attribute {
 		case n.text == "targetingKey":
 			hint = fmt.Sprintf(" (did you mean %q?)", c.known.unit)
 		case !slices.Contains(reserved, n.text):
-			hint = didYouMean(n.text, slices.Values(slices.Concat(c.known.attributeNames, also)))
+			hint = suggest.DidYouMean(n.text, slices.Values(slices.Concat(c.known.attributeNames, also)))
 		}
 		c.errorf(n, "attribute %q is not declared in %s%s", n.text, c.known.contextFile, hint)
 	}

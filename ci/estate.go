@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // An Estate is a folder of flag files that have been checked. It is immutable
@@ -265,5 +267,5 @@ func (v *vocabulary) checkEnvironment(name string) error {
 	if len(v.environments) == 0 {
 		return fmt.Errorf("environment %q: %s lists no environments; write there: environments: [%s]", name, v.configFile, name)
 	}
-	return fmt.Errorf("environment %q is not listed in %s%s", name, v.configFile, didYouMean(name, slices.Values(v.environments)))
+	return fmt.Errorf("environment %q is not listed in %s%s", name, v.configFile, suggest.DidYouMean(name, slices.Values(v.environments)))
 }

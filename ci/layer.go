@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // A layer is a layer file that has been checked: traffic that flags share
@@ -130,7 +131,7 @@ func (c checker) exclusive(n *node) *layer {
 	y, ok := c.known.layers[name]
 	if !ok {
 		names := slices.Values(slices.Sorted(maps.Keys(c.known.layers)))
-		c.errorf(n, "there is no layer %q%s; a layer is a file such as layers/search.yaml", name, didYouMean(name, names))
+		c.errorf(n, "there is no layer %q%s; a layer is a file such as layers/search.yaml", name, suggest.DidYouMean(name, names))
 	}
 	return y
 }
@@ -146,7 +147,7 @@ func (l *loader) reserve(e *Estate) {
 			f, ok := e.byKey[entry.flag]
 			switch {
 			case !ok:
-				c.errorf(entry.at, "there is no flag %q%s", entry.flag, didYouMean(entry.flag, slices.Values(e.Keys())))
+				c.errorf(entry.at, "there is no flag %q%s", entry.flag, suggest.DidYouMean(entry.flag, slices.Values(e.Keys())))
 			case f.layer == y:
 				f.reserve(entry.span)
 				listed[f] = true

@@ -147,7 +147,7 @@ func checkUsersApart(t *testing.T, e *Estate, text string) {
 			positions += s.To - s.From
 		}
 		want := int(positions * 1000 / evaluator.Positions)
-		if got := counts[f.key]; abs(got-want) > 80 { // five standard deviations
+		if got := counts[f.key]; max(got-want, want-got) > 80 { // five standard deviations
 			t.Errorf("%s: flag %s has %d users of 1000, want about %d", text, f.key, got, want)
 		}
 	}

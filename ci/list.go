@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // maxID is the length in bytes of the longest id on a list.
@@ -93,7 +94,7 @@ func (c checker) listFile(n *node) *idList {
 	}
 	l, ok := lists.byPath[p]
 	if !ok {
-		c.errorf(n, "there is no file %s%s", shorten(filepath.Join(lists.dir, filepath.FromSlash(p))), didYouMean(name, lists.beside(c.source.folder())))
+		c.errorf(n, "there is no file %s%s", shorten(filepath.Join(lists.dir, filepath.FromSlash(p))), suggest.DidYouMean(name, lists.beside(c.source.folder())))
 		return nil
 	}
 	l.read.Do(func() { lists.load(l) })

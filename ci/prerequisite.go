@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // A prerequisite is a place where a rule asks what another flag serves.
@@ -45,7 +46,7 @@ func (c checker) flagCondition(f field) (cond evaluator.Condition, ok bool) {
 	key := f.key.text
 	cond = evaluator.Condition{Op: evaluator.Serves, Strings: []string{key}}
 	if !c.known.flags[key] {
-		hint := didYouMean(key, slices.Values(c.known.flagKeys))
+		hint := suggest.DidYouMean(key, slices.Values(c.known.flagKeys))
 		if base := path.Base(key); c.known.flags[base] {
 			hint = fmt.Sprintf(" (did you mean %q? A namespace is not part of a key)", base)
 		}
@@ -218,7 +219,7 @@ func (p *prerequisiteCheck) variants(f, next *flag, r prerequisite) {
 		if slices.Contains(names, n.text) {
 			continue
 		}
-		hint := didYouMean(n.text, slices.Values(names))
+		hint := suggest.DidYouMean(n.text, slices.Values(names))
 		if hint == "" {
 			hint = (&variantSet{list: body.Variants}).byValue(n)
 		}

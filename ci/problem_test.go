@@ -78,28 +78,3 @@ var errWrite = errors.New("disk full")
 type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, errWrite }
-
-func TestDidYouMean(t *testing.T) {
-	tests := []struct{ name, candidates, want string }{
-		{"citty", "country city uid", "city"},
-		{"ctiy", "city", "city"},
-		{"of", "on off", "off"},
-		{"bool", "boolean string", "boolean"},
-		{"Staff", "staff", "staff"},
-		{"x", "y", ""},
-		{"region", "city uid", ""},
-		{"", "a", ""},
-		{"ramp", "rules", ""},
-		{strings.Repeat("a", 65), strings.Repeat("a", 64), ""},
-		{strings.Repeat("a", 64), strings.Repeat("a", 63) + "b", strings.Repeat("a", 63) + "b"},
-	}
-	for _, tt := range tests {
-		want := tt.want
-		if want != "" {
-			want = ` (did you mean "` + want + `"?)`
-		}
-		if got := didYouMean(tt.name, strings.FieldsSeq(tt.candidates)); got != want {
-			t.Errorf("didYouMean(%q) = %q, want %q", tt.name, got, want)
-		}
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // Shares are exact: integers of a billionth, so that no sum depends on how a
@@ -237,7 +238,7 @@ func (c checker) hash(n *node) string {
 	}
 	name, ok := c.name(n, "\"hash\"")
 	if ok && !slices.Contains(hashes, name) {
-		c.errorf(n, "unknown hash %q%s; the known ones are %s", shorten(name), didYouMean(name, slices.Values(hashes)), quotedList(slices.Values(hashes)))
+		c.errorf(n, "unknown hash %q%s; the known ones are %s", shorten(name), suggest.DidYouMean(name, slices.Values(hashes)), quotedList(slices.Values(hashes)))
 	}
 	return name
 }
@@ -300,7 +301,7 @@ func (c checker) variant(n *node, set *variantSet) (int, bool) {
 			}
 		}
 	}
-	hint := didYouMean(name, names)
+	hint := suggest.DidYouMean(name, names)
 	if hint == "" {
 		hint = set.byValue(n)
 	}

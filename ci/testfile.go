@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // A testCase is one test of a flag, as its file says.
@@ -48,7 +49,7 @@ func (l *loader) readTests(e *Estate) {
 					}
 				}
 			}
-			s.problem("there is no flag %q to test%s", s.stem(), didYouMean(s.stem(), keys))
+			s.problem("there is no flag %q to test%s", s.stem(), suggest.DidYouMean(s.stem(), keys))
 		case f.namespace != s.folder():
 			s.problem("the flag %q is %s; its tests belong beside it", f.key, f.source.shown)
 		case s.root != nil:
@@ -189,7 +190,7 @@ func (c checker) givenSegments(segments *node) map[string][]string {
 	for _, f := range segments.fields {
 		name := f.key.text
 		if _, ok := c.known.segments[name]; !ok {
-			c.errorf(f.key, "segment %q doesn't exist%s", name, didYouMean(name, slices.Values(c.known.segmentNames)))
+			c.errorf(f.key, "segment %q doesn't exist%s", name, suggest.DidYouMean(name, slices.Values(c.known.segmentNames)))
 		}
 		pins[name] = nil
 		if f.value.kind != sequence || len(f.value.items) > 0 { // nobody is fine
@@ -215,7 +216,7 @@ func (c checker) givenFlags(flags *node, t *testCase, e *Estate) map[string]stri
 		other, ok := e.byKey[key]
 		switch {
 		case !ok:
-			c.errorf(f.key, "there is no flag %q%s", key, didYouMean(key, slices.Values(e.Keys())))
+			c.errorf(f.key, "there is no flag %q%s", key, suggest.DidYouMean(key, slices.Values(e.Keys())))
 		case other == t.flag:
 			c.errorf(f.key, "%q is the flag that is tested; what it serves is expected, not given", key)
 		default:
@@ -303,7 +304,7 @@ func (f *flag) names(list []string) []string {
 func (c checker) oneOfNames(n *node, what string, names []string) string {
 	name, ok := c.name(n, "\""+what+"\"")
 	if ok && names != nil && !slices.Contains(names, name) {
-		c.errorf(n, "unknown %s %q%s", what, name, didYouMean(name, slices.Values(names)))
+		c.errorf(n, "unknown %s %q%s", what, name, suggest.DidYouMean(name, slices.Values(names)))
 	}
 	return name
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
 	"github.com/spf13/cobra"
 )
 
@@ -84,7 +85,7 @@ func (q *questionFlags) flags(p *evaluator.Program, args []string) ([]*evaluator
 	}
 	f := p.Flag(args[0])
 	if f == nil {
-		return nil, fmt.Errorf("there is no flag %q in %s%s", args[0], shown(q.from), didYouMean(args[0], p.Keys()))
+		return nil, fmt.Errorf("there is no flag %q in %s%s", args[0], shown(q.from), suggest.DidYouMean(args[0], slices.Values(p.Keys())))
 	}
 	return []*evaluator.CompiledFlag{f}, nil
 }

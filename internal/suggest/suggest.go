@@ -1,4 +1,5 @@
-package ci
+// Package suggest finds what a misspelt name was meant to be.
+package suggest
 
 import (
 	"fmt"
@@ -6,25 +7,28 @@ import (
 	"strings"
 )
 
-// maxSuggest is the length in bytes above which no spelling is suggested: it
+// maxLength is the length in bytes above which no spelling is suggested: it
 // bounds the work that a hostile name can cause.
-const maxSuggest = 64
+const maxLength = 64
 
-// didYouMean returns ` (did you mean "x"?)` for the candidate that name was
+// DidYouMean returns ` (did you mean "x"?)` for the candidate that name was
 // most likely meant to be, or "" if there is none: the closest by edits or,
 // failing that, the first that name abbreviates. Of equally close candidates
 // the one that starts most like name counts.
-func didYouMean(name string, candidates iter.Seq[string]) string {
-	if len(name) > maxSuggest {
+func DidYouMean(name string, candidates iter.Seq[string]) string {
+	if len(name) > maxLength {
 		return ""
 	}
 	limit := max(1, min(3, len(name)/3))
 	best, distance, prefix, long := "", limit+1, 0, ""
 	for c := range candidates {
+		if len(c) > maxLength {
+			continue
+		}
 		if long == "" && len(name) >= 3 && strings.HasPrefix(c, name) {
 			long = c
 		}
-		if abs(len(c)-len(name)) > limit || len(c) > maxSuggest {
+		if max(len(c)-len(name), len(name)-len(c)) > limit {
 			continue
 		}
 		d, p := editDistance(name, c), commonPrefix(name, c)
@@ -50,12 +54,10 @@ func commonPrefix(a, b string) int {
 	return n
 }
 
-func abs(n int) int { return max(n, -n) }
-
 // editDistance returns how many bytes must be inserted, deleted, replaced or
 // swapped with their neighbour to turn a into b (optimal string alignment).
 func editDistance(a, b string) int {
-	var before, last, row [maxSuggest + 1]int
+	var before, last, row [maxLength + 1]int
 	for j := range len(b) + 1 {
 		last[j] = j
 	}
