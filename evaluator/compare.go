@@ -1,6 +1,9 @@
 package evaluator
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // condition compiles a condition that goes on at yes or no, and returns where
 // it starts. Its instructions stand one after the other, those of its first
@@ -42,6 +45,16 @@ func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 
 	u.shapes = appendBackwards(u.shapes, uint64(len(cond.Of)))
 	u.shapes = append(u.shapes, byte(cond.Op))
 	return entry
+}
+
+// shareShape returns where the shape that was written last ends, which begins at a
+// place. If the one before it is the same, as it mostly is, that is enough.
+func (c *compiler) shareShape(from int) uint32 {
+	all := c.unit.shapes
+	if bytes.HasSuffix(all[:from], all[from:]) {
+		c.unit.shapes = all[:from]
+	}
+	return uint32(len(c.unit.shapes))
 }
 
 // appendBackwards appends a varint to be read from its end.
@@ -99,7 +112,7 @@ func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
 		c.circumstance(cond, &in)
 		return c.emit(in)
 	}
-	attribute, ok := c.unit.index[cond.Attribute]
+	attribute, ok := c.attribute(cond.Attribute)
 	if !ok {
 		c.errorf("the attribute %q is not declared", cond.Attribute)
 		return no
@@ -109,6 +122,22 @@ func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
 		c.errorf("attribute %q: %w", cond.Attribute, err)
 	}
 	return c.emit(in)
+}
+
+// attribute returns the index of an attribute. With a few, it is quicker to look
+// at each, all the more as equal texts are mostly one text.
+func (c *compiler) attribute(name string) (uint16, bool) {
+	u := c.unit
+	if len(u.attributes) > 8 {
+		i, ok := u.index[name]
+		return i, ok
+	}
+	for i := range u.attributes {
+		if u.attributes[i].Name == name {
+			return uint16(i), true
+		}
+	}
+	return 0, false
 }
 
 // compare compiles the comparison of an attribute into in.
@@ -124,7 +153,7 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 		for _, name := range cond.Strings {
 			if i, ok := c.segments[name]; ok {
 				in.arg = uint32(i)
-				c.uses.segments = append(c.uses.segments, in.arg)
+				c.asked = append(c.asked, in.arg)
 			} else {
 				c.errorf("the segment %q is not defined", name)
 			}
@@ -134,8 +163,7 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 		}
 		return nil
 	case Between:
-		in.op, in.arg = opBetween, uint32(len(u.ints))
-		u.ints = append(u.ints, cond.Ints...)
+		in.op, in.arg = opBetween, c.addInts(cond.Ints)
 		return cond.between(t)
 	case OneOf:
 		if t == StringAttribute && !cond.Fold && len(cond.Strings) > 0 && len(cond.Ints) == 0 {
@@ -143,14 +171,8 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 			return cond.applies(t)
 		}
 	}
-	if cond.Op == Semver && cond.applies(t) == nil && len(cond.Strings) == 1 {
-		if cs, err := parseConstraint(cond.Strings[0]); err == nil {
-			if i, ok := newInterval(cond.Strings[0], cs); ok {
-				in.op, in.arg = opVersion, uint32(len(u.versions))
-				u.versions = append(u.versions, i)
-				return nil
-			}
-		}
+	if cond.Op == Semver && cond.applies(t) == nil && len(cond.Strings) == 1 && c.interval(cond.Strings[0], in) {
+		return nil
 	}
 	in.op = opTest
 	switch {
@@ -160,6 +182,27 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 		in.op = opAddr
 	}
 	return c.test(cond, t, in)
+}
+
+// interval compiles a constraint of versions into in, if it is an interval.
+func (c *compiler) interval(text string, in *instr) bool {
+	u := c.unit
+	place, ok := c.intervals[text]
+	if !ok {
+		cs, err := parseConstraint(text)
+		if err != nil {
+			return false // [Condition.test] says why
+		}
+		i, ok := newInterval(text, cs)
+		if !ok {
+			return false
+		}
+		place = uint32(len(u.versions))
+		u.versions = append(u.versions, i)
+		c.intervals[text] = place
+	}
+	in.op, in.arg = opVersion, place
+	return true
 }
 
 // oneOf compiles the comparison with texts: with a few by their symbols.
@@ -172,10 +215,7 @@ func (c *compiler) oneOf(cond *Condition, in *instr) {
 		in.op, in.arg = opIDs, c.ids(cond.Strings)
 		return
 	}
-	in.op, in.n, in.arg = opIn, uint8(len(cond.Strings)), uint32(len(c.unit.operands))
-	for _, s := range cond.Strings {
-		c.unit.operands = append(c.unit.operands, c.symbol(s))
-	}
+	in.op, in.n, in.arg = opIn, uint8(len(cond.Strings)), c.addOperands(cond.Strings)
 }
 
 // ids returns where the set of a list stands. Flags that ask for the same list in
@@ -189,7 +229,13 @@ func (c *compiler) ids(list []string) uint32 {
 		}
 	}
 	i := uint32(len(c.unit.ids))
-	c.unit.ids = append(c.unit.ids, c.idSet(list))
+	set := c.idSet(list)
+	if len(list) <= fewSymbols {
+		for _, id := range list {
+			set.symbols = append(set.symbols, c.symbol(id))
+		}
+	}
+	c.unit.ids = append(c.unit.ids, set)
 	if key != "" {
 		c.lists[key] = i
 	}
@@ -229,8 +275,7 @@ func (c *compiler) circumstance(cond *Condition, in *instr) {
 	switch cond.Op {
 	case Period:
 		c.uses.time = true
-		in.op, in.arg = opPeriod, uint32(len(u.ints))
-		u.ints = append(u.ints, cond.Ints...)
+		in.op, in.arg = opPeriod, c.addInts(cond.Ints)
 	case Window:
 		c.uses.time = true
 		z, ok := c.zones[cond.Strings[0]]
@@ -243,31 +288,4 @@ func (c *compiler) circumstance(cond *Condition, in *instr) {
 		in.op, in.arg = opServes, uint32(len(u.requirements))
 		u.requirements = append(u.requirements, c.requirement(cond.Strings[0], cond.Strings[1:]))
 	}
-}
-
-func (c *compiler) requirement(key string, variants []string) requirement {
-	if c.at.Flag == "" {
-		c.errorf("segments don't depend on flags, but this one on %q", key)
-		return requirement{}
-	}
-	i, ok := c.flags[key]
-	if !ok {
-		c.errorf("the flag %q is neither in the ruleset nor one of its prerequisites", key)
-		return requirement{}
-	}
-	c.uses.flags = append(c.uses.flags, uint32(i))
-	r := requirement{flag: uint32(i)}
-	for _, name := range variants {
-		found := false
-		for j, v := range c.flag(i).Variants {
-			if v.Name == name {
-				found = true
-				r.variants = append(r.variants, uint16(j))
-			}
-		}
-		if !found {
-			c.errorf("the flag %q has no variant %q", key, name)
-		}
-	}
-	return r
 }

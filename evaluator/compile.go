@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Limits on what [Compile] accepts.
@@ -62,78 +61,38 @@ func CompileUnit(set Ruleset) (*Unit, error) {
 
 // compileUnit returns what is of no use if it adds to the problems.
 func compileUnit(set *Ruleset, all *problems) *Unit {
-	n := len(set.Flags) + len(set.Prerequisites)
-	c := &compiler{
-		problems: all,
-		set:      set,
-		unit: &Unit{
-			index:   make(map[string]uint16, len(set.Attributes)),
-			flags:   make([]CompiledFlag, 0, n),
-			count:   len(set.Flags),
-			shapes:  []byte{0},
-			texts:   []string{""},
-			symbols: make(map[string]uint32),
-		},
-		segments: make(map[string]int, len(set.Segments)),
-		flags:    make(map[string]int, n),
-		zones:    make(map[string]zone, len(set.Zones)),
-		tests:    make(map[string]uint32),
-		lists:    make(map[string]uint32),
-	}
-	c.size()
-	c.declare()
-	c.compileZones()
-	c.compileSegments()
-	c.compileFlags()
-	u := c.unit // without the compiler, which has the ruleset
-	u.table = sync.OnceValue(func() *table { return newTable(u) })
-	return u
+	return compileStream(set, set.stream(), all)
 }
 
 // A compiler compiles one ruleset.
 type compiler struct {
 	*problems
-	set      *Ruleset
+	set      *Ruleset // but for the flags
 	unit     *Unit
-	segments map[string]int // index by name
-	flags    map[string]int // index into flag
+	segments map[string]int    // index by name
+	flags    map[string]uint32 // index by key, of those that there were so far
 	zones    map[string]zone
-	tests    map[string]uint32 // index of the tests that several conditions share
-	lists    map[string]uint32 // index of the lists of ids that do
-	uses     *uses             // of the flag or segment where we are
-	at       CompileError      // where we are, for errors
+	at       CompileError // where we are, for errors
 
+	// Where things stand that several conditions share.
+	tests                                                 map[string]uint32
+	lists                                                 map[string]uint32 // of ids
+	intervals                                             map[string]uint32 // of versions, by constraint
+	recentTexts, recentInts, recentOperands, recentRanges recent
+	recentVariants                                        [1 << 8]checkedVariants
+	salt                                                  string // that was hashed last,
+	seed                                                  uint32 // and what it gave
+
+	uses                  uses     // of the flag or segment where we are
+	asked                 []uint32 // segments, by index, each time that one is asked for
 	flagUses, segmentUses []uses
+	unresolved            []unresolved
 }
 
 func (c *compiler) errorf(format string, args ...any) {
 	e := c.at
 	e.Err = fmt.Errorf(format, args...)
 	c.add(&e)
-}
-
-// flag returns the flag with that index, prerequisites being behind all others.
-func (c *compiler) flag(i int) *Flag {
-	if i < len(c.set.Flags) {
-		return &c.set.Flags[i]
-	}
-	return &c.set.Prerequisites[i-len(c.set.Flags)]
-}
-
-// size makes room for what will be appended, as far as it is easily known.
-func (c *compiler) size() {
-	rules, conditions := 0, 0
-	for i := range cap(c.unit.flags) {
-		f := c.flag(i)
-		rules += 1 + len(f.Rules)
-		for j := range f.Rules {
-			if when := f.Rules[j].When; when != nil {
-				conditions += 1 + len(when.Of)
-			}
-		}
-	}
-	c.unit.serves = make([]serve, 0, rules)
-	c.unit.code = make([]instr, 0, rules+conditions)
 }
 
 // declare takes over the unit and the attributes.
@@ -170,17 +129,19 @@ func (c *compiler) compileSegments() {
 	c.segmentUses = make([]uses, len(c.set.Segments))
 	for i := range c.set.Segments {
 		s := &c.set.Segments[i]
-		c.uses = &c.segmentUses[i]
 		c.at = CompileError{Segment: s.Name}
+		c.begin()
 		compiled := segment{name: s.Name, include: c.idSet(s.Include), exclude: c.idSet(s.Exclude)}
 		yes, no := c.emit(instr{op: opTrue}), c.emit(instr{op: opFalse})
 		compiled.when = no
 		if s.When != nil {
+			shape := len(c.unit.shapes)
 			compiled.when = c.condition(s.When, yes, no, 0)
-			compiled.shape = uint32(len(c.unit.shapes))
+			compiled.shape = c.shareShape(shape)
 		}
 		compiled.end = uint32(len(c.unit.code))
 		c.unit.segments = append(c.unit.segments, compiled)
+		c.segmentUses[i] = c.end()
 	}
 	c.at = CompileError{}
 }
@@ -195,30 +156,6 @@ func (c *compiler) idSet(list []string) idSet {
 		return idSet{}
 	}
 	return newIDSet(list)
-}
-
-func (c *compiler) compileFlags() {
-	for i := range cap(c.unit.flags) {
-		key := c.flag(i).Key
-		if _, dup := c.flags[key]; dup || key == "" {
-			c.at = CompileError{Flag: key}
-			c.errorf("the key %q is empty or not unique", key)
-		}
-		c.flags[key] = i
-	}
-	c.flagUses = make([]uses, cap(c.unit.flags))
-	for i := range cap(c.unit.flags) {
-		c.uses = &c.flagUses[i]
-		c.at = CompileError{Flag: c.flag(i).Key}
-		c.unit.flags = append(c.unit.flags, c.compileFlag(c.flag(i)))
-	}
-	c.checkCosts()
-	if c.count > 0 {
-		return // what follows relies on it
-	}
-	for i := range c.unit.flags {
-		c.unit.flags[i].findWays()
-	}
 }
 
 // findWays looks for short ways to the flag's answers.
@@ -263,10 +200,13 @@ func (c *compiler) compileFlag(f *Flag) CompiledFlag {
 		rules:    uint32(len(f.Rules)),
 		disabled: f.Disabled,
 	}
-	if !c.checkVariants(f) {
+	variants, ok := c.variants(f)
+	c.variant(f, f.Default)
+	c.variant(f, f.Off)
+	if !ok {
 		return compiled
 	}
-	compiled.variants = c.variants(f)
+	compiled.variants = variants
 	metadata := c.metadata(f.Metadata, nil)
 	end := serve{variant: uint16(f.Default), reason: ReasonDefault, metadata: metadata}
 	switch {
@@ -295,7 +235,7 @@ func (c *compiler) compileFlag(f *Flag) CompiledFlag {
 	return compiled
 }
 
-// checkVariants checks what a flag may serve.
+// checkVariants checks what a flag may serve, and reports whether it may.
 func (c *compiler) checkVariants(f *Flag) bool {
 	before := c.count
 	if len(f.Variants) == 0 || len(f.Variants) > math.MaxUint16 {
@@ -316,18 +256,7 @@ func (c *compiler) checkVariants(f *Flag) bool {
 			c.errorf("variant %q: %w", v.Name, err)
 		}
 	}
-	c.variant(f, f.Default)
-	c.variant(f, f.Off)
 	return c.count == before
-}
-
-// variants returns a copy of the variants of f; flags one after the other that
-// have the same, such as on and off, share it.
-func (c *compiler) variants(f *Flag) []Variant {
-	if done := c.unit.flags; len(done) > 0 && slices.Equal(done[len(done)-1].variants, f.Variants) {
-		return done[len(done)-1].variants
-	}
-	return slices.Clone(f.Variants)
 }
 
 // variant checks an index into f.Variants.
@@ -358,11 +287,17 @@ func (c *compiler) metadata(flag, rule []Attr) uint32 {
 		}
 	}
 	slices.SortFunc(list, func(a, b Attr) int { return cmp.Compare(a.Name, b.Name) })
+	if slices.Equal(u.metadata[len(u.metadata)-1], list) {
+		return uint32(len(u.metadata) - 1)
+	}
 	u.metadata = append(u.metadata, list)
 	return uint32(len(u.metadata) - 1)
 }
 
 func (c *compiler) checkMetadata(list []Attr) {
+	if len(list) == 0 {
+		return
+	}
 	names := make(map[string]bool, len(list))
 	for _, a := range list {
 		switch f, isNumber := a.Value.Float(); {
@@ -392,18 +327,6 @@ func (c *compiler) emitServe(in instr, s serve) uint32 {
 	return c.emit(in)
 }
 
-// symbol returns the number of a text.
-func (c *compiler) symbol(text string) uint32 {
-	u := c.unit
-	s, ok := u.symbols[text]
-	if !ok {
-		s = uint32(len(u.texts))
-		u.symbols[text] = s
-		u.texts = append(u.texts, text)
-	}
-	return s
-}
-
 // rule compiles a rule and returns where it starts; next is where evaluation
 // goes on if it doesn't match. metadata is that of the flag alone.
 func (c *compiler) rule(f *Flag, r *Rule, metadata, next uint32) uint32 {
@@ -424,9 +347,9 @@ func (c *compiler) rule(f *Flag, r *Rule, metadata, next uint32) uint32 {
 	}
 	entry := c.emitServe(in, s)
 	if r.When != nil {
-		i := len(c.unit.serves) - 1
+		i, shape := len(c.unit.serves)-1, len(c.unit.shapes)
 		entry = c.condition(r.When, entry, next, 0)
-		c.unit.serves[i].shape = uint32(len(c.unit.shapes))
+		c.unit.serves[i].shape = c.shareShape(shape)
 	}
 	return entry
 }

@@ -2,11 +2,25 @@ package evaluator
 
 // uses is what compiling a flag or a segment has found in it.
 type uses struct {
-	comparisons int      // of its own
-	segments    []uint32 // that it asks for, by index, each time that it does
-	flags       []uint32 // likewise
+	comparisons int     // of its own
+	segments    stretch // of compiler.asked
+	flags       stretch // of Unit.requirements
 	chance      bool
 	time        bool
+}
+
+// A stretch is the part [from, to) of a list.
+type stretch struct{ from, to uint32 }
+
+// begin begins to note what a flag or a segment uses, and end ends it.
+func (c *compiler) begin() {
+	c.uses = uses{segments: stretch{from: uint32(len(c.asked))}, flags: stretch{from: uint32(len(c.unit.requirements))}}
+}
+
+func (c *compiler) end() uses {
+	c.uses.segments.to = uint32(len(c.asked))
+	c.uses.flags.to = uint32(len(c.unit.requirements))
+	return c.uses
 }
 
 // A cost is what a question for membership in a segment, or for what a flag
@@ -61,7 +75,7 @@ func (k *costs) segment(i uint32, depth int) cost {
 	k.segments[i] = tooMuch // for those that come back here
 	uses := &k.c.segmentUses[i]
 	total := cost{comparisons: 2 + uses.comparisons, depth: 1, time: uses.time} // the two lists
-	for _, s := range uses.segments {
+	for _, s := range k.c.asked[uses.segments.from:uses.segments.to] {
 		total.add(k.segment(s, depth+1))
 	}
 	if total.depth > MaxDepth {
@@ -83,17 +97,20 @@ func (k *costs) flag(i uint32, depth int) cost {
 	k.flags[i] = tooMuch
 	uses := &k.c.flagUses[i]
 	total := cost{comparisons: 1 + uses.comparisons, chance: uses.chance, time: uses.time}
-	for _, s := range uses.segments {
+	for _, s := range k.c.asked[uses.segments.from:uses.segments.to] {
 		total.add(k.segment(s, 1))
 	}
-	for _, f := range uses.flags {
-		required := k.flag(f, depth+1)
+	for _, r := range k.c.unit.requirements[uses.flags.from:uses.flags.to] {
+		if r.flag == noFlag {
+			continue
+		}
+		required := k.flag(r.flag, depth+1)
 		if required.comparisons > MaxCost {
 			required = tooMuch
 		}
 		total.add(required)
 	}
-	if k.c.flag(int(i)).Disabled { // whatever it takes counts, so that it can be enabled
+	if k.c.unit.flags[i].disabled { // whatever it takes counts, so that it can be enabled
 		total.chance, total.time = false, false
 	}
 	k.flags[i] = total

@@ -44,21 +44,24 @@ func (c *compiler) bucketing(what, by, salt, hash string) (unit uint16, seed uin
 	if salt == "" {
 		c.errorf("%s has no salt", what)
 	}
-	unit, ok := c.unit.index[by]
+	unit, ok := c.attribute(by)
 	if t := c.unit.attributes; !ok || t[unit].Type != StringAttribute && t[unit].Type != IntegerAttribute {
 		c.errorf("the unit %q of %s is not a declared string or integer attribute", by, what)
 	}
 	if !slices.Contains(c.unit.splitters, unit) {
 		c.unit.splitters = append(c.unit.splitters, unit)
 	}
-	return unit, seedOf(salt)
+	if salt != c.salt { // which all rules of a flag have
+		c.salt, c.seed = salt, seedOf(salt)
+	}
+	return unit, c.seed
 }
 
 // ranges compiles ranges into s. Most splits have two, and need no more than s.
 func (c *compiler) ranges(f *Flag, ranges []Range, s *serve) {
 	u := c.unit
-	var from uint64
-	s.from = uint32(len(u.ends))
+	var from, hash uint64
+	before := len(u.ends)
 	for i, r := range ranges {
 		if r.From != from || r.To <= r.From || r.To > Positions {
 			c.errorf("the ranges of a split do not follow each other")
@@ -72,12 +75,29 @@ func (c *compiler) ranges(f *Flag, ranges []Range, s *serve) {
 		if len(ranges) > 2 {
 			u.ends = append(u.ends, uint32(r.To-1))
 			u.picks = append(u.picks, s.last)
+			hash = mix(hash, r.To<<16|uint64(s.last))
 		}
 	}
-	s.n = uint32(len(u.ends)) - s.from
+	s.n = uint32(len(u.ends) - before)
+	if s.n > 0 {
+		s.from = c.shareRanges(before, hash)
+	}
 	if from != Positions {
 		c.errorf("the ranges of a split do not cover all positions")
 	}
+}
+
+// shareRanges is shared for ranges, whose ends and picks stand side by side.
+func (c *compiler) shareRanges(from int, hash uint64) uint32 {
+	u := c.unit
+	place := &c.recentRanges[hash>>(64-recentBits)]
+	if end := int(*place) + len(u.ends) - from; end <= from &&
+		slices.Equal(u.ends[*place:end], u.ends[from:]) && slices.Equal(u.picks[*place:end], u.picks[from:]) {
+		u.ends, u.picks = u.ends[:from], u.picks[:from]
+	} else {
+		*place = uint32(from)
+	}
+	return *place
 }
 
 // reserve compiles a reservation, which goes on at yes or no, and returns where

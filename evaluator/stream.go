@@ -1,0 +1,171 @@
+package evaluator
+
+import (
+	"iter"
+	"math"
+	"slices"
+	"sync"
+)
+
+// A Stream is flags that come one by one, so that they needn't all be in memory.
+type Stream struct {
+	// Flags and Prerequisites yield what a [Ruleset] has under these names; nil
+	// yields nothing. Flags is gone through first, and both once. A flag and its
+	// lists may be overwritten as soon as the next one is asked for.
+	Flags, Prerequisites iter.Seq[*Flag]
+	// For how many flags, rules of all of them, and comparisons in conditions of
+	// flags and segments there is to be room at first. They need not be right.
+	Count, Rules, Comparisons int
+}
+
+// CompileStream is [CompileUnit] for a ruleset whose flags come one by one: set
+// has no Flags and Prerequisites. An iterator that fails stops; then the Unit is
+// that of the flags before, and it is up to the caller not to use it.
+func CompileStream(set Ruleset, flags Stream) (*Unit, error) {
+	var all problems
+	u := compileStream(&set, &flags, &all)
+	if err := all.err(); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// stream returns the flags of a ruleset as a stream.
+func (set *Ruleset) stream() *Stream {
+	s := &Stream{Flags: each(set.Flags), Prerequisites: each(set.Prerequisites), Count: len(set.Flags) + len(set.Prerequisites)}
+	for _, flags := range [][]Flag{set.Flags, set.Prerequisites} {
+		for i := range flags {
+			s.Rules += len(flags[i].Rules)
+		}
+	}
+	s.Comparisons = s.Rules
+	return s
+}
+
+func each(flags []Flag) iter.Seq[*Flag] {
+	return func(yield func(*Flag) bool) {
+		for i := range flags {
+			if !yield(&flags[i]) {
+				return
+			}
+		}
+	}
+}
+
+// compileStream returns what is of no use if it adds to the problems.
+func compileStream(set *Ruleset, flags *Stream, all *problems) *Unit {
+	c := newCompiler(set, flags, all)
+	c.declare()
+	c.compileZones()
+	c.compileSegments()
+	c.compileFlags(flags)
+	c.resolve()
+	c.checkCosts()
+	u := c.unit // without the compiler, which has the ruleset
+	u.clip()
+	if all.count == 0 { // what follows relies on it
+		for i := range u.flags {
+			u.flags[i].findWays()
+		}
+	}
+	u.table = sync.OnceValue(func() *table { return newTable(u) })
+	return u
+}
+
+func newCompiler(set *Ruleset, flags *Stream, all *problems) *compiler {
+	return &compiler{
+		problems: all,
+		set:      set,
+		unit: &Unit{
+			index:   make(map[string]uint16, len(set.Attributes)),
+			flags:   make([]CompiledFlag, 0, flags.Count),
+			serves:  make([]serve, 0, flags.Count+flags.Rules),
+			code:    make([]instr, 0, flags.Count+flags.Rules+flags.Comparisons+2*len(set.Segments)),
+			shapes:  []byte{0},
+			texts:   []string{""},
+			symbols: make(map[string]uint32),
+		},
+		segments:  make(map[string]int, len(set.Segments)),
+		flags:     make(map[string]uint32, flags.Count),
+		zones:     make(map[string]zone, len(set.Zones)),
+		tests:     make(map[string]uint32),
+		lists:     make(map[string]uint32),
+		intervals: make(map[string]uint32),
+		flagUses:  make([]uses, 0, flags.Count),
+	}
+}
+
+// compileFlags compiles the flags as they come. Of those that are over nothing is
+// kept but what is in the unit, and what resolve needs.
+func (c *compiler) compileFlags(flags *Stream) {
+	if flags.Flags != nil {
+		for f := range flags.Flags {
+			c.nextFlag(f)
+		}
+	}
+	c.unit.count = len(c.unit.flags)
+	if flags.Prerequisites != nil {
+		for f := range flags.Prerequisites {
+			c.nextFlag(f)
+		}
+	}
+	c.at = CompileError{}
+}
+
+func (c *compiler) nextFlag(f *Flag) {
+	u := c.unit
+	c.at = CompileError{Flag: f.Key}
+	if _, dup := c.flags[f.Key]; dup || f.Key == "" {
+		c.errorf("the key %q is empty or not unique", f.Key)
+	}
+	c.flags[f.Key] = uint32(len(u.flags))
+	c.begin()
+	u.flags = append(u.flags, c.compileFlag(f))
+	c.flagUses = append(c.flagUses, c.end())
+}
+
+// noFlag is the index of a flag that is not known, or not yet.
+const noFlag = math.MaxUint32
+
+// An unresolved is a requirement of a flag that may be still to come.
+type unresolved struct {
+	at          CompileError // where it stands
+	requirement int
+	key         string
+	variants    []string
+}
+
+// requirement notes what has to be looked up when all flags are known.
+func (c *compiler) requirement(key string, variants []string) requirement {
+	if c.at.Flag == "" {
+		c.errorf("segments don't depend on flags, but this one on %q", key)
+	} else {
+		c.unresolved = append(c.unresolved, unresolved{c.at, len(c.unit.requirements), key, slices.Clone(variants)})
+	}
+	return requirement{flag: noFlag}
+}
+
+// resolve looks up what requirements refer to.
+func (c *compiler) resolve() {
+	for _, r := range c.unresolved {
+		c.at = r.at
+		i, ok := c.flags[r.key]
+		if !ok {
+			c.errorf("the flag %q is neither in the ruleset nor one of its prerequisites", r.key)
+			continue
+		}
+		resolved := &c.unit.requirements[r.requirement]
+		resolved.flag = i
+		known := c.unit.flags[i].variants
+		for _, name := range r.variants {
+			j := slices.IndexFunc(known, func(v Variant) bool { return v.Name == name })
+			switch {
+			case j >= 0:
+				resolved.variants = append(resolved.variants, uint16(j))
+			case known != nil: // or else they are in error themselves
+				c.errorf("the flag %q has no variant %q", r.key, name)
+			}
+		}
+	}
+	c.at = CompileError{}
+}
