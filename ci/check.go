@@ -64,15 +64,27 @@ func (c checker) keys(n *node, what string, known ...string) bool {
 
 // list reports whether n is a list that isn't empty.
 func (c checker) list(n *node, what string) bool {
-	switch {
-	case n.kind != sequence:
-		c.errorf(n, "%s is a list, not %s", what, n.describe())
+	if !c.maybeEmptyList(n, what) {
 		return false
-	case len(n.items) == 0:
+	}
+	if len(n.items) == 0 {
 		c.errorf(n, "%s is empty", what)
 		return false
 	}
 	return true
+}
+
+// maybeEmptyList reports whether n is a list.
+func (c checker) maybeEmptyList(n *node, what string) bool {
+	switch n.kind {
+	case sequence:
+		return true
+	case mapping:
+		c.errorf(n, "%s is a list, not a mapping; put a dash before each entry, or brackets around all", what)
+	default:
+		c.errorf(n, "%s is a list, not %s", what, n.describe())
+	}
+	return false
 }
 
 // text returns the text that n holds. A number or truth value isn't text unless

@@ -295,7 +295,7 @@ func (c checker) unknownOperator(a *attribute, n *node) {
 	case slices.Contains(negations, n.text):
 		hint = "; to negate, write {not: {" + a.name + ": …}}"
 	case hint == "":
-		hint = "; the operators are " + quotedList(slices.Values(operators))
+		hint = "; the operators are " + strings.Join(operators, ", ")
 	}
 	c.errorf(n, "unknown operator %q for attribute %q%s", n.text, a.name, hint)
 }

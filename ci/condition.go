@@ -7,6 +7,9 @@ import (
 // combinations are the words that stand where an attribute could.
 var combinations = []string{"all", "any", "not", "now", "flag"}
 
+// otherCombinations are what other systems call ours.
+var otherCombinations = map[string]string{"and": "all", "or": "any"}
+
 // condition reads what stands below "when". A condition with problems, which
 // are recorded, is false in ok.
 func (c checker) condition(n *node) (cond evaluator.Condition, ok bool) {
@@ -61,6 +64,10 @@ func (c checker) conditionField(f field) (cond evaluator.Condition, ok bool) {
 	}
 	if key := f.key.text; c.known.flags[key] && c.known.attributes[key] == nil {
 		c.errorf(f.key, "%q is a flag, not an attribute; write {flag: {%s: …}}", key, key)
+		return cond, false
+	}
+	if ours, key := otherCombinations[f.key.text], f.key.text; ours != "" && c.known.attributes[key] == nil {
+		c.errorf(f.key, "%q is called %q here: write {%s: [{…}, {…}]}", key, ours, ours)
 		return cond, false
 	}
 	a := c.lookup(f.key, combinations...)

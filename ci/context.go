@@ -175,13 +175,26 @@ func (v *vocabulary) checkUnit(config, context checker, root *node) {
 	switch {
 	case v.broken:
 	case !ok:
-		c.errorf(at, "the unit attribute %q is not declared in %s%s", v.unit, v.contextFile, suggest.DidYouMean(v.unit, slices.Values(v.attributeNames)))
+		c.errorf(at, "the unit attribute %q is not declared in %s%s", v.unit, v.contextFile, v.unitHint())
 	case a.typ == 0:
 	case a.typ != evaluator.StringAttribute:
 		context.errorf(a.at, "attribute %q is the estate's unit, so its type is string, not %v", v.unit, a.typ)
 	case !a.unit:
 		context.errorf(a.at, "attribute %q is the estate's unit, so it is declared with unit: true", v.unit)
 	}
+}
+
+// unitHint says how to name another unit than the one that isn't declared.
+func (v *vocabulary) unitHint() string {
+	if v.unitAt != nil {
+		return suggest.DidYouMean(v.unit, slices.Values(v.attributeNames))
+	}
+	for name := range v.units() {
+		if v.attributes[name].typ == evaluator.StringAttribute {
+			return fmt.Sprintf("; declare it, or write in %s: unit: %s", v.configFile, name)
+		}
+	}
+	return ""
 }
 
 // lookup returns the attribute that n names. If there is none it says so,

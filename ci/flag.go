@@ -49,6 +49,10 @@ func (c checker) flag() *flag {
 		c.source.problem("the folder's name is not a valid namespace: at most 100 letters, digits, \"-\", \"_\" and \".\"")
 	}
 	n := c.source.root
+	if n != nil && n.kind == sequence {
+		c.errorf(n, "a flag is a mapping of keys to values, not a list; the name of a file of tests ends in .test.yaml")
+		return f
+	}
 	if n == nil || !c.keys(n, "a flag", flagKeys...) {
 		return f
 	}
@@ -142,8 +146,7 @@ func (c checker) body(key string, typ evaluator.Type, base, override *node) eval
 
 // rules reads a list of rules, which may be empty.
 func (c checker) rules(key string, n *node, set *variantSet) []evaluator.Rule {
-	if n.kind != sequence {
-		c.errorf(n, "\"rules\" is a list, not %s", n.describe())
+	if !c.maybeEmptyList(n, "\"rules\"") {
 		return nil
 	}
 	rules := make([]evaluator.Rule, 0, len(n.items))

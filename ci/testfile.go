@@ -304,7 +304,14 @@ func (f *flag) names(list []string) []string {
 func (c checker) oneOfNames(n *node, what string, names []string) string {
 	name, ok := c.name(n, "\""+what+"\"")
 	if ok && names != nil && !slices.Contains(names, name) {
-		c.errorf(n, "unknown %s %q%s", what, name, suggest.DidYouMean(name, slices.Values(names)))
+		hint := suggest.DidYouMean(name, slices.Values(names))
+		switch {
+		case hint == "" && len(names) == 0:
+			hint = "; the flag has none"
+		case hint == "":
+			hint = "; it is one of " + quotedList(slices.Values(names))
+		}
+		c.errorf(n, "unknown %s %q%s", what, name, hint)
 	}
 	return name
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -183,7 +184,24 @@ func (s *source) syntaxError(err error) {
 		s.problemAt(1, 1, malformed)
 		return
 	}
-	s.tokenProblem(syntax.Token, inOurWords(syntax.Message))
+	line, column := s.at.place(syntax.Token)
+	message := inOurWords(syntax.Message)
+	if r := falseSpace(s.line(line)); r != 0 {
+		message += fmt.Sprintf("; the line holds %U, which looks like a space and is none", r)
+	}
+	s.problemAt(line, column, message)
+}
+
+// falseSpace returns the first character of a line that looks like a space and
+// is part of a word to YAML, such as a no-break space that was copied from a web
+// page. It returns 0 if there is none.
+func falseSpace(line string) rune {
+	for _, r := range line {
+		if r >= utf8.RuneSelf && unicode.IsSpace(r) {
+			return r
+		}
+	}
+	return 0
 }
 
 // inOurWords translates a message of the parser's.
