@@ -3,6 +3,7 @@ package bundle
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"unsafe"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -11,51 +12,147 @@ import (
 // decodeRuleset decodes the columns of a ruleset. b may be used again
 // afterwards.
 func decodeRuleset(b []byte) (evaluator.Ruleset, error) {
-	w := &wire{}
-	if err := w.unmarshal(b); err != nil {
+	d, err := newDecoder(b)
+	if err != nil {
 		return evaluator.Ruleset{}, err
 	}
-	if n := w.memory(); n > maxMemory {
-		return evaluator.Ruleset{}, fmt.Errorf("it takes %d bytes of memory; the limit is %d", n, maxMemory)
-	}
-	d := &decoder{w: w} // on the stack, where taking off lists costs the least
 	d.allocate()
-	if err := d.cutText(); err != nil {
-		return evaluator.Ruleset{}, err
+	set := d.head()
+	flags := list[evaluator.Flag](d.w.flagKey.rows)
+	for i := range flags {
+		d.flag(&flags[i])
 	}
-	set := d.ruleset()
 	if err := d.end(); err != nil {
 		return evaluator.Ruleset{}, err
 	}
+	set.Flags = front(d, &flags, uint32(d.served))
+	set.Prerequisites = front(d, &flags, uint32(len(flags)))
 	return set, nil
 }
 
-// A decoder takes a ruleset off the front of the columns. Everything of one type
-// is allocated at once, as many as there are rows for, and lists are parts of
-// that. The first thing that doesn't fit is remembered, and decoding goes on: it
-// comes to an end, because each list uses up some of what is allocated.
-type decoder struct {
-	w    *wire
-	err  error
-	text []string // what has been cut
-	used int      // how many of text have been referred to
+// compileRuleset is decodeRuleset and [evaluator.CompileUnit], and refuses what
+// one of them does, without having the whole ruleset in memory: flags are decoded
+// one by one, each in the place of the one before.
+func compileRuleset(b []byte) (unit *evaluator.Unit, decoding, compiling error) {
+	d, err := newDecoder(b)
+	if err != nil {
+		return nil, err, nil
+	}
+	set := d.head()
+	d.forget()
+	unit, compiling = evaluator.CompileStream(set, evaluator.Stream{
+		Flags:         d.each(d.served),
+		Prerequisites: d.each(d.w.flagKey.rows - d.served),
+		Count:         d.w.flagKey.rows,
+		Rules:         d.w.ruleName.rows,
+		Comparisons:   d.w.conditionAttribute.rows + d.w.reservationLayer.rows, // an instruction each
+	})
+	if err := d.end(); err != nil {
+		return nil, err, nil
+	}
+	return unit, nil, compiling
+}
 
-	attributes   []evaluator.Attribute
-	zones        []evaluator.Zone
-	segments     []evaluator.Segment
-	flags        []evaluator.Flag
-	variants     []evaluator.Variant
-	reservations []evaluator.Reservation
-	rules        []evaluator.Rule
-	splits       []evaluator.Split
-	ranges       []evaluator.Range
-	ramps        []evaluator.Ramp
-	metadata     []evaluator.Attr
-	conditions   []evaluator.Condition
-	operands     []string
+// each yields the next n flags. All are decoded, so that end knows what is left
+// over, but after an error none is of use.
+func (d *decoder) each(n int) iter.Seq[*evaluator.Flag] {
+	return func(yield func(*evaluator.Flag) bool) {
+		wanted := true
+		for range n {
+			d.reuse()
+			d.scratch = evaluator.Flag{}
+			d.flag(&d.scratch)
+			wanted = wanted && d.err == nil && yield(&d.scratch)
+		}
+	}
+}
+
+// A decoder takes a ruleset off the front of the columns. The first thing that
+// doesn't fit is remembered, and decoding goes on: it comes to an end, because
+// each list uses up some of the rows that there are.
+type decoder struct {
+	w      *wire
+	err    error
+	text   []string // what has been cut
+	used   int      // how many of text have been referred to
+	served int      // how many flags are no prerequisites
+
+	variants     slab[evaluator.Variant]
+	reservations slab[evaluator.Reservation]
+	rules        slab[evaluator.Rule]
+	splits       slab[evaluator.Split]
+	ranges       slab[evaluator.Range]
+	ramps        slab[evaluator.Ramp]
+	metadata     slab[evaluator.Attr]
+	conditions   slab[evaluator.Condition]
+	operands     slab[string]
 	ints         []int64
 	floats       []float64
+	scratch      evaluator.Flag
 }
+
+func newDecoder(b []byte) (*decoder, error) {
+	w := &wire{}
+	if err := w.unmarshal(b); err != nil {
+		return nil, err
+	}
+	if n := w.memory(); n > maxMemory {
+		return nil, fmt.Errorf("it takes %d bytes of memory; the limit is %d", n, maxMemory)
+	}
+	d := &decoder{
+		w:            w,
+		variants:     slab[evaluator.Variant]{left: w.variantName.rows},
+		reservations: slab[evaluator.Reservation]{left: w.reservationLayer.rows},
+		rules:        slab[evaluator.Rule]{left: w.ruleName.rows},
+		splits:       slab[evaluator.Split]{left: w.splitBy.rows},
+		ranges:       slab[evaluator.Range]{left: w.rangeLast.rows},
+		ramps:        slab[evaluator.Ramp]{left: w.rampVariant.rows},
+		metadata:     slab[evaluator.Attr]{left: w.metadataName.rows},
+		conditions:   slab[evaluator.Condition]{left: w.conditionOp.rows},
+		operands:     slab[string]{left: w.operands.rows},
+		ints:         w.ints,
+		floats:       w.floats,
+	}
+	return d, d.cutText()
+}
+
+// A slab is where lists of one type are cut from: for all of a ruleset, or for
+// one flag and then another.
+type slab[T any] struct {
+	list []T
+	used int
+	left int // rows that there still are: more than these are never cut
+}
+
+// cut takes n elements, which are zero; nil for none.
+func cut[T any](d *decoder, s *slab[T], n uint32) []T {
+	if n == 0 {
+		return nil
+	}
+	if uint64(n) > uint64(s.left) {
+		d.fail("there are fewer elements than are counted")
+		return nil
+	}
+	from, end := s.used, s.used+int(n)
+	if end > len(s.list) {
+		s.list = make([]T, min(max(int(n), 2*len(s.list), 32), s.left))
+		from, end = 0, int(n)
+	}
+	s.used, s.left = end, s.left-int(n)
+	return s.list[from:end:end]
+}
+
+// reuse lets the elements be cut again.
+func (s *slab[T]) reuse() {
+	clear(s.list[:s.used])
+	s.used = 0
+}
+
+// forget leaves the elements to those who have them.
+func (s *slab[T]) forget() { s.list, s.used = nil, 0 }
+
+// allocate makes room for all there is.
+func (s *slab[T]) allocate() { s.list = make([]T, s.left) }
 
 // memory returns the bytes that the ruleset takes, at most: what decoding
 // allocates beside the columns.
@@ -89,22 +186,44 @@ func (w *wire) memory() int64 {
 	return n
 }
 
+// allocate makes room for everything of a type at once, and lists are parts of
+// that.
 func (d *decoder) allocate() {
-	w := d.w
-	d.attributes = make([]evaluator.Attribute, w.attributeName.rows)
-	d.zones = make([]evaluator.Zone, w.zoneName.rows)
-	d.segments = make([]evaluator.Segment, w.segmentName.rows)
-	d.flags = make([]evaluator.Flag, w.flagKey.rows)
-	d.variants = make([]evaluator.Variant, w.variantName.rows)
-	d.reservations = make([]evaluator.Reservation, w.reservationLayer.rows)
-	d.rules = make([]evaluator.Rule, w.ruleName.rows)
-	d.splits = make([]evaluator.Split, w.splitBy.rows)
-	d.ranges = make([]evaluator.Range, w.rangeLast.rows)
-	d.ramps = make([]evaluator.Ramp, w.rampVariant.rows)
-	d.metadata = make([]evaluator.Attr, w.metadataName.rows)
-	d.conditions = make([]evaluator.Condition, w.conditionOp.rows)
-	d.operands = make([]string, w.operands.rows)
-	d.ints, d.floats = w.ints, w.floats
+	d.variants.allocate()
+	d.reservations.allocate()
+	d.rules.allocate()
+	d.splits.allocate()
+	d.ranges.allocate()
+	d.ramps.allocate()
+	d.metadata.allocate()
+	d.conditions.allocate()
+	d.operands.allocate()
+}
+
+// reuse has the next flag take the place of the one before.
+func (d *decoder) reuse() {
+	d.variants.reuse()
+	d.reservations.reuse()
+	d.rules.reuse()
+	d.splits.reuse()
+	d.ranges.reuse()
+	d.ramps.reuse()
+	d.metadata.reuse()
+	d.conditions.reuse()
+	d.operands.reuse()
+}
+
+// forget has the next flag leave what was decoded before as it is.
+func (d *decoder) forget() {
+	d.variants.forget()
+	d.reservations.forget()
+	d.rules.forget()
+	d.splits.forget()
+	d.ranges.forget()
+	d.ramps.forget()
+	d.metadata.forget()
+	d.conditions.forget()
+	d.operands.forget()
 }
 
 func (d *decoder) fail(format string, args ...any) {
@@ -177,13 +296,11 @@ func (d *decoder) ref(c *column) string {
 	return d.text[i-1]
 }
 
-// refs takes n texts, whose place is in list.
-func (d *decoder) refs(c *column, list *[]string, n uint32) []string {
-	texts := cut(d, list, n)
+// refs takes as many texts as there are.
+func (d *decoder) refs(c *column, texts []string) {
 	for i := range texts {
 		texts[i] = d.ref(c)
 	}
-	return texts
 }
 
 // ids takes n members of a segment. Long lists are of texts that occur nowhere
@@ -204,11 +321,21 @@ func (d *decoder) ids(n uint32) []string {
 		return nil
 	}
 	list := make([]string, n)
-	return d.refs(c, &list, n)
+	d.refs(c, list)
+	return list
 }
 
-// cut takes n elements off the front of a list; nil for none.
-func cut[T any](d *decoder, list *[]T, n uint32) []T {
+// one takes one element; nil if there is none left.
+func one[T any](d *decoder, s *slab[T]) *T {
+	part := cut(d, s, 1)
+	if part == nil {
+		return nil
+	}
+	return &part[0]
+}
+
+// front takes n elements off the front of a list; nil for none.
+func front[T any](d *decoder, list *[]T, n uint32) []T {
 	if n == 0 {
 		return nil
 	}
@@ -221,15 +348,6 @@ func cut[T any](d *decoder, list *[]T, n uint32) []T {
 	return part
 }
 
-// one takes one element off the front of a list; nil if there is none left.
-func one[T any](d *decoder, list *[]T) *T {
-	part := cut(d, list, 1)
-	if part == nil {
-		return nil
-	}
-	return &part[0]
-}
-
 // small takes an enumerated value.
 func (d *decoder) small(v uint32) uint8 {
 	if v > 0xff {
@@ -239,7 +357,7 @@ func (d *decoder) small(v uint32) uint8 {
 }
 
 func (d *decoder) int() int64 {
-	n := cut(d, &d.ints, 1)
+	n := front(d, &d.ints, 1)
 	if n == nil {
 		return 0
 	}
@@ -248,7 +366,7 @@ func (d *decoder) int() int64 {
 
 // pairs makes n elements of two integers each; nil for none.
 func pairs[T any](d *decoder, n uint32, pair func(a, b int64) T) []T {
-	ints := cut(d, &d.ints, 2*min(n, 1<<31-1))
+	ints := front(d, &d.ints, 2*min(n, 1<<31-1))
 	if ints == nil {
 		return nil
 	}
@@ -259,39 +377,43 @@ func pairs[T any](d *decoder, n uint32, pair func(a, b int64) T) []T {
 	return list
 }
 
-func (d *decoder) ruleset() evaluator.Ruleset {
+// head takes all of a ruleset that stands before the flags, and counts these.
+func (d *decoder) head() evaluator.Ruleset {
 	w := d.w
-	set := evaluator.Ruleset{Unit: d.ref(&w.unit)}
-	set.Attributes = cut(d, &d.attributes, uint32(len(d.attributes)))
+	set := evaluator.Ruleset{
+		Unit:       d.ref(&w.unit),
+		Attributes: list[evaluator.Attribute](w.attributeName.rows),
+		Zones:      list[evaluator.Zone](w.zoneName.rows),
+		Segments:   list[evaluator.Segment](w.segmentName.rows),
+	}
 	for i := range set.Attributes {
 		set.Attributes[i].Name = d.ref(&w.attributeName)
 		set.Attributes[i].Type = evaluator.AttributeType(d.small(w.attributeType.take()))
 	}
-	set.Zones = cut(d, &d.zones, uint32(len(d.zones)))
 	for i := range set.Zones {
 		set.Zones[i].Name = d.ref(&w.zoneName)
 		set.Zones[i].Offsets = pairs(d, w.zoneOffsets.take(), func(from, seconds int64) evaluator.Offset {
 			return evaluator.Offset{From: from, Seconds: int(seconds)}
 		})
 	}
-	set.Segments = cut(d, &d.segments, uint32(len(d.segments)))
 	for i := range set.Segments {
 		d.segment(&set.Segments[i])
 	}
 	prerequisites := w.prerequisites.take()
-	if uint64(prerequisites) > uint64(len(d.flags)) {
+	if uint64(prerequisites) > uint64(w.flagKey.rows) {
 		d.fail("there are fewer flags than prerequisites")
-		return set
+		prerequisites = 0
 	}
-	set.Flags = cut(d, &d.flags, uint32(len(d.flags))-prerequisites)
-	set.Prerequisites = cut(d, &d.flags, prerequisites)
-	for i := range set.Flags {
-		d.flag(&set.Flags[i])
-	}
-	for i := range set.Prerequisites {
-		d.flag(&set.Prerequisites[i])
-	}
+	d.served = w.flagKey.rows - int(prerequisites)
 	return set
+}
+
+// list returns a list of n elements; nil for none.
+func list[T any](n int) []T {
+	if n == 0 {
+		return nil
+	}
+	return make([]T, n)
 }
 
 func (d *decoder) segment(s *evaluator.Segment) {
@@ -323,8 +445,9 @@ func (d *decoder) condition(c *evaluator.Condition, depth int) {
 	if !combines(c.Op) {
 		c.Attribute = d.ref(&w.conditionAttribute)
 		texts, ints := w.conditionStrings.take(), w.conditionInts.take()
-		c.Strings = d.refs(&w.operands, &d.operands, texts)
-		c.Ints = cut(d, &d.ints, ints)
+		c.Strings = cut(d, &d.operands, texts)
+		d.refs(&w.operands, c.Strings)
+		c.Ints = front(d, &d.ints, ints)
 		return
 	}
 	c.Of = cut(d, &d.conditions, w.conditionOf.take())
@@ -393,7 +516,7 @@ func (d *decoder) scalar(kind evaluator.Kind) evaluator.Value {
 	case evaluator.IntKind:
 		return evaluator.IntValue(d.int())
 	case evaluator.FloatKind:
-		if f := cut(d, &d.floats, 1); f != nil {
+		if f := front(d, &d.floats, 1); f != nil {
 			return evaluator.FloatValue(f[0])
 		}
 	case evaluator.StringKind:

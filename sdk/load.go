@@ -66,13 +66,9 @@ func (s *Snapshot) unit(sha256 string) *evaluator.Unit {
 }
 
 func compile(p bundle.VerifiedPayload) (*evaluator.Unit, error) {
-	payload, err := bundle.DecodePayload(p.Data)
+	payload, err := bundle.CompilePayload(p.Data)
 	if err != nil {
 		return nil, refuse(p.Namespace, err)
 	}
-	unit, err := evaluator.CompileUnit(payload.Ruleset)
-	if err != nil {
-		return nil, refuse(p.Namespace, err)
-	}
-	return unit, nil
+	return payload.Unit, nil
 }
