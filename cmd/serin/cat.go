@@ -12,7 +12,7 @@ func catCommand() *cobra.Command {
 		Short: "Print compiled flags as JSON",
 		Long: `Cat prints the compiled content of SRC as JSON, namespace by namespace: a folder
 is compiled first, a published environment verified.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneWord("SRC"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.open(cmd.Context(), args[0])
 			if err != nil {

@@ -17,7 +17,7 @@ func checkCommand() *cobra.Command {
 		Short: "Check flag files: syntax, types, references",
 		Long: `Check reads the flag files of DIR ("flags" if it isn't named), and prints every
 problem of every file as file:line:col: message, with the line and a caret.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			estate, err := loadEstate(estateArg(args))
 			var problems ci.Problems

@@ -35,7 +35,7 @@ throw-away key and serves them over HTTP (OFREP). Whenever a file is saved it do
 so again, and prints what changed. If the files are wrong it prints why, and the
 last good state is served on. Tests that fail are printed, and what they test is
 served all the same.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := newLocal(env)
 			if err != nil {

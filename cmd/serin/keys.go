@@ -29,7 +29,7 @@ func keysInitCommand() *cobra.Command {
 		Short: "Make the keys of an environment",
 		Long: `Init makes the root and the online key of one environment, and root.json, which
 clients pin. It never overwrites a file.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneWord("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if env == "" {
 				return usagef("no environment: name it with --env or SERIN_ENV")

@@ -37,7 +37,7 @@ With --renew it takes no DIR and signs anew what is published already, which has
 to happen on a schedule, at least once a week.`,
 		Example: `  serin publish flags --env production --to s3://flags --keys keys/production
   serin publish --renew --env production --to s3://flags --keys keys/production`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts, err := o.options(cmd.Context(), args, cmd.ErrOrStderr())
 			if err != nil {

@@ -32,7 +32,7 @@ type questionFlags struct {
 func (q *questionFlags) register(cmd *cobra.Command) {
 	q.sourceFlags.register(cmd)
 	registerFrom(cmd, &q.from)
-	cmd.Args = cobra.MaximumNArgs(1)
+	cmd.Args = oneWordAtMost("FLAG")
 	cmd.Flags().StringVar(&q.context, "context", "", "the context, a JSON object")
 	cmd.Flags().StringArrayVarP(&q.pairs, "attribute", "c", nil, "an attribute of the context, name=value; may repeat")
 	cmd.Flags().StringVar(&q.contexts, "contexts", "", `a file of contexts, one JSON object a line; "-": standard input`)
@@ -90,8 +90,8 @@ func (q *questionFlags) flags(p *evaluator.Program, args []string) ([]*evaluator
 	return []*evaluator.CompiledFlag{f}, nil
 }
 
-// parseTime returns the Unix time in seconds that text names: RFC 3339, or Unix
-// seconds. Without text it is the present.
+// parseTime returns the Unix time in seconds that text names: RFC 3339, without
+// seconds too, or Unix seconds. Without text it is the present.
 func parseTime(text string) (int64, error) {
 	if text == "" {
 		return time.Now().Unix(), nil
@@ -99,11 +99,12 @@ func parseTime(text string) (int64, error) {
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return seconds, nil
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return 0, usagef("--at takes a time such as 2026-12-01T02:00:00Z or 1796090400, not %q", text)
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.Unix(), nil
+		}
 	}
-	return at.Unix(), nil
+	return 0, usagef("--at takes a time with its offset, such as 2026-12-01T02:00:00Z or 2026-12-01T10:00+08:00, or Unix seconds, not %q", text)
 }
 
 // warn tells of attributes that make no difference: likely misspelt.

@@ -32,7 +32,7 @@ published; a folder is compiled once, see "serin dev" for one that is watched.
 
 It prints its URL when it listens. Flags that can't be pulled then are pulled as
 soon as they can.`,
-		Args: cobra.NoArgs,
+		Args: noWord("from"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			changed := cmd.Flags().Changed
 			switch {

@@ -204,6 +204,8 @@ func loadEstate(dir string) (*ci.Estate, error) {
 		return nil, err
 	case exists(filepath.Join(dir, "timestamp.json")):
 		return nil, usagef("%s holds a published environment; name it by its URL, file:// and the full path", dir)
+	case exists(filepath.Join(dir, defaultEstate, "context.yaml")):
+		return nil, usagef("%s is no estate but holds one; name that: %s", dir, filepath.Join(dir, defaultEstate))
 	case exists(filepath.Join(parent, "context.yaml")):
 		return nil, usagef("%s is a part of an estate; name the estate: %s", dir, parent)
 	}

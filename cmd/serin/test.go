@@ -17,7 +17,7 @@ func testCommand() *cobra.Command {
 		Short: "Run the tests beside the flags",
 		Long: `Test checks the flag files of DIR ("flags" if it isn't named) and runs the cases
 of their *.test.yaml files.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts := ci.TestOptions{Environment: env}
 			if pattern != "" {

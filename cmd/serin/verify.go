@@ -17,7 +17,7 @@ func verifyCommand() *cobra.Command {
 		Short: "Verify a published environment",
 		Long: `Verify downloads a published environment, verifies it from the pinned root as
 clients do, and prints versions, expiries and hashes.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneWord("URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !published(args[0]) {
 				return usagef("%s is not a URL; verify takes what is published", args[0])
