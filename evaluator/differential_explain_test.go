@@ -20,7 +20,7 @@ func compareTrace(n naive, f evaluator.Flag, t evaluator.Trace) error {
 	}
 	reached := !f.Disabled
 	if t.Reserved != nil {
-		if err := n.compareDraw(t.Reserved, f.Reserved.By, f.Reserved.Salt, ""); err != nil {
+		if err := n.compareDraw(t.Reserved, f.Reserved.By, f.Reserved.Salt, "", boundaries(f.Reserved.Spans)); err != nil {
 			return fmt.Errorf("reservation: %w", err)
 		}
 		reached = t.Reserved.Within
@@ -69,7 +69,7 @@ func (n naive) compareRule(f evaluator.Flag, r evaluator.Rule, t evaluator.RuleT
 		if ok {
 			variant = f.Variants[n.choose(*r.Split, position)].Name
 		}
-		if err := n.compareDraw(t.Draw, r.Split.By, r.Split.Salt, variant); err != nil {
+		if err := n.compareDraw(t.Draw, r.Split.By, r.Split.Salt, variant, n.ends(*r.Split)); err != nil {
 			return err
 		}
 	}
@@ -79,15 +79,45 @@ func (n naive) compareRule(f evaluator.Flag, r evaluator.Rule, t evaluator.RuleT
 	return nil
 }
 
-func (n naive) compareDraw(d *evaluator.Draw, by, salt, variant string) error {
+// ends returns where the ranges of a split end. 7.5, 7.6.
+func (n naive) ends(s evaluator.Split) []uint64 {
+	if s.Ramp != nil {
+		return []uint64{naiveLevel(*s.Ramp, n.ctx.Now).Uint64(), evaluator.Positions}
+	}
+	var ends []uint64
+	for _, r := range s.Ranges {
+		ends = append(ends, r.To)
+	}
+	return ends
+}
+
+// boundaries returns where spans, and the gaps between them, end.
+func boundaries(spans []evaluator.Span) []uint64 {
+	var ends []uint64
+	for _, s := range spans {
+		ends = append(ends, s.From, s.To)
+	}
+	return append(ends, evaluator.Positions)
+}
+
+// compareDraw holds a draw to the position, and to the range between two ends
+// that it lies in.
+func (n naive) compareDraw(d *evaluator.Draw, by, salt, variant string, ends []uint64) error {
 	position, ok := n.position(by, salt)
+	from, to := uint64(0), uint64(0)
+	for _, to = range ends {
+		if position < to {
+			break
+		}
+		from = to
+	}
 	switch {
 	case d.By != by || d.Salt != salt || d.Missing != !ok:
 		return fmt.Errorf("the draw %+v is not by %q with the salt %q", *d, by, salt)
 	case !ok:
 		return nil
-	case uint64(d.Position) != position || d.From > position || d.To <= position || d.Variant != variant:
-		return fmt.Errorf("the draw %+v is not that of position %d and variant %q", *d, position, variant)
+	case uint64(d.Position) != position || d.From != from || d.To != to || d.Variant != variant:
+		return fmt.Errorf("the draw %+v is not that of position %d, in %d to %d, and variant %q", *d, position, from, to, variant)
 	}
 	return nil
 }

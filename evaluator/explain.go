@@ -18,8 +18,8 @@ type Trace struct {
 	Reason      Reason `json:"reason"`
 	Rule        string `json:"rule,omitempty"`        // that served; "": none
 	MissingUnit string `json:"missingUnit,omitempty"` // see [Result.MissingUnit]
-	// Reserved is the look at the flag's reservation, nil if it has none or is
-	// disabled.
+	// Reserved is the look at the flag's reservation, nil if it has none, has no
+	// rules or is disabled.
 	Reserved *Draw `json:"reserved,omitempty"`
 	// Rules are all rules of the flag, in order.
 	Rules []RuleTrace `json:"rules,omitempty"`
@@ -83,14 +83,14 @@ type Draw struct {
 
 // Explain is [CompiledFlag.Evaluate] with a trace of how the answer came about.
 // It takes far longer, and costs those nothing who don't ask. A nil flag's trace
-// has [ReasonError].
+// has [ReasonError]. ctx, which is not nil, is only read.
 //
 // A flag or a segment that a trace has explained already is not explained again.
 func (f *CompiledFlag) Explain(ctx *Context) Trace {
 	if f == nil {
 		return Trace{Reason: ReasonError}
 	}
-	x := explainer{unit: f.unit, ctx: ctx, flags: make(map[uint32]bool), segments: make(map[[2]uint32]bool)}
+	x := explainer{unit: f.unit, ctx: ctx, flags: make(map[uint32]bool), segments: make(map[uint32]bool)}
 	return x.flag(f)
 }
 
@@ -98,8 +98,8 @@ func (f *CompiledFlag) Explain(ctx *Context) Trace {
 type explainer struct {
 	unit     *Unit
 	ctx      *Context
-	flags    map[uint32]bool    // explained, by index
-	segments map[[2]uint32]bool // explained, by index and attribute
+	flags    map[uint32]bool // explained, by index
+	segments map[uint32]bool // whose condition is explained, by index
 }
 
 func (x *explainer) flag(f *CompiledFlag) Trace {
@@ -186,17 +186,15 @@ func (x *explainer) split(f *CompiledFlag, in instr, s *serve) *Draw {
 	if d.Missing {
 		return d
 	}
+	d.Variant = f.variants[u.pick(s, d.Position, x.ctx.Now)].Name
 	p := uint64(d.Position)
-	variant := s.variant
+	d.To = Positions
 	if s.kind&splitRamp != 0 {
-		r := &u.ramps[s.from]
-		d.From, d.To, variant = r.level(x.ctx.Now), Positions, r.rest
+		d.From = u.ramps[s.from].level(x.ctx.Now)
 		if p < d.From {
-			d.From, d.To, variant = 0, d.From, r.variant
+			d.From, d.To = 0, d.From
 		}
 	} else {
-		variant = u.pick(s, d.Position, x.ctx.Now)
-		d.To = Positions
 		for _, end := range append([]uint32{s.end}, u.ends[s.from:s.from+s.n]...) {
 			if p <= uint64(end) {
 				d.To = uint64(end) + 1
@@ -205,7 +203,6 @@ func (x *explainer) split(f *CompiledFlag, in instr, s *serve) *Draw {
 			d.From = uint64(end) + 1
 		}
 	}
-	d.Variant = f.variants[variant].Name
 	return d
 }
 
@@ -312,11 +309,10 @@ func (x *explainer) segment(in *instr, t *ConditionTrace) {
 		t.Found = "include"
 		return
 	}
-	key := [2]uint32{in.arg, uint32(in.attribute)}
-	if s.shape == 0 || x.segments[key] {
+	if s.shape == 0 || x.segments[in.arg] {
 		return
 	}
-	x.segments[key] = true
+	x.segments[in.arg] = true
 	t.Of = []ConditionTrace{x.condition(s.shape, s.end)}
 }
 

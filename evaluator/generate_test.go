@@ -161,8 +161,17 @@ func (g *generator) flag(key string) evaluator.Flag {
 	}
 	f.Default, f.Off = g.next(len(f.Variants)), g.next(len(f.Variants))
 	f.Metadata = g.metadata()
-	for i := range g.next(4) {
-		f.Rules = append(f.Rules, g.rule("r"+strconv.Itoa(i), len(f.Variants)))
+	rules := g.next(4)
+	if g.rarely(10) {
+		rules = g.next(30) // more than are looked at together
+	}
+	for i := range rules {
+		r := g.rule("r"+strconv.Itoa(i), len(f.Variants))
+		if rules > 4 { // so that the last ones are reached
+			c := g.comparison(pick(g, []evaluator.Op{evaluator.OneOf, evaluator.Between, evaluator.Semver}))
+			r.When = &evaluator.Condition{Op: evaluator.All, Of: []evaluator.Condition{c, g.comparison(evaluator.OneOf)}}
+		}
+		f.Rules = append(f.Rules, r)
 	}
 	if g.rarely(6) {
 		f.Reserved = &evaluator.Reservation{
@@ -222,7 +231,7 @@ func (g *generator) split(variants int) *evaluator.Split {
 		return s
 	}
 	from := uint64(0)
-	for _, to := range append(ascending(g, g.pools.levels, 0, 4), evaluator.Positions) {
+	for _, to := range append(ascending(g, g.pools.levels, 0, 6), evaluator.Positions) {
 		if to > from {
 			s.Ranges = append(s.Ranges, evaluator.Range{From: from, To: to, Variant: g.next(variants)})
 			from = to
@@ -350,6 +359,9 @@ func (g *generator) oneOf() evaluator.Condition {
 	switch t {
 	case evaluator.StringAttribute:
 		c.Strings, c.Fold = several(g, g.pools.units, 1, most), g.rarely(2)
+		if g.rarely(3) { // so that other conditions ask the same, of another attribute too
+			c.Strings = []string{pick(g, g.pools.units[1:4])}
+		}
 	case evaluator.IntegerAttribute:
 		c.Ints = several(g, g.pools.ints, 1, most)
 	case evaluator.BooleanAttribute:
