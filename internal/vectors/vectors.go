@@ -10,6 +10,7 @@ package vectors
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -189,7 +190,35 @@ func decode(data []byte, v any) error {
 	if _, err := d.Token(); err != io.EOF {
 		return errors.New("there is something after the JSON document")
 	}
-	return nil
+	return unique(json.NewDecoder(bytes.NewReader(data)))
+}
+
+// unique reports a member that an object has twice. Decoding takes the last and
+// says nothing of the others. Contexts may have such.
+func unique(d *json.Decoder) error {
+	open, err := d.Token()
+	if err != nil || open != json.Delim('{') && open != json.Delim('[') {
+		return err
+	}
+	seen := make(map[json.Token]bool)
+	for err == nil && d.More() {
+		var name json.Token
+		if open == json.Delim('{') {
+			if name, err = d.Token(); err != nil || seen[name] {
+				return cmp.Or(err, fmt.Errorf("the member %q occurs twice", name))
+			}
+			seen[name] = true
+		}
+		if name == "context" {
+			err = d.Decode(new(json.RawMessage))
+		} else {
+			err = unique(d)
+		}
+	}
+	if err == nil {
+		_, err = d.Token()
+	}
+	return err
 }
 
 // Equal reports whether two JSON documents say the same: numbers by their value,
@@ -244,9 +273,10 @@ func sameNumber(a, b json.Number) bool {
 	if errA == nil && errB == nil {
 		return m == n
 	}
-	x, errA := a.Float64()
-	y, errB := b.Float64()
-	return errA == nil && errB == nil && x == y && !math.IsNaN(x)
+	const exact = 1 << 53 // up to here an integer is the same as a binary64
+	x, errX := a.Float64()
+	y, errY := b.Float64()
+	return errX == nil && errY == nil && x == y && (errA != nil && errB != nil || math.Abs(x) < exact)
 }
 
 // Same reports whether two answers say the same.

@@ -115,6 +115,8 @@ func TestParseScenarioRefuses(t *testing.T) {
 		{"a member of the ruleset", `{"unit"`, `{"units": 1, "unit"`, `unknown field "units"`},
 		{"a member of a condition", `{"op"`, `{"not": true, "op"`, `unknown field "not"`},
 		{"a member of a case", `"flag": "f"`, `"flag": "f", "at": 5`, `unknown field "at"`},
+		{"a member twice", `"default": 0, `, `"default": 0, "default": 0, `, `the member "default" occurs twice`},
+		{"a member of an answer twice", `"reason"`, `"value": false, "reason"`, `the member "value" occurs twice`},
 		{"a member of an answer", `"reason"`, `"rules": "r", "reason"`, `unknown field "rules"`},
 		{"a condition", `"exists"`, `"exist"`, `there is no condition "exist"`},
 		{"a type of attributes", `"type": "string"`, `"type": "text"`, `there is no type of attributes "text"`},
@@ -153,6 +155,7 @@ func TestEqual(t *testing.T) {
 		want bool
 	}{
 		{`1`, `1.0`, true}, {`1e2`, `100`, true}, {`9007199254740993`, `9007199254740992`, false}, {`1`, `"1"`, false},
+		{`9007199254740993`, `9007199254740992.0`, false}, {`9007199254740991.0`, `9007199254740991`, true}, {`1e300`, `10e299`, true},
 		{`0.5`, `0.50`, true}, {`{"a":1,"b":[1,2]}`, `{"b":[1,2],"a":1}`, true}, {`[1,2]`, `[2,1]`, false},
 		{`{"a":null}`, `{"b":null}`, false}, {`{"a":1}`, `{"a":1,"b":1}`, false}, {`null`, `null`, true}, {`null`, `false`, false},
 		{`"\u0041"`, `"A"`, true}, {`[]`, `{}`, false}, {`[1]`, `[1,1]`, false}, {``, ``, false},
