@@ -3,6 +3,7 @@ package bundle
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -360,6 +361,9 @@ func TestDecodePayloadRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got error %v, want one with %q", err, test.want)
 			}
+			if _, compiling := CompilePayload(test.data); fmt.Sprint(compiling) != fmt.Sprint(err) {
+				t.Errorf("CompilePayload gave %v, DecodePayload %v", compiling, err)
+			}
 		})
 	}
 }
@@ -522,6 +526,11 @@ func TestDecodePayloadMemory(t *testing.T) {
 			if want := w.memory(); got > want+want/8+besides { // large blocks are rounded up
 				t.Errorf("decoding allocates %d bytes and says %d", got, want)
 			}
+			var flags int
+			got = allocated(func() { flags = pass(columns) })
+			if want := w.memory(); got > 2*want+besides || flags != w.flagKey.rows {
+				t.Errorf("decoding %d flags one by one allocates %d bytes, %d as a whole", flags, got, want)
+			}
 			if full := got + int64(len(columns)); full > 64*n {
 				data := packed(t, w)
 				if got := allocated(func() { _, _ = DecodePayload(data[:len(data)-1]) }); got > int64(len(columns))+besides {
@@ -530,6 +539,23 @@ func TestDecodePayloadMemory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// pass decodes flag by flag, and counts them.
+func pass(columns []byte) (flags int) {
+	d, err := newDecoder(columns)
+	if err != nil {
+		return -1
+	}
+	d.head()
+	d.forget()
+	for range d.each(d.w.flagKey.rows) {
+		flags++
+	}
+	if d.end() != nil {
+		return -1
+	}
+	return flags
 }
 
 // TestMemoryIsLimited holds that what would take too much memory is neither
@@ -559,17 +585,123 @@ func TestSizeIsLimited(t *testing.T) {
 	}
 }
 
+// compareUnits holds that two units give the same answers, and the same reasons
+// for them.
+func compareUnits(t *testing.T, got, want *evaluator.Unit) {
+	t.Helper()
+	a, err := evaluator.Link(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := evaluator.Link(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(b.Keys(), a.Keys()); diff != "" {
+		t.Errorf("other flags (-want +got):\n%s", diff)
+	}
+	for _, ctx := range []evaluator.Context{
+		{},
+		{Key: "u-1", Now: 1_700_000_000, Attrs: []evaluator.Attr{evaluator.StringAttr("city", "SH"), evaluator.IntAttr("uid", 13)}},
+		{Key: "u-6", Chance: 1 << 31, Attrs: []evaluator.Attr{evaluator.StringAttr("city", "city-7"), evaluator.IntAttr("uid", 7),
+			evaluator.StringAttr("ip", "10.0.0.1"), evaluator.StringAttr("version", "2.4.0"), evaluator.BoolAttr("beta", true)}},
+	} {
+		for f := range b.Flags() {
+			diff := cmp.Diff(f.Explain(&ctx), a.Flag(f.Key()).Explain(&ctx), compareValues, cmp.Comparer(func(a, b evaluator.Attr) bool { return a == b }))
+			if diff != "" {
+				t.Errorf("flag %q (-want +got):\n%s", f.Key(), diff)
+			}
+		}
+	}
+}
+
+// TestCompilePayload holds that flags that are decoded in each other's place leave
+// each other alone, large ones and small ones, and that the columns are no part of
+// what is compiled.
+func TestCompilePayload(t *testing.T) {
+	p := estate(50)
+	p.Ruleset.Flags = append(p.Ruleset.Flags, everything().Ruleset.Flags[1:]...)
+	large := estate(1).Ruleset.Flags[0]
+	large.Key = "large"
+	for i := range 200 {
+		r := large.Rules[i%5]
+		r.Name = fmt.Sprint("rule ", i)
+		large.Rules = append(large.Rules, r)
+	}
+	p.Ruleset.Flags = append(p.Ruleset.Flags, large, estate(51).Ruleset.Flags[50])
+	for _, p := range []Payload{everything(), p} {
+		data, err := EncodePayload(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := CompilePayload(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Environment != p.Environment || got.Namespace != p.Namespace {
+			t.Errorf("got %s of %s, want %s of %s", got.Namespace, got.Environment, p.Namespace, p.Environment)
+		}
+		want, err := evaluator.CompileUnit(p.Ruleset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compareUnits(t, got.Unit, want)
+		columns := encodeRuleset(&p.Ruleset).marshal()
+		unit, decoding, compiling := compileRuleset(columns)
+		if decoding != nil || compiling != nil {
+			t.Fatal(decoding, compiling)
+		}
+		clear(columns)
+		compareUnits(t, unit, want)
+	}
+}
+
+// TestCompilePayloadRefuses holds that an error of the evaluator says what it is
+// about.
+func TestCompilePayloadRefuses(t *testing.T) {
+	_, err := CompilePayload(alter(t, func(w *wire) { edit(&w.flagDefault, 1, 9) }))
+	const want = `compiling payload of a/b: flag "int": there is no variant 9`
+	var ce *evaluator.CompileError
+	if !errors.As(err, &ce) || err.Error() != want {
+		t.Errorf("got error %v, want %s", err, want)
+	}
+}
+
+// TestCompilePayloadUsesScratch holds that the whole ruleset is never in memory.
+func TestCompilePayloadUsesScratch(t *testing.T) {
+	columns := encodeRuleset(ptrTo(estate(2000).Ruleset)).marshal()
+	w := &wire{}
+	if err := w.unmarshal(columns); err != nil {
+		t.Fatal(err)
+	}
+	const flags = 1 << 20 // bytes; texts and integers are decoded at once
+	if got, whole := allocated(func() { pass(columns) }), w.memory(); got > flags || whole < 4*flags {
+		t.Errorf("decoding flag by flag allocates %d bytes of %d", got, whole)
+	}
+}
+
+func ptrTo[T any](v T) *T { return &v }
+
 func FuzzDecodeRuleset(f *testing.F) {
 	f.Add(encoded().marshal())
 	f.Add(encodeRuleset(&evaluator.Ruleset{Unit: "user"}).marshal())
 	f.Fuzz(func(t *testing.T, columns []byte) {
 		set, err := decodeRuleset(columns)
+		unit, decoding, compiling := compileRuleset(columns)
+		if fmt.Sprint(decoding) != fmt.Sprint(err) {
+			t.Fatalf("decoding gave %v, flag by flag %v", err, decoding)
+		}
 		if err != nil {
 			return
 		}
-		if _, err := evaluator.CompileUnit(set); err != nil {
+		whole, err := evaluator.CompileUnit(set)
+		if fmt.Sprint(compiling) != fmt.Sprint(err) {
+			t.Fatalf("compiling gave %v, flag by flag %v", err, compiling)
+		}
+		if err != nil {
 			return
 		}
+		compareUnits(t, unit, whole)
 		// What decodes and compiles has one encoding only, and it is stable.
 		once := encodeRuleset(&set).marshal()
 		again, err := decodeRuleset(once)
@@ -593,6 +725,23 @@ func FuzzDecodePayload(f *testing.F) {
 		p, err := DecodePayload(data)
 		if err != nil && (p.Environment != "" || p.Ruleset.Flags != nil) {
 			t.Error("there is a payload beside the error")
+		}
+		compiled, compiling := CompilePayload(data)
+		if compiling != nil && compiled != (CompiledPayload{}) {
+			t.Error("there is a compiled payload beside the error")
+		}
+		if err != nil {
+			if fmt.Sprint(compiling) != err.Error() {
+				t.Errorf("DecodePayload gave %v, CompilePayload %v", err, compiling)
+			}
+			return
+		}
+		whole, err := evaluator.CompileUnit(p.Ruleset)
+		if (err != nil) != (compiling != nil) {
+			t.Errorf("CompileUnit gave %v, CompilePayload %v", err, compiling)
+		}
+		if err == nil && compiling == nil {
+			compareUnits(t, compiled.Unit, whole)
 		}
 	})
 }

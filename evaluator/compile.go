@@ -90,6 +90,10 @@ type compiler struct {
 }
 
 func (c *compiler) errorf(format string, args ...any) {
+	if c.count >= maxErrors { // it would not be listed
+		c.count++
+		return
+	}
 	e := c.at
 	e.Err = fmt.Errorf(format, args...)
 	c.add(&e)

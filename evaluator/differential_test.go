@@ -82,7 +82,14 @@ func compare(g *generator, contexts int, reasons map[evaluator.Reason]int) error
 	if err != nil {
 		return fmt.Errorf("compiling: %w\n%s", err, printed(sets))
 	}
+	again, err := streamed(sets)
+	if err != nil {
+		return fmt.Errorf("compiling flag by flag: %w\n%s", err, printed(sets))
+	}
 	for i := range contexts {
+		if i%2 == 1 { // both are to do the same
+			program, again = again, program
+		}
 		if err := compareAll(program, sets, g.context(), i == 0, reasons); err != nil {
 			return err
 		}

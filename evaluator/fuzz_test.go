@@ -52,11 +52,17 @@ func FuzzCompile(f *testing.F) {
 		if problems, lax := judged(sets); (err != nil) != (len(problems) > 0) && !lax {
 			t.Errorf("Compile says %v, the specification %q\n%s", err, problems, printed(sets))
 		}
-		if err != nil {
+		again, differs := streamed(sets)
+		if (err != nil) != (differs != nil) {
+			t.Errorf("Compile says %v, CompileStream %v", err, differs)
+		}
+		if err != nil || differs != nil {
 			return
 		}
-		if err := compareAll(program, sets, g.context(), true, make(map[evaluator.Reason]int)); err != nil {
-			t.Error(err)
+		for _, p := range []*evaluator.Program{program, again} {
+			if err := compareAll(p, sets, g.context(), true, make(map[evaluator.Reason]int)); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }
