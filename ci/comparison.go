@@ -49,8 +49,16 @@ func (c checker) oneOf(a *attribute, n *node, fold bool) (cond evaluator.Conditi
 	for _, value := range values {
 		ok = c.value(a, value, &cond) && ok
 	}
+	if len(cond.Strings) > longList {
+		slices.Sort(cond.Strings)
+	}
 	return cond, ok
 }
+
+// longList is the number of texts above which a one-of is sorted: the same list
+// in another order is then the same payload, and evaluators keep it once. Up to
+// that, traces show it as it was written.
+const longList = 4
 
 // value adds one value of a one-of to cond.
 func (c checker) value(a *attribute, n *node, cond *evaluator.Condition) bool {
@@ -139,7 +147,7 @@ func (c checker) comparisons(a *attribute, n *node) (cond evaluator.Condition, o
 		switch f.key.text {
 		case "fold":
 			if !foldable {
-				c.errorf(f.key, "\"fold\" goes with in, list, prefix, suffix, contains or matches")
+				c.notFoldable(a, f.key)
 				ok = false
 			}
 			continue
@@ -175,6 +183,14 @@ func (c checker) fold(n *node) (fold, foldable bool) {
 		foldable = foldable || n.get(op) != nil
 	}
 	return fold, foldable || n.get("in") != nil && n.get("mod") == nil
+}
+
+func (c checker) notFoldable(a *attribute, n *node) {
+	if a.typ == evaluator.ListAttribute {
+		c.errorf(n, "\"fold\" doesn't go with lists, which are compared as they are")
+		return
+	}
+	c.errorf(n, "\"fold\" goes with in, list, prefix, suffix, contains or matches")
 }
 
 // membership reads "in" and "mod".

@@ -138,6 +138,26 @@ func (b backwards) ReadDir(name string) ([]fs.DirEntry, error) {
 	return entries, err
 }
 
+// TestOrderOfLists holds that a long list gives the same payloads in any order,
+// and that a short one stays as it was written.
+func TestOrderOfLists(t *testing.T) {
+	payloads := func(list string) []string {
+		fsys := base(t)
+		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {city: " + list + "}, serve: on}]\n")
+		e, err := load(fsys, "flags")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return encode(t, e, "")
+	}
+	if diff := cmp.Diff(payloads("[e, d, c, b, a]"), payloads("{in: [b, a, e, c, d]}")); diff != "" {
+		t.Errorf("a long list:\n%s", diff)
+	}
+	if cmp.Equal(payloads("[d, c, b, a]"), payloads("[a, b, c, d]")) {
+		t.Error("a short list was sorted")
+	}
+}
+
 // TestDeterminism holds that neither the order in which files are found nor
 // that of maps shows in payloads, results or problems.
 func TestDeterminism(t *testing.T) {

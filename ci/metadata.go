@@ -44,7 +44,7 @@ func (c checker) metadata(n *node) []evaluator.Attr {
 // checkMetadataName returns what is wrong with a name in metadata, or "".
 func checkMetadataName(name string) string {
 	if slices.Contains(answerNames, name) {
-		return "answers have that name for something of their own"
+		return "answers tell something of their own by that name; choose another"
 	}
 	return checkName(name)
 }

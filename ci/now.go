@@ -134,7 +134,7 @@ func (c checker) weekdays(n *node) (days int64, ok bool) {
 			if fullWeekday.MatchString(value.text) {
 				hint = " (did you mean \"" + strings.ToLower(value.text[:3]) + "\"?)"
 			}
-			c.errorf(value, "unknown weekday %s%s", value.describe(), hint)
+			c.errorf(value, "%s is no weekday%s", value.describe(), hint)
 			ok = false
 		case days&(1<<day) != 0:
 			c.errorf(value, "%q is listed twice", value.text)

@@ -31,7 +31,13 @@ func isRamp(n *node) bool {
 
 // ramp reads a ramp into split.
 func (c checker) ramp(n *node, set *variantSet, split *evaluator.Split) bool {
-	if !c.keys(n, "a ramp", rampKeys...) {
+	known, fine := slices.Clone(rampKeys), true
+	for _, f := range n.fields {
+		if c.misplaced(f, set) {
+			known, fine = append(known, f.key.text), false // it is said
+		}
+	}
+	if !c.keys(n, "a ramp", known...) {
 		return false
 	}
 	ramp := &evaluator.Ramp{Rest: set.fallback}
@@ -51,7 +57,7 @@ func (c checker) ramp(n *node, set *variantSet, split *evaluator.Split) bool {
 	default:
 		split.Ramp = ramp
 	}
-	return true
+	return fine
 }
 
 // rampVariant reads which variant grows.

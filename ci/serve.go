@@ -99,6 +99,10 @@ func (c checker) split(n *node, set *variantSet) ([]evaluator.Range, bool) {
 	var sum int64
 	restAt, ok := -1, true
 	for i, f := range n.fields {
+		if c.misplaced(f, set) {
+			ok = false
+			continue
+		}
 		variant, fine := c.variant(f.key, set)
 		share, isRest, good := c.share(f)
 		if isRest && restAt >= 0 {
@@ -194,6 +198,19 @@ func (c checker) serve(rule *node, key string, set *variantSet, r *evaluator.Rul
 // splitKeys are the keys of a rule that say how its split is drawn.
 var splitKeys = []string{"by", "salt", "hash"}
 
+// misplaced reports whether a key of a rule stands within what the rule serves,
+// and records it.
+func (c checker) misplaced(f field, set *variantSet) bool {
+	if !slices.Contains(splitKeys, f.key.text) || set.has(f.key.text) {
+		return false
+	}
+	if _, err := parseShare(f.value.text); err == nil || f.value.text == rest {
+		return false // a variant of that name
+	}
+	c.errorf(f.key, "%q is a key of the rule: it stands beside \"serve\", not within", f.key.text)
+	return true
+}
+
 // unit reads by what a split is drawn, its salt and the name of the hash.
 func (c checker) unit(rule *node, split *evaluator.Split) {
 	if salt := rule.get("salt"); salt != nil {
@@ -238,7 +255,7 @@ func (c checker) hash(n *node) string {
 	}
 	name, ok := c.name(n, "\"hash\"")
 	if ok && !slices.Contains(hashes, name) {
-		c.errorf(n, "unknown hash %q%s; the known ones are %s", shorten(name), suggest.DidYouMean(name, slices.Values(hashes)), quotedList(slices.Values(hashes)))
+		c.errorf(n, "unknown hash %q%s; known is %s", shorten(name), suggest.DidYouMean(name, slices.Values(hashes)), quotedList(slices.Values(hashes)))
 	}
 	return name
 }

@@ -194,7 +194,7 @@ func (c checker) givenSegments(segments *node) map[string][]string {
 		}
 		pins[name] = nil
 		if f.value.kind != sequence || len(f.value.items) > 0 { // nobody is fine
-			pins[name] = c.members(f.value, "the members of \""+name+"\"")
+			pins[name] = c.members(f.value, "\""+name+"\"")
 		}
 	}
 	return pins
