@@ -1,7 +1,7 @@
 # demo: the whole road on a throw-away folder    test: everything, with the race detector
-# check: formatting, vet, staticcheck, known vulnerabilities    build: into bin/
+# check: formatting, vet, staticcheck, workflows, the estate, known vulnerabilities    build: into bin/
 # bench: beside other systems, into bench/results    bench-packages: benchmarks of the packages
-# fuzz: every fuzz target for FUZZTIME
+# fuzz: every fuzz target for FUZZTIME    soak: PAIRS random rulesets and contexts by two evaluators
 
 # The S3 server that the tests run against, in bin/ so that it can't be another version.
 VERSITYGW_VERSION = v1.8.0
@@ -9,21 +9,24 @@ VERSITYGW         = bin/versitygw-$(VERSITYGW_VERSION)
 # Where govulncheck reads: without access to it, a copy, such as file:///srv/vulndb.
 VULNDB            = https://vuln.go.dev
 FUZZTIME          = 1m
-TOOL              = go tool -modfile=tools/go.mod
+PAIRS             = 10000000
+TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 
-.PHONY: demo test check bench bench-packages build fuzz
+.PHONY: demo test check bench bench-packages build fuzz soak
 
 demo:
 	go run ./cmd/serin demo
 
 test: $(VERSITYGW)
 	SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)" go test -race -timeout 9m ./...
+	cd bench && go test ./...
 
 check:
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not formatted, run gofmt -w on:" $$files >&2; exit 1; }
 	go vet ./...
 	@for os in darwin windows; do echo "GOOS=$$os go vet ./..."; GOOS=$$os go vet ./... || exit; done
 	$(TOOL) staticcheck ./...
+	cd bench && go vet ./... && $(TOOL) staticcheck ./...
 	$(TOOL) actionlint
 	go run ./cmd/serin check flags
 	go run ./cmd/serin test flags
@@ -45,6 +48,9 @@ fuzz:
 		list=$$(go test -list '^Fuzz' $$pkg) || { echo "$$list" >&2; exit 1; }; \
 		for target in $$(echo "$$list" | grep '^Fuzz'); do \
 			go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) $$pkg; done; done
+
+soak:
+	go test ./evaluator -run 'TestDifferential$$' -timeout 0 -pairs $(PAIRS)
 
 $(VERSITYGW):
 	@GOBIN="$(CURDIR)/bin" go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) && mv bin/versitygw $@ || \
