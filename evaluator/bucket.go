@@ -17,9 +17,12 @@ func positionOf(unit string, seed uint32) uint32 { return uint32(hash(unit, seed
 // hash returns the first 64 bits of murmur3_x64_128.
 //
 // murmur3 reads data through a variable of its own that the compiler takes for
-// one on the heap. But it stays on the stack, and nothing of it is left when the
-// function returns; so data is safe wherever it is, and is hidden from escape
-// analysis. Else every context would have to be on the heap.
+// one on the heap. But it stays on the stack, which tests hold, and nothing of it
+// is left when the function returns; so data is safe wherever it is, and is hidden
+// from escape analysis. Else every context would have to be on the heap. If the
+// stack moves meanwhile, data and that variable are pointers as any others, and
+// follow. The address alone doesn't, and stacks move only where functions are
+// called, which is not in the two lines that have it.
 func hash(s string, seed uint32) uint64 {
 	address := uintptr(unsafe.Pointer(unsafe.StringData(s)))
 	data := *(**byte)(unsafe.Pointer(&address))

@@ -242,6 +242,8 @@ func TestCompileRefuses(t *testing.T) {
 		{"unknown operator", rule(Condition{Op: 99, Attribute: "city"}), "Op(99) is not a comparison"},
 		{"not of two", rule(Condition{Op: Not, Of: []Condition{deep, deep}}), `"not" takes one condition, not 2`},
 		{"comparison of conditions", rule(below(is("city", "y"))), "\"one of\" is a comparison and takes no conditions"},
+		{"comparison of conditions, known without", rule(every(below(fold(is("city", "y"))), fold(is("city", "y")))), "\"one of\" is a comparison and takes no conditions"},
+		{"text that is no version, known as an address", rule(every(is("version", "10.0.0.1"), is("ip", "10.0.0.1"))), `"10.0.0.1" is not a semantic version`},
 		{"existence of conditions", rule(below(Condition{Op: Exists, Attribute: "city"})), "\"exists\" is a comparison"},
 		{"unknown operator of conditions", rule(below(Condition{Op: 99, Attribute: "city"})), "Op(99) is not a comparison"},
 		{"combination with an attribute", rule(Condition{Op: All, Attribute: "city"}), "\"all\" takes conditions and nothing else"},

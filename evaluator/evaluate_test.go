@@ -112,6 +112,10 @@ func TestChance(t *testing.T) {
 	if compile(t, gate(nil)).Flag("gate").UsesChance() {
 		t.Error("UsesChance is true for a flag without such a split")
 	}
+	set.Flags[0].Disabled = true
+	if compile(t, set).Flag("gate").Varies() {
+		t.Error("Varies is true for a flag that is disabled")
+	}
 }
 
 // TestHash holds the hash against a second implementation, and its use against

@@ -100,6 +100,22 @@ func TestExplain(t *testing.T) {
 	golden(t, "absent.txt", p.Flag("absent").Explain(&shenzhen).String())
 }
 
+// TestExplainOnce holds that what is met again isn't explained again, whatever
+// attribute asks: else a trace might be far longer than the flags.
+func TestExplainOnce(t *testing.T) {
+	member := func(attribute string) Condition { return texts(InSegment, attribute, "s") }
+	when := either(member("city"), member("user"), member("city"), texts(Serves, "", "other", "on"), texts(Serves, "", "other", "on", "off"))
+	set := gate(&when, Segment{Name: "s", When: ptr(is("phone", "of the segment"))})
+	set.Flags = append(set.Flags, gate(ptr(is("phone", "of the flag"))).Flags...)
+	set.Flags[1].Key = "other"
+	trace := compile(t, set).Flag("gate").Explain(&Context{Key: "u", Attrs: []Attr{StringAttr("city", "x")}}).String()
+	for _, part := range []string{"of the segment", "of the flag"} {
+		if n := strings.Count(trace, part); n != 1 {
+			t.Errorf("the condition %s is explained %d times:\n%s", part, n, trace)
+		}
+	}
+}
+
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", "explain", name)

@@ -65,6 +65,27 @@ func TestIDSetOfLongIDs(t *testing.T) {
 	}
 }
 
+// TestIDSetCompares holds that a text is found nowhere but where it stands. The
+// upper half of a hash, which is looked at first, hides it if that isn't so.
+func TestIDSetCompares(t *testing.T) {
+	var list []string
+	for _, n := range []int{0, 1, 5, 126, 127, 128, 129, 255, 256, 384, 16_383, 16_384} {
+		list = append(list, strings.Repeat("x", n), strings.Repeat("x", n)+"y")
+	}
+	s := newIDSet(list)
+	for _, id := range list {
+		found := 0
+		for _, slot := range s.long {
+			if slot != 0 && s.at(uint32(slot)-1, id) {
+				found++
+			}
+		}
+		if found != 1 {
+			t.Errorf("an id of %d bytes is found %d times", len(id), found)
+		}
+	}
+}
+
 // TestIDSetSpreads holds the hash to its purpose: that a question looks at few
 // slots, whatever ids look like.
 func TestIDSetSpreads(t *testing.T) {
