@@ -48,6 +48,9 @@ type ConditionTrace struct {
 	// Value is what the context has for Attribute, the time for conditions of
 	// time. It is the zero Value if there is none.
 	Value Value `json:"value,omitzero"`
+	// Unfit says what Value is not, such as "version", if it can't satisfy any
+	// comparison of that kind.
+	Unfit string `json:"unfit,omitempty"`
 	// Asked is the question, such as: one of "shenzhen", "guangzhou". Of long
 	// lists it has the beginning.
 	Asked string `json:"asked,omitempty"`
@@ -75,10 +78,20 @@ type Draw struct {
 	// reservation it may be one of the gaps between spans.
 	From uint64 `json:"from"`
 	To   uint64 `json:"to"`
+	// Ramp is not nil if the range is one of a ramp, as it is at the time.
+	Ramp *RampTrace `json:"ramp,omitempty"`
 	// Variant is what the range serves; "" for reservations.
 	Variant string `json:"variant,omitempty"`
 	// Within says for reservations whether the range is reserved.
 	Within bool `json:"within,omitempty"`
+}
+
+// A RampTrace says how a ramp goes on.
+type RampTrace struct {
+	// Next is when it reaches its next point, in the form of RFC 3339, and
+	// Level how many positions its variant owns then. "": there is none.
+	Next  string `json:"next,omitempty"`
+	Level uint64 `json:"level,omitempty"`
 }
 
 // Explain is [CompiledFlag.Evaluate] with a trace of how the answer came about.
@@ -190,7 +203,15 @@ func (x *explainer) split(f *CompiledFlag, in instr, s *serve) *Draw {
 	p := uint64(d.Position)
 	d.To = Positions
 	if s.kind&splitRamp != 0 {
-		d.From = u.ramps[s.from].level(x.ctx.Now)
+		r := &u.ramps[s.from]
+		d.Ramp = new(RampTrace)
+		for _, p := range r.points {
+			if p.At > x.ctx.Now {
+				*d.Ramp = RampTrace{timeText(p.At), p.Level}
+				break
+			}
+		}
+		d.From = r.level(x.ctx.Now)
 		if p < d.From {
 			d.From, d.To = 0, d.From
 		}
@@ -242,6 +263,7 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 	default:
 		t.Attribute = u.attributes[in.attribute].Name
 		t.Value = u.value(in.attribute, x.ctx, nil)
+		t.Unfit = unfit(t.Value, u.attributes[in.attribute].Type)
 	}
 	switch in.op {
 	case opIs:
@@ -263,7 +285,7 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 	case opTest, opAddr, opMatch:
 		t.Asked = u.tests[in.arg].String()
 	case opExists:
-		t.Asked = "present"
+		t.Asked, t.Unfit = "present", ""
 	case opSegment:
 		x.segment(in, &t)
 	case opServes:
@@ -276,6 +298,30 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 		t.Asked = u.windows[in.arg].String()
 	}
 	return t
+}
+
+// unfit returns what v, if there is one, would have to be to satisfy comparisons of
+// attributes of type t, and isn't.
+func unfit(v Value, t AttributeType) string {
+	fits := true
+	switch t {
+	case StringAttribute:
+		fits = v.kind == StringKind
+	case IntegerAttribute:
+		fits = v.kind == IntKind
+	case BooleanAttribute:
+		fits = v.kind == BoolKind
+	case SemverAttribute:
+		_, fits = versionOf(v, nil)
+	case IPAttribute:
+		fits = addrOf(v).IsValid()
+	case ListAttribute:
+		fits = v.kind == ListKind
+	}
+	if fits || v.kind == NoKind {
+		return ""
+	}
+	return t.String()
 }
 
 // holds has walk evaluate one instruction.
@@ -294,7 +340,7 @@ func (x *explainer) holds(in *instr) bool {
 // segment explains the membership in a segment.
 func (x *explainer) segment(in *instr, t *ConditionTrace) {
 	s := &x.unit.segments[in.arg]
-	t.Asked = "member of segment " + strconv.Quote(s.name)
+	t.Asked, t.Unfit = "member of segment "+strconv.Quote(s.name), ""
 	id, ok := t.Value.Text()
 	if n, isInt := t.Value.Int(); isInt {
 		id, ok = strconv.FormatInt(n, 10), true

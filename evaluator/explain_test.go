@@ -77,7 +77,11 @@ func TestExplain(t *testing.T) {
 		"staff":    {Key: "u-1"},
 		"excluded": {Key: "u-9"},
 		"beijing":  {Key: "u-8", Attrs: []Attr{StringAttr("city", "beijing"), StringAttr("uid", "42")}},
-		"user-5":   {Key: "u-5", Now: 1_800_000_000},
+		"unfit": {Key: "u-2", Attrs: []Attr{
+			IntAttr("city", 5), StringAttr("uid", "42"), IntAttr("beta", 1), StringAttr("version", "v2.4.0"), StringAttr("ip", "10.0.0"),
+			StringAttr("tags", "a"), BoolAttr("phone", true),
+		}},
+		"user-5": {Key: "u-5", Now: 1_800_000_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var text strings.Builder

@@ -59,6 +59,17 @@ func (t ConditionTrace) write(b *strings.Builder, indent string) {
 	default:
 		fmt.Fprintf(b, "%s %s: it is %s", t.Attribute, t.Asked, shortJSON(t.Value))
 	}
+	switch t.Unfit {
+	case "":
+	case IPAttribute.String():
+		b.WriteString(", which is no IP address")
+	case SemverAttribute.String():
+		b.WriteString(", which is no semantic version")
+	case StringAttribute.String():
+		b.WriteString(", which is no text")
+	default:
+		b.WriteString(", which is no " + t.Unfit)
+	}
 	if t.Found != "" {
 		fmt.Fprintf(b, ", on the list %q", t.Found)
 	}
@@ -96,6 +107,13 @@ func (d *Draw) write(b *strings.Builder, indent string) {
 		b.WriteString(": reserved for this flag")
 	default:
 		b.WriteString(": not for this flag")
+	}
+	switch {
+	case d.Ramp == nil:
+	case d.Ramp.Next == "":
+		b.WriteString(", the end of a ramp")
+	default:
+		fmt.Fprintf(b, ", of a ramp that reaches %s at %s", percent(d.Ramp.Level), d.Ramp.Next)
 	}
 	b.WriteByte('\n')
 }
