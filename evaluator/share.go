@@ -90,7 +90,7 @@ type checkedVariants struct {
 // variants checks the variants of f and returns a copy. Flags that have the same,
 // such as on and off, share it.
 func (c *compiler) variants(f *Flag) ([]Variant, bool) {
-	hash := mix(0, uint64(f.Type))
+	hash := uint64(0)
 	for i := range f.Variants {
 		v := &f.Variants[i]
 		hash = mixText(mixText(mix(hash, v.Value.num), v.Name), v.Value.str)
