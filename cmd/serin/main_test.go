@@ -236,6 +236,27 @@ func TestServeFolder(t *testing.T) {
 	}
 }
 
+func TestLongContext(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, serin.Estate); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(size int) (int, string) {
+		line := fmt.Sprintf(`{"targetingKey": "%s"}`, strings.Repeat("u", size-len(`{"targetingKey": ""}`)))
+		var stderr bytes.Buffer
+		status := run(t.Context(), []string{"eval", "new-checkout", "--from", filepath.Join(dir, "flags"), "--contexts", "-"},
+			strings.NewReader("{}\n"+line+"\n"), io.Discard, &stderr)
+		return status, stderr.String()
+	}
+	if status, words := ask(maxContextLine); status != 0 {
+		t.Errorf("a line as long as it may be: status %d: %s", status, words)
+	}
+	want := "error: -:2: the line is longer than 1 MiB; a context is one JSON object a line\n"
+	if status, words := ask(maxContextLine + 1); status != 1 || words != want {
+		t.Errorf("a longer line: status %d: %.200q, want %q", status, words, want)
+	}
+}
+
 func TestExitStatus(t *testing.T) {
 	bad := t.TempDir()
 	writeFile(t, filepath.Join(bad, "context.yaml"), "attributes: nonsense\n")
@@ -252,6 +273,7 @@ func TestExitStatus(t *testing.T) {
 		{"eval", 2},
 		{"eval x", 2},
 		{"eval x --from file:///nowhere/production", 2},
+		{"eval x --from " + bad + " --contexts - -c a=b", 2},
 		{"publish", 2},
 	} {
 		var stdout, stderr bytes.Buffer

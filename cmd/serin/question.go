@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -47,6 +48,9 @@ type answerFunc func(io.Writer, content, *evaluator.CompiledFlag, evaluator.Cont
 func (q *questionFlags) ask(cmd *cobra.Command, args []string, answer answerFunc) error {
 	if q.all == (len(args) == 1) {
 		return usagef("name one FLAG, or give --all")
+	}
+	if q.contexts != "" && (q.context != "" || len(q.pairs) > 0) {
+		return usagef("--contexts goes without --context and -c")
 	}
 	now, err := parseTime(q.at)
 	if err != nil {
@@ -129,9 +133,6 @@ func (q *questionFlags) each(stdin io.Reader, p *evaluator.Program, f func(evalu
 		}
 		return f(ctx)
 	}
-	if q.context != "" || len(q.pairs) > 0 {
-		return usagef("--contexts goes without --context and -c")
-	}
 	in := stdin
 	if q.contexts != "-" {
 		file, err := os.Open(q.contexts)
@@ -142,8 +143,9 @@ func (q *questionFlags) each(stdin io.Reader, p *evaluator.Program, f func(evalu
 		in = file
 	}
 	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, maxContextLine)
-	for n := 1; lines.Scan(); n++ {
+	lines.Buffer(nil, maxContextLine+1) // with its end
+	n := 1
+	for ; lines.Scan(); n++ {
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
@@ -155,7 +157,10 @@ func (q *questionFlags) each(stdin io.Reader, p *evaluator.Program, f func(evalu
 			return err
 		}
 	}
-	if err := lines.Err(); err != nil {
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("%s:%d: the line is longer than 1 MiB; a context is one JSON object a line", q.contexts, n)
+	case err != nil:
 		return fmt.Errorf("reading %s: %w", q.contexts, err)
 	}
 	return nil
