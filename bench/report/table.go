@@ -130,7 +130,7 @@ func (s *samples) write(w io.Writer) error {
 	s.growth(w)
 	for _, n := range []string{"1", "20"} {
 		if ns, _, ok := s.typical("Update/namespaces="+n, "ns/op"); ok {
-			fmt.Fprintf(w, "Serin: update of 10 of 10,000 flags, %s namespaces: %s ms\n", n, number(ns/1e6))
+			fmt.Fprintf(w, "Serin: update of 10 of 10,000 flags, namespaces: %s; %s ms\n", n, number(ns/1e6))
 		}
 	}
 	s.spread(w)

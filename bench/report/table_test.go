@@ -42,7 +42,7 @@ func TestTables(t *testing.T) {
 	for title, want := range map[string]string{
 		"B ":            "B 30 % rollout, new user each call 20 0 25.5 - - - - 5,000 - - - - 250.0",
 		"G load":        "G load of 10,000 flags as in E (ms) 39 - - - - - - - - - -",
-		"Serin: update": "Serin: update of 10 of 10,000 flags, 1 namespaces: 12 ms",
+		"Serin: update": "Serin: update of 10 of 10,000 flags, namespaces: 1; 12 ms",
 		"A to H":        "A to H: no measurement is further from its median than 50 %; in half of the cells, none than 0 %",
 	} {
 		if got := lines[title]; got != want {
