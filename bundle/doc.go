@@ -108,7 +108,7 @@
 //     at most. Get the payloads that the release before does not have.
 //     Length and hashes must be as listed. Only then the label of a payload is
 //     read: it must belong to the root's environment and to its namespace. The
-//     flags behind the label are for [DecodePayload], which may refuse them.
+//     flags behind the label are for [CompilePayload], which may refuse them.
 //
 // At most 512 KiB are read of a root, 16 KiB of timestamp, 2 MB of snapshot and
 // 5 MB of targets, and never more than the length listed.

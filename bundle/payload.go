@@ -87,8 +87,9 @@ type CompiledPayload struct {
 // [DecodePayload] and [evaluator.CompileUnit] do, the one after the other, but
 // takes far less time and memory, for the ruleset is never there as a whole.
 //
-// Any data is safe: decoding allocates twice of what DecodePayload does at most,
-// and the Unit is smaller than the ruleset. An error of the evaluator is as that of [evaluator.Compile].
+// Any data is safe: decoding allocates at most twice what DecodePayload may. An
+// error of compiling wraps those that [evaluator.Compile] joins. The Unit keeps
+// texts in memory in blocks of 64 KiB, as long as any text of a block is in use.
 func CompilePayload(data []byte) (CompiledPayload, error) {
 	l, columns, err := unpack(data)
 	if err != nil {

@@ -32,7 +32,7 @@ type RoleVersion struct {
 type VerifiedPayload struct {
 	Namespace string
 	SHA256    string // of Data, in lower-case hexadecimal
-	Data      []byte // for [DecodePayload]; of its content only the label is verified
+	Data      []byte // for [CompilePayload]; of its content only the label is verified
 }
 
 // Metadata is the metadata behind a [Release], byte for byte as published.
