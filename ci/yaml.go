@@ -56,8 +56,8 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
-// parse parses the file, unless it is a list. If there is something wrong with its YAML it is
-// recorded, and s.root is nil.
+// parse parses the file, unless it is a list. If there is something wrong with
+// its YAML it is recorded, and s.root is nil.
 func (s *source) parse() {
 	if s.role == listFile || len(s.problems) > 0 || !s.normalise() {
 		return
