@@ -31,7 +31,11 @@ func (c checker) values(n *node) ([]*node, bool) {
 	case scalar:
 		return []*node{n}, true
 	case mapping:
-		c.errorf(n, "expected a value or a list of values, not a mapping")
+		hint := ""
+		if n.get("not") != nil {
+			hint = "; to negate, put \"not\" around the whole: {not: {…}}"
+		}
+		c.errorf(n, "expected a value or a list of values, not a mapping%s", hint)
 		return nil, false
 	}
 	return n.items, c.list(n, "the list of values")
@@ -306,10 +310,10 @@ func (c checker) unknownOperator(a *attribute, n *node) {
 		hint = " (did you mean \"" + ours + "\"?)"
 	}
 	switch {
-	case a.typ == evaluator.ListAttribute:
-		hint = "; write " + listOperators
 	case slices.Contains(negations, n.text):
 		hint = "; to negate, write {not: {" + a.name + ": …}}"
+	case a.typ == evaluator.ListAttribute:
+		hint = "; write " + listOperators
 	case hint == "":
 		hint = "; the operators are " + strings.Join(operators, ", ")
 	}
