@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/evaluator"
 	"github.com/spf13/cobra"
 )
 
@@ -16,7 +17,7 @@ func verifyCommand() *cobra.Command {
 		Use:   "verify URL --root FILE",
 		Short: "Verify a published environment",
 		Long: `Verify downloads a published environment, verifies it from the pinned root as
-clients do, and prints versions, expiries and hashes.`,
+clients do, compiles its flags, and prints versions, expiries and hashes.`,
 		Args: oneWord("URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !published(args[0]) {
@@ -25,6 +26,9 @@ clients do, and prints versions, expiries and hashes.`,
 			release, err := f.pull(cmd.Context(), args[0])
 			if err != nil {
 				return err
+			}
+			if err := checkPayloads(release.Payloads()); err != nil {
+				return fmt.Errorf("verifying %s: %w", shown(args[0]), err)
 			}
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), newReleaseJSON(release))
@@ -36,6 +40,23 @@ clients do, and prints versions, expiries and hashes.`,
 	registerEnv(cmd, &f.env, "the environment that the root must be that of")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// checkPayloads refuses what is signed, for keys can sign anything, but clients
+// can't serve.
+func checkPayloads(payloads []bundle.VerifiedPayload) error {
+	units := make([]*evaluator.Unit, len(payloads))
+	for i, p := range payloads {
+		payload, err := bundle.CompilePayload(p.Data)
+		if err != nil {
+			return fmt.Errorf("%s is signed, but clients refuse it: %w", p.Namespace, err)
+		}
+		units[i] = payload.Unit
+	}
+	if _, err := evaluator.Link(units...); err != nil {
+		return fmt.Errorf("what is signed is refused by clients: %w", err)
+	}
+	return nil
 }
 
 func writeRelease(w io.Writer, r *bundle.Release) error {
