@@ -10,8 +10,8 @@ import (
 
 // All yields every flag by its key in ascending order, and what ctx is served.
 // For many flags that is many times quicker than evaluating one by one: what
-// depends on the context alone is done once, and so is every comparison that
-// several flags make.
+// depends on the context alone is done once, and so are most comparisons that
+// several flags make. ctx, which is not nil, is only read.
 //
 // The first call for a Unit takes longer and allocates: it makes the table that
 // later calls use.

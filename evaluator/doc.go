@@ -7,7 +7,8 @@
 // there, and it is safe for concurrent use.
 //
 // The package is pure. It reads no clock, no file and no source of randomness:
-// what varies is handed in with the [Context]. It logs nothing.
+// what varies is handed in with the [Context]. (Hash tables have random seeds, of
+// which no answer knows.) It logs nothing.
 //
 // # How a flag is evaluated
 //
