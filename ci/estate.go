@@ -69,14 +69,14 @@ func load(fsys fs.FS, dir string) (*Estate, error) {
 	return estate, nil
 }
 
-// parallel calls f for every source, on all cores, and waits.
-func parallel(sources []*source, f func(*source)) {
+// parallel calls f for every item, on all cores, and waits.
+func parallel[T any](items []T, f func(T)) {
 	var wg sync.WaitGroup
 	var next atomic.Int64
-	for range min(runtime.GOMAXPROCS(0), len(sources)) {
+	for range min(runtime.GOMAXPROCS(0), len(items)) {
 		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(sources)); i = next.Add(1) - 1 {
-				f(sources[i])
+			for i := next.Add(1) - 1; i < int64(len(items)); i = next.Add(1) - 1 {
+				f(items[i])
 			}
 		})
 	}

@@ -137,13 +137,16 @@ func drawn(unit string, layer *evaluator.Reservation) string {
 }
 
 // comparePopulation evaluates the flag for everybody and records which shares
-// are too far off.
-func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, units []string, layer *evaluator.Reservation) {
+// are too far off. It returns the rules that served anybody.
+func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, units []string, layer *evaluator.Reservation) (reached []string) {
 	counts := make(map[string]int64)
 	missing := ""
 	for ctx := range t.members(f, units) {
 		result := f.Evaluate(&ctx)
 		counts[result.Variant()]++
+		if rule := result.Rule(); rule != "" && !slices.Contains(reached, rule) {
+			reached = append(reached, rule)
+		}
 		if unit := result.MissingUnit(); unit != "" {
 			missing = unit
 		}
@@ -160,25 +163,28 @@ func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, units
 		c.errorf(s.at, "expected share %s ± %s of %q, got %s of %d by %s (%s)%s", formatShare(s.share),
 			formatShare(t.expect.within), s.variant, formatShare(got), t.population.count, quotedList(slices.Values(units)), sharesText(counts), hint)
 	}
+	return reached
 }
 
 // members yields the contexts of a population. They share memory: each is valid
 // until the next one.
 func (t *testCase) members(f *evaluator.CompiledFlag, units []string) iter.Seq[evaluator.Context] {
 	attrs := slices.Clone(t.context)
-	types := make([]evaluator.AttributeType, len(units))
+	names := make([]unitNames, len(units))
 	for i, unit := range units {
 		attrs = append(attrs, evaluator.Attr{Name: unit})
-		types[i], _ = f.AttributeType(unit)
+		if typ, _ := f.AttributeType(unit); typ != evaluator.IntegerAttribute {
+			names[i].prefix = unit + "-"
+		}
 	}
 	own := attrs[len(t.context):]
 	return func(yield func(evaluator.Context) bool) {
 		for i := range t.population.count {
 			for j := range own {
-				if types[j] == evaluator.IntegerAttribute {
+				if names[j].prefix == "" {
 					own[j].Value = evaluator.IntValue(int64(i) + 1)
 				} else {
-					own[j].Value = evaluator.StringValue(own[j].Name + "-" + strconv.Itoa(i+1))
+					own[j].Value = evaluator.StringValue(names[j].of(i + 1))
 				}
 			}
 			// Draws are spread evenly: a population says what shares a flag
@@ -189,6 +195,35 @@ func (t *testCase) members(f *evaluator.CompiledFlag, units []string) iter.Seq[e
 			}
 		}
 	}
+}
+
+// unitNames makes the texts "user-1", "user-2" and so on, many at a time:
+// populations are large, and one text each would be as much work as evaluating
+// the flag.
+type unitNames struct {
+	prefix string
+	first  int    // number of the first text in all
+	all    string // texts, one after the other
+	ends   []int  // of each in all
+	buf    []byte
+}
+
+// of returns the text with number n. The numbers asked for go up by one.
+func (u *unitNames) of(n int) string {
+	if n >= u.first+len(u.ends) {
+		u.buf, u.ends, u.first = u.buf[:0], u.ends[:0], n
+		for i := range 512 {
+			u.buf = append(u.buf, u.prefix...)
+			u.buf = strconv.AppendInt(u.buf, int64(n+i), 10)
+			u.ends = append(u.ends, len(u.buf))
+		}
+		u.all = string(u.buf)
+	}
+	i := n - u.first
+	if i == 0 {
+		return u.all[:u.ends[0]]
+	}
+	return u.all[u.ends[i-1]:u.ends[i]]
 }
 
 func abs64(n int64) int64 { return max(n, -n) }

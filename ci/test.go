@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -26,6 +27,9 @@ type TestOptions struct {
 // A TestReport is the outcome of a run.
 type TestReport struct {
 	Results []TestResult // by file, then in the order written
+	// Rules are the rules that tests may reach, by namespace, flag and place:
+	// those of all flags or, with [TestOptions].Run, of those tested.
+	Rules []RuleCoverage
 }
 
 // Failed returns the number of tests that failed.
@@ -66,8 +70,7 @@ func (r TestResult) Passed() bool { return len(r.Failures) == 0 }
 // Test runs the estate's tests. An environment that the estate doesn't have
 // leaves every test failed that would run in it.
 func (e *Estate) Test(opts TestOptions) TestReport {
-	var report TestReport
-	r := runner{estate: e, programs: make(map[programKey]*evaluator.CompiledFlag)}
+	var runs []*testRun
 	for _, t := range e.tests {
 		if opts.Run != nil && !opts.Run.MatchString(t.flag.key+"/"+t.name) {
 			continue
@@ -79,16 +82,39 @@ func (e *Estate) Test(opts TestOptions) TestReport {
 			}
 			environment = opts.Environment
 		}
-		report.Results = append(report.Results, r.run(t, environment))
+		runs = append(runs, &testRun{test: t, environment: environment})
+	}
+	r := runner{estate: e, programs: make(map[programKey]*evaluator.CompiledFlag)}
+	parallel(runs, r.run)
+	var report TestReport
+	covered, tested := make(coverage), make(map[*flag]bool)
+	for _, run := range runs {
+		report.Results = append(report.Results, run.result)
+		covered.add(run.test.flag, run.environment, run.reached)
+		tested[run.test.flag] = true
+	}
+	for _, f := range e.flags {
+		if opts.Run == nil || tested[f] {
+			report.Rules = append(report.Rules, covered.rulesOf(f, opts.Environment, e.known.environments)...)
+		}
 	}
 	return report
 }
 
-// A runner runs tests. Flags are compiled once for all tests that pin
-// nothing.
+// A testRun is a test, where it runs, and what came of it.
+type testRun struct {
+	test        *testCase
+	environment string
+	result      TestResult
+	reached     []string // the rules that served
+}
+
+// A runner runs tests, several at once. Flags are compiled once for all tests
+// that pin nothing.
 type runner struct {
 	estate   *Estate
-	programs map[programKey]*evaluator.CompiledFlag
+	mu       sync.Mutex
+	programs map[programKey]*evaluator.CompiledFlag // guarded by mu
 }
 
 type programKey struct{ flag, environment string }
@@ -105,7 +131,7 @@ func (r *runner) compile(t *testCase, environment string) (*evaluator.CompiledFl
 		}
 	}
 	key := programKey{t.flag.key, environment}
-	if f, ok := r.programs[key]; ok && t.pins.none() {
+	if f := r.compiled(key); f != nil && t.pins.none() {
 		return f, nil
 	}
 	set := r.estate.ruleset(environment, []evaluator.Flag{t.flag.in(environment)}, t.pins)
@@ -115,13 +141,23 @@ func (r *runner) compile(t *testCase, environment string) (*evaluator.CompiledFl
 	}
 	f := program.Flag(t.flag.key)
 	if t.pins.none() {
+		r.mu.Lock()
 		r.programs[key] = f
+		r.mu.Unlock()
 	}
 	return f, nil
 }
 
-func (r *runner) run(t *testCase, environment string) TestResult {
-	result := TestResult{
+// compiled returns a flag that has been compiled as it is, or nil.
+func (r *runner) compiled(key programKey) *evaluator.CompiledFlag {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.programs[key]
+}
+
+func (r *runner) run(run *testRun) {
+	t, environment := run.test, run.environment
+	run.result = TestResult{
 		Flag: t.flag.key, Name: t.name, Environment: environment,
 		File: t.source.shown, Line: t.at.line, Column: t.at.column,
 	}
@@ -138,16 +174,16 @@ func (r *runner) run(t *testCase, environment string) TestResult {
 	case f.UsesTime() && !t.timed:
 		c.errorf(t.at, "the flag depends on time; say when the test takes place, for instance: at: 2026-12-01T09:00")
 	case t.population != nil:
-		c.comparePopulation(f, t, t.units(r.estate.known, environment), t.flag.in(environment).Reserved)
+		run.reached = c.comparePopulation(f, t, t.units(r.estate.known, environment), t.flag.in(environment).Reserved)
 	default:
-		c.compare(f, evaluator.Context{Attrs: t.context, Now: t.now}, &t.expect)
+		run.reached = c.compare(f, evaluator.Context{Attrs: t.context, Now: t.now}, &t.expect)
 	}
-	result.Failures = failures.problems
-	return result
+	run.result.Failures = failures.problems
 }
 
-// compare records which expectations the flag doesn't meet.
-func (c checker) compare(f *evaluator.CompiledFlag, ctx evaluator.Context, e *expectation) {
+// compare records which expectations the flag doesn't meet, and returns the rule
+// that served.
+func (c checker) compare(f *evaluator.CompiledFlag, ctx evaluator.Context, e *expectation) (reached []string) {
 	got := f.Evaluate(&ctx)
 	why := func() string { return because(f.Explain(&ctx)) }
 	if e.valueAt != nil && !sameValue(got.Value(), e.value) {
@@ -166,6 +202,10 @@ func (c checker) compare(f *evaluator.CompiledFlag, ctx evaluator.Context, e *ex
 	if e.reasonAt != nil && got.Reason().String() != e.reason {
 		c.errorf(e.reasonAt, "expected reason %s, got %v (%s)", e.reason, got.Reason(), why())
 	}
+	if got.Rule() != "" {
+		reached = []string{got.Rule()}
+	}
+	return reached
 }
 
 // because says in words why a flag served what it did.

@@ -10,13 +10,14 @@ import (
 )
 
 func testCommand() *cobra.Command {
-	var pattern, env string
-	var verbose, asJSON bool
+	var pattern, env, junitFile string
+	var verbose, asJSON, cover bool
 	cmd := &cobra.Command{
 		Use:   "test [DIR]",
 		Short: "Run the tests beside the flags",
 		Long: `Test checks the flag files of DIR ("flags" if it isn't named) and runs the cases
-of their *.test.yaml files.`,
+of their *.test.yaml files. With --cover it names the rules that served in none of
+them.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts := ci.TestOptions{Environment: env}
@@ -26,7 +27,8 @@ of their *.test.yaml files.`,
 					return usagef("--run: %v", err)
 				}
 			}
-			estate, err := loadEstate(estateArg(args))
+			dir := estateArg(args)
+			estate, err := loadEstate(dir)
 			if err != nil {
 				return err
 			}
@@ -40,8 +42,16 @@ of their *.test.yaml files.`,
 			if verbose {
 				writeResults(cmd.ErrOrStderr(), report)
 			}
+			if cover {
+				writeCover(cmd.ErrOrStderr(), report.Rules)
+			}
+			if junitFile != "" {
+				if err := writeJUnit(junitFile, dir, report); err != nil {
+					return err
+				}
+			}
 			if asJSON {
-				if err := writeTestJSON(cmd.OutOrStdout(), report); err != nil {
+				if err := writeTestJSON(cmd.OutOrStdout(), report, cover); err != nil {
 					return err
 				}
 			}
@@ -51,6 +61,8 @@ of their *.test.yaml files.`,
 	cmd.Flags().StringVar(&pattern, "run", "", `run only the cases whose "flag/case name" the regular expression matches`)
 	registerEnv(cmd, &env, "run the cases that name no environment in this one, and none of other environments")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list every case")
+	cmd.Flags().BoolVar(&cover, "cover", false, "name the rules that no case reaches, and count the others")
+	cmd.Flags().StringVar(&junitFile, "junit", "", "write a report to this `file` too, as JUnit's XML")
 	cmd.Flags().BoolVar(&asJSON, "json", false, `print {"results": […]} on standard output too`)
 	return cmd
 }
@@ -77,7 +89,7 @@ func judge(w io.Writer, report ci.TestReport) error {
 	return nil
 }
 
-func writeTestJSON(w io.Writer, report ci.TestReport) error {
+func writeTestJSON(w io.Writer, report ci.TestReport, cover bool) error {
 	type result struct {
 		Flag        string        `json:"flag"`
 		Name        string        `json:"name"`
@@ -87,11 +99,15 @@ func writeTestJSON(w io.Writer, report ci.TestReport) error {
 		Passed      bool          `json:"passed"`
 		Failures    []jsonProblem `json:"failures,omitempty"`
 	}
-	results := make([]result, len(report.Results))
+	out := struct {
+		Results []result   `json:"results"`
+		Cover   *jsonCover `json:"cover,omitempty"`
+	}{Results: make([]result, len(report.Results))}
 	for i, r := range report.Results {
-		results[i] = result{r.Flag, r.Name, r.Environment, r.File, r.Line, r.Passed(), jsonProblems(r.Failures)}
+		out.Results[i] = result{r.Flag, r.Name, r.Environment, r.File, r.Line, r.Passed(), jsonProblems(r.Failures)}
 	}
-	return writeJSON(w, struct {
-		Results []result `json:"results"`
-	}{results})
+	if cover {
+		out.Cover = newJSONCover(report.Rules)
+	}
+	return writeJSON(w, out)
 }
