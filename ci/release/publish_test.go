@@ -25,7 +25,7 @@ func TestPublish(t *testing.T) {
 		steps := []struct {
 			name    string
 			content content
-			want    release.Report // without Objects, Bytes and Expires
+			want    release.Report // without Content, Objects, Bytes and Expires
 			objects []string       // with "*" for hashes
 		}{
 			{
@@ -77,7 +77,7 @@ func TestPublish(t *testing.T) {
 			if !got.Expires.Equal(clients.last.Expires()) {
 				t.Errorf("%s: reported to expire at %v, does at %v", step.name, got.Expires, clients.last.Expires())
 			}
-			got.Objects, got.Bytes, got.Expires = nil, 0, step.want.Expires
+			got.Content, got.Objects, got.Bytes, got.Expires = "", nil, 0, step.want.Expires
 			if diff := cmp.Diff(step.want, got); diff != "" {
 				t.Errorf("%s: report (-want +got):\n%s", step.name, diff)
 			}

@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	root.AddCommand(
 		checkCommand(), testCommand(), evalCommand(), explainCommand(),
-		keysCommand(), publishCommand(), verifyCommand(), catCommand(),
+		keysCommand(), publishCommand(), verifyCommand(), logCommand(), catCommand(),
 		serveCommand(), devCommand(), demoCommand(),
 	)
 	root.SetArgs(args)

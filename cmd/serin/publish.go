@@ -21,6 +21,7 @@ import (
 type publishOptions struct {
 	env, to, keys         string
 	dryRun, renew, asJSON bool
+	provenance            provenanceFlags
 }
 
 func publishCommand() *cobra.Command {
@@ -60,6 +61,7 @@ to happen on a schedule, at least once a week.`,
 	cmd.Flags().StringVar(&o.keys, "keys", "", "the folder with the environment's online.key and root.json")
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "do everything but upload")
 	cmd.Flags().BoolVar(&o.renew, "renew", false, "only sign anew what is published")
+	o.provenance.register(cmd)
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -86,8 +88,10 @@ func (o *publishOptions) options(ctx context.Context, args []string, stderr io.W
 		return none, &hintedError{err, "'serin keys init DIR --env " + o.env + "' makes the keys of an environment"}
 	}
 	if o.renew {
+		opts.Provenance = o.provenance.ofPerson(ctx)
 		return opts, nil
 	}
+	opts.Provenance = o.provenance.ofFolder(ctx, estateArg(args))
 	estate, err := loadEstate(estateArg(args))
 	if err != nil {
 		return none, err
@@ -163,12 +167,12 @@ type publishJSON struct {
 	Removed  []string  `json:"removed"`
 	Objects  []string  `json:"objects"`
 	Bytes    int64     `json:"bytes"`
+	Content  string    `json:"content"`
 	Expires  time.Time `json:"expires"`
 }
 
 func newPublishJSON(r release.Report) publishJSON {
-	list := func(s []string) []string { return append([]string{}, s...) } // never null
 	return publishJSON{
-		r.Revision, r.Previous, list(r.Added), list(r.Changed), list(r.Removed), list(r.Objects), r.Bytes, r.Expires,
+		r.Revision, r.Previous, list(r.Added), list(r.Changed), list(r.Removed), list(r.Objects), r.Bytes, r.Content, r.Expires,
 	}
 }

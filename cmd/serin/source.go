@@ -132,15 +132,8 @@ func (f *sourceFlags) pull(ctx context.Context, url string) (*bundle.Release, er
 	if err != nil {
 		return nil, err
 	}
-	root, err := readRoot(f.root)
+	_, verifier, err := f.verifier()
 	if err != nil {
-		return nil, err
-	}
-	verifier, err := bundle.NewVerifier(bundle.VerifierConfig{Root: root})
-	if err != nil {
-		return nil, fmt.Errorf("reading root %s: %w", f.root, err)
-	}
-	if err := f.checkEnvironment(verifier.Environment()); err != nil {
 		return nil, err
 	}
 	release, err := verifier.Update(ctx, source, nil, time.Now())
@@ -148,6 +141,17 @@ func (f *sourceFlags) pull(ctx context.Context, url string) (*bundle.Release, er
 		return nil, hintPull(fmt.Errorf("pulling %s: %w", shown(url), err), verifier.Environment())
 	}
 	return release, nil
+}
+
+// verifier returns the pinned root and what verifies by it.
+func (f *sourceFlags) verifier() (root []byte, verifier *bundle.Verifier, err error) {
+	if root, err = readRoot(f.root); err != nil {
+		return nil, nil, err
+	}
+	if verifier, err = bundle.NewVerifier(bundle.VerifierConfig{Root: root}); err != nil {
+		return nil, nil, fmt.Errorf("reading root %s: %w", f.root, err)
+	}
+	return root, verifier, f.checkEnvironment(verifier.Environment())
 }
 
 // hintPull adds the way out to the error of a pull.

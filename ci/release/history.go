@@ -1,0 +1,320 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+const (
+	// maxTargets is the most bytes that are read of targets metadata, as in
+	// clients.
+	maxTargets = 5_000_000
+	// maxRevisions bounds a history, and maxStrays how many numbers outside it
+	// are looked at: each is a request.
+	maxRevisions = 100_000
+	maxStrays    = 200
+)
+
+// LogOptions say whose history to read.
+type LogOptions struct {
+	Source bundle.Source // required
+	Root   []byte        // required: the pinned root.json
+	// Limit is how many revisions to read, from the newest back. 0: all.
+	Limit int
+}
+
+// A History is the revisions of an environment, newest first.
+type History struct {
+	Environment string
+	// Expires is that of the newest revision, which may be in the past: a
+	// history can be read all the same.
+	Expires time.Time
+	Entries []Entry
+	// More says that the limit cut off what came before.
+	More bool
+}
+
+// Standing is what is known about a revision.
+type Standing uint8
+
+const (
+	// Published: it was what clients saw. Its hash is in the revision after it,
+	// and so on up to the one that is verified now.
+	Published Standing = iota + 1
+	// Stray: there is an object of that number, and it isn't part of the
+	// history. A publisher may have left it behind, or anybody planted it; and
+	// if an old timestamp.json was put back, it may be newer than that.
+	Stray
+	// Lost: it was published, but the object isn't there any more, or isn't
+	// what it was. What came before is unknown.
+	Lost
+)
+
+// String returns "published", "stray" or "lost".
+func (s Standing) String() string {
+	switch s {
+	case Published:
+		return "published"
+	case Stray:
+		return "stray"
+	case Lost:
+		return "lost"
+	}
+	return fmt.Sprintf("Standing(%d)", uint8(s))
+}
+
+// An Entry is one line of a [History].
+type Entry struct {
+	Revision int64
+	Standing Standing
+	// What follows is known of what was published, and zero for the others.
+
+	// Signed says that the keys that the newest root names signed the revision.
+	// If they were replaced since, what was published isn't.
+	Signed     bool
+	Provenance Provenance
+	// Added, Changed and Removed are the namespaces that differ from the
+	// revision before, sorted. Known says that there is none before, or that
+	// it could be read; otherwise they are empty.
+	Added, Changed, Removed []string
+	Known                   bool
+}
+
+// Log reads the history of an environment back from what is published now, which
+// is verified from the pinned root, except that it may have expired. Each revision
+// holds the hash of the one before, so that all are as trustworthy as the last,
+// whoever could write to the store since, or signed with a key that was replaced.
+//
+// An object that can't be verified makes an entry, not an error: there is an error
+// only if what is published now is refused, or the source can't be read.
+func Log(ctx context.Context, opts LogOptions) (History, error) {
+	verifier, err := bundle.NewVerifier(bundle.VerifierConfig{Root: opts.Root})
+	if err != nil {
+		return History{}, fmt.Errorf("reading the pinned root: %w", err)
+	}
+	// In the year 1970 nothing has expired.
+	release, err := verifier.Update(ctx, opts.Source, nil, time.Unix(0, 0))
+	if err != nil {
+		return History{}, fmt.Errorf("reading the history: %w", err)
+	}
+	l := logger{history: History{Environment: release.Environment(), Expires: release.Expires()}, strays: maxStrays}
+	if l.chain, err = newChain(opts.Source, release); err == nil {
+		err = l.read(ctx, opts.Limit)
+	}
+	if err != nil {
+		return History{}, fmt.Errorf("reading the history: %w", err)
+	}
+	return l.history, nil
+}
+
+// A logger is one call of [Log].
+type logger struct {
+	chain   *chain
+	history History
+	strays  int // how many more numbers may be looked at
+}
+
+func (l *logger) add(e Entry) { l.history.Entries = append(l.history.Entries, e) }
+
+func (l *logger) read(ctx context.Context, limit int) error {
+	if limit <= 0 || limit > maxRevisions {
+		limit = maxRevisions
+	}
+	if err := l.above(ctx); err != nil {
+		return err
+	}
+	for n := 1; ; n++ {
+		this := l.chain.at
+		entry := Entry{Revision: this.revision, Standing: Published, Signed: l.chain.signed(this), Provenance: this.provenance}
+		err := l.chain.back(ctx)
+		var broken *brokenLink
+		switch {
+		case err == nil:
+			entry.Known = true
+			entry.Added, entry.Changed, entry.Removed = differences(l.chain.at.payloads(), this.payloads())
+			l.add(entry)
+			if n == limit {
+				l.history.More = true
+				return nil
+			}
+			if err := l.between(ctx, this.revision, l.chain.at.revision); err != nil {
+				return err
+			}
+		case errors.Is(err, errFirst):
+			entry.Known = true
+			entry.Added, _, _ = differences(nil, this.payloads())
+			l.add(entry)
+			return l.between(ctx, this.revision, 0)
+		case errors.As(err, &broken):
+			l.add(entry)
+			if err := l.between(ctx, this.revision, broken.revision); err != nil {
+				return err
+			}
+			l.add(Entry{Revision: broken.revision, Standing: Lost})
+			return l.between(ctx, broken.revision, 0)
+		default:
+			return err
+		}
+	}
+}
+
+// above adds what has the numbers after that of what is published.
+func (l *logger) above(ctx context.Context) error {
+	revision := l.chain.at.revision
+	for ; l.strays > 0; revision++ {
+		found, err := l.exists(ctx, revision+1)
+		if err != nil {
+			return err
+		}
+		if !found {
+			break
+		}
+	}
+	for ; revision > l.chain.at.revision; revision-- {
+		l.add(Entry{Revision: revision, Standing: Stray})
+	}
+	return nil
+}
+
+// between adds what there is between two revisions of the history.
+func (l *logger) between(ctx context.Context, newer, older int64) error {
+	for revision := newer - 1; revision > older && l.strays > 0; revision-- {
+		found, err := l.exists(ctx, revision)
+		if err != nil {
+			return err
+		}
+		if found {
+			l.add(Entry{Revision: revision, Standing: Stray})
+		}
+	}
+	return nil
+}
+
+// exists reports whether there is an object for a revision, which may hold
+// anything.
+func (l *logger) exists(ctx context.Context, revision int64) (bool, error) {
+	l.strays--
+	_, err := l.chain.fetch(ctx, revision, 0)
+	switch {
+	case err == nil, errors.Is(err, bundle.ErrTooLarge):
+		return true, nil
+	case errors.Is(err, bundle.ErrNotFound):
+		return false, nil
+	}
+	return false, err
+}
+
+// A chain is the history that leads back from the published revision.
+type chain struct {
+	source bundle.Source
+	root   *metadata.Metadata[metadata.RootType] // the newest
+	at     record
+}
+
+// A record is the targets metadata of one revision.
+type record struct {
+	revision   int64
+	targets    *metadata.Metadata[metadata.TargetsType]
+	provenance Provenance
+	previous   *link
+}
+
+// newChain returns the chain that ends at release.
+func newChain(source bundle.Source, release *bundle.Release) (*chain, error) {
+	root, err := metadata.Root().FromBytes(release.Metadata().Root)
+	if err != nil {
+		return nil, fmt.Errorf("reading the root: %w", err)
+	}
+	at, err := newRecord(release.Revision(), release.Metadata().Targets)
+	if err != nil {
+		return nil, err
+	}
+	return &chain{source, root, at}, nil
+}
+
+// newRecord reads targets metadata that is, or once was, published: it takes no
+// other, for the decoder isn't made for what a verifier hasn't seen.
+func newRecord(revision int64, raw []byte) (record, error) {
+	targets, err := metadata.Targets().FromBytes(raw)
+	if err != nil {
+		return record{}, fmt.Errorf("reading revision %d: %w", revision, err)
+	}
+	if targets.Signed.Version != revision {
+		return record{}, fmt.Errorf("reading revision %d: it says that it is %d", revision, targets.Signed.Version)
+	}
+	provenance, previous := provenanceOf(&targets.Signed)
+	r := record{revision, targets, provenance, previous}
+	if content := contentHash(r.payloads()); provenance.Content != content {
+		// It was copied from elsewhere, or isn't there.
+		r.provenance = Provenance{Content: content}
+	}
+	return r, nil
+}
+
+func (r record) payloads() map[string]string { return payloadsOf(&r.targets.Signed) }
+
+// signed reports whether the newest root's keys signed r.
+func (c *chain) signed(r record) bool {
+	return c.root.VerifyDelegate(metadata.TARGETS, r.targets) == nil
+}
+
+// errFirst says that nothing came before a revision.
+var errFirst = errors.New("it is the first revision")
+
+// A brokenLink says that the revision that came before isn't there as it was.
+type brokenLink struct {
+	revision int64
+	err      error
+}
+
+func (e *brokenLink) Error() string {
+	return fmt.Sprintf("revision %d isn't what was published: %v", e.revision, e.err)
+}
+
+func (e *brokenLink) Unwrap() error { return e.err }
+
+// back goes to the revision before. Its error is errFirst, a [*brokenLink], or that
+// of the source.
+func (c *chain) back(ctx context.Context) error {
+	previous := c.at.previous
+	if previous == nil {
+		return errFirst
+	}
+	if previous.Revision < 1 || previous.Revision >= c.at.revision {
+		return &brokenLink{c.at.revision - 1, errors.New("what follows it names another revision")}
+	}
+	raw, err := c.fetch(ctx, previous.Revision, maxTargets)
+	switch {
+	case errors.Is(err, bundle.ErrNotFound), errors.Is(err, bundle.ErrTooLarge):
+		return &brokenLink{previous.Revision, err}
+	case err != nil:
+		return err
+	}
+	if *linkTo(previous.Revision, raw) != *previous {
+		return &brokenLink{previous.Revision, errors.New("its SHA-256 differs")}
+	}
+	at, err := newRecord(previous.Revision, raw)
+	if err != nil {
+		return &brokenLink{previous.Revision, err}
+	}
+	c.at = at
+	return nil
+}
+
+// fetch returns a revision's targets metadata, of which nothing is verified.
+func (c *chain) fetch(ctx context.Context, revision, limit int64) ([]byte, error) {
+	obj, err := c.source.Fetch(ctx, versionedName(revision, metadata.TARGETS), "", limit)
+	if err == nil && int64(len(obj.Data)) > limit {
+		err = bundle.ErrTooLarge
+	}
+	if err != nil {
+		return nil, fmt.Errorf("getting revision %d: %w", revision, err)
+	}
+	return obj.Data, nil
+}

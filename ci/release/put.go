@@ -1,0 +1,173 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"time"
+
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+// putPayloads puts the payloads that the published revision doesn't refer to.
+func (p *publisher) putPayloads(ctx context.Context) error {
+	for _, namespaces := range [][]string{p.report.Added, p.report.Changed} {
+		for _, namespace := range namespaces {
+			file := p.files[namespace]
+			name := path.Join("targets", namespace, hex.EncodeToString(file.sha256[:])+"."+bundle.PayloadName)
+			err := p.put(ctx, name, file.data, once(typePayload))
+			if errors.Is(err, ErrConflict) {
+				err = p.putOver(ctx, name, file.data)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// putOver makes sure that an object that exists, and whose name is the hash of
+// data, holds data. It may hold something else only if it was damaged or planted.
+func (p *publisher) putOver(ctx context.Context, name string, data []byte) error {
+	found, err := p.get(ctx, name, int64(len(data)))
+	if err == nil && bytes.Equal(found, data) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, bundle.ErrTooLarge) {
+		return err
+	}
+	opts := once(typePayload)
+	opts.IfNoneMatch = false
+	return p.put(ctx, name, data, opts)
+}
+
+// putRoot puts the pinned root into a new repository. Clients have it; it is
+// there for people and for other TUF tools.
+func (p *publisher) putRoot(ctx context.Context, version int64) error {
+	name := versionedName(version, metadata.ROOT)
+	err := p.put(ctx, name, p.Keys.Root, once(typeJSON))
+	if !errors.Is(err, ErrConflict) {
+		return err
+	}
+	found, err := p.get(ctx, name, int64(len(p.Keys.Root)))
+	if err == nil && bytes.Equal(found, p.Keys.Root) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil || errors.Is(err, bundle.ErrTooLarge) {
+		return fmt.Errorf("%s is there and isn't the pinned root: the store belongs to other keys", name)
+	}
+	return err
+}
+
+// putTargets puts the list of payloads and returns the snapshot's entry for it.
+func (p *publisher) putTargets(ctx context.Context, cur *state, now time.Time) (*metadata.MetaFiles, error) {
+	targets := metadata.Targets()
+	provenance := p.Provenance
+	if p.Renew {
+		if _, err := targets.FromBytes(cur.release.Metadata().Targets); err != nil {
+			return nil, fmt.Errorf("reading the published targets: %w", err)
+		}
+		// The content is still where it came from; only the run is another.
+		provenance, _ = provenanceOf(&targets.Signed)
+		provenance.RunURL, provenance.RenewalOf = p.Provenance.RunURL, cur.release.Revision()
+	} else {
+		for namespace, file := range p.files {
+			entry := metadata.TargetFile()
+			entry.Length = int64(len(file.data))
+			entry.Hashes["sha256"] = file.sha256[:]
+			targets.Signed.Targets[path.Join(namespace, bundle.PayloadName)] = entry
+		}
+	}
+	provenance.Time, provenance.Content = now, p.report.Content
+	provenance.put(&targets.Signed, cur.previous())
+	targets.Signed.Expires = expiry(now, TargetsLifetime)
+	made, err := p.putFree(ctx, metadata.TARGETS, cur.versions().Targets.Version+1, func(version int64) ([]byte, error) {
+		targets.Signed.Version = version
+		return sign(ctx, targets, p.Keys.Online)
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.report.Revision = made.Version
+	return made, nil
+}
+
+// putSnapshot puts a snapshot with the given targets and returns the timestamp's
+// entry for it.
+func (p *publisher) putSnapshot(ctx context.Context, cur *state, targets *metadata.MetaFiles, now time.Time) (*metadata.MetaFiles, error) {
+	snapshot := metadata.Snapshot(expiry(now, SnapshotLifetime))
+	snapshot.Signed.Meta = map[string]*metadata.MetaFiles{"targets.json": targets}
+	return p.putFree(ctx, metadata.SNAPSHOT, cur.versions().Snapshot.Version+1, func(version int64) ([]byte, error) {
+		snapshot.Signed.Version = version
+		return sign(ctx, snapshot, p.Keys.Online)
+	})
+}
+
+// putTimestamp makes everything that was put the published state.
+func (p *publisher) putTimestamp(ctx context.Context, cur *state, snapshot *metadata.MetaFiles, now time.Time) error {
+	timestamp := metadata.Timestamp(expiry(now, TimestampLifetime))
+	timestamp.Signed.Meta = map[string]*metadata.MetaFiles{"snapshot.json": snapshot}
+	// Snapshots' versions are never used twice. With one that isn't lower, the
+	// timestamp's isn't either, even if an old timestamp.json was put back.
+	timestamp.Signed.Version = max(cur.versions().Timestamp.Version+1, snapshot.Version)
+	data, err := sign(ctx, timestamp, p.Keys.Online)
+	if err != nil {
+		return err
+	}
+	if err := p.verify(ctx, cur, data, now); err != nil {
+		return err
+	}
+	opts := PutOptions{IfMatch: cur.etag, IfNoneMatch: cur.release == nil, CacheControl: cacheTimestamp, ContentType: typeJSON}
+	err = p.put(ctx, timestampName, data, opts)
+	if !errors.Is(err, ErrConflict) {
+		return err
+	}
+	// A store that repeats a request whose answer was lost finds its own work.
+	found, err := p.get(ctx, timestampName, int64(len(data)))
+	switch {
+	case err == nil && bytes.Equal(found, data):
+		p.record(timestampName, data)
+		return nil
+	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, bundle.ErrTooLarge):
+		return errLostRace
+	}
+	return err
+}
+
+// verify makes sure, before it is too late, that clients accept what timestamp
+// would publish.
+func (p *publisher) verify(ctx context.Context, cur *state, timestamp []byte, now time.Time) error {
+	p.pending[timestampName] = timestamp
+	next, err := p.verifier.Update(ctx, &source{store: p.Store, pending: p.pending}, cur.release, now)
+	if err != nil {
+		return fmt.Errorf("checking what would be published: %w", err)
+	}
+	p.report.Expires = next.Expires()
+	return nil
+}
+
+// putFree puts metadata under the first version from the given one on that isn't
+// taken, and returns the entry for it.
+func (p *publisher) putFree(ctx context.Context, role string, version int64, signed func(version int64) ([]byte, error)) (*metadata.MetaFiles, error) {
+	for last := version + maxPassed; version < last; version++ {
+		data, err := signed(version)
+		if err != nil {
+			return nil, err
+		}
+		err = p.put(ctx, versionedName(version, role), data, once(typeJSON))
+		if err == nil {
+			return describe(version, data), nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("looking for a free version of %s: the %d up to %d are taken", role, maxPassed, version-1)
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/sdk/s3source"
+	"github.com/spf13/cobra"
+)
+
+// defaultLog is how many revisions log prints unless told otherwise.
+const defaultLog = 20
+
+func logCommand() *cobra.Command {
+	var f sourceFlags
+	var limit int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "log URL --root FILE",
+		Short: "Print who published what, and when",
+		Long: `Log prints the revisions of a published environment, newest first: when, by whom,
+from which commit and run, and the namespaces that were added (+), changed (~) and
+removed (-). What is published is verified from the pinned root, and each revision
+by its hash, which the one after it holds. What can't be verified is shown as such.`,
+		Example: `  serin log s3://flags/production --root keys/production/root.json -n 5`,
+		Args:    oneWord("URL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 0 {
+				return usagef("-n %d: there is no such number of revisions; 0 is all", limit)
+			}
+			history, err := f.history(cmd.Context(), args[0], limit)
+			if err != nil {
+				return err
+			}
+			if time.Now().After(history.Expires) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "what is published expired at %s\n", when(history.Expires))
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), newLogJSON(history))
+			}
+			return writeLog(cmd.OutOrStdout(), history)
+		},
+	}
+	f.registerRoot(cmd)
+	registerEnv(cmd, &f.env, "the environment that the root must be that of")
+	cmd.Flags().IntVarP(&limit, "number", "n", defaultLog, "how many revisions to print; 0: all")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// history reads the history of a published environment.
+func (f *sourceFlags) history(ctx context.Context, url string, limit int) (release.History, error) {
+	var none release.History
+	if !published(url) {
+		return none, usagef("%s is not a URL; log takes what is published", url)
+	}
+	root, verifier, err := f.verifier()
+	if err != nil {
+		return none, err
+	}
+	source, err := s3source.FromURL(ctx, url)
+	if err != nil {
+		return none, err
+	}
+	history, err := release.Log(ctx, release.LogOptions{Source: source, Root: root, Limit: limit})
+	if err != nil {
+		return none, hintPull(fmt.Errorf("log of %s: %w", shown(url), err), verifier.Environment())
+	}
+	return history, nil
+}
+
+func writeLog(w io.Writer, h release.History) error {
+	var b strings.Builder
+	for _, e := range h.Entries {
+		switch e.Standing {
+		case release.Stray:
+			fmt.Fprintf(&b, "? %d  not verified: left behind by a publisher that failed, planted, or hidden by an old timestamp.json\n\n", e.Revision)
+		case release.Lost:
+			fmt.Fprintf(&b, "? %d  was published, but its object is gone or was changed: what came before can't be verified\n\n", e.Revision)
+		case release.Published:
+			writeEntry(&b, e)
+		}
+	}
+	if h.More {
+		fmt.Fprintf(&b, "(there is more before that: -n 0 prints all)\n")
+	}
+	_, err := io.WriteString(w, strings.TrimSuffix(b.String(), "\n")+"\n")
+	return err
+}
+
+func writeEntry(b *strings.Builder, e release.Entry) {
+	p := e.Provenance
+	fmt.Fprintf(b, "revision %d", e.Revision)
+	switch {
+	case p.RollbackOf > 0:
+		fmt.Fprintf(b, ", which rolls back to %d", p.RollbackOf)
+	case p.RenewalOf > 0:
+		fmt.Fprintf(b, ", which renews %d", p.RenewalOf)
+	}
+	b.WriteString("\n")
+	commit := p.Commit
+	if p.Dirty {
+		commit += " and changes that were not committed"
+	}
+	date := ""
+	if !p.Time.IsZero() {
+		date = when(p.Time)
+	}
+	for _, part := range []struct{ name, value string }{
+		{"time", date}, {"author", p.Author}, {"commit", commit}, {"run", p.RunURL}, {"reason", p.Reason}, {"content", p.Content},
+	} {
+		if part.value != "" {
+			fmt.Fprintf(b, "  %-8s %s\n", part.name, part.value)
+		}
+	}
+	if !e.Signed {
+		b.WriteString("  signed   only by a key that is no longer trusted\n")
+	}
+	for _, change := range []struct {
+		sign       string
+		namespaces []string
+	}{{"+", e.Added}, {"~", e.Changed}, {"-", e.Removed}} {
+		for _, namespace := range change.namespaces {
+			fmt.Fprintf(b, "  %s %s\n", change.sign, namespace)
+		}
+	}
+	b.WriteString("\n")
+}
+
+// logJSON is what log --json prints.
+type logJSON struct {
+	Environment string      `json:"environment"`
+	Revisions   []entryJSON `json:"revisions"`
+	More        bool        `json:"more"`
+}
+
+type entryJSON struct {
+	Revision int64  `json:"revision"`
+	Standing string `json:"standing"`
+	*publishedJSON
+}
+
+// publishedJSON is what is known of a revision that was published.
+type publishedJSON struct {
+	Signed     bool       `json:"signed"`
+	Time       *time.Time `json:"time,omitempty"`
+	Author     string     `json:"author,omitempty"`
+	Commit     string     `json:"commit,omitempty"`
+	Dirty      bool       `json:"dirty,omitempty"`
+	RunURL     string     `json:"run_url,omitempty"`
+	Reason     string     `json:"reason,omitempty"`
+	Content    string     `json:"content"`
+	RollbackOf int64      `json:"rollback_of,omitempty"`
+	RenewalOf  int64      `json:"renewal_of,omitempty"`
+	Added      []string   `json:"added"`
+	Changed    []string   `json:"changed"`
+	Removed    []string   `json:"removed"`
+}
+
+func newLogJSON(h release.History) logJSON {
+	j := logJSON{Environment: h.Environment, Revisions: []entryJSON{}, More: h.More}
+	for _, e := range h.Entries {
+		entry := entryJSON{Revision: e.Revision, Standing: e.Standing.String()}
+		if p := e.Provenance; e.Standing == release.Published {
+			entry.publishedJSON = &publishedJSON{
+				Signed: e.Signed, Author: p.Author, Commit: p.Commit, Dirty: p.Dirty, RunURL: p.RunURL, Reason: p.Reason,
+				Content: p.Content, RollbackOf: p.RollbackOf, RenewalOf: p.RenewalOf,
+				Added: list(e.Added), Changed: list(e.Changed), Removed: list(e.Removed),
+			}
+			if !p.Time.IsZero() {
+				entry.Time = &p.Time
+			}
+		}
+		j.Revisions = append(j.Revisions, entry)
+	}
+	return j
+}
+
+// list returns names as JSON shows them: never as null.
+func list(names []string) []string { return append([]string{}, names...) }
