@@ -1,0 +1,138 @@
+package sdktest
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// A Publisher publishes flags on an HTTP server of this machine, as a bucket or a
+// CDN would serve them. Its methods are safe for concurrent use.
+type Publisher struct {
+	// URL is what to open [sdk.FromURL] or [sdk.HTTP] with.
+	URL string
+	// Root is the pinned root.json, for [sdk.Config].
+	Root []byte
+
+	t          testing.TB
+	repository *repository
+	closed     chan struct{}
+
+	mu       sync.Mutex
+	fault    fault
+	requests int
+}
+
+type fault struct {
+	down  bool
+	delay time.Duration
+}
+
+// NewPublisher starts a server that publishes an environment until t ends.
+// Nothing is published yet. An environment's name consists of letters, digits,
+// "-", "_" and ".".
+func NewPublisher(t testing.TB, environment string) *Publisher {
+	t.Helper()
+	r, err := newRepository(environment)
+	if err != nil {
+		t.Fatalf("sdktest: %v", err)
+	}
+	p := &Publisher{Root: r.root, t: t, repository: r, closed: make(chan struct{})}
+	server := httptest.NewServer(http.HandlerFunc(p.serve))
+	t.Cleanup(func() {
+		close(p.closed) // those who are served slowly wait no more
+		server.Close()
+	})
+	p.URL = server.URL + "/" + environment
+	return p
+}
+
+// Publish makes flags that serve these values to everyone all that is published,
+// and returns the revision. Values are those of [New]. Clients see the revision
+// when they poll next, or are told to by [sdk.Client.Refresh].
+func (p *Publisher) Publish(values map[string]any) (revision int64) {
+	p.t.Helper()
+	flags, err := flagsOf(values)
+	if err != nil {
+		p.t.Fatalf("sdktest: %v", err)
+	}
+	return p.PublishRulesets(rulesetOf(flags))
+}
+
+// PublishRulesets makes rulesets, by namespace, all that is published, and
+// returns the revision. It is for flags with rules.
+func (p *Publisher) PublishRulesets(rulesets map[string]evaluator.Ruleset) (revision int64) {
+	p.t.Helper()
+	revision, err := p.repository.publish(rulesets)
+	if err != nil {
+		p.t.Fatalf("sdktest: %v", err)
+	}
+	return revision
+}
+
+// Down makes the server break off every connection from now on.
+func (p *Publisher) Down() { p.set(fault{down: true}) }
+
+// Slow makes the server wait that long before it answers, from now on.
+func (p *Publisher) Slow(delay time.Duration) { p.set(fault{delay: delay}) }
+
+// Up ends what [Publisher.Down] or [Publisher.Slow] has begun.
+func (p *Publisher) Up() { p.set(fault{}) }
+
+// Requests returns how many requests there were.
+func (p *Publisher) Requests() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.requests
+}
+
+func (p *Publisher) set(f fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault = f
+}
+
+func (p *Publisher) serve(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	p.requests++
+	fault := p.fault
+	p.mu.Unlock()
+	if fault.down {
+		panic(http.ErrAbortHandler) // closes the connection, and logs nothing
+	}
+	if fault.delay > 0 {
+		timer := time.NewTimer(fault.delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+			return
+		case <-p.closed:
+			return
+		}
+	}
+	name, ok := strings.CutPrefix(r.URL.Path, "/"+p.repository.environment+"/")
+	object, err := p.repository.Fetch(r.Context(), name, r.Header.Get("If-None-Match"), maxObject)
+	switch {
+	case r.Method != http.MethodGet:
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	case errors.Is(err, bundle.ErrNotModified):
+		w.WriteHeader(http.StatusNotModified)
+	case !ok || err != nil:
+		w.WriteHeader(http.StatusNotFound)
+	default:
+		w.Header().Set("ETag", object.ETag)
+		io.WriteString(w, string(object.Data)) // an error means that nobody listens any more
+	}
+}
+
+// maxObject is more than any object has in bytes.
+const maxObject = 1 << 30
