@@ -16,8 +16,10 @@ var allowed = map[string][]string{
 	"evaluator": {"github.com/spaolacci/murmur3"},
 	"bundle":    {"evaluator", "github.com/tinylib/msgp"},
 
-	"sdk":          {"bundle", "evaluator", "github.com/fsnotify/fsnotify"},
-	"sdk/s3source": {"sdk", "bundle", "internal/s3url", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+	"sdk":             {"bundle", "evaluator", "github.com/fsnotify/fsnotify"},
+	"sdk/s3source":    {"sdk", "bundle", "internal/s3url", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+	"sdk/openfeature": {"sdk", "evaluator", "github.com/open-feature/go-sdk"},
+	"sdk/sdktest":     {"sdk", "bundle", "evaluator"},
 
 	"lambda":           {"sdk", "evaluator"},
 	"lambda/bootstrap": {"lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
@@ -57,16 +59,24 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestModulesOfSDK holds what a program that uses the SDK links.
+// TestModulesOfSDK holds what a program that uses the SDK links, and what each
+// package beside it adds.
 func TestModulesOfSDK(t *testing.T) {
-	want := []string{
+	base := []string{
 		"github.com/fsnotify/fsnotify", "github.com/philhofer/fwd", module,
 		"github.com/spaolacci/murmur3", "github.com/tinylib/msgp", "golang.org/x/sys",
 	}
-	got := goList(t, `{{with .Module}}{{.Path}}{{end}}`, "-deps", "./sdk")
-	slices.Sort(got)
-	if got = slices.Compact(got); !slices.Equal(got, want) {
-		t.Errorf("sdk links the modules %v, not %v", got, want)
+	for pkg, more := range map[string][]string{
+		"sdk":             nil,
+		"sdk/sdktest":     nil,
+		"sdk/openfeature": {"github.com/open-feature/go-sdk"},
+	} {
+		want := slices.Sorted(slices.Values(slices.Concat(base, more)))
+		got := goList(t, `{{with .Module}}{{.Path}}{{end}}`, "-deps", "./"+pkg)
+		slices.Sort(got)
+		if got = slices.Compact(got); !slices.Equal(got, want) {
+			t.Errorf("%s links the modules %v, not %v", pkg, got, want)
+		}
 	}
 }
 

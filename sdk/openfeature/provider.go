@@ -1,0 +1,168 @@
+package openfeature
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	of "github.com/open-feature/go-sdk/openfeature"
+
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/sdk"
+)
+
+// Name is the name of the provider in its metadata.
+const Name = "Serin"
+
+// Config says how a [Provider] behaves. The zero Config is fine.
+type Config struct {
+	// Track is handed what the program tracks, with all contexts merged. It
+	// is called where the program calls Track, by any number of goroutines.
+	// nil: nothing is tracked.
+	Track func(ctx context.Context, event string, evalCtx of.EvaluationContext, details of.TrackingEventDetails)
+}
+
+// A Provider answers for an [sdk.Client]. It implements the go-sdk's
+// FeatureProvider, ContextAwareStateHandler, EventHandler and Tracker. Its
+// methods are safe for concurrent use.
+type Provider struct {
+	client *sdk.Client
+	track  func(ctx context.Context, event string, evalCtx of.EvaluationContext, details of.TrackingEventDetails)
+}
+
+// New returns a provider that answers by client's present revision, and closes
+// nothing. With a nil client its initialization fails, as PROVIDER_FATAL.
+func New(client *sdk.Client, cfg Config) *Provider {
+	return &Provider{client: client, track: cfg.Track}
+}
+
+// Metadata implements FeatureProvider.
+func (p *Provider) Metadata() of.Metadata { return of.Metadata{Name: Name} }
+
+// Hooks implements FeatureProvider. There are none.
+func (p *Provider) Hooks() []of.Hook { return nil }
+
+// BooleanEvaluation implements FeatureProvider.
+func (p *Provider) BooleanEvaluation(_ context.Context, flag string, def bool, flat of.FlattenedContext) of.BoolResolutionDetail {
+	return resolve(p, flag, def, flat, evaluator.Value.Bool)
+}
+
+// StringEvaluation implements FeatureProvider.
+func (p *Provider) StringEvaluation(_ context.Context, flag, def string, flat of.FlattenedContext) of.StringResolutionDetail {
+	return resolve(p, flag, def, flat, evaluator.Value.Text)
+}
+
+// IntEvaluation implements FeatureProvider.
+func (p *Provider) IntEvaluation(_ context.Context, flag string, def int64, flat of.FlattenedContext) of.IntResolutionDetail {
+	return resolve(p, flag, def, flat, evaluator.Value.Int)
+}
+
+// FloatEvaluation implements FeatureProvider. It serves integer flags too.
+func (p *Provider) FloatEvaluation(_ context.Context, flag string, def float64, flat of.FlattenedContext) of.FloatResolutionDetail {
+	return resolve(p, flag, def, flat, evaluator.Value.Float)
+}
+
+// ObjectEvaluation implements FeatureProvider. What it returns is the caller's.
+func (p *Provider) ObjectEvaluation(_ context.Context, flag string, def any, flat of.FlattenedContext) of.InterfaceResolutionDetail {
+	return resolve(p, flag, def, flat, decodeObject)
+}
+
+// Track implements Tracker.
+func (p *Provider) Track(ctx context.Context, event string, evalCtx of.EvaluationContext, details of.TrackingEventDetails) {
+	if p.track != nil {
+		p.track(ctx, event, evalCtx, details)
+	}
+}
+
+// resolve answers for the flag called key, with def if there is no answer.
+func resolve[T any](p *Provider, key string, def T, flat of.FlattenedContext, read func(evaluator.Value) (T, bool)) of.GenericResolutionDetail[T] {
+	snapshot := p.client.Snapshot()
+	if snapshot == nil {
+		return failed(def, of.NewProviderNotReadyResolutionError("no flags have been loaded yet"))
+	}
+	var room [inlineAttrs]evaluator.Attr
+	r := snapshot.Evaluate(key, contextOf(flat, snapshot.Program(), room[:0]))
+	if r.Reason() == evaluator.ReasonError {
+		return failed(def, of.NewFlagNotFoundResolutionError("flag "+key+" not found"))
+	}
+	v, ok := read(r.Value())
+	if !ok {
+		return failed(def, of.NewTypeMismatchResolutionError("flag "+key+" is of another type"))
+	}
+	return of.GenericResolutionDetail[T]{Value: v, ProviderResolutionDetail: of.ProviderResolutionDetail{
+		Reason:       of.Reason(r.Reason().String()),
+		Variant:      r.Variant(),
+		FlagMetadata: metadataOf(r, snapshot),
+	}}
+}
+
+func failed[T any](def T, err of.ResolutionError) of.GenericResolutionDetail[T] {
+	return of.GenericResolutionDetail[T]{Value: def, ProviderResolutionDetail: of.ProviderResolutionDetail{
+		Reason:          of.ErrorReason,
+		ResolutionError: err,
+	}}
+}
+
+// decodeObject returns a copy of an object or a list, and whether v holds one.
+func decodeObject(v evaluator.Value) (value any, ok bool) {
+	if v.Kind() != evaluator.ObjectKind {
+		return nil, false
+	}
+	return value, json.Unmarshal(v.JSON(), &value) == nil
+}
+
+// Names of flag metadata. What is told of every answer takes precedence over what
+// a flag says of itself, also where there is nothing to tell: rule and
+// missingUnit are never a flag's own.
+const (
+	toldEnvironment = "environment"
+	toldRevision    = "revision"
+	toldRule        = "rule"
+	toldMissingUnit = "missingUnit"
+
+	// As OpenFeature's appendix on observability has them.
+	wellKnownFlagSet = "flagSetId"
+	wellKnownVersion = "version"
+)
+
+func metadataOf(r evaluator.Result, snapshot *sdk.Snapshot) of.FlagMetadata {
+	own := r.Metadata()
+	m := make(of.FlagMetadata, len(own)+6)
+	m[wellKnownFlagSet], m[wellKnownVersion] = snapshot.Environment(), strconv.FormatInt(snapshot.Revision(), 10)
+	for _, a := range own {
+		if v := anyOf(a.Value); v != nil {
+			m[a.Name] = v
+		}
+	}
+	m[toldEnvironment], m[toldRevision] = snapshot.Environment(), snapshot.Revision()
+	tell(m, toldRule, r.Rule())
+	tell(m, toldMissingUnit, r.MissingUnit())
+	return m
+}
+
+// tell sets what is told, or nothing.
+func tell(m of.FlagMetadata, name, text string) {
+	delete(m, name)
+	if text != "" {
+		m[name] = text
+	}
+}
+
+// anyOf returns a value of metadata as OpenFeature has it, nil if it has no such.
+func anyOf(v evaluator.Value) any {
+	switch v.Kind() {
+	case evaluator.BoolKind:
+		b, _ := v.Bool()
+		return b
+	case evaluator.IntKind:
+		i, _ := v.Int()
+		return i
+	case evaluator.FloatKind:
+		f, _ := v.Float()
+		return f
+	case evaluator.StringKind:
+		s, _ := v.Text()
+		return s
+	}
+	return nil
+}
