@@ -1,0 +1,597 @@
+//go:build unix
+
+package sdk_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/sdk"
+)
+
+var (
+	chaosSeeds  = flag.Int("chaos.seeds", 3, "how many random histories TestChaos goes through")
+	chaosFaults = flag.Int("chaos.faults", 50, "how many faults there are in each history")
+)
+
+// chaosMode is the environment variable of the process that TestChaos starts.
+const chaosMode = "SERIN_SDK_TEST_CHAOS"
+
+// chaosInterval is longer than the default, so that weeks are over soon.
+const chaosInterval = 3 * time.Minute
+
+// forged is what the numbers of a forger's flags begin with.
+const forged = 1_000_000
+
+// TestChaos lets clients live through random histories of faults: of the network,
+// of what a server holds, of clocks and of disks. All the while, and across
+// restarts,
+//
+//   - every answer is that of one whole revision which was published and signed,
+//     or a default while there was none;
+//   - revisions never go back, as far as the disk could keep them;
+//   - within one poll after a fault is over the newest revision is served.
+//
+// Time is simulated, HTTP is not: server and client speak it over pipes. What
+// kill -9 does is up to [TestKilledWhileUpdating].
+//
+// It runs in a process of its own, whose files can be kept from growing.
+func TestChaos(t *testing.T) {
+	if os.Getenv(chaosMode) == "" {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChaos$", "-test.v", "-test.timeout=0",
+			fmt.Sprint("-chaos.seeds=", *chaosSeeds), fmt.Sprint("-chaos.faults=", *chaosFaults))
+		cmd.Env = append(os.Environ(), chaosMode+"=1")
+		out, err := cmd.CombinedOutput()
+		if err != nil || testing.Verbose() {
+			t.Logf("%s", out)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	signal.Ignore(syscall.SIGXFSZ) // what a full disk is simulated with
+	defer signal.Reset(syscall.SIGXFSZ)
+	injected := make(map[string]int)
+	for seed := range uint64(*chaosSeeds) {
+		ok := t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { newChaos(t, seed, injected).live(*chaosFaults) })
+		})
+		if !ok {
+			break // one history to look at is enough
+		}
+	}
+	total := 0
+	for _, n := range injected {
+		total += n
+	}
+	t.Logf("%d faults of %d kinds: %v", total, len(injected), injected)
+	if total < *chaosSeeds**chaosFaults && !t.Failed() {
+		t.Errorf("only %d faults were injected", total)
+	}
+}
+
+// A chaos is one history.
+type chaos struct {
+	t        *testing.T
+	rand     *rand.Rand
+	injected map[string]int
+
+	keys      release.Keys
+	store     *chaosStore // of the publisher
+	forger    *chaosStore // of somebody with other keys
+	numbers   map[int64]bool
+	published int64 // the newest number
+	ahead     time.Duration
+
+	server *chaosServer
+	cfg    sdk.Config
+
+	mu        sync.Mutex // of what follows, which two goroutines look at
+	client    *sdk.Client
+	highest   int64 // the revision that was seen to be served last
+	persisted int64 // the one that the disk has for sure
+}
+
+func newChaos(t *testing.T, seed uint64, injected map[string]int) *chaos {
+	c := &chaos{
+		t: t, rand: rand.New(rand.NewPCG(seed, 0)), injected: injected,
+		store: newChaosStore(), forger: newChaosStore(), numbers: make(map[int64]bool),
+	}
+	c.keys = chaosKeys(t)
+	other := chaosKeys(t)
+	for n := range int64(8) {
+		publishNumber(t, c.forger, other, forged+n, 0)
+	}
+	c.publish()
+	c.server = serveChaos(t, c.store)
+	source, err := sdk.HTTP("http://flags.example", c.server.client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.cfg = sdk.Config{Source: source, Root: c.keys.Root, CacheDir: filepath.Join(t.TempDir(), "cache"), Interval: chaosInterval}
+	return c
+}
+
+func chaosKeys(t *testing.T) release.Keys {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := release.InitKeys(dir, "production"); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := release.LoadKeys(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+func publishNumber(t *testing.T, store release.Store, keys release.Keys, n int64, ahead time.Duration) {
+	t.Helper()
+	_, err := release.Publish(context.Background(), release.Options{
+		Store: store, Keys: keys, Environment: "production", Payloads: numbered("production", n),
+		Now: func() time.Time { return time.Now().Add(ahead) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// publish publishes the next number.
+func (c *chaos) publish() {
+	c.published++
+	c.numbers[c.published] = true
+	publishNumber(c.t, c.store, c.keys, c.published, c.ahead)
+}
+
+// live goes through a history of so many faults.
+func (c *chaos) live(faults int) {
+	c.restart()
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(47 * time.Second):
+				c.check()
+			}
+		}
+	}()
+	for n := 0; n < faults && !c.t.Failed(); n++ {
+		kind := chaosFaultKinds[c.rand.IntN(len(chaosFaultKinds))]
+		c.injected[kind.name]++
+		c.suffer(kind)
+	}
+	close(stop)
+	<-stopped
+	if err := c.client.Close(); err != nil {
+		c.t.Error(err)
+	}
+	c.server.close()
+}
+
+// suffer goes through one fault.
+func (c *chaos) suffer(kind chaosFault) {
+	end := kind.begin(c)
+	for range 1 + c.rand.IntN(4) {
+		if c.rand.IntN(2) == 0 {
+			c.publish()
+		}
+		c.sleep(time.Duration(c.rand.Int64N(int64(2 * chaosInterval))))
+		if c.rand.IntN(8) == 0 {
+			c.restart()
+		}
+	}
+	end()
+	c.server.set(nil)
+	c.publish() // what has expired too is over then
+	c.recovers(kind.name)
+}
+
+// recovers holds that the first poll that begins after a fault succeeds.
+func (c *chaos) recovers(kind string) {
+	c.sleep(31 * time.Second) // a request from before may take that long
+	c.sleep(time.Until(c.client.Status().NextPoll) + time.Second)
+	st := c.client.Status()
+	if got := left.Get(c.client, sdk.Context{}); got != c.published || st.State != sdk.Fresh {
+		c.t.Errorf("after %q is over number %d is served, not %d: %+v", kind, got, c.published, st)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if st.CacheError == nil {
+		c.persisted = st.Revision
+	}
+}
+
+// sleep lets time go by.
+func (c *chaos) sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+	c.check()
+}
+
+// restart ends the client, if there is one, and opens another.
+func (c *chaos) restart() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.client != nil {
+		if err := c.client.Close(); err != nil {
+			c.t.Error(err)
+		}
+	}
+	client, err := sdk.Open(c.t.Context(), c.cfg)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.client = client
+	if got := client.Snapshot().Revision(); got < c.persisted {
+		c.t.Errorf("after a restart revision %d is served, and %d was on the disk: %+v", got, c.persisted, client.Status())
+	}
+	c.highest = 0
+}
+
+// check holds what must always hold.
+func (c *chaos) check() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.client.Snapshot()
+	revision := s.Revision()
+	if revision < c.highest {
+		c.t.Errorf("revision %d is served after %d", revision, c.highest)
+	}
+	c.highest = revision
+	if s == nil {
+		if got := left.Get(c.client, sdk.Context{}); got != -1 && !c.numbers[got] {
+			c.t.Errorf("%d is served without a revision", got)
+		}
+		return
+	}
+	l, _ := s.Evaluate("left", sdk.Context{}).Value().Int()
+	r, _ := s.Evaluate("right", sdk.Context{}).Value().Int()
+	if l != r || !c.numbers[l] {
+		c.t.Errorf("left is %d and right is %d, which was never published", l, r)
+	}
+}
+
+// A chaosFault makes something wrong, and what it returns makes it right.
+type chaosFault struct {
+	name  string
+	begin func(*chaos) (end func())
+}
+
+// during is a fault of what a server answers.
+func during(name string, handler func(c *chaos) http.HandlerFunc) chaosFault {
+	return chaosFault{name, func(c *chaos) func() {
+		prefix := chaosNames[c.rand.IntN(len(chaosNames))]
+		often := c.rand.IntN(3) + 1 // every request, or one in two or three
+		h, n := handler(c), 0
+		var mu sync.Mutex
+		c.server.set(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			n++
+			hit := n%often == 0
+			mu.Unlock()
+			if hit && strings.Contains(r.URL.Path, prefix) {
+				h(w, r)
+				return
+			}
+			c.server.store.ServeHTTP(w, r)
+		})
+		return func() {}
+	}}
+}
+
+// chaosNames are parts of objects' names.
+var chaosNames = []string{"", "", "timestamp", "snapshot", "targets.json", "root", "targets/one/", "targets/two/"}
+
+// plain makes a handler of one that doesn't look at the history.
+func plain(h http.HandlerFunc) func(*chaos) http.HandlerFunc {
+	return func(*chaos) http.HandlerFunc { return h }
+}
+
+// altered answers with what change makes of an object.
+func altered(change func([]byte) []byte) func(*chaos) http.HandlerFunc {
+	return func(c *chaos) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			data, ok := c.store.get(r.URL.Path)
+			if !ok {
+				http.NotFound(w, r)
+				return
+			}
+			w.Header().Set("ETag", `"altered"`)
+			_, _ = w.Write(change(bytes.Clone(data)))
+		}
+	}
+}
+
+// late answers after a while, which may be longer than clients wait.
+func late(c *chaos) http.HandlerFunc {
+	wait := time.Duration(c.rand.Int64N(int64(45 * time.Second)))
+	return func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-time.After(wait):
+			c.store.ServeHTTP(w, r)
+		case <-r.Context().Done():
+		}
+	}
+}
+
+// instead answers from another store.
+func instead(store func(c *chaos) *chaosStore) func(*chaos) http.HandlerFunc {
+	return func(c *chaos) http.HandlerFunc { return store(c).ServeHTTP }
+}
+
+// slowly drips as drip does, in simulated time.
+func slowly(w http.ResponseWriter, r *http.Request) {
+	for r.Context().Err() == nil {
+		if _, err := w.Write([]byte(" ")); err != nil {
+			return
+		}
+		w.(http.Flusher).Flush()
+		time.Sleep(time.Second)
+	}
+}
+
+// unmodified says that nothing has changed, whatever it was asked with.
+func unmodified(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }
+
+var chaosFaultKinds = []chaosFault{
+	during("late", late),
+	during("reset", plain(abort)),
+	during("cut", plain(cut)),
+	during("drip", plain(slowly)),
+	during("flood", plain(flood)),
+	during("403", plain(status(http.StatusForbidden))),
+	during("404", plain(status(http.StatusNotFound))),
+	during("500", plain(status(http.StatusInternalServerError))),
+	during("503", plain(status(http.StatusServiceUnavailable))),
+	during("frozen", plain(unmodified)),
+	during("portal", plain(portal)),
+	during("flipped bit", altered(flip)),
+	during("truncated", altered(func(b []byte) []byte { return b[:len(b)/2] })),
+	during("empty", altered(func([]byte) []byte { return nil })),
+	during("forged", instead(func(c *chaos) *chaosStore { return c.forger })),
+	during("rolled back", instead(func(c *chaos) *chaosStore { return c.store.copy() })),
+	{"replayed", func(c *chaos) func() { // what is newer is withheld, for longer than it may be
+		old := c.store.copy()
+		c.server.set(old.ServeHTTP)
+		c.sleep(time.Duration(c.rand.Int64N(int64(8 * 24 * time.Hour))))
+		return func() {}
+	}},
+	{"nothing renewed", func(c *chaos) func() {
+		c.sleep(time.Duration(c.rand.Int64N(int64(8 * 24 * time.Hour))))
+		return func() {}
+	}},
+	{"clocks apart", func(c *chaos) func() {
+		c.ahead = time.Duration(c.rand.Int64N(int64(4*time.Hour))) - 2*time.Hour
+		c.publish()
+		return func() { c.ahead = 0 }
+	}},
+	{"full disk", func(c *chaos) func() { return fillDisk(c.t) }},
+	{"no folder", func(c *chaos) func() {
+		c.spoilCache(func(dir string) error {
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+			return os.WriteFile(dir, nil, 0o600)
+		})
+		return func() {
+			if err := os.Remove(c.cfg.CacheDir); err != nil {
+				c.t.Error(err)
+			}
+		}
+	}},
+	{"lost cache", func(c *chaos) func() { c.spoilCache(os.RemoveAll); return func() {} }},
+	{"damaged cache", func(c *chaos) func() {
+		c.spoilCache(func(dir string) error { return damageFiles(dir, c.rand) })
+		return func() {}
+	}},
+}
+
+// spoilCache does something to the disk cache, after which it may be of no use.
+func (c *chaos) spoilCache(f func(dir string) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := f(c.cfg.CacheDir); err != nil {
+		c.t.Fatal(err)
+	}
+	c.persisted = 0
+}
+
+// damageFiles flips a bit of some files.
+func damageFiles(dir string, random *rand.Rand) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if len(data) > 0 && random.IntN(2) == 0 {
+			data[random.IntN(len(data))] ^= 1 << random.IntN(8)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillDisk has every write to a file fail, until what it returns is called.
+func fillDisk(t *testing.T) (end func()) {
+	t.Helper()
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 0, Max: old.Max}); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A chaosStore is a repository that isn't on any disk, so that disks can fail.
+type chaosStore struct {
+	mu      sync.Mutex
+	objects map[string][]byte
+}
+
+func etagOf(data []byte) string { return fmt.Sprintf("%q", fmt.Sprint(hash(data))) }
+
+func newChaosStore() *chaosStore { return &chaosStore{objects: make(map[string][]byte)} }
+
+func (m *chaosStore) get(name string) ([]byte, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	data, ok := m.objects[strings.TrimPrefix(name, "/")]
+	return data, ok
+}
+
+func (m *chaosStore) copy() *chaosStore {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := newChaosStore()
+	for name, data := range m.objects {
+		c.objects[name] = data
+	}
+	return c
+}
+
+func (m *chaosStore) Get(_ context.Context, name string, limit int64) (data []byte, etag string, err error) {
+	data, ok := m.get(name)
+	switch {
+	case !ok:
+		return nil, "", fs.ErrNotExist
+	case int64(len(data)) > limit:
+		return nil, "", bundle.ErrTooLarge
+	}
+	return data, etagOf(data), nil
+}
+
+func (m *chaosStore) Put(_ context.Context, name string, data []byte, opts release.PutOptions) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old, ok := m.objects[name]
+	if opts.IfNoneMatch && ok || opts.IfMatch != "" && (!ok || etagOf(old) != opts.IfMatch) {
+		return release.ErrConflict
+	}
+	m.objects[name] = slices.Clone(data)
+	return nil
+}
+
+func (m *chaosStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	data, ok := m.get(r.URL.Path)
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("ETag", etagOf(data))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+}
+
+// A chaosServer speaks HTTP over pipes, which simulated time goes by for.
+type chaosServer struct {
+	store *chaosStore
+	http  http.Server
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+
+	transport http.Transport
+
+	mu      sync.Mutex
+	handler http.Handler // nil: store
+}
+
+func serveChaos(t *testing.T, store *chaosStore) *chaosServer {
+	s := &chaosServer{store: store, conns: make(chan net.Conn), done: make(chan struct{})}
+	s.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		h := s.handler
+		s.mu.Unlock()
+		if h == nil {
+			h = s.store
+		}
+		h.ServeHTTP(w, r)
+	})
+	s.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		select {
+		case s.conns <- theirs:
+			return ours, nil
+		case <-s.done:
+			return nil, net.ErrClosed
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	go func() {
+		if err := s.http.Serve(s); err != http.ErrServerClosed {
+			t.Error(err)
+		}
+	}()
+	return s
+}
+
+func (s *chaosServer) client() *http.Client { return &http.Client{Transport: &s.transport} }
+
+// set has requests answered by h, from now on; nil: as they should be.
+func (s *chaosServer) set(h http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h == nil {
+		s.handler = nil
+		return
+	}
+	s.handler = h
+}
+
+func (s *chaosServer) close() {
+	s.http.Close()
+	s.transport.CloseIdleConnections()
+}
+
+// Accept, Close and Addr make it a [net.Listener].
+func (s *chaosServer) Accept() (net.Conn, error) {
+	select {
+	case conn := <-s.conns:
+		return conn, nil
+	case <-s.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (s *chaosServer) Close() error {
+	s.once.Do(func() { close(s.done) })
+	return nil
+}
+
+func (s *chaosServer) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
