@@ -2,6 +2,7 @@
 # check: formatting, vet, staticcheck, workflows, the estate, known vulnerabilities    build: into bin/
 # bench: beside other systems, into bench/results    bench-packages: benchmarks of the packages
 # fuzz: every fuzz target for FUZZTIME    soak: PAIRS random rulesets and contexts by two evaluators
+# chaos: SEEDS random histories of faults that clients live through, and clients killed while they update
 
 # The S3 server that the tests run against, in bin/ so that it can't be another version.
 VERSITYGW_VERSION = v1.8.0
@@ -10,9 +11,10 @@ VERSITYGW         = bin/versitygw-$(VERSITYGW_VERSION)
 VULNDB            = https://vuln.go.dev
 FUZZTIME          = 1m
 PAIRS             = 10000000
+SEEDS             = 60
 TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 
-.PHONY: demo test check bench bench-packages build fuzz soak
+.PHONY: demo test check bench bench-packages build fuzz soak chaos
 
 demo:
 	go run ./cmd/serin demo
@@ -51,6 +53,9 @@ fuzz:
 
 soak:
 	go test ./evaluator -run 'TestDifferential$$' -timeout 0 -pairs $(PAIRS)
+
+chaos:
+	go test ./sdk -run 'TestChaos$$|TestKilledWhileUpdating$$' -v -timeout 0 -chaos.seeds=$(SEEDS) -kills=150
 
 $(VERSITYGW):
 	@GOBIN="$(CURDIR)/bin" go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) && mv bin/versitygw $@ || \

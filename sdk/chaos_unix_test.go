@@ -97,8 +97,9 @@ type chaos struct {
 	injected map[string]int
 
 	keys      release.Keys
-	store     *chaosStore // of the publisher
-	forger    *chaosStore // of somebody with other keys
+	store     *chaosStore   // of the publisher
+	forger    *chaosStore   // of somebody with other keys
+	old       []*chaosStore // what was published once, from time to time
 	numbers   map[int64]bool
 	published int64 // the newest number
 	ahead     time.Duration
@@ -158,6 +159,11 @@ func publishNumber(t *testing.T, store release.Store, keys release.Keys, n int64
 
 // publish publishes the next number.
 func (c *chaos) publish() {
+	if c.rand.IntN(4) == 0 {
+		if c.old = append(c.old, c.store.copy()); len(c.old) > 4 {
+			c.old = c.old[1:]
+		}
+	}
 	c.published++
 	c.numbers[c.published] = true
 	publishNumber(c.t, c.store, c.keys, c.published, c.ahead)
@@ -342,6 +348,14 @@ func instead(store func(c *chaos) *chaosStore) func(*chaos) http.HandlerFunc {
 	return func(c *chaos) http.HandlerFunc { return store(c).ServeHTTP }
 }
 
+// past returns something that was published before.
+func (c *chaos) past() *chaosStore {
+	if len(c.old) == 0 {
+		return c.store.copy()
+	}
+	return c.old[c.rand.IntN(len(c.old))]
+}
+
 // slowly drips as drip does, in simulated time.
 func slowly(w http.ResponseWriter, r *http.Request) {
 	for r.Context().Err() == nil {
@@ -372,7 +386,8 @@ var chaosFaultKinds = []chaosFault{
 	during("truncated", altered(func(b []byte) []byte { return b[:len(b)/2] })),
 	during("empty", altered(func([]byte) []byte { return nil })),
 	during("forged", instead(func(c *chaos) *chaosStore { return c.forger })),
-	during("rolled back", instead(func(c *chaos) *chaosStore { return c.store.copy() })),
+	during("old objects", instead((*chaos).past)),
+	{"rolled back", func(c *chaos) func() { c.server.set(c.past().ServeHTTP); return func() {} }},
 	{"replayed", func(c *chaos) func() { // what is newer is withheld, for longer than it may be
 		old := c.store.copy()
 		c.server.set(old.ServeHTTP)

@@ -5,6 +5,7 @@ package sdk_test
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -147,14 +148,15 @@ func childCommand(t *testing.T, mode, dir string) *exec.Cmd {
 	return cmd
 }
 
+var kills = flag.Int("kills", 20, "how often TestKilledWhileUpdating kills a process")
+
 // TestKilledWhileUpdating kills a process that updates its cache all the time. What
 // it had said to have cached, or something newer, must be there each time, and be
 // whole.
 func TestKilledWhileUpdating(t *testing.T) {
-	const kills = 20
 	dir, r := newChild(t)
 	cached := int64(0)
-	for kill := range kills {
+	for kill := range *kills {
 		cached = max(cached, updateAndKill(t, dir))
 		client := open(t, sdk.Config{
 			Source: &broken{fault: fail}, Root: r.keys.Root, Interval: -1, CacheDir: filepath.Join(dir, "cache"),
@@ -166,7 +168,7 @@ func TestKilledWhileUpdating(t *testing.T) {
 		cached = st.Revision
 		serves(t, client, left.Get(client, sdk.Context{}))
 	}
-	t.Logf("%d revisions, %d kills", cached, kills)
+	t.Logf("%d revisions, %d kills", cached, *kills)
 }
 
 // updateAndKill returns the last revision that the child had cached for sure.
