@@ -1,0 +1,119 @@
+package bundle_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// related returns a ruleset whose flags refer to things and to each other: "a" to
+// nothing, "b" to the attribute city, "c" to the segment inner by way of outer, "d"
+// to the zone, "e" to c, "f" to the prerequisite by way of e, "g" to the device.
+func related() evaluator.Ruleset {
+	flag := func(key string, when *evaluator.Condition) evaluator.Flag {
+		return evaluator.Flag{
+			Key: key, Type: evaluator.Boolean, Default: 1,
+			Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}},
+			Rules:    []evaluator.Rule{{Name: "rule", When: when}},
+		}
+	}
+	in := func(segment string) *evaluator.Condition {
+		return &evaluator.Condition{Op: evaluator.InSegment, Attribute: "user", Strings: []string{segment}}
+	}
+	serves := func(keys ...string) *evaluator.Condition {
+		all := &evaluator.Condition{Op: evaluator.All}
+		for _, key := range keys {
+			all.Of = append(all.Of, evaluator.Condition{Op: evaluator.Serves, Strings: []string{key, "on"}})
+		}
+		return all
+	}
+	g := flag("g", nil)
+	g.Rules[0].Split = &evaluator.Split{By: "device", Salt: "s", Hash: evaluator.HashMurmur3, Ranges: []evaluator.Range{{To: evaluator.Positions}}}
+	return evaluator.Ruleset{
+		Unit: "user",
+		Attributes: []evaluator.Attribute{
+			{Name: "user", Type: evaluator.StringAttribute}, {Name: "city", Type: evaluator.StringAttribute}, {Name: "device", Type: evaluator.StringAttribute},
+		},
+		Zones: []evaluator.Zone{{Name: "Asia/Shanghai", Offsets: []evaluator.Offset{{Seconds: 8 * 3600}}}},
+		Segments: []evaluator.Segment{
+			{Name: "outer", When: in("inner")},
+			{Name: "inner", Include: []string{"u-1"}},
+			{Name: "unused", Include: []string{"u-1"}},
+		},
+		Flags: []evaluator.Flag{
+			flag("a", nil),
+			flag("b", &evaluator.Condition{Op: evaluator.Exists, Attribute: "city"}),
+			flag("c", in("outer")),
+			flag("d", &evaluator.Condition{Op: evaluator.Window, Strings: []string{"Asia/Shanghai"}, Ints: []int64{127, 0, 3600}}),
+			flag("e", serves("c", "other")),
+			flag("f", serves("e")),
+			g,
+		},
+		Prerequisites: []evaluator.Flag{flag("other", nil)},
+	}
+}
+
+func fingerprints(t *testing.T, set evaluator.Ruleset) map[string]bundle.Fingerprint {
+	t.Helper()
+	data, err := bundle.EncodePayload(bundle.Payload{Environment: "production", Namespace: "one", Ruleset: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	prints, err := bundle.Fingerprints(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return prints
+}
+
+// TestFingerprints changes one thing at a time, and expects other fingerprints of
+// the flags that depend on it, and of no others.
+func TestFingerprints(t *testing.T) {
+	before := fingerprints(t, related())
+	if keys := slices.Sorted(maps.Keys(before)); len(keys) != 7 {
+		t.Errorf("fingerprints of %v", keys)
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*evaluator.Ruleset)
+		want   []string
+	}{
+		{"nothing", func(*evaluator.Ruleset) {}, nil},
+		{"a value", func(s *evaluator.Ruleset) { s.Flags[0].Disabled = true }, []string{"a"}},
+		{"a rule's name", func(s *evaluator.Ruleset) { s.Flags[1].Rules[0].Name = "other" }, []string{"b"}},
+		{"metadata", func(s *evaluator.Ruleset) { s.Flags[0].Metadata = []evaluator.Attr{evaluator.StringAttr("owner", "x")} }, []string{"a"}},
+		{"a type", func(s *evaluator.Ruleset) { s.Attributes[1].Type = evaluator.IntegerAttribute }, []string{"b"}},
+		{"the unit of a split", func(s *evaluator.Ruleset) { s.Flags[6].Rules[0].Split.By = "user" }, []string{"g"}},
+		{"another flag", func(s *evaluator.Ruleset) { s.Flags[2].Default = 0 }, []string{"c", "e", "f"}},
+		{"a segment of a segment", func(s *evaluator.Ruleset) { s.Segments[1].Include = []string{"u-2"} }, []string{"c", "e", "f"}},
+		{"an unused segment", func(s *evaluator.Ruleset) { s.Segments[2].Include = []string{"u-2"} }, nil},
+		{"the zone", func(s *evaluator.Ruleset) { s.Zones[0].Offsets[0].Seconds = 0 }, []string{"d"}},
+		{"a prerequisite", func(s *evaluator.Ruleset) { s.Prerequisites[0].Default = 0 }, []string{"e", "f"}},
+		{"the unit", func(s *evaluator.Ruleset) { s.Unit = "device" }, []string{"a", "b", "c", "d", "e", "f", "g"}},
+		{"order", func(s *evaluator.Ruleset) { slices.Reverse(s.Flags); slices.Reverse(s.Segments); slices.Reverse(s.Attributes) }, nil},
+	} {
+		set := related()
+		test.change(&set)
+		var got []string
+		after := fingerprints(t, set)
+		for _, key := range slices.Sorted(maps.Keys(before)) {
+			if after[key] != before[key] {
+				got = append(got, key)
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s: changed flags (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+func TestFingerprintsOfNoPayload(t *testing.T) {
+	if prints, err := bundle.Fingerprints([]byte("x")); err == nil {
+		t.Errorf("fingerprints %v", prints)
+	}
+}
