@@ -41,45 +41,78 @@ const (
 	cacheGrace = time.Hour
 )
 
-// restore returns the state that the disk cache gives, or the empty state.
-func (c *Client) restore() *state {
+// restore returns the state that the disk cache or the baked-in copy gives, be
+// it nil or not, or the empty state.
+func (c *Client) restore(baked fs.FS) *state {
 	s := &state{}
 	if c.interval > 0 {
 		s.next = time.Now()
 	}
-	if c.cache == nil {
-		return s
+	if c.cache != nil {
+		if err := c.begin(s, "disk cache", c.loadCache); err != nil {
+			s.cacheErr = fmt.Errorf("reading disk cache: %w", err)
+		}
 	}
-	err := c.guard("cache", func() error {
-		release, err := c.cache.load(c.verifier)
-		if err != nil || release == nil {
+	if s.release != nil {
+		s.saved = s.release
+		s.confirmed = c.cache.confirmed()
+	}
+	if baked != nil {
+		cached := s.release
+		if err := c.begin(s, "baked-in copy", func() (*bundle.Release, error) { return c.loadBaked(baked) }); err != nil {
+			s.bakedErr = fmt.Errorf("reading baked-in copy: %w", err)
+		}
+		if s.release != cached {
+			s.confirmed = time.Time{} // how old a copy is nothing tells
+		}
+	}
+	if !s.confirmed.IsZero() {
+		c.record.confirmed.Store(s.confirmed.Unix())
+	}
+	if s.snapshot != nil {
+		c.log.Info("serving flags from the "+s.origin, "revision", s.snapshot.revision, "flags", s.snapshot.program.Len())
+	}
+	return s
+}
+
+// begin makes the release that load returns what s serves, unless that is nil or
+// not newer than what s has.
+func (c *Client) begin(s *state, origin string, load func() (*bundle.Release, error)) error {
+	err := c.guard(origin, func() error {
+		release, err := load()
+		if err != nil || release == nil || s.release != nil && !newer(release, s.release) {
 			return err
 		}
-		snapshot, err := newSnapshot(release, nil, c.guard)
+		snapshot, err := newSnapshot(release, nil, &c.record, c.guard)
 		if err != nil {
 			return err
 		}
-		s.snapshot, s.release, s.saved, s.updated = snapshot, release, release, time.Now()
+		s.snapshot, s.release, s.updated, s.origin = snapshot, release, wallClock(), origin
 		return nil
 	})
 	if err != nil {
-		s.cacheErr = fmt.Errorf("reading disk cache: %w", err)
 		if class, ok := bundle.ClassOf(err); ok {
 			s.errors[class]++
 		}
-		c.log.Warn("disk cache not used", "error", err)
+		c.log.Warn(origin+" not used", "error", err)
 	}
-	if s.snapshot != nil {
-		c.log.Info("serving flags from the disk cache", "revision", s.snapshot.revision, "flags", s.snapshot.program.Len())
-	}
-	return s
+	return err
+}
+
+func (c *Client) loadCache() (*bundle.Release, error) { return c.cache.load(c.verifier) }
+
+// loadBaked returns the release of a baked-in copy, which may have expired.
+func (c *Client) loadBaked(copy fs.FS) (*bundle.Release, error) {
+	// Nothing is expired at the zero time. What tags a copy gives mean nothing
+	// to the source.
+	return c.verifier.Update(c.ctx, untagged{FS(copy)}, nil, time.Time{})
 }
 
 // save writes a state's release to the disk cache and returns the state after
 // that.
 func (c *Client) save(before *state) *state {
 	after := *before
-	after.cacheErr = c.guard("cache", func() error { return c.cache.store(c.verifier, before.release) })
+	after.cacheErr = c.guard("cache", func() error { return c.cache.store(c.verifier, before.release, before.confirmed) })
 	if after.cacheErr == nil {
 		after.saved = before.release
 		return &after
@@ -105,8 +138,9 @@ func (d *cache) load(v *bundle.Verifier) (*bundle.Release, error) {
 	})
 }
 
-// store makes r the release that the folder holds, unless that is newer.
-func (d *cache) store(v *bundle.Verifier, r *bundle.Release) error {
+// store makes r the release that the folder holds, unless that is newer. confirmed
+// is when the source last had nothing newer than r; zero: not known.
+func (d *cache) store(v *bundle.Verifier, r *bundle.Release, confirmed time.Time) error {
 	// What can't be read or doesn't verify is replaced.
 	if held, err := d.load(v); err == nil && held != nil && newer(held, r) {
 		return nil
@@ -129,8 +163,30 @@ func (d *cache) store(v *bundle.Verifier, r *bundle.Release) error {
 	if err := d.put(stateFile, state); err != nil {
 		return err
 	}
+	d.confirm(confirmed)
 	d.clean(keep)
 	return nil
+}
+
+// confirm notes, in the time of state.json, when the source last had nothing
+// newer, for [Status].Age after a restart. Where that fails, that will seem longer
+// ago than it is.
+func (d *cache) confirm(at time.Time) {
+	if at.IsZero() {
+		at = time.Unix(0, 0)
+	}
+	_ = os.Chtimes(filepath.Join(d.dir, stateFile), at, at)
+}
+
+// confirmed returns what confirm noted, or the zero time. Like all on the disk it
+// isn't trusted, but by it what was verified can only seem fresher, or older, than
+// it is.
+func (d *cache) confirmed() time.Time {
+	info, err := os.Stat(filepath.Join(d.dir, stateFile))
+	if err != nil || info.ModTime().Unix() == 0 {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 // newer reports whether a supersedes b. A new root may have the other numbers

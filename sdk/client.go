@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ var ErrClosed = errors.New("client is closed")
 const (
 	defaultInterval    = 30 * time.Second
 	defaultInitTimeout = 5 * time.Second
+	defaultShrink      = 0.5
 
 	// minInterval is far below what anybody needs, and far above the number
 	// of seconds that somebody may have meant.
@@ -28,8 +30,9 @@ const (
 // Config says what a [Client] pulls, whom it trusts, and how it behaves.
 type Config struct {
 	// Source is where the environment is published: [HTTP], [File],
-	// [FromURL], or s3source.New. Required. If it is a [Watcher] too,
-	// changes are seen at once instead of at the next poll.
+	// [FromURL], s3source.New, or a [Fallback] of two of them. Required. If
+	// it is a [Watcher] too, changes are seen at once instead of at the next
+	// poll.
 	Source bundle.Source
 	// Root is the pinned root.json of the environment, the only thing that
 	// is trusted without proof. Required. It belongs into the program or
@@ -46,6 +49,12 @@ type Config struct {
 	// several; what one of them has saved is not replaced by what is older.
 	// "": no disk cache.
 	CacheDir string
+	// Baked is a copy of the environment that is part of the program or its
+	// deployment, as serin bake makes it (go:embed, or [os.DirFS] for a
+	// folder). It is verified like a download, but may have expired. It is
+	// served from the start if the disk cache has no revision, or an older
+	// one. nil: none.
+	Baked fs.FS
 	// Interval is the mean time between two polls: each time is 50 % to
 	// 150 % of it. Every failure in a row doubles it, up to 5 minutes or
 	// Interval, whichever is more, and each time is then 50 % to 100 % of
@@ -54,9 +63,18 @@ type Config struct {
 	// no watching; the caller uses [Client.Refresh]. More than 0 and less
 	// than 10 ms is refused: it is a number without its unit.
 	Interval time.Duration
-	// InitTimeout is how long [Open] waits for a first revision if the disk
-	// cache has none. 0: 5 s. Negative: it doesn't wait.
+	// InitTimeout is how long [Open] waits for a first revision if neither
+	// the disk cache nor Baked has one. 0: 5 s. Negative: it doesn't wait.
 	InitTimeout time.Duration
+	// MaxShrink guards against updates that are signed and yet a disaster. If
+	// an update drops more than this share of the flags that the program has
+	// asked the present revision for, through handles, it is held back: the
+	// present revision is served on, polls fail with [ErrHeldBack], and
+	// [Status].Held tells. It is served once another revision confirms it,
+	// whatever that one has, or when the program is started anew: a process
+	// that has asked for nothing yet misses nothing. 0: 0.5, which is a half.
+	// Negative, or 1 and more: nothing is held back.
+	MaxShrink float64
 	// MinRevision is the least revision that is accepted: a floor against
 	// old content for programs that start without a disk cache. 0: any.
 	MinRevision int64
@@ -73,10 +91,15 @@ type Client struct {
 	verifier *bundle.Verifier
 	cache    *cache // nil: none
 	interval time.Duration
+	shrink   float64 // see Config.MaxShrink
 	log      *slog.Logger
 
 	state atomic.Pointer[state] // never nil
 	turn  chan struct{}         // holds one element while a poll runs, which alone stores state
+	tried atomic.Pointer[try]   // the latest poll; nil: none yet
+
+	record record
+	events events
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -88,8 +111,8 @@ type Client struct {
 
 // Open returns a client that serves the flags of cfg.Source.
 //
-// If the disk cache holds a good revision, Open serves that and does not wait
-// for the source. Otherwise it waits for the first revision, through failures
+// If the disk cache or cfg.Baked holds a good revision, Open serves the newer one
+// and does not wait for the source. Otherwise it waits for the first revision, through failures
 // too, until cfg.InitTimeout has passed or ctx is done, whichever comes first,
 // and then returns a client all the same: it has no flags yet, serves defaults,
 // and goes on trying. A client that doesn't poll tries once, and [Client.Status]
@@ -122,6 +145,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		source:   cfg.Source,
 		verifier: verifier,
 		interval: cfg.Interval,
+		shrink:   cfg.MaxShrink,
 		log:      cfg.Logger,
 		turn:     make(chan struct{}, 1),
 		ready:    make(chan struct{}),
@@ -131,6 +155,9 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if c.interval == 0 {
 		c.interval = defaultInterval
 	}
+	if c.shrink == 0 {
+		c.shrink = defaultShrink
+	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -139,14 +166,18 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		c.cache = &cache{dir: cfg.CacheDir}
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.start(ctx, cfg.InitTimeout)
+	c.events.guard = c.guard
+	if c.interval > 0 {
+		c.events.start = c.deliver
+	}
+	c.start(ctx, cfg.Baked, cfg.InitTimeout)
 	return c, nil
 }
 
-// start loads the disk cache, begins to poll and watch in the background, and
+// start loads what is at hand, begins to poll and watch in the background, and
 // waits for a first revision.
-func (c *Client) start(ctx context.Context, wait time.Duration) {
-	c.state.Store(c.restore())
+func (c *Client) start(ctx context.Context, baked fs.FS, wait time.Duration) {
+	c.state.Store(c.restore(baked))
 	polls := c.interval > 0
 	if polls {
 		c.wg.Go(c.run)
@@ -175,16 +206,33 @@ func (c *Client) start(ctx context.Context, wait time.Duration) {
 	}
 }
 
+// deliver starts to call f whenever there may be events, until Close.
+func (c *Client) deliver(f func()) {
+	c.wg.Go(func() {
+		for {
+			select {
+			case <-c.ctx.Done():
+				return
+			case <-c.events.wakes:
+				f()
+			}
+		}
+	})
+}
+
 // Close stops polling and waits until everything the client started has ended,
 // which may be writing the disk cache: that is not cut short. What was served
-// last is served on. Closing twice, or closing nil, is fine. The error is always
-// nil.
+// last is served on. It waits for functions that were handed to
+// [Client.OnChange] and [Client.OnStatus] too, so that these must not call it.
+// Closing twice, or closing nil, is fine. The error is always nil.
 func (c *Client) Close() error {
 	if c == nil {
 		return nil
 	}
+	c.events.close()
 	c.cancel()
 	c.wg.Wait()
+	c.logMismatches()
 	return nil
 }
 
@@ -202,31 +250,12 @@ func (c *Client) Evaluate(key string, ctx Context) evaluator.Result {
 	return c.Snapshot().Evaluate(key, ctx)
 }
 
-// Refresh polls the source once, now, and returns when the outcome is served and
-// written to the disk cache. If it fails the last good revision stays, and the
-// failure counts in [Status] like that of any poll. If ctx is done before the
-// poll is over, that counts for nothing, since it says nothing about the source,
-// and nothing changes. Writing to the disk cache is not cut short by ctx, nor by
-// [Client.Close]. The error is a [*bundle.Error], the error of ctx, or
-// [ErrClosed].
-func (c *Client) Refresh(ctx context.Context) error {
-	if c == nil {
-		return ErrClosed
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)()
-	err := c.poll(ctx)
-	notify(c.moved)
-	return err
-}
-
 // Status returns the client's condition now.
 func (c *Client) Status() Status {
 	if c == nil {
 		return Status{}
 	}
-	st := c.state.Load().status(c.verifier.Environment(), time.Now())
+	st := c.state.Load().status(c.verifier.Environment(), &c.record, time.Now())
 	if c.ctx.Err() != nil {
 		st.NextPoll = time.Time{}
 	}

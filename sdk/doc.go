@@ -26,8 +26,9 @@
 //
 // # Where to start
 //
-// [Open] and [Config]; [Bool], [String], [Int], [Float] and [Object] for flags;
-// [User] and [Attr] for the context; [HTTP], [File] and [FromURL] for sources.
+// [Open] and [Config]; [Bool], [String], [Int], [Float] and [JSON] for flags;
+// [User] and [Attr] for the context; [HTTP], [File], [FS], [FromURL] and
+// [Fallback] for sources; [Client.OnChange] and [Client.OnStatus] for events.
 // The source for S3 is in the package s3source beside this one, so that only
 // those who use it link the AWS SDK.
 package sdk

@@ -79,9 +79,10 @@ func (f *Flag[T]) Key() string { return f.key }
 // Get returns the flag's value for ctx by c's present revision. If c is nil or
 // has no revision yet, or the flag is absent or of another type, that is the
 // handle's default; [Flag.Explain] says which. Get never blocks, and doesn't
-// allocate, except as [Object] and package evaluator say. ctx doesn't escape.
+// allocate, except as [JSON] and package evaluator say. ctx doesn't escape.
 func (f *Flag[T]) Get(c *Client, ctx Context) T {
-	flag := f.resolve(c.Snapshot())
+	s := c.Snapshot()
+	flag := f.resolve(s)
 	if flag == nil {
 		return f.def
 	}
@@ -91,6 +92,7 @@ func (f *Flag[T]) Get(c *Client, ctx Context) T {
 	if v, ok := f.read(flag.Evaluate(&ctx).Value()); ok {
 		return v
 	}
+	f.mismatch(s)
 	return f.def
 }
 
@@ -112,6 +114,7 @@ func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 	r := flag.Evaluate(&ctx)
 	v, ok := f.read(r.Value())
 	if !ok {
+		f.mismatch(s)
 		e.Err = mismatch[T](r.Value())
 		return e
 	}
@@ -142,5 +145,14 @@ func (f *Flag[T]) search(s *Snapshot) *evaluator.CompiledFlag {
 		i = s.find(f.key)
 	}
 	f.found.Store(uint64(s.number)<<32 | uint64(i))
+	s.asked.set(i)
 	return s.flags[i]
+}
+
+// mismatch takes note, once in each revision, that the flag's values are not of
+// the handle's type.
+func (f *Flag[T]) mismatch(s *Snapshot) {
+	if i := s.find(f.key); int(i) < s.program.Len() && s.mistyped.set(i) {
+		s.record.mismatch(f.key, s.revision)
+	}
 }

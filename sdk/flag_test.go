@@ -186,7 +186,7 @@ func TestGetDoesNotAllocate(t *testing.T) {
 	rollout, lottery := sdk.Bool("new-checkout", false), sdk.Bool("lottery", false)
 	absent, mistyped, local := sdk.Bool("gone", false), sdk.Bool("color", false), sdk.Bool("local", false)
 	color, ratio := sdk.String("color", ""), sdk.Float("ratio", 0)
-	shape, broken := sdk.Object("shape", figure{}), sdk.Object("shape", []string{})
+	shape, broken := sdk.JSON("shape", figure{}), sdk.JSON("shape", []string{})
 	names := users(64)
 	i := 0
 	next := func() string { i++; return names[i%len(names)] }

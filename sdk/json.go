@@ -9,7 +9,7 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// Object returns a handle of an object flag, whose values are decoded from JSON
+// JSON returns a handle of an object flag, whose values are decoded from JSON
 // into T as [json.Unmarshal] does: what the JSON has and T lacks is passed over,
 // and what it lacks is T's zero value, not def's. A value that can't be decoded
 // is one of another type, so that def is served. With [json.RawMessage] for T it
@@ -18,7 +18,7 @@ import (
 // A value is decoded when it is first served, which allocates, and kept. Callers
 // are handed the same one then: what it refers to, such as the content of a map
 // or a slice, must not be modified.
-func Object[T any](key string, def T) *Flag[T] {
+func JSON[T any](key string, def T) *Flag[T] {
 	return &Flag[T]{key: key, def: def, read: new(objects[T]).read}
 }
 

@@ -14,6 +14,20 @@ import (
 type compiledPayload struct {
 	sha256 string
 	unit   *evaluator.Unit
+	// prints returns the fingerprints of its flags, which are taken when they
+	// are first asked for: nobody but who subscribes to changes does.
+	prints func() map[string]bundle.Fingerprint
+}
+
+// newCompiledPayload returns what to keep of a payload.
+func newCompiledPayload(p bundle.VerifiedPayload, unit *evaluator.Unit) compiledPayload {
+	return compiledPayload{p.SHA256, unit, sync.OnceValue(func() map[string]bundle.Fingerprint {
+		prints, err := bundle.Fingerprints(p.Data)
+		if err != nil { // not reached: it has been compiled
+			return nil
+		}
+		return prints
+	})}
 }
 
 // A guard calls f and turns a panic into an error; see [Client.guard].
@@ -54,12 +68,21 @@ func (s *Snapshot) units(payloads []bundle.VerifiedPayload, guard guard) ([]*eva
 
 // unit returns the unit of the payload with that hash, nil if s has none.
 func (s *Snapshot) unit(sha256 string) *evaluator.Unit {
+	if p := s.payload(sha256); p != nil {
+		return p.unit
+	}
+	return nil
+}
+
+// payload returns the payload with that hash, nil if s, which may be nil, has
+// none.
+func (s *Snapshot) payload(sha256 string) *compiledPayload {
 	if s == nil {
 		return nil
 	}
-	for _, p := range s.payloads {
-		if p.sha256 == sha256 {
-			return p.unit
+	for i := range s.payloads {
+		if s.payloads[i].sha256 == sha256 {
+			return &s.payloads[i]
 		}
 	}
 	return nil

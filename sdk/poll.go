@@ -2,11 +2,11 @@ package sdk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
@@ -22,8 +22,6 @@ const (
 	// ending, nor a repository of a thousand slow objects.
 	fetchTimeout = 30 * time.Second
 	pollTimeout  = 5 * time.Minute
-
-	maxETag = 1 << 10 // bytes
 )
 
 // run polls when a poll is due or the source has changed, until Close.
@@ -35,9 +33,9 @@ func (c *Client) run() {
 		case <-c.ctx.Done():
 			return
 		case <-timer.C:
-			_ = c.poll(c.ctx)
+			_ = c.poll(c.ctx, nil)
 		case <-c.changed:
-			_ = c.poll(c.ctx)
+			_ = c.poll(c.ctx, nil)
 		case <-c.moved:
 		}
 		timer.Reset(time.Until(c.state.Load().next))
@@ -70,8 +68,9 @@ func (c *Client) watch(w Watcher) {
 	}
 }
 
-// poll polls the source once and serves the outcome.
-func (c *Client) poll(ctx context.Context) error {
+// poll polls the source once and serves the outcome. When it is its turn skip,
+// which may be nil, may say that there is no need to.
+func (c *Client) poll(ctx context.Context, skip func() (done bool, err error)) error {
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
@@ -83,6 +82,11 @@ func (c *Client) poll(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if skip != nil {
+		if done, err := skip(); done {
+			return err
+		}
+	}
 	before := c.state.Load()
 	after := c.advance(ctx, before)
 	if after.err != nil { // if it was cut short, that says nothing about the source
@@ -90,46 +94,62 @@ func (c *Client) poll(ctx context.Context) error {
 			return ErrClosed
 		}
 		if err := ctx.Err(); err != nil {
+			if errors.Is(err, context.DeadlineExceeded) {
+				c.tells(err, true)
+			}
 			return err
 		}
 	}
 	c.settle(before, after)
+	c.tells(after.err, false)
 	return after.err
 }
 
 // settle serves the outcome of a poll.
 func (c *Client) settle(before, after *state) {
+	if !after.confirmed.IsZero() {
+		c.record.confirmed.Store(after.confirmed.Unix())
+	}
 	c.state.Store(after)
 	if before.snapshot == nil && after.snapshot != nil {
 		close(c.ready) // once: nothing takes a snapshot away
 	}
 	c.report(before, after)
+	c.events.wake()
 
 	// Only now, so that a slow disk doesn't hold the new revision up.
-	if c.cache != nil && after.release != after.saved {
+	switch {
+	case c.cache == nil:
+	case after.release != after.saved:
 		c.state.Store(c.save(after))
+	case after.err == nil:
+		c.cache.confirm(after.confirmed)
 	}
 }
 
 // advance returns the state after a poll.
 func (c *Client) advance(ctx context.Context, before *state) *state {
-	now := time.Now()
+	now := wallClock()
 	after := *before
-	probe := now.Sub(before.probed) >= rootInterval
+	probe := !within(now.Sub(before.probed), rootInterval)
 	after.err = c.guard("poll", func() error { return c.update(ctx, &after, now, probe) })
-	if after.err != nil {
+	switch {
+	case after.err != nil:
 		class, ok := bundle.ClassOf(after.err)
 		if !ok {
 			class = bundle.Network
 		}
 		failed := *before
-		failed.err = after.err
+		failed.err, failed.fallback = after.err, after.fallback
 		failed.errors[class]++
 		failed.failures++
 		after = failed
-	} else {
+	case after.held != nil:
 		after.failures = 0
-		after.checked = now
+		after.err = after.heldBack.err()
+	default:
+		after.failures = 0
+		after.checked, after.confirmed = now, now
 	}
 	if c.interval > 0 {
 		after.next = time.Now().Add(c.delay(after.failures, after.snapshot == nil))
@@ -145,33 +165,53 @@ func (c *Client) update(ctx context.Context, s *state, now time.Time, probe bool
 	if probe {
 		update = c.verifier.UpdateRoot
 	}
-	release, err := update(ctx, bounded{c.source}, s.release, now)
+	src := onePoll(c.source)
+	last := s.latest()
+	release, err := update(ctx, counted{src, &c.record.downloaded}, last, now)
+	s.fallback = src.failure()
 	if err != nil {
-		return err
+		return explained(src, err)
 	}
-	if probe || release != s.release {
+	if probe || release != last {
 		s.probed = now // any change begins with a look for newer roots
 	}
 	if expires := release.Expires(); !now.Before(expires) {
 		// The source answers, but with what nobody has renewed: a
 		// publisher that stopped, or someone who replays old answers.
-		return &bundle.Error{
+		return explained(src, &bundle.Error{
 			Class:  bundle.Expired,
 			Object: "timestamp.json",
 			Err:    fmt.Errorf("unchanged, and metadata expired at %s", expires.Format(time.RFC3339)),
-		}
+		})
 	}
-	if release == s.release {
+	if release == last {
 		return nil
 	}
-	s.release = release
+	return c.take(s, release, now)
+}
+
+// take makes release what s serves, or holds back.
+func (c *Client) take(s *state, release *bundle.Release, now time.Time) error {
+	if s.held != nil && s.held.Revision() == release.Revision() {
+		s.held = release // renewed, which confirms nothing
+		return nil
+	}
 	if s.snapshot.same(release) {
+		s.release, s.held = release, nil
 		return nil
 	}
-	snapshot, err := newSnapshot(release, s.snapshot, c.guard)
+	snapshot, err := newSnapshot(release, s.snapshot, &c.record, c.guard)
 	if err != nil {
 		return err
 	}
+	if s.held == nil {
+		if lost := s.snapshot.lost(snapshot); lost.exceeds(c.shrink) {
+			s.held, s.heldBack = release, lost
+			return nil
+		}
+	}
+	s.release, s.held = release, nil
+	s.snapshot.handOver(snapshot)
 	s.snapshot, s.updated = snapshot, now
 	return nil
 }
@@ -213,41 +253,29 @@ func (c *Client) guard(object string, f func() error) (err error) {
 // report logs what is new about a state. A failure that goes on is a warning
 // once, so that an outage doesn't fill logs.
 func (c *Client) report(before, after *state) {
+	revision := after.snapshot.Revision()
 	switch {
+	case after.held != nil && before.held == nil:
+		c.log.Error("holding back an update", "revision", revision, "held", after.held.Revision(), "error", after.err)
 	case after.err != nil && before.err == nil:
-		c.log.Warn("polling flags failed", "revision", after.snapshot.Revision(), "error", after.err)
+		c.log.Warn("polling flags failed", "revision", revision, "error", after.err)
 	case after.err != nil:
-		c.log.Debug("polling flags failed again", "revision", after.snapshot.Revision(), "failures", after.failures, "error", after.err)
+		c.log.Debug("polling flags failed again", "revision", revision, "failures", after.failures, "error", after.err)
 	case before.err != nil:
-		c.log.Info("polling flags works again", "revision", after.snapshot.Revision(), "failures", before.failures)
+		c.log.Info("polling flags works again", "revision", revision, "failures", before.failures)
+	}
+	if after.fallback != nil && before.fallback == nil {
+		c.log.Warn("the fallback was asked", "revision", revision, "error", after.fallback)
 	}
 	if after.snapshot != before.snapshot {
-		c.log.Info("serving flags", "revision", after.snapshot.Revision(), "flags", after.snapshot.Program().Len())
+		c.log.Info("serving flags", "revision", revision, "flags", after.snapshot.Program().Len())
 	}
+	c.logMismatches()
 }
 
-// bounded is a source whose every request has a time limit, headers and body
-// together, and whose entity tags are harmless. They come back from the disk
-// cache, which may have been tampered with; one that no request can be made
-// with would stop all polling.
-type bounded struct{ bundle.Source }
-
-func (b bounded) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	if !validETag(etag) {
-		etag = ""
+// logMismatches logs which handles are not of their flag's type.
+func (c *Client) logMismatches() {
+	for _, m := range c.record.taken() {
+		c.log.Warn("a handle is not of its flag's type, and serves its default", "flag", m.key, "revision", m.revision)
 	}
-	object, err := b.Source.Fetch(ctx, name, etag, limit)
-	if !validETag(object.ETag) {
-		object.ETag = ""
-	}
-	return object, err
-}
-
-// validETag reports whether an entity tag may stand in an HTTP header.
-func validETag(etag string) bool {
-	return len(etag) <= maxETag && !strings.ContainsFunc(etag, func(r rune) bool {
-		return r < ' ' || r > '~'
-	})
 }

@@ -29,6 +29,10 @@ type Snapshot struct {
 	// [Flag] remembers it where keeping the Snapshot itself would keep its
 	// memory from being freed.
 	number uint32
+
+	record   *record // of the client
+	asked    bits    // flags that a handle has asked for, by index in flags
+	mistyped bits    // flags that a handle of another type has asked for
 }
 
 // numbers is how many Snapshots there were in this process.
@@ -37,7 +41,7 @@ var numbers atomic.Uint32
 // newSnapshot decodes and compiles a release. The release is verified, but what
 // is signed may still be no valid ruleset. What before, which may be nil, has of
 // it is used again. guard is called by several goroutines at a time.
-func newSnapshot(r *bundle.Release, before *Snapshot, guard guard) (*Snapshot, error) {
+func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guard) (*Snapshot, error) {
 	payloads := r.Payloads()
 	units, err := before.units(payloads, guard)
 	if err != nil {
@@ -54,9 +58,16 @@ func newSnapshot(r *bundle.Release, before *Snapshot, guard guard) (*Snapshot, e
 		payloads:    make([]compiledPayload, len(payloads)),
 		flags:       append(slices.AppendSeq(make([]*evaluator.CompiledFlag, 0, program.Len()+1), program.Flags()), nil),
 		number:      numbers.Add(1),
+		record:      record,
+		asked:       newBits(program.Len()),
+		mistyped:    newBits(program.Len()),
 	}
 	for i, p := range payloads {
-		s.payloads[i] = compiledPayload{p.SHA256, units[i]}
+		if old := before.payload(p.SHA256); old != nil {
+			s.payloads[i] = *old
+		} else {
+			s.payloads[i] = newCompiledPayload(p, units[i])
+		}
 	}
 	return s, nil
 }

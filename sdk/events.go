@@ -1,0 +1,219 @@
+package sdk
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+// A Change says what a new revision has changed.
+type Change struct {
+	Before, After *Snapshot // Before is nil if there was none
+	// Keys are the flags that are new, gone, or whose compiled content
+	// changed: their own, or that of segments and other flags that they refer
+	// to. In ascending order, and never empty. It must not be modified.
+	Keys []string
+}
+
+// OnChange has f called whenever the client has come to serve a revision in which
+// a flag has changed. It returns a function that ends this.
+//
+// The functions that were handed to OnChange and [Client.OnStatus] are called one
+// after the other, never two at a time: of one poll first those for the status, and
+// each kind in the order in which they were handed over. When f is called the
+// client serves change.After, or already something newer. While f runs polls go
+// on; if there is more than one new revision meanwhile f is called once, for all
+// of them. A slow f delays the others. If f panics that is logged.
+//
+// What changed is found out for those who subscribe only, by one goroutine of the
+// client; a client that doesn't poll has none, and [Client.Refresh] calls f.
+//
+// f must not call [Client.Close], which waits for it. After Close nothing is
+// called.
+func (c *Client) OnChange(f func(Change)) (stop func()) {
+	if c == nil || f == nil {
+		return func() {}
+	}
+	seen := c.Snapshot()
+	return c.events.subscribe(changeEvents, func() {
+		now := c.Snapshot()
+		if now == seen {
+			return
+		}
+		change := Change{seen, now, changed(seen, now)}
+		seen = now
+		if len(change.Keys) > 0 {
+			f(change)
+		}
+	})
+}
+
+// OnStatus has f called whenever a poll has changed [Status].State, the class of
+// [Status].LastError, or [Status].Held. It returns a function that ends this. All
+// that [Client.OnChange] says holds here too: what changes while f runs is told
+// once, and not at all if it has changed back.
+func (c *Client) OnStatus(f func(Status)) (stop func()) {
+	if c == nil || f == nil {
+		return func() {}
+	}
+	seen := conditionOf(c.Status())
+	return c.events.subscribe(statusEvents, func() {
+		status := c.Status()
+		if now := conditionOf(status); now != seen {
+			seen = now
+			f(status)
+		}
+	})
+}
+
+// A condition is what subscribers to the status are told of.
+type condition struct {
+	state  State
+	failed bool
+	class  bundle.Class
+	held   int64
+}
+
+func conditionOf(s Status) condition {
+	c := condition{state: s.State, failed: s.LastError != nil}
+	c.class, _ = bundle.ClassOf(s.LastError)
+	if s.Held != nil {
+		c.held = s.Held.Revision
+	}
+	return c
+}
+
+// changed returns the flags that differ between two snapshots, of which before may
+// be nil.
+func changed(before, after *Snapshot) []string {
+	was, is := before.prints(after), after.prints(before)
+	keys := make([]string, 0)
+	for key, print := range is {
+		if old, ok := was[key]; !ok || old != print {
+			keys = append(keys, key)
+		}
+	}
+	for key := range was {
+		if _, ok := is[key]; !ok {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// prints returns the fingerprints of the flags of s, except for those in payloads
+// that the other has too. Both may be nil.
+func (s *Snapshot) prints(other *Snapshot) map[string]bundle.Fingerprint {
+	all := make(map[string]bundle.Fingerprint)
+	if s == nil {
+		return all
+	}
+	for i := range s.payloads {
+		if p := &s.payloads[i]; other.unit(p.sha256) == nil {
+			maps.Copy(all, p.prints())
+		}
+	}
+	return all
+}
+
+// events are the subscribers of a client.
+type events struct {
+	guard guard
+	start func(run func()) // starts a goroutine that calls run; nil: there is none
+
+	mu         sync.Mutex
+	list       [statusEvents + 1][]*subscription
+	wakes      chan struct{} // nil: the goroutine was not started
+	delivering bool
+	again      bool // deliver was called meanwhile
+	closed     bool
+}
+
+// The kinds of events.
+const (
+	changeEvents = iota
+	statusEvents
+)
+
+type subscription struct {
+	stopped atomic.Bool
+	deliver func()
+}
+
+// subscribe has deliver called after each poll.
+func (e *events) subscribe(kind int, deliver func()) (stop func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return func() {}
+	}
+	s := &subscription{deliver: deliver}
+	e.list[kind] = append(e.list[kind], s)
+	if e.wakes == nil && e.start != nil {
+		e.wakes = make(chan struct{}, 1)
+		e.start(e.deliver)
+	}
+	notifyIf(e.wakes) // there may have been a poll since deliver was made
+	return func() {
+		s.stopped.Store(true)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		// A new list: the old one may be in use.
+		e.list[kind] = slices.DeleteFunc(slices.Clone(e.list[kind]), func(t *subscription) bool { return t == s })
+	}
+}
+
+// wake has the goroutine, if there is one, call deliver.
+func (e *events) wake() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	notifyIf(e.wakes)
+}
+
+// deliver calls all subscribers. If that is being done already it is done once
+// more.
+func (e *events) deliver() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.again = true
+	if e.delivering {
+		return
+	}
+	e.delivering = true
+	for e.again && !e.closed {
+		e.again = false
+		list := slices.Concat(e.list[statusEvents], e.list[changeEvents])
+		e.mu.Unlock()
+		for _, s := range list {
+			if !s.stopped.Load() {
+				_ = e.guard("subscriber", func() error { s.deliver(); return nil })
+			}
+		}
+		e.mu.Lock()
+	}
+	e.delivering = false
+}
+
+// close ends all subscriptions.
+func (e *events) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	for _, list := range e.list {
+		for _, s := range list {
+			s.stopped.Store(true)
+		}
+	}
+	e.list = [statusEvents + 1][]*subscription{}
+}
+
+// notifyIf is notify, unless there is no channel.
+func notifyIf(ch chan struct{}) {
+	if ch != nil {
+		notify(ch)
+	}
+}

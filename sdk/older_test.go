@@ -1,0 +1,218 @@
+package sdk_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/serin-flags/serin/sdk"
+)
+
+// lambda opens a client as a Lambda function does, in a bubble.
+func lambda(t *testing.T, f func(t *testing.T, r *repository, src *broken, client *sdk.Client)) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRepository(t, "production")
+		r.number(t, 1)
+		src := &broken{Source: r.source(t)}
+		f(t, r, src, open(t, sdk.Config{Source: src, Root: r.keys.Root, Interval: -1}))
+	})
+}
+
+func polled(src *broken) (n int) {
+	for _, name := range src.taken() {
+		if name == "timestamp.json" {
+			n++
+		}
+	}
+	return n
+}
+
+func TestRefreshIfOlder(t *testing.T) {
+	lambda(t, func(t *testing.T, r *repository, src *broken, client *sdk.Client) {
+		r.number(t, 2)
+		polled(src)
+		refresh := func(want int) {
+			t.Helper()
+			if err := client.RefreshIfOlder(t.Context(), time.Minute); err != nil {
+				t.Error(err)
+			}
+			if n := polled(src); n != want {
+				t.Errorf("%d polls, want %d", n, want)
+			}
+		}
+		time.Sleep(time.Minute - 1)
+		refresh(0)
+		serves(t, client, 1)
+		time.Sleep(1)
+		refresh(1)
+		serves(t, client, 2)
+		refresh(0)
+		if err := client.RefreshIfOlder(t.Context(), 0); err != nil || polled(src) != 1 {
+			t.Errorf("older than nothing: %v", err)
+		}
+		var none *sdk.Client
+		client.Close()
+		for _, c := range []*sdk.Client{none, client} {
+			if err := c.RefreshIfOlder(t.Context(), time.Hour); err != sdk.ErrClosed {
+				t.Errorf("error %v", err)
+			}
+		}
+	})
+}
+
+// TestRefreshIfOlderIsShared has many callers at a time: one poll is enough, be it
+// good or bad.
+func TestRefreshIfOlderIsShared(t *testing.T) {
+	for _, fault := range []error{nil, errFault} {
+		lambda(t, func(t *testing.T, r *repository, src *broken, client *sdk.Client) {
+			src.set(func(context.Context, string) error { time.Sleep(time.Second); return fault })
+			time.Sleep(time.Hour - time.Second)
+			polled(src)
+			var wg sync.WaitGroup
+			begun := time.Now()
+			for range 100 {
+				wg.Go(func() {
+					if err := client.RefreshIfOlder(t.Context(), time.Minute); !errors.Is(err, fault) {
+						t.Errorf("error %v", err)
+					}
+				})
+			}
+			wg.Wait()
+			if n, took := polled(src), time.Since(begun); n != 1 || took > 3*time.Second {
+				t.Errorf("%d polls, which took %v", n, took)
+			}
+		})
+	}
+}
+
+// TestRefreshIfOlderHasABudget has a source that hangs: it takes callers' time now
+// and then only, and what is served stays.
+func TestRefreshIfOlderHasABudget(t *testing.T) {
+	lambda(t, func(t *testing.T, r *repository, src *broken, client *sdk.Client) {
+		time.Sleep(time.Hour)
+		src.set(hang)
+		waited := time.Duration(0)
+		const calls = 600
+		for range calls { // one each second
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			begun := time.Now()
+			if err := client.RefreshIfOlder(ctx, 30*time.Second); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("error %v", err)
+			}
+			cancel()
+			took := time.Since(begun)
+			waited += took
+			time.Sleep(time.Second - took)
+		}
+		if least, most := time.Second, 6*time.Second; waited < least || waited > most {
+			t.Errorf("%d calls waited %v in all", calls, waited)
+		}
+		serves(t, client, 1)
+		if st := client.Status(); st.State != sdk.Fresh || len(st.Errors) > 0 {
+			t.Errorf("status %v", st)
+		}
+		src.set(nil)
+		r.number(t, 2)
+		time.Sleep(30 * time.Second)
+		if err := client.RefreshIfOlder(t.Context(), 30*time.Second); err != nil {
+			t.Error(err)
+		}
+		serves(t, client, 2)
+	})
+}
+
+// TestCanceledRefreshIsNoFailure: who gives up says nothing about the source.
+func TestCanceledRefreshIsNoFailure(t *testing.T) {
+	lambda(t, func(t *testing.T, r *repository, src *broken, client *sdk.Client) {
+		time.Sleep(time.Hour)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := client.RefreshIfOlder(ctx, time.Minute); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+		if err := client.RefreshIfOlder(t.Context(), time.Minute); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestThaw: times that are compared with later ones have no reading of the
+// monotonic clock, which stands still while a program is frozen.
+func TestThaw(t *testing.T) {
+	r := newRepository(t, "production")
+	r.number(t, 1)
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
+	if now := time.Now().String(); !strings.Contains(now, "m=") {
+		t.Fatalf("there is no reading in %s either", now)
+	}
+	for _, at := range []time.Time{client.Status().Checked, client.Status().Updated} {
+		if strings.Contains(at.String(), "m=") {
+			t.Errorf("%v has a monotonic reading", at)
+		}
+	}
+}
+
+// TestAgeAfterRestart: how old what the disk cache holds is doesn't begin anew with
+// each process.
+func TestAgeAfterRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRepository(t, "production")
+		r.number(t, 1)
+		src := &broken{Source: r.source(t)}
+		cfg := sdk.Config{Source: src, Root: r.keys.Root, Interval: -1, CacheDir: t.TempDir()}
+		client := open(t, cfg)
+		time.Sleep(time.Hour)
+		if err := client.Refresh(t.Context()); err != nil { // nothing new
+			t.Error(err)
+		}
+		client.Close()
+		time.Sleep(time.Minute)
+		src.set(fail)
+		again := open(t, cfg)
+		if st := again.Status(); st.Age != time.Minute || st.State != sdk.LastKnownGood {
+			t.Errorf("status %v", st)
+		}
+		_ = again.Refresh(t.Context())
+		time.Sleep(time.Minute)
+		if got := again.Status().Age; got != 2*time.Minute {
+			t.Errorf("age %v", got)
+		}
+		// A file of the future is no older than nothing.
+		ahead := time.Now().Add(time.Hour)
+		if err := os.Chtimes(filepath.Join(cfg.CacheDir, "state.json"), ahead, ahead); err != nil {
+			t.Fatal(err)
+		}
+		if got := open(t, cfg).Status().Age; got != 0 {
+			t.Errorf("age %v of a file of the future", got)
+		}
+	})
+}
+
+// TestStatusString is what logs show.
+func TestStatusString(t *testing.T) {
+	lambda(t, func(t *testing.T, r *repository, src *broken, client *sdk.Client) {
+		sdk.Bool("left", true).Get(client, sdk.Context{})
+		src.set(fail)
+		time.Sleep(90 * time.Second)
+		_ = client.Refresh(t.Context())
+		st := client.Status()
+		st.Bytes, st.Downloaded = 12, 34
+		const want = `state=STALE environment=production revision=1 age=1m30s bytes=12 downloaded=34 ` +
+			`errors_network=1 mismatches=1 error=verifying timestamp.json: network: fault`
+		if got := st.String(); got != want {
+			t.Errorf("status %s\nwant   %s", got, want)
+		}
+		if got, want := st.LogValue().String(), "[state=STALE"; !strings.HasPrefix(got, want) {
+			t.Errorf("log value %s", got)
+		}
+		if got, want := (sdk.Status{}).String(), "state=EMPTY environment= revision=0 age=0s bytes=0 downloaded=0"; got != want {
+			t.Errorf("zero status %s", got)
+		}
+	})
+}
