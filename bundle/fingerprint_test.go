@@ -95,7 +95,11 @@ func TestFingerprints(t *testing.T) {
 		{"the zone", func(s *evaluator.Ruleset) { s.Zones[0].Offsets[0].Seconds = 0 }, []string{"d"}},
 		{"a prerequisite", func(s *evaluator.Ruleset) { s.Prerequisites[0].Default = 0 }, []string{"e", "f"}},
 		{"the unit", func(s *evaluator.Ruleset) { s.Unit = "device" }, []string{"a", "b", "c", "d", "e", "f", "g"}},
-		{"order", func(s *evaluator.Ruleset) { slices.Reverse(s.Flags); slices.Reverse(s.Segments); slices.Reverse(s.Attributes) }, nil},
+		{"order", func(s *evaluator.Ruleset) {
+			slices.Reverse(s.Flags)
+			slices.Reverse(s.Segments)
+			slices.Reverse(s.Attributes)
+		}, nil},
 	} {
 		set := related()
 		test.change(&set)
