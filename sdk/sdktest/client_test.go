@@ -29,8 +29,8 @@ var (
 	color       = sdk.String("color", "black")
 	pageSize    = sdk.Int("page-size", 10)
 	ratio       = sdk.Float("ratio", 0.25)
-	rateLimits  = sdk.Object("rate-limits", limits{Burst: 1})
-	words       = sdk.Object("words", []string(nil))
+	rateLimits  = sdk.JSON("rate-limits", limits{Burst: 1})
+	words       = sdk.JSON("words", []string(nil))
 	absent      = sdk.Bool("absent", true)
 )
 
