@@ -35,6 +35,7 @@ type node struct {
 
 	text   string  // of a scalar: as written, or without its quotes
 	plain  bool    // a scalar without quotes, which may be a number
+	flow   bool    // a list in brackets or a mapping in braces
 	items  []*node // of a sequence
 	fields []field // of a mapping; keys are unique scalars
 }
@@ -222,7 +223,7 @@ func (s *source) convert(n ast.Node) *node {
 	case *ast.MappingNode:
 		return s.convertMapping(n)
 	case *ast.SequenceNode:
-		out := &node{kind: sequence, items: make([]*node, 0, len(n.Values))}
+		out := &node{kind: sequence, flow: n.IsFlowStyle, items: make([]*node, 0, len(n.Values))}
 		out.line, out.column = s.at.place(n.Start)
 		for _, value := range n.Values {
 			out.items = append(out.items, s.convert(value))
@@ -316,7 +317,7 @@ func badEscape(text string) string {
 }
 
 func (s *source) convertMapping(n *ast.MappingNode) *node {
-	out := &node{kind: mapping, fields: make([]field, 0, len(n.Values))}
+	out := &node{kind: mapping, flow: n.IsFlowStyle, fields: make([]field, 0, len(n.Values))}
 	if n.IsFlowStyle {
 		out.line, out.column = s.at.place(n.Start)
 	}

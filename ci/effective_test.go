@@ -1,0 +1,165 @@
+package ci
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+// TestEffective holds that flags shown for an environment are the same flags:
+// an estate that is made of them compiles to the same payloads. It does so with
+// the repository's own flags and with all scenarios without faults.
+func TestEffective(t *testing.T) {
+	estates := map[string]fstest.MapFS{"flags": readAll(t, os.DirFS("../flags"))}
+	paths, err := filepath.Glob("testdata/good/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("found %d scenarios: %v", len(paths), err)
+	}
+	for _, p := range paths {
+		archive, err := txtar.ParseFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		estates[filepath.Base(p)] = scenario(t, archive)
+	}
+	// A ramp of what an environment has made the default: allowed there, but
+	// not in a flag's own rules.
+	ramps := estates["ramps.txtar"]["shop/steps.yaml"]
+	ramps.Data = bytes.Replace(ramps.Data, []byte("  staging: {default: on}"), []byte("  staging: {enabled: true}"), 1)
+	replaced := 0
+	for name, fsys := range estates {
+		t.Run(name, func(t *testing.T) { replaced += checkEffective(t, fsys) })
+	}
+	if replaced < 20 {
+		t.Errorf("%d keys were replaced by environments; too few to hold anything", replaced)
+	}
+}
+
+// checkEffective shows all flags of an estate in all environments. It returns
+// how many keys environments replaced.
+func checkEffective(t *testing.T, fsys fstest.MapFS) (replaced int) {
+	t.Helper()
+	e, err := load(fsys, "flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, environment := range append([]string{""}, e.Environments()...) {
+		shown := maps.Clone(fsys)
+		maps.DeleteFunc(shown, func(name string, _ *fstest.MapFile) bool { return roleOf(name) == testFile })
+		for _, key := range e.Keys() {
+			f, err := e.Effective(key, environment)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := f.YAML()
+			if n := strings.Count(text, "  # environments."+environment+"\n"); environment != "" && n < len(f.Replaced) {
+				t.Errorf("%s in %s: %d of %d keys say that they are replaced:\n%s", key, environment, n, len(f.Replaced), text)
+			}
+			replaced += len(f.Replaced)
+			delete(shown, path.Clean(strings.TrimPrefix(filepath.ToSlash(f.File), "flags/")))
+			shown[path.Join(f.Namespace, key+".yaml")] = file(text)
+		}
+		again, err := load(shown, "flags")
+		if err != nil {
+			t.Fatalf("environment %q: what is shown has problems: %v", environment, err)
+		}
+		// What is shown leaves nothing to environments.
+		if diff := cmp.Diff(compileAll(t, e, environment), compileAll(t, again, "")); diff != "" {
+			t.Errorf("environment %q: -flags +what is shown:\n%s", environment, diff)
+		}
+	}
+	return replaced
+}
+
+// compileAll returns the payloads of an environment as they are published.
+func compileAll(t *testing.T, e *Estate, environment string) map[string]string {
+	t.Helper()
+	payloads, err := e.Compile(environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]string, len(payloads))
+	for _, p := range payloads {
+		p.Environment = "any" // payloads name one
+		data, err := bundle.EncodePayload(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[p.Namespace] = string(data)
+	}
+	return all
+}
+
+// readAll returns the files of a folder.
+func readAll(t *testing.T, from fs.FS) fstest.MapFS {
+	t.Helper()
+	fsys := make(fstest.MapFS)
+	err := fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(from, name)
+		fsys[name] = &fstest.MapFile{Data: data}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fsys
+}
+
+// FuzzYAMLWriter holds that what is written parses to the same nodes.
+func FuzzYAMLWriter(f *testing.F) {
+	addFiles(f, func(name string) bool { return strings.HasSuffix(name, ".yaml") })
+	for _, text := range []string{"a: \"\\0\\x7f\\u2028 \\U0001f600\"", "- - [a, {b: c}]\n  - d\n", "a: |\n  b\n\n   c\n", "a: 2026-12-01T10:00\nb: [1:2, -3, 'x:y', 1e3, ~]\n"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := &source{path: "a/b.yaml", shown: "a/b.yaml", role: flagFile, data: data}
+		s.parse()
+		if s.root == nil || len(s.root.fields) == 0 { // a flag has fields
+			return
+		}
+		var w yamlWriter
+		w.mapping(s.root, 0, false)
+		text := w.b.String()
+		again := &source{path: "a/b.yaml", shown: "a/b.yaml", role: flagFile, data: []byte(text)}
+		again.parse()
+		if again.root == nil {
+			t.Fatalf("%q is written as %q: %v", data, text, again.problems)
+		}
+		if got, want := meaning(again.root), meaning(s.root); got != want {
+			t.Errorf("%q is written as %q:\ngot  %s\nwant %s", data, text, got, want)
+		}
+	})
+}
+
+// meaning returns what a node means, whatever its style.
+func meaning(n *node) string {
+	var b strings.Builder
+	switch n.kind {
+	case scalar:
+		return fmt.Sprintf("%d %q", n.scalarType(), n.text)
+	case sequence:
+		for _, item := range n.items {
+			b.WriteString(meaning(item) + ", ")
+		}
+		return "[" + b.String() + "]"
+	}
+	for _, f := range n.fields {
+		b.WriteString(meaning(f.key) + ": " + meaning(f.value) + ", ")
+	}
+	return "{" + b.String() + "}"
+}

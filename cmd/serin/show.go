@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/spf13/cobra"
+)
+
+func showCommand() *cobra.Command {
+	var from, env string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show FLAG",
+		Short: "Print a flag as it is in an environment",
+		Long: `Show prints FLAG as a flag file: in the environment that --env names, with what
+that replaces in the place of the flag's own; without --env, as it stands. Keys
+that the environment replaces say so. The flag is that of the folder "flags",
+unless --from names another one.`,
+		Example: `  serin show new-checkout --env staging`,
+		Args:    oneWord("FLAG"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if from == "" {
+				from = defaultEstate
+			}
+			estate, err := loadEstate(from)
+			if err != nil {
+				return err
+			}
+			f, err := estate.Effective(args[0], env)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeFlagJSON(cmd.OutOrStdout(), f)
+			}
+			title := f.File
+			if env != "" {
+				title += " in " + env
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "# %s\n%s", title, f.YAML())
+			return err
+		},
+	}
+	variableFlag(cmd, &from, "from", `the folder of flag files; "flags" if it isn't named`)
+	registerEnv(cmd, &env, "the environment; none: the flag as it stands, without what environments replace")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object with the compiled flag instead")
+	return cmd
+}
+
+func writeFlagJSON(w io.Writer, f ci.EffectiveFlag) error {
+	return writeJSON(w, struct {
+		Key         string         `json:"key"`
+		Namespace   string         `json:"namespace"`
+		Environment string         `json:"environment,omitempty"`
+		File        string         `json:"file"`
+		Description string         `json:"description,omitempty"`
+		Owner       string         `json:"owner,omitempty"`
+		Expires     string         `json:"expires,omitempty"`
+		Replaced    []string       `json:"replaced,omitempty"`
+		Compiled    evaluator.Flag `json:"compiled"`
+	}{f.Key, f.Namespace, f.Environment, f.File, f.Description, f.Owner, f.Expires, f.Replaced, f.Compiled})
+}
