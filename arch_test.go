@@ -28,11 +28,13 @@ var allowed = map[string][]string{
 	"ci/release": {"bundle", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/s3store": {"ci/release", "bundle", "internal/s3url", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 
+	"schema": {},
+
 	"internal/s3url":   {"github.com/aws/aws-sdk-go-v2"},
 	"internal/suggest": {},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/release", "ci/s3store", "evaluator", "internal/suggest", "lambda", "sdk", "sdk/s3source",
+		"", "bundle", "ci", "ci/release", "ci/s3store", "evaluator", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",
 		"github.com/fsnotify/fsnotify", "github.com/spf13/cobra",
 	},
 }

@@ -79,7 +79,7 @@ func compareWant(t *testing.T, path string, archive *txtar.Archive, got string) 
 }
 
 // scenario returns the files of an archive on top of the base.
-func scenario(t *testing.T, archive *txtar.Archive) fstest.MapFS {
+func scenario(t testing.TB, archive *txtar.Archive) fstest.MapFS {
 	t.Helper()
 	fsys := base(t)
 	for line := range strings.Lines(string(archive.Comment)) {
@@ -121,7 +121,7 @@ func base(t testing.TB) fstest.MapFS {
 func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 
 // unquote joins Go string literals, one on each line.
-func unquote(t *testing.T, data []byte) []byte {
+func unquote(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var out []byte
 	for line := range strings.Lines(string(data)) {

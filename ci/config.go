@@ -3,6 +3,8 @@ package ci
 import (
 	"slices"
 	"time"
+
+	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // A config is what serin.yaml says.
@@ -11,6 +13,8 @@ type config struct {
 	unit         string
 	unitAt       *node // nil if the default counts
 	zone         *time.Location
+	public       bool    // anybody may read the payloads,
+	publicNames  []*node // or those of these namespaces
 }
 
 // defaultUnit is the unit attribute of estates that name none.
@@ -22,7 +26,7 @@ const maxEnvironments = 100
 // config reads serin.yaml.
 func (c checker) config(n *node) config {
 	out := config{unit: defaultUnit, zone: time.UTC}
-	if !c.keys(n, "serin.yaml", "environments", "unit", "time_zone") {
+	if !c.keys(n, "serin.yaml", "environments", "unit", "time_zone", "public", "lint") {
 		return out
 	}
 	if list := n.get("environments"); list != nil {
@@ -38,7 +42,49 @@ func (c checker) config(n *node) config {
 			out.zone = z.location
 		}
 	}
+	if public := n.get("public"); public != nil {
+		out.public, out.publicNames = c.public(public)
+	}
+	c.silences(n.get("lint"))
 	return out
+}
+
+// public reads of which namespaces anybody may read the payloads: of all, or of
+// those listed.
+func (c checker) public(n *node) (all bool, names []*node) {
+	if n.kind != sequence {
+		if n.kind != scalar || n.scalarType() != boolScalar {
+			c.errorf(n, "\"public\" is true, or a list of namespaces, not %s", n.describe())
+			return false, nil
+		}
+		return n.isTrue(), nil
+	}
+	if !c.list(n, "\"public\"") {
+		return false, nil
+	}
+	seen := make(map[string]bool, len(n.items))
+	for _, item := range n.items {
+		name, ok := c.name(item, "a namespace")
+		switch {
+		case !ok:
+		case seen[name]:
+			c.errorf(item, "namespace %q is listed twice", name)
+		default:
+			seen[name] = true
+			names = append(names, item)
+		}
+	}
+	return false, names
+}
+
+// checkPublic records the namespaces that serin.yaml calls public and that hold
+// no flags. c is the checker of serin.yaml.
+func (e *Estate) checkPublic(c checker) {
+	for _, n := range e.known.publicNames {
+		if !slices.Contains(e.namespaces, n.text) {
+			c.errorf(n, "there is no namespace %q%s", n.text, suggest.DidYouMean(n.text, slices.Values(e.namespaces)))
+		}
+	}
 }
 
 func (c checker) environments(n *node) []string {

@@ -17,12 +17,14 @@ type vocabulary struct {
 	config
 	contextFile string // as a user would type it
 	configFile  string
-	attributes  map[string]*attribute
-	segments    map[string]*segment // broken ones included
-	layers      map[string]*layer   // broken ones included
-	zones       *zones              // those named so far
-	lists       *lists
-	flags       map[string]bool // the keys; whether the files are in order isn't known yet
+	// The two files; nil if there is none.
+	configSource, contextSource *source
+	attributes                  map[string]*attribute
+	segments                    map[string]*segment // broken ones included
+	layers                      map[string]*layer   // broken ones included
+	zones                       *zones              // those named so far
+	lists                       *lists
+	flags                       map[string]bool // the keys; whether the files are in order isn't known yet
 	// attributeNames are in the order declared, segmentNames and flagKeys
 	// sorted.
 	attributeNames, segmentNames, flagKeys []string
@@ -46,9 +48,10 @@ var reserved = []string{"all", "any", "not", "chance", "now", "flag", "targeting
 
 // context reads context.yaml into c.known.
 func (c checker) context(n *node) {
-	if !c.keys(n, "context.yaml", "attributes") {
+	if !c.keys(n, "context.yaml", "attributes", "lint") {
 		return
 	}
+	c.silences(n.get("lint"))
 	list := n.get("attributes")
 	if list == nil {
 		c.errorf(n, "context.yaml has no \"attributes\"")

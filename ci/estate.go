@@ -111,6 +111,7 @@ func (l *loader) estate() *Estate {
 	l.readLayers()
 	e := &Estate{known: l.known, byKey: make(map[string]*flag)}
 	l.readFlags(e)
+	e.checkPublic(configChecker)
 	l.reserve(e)
 	e.checkPrerequisites()
 	l.readTests(e)
@@ -145,7 +146,7 @@ func (l *loader) readConfig() checker {
 	s := l.single(configFile)
 	c := checker{source: s, known: l.known}
 	if s != nil {
-		l.known.configFile = s.shown
+		l.known.configFile, l.known.configSource = s.shown, s
 		if s.root != nil {
 			l.known.config = c.config(s.root)
 		}
@@ -160,7 +161,7 @@ func (l *loader) readContext(config checker) {
 		l.problem(l.known.contextFile, "the file is missing; it declares the attributes that rules may speak of")
 		return
 	}
-	l.known.contextFile = s.shown
+	l.known.contextFile, l.known.contextSource = s.shown, s
 	c := checker{source: s, known: l.known}
 	if s.root == nil {
 		l.known.broken = true

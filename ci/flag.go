@@ -35,7 +35,7 @@ func (f *flag) in(environment string) evaluator.Flag {
 // bodyKeys are the keys that an environment can replace, each whole.
 var bodyKeys = []string{"variants", "default", "enabled", "off_variant", "rules", "metadata"}
 
-var flagKeys = append([]string{"description", "owner", "expires", "type", "exclusive", "environments"}, bodyKeys...)
+var flagKeys = append([]string{"description", "owner", "expires", "type", "exclusive", "environments", "lint"}, bodyKeys...)
 
 var ruleKeys = []string{"name", "when", "serve", "by", "salt", "hash", "metadata"}
 
@@ -59,6 +59,7 @@ func (c checker) flag() *flag {
 	c.optionalText(n.get("description"), "\"description\"")
 	c.optionalText(n.get("owner"), "\"owner\"")
 	c.date(n.get("expires"))
+	c.silences(n.get("lint"))
 	f.layer = c.exclusive(n.get("exclusive"))
 	c.layer = f.layer
 	typ := typeOf(c, n.get("type"), n, "the flag", evaluator.ParseType)
@@ -97,7 +98,7 @@ func (c checker) overrides(f *flag, typ evaluator.Type, base, environments *node
 			continue
 		}
 		// Problems that the base has too are recorded already.
-		shadow := &source{path: c.source.path, shown: c.source.shown, data: c.source.data}
+		shadow := &source{path: c.source.path, shown: c.source.shown, data: c.source.data, root: c.source.root}
 		again := c
 		again.source, again.prerequisites = shadow, f.collect(name)
 		f.overrides[name] = again.body(f.key, typ, base, e.value)

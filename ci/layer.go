@@ -43,10 +43,11 @@ func (c checker) readLayer(y *layer) {
 		c.source.problem("the file's name is not a valid name of a layer: %s", why)
 	}
 	n := c.source.root
-	if n == nil || !c.keys(n, "a layer", "description", "by", "salt", "hash", "holdout", "shares") {
+	if n == nil || !c.keys(n, "a layer", "description", "by", "salt", "hash", "holdout", "shares", "lint") {
 		return
 	}
 	c.optionalText(n.get("description"), "\"description\"")
+	c.silences(n.get("lint"))
 	y.by = c.known.unit
 	if by := n.get("by"); by != nil {
 		if by.text == "chance" {

@@ -147,7 +147,13 @@ func (l *lists) load(list *idList) {
 // parse takes the ids out of the text.
 func (l *idList) parse() {
 	valid := utf8.ValidString(l.text)
-	for line := range l.lines() {
+	for line := range l.allLines() {
+		if line.id[0] == '#' {
+			if why := l.silence(line); why != "" {
+				l.problem(line, why)
+			}
+			continue
+		}
 		if why := checkID(line.id, valid); why != "" {
 			l.problem(line, why)
 		}
@@ -173,12 +179,24 @@ type listLine struct {
 // lines yields the lines that have ids.
 func (l *idList) lines() iter.Seq[listLine] {
 	return func(yield func(listLine) bool) {
+		for line := range l.allLines() {
+			if line.id[0] != '#' && !yield(line) {
+				return
+			}
+		}
+	}
+}
+
+// allLines yields the lines that aren't empty: those that have ids, and comments,
+// whose id is the comment.
+func (l *idList) allLines() iter.Seq[listLine] {
+	return func(yield func(listLine) bool) {
 		line, rest, more := listLine{}, l.text, true
 		for more {
 			line.number++
 			line.text, rest, more = strings.Cut(rest, "\n")
 			line.id = strings.TrimSpace(line.text)
-			if line.id != "" && line.id[0] != '#' && !yield(line) {
+			if line.id != "" && !yield(line) {
 				return
 			}
 		}

@@ -31,10 +31,11 @@ func (c checker) segment(seg *segment) {
 	}
 	seg.plain.Name = seg.name
 	n := c.source.root
-	if n == nil || !c.keys(n, "a segment", "description", "include", "exclude", "when") {
+	if n == nil || !c.keys(n, "a segment", "description", "include", "exclude", "when", "lint") {
 		return
 	}
 	c.optionalText(n.get("description"), "\"description\"")
+	c.silences(n.get("lint"))
 	include, when := n.get("include"), n.get("when")
 	if include == nil && when == nil {
 		c.errorf(n, "the segment is empty: it has neither \"include\" nor \"when\"")

@@ -44,6 +44,7 @@ type source struct {
 	data  []byte // without byte order mark and carriage returns once parsed
 
 	problems Problems
+	silences []silence
 	root     *node // nil if the file couldn't be parsed
 	at       locator
 }
