@@ -23,12 +23,15 @@ func TestCrashAfterEachPut(t *testing.T) {
 		name   string
 		before content // published before, if not nil
 		after  content // published by what crashes, if that succeeds
-		renew  bool
+		crash  func(store release.Store, keys release.Keys) release.Options
 		puts   int
 	}{
-		{"first publication", nil, next, false, 7},
-		{"change", old, next, false, 5},
-		{"renewal", old, old, true, 2},
+		{"first publication", nil, next, nil, 7},
+		{"change", old, next, nil, 5},
+		{"renewal", old, old, func(store release.Store, keys release.Keys) release.Options { return renewal(store, keys, day) }, 2},
+		{"rollback", old, content{"a": "before"}, func(store release.Store, keys release.Keys) release.Options {
+			return rollback(store, keys, 1)
+		}, 3},
 	}
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
@@ -37,13 +40,16 @@ func TestCrashAfterEachPut(t *testing.T) {
 					onEachStore(t, func(t *testing.T, store release.Store) {
 						c := &crash{store: store, keys: newKeys(t, production), survived: survived, puts: s.puts}
 						c.clients = newReader(t, store, c.keys)
+						if s.name == "rollback" {
+							mustPublish(t, options(store, c.keys, s.after))
+						}
 						if s.before != nil {
 							mustPublish(t, options(store, c.keys, s.before))
 							c.check(t, s.before)
 						}
 						opts := options(store, c.keys, s.after)
-						if s.renew {
-							opts = renewal(store, c.keys, day)
+						if s.crash != nil {
+							opts = s.crash(store, c.keys)
 						}
 						c.happen(t, opts, s.before, s.after)
 						c.recover(t, s.after)

@@ -42,8 +42,14 @@ type Options struct {
 	// newest, it refuses metadata that has expired already: to recover from
 	// that, publish from the source.
 	Renew bool
-	// Provenance says where the content comes from. Its last four fields
-	// must be empty: they are filled in.
+	// Rollback, if not 0, asks to publish the content of that revision again;
+	// Payloads must be empty. It must be in the history that [Log] reads, and
+	// be signed with keys that are trusted now, or have only payloads that a
+	// later revision had that is. Commit and Dirty of the provenance are then
+	// those of the old revision.
+	Rollback int64
+	// Provenance says where the content comes from. Its last four fields are
+	// filled in.
 	Provenance Provenance
 	// DryRun does everything but write.
 	DryRun bool
@@ -70,7 +76,8 @@ type Report struct {
 	Expires time.Time
 }
 
-// Publish makes opts.Payloads the content of the store, or renews what is there.
+// Publish makes opts.Payloads the content of the store, or what an earlier revision
+// had, or renews what is there.
 //
 // What is there already is verified first, from the pinned root. That it has
 // expired is no obstacle, except to Renew; that it was signed with other keys,
@@ -129,9 +136,11 @@ func newPublisher(opts Options) (*publisher, error) {
 	switch {
 	case opts.Store == nil || opts.Keys.Online == nil:
 		return nil, errors.New("a store and an online key are required")
-	case opts.Renew && len(opts.Payloads) > 0:
-		return nil, errors.New("a renewal takes no payloads")
-	case !opts.Renew && len(opts.Payloads) == 0:
+	case opts.Renew && (len(opts.Payloads) > 0 || opts.Rollback != 0):
+		return nil, errors.New("a renewal takes no payloads, and is no rollback")
+	case opts.Rollback < 0, opts.Rollback > 0 && len(opts.Payloads) > 0:
+		return nil, errors.New("a rollback takes a revision, 1 or more, and no payloads")
+	case !opts.Renew && opts.Rollback == 0 && len(opts.Payloads) == 0:
 		return nil, errors.New("there are no namespaces to publish")
 	}
 	if err := opts.Provenance.check(); err != nil {
@@ -179,6 +188,11 @@ func (p *publisher) attempt(ctx context.Context) error {
 	}
 	if err := checkRoot(&cur.root.Signed, p.Keys.Online, now); err != nil {
 		return err
+	}
+	if p.Rollback > 0 {
+		if err := p.restore(ctx, cur); err != nil {
+			return err
+		}
 	}
 	p.compare(cur)
 	newTargets, err := p.needsTargets(ctx, cur, now)

@@ -20,7 +20,7 @@ func (p *publisher) putPayloads(ctx context.Context) error {
 	for _, namespaces := range [][]string{p.report.Added, p.report.Changed} {
 		for _, namespace := range namespaces {
 			file := p.files[namespace]
-			name := path.Join("targets", namespace, hex.EncodeToString(file.sha256[:])+"."+bundle.PayloadName)
+			name := payloadName(namespace, hex.EncodeToString(file.sha256[:]))
 			err := p.put(ctx, name, file.data, once(typePayload))
 			if errors.Is(err, ErrConflict) {
 				err = p.putOver(ctx, name, file.data)

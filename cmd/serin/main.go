@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	root.AddCommand(
 		checkCommand(), testCommand(), showCommand(), evalCommand(), explainCommand(),
-		keysCommand(), publishCommand(), verifyCommand(), logCommand(), catCommand(),
+		keysCommand(), publishCommand(), rollbackCommand(), verifyCommand(), logCommand(), catCommand(),
 		serveCommand(), devCommand(), demoCommand(),
 	)
 	root.SetArgs(args)

@@ -17,11 +17,65 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// A publication is what publish and rollback have in common: where to, with which
+// keys, and what to print.
+type publication struct {
+	env, to, keys  string
+	dryRun, asJSON bool
+	provenance     provenanceFlags
+}
+
+func (o *publication) register(cmd *cobra.Command) {
+	registerEnv(cmd, &o.env, "the environment")
+	cmd.Flags().StringVar(&o.to, "to", "", "where environments are published: s3://bucket/prefix or file:///path")
+	cmd.Flags().StringVar(&o.keys, "keys", "", "the folder with the environment's online.key and root.json")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "do everything but upload")
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
+}
+
+// open opens the store and loads the keys.
+func (o *publication) open(ctx context.Context) (release.Options, error) {
+	var none release.Options
+	switch {
+	case o.env == "":
+		return none, usagef("no environment: name it with --env or SERIN_ENV")
+	case o.to == "":
+		return none, usagef("no --to: name where to publish, such as s3://bucket/prefix")
+	case o.keys == "":
+		return none, usagef("no --keys: name the folder that 'serin keys init' made")
+	}
+	opts := release.Options{Environment: o.env, DryRun: o.dryRun}
+	var err error
+	if opts.Store, err = openStore(ctx, o.to, o.env); err != nil {
+		return none, err
+	}
+	if opts.Keys, err = release.LoadKeys(o.keys); err != nil {
+		return none, &hintedError{err, "'serin keys init DIR --env " + o.env + "' makes the keys of an environment"}
+	}
+	return opts, nil
+}
+
+// run publishes, and prints what came of it; done is the word for that.
+func (o *publication) run(cmd *cobra.Command, opts release.Options, done, would string) error {
+	report, err := release.Publish(cmd.Context(), opts)
+	if err != nil {
+		return hintPublish(err)
+	}
+	if o.dryRun {
+		done = "would " + would
+	}
+	o.explain(cmd.ErrOrStderr(), done, report)
+	if o.asJSON {
+		return writeJSON(cmd.OutOrStdout(), newPublishJSON(report))
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), report.Revision)
+	return err
+}
+
 // publishOptions are the flags of publish.
 type publishOptions struct {
-	env, to, keys         string
-	dryRun, renew, asJSON bool
-	provenance            provenanceFlags
+	publication
+	renew bool
 }
 
 func publishCommand() *cobra.Command {
@@ -44,51 +98,30 @@ to happen on a schedule, at least once a week.`,
 			if err != nil {
 				return err
 			}
-			report, err := release.Publish(cmd.Context(), opts)
-			if err != nil {
-				return hintPublish(err)
+			if o.renew {
+				return o.run(cmd, opts, "renewed", "renew")
 			}
-			o.explain(cmd.ErrOrStderr(), report)
-			if o.asJSON {
-				return writeJSON(cmd.OutOrStdout(), newPublishJSON(report))
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), report.Revision)
-			return err
+			return o.run(cmd, opts, "published", "publish")
 		},
 	}
-	registerEnv(cmd, &o.env, "the environment")
-	cmd.Flags().StringVar(&o.to, "to", "", "where environments are published: s3://bucket/prefix or file:///path")
-	cmd.Flags().StringVar(&o.keys, "keys", "", "the folder with the environment's online.key and root.json")
-	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "do everything but upload")
-	cmd.Flags().BoolVar(&o.renew, "renew", false, "only sign anew what is published")
+	o.register(cmd)
 	o.provenance.register(cmd)
-	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&o.renew, "renew", false, "only sign anew what is published")
 	return cmd
 }
 
 // options prepares a publication: it loads keys and flags and runs the tests.
 func (o *publishOptions) options(ctx context.Context, args []string, stderr io.Writer) (release.Options, error) {
 	var none release.Options
-	switch {
-	case o.env == "":
-		return none, usagef("no environment: name it with --env or SERIN_ENV")
-	case o.to == "":
-		return none, usagef("no --to: name where to publish, such as s3://bucket/prefix")
-	case o.keys == "":
-		return none, usagef("no --keys: name the folder that 'serin keys init' made")
-	case o.renew && len(args) > 0:
+	if o.renew && len(args) > 0 {
 		return none, usagef("--renew takes no folder")
 	}
-	opts := release.Options{Environment: o.env, Renew: o.renew, DryRun: o.dryRun}
-	var err error
-	if opts.Store, err = openStore(ctx, o.to, o.env); err != nil {
+	opts, err := o.open(ctx)
+	if err != nil {
 		return none, err
 	}
-	if opts.Keys, err = release.LoadKeys(o.keys); err != nil {
-		return none, &hintedError{err, "'serin keys init DIR --env " + o.env + "' makes the keys of an environment"}
-	}
 	if o.renew {
-		opts.Provenance = o.provenance.ofPerson(ctx)
+		opts.Renew, opts.Provenance = true, o.provenance.ofPerson(ctx)
 		return opts, nil
 	}
 	opts.Provenance = o.provenance.ofFolder(ctx, estateArg(args))
@@ -132,16 +165,7 @@ func hintPublish(err error) error {
 }
 
 // explain says what a publication did.
-func (o *publishOptions) explain(w io.Writer, r release.Report) {
-	done := "published"
-	switch {
-	case o.dryRun && o.renew:
-		done = "would renew"
-	case o.dryRun:
-		done = "would publish"
-	case o.renew:
-		done = "renewed"
-	}
+func (o *publication) explain(w io.Writer, done string, r release.Report) {
 	if len(r.Objects) == 0 {
 		fmt.Fprintf(w, "nothing to do: revision %d has this content\n", r.Revision)
 		return

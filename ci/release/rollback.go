@@ -1,0 +1,123 @@
+package release
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+// restore makes the content of the revision that p.Rollback names what is to be
+// published.
+func (p *publisher) restore(ctx context.Context, cur *state) error {
+	if cur.release == nil {
+		return errors.New("there is nothing to roll back: nothing is published")
+	}
+	old, err := p.find(ctx, cur)
+	if err != nil {
+		return err
+	}
+	p.files = make(map[string]file)
+	var total int64
+	for _, namespace := range sorted(old.payloads()) {
+		listed := old.targets.Signed.Targets[path.Join(namespace, bundle.PayloadName)]
+		if total += listed.Length; total > bundle.MaxPayloads {
+			return fmt.Errorf("revision %d: %w", old.revision, bundle.ErrTooLarge)
+		}
+		data, err := p.payload(ctx, cur, namespace, hex.EncodeToString(listed.Hashes["sha256"]), listed.Length)
+		if err != nil {
+			return fmt.Errorf("reading %s of revision %d, which %s: %w", namespace, old.revision, old.origin(), err)
+		}
+		p.files[namespace] = file{sha256.Sum256(data), data}
+	}
+	if len(p.files) == 0 {
+		return fmt.Errorf("revision %d has no namespaces", old.revision)
+	}
+	p.Provenance.Commit, p.Provenance.Dirty = old.provenance.Commit, old.provenance.Dirty
+	p.Provenance.RollbackOf = old.revision
+	return nil
+}
+
+// origin says where else the content of a revision can be had.
+func (r record) origin() string {
+	if r.provenance.Commit == "" {
+		return "can be published again from its files"
+	}
+	return "can be published again from commit " + r.provenance.Commit
+}
+
+// find returns the revision to go back to. It must be one that was published, and
+// keys that count now must have signed it, or its payloads in a later revision: a
+// key may have been replaced because it was stolen.
+func (p *publisher) find(ctx context.Context, cur *state) (record, error) {
+	c, err := newChain(&source{store: p.Store}, cur.release)
+	if err != nil {
+		return record{}, err
+	}
+	if c.at.revision < p.Rollback {
+		return record{}, fmt.Errorf("revision %d was never published: the newest is %d", p.Rollback, c.at.revision)
+	}
+	signed := make(map[string]bool) // SHA-256 of payloads
+	for {
+		if c.signed(c.at) {
+			for namespace, hash := range c.at.payloads() {
+				signed[namespace+" "+hash] = true
+			}
+		}
+		if c.at.revision <= p.Rollback {
+			break
+		}
+		err := c.back(ctx)
+		if errors.Is(err, errFirst) {
+			break
+		}
+		if err != nil {
+			return record{}, err
+		}
+	}
+	if c.at.revision != p.Rollback {
+		return record{}, fmt.Errorf("revision %d isn't in the history of what is published, which 'serin log' prints", p.Rollback)
+	}
+	for namespace, hash := range c.at.payloads() {
+		if !signed[namespace+" "+hash] {
+			return record{}, fmt.Errorf("refusing revision %d, whose %s only a key has signed that is no longer trusted; it %s",
+				p.Rollback, namespace, c.at.origin())
+		}
+	}
+	return c.at, nil
+}
+
+// payload returns a payload that the store or the published release has, verified.
+func (p *publisher) payload(ctx context.Context, cur *state, namespace, hash string, length int64) ([]byte, error) {
+	for _, payload := range cur.release.Payloads() {
+		if payload.Namespace == namespace && payload.SHA256 == hash {
+			return payload.Data, nil
+		}
+	}
+	data, err := p.get(ctx, payloadName(namespace, hash), length)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("the payload is gone")
+	case errors.Is(err, bundle.ErrTooLarge):
+		return nil, errors.New("the payload was changed")
+	case err != nil:
+		return nil, err
+	}
+	if digest := sha256.Sum256(data); int64(len(data)) != length || hex.EncodeToString(digest[:]) != hash {
+		return nil, errors.New("the payload was changed")
+	}
+	if _, err := bundle.CompilePayload(data); err != nil {
+		return nil, fmt.Errorf("clients refuse it: %w", err)
+	}
+	return data, nil
+}
+
+// payloadName returns the name of a payload with the given SHA-256.
+func payloadName(namespace, hash string) string {
+	return path.Join("targets", namespace, hash+"."+bundle.PayloadName)
+}
