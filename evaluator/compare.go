@@ -221,10 +221,10 @@ func (c *compiler) oneOf(cond *Condition, in *instr) {
 // ids returns where the set of a list stands. Flags that ask for the same list in
 // the same order, if it isn't a long one, share its set.
 func (c *compiler) ids(list []string) uint32 {
-	key := ""
-	if len(list) <= 100 {
-		key = ListValue(list...).str
-		if i, ok := c.lists[key]; ok {
+	share := len(list) <= 100
+	if share {
+		c.key = appendList(c.key[:0], list)
+		if i, ok := c.lists[string(c.key)]; ok {
 			return i
 		}
 	}
@@ -236,8 +236,8 @@ func (c *compiler) ids(list []string) uint32 {
 		}
 	}
 	c.unit.ids = append(c.unit.ids, set)
-	if key != "" {
-		c.lists[key] = i
+	if share {
+		c.lists[string(c.key)] = i
 	}
 	return i
 }
@@ -245,14 +245,14 @@ func (c *compiler) ids(list []string) uint32 {
 // test compiles a comparison into a test of its own or, if there is one that
 // asks the same, into that.
 func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
-	key := ""
-	if len(cond.Strings) <= fewIDs && len(cond.Ints) == 0 {
+	share := len(cond.Strings) <= fewIDs && len(cond.Ints) == 0
+	if share {
 		fold := byte(0)
 		if cond.Fold {
 			fold = 1
 		}
-		key = string([]byte{byte(cond.Op), byte(t), fold}) + ListValue(cond.Strings...).str
-		if i, ok := c.tests[key]; ok && len(cond.Of) == 0 {
+		c.key = appendList(append(c.key[:0], byte(cond.Op), byte(t), fold), cond.Strings)
+		if i, ok := c.tests[string(c.key)]; ok && len(cond.Of) == 0 {
 			in.arg = i
 			return nil
 		}
@@ -263,8 +263,8 @@ func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
 	}
 	in.arg = uint32(len(c.unit.tests))
 	c.unit.tests = append(c.unit.tests, compiled)
-	if key != "" {
-		c.tests[key] = in.arg
+	if share {
+		c.tests[string(c.key)] = in.arg
 	}
 	return nil
 }

@@ -75,13 +75,14 @@ type compiler struct {
 	at       CompileError // where we are, for errors
 
 	// Where things stand that several conditions share.
-	tests                                                 map[string]uint32
-	lists                                                 map[string]uint32 // of ids
-	intervals                                             map[string]uint32 // of versions, by constraint
-	recentTexts, recentInts, recentOperands, recentRanges recent
-	recentVariants                                        [1 << 8]checkedVariants
-	salt                                                  string // that was hashed last,
-	seed                                                  uint32 // and what it gave
+	tests                                                              map[string]uint32
+	lists                                                              map[string]uint32 // of ids
+	key                                                                []byte            // of tests or lists, that was asked for last
+	intervals                                                          map[string]uint32 // of versions, by constraint
+	recentTexts, recentNames, recentInts, recentOperands, recentRanges recent
+	recentVariants                                                     [1 << 8]checkedVariants
+	salt                                                               string // that was hashed last,
+	seed                                                               uint32 // and what it gave
 
 	uses                  uses     // of the flag or segment where we are
 	asked                 []uint32 // segments, by index, each time that one is asked for
@@ -338,7 +339,7 @@ func (c *compiler) rule(f *Flag, r *Rule, metadata, next uint32) uint32 {
 		c.errorf("a rule has no name")
 	}
 	in := instr{op: opServe}
-	s := serve{rule: r.Name, reason: ReasonTargetingMatch, metadata: metadata}
+	s := serve{rule: c.name(r.Name), reason: ReasonTargetingMatch, metadata: metadata}
 	if len(r.Metadata) > 0 {
 		s.metadata = c.metadata(f.Metadata, r.Metadata)
 	}

@@ -32,7 +32,7 @@ func (c Condition) Check(t AttributeType) error {
 }
 
 // circumstance reports whether c, which has no attribute, is well formed.
-func (c Condition) circumstance() error {
+func (c *Condition) circumstance() error {
 	if c.Attribute != "" || c.Fold || len(c.Of) > 0 {
 		return fmt.Errorf("%q is not about an attribute and takes no conditions", c.Op)
 	}
@@ -50,7 +50,7 @@ func (c Condition) circumstance() error {
 
 // applies reports whether c is a comparison and its operator applies to
 // attributes of type t.
-func (c Condition) applies(t AttributeType) error {
+func (c *Condition) applies(t AttributeType) error {
 	var types []AttributeType
 	switch c.Op {
 	case Exists: // all
@@ -86,7 +86,7 @@ func (c Condition) applies(t AttributeType) error {
 
 // membership reports whether c, which is InSegment, is well formed and applies to
 // attributes of type t.
-func (c Condition) membership(t AttributeType) error {
+func (c *Condition) membership(t AttributeType) error {
 	if err := c.applies(t); err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (c Condition) membership(t AttributeType) error {
 
 // between reports whether c, which is Between, is well formed and applies to
 // attributes of type t.
-func (c Condition) between(t AttributeType) error {
+func (c *Condition) between(t AttributeType) error {
 	if err := c.applies(t); err != nil {
 		return err
 	}

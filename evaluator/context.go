@@ -97,11 +97,16 @@ func ListValue(texts ...string) Value {
 	for _, t := range texts {
 		size += len(t) + binary.MaxVarintLen64
 	}
-	b := make([]byte, 0, size)
+	b := appendList(make([]byte, 0, size), texts)
+	return Value{kind: ListKind, num: uint64(len(texts)), str: string(b)}
+}
+
+// appendList appends each text after its length.
+func appendList(b []byte, texts []string) []byte {
 	for _, t := range texts {
 		b = append(binary.AppendUvarint(b, uint64(len(t))), t...)
 	}
-	return Value{kind: ListKind, num: uint64(len(texts)), str: string(b)}
+	return b
 }
 
 // Kind returns what v holds.

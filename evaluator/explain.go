@@ -128,7 +128,7 @@ func (x *explainer) flag(f *CompiledFlag) Trace {
 	}
 	for i := range f.rules {
 		s := &x.unit.serves[f.serves+f.rules-i]
-		r := RuleTrace{Name: s.rule}
+		r := RuleTrace{Name: f.unit.names[s.rule]}
 		if reached {
 			x.rule(f, s, f.ruleEnd(i), &r)
 			reached = !r.Matched

@@ -33,7 +33,7 @@ func (r Result) Rule() string {
 	if r.flag == nil {
 		return ""
 	}
-	return r.serve.rule
+	return r.flag.unit.names[r.serve.rule]
 }
 
 // Reason returns why the variant was served.

@@ -81,6 +81,17 @@ func (c *compiler) symbol(text string) uint32 {
 	return s
 }
 
+// name returns where the name of a rule stands.
+func (c *compiler) name(name string) uint32 {
+	u := c.unit
+	known := &c.recentNames[mixText(0, name)>>(64-recentBits)]
+	if u.names[*known] != name {
+		*known = uint32(len(u.names))
+		u.names = append(u.names, name)
+	}
+	return *known
+}
+
 // checkedVariants are variants that a flag of a type may have.
 type checkedVariants struct {
 	typ  Type
@@ -126,6 +137,7 @@ func (u *Unit) clip() {
 	clip(&u.metadata)
 	clip(&u.shapes)
 	clip(&u.texts)
+	clip(&u.names)
 }
 
 func clip[T any](list *[]T) {

@@ -83,6 +83,7 @@ func newCompiler(set *Ruleset, flags *Stream, all *problems) *compiler {
 			code:    make([]instr, 0, flags.Count+flags.Rules+flags.Comparisons+2*len(set.Segments)),
 			shapes:  []byte{0},
 			texts:   []string{""},
+			names:   []string{""},
 			symbols: make(map[string]uint32),
 		},
 		segments:  make(map[string]int, len(set.Segments)),

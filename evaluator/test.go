@@ -64,7 +64,7 @@ func holdsAddr(t test, a netip.Addr) bool {
 
 // test compiles c, a comparison of an attribute of type t that is not made into
 // an instruction of its own.
-func (c Condition) test(t AttributeType) (test, error) {
+func (c *Condition) test(t AttributeType) (test, error) {
 	if err := c.applies(t); err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (c Condition) test(t AttributeType) (test, error) {
 	return c.text()
 }
 
-func (c Condition) oneOf(t AttributeType) (test, error) {
+func (c *Condition) oneOf(t AttributeType) (test, error) {
 	if c.Fold && t != StringAttribute {
 		return nil, fmt.Errorf("\"fold\" applies to string attributes, %q is of type %v", c.Attribute, t)
 	}
@@ -195,7 +195,7 @@ type modulo struct {
 	in intSet
 }
 
-func (c Condition) modulo() (test, error) {
+func (c *Condition) modulo() (test, error) {
 	if len(c.Ints) < 2 || c.Ints[0] < 1 {
 		return nil, errors.New("\"mod\" takes a divisor of at least 1 and, in \"in\", one remainder or more")
 	}
@@ -250,7 +250,7 @@ func (s addrSet) String() string { return "one of " + listPlain(s) }
 // networks holds for IP addresses that lie in one of the networks.
 type networks []netip.Prefix
 
-func (c Condition) networks() (test, error) {
+func (c *Condition) networks() (test, error) {
 	if len(c.Strings) == 0 {
 		return nil, errors.New("the list of networks is empty")
 	}
@@ -277,7 +277,7 @@ func (ns networks) String() string { return "in a network of " + listPlain(ns) }
 // all of IPv4 before IPv6.
 type addresses struct{ lo, hi netip.Addr }
 
-func (c Condition) addresses() (test, error) {
+func (c *Condition) addresses() (test, error) {
 	if len(c.Strings) != 2 {
 		return nil, errors.New("an address range takes two addresses")
 	}
@@ -344,7 +344,7 @@ type text struct {
 	fold bool
 }
 
-func (c Condition) text() (test, error) {
+func (c *Condition) text() (test, error) {
 	if len(c.Strings) == 0 || slices.Contains(c.Strings, "") {
 		return nil, fmt.Errorf("%q takes one text or more, none of them empty", c.Op)
 	}
@@ -422,7 +422,7 @@ func (t listSet) String() string {
 // expressions holds for text in which one of the regular expressions matches.
 type expressions []*regexp.Regexp
 
-func (c Condition) expressions() (test, error) {
+func (c *Condition) expressions() (test, error) {
 	if len(c.Strings) == 0 {
 		return nil, errors.New("\"matches\" takes one regular expression or more")
 	}

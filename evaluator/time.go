@@ -57,7 +57,7 @@ type window struct {
 }
 
 // checkPeriod reports whether c, which is Period, is well formed.
-func (c Condition) checkPeriod() error {
+func (c *Condition) checkPeriod() error {
 	if len(c.Ints) != 2 || c.Ints[0] >= c.Ints[1] {
 		return fmt.Errorf("the period %v is empty", c.Ints)
 	}
@@ -65,7 +65,7 @@ func (c Condition) checkPeriod() error {
 }
 
 // checkWindow reports whether c, which is Window, is well formed but for its zone.
-func (c Condition) checkWindow() error {
+func (c *Condition) checkWindow() error {
 	if len(c.Strings) != 1 || len(c.Ints) != 3 {
 		return errors.New("a window takes the name of a time zone, and weekdays and two times")
 	}

@@ -34,6 +34,7 @@ type Unit struct {
 	picks        []uint16 // and what they serve
 	metadata     [][]Attr
 	splitters    []uint16 // attributes by which splits choose
+	names        []string // of rules; the first is empty
 	shapes       []byte   // of conditions, for [CompiledFlag.Explain]: see shape
 
 	table func() *table // made when it is first asked for
@@ -77,9 +78,10 @@ const (
 	opFalse                 // the end of a segment's condition: it doesn't
 )
 
-// serve is the outcome of an evaluation.
+// serve is the outcome of an evaluation. It has no pointers: there are many, and
+// the garbage collector needn't look at them.
 type serve struct {
-	rule     string // name; "": none
+	rule     uint32 // index of its name in names; 0: none
 	variant  uint16 // opServe; opSplit: that of the first range,
 	last     uint16 // and that of the last
 	unit     uint16 // opSplit: index of the attribute
