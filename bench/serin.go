@@ -6,6 +6,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/release"
@@ -65,7 +67,10 @@ func serinPayloads(e *Estate) []bundle.Payload {
 	return payloads
 }
 
+// serinRuleset has the flags in the order of their keys, as they are compiled from
+// files.
 func serinRuleset(flags []Flag) evaluator.Ruleset {
+	flags = slices.SortedFunc(slices.Values(flags), func(a, b Flag) int { return strings.Compare(a.Key, b.Key) })
 	set := evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{

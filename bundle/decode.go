@@ -296,9 +296,16 @@ func (d *decoder) ref(c *column) string {
 	return d.text[i-1]
 }
 
-// refs takes as many texts as there are.
+// refs takes as many texts as there are. Most are operands, which are many, and
+// most of these occur often, so that they have small numbers: no call for each.
 func (d *decoder) refs(c *column, texts []string) {
 	for i := range texts {
+		if at := c.at; at < len(c.data) {
+			if n := int(c.data[at]); 0 < n && n < oneByte && n <= d.used {
+				texts[i], c.at = d.text[n-1], at+1
+				continue
+			}
+		}
 		texts[i] = d.ref(c)
 	}
 }

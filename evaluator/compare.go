@@ -3,6 +3,7 @@ package evaluator
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 )
 
 // condition compiles a condition that goes on at yes or no, and returns where
@@ -221,6 +222,9 @@ func (c *compiler) oneOf(cond *Condition, in *instr) {
 // ids returns where the set of a list stands. Flags that ask for the same list in
 // the same order, if it isn't a long one, share its set.
 func (c *compiler) ids(list []string) uint32 {
+	if len(list) <= fewSymbols {
+		return c.shortList(list)
+	}
 	share := len(list) <= 100
 	if share {
 		c.key = appendList(c.key[:0], list)
@@ -229,17 +233,31 @@ func (c *compiler) ids(list []string) uint32 {
 		}
 	}
 	i := uint32(len(c.unit.ids))
-	set := c.idSet(list)
-	if len(list) <= fewSymbols {
-		for _, id := range list {
-			set.symbols = append(set.symbols, c.symbol(id))
-		}
-	}
-	c.unit.ids = append(c.unit.ids, set)
+	c.unit.ids = append(c.unit.ids, c.idSet(list))
 	if share {
 		c.lists[string(c.key)] = i
 	}
 	return i
+}
+
+// shortList is ids for a list that a table compares by symbols. Which list it is
+// is known by these.
+func (c *compiler) shortList(list []string) uint32 {
+	u := c.unit
+	var symbols [fewSymbols]uint32
+	hash := uint64(0)
+	for i, id := range list {
+		symbols[i] = c.symbol(id)
+		hash = mix(hash, uint64(symbols[i]))
+	}
+	place := &c.recentLists[hash>>(64-recentBits)]
+	if int(*place) >= len(u.ids) || !slices.Equal(u.ids[*place].symbols, symbols[:len(list)]) {
+		set := c.idSet(list)
+		set.symbols = slices.Clone(symbols[:len(list)])
+		*place = uint32(len(u.ids))
+		u.ids = append(u.ids, set)
+	}
+	return *place
 }
 
 // test compiles a comparison into a test of its own or, if there is one that

@@ -70,19 +70,18 @@ type compiler struct {
 	set      *Ruleset // but for the flags
 	unit     *Unit
 	segments map[string]int    // index by name
-	flags    map[string]uint32 // index by key, of those that there were so far
+	flags    map[string]uint32 // index by key, of those that there were so far; nil: see indexFlags
 	zones    map[string]zone
 	at       CompileError // where we are, for errors
 
 	// Where things stand that several conditions share.
-	tests                                                              map[string]uint32
-	lists                                                              map[string]uint32 // of ids
-	key                                                                []byte            // of tests or lists, that was asked for last
-	intervals                                                          map[string]uint32 // of versions, by constraint
-	recentTexts, recentNames, recentInts, recentOperands, recentRanges recent
-	recentVariants                                                     [1 << 8]checkedVariants
-	salt                                                               string // that was hashed last,
-	seed                                                               uint32 // and what it gave
+	tests                                                                           map[string]uint32
+	lists                                                                           map[string]uint32 // of ids
+	key                                                                             []byte            // of tests or lists, that was asked for last
+	intervals                                                                       map[string]uint32 // of versions, by constraint
+	recentTexts, recentNames, recentLists, recentInts, recentOperands, recentRanges recent
+	recentVariants                                                                  [1 << 8]checkedVariants
+	bucketed                                                                        bucketed
 
 	uses                  uses     // of the flag or segment where we are
 	asked                 []uint32 // segments, by index, each time that one is asked for

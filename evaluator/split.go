@@ -35,9 +35,21 @@ func (c *compiler) split(f *Flag, split *Split, s *serve) (unit uint16) {
 	return unit
 }
 
+// bucketed is what positions were last computed from, if it was valid, and what
+// came of it.
+type bucketed struct {
+	by, salt, hash string
+	unit           uint16
+	seed           uint32
+}
+
 // bucketing checks what positions are computed from, and returns the index of
 // the unit and the seed. what is what they are for.
 func (c *compiler) bucketing(what, by, salt, hash string) (unit uint16, seed uint32) {
+	if b := &c.bucketed; by == b.by && salt == b.salt && hash == b.hash { // as in all rules of a flag
+		return b.unit, b.seed
+	}
+	before := c.count
 	if hash != HashMurmur3 {
 		c.errorf("the hash %q is not known; a newer version may know it", hash)
 	}
@@ -51,10 +63,11 @@ func (c *compiler) bucketing(what, by, salt, hash string) (unit uint16, seed uin
 	if !slices.Contains(c.unit.splitters, unit) {
 		c.unit.splitters = append(c.unit.splitters, unit)
 	}
-	if salt != c.salt { // which all rules of a flag have
-		c.salt, c.seed = salt, seedOf(salt)
+	seed = seedOf(salt)
+	if c.count == before { // or else it is an error in each of them
+		c.bucketed = bucketed{by, salt, hash, unit, seed}
 	}
-	return unit, c.seed
+	return unit, seed
 }
 
 // ranges compiles ranges into s. Most splits have two, and need no more than s.

@@ -87,7 +87,6 @@ func newCompiler(set *Ruleset, flags *Stream, all *problems) *compiler {
 			symbols: make(map[string]uint32),
 		},
 		segments:  make(map[string]int, len(set.Segments)),
-		flags:     make(map[string]uint32, flags.Count),
 		zones:     make(map[string]zone, len(set.Zones)),
 		tests:     make(map[string]uint32),
 		lists:     make(map[string]uint32),
@@ -116,13 +115,28 @@ func (c *compiler) compileFlags(flags *Stream) {
 func (c *compiler) nextFlag(f *Flag) {
 	u := c.unit
 	c.at = CompileError{Flag: f.Key}
-	if _, dup := c.flags[f.Key]; dup || f.Key == "" {
-		c.errorf("the key %q is empty or not unique", f.Key)
+	if n := len(u.flags); c.flags != nil || f.Key == "" || n > 0 && f.Key <= u.flags[n-1].key {
+		c.indexFlags()
+		if _, dup := c.flags[f.Key]; dup || f.Key == "" {
+			c.errorf("the key %q is empty or not unique", f.Key)
+		}
+		c.flags[f.Key] = uint32(n)
 	}
-	c.flags[f.Key] = uint32(len(u.flags))
 	c.begin()
 	u.flags = append(u.flags, c.compileFlag(f))
 	c.flagUses = append(c.flagUses, c.end())
+}
+
+// indexFlags begins to note which flags there are. As long as they come in the
+// order of their keys, as they are published, nobody needs to know.
+func (c *compiler) indexFlags() {
+	if c.flags != nil {
+		return
+	}
+	c.flags = make(map[string]uint32, len(c.unit.flags))
+	for i := range c.unit.flags {
+		c.flags[c.unit.flags[i].key] = uint32(i)
+	}
 }
 
 // noFlag is the index of a flag that is not known, or not yet.
@@ -148,6 +162,9 @@ func (c *compiler) requirement(key string, variants []string) requirement {
 
 // resolve looks up what requirements refer to.
 func (c *compiler) resolve() {
+	if len(c.unresolved) > 0 {
+		c.indexFlags()
+	}
 	for _, r := range c.unresolved {
 		c.at = r.at
 		i, ok := c.flags[r.key]
