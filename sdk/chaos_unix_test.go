@@ -29,7 +29,7 @@ import (
 )
 
 var (
-	chaosSeeds  = flag.Int("chaos.seeds", 3, "how many random histories TestChaos goes through")
+	chaosSeeds  = flag.Int("chaos.seeds", 2, "how many random histories TestChaos goes through")
 	chaosFaults = flag.Int("chaos.faults", 50, "how many faults there are in each history")
 )
 
@@ -100,14 +100,14 @@ type chaos struct {
 	store     *chaosStore   // of the publisher
 	forger    *chaosStore   // of somebody with other keys
 	old       []*chaosStore // what was published once, from time to time
-	numbers   map[int64]bool
-	published int64 // the newest number
+	published int64         // the newest number
 	ahead     time.Duration
 
 	server *chaosServer
 	cfg    sdk.Config
 
 	mu        sync.Mutex // of what follows, which two goroutines look at
+	numbers   map[int64]bool
 	client    *sdk.Client
 	highest   int64 // the revision that was seen to be served last
 	persisted int64 // the one that the disk has for sure
@@ -165,7 +165,9 @@ func (c *chaos) publish() {
 		}
 	}
 	c.published++
+	c.mu.Lock()
 	c.numbers[c.published] = true
+	c.mu.Unlock()
 	publishNumber(c.t, c.store, c.keys, c.published, c.ahead)
 }
 
