@@ -1,0 +1,243 @@
+package main
+
+import (
+	"cmp"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// templates are the files that init writes. Words between @ are replaced.
+//
+//go:embed init
+var templates embed.FS
+
+func initCommand() *cobra.Command {
+	var keep bool
+	cmd := &cobra.Command{
+		Use:   "init [DIR]",
+		Short: "Write a small estate of flags to begin with",
+		Long: `Init writes a small estate with comments and tests into DIR ("flags" if it isn't
+named), and the schemas that editors complete by. Into the repository that holds
+DIR, or the folder in which you are, it writes settings for VS Code and a workflow
+for GitHub, which checks and tests the flags of pull requests.
+
+Files that exist are never touched: if one is in the way nothing is written. With
+--keep they stay, and what is missing is written; if DIR holds an estate, no flags.`,
+		Args: oneWordAtMost("DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := estateArg(args)
+			files, err := beginning(dir, time.Now())
+			if err != nil {
+				return err
+			}
+			if keep && exists(filepath.Join(dir, "context.yaml")) {
+				files = slices.DeleteFunc(files, func(f newFile) bool { return f.sample })
+			}
+			written, err := writeNew(files, keep)
+			if err != nil {
+				return err
+			}
+			for _, name := range written {
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), name); err != nil {
+					return err
+				}
+			}
+			writeNextSteps(cmd.ErrOrStderr(), dir)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "leave files that exist as they are, and write what is missing")
+	return cmd
+}
+
+// A newFile is a file to write, by its name as a user would type it.
+type newFile struct {
+	name   string
+	data   []byte
+	sample bool // a part of the estate, which people replace by their own
+}
+
+// plainPath matches folders that mean themselves in workflows and patterns of
+// editors.
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9._/-]+$`)
+
+// beginning returns the files of a new estate in the folder dir.
+func beginning(dir string, now time.Time) ([]newFile, error) {
+	if published(dir) {
+		return nil, usagef("%s is a URL; this takes the folder that is to hold the flag files", dir)
+	}
+	project, estate, err := projectOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !plainPath.MatchString(estate) {
+		return nil, usagef("%q is no name for the folder of flags: it may have letters without accents, digits, and any of . _ - /", estate)
+	}
+	words := replacements(dir, estate, now)
+	files := []newFile{}
+	err = fs.WalkDir(templates, "init/flags", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(templates, name)
+		below := strings.TrimPrefix(name, "init/flags/")
+		files = append(files, newFile{filepath.Join(dir, filepath.FromSlash(below)), data, true})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range []struct{ template, name string }{
+		{"workflow.yml", ".github/workflows/flags.yml"},
+		{"vscode.json", ".vscode/settings.json"},
+	} {
+		data, err := fs.ReadFile(templates, path.Join("init", f.template))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, newFile{filepath.Join(project, filepath.FromSlash(f.name)), data, false})
+	}
+	for i := range files {
+		files[i].data = []byte(words.Replace(string(files[i].data)))
+	}
+	return files, nil
+}
+
+// replacements replace the words between @ in templates. dir is the estate's
+// folder as the user named it, estate the same in the repository.
+func replacements(dir, estate string, now time.Time) *strings.Replacer {
+	in, arg := estate+"/", " "+estate
+	switch estate {
+	case ".":
+		in = ""
+	case defaultEstate:
+		arg = "" // commands know it
+	}
+	release := "latest"
+	if v := version(); regexp.MustCompile(`^v\d+\.\d+\.\d+$`).MatchString(v) {
+		release = v
+	}
+	return strings.NewReplacer(
+		"@estate@", estate, "@in@", in, "@dir@", arg, "@version@", release,
+		"@expires@", now.AddDate(1, 0, 0).Format(time.DateOnly),
+	)
+}
+
+// projectOf returns the folder that holds the repository in which dir lies, and
+// dir in it with slashes. Without a repository it is the present folder if that
+// holds dir, else the one above dir.
+func projectOf(dir string) (project, estate string, err error) {
+	full, err := filepath.Abs(dir)
+	if err != nil {
+		return "", "", err
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", "", err
+	}
+	root := filepath.Dir(full)
+	if below, err := filepath.Rel(here, full); err == nil && filepath.IsLocal(below) {
+		root = here
+	}
+	for d := full; ; d = filepath.Dir(d) {
+		if exists(filepath.Join(d, ".git")) {
+			root = d
+			break
+		}
+		if d == filepath.Dir(d) {
+			break
+		}
+	}
+	below, err := filepath.Rel(root, full)
+	if err != nil {
+		return "", "", err
+	}
+	// As a user would type it, if that isn't longer.
+	project = root
+	if rel, err := filepath.Rel(here, root); err == nil && !filepath.IsAbs(dir) {
+		project = rel
+	}
+	return project, filepath.ToSlash(below), nil
+}
+
+// writeNew writes files that don't exist and returns their names. If one exists
+// nothing is written, unless those are to be kept. If one can't be written, those
+// that were are removed.
+func writeNew(files []newFile, keep bool) (written []string, err error) {
+	var there []string
+	for _, f := range files {
+		if _, err := os.Lstat(f.name); err == nil {
+			there = append(there, f.name)
+		}
+	}
+	if len(there) > 0 && !keep {
+		return nil, &hintedError{
+			fmt.Errorf("nothing was written, for these exist already:\n  %s", strings.Join(there, "\n  ")),
+			"name another folder, or write what is missing with --keep",
+		}
+	}
+	defer func() {
+		if err != nil {
+			for _, name := range written {
+				_ = os.Remove(name) // the error that is there says more
+			}
+			written = nil
+		}
+	}()
+	for _, f := range files {
+		if slices.Contains(there, f.name) {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(f.name), 0o777); err != nil {
+			return written, err
+		}
+		if err := createFile(f); err != nil {
+			return written, err
+		}
+		written = append(written, f.name)
+	}
+	return written, nil
+}
+
+// createFile writes a file that must not exist.
+func createFile(f newFile) error {
+	file, err := os.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(f.data)
+	if err := cmp.Or(err, file.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.name))
+	}
+	return nil
+}
+
+// writeNextSteps says how to go on.
+func writeNextSteps(w io.Writer, dir string) {
+	arg := " " + dir
+	if dir == defaultEstate {
+		arg = ""
+	}
+	fmt.Fprintf(w, `next:
+  serin check%[1]s
+  serin test%[1]s --cover
+  serin eval new-cart --from %[2]s -c user=u-1001
+  serin dev%[1]s    # serves the flags while you edit them
+and to publish them:
+  serin keys init keys/production --env production
+  serin publish%[1]s --env production --to s3://BUCKET/PREFIX --keys keys/production
+%[3]s says more.
+`, arg, dir, filepath.Join(dir, "README.md"))
+}
