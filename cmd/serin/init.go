@@ -8,13 +8,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/serin-flags/serin/schema"
 	"github.com/spf13/cobra"
 )
 
@@ -86,33 +86,25 @@ func beginning(dir string, now time.Time) ([]newFile, error) {
 		return nil, usagef("%q is no name for the folder of flags: it may have letters without accents, digits, and any of . _ - /", estate)
 	}
 	words := replacements(dir, estate, now)
-	files := []newFile{}
-	err = fs.WalkDir(templates, "init/flags", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+	var files []newFile
+	add := func(fsys fs.FS, from, to string, sample bool) error {
+		return fs.WalkDir(fsys, from, func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			data, err := fs.ReadFile(fsys, name)
+			below := strings.TrimPrefix(name, from)
+			files = append(files, newFile{filepath.Join(to, filepath.FromSlash(below)), []byte(words.Replace(string(data))), sample})
 			return err
-		}
-		data, err := fs.ReadFile(templates, name)
-		below := strings.TrimPrefix(name, "init/flags/")
-		files = append(files, newFile{filepath.Join(dir, filepath.FromSlash(below)), data, true})
-		return err
-	})
-	if err != nil {
-		return nil, err
+		})
 	}
-	for _, f := range []struct{ template, name string }{
-		{"workflow.yml", ".github/workflows/flags.yml"},
-		{"vscode.json", ".vscode/settings.json"},
-	} {
-		data, err := fs.ReadFile(templates, path.Join("init", f.template))
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, newFile{filepath.Join(project, filepath.FromSlash(f.name)), data, false})
-	}
-	for i := range files {
-		files[i].data = []byte(words.Replace(string(files[i].data)))
-	}
-	return files, nil
+	err = cmp.Or(
+		add(templates, "init/flags", dir, true),
+		add(schema.Files, ".", filepath.Join(dir, ".schema"), false),
+		add(templates, "init/workflow.yml", filepath.Join(project, ".github", "workflows", "flags.yml"), false),
+		add(templates, "init/vscode.json", filepath.Join(project, ".vscode", "settings.json"), false),
+	)
+	return files, err
 }
 
 // replacements replace the words between @ in templates. dir is the estate's
