@@ -20,6 +20,10 @@ type checker struct {
 	place  string // prefix of messages, such as `rule "staff": `
 	// layer is the one that the flag is in whose rules are read, nil if none.
 	layer *layer
+	// environment is the one whose own rules are read, "" if they are the flag's.
+	environment string
+	// divisions collects what the lock file keeps, if not nil.
+	divisions *[]division
 	// references collects the segments that conditions name, if not nil.
 	references *[]reference
 	// prerequisites collects the flags that conditions name, if they may.

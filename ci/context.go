@@ -24,6 +24,7 @@ type vocabulary struct {
 	layers                      map[string]*layer   // broken ones included
 	zones                       *zones              // those named so far
 	lists                       *lists
+	lock                        *lock           // nil if there is no lock file, and none is made
 	flags                       map[string]bool // the keys; whether the files are in order isn't known yet
 	// attributeNames are in the order declared, segmentNames and flagKeys
 	// sorted.

@@ -11,6 +11,7 @@
 //
 //	serin.yaml            the environments and the estate's defaults; optional
 //	context.yaml          the attributes that rules may speak of, with their types
+//	flags.lock            who has which positions of splits and layers; optional
 //	segments/NAME.yaml    named groups
 //	layers/NAME.yaml      traffic that flags share without overlap
 //	NAMESPACE/KEY.yaml    a flag; NAMESPACE may be several folders deep

@@ -30,8 +30,11 @@ type Estate struct {
 // the files the error is [Problems], all that there are; any other error says
 // that the folder couldn't be read.
 //
-// Limits: 100,000 files and folders, 1 MiB a file, 64 MiB a list of ids and 256
-// MiB in all; within a file 50 levels, 1,000 keys of one mapping and 400,000
+// If there is a lock file ([LockFile]) it decides who has which positions of splits
+// and layers, and must agree with the other files. [Lock] brings it up to date.
+//
+// Limits: 100,000 files and folders, 1 MiB a file, 64 MiB a list of ids or a lock
+// file, and 256 MiB in all; within a file 50 levels, 1,000 keys of one mapping and 400,000
 // words.
 func Load(dir string) (*Estate, error) {
 	root, err := os.OpenRoot(dir)
@@ -43,14 +46,18 @@ func Load(dir string) (*Estate, error) {
 }
 
 // load is Load of the estate at the root of fsys, which users know as dir.
-func load(fsys fs.FS, dir string) (*Estate, error) {
+func load(fsys fs.FS, dir string) (*Estate, error) { return loadTo(fsys, dir, false) }
+
+// loadTo is load. To lock an estate is what "serin lock" does: then it need not
+// agree with its lock file.
+func loadTo(fsys fs.FS, dir string, lock bool) (*Estate, error) {
 	sources, total, err := readSources(fsys, dir)
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(sources, func(a, b *source) int { return cmp.Compare(a.shown, b.shown) })
 	parallel(sources, (*source).parse)
-	l := loader{dir: dir, roles: make(map[role][]*source), lists: &lists{fsys: fsys, dir: dir, total: total}}
+	l := loader{dir: dir, locking: lock, roles: make(map[role][]*source), lists: &lists{fsys: fsys, dir: dir, total: total}}
 	for _, s := range sources {
 		l.roles[s.role] = append(l.roles[s.role], s)
 	}
@@ -58,15 +65,25 @@ func load(fsys fs.FS, dir string) (*Estate, error) {
 	if l.lists.err != nil {
 		return nil, fmt.Errorf("reading %s: %w", dir, l.lists.err)
 	}
-	problems := l.extra
-	for _, s := range sources {
-		problems = append(problems, s.problems...)
+	problems := l.problems(sources)
+	if len(problems) == 0 && !lock {
+		estate.checkLock(dir)
+		problems = l.problems(sources)
 	}
 	if len(problems) > 0 {
 		problems.sort()
 		return nil, slices.Compact(problems) // environments find some again
 	}
 	return estate, nil
+}
+
+// problems returns those of all files.
+func (l *loader) problems(sources []*source) Problems {
+	problems := l.extra
+	for _, s := range sources {
+		problems = append(problems, s.problems...)
+	}
+	return problems
 }
 
 // parallel calls f for every item, on all cores, and waits.
@@ -85,11 +102,12 @@ func parallel[T any](items []T, f func(T)) {
 
 // A loader makes an estate of parsed files, each kind after those it speaks of.
 type loader struct {
-	dir   string
-	roles map[role][]*source
-	lists *lists
-	known *vocabulary
-	extra Problems // of no file that exists
+	dir     string
+	locking bool
+	roles   map[role][]*source
+	lists   *lists
+	known   *vocabulary
+	extra   Problems // of no file that exists
 }
 
 func (l *loader) estate() *Estate {
@@ -105,6 +123,7 @@ func (l *loader) estate() *Estate {
 		flags:       make(map[string]bool),
 	}
 	l.readNames()
+	l.readLock()
 	configChecker := l.readConfig()
 	l.readContext(configChecker)
 	l.readSegments()

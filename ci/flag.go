@@ -22,6 +22,8 @@ type flag struct {
 
 	// prerequisites by environment, as in overrides, "" for base.
 	prerequisites map[string]*[]prerequisite
+
+	divisions []division // for the lock file: splits by a unit
 }
 
 // in returns the flag as it is in an environment, "" being none.
@@ -64,6 +66,7 @@ func (c checker) flag() *flag {
 	c.layer = f.layer
 	typ := typeOf(c, n.get("type"), n, "the flag", evaluator.ParseType)
 	c.prerequisites = f.collect("")
+	c.divisions = &f.divisions
 	f.base = c.body(f.key, typ, n, nil)
 	if environments := n.get("environments"); environments != nil {
 		c.overrides(f, typ, n, environments)
@@ -101,6 +104,9 @@ func (c checker) overrides(f *flag, typ evaluator.Type, base, environments *node
 		shadow := &source{path: c.source.path, shown: c.source.shown, data: c.source.data, root: c.source.root}
 		again := c
 		again.source, again.prerequisites = shadow, f.collect(name)
+		if again.environment = name; e.value.get("rules") == nil {
+			again.environment, again.divisions = "", nil // the base's, which are known
+		}
 		f.overrides[name] = again.body(f.key, typ, base, e.value)
 		for _, p := range shadow.problems {
 			if !slices.Contains(c.source.problems, p) && !c.source.full() {

@@ -14,15 +14,21 @@ type layer struct {
 	name           string
 	source         *source
 	by, salt, hash string
-	entries        []entry // those of flags, in the order of their positions
+	entries        []entry // those of flags
+	parts          []part  // all, in the order written; they come to a whole
 }
 
-// An entry gives positions of a layer to a flag.
+// An entry names a flag of a layer.
 type entry struct {
 	flag string
-	span evaluator.Span
 	at   *node // the flag's key
 }
+
+// What of a layer belongs to no flag. No flag's key has such characters.
+const (
+	heldOut = "(holdout)"
+	free    = "(free)"
+)
 
 // readLayers reads the layer files, without asking whether their flags exist.
 func (l *loader) readLayers() {
@@ -73,6 +79,7 @@ func (c checker) shares(n *node, y *layer) {
 	var sum int64
 	if holdout := n.get("holdout"); holdout != nil {
 		sum, _ = c.plainShare(holdout, "\"holdout\"")
+		y.parts = append(y.parts, part{heldOut, sum})
 	}
 	list := n.get("shares")
 	if list == nil {
@@ -86,14 +93,20 @@ func (c checker) shares(n *node, y *layer) {
 	for _, item := range list.items {
 		key, share, fine := c.entry(item)
 		ok = ok && fine
-		from := sum
-		if sum += share; fine && key != nil && sum <= whole { // beyond is an error, see below
-			y.entries = append(y.entries, entry{key.text, evaluator.Span{From: boundary(from), To: boundary(sum)}, key})
+		sum += share
+		switch {
+		case !fine || sum > whole: // which is an error, see below
+		case key == nil:
+			y.parts = append(y.parts, part{free, share})
+		default:
+			y.parts = append(y.parts, part{key.text, share})
+			y.entries = append(y.entries, entry{key.text, key})
 		}
 	}
 	if ok && sum > whole {
 		c.errorf(list, "the holdout and the shares come to %s, more than 100%%", formatShare(sum))
 	}
+	y.parts = append(y.parts, part{free, max(0, whole-sum)})
 }
 
 // entry reads an entry of a layer: a flag and its share, or a share that is
@@ -144,19 +157,27 @@ func (l *loader) reserve(e *Estate) {
 	for _, name := range slices.Sorted(maps.Keys(l.known.layers)) {
 		y := l.known.layers[name]
 		c := checker{source: y.source, known: l.known}
+		has := make(map[string]*flag)
 		for _, entry := range y.entries {
 			f, ok := e.byKey[entry.flag]
 			switch {
 			case !ok:
 				c.errorf(entry.at, "there is no flag %q%s", entry.flag, suggest.DidYouMean(entry.flag, slices.Values(e.Keys())))
 			case f.layer == y:
-				f.reserve(entry.span)
+				has[f.key] = f
 				listed[f] = true
 			case f.layer != nil:
 				c.errorf(entry.at, "flag %q is in another layer, %q; a flag is in one layer at most", f.key, f.layer.name)
 			case f.source.root.get("exclusive") == nil && f.source.root != nil:
 				c.errorf(entry.at, "flag %q doesn't say that it is in the layer; write in %s: exclusive: %s", f.key, f.source.shown, y.name)
 			}
+		}
+		var from uint64
+		for _, p := range l.known.piecesOf(y) {
+			if f := has[p.name]; f != nil {
+				f.reserve(evaluator.Span{From: from, To: p.to})
+			}
+			from = p.to
 		}
 	}
 	for _, f := range e.flags {
@@ -167,7 +188,7 @@ func (l *loader) reserve(e *Estate) {
 	}
 }
 
-// reserve gives a flag positions of its layer that follow those it has. They
+// reserve gives a flag positions of its layer, above those it has. They
 // are the same in all environments, or flags could overlap in one.
 func (f *flag) reserve(span evaluator.Span) {
 	f.base.Reserved = f.reservation(&f.base, span)

@@ -89,15 +89,16 @@ func ranges(variants []int, shares []int64) []evaluator.Range {
 // boundary returns how many positions a share has, rounded down.
 func boundary(share int64) uint64 { return uint64(share) * evaluator.Positions / whole } // below 2^62
 
-// split reads a mapping of variants to shares.
-func (c checker) split(n *node, set *variantSet) ([]evaluator.Range, bool) {
+// split reads a mapping of variants to shares, which come to a whole.
+func (c checker) split(n *node, set *variantSet) (variants []int, shares []int64, ok bool) {
 	if len(n.fields) == 0 {
 		c.errorf(n, "the split is empty")
-		return nil, false
+		return nil, nil, false
 	}
-	variants, shares := make([]int, 0, len(n.fields)), make([]int64, 0, len(n.fields))
+	variants, shares = make([]int, 0, len(n.fields)), make([]int64, 0, len(n.fields))
 	var sum int64
-	restAt, ok := -1, true
+	restAt := -1
+	ok = true
 	for i, f := range n.fields {
 		if c.misplaced(f, set) {
 			ok = false
@@ -117,17 +118,29 @@ func (c checker) split(n *node, set *variantSet) ([]evaluator.Range, bool) {
 	}
 	switch {
 	case !ok:
-		return nil, false
+		return nil, nil, false
 	case restAt >= 0 && sum <= whole:
 		shares[restAt] = whole - sum
 	case restAt >= 0:
 		c.errorf(n, "the shares before the rest come to %s, more than 100%%", formatShare(sum))
-		return nil, false
+		return nil, nil, false
 	case sum != whole:
 		c.errorf(n, "the shares come to %s, not 100%%; one of them may be %q", formatShare(sum), rest)
-		return nil, false
+		return nil, nil, false
 	}
-	return ranges(variants, shares), true
+	return variants, shares, true
+}
+
+// fixedSplit reads a mapping of variants to shares into split.
+func (c checker) fixedSplit(n *node, rule string, set *variantSet, split *evaluator.Split) bool {
+	variants, shares, ok := c.split(n, set)
+	if !ok {
+		return false
+	}
+	if split.Ranges = c.locked(n, rule, variants, shares, set, split); split.Ranges == nil {
+		split.Ranges = ranges(variants, shares)
+	}
+	return true
 }
 
 // share reads the share of a variant.
@@ -179,16 +192,16 @@ func (c checker) serve(rule *node, key string, set *variantSet, r *evaluator.Rul
 		c.errorf(n, "\"serve\" is a variant, a mapping of variants to shares or a ramp, not a list")
 	case mapping:
 		split := &evaluator.Split{Salt: key}
+		c.unit(rule, split)
 		var ok bool
 		if isRamp(n) {
 			ok = c.ramp(n, set, split)
 		} else {
-			split.Ranges, ok = c.split(n, set)
+			ok = c.fixedSplit(n, r.Name, set, split)
 		}
 		if ok {
 			r.Split = split
 		}
-		c.unit(rule, split)
 		if y := c.layer; y != nil && y.by == split.By && y.salt == split.Salt {
 			c.errorf(cmp.Or(rule.get("salt"), n), "the split has the unit and the salt of the layer %q, so it can't divide the flag's share of that; give it another salt", y.name)
 		}

@@ -33,6 +33,7 @@ const (
 	flagFile
 	testFile
 	listFile  // read when something refers to it
+	lockFile  // LockFile
 	misplaced // a file of ours in a place where it means nothing
 )
 
@@ -71,6 +72,9 @@ func (s *source) folder() string {
 // roleOf says what the file at that path is for.
 func roleOf(p string) role {
 	base, dir := path.Base(p), path.Dir(p)
+	if p == LockFile {
+		return lockFile
+	}
 	switch strings.ToLower(path.Ext(base)) {
 	case ".yaml", ".yml", ".json":
 	case ".txt":
@@ -186,8 +190,11 @@ func (s *source) read(fsys fs.FS) error {
 	}
 	defer f.Close()
 	limit := maxFileSize
-	if s.role == listFile {
+	switch s.role {
+	case listFile:
 		limit = maxListSize
+	case lockFile:
+		limit = maxLockSize
 	}
 	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err != nil {

@@ -60,7 +60,7 @@ func (n *node) get(key string) *node {
 // parse parses the file, unless it is a list. If there is something wrong with
 // its YAML it is recorded, and s.root is nil.
 func (s *source) parse() {
-	if s.role == listFile || len(s.problems) > 0 || !s.normalise() {
+	if s.role == listFile || s.role == lockFile || len(s.problems) > 0 || !s.normalise() {
 		return
 	}
 	s.at.data = s.data

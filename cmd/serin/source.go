@@ -199,25 +199,31 @@ func loadEstate(dir string) (*ci.Estate, error) {
 		return nil, usagef("%s is published; this takes a folder of flag files", dir)
 	}
 	estate, err := ci.Load(dir)
-	if err == nil {
-		return estate, nil
+	if err != nil {
+		return nil, hintEstate(dir, err)
 	}
+	return estate, nil
+}
+
+// hintEstate adds to the error of loading a folder what it looks like, if it isn't
+// an estate.
+func hintEstate(dir string, err error) error {
 	parent := filepath.Dir(filepath.Clean(dir))
 	switch {
 	case exists(filepath.Join(dir, "context.yaml")):
-		return nil, err
+		return err
 	case exists(filepath.Join(dir, "timestamp.json")):
-		return nil, usagef("%s holds a published environment; name it by its URL, file:// and the full path", dir)
+		return usagef("%s holds a published environment; name it by its URL, file:// and the full path", dir)
 	case exists(filepath.Join(dir, defaultEstate, "context.yaml")):
-		return nil, usagef("%s is no estate but holds one; name that: %s", dir, filepath.Join(dir, defaultEstate))
+		return usagef("%s is no estate but holds one; name that: %s", dir, filepath.Join(dir, defaultEstate))
 	case exists(filepath.Join(parent, "context.yaml")):
-		return nil, usagef("%s is a part of an estate; name the estate: %s", dir, parent)
+		return usagef("%s is a part of an estate; name the estate: %s", dir, parent)
 	}
 	var problems ci.Problems
 	if !errors.As(err, &problems) {
 		err = &hintedError{err, "name the folder of your flag files, the one with context.yaml"}
 	}
-	return nil, err
+	return err
 }
 
 func exists(name string) bool {

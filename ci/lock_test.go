@@ -1,0 +1,469 @@
+package ci
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// relock returns the update of an estate's lock file.
+func relock(fsys fstest.MapFS, anew ...string) (*LockUpdate, error) {
+	e, err := loadTo(fsys, "flags", true)
+	if err != nil {
+		return nil, err
+	}
+	return e.relock(anew)
+}
+
+// TestLockScenarios goes through the scenarios of testdata/lock, on top of
+// testdata/base.txtar without its flag: the files below 1/, then those below 2/ on
+// top, and so on, with the lock file updated after each step. Empty files are
+// removed.
+func TestLockScenarios(t *testing.T) {
+	paths, err := filepath.Glob("testdata/lock/*.txtar")
+	if err != nil || len(paths) < 6 {
+		t.Fatalf("found %d scenarios: %v", len(paths), err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fsys := base(t)
+			delete(fsys, "checkout/new-checkout.yaml")
+			var out strings.Builder
+			for step := 1; ; step++ {
+				found := false
+				for _, f := range archive.Files {
+					name, ok := strings.CutPrefix(f.Name, fmt.Sprint(step, "/"))
+					if found = found || ok; ok && len(f.Data) == 0 {
+						delete(fsys, name)
+					} else if ok {
+						fsys[name] = &fstest.MapFile{Data: f.Data}
+					}
+				}
+				if !found {
+					break
+				}
+				fmt.Fprintf(&out, "# step %d\n", step)
+				lockStep(t, fsys, &out)
+			}
+			compareWant(t, path, archive, out.String())
+		})
+	}
+}
+
+// lockStep writes what check says, what is changed and what the lock file is then.
+func lockStep(t *testing.T, fsys fstest.MapFS, out *strings.Builder) {
+	t.Helper()
+	if _, err := load(fsys, "flags"); err != nil {
+		var problems Problems
+		if !errors.As(err, &problems) {
+			t.Fatal(err)
+		}
+		for _, p := range problems {
+			fmt.Fprintln(out, p)
+		}
+	}
+	u, err := relock(fsys)
+	if err != nil {
+		fmt.Fprintln(out, err)
+		return
+	}
+	for _, c := range u.Changes {
+		fmt.Fprintf(out, "%v %s: %s\n", c.Kind, c.What, c.Shares)
+		for _, m := range c.Moves {
+			fmt.Fprintf(out, "    %s %s → %s\n", m.Share(), m.From, m.To)
+		}
+	}
+	text, ok := strings.CutPrefix(string(u.After), lockHeader)
+	if !ok {
+		t.Fatalf("the file doesn't start with the header: %s", u.After)
+	}
+	out.WriteString(text)
+	fsys[LockFile] = &fstest.MapFile{Data: u.After}
+	if _, err := load(fsys, "flags"); err != nil {
+		t.Errorf("after locking: %v", err)
+	}
+	if again, err := relock(fsys); err != nil || len(again.Changes) > 0 || !bytes.Equal(again.After, u.After) {
+		t.Errorf("locking again changes %+v: %v", again, err)
+	}
+}
+
+// everything returns what the estate compiles to, in all environments.
+func everything(t *testing.T, fsys fstest.MapFS) string {
+	t.Helper()
+	e, err := load(fsys, "flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for _, environment := range append([]string{""}, e.Environments()...) {
+		payloads, err := e.Compile(environment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range payloads {
+			text, err := json.MarshalIndent(p.Ruleset, "", " ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&out, "%s %s: %s\n", environment, p.Namespace, text)
+		}
+	}
+	return out.String()
+}
+
+// TestFirstLockMovesNobody holds that an estate compiles to the same before and
+// after it is locked for the first time.
+func TestFirstLockMovesNobody(t *testing.T) {
+	paths, err := filepath.Glob("testdata/good/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("found %d scenarios: %v", len(paths), err)
+	}
+	splits := 0
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fsys := scenario(t, archive)
+		before := everything(t, fsys)
+		u, err := relock(fsys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fsys[LockFile] = &fstest.MapFile{Data: u.After}
+		if diff := cmp.Diff(before, everything(t, fsys)); diff != "" {
+			t.Errorf("%s: -before +after:\n%s", path, diff)
+		}
+		splits += u.Splits
+	}
+	if splits < 20 {
+		t.Errorf("there are only %d splits in all of the scenarios", splits)
+	}
+}
+
+// splitText returns what a rule serves, of these parts.
+func splitText(parts []part) string {
+	var list []string
+	for _, p := range parts {
+		list = append(list, fmt.Sprintf("%s: %s", p.name, formatShare(p.share)))
+	}
+	return "{" + strings.Join(list, ", ") + "}"
+}
+
+// layerText returns a layer file of these parts, of which one is held out, one is
+// free and the others are flags.
+func layerText(parts []part) string {
+	var b strings.Builder
+	b.WriteString("shares:\n")
+	holdout := int64(0)
+	for _, p := range parts {
+		switch {
+		case p.share == 0:
+		case p.name == "on":
+			holdout = p.share
+		case p.name == "off":
+			fmt.Fprintf(&b, "  - {free: %s}\n", formatShare(p.share))
+		default:
+			fmt.Fprintf(&b, "  - {flag: %s, share: %s}\n", p.name, formatShare(p.share))
+		}
+	}
+	return fmt.Sprintf("holdout: %s\n%s", formatShare(holdout), &b)
+}
+
+// TestRandomLocks edits the split of a flag, what an environment has in its place
+// and a layer, and holds what compiles against what the update says: the fewest
+// move. Two runs give the same bytes.
+func TestRandomLocks(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range 20 {
+		fsys := base(t)
+		parts := map[string][]part{"": pct("on", 50, "off", 50), "staging": pct("on", 20, "off", 80), "layer": pct("on", 5, "off", 45, "a", 50)}
+		var before map[string][]piece
+		for range 15 {
+			for name, list := range parts {
+				if rnd.IntN(2) == 0 {
+					parts[name] = edit(rnd, list)
+				}
+			}
+			write(fsys, parts)
+			u, err := relock(fsys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, err := relock(fsys); err != nil || !bytes.Equal(again.After, u.After) {
+				t.Fatalf("another run: %s, want %s: %v", again.After, u.After, err)
+			}
+			fsys[LockFile] = &fstest.MapFile{Data: u.After}
+			e, err := load(fsys, "flags")
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := owners(e)
+			if before != nil {
+				checkUpdate(t, u, before, after)
+			}
+			before = after
+		}
+	}
+}
+
+// write writes a flag x and a layer l with the flags of its parts.
+func write(fsys fstest.MapFS, parts map[string][]part) {
+	maps.DeleteFunc(fsys, func(name string, _ *fstest.MapFile) bool { return strings.HasPrefix(name, "shop/") })
+	fsys["shop/x.yaml"] = file("type: string\ndefault: none\nrules: [{name: r, serve: " + splitText(parts[""]) + "}]\n" +
+		"environments: {staging: {rules: [{name: r, serve: " + splitText(parts["staging"]) + "}]}}\n")
+	fsys["layers/l.yaml"] = file(layerText(parts["layer"]))
+	flags := 0
+	for _, p := range parts["layer"] {
+		if p.name != "on" && p.name != "off" && p.share > 0 {
+			fsys["shop/"+p.name+".yaml"] = file("type: boolean\nexclusive: l\ndefault: off\nrules: [{name: r, serve: on}]\n")
+			flags++
+		}
+	}
+	if flags == 0 {
+		fsys["layers/l.yaml"] = file("shares: [{free: 100%}]\n")
+	}
+}
+
+// owners returns who has which positions, of what is compiled.
+func owners(e *Estate) map[string][]piece {
+	all := make(map[string][]piece)
+	for _, environment := range []string{"", "staging"} {
+		f := e.byKey["x"].in(environment)
+		for _, r := range f.Rules[0].Split.Ranges {
+			all[environment] = append(all[environment], piece{f.Variants[r.Variant].Name, r.To})
+		}
+	}
+	type owned struct {
+		name string
+		evaluator.Span
+	}
+	var spans []owned
+	for _, f := range e.flags {
+		if r := f.base.Reserved; r != nil {
+			for _, s := range r.Spans {
+				spans = append(spans, owned{f.key, s})
+			}
+		}
+	}
+	slices.SortFunc(spans, func(a, b owned) int { return int(int64(a.From) - int64(b.From)) })
+	var list []piece
+	for _, s := range spans {
+		list = append(list, piece{"nobody", s.From}, piece{s.name, s.To})
+	}
+	all["layer"] = joined(append(list, piece{"nobody", evaluator.Positions}))
+	return all
+}
+
+// checkUpdate holds that as many positions change hands as the update says, and of
+// splits no more than have to.
+func checkUpdate(t *testing.T, u *LockUpdate, before, after map[string][]piece) {
+	t.Helper()
+	said, moved := make(map[bool]uint64), make(map[bool]uint64) // of layers, of splits
+	var least uint64
+	for _, c := range u.Changes {
+		for _, m := range c.Moves {
+			// Of nobody it isn't compiled whether it is held out or free.
+			if m.From+m.To != heldOut+free && m.From+m.To != free+heldOut {
+				said[strings.HasPrefix(c.What, "flag")] += m.Positions
+			}
+		}
+	}
+	for name, list := range before {
+		for _, m := range moves(list, after[name]) {
+			moved[name != "layer"] += m.Positions
+		}
+		if name == "layer" {
+			continue
+		}
+		have := positions(after[name])
+		for name, n := range positions(list) {
+			least += n - min(n, have[name])
+		}
+	}
+	if diff := cmp.Diff(moved, said); diff != "" {
+		t.Errorf("-moved +said:\n%s", diff)
+	}
+	if moved[true] != least {
+		t.Errorf("%d positions of splits move, not %d", moved[true], least)
+	}
+}
+
+// TestLockKinds holds that all that is divided by units is kept, and nothing else.
+func TestLockKinds(t *testing.T) {
+	fsys := base(t)
+	fsys["shop/x.yaml"] = file(`type: boolean
+default: off
+rules:
+  - {name: split, serve: {on: 1%, off: rest}}
+  - {name: chance, by: chance, serve: {on: 1%, off: rest}}
+  - {name: ramp, serve: {ramp: on, steps: [{at: 2026-12-01, to: 1%}]}}
+  - {name: paused, serve: {ramp: on, steps: [{at: 2026-12-01, to: 1%}], pause: true, at: 2026-12-02}}
+  - {name: one, serve: on}
+environments:
+  staging: {default: on}
+  production: {rules: [{name: split, serve: {on: 2%, off: rest}}]}
+`)
+	u, err := relock(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range u.Changes {
+		got = append(got, c.What)
+	}
+	want := []string{`flag "new-checkout", rule "half"`, `flag "x", environment "production", rule "split"`, `flag "x", rule "split"`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestAnew holds that a flag can start in the order of the file.
+func TestAnew(t *testing.T) {
+	fsys := base(t)
+	parts := pct("on", 50, "off", 50)
+	for _, parts = range [][]part{parts, pct("off", 40, "on", 60)} {
+		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: " + splitText(parts) + "}]\n")
+		u, err := relock(fsys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fsys[LockFile] = &fstest.MapFile{Data: u.After}
+	}
+	if !strings.Contains(string(fsys[LockFile].Data), "x * r by=user on:2576980377 off:4294967296\n") {
+		t.Errorf("without: %s", fsys[LockFile].Data)
+	}
+	u, err := relock(fsys, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(u.After), "x * r by=user off:1717986918 on:4294967296\n") || len(u.Changes) != 1 || u.Changes[0].Kind != LockAnew || len(u.Changes[0].Moves) != 2 {
+		t.Errorf("got %+v, %s", u.Changes, u.After)
+	}
+	if _, err := relock(fsys, "y"); err == nil || err.Error() != `there is no flag "y" with a split by a unit` {
+		t.Errorf("got error %v", err)
+	}
+}
+
+// TestTooManyPieces holds that a split whose evaluation would get slow is refused.
+func TestTooManyPieces(t *testing.T) {
+	fsys := base(t)
+	fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: {on: 50%, off: 50%}}]\n")
+	line := "x * r by=user"
+	for n := range uint64(100) {
+		line += fmt.Sprintf(" %s:%d", []string{"on", "off"}[n%2], evaluator.Positions*(n+1)/100)
+	}
+	fsys[LockFile] = file(line + "\n")
+	_, err := relock(fsys)
+	const want = `flag "x", rule "r" would be in 100 pieces, more than are quick to evaluate; start it anew, by 'serin lock --anew x', which moves users`
+	if err == nil || err.Error() != want {
+		t.Errorf("got error %v, want %s", err, want)
+	}
+	if u, err := relock(fsys, "x"); err != nil || len(u.Changes) == 0 {
+		t.Errorf("anew: %+v, %v", u, err)
+	}
+}
+
+func FuzzLockFile(f *testing.F) {
+	for _, line := range []string{
+		"", "x * r by=user on:2147483648 off:4294967296\n", "x staging r by=user salt=s hash=h on:4294967296", "\"x\" * \"a \\\"b\\\" ü\" by=\"\\u200b\" \"\":1 é:4294967296\n",
+		"layer:l by=user (holdout):214748364 a:1 (free):4294967296\n", "layer:\"\" by=u a:4294967296\n", "# c\n\nx * r by=user a:1 a:4294967296", "x * r by=user a:5 b:4\n",
+		"<<<<<<< HEAD\n", "x", "x *", "x * r", "x * r by=", "x * r by=u", "x * r by=u ", "x * r by=u a", "x * r by=u a:", "x * r by=u a:-1", "x * r by=u a:99999999999999999999 ", "\"x", "`x` * r",
+	} {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := &source{path: LockFile, shown: "flags/flags.lock", data: slices.Clone(data)}
+		l := readLock(s, false)
+		entries := slices.Collect(maps.Values(l.byID))
+		text := formatLock(entries)
+		again := readLock(&source{path: LockFile, data: slices.Clone(text)}, false)
+		if len(again.source.problems) > 0 {
+			t.Fatalf("%s of %q: %v", text, data, again.source.problems)
+		}
+		if len(again.byID) != len(l.byID) {
+			t.Fatalf("%d entries, not %d", len(again.byID), len(l.byID))
+		}
+		for id, e := range l.byID {
+			back := again.byID[id]
+			if back == nil || back.draw != e.draw || !slices.Equal(back.pieces, e.pieces) {
+				t.Fatalf("%+v was written and %+v read", e, back)
+			}
+			checkPieces(t, e.pieces)
+		}
+		if !bytes.Equal(formatLock(slices.Collect(maps.Values(again.byID))), text) {
+			t.Fatal("not the same bytes")
+		}
+		fsys := base(t)
+		fsys[LockFile] = &fstest.MapFile{Data: data}
+		checkLoad(t, fsys)
+		if u, err := relock(fsys); err == nil {
+			fsys[LockFile] = &fstest.MapFile{Data: u.After}
+			if _, err := load(fsys, "flags"); err != nil {
+				t.Fatalf("%s: %v", u.After, err)
+			}
+		}
+	})
+}
+
+// checkPieces holds that pieces cover all positions.
+func checkPieces(t *testing.T, list []piece) {
+	t.Helper()
+	var from uint64
+	for i, p := range list {
+		if p.to <= from || i > 0 && list[i-1].name == p.name {
+			t.Fatalf("pieces %+v", list)
+		}
+		from = p.to
+	}
+	if from != evaluator.Positions {
+		t.Fatalf("pieces %+v", list)
+	}
+}
+
+// BenchmarkLock loads 10,000 flags with a split each, without a lock file and with
+// one, and makes that.
+func BenchmarkLock(b *testing.B) {
+	fsys := base(b)
+	for n := range 10_000 {
+		fsys[fmt.Sprintf("shop/flag-%d.yaml", n)] = file("type: boolean\ndefault: off\nrules:\n  - name: half\n    serve: {on: 50%, off: 50%}\n")
+	}
+	loading := func(b *testing.B) {
+		for b.Loop() {
+			if _, err := load(fsys, "flags"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.Run("load-without", loading)
+	u, err := relock(fsys)
+	if err != nil {
+		b.Fatal(err)
+	}
+	fsys[LockFile] = &fstest.MapFile{Data: u.After}
+	b.Run("load-with", loading)
+	b.Run("lock", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := relock(fsys); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

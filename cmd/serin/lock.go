@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/serin-flags/serin/ci"
+	"github.com/spf13/cobra"
+)
+
+// lockOptions are the flags of lock.
+type lockOptions struct {
+	dryRun, asJSON bool
+	anew           []string
+}
+
+func lockCommand() *cobra.Command {
+	var o lockOptions
+	cmd := &cobra.Command{
+		Use:   "lock [DIR]",
+		Short: "Keep who has what while shares are edited",
+		Long: `Lock writes flags.lock into DIR ("flags" if it isn't named): who has which
+positions of each split by a unit, and of each layer. Where shares were edited it
+moves the fewest users to other variants, and prints what it moves. Without a
+change nobody moves, and the first time nobody does.
+
+Commit the file with the flags. Once there is one, 'serin check' and all that
+publishes refuse flags that don't agree with it.
+
+Moves are counted from the file as it is. To count from what is published, take
+that branch's file first: git checkout origin/main -- flags/flags.lock`,
+		Example: `  serin lock
+  serin lock --dry-run
+  serin lock --anew new-checkout`,
+		Args: oneWordAtMost("DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := estateArg(args)
+			if published(dir) {
+				return usagef("%s is published; this takes a folder of flag files", dir)
+			}
+			update, err := ci.Lock(dir, o.anew)
+			if err != nil {
+				return hintEstate(dir, err)
+			}
+			return o.finish(cmd, update)
+		},
+	}
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would move, and write nothing")
+	cmd.Flags().StringArrayVar(&o.anew, "anew", nil, "a flag whose splits start anew, in the order of the file; may repeat; layer:NAME for a layer")
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// finish prints the update, and writes it.
+func (o *lockOptions) finish(cmd *cobra.Command, u *ci.LockUpdate) error {
+	same := u.Before != nil && bytes.Equal(u.Before, u.After)
+	if !same && !o.dryRun {
+		if err := replaceFile(u.File, u.After); err != nil {
+			return fmt.Errorf("writing %s: %w", u.File, err)
+		}
+	}
+	switch splits := count(u.Splits, "split"); {
+	case same:
+		fmt.Fprintf(cmd.ErrOrStderr(), "nothing to do: %s fits the flags\n", u.File)
+	case o.dryRun:
+		fmt.Fprintf(cmd.ErrOrStderr(), "would write %s: %s, %s\n", u.File, splits, count(len(u.Changes), "change"))
+	default:
+		fmt.Fprintf(cmd.ErrOrStderr(), "wrote %s: %s, %s\n", u.File, splits, count(len(u.Changes), "change"))
+	}
+	if o.asJSON {
+		return writeJSON(cmd.OutOrStdout(), newLockJSON(u, !same && !o.dryRun))
+	}
+	for _, c := range u.Changes {
+		if err := writeLockChange(cmd.OutOrStdout(), c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeLockChange prints what becomes of a split.
+func writeLockChange(w io.Writer, c ci.LockChange) error {
+	_, err := fmt.Fprintf(w, "%-8s %s: %s\n", c.Kind, c.What, c.Shares)
+	if err == nil && c.Kind == ci.LockAnew && len(c.Moves) == 0 {
+		_, err = fmt.Fprintln(w, "         all are distributed anew: the unit, the salt or the hash is another")
+	}
+	for _, m := range c.Moves {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "         %s %s → %s\n", m.Share(), m.From, m.To)
+		}
+	}
+	return err
+}
+
+// A lockJSON is an update as --json prints it.
+type lockJSON struct {
+	File    string           `json:"file"`
+	Written bool             `json:"written"`
+	Splits  int              `json:"splits"`
+	Changes []lockChangeJSON `json:"changes"`
+}
+
+type lockChangeJSON struct {
+	What   string         `json:"what"`
+	Change string         `json:"change"`
+	Shares string         `json:"shares"`
+	Moves  []lockMoveJSON `json:"moves"`
+	Pieces int            `json:"pieces"`
+}
+
+type lockMoveJSON struct {
+	From      string `json:"from"`
+	To        string `json:"to"`
+	Share     string `json:"share"`
+	Positions uint64 `json:"positions"`
+}
+
+func newLockJSON(u *ci.LockUpdate, written bool) lockJSON {
+	out := lockJSON{File: u.File, Written: written, Splits: u.Splits, Changes: make([]lockChangeJSON, len(u.Changes))}
+	for i, c := range u.Changes {
+		moves := make([]lockMoveJSON, len(c.Moves))
+		for i, m := range c.Moves {
+			moves[i] = lockMoveJSON{m.From, m.To, m.Share(), m.Positions}
+		}
+		out.Changes[i] = lockChangeJSON{c.What, c.Kind.String(), c.Shares, moves, c.Pieces}
+	}
+	return out
+}
