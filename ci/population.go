@@ -141,9 +141,16 @@ func drawn(unit string, layer *evaluator.Reservation) string {
 func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, units []string, layer *evaluator.Reservation) (reached []string) {
 	counts := make(map[string]int64)
 	missing := ""
+	var last evaluator.Result // and how many had it in a row
+	row := int64(0)
 	for ctx := range t.members(f, units) {
 		result := f.Evaluate(&ctx)
-		counts[result.Variant()]++
+		if result == last {
+			row++
+			continue
+		}
+		counts[last.Variant()] += row
+		last, row = result, 1
 		if rule := result.Rule(); rule != "" && !slices.Contains(reached, rule) {
 			reached = append(reached, rule)
 		}
@@ -151,6 +158,8 @@ func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, units
 			missing = unit
 		}
 	}
+	counts[last.Variant()] += row
+	delete(counts, "") // what was before the first
 	for _, s := range t.expect.shares {
 		got := counts[s.variant] * whole / int64(t.population.count)
 		if abs64(got-s.share) <= t.expect.within {
