@@ -1,0 +1,103 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-flags/serin/internal/npmtest"
+)
+
+// TestEditor opens what init writes in the language server that editors use, and
+// holds that it knows the schema of every file: by its first line, and by the
+// settings for VS Code.
+func TestEditor(t *testing.T) {
+	const server = "../../testdata/js/editor"
+	npmtest.Install(t, server)
+	project := t.TempDir()
+	var words bytes.Buffer
+	if status := run(t.Context(), []string{"init", filepath.Join(project, "flags")}, strings.NewReader(""), io.Discard, &words); status != 0 {
+		t.Fatalf("status %d: %s", status, &words)
+	}
+	data, err := os.ReadFile(filepath.Join(project, ".vscode", "settings.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var settings map[string]json.RawMessage
+	if err := json.Unmarshal(data, &settings); err != nil {
+		t.Fatal(err)
+	}
+	firstLine := regexp.MustCompile(`^# yaml-language-server: .*\n`)
+	for _, test := range []struct {
+		name    string
+		schemas json.RawMessage
+		edit    func(string) string
+	}{
+		{"first line", json.RawMessage("{}"), func(text string) string { return text }},
+		{"settings", settings["yaml.schemas"], func(text string) string { return firstLine.ReplaceAllString(text, "") }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			files := wrongFiles(t, project, test.edit)
+			type verdict struct{ Wrong, Right []string }
+			got := make(map[string]verdict)
+			out := npmtest.Run(t, server, "diagnose.mjs", map[string]any{"root": project, "schemas": test.schemas, "files": files})
+			if err := json.NewDecoder(out).Decode(&got); err != nil {
+				t.Fatal(err)
+			}
+			if len(files) < 9 || len(got) != len(files) {
+				t.Fatalf("of %d files there is word about %d", len(files), len(got))
+			}
+			for name, v := range got {
+				if len(v.Wrong) != 1 || !strings.HasSuffix(v.Wrong[0], ": Property nonsense is not allowed.") {
+					t.Errorf("%s with a key that doesn't exist: %q", name, v.Wrong)
+				}
+				if diff := cmp.Diff([]string{}, v.Right); diff != "" {
+					t.Errorf("%s as it was written: %s", name, diff)
+				}
+			}
+		})
+	}
+}
+
+// A wrongFile is a file of an estate, and the same with a key that no schema
+// has.
+type wrongFile struct {
+	Name  string `json:"name"`
+	Wrong string `json:"wrong"`
+	Right string `json:"right"`
+}
+
+// wrongFiles returns the flag files below a folder, edited.
+func wrongFiles(t *testing.T, project string, edit func(string) string) (files []wrongFile) {
+	t.Helper()
+	err := filepath.WalkDir(filepath.Join(project, "flags"), func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".yaml" {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		text, wrong := edit(string(data)), "nonsense: 1\n"
+		if strings.HasSuffix(name, ".test.yaml") {
+			wrong = "  nonsense: 1\n" // of the last test
+		}
+		below, err := filepath.Rel(project, name)
+		files = append(files, wrongFile{below, text + wrong, text})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
