@@ -9,16 +9,18 @@ import (
 )
 
 // An idSet is a set of texts. It is made for very many of them. If all are short
-// each takes 21 bytes, its own included, and a question touches one place in
-// memory; otherwise each takes 12 bytes beside its own, and a question touches
-// two places.
+// each takes 21 bytes, its own included; otherwise each takes 7 bytes beside its
+// own. A question for what isn't there mostly looks at the tags alone, which are
+// few enough for a processor's cache, and one for what is there at one text.
 type idSet struct {
 	few []string // up to fewIDs are compared one by one
 
-	// Open hash tables, of which there is one at most. Where to begin to look
-	// says the hash of the id.
-	short []shortID // of ids up to maxShortID; rest is 0 in a free slot
-	long  []uint64  // 0 is a free slot; see longSlot
+	// A hash table, whose slots are in groups of groupSlots. In which group to
+	// begin to look says the hash of the id; from there on it is in the first
+	// one that had a free slot.
+	tags  []uint64  // of a group: each slot's tag, the first as the lowest byte; 0 is a free slot
+	short []shortID // slots of ids up to maxShortID, or
+	long  []uint32  // slots of any: where in ids it is
 	ids   string    // of long: each text after its length, 7 bits in a byte, low bits first
 
 	count   int
@@ -30,31 +32,39 @@ type idSet struct {
 // hashing.
 const fewIDs = 4
 
+// groupSlots is how many tags fit a word.
+const groupSlots = 8
+
 func newIDSet(list []string) idSet {
 	s := idSet{random: maphash.String(maphash.MakeSeed(), "")}
+	if len(list) <= fewIDs {
+		s.few, s.count = slices.Clone(list), len(list)
+		return s
+	}
 	longest := 0
 	for _, id := range list {
 		longest = max(longest, len(id))
 	}
-	slots := len(list) + len(list)/3
-	switch {
-	case len(list) <= fewIDs:
-		s.few, s.count = slices.Clone(list), len(list)
-	case longest <= maxShortID:
-		s.short = make([]shortID, slots)
-		for _, id := range list {
-			if short := newShortID(id); s.addShort(short, s.hashShort(short)) {
-				s.count++
-			}
-		}
-	default:
-		s.long = make([]uint64, slots)
+	// Four of five slots are in use, and so one is always free.
+	s.tags = make([]uint64, (len(list)+len(list)/4+groupSlots-1)/groupSlots)
+	if longest > maxShortID {
+		s.long = make([]uint32, groupSlots*len(s.tags))
 		s.addLong(list)
+		return s
+	}
+	s.short = make([]shortID, groupSlots*len(s.tags))
+	for _, id := range list {
+		short := newShortID(id)
+		h := s.hashShort(short)
+		if slot, found := s.findShort(short, h); !found {
+			s.short[slot] = short
+			s.take(slot, h)
+		}
 	}
 	return s
 }
 
-// addLong fills the table long.
+// addLong fills the slots long.
 func (s *idSet) addLong(list []string) {
 	size := 0
 	for _, id := range list {
@@ -69,16 +79,33 @@ func (s *idSet) addLong(list []string) {
 		if found {
 			continue
 		}
-		s.long[slot] = longSlot(h, ids.Len())
+		s.long[slot] = uint32(ids.Len())
+		s.take(slot, h)
 		n := uint(len(id))
 		for ; n >= 0x80; n >>= 7 {
 			ids.WriteByte(byte(n) | 0x80)
 		}
 		ids.WriteByte(byte(n))
 		ids.WriteString(id)
-		s.count++
 	}
 	s.ids = ids.String()
+}
+
+// take notes that a slot, which was free, has a text with the hash h.
+func (s *idSet) take(slot int, h uint64) {
+	s.tags[slot/groupSlots] |= tag(h) << (slot % groupSlots * 8)
+	s.count++
+}
+
+// tag returns the tag of a text with the hash h.
+func tag(h uint64) uint64 { return max(h>>56, 1) }
+
+// equalTags returns a word whose lowest bit set is the highest of the first byte
+// of tags that is t; it is 0 if there is none. Above that there may be bits that
+// mean nothing, but seldom are.
+func equalTags(tags, t uint64) uint64 {
+	other := tags ^ t*eachByte // 0 where it is equal
+	return (other - eachByte) &^ other & (0x80 * eachByte)
 }
 
 // A shortID is an id of up to 15 bytes: the first eight, and the others with
@@ -110,77 +137,73 @@ func (id shortID) String() string {
 
 func (s *idSet) hashShort(id shortID) uint64 { return fold128(id.first^s.random, id.rest^phi) * phi }
 
-// addShort adds an id with the hash h, unless the set has it.
-func (s *idSet) addShort(id shortID, h uint64) bool {
-	for i := start(h, len(s.short)); ; i++ {
-		if i == len(s.short) {
-			i = 0
-		}
-		switch slot := s.short[i]; {
-		case slot.rest == 0:
-			s.short[i] = id
-			return true
-		case slot.rest == id.rest && slot.first == id.first:
-			return false
-		}
-	}
-}
-
-// longSlot is what a slot holds of a text that begins at a place in ids: in its
-// upper half that of the text's hash h, in its lower half 1 + the place.
-func longSlot(h uint64, place int) uint64 { return h&^(1<<32-1) | uint64(place+1) }
-
 // maxIDs is how many bytes the texts of a set may have: their places fit 32 bits.
 const maxIDs = 1<<32 - 1<<20
 
 // has reports whether id is in the set.
-func (s *idSet) has(id string) bool {
+func (s *idSet) has(id string) (found bool) {
 	switch {
 	case s.short != nil:
-		return len(id) <= maxShortID && s.hasShort(newShortID(id))
+		if len(id) <= maxShortID {
+			short := newShortID(id)
+			_, found = s.findShort(short, s.hashShort(short))
+		}
 	case s.long != nil:
-		_, found := s.findLong(id, s.hash(id))
-		return found
-	}
-	for _, one := range s.few {
-		if one == id {
-			return true
+		_, found = s.findLong(id, s.hash(id))
+	default:
+		for _, one := range s.few {
+			if one == id {
+				return true
+			}
 		}
 	}
-	return false
+	return found
 }
 
-func (s *idSet) hasShort(id shortID) bool {
-	for i := start(s.hashShort(id), len(s.short)); ; i++ {
-		if i == len(s.short) {
-			i = 0
+// findShort returns the slot where id, with the hash h, is or belongs.
+func (s *idSet) findShort(id shortID, h uint64) (slot int, found bool) {
+	for group := start(h, len(s.tags)); ; group++ {
+		if group == len(s.tags) {
+			group = 0
 		}
-		switch slot := s.short[i]; {
-		case slot.rest == id.rest && slot.first == id.first:
-			return true
-		case slot.rest == 0:
-			return false
+		tags := s.tags[group]
+		for equal := equalTags(tags, tag(h)); equal != 0; equal &= equal - 1 {
+			if slot := slotOf(group, equal); s.short[slot] == id {
+				return slot, true
+			}
+		}
+		if free := equalTags(tags, 0); free != 0 {
+			return slotOf(group, free), false
 		}
 	}
 }
 
-// findLong returns the slot where id, with the hash h, is or belongs.
+// findLong is findShort for ids of any length. (If it takes a free slot for one in
+// use it compares id with the first text, where no harm is done.)
 func (s *idSet) findLong(id string, h uint64) (slot int, found bool) {
-	for i := start(h, len(s.long)); ; i++ {
-		if i == len(s.long) {
-			i = 0
+	for group := start(h, len(s.tags)); ; group++ {
+		if group == len(s.tags) {
+			group = 0
 		}
-		switch e := s.long[i]; {
-		case e == 0:
-			return i, false
-		case e>>32 == h>>32 && s.at(uint32(e)-1, id):
-			return i, true
+		tags := s.tags[group]
+		for equal := equalTags(tags, tag(h)); equal != 0; equal &= equal - 1 {
+			if slot := slotOf(group, equal); s.at(s.long[slot], id) {
+				return slot, true
+			}
+		}
+		if free := equalTags(tags, 0); free != 0 {
+			return slotOf(group, free), false
 		}
 	}
 }
 
-// start returns which of n slots a text with the hash h belongs into, if it is
-// free.
+// slotOf returns the slot of a group that the lowest bit stands for, see equalTags.
+func slotOf(group int, found uint64) int {
+	return group*groupSlots + bits.TrailingZeros64(found)/8
+}
+
+// start returns which of n groups a text with the hash h belongs into, if one of
+// its slots is free.
 func start(h uint64, n int) int { return int(uint64(uint32(h)) * uint64(n) >> 32) }
 
 // hash returns the hash of an id, in the manner of wyhash: sixteen bytes at a
@@ -227,6 +250,9 @@ func load4(s string) uint64 {
 // at reports whether the text that stands at a place is id.
 func (s *idSet) at(place uint32, id string) bool {
 	rest := s.ids[place:]
+	if rest == "" { // before there is a first one
+		return false
+	}
 	n := uint(len(id))
 	i := 0
 	for ; n >= 0x80; n >>= 7 {

@@ -66,7 +66,7 @@ func TestIDSetOfLongIDs(t *testing.T) {
 }
 
 // TestIDSetCompares holds that a text is found nowhere but where it stands. The
-// upper half of a hash, which is looked at first, hides it if that isn't so.
+// tag, which is looked at first, hides it if that isn't so.
 func TestIDSetCompares(t *testing.T) {
 	var list []string
 	for _, n := range []int{0, 1, 5, 126, 127, 128, 129, 255, 256, 384, 16_383, 16_384} {
@@ -75,8 +75,8 @@ func TestIDSetCompares(t *testing.T) {
 	s := newIDSet(list)
 	for _, id := range list {
 		found := 0
-		for _, slot := range s.long {
-			if slot != 0 && s.at(uint32(slot)-1, id) {
+		for slot, place := range s.long {
+			if s.used(slot) && s.at(place, id) {
 				found++
 			}
 		}
@@ -105,22 +105,45 @@ func TestIDSetSpreads(t *testing.T) {
 		}
 		s := newIDSet(list)
 		longest, run := 0, 0
-		used := func(free bool) {
-			if run++; free {
+		for _, tags := range s.tags {
+			if run++; equalTags(tags, 0) != 0 {
 				run = 0
 			}
 			longest = max(longest, run)
 		}
-		for _, id := range s.short {
-			used(id.rest == 0)
+		// Of a random hash a run of 100 groups without a free slot comes less
+		// than once in 100 million tables of this size.
+		if longest > 100 {
+			t.Errorf("%s: a question may look at %d groups", name, longest)
 		}
-		for _, slot := range s.long {
-			used(slot == 0)
+	}
+}
+
+// used reports whether a slot has a text.
+func (s *idSet) used(slot int) bool {
+	return s.tags[slot/groupSlots]>>(slot%groupSlots*8)&0xff != 0
+}
+
+// TestEqualTags holds that the first tag that is equal is found, and none where
+// there is none.
+func TestEqualTags(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 100_000 {
+		var tags uint64
+		first := -1
+		want := uint64(r.IntN(3))
+		for i := groupSlots - 1; i >= 0; i-- {
+			b := uint64(r.IntN(4))
+			if r.IntN(4) == 0 {
+				b = uint64(r.IntN(256))
+			}
+			if tags |= b << (8 * i); b == want {
+				first = i
+			}
 		}
-		// Of a random hash, in a table that is three quarters full, a run of
-		// 800 comes once in 100 million tables of this size.
-		if longest > 800 {
-			t.Errorf("%s: a question may look at %d slots", name, longest)
+		switch found := equalTags(tags, want); {
+		case first < 0 && found != 0, first >= 0 && (found == 0 || slotOf(0, found) != first):
+			t.Fatalf("%016x, %d: got %016x, the first is %d", tags, want, found, first)
 		}
 	}
 }
