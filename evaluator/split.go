@@ -194,6 +194,9 @@ func part(n, done, whole uint64) uint64 {
 	return q
 }
 
+// halved is the number of ranges above which half of them are left out at once.
+const halved = 8
+
 // pick returns the variant that owns a position.
 func (u *Unit) pick(s *serve, position uint32, now int64) uint16 {
 	if s.kind&splitRamp != 0 {
@@ -209,11 +212,21 @@ func (u *Unit) pick(s *serve, position uint32, now int64) uint16 {
 		}
 		return s.last
 	}
-	before := 0 // ranges; all are counted, for where to stop can't be guessed
-	for _, end := range u.ends[s.from : s.from+s.n] {
+	ends, before := u.ends[s.from:s.from+s.n], int(s.from)
+	for len(ends) > halved {
+		half := len(ends) / 2
+		if position > ends[half-1] {
+			before += half
+			ends = ends[half:]
+		} else {
+			ends = ends[:half]
+		}
+	}
+	// Of few all are counted, for where to stop can't be guessed.
+	for _, end := range ends {
 		if position > end {
 			before++
 		}
 	}
-	return u.picks[int(s.from)+before]
+	return u.picks[before]
 }
