@@ -381,6 +381,34 @@ func TestTooManyPieces(t *testing.T) {
 	}
 }
 
+// TestLockFileKeepsNames holds that what is written is read again, whatever the
+// names are.
+func TestLockFileKeepsNames(t *testing.T) {
+	names := []string{"on", "on off", `"`, "a:b", "a=b", "by=user", "é", "\u200b", "layer", "layer:x", "*", "#x", "<<<<<<<", "=======", `\n`, "🐦", "(free)", "\ufffd"}
+	var entries []*lockEntry
+	for i, a := range names {
+		for _, b := range names {
+			id := lockID{owner: fmt.Sprintf("flag-%d", i), environment: b, rule: a}
+			if b == "*" {
+				id = lockID{owner: layerPrefix + a}
+			}
+			entries = append(entries, &lockEntry{id: id, draw: draw{by: a, salt: b, hash: a}, pieces: []piece{{a, 1}, {"x" + b, 2}, {b, evaluator.Positions}}})
+		}
+	}
+	text := formatLock(entries)
+	s := &source{path: LockFile, data: slices.Clone(text)}
+	l := readLock(s, false)
+	if len(s.problems) > 0 || len(l.byID) != len(entries) {
+		t.Fatalf("%d of %d entries: %v", len(l.byID), len(entries), s.problems)
+	}
+	for _, e := range entries {
+		back := l.byID[e.id]
+		if back == nil || back.draw != e.draw || !slices.Equal(back.pieces, e.pieces) {
+			t.Errorf("%+v was written and %+v read", e, back)
+		}
+	}
+}
+
 func FuzzLockFile(f *testing.F) {
 	for _, line := range []string{
 		"", "x * r by=user on:2147483648 off:4294967296\n", "x staging r by=user salt=s hash=h on:4294967296", "\"x\" * \"a \\\"b\\\" ü\" by=\"\\u200b\" \"\":1 é:4294967296\n",

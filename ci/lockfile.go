@@ -201,7 +201,7 @@ var (
 	errLockWord   = errors.New("a word is missing or malformed")
 	errLockEnd    = errors.New("the last position is not 4294967296")
 	errLockBy     = errors.New("what the split is by is missing, such as by=user")
-	errLockNumber = errors.New("it is not NAME:END, where positions end that a name has")
+	errLockNumber = errors.New("here stands who has positions, and where they end, 4294967296 at most: on:2147483648")
 	errLockLong   = fmt.Errorf("the line has more than %d words", maxLockWords)
 )
 
