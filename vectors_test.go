@@ -125,7 +125,7 @@ func (r *vectorRoad) openClient(t *testing.T) *sdk.Client {
 // anytime returns the cases that doors can be asked for that have a clock of
 // their own and draw by themselves.
 func (r *vectorRoad) anytime() []vectors.Case {
-	return slices.DeleteFunc(slices.Clone(r.cases), func(c vectors.Case) bool { return c.Now != nil || c.Chance != nil })
+	return slices.DeleteFunc(slices.Clone(r.cases), func(c vectors.Case) bool { return c.Now != nil || c.Age != 0 || c.Chance != nil })
 }
 
 func checkVector(t *testing.T, c vectors.Case, got vectors.Answer) {
@@ -150,6 +150,7 @@ func (r *vectorRoad) askSDK(t *testing.T) {
 		if c.Now != nil {
 			ctx.Now = *c.Now
 		}
+		ctx.Age = c.Age
 		checkVector(t, c, vectors.AnswerOf(snapshot.Evaluate(c.Flag, ctx)))
 		among := vectors.AnswerOf(evaluator.Result{})
 		for key, result := range snapshot.All(ctx) {
@@ -170,20 +171,27 @@ func (r *vectorRoad) askSDK(t *testing.T) {
 // lines that cases are about.
 func (r *vectorRoad) askEval(t *testing.T) { r.eval(t, r.anytime()) }
 
-// askEvalAt does so at every time that cases name.
+// askEvalAt does so at every time, and every age, that cases name.
 func (r *vectorRoad) askEvalAt(t *testing.T) {
-	byTime := make(map[int64][]vectors.Case)
+	type moment struct{ at, age string }
+	byTime := make(map[moment][]vectors.Case)
 	for _, c := range r.cases {
-		if c.Now != nil && c.Chance == nil {
-			byTime[*c.Now] = append(byTime[*c.Now], c)
+		if c.Chance != nil || c.Now == nil && c.Age == 0 {
+			continue
 		}
+		var m moment
+		if c.Now != nil {
+			m.at = strconv.FormatInt(*c.Now, 10)
+		}
+		m.age = strconv.FormatInt(c.Age, 10) + "s"
+		byTime[m] = append(byTime[m], c)
 	}
-	times := make(chan int64)
+	times := make(chan moment)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
 			for now := range times {
-				r.eval(t, byTime[now], "--at="+strconv.FormatInt(now, 10))
+				r.eval(t, byTime[now], "--at="+now.at, "--age="+now.age)
 			}
 		})
 	}

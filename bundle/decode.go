@@ -471,7 +471,7 @@ func (d *decoder) flag(f *evaluator.Flag) {
 	w := d.w
 	f.Key = d.ref(&w.flagKey)
 	form := w.flagForm.take()
-	if form >= 2*flagMetadata {
+	if form >= 2*flagStale {
 		d.fail("flag_form has bits that are not known")
 	}
 	f.Type, f.Disabled = evaluator.Type(form&typeBits), form&flagDisabled != 0
@@ -487,6 +487,9 @@ func (d *decoder) flag(f *evaluator.Flag) {
 	}
 	if form&flagMetadata != 0 {
 		f.Metadata = d.attrs()
+	}
+	if form&flagStale != 0 {
+		f.Stale = d.staleness()
 	}
 	f.Rules = cut(d, &d.rules, rules)
 	for i := range f.Rules {
@@ -548,6 +551,14 @@ func (d *decoder) reservation() *evaluator.Reservation {
 		return evaluator.Span{From: uint64(from), To: uint64(to)}
 	})
 	return r
+}
+
+func (d *decoder) staleness() *evaluator.Staleness {
+	after, variant := d.int(), d.int()
+	if after != int64(uint32(after)) || variant != int64(uint16(variant)) {
+		d.fail("a staleness is out of range")
+	}
+	return &evaluator.Staleness{After: uint32(after), Variant: int(variant)}
 }
 
 func (d *decoder) attrs() []evaluator.Attr {

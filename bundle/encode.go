@@ -83,7 +83,8 @@ func (e *encoder) flag(f *evaluator.Flag) {
 	w := &e.w
 	e.ref(&w.flagKey, f.Key)
 	w.flagForm.put(uint32(f.Type) +
-		bit(f.Disabled, flagDisabled) + bit(f.Reserved != nil, flagReserved) + bit(len(f.Metadata) > 0, flagMetadata))
+		bit(f.Disabled, flagDisabled) + bit(f.Reserved != nil, flagReserved) + bit(len(f.Metadata) > 0, flagMetadata) +
+		bit(f.Stale != nil, flagStale))
 	w.flagDefault.put(uint32(f.Default))
 	w.flagOff.put(uint32(f.Off))
 	length(&w.flagVariants, f.Variants)
@@ -97,6 +98,10 @@ func (e *encoder) flag(f *evaluator.Flag) {
 	}
 	if len(f.Metadata) > 0 {
 		e.metadata(f.Metadata)
+	}
+	if f.Stale != nil {
+		e.int(int64(f.Stale.After))
+		e.int(int64(f.Stale.Variant))
 	}
 	for i := range f.Rules {
 		e.rule(&f.Rules[i])

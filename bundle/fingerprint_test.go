@@ -86,6 +86,7 @@ func TestFingerprints(t *testing.T) {
 		{"nothing", func(*evaluator.Ruleset) {}, nil},
 		{"a value", func(s *evaluator.Ruleset) { s.Flags[0].Disabled = true }, []string{"a"}},
 		{"a rule's name", func(s *evaluator.Ruleset) { s.Flags[1].Rules[0].Name = "other" }, []string{"b"}},
+		{"staleness", func(s *evaluator.Ruleset) { s.Flags[0].Stale = &evaluator.Staleness{After: 1} }, []string{"a"}},
 		{"metadata", func(s *evaluator.Ruleset) { s.Flags[0].Metadata = []evaluator.Attr{evaluator.StringAttr("owner", "x")} }, []string{"a"}},
 		{"a type", func(s *evaluator.Ruleset) { s.Attributes[1].Type = evaluator.IntegerAttribute }, []string{"b"}},
 		{"the unit of a split", func(s *evaluator.Ruleset) { s.Flags[6].Rules[0].Split.By = "user" }, []string{"g"}},

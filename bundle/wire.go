@@ -34,8 +34,9 @@ const wireFormat = 1
 //	             segment_when: 1: a condition, 0: none
 //	flag         flag_key; flag_form: F; flag_default; flag_off;
 //	             flag_variants: N; flag_rules: M; N variants;
-//	             bit 16 of F: a reservation; bit 32 of F: metadata; M rules.
-//	             The bits below 8 are the type. Bit 8: it is disabled
+//	             bit 16 of F: a reservation; bit 32 of F: metadata;
+//	             bit 64 of F: two ints, after and variant of a staleness;
+//	             M rules. The bits below 8 are the type. Bit 8: it is disabled
 //	variant      variant_name; a value of the flag's type
 //	reservation  reservation_layer; reservation_by; reservation_salt;
 //	             reservation_hash; reservation_spans: N times two ints, from
@@ -133,6 +134,7 @@ const (
 	flagDisabled = 8
 	flagReserved = 16
 	flagMetadata = 32
+	flagStale    = 64
 )
 
 // The bits of rule_form.

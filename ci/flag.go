@@ -35,7 +35,7 @@ func (f *flag) in(environment string) evaluator.Flag {
 }
 
 // bodyKeys are the keys that an environment can replace, each whole.
-var bodyKeys = []string{"variants", "default", "enabled", "off_variant", "rules", "metadata"}
+var bodyKeys = []string{"variants", "default", "enabled", "off_variant", "max_stale", "rules", "metadata"}
 
 var flagKeys = append([]string{"description", "owner", "expires", "type", "exclusive", "environments", "lint"}, bodyKeys...)
 
@@ -146,9 +146,24 @@ func (c checker) body(key string, typ evaluator.Type, base, override *node) eval
 	if n := get("rules"); n != nil {
 		f.Rules = c.rules(key, n, set)
 	}
+	f.Stale = c.maxStale(get("max_stale"), set)
 	f.Variants = set.list
 	f.Metadata = c.metadata(get("metadata"))
 	return f
+}
+
+// maxStale reads "max_stale", which may be nil.
+func (c checker) maxStale(n *node, set *variantSet) *evaluator.Staleness {
+	if n == nil || !c.keys(n, "\"max_stale\"", "after", "serve") || !c.required(n, "\"max_stale\"", "after", "serve") {
+		return nil
+	}
+	c = c.within("max_stale")
+	after, ok := c.duration(n.get("after"), "\"after\"")
+	variant, fine := c.variant(n.get("serve"), set)
+	if !ok || !fine {
+		return nil
+	}
+	return &evaluator.Staleness{After: uint32(after), Variant: variant}
 }
 
 // rules reads a list of rules, which may be empty.

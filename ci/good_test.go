@@ -113,6 +113,9 @@ func describeFlag(out *strings.Builder, f *evaluator.Flag) {
 	if f.Disabled {
 		out.WriteString(", disabled")
 	}
+	if f.Stale != nil {
+		fmt.Fprintf(out, ", after %d s %d", f.Stale.After, f.Stale.Variant)
+	}
 	describeMetadata(out, f.Metadata)
 	out.WriteString("\n")
 	if r := f.Reserved; r != nil {

@@ -199,7 +199,7 @@ func (t *testCase) members(f *evaluator.CompiledFlag, units []string) iter.Seq[e
 			// Draws are spread evenly: a population says what shares a flag
 			// has, not how lucky a run was.
 			chance := uint32(uint64(i) * evaluator.Positions / uint64(t.population.count))
-			if !yield(evaluator.Context{Attrs: attrs, Now: t.now, Chance: chance}) {
+			if !yield(evaluator.Context{Attrs: attrs, Now: t.now, Age: t.age, Chance: chance}) {
 				return
 			}
 		}

@@ -176,7 +176,7 @@ func (r *runner) run(run *testRun) {
 	case t.population != nil:
 		run.reached = c.comparePopulation(f, t, t.units(r.estate.known, environment), t.flag.in(environment).Reserved)
 	default:
-		run.reached = c.compare(f, evaluator.Context{Attrs: t.context, Now: t.now}, &t.expect)
+		run.reached = c.compare(f, evaluator.Context{Attrs: t.context, Now: t.now, Age: t.age}, &t.expect)
 	}
 	run.result.Failures = failures.problems
 }
@@ -223,6 +223,8 @@ func because(t evaluator.Trace) string {
 		why = fmt.Sprintf("rule %q matched", t.Rule)
 	case evaluator.ReasonDisabled:
 		why = "the flag is not enabled"
+	case evaluator.ReasonStale:
+		why = "the flags are too old"
 	}
 	why = fmt.Sprintf("variant %q, %v: %s", t.Variant, t.Reason, why)
 	if unit := t.MissingUnit; unit != "" {

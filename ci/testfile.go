@@ -18,6 +18,7 @@ type testCase struct {
 	pins        pins
 	now         int64       // Unix time
 	timed       bool        // the test says what time it is
+	age         int64       // of the flags, in seconds
 	population  *population // nil: one evaluation of the context
 	expect      expectation
 }
@@ -34,7 +35,7 @@ type expectation struct {
 	within                     int64 // billionths
 }
 
-var caseKeys = []string{"name", "environment", "at", "context", "given", "population", "expect"}
+var caseKeys = []string{"name", "environment", "at", "age", "context", "given", "population", "expect"}
 
 // readTests reads the test files. A test stands beside its flag.
 func (l *loader) readTests(e *Estate) {
@@ -108,6 +109,9 @@ func (c checker) testCase(n *node, t *testCase, e *Estate) {
 	if at := n.get("at"); at != nil {
 		t.now, _ = c.time(at, "\"at\"")
 		t.timed = true
+	}
+	if age := n.get("age"); age != nil {
+		t.age, _ = c.duration(age, "\"age\"")
 	}
 	if context := n.get("context"); context != nil {
 		t.context = c.attrs(context, "\"context\"")
@@ -272,6 +276,7 @@ var reasonNames = []string{
 	evaluator.ReasonTargetingMatch.String(),
 	evaluator.ReasonSplit.String(),
 	evaluator.ReasonDisabled.String(),
+	evaluator.ReasonStale.String(),
 }
 
 func variantNames(f *evaluator.Flag) []string {

@@ -167,7 +167,7 @@ func (m *tableMaker) flag(f *CompiledFlag) {
 	tf := tableFlag{
 		first:     uint32(len(m.parts)),
 		otherwise: f.serves,
-		walks:     f.disabled,
+		walks:     f.disabled || m.unit.code[f.entry].op == opStale,
 		reserved:  m.unit.code[f.entry].op == opReserve,
 	}
 	for i := range f.rules {

@@ -236,7 +236,22 @@ func (c *compiler) compileFlag(f *Flag) CompiledFlag {
 	if f.Disabled || len(f.Rules) == 0 {
 		compiled.entry = last
 	}
+	c.stale(f, metadata, &compiled)
 	return compiled
+}
+
+// stale has the flag first ask for the age of the flags, if it is to.
+func (c *compiler) stale(f *Flag, metadata uint32, compiled *CompiledFlag) {
+	if f.Stale == nil {
+		return
+	}
+	s := serve{variant: c.variant(f, f.Stale.Variant), reason: ReasonStale, metadata: metadata}
+	if f.Disabled {
+		return
+	}
+	old := c.emitServe(instr{op: opServe}, s)
+	compiled.age = true
+	compiled.entry = c.emit(instr{op: opStale, arg: f.Stale.After, yes: old, no: compiled.entry})
 }
 
 // checkVariants checks what a flag may serve, and reports whether it may.

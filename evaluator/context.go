@@ -21,6 +21,10 @@ type Context struct {
 	// ramps and conditions of time use; leap seconds don't count. The zero
 	// Context is at the beginning of 1970.
 	Now int64
+	// Age is how long ago, in seconds, it was last certain that there are no
+	// newer flags than those that are evaluated. Flags that mustn't be served
+	// by old rules use it: see [Flag].Stale. The zero Context is of new flags.
+	Age int64
 	// Chance is the position, a random number, that splits by chance use.
 	Chance uint32
 }

@@ -31,6 +31,7 @@ type cost struct {
 	depth       int // segments in the longest chain from here
 	chance      bool
 	time        bool
+	age         bool
 }
 
 // tooMuch is the cost of what is part of a circle, or of too long a chain.
@@ -53,7 +54,8 @@ func (c *compiler) checkCosts() {
 		if cost.comparisons > MaxFlagCost {
 			c.errorf("it depends on itself in a circle, or takes more than %d comparisons", MaxFlagCost)
 		}
-		f.chance, f.time = cost.chance, cost.time
+		f.chance, f.time, f.age = cost.chance, cost.time, cost.age
+		f.varies = f.chance || f.time || f.age
 	}
 }
 
@@ -96,7 +98,8 @@ func (k *costs) flag(i uint32, depth int) cost {
 	}
 	k.flags[i] = tooMuch
 	uses := &k.c.flagUses[i]
-	total := cost{comparisons: 1 + uses.comparisons, chance: uses.chance, time: uses.time}
+	f := &k.c.unit.flags[i]
+	total := cost{comparisons: 1 + uses.comparisons, chance: uses.chance, time: uses.time, age: f.age}
 	for _, s := range k.c.asked[uses.segments.from:uses.segments.to] {
 		total.add(k.segment(s, 1))
 	}
@@ -110,8 +113,8 @@ func (k *costs) flag(i uint32, depth int) cost {
 		}
 		total.add(required)
 	}
-	if k.c.unit.flags[i].disabled { // whatever it takes counts, so that it can be enabled
-		total.chance, total.time = false, false
+	if f.disabled { // whatever it takes counts, so that it can be enabled
+		total.chance, total.time, total.age = false, false, false
 	}
 	k.flags[i] = total
 	return total
@@ -123,4 +126,5 @@ func (total *cost) add(part cost) {
 	total.depth = max(total.depth, part.depth+1)
 	total.chance = total.chance || part.chance
 	total.time = total.time || part.time
+	total.age = total.age || part.age
 }

@@ -18,13 +18,19 @@ func compareTrace(n naive, f evaluator.Flag, t evaluator.Trace) error {
 	if t.Flag != f.Key || len(t.Rules) != len(f.Rules) {
 		return fmt.Errorf("the trace is of %q with %d rules, want %q with %d", t.Flag, len(t.Rules), f.Key, len(f.Rules))
 	}
-	reached := !f.Disabled
+	if (t.Stale != nil) != (f.Stale != nil && !f.Disabled) {
+		return fmt.Errorf("the trace has a look at the age: %v", t.Stale)
+	}
+	if t.Stale != nil && *t.Stale != (evaluator.StaleTrace{Age: n.ctx.Age, After: f.Stale.After, Stale: n.ctx.Age > int64(f.Stale.After)}) {
+		return fmt.Errorf("age: %+v", *t.Stale)
+	}
+	reached := want.Reason != evaluator.ReasonDisabled && want.Reason != evaluator.ReasonStale
 	if t.Reserved != nil {
 		if err := n.compareDraw(t.Reserved, f.Reserved.By, f.Reserved.Salt, "", boundaries(f.Reserved.Spans)); err != nil {
 			return fmt.Errorf("reservation: %w", err)
 		}
 		reached = t.Reserved.Within
-	} else if f.Reserved != nil && !f.Disabled && len(f.Rules) > 0 {
+	} else if f.Reserved != nil && reached && len(f.Rules) > 0 {
 		return fmt.Errorf("the trace lacks the reservation")
 	}
 	for i, r := range f.Rules {

@@ -53,7 +53,7 @@ func TestDifferential(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	for reason := evaluator.ReasonStatic; reason <= evaluator.ReasonDisabled; reason++ {
+	for reason := evaluator.ReasonStatic; reason <= evaluator.ReasonStale; reason++ {
 		if reasons[reason] < *pairs/50 {
 			t.Errorf("the reason %v was given %d times in %d pairs; the generator has lost sight of it", reason, reasons[reason], *pairs)
 		}
@@ -135,7 +135,10 @@ func compareFlag(f *evaluator.CompiledFlag, ctx evaluator.Context, want answer) 
 	if !f.UsesTime() {
 		other.Now ^= 1 << 40
 	}
-	return differ("with another time and chance, of which it says that it doesn't use them", answerOf(f.Evaluate(&other)), want)
+	if !f.UsesAge() {
+		other.Age ^= 1 << 40
+	}
+	return differ("with another time, age and chance, of which it says that it doesn't use them", answerOf(f.Evaluate(&other)), want)
 }
 
 func answerOf(r evaluator.Result) answer {

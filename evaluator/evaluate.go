@@ -140,6 +140,8 @@ func (u *Unit) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, m
 				missing = in.attribute + 1
 			}
 			ok = ok && r.has(position)
+		case opStale:
+			ok = ctx.Age > int64(in.arg)
 		case opTrue:
 			return nil, 1, 0
 		case opFalse:

@@ -18,11 +18,21 @@ type Trace struct {
 	Reason      Reason `json:"reason"`
 	Rule        string `json:"rule,omitempty"`        // that served; "": none
 	MissingUnit string `json:"missingUnit,omitempty"` // see [Result.MissingUnit]
+	// Stale is the look at the flags' age, nil if that makes no difference or the
+	// flag is disabled.
+	Stale *StaleTrace `json:"stale,omitempty"`
 	// Reserved is the look at the flag's reservation, nil if it has none, has no
-	// rules or is disabled.
+	// rules, is disabled, or the flags are too old.
 	Reserved *Draw `json:"reserved,omitempty"`
 	// Rules are all rules of the flag, in order.
 	Rules []RuleTrace `json:"rules,omitempty"`
+}
+
+// A StaleTrace is what came of asking for the age of the flags.
+type StaleTrace struct {
+	Age   int64  `json:"age"`   // in seconds
+	After uint32 `json:"after"` // the greatest that is fine
+	Stale bool   `json:"stale"` // Age is more
 }
 
 // A RuleTrace is what came of a rule.
@@ -122,7 +132,13 @@ func (x *explainer) flag(f *CompiledFlag) Trace {
 		Rule: result.Rule(), MissingUnit: result.MissingUnit(),
 	}
 	reached := !f.disabled
-	if in := x.unit.code[f.entry]; in.op == opReserve {
+	in := x.unit.code[f.entry]
+	if in.op == opStale {
+		t.Stale = &StaleTrace{x.ctx.Age, in.arg, x.ctx.Age > int64(in.arg)}
+		reached = !t.Stale.Stale
+		in = x.unit.code[in.no]
+	}
+	if reached && in.op == opReserve {
 		t.Reserved = x.reserved(in)
 		reached = t.Reserved.Within
 	}

@@ -58,6 +58,7 @@ func explained() Ruleset {
 			{Key: "off", Type: Boolean, Variants: onOff, Disabled: true, Off: 1, Rules: []Rule{{Name: "all"}}},
 			{Key: "ramp", Type: Boolean, Variants: onOff, Default: 1, Rules: []Rule{{Name: "ramp", Split: &Split{By: "uid", Salt: "other", Hash: HashMurmur3,
 				Ramp: &Ramp{Variant: 0, Rest: 1, Linear: true, Points: []Point{{1_700_000_000, 0}, {1_900_000_000, Positions}}}}}}},
+			{Key: "stale", Type: Boolean, Variants: onOff, Default: 1, Stale: &Staleness{After: 5400, Variant: 1}, Rules: []Rule{{Name: "all"}}},
 			{Key: "static", Type: Object, Variants: []Variant{{"theme", ObjectValue(`{"ink":"` + strings.Repeat("0", 100) + `"}`)}}},
 		},
 	}
@@ -81,7 +82,7 @@ func TestExplain(t *testing.T) {
 			IntAttr("city", 5), StringAttr("uid", "42"), IntAttr("beta", 1), StringAttr("version", "v2.4.0"), StringAttr("ip", "10.0.0"),
 			StringAttr("tags", "a"), BoolAttr("phone", true),
 		}},
-		"user-5": {Key: "u-5", Now: 1_800_000_000},
+		"user-5": {Key: "u-5", Now: 1_800_000_000, Age: 7200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var text strings.Builder

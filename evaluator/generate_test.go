@@ -160,6 +160,9 @@ func (g *generator) flag(key string) evaluator.Flag {
 		f.Variants = append(f.Variants, evaluator.Variant{Name: "v" + strconv.Itoa(i), Value: pick(g, g.pools.values[f.Type])})
 	}
 	f.Default, f.Off = g.next(len(f.Variants)), g.next(len(f.Variants))
+	if g.rarely(8) {
+		f.Stale = &evaluator.Staleness{After: pick(g, ages), Variant: g.next(len(f.Variants))}
+	}
 	f.Metadata = g.metadata()
 	rules := g.next(4)
 	if g.rarely(10) {
@@ -180,6 +183,9 @@ func (g *generator) flag(key string) evaluator.Flag {
 	}
 	return f
 }
+
+// ages are how old flags may be.
+var ages = []uint32{0, 1, 3600, math.MaxUint32}
 
 func (g *generator) metadata() []evaluator.Attr {
 	var list []evaluator.Attr
@@ -439,6 +445,9 @@ func (g *generator) constraint() string {
 // context makes a context.
 func (g *generator) context() evaluator.Context {
 	ctx := evaluator.Context{Now: g.now(), Chance: uint32(pick(g, g.pools.levels))}
+	if g.rarely(2) {
+		ctx.Age = int64(pick(g, ages)) + int64(g.next(3)) - 1
+	}
 	if g.rarely(2) {
 		ctx.Key = pick(g, g.pools.units)
 	}

@@ -54,6 +54,9 @@ func (n naive) flag(f evaluator.Flag) answer {
 	if f.Disabled {
 		return serve(f.Off, evaluator.ReasonDisabled, none, "")
 	}
+	if f.Stale != nil && n.ctx.Age > int64(f.Stale.After) {
+		return serve(f.Stale.Variant, evaluator.ReasonStale, none, "")
+	}
 	if len(f.Rules) == 0 {
 		return serve(f.Default, evaluator.ReasonStatic, none, "")
 	}

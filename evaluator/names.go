@@ -130,6 +130,7 @@ const (
 	ReasonTargetingMatch                   // a rule matched
 	ReasonSplit                            // a rule matched, and its split chose
 	ReasonDisabled                         // the flag's kill switch is on
+	ReasonStale                            // the flags are older than the flag allows
 	ReasonError                            // there is no such flag, or it has another type
 )
 
@@ -145,6 +146,8 @@ func (r Reason) String() string {
 		return "SPLIT"
 	case ReasonDisabled:
 		return "DISABLED"
+	case ReasonStale:
+		return "STALE"
 	case ReasonError:
 		return "ERROR"
 	}

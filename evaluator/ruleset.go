@@ -79,6 +79,9 @@ type Flag struct {
 	Default  int       `json:"default"`            // index of the variant served when no rule matches
 	Disabled bool      `json:"disabled,omitempty"` // the kill switch: Off is served whatever the rules say
 	Off      int       `json:"off"`                // index of the variant served while Disabled
+	// Stale, if not nil, says what is served when the flags have grown old,
+	// unless the flag is Disabled.
+	Stale *Staleness `json:"stale,omitempty"`
 	// Reserved, if not nil, keeps the rules to a share of all units: for
 	// others the flag serves its default variant.
 	Reserved *Reservation `json:"reserved,omitempty"`
@@ -86,6 +89,13 @@ type Flag struct {
 	// Metadata is handed to callers with every result. Names are unique;
 	// values are text, numbers and booleans.
 	Metadata []Attr `json:"metadata,omitempty"`
+}
+
+// A Staleness is how old flags may be, and what a flag serves when they are older.
+type Staleness struct {
+	// After is the greatest [Context.Age] that is fine, in seconds: 0 or more.
+	After   uint32 `json:"after"`
+	Variant int    `json:"variant"` // index of the variant served beyond that
 }
 
 // A Reservation is a flag's part of a layer: of traffic that flags share

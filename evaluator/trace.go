@@ -25,12 +25,32 @@ func (t Trace) write(b *strings.Builder, indent string) {
 	}
 	b.WriteString(")\n")
 	indent += "  "
+	if t.Stale != nil {
+		t.Stale.write(b, indent)
+	}
 	if t.Reserved != nil {
 		t.Reserved.write(b, indent)
 	}
 	for _, r := range t.Rules {
 		r.write(b, indent)
 	}
+}
+
+func (s *StaleTrace) write(b *strings.Builder, indent string) {
+	fmt.Fprintf(b, "%s%s flags are at most %s old: they are %s old\n", indent, mark(!s.Stale), seconds(int64(s.After)), seconds(s.Age))
+}
+
+// seconds prints a length of time in the largest unit that it is a whole number of.
+func seconds(n int64) string {
+	for _, unit := range []struct {
+		seconds int64
+		name    string
+	}{{86_400, "d"}, {3600, "h"}, {60, "m"}} {
+		if n != 0 && n%unit.seconds == 0 {
+			return strconv.FormatInt(n/unit.seconds, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(n, 10) + "s"
 }
 
 func (r RuleTrace) write(b *strings.Builder, indent string) {

@@ -59,6 +59,7 @@ type opcode uint8
 
 const (
 	opServe   opcode = iota // the end: serves[arg]
+	opStale                 // are the flags older than arg seconds?
 	opSplit                 // the end: serves[arg], by position; no unit: no
 	opReserve               // is the unit's position in reservations[arg]?
 	opIs                    // is the attribute the text of the symbol arg?
@@ -144,6 +145,8 @@ type CompiledFlag struct {
 	typ      Type
 	chance   bool
 	time     bool
+	age      bool
+	varies   bool // one of them
 	disabled bool
 	entry    uint32 // where its evaluation starts
 	end      uint32 // after the last instruction of its rules
@@ -195,9 +198,12 @@ func (f *CompiledFlag) UsesChance() bool { return f.chance }
 // UsesTime reports whether the answer may depend on [Context.Now].
 func (f *CompiledFlag) UsesTime() bool { return f.time }
 
+// UsesAge reports whether the answer may depend on [Context.Age].
+func (f *CompiledFlag) UsesAge() bool { return f.age }
+
 // Varies reports whether the answer may depend on anything but the flag and the
-// attributes: on chance or on time.
-func (f *CompiledFlag) Varies() bool { return f.chance || f.time }
+// attributes: on chance, on time, or on age.
+func (f *CompiledFlag) Varies() bool { return f.varies }
 
 // ruleEnd returns where the instructions of rule i end.
 func (f *CompiledFlag) ruleEnd(i uint32) uint32 {

@@ -104,6 +104,9 @@ func (j *judge) flag(f evaluator.Flag) {
 	variant := func(i int) { j.must(0 <= i && i < len(f.Variants), "the variant %d", i) }
 	variant(f.Default)
 	variant(f.Off)
+	if f.Stale != nil {
+		variant(f.Stale.Variant)
+	}
 	j.unique("variant", mapped(f.Variants, func(v evaluator.Variant) string { return v.Name }))
 	for _, v := range f.Variants {
 		j.must(fits(v.Value, f.Type), "the value %s", v.Value.JSON())

@@ -38,6 +38,7 @@ func contextsOf(t *testing.T, c vectors.Case) []evaluator.Context {
 	if c.Chance != nil {
 		chances = []uint32{*c.Chance}
 	}
+	ctx.Age = c.Age
 	var list []evaluator.Context
 	for _, ctx.Now = range times {
 		for _, ctx.Chance = range chances {
@@ -133,7 +134,11 @@ func inputs(t *testing.T, s vectors.Scenario, p *evaluator.Program) {
 			continue
 		}
 		for _, ctx := range contextsOf(t, c) {
-			later, drawn := ctx, ctx
+			later, drawn, older := ctx, ctx, ctx
+			older.Age += 1 << 40
+			if !f.UsesAge() && f.Evaluate(&older) != f.Evaluate(&ctx) {
+				t.Errorf("%s: the flag depends on age and doesn't say so", c.Flag)
+			}
 			later.Now += 1 << 20
 			drawn.Chance = ^ctx.Chance
 			if !f.UsesTime() && f.Evaluate(&later) != f.Evaluate(&ctx) {

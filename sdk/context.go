@@ -7,7 +7,8 @@ import "github.com/serin-flags/serin/evaluator"
 //
 // Clients fill in Chance, whatever the caller put there. They fill in Now, the
 // time, if it is zero and the flag depends on time; a caller may set it, in Unix
-// seconds, to ask what is served at another time.
+// seconds, to ask what is served at another time. In the same way they fill in Age,
+// which is [Status].Age in seconds; what isn't known is older than any flag allows.
 type Context = evaluator.Context
 
 // User returns the Context of someone with the given targeting key, such as an

@@ -131,7 +131,7 @@ func (s *Snapshot) find(key string) (index uint32) {
 func (s *Snapshot) Evaluate(key string, ctx Context) evaluator.Result {
 	flag := s.Program().Flag(key)
 	if flag != nil && flag.Varies() {
-		vary(flag, &ctx)
+		s.vary(flag, &ctx)
 	}
 	return flag.Evaluate(&ctx)
 }
@@ -144,7 +144,7 @@ func (s *Snapshot) Evaluate(key string, ctx Context) evaluator.Result {
 func (s *Snapshot) Explain(key string, ctx Context) evaluator.Trace {
 	flag := s.Program().Flag(key)
 	if flag != nil && flag.Varies() {
-		vary(flag, &ctx)
+		s.vary(flag, &ctx)
 	}
 	return flag.Explain(&ctx)
 }
@@ -153,14 +153,20 @@ func (s *Snapshot) Explain(key string, ctx Context) evaluator.Trace {
 // for many flags that is several times quicker than to ask for one by one.
 func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
 	return func(yield func(string, evaluator.Result) bool) {
-		ctx := ctx
+		if s == nil {
+			return
+		}
+		ctx, now := ctx, time.Now()
 		if ctx.Now == 0 {
-			ctx.Now = time.Now().Unix()
+			ctx.Now = now.Unix()
+		}
+		if ctx.Age == 0 {
+			ctx.Age = s.record.age(now)
 		}
 		for flag, result := range s.Program().All(&ctx) {
 			if flag.UsesChance() { // each has a draw of its own
 				own := ctx
-				vary(flag, &own)
+				s.vary(flag, &own)
 				result = flag.Evaluate(&own)
 			}
 			if !yield(flag.Key(), result) {
@@ -170,12 +176,15 @@ func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
 	}
 }
 
-// vary is the one place where time and chance enter.
-func vary(flag *evaluator.CompiledFlag, ctx *Context) {
+// vary is the one place where time, age and chance enter.
+func (s *Snapshot) vary(flag *evaluator.CompiledFlag, ctx *Context) {
 	if flag.UsesChance() {
 		ctx.Chance = rand.Uint32()
 	}
 	if flag.UsesTime() && ctx.Now == 0 {
 		ctx.Now = time.Now().Unix()
+	}
+	if flag.UsesAge() && ctx.Age == 0 {
+		ctx.Age = s.record.age(time.Now())
 	}
 }

@@ -26,6 +26,7 @@ type questionFlags struct {
 	sourceFlags
 	from, context, contexts string
 	at                      string
+	age                     time.Duration
 	pairs                   []string
 	all                     bool
 }
@@ -38,6 +39,7 @@ func (q *questionFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&q.pairs, "attribute", "c", nil, "an attribute of the context, name=value; may repeat")
 	cmd.Flags().StringVar(&q.contexts, "contexts", "", `a file of contexts, one JSON object a line; "-": standard input`)
 	cmd.Flags().StringVar(&q.at, "at", "", "the time, as 2026-12-01T02:00:00Z or in Unix seconds; without it, the present")
+	cmd.Flags().DurationVar(&q.age, "age", 0, "how long ago the flags were confirmed to be the latest, such as 2h, for flags with max_stale")
 	cmd.Flags().BoolVar(&q.all, "all", false, "every flag")
 }
 
@@ -51,6 +53,9 @@ func (q *questionFlags) ask(cmd *cobra.Command, args []string, answer answerFunc
 	}
 	if q.contexts != "" && (q.context != "" || len(q.pairs) > 0) {
 		return usagef("--contexts goes without --context and -c")
+	}
+	if q.age < 0 {
+		return usagef("--age is a length of time, not less than none")
 	}
 	now, err := parseTime(q.at)
 	if err != nil {
@@ -67,7 +72,7 @@ func (q *questionFlags) ask(cmd *cobra.Command, args []string, answer answerFunc
 	q.warn(cmd.ErrOrStderr(), c.program)
 	w := bufio.NewWriter(cmd.OutOrStdout())
 	err = q.each(cmd.InOrStdin(), c.program, func(ctx evaluator.Context) error {
-		ctx.Now = now
+		ctx.Now, ctx.Age = now, int64(q.age/time.Second)
 		for _, f := range flags {
 			ctx.Chance = rand.Uint32()
 			if err := answer(w, c, f, ctx); err != nil {

@@ -41,6 +41,7 @@ type flagData struct {
 	Default  *int                   `json:"default"`
 	Disabled bool                   `json:"disabled"`
 	Off      *int                   `json:"off"`
+	Stale    *evaluator.Staleness   `json:"stale"`
 	Reserved *evaluator.Reservation `json:"reserved"`
 	Rules    []rule                 `json:"rules"`
 	Metadata []attr                 `json:"metadata"`
@@ -135,7 +136,7 @@ func (f flagData) flag() (out evaluator.Flag, err error) {
 	if f.Default == nil || f.Off == nil {
 		return out, fmt.Errorf("flag %q: \"default\" or \"off\" is missing", f.Key)
 	}
-	out = evaluator.Flag{Key: f.Key, Type: evaluator.Type(f.Type), Default: *f.Default, Disabled: f.Disabled, Off: *f.Off, Reserved: f.Reserved}
+	out = evaluator.Flag{Key: f.Key, Type: evaluator.Type(f.Type), Default: *f.Default, Disabled: f.Disabled, Off: *f.Off, Stale: f.Stale, Reserved: f.Reserved}
 	out.Variants, err = convert(f.Variants, func(v attr) (evaluator.Variant, error) {
 		value, err := valueOf(v.Value, out.Type)
 		return evaluator.Variant{Name: v.Name, Value: value}, err

@@ -38,6 +38,7 @@ type Case struct {
 	Flag    string          // key
 	Context json.RawMessage // an OpenFeature context, as OFREP carries it
 	Now     *int64          // Unix time in seconds; nil: any time from 2001 to 2100
+	Age     int64           // how long ago, in seconds, the flags were confirmed to be the latest
 	Chance  *uint32         // the position that is drawn; nil: any
 	Want    Answer
 }
@@ -130,6 +131,7 @@ type caseJSON struct {
 	Flag    string          `json:"flag"`
 	Context json.RawMessage `json:"context"`
 	Now     *int64          `json:"now"`
+	Age     int64           `json:"age"`
 	Chance  *uint32         `json:"chance"`
 	Expect  *struct {
 		Value       json.RawMessage            `json:"value"`
@@ -153,7 +155,7 @@ func (c caseJSON) make() (Case, error) {
 		return Case{}, errors.New("an answer has a variant unless its reason is ERROR")
 	}
 	return Case{
-		Name: c.Name, Flag: c.Flag, Context: c.Context, Now: c.Now, Chance: c.Chance,
+		Name: c.Name, Flag: c.Flag, Context: c.Context, Now: c.Now, Age: c.Age, Chance: c.Chance,
 		Want: Answer{Value: e.Value, Variant: *e.Variant, Reason: e.Reason, Rule: e.Rule, MissingUnit: e.MissingUnit, Metadata: e.Metadata},
 	}, nil
 }
