@@ -44,6 +44,33 @@ type attribute struct {
 	at      *node
 }
 
+// A Declaration is an attribute that context.yaml declares.
+type Declaration struct {
+	Name string
+	Type evaluator.AttributeType
+	Unit bool // it may be hashed
+	// Values are those of its enum: text, of lists what they may hold, or
+	// integers. Without an enum there are none.
+	Values []evaluator.Value
+}
+
+// Attributes returns the attributes that context.yaml declares, in its order.
+func (e *Estate) Attributes() []Declaration {
+	list := make([]Declaration, 0, len(e.known.attributeNames))
+	for _, name := range e.known.attributeNames {
+		a := e.known.attributes[name]
+		d := Declaration{Name: name, Type: a.typ, Unit: a.unit}
+		for _, s := range a.strings {
+			d.Values = append(d.Values, evaluator.StringValue(s))
+		}
+		for _, i := range a.ints {
+			d.Values = append(d.Values, evaluator.IntValue(i))
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
 // reserved are names that attributes can't have: the language uses them.
 var reserved = []string{"all", "any", "not", "chance", "now", "flag", "targetingKey"}
 

@@ -45,6 +45,11 @@ func Load(dir string) (*Estate, error) {
 	return load(root.FS(), dir)
 }
 
+// LoadFS is [Load] of the estate at the root of fsys, which users know as dir:
+// messages name files below it. Of a link that leads out of fsys, its Open and
+// Stat return an error other than [fs.ErrNotExist].
+func LoadFS(fsys fs.FS, dir string) (*Estate, error) { return load(fsys, dir) }
+
 // load is Load of the estate at the root of fsys, which users know as dir.
 func load(fsys fs.FS, dir string) (*Estate, error) { return loadTo(fsys, dir, false) }
 

@@ -3,6 +3,7 @@ package ci
 import (
 	"fmt"
 	"io/fs"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +98,29 @@ func TestEstate(t *testing.T) {
 	e.Namespaces()[0] = "changed"
 	if e.Environments()[0] == "changed" || e.Namespaces()[0] == "changed" {
 		t.Error("callers can change the estate")
+	}
+}
+
+func TestAttributes(t *testing.T) {
+	fsys := base(t)
+	fsys["context.yaml"] = file("attributes:\n  user: {type: string, unit: true}\n  city: {type: string, enum: [BJ, SH]}\n" +
+		"  channel: {type: string}\n  app_version: {type: semver}\n  uid: {type: integer, enum: [1, 2]}\n")
+	delete(fsys, "checkout/new-checkout.yaml")
+	delete(fsys, "checkout/new-checkout.test.yaml")
+	fsys["a/z.yaml"] = file("type: boolean\ndefault: off\n")
+	e, err := LoadFS(fsys, "flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Declaration{
+		{Name: "user", Type: evaluator.StringAttribute, Unit: true},
+		{Name: "city", Type: evaluator.StringAttribute, Values: []evaluator.Value{evaluator.StringValue("BJ"), evaluator.StringValue("SH")}},
+		{Name: "channel", Type: evaluator.StringAttribute},
+		{Name: "app_version", Type: evaluator.SemverAttribute},
+		{Name: "uid", Type: evaluator.IntegerAttribute, Values: []evaluator.Value{evaluator.IntValue(1), evaluator.IntValue(2)}},
+	}
+	if got := e.Attributes(); !reflect.DeepEqual(got, want) {
+		t.Errorf("Attributes() = %v, want %v", got, want)
 	}
 }
 

@@ -128,6 +128,26 @@ func (n naive) compareDraw(d *evaluator.Draw, by, salt, variant string, ends []u
 	return nil
 }
 
+// compareAsked holds the words that a condition has by itself to those of its
+// trace.
+func (n naive) compareAsked(c evaluator.Condition, t evaluator.ConditionTrace) error {
+	var typ evaluator.AttributeType
+	for _, a := range n.set.Attributes {
+		if a.Name == c.Attribute {
+			typ = a.Type
+		}
+	}
+	got := c.Asked(typ)
+	if c.Op == evaluator.OneOf && typ == evaluator.StringAttribute && len(c.Strings) > 1 {
+		// Compiled, a long list is in order, and has each text once.
+		got, t.Asked = got[:len("one of ")], t.Asked[:len("one of ")]
+	}
+	if got != t.Asked {
+		return fmt.Errorf("a condition asks %q, but its trace %q", got, t.Asked)
+	}
+	return nil
+}
+
 // compareCondition goes through a condition and its trace side by side.
 func (n naive) compareCondition(c evaluator.Condition, t evaluator.ConditionTrace) error {
 	if t.Holds != n.holds(c) {
@@ -147,6 +167,9 @@ func (n naive) compareCondition(c evaluator.Condition, t evaluator.ConditionTrac
 	}
 	if t.Op != evaluator.Comparison || t.Attribute != c.Attribute || c.Attribute != "" && t.Value != n.value(c.Attribute) {
 		return fmt.Errorf("the trace has %v of %q, want %v of %q", t.Op, t.Attribute, c.Op, c.Attribute)
+	}
+	if err := n.compareAsked(c, t); err != nil {
+		return err
 	}
 	for _, s := range n.set.Segments {
 		if c.Op == evaluator.InSegment && s.Name == c.Strings[0] && len(t.Of) > 0 {

@@ -137,3 +137,14 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("%s (-golden +got):\n%s", file, diff)
 	}
 }
+
+func TestAskedOfBadConditions(t *testing.T) {
+	for _, c := range []Condition{
+		{}, {Op: All}, {Op: Between}, {Op: InSegment}, {Op: Modulo, Ints: []int64{0}},
+		{Op: Window, Strings: []string{"UTC"}, Ints: []int64{0, 0, 0}}, {Op: Serves}, {Op: 77},
+	} {
+		if got := c.Asked(IntegerAttribute); got != c.Op.String() {
+			t.Errorf("the condition %+v, which is refused, asks %q", c, got)
+		}
+	}
+}
