@@ -1,0 +1,188 @@
+package diff
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// MaxMarkdown is the most characters that [Report.Markdown] writes: what GitHub
+// takes as a comment.
+const MaxMarkdown = 65_536
+
+// Bounds within the markdown, so that a little of all is there.
+const (
+	maxTable    = 24_000 // bytes of tables
+	maxTail     = 1_500  // bytes kept for what comes after the flags
+	maxEdits    = 40     // of a flag
+	maxMoveRows = 6      // of a group
+)
+
+// Markdown writes the report as a comment on a pull request: what happens to whom
+// as a table, and each flag's details folded. Of very much, the end is left out,
+// and said how much that is.
+func (r Report) Markdown(w io.Writer) error {
+	m := markdown{report: r}
+	m.write()
+	_, err := io.WriteString(w, m.String())
+	return err
+}
+
+// A markdown writes a comment of bounded length.
+type markdown struct {
+	strings.Builder
+	report Report
+}
+
+func (m *markdown) write() {
+	sections := m.report.sections()
+	m.WriteString("### " + m.headline(sections) + "\n\n")
+	if m.report.Old != "" {
+		fmt.Fprintf(m, "%s → %s\n\n", code(shorten(m.report.Old, 200)), code(shorten(m.report.New, 200)))
+	}
+	if m.report.Equal() {
+		return
+	}
+	for _, s := range sections {
+		m.table(s, maxTable/len(sections))
+	}
+	left := 0
+	for _, s := range sections {
+		for _, f := range s.flags {
+			if details := f.details(s); left == 0 && m.Len()+len(details) < MaxMarkdown-maxTail {
+				m.WriteString(details)
+			} else {
+				left++
+			}
+		}
+	}
+	if left > 0 {
+		fmt.Fprintf(m, "\n… and %s whose details are left out\n", count(left, "more flag"))
+	}
+	if c := m.report.Counted; c != nil && c.Invented {
+		m.WriteString("\n> " + inventedNote + "\n")
+	}
+	if m.report.ramps() {
+		m.WriteString("\n> " + m.report.rampNote() + "\n")
+	}
+}
+
+// headline sums all up in a line.
+func (m *markdown) headline(sections []section) string {
+	if m.report.Equal() {
+		return "Flags: " + noDifferences
+	}
+	if len(sections) > 1 {
+		var list []string
+		for _, s := range sections {
+			list = append(list, escape(s.title())+": "+s.counts())
+		}
+		return shorten("Flags: "+strings.Join(list, "; "), 1000) + m.most()
+	}
+	return "Flags: " + sections[0].counts() + m.most()
+}
+
+// most names the flag that changes the most.
+func (m *markdown) most() string {
+	var worst Flag
+	for _, e := range m.report.Environments {
+		if len(e.Flags) > 0 && e.Flags[0].Moved.cmp(worst.Moved) > 0 {
+			worst = e.Flags[0]
+		}
+	}
+	if worst.Key == "" {
+		return ", and nobody is served something else"
+	}
+	return fmt.Sprintf(" — most of all %s, %s", code(shorten(worst.Key, 100)), worst.summary())
+}
+
+// table writes who is served something else.
+func (m *markdown) table(s section, limit int) {
+	fmt.Fprintf(m, "**%s**: %s\n\n", escape(s.title()), s.counts())
+	if len(s.flags) == 0 {
+		return
+	}
+	m.WriteString("| flag | from → to | share | of |\n|---|---|--:|---|\n")
+	start := m.Len()
+	for i, f := range s.flags {
+		rows := f.rows()
+		if m.Len()-start+len(rows) > limit {
+			fmt.Fprintf(m, "| … and %s | | | |\n", count(len(s.flags)-i, "more flag"))
+			break
+		}
+		m.WriteString(rows)
+	}
+	m.WriteByte('\n')
+}
+
+// rows returns a flag's rows of the table.
+func (f Flag) rows() string {
+	var b strings.Builder
+	name := code(shorten(f.Key, 100))
+	if f.Change != Changed {
+		return fmt.Sprintf("| %s | %s | | |\n", name, f.Change)
+	}
+	for _, g := range f.Groups {
+		for i, move := range g.Moves {
+			if i == maxMoveRows {
+				fmt.Fprintf(&b, "| %s | … and %d more | | |\n", name, len(g.Moves)-i)
+				break
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s (%s) |\n", name, escape(shorten(move.words(), 100)), escape(move.Share.String()), escape(shorten(g.Who, 200)), g.method())
+			name = ""
+		}
+	}
+	if b.Len() == 0 {
+		return fmt.Sprintf("| %s | nobody | 0 %% | |\n", name)
+	}
+	return b.String()
+}
+
+// details returns how a flag differs, folded.
+func (f Flag) details(s section) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "<details><summary>%s %s in %s: %s</summary>\n\n", code(shorten(f.Key, 100)), f.Change, escape(shorten(s.title(), 200)), escape(f.summary()))
+	for i, e := range f.Edits {
+		if i == maxEdits {
+			fmt.Fprintf(&b, "- … and %d more\n", len(f.Edits)-i)
+			break
+		}
+		fmt.Fprintf(&b, "- %s\n", escape(shorten(e.String(), 2*maxWords)))
+	}
+	for _, g := range f.Groups {
+		if len(g.Bars) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\nOf %s:\n\n```text\n", escape(shorten(g.Who, 200)))
+		for _, bar := range g.Bars {
+			for _, line := range bar.lines() {
+				b.WriteString(strings.ReplaceAll(line, "`", "'") + "\n")
+			}
+		}
+		b.WriteString("```\n")
+	}
+	b.WriteString("\n</details>\n\n")
+	return b.String()
+}
+
+// code returns text as code, in HTML: what stands between backticks can't have
+// everything, and a | would end the cell of a table.
+func code(text string) string { return "<code>" + escape(text) + "</code>" }
+
+// escaper makes what has a meaning in Markdown or HTML mean itself. A mention is
+// broken by a space without width: names of flags are not those of people.
+var escaper = strings.NewReplacer(
+	"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "`", "&#96;", "*", "&#42;", "_", "&#95;",
+	"[", "&#91;", "]", "&#93;", "\\", "&#92;", "~", "&#126;", "#", "&#35;", "@", "@&#8203;", "!", "&#33;",
+)
+
+// escape returns text that stands in a line of Markdown as it is.
+func escape(text string) string { return escaper.Replace(printable(text)) }
+
+// count puts a number before a noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,289 @@
+package diff
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// A job is the flags of a pair whose people have to be counted.
+type job struct {
+	flags    []*Flag
+	old, new *evaluator.Program // of these flags alone, by key
+	oldSets  []evaluator.Ruleset
+	newSets  []evaluator.Ruleset
+	// changed has, for each flag, the variants whose value is another one.
+	changed [][]string
+}
+
+// newJob returns what is to be counted of flags.
+func newJob(c *comparison, flags []Flag, p *Population) (*job, error) {
+	j := new(job)
+	wanted := make(map[string]bool)
+	for i := range flags {
+		f := &flags[i]
+		all := slices.ContainsFunc(f.Groups, func(g Group) bool { return g.Rule == "" })
+		if f.Change != Changed || all || len(f.Groups) > 0 && (p == nil || p.invented) {
+			continue
+		}
+		j.flags = append(j.flags, f)
+		j.changed = append(j.changed, changedValues(c.old.places[f.Key].flag, c.new.places[f.Key].flag))
+		wanted[f.Key] = true
+	}
+	if len(j.flags) == 0 {
+		return j, nil
+	}
+	j.oldSets, j.newSets = c.old.only(wanted), c.new.only(wanted)
+	var err error
+	if j.old, err = evaluator.Compile(j.oldSets...); err != nil {
+		return nil, fmt.Errorf("compiling the old flags: %w", err)
+	}
+	if j.new, err = evaluator.Compile(j.newSets...); err != nil {
+		return nil, fmt.Errorf("compiling the new flags: %w", err)
+	}
+	return j, nil
+}
+
+// changedValues returns the variants that both flags have, with different values.
+func changedValues(old, new *evaluator.Flag) []string {
+	var list []string
+	for _, a := range old.Variants {
+		for _, b := range new.Variants {
+			if a.Name == b.Name && !sameValue(a.Value, b.Value) {
+				list = append(list, a.Name)
+			}
+		}
+	}
+	return list
+}
+
+// only returns rulesets of some flags alone, with what these refer to.
+func (s side) only(wanted map[string]bool) []evaluator.Ruleset {
+	bySet := make(map[*evaluator.Ruleset][]evaluator.Flag)
+	var order []*evaluator.Ruleset
+	for _, key := range slices.Sorted(maps.Keys(wanted)) {
+		p := s.places[key]
+		if bySet[p.set] == nil {
+			order = append(order, p.set)
+		}
+		bySet[p.set] = append(bySet[p.set], *p.flag)
+	}
+	list := make([]evaluator.Ruleset, len(order))
+	for i, set := range order {
+		list[i] = s.sets[set].ruleset(set, bySet[set])
+	}
+	return list
+}
+
+// ruleset returns flags of a ruleset with the segments and prerequisites that they
+// refer to. Attributes and zones are few, and all there.
+func (x *index) ruleset(set *evaluator.Ruleset, flags []evaluator.Flag) evaluator.Ruleset {
+	out := evaluator.Ruleset{Unit: set.Unit, Attributes: set.Attributes, Zones: set.Zones, Flags: flags}
+	segments, keys := make(map[string]bool), make(map[string]bool)
+	for _, f := range flags {
+		keys[f.Key] = true
+	}
+	var visit func(*evaluator.Condition)
+	var pending []*evaluator.Flag
+	visit = func(c *evaluator.Condition) {
+		for i := range c.Of {
+			visit(&c.Of[i])
+		}
+		name := first(c.Strings)
+		switch c.Op {
+		case evaluator.InSegment:
+			if s := x.segments[name]; s != nil && !segments[name] {
+				segments[name] = true
+				out.Segments = append(out.Segments, *s)
+				if s.When != nil {
+					visit(s.When)
+				}
+			}
+		case evaluator.Serves:
+			if f := x.flags[name]; f != nil && !keys[name] {
+				keys[name] = true
+				out.Prerequisites = append(out.Prerequisites, *f)
+				pending = append(pending, f)
+			}
+		}
+	}
+	for i := range flags {
+		pending = append(pending, &flags[i])
+	}
+	for len(pending) > 0 {
+		f := pending[0]
+		pending = pending[1:]
+		for i := range f.Rules {
+			if when := f.Rules[i].When; when != nil {
+				visit(when)
+			}
+		}
+	}
+	return out
+}
+
+// A tally is how many moved from one variant to another.
+type tally struct {
+	from, to string
+	count    int64
+}
+
+// A counter counts the people of one goroutine.
+type counter struct {
+	jobs    []*job
+	now     int64
+	people  int64
+	tallies [][][]tally // by job, then flag
+	before  []string    // variants, of the flags of one job
+}
+
+func newCounter(jobs []*job, now int64) *counter {
+	c := &counter{jobs: jobs, now: now, tallies: make([][][]tally, len(jobs))}
+	for i, j := range jobs {
+		c.tallies[i] = make([][]tally, len(j.flags))
+	}
+	return c
+}
+
+// count evaluates all flags for somebody, by both sides.
+func (c *counter) count(ctx *evaluator.Context) {
+	c.people++
+	ctx.Now = c.now
+	for i, j := range c.jobs {
+		if len(j.flags) == 0 {
+			continue
+		}
+		c.before = c.before[:0]
+		for _, result := range j.old.All(ctx) {
+			c.before = append(c.before, result.Variant())
+		}
+		k := 0
+		for _, result := range j.new.All(ctx) {
+			from, to := c.before[k], result.Variant()
+			if from != to || len(j.changed[k]) > 0 && slices.Contains(j.changed[k], to) {
+				add(&c.tallies[i][k], from, to, 1)
+			}
+			k++
+		}
+	}
+}
+
+func add(list *[]tally, from, to string, n int64) {
+	for i := range *list {
+		if t := &(*list)[i]; t.from == from && t.to == to {
+			t.count += n
+			return
+		}
+	}
+	*list = append(*list, tally{from, to, n})
+}
+
+// measure counts the people of all jobs at once, on all cores.
+func measure(ctx context.Context, c *Config, jobs []*job, r *Report) error {
+	if !slices.ContainsFunc(jobs, func(j *job) bool { return len(j.flags) > 0 }) {
+		return ctx.Err()
+	}
+	p := c.Population
+	if p == nil {
+		p = invent(c, jobs)
+	}
+	source := &feed{next: p.next, total: p.total, progress: c.Progress}
+	counters := make([]*counter, runtime.GOMAXPROCS(0))
+	var wg sync.WaitGroup
+	for i := range counters {
+		counters[i] = newCounter(jobs, c.Now)
+		wg.Go(func() { counters[i].run(ctx, source) })
+	}
+	wg.Wait()
+	if source.err != nil {
+		return fmt.Errorf("counting people: %w", source.err)
+	}
+	total := counters[0]
+	for _, other := range counters[1:] {
+		total.add(other)
+	}
+	if total.people == 0 {
+		return fmt.Errorf("counting people: %w", &EmptyError{p.name})
+	}
+	r.Counted = &Counted{Name: p.name, Invented: p.invented, People: total.people}
+	for i, j := range jobs {
+		for k, f := range j.flags {
+			f.Groups = append([]Group{total.group(r.Counted, total.tallies[i][k])}, f.Groups...)
+		}
+	}
+	return nil
+}
+
+// An EmptyError says that a population has nobody in it.
+type EmptyError struct{ Name string }
+
+func (e *EmptyError) Error() string { return e.Name + " holds no contexts" }
+
+// run counts until there is nobody left.
+func (c *counter) run(ctx context.Context, source *feed) {
+	l := source.take(lot{})
+	for l.people != nil {
+		err := l.people(c.count)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			source.fail(l, err)
+			return
+		}
+		l = source.take(l)
+	}
+}
+
+// add adds what another goroutine has counted.
+func (c *counter) add(other *counter) {
+	c.people += other.people
+	for i := range c.tallies {
+		for k := range c.tallies[i] {
+			for _, t := range other.tallies[i][k] {
+				add(&c.tallies[i][k], t.from, t.to, t.count)
+			}
+		}
+	}
+}
+
+// group returns what was counted for one flag.
+func (c *counter) group(counted *Counted, tallies []tally) Group {
+	g := Group{Who: counted.String()}
+	for _, t := range tallies {
+		g.Moves = append(g.Moves, Move{t.from, t.to, countShare(t.count, c.people)})
+	}
+	sortMoves(g.Moves)
+	return g
+}
+
+// String says whom shares were counted of.
+func (c *Counted) String() string {
+	if c.Invented {
+		return thousands(c.People) + " invented people"
+	}
+	return thousands(c.People) + " people of " + c.Name
+}
+
+// thousands prints a number with commas.
+func thousands(n int64) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// drawFor makes the number that decides for splits by chance, the same on both
+// sides: the shares that move are those of the ranges. It is a step of splitmix64.
+func drawFor(person uint64) uint32 {
+	x := (person + 1) * 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return uint32((x ^ x>>31) >> 32)
+}

@@ -1,0 +1,148 @@
+package diff
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// reachedEdits says what differs in what the rules of both flags refer to: in
+// segments, other flags, attributes' types and time zones. What only one of them
+// refers to is the edit of a rule.
+func (c *comparison) reachedEdits(old, new *evaluator.Flag) []Edit {
+	var list []Edit
+	seen := make(map[reference]bool)
+	if c.oldSet.Unit != c.newSet.Unit && len(old.Rules) > 0 && len(new.Rules) > 0 {
+		list = append(list, Edit{Kind: KindUnit, Words: "a context's targeting key is " + quote(c.newSet.Unit) + ", before it was " + quote(c.oldSet.Unit)})
+	}
+	for i := range new.Rules {
+		r := &new.Rules[i]
+		if r.When == nil {
+			continue
+		}
+		for _, e := range c.reach(r.When, seen) {
+			same := func(have Edit) bool { return have.Kind == e.Kind && have.Words == e.Words }
+			if !slices.ContainsFunc(list, same) {
+				e.Rule = r.Name
+				list = append(list, e)
+			}
+		}
+	}
+	return list
+}
+
+// reach returns the edits of all that a condition refers to, but for what was
+// seen.
+func (c *comparison) reach(cond *evaluator.Condition, seen map[reference]bool) []Edit {
+	var list []Edit
+	for i := range cond.Of {
+		list = append(list, c.reach(&cond.Of[i], seen)...)
+	}
+	look := func(kind Kind, name string, compare func(string) []Edit) {
+		ref := reference{c.oldSet, c.newSet, kind, name}
+		if seen[ref] {
+			return
+		}
+		seen[ref] = true
+		edits, known := c.reached[ref]
+		if !known {
+			c.reached[ref] = nil // nothing refers to itself, but data can lie
+			edits = compare(name)
+			c.reached[ref] = edits
+		}
+		for _, e := range edits {
+			if !slices.Contains(list, e) { // two segments may refer to a third
+				list = append(list, e)
+			}
+		}
+	}
+	if cond.Attribute != "" {
+		look(KindAttribute, cond.Attribute, c.attributeEdits)
+	}
+	name := first(cond.Strings)
+	switch cond.Op {
+	case evaluator.InSegment:
+		look(KindSegment, name, c.segmentEdits)
+	case evaluator.Window:
+		look(KindZone, name, c.zoneEdits)
+	case evaluator.Serves:
+		look(KindPrerequisite, name, c.prerequisiteEdits)
+	}
+	return list
+}
+
+// indexes returns what finds things in the two rulesets.
+func (c *comparison) indexes() (old, new *index) {
+	return c.old.sets[c.oldSet], c.new.sets[c.newSet]
+}
+
+func (c *comparison) attributeEdits(name string) []Edit {
+	old, new := c.indexes()
+	a, isOld := old.attributes[name]
+	b, isNew := new.attributes[name]
+	if !isOld || !isNew || a == b {
+		return nil
+	}
+	return []Edit{{Kind: KindAttribute, Words: "attribute " + quote(name) + ": " + a.String() + " → " + b.String()}}
+}
+
+func (c *comparison) zoneEdits(name string) []Edit {
+	old, new := c.indexes()
+	a, b := old.zones[name], new.zones[name]
+	if a == nil || b == nil || slices.Equal(a.Offsets, b.Offsets) {
+		return nil
+	}
+	return []Edit{{Kind: KindZone, Words: "time zone " + quote(name) + ": other offsets"}}
+}
+
+// segmentEdits says how a segment differs, and those that it refers to.
+func (c *comparison) segmentEdits(name string) []Edit {
+	old, new := c.indexes()
+	a, b := old.segments[name], new.segments[name]
+	if a == nil || b == nil {
+		return nil
+	}
+	var words []string
+	if !c.lists.sameList(a.Include, b.Include) {
+		words = append(words, "include "+c.lists.differ(a.Include, b.Include))
+	}
+	if !c.lists.sameList(a.Exclude, b.Exclude) {
+		words = append(words, "exclude "+c.lists.differ(a.Exclude, b.Exclude))
+	}
+	switch {
+	case a.When == nil && b.When == nil:
+	case a.When == nil:
+		words = append(words, "when added: "+c.newWords.condition(normal(b.When)))
+	case b.When == nil:
+		words = append(words, "when removed; it was: "+c.oldWords.condition(normal(a.When)))
+	default:
+		if x, y := normal(a.When), normal(b.When); compareConditions(x, y) != 0 {
+			words = append(words, "condition: "+strings.Join(c.differ(x, y), "; "))
+		}
+	}
+	var list []Edit
+	if len(words) > 0 {
+		list = append(list, Edit{Kind: KindSegment, Words: "segment " + quote(name) + ": " + strings.Join(words, "; ")})
+	}
+	if b.When != nil {
+		list = append(list, c.reach(b.When, make(map[reference]bool))...)
+	}
+	return list
+}
+
+// prerequisiteEdits says that a flag which another one depends on serves
+// differently, if it does.
+func (c *comparison) prerequisiteEdits(key string) []Edit {
+	old, new := c.indexes()
+	a, b := old.flags[key], new.flags[key]
+	if a == nil || b == nil {
+		return nil
+	}
+	for _, e := range c.edits(place{set: c.oldSet, flag: a}, place{set: c.newSet, flag: b}) {
+		if e.Kind.serves() {
+			return []Edit{{Kind: KindPrerequisite, Words: "flag " + quote(key) + ", which it asks for, has changed"}}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package diff
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// serveWords says what a rule serves: a variant, or shares of several.
+func serveWords(f *evaluator.Flag, r *evaluator.Rule, now int64) string {
+	s := r.Split
+	if s == nil {
+		return quote(variantName(f, r.Variant))
+	}
+	by := ", by " + quote(s.By)
+	if s.By == "" {
+		by = ", by chance"
+	}
+	if s.Ramp != nil {
+		return rampWords(f, s.Ramp, now) + by
+	}
+	return sharesWords(f, s.Ranges) + by
+}
+
+// sharesWords lists the shares of variants, in the order of their first ranges.
+func sharesWords(f *evaluator.Flag, ranges []evaluator.Range) string {
+	var order []int
+	sums := make(map[int]int64)
+	for _, r := range ranges {
+		if _, ok := sums[r.Variant]; !ok {
+			order = append(order, r.Variant)
+		}
+		sums[r.Variant] += int64(r.To) - int64(r.From)
+	}
+	const most = 10
+	var list []string
+	for i, v := range order {
+		if i == most {
+			list = append(list, fmt.Sprintf("… (%d)", len(order)))
+			break
+		}
+		list = append(list, quote(variantName(f, v))+" "+countShare(sums[v], evaluator.Positions).String())
+	}
+	return strings.Join(list, ", ")
+}
+
+// rampWords says where a ramp is and what its points are.
+func rampWords(f *evaluator.Flag, r *evaluator.Ramp, now int64) string {
+	if len(r.Points) == 0 {
+		return "a ramp without points"
+	}
+	level := countShare(int64(r.LevelAt(now)), evaluator.Positions)
+	words := fmt.Sprintf("a ramp of %s, now %s, the rest %s", quote(variantName(f, r.Variant)), level, quote(variantName(f, r.Rest)))
+	kind := " by steps"
+	if r.Linear {
+		kind = " in a line"
+	}
+	point := func(p evaluator.Point) string {
+		return countShare(int64(p.Level), evaluator.Positions).String() + " at " + time.Unix(p.At, 0).UTC().Format(time.RFC3339)
+	}
+	var points []string
+	for _, p := range r.Points {
+		points = append(points, point(p))
+	}
+	if n := len(points); n > 4 {
+		points = []string{points[0], points[1], "…", points[n-1]}
+	}
+	return words + " (" + strings.TrimSpace(kind) + ": " + strings.Join(points, ", ") + ")"
+}
+
+// sameServe reports whether two rules serve the same to everybody, if variants of
+// one name are the same.
+func sameServe(oldFlag, newFlag *evaluator.Flag, old, new *evaluator.Rule) bool {
+	a, b := old.Split, new.Split
+	if a == nil || b == nil {
+		return a == b && variantName(oldFlag, old.Variant) == variantName(newFlag, new.Variant)
+	}
+	return a.By == b.By && a.Salt == b.Salt && a.Hash == b.Hash && sameRamp(oldFlag, newFlag, a.Ramp, b.Ramp) &&
+		slices.EqualFunc(joined(a.Ranges), joined(b.Ranges), func(a, b evaluator.Range) bool {
+			return a.To == b.To && variantName(oldFlag, a.Variant) == variantName(newFlag, b.Variant)
+		})
+}
+
+func sameRamp(oldFlag, newFlag *evaluator.Flag, a, b *evaluator.Ramp) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Linear == b.Linear && slices.Equal(a.Points, b.Points) &&
+		variantName(oldFlag, a.Variant) == variantName(newFlag, b.Variant) && variantName(oldFlag, a.Rest) == variantName(newFlag, b.Rest)
+}
+
+// joined joins ranges that follow each other and serve the same.
+func joined(ranges []evaluator.Range) []evaluator.Range {
+	var list []evaluator.Range
+	for _, r := range ranges {
+		if n := len(list); n > 0 && list[n-1].Variant == r.Variant {
+			list[n-1].To = r.To
+		} else {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// serveEdits says how what two rules serve differs.
+func serveEdits(oldFlag, newFlag *evaluator.Flag, old, new *evaluator.Rule, now int64) []string {
+	if sameServe(oldFlag, newFlag, old, new) {
+		return nil
+	}
+	a, b := serveWords(oldFlag, old, now), serveWords(newFlag, new, now)
+	var list []string
+	if a != b {
+		list = append(list, a+" → "+b)
+	}
+	if old.Split == nil || new.Split == nil {
+		return list
+	}
+	if old.Split.Salt != new.Split.Salt {
+		list = append(list, "salt: "+quote(old.Split.Salt)+" → "+quote(new.Split.Salt)+", so all are drawn anew")
+	}
+	if old.Split.Hash != new.Split.Hash {
+		list = append(list, "hash: "+quote(old.Split.Hash)+" → "+quote(new.Split.Hash)+", so all are drawn anew")
+	}
+	if len(list) == 0 && old.Split.Ramp != nil && new.Split.Ramp != nil {
+		list = append(list, "other points of the ramp") // those that the words leave out
+	} else if len(list) == 0 {
+		list = append(list, "the shares are as they were, but of other users")
+	}
+	return list
+}
+
+// reservationWords says how a flag's part of a layer differs, "" if not at all.
+func reservationWords(old, new *evaluator.Reservation) string {
+	words := func(r *evaluator.Reservation) string { return quote(r.Layer) + " " + spansShare(r.Spans).String() }
+	switch {
+	case old == nil && new == nil:
+		return ""
+	case old == nil:
+		return "layer: in " + words(new)
+	case new == nil:
+		return "layer: no longer in " + words(old)
+	case old.By != new.By || old.Salt != new.Salt || old.Hash != new.Hash:
+		return "layer: " + words(old) + " → " + words(new) + ", drawn anew"
+	case slices.Equal(old.Spans, new.Spans) && old.Layer == new.Layer:
+		return ""
+	case spansShare(old.Spans).cmp(spansShare(new.Spans)) == 0 && old.Layer == new.Layer:
+		return "layer: " + words(new) + " as before, but of other users"
+	}
+	return "layer: " + words(old) + " → " + words(new)
+}
+
+func spansShare(spans []evaluator.Span) Share {
+	var sum int64
+	for _, s := range spans {
+		sum += int64(s.To) - int64(s.From)
+	}
+	return newShare(big.NewInt(sum), big.NewInt(evaluator.Positions))
+}
+
+// sameValue reports whether two values are the same to those who are served them:
+// objects may have their members in another order.
+func sameValue(a, b evaluator.Value) bool {
+	if a == b || a.Kind() != evaluator.ObjectKind || b.Kind() != evaluator.ObjectKind {
+		return a == b
+	}
+	return bytes.Equal(canonicalJSON(a), canonicalJSON(b))
+}
+
+// canonicalJSON returns v with its members sorted, nil if it is not JSON.
+func canonicalJSON(v evaluator.Value) []byte {
+	d := json.NewDecoder(bytes.NewReader(v.JSON()))
+	d.UseNumber()
+	var document any
+	if d.Decode(&document) != nil {
+		return nil
+	}
+	out, err := json.Marshal(document)
+	if err != nil {
+		return nil
+	}
+	return out
+}

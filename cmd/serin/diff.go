@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/diff"
+	"github.com/serin-flags/serin/ci/gittree"
+	"github.com/spf13/cobra"
+)
+
+// diffFlags are the flags of diff.
+type diffFlags struct {
+	sourceFlags
+	population, format, failOver, at string
+	users                            int
+}
+
+func diffCommand() *cobra.Command {
+	var f diffFlags
+	cmd := &cobra.Command{
+		Use:   "diff OLD NEW",
+		Short: "Show which flags change, and for whom",
+		Long: `Diff compares two estates: which flags differ and how, and what share of users is
+served something else, from which variant to which, the most first. OLD and NEW
+are folders of flag files, URLs of published environments, or folders of a
+revision, git:REV or git:REV:PATH; without a path that is the folder that the
+other one names, or ./flags.
+
+Where only shares change, who moves follows from the ranges, exactly. Otherwise
+people are counted: those of --population, a file of contexts, one JSON object a
+line; or without it, people who are made up so that every rule has some.
+
+Folders are compared in each of their environments, or in that of --env.`,
+		Example: `  serin diff git:main flags
+  serin diff git:main flags --format markdown --population users.ndjson --fail-over 5%
+  serin diff s3://flags/production flags --root root.json`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usagef("diff takes two sources, OLD and NEW, such as 'serin diff git:main flags'")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) },
+	}
+	f.sourceFlags.registerRoot(cmd)
+	registerEnv(cmd, &f.env, "the one environment to compare; of a published source, what it must be")
+	cmd.Flags().StringVar(&f.population, "population", "", "a file of contexts to count, one JSON object a line")
+	cmd.Flags().IntVar(&f.users, "users", 100_000, "how many people to make up without --population")
+	cmd.Flags().StringVar(&f.format, "format", "text", "text, markdown (for a comment on a pull request) or json")
+	cmd.Flags().StringVar(&f.failOver, "fail-over", "", "fail if of any flag a larger share than this is served something else, such as 5%")
+	cmd.Flags().StringVar(&f.at, "at", "", "the time that ramps are compared at, as for eval; without it, the present")
+	return cmd
+}
+
+// maxUsers bounds the people that are made up.
+const maxUsers = 10_000_000
+
+// run compares two sources and prints what differs.
+func (f *diffFlags) run(cmd *cobra.Command, old, new string) error {
+	write, ok := map[string]func(diff.Report, io.Writer) error{
+		"text": diff.Report.Text, "markdown": diff.Report.Markdown, "json": diff.Report.JSON,
+	}[f.format]
+	if !ok {
+		return usagef("--format is text, markdown or json, not %q", f.format)
+	}
+	if f.users < 1 || f.users > maxUsers {
+		return usagef("--users is 1 to %d, not %d", maxUsers, f.users)
+	}
+	if cmd.Flags().Changed("users") && f.population != "" {
+		return usagef("--users goes without --population")
+	}
+	var limit diff.Share
+	var err error
+	if f.failOver != "" {
+		if limit, err = diff.ParseShare(f.failOver); err != nil {
+			return usagef("--fail-over: %v", err)
+		}
+	}
+	c := diff.Config{People: f.users}
+	if c.Now, err = parseTime(f.at); err != nil {
+		return err
+	}
+	report, err := f.compare(cmd, c, old, new)
+	if err != nil {
+		return err
+	}
+	report.Old, report.New = shown(old), shown(new)
+	if err := write(report, cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	if f.failOver == "" {
+		return nil
+	}
+	return judgeShares(report.Over(limit), limit)
+}
+
+// judgeShares returns an error if there are flags of which too many users change.
+func judgeShares(over []string, limit diff.Share) error {
+	const most = 10
+	if len(over) == 0 {
+		return nil
+	}
+	more := ""
+	if n := len(over) - most; n > 0 {
+		over, more = over[:most], fmt.Sprintf(" and %d more", n)
+	}
+	return &hintedError{
+		fmt.Errorf("more than %s of users are served something else: %s%s", limit, strings.Join(over, ", "), more),
+		"if that is meant, raise --fail-over or leave it out",
+	}
+}
+
+// compare reads both sources and compares them.
+func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) (diff.Report, error) {
+	ctx := cmd.Context()
+	a, err := f.read(ctx, old, new)
+	if err != nil {
+		return diff.Report{}, err
+	}
+	b, err := f.read(ctx, new, old)
+	if err != nil {
+		return diff.Report{}, err
+	}
+	if c.Pairs, err = f.pairs(cmd.ErrOrStderr(), a, b); err != nil {
+		return diff.Report{}, err
+	}
+	for _, s := range []diffSource{b, a} {
+		if s.estate != nil {
+			for _, d := range s.estate.Attributes() {
+				c.Attributes = append(c.Attributes, diff.Attribute{Name: d.Name, Type: d.Type, Values: d.Values})
+			}
+		}
+	}
+	if f.population != "" {
+		file, err := os.Open(f.population)
+		if err != nil {
+			return diff.Report{}, fmt.Errorf("opening the population: %w", err)
+		}
+		defer file.Close()
+		info, err := file.Stat()
+		if err != nil {
+			return diff.Report{}, fmt.Errorf("opening the population: %w", err)
+		}
+		c.Population = diff.NewPopulation(file, f.population, info.Size())
+	}
+	bar := newProgress(cmd.ErrOrStderr(), "counting people")
+	c.Progress = bar.show
+	defer bar.clear()
+	return diff.Compare(ctx, c)
+}
+
+// A diffSource is a source that was read: files, or what is published.
+type diffSource struct {
+	name      string
+	estate    *ci.Estate
+	published content
+}
+
+// read reads a source. other is what it is compared with.
+func (f *diffFlags) read(ctx context.Context, src, other string) (diffSource, error) {
+	s := diffSource{name: shown(src)}
+	var err error
+	switch {
+	case published(src):
+		s.published, err = f.open(ctx, src)
+	case strings.HasPrefix(src, gittree.Prefix):
+		s.estate, err = readRevision(ctx, src, other)
+	default:
+		s.estate, err = loadEstate(src)
+	}
+	return s, err
+}
+
+// readRevision loads the estate in a revision. If the source has no path it is the
+// folder that the other source is.
+func readRevision(ctx context.Context, src, other string) (*ci.Estate, error) {
+	s, err := gittree.Parse(src)
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	dir, named := "", s
+	if s.Path == "" {
+		s.Path = "./"
+		dir = defaultEstate
+		if !published(other) && !strings.HasPrefix(other, gittree.Prefix) {
+			dir = other
+		}
+		// The folder may not be there any more, but that of a revision.
+		if !exists(dir) {
+			dir, s.Path = "", "./"+strings.TrimPrefix(strings.ReplaceAll(dir, `\`, "/"), "./")
+		}
+		named.Path = dir
+		if dir == "" {
+			named.Path = s.Path
+		}
+	}
+	fsys, err := s.Read(ctx, dir)
+	if errors.Is(err, gittree.ErrNoFolder) {
+		return nil, &hintedError{fmt.Errorf("reading %s: %w", named, gittree.ErrNoFolder), "name it: git:REV:path/to/flags, from the top of the repository"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ci.LoadFS(fsys, named.String())
+}
+
+// environments returns the environments of a source.
+func (s *diffSource) environments() []string {
+	if s.estate == nil {
+		return []string{s.published.environment}
+	}
+	return s.estate.Environments()
+}
+
+// payloads returns what a source has for an environment. Files that know no
+// environments are the same in all.
+func (s *diffSource) payloads(env string) ([]bundle.Payload, error) {
+	if s.estate == nil {
+		return s.published.payloads, nil
+	}
+	if len(s.estate.Environments()) == 0 {
+		env = ""
+	}
+	return s.estate.Compile(env)
+}
+
+// pairs returns what is to be compared with what.
+func (f *diffFlags) pairs(stderr io.Writer, old, new diffSource) ([]diff.Pair, error) {
+	envs, err := f.environments(stderr, old, new)
+	if err != nil {
+		return nil, err
+	}
+	var list []diff.Pair
+	for _, env := range envs {
+		a, err := old.payloads(env)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", old.name, err)
+		}
+		b, err := new.payloads(env)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", new.name, err)
+		}
+		list = append(list, diff.Pair{Environment: env, Old: a, New: b})
+	}
+	return list, nil
+}
+
+// environments returns the environments that both sources have, in the order of
+// the new one. Of one that only one has there is nothing to compare.
+func (f *diffFlags) environments(stderr io.Writer, old, new diffSource) ([]string, error) {
+	a, b := old.environments(), new.environments()
+	switch {
+	case len(a) == 0 && len(b) == 0 && f.env == "":
+		return []string{""}, nil
+	case len(a) == 0:
+		a = b
+	case len(b) == 0:
+		b = a
+	}
+	if old.estate == nil || new.estate == nil {
+		a, b = keep(a, b), keep(b, a) // a published source is of one alone
+	}
+	if f.env != "" {
+		for _, s := range []diffSource{old, new} {
+			if s.estate != nil {
+				if err := s.estate.CheckEnvironment(f.env); err != nil {
+					return nil, fmt.Errorf("%s: %w", s.name, err)
+				}
+			}
+		}
+		return []string{f.env}, nil
+	}
+	both := keep(b, a)
+	for _, only := range []struct {
+		in          string
+		list, other []string
+	}{{old.name, a, b}, {new.name, b, a}} {
+		for _, env := range only.list {
+			if !slices.Contains(only.other, env) {
+				fmt.Fprintf(stderr, "note: environment %q is in %s alone, and not compared\n", env, only.in)
+			}
+		}
+	}
+	if len(both) == 0 {
+		return nil, fmt.Errorf("%s and %s have no environment in common", old.name, new.name)
+	}
+	return both, nil
+}
+
+// keep returns those of a list that another has too.
+func keep(list, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return !slices.Contains(other, s) })
+}
