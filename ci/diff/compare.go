@@ -131,14 +131,14 @@ func variantEdits(old, new *evaluator.Flag) []Edit {
 	for _, o := range old.Variants {
 		i := slices.IndexFunc(new.Variants, func(n evaluator.Variant) bool { return n.Name == o.Name })
 		if i < 0 {
-			add("variant " + quote(o.Name) + " removed: it was " + value(o.Value))
+			add("variant " + quoted(o.Name) + " removed: it was " + value(o.Value))
 		} else if n := new.Variants[i]; !sameValue(n.Value, o.Value) {
-			add("variant " + quote(o.Name) + ": " + value(o.Value) + " → " + value(n.Value))
+			add("variant " + quoted(o.Name) + ": " + value(o.Value) + " → " + value(n.Value))
 		}
 	}
 	for _, n := range new.Variants {
 		if !slices.ContainsFunc(old.Variants, func(o evaluator.Variant) bool { return n.Name == o.Name }) {
-			add("variant " + quote(n.Name) + " added: " + value(n.Value))
+			add("variant " + quoted(n.Name) + " added: " + value(n.Value))
 		}
 	}
 	return list
@@ -157,14 +157,14 @@ func metadataWords(old, new []evaluator.Attr) []string {
 	}
 	for _, o := range old {
 		if n, ok := find(new, o.Name); !ok {
-			list = append(list, "metadata "+quote(o.Name)+" removed: it was "+value(o.Value))
+			list = append(list, "metadata "+quoted(o.Name)+" removed: it was "+value(o.Value))
 		} else if n.Value != o.Value {
-			list = append(list, "metadata "+quote(o.Name)+": "+value(o.Value)+" → "+value(n.Value))
+			list = append(list, "metadata "+quoted(o.Name)+": "+value(o.Value)+" → "+value(n.Value))
 		}
 	}
 	for _, n := range new {
 		if _, ok := find(old, n.Name); !ok {
-			list = append(list, "metadata "+quote(n.Name)+" added: "+value(n.Value))
+			list = append(list, "metadata "+quoted(n.Name)+" added: "+value(n.Value))
 		}
 	}
 	return list
@@ -284,7 +284,7 @@ func (c *comparison) ruleEdits(old, new *evaluator.Flag) []Edit {
 	for _, m := range matches {
 		o, n := &old.Rules[m.old], &new.Rules[m.new]
 		if m.renamed {
-			list = append(list, Edit{KindRuleRenamed, n.Name, "renamed; it was called " + quote(o.Name)})
+			list = append(list, Edit{KindRuleRenamed, n.Name, "renamed; it was called " + quoted(o.Name)})
 		}
 		if m.moved {
 			list = append(list, Edit{KindRuleMoved, n.Name, "moved from place " + strconv.Itoa(m.old+1) + " to " + strconv.Itoa(m.new+1)})
@@ -302,7 +302,10 @@ func (c *comparison) ruleEdits(old, new *evaluator.Flag) []Edit {
 	return list
 }
 
-// quote puts text in quotes as Go does, unless it is a plain word.
+// quoted puts text in quotes as Go does.
+func quoted(text string) string { return strconv.Quote(shorten(text, maxWords)) }
+
+// quote is quoted for what is a plain word nearly always, and then left so.
 func quote(text string) string {
 	plain := text != "" && !strings.ContainsFunc(text, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./", r))
@@ -310,5 +313,5 @@ func quote(text string) string {
 	if plain {
 		return text
 	}
-	return strconv.Quote(shorten(text, maxWords))
+	return quoted(text)
 }

@@ -137,7 +137,7 @@ func (e Edit) String() string {
 	if e.Rule == "" {
 		return e.Words
 	}
-	return "rule " + quote(e.Rule) + ": " + e.Words
+	return "rule " + quoted(e.Rule) + ": " + e.Words
 }
 
 // A Group is people of whom a share is served something else.

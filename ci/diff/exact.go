@@ -258,7 +258,7 @@ func (c *comparison) exactGroups(old, new *evaluator.Flag, edits []Edit) []Group
 			continue
 		}
 		g.Rule = new.Rules[i].Name
-		g.Who = strings.Join(append([]string{"those whom rule", quote(g.Rule), "is for,"}, withUnits(&a, &b)...), " ")
+		g.Who = strings.Join(append([]string{"those whom rule", quoted(g.Rule), "is for,"}, withUnits(&a, &b)...), " ")
 		g.Who = strings.TrimSuffix(g.Who, ",")
 		list = append(list, g)
 	}

@@ -62,7 +62,8 @@ func changedValues(old, new *evaluator.Flag) []string {
 	return list
 }
 
-// only returns rulesets of some flags alone, with what these refer to.
+// only returns rulesets of some flags alone, with what these refer to: one, if the
+// namespaces agree, for evaluation computes much once for all flags of a ruleset.
 func (s side) only(wanted map[string]bool) []evaluator.Ruleset {
 	bySet := make(map[*evaluator.Ruleset][]evaluator.Flag)
 	var order []*evaluator.Ruleset
@@ -73,11 +74,11 @@ func (s side) only(wanted map[string]bool) []evaluator.Ruleset {
 		}
 		bySet[p.set] = append(bySet[p.set], *p.flag)
 	}
-	list := make([]evaluator.Ruleset, len(order))
-	for i, set := range order {
-		list[i] = s.sets[set].ruleset(set, bySet[set])
+	var m merger
+	for _, set := range order {
+		m.merge(s.sets[set].ruleset(set, bySet[set]))
 	}
-	return list
+	return m.list()
 }
 
 // ruleset returns flags of a ruleset with the segments and prerequisites that they

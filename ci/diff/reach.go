@@ -84,7 +84,7 @@ func (c *comparison) attributeEdits(name string) []Edit {
 	if !isOld || !isNew || a == b {
 		return nil
 	}
-	return []Edit{{Kind: KindAttribute, Words: "attribute " + quote(name) + ": " + a.String() + " → " + b.String()}}
+	return []Edit{{Kind: KindAttribute, Words: "attribute " + quoted(name) + ": " + a.String() + " → " + b.String()}}
 }
 
 func (c *comparison) zoneEdits(name string) []Edit {
@@ -93,7 +93,7 @@ func (c *comparison) zoneEdits(name string) []Edit {
 	if a == nil || b == nil || slices.Equal(a.Offsets, b.Offsets) {
 		return nil
 	}
-	return []Edit{{Kind: KindZone, Words: "time zone " + quote(name) + ": other offsets"}}
+	return []Edit{{Kind: KindZone, Words: "time zone " + quoted(name) + ": other offsets"}}
 }
 
 // segmentEdits says how a segment differs, and those that it refers to.
@@ -123,7 +123,7 @@ func (c *comparison) segmentEdits(name string) []Edit {
 	}
 	var list []Edit
 	if len(words) > 0 {
-		list = append(list, Edit{Kind: KindSegment, Words: "segment " + quote(name) + ": " + strings.Join(words, "; ")})
+		list = append(list, Edit{Kind: KindSegment, Words: "segment " + quoted(name) + ": " + strings.Join(words, "; ")})
 	}
 	if b.When != nil {
 		list = append(list, c.reach(b.When, make(map[reference]bool))...)
@@ -141,7 +141,7 @@ func (c *comparison) prerequisiteEdits(key string) []Edit {
 	}
 	for _, e := range c.edits(place{set: c.oldSet, flag: a}, place{set: c.newSet, flag: b}) {
 		if e.Kind.serves() {
-			return []Edit{{Kind: KindPrerequisite, Words: "flag " + quote(key) + ", which it asks for, has changed"}}
+			return []Edit{{Kind: KindPrerequisite, Words: "flag " + quoted(key) + ", which it asks for, has changed"}}
 		}
 	}
 	return nil

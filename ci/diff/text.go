@@ -137,7 +137,7 @@ func (f Flag) summary() string {
 	if len(f.Groups) > 0 && f.Groups[0].Rule != "" {
 		whose = " of a rule's users"
 	}
-	return f.Moved.String() + whose + " served something else"
+	return f.Moved.String() + whose + " are served something else"
 }
 
 // method says how a group's shares are known.
