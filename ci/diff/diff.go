@@ -222,9 +222,11 @@ func (r Report) Equal() bool {
 }
 
 // Over returns the flags of which a larger share than limit changes, as "KEY in
-// ENVIRONMENT (SHARE)".
+// ENVIRONMENT (SHARE)". Ranges end at whole positions, so that 50 % → 60 % may move
+// a billionth more than 10 %: less than is shown of a share doesn't count.
 func (r Report) Over(limit Share) []string {
 	var list []string
+	limit = limit.plus(countShare(1, 1_000_000))
 	for _, e := range r.Environments {
 		for _, f := range e.Flags {
 			if f.Moved.cmp(limit) > 0 {
