@@ -235,8 +235,8 @@ func (l *idList) problem(line listLine, message string) {
 	}
 	text := strings.ToValidUTF8(strings.TrimSuffix(line.text, "\r"), "\ufffd")
 	column := 1 + utf8.RuneCountInString(text) - utf8.RuneCountInString(strings.TrimLeftFunc(text, unicode.IsSpace))
-	p := Problem{File: s.shown, Line: line.number, Column: column, Message: message}
-	p.Quote, p.Caret = quote(text, column)
+	p := Problem{File: s.shown, Line: line.number, Column: column, Message: maskSecrets(message)}
+	p.Quote, p.Caret = quote(maskSecrets(text), column)
 	s.problems = append(s.problems, p)
 }
 

@@ -10,7 +10,24 @@ import (
 	"unicode/utf8"
 )
 
-// A Problem is an error in a file, and where it is.
+// A Severity says what follows from a Problem.
+type Severity uint8
+
+// The severities.
+const (
+	SeverityError   Severity = iota // the files are refused
+	SeverityWarning                 // the files are right, but hardly what is meant
+)
+
+// String returns "error" or "warning".
+func (s Severity) String() string {
+	if s == SeverityWarning {
+		return "warning"
+	}
+	return "error"
+}
+
+// A Problem is an error in a file, or a warning, and where it is.
 type Problem struct {
 	// File is the path as a user would type it: the folder given to [Load],
 	// and the file below it.
@@ -27,14 +44,23 @@ type Problem struct {
 	// Caret is the character of Quote, counted from 1, that Column is
 	// about; 0 if Quote is empty.
 	Caret int
+	// Severity is that of an error, unless the problem is from [Estate.Lint].
+	Severity Severity
+	// Lint names the lint that a warning is from. Files silence lints by their
+	// names. It is empty for errors.
+	Lint string
 }
 
-// Error returns "file:line:column: message".
+// Error returns "file:line:column: message", of a warning
+// "file:line:column: warning: message [lint]".
 func (p Problem) Error() string {
+	if p.Severity == SeverityWarning {
+		return fmt.Sprintf("%s:%d:%d: warning: %s [%s]", p.File, p.Line, p.Column, p.Message, p.Lint)
+	}
 	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
 }
 
-// Problems are errors in files, sorted by file, line and column.
+// Problems are errors in files, or warnings, sorted by file, line and column.
 type Problems []Problem
 
 // Error returns the problems without their quoted lines, one on each line.
@@ -71,6 +97,7 @@ func (ps Problems) sort() {
 			cmp.Compare(a.Line, b.Line),
 			cmp.Compare(a.Column, b.Column),
 			cmp.Compare(a.Message, b.Message),
+			cmp.Compare(a.Lint, b.Lint),
 		)
 	})
 }

@@ -230,8 +230,8 @@ func (s *source) problemAt(line, column int, message string) {
 	if len(s.problems) == maxFileProblems {
 		message = tooManyProblems
 	}
-	p := Problem{File: s.shown, Line: line, Column: column, Message: message}
-	p.Quote, p.Caret = quote(s.line(line), column)
+	p := Problem{File: s.shown, Line: line, Column: column, Message: maskSecrets(message)}
+	p.Quote, p.Caret = quote(maskSecrets(s.line(line)), column)
 	s.problems = append(s.problems, p)
 }
 
