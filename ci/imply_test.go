@@ -110,7 +110,7 @@ func (m conditionMaker) comparison(kind int) (evaluator.Condition, evaluator.Att
 		return c, evaluator.IPAttribute
 	case 5:
 		c.Attribute, c.Op = "version", evaluator.Semver
-		c.Strings = []string{pick(m, []string{">=1", ">1.2", "<2", "<=1.2.1", "=1.2", ">=1 <2", ">1.0 <=2.0.0", "<1", ">=1.2.0-rc.1", "<0", "<1.2.1"})}
+		c.Strings = []string{pick(m, []string{">=1", ">1.2", "<2", "<=1.2.1", "=1.2", ">=1 <2", ">1.0 <=2.0.0", "<1", ">=1.2.0-rc.1", "<0", "<1.2.1", "<=1.2"})}
 		if m.IntN(3) == 0 {
 			c.Op, c.Strings = evaluator.OneOf, some(m, makerVersions)
 		}
