@@ -49,6 +49,7 @@ func checkLoad(t *testing.T, fsys fstest.MapFS) {
 			t.Errorf("an estate without problems doesn't compile: %v", err)
 		}
 	}
+	checkPlaces(t, fsys, e.Lint(LintOptions{Now: lintTime}))
 	for _, test := range e.tests {
 		if test.population != nil && test.population.count > 1000 {
 			return // not of interest, but slow

@@ -229,8 +229,9 @@ func (l *linter) served(f *flag, b body, i int) {
 		l.ramp(f, b, r, n)
 		return
 	}
-	if len(r.Split.Ranges) == 1 {
-		name := b.flag.Variants[r.Split.Ranges[0].Variant].Name
+	first := r.Split.Ranges[0].Variant
+	if !slices.ContainsFunc(r.Split.Ranges, func(other evaluator.Range) bool { return other.Variant != first }) {
+		name := b.flag.Variants[first].Name
 		l.warn(lintSingleVariant, f.source, n, "%srule %q: the split gives everybody %q; write serve: %s", b.place(), r.Name, name, name)
 	}
 }

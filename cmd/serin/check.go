@@ -5,22 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/spf13/cobra"
 )
 
 func checkCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, strict bool
+	var at string
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
-		Short: "Check flag files: syntax, types, references",
+		Short: "Check flag files: syntax, types, references, and what is hardly meant",
 		Long: `Check reads the flag files of DIR ("flags" if it isn't named), and prints every
-problem of every file as file:line:col: message, with the line and a caret.`,
+problem of every file as file:line:col: message, with the line and a caret.
+
+If there are no errors it prints warnings, such as of a rule that is never
+reached. They end in the name of a lint, by which a file silences it, with the
+reason: lint: {unreachable-rule: kept for the audit until March}. With --strict
+the command fails if there are any.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			now, err := parseTime(at)
+			if err != nil {
+				return err
+			}
 			estate, err := loadEstate(estateArg(args))
 			var problems ci.Problems
+			if err == nil {
+				problems = estate.Lint(ci.LintOptions{Now: time.Unix(now, 0)})
+			}
 			if asJSON && (err == nil || errors.As(err, &problems)) {
 				if err := writeProblems(cmd.OutOrStdout(), problems); err != nil {
 					return err
@@ -29,12 +43,29 @@ problem of every file as file:line:col: message, with the line and a caret.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "ok: %s in %s\n", count(len(estate.Keys()), "flag"), count(len(estate.Namespaces()), "namespace"))
-			return nil
+			return judgeCheck(cmd.ErrOrStderr(), estate, problems, strict)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, `print {"problems": […]} on standard output too`)
+	cmd.Flags().BoolVar(&strict, "strict", false, "fail if there are warnings")
+	cmd.Flags().StringVar(&at, "at", "", "when flags have expired and ramps have ended, as 2026-12-01T02:00:00Z or in Unix seconds; without it, the present")
 	return cmd
+}
+
+// judgeCheck prints warnings and what was checked. The error says that the
+// warnings are too many for strict.
+func judgeCheck(w io.Writer, estate *ci.Estate, warnings ci.Problems, strict bool) error {
+	_ = warnings.Write(w) // as in report: nobody to tell
+	if strict && len(warnings) > 0 {
+		err := fmt.Errorf("%s in the flag files", count(len(warnings), "warning"))
+		return &hintedError{err, "a file that means what it says silences a lint: lint: {NAME: the reason}"}
+	}
+	also := ""
+	if len(warnings) > 0 {
+		also = ", with " + count(len(warnings), "warning")
+	}
+	fmt.Fprintf(w, "ok: %s in %s%s\n", count(len(estate.Keys()), "flag"), count(len(estate.Namespaces()), "namespace"), also)
+	return nil
 }
 
 // A jsonProblem is a problem as --json prints it.
@@ -43,20 +74,27 @@ type jsonProblem struct {
 	Line    int    `json:"line"`
 	Column  int    `json:"column"`
 	Message string `json:"message"`
+	// Of what check says: error or warning, and the name of the lint that warns.
+	Severity string `json:"severity,omitempty"`
+	Lint     string `json:"lint,omitempty"`
 }
 
 func jsonProblems(problems ci.Problems) []jsonProblem {
 	list := make([]jsonProblem, len(problems))
 	for i, p := range problems {
-		list[i] = jsonProblem{p.File, p.Line, p.Column, p.Message}
+		list[i] = jsonProblem{File: p.File, Line: p.Line, Column: p.Column, Message: p.Message}
 	}
 	return list
 }
 
 func writeProblems(w io.Writer, problems ci.Problems) error {
+	list := jsonProblems(problems)
+	for i, p := range problems {
+		list[i].Severity, list[i].Lint = p.Severity.String(), p.Lint
+	}
 	return writeJSON(w, struct {
 		Problems []jsonProblem `json:"problems"`
-	}{jsonProblems(problems)})
+	}{list})
 }
 
 // writeJSON prints v as indented JSON, with <, > and & as they are.

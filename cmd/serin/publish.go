@@ -129,6 +129,7 @@ func (o *publishOptions) options(ctx context.Context, args []string, stderr io.W
 	if err != nil {
 		return none, err
 	}
+	_ = estate.Lint(ci.LintOptions{Now: time.Now()}).Write(stderr) // as in report: nobody to tell
 	if opts.Payloads, err = estate.Compile(o.env); err != nil {
 		return none, err
 	}
