@@ -215,6 +215,7 @@ func TestRandomLocks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			checkApart(t, e)
 			after := owners(e)
 			if before != nil {
 				checkUpdate(t, u, before, after)

@@ -17,8 +17,8 @@ import (
 // LockFile is the name of the file, beside serin.yaml, that keeps who has which
 // positions of splits and layers.
 //
-// It has a line for each, sorted, and beside them empty lines and comments, which
-// start with #:
+// It has a line for each, sorted, and an empty one before each flag and layer, so that
+// edits of neighbours merge. Comments start with #:
 //
 //	new-checkout * "beta in two cities" by=user on:858993459 off:4294967296
 //	layer:result-page by=user (holdout):214748364 result-cards:1932735283 (free):4294967296
@@ -98,7 +98,10 @@ func formatLock(entries []*lockEntry) []byte {
 	slices.SortFunc(entries, func(a, b *lockEntry) int { return a.id.compare(b.id) })
 	var b bytes.Buffer
 	b.WriteString(lockHeader)
-	for _, e := range entries {
+	for i, e := range entries {
+		if i == 0 || e.id.owner != entries[i-1].id.owner {
+			b.WriteByte('\n') // or git couldn't merge edits of neighbours
+		}
 		e.format(&b)
 	}
 	return b.Bytes()
