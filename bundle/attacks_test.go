@@ -8,7 +8,7 @@ import (
 )
 
 func TestRollback(t *testing.T) {
-	runScenarios(t, []scenario{
+	runEverywhere(t, []scenario{
 		{"timestamp", nil, []step{
 			{bumpFrom(roleTimestamp), accepted, "1 2 1 1"},
 			{func(r *repo) { r.signed[roleTimestamp]["version"] = 1; r.publish(roleTimestamp) }, Rollback, "1 2 1 1"},
@@ -88,7 +88,7 @@ func TestFastForward(t *testing.T) {
 	const far = 1<<53 - 1
 	forward := func(r *repo, role string) { r.signed[role]["version"] = far; r.publish(role) }
 	back := func(r *repo, role string) { r.signed[role]["version"] = 1 }
-	runScenarios(t, []scenario{
+	runEverywhere(t, []scenario{
 		{"timestamp", nil, []step{
 			{func(r *repo) { forward(r, roleTimestamp) }, accepted, fmt.Sprint("1 ", far, " 1 1")},
 			{func(r *repo) {
@@ -144,7 +144,7 @@ func TestFastForward(t *testing.T) {
 }
 
 func TestRotatedKeys(t *testing.T) {
-	runScenarios(t, []scenario{
+	runEverywhere(t, []scenario{
 		{"rotation of the online key", nil, []step{first, {func(r *repo) {
 			for _, role := range []string{roleTargets, roleSnapshot, roleTimestamp} {
 				r.rotate(role, p256())
@@ -269,7 +269,7 @@ func TestKeyIDs(t *testing.T) {
 			r.bump(roleRoot, roleTimestamp)
 		}, Malformed, "1 1 1 1"}}})
 	}
-	runScenarios(t, scenarios)
+	runEverywhere(t, scenarios)
 }
 
 func TestKeyKinds(t *testing.T) {
@@ -311,5 +311,5 @@ func TestKeyKinds(t *testing.T) {
 		}
 		scenarios = append(scenarios, scenario{"key " + c.name, nil, []step{first, {needing(c.key), c.want, have}}})
 	}
-	runScenarios(t, scenarios)
+	runEverywhere(t, scenarios)
 }

@@ -13,7 +13,7 @@ import (
 // even the root.
 
 func TestBasics(t *testing.T) {
-	runScenarios(t, []scenario{
+	runEverywhere(t, []scenario{
 		{"first update", nil, []step{first}},
 		{"nothing new", nil, []step{first, {nil, accepted, "1 1 1 1"}}},
 		{"new timestamp", nil, []step{first, {bumpFrom(roleTimestamp), accepted, "1 2 1 1"}}},
@@ -206,7 +206,7 @@ func TestOtherRoles(t *testing.T) {
 }
 
 func TestRootVersions(t *testing.T) {
-	runScenarios(t, []scenario{
+	runEverywhere(t, []scenario{
 		{"next root has the same version", nil, []step{first, {func(r *repo) {
 			r.bump(roleTimestamp)
 			r.objects["2.root.json"] = r.objects["1.root.json"]
@@ -282,7 +282,7 @@ func TestExpiry(t *testing.T) {
 			scenario{role + " expires now", nil, []step{first, {set(role, "expires", in(0)), Expired, "1 1 1 1"}}},
 		)
 	}
-	runScenarios(t, append(scenarios,
+	runEverywhere(t, append(scenarios,
 		scenario{"expires in a second", nil, []step{first, {set(roleTimestamp, "expires", in(time.Second)), accepted, "1 2 1 1"}}},
 		scenario{"expired meanwhile, renewed since", nil, []step{first, {func(r *repo) {
 			r.now = testNow.Add(18 * day)

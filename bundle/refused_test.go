@@ -75,6 +75,31 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// TestDamagedInStore has a store hold what was damaged, of which [TestFlippedByte]
+// and [TestTruncated] try each place.
+func TestDamagedInStore(t *testing.T) {
+	throughEach(t, func(t *testing.T, open func(*repo) Source) {
+		r, v, last := updated(t)
+		src := open(r)
+		for _, name := range newObjects(r) {
+			valid := r.objects[name]
+			flipped := bytes.Clone(valid)
+			flipped[len(flipped)/3] ^= 1
+			for what, data := range map[string][]byte{"flipped": flipped, "cut": valid[:len(valid)/2], "empty": {}} {
+				r.objects[name] = data
+				next, err := v.Update(t.Context(), src, last, testNow)
+				if class, _ := ClassOf(err); next != nil || class != Signature && class != Malformed {
+					t.Errorf("%s, %s: %v", name, what, err)
+				}
+			}
+			r.objects[name] = valid
+		}
+		if next, err := v.Update(t.Context(), src, last, testNow); err != nil || versions(next) != "2 2 2 2" {
+			t.Errorf("does not recover: %v", err)
+		}
+	})
+}
+
 // TestFaults lets each request of an update fail in each way.
 func TestFaults(t *testing.T) {
 	timeout := &net.DNSError{Err: "no such host", Name: "s3.example", IsNotFound: true}
@@ -320,11 +345,15 @@ func TestPayloads(t *testing.T) {
 		}
 		scenarios = append(scenarios, scenario{c.name, nil, []step{first, {c.do, c.want, have}}})
 	}
-	runScenarios(t, scenarios)
+	runEverywhere(t, scenarios)
 }
 
 // TestForgedRepository serves a whole repository, good in itself, of other keys.
 func TestForgedRepository(t *testing.T) {
+	throughEach(t, func(t *testing.T, open func(*repo) Source) { forgedRepository(t, open) })
+}
+
+func forgedRepository(t *testing.T, open func(*repo) Source) {
 	real, v, last := updated(t)
 	forged := newRepo()
 	for i, role := range []string{roleRoot, roleTimestamp, roleSnapshot, roleTargets} {
@@ -334,8 +363,9 @@ func TestForgedRepository(t *testing.T) {
 		forged.bump(roleRoot)
 		forged.release()
 	}
+	src := open(forged)
 	for _, last := range []*Release{nil, last} {
-		_, err := v.Update(t.Context(), forged, last, testNow)
+		_, err := v.Update(t.Context(), src, last, testNow)
 		checkClass(t, err, Signature)
 		// Without its roots, too.
 		for name := range forged.objects {
@@ -343,10 +373,10 @@ func TestForgedRepository(t *testing.T) {
 				delete(forged.objects, name)
 			}
 		}
-		_, err = v.Update(t.Context(), forged, last, testNow)
+		_, err = v.Update(t.Context(), src, last, testNow)
 		checkClass(t, err, Signature)
 	}
-	if _, err := v.Update(t.Context(), real, last, testNow); err != nil {
+	if _, err := v.Update(t.Context(), open(real), last, testNow); err != nil {
 		t.Error(err)
 	}
 }
@@ -354,6 +384,10 @@ func TestForgedRepository(t *testing.T) {
 // TestStagingAsProduction serves one environment as another. Even if both
 // have the same keys, the payloads say where they belong.
 func TestStagingAsProduction(t *testing.T) {
+	throughEach(t, func(t *testing.T, open func(*repo) Source) { stagingAsProduction(t, open) })
+}
+
+func stagingAsProduction(t *testing.T, open func(*repo) Source) {
 	production := newRepo()
 	v := production.verifier(t)
 	staging := newRepo()
@@ -361,10 +395,11 @@ func TestStagingAsProduction(t *testing.T) {
 	staging.signed[roleRoot][environmentField] = "staging"
 	staging.bump(roleRoot)
 	staging.release()
-	_, err := v.Update(t.Context(), staging, nil, testNow)
+	src := open(staging)
+	_, err := v.Update(t.Context(), src, nil, testNow)
 	checkClass(t, err, Malformed)
 	delete(staging.objects, "2.root.json")
-	_, err = v.Update(t.Context(), staging, nil, testNow)
+	_, err = v.Update(t.Context(), src, nil, testNow)
 	checkClass(t, err, Malformed)
 	if !strings.Contains(err.Error(), "staging") {
 		t.Errorf("%v does not say what is wrong", err)
@@ -373,6 +408,10 @@ func TestStagingAsProduction(t *testing.T) {
 
 // TestMixAndMatch serves objects of two good versions together.
 func TestMixAndMatch(t *testing.T) {
+	throughEach(t, func(t *testing.T, open func(*repo) Source) { mixAndMatch(t, open) })
+}
+
+func mixAndMatch(t *testing.T, open func(*repo) Source) {
 	for _, listHashes := range []bool{false, true} {
 		for mask := 1; mask < 7; mask++ {
 			r := newRepo()
@@ -389,7 +428,7 @@ func TestMixAndMatch(t *testing.T) {
 					r.objects[name] = r.objects[old]
 				}
 			}
-			rel, err := v.Update(t.Context(), r, nil, testNow)
+			rel, err := v.Update(t.Context(), open(r), nil, testNow)
 			if class, _ := ClassOf(err); class != Signature && class != Rollback {
 				t.Errorf("mask %b, hashes %t: %s, %v", mask, listHashes, versions(rel), err)
 			}
@@ -400,25 +439,30 @@ func TestMixAndMatch(t *testing.T) {
 // TestFrozen serves what there is for ever: the release says by itself that it
 // is stale, and who comes anew is refused.
 func TestFrozen(t *testing.T) {
+	throughEach(t, func(t *testing.T, open func(*repo) Source) { frozen(t, open) })
+}
+
+func frozen(t *testing.T, open func(*repo) Source) {
 	r := newRepo()
 	v := r.verifier(t)
-	last, err := v.Update(t.Context(), r, nil, testNow)
+	src := open(r)
+	last, err := v.Update(t.Context(), src, nil, testNow)
 	if err != nil {
 		t.Fatal(err)
 	}
 	later := testNow.Add(2 * day)
-	next, err := v.Update(t.Context(), r, last, later) // 304
+	next, err := v.Update(t.Context(), src, last, later) // 304
 	if next != last || err != nil {
 		t.Errorf("Update: %v, %v", next, err)
 	}
 	if !last.Expires().Equal(testNow.Add(day)) {
 		t.Errorf("Expires: %s", last.Expires())
 	}
-	next, err = v.UpdateRoot(t.Context(), r, last, later)
+	next, err = v.UpdateRoot(t.Context(), src, last, later)
 	if next != last || err != nil {
 		t.Errorf("UpdateRoot: %v, %v", next, err)
 	}
-	_, err = v.Update(t.Context(), r, nil, later)
+	_, err = v.Update(t.Context(), src, nil, later)
 	checkClass(t, err, Expired)
 }
 

@@ -32,14 +32,49 @@ func runScenarios(t *testing.T, scenarios []scenario) {
 		for _, client := range []string{"memory", "restarts"} {
 			t.Run(s.name+"/"+client, func(t *testing.T) {
 				t.Parallel()
-				s.run(t, client == "restarts")
+				r := newRepo()
+				s.run(t, r, r, client == "restarts")
 			})
 		}
 	}
 }
 
-func (s scenario) run(t *testing.T, restarts bool) {
-	r := newRepo()
+// runEverywhere runs scenarios as runScenarios does, and through all of Doors.
+func runEverywhere(t *testing.T, scenarios []scenario) {
+	runScenarios(t, scenarios)
+	for name, door := range Doors {
+		source := door(t)
+		for _, s := range scenarios {
+			t.Run(s.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				r := newRepo()
+				s.run(t, r, source(t, func() map[string][]byte { return r.objects }), false)
+			})
+		}
+	}
+}
+
+// throughEach runs a test with repositories that are read directly, and through each
+// of Doors.
+func throughEach(t *testing.T, f func(t *testing.T, open func(*repo) Source)) {
+	t.Run("direct", func(t *testing.T) { f(t, func(r *repo) Source { return r }) })
+	for name, door := range Doors {
+		t.Run(name, func(t *testing.T) {
+			source := door(t)
+			f(t, func(r *repo) Source { return source(t, func() map[string][]byte { return r.objects }) })
+		})
+	}
+}
+
+// Objects returns what a repository holds by now, by name.
+type Objects func() map[string][]byte
+
+// Doors are ways to a repository that scenarios take beside the direct one, by name:
+// a door starts a server for a test, and what it returns opens a repository there.
+// They are set before any test runs.
+var Doors map[string]func(testing.TB) func(testing.TB, Objects) Source
+
+func (s scenario) run(t *testing.T, r *repo, src Source, restarts bool) {
 	var config []func(*VerifierConfig)
 	if s.config != nil {
 		config = append(config, s.config)
@@ -54,7 +89,7 @@ func (s scenario) run(t *testing.T, restarts bool) {
 			last = restored(t, v, last)
 		}
 		before := stateOf(t, last)
-		next, err := v.Update(t.Context(), r, last, r.now)
+		next, err := v.Update(t.Context(), src, last, r.now)
 		checkClass(t, err, step.want)
 		if t.Failed() {
 			t.Fatalf("in step %d", i)

@@ -1,0 +1,105 @@
+package bundle_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/internal/s3test"
+	"github.com/serin-flags/serin/sdk"
+	"github.com/serin-flags/serin/sdk/s3source"
+)
+
+// TestMain has all scenarios go through the sources that clients have too: HTTP,
+// and S3 on a server of its own.
+func TestMain(m *testing.M) {
+	bundle.Doors = map[string]func(testing.TB) func(testing.TB, bundle.Objects) bundle.Source{
+		"http": func(testing.TB) func(testing.TB, bundle.Objects) bundle.Source { return overHTTP },
+		"s3":   overS3,
+	}
+	os.Exit(m.Run())
+}
+
+func overHTTP(t testing.TB, objects bundle.Objects) bundle.Source {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		data, ok := objects()[strings.TrimPrefix(r.URL.Path, "/")]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		sum := fnv.New64a()
+		sum.Write(data)
+		w.Header().Set("ETag", fmt.Sprintf("%q", fmt.Sprint(sum.Sum64())))
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	}))
+	t.Cleanup(server.Close)
+	source, err := sdk.HTTP(server.URL, server.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+// overS3 starts a server with one bucket, in which each repository has a folder.
+func overS3(t testing.TB) func(testing.TB, bundle.Objects) bundle.Source {
+	const bucket = "doors"
+	server := s3test.Start(t)
+	server.CreateBucket(t, bucket)
+	var folders atomic.Int64
+	return func(t testing.TB, objects bundle.Objects) bundle.Source {
+		prefix := fmt.Sprintf("folder-%d", folders.Add(1))
+		client := server.Client(t)
+		return &synced{
+			Source: s3source.New(client, bucket, prefix), client: client, bucket: bucket, prefix: prefix,
+			objects: objects, there: make(map[string][]byte),
+		}
+	}
+}
+
+// A synced source brings its folder up to date before it reads.
+type synced struct {
+	bundle.Source
+	client         *s3.Client
+	bucket, prefix string
+	objects        bundle.Objects
+	there          map[string][]byte
+}
+
+func (s *synced) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
+	objects := s.objects()
+	for name, data := range objects {
+		if old, ok := s.there[name]; ok && bytes.Equal(old, data) {
+			continue
+		}
+		_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+			Bucket: &s.bucket, Key: aws.String(s.prefix + "/" + name), Body: bytes.NewReader(data),
+		})
+		if err != nil {
+			return bundle.Object{}, err
+		}
+		s.there[name] = bytes.Clone(data)
+	}
+	for name := range s.there {
+		if _, ok := objects[name]; ok {
+			continue
+		}
+		_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + "/" + name)})
+		if err != nil {
+			return bundle.Object{}, err
+		}
+		delete(s.there, name)
+	}
+	return s.Source.Fetch(ctx, name, etag, limit)
+}
