@@ -2,17 +2,32 @@ package sdk_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log"
+	"maps"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/internal/s3test"
 	"github.com/serin-flags/serin/sdk"
+	"github.com/serin-flags/serin/sdk/s3source"
 )
 
 // A fault is something that is wrong with a source whose client serves number 2,
@@ -27,6 +42,7 @@ type fault struct {
 type faulty struct {
 	repository *repository
 	old        string // a copy from when 1 was published
+	below      string // where on the server the repository is
 	files      http.Handler
 	server     *server
 	elsewhere  *server
@@ -36,7 +52,7 @@ type faulty struct {
 func answer(prefix string, h http.HandlerFunc) func(*testing.T, *faulty) {
 	return func(_ *testing.T, f *faulty) {
 		f.server.set(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/"), prefix) {
+			if strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/"+f.below), prefix) {
 				h(w, r)
 				return
 			}
@@ -68,8 +84,14 @@ func flip(data []byte) []byte {
 	return data
 }
 
+// status answers with an error, in the words of S3.
 func status(code int) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "fault", code) }
+	return func(w http.ResponseWriter, _ *http.Request) {
+		names := map[int]string{403: "AccessDenied", 404: "NoSuchKey", 500: "InternalError", 503: "SlowDown"}
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(code)
+		fmt.Fprintf(w, "<Error><Code>%s</Code><Message>fault</Message></Error>", names[code])
+	}
 }
 
 func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
@@ -163,26 +185,113 @@ var faults = []fault{
 // TestFaults arranges each fault for a client that is running, and for one that
 // starts with a cache. It must go on serving what was good, say why, and recover
 // when the fault is over.
+// The source is a web server or, with the server of faults in between, S3.
 func TestFaults(t *testing.T) {
-	for _, fault := range faults {
+	const bucket = "faults"
+	store := s3test.Start(t)
+	store.CreateBucket(t, bucket)
+	for i, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
 			t.Parallel()
-			t.Run("warm", func(t *testing.T) { fault.test(t, false) })
-			t.Run("restarted", func(t *testing.T) { fault.test(t, true) })
+			for _, restart := range []bool{false, true} {
+				name := map[bool]string{false: "warm", true: "restarted"}[restart]
+				t.Run(name+" over HTTP", func(t *testing.T) {
+					f := newFaulty(t)
+					f.files = withETags(f.repository.dir)
+					f.server = serve(t, f.files)
+					fault.test(t, f, f.server.source(t), restart)
+				})
+				t.Run(name+" from S3", func(t *testing.T) {
+					f := newFaulty(t)
+					folder := fmt.Sprintf("%d-%s", i, name)
+					f.below = bucket + "/" + folder + "/"
+					f.files = mirrored(t, store, bucket, folder, f.repository.dir)
+					f.server = serve(t, f.files)
+					between := store
+					between.Endpoint = f.server.URL
+					fault.test(t, f, s3source.New(between.Client(t), bucket, folder), restart)
+				})
+			}
 		})
 	}
 }
 
-func (fault *fault) test(t *testing.T, restart bool) {
+func newFaulty(t *testing.T) *faulty {
 	r := newRepository(t, "production")
 	r.number(t, 1)
-	f := &faulty{repository: r, old: r.copy(t), files: withETags(r.dir), elsewhere: serve(t, http.NotFoundHandler())}
-	f.server = serve(t, f.files)
-	if strings.HasPrefix(fault.name, "slow") {
-		f.server.Client().Timeout = 2 * time.Second
-	}
+	f := &faulty{repository: r, old: r.copy(t), elsewhere: serve(t, http.NotFoundHandler())}
 	r.number(t, 2)
-	cfg := sdk.Config{Source: f.server.source(t), Root: r.keys.Root, Interval: -1, CacheDir: t.TempDir()}
+	return f
+}
+
+// mirrored is an S3 server, for the objects below a folder of a bucket, which it
+// makes those of dir before each request.
+func mirrored(t *testing.T, store s3test.Server, bucket, folder, dir string) http.Handler {
+	t.Helper()
+	target, err := url.Parse(store.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := store.Client(t)
+	proxy := &httputil.ReverseProxy{
+		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host }, // which is signed
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	there := make(map[string]string)
+	var mu sync.Mutex
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		err := mirror(r.Context(), client, bucket, folder, dir, there)
+		mu.Unlock()
+		if err != nil {
+			t.Error(err)
+		}
+		proxy.ServeHTTP(w, r)
+	})
+}
+
+// mirror makes the objects of a folder those of dir; there is what it holds.
+func mirror(ctx context.Context, client *s3.Client, bucket, folder, dir string, there map[string]string) error {
+	gone := maps.Clone(there)
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		delete(gone, name)
+		if old, ok := there[name]; ok && old == string(data) {
+			return nil
+		}
+		there[name] = string(data)
+		_, err = client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String(folder + "/" + name), Body: bytes.NewReader(data)})
+		return err
+	})
+	for name := range gone {
+		delete(there, name)
+		_, err1 := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String(folder + "/" + name)})
+		err = errors.Join(err, err1)
+	}
+	return err
+}
+
+// A hasty source gives up on each object after two seconds.
+type hasty struct{ bundle.Source }
+
+func (h hasty) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return h.Source.Fetch(ctx, name, etag, limit)
+}
+
+func (fault *fault) test(t *testing.T, f *faulty, source bundle.Source, restart bool) {
+	if strings.HasPrefix(fault.name, "slow") {
+		source = hasty{source}
+	}
+	r := f.repository
+	cfg := sdk.Config{Source: source, Root: r.keys.Root, Interval: -1, CacheDir: t.TempDir()}
 	client := open(t, cfg)
 	serves(t, client, 2)
 

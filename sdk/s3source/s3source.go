@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
@@ -25,10 +26,28 @@ import (
 
 // New returns the source of an environment that bucket holds below prefix, such
 // as "shop/production". The client's own settings decide about region,
-// endpoint, credentials and retries. Reading needs s3:GetObject and nothing
-// else.
+// endpoint, credentials and retries; redirects are refused, whatever they say.
+// Reading needs s3:GetObject and nothing else.
 func New(client *s3.Client, bucket, prefix string) bundle.Source {
+	client = s3.New(client.Options(), func(o *s3.Options) { o.HTTPClient = staying(o.HTTPClient) })
 	return &source{client: client, bucket: bucket, prefix: strings.Trim(prefix, "/")}
+}
+
+// staying returns a client that follows no redirects: elsewhere nobody has agreed to
+// learn when this program polls. One of another type than AWS's and Go's own is left
+// as it is.
+func staying(client s3.HTTPClient) s3.HTTPClient {
+	var stays http.Client
+	switch client := client.(type) {
+	case *http.Client:
+		stays = *client
+	case *awshttp.BuildableClient:
+		stays = http.Client{Transport: client.GetTransport(), Timeout: client.GetTimeout()}
+	default:
+		return client
+	}
+	stays.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &stays
 }
 
 // FromURL returns the source that a URL names: s3://bucket/prefix/production,
@@ -71,6 +90,9 @@ func (s *source) Fetch(ctx context.Context, name, etag string, limit int64) (bun
 		return bundle.Object{}, classify(err)
 	}
 	defer out.Body.Close()
+	if length := aws.ToInt64(out.ContentLength); length > limit {
+		return bundle.Object{}, fmt.Errorf("%w: %d bytes, at most %d expected", bundle.ErrTooLarge, length, limit)
+	}
 	data, err := io.ReadAll(io.LimitReader(out.Body, limit+1))
 	if err != nil {
 		return bundle.Object{}, fmt.Errorf("reading object: %w", err)

@@ -9,12 +9,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"go.uber.org/goleak"
@@ -323,5 +325,27 @@ func TestRegionIsMissing(t *testing.T) {
 	const want = "opening source: configuring S3: no region is configured; set AWS_REGION"
 	if src, err := s3source.FromURL(t.Context(), "s3://flags/shop/production"); err == nil || src != nil || err.Error() != want {
 		t.Errorf("%v, error %v, want %s", src, err, want)
+	}
+}
+
+// TestRedirect holds that no client of AWS's or Go's goes where a server sends it.
+func TestRedirect(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s was asked for %s", r.Host, r.URL)
+	}))
+	defer elsewhere.Close()
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusTemporaryRedirect} {
+		server := httptest.NewServer(http.RedirectHandler(elsewhere.URL+"/timestamp.json", status))
+		for _, client := range []s3.HTTPClient{nil, awshttp.NewBuildableClient(), &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}} {
+			source := s3source.New(s3.New(s3.Options{
+				Region: s3test.Region, BaseEndpoint: &server.URL, UsePathStyle: true, HTTPClient: client,
+				Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""), Retryer: aws.NopRetryer{},
+			}), bucket, prefix)
+			_, err := source.Fetch(t.Context(), "timestamp.json", "", 100)
+			if err == nil || !strings.Contains(err.Error(), strconv.Itoa(status)) {
+				t.Errorf("status %d: error %v", status, err)
+			}
+		}
+		server.Close()
 	}
 }
