@@ -48,6 +48,7 @@ func checkLoad(t *testing.T, fsys fstest.MapFS) {
 		if _, err := e.Compile(environment); err != nil {
 			t.Errorf("an estate without problems doesn't compile: %v", err)
 		}
+		checkShown(t, e, environment)
 	}
 	checkPlaces(t, fsys, e.Lint(LintOptions{Now: lintTime}))
 	for _, test := range e.tests {
@@ -56,6 +57,20 @@ func checkLoad(t *testing.T, fsys fstest.MapFS) {
 		}
 	}
 	checkPlaces(t, fsys, e.Test(TestOptions{}).Problems())
+}
+
+// checkShown holds that flags are shown as YAML.
+func checkShown(t *testing.T, e *Estate, environment string) {
+	for _, key := range e.Keys() {
+		f, err := e.Effective(key, environment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &source{path: "a/b.yaml", shown: "a/b.yaml", role: flagFile, data: []byte(f.YAML())}
+		if s.parse(); len(s.problems) > 0 {
+			t.Errorf("%v\n%s", s.problems, f.YAML())
+		}
+	}
 }
 
 func checkProblems(t *testing.T, fsys fstest.MapFS, err error) {

@@ -37,29 +37,50 @@ Files that exist are never touched: if one is in the way nothing is written. Wit
 --keep they stay, and what is missing is written; if DIR holds an estate, no flags.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := estateArg(args)
-			files, err := beginning(dir, time.Now())
-			if err != nil {
-				return err
-			}
-			if keep && exists(filepath.Join(dir, "context.yaml")) {
-				files = slices.DeleteFunc(files, func(f newFile) bool { return f.sample })
-			}
-			written, err := writeNew(files, keep)
-			if err != nil {
-				return err
-			}
-			for _, name := range written {
-				if _, err := fmt.Fprintln(cmd.OutOrStdout(), name); err != nil {
-					return err
-				}
-			}
-			writeNextSteps(cmd.ErrOrStderr(), dir)
-			return nil
+			return begin(cmd, estateArg(args), keep)
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave files that exist as they are, and write what is missing")
 	return cmd
+}
+
+// begin writes the files of a new estate in the folder dir.
+func begin(cmd *cobra.Command, dir string, keep bool) error {
+	files, err := beginning(dir, time.Now())
+	if err != nil {
+		return err
+	}
+	there := estateFiles(dir)
+	begun := len(there) > 0
+	if begun && keep {
+		files = slices.DeleteFunc(files, func(f newFile) bool { return f.sample })
+	}
+	missing := make([]newFile, 0, len(files))
+	for _, f := range files {
+		if _, err := os.Lstat(f.name); err != nil {
+			missing = append(missing, f)
+		} else if !slices.Contains(there, f.name) {
+			there = append(there, f.name)
+		}
+	}
+	if len(there) > 0 && !keep {
+		return &hintedError{
+			fmt.Errorf("nothing was written, for these exist already:\n  %s", strings.Join(there, "\n  ")),
+			"name another folder, or write what is missing with --keep",
+		}
+	}
+	if err := writeNew(missing); err != nil {
+		return err
+	}
+	for _, f := range missing {
+		if _, err := fmt.Fprintln(cmd.OutOrStdout(), f.name); err != nil {
+			return err
+		}
+	}
+	if !begun {
+		writeNextSteps(cmd.ErrOrStderr(), dir)
+	}
+	return nil
 }
 
 // A newFile is a file to write, by its name as a user would type it.
@@ -164,43 +185,35 @@ func projectOf(dir string) (project, estate string, err error) {
 	return project, filepath.ToSlash(below), nil
 }
 
-// writeNew writes files that don't exist and returns their names. If one exists
-// nothing is written, unless those are to be kept. If one can't be written, those
-// that were are removed.
-func writeNew(files []newFile, keep bool) (written []string, err error) {
-	var there []string
-	for _, f := range files {
-		if _, err := os.Lstat(f.name); err == nil {
-			there = append(there, f.name)
-		}
-	}
-	if len(there) > 0 && !keep {
-		return nil, &hintedError{
-			fmt.Errorf("nothing was written, for these exist already:\n  %s", strings.Join(there, "\n  ")),
-			"name another folder, or write what is missing with --keep",
-		}
-	}
-	defer func() {
-		if err != nil {
-			for _, name := range written {
-				_ = os.Remove(name) // the error that is there says more
+// estateFiles returns the files of an estate that it has one of, whatever their
+// format. A folder without any holds no estate.
+func estateFiles(dir string) (names []string) {
+	for _, base := range []string{"context", "serin"} {
+		for _, ext := range []string{".json", ".yaml", ".yml"} {
+			if name := filepath.Join(dir, base+ext); exists(name) {
+				names = append(names, name)
 			}
-			written = nil
 		}
-	}()
-	for _, f := range files {
-		if slices.Contains(there, f.name) {
-			continue
-		}
-		if err := os.MkdirAll(filepath.Dir(f.name), 0o777); err != nil {
-			return written, err
-		}
-		if err := createFile(f); err != nil {
-			return written, err
-		}
-		written = append(written, f.name)
 	}
-	return written, nil
+	return names
+}
+
+// writeNew writes files that don't exist. If one can't be written, those that were
+// are removed.
+func writeNew(files []newFile) error {
+	for i, f := range files {
+		err := os.MkdirAll(filepath.Dir(f.name), 0o777)
+		if err == nil {
+			err = createFile(f)
+		}
+		if err != nil {
+			for _, f := range files[:i] {
+				_ = os.Remove(f.name) // the error that is there says more
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 // createFile writes a file that must not exist.
