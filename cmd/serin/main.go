@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	root.AddCommand(
 		initCommand(), checkCommand(), testCommand(), showCommand(), diffCommand(), lockCommand(), evalCommand(), explainCommand(),
-		keysCommand(), publishCommand(), rollbackCommand(), verifyCommand(), logCommand(), catCommand(),
+		keysCommand(), publishCommand(), rollbackCommand(), verifyCommand(), logCommand(), catCommand(), bakeCommand(),
 		serveCommand(), devCommand(), demoCommand(),
 	)
 	root.SetArgs(args)

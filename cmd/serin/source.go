@@ -27,8 +27,9 @@ func published(src string) bool { return strings.Contains(src, "://") }
 
 // sourceFlags are the flags of commands that read a source.
 type sourceFlags struct {
-	root string
-	env  string
+	root       string
+	env        string
+	namespaces []string // that are pulled; nil: all
 }
 
 func (f *sourceFlags) register(cmd *cobra.Command) {
@@ -148,7 +149,7 @@ func (f *sourceFlags) verifier() (root []byte, verifier *bundle.Verifier, err er
 	if root, err = readRoot(f.root); err != nil {
 		return nil, nil, err
 	}
-	if verifier, err = bundle.NewVerifier(bundle.VerifierConfig{Root: root}); err != nil {
+	if verifier, err = bundle.NewVerifier(bundle.VerifierConfig{Root: root, Namespaces: f.namespaces}); err != nil {
 		return nil, nil, fmt.Errorf("reading root %s: %w", f.root, err)
 	}
 	return root, verifier, f.checkEnvironment(verifier.Environment())

@@ -1,0 +1,160 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+// A Copy is the part of a published environment that leads from a pinned root to
+// one release: what a program can carry, to have flags before it reaches the
+// source.
+type Copy struct {
+	Release *bundle.Release
+	objects map[string][]byte // by name in the source
+}
+
+// Pull downloads and verifies what src has of the namespaces that v looks for, as
+// a client without a cache does.
+func Pull(ctx context.Context, src bundle.Source, v *bundle.Verifier, now time.Time) (*Copy, error) {
+	r := recorder{src, make(map[string][]byte)}
+	release, err := v.Update(ctx, r, nil, now)
+	if err != nil {
+		return nil, err
+	}
+	return &Copy{release, r.objects}, nil
+}
+
+// A recorder is a source that keeps what it gives.
+type recorder struct {
+	bundle.Source
+	objects map[string][]byte
+}
+
+func (r recorder) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
+	object, err := r.Source.Fetch(ctx, name, etag, limit)
+	if err == nil {
+		r.objects[name] = object.Data
+	}
+	return object, err
+}
+
+// CopyLabel is the name of the file that says what a copy on disk is of. Only
+// folders that have it are replaced.
+const CopyLabel = "baked.json"
+
+// ErrNotCopy is wrapped by the error of writing a copy to a folder that holds
+// anything else.
+var ErrNotCopy = errors.New("the folder holds something else than a copy")
+
+// copyLabel is what CopyLabel holds.
+type copyLabel struct {
+	Environment string    `json:"environment"`
+	Revision    int64     `json:"revision"`
+	Expires     time.Time `json:"expires"`
+	Namespaces  []string  `json:"namespaces"`
+}
+
+// Write makes the copy the content of the folder dir. That must not exist yet, or
+// be empty, or hold a copy and nothing else. The folder is replaced as a whole,
+// so that it never holds parts of two.
+func (c *Copy) Write(dir string) error {
+	if err := replaceable(dir); err != nil {
+		return fmt.Errorf("writing copy to %s: %w", dir, err)
+	}
+	if err := c.replace(filepath.Clean(dir)); err != nil {
+		return fmt.Errorf("writing copy to %s: %w", dir, err)
+	}
+	return nil
+}
+
+func (c *Copy) replace(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+		return err
+	}
+	// Beside it, so that it can be renamed.
+	temp, err := os.MkdirTemp(filepath.Dir(dir), ".serin-bake-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	fresh, old := filepath.Join(temp, "new"), filepath.Join(temp, "old")
+	label := copyLabel{Environment: c.Release.Environment(), Revision: c.Release.Revision(), Expires: c.Release.Expires(), Namespaces: []string{}}
+	for _, p := range c.Release.Payloads() {
+		label.Namespaces = append(label.Namespaces, p.Namespace)
+	}
+	data, err := json.MarshalIndent(label, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeIn(fresh, CopyLabel, append(data, '\n')); err != nil {
+		return err
+	}
+	for name, data := range c.objects {
+		if err := writeIn(fresh, name, data); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(dir, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(fresh, dir); err != nil {
+		_ = os.Rename(old, dir) // what was there is better than nothing
+		return err
+	}
+	return nil
+}
+
+// writeIn writes a file of a folder, and the folders that it is in.
+func writeIn(dir, name string, data []byte) error {
+	if !fs.ValidPath(name) { // not reached: bundle asks for no other names
+		return fmt.Errorf("%q is not a valid name", name)
+	}
+	file := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(file, data, 0o666)
+}
+
+// replaceable refuses folders that hold anything but a copy.
+func replaceable(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == CopyLabel }) {
+		return fmt.Errorf("%w: it has no %s", ErrNotCopy, CopyLabel)
+	}
+	return fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() && (name == "." || name == "targets" || strings.HasPrefix(name, "targets/")) {
+			return err
+		}
+		if !e.Type().IsRegular() || !partOfCopy(name) {
+			return fmt.Errorf("%w: %s", ErrNotCopy, name)
+		}
+		return nil
+	})
+}
+
+// partOfCopy reports whether a file of that name may be part of a copy.
+func partOfCopy(name string) bool {
+	if strings.HasPrefix(name, "targets/") {
+		return strings.HasSuffix(path.Base(name), "."+bundle.PayloadName)
+	}
+	return name == CopyLabel || name == "timestamp.json" ||
+		strings.HasSuffix(name, ".root.json") || strings.HasSuffix(name, ".snapshot.json") || strings.HasSuffix(name, ".targets.json")
+}
