@@ -6,11 +6,14 @@
 //
 //	SERIN_FROM  URL of a published environment: s3://bucket/prefix/production, or https://…, file://…
 //	SERIN_ROOT  path of the pinned root.json in the deployment package
+//	SERIN_BAKED optional: path of a copy in the deployment package, as serin bake makes it, to start from
 //	SERIN_ENV   optional: the environment that the root must be that of
 //
 // The function's role needs s3:GetObject for what SERIN_FROM names. The last
 // good revision is kept in /tmp/serin for as long as the execution environment
-// lives. If a variable is missing or wrong the function reports so and ends;
+// lives. Nothing runs between requests, when the environment may be frozen: a
+// request that finds the flags unconfirmed for more than 30 s asks for newer ones
+// first, and is held up by that for half a second at most. If a variable is missing or wrong the function reports so and ends;
 // nothing that happens afterwards, such as an unreachable bucket, ends it.
 package main
 
@@ -21,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -49,7 +53,32 @@ func main() {
 		}
 		os.Exit(1)
 	}
-	awslambda.Start(adapter{lambda.Handler(client)}.invoke) // doesn't return
+	awslambda.Start(adapter{refreshing(client, lambda.Handler(client))}.invoke) // doesn't return
+}
+
+const (
+	// refreshAfter is how long ago the flags may have been confirmed to be the
+	// latest for a request to be answered at once.
+	refreshAfter = 30 * time.Second
+	// refreshBudget is for how long a request may be held up.
+	refreshBudget = 500 * time.Millisecond
+	// emptyBudget is that while there are no flags to answer with.
+	emptyBudget = 3 * time.Second
+)
+
+// refreshing returns a handler that looks for newer flags, if it is time to, before
+// next answers.
+func refreshing(client *sdk.Client, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		budget := refreshBudget
+		if client.Snapshot() == nil {
+			budget = emptyBudget
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), budget)
+		_ = client.RefreshIfOlder(ctx, refreshAfter) // what there is is served; the client logs
+		cancel()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // open returns the client that the environment variables describe. The errors
@@ -74,10 +103,19 @@ func open(ctx context.Context, logger *slog.Logger) (*sdk.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("SERIN_ROOT: %w", err)
 	}
+	var baked fs.FS
+	if dir := os.Getenv("SERIN_BAKED"); dir != "" {
+		if _, err := os.Stat(filepath.Join(dir, "timestamp.json")); err != nil {
+			return nil, fmt.Errorf("SERIN_BAKED: %s is no copy that serin bake made: %w", dir, err)
+		}
+		baked = os.DirFS(dir)
+	}
 	client, err := sdk.Open(ctx, sdk.Config{
 		Source:   source,
 		Root:     root,
 		CacheDir: filepath.Join(os.TempDir(), "serin"),
+		Baked:    baked,
+		Interval: -1, // see refreshing
 		Logger:   logger,
 	})
 	if err != nil { // with a source there, it can only be the root

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -23,6 +26,7 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/lambdatest"
 	"github.com/serin-flags/serin/internal/s3test"
+	"github.com/serin-flags/serin/sdk"
 )
 
 var binary string // the function's, as built for a deployment
@@ -57,21 +61,7 @@ func TestS3(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = release.Publish(t.Context(), release.Options{
-		Store:       s3store.New(store.Client(t), "flags", "shop/production"),
-		Keys:        loaded,
-		Environment: "production",
-		Payloads: []bundle.Payload{{Environment: "production", Namespace: "shop", Ruleset: evaluator.Ruleset{
-			Unit:       "user",
-			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
-			Flags: []evaluator.Flag{{
-				Key: "limit", Type: evaluator.Integer, Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(500)}},
-			}},
-		}}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	publish(t, s3store.New(store.Client(t), "flags", "shop/production"), loaded, 500)
 	f := lambdatest.Start(t, lambdatest.Config{
 		Binary: binary,
 		Env:    append(store.Env(), "SERIN_FROM=s3://flags/shop/production", "SERIN_ROOT="+filepath.Join(keys, "root.json")),
@@ -105,6 +95,130 @@ func TestS3(t *testing.T) {
 	if resp.StatusCode != http.StatusOK {
 		t.Errorf("after that the status is %d", resp.StatusCode)
 	}
+}
+
+// publish publishes an integer flag "limit".
+func publish(t *testing.T, store release.Store, keys release.Keys, limit int64) {
+	t.Helper()
+	_, err := release.Publish(t.Context(), release.Options{
+		Store:       store,
+		Keys:        keys,
+		Environment: "production",
+		Payloads: []bundle.Payload{{Environment: "production", Namespace: "shop", Ruleset: evaluator.Ruleset{
+			Unit:       "user",
+			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+			Flags: []evaluator.Flag{{
+				Key: "limit", Type: evaluator.Integer, Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(limit)}},
+			}},
+		}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBaked starts without a source, from a copy in the deployment package.
+func TestBaked(t *testing.T) {
+	keys, published, absent := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "production")
+	if _, err := release.InitKeys(keys, "production"); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := release.LoadKeys(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish(t, release.FileStore(published), loaded, 7)
+	f := lambdatest.Start(t, lambdatest.Config{Binary: binary, Env: []string{
+		"SERIN_FROM=file://" + absent, "SERIN_ROOT=" + filepath.Join(keys, "root.json"), "SERIN_BAKED=" + published,
+	}})
+	server := httptest.NewServer(f)
+	defer server.Close()
+	for path, want := range map[string]string{"/ofrep/v1/evaluate/flags/limit": `"value":7`, "/status": `"state":"LAST-KNOWN-GOOD"`} {
+		method := http.MethodPost
+		if path == "/status" {
+			method = http.MethodGet
+		}
+		r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("%s is answered with %d %s, %v", path, resp.StatusCode, body, err)
+		}
+	}
+}
+
+// TestRefreshing asks a handler every second while revisions come: an answer is
+// never by flags that are more than 30 s old, and no request but those that look
+// for newer flags asks the source for anything.
+func TestRefreshing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys, published := t.TempDir(), t.TempDir()
+		if _, err := release.InitKeys(keys, "production"); err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := release.LoadKeys(keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		src := &counting{Source: sdk.FS(os.DirFS(published))}
+		publish(t, release.FileStore(published), loaded, 1)
+		client, err := sdk.Open(t.Context(), sdk.Config{Source: src, Root: loaded.Root, Interval: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		limit := sdk.Int("limit", 0)
+		var got int64
+		handler := refreshing(client, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got = limit.Get(client, sdk.Context{}) }))
+		ask := func() {
+			handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+		}
+		src.polls = 0
+		publish(t, release.FileStore(published), loaded, 2)
+		for second := range 120 {
+			ask()
+			if want := int64(1 + min(second/30, 1)); got != want {
+				t.Errorf("after %d s the answer is %d, want %d", second, got, want)
+			}
+			time.Sleep(time.Second)
+		}
+		if src.polls != 3 {
+			t.Errorf("%d polls in 2 minutes", src.polls)
+		}
+		src.hangs = true
+		time.Sleep(time.Hour)
+		begun := time.Now()
+		ask()
+		ask()
+		if took := time.Since(begun); got != 2 || took != refreshBudget {
+			t.Errorf("with a source that hangs the answer is %d, after %v", got, took)
+		}
+	})
+}
+
+// A counting source counts how often it is polled.
+type counting struct {
+	bundle.Source
+	polls int
+	hangs bool
+}
+
+func (c *counting) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
+	if name == "timestamp.json" {
+		c.polls++
+	}
+	if c.hangs {
+		<-ctx.Done()
+		return bundle.Object{}, ctx.Err()
+	}
+	return c.Source.Fetch(ctx, name, etag, limit)
 }
 
 // testAPIGateway hands the function what an HTTP API with a stage called "live"
@@ -165,6 +279,7 @@ func TestMisconfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := filepath.Join(dir, "root.json")
+	emptied := t.TempDir()
 	large := file("large.json", strings.Repeat(" ", maxRoot+1))
 	tests := []struct {
 		name string
@@ -177,6 +292,7 @@ func TestMisconfigured(t *testing.T) {
 		{"absent root", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=absent.json"}, []string{"SERIN_ROOT: ", "absent.json", "no such file"}},
 		{"root that is none", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=" + notRoot}, []string{"SERIN_ROOT: ", "not-root.json"}},
 		{"another environment", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_ENV=staging"}, []string{"SERIN_ENV: ", `environment "production", not "staging"`}},
+		{"no copy", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_BAKED=" + emptied}, []string{"SERIN_BAKED: ", "serin bake"}},
 		{"large root", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=" + large}, []string{"SERIN_ROOT: ", "large.json is larger than 524288 bytes"}},
 	}
 	for _, test := range tests {
