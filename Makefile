@@ -1,4 +1,5 @@
-# demo: the whole road on a throw-away folder    test: everything, with the race detector
+# demo: the whole road on a throw-away folder    test: everything, with the race detector,
+#   and the evaluator also without, where a million ids take seconds, with checkptr alone
 # check: formatting, vet, staticcheck, workflows, the estate, known vulnerabilities    build: into bin/
 # bench: beside other systems, into bench/results    bench-packages: benchmarks of the packages
 # fuzz: every fuzz target for FUZZTIME    soak: PAIRS random rulesets and contexts by two evaluators
@@ -21,6 +22,7 @@ demo:
 
 test: $(VERSITYGW)
 	SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)" go test -race -timeout 9m ./...
+	go test -gcflags=all=-d=checkptr ./evaluator
 	cd bench && go test ./...
 
 check:

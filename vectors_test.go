@@ -33,8 +33,9 @@ import (
 // to a folder, and what answers from there.
 type vectorRoad struct {
 	road
-	program *evaluator.Program
-	cases   []vectors.Case
+	program   *evaluator.Program
+	cases     []vectors.Case
+	positions []vectors.Case // of bucketing.jsonl
 }
 
 // TestVectors asks every door for the answers of testdata/vectors: the SDK,
@@ -45,6 +46,7 @@ func TestVectors(t *testing.T) {
 	t.Run("sdk", r.askSDK)
 	t.Run("eval", r.askEval)
 	t.Run("eval at a time", r.askEvalAt)
+	t.Run("eval of one flag", r.askEvalOne)
 	t.Run("serve", func(t *testing.T) { r.askHTTP(t, r.serve) })
 	t.Run("lambda", func(t *testing.T) { r.askHTTP(t, r.lambda) })
 }
@@ -65,6 +67,13 @@ func newVectorRoad(t *testing.T) *vectorRoad {
 		payloads = append(payloads, bundle.Payload{Environment: environment, Namespace: s.Name, Ruleset: s.Ruleset})
 		r.cases = append(r.cases, s.Cases...)
 	}
+	rows, err := vectors.Positions(os.DirFS("testdata/vectors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bucketing := vectors.Bucketing(rows)
+	payloads = append(payloads, bundle.Payload{Environment: environment, Namespace: bucketing.Name, Ruleset: bucketing.Ruleset})
+	r.positions = bucketing.Cases
 	publishPayloads(t, filepath.Join(tmp, "published"), filepath.Dir(r.root), payloads)
 
 	if out, err := exec.Command("go", "build", "-o", r.bin, "./cmd/serin").CombinedOutput(); err != nil {
@@ -139,7 +148,7 @@ func checkVector(t *testing.T, c vectors.Case, got vectors.Answer) {
 // The SDK draws by itself, but takes a time that isn't 0.
 func (r *vectorRoad) askSDK(t *testing.T) {
 	snapshot := r.client.Snapshot()
-	for _, c := range r.cases {
+	for _, c := range slices.Concat(r.cases, r.positions) {
 		if c.Chance != nil || c.Now != nil && *c.Now == 0 {
 			continue
 		}
@@ -169,7 +178,7 @@ func (r *vectorRoad) askSDK(t *testing.T) {
 
 // askEval asks "serin eval" for all flags in all contexts at once, and picks the
 // lines that cases are about.
-func (r *vectorRoad) askEval(t *testing.T) { r.eval(t, r.anytime()) }
+func (r *vectorRoad) askEval(t *testing.T) { r.eval(t, r.program.Keys(), r.anytime(), "--all") }
 
 // askEvalAt does so at every time, and every age, that cases name.
 func (r *vectorRoad) askEvalAt(t *testing.T) {
@@ -186,26 +195,42 @@ func (r *vectorRoad) askEvalAt(t *testing.T) {
 		m.age = strconv.FormatInt(c.Age, 10) + "s"
 		byTime[m] = append(byTime[m], c)
 	}
-	times := make(chan moment)
+	byGroup(byTime, func(m moment, cases []vectors.Case) {
+		r.eval(t, r.program.Keys(), cases, "--all", "--at="+m.at, "--age="+m.age)
+	})
+}
+
+// askEvalOne asks each flag of the positions alone: nothing else is asked for so
+// many contexts.
+func (r *vectorRoad) askEvalOne(t *testing.T) {
+	byFlag := make(map[string][]vectors.Case)
+	for _, c := range r.positions {
+		byFlag[c.Flag] = append(byFlag[c.Flag], c)
+	}
+	byGroup(byFlag, func(key string, cases []vectors.Case) { r.eval(t, []string{key}, cases, key) })
+}
+
+// byGroup calls ask for each group, for four at a time.
+func byGroup[K comparable](groups map[K][]vectors.Case, ask func(K, []vectors.Case)) {
+	keys := make(chan K)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			for now := range times {
-				r.eval(t, byTime[now], "--at="+now.at, "--age="+now.age)
+			for key := range keys {
+				ask(key, groups[key])
 			}
 		})
 	}
-	for now := range byTime {
-		times <- now
+	for key := range groups {
+		keys <- key
 	}
-	close(times)
+	close(keys)
 	wg.Wait()
 }
 
-// eval checks what "serin eval --all" prints in the contexts of cases. It may be
-// called by any goroutine.
-func (r *vectorRoad) eval(t *testing.T, cases []vectors.Case, args ...string) {
-	keys := r.program.Keys()
+// eval checks what "serin eval" prints about the flags that have the keys, in the
+// contexts of cases. It may be called by any goroutine.
+func (r *vectorRoad) eval(t *testing.T, keys []string, cases []vectors.Case, args ...string) {
 	lines := make(map[string]int) // number of a context's line
 	var stdin bytes.Buffer
 	wanted := make(map[int][]vectors.Case) // by number of the answer
@@ -228,7 +253,7 @@ func (r *vectorRoad) eval(t *testing.T, cases []vectors.Case, args ...string) {
 		}
 	}
 	var stderr bytes.Buffer
-	cmd := r.command(t.Context(), append([]string{"eval", "--all", "--json", "--contexts", "-", "--from", r.url, "--root", r.root}, args...)...)
+	cmd := r.command(t.Context(), append([]string{"eval", "--json", "--contexts", "-", "--from", r.url, "--root", r.root}, args...)...)
 	cmd.Stdin, cmd.Stderr = &stdin, &stderr
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
@@ -284,7 +309,7 @@ func parseVector(data []byte, key string) (vectors.Answer, error) {
 // askHTTP asks for one flag in each case, and now and then for all of them.
 func (r *vectorRoad) askHTTP(t *testing.T, url string) {
 	keys := r.program.Keys()
-	for i, c := range r.anytime() {
+	for i, c := range slices.Concat(r.anytime(), r.positions) {
 		status, body := postContext(t, url+"/ofrep/v1/evaluate/flags/"+c.Flag, c.Context)
 		if c.Want.Reason == "ERROR" {
 			var failure struct{ ErrorCode, Key string }

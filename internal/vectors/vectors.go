@@ -16,8 +16,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -180,6 +182,58 @@ func Positions(fsys fs.FS) ([]Row, error) {
 		return nil, fmt.Errorf("reading bucketing.jsonl: %w", err)
 	}
 	return rows, nil
+}
+
+// Bucketing returns a scenario in which every row is a case: for each salt there
+// is a flag by which each of its positions is served as a variant of its own.
+func Bucketing(rows []Row) Scenario {
+	s := Scenario{Name: "bucketing", Ruleset: evaluator.Ruleset{
+		Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+	}}
+	positions := make(map[string][]uint32) // by salt
+	for _, row := range rows {
+		positions[row.Salt] = append(positions[row.Salt], row.Position)
+	}
+	keys := make(map[string]string) // of flags, by salt
+	for i, salt := range slices.Sorted(maps.Keys(positions)) {
+		keys[salt] = fmt.Sprintf("bucketing-%d", i)
+		s.Ruleset.Flags = append(s.Ruleset.Flags, positionFlag(keys[salt], salt, positions[salt]))
+	}
+	for i, row := range rows {
+		unit, _ := json.Marshal(row.Unit) // texts have a JSON form
+		c := Case{
+			Name:    fmt.Sprintf("bucketing.jsonl, line %d", i+1),
+			Flag:    keys[row.Salt],
+			Context: json.RawMessage(`{"targetingKey":` + string(unit) + `}`),
+		}
+		position := fmt.Sprint(row.Position)
+		if c.Want = (Answer{Value: json.RawMessage(position), Variant: position, Reason: "SPLIT", Rule: "all"}); row.Unit == "" {
+			c.Want = Answer{Value: json.RawMessage("-1"), Variant: "other", Reason: "DEFAULT", MissingUnit: "user"}
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	return s
+}
+
+// positionFlag returns a flag that serves each of the positions as it is.
+func positionFlag(key, salt string, positions []uint32) evaluator.Flag {
+	f := evaluator.Flag{Key: key, Type: evaluator.Integer, Variants: []evaluator.Variant{{Name: "other", Value: evaluator.IntValue(-1)}}}
+	split := &evaluator.Split{By: "user", Salt: salt, Hash: evaluator.HashMurmur3}
+	from := uint64(0)
+	for _, p := range slices.Compact(slices.Sorted(slices.Values(positions))) {
+		at := uint64(p)
+		if from < at {
+			split.Ranges = append(split.Ranges, evaluator.Range{From: from, To: at})
+		}
+		split.Ranges = append(split.Ranges, evaluator.Range{From: at, To: at + 1, Variant: len(f.Variants)})
+		f.Variants = append(f.Variants, evaluator.Variant{Name: fmt.Sprint(p), Value: evaluator.IntValue(int64(p))})
+		from = at + 1
+	}
+	if from < evaluator.Positions {
+		split.Ranges = append(split.Ranges, evaluator.Range{From: from, To: evaluator.Positions})
+	}
+	f.Rules = []evaluator.Rule{{Name: "all", Split: split}}
+	return f
 }
 
 // decode decodes one JSON document whose members are all known.
