@@ -59,7 +59,8 @@ func New(t testing.TB, values map[string]any) *Client {
 	if _, err := r.publish(rulesetOf(flags)); err != nil {
 		t.Fatalf("sdktest: %v", err)
 	}
-	client, err := sdk.Open(t.Context(), sdk.Config{Source: r, Root: r.root, Interval: -1})
+	// A test may take away what it likes: nothing is held back.
+	client, err := sdk.Open(t.Context(), sdk.Config{Source: r, Root: r.root, Interval: -1, MaxShrink: -1})
 	if err != nil {
 		t.Fatalf("sdktest: %v", err)
 	}

@@ -99,6 +99,22 @@ func TestOverride(t *testing.T) {
 	}
 }
 
+// TestOverrideOnly holds that the one flag that a test asks for may go away.
+func TestOverrideOnly(t *testing.T) {
+	flags := sdktest.New(t, nil)
+	for range 2 {
+		t.Run("", func(t *testing.T) {
+			flags.Override(t, "absent", false)
+			if absent.Get(flags.Client, sdk.Context{}) {
+				t.Error("the override isn't served")
+			}
+		})
+		if !absent.Get(flags.Client, sdk.Context{}) {
+			t.Error("the override is served when its test has ended")
+		}
+	}
+}
+
 // TestParallel holds that clients have nothing to do with each other.
 func TestParallel(t *testing.T) {
 	for i := range 10 {

@@ -18,7 +18,7 @@ func open(t *testing.T, p *sdktest.Publisher) *sdk.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := sdk.Open(t.Context(), sdk.Config{Source: source, Root: p.Root, Interval: -1})
+	client, err := sdk.Open(t.Context(), sdk.Config{Source: source, Root: p.Root, Interval: -1, MaxShrink: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
