@@ -149,6 +149,7 @@ func (c *Client) advance(ctx context.Context, before *state) *state {
 		after.err = after.heldBack.err()
 	default:
 		after.failures = 0
+		after.polls++
 		after.checked, after.confirmed = now, now
 	}
 	if c.interval > 0 {

@@ -63,6 +63,8 @@ type Status struct {
 	Bytes int64
 	// Downloaded is how many bytes the source has given since [Open].
 	Downloaded int64
+	// Polls counts, since [Open], the polls that succeeded.
+	Polls int64
 	// LastError is why the latest poll failed; nil if it succeeded or there
 	// was none yet. [bundle.ClassOf] tells its class; it has none if it
 	// wraps [ErrHeldBack].
@@ -154,6 +156,7 @@ type state struct {
 	confirmed              time.Time // checked, or what the disk cache says
 	probed                 time.Time // when a newer root was last looked for
 
+	polls    int64                       // that succeeded
 	failures int                         // polls that failed in a row
 	err      error                       // of the latest poll
 	errors   [bundle.Malformed + 1]int64 // by class
@@ -179,6 +182,7 @@ func (s *state) status(environment string, record *record, now time.Time) Status
 		Checked:       s.checked,
 		NextPoll:      s.next,
 		Downloaded:    record.downloaded.Load(),
+		Polls:         s.polls,
 		LastError:     s.err,
 		Errors:        make(map[bundle.Class]int64),
 		CacheError:    s.cacheErr,
