@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"sync"
 
 	of "github.com/open-feature/go-sdk/openfeature"
 
@@ -26,14 +27,18 @@ type Config struct {
 // FeatureProvider, ContextAwareStateHandler, EventHandler and Tracker. Its
 // methods are safe for concurrent use.
 type Provider struct {
-	client *sdk.Client
-	track  func(ctx context.Context, event string, evalCtx of.EvaluationContext, details of.TrackingEventDetails)
+	client    *sdk.Client
+	track     func(ctx context.Context, event string, evalCtx of.EvaluationContext, details of.TrackingEventDetails)
+	subscribe sync.Once // to the client's events
+	events    *mailbox
 }
 
 // New returns a provider that answers by client's present revision, and closes
-// nothing. With a nil client its initialization fails, as PROVIDER_FATAL.
+// nothing. With a nil client its initialization fails, as PROVIDER_FATAL. One
+// provider for a client is enough: once it was set it hears of the client's events
+// until the client is closed.
 func New(client *sdk.Client, cfg Config) *Provider {
-	return &Provider{client: client, track: cfg.Track}
+	return &Provider{client: client, track: cfg.Track, events: newMailbox()}
 }
 
 // Metadata implements FeatureProvider.
@@ -78,7 +83,7 @@ func (p *Provider) Track(ctx context.Context, event string, evalCtx of.Evaluatio
 func resolve[T any](p *Provider, key string, def T, flat of.FlattenedContext, read func(evaluator.Value) (T, bool)) of.GenericResolutionDetail[T] {
 	snapshot := p.client.Snapshot()
 	if snapshot == nil {
-		return failed(def, of.NewProviderNotReadyResolutionError("no flags have been loaded yet"))
+		return failed(def, of.NewProviderNotReadyResolutionError(noFlags))
 	}
 	var room [inlineAttrs]evaluator.Attr
 	r := snapshot.Evaluate(key, contextOf(flat, snapshot.Program(), room[:0]))

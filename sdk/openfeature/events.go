@@ -1,0 +1,122 @@
+package openfeature
+
+import (
+	"slices"
+	"sync"
+
+	of "github.com/open-feature/go-sdk/openfeature"
+
+	"github.com/serin-flags/serin/sdk"
+)
+
+// EventChannel implements EventHandler. The events are:
+//
+//	PROVIDER_READY                  polls work again, or the first revision has come
+//	PROVIDER_STALE                  the latest poll failed, an update is held back, or metadata has expired
+//	PROVIDER_ERROR                  there is no revision, and the latest poll failed
+//	PROVIDER_CONFIGURATION_CHANGED  flags have changed: FlagChanges are their keys, and the metadata has the revision
+//
+// Events that nobody takes don't hold up the client: where many have gathered the
+// latest state counts, and changes become one.
+func (p *Provider) EventChannel() <-chan of.Event { return p.events.channel }
+
+// onStatus is called when the client's condition has changed.
+func (p *Provider) onStatus(s sdk.Status) {
+	details := of.ProviderEventDetails{Message: "flags are up to date"}
+	event := of.ProviderReady
+	switch {
+	case s.State == sdk.Empty:
+		event, details = of.ProviderError, of.ProviderEventDetails{Message: messageOf(s), ErrorCode: of.ProviderNotReadyCode}
+	case stale(s):
+		event, details.Message = of.ProviderStale, messageOf(s)
+	}
+	p.send(event, details)
+}
+
+// onChange is called when flags have changed. The first revision changes none: the
+// provider becomes ready by it.
+func (p *Provider) onChange(c sdk.Change) {
+	if c.Before == nil {
+		return
+	}
+	p.send(of.ProviderConfigChange, of.ProviderEventDetails{
+		Message:       "flags have changed",
+		FlagChanges:   slices.Clone(c.Keys),
+		EventMetadata: map[string]any{toldRevision: c.After.Revision(), toldEnvironment: c.After.Environment()},
+	})
+}
+
+// stale reports whether what the client serves may be out of date. What comes from
+// the disk cache counts as up to date until a poll has failed.
+func stale(s sdk.Status) bool {
+	return s.State == sdk.Stale || s.State == sdk.LastKnownGood && s.LastError != nil
+}
+
+func messageOf(s sdk.Status) string {
+	switch {
+	case s.LastError != nil:
+		return s.LastError.Error()
+	case s.State == sdk.Empty:
+		return noFlags
+	}
+	return "metadata has expired"
+}
+
+func (p *Provider) send(event of.EventType, details of.ProviderEventDetails) {
+	p.events.send(of.Event{ProviderName: Name, EventType: event, ProviderEventDetails: details})
+}
+
+// maxEvents is how many events wait for somebody to take them.
+const maxEvents = 8
+
+// A mailbox holds events until they are taken.
+type mailbox struct {
+	channel chan of.Event
+
+	mu sync.Mutex // held while events are put in
+}
+
+func newMailbox() *mailbox { return &mailbox{channel: make(chan of.Event, maxEvents)} }
+
+// send puts an event in. It never blocks.
+func (m *mailbox) send(e of.Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	select {
+	case m.channel <- e:
+		return
+	default:
+	}
+	var waiting []of.Event
+	for len(waiting) < maxEvents {
+		select {
+		case old := <-m.channel:
+			waiting = append(waiting, old)
+			continue
+		default: // somebody has begun to take them
+		}
+		break
+	}
+	for _, e := range condense(append(waiting, e)) {
+		m.channel <- e // there is room: nobody else puts anything in
+	}
+}
+
+// condense returns at most two events that say what all of them say: the latest
+// about the state, and one about all changes.
+func condense(events []of.Event) []of.Event {
+	var state, change []of.Event
+	var keys []string
+	for _, e := range events {
+		if e.EventType != of.ProviderConfigChange {
+			state = []of.Event{e}
+			continue
+		}
+		keys = append(keys, e.FlagChanges...)
+		slices.Sort(keys)
+		keys = slices.Compact(keys)
+		e.FlagChanges = keys
+		change = []of.Event{e}
+	}
+	return append(state, change...)
+}
