@@ -19,6 +19,7 @@ var allowed = map[string][]string{
 	"sdk":             {"bundle", "evaluator", "github.com/fsnotify/fsnotify"},
 	"sdk/s3source":    {"sdk", "bundle", "internal/s3url", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 	"sdk/openfeature": {"sdk", "evaluator", "github.com/open-feature/go-sdk"},
+	"sdk/otel":        {"sdk", "evaluator", "go.opentelemetry.io/otel"},
 	"sdk/sdktest":     {"sdk", "bundle", "evaluator"},
 
 	"lambda":           {"sdk", "evaluator"},
@@ -74,6 +75,10 @@ func TestModulesOfSDK(t *testing.T) {
 		"sdk":             nil,
 		"sdk/sdktest":     nil,
 		"sdk/openfeature": {"github.com/open-feature/go-sdk"},
+		"sdk/otel": {
+			"github.com/cespare/xxhash/v2", "github.com/go-logr/logr", "github.com/go-logr/stdr", "go.opentelemetry.io/auto/sdk",
+			"go.opentelemetry.io/otel", "go.opentelemetry.io/otel/log", "go.opentelemetry.io/otel/metric", "go.opentelemetry.io/otel/trace",
+		},
 	} {
 		want := slices.Sorted(slices.Values(slices.Concat(base, more)))
 		got := goList(t, `{{with .Module}}{{.Path}}{{end}}`, "-deps", "./"+pkg)

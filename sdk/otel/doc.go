@@ -22,6 +22,7 @@
 //	serin.client.held         1        1 while an update is held back, else 0
 //	serin.client.size         By       payloads of the revision served
 //	serin.client.downloaded   By       downloaded so far
+//	serin.client.polls        {poll}   polls that succeeded so far
 //	serin.client.errors       {error}  polls that failed and caches that were refused, so far; attribute error.type, the class
 //	serin.client.mismatches   {flag}   flags that a handle of another type asked for, so far
 //

@@ -91,7 +91,7 @@ func newCollector(t testing.TB) *collector {
 func (c *collector) metrics(t testing.TB) map[string]map[string]float64 {
 	t.Helper()
 	var data metricdata.ResourceMetrics
-	if err := c.reader.Collect(t.Context(), &data); err != nil {
+	if err := c.reader.Collect(context.Background(), &data); err != nil {
 		t.Fatal(err)
 	}
 	all := make(map[string]map[string]float64)
