@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(
-		initCommand(), checkCommand(), testCommand(), showCommand(), diffCommand(), lockCommand(), evalCommand(), explainCommand(),
+		initCommand(), checkCommand(), testCommand(), showCommand(), diffCommand(), commentCommand(), lockCommand(), evalCommand(), explainCommand(),
 		keysCommand(), publishCommand(), rollbackCommand(), verifyCommand(), logCommand(), catCommand(), bakeCommand(),
 		serveCommand(), devCommand(), demoCommand(),
 	)
