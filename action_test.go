@@ -1,0 +1,183 @@
+//go:build unix
+
+package serin_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// An action is ci/action.yml, of which the tests run the steps as GitHub's runner
+// does: those with a script. Of the others there is one, which installs Go.
+type action struct {
+	Inputs map[string]struct {
+		Required bool
+		Default  string
+	}
+	Runs struct {
+		Steps []step
+	}
+}
+
+type step struct {
+	Name, Uses, If, Run, Shell string
+	Env                        map[string]string
+}
+
+func readAction(t *testing.T) action {
+	t.Helper()
+	data, err := os.ReadFile("ci/action.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a action
+	if err := yaml.Unmarshal(data, &a); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range a.Runs.Steps {
+		if s.Run == "" && !strings.HasPrefix(s.Uses, "actions/setup-go@v") {
+			t.Errorf("step %q: this test doesn't know how to use %q", s.Name, s.Uses)
+		}
+		if strings.Contains(s.Run, "${{") {
+			t.Errorf("step %q: an expression within a script can be made to say anything", s.Name)
+		}
+	}
+	return a
+}
+
+// A job is one use of the action.
+type job struct {
+	workspace string
+	inputs    map[string]string
+	env       []string // beside that of the steps
+}
+
+// An outcome is what came of a job.
+type outcome struct {
+	err     error  // of the step that failed
+	log     string // of all steps
+	summary string
+	outputs map[string]string
+}
+
+// run runs the action's steps for a job.
+func (a action) run(t *testing.T, j job) outcome {
+	t.Helper()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	temp := t.TempDir()
+	file := func(name string) string { return filepath.Join(temp, "runner-"+name) }
+	values := map[string]string{"github.action_path": filepath.Join(here, "ci"), "github.token": "ghs_of-the-job"}
+	for name, input := range a.Inputs {
+		values["inputs."+name] = substitute(t, input.Default, values)
+		if value, ok := j.inputs[name]; ok {
+			values["inputs."+name] = value
+		} else if input.Required {
+			t.Fatalf("the input %q is required", name)
+		}
+	}
+	for name := range j.inputs {
+		if _, ok := a.Inputs[name]; !ok {
+			t.Fatalf("the action has no input %q", name)
+		}
+	}
+	var log bytes.Buffer
+	o := outcome{outputs: make(map[string]string)}
+	for _, s := range a.Runs.Steps {
+		if s.Run == "" || !holds(t, s.If, values) {
+			continue
+		}
+		cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", s.Run)
+		cmd.Dir = j.workspace
+		path := os.Getenv("PATH")
+		for _, line := range lines(t, file("path")) {
+			path = line + ":" + path
+		}
+		cmd.Env = append(os.Environ(), j.env...)
+		cmd.Env = append(cmd.Env, "PATH="+path, "RUNNER_TEMP="+temp, "GITHUB_PATH="+file("path"),
+			"GITHUB_OUTPUT="+file("output"), "GITHUB_STEP_SUMMARY="+file("summary"), "GITHUB_ACTIONS=true")
+		for name, value := range s.Env {
+			cmd.Env = append(cmd.Env, name+"="+substitute(t, value, values))
+		}
+		cmd.Stdout, cmd.Stderr = &log, &log
+		if err := cmd.Run(); err != nil {
+			o.err = fmt.Errorf("step %q: %w", s.Name, err)
+			break
+		}
+	}
+	o.log = log.String()
+	o.summary = strings.Join(lines(t, file("summary")), "\n")
+	for _, line := range lines(t, file("output")) {
+		name, value, _ := strings.Cut(line, "=")
+		o.outputs[name] = value
+	}
+	if left, err := filepath.Glob(filepath.Join(temp, "serin-keys-*")); err != nil || len(left) > 0 {
+		t.Errorf("keys were left behind in %v, %v", left, err)
+	}
+	return o
+}
+
+// lines returns the lines of a file, none if it isn't there.
+func lines(t *testing.T, name string) []string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	text := strings.TrimSuffix(string(data), "\n")
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+var expression = regexp.MustCompile(`\$\{\{ ([a-z._-]+) \}\}`)
+
+// substitute replaces expressions by their values.
+func substitute(t *testing.T, text string, values map[string]string) string {
+	t.Helper()
+	return expression.ReplaceAllStringFunc(text, func(e string) string {
+		name := expression.FindStringSubmatch(e)[1]
+		value, ok := values[name]
+		if !ok {
+			t.Fatalf("%s: there is no such value", e)
+		}
+		return value
+	})
+}
+
+var comparison = regexp.MustCompile(`^([a-z._-]+) (==|!=) '([a-z]+)'$`)
+
+// holds reports whether a condition of a step does: comparisons joined by either
+// && or ||.
+func holds(t *testing.T, condition string, values map[string]string) bool {
+	t.Helper()
+	if condition == "" {
+		return true
+	}
+	sign := "||"
+	if strings.Contains(condition, "&&") {
+		sign = "&&"
+	}
+	for part := range strings.SplitSeq(condition, " "+sign+" ") {
+		m := comparison.FindStringSubmatch(part)
+		value, ok := values[m[1]]
+		if !ok {
+			t.Fatalf("%s: there is no such value", part)
+		}
+		if ((value == m[3]) == (m[2] == "==")) == (sign == "||") {
+			return sign == "||"
+		}
+	}
+	return sign == "&&"
+}
