@@ -1,4 +1,5 @@
-// Package serin holds the example estate of feature flags, as a file system.
+// Package serin holds files of this repository that its command writes for others:
+// the example estate of feature flags, and the workflow of pull requests.
 //
 // Serin is feature flags without a flag server: flags are files in git, checked,
 // tested, compiled and signed by CI into a bundle that programs pull, verify and
@@ -6,6 +7,12 @@
 package serin
 
 import "embed"
+
+// Workflow is a workflow of GitHub Actions for the flags in the folder flags. It uses
+// the action in ./ci, which other repositories have to name in full.
+//
+//go:embed .github/workflows/flags.yml
+var Workflow string
 
 // Estate is the example estate, below the folder flags. The demo runs on it.
 //

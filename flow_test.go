@@ -80,6 +80,7 @@ func TestFlow(t *testing.T) {
 	if o := f.publish(t, "renew"); o.err != nil || o.outputs["revision"] != "2" {
 		t.Errorf("renewing: %v, revision %q\n%s", o.err, o.outputs["revision"], o.log)
 	}
+	f.trail(t)
 	if o := f.publish(t, "deploy"); o.err == nil || !strings.Contains(o.log, "check, publish or renew") {
 		t.Errorf("\"do: deploy\" isn't refused: %v\n%s", o.err, o.log)
 	}
@@ -143,17 +144,20 @@ func (f *team) write(t *testing.T, name, text string) {
 	}
 }
 
-// git runs git with nothing of the user's configuration.
-func (f *team) git(t *testing.T, args ...string) {
+// git runs git with nothing of the user's configuration, and returns what it
+// prints.
+func (f *team) git(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "git", args...)
 	cmd.Dir = f.dir
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
 		"GIT_AUTHOR_NAME=author", "GIT_AUTHOR_EMAIL=author@example.com",
 		"GIT_COMMITTER_NAME=author", "GIT_COMMITTER_EMAIL=author@example.com")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
+	return strings.TrimSpace(string(out))
 }
 
 func (f *team) commit(t *testing.T, message string) {
@@ -189,7 +193,8 @@ func (f *team) check(t *testing.T, inputs map[string]string) outcome {
 // publish runs the job of the main branch.
 func (f *team) publish(t *testing.T, do string) outcome {
 	t.Helper()
-	return f.action.run(t, job{workspace: f.dir, env: append(f.s3.Env(), "GITHUB_EVENT_NAME=push"), inputs: map[string]string{
+	return f.action.run(t, job{workspace: f.dir, env: append(f.s3.Env(), "GITHUB_EVENT_NAME=push",
+		"GITHUB_SERVER_URL=https://github.example", "GITHUB_REPOSITORY=acme/shop", "GITHUB_RUN_ID=77"), inputs: map[string]string{
 		"do": do, "environment": "production", "to": "s3://flags/shop", "keys": "keys/production", "online-key": f.key,
 	}})
 }
@@ -212,6 +217,26 @@ func (f *team) follow(t *testing.T) *sdk.Client {
 	}
 	t.Cleanup(func() { client.Close() })
 	return client
+}
+
+// trail holds that the log tells who published what, and from where.
+func (f *team) trail(t *testing.T) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./cmd/serin", "log", "s3://flags/shop/production",
+		"--root", filepath.Join(f.dir, "keys", "production", "root.json"))
+	cmd.Env = append(os.Environ(), f.s3.Env()...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("log: %v\n%s", err, out)
+	}
+	latest, _, _ := strings.Cut(string(out), "revision 1\n")
+	for _, want := range []string{
+		"revision 2\n", "commit   " + f.git(t, "rev-parse", "HEAD"), "author   author", "run      https://github.example/acme/shop/actions/runs/77", "~ shop",
+	} {
+		if !strings.Contains(latest, want) {
+			t.Errorf("the log of revision 2 doesn't say %q:\n%s", want, out)
+		}
+	}
 }
 
 func (f *team) badEdit(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/serin-flags/serin"
 	"github.com/serin-flags/serin/schema"
 	"github.com/spf13/cobra"
 )
@@ -31,7 +32,8 @@ func initCommand() *cobra.Command {
 		Long: `Init writes a small estate with comments and tests into DIR ("flags" if it isn't
 named), and the schemas that editors complete by. Into the repository that holds
 DIR, or the folder in which you are, it writes settings for VS Code and a workflow
-for GitHub, which checks and tests the flags of pull requests.
+for GitHub, which checks, tests and compares the flags of pull requests, and can
+publish them.
 
 Files that exist are never touched: if one is in the way nothing is written. With
 --keep they stay, and what is missing is written; if DIR holds an estate, no flags.`,
@@ -122,11 +124,25 @@ func beginning(dir string, now time.Time) ([]newFile, error) {
 	err = cmp.Or(
 		add(templates, "init/flags", dir, true),
 		add(schema.Files, ".", filepath.Join(dir, ".schema"), false),
-		add(templates, "init/workflow.yml", filepath.Join(project, ".github", "workflows", "flags.yml"), false),
-		add(templates, "init/vscode.json", filepath.Join(project, ".vscode", "settings.json"), false),
 	)
+	files = append(files, newFile{name: filepath.Join(project, ".github", "workflows", "flags.yml"), data: workflowOf(estate)})
+	err = cmp.Or(err, add(templates, "init/vscode.json", filepath.Join(project, ".vscode", "settings.json"), false))
 	return files, err
 }
+
+// workflowOf returns this project's own workflow, for an estate of somebody else's.
+func workflowOf(estate string) []byte {
+	ref := "main"
+	if v := version(); released.MatchString(v) {
+		ref = v
+	}
+	within := strings.TrimPrefix(estate+"/", "./")
+	return []byte(strings.NewReplacer(
+		"uses: ./ci", "uses: serin-flags/serin/ci@"+ref, `"flags/**"`, `"`+within+`**"`, "flags: flags\n", "flags: "+estate+"\n",
+	).Replace(serin.Workflow))
+}
+
+var released = regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
 
 // replacements replace the words between @ in templates. dir is the estate's
 // folder as the user named it, estate the same in the repository.
@@ -138,12 +154,8 @@ func replacements(dir, estate string, now time.Time) *strings.Replacer {
 	case defaultEstate:
 		arg = "" // commands know it
 	}
-	release := "latest"
-	if v := version(); regexp.MustCompile(`^v\d+\.\d+\.\d+$`).MatchString(v) {
-		release = v
-	}
 	return strings.NewReplacer(
-		"@estate@", estate, "@in@", in, "@dir@", arg, "@version@", release,
+		"@estate@", estate, "@in@", in, "@dir@", arg,
 		"@expires@", now.AddDate(1, 0, 0).Format(time.DateOnly),
 	)
 }
