@@ -31,7 +31,7 @@ check:
 	@for os in darwin windows; do echo "GOOS=$$os go vet ./..."; GOOS=$$os go vet ./... || exit; done
 	$(TOOL) staticcheck ./...
 	cd bench && go vet ./... && $(TOOL) staticcheck ./...
-	$(TOOL) actionlint .github/workflows/*.yml cmd/serin/init/workflow.yml
+	$(TOOL) actionlint
 	go run ./cmd/serin check flags
 	go run ./cmd/serin test flags
 	@echo govulncheck -db $(VULNDB) ./...; $(TOOL) govulncheck -db $(VULNDB) ./... || { status=$$?; [ $$status = 3 ] || \

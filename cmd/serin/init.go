@@ -108,7 +108,7 @@ func beginning(dir string, now time.Time) ([]newFile, error) {
 	if !plainPath.MatchString(estate) {
 		return nil, usagef("%q is no name for the folder of flags: it may have letters without accents, digits, and any of . _ - /", estate)
 	}
-	words := replacements(dir, estate, now)
+	words := replacements(estate, now)
 	var files []newFile
 	add := func(fsys fs.FS, from, to string, sample bool) error {
 		return fs.WalkDir(fsys, from, func(name string, entry fs.DirEntry, err error) error {
@@ -144,9 +144,9 @@ func workflowOf(estate string) []byte {
 
 var released = regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
 
-// replacements replace the words between @ in templates. dir is the estate's
-// folder as the user named it, estate the same in the repository.
-func replacements(dir, estate string, now time.Time) *strings.Replacer {
+// replacements replace the words between @ in templates; estate is the folder of
+// flags in its repository.
+func replacements(estate string, now time.Time) *strings.Replacer {
 	in, arg := estate+"/", " "+estate
 	switch estate {
 	case ".":
