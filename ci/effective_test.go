@@ -23,6 +23,7 @@ import (
 // the repository's own flags and with all scenarios without faults.
 func TestEffective(t *testing.T) {
 	estates := map[string]fstest.MapFS{"flags": readAll(t, os.DirFS("../flags"))}
+	delete(estates["flags"], LockFile) // it is of flags with their environments
 	paths, err := filepath.Glob("testdata/good/*.txtar")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("found %d scenarios: %v", len(paths), err)

@@ -189,8 +189,12 @@ type LockUpdate struct {
 
 // A LockChange is a line of the lock file that comes, goes or changes.
 type LockChange struct {
-	// What names the split or layer: its flag, environment and rule.
+	// What names the split or layer, for people.
 	What string
+	// Flag and Rule are the split's; Environment is "" if the rule is the flag's
+	// own. Of a layer there is its name alone.
+	Flag, Environment, Rule, Layer string
+
 	Kind LockChangeKind
 	// Shares are in words, such as "20% on, 80% off"; of one that goes, those
 	// that it had.
@@ -276,15 +280,25 @@ func (e *Estate) relock(anew []string) (*LockUpdate, error) {
 	}
 	for id, entry := range old.byID {
 		if !r.used[id] {
-			r.changes = append(r.changes, LockChange{What: id.String(), Kind: LockRemoved, Shares: shareList(partsOf(entry.pieces))})
+			r.changes = append(r.changes, newLockChange(id, LockRemoved, partsOf(entry.pieces)))
 		}
 	}
-	slices.SortStableFunc(r.changes, func(a, b LockChange) int { return cmp.Compare(a.What, b.What) })
+	slices.SortFunc(r.changes, func(a, b LockChange) int { return cmp.Compare(a.What, b.What) })
 	u := &LockUpdate{File: old.shown, After: formatLock(r.entries), Changes: r.changes, Splits: len(r.entries)}
 	if old.source != nil {
 		u.Before = old.source.data
 	}
 	return u, nil
+}
+
+func newLockChange(id lockID, kind LockChangeKind, parts []part) LockChange {
+	c := LockChange{What: id.String(), Kind: kind, Shares: shareList(parts)}
+	if layer, ok := id.layer(); ok {
+		c.Layer = layer
+	} else {
+		c.Flag, c.Environment, c.Rule = id.owner, id.environment, id.rule
+	}
+	return c
 }
 
 // relocking finds for each division which line of the lock file it goes on from.
@@ -390,8 +404,8 @@ func (r *relocking) rename(gone []*lockEntry, byRule bool) {
 
 // update makes the line of d, going on from one that there was or nil.
 func (r *relocking) update(d *division, from *lockEntry) error {
-	change := LockChange{What: d.id.String(), Kind: LockChanged, Shares: shareList(partsOf(piecesInOrder(d.parts)))}
 	before := piecesInOrder(d.parts) // what there is, or what to start from
+	change := newLockChange(d.id, LockChanged, partsOf(before))
 	start := before
 	switch {
 	case from == nil:

@@ -102,11 +102,14 @@ type lockJSON struct {
 }
 
 type lockChangeJSON struct {
-	What   string         `json:"what"`
-	Change string         `json:"change"`
-	Shares string         `json:"shares"`
-	Moves  []lockMoveJSON `json:"moves"`
-	Pieces int            `json:"pieces"`
+	Flag        string         `json:"flag,omitempty"`
+	Environment string         `json:"environment,omitempty"`
+	Rule        string         `json:"rule,omitempty"`
+	Layer       string         `json:"layer,omitempty"`
+	Change      string         `json:"change"`
+	Shares      string         `json:"shares"`
+	Moves       []lockMoveJSON `json:"moves"`
+	Pieces      int            `json:"pieces"`
 }
 
 type lockMoveJSON struct {
@@ -123,7 +126,7 @@ func newLockJSON(u *ci.LockUpdate, written bool) lockJSON {
 		for i, m := range c.Moves {
 			moves[i] = lockMoveJSON{m.From, m.To, m.Share(), m.Positions}
 		}
-		out.Changes[i] = lockChangeJSON{c.What, c.Kind.String(), c.Shares, moves, c.Pieces}
+		out.Changes[i] = lockChangeJSON{c.Flag, c.Environment, c.Rule, c.Layer, c.Kind.String(), c.Shares, moves, c.Pieces}
 	}
 	return out
 }
