@@ -203,8 +203,8 @@ type LockChange struct {
 	// the unit, the salt or the hash is another: then all units have other
 	// positions.
 	Moves []Move
-	// Pieces is how many ranges the split has. They grow in number as shares are
-	// edited; evaluation looks at all of them.
+	// Pieces is how many ranges the split has, which get more as shares are edited.
+	// More than 64 beyond the shares are refused.
 	Pieces int
 }
 
@@ -426,7 +426,7 @@ func (r *relocking) update(d *division, from *lockEntry) error {
 	after := rebalanced(start, d.parts)
 	change.Moves = moves(before, after)
 	if change.Pieces = len(after); change.Pieces > maxPieces+len(d.parts) {
-		return fmt.Errorf("%s would be in %d pieces, more than are quick to evaluate; start it anew, by 'serin lock --anew %s', which moves users", d.id, change.Pieces, d.id.owner)
+		return fmt.Errorf("%s would have %d ranges, over %d more than shares; start it anew, by 'serin lock --anew %s', which moves users", d.id, change.Pieces, maxPieces, d.id.owner)
 	}
 	r.entries = append(r.entries, &lockEntry{id: d.id, draw: d.draw, pieces: after})
 	if change.Kind != LockChanged || !slices.Equal(before, after) {

@@ -39,8 +39,8 @@ const lockHeader = `# Who has which positions of splits and layers, so that edit
 // maxLockSize bounds the lock file in bytes.
 const maxLockSize = 64 << 20
 
-// maxPieces bounds how many pieces more than parts are kept: evaluation looks at
-// them all.
+// maxPieces bounds how many pieces more than parts are kept: with more of them
+// evaluation takes longer and a line says less.
 const maxPieces = 64
 
 // maxLockWords bounds the words of a line.
