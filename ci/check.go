@@ -44,7 +44,7 @@ func (c checker) within(format string, args ...any) checker {
 
 // errorf records a problem at n.
 func (c checker) errorf(n *node, format string, args ...any) {
-	c.source.problemAt(n.line, n.column, c.place+fmt.Sprintf(format, args...))
+	c.source.problemAt(n.line(), n.column(), c.place+fmt.Sprintf(format, args...))
 }
 
 // keys reports whether n is a mapping, and records the keys it has that are not

@@ -79,7 +79,7 @@ func (v coverage) rulesOf(f *flag, ranIn string, environments []string) []RuleCo
 			name := item.get("name")
 			all = append(all, RuleCoverage{
 				Flag: f.key, Rule: name.text, Environment: environment,
-				File: f.source.shown, Line: name.line, Column: name.column,
+				File: f.source.shown, Line: name.line(), Column: name.column(),
 				Reached: reached[name.text],
 			})
 		}

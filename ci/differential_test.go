@@ -59,7 +59,7 @@ func compareNodes(s *source, a *node, b *yaml.Node) string {
 		return fmt.Sprintf("%s: plain %v, other: style %d", at, a.plain, b.Style)
 	}
 	// The other parser counts a tab as one column, but not everywhere.
-	if here := fmt.Sprintf("%d:%d", a.line, a.column); here != at && !strings.Contains(s.line(b.Line), "\t") {
+	if here := fmt.Sprintf("%d:%d", a.line(), a.column()); here != at && !strings.Contains(s.line(b.Line), "\t") {
 		return fmt.Sprintf("%s: at %s", at, here)
 	}
 	for i, child := range children {

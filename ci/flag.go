@@ -184,7 +184,7 @@ func (c checker) rules(key string, n *node, set *variantSet) []evaluator.Rule {
 			if line, dup := lines[r.Name]; dup {
 				within.errorf(name, "another rule has this name, on line %d", line)
 			} else if r.Name != "" {
-				lines[r.Name] = name.line
+				lines[r.Name] = name.line()
 			}
 		}
 		if !within.keys(item, "a rule", ruleKeys...) {

@@ -56,7 +56,7 @@ type lintedFile struct {
 
 // warn says something about n.
 func (l *linter) warn(lint string, s *source, n *node, format string, args ...any) {
-	l.warnAt(lint, s, n.line, n.column, s.line(n.line), fmt.Sprintf(format, args...))
+	l.warnAt(lint, s, n.line(), n.column(), s.line(n.line()), fmt.Sprintf(format, args...))
 }
 
 // warnAt says something about a place in a file, whose line is given.

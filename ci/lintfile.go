@@ -52,7 +52,7 @@ func (l *linter) values(s *source, n *node, under string) {
 				l.warn(lintDuplicateID, s, item, "%s is on the list twice; the first is on line %d", item.describe(), line)
 				continue
 			}
-			lines[item.text] = item.line
+			lines[item.text] = item.line()
 		}
 	case scalar:
 		l.space(s, n, under)

@@ -107,7 +107,7 @@ func (e *Estate) checkLock(dir string) {
 	e.divisions(func(s *source, d *division) {
 		used[d.id] = true
 		if why := l.misfit(d); why != "" {
-			s.problemAt(d.at.line, d.at.column, fmt.Sprintf("%s%s; run 'serin lock %s' and commit that file too", d.place(), why, dir))
+			s.problemAt(d.at.line(), d.at.column(), fmt.Sprintf("%s%s; run 'serin lock %s' and commit that file too", d.place(), why, dir))
 		}
 	})
 	for id, entry := range l.byID {

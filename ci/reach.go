@@ -26,13 +26,13 @@ func (l *linter) reach(f *flag, b body) {
 		i := slices.IndexFunc(rules[:j], func(above evaluator.Rule) bool { return im.covers(&above, &rules[j]) })
 		if i >= 0 {
 			l.warn(lintUnreachableRule, f.source, at, "%srule %q is never reached: rule %q on line %d matches whoever it would",
-				b.place(), rules[j].Name, rules[i].Name, b.rules.items[i].line)
+				b.place(), rules[j].Name, rules[i].Name, b.rules.items[i].line())
 			continue
 		}
 		for i := range rules[:j] {
 			if attribute, common := im.hides(&rules[i], ranges[i], &rules[j], ranges[j]); common != "" {
 				l.warn(lintOverlappingRanges, f.source, at, "%srule %q: its range of %q overlaps that of rule %q on line %d, which takes %s",
-					b.place(), rules[j].Name, attribute, rules[i].Name, b.rules.items[i].line, common)
+					b.place(), rules[j].Name, attribute, rules[i].Name, b.rules.items[i].line(), common)
 				break
 			}
 		}
@@ -128,7 +128,7 @@ func (l *linter) alternatives(f *flag, b body, im *implication, rule string, ite
 				break
 			}
 		}
-		before = append(before, alternative{cond.Attribute, spans, item.line})
+		before = append(before, alternative{cond.Attribute, spans, item.line()})
 	}
 }
 

@@ -64,7 +64,7 @@ func (c checker) silences(n *node) {
 		if ok && strings.TrimSpace(reason) == "" {
 			c.errorf(f.value, "%s", noReason(f.key.text))
 		}
-		c.source.silences = append(c.source.silences, silence{f.key.text, f.key.line, f.key.column})
+		c.source.silences = append(c.source.silences, silence{f.key.text, f.key.line(), f.key.column()})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -127,21 +128,39 @@ func readSources(fsys fs.FS, dir string) (sources []*source, total int, err erro
 			return nil
 		}
 		sources = append(sources, s)
-		if s.role == listFile {
-			return nil
-		}
-		if err := s.read(fsys); err != nil {
-			return err
-		}
-		if total += len(s.data); total > maxTotalSize {
-			return errTooLarge
-		}
 		return nil
 	})
+	if err == nil {
+		total, err = readFiles(fsys, sources)
+	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading %s: %w", dir, err)
 	}
 	return sources, total, nil
+}
+
+// readFiles reads the files that are right so far, and returns how many bytes they
+// come to.
+func readFiles(fsys fs.FS, sources []*source) (total int, err error) {
+	var mu sync.Mutex
+	parallel(sources, func(s *source) {
+		mu.Lock()
+		failed := err != nil
+		mu.Unlock()
+		if failed || s.role == listFile || len(s.problems) > 0 {
+			return
+		}
+		why := s.read(fsys)
+		mu.Lock()
+		defer mu.Unlock()
+		if total += len(s.data); total > maxTotalSize && why == nil {
+			why = errTooLarge
+		}
+		if err == nil {
+			err = why
+		}
+	})
+	return total, err
 }
 
 var errTooLarge = fmt.Errorf("its files come to more than %d MiB", maxTotalSize>>20)

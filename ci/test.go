@@ -159,7 +159,7 @@ func (r *runner) run(run *testRun) {
 	t, environment := run.test, run.environment
 	run.result = TestResult{
 		Flag: t.flag.key, Name: t.name, Environment: environment,
-		File: t.source.shown, Line: t.at.line, Column: t.at.column,
+		File: t.source.shown, Line: t.at.line(), Column: t.at.column(),
 	}
 	// A source of its own collects the failures: t.source stays as it is.
 	failures := &source{shown: t.source.shown, data: t.source.data}

@@ -80,7 +80,7 @@ func (c checker) cases(f *flag, e *Estate) []*testCase {
 				if line, dup := lines[s]; dup {
 					within.errorf(name, "another test has this name, on line %d", line)
 				}
-				lines[s] = name.line
+				lines[s] = name.line()
 			}
 		}
 		if !within.keys(item, "a test", caseKeys...) {

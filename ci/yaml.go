@@ -30,14 +30,27 @@ const (
 // A node is a value in a file and where it stands: what is left of YAML once
 // everything that we refuse is refused.
 type node struct {
-	kind         kind
-	line, column int
-
 	text   string  // of a scalar: as written, or without its quotes
-	plain  bool    // a scalar without quotes, which may be a number
-	flow   bool    // a list in brackets or a mapping in braces
 	items  []*node // of a sequence
 	fields []field // of a mapping; keys are unique scalars
+
+	// Estates have a million nodes: these are kept small.
+	row, col int32 // see line and column
+	kind     kind
+	plain    bool // a scalar without quotes, which may be a number
+	flow     bool // a list in brackets or a mapping in braces
+}
+
+// line returns the number of the line that the node starts on, from 1.
+func (n *node) line() int { return int(n.row) }
+
+// column returns the number of its first character on that line, from 1.
+func (n *node) column() int { return int(n.col) }
+
+// placed sets where the node starts. No file is so large that it doesn't fit.
+func (n *node) placed(line, column int) *node {
+	n.row, n.col = int32(line), int32(column)
+	return n
 }
 
 // A field is a key of a mapping and its value.
@@ -114,7 +127,9 @@ func (s *source) normalise() bool {
 		return false
 	}
 	s.data = bytes.TrimPrefix(s.data, []byte("\ufeff"))
-	s.data = bytes.ReplaceAll(s.data, []byte("\r\n"), []byte("\n"))
+	if bytes.IndexByte(s.data, '\r') >= 0 {
+		s.data = bytes.ReplaceAll(s.data, []byte("\r\n"), []byte("\n"))
+	}
 	if len(s.data) > 0 && s.data[len(s.data)-1] != '\n' {
 		s.data = append(s.data, '\n') // the lexer misreads text that the file ends in
 	}
@@ -224,14 +239,14 @@ func (s *source) convert(n ast.Node) *node {
 		return s.convertMapping(n)
 	case *ast.SequenceNode:
 		out := &node{kind: sequence, flow: n.IsFlowStyle, items: make([]*node, 0, len(n.Values))}
-		out.line, out.column = s.at.place(n.Start)
+		out.placed(s.at.place(n.Start))
 		for _, value := range n.Values {
 			out.items = append(out.items, s.convert(value))
 		}
 		return out
 	case *ast.LiteralNode:
 		out := &node{text: n.Value.Value}
-		out.line, out.column = s.at.place(n.Start)
+		out.placed(s.at.place(n.Start))
 		return out
 	case ast.ScalarNode:
 		return s.convertScalar(n.GetToken())
@@ -241,7 +256,7 @@ func (s *source) convert(n ast.Node) *node {
 		line, column = s.at.place(n.GetToken())
 	}
 	s.problemAt(line, column, malformed)
-	return &node{line: line, column: column, plain: true}
+	return (&node{plain: true}).placed(line, column)
 }
 
 // oddLine matches text that goes on in an empty line or one that looks like a
@@ -252,11 +267,11 @@ var oddLine = regexp.MustCompile(`\n[ \t]*[-\n]`)
 // parser lets pass.
 func (s *source) convertScalar(t *token.Token) *node {
 	out := &node{text: t.Value}
-	out.line, out.column = s.at.place(t)
+	out.placed(s.at.place(t))
 	switch t.Type {
 	case token.SingleQuoteType:
 	case token.DoubleQuoteType:
-		if escape := badEscape(s.at.quotedAt(out.line, out.column)); escape != "" {
+		if escape := badEscape(s.at.quotedAt(out.line(), out.column())); escape != "" {
 			s.tokenProblem(t, fmt.Sprintf("%s is not an escape; write a backslash as two, or use single quotes", escape))
 		}
 	default:
@@ -319,23 +334,23 @@ func badEscape(text string) string {
 func (s *source) convertMapping(n *ast.MappingNode) *node {
 	out := &node{kind: mapping, flow: n.IsFlowStyle, fields: make([]field, 0, len(n.Values))}
 	if n.IsFlowStyle {
-		out.line, out.column = s.at.place(n.Start)
+		out.placed(s.at.place(n.Start))
 	}
 	seen := make(map[string]int, len(n.Values))
 	for i, value := range n.Values {
 		key := s.convert(value.Key)
 		if i == 0 && !n.IsFlowStyle {
-			out.line, out.column = key.line, key.column
+			out.row, out.col = key.row, key.col
 		}
 		if key.kind != scalar {
-			s.problemAt(key.line, key.column, "a key is a word, not a list or a mapping")
+			s.problemAt(key.line(), key.column(), "a key is a word, not a list or a mapping")
 			continue
 		}
 		if first, ok := seen[key.text]; ok {
-			s.problemAt(key.line, key.column, fmt.Sprintf("duplicate key %q; the first is on line %d", key.text, first))
+			s.problemAt(key.line(), key.column(), fmt.Sprintf("duplicate key %q; the first is on line %d", key.text, first))
 			continue
 		}
-		seen[key.text] = key.line
+		seen[key.text] = key.line()
 		out.fields = append(out.fields, field{key, s.convert(value.Value)})
 	}
 	return out
