@@ -104,7 +104,11 @@ func Log(ctx context.Context, opts LogOptions) (History, error) {
 		return History{}, fmt.Errorf("reading the history: %w", err)
 	}
 	l := logger{history: History{Environment: release.Environment(), Expires: release.Expires()}, strays: maxStrays}
-	if l.chain, err = newChain(opts.Source, release); err == nil {
+	root, err := parseRoot(release.Metadata().Root)
+	if err == nil {
+		l.chain, err = newChain(opts.Source, release, root.Metadata)
+	}
+	if err == nil {
 		err = l.read(ctx, opts.Limit)
 	}
 	if err != nil {
@@ -226,11 +230,7 @@ type record struct {
 }
 
 // newChain returns the chain that ends at release.
-func newChain(source bundle.Source, release *bundle.Release) (*chain, error) {
-	root, err := metadata.Root().FromBytes(release.Metadata().Root)
-	if err != nil {
-		return nil, fmt.Errorf("reading the root: %w", err)
-	}
+func newChain(source bundle.Source, release *bundle.Release, root *metadata.Metadata[metadata.RootType]) (*chain, error) {
 	at, err := newRecord(release.Revision(), release.Metadata().Targets)
 	if err != nil {
 		return nil, err

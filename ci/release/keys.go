@@ -2,20 +2,13 @@ package release
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,43 +19,38 @@ import (
 
 // The files of a keys folder.
 const (
-	rootKeyFile   = "root.key"
-	onlineKeyFile = "online.key"
-	rootFile      = "root.json"
+	rootKeyFile    = "root.key" // or root-1.key and so on
+	onlineKeyFile  = "online.key"
+	targetsKeyFile = "targets.key"
+	rootFile       = "root.json"
+	// oldSuffix takes the place of ".key" where a key has been replaced.
+	oldSuffix = ".old.key"
 )
 
-const (
-	pemType = "PRIVATE KEY" // PKCS #8
-	// maxKeyFile is the length in bytes above which a file of a keys folder
-	// isn't read: root.json is the longest, and clients refuse more.
-	maxKeyFile = 512 << 10
-)
-
-// environmentField is the custom field of root.json that says which environment
-// it is the root of.
-const environmentField = "x-serin-environment"
-
-// A Signer signs with one private key, wherever that is. Implementations must
-// be safe for concurrent use.
-type Signer interface {
-	// Public returns the public key: an [ed25519.PublicKey], or an
-	// [*ecdsa.PublicKey] on curve P-256.
-	Public() crypto.PublicKey
-	// Sign signs message: with ed25519 as it is, with ECDSA its SHA-256, the
-	// signature then being in ASN.1 DER. The error must not hold key material.
-	Sign(ctx context.Context, message []byte) (signature []byte, err error)
-}
+// maxKeyFile is the length in bytes above which a file of a keys folder isn't
+// read: roots are the longest, and clients refuse more.
+const maxKeyFile = 512 << 10
 
 // Keys are what a publisher needs of one environment's keys. The root's private
-// key isn't among them.
+// keys aren't among them.
 type Keys struct {
 	// Root is the root.json that clients pin.
 	Root []byte
-	// Online signs targets, snapshot and timestamp.
+	// Newer are the roots that follow it, in order. Publish puts those that
+	// the store lacks.
+	Newer [][]byte
+	// Online signs snapshot and timestamp, and also targets unless Targets
+	// does.
 	Online Signer
+	// Targets, if not nil, signs targets. A renewal can do without it.
+	Targets Signer
+	// Replaced are the keys that Online and Targets have taken the place of, as
+	// far as they are at hand. With them, Publish can put what clients accept
+	// both before and after they see the newer root.
+	Replaced []Signer
 }
 
-// A KeyFile is a file that [InitKeys] made.
+// A KeyFile is a file that was made.
 type KeyFile struct {
 	Path    string
 	Secret  bool   // whoever reads it can sign
@@ -70,51 +58,251 @@ type KeyFile struct {
 }
 
 // InitKeys makes the keys of the environment called env: dir/root.key,
-// dir/online.key and dir/root.json, the root that clients pin, signed and valid
-// for [RootLifetime]. Keys are ed25519: no signature depends on a good random
-// number then, keys and signatures are small, and every TUF client must know it.
-// dir is made if necessary. Files are never overwritten: if any of them exists
-// InitKeys returns an error that wraps [fs.ErrExist] and leaves none of its own.
+// dir/online.key and dir/root.json. It is [Opener.Init] at its simplest.
 func InitKeys(dir, env string) ([]KeyFile, error) {
-	made, err := initKeys(dir, env)
+	return Opener{}.Init(context.Background(), InitOptions{Dir: dir, Environment: env})
+}
+
+// LoadKeys is [Opener.Keys] for keys that are files and not encrypted.
+func LoadKeys(dir string) (Keys, error) { return Opener{}.Keys(context.Background(), dir) }
+
+// Keys reads a keys folder: root.json and the <N>.root.json that follow it, and the
+// key online.key, or targets.key for targets if there is such a file. It reads no
+// root key; none need be there. Roots that haven't enough signatures yet are left
+// out. Whether keys and roots belong together shows in [Publish].
+func (o Opener) Keys(ctx context.Context, dir string) (Keys, error) {
+	roots, err := readLineage(dir)
 	if err != nil {
-		return nil, fmt.Errorf("making the keys of %q in %s: %w", env, dir, err)
+		return Keys{}, err
+	}
+	keys := Keys{Root: roots.pinned, Newer: roots.newer}
+	if w := roots.waiting; w != nil {
+		if w.Signed.Version == 1 && len(roots.newer) == 0 {
+			return Keys{}, fmt.Errorf("loading the pinned root: %s hasn't all signatures: %s", filepath.Join(dir, rootFile), inWords(roots.quorums))
+		}
+		if o.Warn != nil {
+			o.Warn(fmt.Sprintf("version %d of the root doesn't count yet: %s", w.Signed.Version, inWords(roots.quorums)))
+		}
+	}
+	if keys.Online, err = o.Signer(ctx, filepath.Join(dir, onlineKeyFile)); err != nil {
+		return Keys{}, fmt.Errorf("loading the online key: %w", err)
+	}
+	for _, name := range []string{targetsKeyFile, old(targetsKeyFile), old(onlineKeyFile)} {
+		signer, err := o.Signer(ctx, filepath.Join(dir, name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return Keys{}, fmt.Errorf("loading %s: %w", name, err)
+		case name == targetsKeyFile:
+			keys.Targets = signer
+		default:
+			keys.Replaced = append(keys.Replaced, signer)
+		}
+	}
+	return keys, nil
+}
+
+// old returns the name of the file for the key that was in the file called name.
+func old(name string) string { return strings.TrimSuffix(name, ".key") + oldSuffix }
+
+// inWords says how many signatures there are and should be.
+func inWords(quorums []Quorum) string {
+	var words []string
+	for _, q := range quorums {
+		words = append(words, fmt.Sprintf("%d of %d signatures by the root keys of version %d", q.Have, q.Need, q.Version))
+	}
+	return strings.Join(words, ", ")
+}
+
+// InitOptions say which keys to make for an environment.
+type InitOptions struct {
+	Dir         string // required; made if necessary
+	Environment string // required
+	// RootKeys are keys that exist: private or public ones in files, or URIs.
+	RootKeys []string
+	// NewRootKeys is how many root keys to make beside them. 0: one, if there
+	// are no RootKeys.
+	NewRootKeys int
+	// Threshold is how many root keys have to sign a root. 0: one.
+	Threshold int
+	// Online and Targets are keys that exist, or "new". Online "": new.
+	// Targets "": there is no such key, Online signs for it.
+	Online, Targets string
+	// RootPassphrase and OnlinePassphrase protect the keys that are made, if
+	// they aren't empty.
+	RootPassphrase, OnlinePassphrase []byte
+	// Now is the clock. Nil: [time.Now].
+	Now func() time.Time
+}
+
+// newKeyword stands for a key that is to be made.
+const newKeyword = "new"
+
+// Init makes the keys of an environment, and Dir/root.json, the root that clients
+// pin: signed with all root keys that are at hand, and valid for [RootLifetime].
+// Keys that it makes are ed25519: no signature depends on a good random number
+// then, keys and signatures are small, and every TUF client must know it. Files are
+// never overwritten: if any of them exists Init returns an error that wraps
+// [fs.ErrExist] and leaves none of its own.
+func (o Opener) Init(ctx context.Context, opts InitOptions) ([]KeyFile, error) {
+	made, err := o.init(ctx, opts)
+	if err != nil {
+		return nil, fmt.Errorf("making the keys of %q in %s: %w", opts.Environment, opts.Dir, err)
 	}
 	return made, nil
 }
 
-func initKeys(dir, env string) ([]KeyFile, error) {
-	if !validEnvironment(env) {
+func (o Opener) init(ctx context.Context, opts InitOptions) ([]KeyFile, error) {
+	if !validEnvironment(opts.Environment) {
 		return nil, errors.New("an environment's name has letters, digits, '-', '_' and '.', and starts with none of the last")
 	}
-	rootPEM, rootSigner, err := newKey()
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if len(opts.RootKeys) == 0 && opts.NewRootKeys == 0 {
+		opts.NewRootKeys = 1
+	}
+	if opts.Online == "" {
+		opts.Online = newKeyword
+	}
+	w := &keyWriter{Opener: o, dir: opts.Dir, root: newRoot(opts.Environment, opts.Now())}
+	if err := w.rootKeys(ctx, opts); err != nil {
+		return nil, err
+	}
+	roles := []string{metadata.SNAPSHOT, metadata.TIMESTAMP}
+	if opts.Targets == "" {
+		roles = append(roles, metadata.TARGETS)
+	} else if err := w.online(ctx, targetsKeyFile, opts.Targets, opts.OnlinePassphrase, metadata.TARGETS); err != nil {
+		return nil, err
+	}
+	if err := w.online(ctx, onlineKeyFile, opts.Online, opts.OnlinePassphrase, roles...); err != nil {
+		return nil, err
+	}
+	for _, signer := range w.signers {
+		if err := w.root.sign(ctx, signer); err != nil {
+			return nil, err
+		}
+	}
+	data, err := w.root.ToBytes(false)
 	if err != nil {
 		return nil, err
 	}
-	onlinePEM, onlineSigner, err := newKey()
-	if err != nil {
+	if _, err := parseRoot(data); err != nil {
 		return nil, err
 	}
-	root, err := newRoot(env, rootSigner, onlineSigner, time.Now())
-	if err != nil {
+	purpose := "The root that clients pin. It is public. " +
+		"Commit it, ship it with every client, and give it to the CI job that publishes."
+	if quorums, err := w.root.quorums(nil); err != nil {
 		return nil, err
+	} else if !complete(quorums) {
+		purpose += " It has " + inWords(quorums) + ": have it signed by the others first."
 	}
-	files := []struct {
-		KeyFile
-		data []byte
-	}{
-		{KeyFile{filepath.Join(dir, rootKeyFile), true, "The root key. It decides which other keys are trusted, and signs nothing else. " +
-			"Keep it offline and backed up, away from CI: publishing doesn't need it."}, rootPEM},
-		{KeyFile{filepath.Join(dir, onlineKeyFile), true, "The online key. It signs what is published. " +
-			"Keep it as a secret of the CI job that publishes, and nowhere else."}, onlinePEM},
-		{KeyFile{filepath.Join(dir, rootFile), false, "The root that clients pin. It is public. " +
-			"Commit it, ship it with every client, and give it to the CI job that publishes."}, root},
+	w.add(rootFile, data, false, purpose)
+	return w.write()
+}
+
+// validEnvironment reports whether env can be the last part of a repository's
+// URL.
+func validEnvironment(env string) bool {
+	return bundle.ValidNamespace(env) && !strings.Contains(env, "/")
+}
+
+// A keyWriter collects the files of a keys folder, and writes all or none.
+type keyWriter struct {
+	Opener
+	dir     string
+	root    root
+	signers []Signer // the root keys that are at hand
+	files   []keyData
+}
+
+// keyData is a file to be written.
+type keyData struct {
+	KeyFile
+	data []byte
+}
+
+func (w *keyWriter) add(name string, data []byte, secret bool, purpose string) {
+	w.files = append(w.files, keyData{KeyFile{filepath.Join(w.dir, name), secret, purpose}, data})
+}
+
+// rootKeys opens and makes the root keys.
+func (w *keyWriter) rootKeys(ctx context.Context, opts InitOptions) error {
+	role := w.root.Signed.Roles[metadata.ROOT]
+	for _, name := range opts.RootKeys {
+		k, err := w.open(ctx, name)
+		if err != nil {
+			return fmt.Errorf("opening key %s: %w", name, err)
+		}
+		if err := w.root.add(k.public, metadata.ROOT); err != nil {
+			return err
+		}
+		if k.signer != nil {
+			w.signers = append(w.signers, k.signer)
+		}
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	for n := range opts.NewRootKeys {
+		encoded, signer, err := newKey(opts.RootPassphrase)
+		if err != nil {
+			return err
+		}
+		name, purpose := rootKeyFile, "The root key. It decides which other keys are trusted, and signs nothing else. "+
+			"Keep it offline and backed up, away from CI: publishing doesn't need it."
+		if opts.NewRootKeys > 1 {
+			name = "root-" + strconv.Itoa(n+1) + ".key"
+			purpose = "A root key. Root keys decide together which other keys are trusted, and sign nothing else. " +
+				"Keep each with another person, offline and backed up."
+		}
+		w.add(name, encoded, true, purpose)
+		w.signers = append(w.signers, signer)
+		if err := w.root.add(signer.Public(), metadata.ROOT); err != nil {
+			return err
+		}
+	}
+	if opts.Threshold > 0 {
+		role.Threshold = opts.Threshold
+	}
+	if role.Threshold > len(role.KeyIDs) {
+		return fmt.Errorf("%d signatures by %d different root keys can't be had", role.Threshold, len(role.KeyIDs))
+	}
+	return nil
+}
+
+// online opens or makes the key that signs for some roles, and writes what the
+// folder is to hold of it.
+func (w *keyWriter) online(ctx context.Context, file, name string, passphrase []byte, roles ...string) error {
+	purpose := "The online key. It signs what is published. "
+	switch {
+	case file == targetsKeyFile:
+		purpose = "The targets key. It signs which flags are published. "
+	case len(roles) == 2:
+		purpose = "The online key. It signs that what is published is current, and is all that a renewal needs. "
+	}
+	if name == newKeyword {
+		encoded, signer, err := newKey(passphrase)
+		if err != nil {
+			return err
+		}
+		w.add(file, encoded, true, purpose+"Keep it as a secret of the CI job that publishes, and nowhere else.")
+		return w.root.replace(signer.Public(), roles...)
+	}
+	k, err := w.open(ctx, name)
+	if err != nil {
+		return fmt.Errorf("opening key %s: %w", name, err)
+	}
+	if isURI(name) {
+		w.add(file, []byte(name+"\n"), false, purpose+"The file says where it is, and isn't secret.")
+	}
+	return w.root.replace(k.public, roles...)
+}
+
+// write writes the files. None of them may exist.
+func (w *keyWriter) write() ([]KeyFile, error) {
+	if err := os.MkdirAll(w.dir, 0o700); err != nil {
 		return nil, err
 	}
 	var made []KeyFile
-	for _, file := range files {
+	for _, file := range w.files {
 		if err := writeNew(file.Path, file.data, file.Secret); err != nil {
 			for _, m := range made {
 				os.Remove(m.Path) // the first error is the one to tell
@@ -124,99 +312,6 @@ func initKeys(dir, env string) ([]KeyFile, error) {
 		made = append(made, file.KeyFile)
 	}
 	return made, nil
-}
-
-// validEnvironment reports whether env can be the last part of a repository's
-// URL.
-func validEnvironment(env string) bool {
-	return bundle.ValidNamespace(env) && !strings.Contains(env, "/")
-}
-
-// LoadKeys reads dir/root.json and dir/online.key, an ed25519 or ECDSA P-256
-// key in PKCS #8 and PEM. It doesn't read dir/root.key, which need not be there.
-// Whether they belong together shows in [Publish].
-func LoadKeys(dir string) (Keys, error) {
-	root, err := readLimited(filepath.Join(dir, rootFile))
-	if err != nil {
-		return Keys{}, fmt.Errorf("loading the pinned root: %w", err)
-	}
-	online, err := loadSigner(filepath.Join(dir, onlineKeyFile))
-	if err != nil {
-		return Keys{}, fmt.Errorf("loading the online key: %w", err)
-	}
-	return Keys{Root: root, Online: online}, nil
-}
-
-// privateKey is a [Signer] whose key is in memory.
-type privateKey struct{ key crypto.Signer }
-
-// Format keeps the key out of everything that is printed.
-func (k privateKey) Format(f fmt.State, _ rune) { io.WriteString(f, "private key") } // as fmt does
-
-func (k privateKey) Public() crypto.PublicKey { return k.key.Public() }
-
-func (k privateKey) Sign(_ context.Context, message []byte) ([]byte, error) {
-	if _, ok := k.key.(ed25519.PrivateKey); ok {
-		return k.key.Sign(nil, message, crypto.Hash(0))
-	}
-	digest := sha256.Sum256(message)
-	return k.key.Sign(rand.Reader, digest[:], crypto.SHA256)
-}
-
-func newKey() (encoded []byte, signer Signer, err error) {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, nil, err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, nil, err
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}), privateKey{key}, nil
-}
-
-func loadSigner(path string) (Signer, error) {
-	data, err := readLimited(path)
-	if err != nil {
-		return nil, err
-	}
-	block, rest := pem.Decode(data)
-	if block == nil || block.Type != pemType || len(strings.TrimSpace(string(rest))) > 0 {
-		return nil, fmt.Errorf("%s: want one PEM block of type %q, which is PKCS #8 and not encrypted", path, pemType)
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	switch key := key.(type) {
-	case ed25519.PrivateKey:
-		return privateKey{key}, nil
-	case *ecdsa.PrivateKey:
-		if key.Curve == elliptic.P256() {
-			return privateKey{key}, nil
-		}
-	}
-	return nil, fmt.Errorf("%s: want an ed25519 or an ECDSA P-256 key", path)
-}
-
-// newRoot returns version 1 of the root of env.
-func newRoot(env string, rootSigner, online Signer, now time.Time) ([]byte, error) {
-	root := metadata.Root(expiry(now, RootLifetime))
-	root.Signed.UnrecognizedFields = map[string]any{environmentField: env}
-	for _, role := range metadata.TOP_LEVEL_ROLE_NAMES {
-		signer := online
-		if role == metadata.ROOT {
-			signer = rootSigner
-		}
-		key, err := metadata.KeyFromPublicKey(signer.Public())
-		if err != nil {
-			return nil, err
-		}
-		if err := root.Signed.AddKey(key, role); err != nil {
-			return nil, err
-		}
-	}
-	return sign(context.Background(), root, rootSigner)
 }
 
 // writeNew writes a file that mustn't exist.

@@ -2,9 +2,9 @@ package release
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/secure-systems-lab/go-securesystemslib/cjson"
@@ -17,28 +17,40 @@ func expiry(now time.Time, lifetime time.Duration) time.Time {
 	return now.UTC().Truncate(time.Second).Add(lifetime)
 }
 
-// sign returns md as it is published, with the signature of signer and no other.
+// sign returns md as it is published, with the signatures of signers and no other.
 // (The Sign of md itself has no context, and hides why a signer failed.)
-func sign[T metadata.Roles](ctx context.Context, md *metadata.Metadata[T], signer Signer) ([]byte, error) {
-	id, err := keyID(signer)
-	if err != nil {
-		return nil, err
+func sign[T metadata.Roles](ctx context.Context, md *metadata.Metadata[T], signers []Signer) ([]byte, error) {
+	md.Signatures = nil
+	for _, signer := range signers {
+		signature, err := signWith(ctx, md.Signed, signer)
+		if err != nil {
+			return nil, err
+		}
+		md.Signatures = append(md.Signatures, signature)
 	}
-	message, err := cjson.EncodeCanonical(md.Signed)
-	if err != nil {
-		return nil, err
-	}
-	signature, err := signer.Sign(ctx, message)
-	if err != nil {
-		return nil, fmt.Errorf("signing with key %.8s: %w", id, err)
-	}
-	md.Signatures = []metadata.Signature{{KeyID: id, Signature: signature}}
 	return md.ToBytes(false)
 }
 
-// keyID returns the name that TUF metadata has for signer's key.
-func keyID(signer Signer) (string, error) {
-	key, err := metadata.KeyFromPublicKey(signer.Public())
+// signWith returns the signature of one key for what stands in "signed".
+func signWith(ctx context.Context, signed any, signer Signer) (metadata.Signature, error) {
+	id, err := keyID(signer.Public())
+	if err != nil {
+		return metadata.Signature{}, err
+	}
+	message, err := cjson.EncodeCanonical(signed)
+	if err != nil {
+		return metadata.Signature{}, err
+	}
+	signature, err := signer.Sign(ctx, message)
+	if err != nil {
+		return metadata.Signature{}, fmt.Errorf("signing with key %.8s: %w", id, err)
+	}
+	return metadata.Signature{KeyID: id, Signature: signature}, nil
+}
+
+// keyID returns the name that TUF metadata has for a key.
+func keyID(public crypto.PublicKey) (string, error) {
+	key, err := metadata.KeyFromPublicKey(public)
 	if err != nil {
 		return "", err
 	}
@@ -52,29 +64,4 @@ func describe(version int64, data []byte) *metadata.MetaFiles {
 	file.Length = int64(len(data))
 	file.Hashes = metadata.Hashes{"sha256": digest[:]}
 	return file
-}
-
-// checkRoot returns an error if nothing that signer signs now would be accepted
-// under root.
-func checkRoot(root *metadata.RootType, signer Signer, now time.Time) error {
-	if root.IsExpired(now) {
-		return fmt.Errorf("version %d of the root expired at %s: clients refuse everything until there is a newer one",
-			root.Version, root.Expires.Format(time.RFC3339))
-	}
-	id, err := keyID(signer)
-	if err != nil {
-		return err
-	}
-	for _, name := range onlineRoles {
-		role := root.Roles[name]
-		if role == nil || !slices.Contains(role.KeyIDs, id) {
-			return fmt.Errorf("the online key, %.8s, isn't one that version %d of the root trusts for %s: does it belong to this root.json?",
-				id, root.Version, name)
-		}
-		if role.Threshold > 1 {
-			return fmt.Errorf("version %d of the root asks for %d signatures for %s, and there is one online key",
-				root.Version, role.Threshold, name)
-		}
-	}
-	return nil
 }

@@ -74,6 +74,9 @@ type Report struct {
 	// Expires is when clients begin to report the release as stale, unless it
 	// is renewed before.
 	Expires time.Time
+	// TargetsExpire is set by a renewal that had no key for targets: when they
+	// expire. A publication, or a renewal with that key, has to come before.
+	TargetsExpire time.Time
 }
 
 // Publish makes opts.Payloads the content of the store, or what an earlier revision
@@ -120,7 +123,8 @@ var errLostRace = errors.New("another publisher was faster")
 type publisher struct {
 	Options
 	verifier *bundle.Verifier
-	files    map[string]file // by namespace
+	newer    map[string][]byte // Keys.Newer, by name
+	files    map[string]file   // by namespace
 	report   Report
 	// pending is what this attempt has put, or would have, by name.
 	pending map[string][]byte
@@ -157,6 +161,9 @@ func newPublisher(opts Options) (*publisher, error) {
 		return nil, fmt.Errorf("the keys are those of environment %q", env)
 	}
 	p := &publisher{Options: opts, verifier: verifier, files: make(map[string]file)}
+	if p.newer, err = newerRoots(opts.Keys); err != nil {
+		return nil, err
+	}
 	for _, payload := range opts.Payloads {
 		namespace := payload.Namespace
 		if payload.Environment != opts.Environment {
@@ -186,7 +193,7 @@ func (p *publisher) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkRoot(&cur.root.Signed, p.Keys.Online, now); err != nil {
+	if err := p.checkRoot(cur, now); err != nil {
 		return err
 	}
 	if p.Rollback > 0 {
@@ -199,20 +206,32 @@ func (p *publisher) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if cur.vouched {
+		// Clients can see newer roots at once.
+		if err := p.putRoots(ctx, cur); err != nil {
+			return err
+		}
+	}
 	if !newTargets && !p.Renew && !renewalDue(cur.release.Versions(), now) {
 		p.report.Expires = cur.release.Expires()
 		return nil
 	}
+	return p.write(ctx, cur, newTargets, now)
+}
+
+// write publishes what p has found out about cur.
+func (p *publisher) write(ctx context.Context, cur *state, newTargets bool, now time.Time) error {
 	if err := p.putPayloads(ctx); err != nil {
 		return err
 	}
 	if cur.release == nil {
-		if err := p.putRoot(ctx, cur.root.Signed.Version); err != nil {
+		if err := p.putRoot(ctx, cur.pinned, p.Keys.Root); err != nil {
 			return err
 		}
 	}
 	targets := cur.describeTargets()
 	if newTargets {
+		var err error
 		if targets, err = p.putTargets(ctx, cur, now); err != nil {
 			return err
 		}
@@ -226,16 +245,32 @@ func (p *publisher) attempt(ctx context.Context) error {
 
 // A state is what a publication is built upon.
 type state struct {
-	root    *metadata.Metadata[metadata.RootType]
+	pinned  int64           // the version of the pinned root
+	root    root            // the newest, be it in the store or not
 	release *bundle.Release // nil if nothing is published
 	etag    string          // of timestamp.json
+	// lacking are the names of roots that the store doesn't have yet.
+	lacking []string
+	// vouched says that what is published is signed as the newest root says. If
+	// not, before is the root that it is signed for.
+	vouched bool
+	before  root
 }
+
+// maxUnvouched is the version above which the numbers of what only replaced keys
+// have signed are not continued: a thief may have chosen them so that none are
+// left. Clients that see the new root forget them too.
+const maxUnvouched = 1 << 40
 
 func (s *state) versions() bundle.Versions {
 	if s.release == nil {
 		return bundle.Versions{}
 	}
-	return s.release.Versions()
+	v := s.release.Versions()
+	if !s.vouched && max(v.Timestamp.Version, v.Snapshot.Version, v.Targets.Version) > maxUnvouched {
+		return bundle.Versions{}
+	}
+	return v
 }
 
 // payloads returns the SHA-256 of what is published, by namespace.
@@ -273,23 +308,28 @@ func (p *publisher) current(ctx context.Context, now time.Time) (*state, error) 
 		// year 1970 none of it has.
 		now = time.Unix(0, 0)
 	}
-	from := &source{store: p.Store}
-	root := p.Keys.Root
+	from := &source{store: p.Store, roots: p.newer}
 	release, err := p.verifier.Update(ctx, from, nil, now)
+	cur := &state{release: release, etag: from.etag, lacking: from.lacking, vouched: true}
+	pinned, parseErr := parseRoot(p.Keys.Root)
+	if parseErr != nil {
+		return nil, fmt.Errorf("reading the root: %w", parseErr)
+	}
+	cur.pinned, cur.root = pinned.Signed.Version, pinned
+	class, _ := bundle.ClassOf(err)
 	switch {
 	case err == nil:
-		root = release.Metadata().Root
+		cur.root, err = parseRoot(release.Metadata().Root)
+		return cur, err
 	case nothingPublished(err) && p.Renew:
 		return nil, errors.New("there is nothing to renew: nothing is published")
 	case nothingPublished(err):
-	default:
-		return nil, refusal(err)
+		cur.lacking, err = p.newest(cur)
+		return cur, err
+	case class == bundle.Signature && len(p.newer) > 0:
+		return p.beforeRotation(ctx, cur, refusal(err))
 	}
-	parsed, err := (&metadata.Metadata[metadata.RootType]{}).FromBytes(root)
-	if err != nil {
-		return nil, fmt.Errorf("reading the root: %w", err)
-	}
-	return &state{root: parsed, release: release, etag: from.etag}, nil
+	return nil, refusal(err)
 }
 
 // nothingPublished reports whether err says that there is no timestamp.json.
@@ -354,15 +394,12 @@ func differences(before, after map[string]string) (added, changed, removed []str
 // needsTargets reports whether there is to be another revision.
 func (p *publisher) needsTargets(ctx context.Context, cur *state, now time.Time) (bool, error) {
 	r := &p.report
-	if cur.release == nil || len(r.Added)+len(r.Changed)+len(r.Removed) > 0 {
+	if cur.release == nil || !cur.vouched || len(r.Added)+len(r.Changed)+len(r.Removed) > 0 {
 		return true, nil
 	}
 	targets := cur.versions().Targets
-	if targets.Expires.Sub(now) < targetsRenewal {
-		return true, nil
-	}
-	if p.Renew {
-		return false, nil
+	if due := targets.Expires.Sub(now) < targetsRenewal; due || p.Renew {
+		return due && p.signs(cur.root, metadata.TARGETS), nil
 	}
 	// The content is the same, but there is a later revision that isn't
 	// published. If it was once, and somebody has put an old timestamp.json

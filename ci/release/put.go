@@ -48,24 +48,6 @@ func (p *publisher) putOver(ctx context.Context, name string, data []byte) error
 	return p.put(ctx, name, data, opts)
 }
 
-// putRoot puts the pinned root into a new repository. Clients have it; it is
-// there for people and for other TUF tools.
-func (p *publisher) putRoot(ctx context.Context, version int64) error {
-	name := versionedName(version, metadata.ROOT)
-	err := p.put(ctx, name, p.Keys.Root, once(typeJSON))
-	if !errors.Is(err, ErrConflict) {
-		return err
-	}
-	found, err := p.get(ctx, name, int64(len(p.Keys.Root)))
-	if err == nil && bytes.Equal(found, p.Keys.Root) || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil || errors.Is(err, bundle.ErrTooLarge) {
-		return fmt.Errorf("%s is there and isn't the pinned root: the store belongs to other keys", name)
-	}
-	return err
-}
-
 // putTargets puts the list of payloads and returns the snapshot's entry for it.
 func (p *publisher) putTargets(ctx context.Context, cur *state, now time.Time) (*metadata.MetaFiles, error) {
 	targets := metadata.Targets()
@@ -90,7 +72,7 @@ func (p *publisher) putTargets(ctx context.Context, cur *state, now time.Time) (
 	targets.Signed.Expires = expiry(now, TargetsLifetime)
 	made, err := p.putFree(ctx, metadata.TARGETS, cur.versions().Targets.Version+1, func(version int64) ([]byte, error) {
 		targets.Signed.Version = version
-		return sign(ctx, targets, p.Keys.Online)
+		return sign(ctx, targets, p.signers(cur, metadata.TARGETS))
 	})
 	if err != nil {
 		return nil, err
@@ -106,7 +88,7 @@ func (p *publisher) putSnapshot(ctx context.Context, cur *state, targets *metada
 	snapshot.Signed.Meta = map[string]*metadata.MetaFiles{"targets.json": targets}
 	return p.putFree(ctx, metadata.SNAPSHOT, cur.versions().Snapshot.Version+1, func(version int64) ([]byte, error) {
 		snapshot.Signed.Version = version
-		return sign(ctx, snapshot, p.Keys.Online)
+		return sign(ctx, snapshot, p.signers(cur, metadata.SNAPSHOT))
 	})
 }
 
@@ -117,15 +99,29 @@ func (p *publisher) putTimestamp(ctx context.Context, cur *state, snapshot *meta
 	// Snapshots' versions are never used twice. With one that isn't lower, the
 	// timestamp's isn't either, even if an old timestamp.json was put back.
 	timestamp.Signed.Version = max(cur.versions().Timestamp.Version+1, snapshot.Version)
-	data, err := sign(ctx, timestamp, p.Keys.Online)
+	data, err := sign(ctx, timestamp, p.signers(cur, metadata.TIMESTAMP))
 	if err != nil {
 		return err
 	}
 	if err := p.verify(ctx, cur, data, now); err != nil {
 		return err
 	}
-	opts := PutOptions{IfMatch: cur.etag, IfNoneMatch: cur.release == nil, CacheControl: cacheTimestamp, ContentType: typeJSON}
-	err = p.put(ctx, timestampName, data, opts)
+	bridged := p.bridges(cur)
+	if !bridged {
+		if err := p.putRoots(ctx, cur); err != nil {
+			return err
+		}
+	}
+	opts := PutOptions{IfMatch: cur.etag, IfNoneMatch: cur.etag == "", CacheControl: cacheTimestamp, ContentType: typeJSON}
+	if err := p.swap(ctx, data, opts); err != nil || !bridged {
+		return err
+	}
+	return p.putRoots(ctx, cur)
+}
+
+// swap replaces timestamp.json, or returns errLostRace.
+func (p *publisher) swap(ctx context.Context, data []byte, opts PutOptions) error {
+	err := p.put(ctx, timestampName, data, opts)
 	if !errors.Is(err, ErrConflict) {
 		return err
 	}
@@ -142,14 +138,24 @@ func (p *publisher) putTimestamp(ctx context.Context, cur *state, snapshot *meta
 }
 
 // verify makes sure, before it is too late, that clients accept what timestamp
-// would publish.
+// would publish: those that see newer roots and, if it is meant for them too, those
+// that don't yet.
 func (p *publisher) verify(ctx context.Context, cur *state, timestamp []byte, now time.Time) error {
 	p.pending[timestampName] = timestamp
-	next, err := p.verifier.Update(ctx, &source{store: p.Store, pending: p.pending}, cur.release, now)
-	if err != nil {
-		return fmt.Errorf("checking what would be published: %w", err)
+	defer delete(p.pending, timestampName)
+	views := []*source{{store: p.Store, pending: p.pending, roots: p.newer}}
+	if p.bridges(cur) {
+		views = append(views, &source{store: p.Store, pending: p.pending, hidden: p.unseen(cur)})
 	}
-	p.report.Expires = next.Expires()
+	for _, view := range views {
+		next, err := p.verifier.Update(ctx, view, cur.release, now)
+		if err != nil {
+			return fmt.Errorf("checking what would be published: %w", err)
+		}
+		if p.report.Expires = next.Expires(); !p.signs(cur.root, metadata.TARGETS) {
+			p.report.TargetsExpire = next.Versions().Targets.Expires
+		}
+	}
 	return nil
 }
 

@@ -55,7 +55,7 @@ func (r record) origin() string {
 // keys that count now must have signed it, or its payloads in a later revision: a
 // key may have been replaced because it was stolen.
 func (p *publisher) find(ctx context.Context, cur *state) (record, error) {
-	c, err := newChain(&source{store: p.Store}, cur.release)
+	c, err := newChain(&source{store: p.Store}, cur.release, cur.root.Metadata)
 	if err != nil {
 		return record{}, err
 	}

@@ -61,19 +61,26 @@ func (p *publisher) get(ctx context.Context, name string, limit int64) ([]byte, 
 type source struct {
 	store   Store
 	pending map[string][]byte // is read first, by name
+	roots   map[string][]byte // is read where the store has nothing
+	hidden  map[string][]byte // is never found: names count
+	lacking []string          // the names of roots that the store had to be helped out with
 	etag    string            // of timestamp.json, once that was read
 }
 
 // Fetch implements [bundle.Source].
 func (s *source) Fetch(ctx context.Context, name, _ string, limit int64) (bundle.Object, error) {
+	if _, ok := s.hidden[name]; ok {
+		return bundle.Object{}, bundle.ErrNotFound
+	}
 	if data, ok := s.pending[name]; ok {
-		if int64(len(data)) > limit {
-			return bundle.Object{}, fmt.Errorf("%w: %d bytes, the limit is %d", bundle.ErrTooLarge, len(data), limit)
-		}
-		return bundle.Object{Data: data}, nil
+		return inMemory(data, limit)
 	}
 	data, etag, err := s.store.Get(ctx, name, limit)
 	if errors.Is(err, fs.ErrNotExist) {
+		if data, ok := s.roots[name]; ok {
+			s.lacking = append(s.lacking, name)
+			return inMemory(data, limit)
+		}
 		return bundle.Object{}, fmt.Errorf("%w: %w", bundle.ErrNotFound, err)
 	}
 	if err != nil {
@@ -83,6 +90,13 @@ func (s *source) Fetch(ctx context.Context, name, _ string, limit int64) (bundle
 		s.etag = etag
 	}
 	return bundle.Object{Data: data, ETag: etag}, nil
+}
+
+func inMemory(data []byte, limit int64) (bundle.Object, error) {
+	if int64(len(data)) > limit {
+		return bundle.Object{}, fmt.Errorf("%w: %d bytes, the limit is %d", bundle.ErrTooLarge, len(data), limit)
+	}
+	return bundle.Object{Data: data}, nil
 }
 
 // sorted returns the keys of m in order.

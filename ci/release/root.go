@@ -1,0 +1,237 @@
+package release
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/secure-systems-lab/go-securesystemslib/cjson"
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+// environmentField is the custom field of root.json that says which environment
+// it is the root of.
+const environmentField = "x-serin-environment"
+
+// A root is root metadata, of which the signatures may still be too few.
+type root struct {
+	*metadata.Metadata[metadata.RootType]
+	environment string
+}
+
+// parseRoot reads a root. Only one that clients could read is handed to the
+// decoder, which isn't made for anything else.
+func parseRoot(data []byte) (root, error) {
+	_, err := bundle.NewVerifier(bundle.VerifierConfig{Root: data})
+	if class, _ := bundle.ClassOf(err); err != nil && class != bundle.Signature {
+		return root{}, err
+	}
+	md, err := metadata.Root().FromBytes(data)
+	if err != nil {
+		return root{}, err
+	}
+	environment, _ := md.Signed.UnrecognizedFields[environmentField].(string) // the verifier has seen it
+	return root{md, environment}, nil
+}
+
+// newRoot returns version 1 of the root of env, without keys.
+func newRoot(env string, now time.Time) root {
+	md := metadata.Root(expiry(now, RootLifetime))
+	md.Signed.UnrecognizedFields = map[string]any{environmentField: env}
+	md.Signatures = []metadata.Signature{} // not null
+	return root{md, env}
+}
+
+// next returns the version after r, with the same keys and without signatures.
+func (r root) next(now time.Time) (root, error) {
+	encoded, err := r.ToBytes(false)
+	if err != nil {
+		return root{}, err
+	}
+	md, err := metadata.Root().FromBytes(encoded)
+	if err != nil {
+		return root{}, err
+	}
+	md.Signed.Version++
+	md.Signed.Expires = expiry(now, RootLifetime)
+	md.Signatures = []metadata.Signature{}
+	return root{md, r.environment}, nil
+}
+
+// add lets public sign for some roles.
+func (r root) add(public crypto.PublicKey, roles ...string) error {
+	key, err := metadata.KeyFromPublicKey(public)
+	if err != nil {
+		return err
+	}
+	for _, role := range roles {
+		if err := r.Signed.AddKey(key, role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replace lets nobody but public sign for some roles.
+func (r root) replace(public crypto.PublicKey, roles ...string) error {
+	for _, role := range roles {
+		for _, id := range slices.Clone(r.Signed.Roles[role].KeyIDs) {
+			if err := r.Signed.RevokeKey(id, role); err != nil {
+				return err
+			}
+		}
+	}
+	return r.add(public, roles...)
+}
+
+// trusts reports whether the key called id may sign for a role.
+func (r root) trusts(id, role string) bool {
+	of := r.Signed.Roles[role]
+	return of != nil && slices.Contains(of.KeyIDs, id)
+}
+
+// sign adds the signature of a root key of r, or of the root before.
+func (r root) sign(ctx context.Context, signer Signer) error {
+	id, err := keyID(signer.Public())
+	if err != nil {
+		return err
+	}
+	signature, err := signWith(ctx, r.Signed, signer)
+	if err != nil {
+		return err
+	}
+	r.Signatures = slices.DeleteFunc(r.Signatures, func(s metadata.Signature) bool { return s.KeyID == id })
+	r.Signatures = append(r.Signatures, signature)
+	return nil
+}
+
+// signatures returns how many keys that r names for root have signed other.
+func (r root) signatures(other root) (int, error) {
+	message, err := cjson.EncodeCanonical(other.Signed)
+	if err != nil {
+		return 0, err
+	}
+	signed := 0
+	for _, id := range r.Signed.Roles[metadata.ROOT].KeyIDs {
+		public, err := r.Signed.Keys[id].ToPublicKey()
+		if err != nil {
+			return 0, err
+		}
+		if slices.ContainsFunc(other.Signatures, func(s metadata.Signature) bool {
+			return s.KeyID == id && verifies(public, message, s.Signature)
+		}) {
+			signed++
+		}
+	}
+	return signed, nil
+}
+
+func verifies(public crypto.PublicKey, message, signature []byte) bool {
+	switch public := public.(type) {
+	case ed25519.PublicKey:
+		return ed25519.Verify(public, message, signature)
+	case *ecdsa.PublicKey:
+		digest := sha256.Sum256(message)
+		return ecdsa.VerifyASN1(public, digest[:], signature)
+	}
+	return false
+}
+
+// A Quorum says how many signatures by the root keys of one version of root a newer
+// version has, and how many it needs.
+type Quorum struct {
+	Version    int64 // whose keys
+	Have, Need int
+}
+
+// Complete reports whether there are enough.
+func (q Quorum) Complete() bool { return q.Have >= q.Need }
+
+// quorums returns how many signatures r has: by its own keys, and by those of the
+// root before, if there is one.
+func (r root) quorums(before *root) ([]Quorum, error) {
+	by := []root{r}
+	if before != nil {
+		by = []root{*before, r}
+	}
+	var quorums []Quorum
+	for _, b := range by {
+		have, err := b.signatures(r)
+		if err != nil {
+			return nil, err
+		}
+		quorums = append(quorums, Quorum{b.Signed.Version, have, b.Signed.Roles[metadata.ROOT].Threshold})
+	}
+	return quorums, nil
+}
+
+// complete reports whether there are enough signatures everywhere.
+func complete(quorums []Quorum) bool {
+	return !slices.ContainsFunc(quorums, func(q Quorum) bool { return !q.Complete() })
+}
+
+// A lineage is the roots of a keys folder.
+type lineage struct {
+	pinned []byte
+	newer  [][]byte // in order, with all signatures
+	last   root     // the newest of these
+	// waiting is what has its turn next but not all signatures yet, or nil, and
+	// quorums what it has.
+	waiting *root
+	quorums []Quorum
+}
+
+// readLineage reads dir/root.json, and the dir/<N>.root.json that follow it.
+func readLineage(dir string) (lineage, error) {
+	pinned, err := readLimited(filepath.Join(dir, rootFile))
+	if err != nil {
+		return lineage{}, fmt.Errorf("loading the pinned root: %w", err)
+	}
+	l := lineage{pinned: pinned}
+	if l.last, err = parseRoot(pinned); err != nil {
+		return lineage{}, fmt.Errorf("loading the pinned root: %s: %w", filepath.Join(dir, rootFile), err)
+	}
+	if l.quorums, err = l.last.quorums(nil); err != nil {
+		return lineage{}, fmt.Errorf("loading the pinned root: %w", err)
+	}
+	if !complete(l.quorums) {
+		first := l.last
+		l.waiting = &first
+		return l, nil
+	}
+	for {
+		path := filepath.Join(dir, versionedName(l.last.Signed.Version+1, metadata.ROOT))
+		data, err := readLimited(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return l, nil
+		}
+		if err != nil {
+			return lineage{}, fmt.Errorf("loading a newer root: %w", err)
+		}
+		next, err := parseRoot(data)
+		if err != nil {
+			return lineage{}, fmt.Errorf("loading a newer root: %s: %w", path, err)
+		}
+		if next.Signed.Version != l.last.Signed.Version+1 || next.environment != l.last.environment {
+			return lineage{}, fmt.Errorf("loading a newer root: %s is version %d of environment %q", path, next.Signed.Version, next.environment)
+		}
+		if l.quorums, err = next.quorums(&l.last); err != nil {
+			return lineage{}, fmt.Errorf("loading a newer root: %s: %w", path, err)
+		}
+		if !complete(l.quorums) {
+			l.waiting = &next
+			return l, nil
+		}
+		l.newer, l.last = append(l.newer, data), next
+	}
+}

@@ -1,0 +1,197 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+// How a newer root goes live. Clients look for it when timestamp.json changes, and
+// once an hour. Where it trusts the keys that signed what is published, it is put
+// first of all: clients see it or don't, and accept what is there.
+//
+// Where it replaces those keys, there are two ways. If the replaced keys are at hand,
+// the next publication is signed with both, which clients accept whether they see
+// the newer root or not, and the root is put after it. If they aren't, the root is
+// put right before timestamp.json. Clients that look between the two keep what they
+// have, and so do all if a publisher dies there, until the next one is done.
+
+// newerRoots returns keys.Newer by name, having checked what decoders need; whether
+// they follow each other is for the verifier to say.
+func newerRoots(keys Keys) (map[string][]byte, error) {
+	newer := make(map[string][]byte)
+	for _, data := range keys.Newer {
+		r, err := parseRoot(data)
+		if err != nil {
+			return nil, fmt.Errorf("reading a newer root: %w", err)
+		}
+		newer[versionedName(r.Signed.Version, metadata.ROOT)] = data
+	}
+	return newer, nil
+}
+
+// newest makes the last of the newer roots that of cur, in which nothing is
+// published, and returns the names of all of them.
+func (p *publisher) newest(cur *state) (names []string, err error) {
+	for _, data := range p.Keys.Newer {
+		if cur.root, err = parseRoot(data); err != nil {
+			return nil, err
+		}
+		names = append(names, versionedName(cur.root.Signed.Version, metadata.ROOT))
+	}
+	return names, nil
+}
+
+// beforeRotation returns the state of a store in which what is published isn't signed
+// as the newest root says, but as an earlier one did: keys were replaced. refused is
+// the error if that isn't the case.
+func (p *publisher) beforeRotation(ctx context.Context, cur *state, refused error) (*state, error) {
+	hidden := make(map[string][]byte)
+	for _, data := range slices.Backward(p.Keys.Newer) {
+		r, err := parseRoot(data)
+		if err != nil {
+			return nil, err
+		}
+		if len(hidden) == 0 {
+			cur.root = r
+		}
+		hidden[versionedName(r.Signed.Version, metadata.ROOT)] = data
+		from := &source{store: p.Store, roots: p.newer, hidden: hidden}
+		release, err := p.verifier.Update(ctx, from, nil, time.Unix(0, 0))
+		if err != nil {
+			continue
+		}
+		if p.Renew {
+			return nil, errors.New("refusing to renew what only replaced keys have signed: publish from the source once")
+		}
+		cur.release, cur.etag, cur.vouched = release, from.etag, false
+		cur.before, err = parseRoot(release.Metadata().Root)
+		return cur, err
+	}
+	return nil, refused
+}
+
+// signer returns the key for a role.
+func (p *publisher) signer(role string) Signer {
+	if role == metadata.TARGETS && p.Keys.Targets != nil {
+		return p.Keys.Targets
+	}
+	return p.Keys.Online
+}
+
+// signs reports whether r trusts the key that there is for a role.
+func (p *publisher) signs(r root, role string) bool {
+	id, err := keyID(p.signer(role).Public())
+	return err == nil && r.trusts(id, role)
+}
+
+// replaced returns the key that root before trusts for a role, if it is at hand and
+// isn't the new one.
+func (p *publisher) replaced(cur *state, role string) Signer {
+	// The online key may have signed for targets before there was a key for that.
+	for _, signer := range append(slices.Clone(p.Keys.Replaced), p.Keys.Online) {
+		if id, err := keyID(signer.Public()); err == nil && cur.before.trusts(id, role) {
+			return signer
+		}
+	}
+	return nil
+}
+
+// bridges reports whether cur isn't vouched for and there are keys to sign for those
+// who don't see the newer roots.
+func (p *publisher) bridges(cur *state) bool {
+	if cur.vouched || len(cur.lacking) == 0 {
+		return false
+	}
+	for _, role := range onlineRoles {
+		if !p.signs(cur.before, role) && p.replaced(cur, role) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// signers returns the keys to sign with for a role.
+func (p *publisher) signers(cur *state, role string) []Signer {
+	signers := []Signer{p.signer(role)}
+	if p.bridges(cur) && !p.signs(cur.before, role) {
+		signers = append(signers, p.replaced(cur, role))
+	}
+	return signers
+}
+
+// checkRoot returns an error if nothing that is signed now would be accepted.
+func (p *publisher) checkRoot(cur *state, now time.Time) error {
+	signed := cur.root.Signed
+	if signed.IsExpired(now) {
+		return fmt.Errorf("version %d of the root expired at %s: clients refuse everything until there is a newer one, which 'serin keys rotate' makes",
+			signed.Version, signed.Expires.Format(time.RFC3339))
+	}
+	for _, name := range onlineRoles {
+		if !p.signs(cur.root, name) {
+			if name == metadata.TARGETS && p.Renew {
+				continue // it can do without
+			}
+			id, err := keyID(p.signer(name).Public())
+			if err != nil {
+				return err
+			}
+			return fmt.Errorf("the online key, %.8s, isn't one that version %d of the root trusts for %s: does it belong to this root.json?",
+				id, signed.Version, name)
+		}
+		if threshold := signed.Roles[name].Threshold; threshold > 1 {
+			return fmt.Errorf("version %d of the root asks for %d signatures for %s, and there is one online key",
+				signed.Version, threshold, name)
+		}
+	}
+	return nil
+}
+
+// unseen returns the roots that the store lacks, by name.
+func (p *publisher) unseen(cur *state) map[string][]byte {
+	unseen := make(map[string][]byte)
+	for _, name := range cur.lacking {
+		unseen[name] = p.newer[name]
+	}
+	return unseen
+}
+
+// putRoots puts the roots that the store lacks.
+func (p *publisher) putRoots(ctx context.Context, cur *state) error {
+	for _, name := range cur.lacking {
+		if err := p.putRootAs(ctx, name, p.newer[name]); err != nil {
+			return err
+		}
+	}
+	cur.lacking = nil
+	return nil
+}
+
+// putRoot puts the pinned root into a new repository. Clients have it; it is
+// there for people and for other TUF tools.
+func (p *publisher) putRoot(ctx context.Context, version int64, data []byte) error {
+	return p.putRootAs(ctx, versionedName(version, metadata.ROOT), data)
+}
+
+func (p *publisher) putRootAs(ctx context.Context, name string, data []byte) error {
+	err := p.put(ctx, name, data, once(typeJSON))
+	if !errors.Is(err, ErrConflict) {
+		return err
+	}
+	found, err := p.get(ctx, name, int64(len(data)))
+	if err == nil && bytes.Equal(found, data) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil || errors.Is(err, bundle.ErrTooLarge) {
+		return fmt.Errorf("%s is there and isn't the one of the keys: the store belongs to other keys", name)
+	}
+	return err
+}

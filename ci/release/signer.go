@@ -1,0 +1,203 @@
+package release
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+)
+
+const (
+	pemPrivate   = "PRIVATE KEY"           // PKCS #8
+	pemEncrypted = "ENCRYPTED PRIVATE KEY" // PKCS #8, by a passphrase
+	pemPublic    = "PUBLIC KEY"            // PKIX
+)
+
+// A Signer signs with one private key, wherever that is. Implementations must
+// be safe for concurrent use.
+type Signer interface {
+	// Public returns the public key: an [ed25519.PublicKey], or an
+	// [*ecdsa.PublicKey] on curve P-256.
+	Public() crypto.PublicKey
+	// Sign signs message: with ed25519 as it is, with ECDSA its SHA-256, the
+	// signature then being in ASN.1 DER. The error must not hold key material.
+	Sign(ctx context.Context, message []byte) (signature []byte, err error)
+}
+
+// An Opener opens keys. A key is named by the path of a file or by a URI. The file
+// holds an ed25519 or an ECDSA P-256 key in PEM, as PKCS #8, encrypted or not; or,
+// in one line, a URI in its stead. The zero Opener opens files that are not
+// encrypted.
+type Opener struct {
+	// Passphrase returns the passphrase of the key in the file called path.
+	Passphrase func(path string) ([]byte, error)
+	// Remote opens the key that a URI such as "awskms:///alias/flags" names.
+	Remote func(ctx context.Context, uri string) (Signer, error)
+	// Warn, if not nil, is told in a sentence what is no error and should not
+	// be: a private key that others can read, a root that lacks signatures.
+	Warn func(message string)
+}
+
+// Signer opens the private key that name names.
+func (o Opener) Signer(ctx context.Context, name string) (Signer, error) {
+	k, err := o.open(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("opening key %s: %w", name, err)
+	}
+	if k.signer == nil {
+		return nil, fmt.Errorf("opening key %s: it is a public key, and signing takes the private one", name)
+	}
+	return k.signer, nil
+}
+
+// A key is a public key and, unless that is elsewhere, what signs with it.
+type key struct {
+	public crypto.PublicKey
+	signer Signer // or nil
+}
+
+// isURI reports whether a key is named by a URI.
+func isURI(name string) bool { return strings.Contains(name, "://") }
+
+// open opens a private or a public key.
+func (o Opener) open(ctx context.Context, name string) (key, error) {
+	if isURI(name) {
+		return o.remote(ctx, name)
+	}
+	data, err := readLimited(name)
+	if err != nil {
+		return key{}, err
+	}
+	if text := strings.TrimSpace(string(data)); isURI(text) && !strings.ContainsAny(text, " \t\r\n") {
+		return o.remote(ctx, text)
+	}
+	block, rest := pem.Decode(data)
+	if block == nil || len(strings.TrimSpace(string(rest))) > 0 {
+		return key{}, errNoKey
+	}
+	der := block.Bytes
+	switch block.Type {
+	case pemPublic:
+		public, err := x509.ParsePKIXPublicKey(der)
+		if err != nil || !supported(public) {
+			return key{}, errWrongKind
+		}
+		return key{public: public}, nil
+	case pemEncrypted:
+		if o.Passphrase == nil {
+			return key{}, errors.New("it is protected by a passphrase")
+		}
+		passphrase, err := o.Passphrase(name)
+		if err != nil {
+			return key{}, err
+		}
+		if der, err = decrypt(der, passphrase); err != nil {
+			return key{}, err
+		}
+	case pemPrivate:
+	default:
+		return key{}, errNoKey
+	}
+	o.checkMode(name)
+	return parsePrivate(der, block.Type == pemEncrypted)
+}
+
+var (
+	errNoKey = fmt.Errorf("want one PEM block of type %q or %q, which is PKCS #8, or the URI of a key",
+		pemPrivate, pemEncrypted)
+	errWrongKind = errors.New("want an ed25519 or an ECDSA P-256 key")
+)
+
+func parsePrivate(der []byte, decrypted bool) (key, error) {
+	parsed, err := x509.ParsePKCS8PrivateKey(der)
+	switch {
+	case err != nil && decrypted:
+		return key{}, ErrPassphrase
+	case err != nil:
+		return key{}, errors.New("it is not a private key in PKCS #8")
+	}
+	signer, ok := parsed.(crypto.Signer)
+	if !ok || !supported(signer.Public()) {
+		return key{}, errWrongKind
+	}
+	return key{signer.Public(), privateKey{signer}}, nil
+}
+
+func (o Opener) remote(ctx context.Context, uri string) (key, error) {
+	if o.Remote == nil {
+		return key{}, fmt.Errorf("%s: only files are opened here", uri)
+	}
+	signer, err := o.Remote(ctx, uri)
+	if err != nil {
+		return key{}, err
+	}
+	if !supported(signer.Public()) {
+		return key{}, errWrongKind
+	}
+	return key{signer.Public(), signer}, nil
+}
+
+// checkMode tells of a private key that others may read.
+func (o Opener) checkMode(path string) {
+	info, err := os.Stat(path)
+	if o.Warn != nil && err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		o.Warn(fmt.Sprintf("others can read the private key %s: chmod 600 it", path))
+	}
+}
+
+// supported reports whether clients take signatures of a key.
+func supported(public crypto.PublicKey) bool {
+	switch public := public.(type) {
+	case ed25519.PublicKey:
+		return true
+	case *ecdsa.PublicKey:
+		return public.Curve == elliptic.P256()
+	}
+	return false
+}
+
+// privateKey is a [Signer] whose key is in memory.
+type privateKey struct{ key crypto.Signer }
+
+// Format keeps the key out of everything that is printed.
+func (k privateKey) Format(f fmt.State, _ rune) { io.WriteString(f, "private key") } // as fmt does
+
+func (k privateKey) Public() crypto.PublicKey { return k.key.Public() }
+
+func (k privateKey) Sign(_ context.Context, message []byte) ([]byte, error) {
+	if _, ok := k.key.(ed25519.PrivateKey); ok {
+		return k.key.Sign(nil, message, crypto.Hash(0))
+	}
+	digest := sha256.Sum256(message)
+	return k.key.Sign(rand.Reader, digest[:], crypto.SHA256)
+}
+
+// newKey makes an ed25519 key, protected by a passphrase if that isn't empty.
+func newKey(passphrase []byte) (encoded []byte, signer Signer, err error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	block := pem.Block{Type: pemPrivate}
+	if block.Bytes, err = x509.MarshalPKCS8PrivateKey(private); err != nil {
+		return nil, nil, err
+	}
+	if len(passphrase) > 0 {
+		block.Type = pemEncrypted
+		if block.Bytes, err = encrypt(block.Bytes, passphrase); err != nil {
+			return nil, nil, err
+		}
+	}
+	return pem.EncodeToMemory(&block), privateKey{private}, nil
+}
