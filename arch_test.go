@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"ci/gittree": {},
 	"ci/release": {"bundle", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/comment": {},
+	"ci/awskms":  {"ci/release", "github.com/aws/aws-sdk-go-v2"},
 	"ci/s3store": {"ci/release", "bundle", "internal/s3url", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 
 	"schema": {},
@@ -38,8 +39,8 @@ var allowed = map[string][]string{
 	"internal/suggest": {},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/comment", "ci/diff", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",
-		"github.com/fsnotify/fsnotify", "github.com/spf13/cobra",
+		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",
+		"github.com/fsnotify/fsnotify", "github.com/spf13/cobra", "golang.org/x/term",
 	},
 }
 

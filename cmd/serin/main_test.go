@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/serin-flags/serin"
+	"github.com/serin-flags/serin/internal/kmstest"
 	"github.com/serin-flags/serin/internal/s3test"
 )
 
@@ -25,10 +26,13 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"serin": main})
 }
 
-// TestScripts runs the command by scripts. $ESTATE is the example estate, and
-// $BUCKET the URL of a bucket on an S3 server.
+// TestScripts runs the command by scripts. $ESTATE is the example estate, $BUCKET the
+// URL of a bucket on an S3 server, and $KMS_KEY that of a key in a double of AWS KMS.
 func TestScripts(t *testing.T) {
 	server := s3test.Start(t)
+	vault := kmstest.Start(t)
+	vault.Accept(server.AccessKey, server.SecretKey)
+	key := vault.CreateKey(t, "flags")
 	estate := t.TempDir()
 	if err := os.CopyFS(estate, serin.Estate); err != nil {
 		t.Fatal(err)
@@ -51,6 +55,8 @@ func TestScripts(t *testing.T) {
 				name, value, _ := strings.Cut(v, "=")
 				env.Setenv(name, value)
 			}
+			env.Setenv("AWS_ENDPOINT_URL_KMS", vault.Endpoint)
+			env.Setenv("KMS_KEY", "awskms:///"+key)
 			env.Setenv("BUCKET", "s3://"+bucket)
 			env.Setenv("ESTATE", filepath.Join(estate, "flags"))
 			env.Setenv("TMPDIR", env.WorkDir)

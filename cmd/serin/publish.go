@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -23,18 +24,20 @@ type publication struct {
 	env, to, keys  string
 	dryRun, asJSON bool
 	provenance     provenanceFlags
+	keyring        keyring
 }
 
 func (o *publication) register(cmd *cobra.Command) {
 	registerEnv(cmd, &o.env, "the environment")
 	cmd.Flags().StringVar(&o.to, "to", "", "where environments are published: s3://bucket/prefix or file:///path")
 	cmd.Flags().StringVar(&o.keys, "keys", "", "the folder with the environment's online.key and root.json")
+	o.keyring.register(cmd)
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "do everything but upload")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
 }
 
 // open opens the store and loads the keys.
-func (o *publication) open(ctx context.Context) (release.Options, error) {
+func (o *publication) open(cmd *cobra.Command) (release.Options, error) {
 	var none release.Options
 	switch {
 	case o.env == "":
@@ -46,13 +49,14 @@ func (o *publication) open(ctx context.Context) (release.Options, error) {
 	}
 	opts := release.Options{Environment: o.env, DryRun: o.dryRun}
 	var err error
-	if opts.Store, err = openStore(ctx, o.to, o.env); err != nil {
+	if opts.Store, err = openStore(cmd.Context(), o.to, o.env); err != nil {
 		return none, err
 	}
-	if opts.Keys, err = release.LoadKeys(o.keys); err != nil {
-		return none, &hintedError{err, "'serin keys init DIR --env " + o.env + "' makes the keys of an environment"}
+	opts.Keys, err = o.keyring.opener(cmd).Keys(cmd.Context(), o.keys)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &hintedError{err, "'serin keys init DIR --env " + o.env + "' makes the keys of an environment"}
 	}
-	return opts, nil
+	return opts, err
 }
 
 // run publishes, and prints what came of it; done is the word for that.
@@ -94,7 +98,7 @@ to happen on a schedule, at least once a week.`,
   serin publish --renew --env production --to s3://flags --keys keys/production`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts, err := o.options(cmd.Context(), args, cmd.ErrOrStderr())
+			opts, err := o.options(cmd, args)
 			if err != nil {
 				return err
 			}
@@ -111,20 +115,20 @@ to happen on a schedule, at least once a week.`,
 }
 
 // options prepares a publication: it loads keys and flags and runs the tests.
-func (o *publishOptions) options(ctx context.Context, args []string, stderr io.Writer) (release.Options, error) {
+func (o *publishOptions) options(cmd *cobra.Command, args []string) (release.Options, error) {
 	var none release.Options
 	if o.renew && len(args) > 0 {
 		return none, usagef("--renew takes no folder")
 	}
-	opts, err := o.open(ctx)
+	opts, err := o.open(cmd)
 	if err != nil {
 		return none, err
 	}
 	if o.renew {
-		opts.Renew, opts.Provenance = true, o.provenance.ofPerson(ctx)
+		opts.Renew, opts.Provenance = true, o.provenance.ofPerson(cmd.Context())
 		return opts, nil
 	}
-	opts.Provenance = o.provenance.ofFolder(ctx, estateArg(args))
+	opts.Provenance = o.provenance.ofFolder(cmd.Context(), estateArg(args))
 	estate, err := loadEstate(estateArg(args))
 	if err != nil {
 		return none, err
@@ -137,7 +141,7 @@ func (o *publishOptions) options(ctx context.Context, args []string, stderr io.W
 	report := estate.Test(ci.TestOptions{})
 	there := estate.Test(ci.TestOptions{Environment: o.env})
 	report.Results = append(report.Results, there.Results...)
-	return opts, judge(stderr, report)
+	return opts, judge(cmd.ErrOrStderr(), report)
 }
 
 // openStore opens the folder of an environment below a URL.
@@ -167,6 +171,9 @@ func hintPublish(err error) error {
 
 // explain says what a publication did.
 func (o *publication) explain(w io.Writer, done string, r release.Report) {
+	if !r.TargetsExpire.IsZero() {
+		fmt.Fprintf(w, "targets were not renewed, for which there is no key: publish, or renew with that key, before %s\n", when(r.TargetsExpire))
+	}
 	if len(r.Objects) == 0 {
 		fmt.Fprintf(w, "nothing to do: revision %d has this content\n", r.Revision)
 		return

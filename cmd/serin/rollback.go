@@ -21,7 +21,7 @@ publishes them again. 'serin log' prints the revisions.`,
 			if revision < 1 {
 				return usagef("no --revision: name the one to publish again, which 'serin log' prints")
 			}
-			opts, err := o.open(cmd.Context())
+			opts, err := o.open(cmd)
 			if err != nil {
 				return err
 			}

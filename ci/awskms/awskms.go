@@ -1,0 +1,140 @@
+// Package awskms signs with keys in AWS KMS: a [release.Signer] over one key, which
+// never leaves it. The key has the spec ECC_NIST_P256 and the usage SIGN_VERIFY.
+// Using it takes kms:GetPublicKey and kms:Sign.
+package awskms
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/serin-flags/serin/ci/release"
+)
+
+const (
+	// Scheme is what the URIs of these keys begin with.
+	Scheme = "awskms:///"
+	// maxResponse is the most bytes that are read of an answer: they have a
+	// few hundred.
+	maxResponse = 1 << 20
+)
+
+// A Key is a key in KMS. It implements [release.Signer] and is safe for concurrent
+// use.
+type Key struct {
+	client *kms.Client
+	id     string
+	public *ecdsa.PublicKey
+}
+
+var _ release.Signer = (*Key)(nil)
+
+// Open opens the key that a URI names: "awskms:///" and then its ARN, its ID,
+// or the ARN or the name of an alias, as in awskms:///alias/flags. The region is
+// that of the ARN; if there is none, it and everything else come from where the AWS
+// tools look for them: the environment, the shared configuration files, the role of
+// the machine. Open asks KMS for the public key.
+func Open(ctx context.Context, uri string) (*Key, error) {
+	id, ok := strings.CutPrefix(uri, Scheme)
+	if !ok || id == "" || strings.ContainsAny(id, "?# \t\r\n") {
+		return nil, fmt.Errorf("opening %s: a key in KMS is named %sARN or %salias/NAME", uri, Scheme, Scheme)
+	}
+	var options []func(*config.LoadOptions) error
+	if parsed, err := arn.Parse(id); err == nil {
+		options = append(options, config.WithRegion(parsed.Region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: configuring KMS: %w", uri, err)
+	}
+	if cfg.Region == "" {
+		return nil, fmt.Errorf("opening %s: no region is configured: name the key by its ARN, or set AWS_REGION", uri)
+	}
+	client := kms.NewFromConfig(cfg, func(o *kms.Options) { o.HTTPClient = bounded{o.HTTPClient} })
+	return New(ctx, client, id)
+}
+
+// New returns the key that client knows by id, of which it asks for the public key.
+func New(ctx context.Context, client *kms.Client, id string) (*Key, error) {
+	public, err := publicKey(ctx, client, id)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s%s: %w", Scheme, id, err)
+	}
+	return &Key{client, id, public}, nil
+}
+
+func publicKey(ctx context.Context, client *kms.Client, id string) (*ecdsa.PublicKey, error) {
+	out, err := client.GetPublicKey(ctx, &kms.GetPublicKeyInput{KeyId: &id})
+	if err != nil {
+		return nil, explain(err)
+	}
+	if out.KeySpec != types.KeySpecEccNistP256 || out.KeyUsage != types.KeyUsageTypeSignVerify {
+		return nil, fmt.Errorf("want a key of spec ECC_NIST_P256 for SIGN_VERIFY; it is %s for %s", out.KeySpec, out.KeyUsage)
+	}
+	parsed, err := x509.ParsePKIXPublicKey(out.PublicKey)
+	public, ok := parsed.(*ecdsa.PublicKey)
+	if err != nil || !ok || public.Curve != elliptic.P256() {
+		return nil, errors.New("KMS answered with something that is no public key on P-256")
+	}
+	return public, nil
+}
+
+// Public implements [release.Signer].
+func (k *Key) Public() crypto.PublicKey { return k.public }
+
+// Sign implements [release.Signer]. KMS gets the SHA-256 of message only. What it
+// answers is verified: nothing is ever published that another key has signed.
+func (k *Key) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	digest := sha256.Sum256(message)
+	out, err := k.client.Sign(ctx, &kms.SignInput{
+		KeyId:            aws.String(k.id),
+		Message:          digest[:],
+		MessageType:      types.MessageTypeDigest,
+		SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("signing with %s%s: %w", Scheme, k.id, explain(err))
+	}
+	if !ecdsa.VerifyASN1(k.public, digest[:], out.Signature) {
+		return nil, fmt.Errorf("signing with %s%s: KMS answered with something that isn't the key's signature", Scheme, k.id)
+	}
+	return out.Signature, nil
+}
+
+// explain adds what helps to an error of KMS.
+func explain(err error) error {
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) && strings.Contains(err.Error(), "AccessDenied") {
+		return fmt.Errorf("%w (signing takes kms:GetPublicKey and kms:Sign for the key)", err)
+	}
+	return err
+}
+
+// bounded is an HTTP client that reads no more of an answer than there can be to it.
+type bounded struct{ kms.HTTPClient }
+
+func (b bounded) Do(r *http.Request) (*http.Response, error) {
+	response, err := b.HTTPClient.Do(r)
+	if err == nil {
+		response.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(response.Body, maxResponse), response.Body}
+	}
+	return response, err
+}
