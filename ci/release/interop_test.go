@@ -3,6 +3,8 @@
 package release_test
 
 import (
+	"bytes"
+	"crypto/elliptic"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -37,6 +39,61 @@ func TestOtherClients(t *testing.T) {
 		for algorithm, keys := range keys {
 			t.Run(client+" "+algorithm, func(t *testing.T) { testOtherClient(t, keys(t), download) })
 		}
+	}
+}
+
+// Clients of others follow roots, whose keys are replaced under them.
+func TestOtherClientsFollowRotations(t *testing.T) {
+	p256 := filepath.Join(t.TempDir(), "p256.key")
+	if err := os.WriteFile(p256, encode(t, newECDSA(t, elliptic.P256())), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for client, download := range map[string]tufClient{"go-tuf": goTUF, "tuf-js": tufJS} {
+		t.Run(client, func(t *testing.T) {
+			dir, cache := t.TempDir(), t.TempDir()
+			store := release.FileStore(dir)
+			server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+			t.Cleanup(server.Close)
+			f := newFolder(t, release.InitOptions{NewRootKeys: 2, Threshold: 2, Targets: "new"})
+			pinned := f.keys(t).Root
+			data, err := os.ReadFile(p256)
+			if err == nil {
+				err = os.WriteFile(f.path("root-p256.key"), data, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, step := range []release.RotateOptions{
+				{}, {Online: "new"}, {AddRoots: []string{p256}, Threshold: 3}, {Targets: "new"}, {Online: p256, Targets: p256},
+			} {
+				if i > 0 {
+					f.rotate(t, step)
+				}
+				if step.Online == p256 { // the private keys are put in place by hand
+					for _, name := range []string{"online.key", "targets.key"} {
+						if err := os.WriteFile(f.path(name), data, 0o600); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				c := content{"checkout": fmt.Sprint("v", i)}
+				report := mustPublish(t, options(store, f.keys(t), c))
+				want, err := bundle.EncodePayload(c.payloads(production)[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				const path = "checkout/" + bundle.PayloadName
+				for name, cache := range map[string]string{"running": cache, "new": t.TempDir()} {
+					got, err := download(t, server.URL, pinned, cache, []string{path})
+					if err != nil || !bytes.Equal(got[path], want) {
+						t.Errorf("%s client, after rotation %d, which put %v: error %v", name, i, report.Objects, err)
+					}
+				}
+				for _, name := range []string{"online.old.key", "targets.old.key"} {
+					os.Remove(f.path(name)) // if there is one
+				}
+			}
+		})
 	}
 }
 

@@ -399,7 +399,7 @@ func (p *publisher) needsTargets(ctx context.Context, cur *state, now time.Time)
 	}
 	targets := cur.versions().Targets
 	if due := targets.Expires.Sub(now) < targetsRenewal; due || p.Renew {
-		return due && p.signs(cur.root, metadata.TARGETS), nil
+		return due && p.signer(cur.root, metadata.TARGETS) != nil, nil
 	}
 	// The content is the same, but there is a later revision that isn't
 	// published. If it was once, and somebody has put an old timestamp.json

@@ -152,7 +152,7 @@ func (p *publisher) verify(ctx context.Context, cur *state, timestamp []byte, no
 		if err != nil {
 			return fmt.Errorf("checking what would be published: %w", err)
 		}
-		if p.report.Expires = next.Expires(); !p.signs(cur.root, metadata.TARGETS) {
+		if p.report.Expires = next.Expires(); p.signer(cur.root, metadata.TARGETS) == nil {
 			p.report.TargetsExpire = next.Versions().Targets.Expires
 		}
 	}

@@ -100,6 +100,12 @@ func (r root) trusts(id, role string) bool {
 	return of != nil && slices.Contains(of.KeyIDs, id)
 }
 
+// trustsKey reports whether signer may sign for a role.
+func (r root) trustsKey(signer Signer, role string) bool {
+	id, err := keyID(signer.Public())
+	return err == nil && r.trusts(id, role)
+}
+
 // sign adds the signature of a root key of r, or of the root before.
 func (r root) sign(ctx context.Context, signer Signer) error {
 	id, err := keyID(signer.Public())

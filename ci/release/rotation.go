@@ -79,26 +79,11 @@ func (p *publisher) beforeRotation(ctx context.Context, cur *state, refused erro
 	return nil, refused
 }
 
-// signer returns the key for a role.
-func (p *publisher) signer(role string) Signer {
-	if role == metadata.TARGETS && p.Keys.Targets != nil {
-		return p.Keys.Targets
-	}
-	return p.Keys.Online
-}
-
-// signs reports whether r trusts the key that there is for a role.
-func (p *publisher) signs(r root, role string) bool {
-	id, err := keyID(p.signer(role).Public())
-	return err == nil && r.trusts(id, role)
-}
-
-// replaced returns the key that root before trusts for a role, if it is at hand and
-// isn't the new one.
-func (p *publisher) replaced(cur *state, role string) Signer {
-	// The online key may have signed for targets before there was a key for that.
-	for _, signer := range append(slices.Clone(p.Keys.Replaced), p.Keys.Online) {
-		if id, err := keyID(signer.Public()); err == nil && cur.before.trusts(id, role) {
+// signer returns the key that r trusts for a role, or nil if it isn't at hand. While
+// the root that names a new key lacks signatures, that is the replaced one.
+func (p *publisher) signer(r root, role string) Signer {
+	for _, signer := range append([]Signer{p.Keys.Targets, p.Keys.Online}, p.Keys.Replaced...) {
+		if signer != nil && r.trustsKey(signer, role) {
 			return signer
 		}
 	}
@@ -112,7 +97,7 @@ func (p *publisher) bridges(cur *state) bool {
 		return false
 	}
 	for _, role := range onlineRoles {
-		if !p.signs(cur.before, role) && p.replaced(cur, role) == nil {
+		if p.signer(cur.before, role) == nil {
 			return false
 		}
 	}
@@ -121,9 +106,9 @@ func (p *publisher) bridges(cur *state) bool {
 
 // signers returns the keys to sign with for a role.
 func (p *publisher) signers(cur *state, role string) []Signer {
-	signers := []Signer{p.signer(role)}
-	if p.bridges(cur) && !p.signs(cur.before, role) {
-		signers = append(signers, p.replaced(cur, role))
+	signers := []Signer{p.signer(cur.root, role)}
+	if p.bridges(cur) && !cur.before.trustsKey(signers[0], role) {
+		signers = append(signers, p.signer(cur.before, role))
 	}
 	return signers
 }
@@ -136,11 +121,11 @@ func (p *publisher) checkRoot(cur *state, now time.Time) error {
 			signed.Version, signed.Expires.Format(time.RFC3339))
 	}
 	for _, name := range onlineRoles {
-		if !p.signs(cur.root, name) {
+		if p.signer(cur.root, name) == nil {
 			if name == metadata.TARGETS && p.Renew {
 				continue // it can do without
 			}
-			id, err := keyID(p.signer(name).Public())
+			id, err := keyID(p.Keys.Online.Public())
 			if err != nil {
 				return err
 			}

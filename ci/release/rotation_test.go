@@ -304,6 +304,26 @@ func TestCeremony(t *testing.T) {
 	wantContent(t, newReader(t, store, f.keys(t)), f.keys(t), content{"a": "1"})
 }
 
+// Publishing goes on while a root that names another online key lacks signatures.
+func TestPublishDuringACeremony(t *testing.T) {
+	store := release.FileStore(t.TempDir())
+	f := newFolder(t, release.InitOptions{NewRootKeys: 2, Threshold: 2})
+	mustPublish(t, options(store, f.keys(t), content{"a": "1"}))
+	if err := os.Rename(f.path("root-2.key"), f.path("apart.key")); err != nil {
+		t.Fatal(err)
+	}
+	if made := f.rotate(t, release.RotateOptions{Online: "new"}); made.Complete() {
+		t.Fatalf("made %+v", made)
+	}
+	mustPublish(t, options(store, f.keys(t), content{"a": "2"}))
+	mustPublish(t, renewal(store, f.keys(t), 0))
+	if _, err := (release.Opener{}).Sign(t.Context(), f.path("2.root.json"), []string{f.path("apart.key")}); err != nil {
+		t.Fatal(err)
+	}
+	mustPublish(t, options(store, f.keys(t), content{"a": "3"}))
+	wantContent(t, newReader(t, store, f.keys(t)), f.keys(t), content{"a": "3"})
+}
+
 // The first root can be signed by several people too.
 func TestFirstCeremony(t *testing.T) {
 	mine, yours := newFolder(t, release.InitOptions{}), newFolder(t, release.InitOptions{})

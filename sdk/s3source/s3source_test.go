@@ -94,6 +94,12 @@ func newPublisher(t testing.TB, server s3test.Server) *publisher {
 	if _, err := release.InitKeys(dir, "production"); err != nil {
 		t.Fatal(err)
 	}
+	return newPublisherOf(t, server, dir)
+}
+
+// newPublisherOf returns a publisher with the keys of a folder.
+func newPublisherOf(t testing.TB, server s3test.Server, dir string) *publisher {
+	t.Helper()
 	keys, err := release.LoadKeys(dir)
 	if err != nil {
 		t.Fatal(err)
