@@ -140,13 +140,7 @@ func (w *keyWriter) change(ctx context.Context, opts RotateOptions) error {
 			return err
 		}
 	}
-	if opts.Threshold > 0 {
-		role.Threshold = opts.Threshold
-	}
-	if role.Threshold > len(role.KeyIDs) {
-		return fmt.Errorf("%d signatures by %d different root keys can't be had", role.Threshold, len(role.KeyIDs))
-	}
-	return nil
+	return w.threshold(opts.Threshold)
 }
 
 // addRoot adds a root key, which exists or is to be made.

@@ -228,17 +228,9 @@ func (w *keyWriter) add(name string, data []byte, secret bool, purpose string) {
 
 // rootKeys opens and makes the root keys.
 func (w *keyWriter) rootKeys(ctx context.Context, opts InitOptions) error {
-	role := w.root.Signed.Roles[metadata.ROOT]
 	for _, name := range opts.RootKeys {
-		k, err := w.open(ctx, name)
-		if err != nil {
-			return fmt.Errorf("opening key %s: %w", name, err)
-		}
-		if err := w.root.add(k.public, metadata.ROOT); err != nil {
+		if err := w.addRoot(ctx, name, opts.RootPassphrase); err != nil {
 			return err
-		}
-		if k.signer != nil {
-			w.signers = append(w.signers, k.signer)
 		}
 	}
 	for n := range opts.NewRootKeys {
@@ -259,8 +251,14 @@ func (w *keyWriter) rootKeys(ctx context.Context, opts InitOptions) error {
 			return err
 		}
 	}
-	if opts.Threshold > 0 {
-		role.Threshold = opts.Threshold
+	return w.threshold(opts.Threshold)
+}
+
+// threshold sets how many root keys must sign, unless that is to stay.
+func (w *keyWriter) threshold(n int) error {
+	role := w.root.Signed.Roles[metadata.ROOT]
+	if n > 0 {
+		role.Threshold = n
 	}
 	if role.Threshold > len(role.KeyIDs) {
 		return fmt.Errorf("%d signatures by %d different root keys can't be had", role.Threshold, len(role.KeyIDs))
