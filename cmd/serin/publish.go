@@ -133,7 +133,7 @@ func (o *publishOptions) options(cmd *cobra.Command, args []string) (release.Opt
 	if err != nil {
 		return none, err
 	}
-	_ = estate.Lint(ci.LintOptions{Now: time.Now()}).Write(stderr) // as in report: nobody to tell
+	_ = estate.Lint(ci.LintOptions{Now: time.Now()}).Write(cmd.ErrOrStderr()) // as in report: nobody to tell
 	if opts.Payloads, err = estate.Compile(o.env); err != nil {
 		return none, err
 	}
