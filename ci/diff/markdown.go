@@ -49,11 +49,13 @@ func (m *markdown) write() {
 	left := 0
 	for _, s := range sections {
 		for _, f := range s.flags {
-			if details := f.details(s); left == 0 && m.Len()+len(details) < MaxMarkdown-maxTail {
-				m.WriteString(details)
-			} else {
-				left++
+			if left == 0 {
+				if details := f.details(s); m.Len()+len(details) < MaxMarkdown-maxTail {
+					m.WriteString(details)
+					continue
+				}
 			}
+			left++
 		}
 	}
 	if left > 0 {

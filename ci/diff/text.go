@@ -70,7 +70,7 @@ func (r Report) Text(w io.Writer) error {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "%s: %s\n", s.title(), s.counts())
+		fmt.Fprintf(&b, "%s: %s\n", printable(s.title()), s.counts())
 		for _, f := range s.flags {
 			b.WriteByte('\n')
 			f.text(&b)
