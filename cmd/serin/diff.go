@@ -132,13 +132,7 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	if c.Pairs, err = f.pairs(cmd.ErrOrStderr(), a, b); err != nil {
 		return diff.Report{}, err
 	}
-	for _, s := range []diffSource{b, a} {
-		if s.estate != nil {
-			for _, d := range s.estate.Attributes() {
-				c.Attributes = append(c.Attributes, diff.Attribute{Name: d.Name, Type: d.Type, Values: d.Values})
-			}
-		}
-	}
+	c.Attributes = append(b.attributes, a.attributes...)
 	if f.population != "" {
 		file, err := os.Open(f.population)
 		if err != nil {
@@ -157,26 +151,58 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	return diff.Compare(ctx, c)
 }
 
-// A diffSource is a source that was read: files, or what is published.
+// A diffSource is a source that was read. Of an estate nothing else is kept: one
+// of many flags takes a lot of memory until it is compiled.
 type diffSource struct {
-	name      string
-	estate    *ci.Estate
-	published content
+	name         string
+	environments []string // none: files that know none, which are the same in all
+	payloads     map[string][]bundle.Payload
+	attributes   []diff.Attribute
 }
 
-// read reads a source. other is what it is compared with.
+// read reads and compiles a source. other is what it is compared with.
 func (f *diffFlags) read(ctx context.Context, src, other string) (diffSource, error) {
-	s := diffSource{name: shown(src)}
-	var err error
-	switch {
-	case published(src):
-		s.published, err = f.open(ctx, src)
-	case strings.HasPrefix(src, gittree.Prefix):
-		s.estate, err = readRevision(ctx, src, other)
-	default:
-		s.estate, err = loadEstate(src)
+	s := diffSource{name: shown(src), payloads: make(map[string][]bundle.Payload)}
+	if published(src) {
+		c, err := f.open(ctx, src)
+		s.environments, s.payloads[c.environment] = []string{c.environment}, c.payloads
+		return s, err
 	}
-	return s, err
+	load := func() (*ci.Estate, error) { return loadEstate(src) }
+	if strings.HasPrefix(src, gittree.Prefix) {
+		load = func() (*ci.Estate, error) { return readRevision(ctx, src, other) }
+	}
+	estate, err := load()
+	if err != nil {
+		return s, err
+	}
+	for _, d := range estate.Attributes() {
+		s.attributes = append(s.attributes, diff.Attribute{Name: d.Name, Type: d.Type, Values: d.Values})
+	}
+	s.environments = estate.Environments()
+	compiled := s.environments
+	if f.env != "" {
+		if err := estate.CheckEnvironment(f.env); err != nil {
+			return s, fmt.Errorf("%s: %w", s.name, err)
+		}
+		compiled = []string{f.env}
+	} else if len(compiled) == 0 {
+		compiled = []string{""}
+	}
+	for _, env := range compiled {
+		if s.payloads[env], err = estate.Compile(env); err != nil {
+			return s, fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return s, nil
+}
+
+// in returns what a source has for an environment.
+func (s *diffSource) in(env string) []bundle.Payload {
+	if len(s.environments) == 0 {
+		env = ""
+	}
+	return s.payloads[env]
 }
 
 // readRevision loads the estate in a revision. If the source has no path it is the
@@ -212,87 +238,47 @@ func readRevision(ctx context.Context, src, other string) (*ci.Estate, error) {
 	return ci.LoadFS(fsys, named.String())
 }
 
-// environments returns the environments of a source.
-func (s *diffSource) environments() []string {
-	if s.estate == nil {
-		return []string{s.published.environment}
-	}
-	return s.estate.Environments()
-}
-
-// payloads returns what a source has for an environment. Files that know no
-// environments are the same in all.
-func (s *diffSource) payloads(env string) ([]bundle.Payload, error) {
-	if s.estate == nil {
-		return s.published.payloads, nil
-	}
-	if len(s.estate.Environments()) == 0 {
-		env = ""
-	}
-	return s.estate.Compile(env)
-}
-
 // pairs returns what is to be compared with what.
 func (f *diffFlags) pairs(stderr io.Writer, old, new diffSource) ([]diff.Pair, error) {
-	envs, err := f.environments(stderr, old, new)
-	if err != nil {
-		return nil, err
+	envs := []string{f.env}
+	if f.env == "" {
+		envs = commonEnvironments(stderr, old, new)
 	}
-	var list []diff.Pair
-	for _, env := range envs {
-		a, err := old.payloads(env)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", old.name, err)
-		}
-		b, err := new.payloads(env)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", new.name, err)
-		}
-		list = append(list, diff.Pair{Environment: env, Old: a, New: b})
+	if len(envs) == 0 {
+		return nil, fmt.Errorf("%s and %s have no environment in common", old.name, new.name)
+	}
+	list := make([]diff.Pair, len(envs))
+	for i, env := range envs {
+		list[i] = diff.Pair{Environment: env, Old: old.in(env), New: new.in(env)}
 	}
 	return list, nil
 }
 
-// environments returns the environments that both sources have, in the order of
-// the new one. Of one that only one has there is nothing to compare.
-func (f *diffFlags) environments(stderr io.Writer, old, new diffSource) ([]string, error) {
-	a, b := old.environments(), new.environments()
+// commonEnvironments returns the environments that both sources have, in the order
+// of the new one. Of one that only one has there is nothing to compare: that is
+// said, unless the other one is published, and of one environment alone.
+func commonEnvironments(stderr io.Writer, old, new diffSource) []string {
+	a, b := old.environments, new.environments
 	switch {
-	case len(a) == 0 && len(b) == 0 && f.env == "":
-		return []string{""}, nil
+	case len(a) == 0 && len(b) == 0:
+		return []string{""}
 	case len(a) == 0:
-		a = b
+		return b
 	case len(b) == 0:
-		b = a
+		return a
 	}
-	if old.estate == nil || new.estate == nil {
-		a, b = keep(a, b), keep(b, a) // a published source is of one alone
-	}
-	if f.env != "" {
-		for _, s := range []diffSource{old, new} {
-			if s.estate != nil {
-				if err := s.estate.CheckEnvironment(f.env); err != nil {
-					return nil, fmt.Errorf("%s: %w", s.name, err)
-				}
-			}
-		}
-		return []string{f.env}, nil
-	}
-	both := keep(b, a)
-	for _, only := range []struct {
-		in          string
-		list, other []string
-	}{{old.name, a, b}, {new.name, b, a}} {
-		for _, env := range only.list {
-			if !slices.Contains(only.other, env) {
-				fmt.Fprintf(stderr, "note: environment %q is in %s alone, and not compared\n", env, only.in)
+	note := func(name string, list, other []string) {
+		for _, env := range list {
+			if !slices.Contains(other, env) {
+				fmt.Fprintf(stderr, "note: environment %q is in %s alone, and not compared\n", env, name)
 			}
 		}
 	}
-	if len(both) == 0 {
-		return nil, fmt.Errorf("%s and %s have no environment in common", old.name, new.name)
+	if old.attributes != nil && new.attributes != nil {
+		note(old.name, a, b)
+		note(new.name, b, a)
 	}
-	return both, nil
+	return keep(b, a)
 }
 
 // keep returns those of a list that another has too.
