@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -105,6 +106,9 @@ func (c *comparison) edits(was, is place) []Edit {
 	if a, b := variantName(old, old.Off), variantName(new, new.Off); a != b && (old.Disabled || new.Disabled || old.Off != old.Default || new.Off != new.Default) {
 		add(KindOff, "off_variant: "+quote(a)+" → "+quote(b))
 	}
+	if a, b := staleWords(old), staleWords(new); a != b {
+		add(KindStale, "max_stale: "+a+" → "+b)
+	}
 	if words := reservationWords(old.Reserved, new.Reserved); words != "" {
 		add(KindLayer, words)
 	}
@@ -121,6 +125,20 @@ func variantName(f *evaluator.Flag, i int) string {
 		return ""
 	}
 	return f.Variants[i].Name
+}
+
+// staleWords says how old flags may be.
+func staleWords(f *evaluator.Flag) string {
+	if f.Stale == nil {
+		return "any"
+	}
+	after := (time.Duration(f.Stale.After) * time.Second).String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(after, zero) {
+			after = after[:len(after)-2]
+		}
+	}
+	return after + ", then " + quote(variantName(f, f.Stale.Variant))
 }
 
 // variantEdits says which variants differ, or have another value.
@@ -175,6 +193,9 @@ func (c *comparison) describe(f *evaluator.Flag, words speaker, set *evaluator.R
 	list := []Edit{{Kind: KindDefault, Words: "default: " + quote(variantName(f, f.Default))}}
 	if f.Disabled {
 		list = append(list, Edit{Kind: KindEnabled, Words: "not enabled: everybody is served " + quote(variantName(f, f.Off))})
+	}
+	if f.Stale != nil {
+		list = append(list, Edit{Kind: KindStale, Words: "max_stale: " + staleWords(f)})
 	}
 	if words := reservationWords(nil, f.Reserved); words != "" {
 		list = append(list, Edit{Kind: KindLayer, Words: words})

@@ -105,6 +105,7 @@ const (
 	KindDefault      Kind = "default"
 	KindOff          Kind = "off_variant"
 	KindVariant      Kind = "variant"
+	KindStale        Kind = "max_stale"
 	KindLayer        Kind = "layer"
 	KindMetadata     Kind = "metadata"
 	KindRuleAdded    Kind = "rule added"
@@ -120,9 +121,10 @@ const (
 	KindUnit         Kind = "unit"
 )
 
-// serves reports whether edits of a kind can change what is served.
+// serves reports whether edits of a kind can change what is served, from flags
+// that are as new as can be.
 func (k Kind) serves() bool {
-	return k != KindNamespace && k != KindMetadata && k != KindRuleRenamed
+	return k != KindNamespace && k != KindStale && k != KindMetadata && k != KindRuleRenamed
 }
 
 // An Edit is one difference between two flags, in words.

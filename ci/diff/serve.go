@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -28,16 +29,14 @@ func serveWords(f *evaluator.Flag, r *evaluator.Rule, now int64) string {
 	return sharesWords(f, s.Ranges) + by
 }
 
-// sharesWords lists the shares of variants, in the order of their first ranges.
+// sharesWords lists the shares of variants, in the order of the flag's variants: a
+// lock file orders ranges in its own way.
 func sharesWords(f *evaluator.Flag, ranges []evaluator.Range) string {
-	var order []int
 	sums := make(map[int]int64)
 	for _, r := range ranges {
-		if _, ok := sums[r.Variant]; !ok {
-			order = append(order, r.Variant)
-		}
 		sums[r.Variant] += int64(r.To) - int64(r.From)
 	}
+	order := slices.Sorted(maps.Keys(sums))
 	const most = 10
 	var list []string
 	for i, v := range order {
