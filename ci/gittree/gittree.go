@@ -147,7 +147,7 @@ func (g git) output(limit int, args ...string) ([]byte, error) {
 // missing says what to do if there is no git.
 func missing(err error) error {
 	if errors.Is(err, exec.ErrNotFound) {
-		return fmt.Errorf("running git: %w; it reads sources that begin with git:", err)
+		return fmt.Errorf("running git, which sources that begin with git: are read by: %w", err)
 	}
 	return fmt.Errorf("running git: %w", err)
 }
