@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	goflag "flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,7 +25,8 @@ const want = "want"
 // testdata/base.txtar: the files of one, and the problems that they have. A
 // line "without NAME" of a scenario's comment removes a file of the base; a
 // file whose name ends in .quoted holds Go string literals, for bytes that
-// don't survive editors.
+// don't survive editors, one in .link the target of a symbolic link, one in .fill
+// a number of bytes and the text that they repeat.
 func TestBadEstates(t *testing.T) {
 	paths, err := filepath.Glob("testdata/bad/*.txtar")
 	if err != nil {
@@ -39,7 +41,7 @@ func TestBadEstates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = load(scenario(t, archive), "flags")
+			_, err = load(linked(t, scenario(t, archive)), "flags")
 			var problems Problems
 			if !errors.As(err, &problems) || len(problems) == 0 {
 				t.Fatalf("got error %v, want problems", err)
@@ -96,11 +98,65 @@ func scenario(t testing.TB, archive *txtar.Archive) fstest.MapFS {
 		if quoted {
 			data = unquote(t, data)
 		}
-		if name != want {
+		switch {
+		case name == want:
+		case strings.HasSuffix(name, ".link"):
+			target := strings.TrimSpace(string(data))
+			fsys[strings.TrimSuffix(name, ".link")] = &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte(target)}
+		case strings.HasSuffix(name, ".fill"):
+			fsys[strings.TrimSuffix(name, ".fill")] = &fstest.MapFile{Data: fill(t, data)}
+		default:
 			fsys[name] = &fstest.MapFile{Data: data}
 		}
 	}
 	return fsys
+}
+
+// fill returns as many bytes as the first line says, of the text that follows.
+func fill(t testing.TB, data []byte) []byte {
+	t.Helper()
+	first, text, _ := strings.Cut(string(data), "\n")
+	n, err := strconv.Atoi(first)
+	if err != nil || text == "" {
+		t.Fatalf("a file to fill starts with %q: %v", first, err)
+	}
+	return []byte(strings.Repeat(text, n/len(text)+1)[:n])
+}
+
+// linked returns the files of a scenario. Symbolic links are for a real file system
+// to follow: one that has any is written to disk, beside a file that is none of its
+// business.
+func linked(t testing.TB, fsys fstest.MapFS) fs.FS {
+	t.Helper()
+	links := false
+	for _, f := range fsys {
+		links = links || f.Mode&fs.ModeSymlink != 0
+	}
+	if !links {
+		return fsys
+	}
+	top := t.TempDir()
+	if err := os.WriteFile(filepath.Join(top, "outside.yaml"), []byte("type: boolean\ndefault: off\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range fsys {
+		path := filepath.Join(top, "flags", filepath.FromSlash(name))
+		err := os.MkdirAll(filepath.Dir(path), 0o777)
+		if err == nil && f.Mode&fs.ModeSymlink != 0 {
+			err = os.Symlink(string(f.Data), path)
+		} else if err == nil {
+			err = os.WriteFile(path, f.Data, 0o666)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(filepath.Join(top, "flags"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	return root.FS()
 }
 
 // base returns the files of testdata/base.txtar.

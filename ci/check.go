@@ -57,6 +57,9 @@ func (c checker) keys(n *node, what string, known ...string) bool {
 	for _, f := range n.fields {
 		if !slices.Contains(known, f.key.text) {
 			hint := suggest.DidYouMean(f.key.text, slices.Values(known))
+			if ours := otherKeys[f.key.text]; slices.Contains(known, strings.TrimSuffix(ours, ": false")) {
+				hint = fmt.Sprintf(" (did you mean %q?)", ours)
+			}
 			if hint == "" {
 				hint = "; the keys are " + quotedList(slices.Values(known))
 			}
@@ -64,6 +67,24 @@ func (c checker) keys(n *node, what string, known ...string) bool {
 		}
 	}
 	return true
+}
+
+// otherKeys are what other systems call our keys.
+var otherKeys = map[string]string{
+	"variations": "variants", "values": "variants", "fallthrough": "default", "fallback": "default", "defaultVariant": "default", "default_variant": "default",
+	"disabled": "enabled: false", "kill_switch": "enabled: false", "targeting": "rules", "off": "off_variant", "offVariation": "off_variant",
+	"env": "environments", "envs": "environments", "overrides": "environments", "team": "owner", "expiry": "expires", "layer": "exclusive",
+	"if": "when", "condition": "when", "conditions": "when", "clauses": "when", "match": "when",
+	"then": "serve", "variant": "serve", "variation": "serve", "value": "serve", "rollout": "serve", "split": "serve", "percentage": "serve", "weights": "serve",
+	"bucket_by": "by", "bucketBy": "by", "unit": "by", "seed": "salt",
+	"members": "include", "ids": "include", "users": "include", "included": "include", "excluded": "exclude", "rules": "when",
+	"timezone": "time_zone", "tz": "time_zone", "targeting_key": "unit", "targetingKey": "unit",
+}
+
+// otherTypes are what other systems call our types.
+var otherTypes = map[string]string{
+	"json": "object", "map": "object", "dict": "object", "float": "number", "double": "number", "decimal": "number", "number": "integer", "long": "integer",
+	"array": "list", "set": "list", "version": "semver", "text": "string", "address": "ip", "flag": "boolean",
 }
 
 // list reports whether n is a list that isn't empty.
@@ -133,7 +154,11 @@ func typeOf[T interface {
 	}
 	t, ok := parse(name)
 	if !ok {
-		c.errorf(n, "unknown type %q%s; the types are %s", shorten(name), suggest.DidYouMean(name, slices.Values(names)), known)
+		hint := suggest.DidYouMean(name, slices.Values(names))
+		if ours := otherTypes[name]; slices.Contains(names, ours) {
+			hint = fmt.Sprintf(" (did you mean %q?)", ours)
+		}
+		c.errorf(n, "unknown type %q%s; the types are %s", shorten(name), hint, known)
 	}
 	return t
 }

@@ -178,7 +178,7 @@ func TestSchemasOnBadFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fsys := scenario(t, archive)
+		fsys := linked(t, scenario(t, archive))
 		bad := problemFiles(t, fsys)
 		var found []string
 		for file, s := range parsed(t, fsys) {

@@ -31,6 +31,11 @@ func parseShare(text string) (int64, error) {
 	} else if s, ok := strings.CutSuffix(text, "‰"); ok {
 		number, unit, digits = s, whole/1000, 6
 	}
+	if shut := strings.ReplaceAll(text, " ", ""); shut != text {
+		if _, err := parseShare(shut); err == nil {
+			return 0, fmt.Errorf("it holds a space; did you mean %s?", shut)
+		}
+	}
 	integer, fraction, point := strings.Cut(number, ".")
 	if integer == "" || point && fraction == "" || trimDigits(integer) != "" || trimDigits(fraction) != "" {
 		return 0, errShare

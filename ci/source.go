@@ -220,7 +220,11 @@ func (s *source) read(fsys fs.FS) error {
 		return err
 	}
 	if len(data) > limit {
-		s.problem("the file is larger than %d MiB", limit>>20)
+		hint := ""
+		if limit == maxFileSize {
+			hint = "; put long lists of ids into files of their own: {list: ids.txt}"
+		}
+		s.problem("the file is larger than %d MiB%s", limit>>20, hint)
 		return nil
 	}
 	s.data = data

@@ -120,7 +120,7 @@ func TestLoadOddFiles(t *testing.T) {
 	}
 	got := messages(t, dir)
 	want := []string{
-		"flags/shop/large.yaml:1:1: the file is larger than 1 MiB",
+		"flags/shop/large.yaml:1:1: the file is larger than 1 MiB; put long lists of ids into files of their own: {list: ids.txt}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
