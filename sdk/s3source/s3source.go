@@ -9,12 +9,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -29,8 +32,12 @@ import (
 // endpoint, credentials and retries; redirects are refused, whatever they say.
 // Reading needs s3:GetObject and nothing else.
 func New(client *s3.Client, bucket, prefix string) bundle.Source {
+	return open(client, Config{Bucket: bucket, Prefix: prefix})
+}
+
+func open(client *s3.Client, cfg Config) bundle.Source {
 	client = s3.New(client.Options(), func(o *s3.Options) { o.HTTPClient = staying(o.HTTPClient) })
-	return &source{client: client, bucket: bucket, prefix: strings.Trim(prefix, "/")}
+	return &source{client, cfg.Bucket, strings.Trim(cfg.Prefix, "/"), cfg.RequesterPays}
 }
 
 // staying returns a client that follows no redirects: elsewhere nobody has agreed to
@@ -50,35 +57,111 @@ func staying(client s3.HTTPClient) s3.HTTPClient {
 	return &stays
 }
 
-// FromURL returns the source that a URL names: s3://bucket/prefix/production,
-// with region, endpoint and credentials from AWS's default chain, or any URL
-// that [sdk.FromURL] takes. It is an error if no region is configured. Finding
-// the credentials may take until they are first used, which is later; ctx is for
-// reading the configuration.
+// Config says where in S3 an environment is.
+type Config struct {
+	Bucket string // required
+	Prefix string // of the environment's objects, such as "shop/production"
+	// Region of the bucket. "": what the environment or the shared
+	// configuration files say.
+	Region string
+	// Endpoint is the URL of another server than Amazon's. "": what the
+	// environment or the shared configuration files say.
+	Endpoint string
+	// PathStyle has the bucket's name in the path of URLs instead of the host's
+	// name; with another server than Amazon's it always is.
+	PathStyle bool
+	// RequesterPays agrees to be charged for reading a bucket whose owner has
+	// asked for that.
+	RequesterPays bool
+}
+
+// Open returns the source that cfg describes. Credentials come from AWS's default
+// chain: the environment, the shared configuration files, the role of the machine,
+// container or function. Roles to assume are part of that chain too: role_arn of a
+// profile, or AWS_ROLE_ARN with a web identity. It is an error if no region is
+// configured. Finding the credentials may take until they are first used, which is
+// later; ctx is for reading the configuration.
+func Open(ctx context.Context, cfg Config) (bundle.Source, error) {
+	if cfg.Bucket == "" {
+		return nil, errors.New("opening source: Config.Bucket is empty")
+	}
+	if e := cfg.Endpoint; e != "" && !strings.HasPrefix(e, "https://") && !strings.HasPrefix(e, "http://") {
+		return nil, errors.New("opening source: the endpoint is not a URL such as https://s3.example.com")
+	}
+	client, err := s3url.Client(ctx, s3url.Settings{Region: cfg.Region, Endpoint: cfg.Endpoint, PathStyle: cfg.PathStyle})
+	if err != nil {
+		return nil, fmt.Errorf("opening source: %w", err)
+	}
+	return open(client, cfg), nil
+}
+
+// FromURL returns the source that a URL names: s3://bucket/prefix/production, as
+// [Open] does, or any URL that [sdk.FromURL] takes. A query may hold what [Config]
+// does: ?region=eu-west-1&endpoint=https://s3.example.com&path_style=true&requester_pays=true.
+// Errors don't quote the URL.
 func FromURL(ctx context.Context, raw string) (bundle.Source, error) {
 	scheme, _, ok := strings.Cut(raw, ":")
 	switch {
 	case ok && scheme == "s3":
-		client, bucket, prefix, err := s3url.Open(ctx, raw)
+		cfg, err := parse(raw)
 		if err != nil {
 			return nil, fmt.Errorf("opening source: %w", err)
 		}
-		return New(client, bucket, prefix), nil
+		return Open(ctx, cfg)
 	case ok && scheme != "file" && scheme != "http" && scheme != "https":
 		return nil, fmt.Errorf("source URL has scheme %q: use s3, https, http or file", scheme)
 	}
 	return sdk.FromURL(raw)
 }
 
+// parse parses an s3 URL.
+func parse(raw string) (Config, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "s3" || u.Host == "" || u.Host != u.Hostname() || u.User != nil || u.Fragment != "" {
+		return Config{}, errors.New("the URL is not s3://bucket/prefix/env")
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return Config{}, errors.New("the URL's query is malformed")
+	}
+	cfg := Config{Bucket: u.Host, Prefix: u.Path}
+	for name, values := range query {
+		if len(values) != 1 {
+			return Config{}, fmt.Errorf("the URL's query has %q more than once", name)
+		}
+		err = nil
+		switch name {
+		case "region":
+			cfg.Region = values[0]
+		case "endpoint":
+			cfg.Endpoint = values[0]
+		case "path_style":
+			cfg.PathStyle, err = strconv.ParseBool(values[0])
+		case "requester_pays":
+			cfg.RequesterPays, err = strconv.ParseBool(values[0])
+		default:
+			return Config{}, errors.New("the URL's query has something else than region, endpoint, path_style and requester_pays")
+		}
+		if err != nil {
+			return Config{}, fmt.Errorf("%s in the URL's query is neither true nor false", name)
+		}
+	}
+	return cfg, nil
+}
+
 type source struct {
 	client         *s3.Client
 	bucket, prefix string
+	requesterPays  bool
 }
 
 func (s *source) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
 	in := &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String(path.Join(s.prefix, name))}
 	if etag != "" {
 		in.IfNoneMatch = &etag
+	}
+	if s.requesterPays {
+		in.RequestPayer = types.RequestPayerRequester
 	}
 	out, err := s.client.GetObject(ctx, in, func(o *s3.Options) {
 		// The content is verified by signature, and the headers for
