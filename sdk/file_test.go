@@ -152,6 +152,22 @@ var watched = []struct {
 		},
 	},
 	{
+		"truncated before it is written",
+		func(t *testing.T, base string) string {
+			write(t, base+"/production/timestamp.json", "1")
+			return base + "/production"
+		},
+		[]func(*testing.T, string){
+			func(t *testing.T, base string) { must(t, os.Truncate(base+"/production/timestamp.json", 0)) },
+			func(t *testing.T, base string) {
+				f, err := os.OpenFile(base+"/production/timestamp.json", os.O_WRONLY, 0)
+				must(t, err)
+				_, err = f.WriteString("2")
+				must(t, err, f.Close())
+			},
+		},
+	},
+	{
 		"link above the folder",
 		func(t *testing.T, base string) string {
 			write(t, base+"/releases/1/flags/production/timestamp.json", "1")

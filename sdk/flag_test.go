@@ -3,7 +3,9 @@ package sdk_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -227,55 +229,72 @@ func TestGetDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestWholeRevisions evaluates while revisions change. Whoever looks at one
-// snapshot must find both numbers equal, and no number may ever go back.
+// TestWholeRevisions evaluates a million times while revisions change a thousand
+// times. Whoever looks at one snapshot must find both numbers equal, and no number
+// may ever go back.
 func TestWholeRevisions(t *testing.T) {
-	const revisions, readers = 30, 3
+	const revisions, readers, evaluations = 1001, 2, 1_000_000
 	r := newRepository(t, "production")
 	r.number(t, 1)
 	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
-	done := make(chan struct{})
+	changes := 0
+	client.OnChange(func(sdk.Change) { changes++ })
+	var total atomic.Int64
 	var wg sync.WaitGroup
-	for range readers {
+	var begin [readers]chan int64 // to evaluate until that revision is there
+	for i := range begin {
+		begin[i] = make(chan int64)
 		wg.Go(func() {
-			if err := readWhole(client, done); err != nil {
-				t.Error(err)
+			for revision := range begin[i] {
+				n, err := readWhole(client, revision, evaluations/readers/(revisions-1))
+				if err != nil {
+					t.Error(err)
+				}
+				total.Add(n)
 			}
 		})
 	}
-	for n := int64(2); n <= revisions; n++ {
+	for n := int64(2); n <= revisions && !t.Failed(); n++ {
 		r.number(t, n)
-		if err := client.Refresh(t.Context()); err != nil {
-			t.Error(err)
+		for _, c := range begin {
+			c <- n
+		}
+		for client.Refresh(t.Context()) != nil { // or else the others wait for ever
+			t.Errorf("revision %d: %v", n, client.Status())
+			r.number(t, n)
 		}
 	}
-	close(done)
+	for _, c := range begin {
+		close(c)
+	}
 	wg.Wait()
 	serves(t, client, revisions)
+	if n := total.Load(); n < evaluations || changes != revisions-1 {
+		t.Errorf("%d evaluations over %d changes", n, changes)
+	}
 }
 
-func readWhole(client *sdk.Client, done <-chan struct{}) error {
-	last := int64(0)
-	for {
-		select {
-		case <-done:
-			return nil
-		default:
+// readWhole evaluates until a revision is served, and at least so many times.
+func readWhole(client *sdk.Client, until, least int64) (n int64, err error) {
+	for last := int64(0); last < until || n < least; n += 3 {
+		if n >= least {
+			runtime.Gosched()
 		}
 		s := client.Snapshot()
 		l, ok1 := s.Evaluate("left", sdk.Context{}).Value().Int()
 		r, ok2 := s.Evaluate("right", sdk.Context{}).Value().Int()
 		switch {
 		case !ok1 || !ok2:
-			return errors.New("a flag is missing")
+			return n, errors.New("a flag is missing")
 		case l != r || l != s.Revision():
-			return fmt.Errorf("left %d and right %d in revision %d", l, r, s.Revision())
+			return n, fmt.Errorf("left %d and right %d in revision %d", l, r, s.Revision())
 		case l < last:
-			return fmt.Errorf("%d after %d", l, last)
+			return n, fmt.Errorf("%d after %d", l, last)
 		}
 		last = l
 		if now := left.Get(client, sdk.Context{}); now < last {
-			return fmt.Errorf("handle says %d after %d", now, last)
+			return n, fmt.Errorf("handle says %d after %d", now, last)
 		}
 	}
+	return n, nil
 }
