@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -76,6 +77,26 @@ func BenchmarkGrowth(b *testing.B) {
 			})
 			c.Close()
 		}
+	}
+}
+
+// BenchmarkCores is H with one core and with all, for Serin alone.
+func BenchmarkCores(b *testing.B) {
+	place := Place{Dir: b.TempDir()}
+	estate := &Estate{Flags: Rollouts(1)}
+	if err := (serin{}).Publish(place.Dir, estate); err != nil {
+		b.Fatal(err)
+	}
+	c, err := serin{}.Load(place)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	for _, n := range slices.Compact([]int{1, runtime.NumCPU()}) {
+		b.Run(fmt.Sprintf("cores=%d", n), func(b *testing.B) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
+			c.(timed).parallel(b, estate.Flags[0].Key, Users(benchUsers))
+		})
 	}
 }
 

@@ -61,6 +61,9 @@ func (r *runner) round(i int, benchtime time.Duration) error {
 	if err := r.run("^BenchmarkGrowth$", benchtime.String()); err != nil {
 		return err
 	}
+	if err := r.run("^BenchmarkCores$", benchtime.String()); err != nil {
+		return err
+	}
 	if i%2 == 1 {
 		return nil
 	}

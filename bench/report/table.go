@@ -133,6 +133,10 @@ func (s *samples) write(w io.Writer) error {
 			fmt.Fprintf(w, "Serin: update of 10 of 10,000 flags, namespaces: %s; %s ms\n", n, number(ns/1e6))
 		}
 	}
+	fmt.Fprintln(w, "\nWhat Serin is to reach:")
+	if err := s.bars(w); err != nil {
+		return err
+	}
 	s.spread(w)
 	return nil
 }
