@@ -5,7 +5,8 @@
 // Start at [Load]. It reads everything or nothing: if there is an error in any
 // file the result is all the errors of all the files, as [Problems], each with
 // its file, line, column, the line itself and a caret, and no [Estate]. From an
-// Estate, [Estate.Test] runs the tests and [Estate.Compile] makes the payloads.
+// Estate, [Estate.Test] runs the tests, [Estate.Compile] makes the payloads, and
+// [Estate.Lint] warns of what is right and hardly meant.
 //
 // # What is read
 //
