@@ -118,6 +118,9 @@ func (s speaker) condition(c evaluator.Condition) string {
 	return shorten(s.words(c, false), maxWords)
 }
 
+// part returns the words of a condition that is a part of another.
+func (s speaker) part(c evaluator.Condition) string { return shorten(s.words(c, true), maxWords) }
+
 // words returns the words of a condition, in parentheses if they are needed
 // within others.
 func (s speaker) words(c evaluator.Condition, within bool) string {
@@ -173,8 +176,11 @@ func (c *comparison) differ(old, new evaluator.Condition) []string {
 		return []string{c.oldWords.condition(old) + " → " + c.newWords.condition(new)}
 	}
 	joiner := "and "
-	if old.Op == evaluator.Any {
+	switch {
+	case old.Op == evaluator.Any:
 		joiner = "or "
+	case old.Op == evaluator.Not && isShort(first(old.Of)) && isShort(first(new.Of)):
+		return []string{c.oldWords.condition(old) + " → " + c.newWords.condition(new)}
 	}
 	words := c.differParts(old.Of, new.Of, joiner)
 	if old.Op == evaluator.Not {
@@ -204,14 +210,14 @@ func (c *comparison) differParts(old, new []evaluator.Condition, joiner string) 
 		}
 		i := slices.IndexFunc(gone, same)
 		if i < 0 {
-			added = append(added, "+ "+joiner+c.newWords.condition(n))
+			added = append(added, "+ "+joiner+c.newWords.part(n))
 			continue
 		}
 		words = append(words, c.differ(gone[i], n)...)
 		gone = slices.Delete(gone, i, i+1)
 	}
 	for _, o := range gone {
-		words = append(words, "− "+joiner+c.oldWords.condition(o))
+		words = append(words, "− "+joiner+c.oldWords.part(o))
 	}
 	return append(words, added...)
 }
@@ -250,13 +256,15 @@ func (c *comparison) differLeaf(old, new evaluator.Condition) (string, bool) {
 	if old.Op != new.Op || old.Attribute != new.Attribute || old.Fold != new.Fold || len(old.Of)+len(new.Of) > 0 {
 		return "", false
 	}
-	const few = 5
-	if len(old.Strings) > few || len(new.Strings) > few {
+	if !isShort(old) || !isShort(new) {
 		asked := strings.TrimPrefix(new.Attribute+" ", " ") + new.Op.String()
 		return asked + ": " + c.lists.differ(old.Strings, new.Strings), true
 	}
 	return c.oldWords.condition(old) + " → " + c.newWords.condition(new), true
 }
+
+// isShort reports whether c is a comparison that can be shown whole.
+func isShort(c evaluator.Condition) bool { return len(c.Of) == 0 && len(c.Strings) <= 5 }
 
 // shorten cuts text off behind so many characters.
 func shorten(text string, most int) string {

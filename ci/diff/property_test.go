@@ -268,6 +268,78 @@ func TestSelf(t *testing.T) {
 	}
 }
 
+// nudge changes a condition a little, deep inside, or not at all.
+func (m maker) nudge(c evaluator.Condition) evaluator.Condition {
+	if n := len(c.Of); n > 0 {
+		c.Of = slices.Clone(c.Of)
+		i := m.IntN(n)
+		switch {
+		case m.IntN(8) == 0 && c.Op != evaluator.Not:
+			c.Op = evaluator.All + evaluator.Any - c.Op
+		case m.IntN(8) == 0:
+			c.Of[i] = evaluator.Condition{Op: evaluator.Not, Of: []evaluator.Condition{c.Of[i]}}
+		case m.IntN(8) == 0 && n > 1:
+			c.Of = slices.Delete(c.Of, i, i+1)
+		default:
+			c.Of[i] = m.nudge(c.Of[i])
+		}
+		return c
+	}
+	switch c.Op {
+	case evaluator.OneOf, evaluator.AnyOf:
+		if len(c.Strings) > 1 {
+			c.Strings = slices.Delete(slices.Clone(c.Strings), 0, 1)
+		}
+	case evaluator.Prefix, evaluator.Suffix, evaluator.Contains, evaluator.Matches:
+		c.Fold = !c.Fold
+	case evaluator.Modulo:
+		c.Ints = []int64{c.Ints[0], c.Ints[2], c.Ints[1]} // the same
+	case evaluator.Between:
+		c.Ints = []int64{c.Ints[0], c.Ints[1] + int64(m.IntN(2))}
+	}
+	return c
+}
+
+// TestEqualIsEqual holds that flags in which no difference is found that users
+// could see, though they were changed and rewritten, serve the same.
+func TestEqualIsEqual(t *testing.T) {
+	same := 0
+	for seed := range uint64(60) {
+		m := newMaker(seed)
+		p := m.pair(0)
+		var flags []evaluator.Flag
+		for i := range 10 {
+			f := m.flag("flag-" + strconv.Itoa(i))
+			flags = append(flags, f)
+		}
+		p.Old = payloads(flags)
+		p.New = m.rewritten(p.Old)
+		for i := range p.New[0].Ruleset.Flags {
+			for j := range p.New[0].Ruleset.Flags[i].Rules {
+				if r := &p.New[0].Ruleset.Flags[i].Rules[j]; r.When != nil {
+					c := m.nudge(*r.When)
+					r.When = &c
+				}
+			}
+		}
+		r := compare(t, diff.Config{Now: at, Pairs: []diff.Pair{p}, People: 50})
+		old, new := compile(t, p.Old), compile(t, p.New)
+		for f := range new.Flags() {
+			found := slices.ContainsFunc(r.Environments[0].Flags, func(g diff.Flag) bool { return g.Key == f.Key() })
+			if found {
+				continue
+			}
+			same++
+			if moved, _ := countMoves(t, p, old.Flag(f.Key()), f, "", 300); len(moved) > 0 {
+				t.Errorf("seed %d: %s is said to be the same, but serves %v", seed, f.Key(), moved)
+			}
+		}
+	}
+	if same < 50 {
+		t.Errorf("only %d flags are the same", same)
+	}
+}
+
 // TestMirror compares the same pair forth and back.
 func TestMirror(t *testing.T) {
 	for seed := range uint64(25) {
