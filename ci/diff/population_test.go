@@ -64,7 +64,8 @@ func TestBadPopulation(t *testing.T) {
 		"{}\n[]\n{}":                      "counting people: users:2: ",
 		good + "{\n" + good + "}\n":       "counting people: users:3001: ",
 		good + strings.Repeat(" ", 2<<20): "counting people: users:3001: the line is longer than 1 MiB",
-		strings.Repeat("x\n", 5000):       "counting people: users:1: ",
+		strings.Repeat("{}\n", 511) + strings.Repeat("x\n", 5000): "counting people: users:512: ",
+		strings.Repeat("x\n", 5000):                               "counting people: users:1: ",
 	} {
 		for range 5 { // however goroutines run
 			if _, err := count(strings.NewReader(text)); err == nil || !strings.HasPrefix(err.Error(), want) {

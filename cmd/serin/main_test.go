@@ -282,6 +282,9 @@ func TestExitStatus(t *testing.T) {
 		{"eval x --from file:///nowhere/production", 2},
 		{"eval x --from " + bad + " --contexts - -c a=b", 2},
 		{"publish", 2},
+		{"diff one", 2},
+		{"diff git: " + bad, 2},
+		{"diff " + bad + " " + bad, 1},
 	} {
 		var stdout, stderr bytes.Buffer
 		if got := run(t.Context(), strings.Fields(test.args), strings.NewReader(""), &stdout, &stderr); got != test.want {
