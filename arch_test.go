@@ -22,6 +22,12 @@ var allowed = map[string][]string{
 	"sdk/otel":        {"sdk", "evaluator", "go.opentelemetry.io/otel"},
 	"sdk/sdktest":     {"sdk", "bundle", "evaluator"},
 
+	"sdk/examples":            {},
+	"sdk/examples/web":        {"sdk"},
+	"sdk/examples/worker":     {"sdk"},
+	"sdk/examples/function":   {"sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
+	"sdk/examples/kubernetes": {"sdk"},
+
 	"lambda":           {"sdk", "evaluator"},
 	"lambda/bootstrap": {"lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
