@@ -10,7 +10,9 @@ import (
 	of "github.com/open-feature/go-sdk/openfeature"
 	"github.com/open-feature/go-sdk/openfeature/isolated"
 
+	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/sdk/openfeature"
+	"github.com/serin-flags/serin/sdk/sdktest"
 )
 
 // TestMetadata holds what is told of an answer: of the flag, of the rule, and of
@@ -45,6 +47,26 @@ func TestMetadata(t *testing.T) {
 		if diff := cmp.Diff(test.want, d.FlagMetadata); diff != "" {
 			t.Errorf("%s: metadata (-want +got):\n%s", test.key, diff)
 		}
+	}
+}
+
+// TestMetadataIsNotForged holds that a flag can't say of itself what is told of
+// answers, whoever has compiled it.
+func TestMetadataIsNotForged(t *testing.T) {
+	r := rulesets(t)
+	scenarios := r["scenarios"]
+	for i := range scenarios.Flags {
+		scenarios.Flags[i].Metadata = []evaluator.Attr{
+			evaluator.StringAttr("environment", "mine"), evaluator.StringAttr("flagSetId", "mine"), evaluator.StringAttr("missingUnit", "mine"),
+			evaluator.StringAttr("revision", "mine"), evaluator.StringAttr("rule", "mine"),
+		}
+	}
+	p := sdktest.NewPublisher(t, "production")
+	p.PublishRulesets(r)
+	provider := openfeature.New(connect(t, p, ""), openfeature.Config{})
+	want := of.FlagMetadata{"environment": "production", "flagSetId": "mine", "version": "1", "revision": int64(1)}
+	if diff := cmp.Diff(want, provider.BooleanEvaluation(t.Context(), "boolean-flag", false, nil).FlagMetadata); diff != "" {
+		t.Errorf("metadata (-want +got):\n%s", diff)
 	}
 }
 

@@ -153,18 +153,39 @@ func TestSlow(t *testing.T) {
 	}
 }
 
+// TestRevisionBefore holds that the revision before stays, for who is reading it
+// while the next one is published.
+func TestRevisionBefore(t *testing.T) {
+	p := sdktest.NewPublisher(t, "production")
+	for n := range 3 {
+		p.Publish(map[string]any{"page-size": n})
+	}
+	for path, want := range map[string]int{"/1.targets.json": 404, "/2.targets.json": 200, "/2.snapshot.json": 200, "/3.targets.json": 200} {
+		if got := status(t, p.URL+path); got != want {
+			t.Errorf("%s is answered %d, want %d", path, got, want)
+		}
+	}
+}
+
+// status returns the status that a URL is answered with.
+func status(t *testing.T, url string) int {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	return resp.StatusCode
+}
+
 // TestOtherRequests holds that the server gives away nothing but the environment.
 func TestOtherRequests(t *testing.T) {
 	p := sdktest.NewPublisher(t, "production")
 	p.Publish(nil)
 	for path, want := range map[string]int{"/timestamp.json": 200, "/1.root.json": 200, "/7.root.json": 404, "/": 404, "/../staging/timestamp.json": 404} {
-		resp, err := http.Get(p.URL + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != want {
-			t.Errorf("%s is answered %d", path, resp.StatusCode)
+		if got := status(t, p.URL+path); got != want {
+			t.Errorf("%s is answered %d", path, got)
 		}
 	}
 	resp, err := http.Post(p.URL+"/timestamp.json", "", nil)
@@ -175,5 +196,4 @@ func TestOtherRequests(t *testing.T) {
 	if resp.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST is answered %d", resp.StatusCode)
 	}
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 }
