@@ -112,12 +112,25 @@ func (s *Snapshot) prints(other *Snapshot) map[string]bundle.Fingerprint {
 	if s == nil {
 		return all
 	}
-	for i := range s.payloads {
-		if p := &s.payloads[i]; other.unit(p.sha256) == nil {
-			maps.Copy(all, p.prints())
+	for _, p := range s.payloads {
+		if other.payload(p.sha256) == nil {
+			maps.Copy(all, p.fingerprints())
 		}
 	}
 	return all
+}
+
+// fingerprints returns the fingerprints of the payload's flags. They are taken when
+// they are first asked for: programs that don't subscribe never do, nor link what
+// takes them.
+func (p *compiledPayload) fingerprints() map[string]bundle.Fingerprint {
+	p.once.Do(func() {
+		var err error
+		if p.prints, err = bundle.Fingerprints(p.data); err != nil { // not reached: it has been compiled
+			p.prints = nil
+		}
+	})
+	return p.prints
 }
 
 // events are the subscribers of a client.

@@ -14,20 +14,10 @@ import (
 type compiledPayload struct {
 	sha256 string
 	unit   *evaluator.Unit
-	// prints returns the fingerprints of its flags, which are taken when they
-	// are first asked for: nobody but who subscribes to changes does.
-	prints func() map[string]bundle.Fingerprint
-}
+	data   []byte // as published
 
-// newCompiledPayload returns what to keep of a payload.
-func newCompiledPayload(p bundle.VerifiedPayload, unit *evaluator.Unit) compiledPayload {
-	return compiledPayload{p.SHA256, unit, sync.OnceValue(func() map[string]bundle.Fingerprint {
-		prints, err := bundle.Fingerprints(p.Data)
-		if err != nil { // not reached: it has been compiled
-			return nil
-		}
-		return prints
-	})}
+	once   sync.Once // of prints
+	prints map[string]bundle.Fingerprint
 }
 
 // A guard calls f and turns a panic into an error; see [Client.guard].
@@ -80,9 +70,9 @@ func (s *Snapshot) payload(sha256 string) *compiledPayload {
 	if s == nil {
 		return nil
 	}
-	for i := range s.payloads {
-		if s.payloads[i].sha256 == sha256 {
-			return &s.payloads[i]
+	for _, p := range s.payloads {
+		if p.sha256 == sha256 {
+			return p
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ type Snapshot struct {
 	environment string
 	revision    int64
 	program     *evaluator.Program
-	payloads    []compiledPayload         // by namespace
+	payloads    []*compiledPayload        // by namespace
 	flags       []*evaluator.CompiledFlag // by key, and nil
 	// number is another for every Snapshot of the process, and not 0. A
 	// [Flag] remembers it where keeping the Snapshot itself would keep its
@@ -55,7 +55,7 @@ func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guar
 		environment: r.Environment(),
 		revision:    r.Revision(),
 		program:     program,
-		payloads:    make([]compiledPayload, len(payloads)),
+		payloads:    make([]*compiledPayload, len(payloads)),
 		flags:       append(slices.AppendSeq(make([]*evaluator.CompiledFlag, 0, program.Len()+1), program.Flags()), nil),
 		number:      numbers.Add(1),
 		record:      record,
@@ -63,10 +63,8 @@ func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guar
 		mistyped:    newBits(program.Len()),
 	}
 	for i, p := range payloads {
-		if old := before.payload(p.SHA256); old != nil {
-			s.payloads[i] = *old
-		} else {
-			s.payloads[i] = newCompiledPayload(p, units[i])
+		if s.payloads[i] = before.payload(p.SHA256); s.payloads[i] == nil {
+			s.payloads[i] = &compiledPayload{sha256: p.SHA256, unit: units[i], data: p.Data}
 		}
 	}
 	return s, nil
@@ -76,7 +74,7 @@ func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guar
 // say so: after a compromise a new root may have the numbers start over.
 func (s *Snapshot) same(r *bundle.Release) bool {
 	return s != nil && s.revision == r.Revision() &&
-		slices.EqualFunc(s.payloads, r.Payloads(), func(c compiledPayload, p bundle.VerifiedPayload) bool {
+		slices.EqualFunc(s.payloads, r.Payloads(), func(c *compiledPayload, p bundle.VerifiedPayload) bool {
 			return c.sha256 == p.SHA256
 		})
 }

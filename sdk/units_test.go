@@ -49,7 +49,7 @@ func TestUnitsAreUsedAgain(t *testing.T) {
 	}
 	s := &Snapshot{}
 	for i, p := range payloads {
-		s.payloads = append(s.payloads, newCompiledPayload(p, units[i]))
+		s.payloads = append(s.payloads, &compiledPayload{sha256: p.SHA256, unit: units[i]})
 	}
 	payloads = append(payloads[1:5], payloads[10:]...)
 	payloads[2].SHA256 = "another"
