@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/log"
-	"go.opentelemetry.io/otel/log/global"
+
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
@@ -47,7 +47,7 @@ func (c Config) meter() metric.Meter {
 func (c Config) logger() log.Logger {
 	p := c.LoggerProvider
 	if p == nil {
-		p = global.GetLoggerProvider()
+		p = otel.GetLoggerProvider()
 	}
 	return p.Logger(scope, log.WithSchemaURL(semconv.SchemaURL))
 }
@@ -144,6 +144,8 @@ func reasonOf(r evaluator.Reason) attribute.KeyValue {
 		return semconv.FeatureFlagResultReasonSplit
 	case evaluator.ReasonDisabled:
 		return semconv.FeatureFlagResultReasonDisabled
+	case evaluator.ReasonStale:
+		return semconv.FeatureFlagResultReasonStale
 	case evaluator.ReasonError:
 		return semconv.FeatureFlagResultReasonError
 	}

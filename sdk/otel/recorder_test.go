@@ -127,7 +127,7 @@ func (c *collector) metrics(t testing.TB) map[string]map[string]float64 {
 func attributes(set attribute.Set) string {
 	var list []string
 	for _, a := range set.ToSlice() {
-		list = append(list, fmt.Sprintf("%s=%s", a.Key, a.Value.Emit()))
+		list = append(list, fmt.Sprintf("%s=%s", a.Key, a.Value.String()))
 	}
 	return strings.Join(list, " ")
 }

@@ -2,7 +2,6 @@ package sdktest
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -130,7 +129,7 @@ func (p *Publisher) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 	default:
 		w.Header().Set("ETag", object.ETag)
-		io.WriteString(w, string(object.Data)) // an error means that nobody listens any more
+		w.Write(object.Data) // an error means that nobody listens any more
 	}
 }
 
