@@ -34,9 +34,11 @@ type Provider struct {
 }
 
 // New returns a provider that answers by client's present revision, and closes
-// nothing. With a nil client its initialization fails, as PROVIDER_FATAL. One
-// provider for a client is enough: once it was set it hears of the client's events
-// until the client is closed.
+// nothing. With a nil client its initialization fails, as PROVIDER_FATAL.
+//
+// Programs that set providers for several domains make one for each, of the same
+// client.
+// From then on a provider hears of the client's events until the client is closed.
 func New(client *sdk.Client, cfg Config) *Provider {
 	return &Provider{client: client, track: cfg.Track, events: newMailbox()}
 }
