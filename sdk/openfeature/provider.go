@@ -37,8 +37,8 @@ type Provider struct {
 // nothing. With a nil client its initialization fails, as PROVIDER_FATAL.
 //
 // Programs that set providers for several domains make one for each, of the same
-// client.
-// From then on a provider hears of the client's events until the client is closed.
+// client. Once it was set a provider hears of the client's events until the client
+// is closed.
 func New(client *sdk.Client, cfg Config) *Provider {
 	return &Provider{client: client, track: cfg.Track, events: newMailbox()}
 }
