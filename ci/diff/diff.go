@@ -176,14 +176,15 @@ type Move struct {
 // says that a payload is not one that clients accept.
 func Compare(ctx context.Context, c Config) (Report, error) {
 	r := Report{Now: c.Now, Environments: make([]Environment, len(c.Pairs))}
-	jobs := make([]*job, len(c.Pairs))
+	var jobs []*job
 	for i, pair := range c.Pairs {
 		w := newComparison(pair, c.Now)
 		r.Environments[i] = Environment{Name: pair.Environment, Flags: w.flags()}
-		var err error
-		if jobs[i], err = newJob(w, r.Environments[i].Flags, c.Population); err != nil {
+		more, err := newJobs(w, r.Environments[i].Flags, c.Population)
+		if err != nil {
 			return Report{}, fmt.Errorf("comparing environment %q: %w", pair.Environment, err)
 		}
+		jobs = append(jobs, more...)
 	}
 	if err := measure(ctx, &c, jobs, &r); err != nil {
 		return Report{}, err

@@ -11,7 +11,7 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A job is the flags of a pair whose people have to be counted.
+// A job is flags of a pair whose people have to be counted.
 type job struct {
 	flags    []*Flag
 	old, new *evaluator.Program // of these flags alone, by key
@@ -19,34 +19,33 @@ type job struct {
 	newSets  []evaluator.Ruleset
 	// changed has, for each flag, the variants whose value is another one.
 	changed [][]string
+	// oldProbe and newProbe, if not nil, tell who needn't be looked at: people for
+	// whom both serve the same.
+	oldProbe, newProbe *evaluator.Program
 }
 
-// newJob returns what is to be counted of flags.
-func newJob(c *comparison, flags []Flag, p *Population) (*job, error) {
-	j := new(job)
-	wanted := make(map[string]bool)
-	for i := range flags {
-		f := &flags[i]
-		all := slices.ContainsFunc(f.Groups, func(g Group) bool { return g.Rule == "" })
-		if f.Change != Changed || all || len(f.Groups) > 0 && (p == nil || p.invented) {
-			continue
-		}
-		j.flags = append(j.flags, f)
-		j.changed = append(j.changed, changedValues(c.old.places[f.Key].flag, c.new.places[f.Key].flag))
+// add adds a flag, which is still to be compiled.
+func (j *job) add(f *Flag, old, new *evaluator.Flag) {
+	j.flags = append(j.flags, f)
+	j.changed = append(j.changed, changedValues(old, new))
+}
+
+// compile makes the job ready.
+func (j *job) compile(c *comparison, probes []evaluator.Condition) error {
+	wanted := make(map[string]bool, len(j.flags))
+	for _, f := range j.flags {
 		wanted[f.Key] = true
-	}
-	if len(j.flags) == 0 {
-		return j, nil
 	}
 	j.oldSets, j.newSets = c.old.only(wanted), c.new.only(wanted)
 	var err error
 	if j.old, err = evaluator.Compile(j.oldSets...); err != nil {
-		return nil, fmt.Errorf("compiling the old flags: %w", err)
+		return fmt.Errorf("compiling the old flags: %w", err)
 	}
 	if j.new, err = evaluator.Compile(j.newSets...); err != nil {
-		return nil, fmt.Errorf("compiling the new flags: %w", err)
+		return fmt.Errorf("compiling the new flags: %w", err)
 	}
-	return j, nil
+	j.probe(probes)
+	return nil
 }
 
 // changedValues returns the variants that both flags have, with different values.
@@ -156,7 +155,7 @@ func (c *counter) count(ctx *evaluator.Context) {
 	c.people++
 	ctx.Now = c.now
 	for i, j := range c.jobs {
-		if len(j.flags) == 0 {
+		if j.passes(ctx) {
 			continue
 		}
 		c.before = c.before[:0]
@@ -186,7 +185,7 @@ func add(list *[]tally, from, to string, n int64) {
 
 // measure counts the people of all jobs at once, on all cores.
 func measure(ctx context.Context, c *Config, jobs []*job, r *Report) error {
-	if !slices.ContainsFunc(jobs, func(j *job) bool { return len(j.flags) > 0 }) {
+	if len(jobs) == 0 {
 		return ctx.Err()
 	}
 	p := c.Population

@@ -16,11 +16,16 @@ import (
 
 // people returns a population of a file with so many lines.
 func people(n int) *diff.Population {
+	lines := contexts(n)
+	return diff.NewPopulation(bytes.NewReader(lines), "users.ndjson", int64(len(lines)))
+}
+
+func contexts(n int) []byte {
 	var b bytes.Buffer
 	for i := range n {
 		fmt.Fprintf(&b, `{"targetingKey": "u-%d", "device": "d-%d", "city": "%s", "uid": %d, "version": "2.%d.0"}`+"\n", i, i, []string{"BJ", "SH", "LS"}[i%3], i%120, i%5)
 	}
-	return diff.NewPopulation(&b, "users.ndjson", int64(b.Len()))
+	return b.Bytes()
 }
 
 // onlyBeijing is a flag that has to be counted: of everybody in one city.

@@ -1,6 +1,7 @@
 package diff_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -500,5 +501,65 @@ func TestExactByEnumeration(t *testing.T) {
 		if d := cmp.Diff(want, got); d != "" {
 			t.Fatalf("seed %d: of %d cells, -enumerated +exact:\n%s", seed, cells*cells, d)
 		}
+	}
+}
+
+// TestReachedIsCounted holds what is counted of flags that only refer to what has
+// changed, of which most people aren't evaluated, to the evaluation of all.
+func TestReachedIsCounted(t *testing.T) {
+	const n = 600
+	seen := 0
+	for seed := range uint64(20) {
+		m := newMaker(seed)
+		var flags []evaluator.Flag
+		for i := range 12 {
+			f := m.flag("flag-" + strconv.Itoa(i))
+			when := m.condition(2)
+			if i > 8 {
+				when = evaluator.Condition{Op: evaluator.Serves, Strings: []string{"flag-" + strconv.Itoa(m.IntN(9)), "v0"}}
+			}
+			f.Rules = append([]evaluator.Rule{{Name: "first", When: &when, Variant: 1}}, f.Rules...)
+			flags = append(flags, f)
+		}
+		var staff []string
+		for i := range 40 {
+			staff = append(staff, "u-"+strconv.Itoa(i*i%n))
+		}
+		p := diff.Pair{Environment: "test", Old: payloads(flags), New: payloads(flags, staff...)}
+		if m.IntN(2) == 0 {
+			p.New[0].Ruleset.Flags = slices.Clone(flags)
+			p.New[0].Ruleset.Flags[3] = m.edit(flags[3])
+		}
+		r := compare(t, diff.Config{Now: at, Pairs: []diff.Pair{p}, Population: people(n)})
+		old, new := compile(t, p.Old), compile(t, p.New)
+		for f := range new.Flags() {
+			want, got := make(map[string]int), make(map[string]int)
+			for line := range bytes.Lines(contexts(n)) {
+				ctx, err := evaluator.DecodeContext(line)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx.Now = at
+				if a, b := old.Flag(f.Key()).Evaluate(&ctx), f.Evaluate(&ctx); a.Variant() != b.Variant() || a.Value() != b.Value() {
+					want[a.Variant()+b.Variant()]++
+				}
+			}
+			i := slices.IndexFunc(r.Environments[0].Flags, func(g diff.Flag) bool { return g.Key == f.Key() })
+			if i >= 0 && r.Environments[0].Flags[i].Groups[0].Exact {
+				continue
+			}
+			if i >= 0 {
+				seen++
+				for _, move := range r.Environments[0].Flags[i].Groups[0].Moves {
+					got[move.From+move.To] = int(move.Share.Float()*n + 0.5)
+				}
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("seed %d, %s: -evaluated +counted:\n%s", seed, f.Key(), d)
+			}
+		}
+	}
+	if seen < 50 {
+		t.Errorf("only %d flags were counted", seen)
 	}
 }
