@@ -11,14 +11,14 @@ import (
 )
 
 // manyFlags returns the files of 10,000 flags, of which the first so many have
-// another condition.
-func manyFlags(changed int) fstest.MapFS {
+// another condition, and all of which refer to one segment.
+func manyFlags(changed int, staff string) fstest.MapFS {
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	fsys := fstest.MapFS{
 		"serin.yaml": file("environments: [production, staging]\n"),
 		"context.yaml": file("attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n  uid: {type: integer}\n" +
 			"  channel: {type: string, enum: [appstore, huawei, web]}\n  app_version: {type: semver}\n"),
-		"segments/staff.yaml": file("include: [u-1, u-2, u-3]\n"),
+		"segments/staff.yaml": file("include: [" + staff + "]\n"),
 	}
 	for i := range 10_000 {
 		cities := "[shenzhen, guangzhou]"
@@ -51,9 +51,16 @@ func BenchmarkEstates(b *testing.B) {
 		fmt.Fprintf(&users, `{"targetingKey": "u-%d", "city": "%s", "channel": "%s", "app_version": "%d.%d.0", "uid": %d}`+"\n",
 			i, []string{"shenzhen", "guangzhou", "beijing", "lhasa"}[i%4], []string{"appstore", "huawei", "web"}[i%3], i%5, i%10, i)
 	}
-	for _, changed := range []int{1, 100, 1000} {
-		before, after := manyFlags(0), manyFlags(changed)
-		b.Run(fmt.Sprintf("changed=%d", changed), func(b *testing.B) {
+	for _, test := range []struct {
+		name    string
+		changed int
+		after   fstest.MapFS
+	}{
+		{"one flag", 1, manyFlags(1, "u-1")}, {"100 flags", 100, manyFlags(100, "u-1")},
+		{"1000 flags", 1000, manyFlags(1000, "u-1")}, {"segment of all flags", 10_000, manyFlags(0, "u-1, u-2")},
+	} {
+		before, after, changed := manyFlags(0, "u-1"), test.after, test.changed
+		b.Run(test.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				old, err := ci.LoadFS(before, "old")

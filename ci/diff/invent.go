@@ -1,6 +1,9 @@
 package diff
 
 import (
+	"hash"
+	"hash/fnv"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -56,7 +59,7 @@ func invent(c *Config, jobs []*job) *Population {
 	if v.count <= 0 {
 		v.count = defaultPeople
 	}
-	g := gatherer{inventor: v, at: make(map[string]int), asked: make(map[string]bool), known: make(map[string]*leaf)}
+	g := gatherer{inventor: v, at: make(map[string]int), asked: make(map[string]bool), known: make(map[string]*leaf), aimed: make(map[goalKey]bool)}
 	for _, a := range c.Attributes {
 		g.declare(a.Name, a.Type, a.Values)
 	}
@@ -84,6 +87,27 @@ type gatherer struct {
 	at    map[string]int   // traits by name
 	asked map[string]bool  // traits that make a difference
 	known map[string]*leaf // by what they compare
+	aimed map[goalKey]bool // goals that there are
+}
+
+// A goalKey is equal for goals that are. That it is for others too is so rare that
+// it doesn't matter: there would be fewer people for one of them.
+type goalKey struct {
+	set *index
+	sum uint64
+}
+
+// addCondition adds what tells a condition from others to a hash.
+func addCondition(h hash.Hash64, c *evaluator.Condition) {
+	if c == nil {
+		h.Write([]byte{0})
+		return
+	}
+	io.WriteString(h, leafKey(0, c))
+	for i := range c.Of {
+		addCondition(h, &c.Of[i])
+	}
+	h.Write([]byte{byte(evaluator.Comparison)})
 }
 
 // declare makes an attribute known.
@@ -130,6 +154,7 @@ func (g *gatherer) flag(x *index, f *evaluator.Flag) {
 		g.id(f.Reserved.By)
 	}
 	var when []*evaluator.Condition
+	sum := fnv.New64a() // of the conditions so far: many flags begin alike
 	for i := range f.Rules {
 		r := &f.Rules[i]
 		if r.Split != nil {
@@ -139,7 +164,9 @@ func (g *gatherer) flag(x *index, f *evaluator.Flag) {
 			g.condition(x, r.When)
 		}
 		when = append(when, r.When)
-		if len(g.goals) < maxGoals {
+		addCondition(sum, r.When)
+		if key := (goalKey{x, sum.Sum64()}); len(g.goals) < maxGoals && !g.aimed[key] {
+			g.aimed[key] = true
 			g.goals = append(g.goals, goal{x, slices.Clone(when)})
 		}
 	}
