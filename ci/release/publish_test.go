@@ -1,9 +1,12 @@
 package release_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"strings"
 	"sync"
@@ -153,7 +156,7 @@ func plant(t *testing.T, store release.Store, name string) {
 // Publishers that work at the same time follow each other: no two build upon the
 // same state, and a reader sees one publication or another, never a mixture.
 func TestPublishersAtTheSameTime(t *testing.T) {
-	const publishers, publications = 5, 3
+	const publishers, publications = 10, 2
 	onEachStore(t, func(t *testing.T, store release.Store) {
 		keys := newKeys(t, production)
 		var (
@@ -208,12 +211,44 @@ func TestPublishersAtTheSameTime(t *testing.T) {
 		if last != clients.last.Revision() || last == 0 {
 			t.Errorf("the chain of publications ends at revision %d, the store is at %d", last, clients.last.Revision())
 		}
+		wantWholeHistory(t, store, keys, published)
 		for revision, c := range seen {
 			if diff := cmp.Diff(published[revision], c); diff != "" {
 				t.Errorf("revision %d (-published +read):\n%s", revision, diff)
 			}
 		}
 	})
+}
+
+// wantWholeHistory makes sure that nothing is lost and nothing dangles: each
+// publication is in the history once, with its payloads, and was its own step.
+func wantWholeHistory(t *testing.T, store release.Store, keys release.Keys, published map[int64]content) {
+	t.Helper()
+	left := maps.Clone(published)
+	for _, e := range mustLog(t, store, keys.Root, 0).Entries {
+		if e.Standing == release.Stray {
+			continue // what a publisher that lost a race left behind
+		}
+		c, ok := left[e.Revision]
+		if !ok || e.Standing != release.Published || !e.Signed {
+			t.Errorf("in the history: %+v, which nobody reported", e)
+			continue
+		}
+		delete(left, e.Revision)
+		for _, payload := range c.payloads(production) {
+			data, err := bundle.EncodePayload(payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := fmt.Sprintf("targets/%s/%x.%s", payload.Namespace, sha256.Sum256(data), bundle.PayloadName)
+			if !bytes.Equal(mustGet(t, store, name), data) {
+				t.Errorf("revision %d lacks %s", e.Revision, name)
+			}
+		}
+	}
+	if len(left) > 0 {
+		t.Errorf("not in the history: %v", left)
+	}
 }
 
 func TestPublishGivesUpRacing(t *testing.T) {
