@@ -74,6 +74,9 @@ type Report struct {
 	// Expires is when clients begin to report the release as stale, unless it
 	// is renewed before.
 	Expires time.Time
+	// RootExpires is when the root does: from then on clients refuse
+	// everything, and only root keys can help.
+	RootExpires time.Time
 	// TargetsExpire is set by a renewal that had no key for targets: when they
 	// expire. A publication, or a renewal with that key, has to come before.
 	TargetsExpire time.Time
@@ -202,6 +205,7 @@ func (p *publisher) attempt(ctx context.Context) error {
 		}
 	}
 	p.compare(cur)
+	p.report.RootExpires = cur.root.Signed.Expires
 	newTargets, err := p.needsTargets(ctx, cur, now)
 	if err != nil {
 		return err

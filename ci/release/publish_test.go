@@ -28,7 +28,7 @@ func TestPublish(t *testing.T) {
 		steps := []struct {
 			name    string
 			content content
-			want    release.Report // without Content, Objects, Bytes and Expires
+			want    release.Report // without Content, Objects, Bytes and times
 			objects []string       // with "*" for hashes
 		}{
 			{
@@ -80,7 +80,10 @@ func TestPublish(t *testing.T) {
 			if !got.Expires.Equal(clients.last.Expires()) {
 				t.Errorf("%s: reported to expire at %v, does at %v", step.name, got.Expires, clients.last.Expires())
 			}
-			got.Content, got.Objects, got.Bytes, got.Expires = "", nil, 0, step.want.Expires
+			if d := time.Until(got.RootExpires) - release.RootLifetime; d.Abs() > time.Minute {
+				t.Errorf("%s: the root is reported to expire at %v", step.name, got.RootExpires)
+			}
+			got.Content, got.Objects, got.Bytes, got.Expires, got.RootExpires = "", nil, 0, step.want.Expires, step.want.RootExpires
 			if diff := cmp.Diff(step.want, got); diff != "" {
 				t.Errorf("%s: report (-want +got):\n%s", step.name, diff)
 			}

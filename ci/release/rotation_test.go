@@ -487,3 +487,77 @@ func TestRotateRefuses(t *testing.T) {
 		t.Errorf("twice: error %v", err)
 	}
 }
+
+// A newer root that doesn't follow the one before is refused before anything is put.
+func TestStrangeRoots(t *testing.T) {
+	f := newFolder(t, release.InitOptions{})
+	store := release.FileStore(t.TempDir())
+	mustPublish(t, options(store, f.keys(t), content{"a": "1"}))
+	signer, err := release.Opener{}.Signer(t.Context(), f.path("root.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := func(change func(root *metadata.RootType)) []byte {
+		root, err := metadata.Root().FromBytes(f.keys(t).Root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(&root.Signed)
+		message, err := cjson.EncodeCanonical(root.Signed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if root.Signatures[0].Signature, err = signer.Sign(t.Context(), message); err != nil {
+			t.Fatal(err)
+		}
+		data, err := root.ToBytes(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	for name, tt := range map[string]struct {
+		root []byte
+		want string
+	}{
+		"another environment": {changed(func(r *metadata.RootType) { r.Version, r.UnrecognizedFields["x-serin-environment"] = 2, "staging" }), `version 2 of environment "staging"`},
+		"another version":     {changed(func(r *metadata.RootType) { r.Version = 3 }), "is version 3"},
+		"the same":            {f.keys(t).Root, "is version 1"},
+		"garbage":             {[]byte("garbage"), "malformed"},
+		"null":                {[]byte(`{"signed":{"_type":"root","keys":{"a":null}},"signatures":[]}`), "malformed"},
+		"too long":            {make([]byte, 600<<10), "too large"},
+	} {
+		if err := os.WriteFile(f.path("2.root.json"), tt.root, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := release.LoadKeys(string(f)); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "2.root.json") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	// Keys that were put together by hand are checked, too.
+	remove(t, string(f), "2.root.json")
+	keys := f.keys(t)
+	keys.Newer = [][]byte{newKeys(t, production).Root}
+	if report := mustPublish(t, options(store, keys, content{"a": "1"})); len(report.Objects) > 0 {
+		t.Errorf("put %v", report.Objects)
+	}
+	keys.Newer = [][]byte{[]byte("garbage")}
+	wantError(t, options(store, keys, content{"a": "2"}), "reading a newer root")
+}
+
+// What clients with the old root would refuse isn't put, either.
+func TestBridgeIsVerified(t *testing.T) {
+	f := newFolder(t, release.InitOptions{})
+	store := release.FileStore(t.TempDir())
+	mustPublish(t, options(store, f.keys(t), content{"a": "1"}))
+	f.rotate(t, release.RotateOptions{Online: "new"})
+	keys := f.keys(t)
+	keys.Replaced = []release.Signer{liar{keys.Replaced[0]}}
+	_, err := release.Publish(t.Context(), options(store, keys, content{"a": "2"}))
+	if !isSignature(err) || !strings.Contains(err.Error(), "would be published") {
+		t.Errorf("error %v", err)
+	}
+	if got, _ := mustRead(t, store, keys); got["a"] != "1" {
+		t.Errorf("read %v", got)
+	}
+}

@@ -171,6 +171,9 @@ func hintPublish(err error) error {
 
 // explain says what a publication did.
 func (o *publication) explain(w io.Writer, done string, r release.Report) {
+	if time.Until(r.RootExpires) < nearExpiry {
+		fmt.Fprintf(w, "warning: the root expires at %s: time for 'serin keys rotate'\n", when(r.RootExpires))
+	}
 	if !r.TargetsExpire.IsZero() {
 		fmt.Fprintf(w, "targets were not renewed, for which there is no key: publish, or renew with that key, before %s\n", when(r.TargetsExpire))
 	}

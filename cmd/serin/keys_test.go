@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/serin-flags/serin"
+	"github.com/serin-flags/serin/ci/release"
+)
+
+// A root that expires is told of while there is time, and renewed after that too.
+func TestRootExpiry(t *testing.T) {
+	const day = 24 * time.Hour
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, serin.Estate); err != nil {
+		t.Fatal(err)
+	}
+	serin := func(args ...string) (int, string) {
+		var stdout, stderr bytes.Buffer
+		status := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
+		return status, stdout.String() + stderr.String()
+	}
+	for _, test := range []struct {
+		age        time.Duration
+		show, publ string
+		status     int
+	}{
+		{300 * day, "(in 64 days)", "published revision 1", 0},
+		{310 * day, "(in 54 days: time for 'serin keys rotate')", "warning: the root expires at ", 0},
+		{366 * day, "(EXPIRED: 'serin keys rotate' makes the next one)", "which 'serin keys rotate' makes", 1},
+	} {
+		keys, out := filepath.Join(t.TempDir(), "keys"), t.TempDir()
+		_, err := release.Opener{}.Init(t.Context(), release.InitOptions{
+			Dir: keys, Environment: "production", Now: func() time.Time { return time.Now().Add(-test.age) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, words := serin("keys", "show", keys); status != 0 || !strings.Contains(words, test.show) {
+			t.Errorf("after %v: status %d: %s", test.age, status, words)
+		}
+		publish := []string{"publish", filepath.Join(dir, "flags"), "--env", "production", "--to", "file://" + out, "--keys", keys}
+		status, words := serin(publish...)
+		if status != test.status || !strings.Contains(words, test.publ) || strings.Contains(words, "warning: the root") != strings.Contains(test.publ, "warning") {
+			t.Errorf("after %v: status %d: %s", test.age, status, words)
+		}
+		if status, words := serin("keys", "rotate", keys); status != 0 {
+			t.Fatalf("after %v: status %d: %s", test.age, status, words)
+		}
+		if status, words := serin(publish...); status != 0 || strings.Contains(words, "warning: the root") {
+			t.Errorf("with the next root: status %d: %s", status, words)
+		}
+	}
+}
