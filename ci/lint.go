@@ -56,11 +56,14 @@ type lintedFile struct {
 
 // warn says something about n.
 func (l *linter) warn(lint string, s *source, n *node, format string, args ...any) {
-	l.warnAt(lint, s, n.line(), n.column(), s.line(n.line()), fmt.Sprintf(format, args...))
+	if l.wants(lint, s) { // to find a line takes time
+		l.warnAt(lint, s, n.line(), n.column(), s.line(n.line()), fmt.Sprintf(format, args...))
+	}
 }
 
-// warnAt says something about a place in a file, whose line is given.
-func (l *linter) warnAt(lint string, s *source, line, column int, text, message string) {
+// wants reports whether what a lint says about a file is shown: it isn't silenced,
+// and there isn't enough.
+func (l *linter) wants(lint string, s *source) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.files[s]
@@ -70,13 +73,15 @@ func (l *linter) warnAt(lint string, s *source, line, column int, text, message 
 	}
 	if slices.ContainsFunc(s.silences, func(s silence) bool { return s.lint == lint }) {
 		f.silenced[lint] = true
-		return
+		return false
 	}
-	switch {
-	case len(f.warnings) > maxFileProblems:
+	return len(f.warnings) <= maxFileProblems
+}
+
+// warnAt says something about a place in a file, whose line is given.
+func (l *linter) warnAt(lint string, s *source, line, column int, text, message string) {
+	if !l.wants(lint, s) {
 		return
-	case len(f.warnings) == maxFileProblems:
-		message = tooManyWarnings
 	}
 	text = maskSecrets(text)
 	if lint == lintEmailAddress {
@@ -84,6 +89,12 @@ func (l *linter) warnAt(lint string, s *source, line, column int, text, message 
 	}
 	p := Problem{File: s.shown, Line: line, Column: column, Message: maskSecrets(message), Severity: SeverityWarning, Lint: lint}
 	p.Quote, p.Caret = quote(text, column)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.files[s]
+	if len(f.warnings) == maxFileProblems {
+		p.Message = tooManyWarnings
+	}
 	f.warnings = append(f.warnings, p)
 }
 

@@ -15,7 +15,11 @@ import (
 
 // file asks the lints that look at what a file holds, whatever it means.
 func (l *linter) file(s *source) {
+	found := 0
 	for what, at := range secrets(s.data) {
+		if found++; found > maxFileProblems {
+			break
+		}
 		line, column := s.position(at[0])
 		l.warnAt(lintSecret, s, line, column, s.line(line), secretMessage(what))
 	}
@@ -73,7 +77,11 @@ func (l *linter) space(s *source, n *node, under string) {
 // list asks the lints that look at a list of ids.
 func (l *linter) list(list *idList) {
 	s := list.source
+	found := 0
 	for what, at := range secrets([]byte(list.text)) {
+		if found++; found > maxFileProblems {
+			break
+		}
 		number := 1 + strings.Count(list.text[:at[0]], "\n")
 		start := strings.LastIndexByte(list.text[:at[0]], '\n') + 1
 		column := 1 + utf8.RuneCountInString(list.text[start:at[0]])

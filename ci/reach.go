@@ -17,6 +17,9 @@ func (l *linter) reach(f *flag, b body) {
 	rules := b.flag.Rules
 	ranges := make([][]ranged, len(rules))
 	for j := range rules {
+		if im.steps < 0 {
+			return
+		}
 		item := b.rules.items[j]
 		at := item.get("name")
 		if when := item.get("when"); when != nil {
@@ -118,8 +121,10 @@ func (l *linter) alternatives(f *flag, b body, im *implication, rule string, ite
 			continue
 		}
 		spans := im.spans(&cond)
-		if spans == nil {
+		if im.steps -= len(before) + len(spans); spans == nil {
 			continue
+		} else if im.steps < 0 {
+			return
 		}
 		for _, other := range before {
 			if common := intersection(other.spans, spans); common != "" && other.attribute == cond.Attribute {
