@@ -268,6 +268,9 @@ func (c checker) operator(a *attribute, f field, fold bool) (cond evaluator.Cond
 	for _, value := range values {
 		ok = c.operand(a, value, &cond) && ok
 	}
+	if ok && cond.Op == evaluator.Matches { // which has a limit for all together
+		ok = c.check(f.value, a, cond)
+	}
 	return cond, ok
 }
 

@@ -3,6 +3,7 @@ package evaluator
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -273,6 +274,11 @@ func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
 		if i, ok := c.tests[string(c.key)]; ok && len(cond.Of) == 0 {
 			in.arg = i
 			return nil
+		}
+	}
+	if cond.Op == Matches {
+		if c.expressions += expressionSizes(cond.Strings); c.expressions > MaxExpressionSizes {
+			return fmt.Errorf("the regular expressions of all conditions are too large; the limit is %d in all", MaxExpressionSizes)
 		}
 	}
 	compiled, err := cond.test(t)

@@ -21,6 +21,9 @@ const (
 	// MaxFlagCost is how many comparisons the evaluation of a flag may take,
 	// those of the segments and flags that it refers to included.
 	MaxFlagCost = 1_000_000
+	// MaxExpressionSizes is how large all regular expressions of a ruleset may
+	// be together; see [MaxExpressionSize].
+	MaxExpressionSizes = 1_000_000
 )
 
 // A CompileError says what is wrong with a ruleset.
@@ -87,6 +90,7 @@ type compiler struct {
 	asked                 []uint32 // segments, by index, each time that one is asked for
 	flagUses, segmentUses []uses
 	unresolved            []unresolved
+	expressions           int // their sizes
 }
 
 func (c *compiler) errorf(format string, args ...any) {

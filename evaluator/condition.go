@@ -12,6 +12,11 @@ import (
 // bytes.
 const MaxExpression = 1000
 
+// MaxExpressionSize is how large the regular expressions of one [Matches] may be
+// together, repetitions such as {1000} written out. It bounds the memory that they
+// take, and the time.
+const MaxExpressionSize = 10_000
+
 // Check reports whether c, a comparison, is well formed and its operator
 // applies to attributes of type t, which is of no account to conditions without
 // an attribute. Combinations (All, Any, Not), and whether what c refers to

@@ -191,6 +191,11 @@ func TestCompileRefuses(t *testing.T) {
 		})
 	}
 	when := func(name string) *Condition { return ptr(texts(InSegment, "user", name)) }
+	var expressions []Condition
+	for i := range MaxExpressionSizes/9000 + 1 {
+		expressions = append(expressions, texts(Matches, "city", strings.Repeat("a{1000}b?", 9)+strconv.Itoa(i)))
+	}
+	large := rule(either(expressions...))
 	// below gives a comparison a condition below it, which it can't have.
 	below := func(c Condition) Condition {
 		c.Of = []Condition{is("city", "x")}
@@ -237,6 +242,9 @@ func TestCompileRefuses(t *testing.T) {
 		{"bad version", rule(is("version", "1.x")), `"1.x" is not a semantic version`},
 		{"empty text", rule(texts(Prefix, "city", "")), "none of them empty"},
 		{"bad expression", rule(texts(Matches, "city", "a(")), "missing closing )"},
+		{"large expression", rule(texts(Matches, "city", "a{1000}b{1000}", strings.Repeat("(ab{500}){2}", 9))), "the limit is 10000"},
+		{"large expression, alternatives", rule(texts(Matches, "city", "a{1000}|b{1000,}|c{1000}|d{1000}|(?:ef{500}){2}", "(g|h){0,1000}i{1000}j{1000}", "k{999}l+")), "the limit is 10000"},
+		{"many large expressions", large, "the limit is 1000000 in all"},
 		{"huge expression", rule(texts(Matches, "city", strings.Repeat("a", MaxExpression+1))), "the limit is 1000"},
 		{"expression bomb", rule(texts(Matches, "city", "((a{100}){100}){100}")), "is not a regular expression"},
 		{"unknown operator", rule(Condition{Op: 99, Attribute: "city"}), "Op(99) is not a comparison"},

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/netip"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -426,6 +427,9 @@ func (c *Condition) expressions() (test, error) {
 	if len(c.Strings) == 0 {
 		return nil, errors.New("\"matches\" takes one regular expression or more")
 	}
+	if n := expressionSizes(c.Strings); n > MaxExpressionSize {
+		return nil, fmt.Errorf("the regular expressions are too large: with repetitions written out, %d; the limit is %d", n, MaxExpressionSize)
+	}
 	var es expressions
 	for _, s := range c.Strings {
 		if len(s) > MaxExpression {
@@ -441,6 +445,42 @@ func (c *Condition) expressions() (test, error) {
 		es = append(es, re)
 	}
 	return es, nil
+}
+
+// expressionSizes returns the sizes of regular expressions together; one that isn't
+// valid has none.
+func expressionSizes(list []string) int {
+	n := 0
+	for _, s := range list {
+		if len(s) > MaxExpression {
+			continue
+		}
+		if re, err := syntax.Parse(s, syntax.Perl); err == nil {
+			n = min(n+expressionSize(re), MaxExpressionSizes+1)
+		}
+	}
+	return n
+}
+
+// expressionSize returns about how many instructions an expression is compiled to.
+// It is known before: Go's package accepts what takes a thousand times as long.
+func expressionSize(re *syntax.Regexp) int {
+	n := 0
+	for _, sub := range re.Sub {
+		n += expressionSize(sub)
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		return len(re.Rune)
+	case syntax.OpConcat:
+		return n
+	case syntax.OpRepeat:
+		if re.Max < 0 { // without end
+			return max(re.Min, 1)*n + 1
+		}
+		return re.Max*n + re.Max - re.Min
+	}
+	return n + max(len(re.Sub), 1)
 }
 
 // has keeps s in the heap for a while: see Unit.matches.
