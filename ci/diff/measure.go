@@ -31,7 +31,7 @@ func (j *job) add(f *Flag, old, new *evaluator.Flag) {
 }
 
 // compile makes the job ready.
-func (j *job) compile(c *comparison, probes []evaluator.Condition) error {
+func (j *job) compile(c *comparison, probes []probe) error {
 	wanted := make(map[string]bool, len(j.flags))
 	for _, f := range j.flags {
 		wanted[f.Key] = true

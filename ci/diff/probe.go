@@ -8,10 +8,14 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A segment that ten thousand flags use may change by one member. Flags whose own
-// rules are as they were serve the same to all for whom the conditions that refer to
-// what has changed hold as before: so these conditions are asked first, and the
-// flags only for the few for whom one of them differs.
+// A segment that ten thousand flags use may change by one member, or one city be
+// added to the same condition of a thousand. Flags of which nothing else differs
+// serve the same to all for whom these conditions hold as before: so they are asked
+// first, and the flags only for those for whom one of them differs.
+
+// A probe is a condition that has changed, or refers to what has. Both forms are
+// normal.
+type probe struct{ old, new evaluator.Condition }
 
 // maxProbed bounds the jobs that have probes, each of which is compiled apart.
 const maxProbed = 16
@@ -19,7 +23,7 @@ const maxProbed = 16
 // newJobs returns what is to be counted of flags.
 func newJobs(c *comparison, flags []Flag, p *Population) ([]*job, error) {
 	var list []*job
-	var probes [][]evaluator.Condition
+	var probes [][]probe
 	at := make(map[string]int) // jobs, by their probes
 	for i := range flags {
 		f := &flags[i]
@@ -28,20 +32,20 @@ func newJobs(c *comparison, flags []Flag, p *Population) ([]*job, error) {
 			continue
 		}
 		was, is := c.old.places[f.Key], c.new.places[f.Key]
-		var leaves []evaluator.Condition
-		if f.reachedOnly() {
+		var asked []probe
+		if f.conditionsOnly() {
 			c.enter(was, is)
-			leaves = c.changedLeaves(is.flag)
+			asked = c.probes(was.flag, is.flag)
 		}
-		key := probesKey(leaves)
+		key := probesKey(asked)
 		if _, ok := at[key]; !ok && len(at) >= maxProbed {
-			key, leaves = "", nil
+			key, asked = "", nil
 		}
 		k, ok := at[key]
 		if !ok {
 			k = len(list)
 			at[key] = k
-			list, probes = append(list, new(job)), append(probes, leaves)
+			list, probes = append(list, new(job)), append(probes, asked)
 		}
 		list[k].add(f, was.flag, is.flag)
 	}
@@ -53,75 +57,105 @@ func newJobs(c *comparison, flags []Flag, p *Population) ([]*job, error) {
 	return list, nil
 }
 
-// reachedOnly reports whether nothing of a flag itself differs that has a say in
-// what it serves, but things that its conditions refer to.
-func (f *Flag) reachedOnly() bool {
+// conditionsOnly reports whether nothing of a flag that has a say in what it serves
+// differs but conditions, and things that they refer to.
+func (f *Flag) conditionsOnly() bool {
 	return !slices.ContainsFunc(f.Edits, func(e Edit) bool {
 		switch e.Kind {
-		case KindSegment, KindPrerequisite, KindZone, KindAttribute:
+		case KindCondition, KindSegment, KindPrerequisite, KindZone, KindAttribute:
 			return false
 		}
 		return e.Kind.serves()
 	})
 }
 
-// changedLeaves returns the comparisons of a flag that refer to what differs.
-func (c *comparison) changedLeaves(f *evaluator.Flag) []evaluator.Condition {
-	var list []evaluator.Condition
-	var visit func(*evaluator.Condition)
-	visit = func(cond *evaluator.Condition) {
-		for i := range cond.Of {
-			visit(&cond.Of[i])
+// probes returns the conditions of two flags' rules, which are the same but for
+// these, that differ or have a part that refers to what does.
+func (c *comparison) probes(old, new *evaluator.Flag) []probe {
+	var list []probe
+	add := func(p probe) {
+		same := func(q probe) bool {
+			return compareConditions(p.old, q.old) == 0 && compareConditions(p.new, q.new) == 0
 		}
-		same := func(have evaluator.Condition) bool { return compareConditions(have, *cond) == 0 }
-		if len(cond.Of) == 0 && len(c.reach(cond, make(map[reference]bool))) > 0 && !slices.ContainsFunc(list, same) {
-			list = append(list, *cond)
-		}
-	}
-	for i := range f.Rules {
-		if when := f.Rules[i].When; when != nil {
-			visit(when)
+		if !slices.ContainsFunc(list, same) {
+			list = append(list, p)
 		}
 	}
-	slices.SortFunc(list, compareConditions)
+	for i := range new.Rules {
+		p := probe{normal(old.Rules[i].When), normal(new.Rules[i].When)}
+		if compareConditions(p.old, p.new) != 0 {
+			add(p)
+			continue
+		}
+		c.changedLeaves(&p.new, func(leaf evaluator.Condition) { add(probe{leaf, leaf}) })
+	}
 	return list
 }
 
-// probesKey returns what is equal for equal probes, "" if there are none, or such
-// as take longer than what they spare.
-func probesKey(probes []evaluator.Condition) string {
-	const most = 4096
+// changedLeaves finds the comparisons that refer to what differs.
+func (c *comparison) changedLeaves(cond *evaluator.Condition, found func(evaluator.Condition)) {
+	for i := range cond.Of {
+		c.changedLeaves(&cond.Of[i], found)
+	}
+	if len(cond.Of) == 0 && len(c.reach(cond, make(map[reference]bool))) > 0 {
+		found(*cond)
+	}
+}
+
+// maxProbe bounds the length of what is asked: what takes longer spares little.
+const maxProbe = 4096
+
+// probesKey returns what is equal for equal probes, "" if there are none or they are
+// too long.
+func probesKey(probes []probe) string {
 	var b strings.Builder
-	for _, p := range probes {
-		if len(p.Strings)+len(p.Ints) > most/8 || b.Len() > most {
-			return ""
-		}
-		fmt.Fprintf(&b, "%d %q %v %q %v\n", p.Op, p.Attribute, p.Fold, p.Strings, p.Ints)
+	for i := range probes {
+		addProbe(&b, &probes[i].old)
+		addProbe(&b, &probes[i].new)
+	}
+	if b.Len() > maxProbe {
+		return ""
 	}
 	return b.String()
 }
 
+func addProbe(b *strings.Builder, c *evaluator.Condition) {
+	if b.Len() > maxProbe {
+		return
+	}
+	if len(c.Strings)+len(c.Ints) > maxProbe {
+		b.WriteString(strings.Repeat(" ", maxProbe+1)) // too long
+		return
+	}
+	fmt.Fprintf(b, "%d %q %v %q %v %d\n", c.Op, c.Attribute, c.Fold, c.Strings, c.Ints, len(c.Of))
+	for i := range c.Of {
+		addProbe(b, &c.Of[i])
+	}
+}
+
 // probe compiles probes, if the namespaces agree on what they refer to.
-func (j *job) probe(probes []evaluator.Condition) {
+func (j *job) probe(probes []probe) {
 	if probesKey(probes) == "" || len(j.oldSets) != 1 || len(j.newSets) != 1 {
 		return
 	}
-	var flags []evaluator.Flag
-	for i := range probes {
-		flags = append(flags, evaluator.Flag{
-			Key: fmt.Sprintf(":%d", i), Type: evaluator.Boolean, // no flag of a file has a colon
-			Variants: []evaluator.Variant{{Name: "no", Value: evaluator.BoolValue(false)}, {Name: "yes", Value: evaluator.BoolValue(true)}},
-			Rules:    []evaluator.Rule{{Name: "probe", When: &probes[i], Variant: 1}},
-		})
-	}
-	compile := func(set *evaluator.Ruleset) *evaluator.Program {
+	compile := func(set *evaluator.Ruleset, when func(*probe) *evaluator.Condition) *evaluator.Program {
+		var flags []evaluator.Flag
+		for i := range probes {
+			flags = append(flags, evaluator.Flag{
+				Key: fmt.Sprintf(":%d", i), Type: evaluator.Boolean, // no flag of a file has a colon
+				Variants: []evaluator.Variant{{Name: "no", Value: evaluator.BoolValue(false)}, {Name: "yes", Value: evaluator.BoolValue(true)}},
+				Rules:    []evaluator.Rule{{Name: "probe", When: when(&probes[i]), Variant: 1}},
+			})
+		}
 		program, err := evaluator.Compile(newIndex(set).ruleset(set, flags))
 		if err != nil {
 			return nil // then everybody is looked at
 		}
 		return program
 	}
-	if j.oldProbe, j.newProbe = compile(&j.oldSets[0]), compile(&j.newSets[0]); j.newProbe == nil {
+	j.oldProbe = compile(&j.oldSets[0], func(p *probe) *evaluator.Condition { return &p.old })
+	j.newProbe = compile(&j.newSets[0], func(p *probe) *evaluator.Condition { return &p.new })
+	if j.newProbe == nil {
 		j.oldProbe = nil
 	}
 }

@@ -504,12 +504,13 @@ func TestExactByEnumeration(t *testing.T) {
 	}
 }
 
-// TestReachedIsCounted holds what is counted of flags that only refer to what has
-// changed, of which most people aren't evaluated, to the evaluation of all.
+// TestReachedIsCounted holds what is counted of flags of which conditions alone
+// differ, or what they refer to, and for most people aren't evaluated, to the
+// evaluation of all.
 func TestReachedIsCounted(t *testing.T) {
 	const n = 600
 	seen := 0
-	for seed := range uint64(20) {
+	for seed := range uint64(30) {
 		m := newMaker(seed)
 		var flags []evaluator.Flag
 		for i := range 12 {
@@ -529,6 +530,12 @@ func TestReachedIsCounted(t *testing.T) {
 		if m.IntN(2) == 0 {
 			p.New[0].Ruleset.Flags = slices.Clone(flags)
 			p.New[0].Ruleset.Flags[3] = m.edit(flags[3])
+			for i := range 3 { // conditions that differ, in several flags alike
+				f := &p.New[0].Ruleset.Flags[i]
+				when := m.nudge(*f.Rules[0].When)
+				f.Rules = slices.Clone(f.Rules)
+				f.Rules[0].When = &when
+			}
 		}
 		r := compare(t, diff.Config{Now: at, Pairs: []diff.Pair{p}, Population: people(n)})
 		old, new := compile(t, p.Old), compile(t, p.New)
