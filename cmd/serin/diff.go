@@ -129,6 +129,9 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	if err != nil {
 		return diff.Report{}, err
 	}
+	if err := noteMissing(cmd.ErrOrStderr(), a, b); err != nil {
+		return diff.Report{}, err
+	}
 	if c.Pairs, err = f.pairs(cmd.ErrOrStderr(), a, b); err != nil {
 		return diff.Report{}, err
 	}
@@ -158,6 +161,21 @@ type diffSource struct {
 	environments []string // none: files that know none, which are the same in all
 	payloads     map[string][]bundle.Payload
 	attributes   []diff.Attribute
+	missing      error // that a revision has no such folder: then there are no flags
+}
+
+// noteMissing says which source has no folder at all, as the branch has that the
+// first flags are to be merged into. If neither has one its name is wrong.
+func noteMissing(stderr io.Writer, old, new diffSource) error {
+	if old.missing != nil && new.missing != nil {
+		return old.missing
+	}
+	for _, s := range []diffSource{old, new} {
+		if s.missing != nil {
+			fmt.Fprintf(stderr, "note: %v; it is taken for one without flags\n", s.missing)
+		}
+	}
+	return nil
 }
 
 // read reads and compiles a source. other is what it is compared with.
@@ -173,6 +191,10 @@ func (f *diffFlags) read(ctx context.Context, src, other string) (diffSource, er
 		load = func() (*ci.Estate, error) { return readRevision(ctx, src, other) }
 	}
 	estate, err := load()
+	if errors.As(err, new(*missingFolderError)) {
+		s.missing = err
+		return s, nil
+	}
 	if err != nil {
 		return s, err
 	}
@@ -205,6 +227,12 @@ func (s *diffSource) in(env string) []bundle.Payload {
 	return s.payloads[env]
 }
 
+// A missingFolderError says that a revision doesn't have the folder that the other
+// source is.
+type missingFolderError struct{ error }
+
+func (e *missingFolderError) Unwrap() error { return e.error }
+
 // readRevision loads the estate in a revision. If the source has no path it is the
 // folder that the other source is.
 func readRevision(ctx context.Context, src, other string) (*ci.Estate, error) {
@@ -212,7 +240,7 @@ func readRevision(ctx context.Context, src, other string) (*ci.Estate, error) {
 	if err != nil {
 		return nil, usagef("%v", err)
 	}
-	dir, named := "", s
+	dir, named, given := "", s, s.Path
 	if s.Path == "" {
 		s.Path = "./"
 		dir = defaultEstate
@@ -230,7 +258,10 @@ func readRevision(ctx context.Context, src, other string) (*ci.Estate, error) {
 	}
 	fsys, err := s.Read(ctx, dir)
 	if errors.Is(err, gittree.ErrNoFolder) {
-		return nil, &hintedError{fmt.Errorf("reading %s: %w", named, gittree.ErrNoFolder), "name it: git:REV:path/to/flags, from the top of the repository"}
+		err = &hintedError{fmt.Errorf("reading %s: %w", named, gittree.ErrNoFolder), "name it: git:REV:path/to/flags, from the top of the repository"}
+		if named.Path != given {
+			err = &missingFolderError{err}
+		}
 	}
 	if err != nil {
 		return nil, err
