@@ -77,7 +77,7 @@ func (o Opener) Keys(ctx context.Context, dir string) (Keys, error) {
 	}
 	keys := Keys{Root: roots.pinned, Newer: roots.newer}
 	if w := roots.waiting; w != nil {
-		if w.Signed.Version == 1 && len(roots.newer) == 0 {
+		if w.Signed.Version == roots.last.Signed.Version {
 			return Keys{}, fmt.Errorf("loading the pinned root: %s hasn't all signatures: %s", filepath.Join(dir, rootFile), inWords(roots.quorums))
 		}
 		if o.Warn != nil {

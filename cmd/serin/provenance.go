@@ -38,7 +38,7 @@ func (f *provenanceFlags) ofFolder(ctx context.Context, dir string) release.Prov
 	if found.Commit == "" {
 		found.Commit = firstVariable("GITHUB_SHA", "CI_COMMIT_SHA")
 	}
-	if found.Author = git(ctx, dir, "log", "-1", "--format=%an", cmp.Or(f.commit, "HEAD"), "--"); found.Author == "" {
+	if found.Author = git(ctx, dir, "log", "-1", "--format=%an", "--end-of-options", cmp.Or(f.commit, "HEAD"), "--"); found.Author == "" {
 		found.Author = actor()
 	}
 	return f.over(found)
