@@ -278,7 +278,7 @@ func TestStatus(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if w.Code != http.StatusOK || got.State != "FRESH" || got.Environment != environment || got.Revision != 1 || got.Failing {
+	if w.Code != http.StatusOK || got.State != "FRESH" || got.Environment != environment || got.Revision != 1 || got.Failing || got.Age == nil || *got.Age > 60 {
 		t.Errorf("status is %d %s", w.Code, w.Body)
 	}
 	if got.Checked.IsZero() || got.Updated.IsZero() || !got.Expires.After(got.Checked) {

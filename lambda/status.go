@@ -11,11 +11,13 @@ import (
 // condition is the answer to GET /status: what may be shown to anyone who may
 // ask for flags. The client's errors are counted, not quoted.
 type condition struct {
+	Age         *int64           `json:"age,omitempty"` // in seconds; nil: not known
 	Checked     time.Time        `json:"checked,omitzero"`
 	Environment string           `json:"environment"`
 	Errors      map[string]int64 `json:"errors"`
 	Expires     time.Time        `json:"expires,omitzero"`
-	Failing     bool             `json:"failing"` // the latest poll failed
+	Failing     bool             `json:"failing"`        // the latest poll failed
+	Held        int64            `json:"held,omitempty"` // revision that is held back
 	Revision    int64            `json:"revision"`
 	State       string           `json:"state"`
 	Updated     time.Time        `json:"updated,omitzero"`
@@ -39,6 +41,13 @@ func (h handler) status(w http.ResponseWriter, r *http.Request) {
 		Revision:    s.Revision,
 		State:       s.State.String(),
 		Updated:     s.Updated.UTC(),
+	}
+	if s.Revision > 0 && s.Age >= 0 {
+		seconds := int64(s.Age / time.Second)
+		c.Age = &seconds
+	}
+	if s.Held != nil {
+		c.Held = s.Held.Revision
 	}
 	for class, n := range s.Errors {
 		c.Errors[class.String()] = n
