@@ -13,7 +13,8 @@ import (
 
 // related returns a ruleset whose flags refer to things and to each other: "a" to
 // nothing, "b" to the attribute city, "c" to the segment inner by way of outer, "d"
-// to the zone, "e" to c, "f" to the prerequisite by way of e, "g" to the device.
+// to the zone, "e" to c, "f" to the prerequisite by way of e, "g" to the device and
+// the shop.
 func related() evaluator.Ruleset {
 	flag := func(key string, when *evaluator.Condition) evaluator.Flag {
 		return evaluator.Flag{
@@ -34,10 +35,12 @@ func related() evaluator.Ruleset {
 	}
 	g := flag("g", nil)
 	g.Rules[0].Split = &evaluator.Split{By: "device", Salt: "s", Hash: evaluator.HashMurmur3, Ranges: []evaluator.Range{{To: evaluator.Positions}}}
+	g.Reserved = &evaluator.Reservation{Layer: "l", By: "shop", Salt: "l", Hash: evaluator.HashMurmur3, Spans: []evaluator.Span{{To: 5}}}
 	return evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{
 			{Name: "user", Type: evaluator.StringAttribute}, {Name: "city", Type: evaluator.StringAttribute}, {Name: "device", Type: evaluator.StringAttribute},
+			{Name: "shop", Type: evaluator.StringAttribute},
 		},
 		Zones: []evaluator.Zone{{Name: "Asia/Shanghai", Offsets: []evaluator.Offset{{Seconds: 8 * 3600}}}},
 		Segments: []evaluator.Segment{
@@ -89,6 +92,9 @@ func TestFingerprints(t *testing.T) {
 		{"staleness", func(s *evaluator.Ruleset) { s.Flags[0].Stale = &evaluator.Staleness{After: 1} }, []string{"a"}},
 		{"metadata", func(s *evaluator.Ruleset) { s.Flags[0].Metadata = []evaluator.Attr{evaluator.StringAttr("owner", "x")} }, []string{"a"}},
 		{"a type", func(s *evaluator.Ruleset) { s.Attributes[1].Type = evaluator.IntegerAttribute }, []string{"b"}},
+		{"the type of the unit of a split", func(s *evaluator.Ruleset) { s.Attributes[2].Type = evaluator.IntegerAttribute }, []string{"g"}},
+		{"the type of the unit of a layer", func(s *evaluator.Ruleset) { s.Attributes[3].Type = evaluator.IntegerAttribute }, []string{"g"}},
+		{"a layer", func(s *evaluator.Ruleset) { s.Flags[6].Reserved.Spans[0].To = 6 }, []string{"g"}},
 		{"the unit of a split", func(s *evaluator.Ruleset) { s.Flags[6].Rules[0].Split.By = "user" }, []string{"g"}},
 		{"another flag", func(s *evaluator.Ruleset) { s.Flags[2].Default = 0 }, []string{"c", "e", "f"}},
 		{"a segment of a segment", func(s *evaluator.Ruleset) { s.Segments[1].Include = []string{"u-2"} }, []string{"c", "e", "f"}},

@@ -97,6 +97,32 @@ func TestTargetingKey(t *testing.T) {
 	}
 }
 
+// TestUsesAge holds which flags say that they depend on the age of flags: those
+// with a limit, and those that depend on them, unless they are disabled.
+func TestUsesAge(t *testing.T) {
+	set := gate(nil)
+	follows := ptr(texts(Serves, "", "limited", "on"))
+	for _, f := range []struct {
+		key      string
+		limited  bool
+		disabled bool
+		when     *Condition
+	}{{key: "limited", limited: true}, {key: "off", limited: true, disabled: true}, {key: "follows", when: follows}, {key: "off follows", disabled: true, when: follows}} {
+		flag := set.Flags[0]
+		flag.Key, flag.Disabled, flag.Rules = f.key, f.disabled, []Rule{{Name: "all", When: f.when}}
+		if f.limited {
+			flag.Stale = &Staleness{After: 60, Variant: 1}
+		}
+		set.Flags = append(set.Flags, flag)
+	}
+	p := compile(t, set)
+	for key, want := range map[string]bool{"gate": false, "limited": true, "off": false, "follows": true, "off follows": false} {
+		if f := p.Flag(key); f.UsesAge() != want || f.Varies() != want {
+			t.Errorf("%s: UsesAge is %t, Varies %t", key, f.UsesAge(), f.Varies())
+		}
+	}
+}
+
 func TestChance(t *testing.T) {
 	set := gate(nil)
 	set.Flags[0].Rules[0].Split = &Split{Ranges: []Range{{0, 1 << 31, 0}, {1 << 31, Positions, 1}}}

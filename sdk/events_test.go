@@ -157,6 +157,20 @@ func TestOnStatus(t *testing.T) {
 	})
 }
 
+// TestStopAnother: who is unsubscribed by another that is told first isn't told any
+// more.
+func TestStopAnother(t *testing.T) {
+	r := newRepository(t, "production")
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
+	var stop func()
+	client.OnChange(func(sdk.Change) { stop() })
+	stop = client.OnChange(func(sdk.Change) { t.Error("told after the end") })
+	r.number(t, 1)
+	if err := client.Refresh(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSubscribeInSubscriber unsubscribes, subscribes and refreshes while it is
 // being told.
 func TestSubscribeInSubscriber(t *testing.T) {

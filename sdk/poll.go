@@ -95,13 +95,13 @@ func (c *Client) poll(ctx context.Context, skip func() (done bool, err error)) e
 		}
 		if err := ctx.Err(); err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
-				c.tells(err, true)
+				c.tells(err)
 			}
 			return err
 		}
 	}
 	c.settle(before, after)
-	c.tells(after.err, false)
+	c.tells(after.err)
 	return after.err
 }
 

@@ -34,7 +34,6 @@ func (c *Client) Refresh(ctx context.Context) error {
 // Time is that of the wall clock, which goes on while a program is frozen. If it
 // was set back the source is polled.
 func (c *Client) RefreshIfOlder(ctx context.Context, d time.Duration) error {
-	begun := wallClock()
 	return c.refresh(ctx, func() (done bool, err error) {
 		now := wallClock()
 		if checked := c.state.Load().checked; within(now.Sub(checked), d) {
@@ -43,9 +42,6 @@ func (c *Client) RefreshIfOlder(ctx context.Context, d time.Duration) error {
 		t := c.tried.Load()
 		if t == nil || t.err == nil {
 			return false, nil
-		}
-		if !t.cut && !t.ended.Before(begun) && !now.Before(t.ended) { // it is what this call has waited for
-			return true, t.err
 		}
 		return within(now.Sub(t.ended), min(t.pause(), d)), t.err
 	})
@@ -76,8 +72,7 @@ func (c *Client) refresh(ctx context.Context, skip func() (done bool, err error)
 type try struct {
 	ended    time.Time
 	err      error
-	cut      bool // for lack of time, which others may have
-	failures int  // tries that failed in a row
+	failures int // tries that failed in a row
 }
 
 // pause returns for how long nothing is to be tried again.
@@ -92,8 +87,8 @@ func (t *try) pause() time.Duration {
 }
 
 // tells remembers how a poll ended.
-func (c *Client) tells(err error, cut bool) {
-	t := &try{ended: wallClock(), err: err, cut: cut}
+func (c *Client) tells(err error) {
+	t := &try{ended: wallClock(), err: err}
 	if before := c.tried.Load(); err != nil && before != nil {
 		t.failures = before.failures
 	}
