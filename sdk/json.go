@@ -12,8 +12,8 @@ import (
 // JSON returns a handle of an object flag, whose values are decoded from JSON
 // into T as [json.Unmarshal] does: what the JSON has and T lacks is passed over,
 // and what it lacks is T's zero value, not def's. A value that can't be decoded
-// is one of another type, so that def is served. With [json.RawMessage] for T it
-// is the JSON itself.
+// is one of another type, so that def is served; so is one that T's own UnmarshalJSON
+// panics over. With [json.RawMessage] for T it is the JSON itself.
 //
 // A value is decoded when it is first served, which allocates, and kept. Callers
 // are handed the same one then: what it refers to, such as the content of a map
@@ -70,7 +70,7 @@ func (o *objects[T]) decode(v evaluator.Value) (T, bool) {
 		return fresh.value, false
 	}
 	text := v.JSON()
-	fresh.ok = json.Unmarshal(text, &fresh.value) == nil
+	fresh.ok = unmarshal(text, &fresh.value) == nil
 	// v's own text may keep a whole revision in memory.
 	fresh.of, fresh.size = evaluator.ObjectValue(string(text)), len(text)
 	for {
@@ -83,6 +83,17 @@ func (o *objects[T]) decode(v evaluator.Value) (T, bool) {
 			return fresh.value, fresh.ok
 		}
 	}
+}
+
+// unmarshal is json.Unmarshal. A type's own UnmarshalJSON may not expect every JSON;
+// whoever edits a flag must not be able to take programs down.
+func unmarshal[T any](text []byte, value *T) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return json.Unmarshal(text, value)
 }
 
 // with returns a list, which may be nil, and one object more; that one alone if
@@ -105,7 +116,7 @@ func with[T any](list *[]object[T], o object[T]) []object[T] {
 func mismatch[T any](v evaluator.Value) error {
 	if v.Kind() == evaluator.ObjectKind {
 		var t T
-		if err := json.Unmarshal(v.JSON(), &t); err != nil {
+		if err := unmarshal(v.JSON(), &t); err != nil {
 			return fmt.Errorf("%w: %w", ErrTypeMismatch, err)
 		}
 	}

@@ -97,3 +97,31 @@ func TestObjectIsDecodedOnce(t *testing.T) {
 		}
 	}
 }
+
+// A touchy is a type that doesn't expect every JSON.
+type touchy struct{ first byte }
+
+func (f *touchy) UnmarshalJSON(text []byte) error {
+	f.first = text[100]
+	return nil
+}
+
+// TestObjectThatPanics: whoever edits a flag must not be able to take programs down.
+func TestObjectThatPanics(t *testing.T) {
+	r := newRepository(t, "production")
+	r.object(t, `{"sides": 3}`)
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
+	flag := sdk.JSON("shape", touchy{'x'})
+	for range 2 {
+		if got := flag.Get(client, sdk.Context{}); got.first != 'x' {
+			t.Errorf("serves %v", got)
+		}
+	}
+	e := flag.Explain(client, sdk.Context{})
+	if !errors.Is(e.Err, sdk.ErrTypeMismatch) || !strings.Contains(e.Err.Error(), "panic") || e.Value.first != 'x' {
+		t.Errorf("explanation %+v", e)
+	}
+	if got := client.Status().Mismatches; got != 1 {
+		t.Errorf("%d mismatches", got)
+	}
+}
