@@ -178,6 +178,22 @@ func TestFallbackOfNothing(t *testing.T) {
 	}
 }
 
+// TestFallbackIsTakenAway starts a program anew without the fallback that it had: what
+// the cache remembers of that must not get into requests, which servers may refuse.
+func TestFallbackIsTakenAway(t *testing.T) {
+	r, replica, a, b, both := pair(t)
+	r.number(t, 1)
+	replica.reset(t, r.dir)
+	cache := t.TempDir()
+	open(t, sdk.Config{Source: both, Root: r.keys.Root, Interval: -1, CacheDir: cache}).Close()
+	for _, src := range []bundle.Source{tagging{a, t, "A"}, tagging{b, t, "B"}, both} {
+		client := open(t, sdk.Config{Source: src, Root: r.keys.Root, Interval: -1, CacheDir: cache})
+		if err := client.Refresh(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestFallbackOfFallbacks asks three sources.
 func TestFallbackOfFallbacks(t *testing.T) {
 	r, _, a, b, both := pair(t)

@@ -43,8 +43,9 @@ func (c counted) Fetch(ctx context.Context, name, etag string, limit int64) (bun
 
 // bounded is a source whose every request has a time limit, headers and body
 // together, and whose entity tags are harmless. They come back from the disk
-// cache, which may have been tampered with; one that no request can be made
-// with would stop all polling.
+// cache, which may have been tampered with, or be of a fallback that the program no
+// longer has; one that no request can be made with, or that a server refuses, would
+// stop all polling.
 type bounded struct{ bundle.Source }
 
 // failure implements pollSource.
@@ -65,6 +66,9 @@ func (b bounded) Fetch(ctx context.Context, name, etag string, limit int64) (bun
 
 // validETag reports whether an entity tag may stand in an HTTP header.
 func validETag(etag string) bool {
+	if strings.HasPrefix(etag, tagOfA) || strings.HasPrefix(etag, tagOfB) {
+		return false // no server's begins like that
+	}
 	return len(etag) <= maxETag && !strings.ContainsFunc(etag, func(r rune) bool {
 		return r < ' ' || r > '~'
 	})
