@@ -67,7 +67,7 @@ func (c *Client) restore(baked fs.FS) *state {
 		}
 	}
 	if !s.confirmed.IsZero() {
-		c.record.confirmed.Store(s.confirmed.Unix())
+		c.record.confirmed.Store(&s.confirmed)
 	}
 	if s.snapshot != nil {
 		c.log.Info("serving flags from the "+s.origin, "revision", s.snapshot.revision, "flags", s.snapshot.program.Len())
@@ -163,27 +163,39 @@ func (d *cache) store(v *bundle.Verifier, r *bundle.Release, confirmed time.Time
 	if err := d.put(stateFile, state); err != nil {
 		return err
 	}
-	d.confirm(confirmed)
+	d.confirm(r, confirmed)
 	d.clean(keep)
 	return nil
 }
 
 // confirm notes, in the time of state.json, when the source last had nothing
 // newer, for [Status].Age after a restart. Where that fails, that will seem longer
-// ago than it is.
-func (d *cache) confirm(at time.Time) {
+// ago than it is. It gives the payloads of r the present time, so that what removes
+// old files leaves them alone, and returns false if a file is gone all the same.
+func (d *cache) confirm(r *bundle.Release, at time.Time) (whole bool) {
 	if at.IsZero() {
 		at = time.Unix(0, 0)
 	}
-	_ = os.Chtimes(filepath.Join(d.dir, stateFile), at, at)
+	whole = !errors.Is(os.Chtimes(filepath.Join(d.dir, stateFile), at, at), fs.ErrNotExist)
+	now := time.Now()
+	for _, p := range r.Payloads() {
+		if errors.Is(os.Chtimes(filepath.Join(d.dir, p.SHA256+payloadSuffix), now, now), fs.ErrNotExist) {
+			whole = false
+		}
+	}
+	return whole
 }
 
-// confirmed returns what confirm noted, or the zero time. Like all on the disk it
-// isn't trusted, but by it what was verified can only seem fresher, or older, than
-// it is.
+// clockSlack is how far a time on the disk may be ahead: other machines' clocks, and
+// this one's before it was set, differ.
+const clockSlack = time.Minute
+
+// confirmed returns what confirm noted, or the zero time if that is of the future,
+// which tells nothing. Like all on the disk it isn't trusted, but by it what was
+// verified can only seem fresher, or older, than it is.
 func (d *cache) confirmed() time.Time {
 	info, err := os.Stat(filepath.Join(d.dir, stateFile))
-	if err != nil || info.ModTime().Unix() == 0 {
+	if err != nil || info.ModTime().Unix() == 0 || time.Until(info.ModTime()) > clockSlack {
 		return time.Time{}
 	}
 	return info.ModTime()

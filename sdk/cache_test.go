@@ -67,6 +67,58 @@ func TestCache(t *testing.T) {
 	})
 }
 
+// TestCacheIsRemoved takes away, while the program runs, what the cache holds, as do
+// people who tidy up, and what removes files of a certain age. The next poll puts it
+// back, for a restart that may not find the source.
+func TestCacheIsRemoved(t *testing.T) {
+	r := newRepository(t, "production")
+	r.number(t, 1)
+	cache := filepath.Join(t.TempDir(), "cache")
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, CacheDir: cache})
+	for _, pattern := range []string{"", "state.json", "*.payload"} {
+		paths, err := filepath.Glob(filepath.Join(cache, pattern))
+		if err != nil || len(paths) == 0 {
+			t.Fatal(paths, err)
+		}
+		if err := os.RemoveAll(paths[0]); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Refresh(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if st := client.Status(); st.CacheError != nil {
+			t.Errorf("status %v", st)
+		}
+		serves(t, offline(t, r, cache), 1)
+	}
+}
+
+// TestCacheIsInUse: what removes files of a certain age leaves alone what is in use.
+func TestCacheIsInUse(t *testing.T) {
+	r := newRepository(t, "production")
+	r.number(t, 1)
+	cache := t.TempDir()
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, CacheDir: cache})
+	paths, err := filepath.Glob(filepath.Join(cache, "*"))
+	if err != nil || len(paths) != 3 {
+		t.Fatal(paths, err)
+	}
+	begun := time.Now().Add(-time.Minute)
+	for _, path := range paths {
+		if err := os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := client.Refresh(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, path := range paths {
+		if info, err := os.Stat(path); err != nil || info.ModTime().Before(begun) {
+			t.Errorf("%s is of %v, %v", filepath.Base(path), info.ModTime(), err)
+		}
+	}
+}
+
 // TestCacheRemembersETag checks that the first poll after a restart is
 // conditional too.
 func TestCacheRemembersETag(t *testing.T) {

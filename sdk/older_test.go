@@ -124,6 +124,9 @@ func TestRefreshIfOlderHasABudget(t *testing.T) {
 			t.Error(err)
 		}
 		serves(t, client, 2)
+		if st := client.Status(); st.State != sdk.Fresh {
+			t.Errorf("status %v", st)
+		}
 	})
 }
 

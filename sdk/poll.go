@@ -108,7 +108,7 @@ func (c *Client) poll(ctx context.Context, skip func() (done bool, err error)) e
 // settle serves the outcome of a poll.
 func (c *Client) settle(before, after *state) {
 	if !after.confirmed.IsZero() {
-		c.record.confirmed.Store(after.confirmed.Unix())
+		c.record.confirmed.Store(&after.confirmed)
 	}
 	c.state.Store(after)
 	if before.snapshot == nil && after.snapshot != nil {
@@ -118,18 +118,15 @@ func (c *Client) settle(before, after *state) {
 	c.events.wake()
 
 	// Only now, so that a slow disk doesn't hold the new revision up.
-	switch {
-	case c.cache == nil:
-	case after.release != after.saved:
+	if c.cache != nil && (after.release != after.saved || after.err == nil && !c.cache.confirm(after.release, after.confirmed)) {
 		c.state.Store(c.save(after))
-	case after.err == nil:
-		c.cache.confirm(after.confirmed)
 	}
 }
 
 // advance returns the state after a poll.
 func (c *Client) advance(ctx context.Context, before *state) *state {
-	now := wallClock()
+	begun := time.Now()
+	now := begun.Round(0)
 	after := *before
 	probe := !within(now.Sub(before.probed), rootInterval)
 	after.err = c.guard("poll", func() error { return c.update(ctx, &after, now, probe) })
@@ -150,7 +147,7 @@ func (c *Client) advance(ctx context.Context, before *state) *state {
 	default:
 		after.failures = 0
 		after.polls++
-		after.checked, after.confirmed = now, now
+		after.checked, after.confirmed = now, begun
 	}
 	if c.interval > 0 {
 		after.next = time.Now().Add(c.delay(after.failures, after.snapshot == nil))

@@ -10,8 +10,8 @@ import (
 // A record is what a client learns apart from its polls, and what all of its
 // snapshots share.
 type record struct {
-	confirmed  atomic.Int64 // Unix time at which the source last had nothing newer; 0: not known
-	downloaded atomic.Int64 // bytes
+	confirmed  atomic.Pointer[time.Time] // when the source last had nothing newer; nil: not known
+	downloaded atomic.Int64              // bytes
 	mismatches atomic.Int64
 
 	mu         sync.Mutex
@@ -49,10 +49,17 @@ func (r *record) taken() []mismatched {
 // are if that isn't known.
 func (r *record) age(now time.Time) int64 {
 	confirmed := r.confirmed.Load()
-	if confirmed == 0 {
+	if confirmed == nil {
 		return math.MaxInt64
 	}
-	return max(0, now.Unix()-confirmed)
+	return int64(elapsed(*confirmed, now) / time.Second)
+}
+
+// elapsed returns how much time has passed by whichever clock says more: the
+// monotonic one stands still while a program is frozen, and the other one may have
+// been set back.
+func elapsed(from, to time.Time) time.Duration {
+	return max(0, to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }
 
 // bits is a set of the indices of flags, to which any number of goroutines add.

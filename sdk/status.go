@@ -153,7 +153,7 @@ type state struct {
 	origin   string          // of the first snapshot, for logs
 
 	updated, checked, next time.Time // as in Status
-	confirmed              time.Time // checked, or what the disk cache says
+	confirmed              time.Time // checked, with the monotonic clock's reading, or what the disk cache says
 	probed                 time.Time // when a newer root was last looked for
 
 	polls    int64                       // that succeeded
@@ -204,7 +204,7 @@ func (s *state) status(environment string, record *record, now time.Time) Status
 	}
 	st.Age = -1
 	if !s.confirmed.IsZero() {
-		st.Age = max(0, now.Round(0).Sub(s.confirmed))
+		st.Age = elapsed(s.confirmed, now)
 	}
 	if s.held != nil {
 		st.Held = s.heldBack.tell(s.held.Revision())
