@@ -96,6 +96,9 @@ func (c *Client) poll(ctx context.Context, skip func() (done bool, err error)) e
 		if err := ctx.Err(); err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
 				c.tells(err)
+				if c.interval < 0 { // no other poll would tell
+					c.settle(before, after)
+				}
 			}
 			return err
 		}

@@ -9,7 +9,9 @@ import (
 // written to the disk cache. If it fails the last good revision stays, and the
 // failure counts in [Status] like that of any poll. If ctx is done before the
 // poll is over, that counts for nothing, since it says nothing about the source,
-// and nothing changes. Writing to the disk cache is not cut short by ctx, nor by
+// and nothing changes; except that a client that doesn't poll by itself counts a poll
+// that has run out of time as a failure of class network, as nothing else would tell
+// that the flags are no longer kept up to date. Writing to the disk cache is not cut short by ctx, nor by
 // [Client.Close]. The error is a [*bundle.Error], one that wraps [ErrHeldBack],
 // the error of ctx, or [ErrClosed].
 //
