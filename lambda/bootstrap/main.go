@@ -13,8 +13,9 @@
 // good revision is kept in /tmp/serin for as long as the execution environment
 // lives. Nothing runs between requests, when the environment may be frozen: a
 // request that finds the flags unconfirmed for more than 30 s asks for newer ones
-// first, and is held up by that for half a second at most. If a variable is missing or wrong the function reports so and ends;
-// nothing that happens afterwards, such as an unreachable bucket, ends it.
+// first, and is held up by that for half a second at most. If a variable is missing
+// or wrong the function reports so and ends; nothing that happens afterwards, such as
+// an unreachable bucket, ends it.
 package main
 
 import (

@@ -76,9 +76,7 @@ type response struct {
 func (f function) answer(ctx context.Context, r request) (response, error) {
 	poll, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	if err := f.flags.RefreshIfOlder(poll, maxAge); err != nil {
-		slog.Warn("answering by older flags", "error", err)
-	}
+	_ = f.flags.RefreshIfOlder(poll, maxAge) // in an outage the client logs once, not for each request
 	days := retention.Explain(f.flags, sdk.User(r.User, sdk.Attr("plan", r.Plan)))
 	return response{Days: days.Value, Revision: days.Revision}, nil
 }
