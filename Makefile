@@ -41,7 +41,7 @@ bench:
 	cd bench && go run ./report
 
 bench-packages:
-	go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk ./ci
+	go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk ./ci ./ci/diff
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/serin
