@@ -205,6 +205,9 @@ func (l *idList) allLines() iter.Seq[listLine] {
 
 // checkID returns what is wrong with an id, or "". valid says that it is UTF-8.
 func checkID(id string, valid bool) string {
+	if isConflict(id) {
+		return "a merge conflict: keep the ids that are meant, and remove this line"
+	}
 	if len(id) > maxID {
 		return fmt.Sprintf("the id is longer than %d bytes", maxID)
 	}

@@ -143,9 +143,6 @@ func lockWord(s string) string {
 	return s
 }
 
-// conflictMarkers are what git leaves in a file that it couldn't merge.
-var conflictMarkers = []string{"<<<<<<<", "=======", ">>>>>>>", "|||||||"}
-
 // readLock reads a lock file. What is wrong with it is recorded. With again,
 // "serin lock" reads it: a split that stands there twice, as after a merge that kept
 // both sides, counts as the first line says.
@@ -161,7 +158,7 @@ func readLock(s *source, again bool) *lock {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if slices.ContainsFunc(conflictMarkers, func(m string) bool { return strings.HasPrefix(line, m) }) {
+		if isConflict(line) {
 			s.problemAt(number, 1, fmt.Sprintf("a merge conflict: take the file of the branch that is published, for instance by 'git checkout origin/main -- %s', and run 'serin lock'", s.shown))
 			return l
 		}

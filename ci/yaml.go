@@ -73,7 +73,7 @@ func (n *node) get(key string) *node {
 // parse parses the file, unless it is a list. If there is something wrong with
 // its YAML it is recorded, and s.root is nil.
 func (s *source) parse() {
-	if s.role == listFile || s.role == lockFile || len(s.problems) > 0 || !s.normalise() {
+	if s.role == listFile || s.role == lockFile || len(s.problems) > 0 || !s.normalise() || s.conflict() {
 		return
 	}
 	s.at.data = s.data
@@ -161,6 +161,32 @@ func (s *source) normalise() bool {
 		i += size
 	}
 	return true
+}
+
+// conflictMarkers begin the lines that git leaves in a file that it couldn't merge.
+var conflictMarkers = [...]string{"<<<<<<<", "=======", ">>>>>>>", "|||||||"}
+
+// isConflict reports whether git has left a line that it couldn't merge.
+func isConflict(line string) bool {
+	for _, marker := range conflictMarkers {
+		if rest, ok := strings.CutPrefix(line, marker); ok && (rest == "" || rest[0] == ' ') {
+			return true
+		}
+	}
+	return false
+}
+
+// conflict reports whether there is a merge conflict in the file, and says so.
+func (s *source) conflict() bool {
+	number := 0
+	for line := range bytes.Lines(s.data) {
+		number++
+		if isConflict(string(bytes.TrimRight(line, " \t\n"))) {
+			s.problemAt(number, 1, "a merge conflict: keep what is meant of both sides, and remove the lines that git has put around them")
+			return true
+		}
+	}
+	return false
 }
 
 // utf16 reports whether the file is marked as UTF-16, and says so.
