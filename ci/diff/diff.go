@@ -151,6 +151,8 @@ type Group struct {
 	// Exact says that the shares follow from ranges of positions. Otherwise they
 	// were counted.
 	Exact bool
+	// Invented says that people were counted who are made up.
+	Invented bool
 	// Ramp says that a ramp is involved: the shares are those of Report.Now.
 	Ramp  bool
 	Moves []Move // the largest share first; empty: nobody is served something else
@@ -225,7 +227,7 @@ func (r Report) Equal() bool {
 }
 
 // Over returns the flags of which a larger share than limit changes, as "KEY in
-// ENVIRONMENT (SHARE)". Ranges end at whole positions, so that 50 % → 60 % may move
+// ENVIRONMENT (SHARE OF WHOM)". Ranges end at whole positions, so that 50 % → 60 % may move
 // a billionth more than 10 %: less than is shown of a share doesn't count.
 func (r Report) Over(limit Share) []string {
 	var list []string
@@ -233,7 +235,7 @@ func (r Report) Over(limit Share) []string {
 	for _, e := range r.Environments {
 		for _, f := range e.Flags {
 			if f.Moved.cmp(limit) > 0 {
-				list = append(list, fmt.Sprintf("%s%s (%s)", f.Key, inEnvironment(e.Name), f.Moved))
+				list = append(list, fmt.Sprintf("%s%s (%s%s)", f.Key, inEnvironment(e.Name), f.Moved, f.whose()))
 			}
 		}
 	}

@@ -254,7 +254,7 @@ func (c *counter) add(other *counter) {
 
 // group returns what was counted for one flag.
 func (c *counter) group(counted *Counted, tallies []tally) Group {
-	g := Group{Who: counted.String()}
+	g := Group{Who: counted.String(), Invented: counted.Invented}
 	for _, t := range tallies {
 		g.Moves = append(g.Moves, Move{t.from, t.to, countShare(t.count, c.people)})
 	}

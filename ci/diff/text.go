@@ -133,11 +133,20 @@ func (f Flag) summary() string {
 	case len(f.Groups) > 0 && f.Moved.value().Sign() == 0:
 		return "nobody is served something else"
 	}
-	whose := ""
-	if len(f.Groups) > 0 && f.Groups[0].Rule != "" {
-		whose = " of a rule's users"
+	return f.Moved.String() + f.whose() + " are served something else"
+}
+
+// whose says what Moved is a share of, unless it is everybody.
+func (f Flag) whose() string {
+	switch {
+	case len(f.Groups) == 0:
+		return ""
+	case f.Groups[0].Rule != "":
+		return " of a rule's users"
+	case f.Groups[0].Invented:
+		return " of invented people"
 	}
-	return f.Moved.String() + whose + " are served something else"
+	return ""
 }
 
 // method says how a group's shares are known.
