@@ -61,6 +61,7 @@ func TestFlow(t *testing.T) {
 	t.Run("good edit", f.goodEdit)
 	t.Run("too many users", f.tooMany)
 	t.Run("fork", f.fork)
+	t.Run("cure", f.cure)
 
 	f.git(t, "switch", "main")
 	f.git(t, "merge", "--no-ff", "-m", "Merge the ramp", "more-users")
@@ -311,6 +312,27 @@ func (f *team) tooMany(t *testing.T) {
 	if comment := f.request.comment(t); !strings.Contains(comment, "**Refused:** error: ") || !strings.Contains(comment, "25") {
 		t.Errorf("the comment doesn't say that the change is refused:\n%s", comment)
 	}
+}
+
+// cure mends flags that are on the main branch and pass no check, as after a new
+// version of the command.
+func (f *team) cure(t *testing.T) {
+	f.git(t, "switch", "--quiet", "main")
+	f.write(t, "flags/shop/new-cart.yaml", "tipe: boolean\n")
+	f.commit(t, "Break new-cart")
+	f.propose(t, "cure", newCart)
+	o := f.check(t, nil)
+	if o.err != nil {
+		t.Errorf("what mends the flags is refused: %v\n%s", o.err, o.log)
+	}
+	if comment := f.request.comment(t); !strings.Contains(comment, "**Not compared:** error: nothing to compare with: ") {
+		t.Errorf("the comment doesn't say that nothing was compared:\n%s", comment)
+	}
+	if o := f.check(t, map[string]string{"fail-over": "25%"}); o.err == nil {
+		t.Errorf("a change that can't be compared passes with --fail-over 25%%\n%s", o.log)
+	}
+	f.git(t, "switch", "--quiet", "main")
+	f.git(t, "reset", "--quiet", "--hard", "HEAD~1")
 }
 
 // fork has a token that may only read, as the jobs of pull requests from forks.

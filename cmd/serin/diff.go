@@ -122,6 +122,14 @@ func judgeShares(over []string, limit diff.Share) error {
 func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) (diff.Report, error) {
 	ctx := cmd.Context()
 	a, err := f.read(ctx, old, new)
+	var problems ci.Problems
+	if strings.HasPrefix(old, gittree.Prefix) && errors.As(err, &problems) {
+		_ = problems.Write(cmd.ErrOrStderr()) // as in report: nobody to tell
+		err = &hintedError{
+			fmt.Errorf("nothing to compare with: there %s in the flag files of %s", are(len(problems), "problem"), old),
+			"this says nothing about what is new; once that is merged it can be compared with",
+		}
+	}
 	if err != nil {
 		return diff.Report{}, err
 	}

@@ -106,6 +106,14 @@ type hintedError struct {
 func (e *hintedError) Error() string { return e.err.Error() }
 func (e *hintedError) Unwrap() error { return e.err }
 
+// are puts a verb and a number before a noun: "is 1 flag", "are 2 flags".
+func are(n int, noun string) string {
+	if n == 1 {
+		return "is " + count(n, noun)
+	}
+	return "are " + count(n, noun)
+}
+
 // count puts a number before a noun: "1 flag", "2 flags".
 func count(n int, noun string) string {
 	if n == 1 {
