@@ -53,8 +53,8 @@ DIR is replaced if it holds such a copy; any other content is left alone.`,
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), newReleaseJSON(copied.Release))
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s of %s, verified and valid until %s, is in %s\n",
-				count(len(copied.Release.Payloads()), "namespace"), copied.Release.Environment(), when(copied.Release.Expires()), out)
+			fmt.Fprintf(cmd.ErrOrStderr(), "there %s of %s in %s, verified and valid until %s\n",
+				are(len(copied.Release.Payloads()), "namespace"), copied.Release.Environment(), out, when(copied.Release.Expires()))
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), copied.Release.Revision())
 			return err
 		},
