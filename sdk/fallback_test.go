@@ -211,6 +211,8 @@ func TestFallbackOfFallbacks(t *testing.T) {
 	if st := client.Status(); st.FallbackError == nil || !slices.Contains(third.taken(), "timestamp.json") {
 		t.Errorf("status %v", st)
 	}
+	b.set(nil) // which is asked without the third one's tag
+	_ = client.Refresh(t.Context())
 }
 
 // TestFallbackWatches holds that a fallback can be watched if one of its sources

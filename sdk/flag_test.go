@@ -189,6 +189,9 @@ func TestGetDoesNotAllocate(t *testing.T) {
 	absent, mistyped, local := sdk.Bool("gone", false), sdk.Bool("color", false), sdk.Bool("local", false)
 	color, ratio := sdk.String("color", ""), sdk.Float("ratio", 0)
 	shape, broken := sdk.JSON("shape", figure{}), sdk.JSON("shape", []string{})
+	r := newRepository(t, "production")
+	r.aging(t)
+	aging, fresh := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1}), sdk.Bool("fresh", false)
 	names := users(64)
 	i := 0
 	next := func() string { i++; return names[i%len(names)] }
@@ -204,6 +207,7 @@ func TestGetDoesNotAllocate(t *testing.T) {
 		"nil client":    func() { rollout.Get(nil, sdk.Context{}) },
 		"two clients":   func() { rollout.Get(one, sdk.User(next())); rollout.Get(two, sdk.User(next())) },
 		"absent in two": func() { absent.Get(one, sdk.Context{}); absent.Get(two, sdk.Context{}) },
+		"max_stale":     func() { fresh.Get(aging, sdk.User(next())) },
 		"explain":       func() { rollout.Explain(one, sdk.User(next())) },
 		"by name":       func() { one.Evaluate("new-checkout", sdk.User(next())) },
 		// Contexts that are built for each call.
