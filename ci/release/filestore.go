@@ -68,6 +68,13 @@ func tag(hash [sha256.Size]byte) string { return fmt.Sprintf("%q", fmt.Sprintf("
 
 // Put implements [Store].
 func (s fileStore) Put(ctx context.Context, name string, data []byte, opts PutOptions) error {
+	if err := s.put(ctx, name, data, opts); err != nil {
+		return fmt.Errorf("in folder %s: %w", s.dir, err) // the rest names what is in it
+	}
+	return nil
+}
+
+func (s fileStore) put(ctx context.Context, name string, data []byte, opts PutOptions) error {
 	if err := os.MkdirAll(s.dir, 0o777); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,6 +38,21 @@ func TestFileStoreLeavesOnlyObjects(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"/.serin.lock", "/targets/a/object"}, names); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// An error of the system names what is in the folder, and not where that is.
+func TestFileStoreErrorsNameTheFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "env")
+	store := release.FileStore(dir)
+	if err := store.Put(t.Context(), "a", nil, release.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Put(t.Context(), "a/b", nil, release.PutOptions{}); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("writing below a file: error %v, which doesn't name %s", err, dir)
+	}
+	if err := store.Put(t.Context(), "a", nil, release.PutOptions{IfNoneMatch: true}); !errors.Is(err, release.ErrConflict) {
+		t.Errorf("writing what exists: error %v, not a conflict", err)
 	}
 }
 

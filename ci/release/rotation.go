@@ -125,6 +125,10 @@ func (p *publisher) checkRoot(cur *state, now time.Time) error {
 			if name == metadata.TARGETS && p.Renew {
 				continue // it can do without
 			}
+			if name == metadata.TARGETS && p.Keys.Targets == nil && p.signer(cur.root, metadata.TIMESTAMP) != nil {
+				return fmt.Errorf("version %d of the root has a key of its own for targets, and there is no %s beside the online key",
+					signed.Version, targetsKeyFile)
+			}
 			id, err := keyID(p.Keys.Online.Public())
 			if err != nil {
 				return err
