@@ -38,6 +38,7 @@ type team struct {
 	s3      s3test.Server
 	dir     string // the clone that people and jobs work in
 	key     string // the content of online.key, which only jobs have
+	offline string // the folder with the root key, which no job has
 	request *pullRequest
 	event   string // the file with GitHub's event
 	api     string
@@ -82,6 +83,7 @@ func TestFlow(t *testing.T) {
 		t.Errorf("renewing: %v, revision %q\n%s", o.err, o.outputs["revision"], o.log)
 	}
 	f.trail(t)
+	f.rotate(t, client)
 	if o := f.publish(t, "deploy"); o.err == nil || !strings.Contains(o.log, "check, publish or renew") {
 		t.Errorf("\"do: deploy\" isn't refused: %v\n%s", o.err, o.log)
 	}
@@ -115,23 +117,45 @@ func newTeam(t *testing.T) *team {
 	f.write(t, "flags/shop/new-cart.yaml", newCart)
 	f.write(t, "flags/shop/new-cart.test.yaml", "- name: somebody\n  population: {count: 1000}\n  expect: {share: {off: 80%}, within: 15%}\n")
 	f.write(t, ".gitignore", "*.key\n")
-	keys := filepath.Join(f.dir, "keys", "production")
-	if out, err := exec.Command("go", "run", "./cmd/serin", "keys", "init", keys, "--env", "production").CombinedOutput(); err != nil {
-		t.Fatalf("making keys: %v\n%s", err, out)
-	}
-	key, err := os.ReadFile(filepath.Join(keys, "online.key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.key = string(key)
-	for _, secret := range []string{"online.key", "root.key"} {
-		if err := os.Remove(filepath.Join(keys, secret)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	f.offline = filepath.Join(t.TempDir(), "keys")
+	f.serin(t, "keys", "init", f.offline, "--env", "production")
+	f.takeKeys(t)
 	f.git(t, "init", "--initial-branch", "main")
 	f.commit(t, "Begin with flags")
 	return f
+}
+
+// takeKeys copies what is public from the folder with the keys to the repository,
+// and the online key to the secrets.
+func (f *team) takeKeys(t *testing.T) {
+	t.Helper()
+	roots, err := filepath.Glob(filepath.Join(f.offline, "*root.json"))
+	if err != nil || len(roots) == 0 {
+		t.Fatal(roots, err)
+	}
+	for _, name := range append(roots, filepath.Join(f.offline, "online.key")) {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Ext(name) == ".key" {
+			f.key = string(data)
+		} else {
+			f.write(t, filepath.Join("keys", "production", filepath.Base(name)), string(data))
+		}
+	}
+}
+
+// serin runs the command and returns what it prints.
+func (f *team) serin(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"run", "./cmd/serin"}, args...)...)
+	cmd.Env = append(os.Environ(), f.s3.Env()...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("serin %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
 }
 
 func (f *team) write(t *testing.T, name, text string) {
@@ -220,17 +244,38 @@ func (f *team) follow(t *testing.T) *sdk.Client {
 	return client
 }
 
+// rotate replaces the online key. The program follows with the root that it pins.
+func (f *team) rotate(t *testing.T, client *sdk.Client) {
+	t.Helper()
+	f.serin(t, "keys", "rotate", f.offline, "--online", "new")
+	old := f.key
+	f.takeKeys(t)
+	f.commit(t, "Replace the online key")
+	if o := f.publish(t, "publish"); o.err != nil || f.key == old {
+		t.Fatalf("publishing with another online key: %v\n%s", o.err, o.log)
+	}
+	checked := time.Now()
+	for deadline := checked.Add(time.Minute); ; {
+		st := client.Status()
+		if st.State == sdk.Fresh && st.Checked.After(checked) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the program doesn't follow to the new key: %+v", st)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	out := f.serin(t, "verify", "s3://flags/shop/production", "--root", filepath.Join(f.dir, "keys", "production", "root.json"))
+	if !strings.Contains(out, "root       version 2 ") {
+		t.Errorf("the root isn't version 2:\n%s", out)
+	}
+}
+
 // trail holds that the log tells who published what, and from where.
 func (f *team) trail(t *testing.T) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "run", "./cmd/serin", "log", "s3://flags/shop/production",
-		"--root", filepath.Join(f.dir, "keys", "production", "root.json"))
-	cmd.Env = append(os.Environ(), f.s3.Env()...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("log: %v\n%s", err, out)
-	}
-	latest, _, _ := strings.Cut(string(out), "revision 1\n")
+	out := f.serin(t, "log", "s3://flags/shop/production", "--root", filepath.Join(f.dir, "keys", "production", "root.json"))
+	latest, _, _ := strings.Cut(out, "revision 1\n")
 	for _, want := range []string{
 		"revision 2\n", "commit   " + f.git(t, "rev-parse", "HEAD"), "author   author", "run      https://github.example/acme/shop/actions/runs/77", "~ shop",
 	} {
