@@ -2,6 +2,7 @@ package sdk_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -130,7 +131,9 @@ func TestSubscriberPanics(t *testing.T) {
 func TestOnStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRepository(t, "production")
-		src := &broken{Source: r.source(t)}
+		// No poll ends before everybody has subscribed.
+		slow := func(context.Context, string) error { time.Sleep(time.Second); return nil }
+		src := &broken{Source: r.source(t), fault: slow}
 		client := open(t, sdk.Config{Source: src, Root: r.keys.Root, InitTimeout: -1, Interval: time.Second})
 		var got []string
 		client.OnChange(func(c sdk.Change) { got = append(got, "change") })
