@@ -193,11 +193,11 @@ func (c *Client) update(ctx context.Context, s *state, now time.Time, probe bool
 
 // take makes release what s serves, or holds back.
 func (c *Client) take(s *state, release *bundle.Release, now time.Time) error {
-	if s.held != nil && s.held.Revision() == release.Revision() {
+	if s.held != nil && same(s.held, release) {
 		s.held = release // renewed, which confirms nothing
 		return nil
 	}
-	if s.snapshot.same(release) {
+	if s.release != nil && same(s.release, release) {
 		s.release, s.held = release, nil
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -85,4 +86,38 @@ func TestRotation(t *testing.T) {
 	must(t, behind.Refresh(t.Context()))
 	serves(t, behind, 4)
 	serves(t, offline(t, before, cfg.CacheDir), 10)
+}
+
+// TestRotationToTheSameRevision: numbers that start over may be those that a client
+// knows. It is the content that counts, also of what is held back.
+func TestRotationToTheSameRevision(t *testing.T) {
+	keys := t.TempDir()
+	_, err := release.InitKeys(keys, "production")
+	must(t, err)
+	before := newRepository(t, "production")
+	before.keys, err = release.LoadKeys(keys)
+	must(t, err)
+	after := rotated(t, keys)
+	before.number(t, 1)
+	after.number(t, 7)
+	served := &repository{dir: before.copy(t)}
+	cfg := sdk.Config{Root: before.keys.Root, Interval: -1, Source: served.source(t)}
+	client, holding := open(t, cfg), open(t, cfg)
+	served.reset(t, after.copy(t))
+	must(t, client.Refresh(t.Context()))
+	if st := client.Status(); st.Revision != 1 || st.State != sdk.Fresh {
+		t.Errorf("status %+v", st)
+	}
+	serves(t, client, 7)
+
+	serves(t, holding, 1)
+	before.publish(t, flags(0, "nothing"))
+	served.reset(t, before.copy(t))
+	if err := holding.Refresh(t.Context()); !errors.Is(err, sdk.ErrHeldBack) {
+		t.Errorf("error %v", err)
+	}
+	after.number(t, 8)
+	served.reset(t, after.copy(t))
+	must(t, holding.Refresh(t.Context()))
+	serves(t, holding, 8)
 }

@@ -70,12 +70,12 @@ func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guar
 	return s, nil
 }
 
-// same reports whether a release has the content of s. The revision alone doesn't
+// same reports whether two releases have the same content. The revision alone doesn't
 // say so: after a compromise a new root may have the numbers start over.
-func (s *Snapshot) same(r *bundle.Release) bool {
-	return s != nil && s.revision == r.Revision() &&
-		slices.EqualFunc(s.payloads, r.Payloads(), func(c *compiledPayload, p bundle.VerifiedPayload) bool {
-			return c.sha256 == p.SHA256
+func same(a, b *bundle.Release) bool {
+	return a.Revision() == b.Revision() &&
+		slices.EqualFunc(a.Payloads(), b.Payloads(), func(p, q bundle.VerifiedPayload) bool {
+			return p.SHA256 == q.SHA256
 		})
 }
 
