@@ -21,7 +21,7 @@ demo:
 	go run ./cmd/serin demo
 
 test: $(VERSITYGW)
-	SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)" go test -race -timeout 9m ./...
+	SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)" go test -race -timeout 12m ./...
 	go test -gcflags=all=-d=checkptr ./evaluator
 	cd bench && go test ./...
 
@@ -40,8 +40,8 @@ check:
 bench:
 	cd bench && go run ./report
 
-bench-packages:
-	go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk ./ci ./ci/diff
+bench-packages: $(VERSITYGW)
+	SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)" go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk ./ci ./ci/diff ./cmd/serin
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/serin
