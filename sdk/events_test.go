@@ -203,3 +203,21 @@ func TestSubscribeInSubscriber(t *testing.T) {
 	none.OnChange(func(sdk.Change) {})()
 	none.OnStatus(func(sdk.Status) {})()
 }
+
+// TestCloseWhileTelling: who waits behind another subscriber when the client is closed
+// isn't told any more.
+func TestCloseWhileTelling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRepository(t, "production")
+		client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
+		free := make(chan struct{})
+		client.OnChange(func(sdk.Change) { <-free })
+		client.OnChange(func(sdk.Change) { t.Error("told after Close") })
+		r.number(t, 1)
+		go client.Refresh(t.Context())
+		synctest.Wait()
+		client.Close()
+		close(free)
+		synctest.Wait()
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -182,4 +183,22 @@ func TestMismatch(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestHeldBackGrowsOld: while an update is held back the flags are not the latest, and
+// their age tells so.
+func TestHeldBackGrowsOld(t *testing.T) {
+	lambda(t, func(t *testing.T, r *repository, src *broken, client *sdk.Client) {
+		serves(t, client, 1)
+		r.publish(t, flags(2, "nothing"))
+		for range 2 {
+			time.Sleep(time.Hour)
+			if err := client.Refresh(t.Context()); !errors.Is(err, sdk.ErrHeldBack) {
+				t.Errorf("error %v", err)
+			}
+		}
+		if st := client.Status(); st.Age != 2*time.Hour {
+			t.Errorf("status %v", st)
+		}
+	})
 }

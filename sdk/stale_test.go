@@ -75,3 +75,22 @@ func TestMaxStale(t *testing.T) {
 		expect("from a baked-in copy that the source has confirmed", baked, true)
 	})
 }
+
+// TestMaxStaleByChance asks for all flags at an age: of flags by chance, each of which
+// has a draw of its own, too.
+func TestMaxStaleByChance(t *testing.T) {
+	r := newRepository(t, "production")
+	lottery := split("drawn", "", 30)
+	lottery.Stale = &evaluator.Staleness{After: 3600, Variant: 1}
+	payload := numbered(r.env, 1)[0]
+	payload.Ruleset.Flags = append(payload.Ruleset.Flags, lottery)
+	r.publish(t, payload)
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
+	for age, want := range map[int64]evaluator.Reason{1: evaluator.ReasonSplit, 3601: evaluator.ReasonStale} {
+		for key, result := range client.Snapshot().All(sdk.Context{Age: age}) {
+			if key == "drawn" && result.Reason() != want {
+				t.Errorf("at the age of %d s the reason is %v", age, result.Reason())
+			}
+		}
+	}
+}
