@@ -223,7 +223,8 @@ func (c *Client) deliver(f func()) {
 // Close stops polling and waits until everything the client started has ended,
 // which may be writing the disk cache: that is not cut short. What was served
 // last is served on. It waits for functions that were handed to
-// [Client.OnChange] and [Client.OnStatus] too, so that these must not call it.
+// [Client.OnChange] and [Client.OnStatus] too, so that these must not call it; not for
+// those that a [Client.Refresh] is calling, but others aren't called after them.
 // Closing twice, or closing nil, is fine. The error is always nil.
 func (c *Client) Close() error {
 	if c == nil {

@@ -19,8 +19,9 @@ const patience = 3 * time.Second
 // another. Both are sources of the same environment. It is a [Watcher] if a or b
 // is one.
 //
-// If a can't be reached, or takes more than 3 s for anything but a payload, the
-// rest of that poll is b's; the next one begins with a again. What b has goes
+// If a can't be reached, or takes more than 3 s for anything but a payload, or half
+// of the time that [Client.Refresh] was given, the rest of that poll is b's; the next
+// one begins with a again. What b has goes
 // through the same verification: if it is older than what the client serves it is
 // refused, and the poll has failed for the reason that a failed for. So a b that
 // lags behind, like a copy that was baked in, never takes the client back; it
@@ -102,7 +103,11 @@ func (p *fallbackPoll) Fetch(ctx context.Context, name, etag string, limit int64
 // askA asks a, and doesn't wait for long where there is little to come.
 func (p *fallbackPoll) askA(ctx context.Context, name string, ask func(context.Context, pollSource, string) (bundle.Object, error)) (bundle.Object, error) {
 	if _, ok := p.a.(*fallbackPoll); !ok && !strings.HasPrefix(name, "targets/") {
-		short, cancel := context.WithTimeout(ctx, patience)
+		wait := patience
+		if deadline, ok := ctx.Deadline(); ok {
+			wait = min(wait, time.Until(deadline)/2) // b has a share of what time there is
+		}
+		short, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
 		ctx = short
 	}

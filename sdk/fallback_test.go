@@ -166,6 +166,29 @@ func TestFallbackPatience(t *testing.T) {
 	})
 }
 
+// TestFallbackWithinABudget has a first source that hangs, and callers who wait for less
+// time than it is given otherwise: the second one has its share of that.
+func TestFallbackWithinABudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, replica, a, _, both := pair(t)
+		r.number(t, 1)
+		client := open(t, sdk.Config{Source: both, Root: r.keys.Root, Interval: -1})
+		r.number(t, 2)
+		replica.reset(t, r.dir)
+		a.set(hang)
+		time.Sleep(time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		if err := client.RefreshIfOlder(ctx, 30*time.Second); err != nil {
+			t.Error(err)
+		}
+		serves(t, client, 2)
+		if st := client.Status(); st.FallbackError == nil || st.State != sdk.Fresh {
+			t.Errorf("status %v", st)
+		}
+	})
+}
+
 // TestFallbackOfNothing leaves it to Open to complain.
 func TestFallbackOfNothing(t *testing.T) {
 	r := newRepository(t, "production")
