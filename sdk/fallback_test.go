@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -164,6 +165,28 @@ func TestFallbackPatience(t *testing.T) {
 			t.Errorf("the first source was asked for %v", asked)
 		}
 	})
+}
+
+// TestFallbackIsForged: what somebody has tampered with counts as that, though the poll
+// would have failed for the first source too.
+func TestFallbackIsForged(t *testing.T) {
+	r, replica, a, _, both := pair(t)
+	r.number(t, 1)
+	client := open(t, sdk.Config{Source: both, Root: r.keys.Root, Interval: -1})
+	forger := newRepository(t, r.env)
+	forger.number(t, 2)
+	a.set(fail)
+	for class, path := range map[bundle.Class]string{bundle.Signature: "", bundle.Malformed: "timestamp.json"} {
+		replica.reset(t, forger.dir)
+		if path != "" {
+			write(t, filepath.Join(replica.dir, path), "<html>")
+		}
+		err := client.Refresh(t.Context())
+		if got, _ := bundle.ClassOf(err); got != class {
+			t.Errorf("error %v, want class %v", err, class)
+		}
+		serves(t, client, 1)
+	}
 }
 
 // TestFallbackWithinABudget has a first source that hangs, and callers who wait for less
