@@ -225,3 +225,20 @@ func TestStatusString(t *testing.T) {
 		}
 	})
 }
+
+// TestFailedProbe: a look for a newer root that failed is made up for by the next poll.
+func TestFailedProbe(t *testing.T) {
+	lambda(t, func(t *testing.T, r *repository, src *broken, client *sdk.Client) {
+		time.Sleep(time.Hour)
+		src.set(fail)
+		_ = client.Refresh(t.Context())
+		src.set(nil)
+		src.taken()
+		if err := client.Refresh(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if asked := src.taken(); asked[0] != "2.root.json" {
+			t.Errorf("asked for %v", asked)
+		}
+	})
+}
