@@ -150,6 +150,13 @@ func (w *keyWriter) addRoot(ctx context.Context, name string, passphrase []byte)
 		if err != nil {
 			return fmt.Errorf("opening key %s: %w", name, err)
 		}
+		id, err := keyID(k.public)
+		if err != nil {
+			return err
+		}
+		if w.root.trusts(id, metadata.ROOT) {
+			return fmt.Errorf("key %s is a root key already", name)
+		}
 		if k.signer != nil {
 			w.signers = append(w.signers, k.signer)
 		}

@@ -485,6 +485,7 @@ func TestRotateRefuses(t *testing.T) {
 	refused(`"" is not the beginning`, release.RotateOptions{RemoveRoots: []string{""}})
 	refused("no such file", release.RotateOptions{Online: "nowhere"})
 	refused("isn't a root key", release.RotateOptions{SignWith: []string{f.path("online.key")}})
+	refused("root.key is a root key already", release.RotateOptions{AddRoots: []string{f.path("root.key")}})
 	// What was replaced is kept, and not for ever.
 	f.rotate(t, release.RotateOptions{Online: "new"})
 	if _, err := (release.Opener{}).Rotate(t.Context(), release.RotateOptions{Dir: string(f), Online: "new"}); err == nil || !strings.Contains(err.Error(), "remove it once that is published") {
