@@ -53,10 +53,20 @@ func (o *publication) open(cmd *cobra.Command) (release.Options, error) {
 		return none, err
 	}
 	opts.Keys, err = o.keyring.opener(cmd).Keys(cmd.Context(), o.keys)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = &hintedError{err, "'serin keys init DIR --env " + o.env + "' makes the keys of an environment"}
+	return opts, o.hintKeys(err)
+}
+
+// hintKeys says where a key or a root is to be had that isn't there.
+func (o *publication) hintKeys(err error) error {
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	case !exists(filepath.Join(o.keys, "root.json")):
+		return &hintedError{err, "'serin keys init DIR --env " + o.env + "' makes the keys of an environment"}
+	case !exists(filepath.Join(o.keys, "online.key")):
+		return &hintedError{err, "it was made together with root.json: put it there, from where the secrets of this job are"}
 	}
-	return opts, err
+	return err
 }
 
 // run publishes, and prints what came of it; done is the word for that.
