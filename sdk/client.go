@@ -94,9 +94,10 @@ type Client struct {
 	shrink   float64 // see Config.MaxShrink
 	log      *slog.Logger
 
-	state atomic.Pointer[state] // never nil
-	turn  chan struct{}         // holds one element while a poll runs, which alone stores state
-	tried atomic.Pointer[try]   // the latest poll; nil: none yet
+	state atomic.Pointer[state]    // never nil
+	turn  chan struct{}            // holds one element while a poll runs, which alone stores state
+	kept  map[string]bundle.Object // of a poll that ran out of time, for the next one; never nil
+	tried atomic.Pointer[try]      // the latest poll; nil: none yet
 
 	record record
 	events events
@@ -148,6 +149,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		shrink:   cfg.MaxShrink,
 		log:      cfg.Logger,
 		turn:     make(chan struct{}, 1),
+		kept:     make(map[string]bundle.Object),
 		ready:    make(chan struct{}),
 		changed:  make(chan struct{}, 1),
 		moved:    make(chan struct{}, 1),

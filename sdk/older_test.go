@@ -226,6 +226,50 @@ func TestStatusString(t *testing.T) {
 	})
 }
 
+// TestSlowSource has a source of which a whole update takes longer than a request may be
+// held up for: several of them get there together.
+func TestSlowSource(t *testing.T) {
+	lambda(t, func(t *testing.T, r *repository, src *broken, client *sdk.Client) {
+		src.set(func(ctx context.Context, _ string) error {
+			select {
+			case <-time.After(80 * time.Millisecond):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		for n := int64(2); n < 4; n++ {
+			r.number(t, n)
+			calls := 0
+			for err := context.DeadlineExceeded; err != nil && calls < 10; calls++ {
+				time.Sleep(30 * time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+				err = client.RefreshIfOlder(ctx, 30*time.Second)
+				cancel()
+			}
+			serves(t, client, n)
+			if calls < 2 || calls > 4 {
+				t.Errorf("%d calls", calls)
+			}
+		}
+		names := src.taken()
+		for _, payload := range names {
+			if n := count(names, payload); strings.HasPrefix(payload, "targets/") && n > 2 { // once in vain
+				t.Errorf("%s was asked for %d times", payload, n)
+			}
+		}
+	})
+}
+
+func count(names []string, name string) (n int) {
+	for _, other := range names {
+		if other == name {
+			n++
+		}
+	}
+	return n
+}
+
 // TestFailedProbe: a look for a newer root that failed is made up for by the next poll.
 func TestFailedProbe(t *testing.T) {
 	lambda(t, func(t *testing.T, r *repository, src *broken, client *sdk.Client) {

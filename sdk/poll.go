@@ -168,7 +168,12 @@ func (c *Client) update(ctx context.Context, s *state, now time.Time, probe bool
 	}
 	src := onePoll(c.source)
 	last := s.latest()
-	release, err := update(ctx, counted{src, &c.record.downloaded}, last, now)
+	objects := keeping{counted{src, &c.record.downloaded}, c.kept}
+	c.kept = make(map[string]bundle.Object)
+	release, err := update(ctx, objects, last, now)
+	if ctx.Err() != nil && objects.size() <= bundle.MaxPayloads {
+		c.kept = objects.kept
+	}
 	s.fallback = src.failure()
 	if err != nil {
 		return explained(src, err)
