@@ -31,8 +31,8 @@ var allowed = map[string][]string{
 	"lambda":           {"sdk", "evaluator"},
 	"lambda/bootstrap": {"lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
-	"ci":         {"bundle", "evaluator", "internal/suggest", "github.com/goccy/go-yaml"},
-	"ci/diff":    {"bundle", "evaluator"},
+	"ci":         {"bundle", "evaluator", "internal/suggest", "internal/values", "github.com/goccy/go-yaml"},
+	"ci/diff":    {"bundle", "evaluator", "internal/values"},
 	"ci/gittree": {},
 	"ci/release": {"bundle", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/comment": {},
@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 
 	"internal/s3url":   {"github.com/aws/aws-sdk-go-v2"},
 	"internal/suggest": {},
+	"internal/values":  {"evaluator"},
 
 	"cmd/serin": {
 		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",

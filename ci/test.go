@@ -1,8 +1,6 @@
 package ci
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -11,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/values"
 )
 
 // TestOptions choose which tests run and where.
@@ -186,7 +185,7 @@ func (r *runner) run(run *testRun) {
 func (c checker) compare(f *evaluator.CompiledFlag, ctx evaluator.Context, e *expectation) (reached []string) {
 	got := f.Evaluate(&ctx)
 	why := func() string { return because(f.Explain(&ctx)) }
-	if e.valueAt != nil && !sameValue(got.Value(), e.value) {
+	if e.valueAt != nil && !values.Same(got.Value(), e.value) {
 		c.errorf(e.valueAt, "expected value %s, got %s (%s)", e.value.JSON(), got.Value().JSON(), why())
 	}
 	if e.variantAt != nil && got.Variant() != e.variant {
@@ -235,28 +234,4 @@ func because(t evaluator.Trace) string {
 		why += fmt.Sprintf("; %s by %q did not match, for the context has no %q that can be hashed", what, unit, unit)
 	}
 	return why
-}
-
-// sameValue reports whether a flag served what was expected. Objects may have
-// their keys in another order.
-func sameValue(got, want evaluator.Value) bool {
-	if got.Kind() == evaluator.ObjectKind && want.Kind() == evaluator.ObjectKind {
-		return bytes.Equal(canonicalJSON(got), canonicalJSON(want))
-	}
-	return got == want
-}
-
-// canonicalJSON returns v with its keys sorted.
-func canonicalJSON(v evaluator.Value) []byte {
-	d := json.NewDecoder(bytes.NewReader(v.JSON()))
-	d.UseNumber()
-	var document any
-	if d.Decode(&document) != nil {
-		return nil
-	}
-	out, err := json.Marshal(document)
-	if err != nil {
-		return nil
-	}
-	return out
 }

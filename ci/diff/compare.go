@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/values"
 )
 
 // A comparison compares the two sides of a pair.
@@ -150,7 +151,7 @@ func variantEdits(old, new *evaluator.Flag) []Edit {
 		i := slices.IndexFunc(new.Variants, func(n evaluator.Variant) bool { return n.Name == o.Name })
 		if i < 0 {
 			add("variant " + quoted(o.Name) + " removed: it was " + value(o.Value))
-		} else if n := new.Variants[i]; !sameValue(n.Value, o.Value) {
+		} else if n := new.Variants[i]; !values.Same(n.Value, o.Value) {
 			add("variant " + quoted(o.Name) + ": " + value(o.Value) + " → " + value(n.Value))
 		}
 	}

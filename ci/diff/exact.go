@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/values"
 )
 
 // A drawing is what positions are found by. Units have the same position in two
@@ -28,7 +29,7 @@ func outcomeOf(f *evaluator.Flag, i int) outcome {
 }
 
 // same reports whether two outcomes are the same to those who are served them.
-func (o outcome) same(p outcome) bool { return o.name == p.name && sameValue(o.value, p.value) }
+func (o outcome) same(p outcome) bool { return o.name == p.name && values.Same(o.value, p.value) }
 
 // A stretch serves one outcome to all positions up to an end.
 type stretch struct {

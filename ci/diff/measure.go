@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/values"
 )
 
 // A job is flags of a pair whose people have to be counted.
@@ -53,7 +54,7 @@ func changedValues(old, new *evaluator.Flag) []string {
 	var list []string
 	for _, a := range old.Variants {
 		for _, b := range new.Variants {
-			if a.Name == b.Name && !sameValue(a.Value, b.Value) {
+			if a.Name == b.Name && !values.Same(a.Value, b.Value) {
 				list = append(list, a.Name)
 			}
 		}

@@ -1,8 +1,6 @@
 package diff
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/big"
@@ -160,28 +158,4 @@ func spansShare(spans []evaluator.Span) Share {
 		sum += int64(s.To) - int64(s.From)
 	}
 	return newShare(big.NewInt(sum), big.NewInt(evaluator.Positions))
-}
-
-// sameValue reports whether two values are the same to those who are served them:
-// objects may have their members in another order.
-func sameValue(a, b evaluator.Value) bool {
-	if a == b || a.Kind() != evaluator.ObjectKind || b.Kind() != evaluator.ObjectKind {
-		return a == b
-	}
-	return bytes.Equal(canonicalJSON(a), canonicalJSON(b))
-}
-
-// canonicalJSON returns v with its members sorted, nil if it is not JSON.
-func canonicalJSON(v evaluator.Value) []byte {
-	d := json.NewDecoder(bytes.NewReader(v.JSON()))
-	d.UseNumber()
-	var document any
-	if d.Decode(&document) != nil {
-		return nil
-	}
-	out, err := json.Marshal(document)
-	if err != nil {
-		return nil
-	}
-	return out
 }
