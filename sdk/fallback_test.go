@@ -212,6 +212,25 @@ func TestFallbackWithinABudget(t *testing.T) {
 	})
 }
 
+// TestFallbackWaitsForPayloads: what is long takes long, from the first source too.
+func TestFallbackWaitsForPayloads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, a, b, both := pair(t)
+		r.number(t, 1)
+		a.set(func(_ context.Context, name string) error {
+			if strings.HasPrefix(name, "targets/") {
+				time.Sleep(10 * time.Second)
+			}
+			return nil
+		})
+		client := open(t, sdk.Config{Source: both, Root: r.keys.Root, Interval: -1, InitTimeout: time.Minute})
+		serves(t, client, 1)
+		if asked := b.taken(); len(asked) > 1 { // for a newer root
+			t.Errorf("b was asked for %v", asked)
+		}
+	})
+}
+
 // TestFallbackOfNothing leaves it to Open to complain.
 func TestFallbackOfNothing(t *testing.T) {
 	r := newRepository(t, "production")

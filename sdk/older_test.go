@@ -284,5 +284,8 @@ func TestFailedProbe(t *testing.T) {
 		if asked := src.taken(); asked[0] != "2.root.json" {
 			t.Errorf("asked for %v", asked)
 		}
+		if got := client.Status().Polls; got != 2 { // with the first one
+			t.Errorf("%d polls have succeeded", got)
+		}
 	})
 }
