@@ -278,6 +278,36 @@ func TestHTTPRequest(t *testing.T) {
 	}
 }
 
+// TestHTTPLastModified has a server without entity tags. A time that was not over yet says
+// nothing: what is published in the rest of the second would never be seen.
+func TestHTTPLastModified(t *testing.T) {
+	modified := time.Date(2026, 12, 1, 2, 0, 0, 0, time.UTC)
+	at := func(after time.Duration) string { return modified.Add(after).Format(http.TimeFormat) }
+	var date, since string
+	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		since = r.Header.Get("If-Modified-Since") + r.Header.Get("If-None-Match")
+		w.Header()["Date"] = nil // none
+		if date != "" {
+			w.Header().Set("Date", date)
+		}
+		w.Header().Set("Last-Modified", at(0))
+	}))
+	src, err := sdk.HTTP(s.URL, s.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for answered, want := range map[string]string{"": "", at(0): "", at(time.Second): "", at(2 * time.Second): at(0), at(time.Hour): at(0), "today": ""} {
+		date = answered
+		obj, err := src.Fetch(t.Context(), "timestamp.json", "", 100)
+		if err != nil || obj.ETag != want {
+			t.Errorf("answered at %q: validator %q, want %q, error %v", answered, obj.ETag, want, err)
+		}
+		if _, err := src.Fetch(t.Context(), "timestamp.json", obj.ETag, 100); err != nil || since != want {
+			t.Errorf("answered at %q: asked for what is newer than %q, error %v", answered, since, err)
+		}
+	}
+}
+
 // TestHTTPUnreachable has nobody to talk to.
 func TestHTTPUnreachable(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
