@@ -49,7 +49,10 @@ type Report struct {
 	// Old and New are what was compared, as people are shown it; the caller's to
 	// set.
 	Old, New string
-	Now      int64
+	// Notes are lines about what was not compared, for [Report.Markdown]; the
+	// caller's to set.
+	Notes []string
+	Now   int64
 	// Counted is whom shares were counted of; nil if all follow from ranges.
 	Counted *Counted
 	// Environments are those of the pairs, in order, also if nothing differs.

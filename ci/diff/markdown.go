@@ -16,6 +16,7 @@ const (
 	maxTail     = 1_500  // bytes kept for what comes after the flags
 	maxEdits    = 40     // of a flag
 	maxMoveRows = 6      // of a group
+	maxNotes    = 10
 )
 
 // Markdown writes the report as a comment on a pull request: what happens to whom
@@ -39,6 +40,9 @@ func (m *markdown) write() {
 	m.WriteString("### " + m.headline(sections) + "\n\n")
 	if m.report.Old != "" {
 		fmt.Fprintf(m, "%s → %s\n\n", code(shorten(m.report.Old, 200)), code(shorten(m.report.New, 200)))
+	}
+	for _, note := range m.report.Notes[:min(len(m.report.Notes), maxNotes)] {
+		m.WriteString("> Note: " + escape(shorten(note, 200)) + "\n\n")
 	}
 	if m.report.Equal() {
 		return

@@ -137,10 +137,16 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	if err != nil {
 		return diff.Report{}, err
 	}
-	if err := noteMissing(cmd.ErrOrStderr(), a, b); err != nil {
+	var notes []string
+	note := func(format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		notes = append(notes, text)
+		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", text)
+	}
+	if err := noteMissing(note, a, b); err != nil {
 		return diff.Report{}, err
 	}
-	if c.Pairs, err = f.pairs(cmd.ErrOrStderr(), a, b); err != nil {
+	if c.Pairs, err = f.pairs(note, a, b); err != nil {
 		return diff.Report{}, err
 	}
 	c.Attributes = append(b.attributes, a.attributes...)
@@ -159,7 +165,9 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	bar := newProgress(cmd.ErrOrStderr(), "counting people")
 	c.Progress = bar.show
 	defer bar.clear()
-	return diff.Compare(ctx, c)
+	report, err := diff.Compare(ctx, c)
+	report.Notes = notes
+	return report, err
 }
 
 // A diffSource is a source that was read. Of an estate nothing else is kept: one
@@ -174,13 +182,13 @@ type diffSource struct {
 
 // noteMissing says which source has no folder at all, as the branch has that the
 // first flags are to be merged into. If neither has one its name is wrong.
-func noteMissing(stderr io.Writer, old, new diffSource) error {
+func noteMissing(note func(string, ...any), old, new diffSource) error {
 	if old.missing != nil && new.missing != nil {
 		return old.missing
 	}
 	for _, s := range []diffSource{old, new} {
 		if s.missing != nil {
-			fmt.Fprintf(stderr, "note: %v; it is taken for one without flags\n", s.missing)
+			note("%v; it is taken for one without flags", s.missing)
 		}
 	}
 	return nil
@@ -278,10 +286,10 @@ func readRevision(ctx context.Context, src, other string) (*ci.Estate, error) {
 }
 
 // pairs returns what is to be compared with what.
-func (f *diffFlags) pairs(stderr io.Writer, old, new diffSource) ([]diff.Pair, error) {
+func (f *diffFlags) pairs(note func(string, ...any), old, new diffSource) ([]diff.Pair, error) {
 	envs := []string{f.env}
 	if f.env == "" {
-		envs = commonEnvironments(stderr, old, new)
+		envs = commonEnvironments(note, old, new)
 	}
 	if len(envs) == 0 {
 		return nil, fmt.Errorf("%s and %s have no environment in common", old.name, new.name)
@@ -296,7 +304,7 @@ func (f *diffFlags) pairs(stderr io.Writer, old, new diffSource) ([]diff.Pair, e
 // commonEnvironments returns the environments that both sources have, in the order
 // of the new one. Of one that only one has there is nothing to compare: that is
 // said, unless the other one is published, and of one environment alone.
-func commonEnvironments(stderr io.Writer, old, new diffSource) []string {
+func commonEnvironments(note func(string, ...any), old, new diffSource) []string {
 	a, b := old.environments, new.environments
 	switch {
 	case len(a) == 0 && len(b) == 0:
@@ -306,16 +314,16 @@ func commonEnvironments(stderr io.Writer, old, new diffSource) []string {
 	case len(b) == 0:
 		return a
 	}
-	note := func(name string, list, other []string) {
+	alone := func(name string, list, other []string) {
 		for _, env := range list {
 			if !slices.Contains(other, env) {
-				fmt.Fprintf(stderr, "note: environment %q is in %s alone, and not compared\n", env, name)
+				note("environment %q is in %s alone, and not compared", env, name)
 			}
 		}
 	}
 	if old.attributes != nil && new.attributes != nil {
-		note(old.name, a, b)
-		note(new.name, b, a)
+		alone(old.name, a, b)
+		alone(new.name, b, a)
 	}
 	return keep(b, a)
 }
