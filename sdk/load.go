@@ -24,7 +24,9 @@ type compiledPayload struct {
 type guard func(object string, f func() error) error
 
 // units returns the compiled payloads: those that s, which may be nil, has, and
-// the others compiled anew, as many at a time as there are processors.
+// the others compiled anew, several at a time: as many as there are processors for
+// the first flags, which programs wait for, and then half as many, which leaves the
+// others to those who ask.
 func (s *Snapshot) units(payloads []bundle.VerifiedPayload, guard guard) ([]*evaluator.Unit, error) {
 	units := make([]*evaluator.Unit, len(payloads))
 	var missing []int
@@ -36,7 +38,11 @@ func (s *Snapshot) units(payloads []bundle.VerifiedPayload, guard guard) ([]*eva
 	errs := make([]error, len(payloads))
 	var next atomic.Int64 // of missing
 	var wg sync.WaitGroup
-	for range min(len(missing), runtime.GOMAXPROCS(0)) {
+	workers := runtime.GOMAXPROCS(0)
+	if s != nil {
+		workers = (workers + 1) / 2
+	}
+	for range min(len(missing), workers) {
 		wg.Go(func() {
 			for n := next.Add(1); n <= int64(len(missing)); n = next.Add(1) {
 				i := missing[n-1]

@@ -80,33 +80,42 @@ func TestUnitsRefuse(t *testing.T) {
 }
 
 // TestUnitsAreGuarded holds that what runs beside the caller is guarded, on as
-// many goroutines as there are processors, and that the caller waits for it.
+// many goroutines as there are processors at first and half as many later, and that
+// the caller waits for it.
 func TestUnitsAreGuarded(t *testing.T) {
 	payloads := verified(t, 50)
-	synctest.Test(t, func(t *testing.T) {
-		var running atomic.Int64
-		hold := make(chan struct{})
-		done := make(chan error, 1)
-		go func() {
-			_, err := (*Snapshot)(nil).units(payloads, func(string, func() error) error {
-				running.Add(1)
-				<-hold
-				return errors.New("guarded")
-			})
-			done <- err
-		}()
-		synctest.Wait()
-		if n := running.Load(); n != int64(min(50, runtime.GOMAXPROCS(0))) {
-			t.Errorf("%d payloads are compiled at a time", n)
-		}
-		close(hold)
-		if err := <-done; err == nil || err.Error() != "guarded" {
-			t.Errorf("got error %v, want the guard's", err)
-		}
-		if n := running.Load(); n != 50 {
-			t.Errorf("%d payloads were compiled in all", n)
-		}
-	})
+	for _, test := range []struct {
+		before *Snapshot
+		most   int
+	}{
+		{nil, runtime.GOMAXPROCS(0)},
+		{new(Snapshot), (runtime.GOMAXPROCS(0) + 1) / 2},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var running atomic.Int64
+			hold := make(chan struct{})
+			done := make(chan error, 1)
+			go func() {
+				_, err := test.before.units(payloads, func(string, func() error) error {
+					running.Add(1)
+					<-hold
+					return errors.New("guarded")
+				})
+				done <- err
+			}()
+			synctest.Wait()
+			if n := running.Load(); n != int64(min(50, test.most)) {
+				t.Errorf("%d payloads are compiled at a time, not %d", n, test.most)
+			}
+			close(hold)
+			if err := <-done; err == nil || err.Error() != "guarded" {
+				t.Errorf("got error %v, want the guard's", err)
+			}
+			if n := running.Load(); n != 50 {
+				t.Errorf("%d payloads were compiled in all", n)
+			}
+		})
+	}
 }
 
 // TestUnitsKeepNoRuleset holds that what is compiled doesn't keep what it was
