@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -105,6 +106,7 @@ type chaos struct {
 
 	server *chaosServer
 	cfg    sdk.Config
+	hit    atomic.Bool // a request was answered wrongly
 
 	mu        sync.Mutex // of what follows, which two goroutines look at
 	numbers   map[int64]bool
@@ -186,10 +188,14 @@ func (c *chaos) live(faults int) {
 			}
 		}
 	}()
-	for n := 0; n < faults && !c.t.Failed(); n++ {
+	for n := 0; n < faults && !c.t.Failed(); {
 		kind := chaosFaultKinds[c.rand.IntN(len(chaosFaultKinds))]
-		c.injected[kind.name]++
+		c.hit.Store(false)
 		c.suffer(kind)
+		if c.hit.Load() || !kind.answers { // one that no request met is none
+			c.injected[kind.name]++
+			n++
+		}
 	}
 	close(stop)
 	<-stopped
@@ -284,13 +290,14 @@ func (c *chaos) check() {
 
 // A chaosFault makes something wrong, and what it returns makes it right.
 type chaosFault struct {
-	name  string
-	begin func(*chaos) (end func())
+	name    string
+	answers bool // it is one of what a server answers
+	begin   func(*chaos) (end func())
 }
 
 // during is a fault of what a server answers.
 func during(name string, handler func(c *chaos) http.HandlerFunc) chaosFault {
-	return chaosFault{name, func(c *chaos) func() {
+	return chaosFault{name, true, func(c *chaos) func() {
 		prefix := chaosNames[c.rand.IntN(len(chaosNames))]
 		often := c.rand.IntN(3) + 1 // every request, or one in two or three
 		h, n := handler(c), 0
@@ -301,6 +308,7 @@ func during(name string, handler func(c *chaos) http.HandlerFunc) chaosFault {
 			hit := n%often == 0
 			mu.Unlock()
 			if hit && strings.Contains(r.URL.Path, prefix) {
+				c.hit.Store(true)
 				h(w, r)
 				return
 			}
@@ -389,24 +397,24 @@ var chaosFaultKinds = []chaosFault{
 	during("empty", altered(func([]byte) []byte { return nil })),
 	during("forged", instead(func(c *chaos) *chaosStore { return c.forger })),
 	during("old objects", instead((*chaos).past)),
-	{"rolled back", func(c *chaos) func() { c.server.set(c.past().ServeHTTP); return func() {} }},
-	{"replayed", func(c *chaos) func() { // what is newer is withheld, for longer than it may be
+	{"rolled back", false, func(c *chaos) func() { c.server.set(c.past().ServeHTTP); return func() {} }},
+	{"replayed", false, func(c *chaos) func() { // what is newer is withheld, for longer than it may be
 		old := c.store.copy()
 		c.server.set(old.ServeHTTP)
 		c.sleep(time.Duration(c.rand.Int64N(int64(8 * 24 * time.Hour))))
 		return func() {}
 	}},
-	{"nothing renewed", func(c *chaos) func() {
+	{"nothing renewed", false, func(c *chaos) func() {
 		c.sleep(time.Duration(c.rand.Int64N(int64(8 * 24 * time.Hour))))
 		return func() {}
 	}},
-	{"clocks apart", func(c *chaos) func() {
+	{"clocks apart", false, func(c *chaos) func() {
 		c.ahead = time.Duration(c.rand.Int64N(int64(4*time.Hour))) - 2*time.Hour
 		c.publish()
 		return func() { c.ahead = 0 }
 	}},
-	{"full disk", func(c *chaos) func() { return fillDisk(c.t) }},
-	{"no folder", func(c *chaos) func() {
+	{"full disk", false, func(c *chaos) func() { return fillDisk(c.t) }},
+	{"no folder", false, func(c *chaos) func() {
 		c.spoilCache(func(dir string) error {
 			if err := os.RemoveAll(dir); err != nil {
 				return err
@@ -419,8 +427,8 @@ var chaosFaultKinds = []chaosFault{
 			}
 		}
 	}},
-	{"lost cache", func(c *chaos) func() { c.spoilCache(os.RemoveAll); return func() {} }},
-	{"damaged cache", func(c *chaos) func() {
+	{"lost cache", false, func(c *chaos) func() { c.spoilCache(os.RemoveAll); return func() {} }},
+	{"damaged cache", false, func(c *chaos) func() {
 		c.spoilCache(func(dir string) error { return damageFiles(dir, c.rand) })
 		return func() {}
 	}},
