@@ -370,7 +370,7 @@ func (f *team) cure(t *testing.T) {
 	if o.err != nil {
 		t.Errorf("what mends the flags is refused: %v\n%s", o.err, o.log)
 	}
-	if comment := f.request.comment(t); !strings.Contains(comment, "**Not compared:** error: nothing to compare with: ") {
+	if comment := f.request.comment(t); !strings.Contains(comment, "### Flags: not compared\n\nthere ") {
 		t.Errorf("the comment doesn't say that nothing was compared:\n%s", comment)
 	}
 	if o := f.check(t, map[string]string{"fail-over": "25%"}); o.err == nil {

@@ -57,6 +57,9 @@ type Report struct {
 	Counted *Counted
 	// Environments are those of the pairs, in order, also if nothing differs.
 	Environments []Environment
+	// NotCompared, if not "", says why nothing could be compared; the caller's
+	// to set, in a report that has nothing else.
+	NotCompared string
 }
 
 // Counted describes a population that was counted.
@@ -224,9 +227,9 @@ func (f *Flag) setMoved() {
 	}
 }
 
-// Equal reports whether nothing differs.
+// Equal reports whether nothing differs, as far as is known.
 func (r Report) Equal() bool {
-	return !slices.ContainsFunc(r.Environments, func(e Environment) bool { return len(e.Flags) > 0 })
+	return r.NotCompared == "" && !slices.ContainsFunc(r.Environments, func(e Environment) bool { return len(e.Flags) > 0 })
 }
 
 // Over returns the flags of which a larger share than limit changes, as "KEY in

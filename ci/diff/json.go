@@ -11,6 +11,7 @@ type jsonReport struct {
 	New          string            `json:"new"`
 	At           string            `json:"at"`
 	Equal        bool              `json:"equal"`
+	NotCompared  string            `json:"not_compared,omitempty"`
 	Population   *jsonPopulation   `json:"population,omitempty"`
 	Environments []jsonEnvironment `json:"environments"`
 }
@@ -57,7 +58,7 @@ type jsonMove struct {
 
 // JSON writes the report for programs. Shares are from 0 to 1.
 func (r Report) JSON(w io.Writer) error {
-	out := jsonReport{Old: r.Old, New: r.New, At: timeText(r.Now), Equal: r.Equal(), Environments: []jsonEnvironment{}}
+	out := jsonReport{Old: r.Old, New: r.New, At: timeText(r.Now), Equal: r.Equal(), NotCompared: r.NotCompared, Environments: []jsonEnvironment{}}
 	if c := r.Counted; c != nil {
 		out.Population = &jsonPopulation{c.Name, c.Invented, c.People}
 	}

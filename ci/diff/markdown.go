@@ -36,6 +36,10 @@ type markdown struct {
 }
 
 func (m *markdown) write() {
+	if why := m.report.NotCompared; why != "" {
+		fmt.Fprintf(m, "### Flags: %s\n\n%s\n", notCompared, escape(shorten(why, 1000)))
+		return
+	}
 	sections := m.report.sections()
 	m.WriteString("### " + m.headline(sections) + "\n\n")
 	if m.report.Old != "" {

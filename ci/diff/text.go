@@ -56,7 +56,10 @@ func (s section) counts() string {
 	return strings.Join(list, ", ")
 }
 
-const noDifferences = "no differences"
+const (
+	noDifferences = "no differences"
+	notCompared   = "not compared"
+)
 
 // inventedNote says what shares of invented people are worth.
 const inventedNote = "Shares of invented people say that somebody is served something else, not how many of your users are: people are made up so that every rule has some."
@@ -66,6 +69,9 @@ func timeText(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(
 // Text writes the report for a terminal.
 func (r Report) Text(w io.Writer) error {
 	var b strings.Builder
+	if r.NotCompared != "" {
+		fmt.Fprintf(&b, "%s: %s\n", notCompared, printable(r.NotCompared))
+	}
 	for i, s := range r.sections() {
 		if i > 0 {
 			b.WriteByte('\n')

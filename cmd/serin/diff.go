@@ -38,7 +38,9 @@ Where only shares change, who moves follows from the ranges, exactly. Otherwise
 people are counted: those of --population, a file of contexts, one JSON object a
 line; or without it, people who are made up so that every rule has some.
 
-Folders are compared in each of their environments, or in that of --env.`,
+Folders are compared in each of their environments, or in that of --env. A revision
+whose flag files have problems can't be compared with: that is said, and is an
+error with --fail-over only, for what is new may mend them.`,
 		Example: `  serin diff git:main flags
   serin diff git:main flags --format markdown --population users.ndjson --fail-over 5%
   serin diff s3://flags/production flags --root root.json`,
@@ -125,9 +127,13 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	var problems ci.Problems
 	if strings.HasPrefix(old, gittree.Prefix) && errors.As(err, &problems) {
 		_ = problems.Write(cmd.ErrOrStderr()) // as in report: nobody to tell
+		why := fmt.Sprintf("there %s in the flag files of %s", are(len(problems), "problem"), old)
+		if f.failOver == "" { // what is new may be the cure
+			return diff.Report{NotCompared: why}, nil
+		}
 		err = &hintedError{
-			fmt.Errorf("nothing to compare with: there %s in the flag files of %s", are(len(problems), "problem"), old),
-			"this says nothing about what is new; once that is merged it can be compared with",
+			fmt.Errorf("nothing to compare with: %s", why),
+			"this says nothing about what is new; without --fail-over it is no error",
 		}
 	}
 	if err != nil {
