@@ -4,7 +4,6 @@ package sdk_test
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -21,7 +20,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/sdk"
 )
 
@@ -93,12 +91,11 @@ type chaos struct {
 	rand     *rand.Rand
 	injected map[string]int
 
-	keys      release.Keys
-	store     *chaosStore   // of the publisher
-	forger    *chaosStore   // of somebody with other keys
-	old       []*chaosStore // what was published once, from time to time
-	published int64         // the newest number
-	ahead     time.Duration
+	repository *repository
+	store      *chaosStore   // of the repository
+	forger     *chaosStore   // of somebody with other keys
+	old        []*chaosStore // what was published once, from time to time
+	published  int64         // the newest number
 
 	server *chaosServer
 	cfg    sdk.Config
@@ -113,13 +110,13 @@ type chaos struct {
 
 func newChaos(t *testing.T, seed uint64, injected map[string]int) *chaos {
 	c := &chaos{
-		t: t, rand: rand.New(rand.NewPCG(seed, 0)), injected: injected,
-		store: newChaosStore(), forger: newChaosStore(), numbers: make(map[int64]bool),
+		t: t, rand: rand.New(rand.NewPCG(seed, 0)), injected: injected, numbers: make(map[int64]bool),
 	}
-	c.keys = chaosKeys(t)
-	other := chaosKeys(t)
+	c.repository, c.store = inMemory(t)
+	var forger *repository
+	forger, c.forger = inMemory(t)
 	for n := range int64(8) {
-		publishNumber(t, c.forger, other, forged+n, 0)
+		forger.number(t, forged+n)
 	}
 	c.publish()
 	c.server = serveChaos(t, c.store)
@@ -127,32 +124,15 @@ func newChaos(t *testing.T, seed uint64, injected map[string]int) *chaos {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.cfg = sdk.Config{Source: source, Root: c.keys.Root, CacheDir: filepath.Join(t.TempDir(), "cache"), Interval: chaosInterval}
+	c.cfg = sdk.Config{Source: source, Root: c.repository.keys.Root, CacheDir: filepath.Join(t.TempDir(), "cache"), Interval: chaosInterval}
 	return c
 }
 
-func chaosKeys(t *testing.T) release.Keys {
-	t.Helper()
-	dir := t.TempDir()
-	if _, err := release.InitKeys(dir, "production"); err != nil {
-		t.Fatal(err)
-	}
-	keys, err := release.LoadKeys(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return keys
-}
-
-func publishNumber(t *testing.T, store release.Store, keys release.Keys, n int64, ahead time.Duration) {
-	t.Helper()
-	_, err := release.Publish(context.Background(), release.Options{
-		Store: store, Keys: keys, Environment: "production", Payloads: numbered("production", n),
-		Now: func() time.Time { return time.Now().Add(ahead) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+// inMemory returns a repository of keys of its own whose objects are in memory.
+func inMemory(t *testing.T) (*repository, *chaosStore) {
+	r, store := newRepository(t, "production"), newChaosStore()
+	r.store = store
+	return r, store
 }
 
 // publish publishes the next number.
@@ -166,7 +146,7 @@ func (c *chaos) publish() {
 	c.mu.Lock()
 	c.numbers[c.published] = true
 	c.mu.Unlock()
-	publishNumber(c.t, c.store, c.keys, c.published, c.ahead)
+	c.repository.number(c.t, c.published)
 }
 
 // live goes through a history of so many faults.
@@ -405,9 +385,9 @@ var chaosFaultKinds = []chaosFault{
 		return func() {}
 	}},
 	{"clocks apart", false, func(c *chaos) func() {
-		c.ahead = time.Duration(c.rand.Int64N(int64(4*time.Hour))) - 2*time.Hour
+		c.repository.ahead = time.Duration(c.rand.Int64N(int64(4*time.Hour))) - 2*time.Hour
 		c.publish()
-		return func() { c.ahead = 0 }
+		return func() { c.repository.ahead = 0 }
 	}},
 	{"full disk", false, func(c *chaos) func() { return fillDisk(c.t) }},
 	{"no folder", false, func(c *chaos) func() {
