@@ -402,13 +402,13 @@ func (r *road) providers(t *testing.T) {
 	for _, a := range want {
 		e := evaluation{Flag: a.Key, Context: ctx}
 		switch program.Flag(a.Key).Type() {
-		case evaluator.Boolean:
+		case evaluator.TypeBoolean:
 			e.Type, e.DefaultValue = "boolean", false
-		case evaluator.String:
+		case evaluator.TypeString:
 			e.Type, e.DefaultValue = "string", "fallback"
-		case evaluator.Integer, evaluator.Number:
+		case evaluator.TypeInteger, evaluator.TypeNumber:
 			e.Type, e.DefaultValue = "number", -1
-		case evaluator.Object:
+		case evaluator.TypeObject:
 			e.Type, e.DefaultValue = "object", map[string]any{}
 		}
 		evaluations = append(evaluations, e)

@@ -74,12 +74,12 @@ func serinRuleset(flags []Flag) evaluator.Ruleset {
 	set := evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{
-			{Name: "age", Type: evaluator.IntegerAttribute},
-			{Name: "version", Type: evaluator.SemverAttribute},
-			{Name: "country", Type: evaluator.StringAttribute},
-			{Name: "language", Type: evaluator.StringAttribute},
-			{Name: "plan", Type: evaluator.StringAttribute},
-			{Name: "user", Type: evaluator.StringAttribute},
+			{Name: "age", Type: evaluator.AttrInteger},
+			{Name: "version", Type: evaluator.AttrSemver},
+			{Name: "country", Type: evaluator.AttrString},
+			{Name: "language", Type: evaluator.AttrString},
+			{Name: "plan", Type: evaluator.AttrString},
+			{Name: "user", Type: evaluator.AttrString},
 		},
 	}
 	for i := range flags {
@@ -99,16 +99,16 @@ func serinRuleset(flags []Flag) evaluator.Ruleset {
 func serinBoolFlag(f *Flag) evaluator.Flag {
 	flag := evaluator.Flag{
 		Key:  f.Key,
-		Type: evaluator.Boolean,
+		Type: evaluator.TypeBoolean,
 		Variants: []evaluator.Variant{
 			{Name: "off", Value: evaluator.BoolValue(false)},
 			{Name: "on", Value: evaluator.BoolValue(true)},
 		},
 	}
 	if len(f.IDs) > 0 {
-		when := &evaluator.Condition{Op: evaluator.OneOf, Attribute: "user", Strings: f.IDs}
+		when := &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "user", Strings: f.IDs}
 		if f.Named {
-			when = &evaluator.Condition{Op: evaluator.InSegment, Attribute: "user", Strings: []string{f.Key}}
+			when = &evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{f.Key}}
 		}
 		flag.Rules = append(flag.Rules, evaluator.Rule{Name: "list", When: when, Variant: 1})
 	}
@@ -125,7 +125,7 @@ func serinBoolFlag(f *Flag) evaluator.Flag {
 func serinRuleFlag(f *Flag) evaluator.Flag {
 	flag := evaluator.Flag{
 		Key:      f.Key,
-		Type:     evaluator.String,
+		Type:     evaluator.TypeString,
 		Variants: []evaluator.Variant{{Name: "off", Value: evaluator.StringValue("off")}},
 	}
 	for _, v := range Variants {
@@ -134,7 +134,7 @@ func serinRuleFlag(f *Flag) evaluator.Flag {
 	for i, r := range f.Rules {
 		flag.Rules = append(flag.Rules, evaluator.Rule{
 			Name:  fmt.Sprintf("rule-%d", i),
-			When:  &evaluator.Condition{Op: evaluator.All, Of: []evaluator.Condition{serinCondition(&r[0]), serinCondition(&r[1])}},
+			When:  &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{serinCondition(&r[0]), serinCondition(&r[1])}},
 			Split: serinSplit(f.Key, 1, Weights[:]...),
 		})
 	}
@@ -143,12 +143,12 @@ func serinRuleFlag(f *Flag) evaluator.Flag {
 
 func serinCondition(c *Condition) evaluator.Condition {
 	if len(c.Texts) > 0 {
-		return evaluator.Condition{Op: evaluator.OneOf, Attribute: c.Attribute, Strings: c.Texts}
+		return evaluator.Condition{Op: evaluator.OpOneOf, Attribute: c.Attribute, Strings: c.Texts}
 	}
 	if c.Attribute == "version" {
-		return evaluator.Condition{Op: evaluator.Semver, Attribute: c.Attribute, Strings: []string{">=" + version(c.AtLeast)}}
+		return evaluator.Condition{Op: evaluator.OpSemver, Attribute: c.Attribute, Strings: []string{">=" + version(c.AtLeast)}}
 	}
-	return evaluator.Condition{Op: evaluator.Between, Attribute: c.Attribute, Ints: []int64{int64(c.AtLeast), math.MaxInt64}}
+	return evaluator.Condition{Op: evaluator.OpBetween, Attribute: c.Attribute, Ints: []int64{int64(c.AtLeast), math.MaxInt64}}
 }
 
 // serinSplit returns a split by weights in percent among variants, which stand

@@ -427,15 +427,15 @@ func (d *decoder) flag(f *evaluator.Flag) {
 // value takes a value of a flag's type.
 func (d *decoder) value(t evaluator.Type) evaluator.Value {
 	switch t {
-	case evaluator.Boolean:
-		return d.scalar(evaluator.BoolKind)
-	case evaluator.Integer:
-		return d.scalar(evaluator.IntKind)
-	case evaluator.Number:
-		return d.scalar(evaluator.FloatKind)
-	case evaluator.String:
-		return d.scalar(evaluator.StringKind)
-	case evaluator.Object:
+	case evaluator.TypeBoolean:
+		return d.scalar(evaluator.KindBool)
+	case evaluator.TypeInteger:
+		return d.scalar(evaluator.KindInt)
+	case evaluator.TypeNumber:
+		return d.scalar(evaluator.KindFloat)
+	case evaluator.TypeString:
+		return d.scalar(evaluator.KindString)
+	case evaluator.TypeObject:
 		return evaluator.ObjectValue(d.ref(&d.w.values))
 	}
 	d.fail("a flag's type is not known")
@@ -444,19 +444,19 @@ func (d *decoder) value(t evaluator.Type) evaluator.Value {
 
 func (d *decoder) scalar(kind evaluator.Kind) evaluator.Value {
 	switch kind {
-	case evaluator.BoolKind:
+	case evaluator.KindBool:
 		n := d.int()
 		if n != 0 && n != 1 {
 			d.fail("a boolean value is neither 0 nor 1")
 		}
 		return evaluator.BoolValue(n == 1)
-	case evaluator.IntKind:
+	case evaluator.KindInt:
 		return evaluator.IntValue(d.int())
-	case evaluator.FloatKind:
+	case evaluator.KindFloat:
 		if f := front(d, &d.floats, 1); f != nil {
 			return evaluator.FloatValue(f[0])
 		}
-	case evaluator.StringKind:
+	case evaluator.KindString:
 		return evaluator.StringValue(d.ref(&d.w.values))
 	default:
 		d.fail("the kind of a value in metadata is not known")

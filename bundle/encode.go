@@ -118,19 +118,19 @@ func bit(set bool, value uint32) uint32 {
 // value appends a value where its kind belongs.
 func (e *encoder) value(v evaluator.Value) {
 	switch v.Kind() {
-	case evaluator.BoolKind:
+	case evaluator.KindBool:
 		b, _ := v.Bool()
 		e.int(int64(bit(b, 1)))
-	case evaluator.IntKind:
+	case evaluator.KindInt:
 		n, _ := v.Int()
 		e.int(n)
-	case evaluator.FloatKind:
+	case evaluator.KindFloat:
 		f, _ := v.Float()
 		e.w.floats = append(e.w.floats, f)
-	case evaluator.StringKind:
+	case evaluator.KindString:
 		s, _ := v.Text()
 		e.ref(&e.w.values, s)
-	case evaluator.ObjectKind:
+	case evaluator.KindObject:
 		e.ref(&e.w.values, string(v.JSON()))
 	}
 }
@@ -204,7 +204,7 @@ func (e *encoder) split(s *evaluator.Split) {
 // combines reports whether a condition of that kind has others below it, and
 // nothing else.
 func combines(op evaluator.Op) bool {
-	return op == evaluator.All || op == evaluator.Any || op == evaluator.Not
+	return op == evaluator.OpAll || op == evaluator.OpAny || op == evaluator.OpNot
 }
 
 func (e *encoder) condition(c *evaluator.Condition) {

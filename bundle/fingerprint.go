@@ -157,11 +157,11 @@ func conditionReferences(refs []reference, c *evaluator.Condition) []reference {
 	}
 	if len(c.Strings) > 0 {
 		switch c.Op {
-		case evaluator.InSegment:
+		case evaluator.OpInSegment:
 			refs = append(refs, reference{segmentReference, c.Strings[0]})
-		case evaluator.Window:
+		case evaluator.OpWindow:
 			refs = append(refs, reference{zoneReference, c.Strings[0]})
-		case evaluator.Serves:
+		case evaluator.OpServes:
 			refs = append(refs, reference{flagReference, c.Strings[0]})
 		}
 	}

@@ -18,18 +18,18 @@ import (
 func related() evaluator.Ruleset {
 	flag := func(key string, when *evaluator.Condition) evaluator.Flag {
 		return evaluator.Flag{
-			Key: key, Type: evaluator.Boolean, Default: 1,
+			Key: key, Type: evaluator.TypeBoolean, Default: 1,
 			Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}},
 			Rules:    []evaluator.Rule{{Name: "rule", When: when}},
 		}
 	}
 	in := func(segment string) *evaluator.Condition {
-		return &evaluator.Condition{Op: evaluator.InSegment, Attribute: "user", Strings: []string{segment}}
+		return &evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{segment}}
 	}
 	serves := func(keys ...string) *evaluator.Condition {
-		all := &evaluator.Condition{Op: evaluator.All}
+		all := &evaluator.Condition{Op: evaluator.OpAll}
 		for _, key := range keys {
-			all.Of = append(all.Of, evaluator.Condition{Op: evaluator.Serves, Strings: []string{key, "on"}})
+			all.Of = append(all.Of, evaluator.Condition{Op: evaluator.OpServes, Strings: []string{key, "on"}})
 		}
 		return all
 	}
@@ -39,8 +39,8 @@ func related() evaluator.Ruleset {
 	return evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{
-			{Name: "user", Type: evaluator.StringAttribute}, {Name: "city", Type: evaluator.StringAttribute}, {Name: "device", Type: evaluator.StringAttribute},
-			{Name: "shop", Type: evaluator.StringAttribute},
+			{Name: "user", Type: evaluator.AttrString}, {Name: "city", Type: evaluator.AttrString}, {Name: "device", Type: evaluator.AttrString},
+			{Name: "shop", Type: evaluator.AttrString},
 		},
 		Zones: []evaluator.Zone{{Name: "Asia/Shanghai", Offsets: []evaluator.Offset{{Seconds: 8 * 3600}}}},
 		Segments: []evaluator.Segment{
@@ -50,9 +50,9 @@ func related() evaluator.Ruleset {
 		},
 		Flags: []evaluator.Flag{
 			flag("a", nil),
-			flag("b", &evaluator.Condition{Op: evaluator.Exists, Attribute: "city"}),
+			flag("b", &evaluator.Condition{Op: evaluator.OpExists, Attribute: "city"}),
 			flag("c", in("outer")),
-			flag("d", &evaluator.Condition{Op: evaluator.Window, Strings: []string{"Asia/Shanghai"}, Ints: []int64{127, 0, 3600}}),
+			flag("d", &evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"Asia/Shanghai"}, Ints: []int64{127, 0, 3600}}),
 			flag("e", serves("c", "other")),
 			flag("f", serves("e")),
 			g,
@@ -91,9 +91,9 @@ func TestFingerprints(t *testing.T) {
 		{"a rule's name", func(s *evaluator.Ruleset) { s.Flags[1].Rules[0].Name = "other" }, []string{"b"}},
 		{"staleness", func(s *evaluator.Ruleset) { s.Flags[0].Stale = &evaluator.Staleness{After: 1} }, []string{"a"}},
 		{"metadata", func(s *evaluator.Ruleset) { s.Flags[0].Metadata = []evaluator.Attr{evaluator.StringAttr("owner", "x")} }, []string{"a"}},
-		{"a type", func(s *evaluator.Ruleset) { s.Attributes[1].Type = evaluator.IntegerAttribute }, []string{"b"}},
-		{"the type of the unit of a split", func(s *evaluator.Ruleset) { s.Attributes[2].Type = evaluator.IntegerAttribute }, []string{"g"}},
-		{"the type of the unit of a layer", func(s *evaluator.Ruleset) { s.Attributes[3].Type = evaluator.IntegerAttribute }, []string{"g"}},
+		{"a type", func(s *evaluator.Ruleset) { s.Attributes[1].Type = evaluator.AttrInteger }, []string{"b"}},
+		{"the type of the unit of a split", func(s *evaluator.Ruleset) { s.Attributes[2].Type = evaluator.AttrInteger }, []string{"g"}},
+		{"the type of the unit of a layer", func(s *evaluator.Ruleset) { s.Attributes[3].Type = evaluator.AttrInteger }, []string{"g"}},
 		{"a layer", func(s *evaluator.Ruleset) { s.Flags[6].Reserved.Spans[0].To = 6 }, []string{"g"}},
 		{"the unit of a split", func(s *evaluator.Ruleset) { s.Flags[6].Rules[0].Split.By = "user" }, []string{"g"}},
 		{"another flag", func(s *evaluator.Ruleset) { s.Flags[2].Default = 0 }, []string{"c", "e", "f"}},

@@ -80,15 +80,15 @@ func DecodePayload(data []byte) (Payload, error) {
 type CompiledPayload struct {
 	Environment string
 	Namespace   string
-	Unit        *evaluator.Unit
+	Unit        *evaluator.Module
 }
 
 // CompilePayload decodes and compiles what [EncodePayload] wrote. It accepts what
-// [DecodePayload] and [evaluator.CompileUnit] do, the one after the other, but
+// [DecodePayload] and [evaluator.CompileModule] do, the one after the other, but
 // takes far less time and memory, for the ruleset is never there as a whole.
 //
 // Any data is safe: decoding allocates at most twice what DecodePayload may. An
-// error of compiling wraps those that [evaluator.Compile] joins. The Unit keeps
+// error of compiling wraps those that [evaluator.Compile] joins. The Module keeps
 // texts in memory in blocks of 64 KiB, as long as any text of a block is in use.
 func CompilePayload(data []byte) (CompiledPayload, error) {
 	l, columns, err := unpack(data)

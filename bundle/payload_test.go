@@ -32,24 +32,24 @@ func everything() Payload {
 	ints := func(op evaluator.Op, attribute string, operands ...int64) evaluator.Condition {
 		return evaluator.Condition{Op: op, Attribute: attribute, Ints: operands}
 	}
-	when := evaluator.Condition{Op: evaluator.All, Of: []evaluator.Condition{
-		leaf(evaluator.OneOf, "city", "北京", "SH"),
-		{Op: evaluator.Any, Of: []evaluator.Condition{
-			ints(evaluator.Between, "uid", -1<<63, 1<<63-1),
-			ints(evaluator.Modulo, "uid", 10, 1, 3),
-			{Op: evaluator.Not, Of: []evaluator.Condition{leaf(evaluator.InSegment, "user", "staff")}},
+	when := evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{
+		leaf(evaluator.OpOneOf, "city", "北京", "SH"),
+		{Op: evaluator.OpAny, Of: []evaluator.Condition{
+			ints(evaluator.OpBetween, "uid", -1<<63, 1<<63-1),
+			ints(evaluator.OpModulo, "uid", 10, 1, 3),
+			{Op: evaluator.OpNot, Of: []evaluator.Condition{leaf(evaluator.OpInSegment, "user", "staff")}},
 		}},
-		leaf(evaluator.CIDR, "ip", "10.0.0.0/8", "2001:db8::/32"),
-		leaf(evaluator.IPBetween, "ip", "0.0.4.87", "0.0.8.174"),
-		leaf(evaluator.Semver, "version", ">=2.3.0 <3"),
-		{Op: evaluator.Prefix, Attribute: "city", Strings: []string{"Bei"}, Fold: true},
-		leaf(evaluator.Matches, "city", "^S.$"),
-		leaf(evaluator.Exists, "beta"),
-		leaf(evaluator.AnyOf, "tags", "a", "b"),
-		leaf(evaluator.AllOf, "tags", "a"),
-		ints(evaluator.Period, "", -1<<63, 1_790_000_000),
-		{Op: evaluator.Window, Strings: []string{"Asia/Shanghai"}, Ints: []int64{62, 9 * 3600, 18 * 3600}},
-		leaf(evaluator.Serves, "", "other", "on", "off"),
+		leaf(evaluator.OpCIDR, "ip", "10.0.0.0/8", "2001:db8::/32"),
+		leaf(evaluator.OpIPBetween, "ip", "0.0.4.87", "0.0.8.174"),
+		leaf(evaluator.OpSemver, "version", ">=2.3.0 <3"),
+		{Op: evaluator.OpPrefix, Attribute: "city", Strings: []string{"Bei"}, Fold: true},
+		leaf(evaluator.OpMatches, "city", "^S.$"),
+		leaf(evaluator.OpExists, "beta"),
+		leaf(evaluator.OpAnyOf, "tags", "a", "b"),
+		leaf(evaluator.OpAllOf, "tags", "a"),
+		ints(evaluator.OpPeriod, "", -1<<63, 1_790_000_000),
+		{Op: evaluator.OpWindow, Strings: []string{"Asia/Shanghai"}, Ints: []int64{62, 9 * 3600, 18 * 3600}},
+		leaf(evaluator.OpServes, "", "other", "on", "off"),
 	}}
 	split := &evaluator.Split{By: "user", Salt: "s", Hash: evaluator.HashMurmur3, Ranges: []evaluator.Range{
 		{From: 0, To: 1, Variant: 1}, {From: 1, To: evaluator.Positions, Variant: 0},
@@ -67,10 +67,10 @@ func everything() Payload {
 	return Payload{Environment: "production", Namespace: "a/b", Ruleset: evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{
-			{Name: "user", Type: evaluator.StringAttribute}, {Name: "city", Type: evaluator.StringAttribute},
-			{Name: "uid", Type: evaluator.IntegerAttribute}, {Name: "beta", Type: evaluator.BooleanAttribute},
-			{Name: "version", Type: evaluator.SemverAttribute}, {Name: "ip", Type: evaluator.IPAttribute},
-			{Name: "tags", Type: evaluator.ListAttribute},
+			{Name: "user", Type: evaluator.AttrString}, {Name: "city", Type: evaluator.AttrString},
+			{Name: "uid", Type: evaluator.AttrInteger}, {Name: "beta", Type: evaluator.AttrBoolean},
+			{Name: "version", Type: evaluator.AttrSemver}, {Name: "ip", Type: evaluator.AttrIP},
+			{Name: "tags", Type: evaluator.AttrList},
 		},
 		Zones: []evaluator.Zone{
 			{Name: "Asia/Shanghai", Offsets: []evaluator.Offset{{From: 946684800, Seconds: 8 * 3600}}},
@@ -82,14 +82,14 @@ func everything() Payload {
 			{Name: "again", Include: []string{"u-3", "u-2", "u-4"}, Exclude: []string{"u-5"}},
 		},
 		Flags: []evaluator.Flag{
-			{Key: "bool", Type: evaluator.Boolean, Variants: []evaluator.Variant{on, off}, Default: 1, Off: 1, Disabled: true,
+			{Key: "bool", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{on, off}, Default: 1, Off: 1, Disabled: true,
 				Rules: []evaluator.Rule{{Name: "all", When: &when, Variant: 1}, {Name: "share", Split: split}, {Name: "luck", Split: chance}}},
-			{Key: "int", Type: evaluator.Integer, Variants: []evaluator.Variant{{Name: "low", Value: evaluator.IntValue(-1 << 63)}}, Metadata: metadata[2:3]},
-			{Key: "number", Type: evaluator.Number, Variants: []evaluator.Variant{{Name: "pi", Value: evaluator.FloatValue(3.14)}}},
-			{Key: "string", Type: evaluator.String, Variants: []evaluator.Variant{{Name: "empty", Value: evaluator.StringValue("")}},
+			{Key: "int", Type: evaluator.TypeInteger, Variants: []evaluator.Variant{{Name: "low", Value: evaluator.IntValue(-1 << 63)}}, Metadata: metadata[2:3]},
+			{Key: "number", Type: evaluator.TypeNumber, Variants: []evaluator.Variant{{Name: "pi", Value: evaluator.FloatValue(3.14)}}},
+			{Key: "string", Type: evaluator.TypeString, Variants: []evaluator.Variant{{Name: "empty", Value: evaluator.StringValue("")}},
 				Stale: &evaluator.Staleness{After: 3600}},
-			{Key: "object", Type: evaluator.Object, Variants: []evaluator.Variant{{Name: "o", Value: evaluator.ObjectValue(`{"a":[1]}`)}}},
-			{Key: "layered", Type: evaluator.Boolean, Variants: []evaluator.Variant{off, on}, Metadata: metadata,
+			{Key: "object", Type: evaluator.TypeObject, Variants: []evaluator.Variant{{Name: "o", Value: evaluator.ObjectValue(`{"a":[1]}`)}}},
+			{Key: "layered", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{off, on}, Metadata: metadata,
 				Reserved: &evaluator.Reservation{Layer: "pricing", By: "user", Salt: "layer:pricing", Hash: evaluator.HashMurmur3,
 					Spans: []evaluator.Span{{From: 1, To: 2}, {From: 1 << 31, To: evaluator.Positions}}},
 				Rules: []evaluator.Rule{
@@ -98,9 +98,9 @@ func everything() Payload {
 				}},
 		},
 		Prerequisites: []evaluator.Flag{
-			{Key: "new-cart", Type: evaluator.Boolean, Variants: []evaluator.Variant{off, on}},
-			{Key: "other", Type: evaluator.Boolean, Variants: []evaluator.Variant{on, off}, Rules: []evaluator.Rule{
-				{Name: "on", When: &evaluator.Condition{Op: evaluator.Serves, Strings: []string{"new-cart", "on"}}},
+			{Key: "new-cart", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{off, on}},
+			{Key: "other", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{on, off}, Rules: []evaluator.Rule{
+				{Name: "on", When: &evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"new-cart", "on"}}},
 			}},
 		},
 	}}
@@ -108,7 +108,7 @@ func everything() Payload {
 
 func TestPayloadRoundTrip(t *testing.T) {
 	for _, p := range []Payload{everything(), {Environment: "e", Namespace: "n", Ruleset: evaluator.Ruleset{
-		Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+		Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 	}}} {
 		data, err := EncodePayload(p)
 		if err != nil {
@@ -381,7 +381,7 @@ func nest(n int) func(*wire) {
 		}
 		w.conditionOp = rows(op[:len(op)-1]...)
 		for range n - 1 {
-			w.conditionOp.put(uint32(evaluator.Not) * 2)
+			w.conditionOp.put(uint32(evaluator.OpNot) * 2)
 			w.conditionOf.put(1)
 		}
 		w.conditionOp.put(op[len(op)-1])
@@ -517,7 +517,7 @@ func TestDecodePayloadMemory(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			one := evaluator.Ruleset{Flags: []evaluator.Flag{{Type: evaluator.Boolean}}}
+			one := evaluator.Ruleset{Flags: []evaluator.Flag{{Type: evaluator.TypeBoolean}}}
 			w := encodeRuleset(&one)
 			change(w)
 			columns := w.marshal()
@@ -591,7 +591,7 @@ func TestSizeIsLimited(t *testing.T) {
 
 // compareUnits holds that two units give the same answers, and the same reasons
 // for them.
-func compareUnits(t *testing.T, got, want *evaluator.Unit) {
+func compareUnits(t *testing.T, got, want *evaluator.Module) {
 	t.Helper()
 	a, err := evaluator.Link(got)
 	if err != nil {
@@ -645,7 +645,7 @@ func TestCompilePayload(t *testing.T) {
 		if got.Environment != p.Environment || got.Namespace != p.Namespace {
 			t.Errorf("got %s of %s, want %s of %s", got.Namespace, got.Environment, p.Namespace, p.Environment)
 		}
-		want, err := evaluator.CompileUnit(p.Ruleset)
+		want, err := evaluator.CompileModule(p.Ruleset)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -698,7 +698,7 @@ func FuzzDecodeRuleset(f *testing.F) {
 		if err != nil {
 			return
 		}
-		whole, err := evaluator.CompileUnit(set)
+		whole, err := evaluator.CompileModule(set)
 		if fmt.Sprint(compiling) != fmt.Sprint(err) {
 			t.Fatalf("compiling gave %v, flag by flag %v", err, compiling)
 		}
@@ -740,9 +740,9 @@ func FuzzDecodePayload(f *testing.F) {
 			}
 			return
 		}
-		whole, err := evaluator.CompileUnit(p.Ruleset)
+		whole, err := evaluator.CompileModule(p.Ruleset)
 		if (err != nil) != (compiling != nil) {
-			t.Errorf("CompileUnit gave %v, CompilePayload %v", err, compiling)
+			t.Errorf("CompileModule gave %v, CompilePayload %v", err, compiling)
 		}
 		if err == nil && compiling == nil {
 			compareUnits(t, compiled.Unit, whole)
@@ -758,9 +758,9 @@ func estate(n int) Payload {
 		f := everything().Ruleset.Flags[0]
 		f.Key, f.Disabled, f.Rules = fmt.Sprintf("flag-%d", i), false, nil
 		for j := range 5 {
-			f.Rules = append(f.Rules, evaluator.Rule{Name: fmt.Sprintf("rule %d", j), Variant: j % 2, When: &evaluator.Condition{Op: evaluator.All, Of: []evaluator.Condition{
-				{Op: evaluator.OneOf, Attribute: "city", Strings: []string{fmt.Sprint("city-", (i+j)%300), "SH"}},
-				{Op: evaluator.Between, Attribute: "uid", Ints: []int64{int64(i), int64(i + j)}},
+			f.Rules = append(f.Rules, evaluator.Rule{Name: fmt.Sprintf("rule %d", j), Variant: j % 2, When: &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{
+				{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{fmt.Sprint("city-", (i+j)%300), "SH"}},
+				{Op: evaluator.OpBetween, Attribute: "uid", Ints: []int64{int64(i), int64(i + j)}},
 			}}})
 		}
 		p.Ruleset.Flags = append(p.Ruleset.Flags, f)

@@ -175,7 +175,7 @@ func newRepo() *repo {
 func payloadOf(environment, namespace, mark string) []byte {
 	data, err := EncodePayload(Payload{environment, namespace, evaluator.Ruleset{
 		Unit:       "user",
-		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}, {Name: mark, Type: evaluator.StringAttribute}},
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}, {Name: mark, Type: evaluator.AttrString}},
 	}})
 	if err != nil {
 		panic(err)

@@ -6,10 +6,10 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// compileRuleset is decodeRuleset and [evaluator.CompileUnit], and refuses what
+// compileRuleset is decodeRuleset and [evaluator.CompileModule], and refuses what
 // one of them does, without having the whole ruleset in memory: flags are decoded
 // one by one, each in the place of the one before.
-func compileRuleset(b []byte) (unit *evaluator.Unit, decoding, compiling error) {
+func compileRuleset(b []byte) (unit *evaluator.Module, decoding, compiling error) {
 	d, err := newDecoder(b)
 	if err != nil {
 		return nil, err, nil

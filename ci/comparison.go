@@ -43,8 +43,8 @@ func (c checker) values(n *node) ([]*node, bool) {
 
 // oneOf reads a value or a list of values that an attribute may have.
 func (c checker) oneOf(a *attribute, n *node, fold bool) (cond evaluator.Condition, ok bool) {
-	cond = evaluator.Condition{Op: evaluator.OneOf, Attribute: a.name, Fold: fold}
-	if fold && a.typ != evaluator.StringAttribute {
+	cond = evaluator.Condition{Op: evaluator.OpOneOf, Attribute: a.name, Fold: fold}
+	if fold && a.typ != evaluator.AttrString {
 		// Check knows how to say it.
 		cond.Strings = []string{""}
 		return cond, c.check(n, a, cond)
@@ -68,7 +68,7 @@ const longList = 4
 func (c checker) value(a *attribute, n *node, cond *evaluator.Condition) bool {
 	what := "attribute \"" + a.name + "\""
 	switch a.typ {
-	case evaluator.IntegerAttribute:
+	case evaluator.AttrInteger:
 		i, ok := c.integer(n, what)
 		cond.Ints = append(cond.Ints, i)
 		if ok && a.ints != nil && !slices.Contains(a.ints, i) {
@@ -76,7 +76,7 @@ func (c checker) value(a *attribute, n *node, cond *evaluator.Condition) bool {
 			return false
 		}
 		return ok
-	case evaluator.BooleanAttribute:
+	case evaluator.AttrBoolean:
 		b, ok := c.boolean(n, what)
 		i := int64(0)
 		if b {
@@ -84,11 +84,11 @@ func (c checker) value(a *attribute, n *node, cond *evaluator.Condition) bool {
 		}
 		cond.Ints = append(cond.Ints, i)
 		return ok
-	case evaluator.ListAttribute:
+	case evaluator.AttrList:
 		s, ok := c.text(n, "what \""+a.name+"\" holds")
 		cond.Strings = append(cond.Strings, s)
 		return ok && c.inEnum(n, a, s, false)
-	case evaluator.StringAttribute:
+	case evaluator.AttrString:
 		s, ok := c.text(n, what)
 		cond.Strings = append(cond.Strings, s)
 		return ok && c.inEnum(n, a, s, cond.Fold)
@@ -114,7 +114,7 @@ func (c checker) operand(a *attribute, n *node, cond *evaluator.Condition) bool 
 		c.errorf(n, "attribute %q is compared with text, not %s", a.name, n.describe())
 		return false
 	}
-	if t := n.scalarType(); t != textScalar && a.typ == evaluator.StringAttribute || t == boolScalar {
+	if t := n.scalarType(); t != textScalar && a.typ == evaluator.AttrString || t == boolScalar {
 		_, ok := c.text(n, "attribute \""+a.name+"\"")
 		return ok
 	}
@@ -139,7 +139,7 @@ func (c checker) comparisons(a *attribute, n *node) (cond evaluator.Condition, o
 		c.errorf(n, "attribute %q is compared with nothing", a.name)
 		return cond, false
 	}
-	if a.typ == evaluator.ListAttribute && !c.listOperators(a, n) {
+	if a.typ == evaluator.AttrList && !c.listOperators(a, n) {
 		return cond, false
 	}
 	var all []evaluator.Condition
@@ -190,7 +190,7 @@ func (c checker) fold(n *node) (fold, foldable bool) {
 }
 
 func (c checker) notFoldable(a *attribute, n *node) {
-	if a.typ == evaluator.ListAttribute {
+	if a.typ == evaluator.AttrList {
 		c.errorf(n, "\"fold\" doesn't go with lists, which are compared as they are")
 		return
 	}
@@ -202,8 +202,8 @@ func (c checker) membership(a *attribute, n *node, f field, fold bool) (evaluato
 	if f.key.text == "in" {
 		return c.oneOf(a, f.value, fold)
 	}
-	cond := evaluator.Condition{Op: evaluator.Modulo, Attribute: a.name}
-	if a.typ != evaluator.IntegerAttribute {
+	cond := evaluator.Condition{Op: evaluator.OpModulo, Attribute: a.name}
+	if a.typ != evaluator.AttrInteger {
 		return cond, c.check(f.key, a, cond)
 	}
 	in := n.get("in")
@@ -234,41 +234,41 @@ func (c checker) operator(a *attribute, f field, fold bool) (cond evaluator.Cond
 	case "any", "all":
 		return c.listHas(a, f)
 	case "exists":
-		cond.Op = evaluator.Exists
+		cond.Op = evaluator.OpExists
 		yes, ok := c.boolean(f.value, "\"exists\"")
 		if ok && !yes {
-			cond = evaluator.Condition{Op: evaluator.Not, Of: []evaluator.Condition{cond}}
+			cond = evaluator.Condition{Op: evaluator.OpNot, Of: []evaluator.Condition{cond}}
 		}
 		return cond, ok
 	case "semver":
-		cond.Op = evaluator.Semver
-		if a.typ != evaluator.SemverAttribute {
+		cond.Op = evaluator.OpSemver
+		if a.typ != evaluator.AttrSemver {
 			return cond, c.check(f.key, a, cond)
 		}
 		ok = c.operand(a, f.value, &cond)
 		return cond, ok
 	case "cidr":
-		cond.Op = evaluator.CIDR
+		cond.Op = evaluator.OpCIDR
 	case "prefix":
-		cond.Op, cond.Fold = evaluator.Prefix, fold
+		cond.Op, cond.Fold = evaluator.OpPrefix, fold
 	case "suffix":
-		cond.Op, cond.Fold = evaluator.Suffix, fold
+		cond.Op, cond.Fold = evaluator.OpSuffix, fold
 	case "contains":
-		cond.Op, cond.Fold = evaluator.Contains, fold
+		cond.Op, cond.Fold = evaluator.OpContains, fold
 	case "matches":
-		cond.Op, cond.Fold = evaluator.Matches, fold
+		cond.Op, cond.Fold = evaluator.OpMatches, fold
 	default:
 		c.unknownOperator(a, f.key)
 		return cond, false
 	}
-	if cond.Op == evaluator.CIDR && a.typ != evaluator.IPAttribute || cond.Op != evaluator.CIDR && a.typ != evaluator.StringAttribute {
+	if cond.Op == evaluator.OpCIDR && a.typ != evaluator.AttrIP || cond.Op != evaluator.OpCIDR && a.typ != evaluator.AttrString {
 		return cond, c.check(f.key, a, cond)
 	}
 	values, ok := c.values(f.value)
 	for _, value := range values {
 		ok = c.operand(a, value, &cond) && ok
 	}
-	if ok && cond.Op == evaluator.Matches { // which has a limit for all together
+	if ok && cond.Op == evaluator.OpMatches { // which has a limit for all together
 		ok = c.check(f.value, a, cond)
 	}
 	return cond, ok
@@ -292,11 +292,11 @@ func (c checker) listOperators(a *attribute, n *node) bool {
 
 // listHas reads the operators of lists.
 func (c checker) listHas(a *attribute, f field) (cond evaluator.Condition, ok bool) {
-	cond = evaluator.Condition{Op: evaluator.AnyOf, Attribute: a.name}
+	cond = evaluator.Condition{Op: evaluator.OpAnyOf, Attribute: a.name}
 	if f.key.text == "all" {
-		cond.Op = evaluator.AllOf
+		cond.Op = evaluator.OpAllOf
 	}
-	if a.typ != evaluator.ListAttribute {
+	if a.typ != evaluator.AttrList {
 		c.errorf(f.key, "%q applies to list attributes, %q is of type %v; to combine conditions, write it beside %q", f.key.text, a.name, a.typ, a.name)
 		return cond, false
 	}
@@ -315,7 +315,7 @@ func (c checker) unknownOperator(a *attribute, n *node) {
 	switch {
 	case slices.Contains(negations, n.text):
 		hint = "; to negate, write {not: {" + a.name + ": …}}"
-	case a.typ == evaluator.ListAttribute:
+	case a.typ == evaluator.AttrList:
 		hint = "; write " + listOperators
 	case hint == "":
 		hint = "; the operators are " + strings.Join(operators, ", ")
@@ -326,7 +326,7 @@ func (c checker) unknownOperator(a *attribute, n *node) {
 // segmentReference reads "segment".
 func (c checker) segmentReference(a *attribute, f field) (cond evaluator.Condition, ok bool) {
 	name, ok := c.name(f.value, "\"segment\"")
-	cond = evaluator.Condition{Op: evaluator.InSegment, Attribute: a.name, Strings: []string{name}}
+	cond = evaluator.Condition{Op: evaluator.OpInSegment, Attribute: a.name, Strings: []string{name}}
 	if !ok || !c.check(f.key, a, cond) {
 		return cond, false
 	}

@@ -24,7 +24,7 @@ func (e *Estate) Compile(environment string) ([]bundle.Payload, error) {
 	}
 	payloads := e.payloads(environment)
 	for _, p := range payloads {
-		if _, err := evaluator.CompileUnit(p.Ruleset); err != nil {
+		if _, err := evaluator.CompileModule(p.Ruleset); err != nil {
 			// Load would have to have refused it.
 			return nil, fmt.Errorf("compiling namespace %s: %w", p.Namespace, err)
 		}
@@ -129,14 +129,14 @@ func (u *usage) condition(c *evaluator.Condition) {
 		u.attributes[c.Attribute] = true
 	}
 	switch c.Op {
-	case evaluator.Window:
+	case evaluator.OpWindow:
 		u.zones[c.Strings[0]] = true
-	case evaluator.Serves:
+	case evaluator.OpServes:
 		if key := c.Strings[0]; !u.flags[key] {
 			u.flags[key] = true
 			u.wanted = append(u.wanted, key)
 		}
-	case evaluator.InSegment:
+	case evaluator.OpInSegment:
 		if name := c.Strings[0]; !u.segments[name] {
 			u.segments[name] = true
 			if s := u.segment(name); s.When != nil {

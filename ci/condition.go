@@ -36,23 +36,23 @@ func conjunction(list []evaluator.Condition) evaluator.Condition {
 	if len(list) == 1 {
 		return list[0]
 	}
-	return evaluator.Condition{Op: evaluator.All, Of: list}
+	return evaluator.Condition{Op: evaluator.OpAll, Of: list}
 }
 
 // conditionField reads one key of a condition.
 func (c checker) conditionField(f field) (cond evaluator.Condition, ok bool) {
 	switch f.key.text {
 	case "all":
-		cond.Op = evaluator.All
+		cond.Op = evaluator.OpAll
 		cond.Of, ok = c.conditions(f)
 		return cond, ok
 	case "any":
-		cond.Op = evaluator.Any
+		cond.Op = evaluator.OpAny
 		cond.Of, ok = c.conditions(f)
 		return cond, ok
 	case "not":
 		one, ok := c.condition(f.value)
-		return evaluator.Condition{Op: evaluator.Not, Of: []evaluator.Condition{one}}, ok
+		return evaluator.Condition{Op: evaluator.OpNot, Of: []evaluator.Condition{one}}, ok
 	case "now":
 		return c.now(f.value)
 	case "flag":
@@ -80,7 +80,7 @@ func (c checker) conditionField(f field) (cond evaluator.Condition, ok bool) {
 	if f.value.kind == mapping {
 		return c.comparisons(a, f.value)
 	}
-	if a.typ == evaluator.ListAttribute {
+	if a.typ == evaluator.AttrList {
 		c.errorf(f.value, "attribute %q is a list; write %s", a.name, listOperators)
 		return cond, false
 	}

@@ -135,7 +135,7 @@ func (c checker) attribute(name string, f field) *attribute {
 	a.typ = typeOf(c, n.get("type"), f.key, "it", evaluator.ParseAttributeType)
 	if unit := n.get("unit"); unit != nil {
 		a.unit, _ = c.boolean(unit, "\"unit\"")
-		if a.unit && a.typ != 0 && a.typ != evaluator.StringAttribute && a.typ != evaluator.IntegerAttribute {
+		if a.unit && a.typ != 0 && a.typ != evaluator.AttrString && a.typ != evaluator.AttrInteger {
 			c.errorf(unit, "a unit is a string or an integer, not of type %v", a.typ)
 		}
 	}
@@ -153,7 +153,7 @@ func (c checker) enum(n *node, a *attribute) {
 		return
 	}
 	switch a.typ {
-	case evaluator.StringAttribute, evaluator.IntegerAttribute, evaluator.ListAttribute, 0:
+	case evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrList, 0:
 	default:
 		c.errorf(n, "\"enum\" is for string, integer and list attributes, not for type %v", a.typ)
 		return
@@ -161,11 +161,11 @@ func (c checker) enum(n *node, a *attribute) {
 	seen := make(map[string]bool, len(n.items))
 	for _, item := range n.items {
 		switch a.typ {
-		case evaluator.StringAttribute, evaluator.ListAttribute:
+		case evaluator.AttrString, evaluator.AttrList:
 			if s, ok := c.text(item, "a value of \"enum\""); ok {
 				a.strings = append(a.strings, s)
 			}
-		case evaluator.IntegerAttribute:
+		case evaluator.AttrInteger:
 			if i, ok := c.integer(item, "a value of \"enum\""); ok {
 				a.ints = append(a.ints, i)
 			}
@@ -208,7 +208,7 @@ func (v *vocabulary) checkUnit(config, context checker, root *node) {
 	case !ok:
 		c.errorf(at, "the unit attribute %q is not declared in %s%s", v.unit, v.contextFile, v.unitHint())
 	case a.typ == 0:
-	case a.typ != evaluator.StringAttribute:
+	case a.typ != evaluator.AttrString:
 		context.errorf(a.at, "attribute %q is the estate's unit, so its type is string, not %v", v.unit, a.typ)
 	case !a.unit:
 		context.errorf(a.at, "attribute %q is the estate's unit, so it is declared with unit: true", v.unit)
@@ -221,7 +221,7 @@ func (v *vocabulary) unitHint() string {
 		return suggest.DidYouMean(v.unit, slices.Values(v.attributeNames))
 	}
 	for name := range v.units() {
-		if v.attributes[name].typ == evaluator.StringAttribute {
+		if v.attributes[name].typ == evaluator.AttrString {
 			return fmt.Sprintf("; declare it, or write in %s: unit: %s", v.configFile, name)
 		}
 	}

@@ -113,11 +113,11 @@ func TestAttributes(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Declaration{
-		{Name: "user", Type: evaluator.StringAttribute, Unit: true},
-		{Name: "city", Type: evaluator.StringAttribute, Values: []evaluator.Value{evaluator.StringValue("BJ"), evaluator.StringValue("SH")}},
-		{Name: "channel", Type: evaluator.StringAttribute},
-		{Name: "app_version", Type: evaluator.SemverAttribute},
-		{Name: "uid", Type: evaluator.IntegerAttribute, Values: []evaluator.Value{evaluator.IntValue(1), evaluator.IntValue(2)}},
+		{Name: "user", Type: evaluator.AttrString, Unit: true},
+		{Name: "city", Type: evaluator.AttrString, Values: []evaluator.Value{evaluator.StringValue("BJ"), evaluator.StringValue("SH")}},
+		{Name: "channel", Type: evaluator.AttrString},
+		{Name: "app_version", Type: evaluator.AttrSemver},
+		{Name: "uid", Type: evaluator.AttrInteger, Values: []evaluator.Value{evaluator.IntValue(1), evaluator.IntValue(2)}},
 	}
 	if got := e.Attributes(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Attributes() = %v, want %v", got, want)

@@ -209,13 +209,13 @@ func (c checker) rules(key string, n *node, set *variantSet) []evaluator.Rule {
 func (c checker) variants(typ evaluator.Type, n *node) *variantSet {
 	set := &variantSet{broken: typ == 0}
 	switch {
-	case n == nil && typ == evaluator.Boolean:
+	case n == nil && typ == evaluator.TypeBoolean:
 		set.list = []evaluator.Variant{
 			{Name: "on", Value: evaluator.BoolValue(true)},
 			{Name: "off", Value: evaluator.BoolValue(false)},
 		}
 		return set
-	case n == nil && typ == evaluator.String:
+	case n == nil && typ == evaluator.TypeString:
 		set.open = true
 		return set
 	case n == nil:
@@ -250,16 +250,16 @@ func (c checker) variants(typ evaluator.Type, n *node) *variantSet {
 func (c checker) variantValue(typ evaluator.Type, n *node) (evaluator.Value, bool) {
 	const what = "the value"
 	switch typ {
-	case evaluator.Boolean:
+	case evaluator.TypeBoolean:
 		b, ok := c.boolean(n, what)
 		return evaluator.BoolValue(b), ok
-	case evaluator.String:
+	case evaluator.TypeString:
 		s, ok := c.text(n, what)
 		return evaluator.StringValue(s), ok
-	case evaluator.Integer:
+	case evaluator.TypeInteger:
 		i, ok := c.integer(n, what)
 		return evaluator.IntValue(i), ok
-	case evaluator.Number:
+	case evaluator.TypeNumber:
 		return c.number(n, what)
 	}
 	if n.kind == scalar {

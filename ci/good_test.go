@@ -174,7 +174,7 @@ func describeCondition(c *evaluator.Condition) string {
 		}
 		return fmt.Sprintf("%v(%s)", c.Op, strings.Join(parts, ", "))
 	}
-	if c.Op == evaluator.Period {
+	if c.Op == evaluator.OpPeriod {
 		return fmt.Sprintf("%v [%s, %s)", c.Op, utc(c.Ints[0]), utc(c.Ints[1]))
 	}
 	text := strings.TrimSpace(fmt.Sprintf("%s %v", c.Attribute, c.Op))

@@ -20,7 +20,7 @@ type implication struct {
 // covers reports whether rule a serves whoever rule b, which stands below it,
 // could.
 func (im *implication) covers(a, b *evaluator.Rule) bool {
-	always := a.When == nil || a.When.Op == evaluator.All && len(a.When.Of) == 0
+	always := a.When == nil || a.When.Op == evaluator.OpAll && len(a.When.Of) == 0
 	if !always && (b.When == nil || !im.implies(b.When, a.When)) {
 		return false
 	}
@@ -36,11 +36,11 @@ func (im *implication) covers(a, b *evaluator.Rule) bool {
 func (im *implication) hasUnit(c *evaluator.Condition, attribute string) bool {
 	has := func(one evaluator.Condition) bool { return im.hasUnit(&one, attribute) }
 	switch c.Op {
-	case evaluator.All:
+	case evaluator.OpAll:
 		return slices.ContainsFunc(c.Of, has)
-	case evaluator.Any:
+	case evaluator.OpAny:
 		return len(c.Of) > 0 && !slices.ContainsFunc(c.Of, func(one evaluator.Condition) bool { return !has(one) })
-	case evaluator.OneOf, evaluator.Between, evaluator.Modulo, evaluator.Prefix, evaluator.Suffix, evaluator.Contains:
+	case evaluator.OpOneOf, evaluator.OpBetween, evaluator.OpModulo, evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains:
 		return c.Attribute == attribute && !slices.Contains(c.Strings, "")
 	}
 	return false
@@ -52,27 +52,27 @@ func (im *implication) implies(a, b *evaluator.Condition) bool {
 		return false
 	}
 	switch b.Op {
-	case evaluator.All:
+	case evaluator.OpAll:
 		return !slices.ContainsFunc(b.Of, func(one evaluator.Condition) bool { return !im.implies(a, &one) })
-	case evaluator.Not:
+	case evaluator.OpNot:
 		if im.excludes(a, &b.Of[0]) {
 			return true
 		}
 	}
 	switch a.Op {
-	case evaluator.Any:
+	case evaluator.OpAny:
 		return !slices.ContainsFunc(a.Of, func(one evaluator.Condition) bool { return !im.implies(&one, b) })
-	case evaluator.All:
+	case evaluator.OpAll:
 		if slices.ContainsFunc(a.Of, func(one evaluator.Condition) bool { return im.implies(&one, b) }) {
 			return true
 		}
 	}
 	switch {
-	case b.Op == evaluator.Any:
+	case b.Op == evaluator.OpAny:
 		return im.impliesAny(a, b.Of)
-	case a.Op == evaluator.Not && b.Op == evaluator.Not:
+	case a.Op == evaluator.OpNot && b.Op == evaluator.OpNot:
 		return im.implies(&b.Of[0], &a.Of[0])
-	case a.Op == evaluator.Not, a.Op == evaluator.All, b.Op == evaluator.Not:
+	case a.Op == evaluator.OpNot, a.Op == evaluator.OpAll, b.Op == evaluator.OpNot:
 		return false
 	}
 	return im.leafImplies(a, b)
@@ -102,7 +102,7 @@ const maxSingles = 100
 // singles splits a one-of into one condition for each value, unless they are
 // many.
 func singles(c *evaluator.Condition) []evaluator.Condition {
-	if c.Op != evaluator.OneOf || len(c.Strings)+len(c.Ints) > maxSingles {
+	if c.Op != evaluator.OpOneOf || len(c.Strings)+len(c.Ints) > maxSingles {
 		return nil
 	}
 	var list []evaluator.Condition
@@ -131,17 +131,17 @@ func (im *implication) excludes(a, b *evaluator.Condition) bool {
 		return !slices.ContainsFunc(list, func(one evaluator.Condition) bool { return !f(one) })
 	}
 	switch {
-	case a.Op == evaluator.Any:
+	case a.Op == evaluator.OpAny:
 		return every(a.Of, with(b))
-	case b.Op == evaluator.Any:
+	case b.Op == evaluator.OpAny:
 		return every(b.Of, with(a))
-	case a.Op == evaluator.All && slices.ContainsFunc(a.Of, with(b)), b.Op == evaluator.All && slices.ContainsFunc(b.Of, with(a)):
+	case a.Op == evaluator.OpAll && slices.ContainsFunc(a.Of, with(b)), b.Op == evaluator.OpAll && slices.ContainsFunc(b.Of, with(a)):
 		return true
-	case a.Op == evaluator.All, b.Op == evaluator.All:
+	case a.Op == evaluator.OpAll, b.Op == evaluator.OpAll:
 		return false
-	case a.Op == evaluator.Not:
+	case a.Op == evaluator.OpNot:
 		return im.implies(b, &a.Of[0])
-	case b.Op == evaluator.Not:
+	case b.Op == evaluator.OpNot:
 		return im.implies(a, &b.Of[0])
 	}
 	return im.leafExcludes(a, b)
@@ -151,12 +151,12 @@ func (im *implication) excludes(a, b *evaluator.Condition) bool {
 // have none in common.
 func (im *implication) leafExcludes(a, b *evaluator.Condition) bool {
 	if a.Attribute == "" || a.Attribute != b.Attribute {
-		return a.Op == evaluator.Period && b.Op == evaluator.Period && (a.Ints[1] <= b.Ints[0] || b.Ints[1] <= a.Ints[0])
+		return a.Op == evaluator.OpPeriod && b.Op == evaluator.OpPeriod && (a.Ints[1] <= b.Ints[0] || b.Ints[1] <= a.Ints[0])
 	}
 	if x, y := im.spansOf(a), im.spansOf(b); x != nil && y != nil {
 		return intersection(x, y) == ""
 	}
-	if a.Op == evaluator.OneOf && b.Op == evaluator.OneOf && im.typeOf(a) == evaluator.StringAttribute && len(a.Strings) <= maxSingles && len(b.Strings) <= maxSingles {
+	if a.Op == evaluator.OpOneOf && b.Op == evaluator.OpOneOf && im.typeOf(a) == evaluator.AttrString && len(a.Strings) <= maxSingles && len(b.Strings) <= maxSingles {
 		return !slices.ContainsFunc(a.Strings, func(s string) bool {
 			return slices.ContainsFunc(b.Strings, func(t string) bool { return strings.EqualFold(s, t) })
 		})
@@ -183,20 +183,20 @@ func (im *implication) leafImplies(a, b *evaluator.Condition) bool {
 		return false
 	case a.Attribute == "":
 		return circumstanceImplies(a, b)
-	case b.Op == evaluator.Exists:
+	case b.Op == evaluator.OpExists:
 		return true // no comparison of a missing attribute holds
 	}
 	if x, y := im.spansOf(a), im.spansOf(b); x != nil && y != nil {
 		return within(x, y)
 	}
 	switch im.typeOf(a) {
-	case evaluator.IntegerAttribute, evaluator.BooleanAttribute:
+	case evaluator.AttrInteger, evaluator.AttrBoolean:
 		return im.intsImply(a, b)
-	case evaluator.StringAttribute:
+	case evaluator.AttrString:
 		return im.textsImply(a, b)
-	case evaluator.SemverAttribute:
+	case evaluator.AttrSemver:
 		return versionsImply(a, b)
-	case evaluator.ListAttribute:
+	case evaluator.AttrList:
 		return listsImply(a, b)
 	}
 	return false
@@ -212,15 +212,15 @@ func circumstanceImplies(a, b *evaluator.Condition) bool {
 	switch {
 	case a.Op != b.Op:
 		return false
-	case a.Op == evaluator.Period:
+	case a.Op == evaluator.OpPeriod:
 		return b.Ints[0] <= a.Ints[0] && a.Ints[1] <= b.Ints[1]
-	case a.Op == evaluator.Window:
+	case a.Op == evaluator.OpWindow:
 		days := a.Ints[0]&^b.Ints[0] == 0
 		sameHours := a.Ints[1] == b.Ints[1] && a.Ints[2] == b.Ints[2]
 		// Of those past midnight only equal ones are compared.
 		inside := a.Ints[1] < a.Ints[2] && b.Ints[1] <= a.Ints[1] && a.Ints[2] <= b.Ints[2]
 		return a.Strings[0] == b.Strings[0] && days && (sameHours || inside)
-	case a.Op == evaluator.Serves:
+	case a.Op == evaluator.OpServes:
 		return a.Strings[0] == b.Strings[0] && subset(a.Strings[1:], b.Strings[1:])
 	}
 	return false
@@ -242,20 +242,20 @@ func subset[T comparable](a, b []T) bool {
 // spansOf returns the values that a comparison holds for as ranges, nil if it
 // isn't about integers or addresses or they are many.
 func (im *implication) spansOf(c *evaluator.Condition) []span {
-	if c.Op != evaluator.OneOf {
+	if c.Op != evaluator.OpOneOf {
 		return im.spans(c)
 	}
 	if len(c.Strings)+len(c.Ints) > maxSingles {
 		return nil
 	}
 	switch im.typeOf(c) {
-	case evaluator.IntegerAttribute, evaluator.BooleanAttribute:
+	case evaluator.AttrInteger, evaluator.AttrBoolean:
 		var list []span
 		for _, i := range c.Ints {
 			list = append(list, span{intPoint(i), intPoint(i)})
 		}
 		return list
-	case evaluator.IPAttribute:
+	case evaluator.AttrIP:
 		return im.addressSpans(c)
 	}
 	return nil
@@ -263,7 +263,7 @@ func (im *implication) spansOf(c *evaluator.Condition) []span {
 
 // addressSpans returns the addresses that a comparison holds for.
 func (im *implication) addressSpans(c *evaluator.Condition) []span {
-	if c.Op == evaluator.IPBetween {
+	if c.Op == evaluator.OpIPBetween {
 		lo, ok := addressPoint(c.Strings[0])
 		hi, fine := addressPoint(c.Strings[1])
 		if !ok || !fine {
@@ -273,7 +273,7 @@ func (im *implication) addressSpans(c *evaluator.Condition) []span {
 	}
 	var list []span
 	for _, text := range c.Strings {
-		if c.Op == evaluator.CIDR {
+		if c.Op == evaluator.OpCIDR {
 			network, err := netip.ParsePrefix(text)
 			if err != nil {
 				return nil
@@ -321,12 +321,12 @@ func pointOf(a netip.Addr) point {
 // intsImply compares comparisons of an integer.
 func (im *implication) intsImply(a, b *evaluator.Condition) bool {
 	switch a.Op {
-	case evaluator.OneOf:
-		if b.Op == evaluator.OneOf {
+	case evaluator.OpOneOf:
+		if b.Op == evaluator.OpOneOf {
 			return subset(a.Ints, b.Ints)
 		}
 		return !slices.ContainsFunc(a.Ints, func(i int64) bool { return !im.intHolds(i, b) })
-	case evaluator.Between:
+	case evaluator.OpBetween:
 		lo, hi := a.Ints[0], a.Ints[1]
 		if uint64(hi)-uint64(lo) >= maxSingles {
 			return false
@@ -339,12 +339,12 @@ func (im *implication) intsImply(a, b *evaluator.Condition) bool {
 				return true
 			}
 		}
-	case evaluator.Modulo:
-		if b.Op != evaluator.Modulo || a.Ints[0]%b.Ints[0] != 0 {
+	case evaluator.OpModulo:
+		if b.Op != evaluator.OpModulo || a.Ints[0]%b.Ints[0] != 0 {
 			return false
 		}
 		return !slices.ContainsFunc(a.Ints[1:], func(r int64) bool { return !slices.Contains(b.Ints[1:], r%b.Ints[0]) })
-	case evaluator.InSegment:
+	case evaluator.OpInSegment:
 		members, ok := im.members(a.Strings[0])
 		return ok && !slices.ContainsFunc(members, func(s string) bool {
 			i, err := strconv.ParseInt(s, 10, 64)
@@ -360,18 +360,18 @@ func (im *implication) intHolds(i int64, c *evaluator.Condition) bool {
 		return false
 	}
 	switch c.Op {
-	case evaluator.OneOf:
+	case evaluator.OpOneOf:
 		return slices.Contains(c.Ints, i)
-	case evaluator.Between:
+	case evaluator.OpBetween:
 		return c.Ints[0] <= i && i <= c.Ints[1]
-	case evaluator.Modulo:
+	case evaluator.OpModulo:
 		m := c.Ints[0]
 		r := i % m
 		if r < 0 {
 			r += m
 		}
 		return slices.Contains(c.Ints[1:], r)
-	case evaluator.InSegment:
+	case evaluator.OpInSegment:
 		return im.isMember(strconv.FormatInt(i, 10), c.Strings[0])
 	}
 	return false
@@ -406,25 +406,25 @@ func (im *implication) textsImply(a, b *evaluator.Condition) bool {
 	}
 	texts := a.Strings
 	switch a.Op {
-	case evaluator.OneOf:
-		if b.Op == evaluator.OneOf && !b.Fold {
+	case evaluator.OpOneOf:
+		if b.Op == evaluator.OpOneOf && !b.Fold {
 			return subset(a.Strings, b.Strings)
 		}
-	case evaluator.InSegment:
+	case evaluator.OpInSegment:
 		var ok bool
 		if texts, ok = im.members(a.Strings[0]); !ok {
 			return false
 		}
-	case evaluator.Prefix:
-		if b.Op != evaluator.Prefix && b.Op != evaluator.Contains {
+	case evaluator.OpPrefix:
+		if b.Op != evaluator.OpPrefix && b.Op != evaluator.OpContains {
 			return false
 		}
-	case evaluator.Suffix:
-		if b.Op != evaluator.Suffix && b.Op != evaluator.Contains {
+	case evaluator.OpSuffix:
+		if b.Op != evaluator.OpSuffix && b.Op != evaluator.OpContains {
 			return false
 		}
-	case evaluator.Contains:
-		if b.Op != evaluator.Contains {
+	case evaluator.OpContains:
+		if b.Op != evaluator.OpContains {
 			return false
 		}
 	default:
@@ -441,21 +441,21 @@ func (im *implication) textHolds(s string, fold bool, c *evaluator.Condition) bo
 	}
 	var holds func(operand string) bool
 	switch c.Op {
-	case evaluator.OneOf:
+	case evaluator.OpOneOf:
 		holds = func(operand string) bool { return operand == s || c.Fold && strings.EqualFold(operand, s) }
-	case evaluator.Prefix:
+	case evaluator.OpPrefix:
 		holds = func(operand string) bool { return strings.HasPrefix(s, operand) }
-	case evaluator.Suffix:
+	case evaluator.OpSuffix:
 		holds = func(operand string) bool { return strings.HasSuffix(s, operand) }
-	case evaluator.Contains:
+	case evaluator.OpContains:
 		holds = func(operand string) bool { return strings.Contains(s, operand) }
-	case evaluator.Matches:
+	case evaluator.OpMatches:
 		holds = func(operand string) bool {
 			re, err := regexp.Compile(operand)
 			im.steps -= len(operand) + len(s)
 			return err == nil && !fold && !c.Fold && re.MatchString(s)
 		}
-	case evaluator.InSegment:
+	case evaluator.OpInSegment:
 		return !fold && im.isMember(s, c.Strings[0])
 	default:
 		return false
@@ -466,11 +466,11 @@ func (im *implication) textHolds(s string, fold bool, c *evaluator.Condition) bo
 // listsImply compares comparisons of a list.
 func listsImply(a, b *evaluator.Condition) bool {
 	switch {
-	case a.Op == evaluator.AnyOf && b.Op == evaluator.AnyOf:
+	case a.Op == evaluator.OpAnyOf && b.Op == evaluator.OpAnyOf:
 		return subset(a.Strings, b.Strings)
-	case a.Op == evaluator.AllOf && b.Op == evaluator.AllOf:
+	case a.Op == evaluator.OpAllOf && b.Op == evaluator.OpAllOf:
 		return subset(b.Strings, a.Strings)
-	case a.Op == evaluator.AllOf && b.Op == evaluator.AnyOf:
+	case a.Op == evaluator.OpAllOf && b.Op == evaluator.OpAnyOf:
 		return slices.ContainsFunc(a.Strings, func(s string) bool { return slices.Contains(b.Strings, s) })
 	}
 	return false
@@ -487,7 +487,7 @@ func versionsImply(a, b *evaluator.Condition) bool {
 // can't be said in ranges of releases. Each release is two points: its
 // pre-releases, and itself.
 func versionSpans(c *evaluator.Condition) []span {
-	if c.Op != evaluator.OneOf && c.Op != evaluator.Semver {
+	if c.Op != evaluator.OpOneOf && c.Op != evaluator.OpSemver {
 		return nil
 	}
 	var list []span

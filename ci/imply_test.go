@@ -16,12 +16,12 @@ type conditionMaker struct{ *rand.Rand }
 func makerKnown() *vocabulary {
 	known := &vocabulary{attributes: make(map[string]*attribute), segments: make(map[string]*segment)}
 	for name, typ := range map[string]evaluator.AttributeType{
-		"user": evaluator.StringAttribute, "city": evaluator.StringAttribute, "uid": evaluator.IntegerAttribute, "ip": evaluator.IPAttribute,
-		"version": evaluator.SemverAttribute, "in": evaluator.BooleanAttribute, "tags": evaluator.ListAttribute,
+		"user": evaluator.AttrString, "city": evaluator.AttrString, "uid": evaluator.AttrInteger, "ip": evaluator.AttrIP,
+		"version": evaluator.AttrSemver, "in": evaluator.AttrBoolean, "tags": evaluator.AttrList,
 	} {
 		known.attributes[name] = &attribute{name: name, typ: typ}
 	}
-	when := &evaluator.Condition{Op: evaluator.OneOf, Attribute: "city", Strings: []string{"ab"}}
+	when := &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{"ab"}}
 	for _, s := range []evaluator.Segment{
 		{Name: "lists", Include: []string{"a", "ab", "3", "7"}, Exclude: []string{"ab", "b"}},
 		{Name: "few", Include: []string{"a", "3"}},
@@ -54,9 +54,9 @@ func some[T any](m conditionMaker, list []T) []T {
 // condition makes a condition.
 func (m conditionMaker) condition(depth int) evaluator.Condition {
 	if depth > 0 && m.IntN(3) == 0 {
-		c := evaluator.Condition{Op: pick(m, []evaluator.Op{evaluator.All, evaluator.Any, evaluator.Not})}
+		c := evaluator.Condition{Op: pick(m, []evaluator.Op{evaluator.OpAll, evaluator.OpAny, evaluator.OpNot})}
 		n := 1
-		if c.Op != evaluator.Not {
+		if c.Op != evaluator.OpNot {
 			n += m.IntN(3)
 		}
 		for range n {
@@ -83,58 +83,58 @@ func (m conditionMaker) comparison(kind int) (evaluator.Condition, evaluator.Att
 	ints := func() []int64 { return some(m, []int64{-3, 0, 1, 3, 7, 12, 13}) }
 	switch kind {
 	case 0:
-		c.Op, c.Ints = evaluator.Between, []int64{m.Int64N(12) - 4, m.Int64N(12)}
-		return c, evaluator.IntegerAttribute
+		c.Op, c.Ints = evaluator.OpBetween, []int64{m.Int64N(12) - 4, m.Int64N(12)}
+		return c, evaluator.AttrInteger
 	case 1:
-		c.Op, c.Ints = evaluator.OneOf, ints()
-		return c, evaluator.IntegerAttribute
+		c.Op, c.Ints = evaluator.OpOneOf, ints()
+		return c, evaluator.AttrInteger
 	case 2:
-		c.Op, c.Ints = evaluator.Modulo, append([]int64{pick(m, []int64{2, 3, 4, 6})}, some(m, []int64{0, 1, 2, 3})...)
-		return c, evaluator.IntegerAttribute
+		c.Op, c.Ints = evaluator.OpModulo, append([]int64{pick(m, []int64{2, 3, 4, 6})}, some(m, []int64{0, 1, 2, 3})...)
+		return c, evaluator.AttrInteger
 	case 3:
-		c.Op, c.Strings = evaluator.InSegment, []string{pick(m, []string{"lists", "few", "some"})}
+		c.Op, c.Strings = evaluator.OpInSegment, []string{pick(m, []string{"lists", "few", "some"})}
 		if c.Attribute = pick(m, []string{"uid", "user"}); c.Attribute == "user" {
-			return c, evaluator.StringAttribute
+			return c, evaluator.AttrString
 		}
-		return c, evaluator.IntegerAttribute
+		return c, evaluator.AttrInteger
 	case 4:
 		c.Attribute = "ip"
 		switch m.IntN(3) {
 		case 0:
-			c.Op, c.Strings = evaluator.CIDR, some(m, makerNetworks)
+			c.Op, c.Strings = evaluator.OpCIDR, some(m, makerNetworks)
 		case 1:
-			c.Op, c.Strings = evaluator.IPBetween, []string{pick(m, makerAddresses), pick(m, makerAddresses)}
+			c.Op, c.Strings = evaluator.OpIPBetween, []string{pick(m, makerAddresses), pick(m, makerAddresses)}
 		default:
-			c.Op, c.Strings = evaluator.OneOf, some(m, makerAddresses)
+			c.Op, c.Strings = evaluator.OpOneOf, some(m, makerAddresses)
 		}
-		return c, evaluator.IPAttribute
+		return c, evaluator.AttrIP
 	case 5:
-		c.Attribute, c.Op = "version", evaluator.Semver
+		c.Attribute, c.Op = "version", evaluator.OpSemver
 		c.Strings = []string{pick(m, []string{">=1", ">1.2", "<2", "<=1.2.1", "=1.2", ">=1 <2", ">1.0 <=2.0.0", "<1", ">=1.2.0-rc.1", "<0", "<1.2.1", "<=1.2"})}
 		if m.IntN(3) == 0 {
-			c.Op, c.Strings = evaluator.OneOf, some(m, makerVersions)
+			c.Op, c.Strings = evaluator.OpOneOf, some(m, makerVersions)
 		}
-		return c, evaluator.SemverAttribute
+		return c, evaluator.AttrSemver
 	case 6:
 		c.Attribute, c.Strings = "tags", some(m, makerTags)
-		c.Op = pick(m, []evaluator.Op{evaluator.AnyOf, evaluator.AllOf})
-		return c, evaluator.ListAttribute
+		c.Op = pick(m, []evaluator.Op{evaluator.OpAnyOf, evaluator.OpAllOf})
+		return c, evaluator.AttrList
 	case 7:
 		switch m.IntN(3) {
 		case 0:
-			c.Attribute, c.Op = pick(m, []string{"user", "city", "uid", "tags"}), evaluator.Exists
+			c.Attribute, c.Op = pick(m, []string{"user", "city", "uid", "tags"}), evaluator.OpExists
 		case 1:
-			c.Attribute, c.Op, c.Ints = "", evaluator.Period, []int64{m.Int64N(6), m.Int64N(6)}
+			c.Attribute, c.Op, c.Ints = "", evaluator.OpPeriod, []int64{m.Int64N(6), m.Int64N(6)}
 		default:
-			c.Attribute, c.Op, c.Ints = "in", evaluator.OneOf, []int64{m.Int64N(2)}
-			return c, evaluator.BooleanAttribute
+			c.Attribute, c.Op, c.Ints = "in", evaluator.OpOneOf, []int64{m.Int64N(2)}
+			return c, evaluator.AttrBoolean
 		}
-		return c, evaluator.StringAttribute
+		return c, evaluator.AttrString
 	}
 	c.Attribute = pick(m, []string{"user", "city"})
-	c.Op = pick(m, []evaluator.Op{evaluator.OneOf, evaluator.OneOf, evaluator.OneOf, evaluator.Prefix, evaluator.Suffix, evaluator.Contains, evaluator.Matches})
+	c.Op = pick(m, []evaluator.Op{evaluator.OpOneOf, evaluator.OpOneOf, evaluator.OpOneOf, evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains, evaluator.OpMatches})
 	c.Strings, c.Fold = some(m, makerTexts), m.IntN(3) == 0
-	return c, evaluator.StringAttribute
+	return c, evaluator.AttrString
 }
 
 // context makes a context, in which attributes may be missing or of another type.
@@ -184,9 +184,9 @@ func (m conditionMaker) relative(name string, to evaluator.Rule) evaluator.Rule 
 	}
 	switch m.IntN(4) {
 	case 0:
-		r.When = &evaluator.Condition{Op: evaluator.All, Of: []evaluator.Condition{*r.When, *to.When}}
+		r.When = &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{*r.When, *to.When}}
 	case 1:
-		r.When = &evaluator.Condition{Op: evaluator.Any, Of: []evaluator.Condition{*r.When, *to.When}}
+		r.When = &evaluator.Condition{Op: evaluator.OpAny, Of: []evaluator.Condition{*r.When, *to.When}}
 	}
 	return r
 }
@@ -202,7 +202,7 @@ func (m conditionMaker) pair(seed uint64) (above, below evaluator.Rule) {
 		r.Name = []string{"above", "below"}[i]
 		c := m.valid(int(seed) / 2 % comparisons)
 		if m.IntN(3) == 0 {
-			c = evaluator.Condition{Op: evaluator.Not, Of: []evaluator.Condition{c}}
+			c = evaluator.Condition{Op: evaluator.OpNot, Of: []evaluator.Condition{c}}
 		}
 		r.When = &c
 	}
@@ -230,7 +230,7 @@ func TestImplicationIsSound(t *testing.T) {
 			continue
 		}
 		set.Flags = []evaluator.Flag{{
-			Key: "f", Type: evaluator.Boolean, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
+			Key: "f", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
 			Rules: []evaluator.Rule{above, below},
 		}}
 		program, err := evaluator.Compile(set)

@@ -297,7 +297,7 @@ func (l *linter) prerequisiteTypes(f *flag) {
 	for b := range f.bodies() {
 		for _, p := range f.requires(b.environment) {
 			other := l.estate.byKey[p.key]
-			if other.base.Type != f.base.Type && other.base.Type != evaluator.Boolean {
+			if other.base.Type != f.base.Type && other.base.Type != evaluator.TypeBoolean {
 				l.warn(lintPrerequisiteType, f.source, p.at, "%sflag %q is of type %v and asks for a variant of %q, which is of type %v; ask for a boolean flag, which says what is meant",
 					p.checker.place, f.key, f.base.Type, p.key, other.base.Type)
 			}

@@ -241,7 +241,7 @@ func (l *linter) unused() {
 		if s := e.known.segments[name]; !u.segments[name] {
 			l.warn(lintUnusedSegment, s.source, s.source.root, "no rule asks for the segment %q", name)
 			// What it uses is used, or there would be a warning for each.
-			u.condition(&evaluator.Condition{Op: evaluator.InSegment, Strings: []string{name}})
+			u.condition(&evaluator.Condition{Op: evaluator.OpInSegment, Strings: []string{name}})
 		}
 	}
 	for _, y := range e.sortedLayers() {

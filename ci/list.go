@@ -266,8 +266,8 @@ func (l *idList) integers() []int64 {
 
 // listed reads "list": the attribute is one of the ids in a file.
 func (c checker) listed(a *attribute, f field, fold bool) (cond evaluator.Condition, ok bool) {
-	cond = evaluator.Condition{Op: evaluator.OneOf, Attribute: a.name, Fold: fold}
-	if a.typ != evaluator.StringAttribute && a.typ != evaluator.IntegerAttribute {
+	cond = evaluator.Condition{Op: evaluator.OpOneOf, Attribute: a.name, Fold: fold}
+	if a.typ != evaluator.AttrString && a.typ != evaluator.AttrInteger {
 		c.errorf(f.key, "\"list\" applies to string and integer attributes, %q is of type %v", a.name, a.typ)
 		return cond, false
 	}
@@ -275,7 +275,7 @@ func (c checker) listed(a *attribute, f field, fold bool) (cond evaluator.Condit
 	if l == nil || l.ids == nil {
 		return cond, false
 	}
-	if a.typ == evaluator.StringAttribute {
+	if a.typ == evaluator.AttrString {
 		cond.Strings = l.ids
 	} else if cond.Ints = l.integers(); cond.Ints == nil {
 		return cond, false

@@ -71,7 +71,7 @@ func (c checker) zoneOf(n *node) (zone, bool) {
 
 // period reads "after" and "before".
 func (c checker) period(n *node, z zone) (cond evaluator.Condition, ok bool) {
-	cond = evaluator.Condition{Op: evaluator.Period, Ints: []int64{math.MinInt64, math.MaxInt64}}
+	cond = evaluator.Condition{Op: evaluator.OpPeriod, Ints: []int64{math.MinInt64, math.MaxInt64}}
 	after, before := n.get("after"), n.get("before")
 	ok = true
 	if after != nil {
@@ -121,7 +121,7 @@ func (c checker) window(n *node, z zone) (cond evaluator.Condition, ok bool) {
 	if closes == 0 {
 		closes = secondsOfDay // midnight, where the day ends
 	}
-	return evaluator.Condition{Op: evaluator.Window, Strings: []string{z.compiled.Name}, Ints: []int64{days, opens, closes}}, ok
+	return evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{z.compiled.Name}, Ints: []int64{days, opens, closes}}, ok
 }
 
 // weekdays reads a list of weekdays into bits.

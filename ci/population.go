@@ -182,7 +182,7 @@ func (t *testCase) members(f *evaluator.CompiledFlag, units []string) iter.Seq[e
 	names := make([]unitNames, len(units))
 	for i, unit := range units {
 		attrs = append(attrs, evaluator.Attr{Name: unit})
-		if typ, _ := f.AttributeType(unit); typ != evaluator.IntegerAttribute {
+		if typ, _ := f.AttributeType(unit); typ != evaluator.AttrInteger {
 			names[i].prefix = unit + "-"
 		}
 	}

@@ -44,7 +44,7 @@ func (c checker) flagConditions(f field) (cond evaluator.Condition, ok bool) {
 
 func (c checker) flagCondition(f field) (cond evaluator.Condition, ok bool) {
 	key := f.key.text
-	cond = evaluator.Condition{Op: evaluator.Serves, Strings: []string{key}}
+	cond = evaluator.Condition{Op: evaluator.OpServes, Strings: []string{key}}
 	if !c.known.flags[key] {
 		hint := suggest.DidYouMean(key, slices.Values(c.known.flagKeys))
 		if base := path.Base(key); c.known.flags[base] {
@@ -201,7 +201,7 @@ func (v *vocabulary) comparisons(c *evaluator.Condition) int {
 	cost := 0
 	for leaf := range leaves(c) {
 		cost++
-		if leaf.Op == evaluator.InSegment {
+		if leaf.Op == evaluator.OpInSegment {
 			cost += v.segments[leaf.Strings[0]].cost
 		}
 	}

@@ -135,12 +135,12 @@ func TestPrerequisitePins(t *testing.T) {
 	variants := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}}
 	want := evaluator.Ruleset{
 		Unit:       "user",
-		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{{
-			Key: "three", Type: evaluator.Boolean, Variants: variants, Default: 1, Off: 1,
-			Rules: []evaluator.Rule{{Name: "r", When: &evaluator.Condition{Op: evaluator.Serves, Strings: []string{"two", "on"}}}},
+			Key: "three", Type: evaluator.TypeBoolean, Variants: variants, Default: 1, Off: 1,
+			Rules: []evaluator.Rule{{Name: "r", When: &evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"two", "on"}}}},
 		}},
-		Prerequisites: []evaluator.Flag{{Key: "two", Type: evaluator.Boolean, Variants: variants}},
+		Prerequisites: []evaluator.Flag{{Key: "two", Type: evaluator.TypeBoolean, Variants: variants}},
 	}
 	if diff := cmp.Diff(want, set, cmp.Comparer(func(a, b evaluator.Value) bool { return a == b })); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -22,11 +22,11 @@ func firstBound(n *node) string {
 // lt and lte.
 func (c checker) rangeOf(a *attribute, n, first *node) (cond evaluator.Condition, ok bool) {
 	from, to := n.get("from"), n.get("to")
-	if a.typ == evaluator.IPAttribute {
+	if a.typ == evaluator.AttrIP {
 		return c.addressRange(a, n, first)
 	}
-	cond = evaluator.Condition{Op: evaluator.Between, Attribute: a.name, Ints: []int64{math.MinInt64, math.MaxInt64}}
-	if a.typ != evaluator.IntegerAttribute {
+	cond = evaluator.Condition{Op: evaluator.OpBetween, Attribute: a.name, Ints: []int64{math.MinInt64, math.MaxInt64}}
+	if a.typ != evaluator.AttrInteger {
 		c.errorf(first, "%q applies to integer attributes, %q is of type %v", first.text, a.name, a.typ)
 		return cond, false
 	}
@@ -85,7 +85,7 @@ func (c checker) oneBound(n *node, keys ...string) bool {
 
 // addressRange reads from and to of an IP attribute.
 func (c checker) addressRange(a *attribute, n, first *node) (cond evaluator.Condition, ok bool) {
-	cond = evaluator.Condition{Op: evaluator.IPBetween, Attribute: a.name}
+	cond = evaluator.Condition{Op: evaluator.OpIPBetween, Attribute: a.name}
 	for _, f := range n.fields {
 		switch f.key.text {
 		case "gt", "gte", "lt", "lte":
@@ -99,7 +99,7 @@ func (c checker) addressRange(a *attribute, n, first *node) (cond evaluator.Cond
 			return cond, false
 		}
 		text, ok := c.text(bound, "an address")
-		if !ok || !c.check(bound, a, evaluator.Condition{Op: evaluator.OneOf, Attribute: a.name, Strings: []string{text}}) {
+		if !ok || !c.check(bound, a, evaluator.Condition{Op: evaluator.OpOneOf, Attribute: a.name, Strings: []string{text}}) {
 			return cond, false
 		}
 		cond.Strings = append(cond.Strings, text)

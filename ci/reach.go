@@ -75,7 +75,7 @@ func (im *implication) hides(a *evaluator.Rule, theirs []ranged, b *evaluator.Ru
 				continue
 			}
 			rest := *a
-			rest.When = &evaluator.Condition{Op: evaluator.All, Of: x.others}
+			rest.When = &evaluator.Condition{Op: evaluator.OpAll, Of: x.others}
 			if im.covers(&rest, b) {
 				return x.attribute, common
 			}
@@ -141,7 +141,7 @@ func (l *linter) alternatives(f *flag, b body, im *implication, rule string, ite
 func (l *linter) networks(f *flag, b body, im *implication, rule, attribute string, items []*node) {
 	spans := make([][]span, len(items))
 	for i, item := range items {
-		spans[i] = im.spans(&evaluator.Condition{Op: evaluator.CIDR, Attribute: attribute, Strings: []string{item.text}})
+		spans[i] = im.spans(&evaluator.Condition{Op: evaluator.OpCIDR, Attribute: attribute, Strings: []string{item.text}})
 		for j := range spans[:i] {
 			if items[j].text != item.text && intersection(spans[j], spans[i]) != "" { // the same twice is duplicate-id's
 				l.warn(lintOverlappingRanges, f.source, item, "%srule %q: the network %s overlaps %s", b.place(), rule, item.text, items[j].text)
@@ -156,7 +156,7 @@ func (l *linter) networks(f *flag, b body, im *implication, rule, attribute stri
 
 // conjuncts returns the conditions that must all hold for c to.
 func conjuncts(c *evaluator.Condition) []evaluator.Condition {
-	if c.Op != evaluator.All {
+	if c.Op != evaluator.OpAll {
 		return []evaluator.Condition{*c}
 	}
 	var list []evaluator.Condition
@@ -180,9 +180,9 @@ type point struct {
 // spans returns the values of a range, nil if c is none.
 func (im *implication) spans(c *evaluator.Condition) []span {
 	switch c.Op {
-	case evaluator.Between:
+	case evaluator.OpBetween:
 		return []span{{intPoint(c.Ints[0]), intPoint(c.Ints[1])}}
-	case evaluator.CIDR, evaluator.IPBetween:
+	case evaluator.OpCIDR, evaluator.OpIPBetween:
 		return im.addressSpans(c)
 	}
 	return nil

@@ -144,7 +144,7 @@ func leaves(c *evaluator.Condition) iter.Seq[*evaluator.Condition] {
 
 func eachLeaf(c *evaluator.Condition, yield func(*evaluator.Condition) bool) bool {
 	switch c.Op {
-	case evaluator.All, evaluator.Any, evaluator.Not:
+	case evaluator.OpAll, evaluator.OpAny, evaluator.OpNot:
 		for i := range c.Of {
 			if !eachLeaf(&c.Of[i], yield) {
 				return false

@@ -152,23 +152,23 @@ func (c checker) attrs(n *node, what string) []evaluator.Attr {
 // quotes is text whatever the attribute's type is, so that a test can show what
 // happens to clients that send the wrong one.
 func (c checker) attrValue(a *attribute, n *node) evaluator.Value {
-	if n.kind == scalar && !n.plain && a.typ != evaluator.StringAttribute {
+	if n.kind == scalar && !n.plain && a.typ != evaluator.AttrString {
 		return evaluator.StringValue(n.text)
 	}
 	what := "attribute \"" + a.name + "\""
 	switch a.typ {
-	case evaluator.ListAttribute:
+	case evaluator.AttrList:
 		return c.listValue(a, n)
-	case evaluator.IntegerAttribute:
+	case evaluator.AttrInteger:
 		i, ok := c.integer(n, what)
 		if ok && a.ints != nil && !slices.Contains(a.ints, i) {
 			c.errorf(n, "%d is not a value that %q may have", i, a.name)
 		}
 		return evaluator.IntValue(i)
-	case evaluator.BooleanAttribute:
+	case evaluator.AttrBoolean:
 		b, _ := c.boolean(n, what)
 		return evaluator.BoolValue(b)
-	case evaluator.StringAttribute:
+	case evaluator.AttrString:
 		s, ok := c.text(n, what)
 		if ok {
 			c.inEnum(n, a, s, false)

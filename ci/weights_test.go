@@ -177,15 +177,15 @@ func checkMove(t *testing.T, before, after []piece, old, parts []part) {
 func checkRanges(t *testing.T, list []piece) {
 	t.Helper()
 	names := slices.Sorted(maps.Keys(positions(list)))
-	f := evaluator.Flag{Key: "f", Type: evaluator.String}
+	f := evaluator.Flag{Key: "f", Type: evaluator.TypeString}
 	for _, name := range names {
 		f.Variants = append(f.Variants, evaluator.Variant{Name: name, Value: evaluator.StringValue(name)})
 	}
 	f.Rules = []evaluator.Rule{{Name: "r", Split: &evaluator.Split{By: "user", Salt: "f", Hash: evaluator.HashMurmur3, Ranges: rangesOf(list, func(name string) int {
 		return slices.Index(names, name)
 	})}}}
-	_, err := evaluator.CompileUnit(evaluator.Ruleset{
-		Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}}, Flags: []evaluator.Flag{f},
+	_, err := evaluator.CompileModule(evaluator.Ruleset{
+		Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}, Flags: []evaluator.Flag{f},
 	})
 	if err != nil {
 		t.Fatalf("%+v: %v", list, err)

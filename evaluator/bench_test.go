@@ -28,11 +28,11 @@ func ids(n int) []string {
 func crowded(n int) Ruleset {
 	set := Ruleset{Unit: "user", Attributes: declared}
 	for i := range n {
-		f := Flag{Key: fmt.Sprintf("flag-%05d", i), Type: String, Variants: []Variant{
+		f := Flag{Key: fmt.Sprintf("flag-%05d", i), Type: TypeString, Variants: []Variant{
 			{"a", StringValue("a")}, {"b", StringValue("b")}, {"c", StringValue("c")},
 		}}
 		for j := range 5 {
-			when := every(is("city", fmt.Sprint("city-", (i+j)%50), fmt.Sprint("city-", j)), numbers(Between, "uid", int64(j)*100, int64(j)*100+500))
+			when := every(is("city", fmt.Sprint("city-", (i+j)%50), fmt.Sprint("city-", j)), numbers(OpBetween, "uid", int64(j)*100, int64(j)*100+500))
 			f.Rules = append(f.Rules, Rule{Name: fmt.Sprint("rule ", j), When: &when, Split: &Split{
 				By: "user", Salt: f.Key, Hash: HashMurmur3,
 				Ranges: []Range{{0, Positions / 5, 0}, {Positions / 5, Positions / 2, 1}, {Positions / 2, Positions, 2}},
@@ -107,7 +107,7 @@ func BenchmarkCompile(b *testing.B) {
 		}
 	})
 	b.Run("1,000,000 ids", func(b *testing.B) {
-		set := gate(ptr(texts(InSegment, "user", "s")), Segment{Name: "s", Include: ids(1_000_000)})
+		set := gate(ptr(texts(OpInSegment, "user", "s")), Segment{Name: "s", Include: ids(1_000_000)})
 		b.ReportAllocs()
 		for b.Loop() {
 			compile(b, set)
@@ -119,7 +119,7 @@ func BenchmarkCompile(b *testing.B) {
 // and as many others, in no order.
 func BenchmarkSegment(b *testing.B) {
 	list := ids(2_000_000)
-	f := compile(b, gate(ptr(texts(InSegment, "user", "s")), Segment{Name: "s", Include: list[:1_000_000]})).Flag("gate")
+	f := compile(b, gate(ptr(texts(OpInSegment, "user", "s")), Segment{Name: "s", Include: list[:1_000_000]})).Flag("gate")
 	for name, half := range map[string][]string{"members": list[:1_000_000], "others": list[1_000_000:]} {
 		var users [1 << 16]string
 		for i, n := range rand.New(rand.NewPCG(1, 2)).Perm(len(half))[:len(users)] {

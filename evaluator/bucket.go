@@ -49,8 +49,8 @@ const (
 func newHashed(v Value) hashed {
 	text := v.str
 	switch v.kind {
-	case StringKind:
-	case IntKind:
+	case KindString:
+	case KindInt:
 		text = strconv.FormatInt(int64(v.num), 10)
 	default:
 		return hashed{}

@@ -13,7 +13,7 @@ import (
 // depends on the context alone is done once, and so are most comparisons that
 // several flags make. ctx, which is not nil, is only read.
 //
-// The first call for a Unit takes longer and allocates: it makes the table that
+// The first call for a Module takes longer and allocates: it makes the table that
 // later calls use.
 func (p *Program) All(ctx *Context) iter.Seq2[*CompiledFlag, Result] {
 	return func(yield func(*CompiledFlag, Result) bool) {
@@ -33,9 +33,9 @@ func (p *Program) All(ctx *Context) iter.Seq2[*CompiledFlag, Result] {
 	}
 }
 
-// A table is a Unit seen from another side. Walking through instructions takes a
+// A table is a Module seen from another side. Walking through instructions takes a
 // decision at every step, and processors are bad at guessing the decisions of a
-// thousand flags. The table has every comparison of the Unit once. Their
+// thousand flags. The table has every comparison of the Module once. Their
 // outcomes for a context are computed first, one after the other, and joined to
 // what rules match; what remains for a flag is to find its first rule that does.
 //
@@ -73,7 +73,7 @@ type tableServe struct {
 
 const fewRanges = 4
 
-func (u *Unit) tableServe(s *serve) tableServe {
+func (u *Module) tableServe(s *serve) tableServe {
 	t := tableServe{serve: s, seed: s.seed, unit: s.unit, kind: s.kind, few: s.kind&splitRanges != 0 && s.n <= fewRanges}
 	if !t.few {
 		return t
@@ -91,7 +91,7 @@ func (u *Unit) tableServe(s *serve) tableServe {
 }
 
 // pick is Unit.pick.
-func (t *tableServe) pick(u *Unit, position uint32, now int64) uint16 {
+func (t *tableServe) pick(u *Module, position uint32, now int64) uint16 {
 	if !t.few {
 		return u.pick(t.serve, position, now)
 	}
@@ -130,7 +130,7 @@ type tableFlag struct {
 }
 
 // newTable returns the table of u.
-func newTable(u *Unit) *table {
+func newTable(u *Module) *table {
 	m := tableMaker{unit: u, table: new(table), known: make(map[string]uint32)}
 	for i := range u.flags[:u.count] {
 		m.flag(&u.flags[i])
@@ -143,7 +143,7 @@ func newTable(u *Unit) *table {
 // kind.
 type tableMaker struct {
 	*table
-	unit  *Unit
+	unit  *Module
 	known map[string]uint32  // outcomes by what is compared
 	parts [][]pendingOutcome // of each rule: they must all hold
 }
@@ -167,8 +167,8 @@ func (m *tableMaker) flag(f *CompiledFlag) {
 	tf := tableFlag{
 		first:     uint32(len(m.parts)),
 		otherwise: f.serves,
-		walks:     f.disabled || m.unit.code[f.entry].op == opStale,
-		reserved:  m.unit.code[f.entry].op == opReserve,
+		walks:     f.disabled || m.unit.code[f.entry].op == codeStale,
+		reserved:  m.unit.code[f.entry].op == codeReserve,
 	}
 	for i := range f.rules {
 		index := f.serves + f.rules - i
@@ -201,9 +201,9 @@ func (m *tableMaker) conjunction(w *conditionWalk, negated bool, parts *[]pendin
 		p.negated = negated
 		*parts = append(*parts, p)
 		return true
-	case op == Not:
+	case op == OpNot:
 		return m.conjunction(w, !negated, parts)
-	case op == All && !negated || n == 1:
+	case op == OpAll && !negated || n == 1:
 		for range n {
 			if !m.conjunction(w, negated, parts) {
 				return false
@@ -220,18 +220,18 @@ func (m *tableMaker) outcome(pc uint32) pendingOutcome {
 	u := m.unit
 	in := &u.code[pc]
 	switch in.op {
-	case opBetween:
+	case codeBetween:
 		t := betweenTest{in.attribute, u.ints[in.arg], u.ints[in.arg+1]}
 		return pendingOutcome{kind: betweenOutcome, index: once(m, &m.between, t, "b", int64(t.attribute), t.lo, t.hi)}
-	case opVersion:
+	case codeVersion:
 		i := &u.versions[in.arg]
 		t := orderTest{in.attribute, i.lo, i.hi}
 		return pendingOutcome{kind: orderOutcome, index: once(m, &m.orders, t, "v", int64(t.attribute), int64(t.lo), int64(t.hi))}
-	case opIs:
+	case codeIs:
 		return m.symbolTest(in, []uint32{in.arg})
-	case opIn:
+	case codeIn:
 		return m.symbolTest(in, u.operands[in.arg:in.arg+uint32(in.n)])
-	case opIDs:
+	case codeIDs:
 		if symbols := u.ids[in.arg].symbols; symbols != nil {
 			return m.symbolTest(in, symbols)
 		}
@@ -302,9 +302,9 @@ func (m *tableMaker) number() {
 	}
 }
 
-// A bulk is the evaluation of all flags of a Unit for one context.
+// A bulk is the evaluation of all flags of a Module for one context.
 type bulk struct {
-	unit    *Unit
+	unit    *Module
 	table   *table
 	ctx     *Context
 	slots   []slot
@@ -312,7 +312,7 @@ type bulk struct {
 }
 
 // bulk computes what depends on the context alone.
-func (u *Unit) bulk(ctx *Context) bulk {
+func (u *Module) bulk(ctx *Context) bulk {
 	t := u.table()
 	b := bulk{u, t, ctx, u.resolve(ctx), make([]uint8, len(t.rules)+8)}
 	holds := t.compare(&b)
@@ -337,7 +337,7 @@ func (t *table) compare(b *bulk) []uint8 {
 		test := &t.between[i]
 		v := &b.slots[test.attribute].value
 		n := int64(v.num)
-		holds[i] = bit(v.kind == IntKind) & bit(test.lo <= n) & bit(n <= test.hi)
+		holds[i] = bit(v.kind == KindInt) & bit(test.lo <= n) & bit(n <= test.hi)
 	}
 	holds = part(len(t.symbols))
 	for i := range holds {
@@ -384,7 +384,7 @@ func bit(b bool) uint8 {
 // eachByte has the lowest bit of each byte.
 const eachByte = 0x0101010101010101
 
-// evaluate evaluates the flag with that index in the Unit.
+// evaluate evaluates the flag with that index in the Module.
 func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 	u, t := b.unit, b.table
 	tf := &t.flags[index]

@@ -24,23 +24,23 @@ func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 
 		c.errorf("%q takes conditions and nothing else", cond.Op)
 		return no
 	}
-	if cond.Op == Not && len(cond.Of) != 1 {
+	if cond.Op == OpNot && len(cond.Of) != 1 {
 		c.errorf("\"not\" takes one condition, not %d", len(cond.Of))
 		return no
 	}
 	// The shape is written from the last condition to the first, like the
 	// code: both are read backwards.
 	entry := yes
-	if cond.Op == Any {
+	if cond.Op == OpAny {
 		entry = no
 	}
 	for i := len(cond.Of) - 1; i >= 0; i-- {
 		switch cond.Op {
-		case All:
+		case OpAll:
 			entry = c.condition(&cond.Of[i], entry, no, depth+1)
-		case Any:
+		case OpAny:
 			entry = c.condition(&cond.Of[i], yes, entry, depth+1)
-		case Not:
+		case OpNot:
 			entry = c.condition(&cond.Of[i], no, yes, depth+1)
 		}
 	}
@@ -72,7 +72,7 @@ func appendBackwards(b []byte, n uint64) []byte {
 // condition, both from their ends to their beginnings: so it meets conditions in
 // the order in which they were written, each before those that it combines.
 type conditionWalk struct {
-	unit      *Unit
+	unit      *Module
 	shape, pc uint32 // ends of what is still to come
 }
 
@@ -106,7 +106,7 @@ func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
 	c.uses.comparisons = min(c.uses.comparisons+1, MaxFlagCost+1)
 	in := instr{yes: yes, no: no}
 	switch cond.Op {
-	case Period, Window, Serves:
+	case OpPeriod, OpWindow, OpServes:
 		if err := cond.circumstance(); err != nil {
 			c.errorf("%w", err)
 			return no
@@ -147,11 +147,11 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 	u := c.unit
 	t := u.attributes[in.attribute].Type
 	switch cond.Op {
-	case Exists:
-		in.op = opExists
+	case OpExists:
+		in.op = codeExists
 		return cond.applies(t)
-	case InSegment:
-		in.op = opSegment
+	case OpInSegment:
+		in.op = codeSegment
 		for _, name := range cond.Strings {
 			if i, ok := c.segments[name]; ok {
 				in.arg = uint32(i)
@@ -164,24 +164,24 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 			return err
 		}
 		return nil
-	case Between:
-		in.op, in.arg = opBetween, c.addInts(cond.Ints)
+	case OpBetween:
+		in.op, in.arg = codeBetween, c.addInts(cond.Ints)
 		return cond.between(t)
-	case OneOf:
-		if t == StringAttribute && !cond.Fold && len(cond.Strings) > 0 && len(cond.Ints) == 0 {
+	case OpOneOf:
+		if t == AttrString && !cond.Fold && len(cond.Strings) > 0 && len(cond.Ints) == 0 {
 			c.oneOf(cond, in)
 			return cond.applies(t)
 		}
 	}
-	if cond.Op == Semver && cond.applies(t) == nil && len(cond.Strings) == 1 && c.interval(cond.Strings[0], in) {
+	if cond.Op == OpSemver && cond.applies(t) == nil && len(cond.Strings) == 1 && c.interval(cond.Strings[0], in) {
 		return nil
 	}
-	in.op = opTest
+	in.op = codeTest
 	switch {
-	case cond.Op == Matches:
-		in.op = opMatch
-	case t == IPAttribute:
-		in.op = opAddr
+	case cond.Op == OpMatches:
+		in.op = codeMatch
+	case t == AttrIP:
+		in.op = codeAddr
 	}
 	return c.test(cond, t, in)
 }
@@ -203,7 +203,7 @@ func (c *compiler) interval(text string, in *instr) bool {
 		u.versions = append(u.versions, i)
 		c.intervals[text] = place
 	}
-	in.op, in.arg = opVersion, place
+	in.op, in.arg = codeVersion, place
 	return true
 }
 
@@ -211,13 +211,13 @@ func (c *compiler) interval(text string, in *instr) bool {
 func (c *compiler) oneOf(cond *Condition, in *instr) {
 	switch n := len(cond.Strings); {
 	case n == 1:
-		in.op, in.arg = opIs, c.symbol(cond.Strings[0])
+		in.op, in.arg = codeIs, c.symbol(cond.Strings[0])
 		return
 	case n > fewIDs:
-		in.op, in.arg = opIDs, c.ids(cond.Strings)
+		in.op, in.arg = codeIDs, c.ids(cond.Strings)
 		return
 	}
-	in.op, in.n, in.arg = opIn, uint8(len(cond.Strings)), c.addOperands(cond.Strings)
+	in.op, in.n, in.arg = codeIn, uint8(len(cond.Strings)), c.addOperands(cond.Strings)
 }
 
 // ids returns where the set of a list stands. Flags that ask for the same list in
@@ -276,7 +276,7 @@ func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
 			return nil
 		}
 	}
-	if cond.Op == Matches {
+	if cond.Op == OpMatches {
 		if c.expressions += expressionSizes(cond.Strings); c.expressions > MaxExpressionSizes {
 			return fmt.Errorf("the regular expressions of all conditions are too large; the limit is %d in all", MaxExpressionSizes)
 		}
@@ -297,19 +297,19 @@ func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
 func (c *compiler) circumstance(cond *Condition, in *instr) {
 	u := c.unit
 	switch cond.Op {
-	case Period:
+	case OpPeriod:
 		c.uses.time = true
-		in.op, in.arg = opPeriod, c.addInts(cond.Ints)
-	case Window:
+		in.op, in.arg = codePeriod, c.addInts(cond.Ints)
+	case OpWindow:
 		c.uses.time = true
 		z, ok := c.zones[cond.Strings[0]]
 		if !ok {
 			c.errorf("the time zone %q is not defined", cond.Strings[0])
 		}
-		in.op, in.arg = opWindow, uint32(len(u.windows))
+		in.op, in.arg = codeWindow, uint32(len(u.windows))
 		u.windows = append(u.windows, window{cond.Strings[0], z, uint8(cond.Ints[0]), cond.Ints[1], cond.Ints[2]})
-	case Serves:
-		in.op, in.arg = opServes, uint32(len(u.requirements))
+	case OpServes:
+		in.op, in.arg = codeServes, uint32(len(u.requirements))
 		u.requirements = append(u.requirements, c.requirement(cond.Strings[0], cond.Strings[1:]))
 	}
 }

@@ -51,19 +51,19 @@ func (e *CompileError) Error() string {
 // Unwrap returns e.Err.
 func (e *CompileError) Unwrap() error { return e.Err }
 
-// CompileUnit checks a ruleset and compiles it. The Unit shares no memory with
+// CompileModule checks a ruleset and compiles it. The Module shares no memory with
 // the ruleset but immutable text. The error is as that of [Compile].
-func CompileUnit(set Ruleset) (*Unit, error) {
+func CompileModule(set Ruleset) (*Module, error) {
 	var all problems
-	u := compileUnit(&set, &all)
+	u := compileModule(&set, &all)
 	if err := all.err(); err != nil {
 		return nil, err
 	}
 	return u, nil
 }
 
-// compileUnit returns what is of no use if it adds to the problems.
-func compileUnit(set *Ruleset, all *problems) *Unit {
+// compileModule returns what is of no use if it adds to the problems.
+func compileModule(set *Ruleset, all *problems) *Module {
 	return compileStream(set, set.stream(), all)
 }
 
@@ -71,7 +71,7 @@ func compileUnit(set *Ruleset, all *problems) *Unit {
 type compiler struct {
 	*problems
 	set      *Ruleset // but for the flags
-	unit     *Unit
+	unit     *Module
 	segments map[string]int    // index by name
 	flags    map[string]uint32 // index by key, of those that there were so far; nil: see indexFlags
 	zones    map[string]zone
@@ -110,7 +110,7 @@ func (c *compiler) declare() {
 		switch _, dup := u.index[a.Name]; {
 		case dup:
 			c.errorf("the attribute %q is declared twice", a.Name)
-		case a.Name == "" || a.Type < StringAttribute || a.Type > ListAttribute:
+		case a.Name == "" || a.Type < AttrString || a.Type > AttrList:
 			c.errorf("the attribute %q of type %v is not valid", a.Name, a.Type)
 		case len(u.attributes) == math.MaxUint16:
 			c.errorf("there are more than %d attributes", math.MaxUint16)
@@ -121,7 +121,7 @@ func (c *compiler) declare() {
 		}
 	}
 	i, ok := u.index[c.set.Unit]
-	if !ok || u.attributes[i].Type != StringAttribute {
+	if !ok || u.attributes[i].Type != AttrString {
 		c.errorf("the unit %q is not a declared string attribute", c.set.Unit)
 	}
 	u.unit = i
@@ -140,7 +140,7 @@ func (c *compiler) compileSegments() {
 		c.at = CompileError{Segment: s.Name}
 		c.begin()
 		compiled := segment{name: s.Name, include: c.idSet(s.Include), exclude: c.idSet(s.Exclude)}
-		yes, no := c.emit(instr{op: opTrue}), c.emit(instr{op: opFalse})
+		yes, no := c.emit(instr{op: codeTrue}), c.emit(instr{op: codeFalse})
 		compiled.when = no
 		if s.When != nil {
 			shape := len(c.unit.shapes)
@@ -174,9 +174,9 @@ func (f *CompiledFlag) findWays() {
 	switch {
 	case in.attribute != u.unit:
 		return
-	case in.op == opIDs:
+	case in.op == codeIDs:
 		f.list = &u.ids[in.arg]
-	case in.op == opSegment && u.segments[in.arg].shape == 0 && u.segments[in.arg].exclude.count == 0:
+	case in.op == codeSegment && u.segments[in.arg].shape == 0 && u.segments[in.arg].exclude.count == 0:
 		f.list = &u.segments[in.arg].include
 	default:
 		return
@@ -185,12 +185,12 @@ func (f *CompiledFlag) findWays() {
 }
 
 // way returns the way that begins at an instruction.
-func (u *Unit) way(pc uint32) way {
+func (u *Module) way(pc uint32) way {
 	in := &u.code[pc]
 	switch in.op {
-	case opServe:
+	case codeServe:
 		return way{&u.serves[in.arg], pc}
-	case opSplit:
+	case codeSplit:
 		if s := &u.serves[in.arg]; s.kind == splitRanges && s.n == 0 && in.attribute == u.unit {
 			return way{s, pc}
 		}
@@ -223,7 +223,7 @@ func (c *compiler) compileFlag(f *Flag) CompiledFlag {
 	case len(f.Rules) == 0:
 		end.reason = ReasonStatic
 	}
-	last := c.emitServe(instr{op: opServe}, end)
+	last := c.emitServe(instr{op: codeServe}, end)
 	entry := last
 	// From the last rule to the first: where a rule goes on when it doesn't
 	// match has then been compiled.
@@ -253,9 +253,9 @@ func (c *compiler) stale(f *Flag, metadata uint32, compiled *CompiledFlag) {
 	if f.Disabled {
 		return
 	}
-	old := c.emitServe(instr{op: opServe}, s)
+	old := c.emitServe(instr{op: codeServe}, s)
 	compiled.age = true
-	compiled.entry = c.emit(instr{op: opStale, arg: f.Stale.After, yes: old, no: compiled.entry})
+	compiled.entry = c.emit(instr{op: codeStale, arg: f.Stale.After, yes: old, no: compiled.entry})
 }
 
 // checkVariants checks what a flag may serve, and reports whether it may.
@@ -324,7 +324,7 @@ func (c *compiler) checkMetadata(list []Attr) {
 	names := make(map[string]bool, len(list))
 	for _, a := range list {
 		switch f, isNumber := a.Value.Float(); {
-		case isNumber && !math.IsInf(f, 0) && !math.IsNaN(f), a.Value.kind == BoolKind, a.Value.kind == StringKind:
+		case isNumber && !math.IsInf(f, 0) && !math.IsNaN(f), a.Value.kind == KindBool, a.Value.kind == KindString:
 		default:
 			c.errorf("the metadata %q is not text, a finite number or a boolean", a.Name)
 		}
@@ -356,13 +356,13 @@ func (c *compiler) rule(f *Flag, r *Rule, metadata, next uint32) uint32 {
 	if r.Name == "" {
 		c.errorf("a rule has no name")
 	}
-	in := instr{op: opServe}
+	in := instr{op: codeServe}
 	s := serve{rule: c.name(r.Name), reason: ReasonTargetingMatch, metadata: metadata}
 	if len(r.Metadata) > 0 {
 		s.metadata = c.metadata(f.Metadata, r.Metadata)
 	}
 	if r.Split != nil {
-		in.op, in.no = opSplit, next
+		in.op, in.no = codeSplit, next
 		s.reason = ReasonSplit
 		in.attribute = c.split(f, r.Split, &s)
 	} else {

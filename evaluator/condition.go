@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// MaxExpression is the longest regular expression that [Matches] accepts, in
+// MaxExpression is the longest regular expression that [OpMatches] accepts, in
 // bytes.
 const MaxExpression = 1000
 
-// MaxExpressionSize is how large the regular expressions of one [Matches] may be
+// MaxExpressionSize is how large the regular expressions of one [OpMatches] may be
 // together, repetitions such as {1000} written out. It bounds the memory that they
 // take, and the time.
 const MaxExpressionSize = 10_000
@@ -23,13 +23,13 @@ const MaxExpressionSize = 10_000
 // exists, are [Compile]'s to check.
 func (c Condition) Check(t AttributeType) error {
 	switch c.Op {
-	case Exists:
+	case OpExists:
 		return c.applies(t)
-	case InSegment:
+	case OpInSegment:
 		return c.membership(t)
-	case Between:
+	case OpBetween:
 		return c.between(t)
-	case Period, Window, Serves:
+	case OpPeriod, OpWindow, OpServes:
 		return c.circumstance()
 	}
 	_, err := c.test(t)
@@ -42,9 +42,9 @@ func (c *Condition) circumstance() error {
 		return fmt.Errorf("%q is not about an attribute and takes no conditions", c.Op)
 	}
 	switch c.Op {
-	case Period:
+	case OpPeriod:
 		return c.checkPeriod()
-	case Window:
+	case OpWindow:
 		return c.checkWindow()
 	}
 	if len(c.Strings) < 2 || len(c.Ints) > 0 {
@@ -58,21 +58,21 @@ func (c *Condition) circumstance() error {
 func (c *Condition) applies(t AttributeType) error {
 	var types []AttributeType
 	switch c.Op {
-	case Exists: // all
-	case OneOf:
-		types = []AttributeType{StringAttribute, IntegerAttribute, BooleanAttribute, SemverAttribute, IPAttribute}
-	case InSegment:
-		types = []AttributeType{StringAttribute, IntegerAttribute}
-	case Between, Modulo:
-		types = []AttributeType{IntegerAttribute}
-	case CIDR, IPBetween:
-		types = []AttributeType{IPAttribute}
-	case Semver:
-		types = []AttributeType{SemverAttribute}
-	case Prefix, Suffix, Contains, Matches:
-		types = []AttributeType{StringAttribute}
-	case AnyOf, AllOf:
-		types = []AttributeType{ListAttribute}
+	case OpExists: // all
+	case OpOneOf:
+		types = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP}
+	case OpInSegment:
+		types = []AttributeType{AttrString, AttrInteger}
+	case OpBetween, OpModulo:
+		types = []AttributeType{AttrInteger}
+	case OpCIDR, OpIPBetween:
+		types = []AttributeType{AttrIP}
+	case OpSemver:
+		types = []AttributeType{AttrSemver}
+	case OpPrefix, OpSuffix, OpContains, OpMatches:
+		types = []AttributeType{AttrString}
+	case OpAnyOf, OpAllOf:
+		types = []AttributeType{AttrList}
 	default:
 		return fmt.Errorf("%v is not a comparison", c.Op)
 	}
@@ -89,7 +89,7 @@ func (c *Condition) applies(t AttributeType) error {
 	return fmt.Errorf("%q applies to %s attributes, %q is of type %v", c.Op, strings.Join(names, " and "), c.Attribute, t)
 }
 
-// membership reports whether c, which is InSegment, is well formed and applies to
+// membership reports whether c, which is OpInSegment, is well formed and applies to
 // attributes of type t.
 func (c *Condition) membership(t AttributeType) error {
 	if err := c.applies(t); err != nil {
@@ -117,17 +117,17 @@ func (c *Condition) between(t AttributeType) error {
 func checkValue(v Value, t Type) error {
 	ok := false
 	switch t {
-	case Boolean:
-		ok = v.kind == BoolKind
-	case String:
-		ok = v.kind == StringKind
-	case Integer:
-		ok = v.kind == IntKind
-	case Number:
+	case TypeBoolean:
+		ok = v.kind == KindBool
+	case TypeString:
+		ok = v.kind == KindString
+	case TypeInteger:
+		ok = v.kind == KindInt
+	case TypeNumber:
 		f, _ := v.Float()
-		ok = v.kind == FloatKind && !math.IsInf(f, 0) && !math.IsNaN(f)
-	case Object:
-		ok = v.kind == ObjectKind && validObject(v.str)
+		ok = v.kind == KindFloat && !math.IsInf(f, 0) && !math.IsNaN(f)
+	case TypeObject:
+		ok = v.kind == KindObject && validObject(v.str)
 	}
 	if !ok {
 		return fmt.Errorf("the value %s is not of type %v", strconv.Quote(string(v.JSON())), t)

@@ -13,14 +13,14 @@ import (
 
 // declared are the attributes of all tests here.
 var declared = []Attribute{
-	{"user", StringAttribute}, {"city", StringAttribute}, {"uid", IntegerAttribute}, {"beta", BooleanAttribute},
-	{"version", SemverAttribute}, {"ip", IPAttribute}, {"phone", StringAttribute},
+	{"user", AttrString}, {"city", AttrString}, {"uid", AttrInteger}, {"beta", AttrBoolean},
+	{"version", AttrSemver}, {"ip", AttrIP}, {"phone", AttrString},
 }
 
 // gate returns a ruleset with one flag, on for those for whom when holds.
 func gate(when *Condition, segments ...Segment) Ruleset {
 	return Ruleset{Unit: "user", Attributes: declared, Segments: segments, Flags: []Flag{{
-		Key: "gate", Type: Boolean,
+		Key: "gate", Type: TypeBoolean,
 		Variants: []Variant{{"on", BoolValue(true)}, {"off", BoolValue(false)}},
 		Default:  1,
 		Rules:    []Rule{{Name: "r", When: when}},
@@ -37,7 +37,7 @@ func compile(t testing.TB, sets ...Ruleset) *Program {
 }
 
 func is(attribute string, values ...string) Condition {
-	return Condition{Op: OneOf, Attribute: attribute, Strings: values}
+	return Condition{Op: OpOneOf, Attribute: attribute, Strings: values}
 }
 
 func texts(op Op, attribute string, operands ...string) Condition {
@@ -53,16 +53,16 @@ func fold(c Condition) Condition {
 	return c
 }
 
-func not(c Condition) Condition       { return Condition{Op: Not, Of: []Condition{c}} }
-func every(cs ...Condition) Condition { return Condition{Op: All, Of: cs} }
+func not(c Condition) Condition       { return Condition{Op: OpNot, Of: []Condition{c}} }
+func every(cs ...Condition) Condition { return Condition{Op: OpAll, Of: cs} }
 func either(cs ...Condition) Condition {
-	return Condition{Op: Any, Of: cs}
+	return Condition{Op: OpAny, Of: cs}
 }
 
 func TestConditions(t *testing.T) {
 	many := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "Straße"}
-	staff := Segment{Name: "staff", Include: []string{"u-1", "42"}, Exclude: []string{"u-3"}, When: ptr(texts(Suffix, "city", "-hq"))}
-	nested := Segment{Name: "nested", When: ptr(texts(InSegment, "user", "staff"))}
+	staff := Segment{Name: "staff", Include: []string{"u-1", "42"}, Exclude: []string{"u-3"}, When: ptr(texts(OpSuffix, "city", "-hq"))}
+	nested := Segment{Name: "nested", When: ptr(texts(OpInSegment, "user", "staff"))}
 	nobody := Segment{Name: "nobody"}
 	tests := []struct {
 		name  string
@@ -77,52 +77,52 @@ func TestConditions(t *testing.T) {
 		{"one of many, folded", fold(is("city", many...)), strs("A", "STRAẞE"), strs("STRASSE", "z"), nil},
 		{"kelvin sign, folded", fold(is("city", "km")), strs("KM", "\u212am"), strs("k", "cm"), nil},
 		{"invalid UTF-8, folded", fold(is("city", "A\xff")), strs("a\xff"), strs("a\xfe", "a\ufffd", "a"), nil},
-		{"invalid UTF-8, folded prefix", fold(texts(Prefix, "city", "\xff")), strs("\xffx"), strs("\xfex", "\ufffdx"), nil},
+		{"invalid UTF-8, folded prefix", fold(texts(OpPrefix, "city", "\xff")), strs("\xffx"), strs("\xfex", "\ufffdx"), nil},
 		{"replacement character, folded", fold(is("city", "\ufffd")), strs("\ufffd"), strs("\xff", "\xef\xbf"), nil},
 		{"empty text", is("city", ""), strs(""), append(strs("x"), Value{}), nil},
-		{"integers", numbers(OneOf, "uid", 3, -1, 1<<63-1, -1<<63), ints(3, -1, 1<<63-1, -1<<63), append(ints(0, 1), FloatValue(3), StringValue("3"), BoolValue(true)), nil},
-		{"true", numbers(OneOf, "beta", 1), []Value{BoolValue(true)}, []Value{BoolValue(false), IntValue(1), StringValue("true"), {}}, nil},
-		{"false", numbers(OneOf, "beta", 0), []Value{BoolValue(false)}, []Value{BoolValue(true), IntValue(0), {}}, nil},
+		{"integers", numbers(OpOneOf, "uid", 3, -1, 1<<63-1, -1<<63), ints(3, -1, 1<<63-1, -1<<63), append(ints(0, 1), FloatValue(3), StringValue("3"), BoolValue(true)), nil},
+		{"true", numbers(OpOneOf, "beta", 1), []Value{BoolValue(true)}, []Value{BoolValue(false), IntValue(1), StringValue("true"), {}}, nil},
+		{"false", numbers(OpOneOf, "beta", 0), []Value{BoolValue(false)}, []Value{BoolValue(true), IntValue(0), {}}, nil},
 		{"versions by value", is("version", "2.3.0"), strs("2.3.0", "2.3", "2.3.0+7"), strs("2.3.1", "2.3.0-1", "v2.3.0"), nil},
 		{"addresses by value", is("ip", "2001:db8::1", "10.0.0.1"), strs("2001:DB8:0::1", "10.0.0.1", "::ffff:10.0.0.1"), strs("10.0.0.2", "010.0.0.1", "2001:db8::1%eth0", ""), nil},
 
-		{"between", numbers(Between, "uid", 1111, 2222), ints(1111, 1500, 2222), append(ints(1110, 2223, -1500), FloatValue(1500), StringValue("1500"), Value{}), nil},
-		{"between, widest", numbers(Between, "uid", -1<<63, 1<<63-1), ints(-1<<63, 0, 1<<63-1), []Value{{}}, nil},
-		{"modulo", numbers(Modulo, "uid", 10, 1, 3), ints(1, 3, 11, 33, -9, -7), append(ints(0, 2, -1, -3, -1<<63), StringValue("1")), nil},
-		{"modulo 1", numbers(Modulo, "uid", 1, 0), ints(0, -1<<63, 1<<63-1), []Value{FloatValue(0)}, nil},
+		{"between", numbers(OpBetween, "uid", 1111, 2222), ints(1111, 1500, 2222), append(ints(1110, 2223, -1500), FloatValue(1500), StringValue("1500"), Value{}), nil},
+		{"between, widest", numbers(OpBetween, "uid", -1<<63, 1<<63-1), ints(-1<<63, 0, 1<<63-1), []Value{{}}, nil},
+		{"modulo", numbers(OpModulo, "uid", 10, 1, 3), ints(1, 3, 11, 33, -9, -7), append(ints(0, 2, -1, -3, -1<<63), StringValue("1")), nil},
+		{"modulo 1", numbers(OpModulo, "uid", 1, 0), ints(0, -1<<63, 1<<63-1), []Value{FloatValue(0)}, nil},
 
-		{"cidr", texts(CIDR, "ip", "10.0.0.0/8", "2001:db8::/32"), strs("10.255.255.255", "2001:db8::", "::ffff:10.1.2.3"), append(strs("11.0.0.0", "2001:db9::", "10.0.0.0/8", "::10.0.0.1", "10.1", strings.Repeat("1", 99)), IntValue(10)), nil},
-		{"address range", texts(IPBetween, "ip", "0.0.4.87", "0.0.8.174"), strs("0.0.4.87", "0.0.6.0", "0.0.8.174", "::ffff:0.0.5.0"), strs("0.0.4.86", "0.0.8.175", "::5", "x"), nil},
-		{"address range, IPv6", texts(IPBetween, "ip", "::1", "::ff"), strs("::1", "::80", "::ff"), strs("::", "::100", "0.0.0.80", "::80%eth0"), nil},
+		{"cidr", texts(OpCIDR, "ip", "10.0.0.0/8", "2001:db8::/32"), strs("10.255.255.255", "2001:db8::", "::ffff:10.1.2.3"), append(strs("11.0.0.0", "2001:db9::", "10.0.0.0/8", "::10.0.0.1", "10.1", strings.Repeat("1", 99)), IntValue(10)), nil},
+		{"address range", texts(OpIPBetween, "ip", "0.0.4.87", "0.0.8.174"), strs("0.0.4.87", "0.0.6.0", "0.0.8.174", "::ffff:0.0.5.0"), strs("0.0.4.86", "0.0.8.175", "::5", "x"), nil},
+		{"address range, IPv6", texts(OpIPBetween, "ip", "::1", "::ff"), strs("::1", "::80", "::ff"), strs("::", "::100", "0.0.0.80", "::80%eth0"), nil},
 
-		{"semver", texts(Semver, "version", ">=2.3.0 <3"), strs("2.3.0", "2.99.0", "2.3.1-rc.1", "3.0.0-beta", "2.10"), append(strs("2.3.0-rc.1", "2.2.9", "3", "3.0.0", "02.4.0", "2.4.0-01", "2.3.0.1", "", "latest", "2.-1"), IntValue(2)), nil},
-		{"semver, comma and pre-release", texts(Semver, "version", ">1.0.0-alpha.1, <=1.0.0"), strs("1.0.0-alpha.beta", "1.0.0-alpha.2", "1.0.0-alpha.10", "1.0.0-beta", "1.0.0"), strs("1.0.0-alpha.1", "1.0.0-alpha", "1.0.0-1", "1.0.1"), nil},
-		{"semver, equal", texts(Semver, "version", "1.2"), strs("1.2.0", "1.2", "1.2.0+build.01"), strs("1.2.1", "1.2.0-0"), nil},
+		{"semver", texts(OpSemver, "version", ">=2.3.0 <3"), strs("2.3.0", "2.99.0", "2.3.1-rc.1", "3.0.0-beta", "2.10"), append(strs("2.3.0-rc.1", "2.2.9", "3", "3.0.0", "02.4.0", "2.4.0-01", "2.3.0.1", "", "latest", "2.-1"), IntValue(2)), nil},
+		{"semver, comma and pre-release", texts(OpSemver, "version", ">1.0.0-alpha.1, <=1.0.0"), strs("1.0.0-alpha.beta", "1.0.0-alpha.2", "1.0.0-alpha.10", "1.0.0-beta", "1.0.0"), strs("1.0.0-alpha.1", "1.0.0-alpha", "1.0.0-1", "1.0.1"), nil},
+		{"semver, equal", texts(OpSemver, "version", "1.2"), strs("1.2.0", "1.2", "1.2.0+build.01"), strs("1.2.1", "1.2.0-0"), nil},
 
-		{"prefix", texts(Prefix, "city", "bei", "北"), strs("beijing", "bei", "北京"), strs("Beijing", "be", ""), nil},
-		{"prefix, folded", fold(texts(Prefix, "city", "BEI")), strs("beijing", "Bei"), strs("be", "abei"), nil},
-		{"suffix", texts(Suffix, "city", "@example.com"), strs("a@example.com", "@example.com"), strs("a@example.com.x", "example.com"), nil},
-		{"suffix, folded", fold(texts(Suffix, "city", "ß")), strs("Fuẞ", "ß"), strs("ss"), nil},
-		{"contains", texts(Contains, "city", "ijin"), strs("beijing"), strs("IJIN", ""), nil},
-		{"contains, folded, long", fold(texts(Contains, "city", "NEEDLE")), strs(strings.Repeat("hay", 99) + "needle"), strs(strings.Repeat("hay", 99)), nil},
-		{"matches", texts(Matches, "city", "^/api/v[12]/", "^/old"), strs("/api/v2/x", "/older"), append(strs("/api/v3/x", "x/api/v1/"), IntValue(1)), nil},
-		{"matches, folded", fold(texts(Matches, "city", "^a|b$")), strs("A", "xB"), strs("xA"), nil},
+		{"prefix", texts(OpPrefix, "city", "bei", "北"), strs("beijing", "bei", "北京"), strs("Beijing", "be", ""), nil},
+		{"prefix, folded", fold(texts(OpPrefix, "city", "BEI")), strs("beijing", "Bei"), strs("be", "abei"), nil},
+		{"suffix", texts(OpSuffix, "city", "@example.com"), strs("a@example.com", "@example.com"), strs("a@example.com.x", "example.com"), nil},
+		{"suffix, folded", fold(texts(OpSuffix, "city", "ß")), strs("Fuẞ", "ß"), strs("ss"), nil},
+		{"contains", texts(OpContains, "city", "ijin"), strs("beijing"), strs("IJIN", ""), nil},
+		{"contains, folded, long", fold(texts(OpContains, "city", "NEEDLE")), strs(strings.Repeat("hay", 99) + "needle"), strs(strings.Repeat("hay", 99)), nil},
+		{"matches", texts(OpMatches, "city", "^/api/v[12]/", "^/old"), strs("/api/v2/x", "/older"), append(strs("/api/v3/x", "x/api/v1/"), IntValue(1)), nil},
+		{"matches, folded", fold(texts(OpMatches, "city", "^a|b$")), strs("A", "xB"), strs("xA"), nil},
 
-		{"exists", Condition{Op: Exists, Attribute: "city"}, append(strs("", "x"), IntValue(1), BoolValue(false)), []Value{{}}, nil},
+		{"exists", Condition{Op: OpExists, Attribute: "city"}, append(strs("", "x"), IntValue(1), BoolValue(false)), []Value{{}}, nil},
 		{"not", not(is("city", "BJ")), append(strs("SH", ""), Value{}, IntValue(1)), strs("BJ"), nil},
 		{"not not", not(not(is("city", "BJ"))), strs("BJ"), []Value{{}}, nil},
 		{"all of none", every(), strs("x"), nil, nil},
 		{"any of none", either(), nil, strs("x"), nil},
-		{"all", every(is("city", "BJ"), numbers(Between, "uid", 1, 2)), strs("BJ"), strs("SH"), []Attr{IntAttr("uid", 1)}},
-		{"any", either(is("city", "BJ"), numbers(Between, "uid", 1, 2), is("city", "TJ")), strs("BJ", "TJ"), strs("SH"), []Attr{IntAttr("uid", 3)}},
+		{"all", every(is("city", "BJ"), numbers(OpBetween, "uid", 1, 2)), strs("BJ"), strs("SH"), []Attr{IntAttr("uid", 1)}},
+		{"any", either(is("city", "BJ"), numbers(OpBetween, "uid", 1, 2), is("city", "TJ")), strs("BJ", "TJ"), strs("SH"), []Attr{IntAttr("uid", 3)}},
 		{"nested", either(every(is("city", "BJ", "SH"), not(either(is("city", "SH"), is("phone", "1")))), is("city", "TJ")), strs("BJ", "TJ"), strs("SH", "X"), nil},
 		{"not of all", not(every(is("city", "BJ"), is("phone", "1"))), strs("BJ", "SH"), nil, nil},
 
-		{"segment", texts(InSegment, "user", "staff"), strs("u-1", "42"), append(strs("u-2", "u-3", ""), BoolValue(true), FloatValue(42), Value{}), nil},
-		{"segment by integer", texts(InSegment, "uid", "staff"), ints(42), ints(43), nil},
-		{"segment by condition", texts(InSegment, "user", "staff"), strs("u-1", "u-2"), strs("u-3"), []Attr{StringAttr("city", "sz-hq")}},
-		{"segment in segment", texts(InSegment, "user", "nested"), strs("u-1"), strs("u-2"), nil},
-		{"empty segment", texts(InSegment, "user", "nobody"), nil, strs("u-1", ""), nil},
+		{"segment", texts(OpInSegment, "user", "staff"), strs("u-1", "42"), append(strs("u-2", "u-3", ""), BoolValue(true), FloatValue(42), Value{}), nil},
+		{"segment by integer", texts(OpInSegment, "uid", "staff"), ints(42), ints(43), nil},
+		{"segment by condition", texts(OpInSegment, "user", "staff"), strs("u-1", "u-2"), strs("u-3"), []Attr{StringAttr("city", "sz-hq")}},
+		{"segment in segment", texts(OpInSegment, "user", "nested"), strs("u-1"), strs("u-2"), nil},
+		{"empty segment", texts(OpInSegment, "user", "nobody"), nil, strs("u-1", ""), nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -190,10 +190,10 @@ func TestCompileRefuses(t *testing.T) {
 			change(f.Rules[0].Split)
 		})
 	}
-	when := func(name string) *Condition { return ptr(texts(InSegment, "user", name)) }
+	when := func(name string) *Condition { return ptr(texts(OpInSegment, "user", name)) }
 	var expressions []Condition
 	for i := range MaxExpressionSizes/9000 + 1 {
-		expressions = append(expressions, texts(Matches, "city", strings.Repeat("a{1000}b?", 9)+strconv.Itoa(i)))
+		expressions = append(expressions, texts(OpMatches, "city", strings.Repeat("a{1000}b?", 9)+strconv.Itoa(i)))
 	}
 	large := rule(either(expressions...))
 	// below gives a comparison a condition below it, which it can't have.
@@ -222,41 +222,41 @@ func TestCompileRefuses(t *testing.T) {
 		want string
 	}{
 		{"undeclared attribute", rule(is("citty", "x")), `flag "gate": rule "r": the attribute "citty" is not declared`},
-		{"operator of another type", rule(numbers(Modulo, "city", 10, 1)), `"mod" applies to integer attributes, "city" is of type string`},
-		{"segment of another type", rule(texts(InSegment, "beta", "s")), `"segment" applies to string and integer attributes, "beta" is of type boolean`},
-		{"values of another type", rule(numbers(OneOf, "city", 1)), "the values are not of type string"},
+		{"operator of another type", rule(numbers(OpModulo, "city", 10, 1)), `"mod" applies to integer attributes, "city" is of type string`},
+		{"segment of another type", rule(texts(OpInSegment, "beta", "s")), `"segment" applies to string and integer attributes, "beta" is of type boolean`},
+		{"values of another type", rule(numbers(OpOneOf, "city", 1)), "the values are not of type string"},
 		{"no values", rule(is("city")), "the list of values is empty"},
-		{"fold of integers", rule(fold(numbers(OneOf, "uid", 1))), `"fold" applies to string attributes`},
-		{"not a boolean", rule(numbers(OneOf, "beta", 2)), "2 is not a boolean"},
-		{"empty range", rule(numbers(Between, "uid", 2, 1)), "the range [2 1] is empty"},
-		{"division by zero", rule(numbers(Modulo, "uid", 0, 0)), "divisor of at least 1"},
-		{"remainder too large", rule(numbers(Modulo, "uid", 10, 10)), "the remainders of a division by 10 are 0 to 9"},
-		{"bad network", rule(texts(CIDR, "ip", "10.0.0.0")), `"10.0.0.0" is not a network`},
-		{"host bits", rule(texts(CIDR, "ip", "10.1.0.0/8")), "the network is 10.0.0.0/8"},
-		{"IPv4 in IPv6 network", rule(texts(CIDR, "ip", "::ffff:10.0.0.0/104")), "write it as IPv4"},
+		{"fold of integers", rule(fold(numbers(OpOneOf, "uid", 1))), `"fold" applies to string attributes`},
+		{"not a boolean", rule(numbers(OpOneOf, "beta", 2)), "2 is not a boolean"},
+		{"empty range", rule(numbers(OpBetween, "uid", 2, 1)), "the range [2 1] is empty"},
+		{"division by zero", rule(numbers(OpModulo, "uid", 0, 0)), "divisor of at least 1"},
+		{"remainder too large", rule(numbers(OpModulo, "uid", 10, 10)), "the remainders of a division by 10 are 0 to 9"},
+		{"bad network", rule(texts(OpCIDR, "ip", "10.0.0.0")), `"10.0.0.0" is not a network`},
+		{"host bits", rule(texts(OpCIDR, "ip", "10.1.0.0/8")), "the network is 10.0.0.0/8"},
+		{"IPv4 in IPv6 network", rule(texts(OpCIDR, "ip", "::ffff:10.0.0.0/104")), "write it as IPv4"},
 		{"bad address", rule(is("ip", "10.0.0.01")), `"10.0.0.01" is not an IP address`},
-		{"mixed address range", rule(texts(IPBetween, "ip", "10.0.0.1", "::1")), "mixes IPv4 and IPv6"},
-		{"empty address range", rule(texts(IPBetween, "ip", "10.0.0.2", "10.0.0.1")), "is empty"},
-		{"bad constraint", rule(texts(Semver, "version", ">= 2.3")), `"" is not a comparison of versions`},
-		{"empty constraint", rule(texts(Semver, "version", "")), "the version constraint is empty"},
+		{"mixed address range", rule(texts(OpIPBetween, "ip", "10.0.0.1", "::1")), "mixes IPv4 and IPv6"},
+		{"empty address range", rule(texts(OpIPBetween, "ip", "10.0.0.2", "10.0.0.1")), "is empty"},
+		{"bad constraint", rule(texts(OpSemver, "version", ">= 2.3")), `"" is not a comparison of versions`},
+		{"empty constraint", rule(texts(OpSemver, "version", "")), "the version constraint is empty"},
 		{"bad version", rule(is("version", "1.x")), `"1.x" is not a semantic version`},
-		{"empty text", rule(texts(Prefix, "city", "")), "none of them empty"},
-		{"bad expression", rule(texts(Matches, "city", "a(")), "missing closing )"},
-		{"large expression", rule(texts(Matches, "city", "a{1000}b{1000}", strings.Repeat("(ab{500}){2}", 9))), "the limit is 10000"},
-		{"large expression, alternatives", rule(texts(Matches, "city", "a{1000}|b{1000,}|c{1000}|d{1000}|(?:ef{500}){2}", "(g|h){0,1000}i{1000}j{1000}", "k{999}l+")), "the limit is 10000"},
+		{"empty text", rule(texts(OpPrefix, "city", "")), "none of them empty"},
+		{"bad expression", rule(texts(OpMatches, "city", "a(")), "missing closing )"},
+		{"large expression", rule(texts(OpMatches, "city", "a{1000}b{1000}", strings.Repeat("(ab{500}){2}", 9))), "the limit is 10000"},
+		{"large expression, alternatives", rule(texts(OpMatches, "city", "a{1000}|b{1000,}|c{1000}|d{1000}|(?:ef{500}){2}", "(g|h){0,1000}i{1000}j{1000}", "k{999}l+")), "the limit is 10000"},
 		{"many large expressions", large, "the limit is 1000000 in all"},
-		{"huge expression", rule(texts(Matches, "city", strings.Repeat("a", MaxExpression+1))), "the limit is 1000"},
-		{"expression bomb", rule(texts(Matches, "city", "((a{100}){100}){100}")), "is not a regular expression"},
+		{"huge expression", rule(texts(OpMatches, "city", strings.Repeat("a", MaxExpression+1))), "the limit is 1000"},
+		{"expression bomb", rule(texts(OpMatches, "city", "((a{100}){100}){100}")), "is not a regular expression"},
 		{"unknown operator", rule(Condition{Op: 99, Attribute: "city"}), "Op(99) is not a comparison"},
-		{"not of two", rule(Condition{Op: Not, Of: []Condition{deep, deep}}), `"not" takes one condition, not 2`},
+		{"not of two", rule(Condition{Op: OpNot, Of: []Condition{deep, deep}}), `"not" takes one condition, not 2`},
 		{"comparison of conditions", rule(below(is("city", "y"))), "\"one of\" is a comparison and takes no conditions"},
 		{"comparison of conditions, known without", rule(every(below(fold(is("city", "y"))), fold(is("city", "y")))), "\"one of\" is a comparison and takes no conditions"},
 		{"text that is no version, known as an address", rule(every(is("version", "10.0.0.1"), is("ip", "10.0.0.1"))), `"10.0.0.1" is not a semantic version`},
-		{"existence of conditions", rule(below(Condition{Op: Exists, Attribute: "city"})), "\"exists\" is a comparison"},
+		{"existence of conditions", rule(below(Condition{Op: OpExists, Attribute: "city"})), "\"exists\" is a comparison"},
 		{"unknown operator of conditions", rule(below(Condition{Op: 99, Attribute: "city"})), "Op(99) is not a comparison"},
-		{"combination with an attribute", rule(Condition{Op: All, Attribute: "city"}), "\"all\" takes conditions and nothing else"},
-		{"combination with texts", rule(Condition{Op: Any, Strings: []string{"x"}}), "\"any\" takes conditions and nothing else"},
-		{"combination with integers", rule(Condition{Op: Any, Ints: []int64{1}}), "\"any\" takes conditions and nothing else"},
+		{"combination with an attribute", rule(Condition{Op: OpAll, Attribute: "city"}), "\"all\" takes conditions and nothing else"},
+		{"combination with texts", rule(Condition{Op: OpAny, Strings: []string{"x"}}), "\"any\" takes conditions and nothing else"},
+		{"combination with integers", rule(Condition{Op: OpAny, Ints: []int64{1}}), "\"any\" takes conditions and nothing else"},
 		{"combination that folds", rule(fold(not(is("city", "x")))), "\"not\" takes conditions and nothing else"},
 		{"too deep", rule(deep), "nested deeper than 100"},
 		{"unknown segment", rule(*when("x")), `the segment "x" is not defined`},
@@ -269,14 +269,18 @@ func TestCompileRefuses(t *testing.T) {
 		{"undeclared unit", Ruleset{Unit: "x"}, `the unit "x" is not a declared string attribute`},
 		{"integer unit", Ruleset{Unit: "uid", Attributes: declared}, `the unit "uid" is not a declared string attribute`},
 		{"attribute of no type", Ruleset{Unit: "user", Attributes: append([]Attribute{{"z", 0}}, declared...)}, `the attribute "z" of type AttributeType(0) is not valid`},
-		{"attribute declared twice", Ruleset{Unit: "user", Attributes: append([]Attribute{{"user", StringAttribute}}, declared...)}, `the attribute "user" is declared twice`},
+		{"attribute declared twice", Ruleset{Unit: "user", Attributes: append([]Attribute{{"user", AttrString}}, declared...)}, `the attribute "user" is declared twice`},
 		{"no key", flag(func(f *Flag) { f.Key = "" }), `the key "" is empty or not unique`},
 		{"no variants", flag(func(f *Flag) { f.Variants = nil }), "this one 0"},
 		{"two variants of one name", flag(func(f *Flag) { f.Variants[1].Name = "on" }), `the variant name "on" is empty or not unique`},
 		{"value of another type", flag(func(f *Flag) { f.Variants[1].Value = IntValue(0) }), `variant "off": the value "0" is not of type boolean`},
-		{"bad object", flag(func(f *Flag) { f.Type = Object; f.Variants = []Variant{{"a", ObjectValue(`{"a":`)}}; f.Default = 0 }), "is not of type object"},
-		{"infinite number", flag(func(f *Flag) { f.Type = Number; f.Variants = []Variant{{"a", FloatValue(math.Inf(1))}}; f.Default = 0 }), "is not of type number"},
-		{"integer as a number", flag(func(f *Flag) { f.Type = Number; f.Variants = []Variant{{"a", IntValue(1)}}; f.Default = 0 }), `the value "1" is not of type number`},
+		{"bad object", flag(func(f *Flag) { f.Type = TypeObject; f.Variants = []Variant{{"a", ObjectValue(`{"a":`)}}; f.Default = 0 }), "is not of type object"},
+		{"infinite number", flag(func(f *Flag) {
+			f.Type = TypeNumber
+			f.Variants = []Variant{{"a", FloatValue(math.Inf(1))}}
+			f.Default = 0
+		}), "is not of type number"},
+		{"integer as a number", flag(func(f *Flag) { f.Type = TypeNumber; f.Variants = []Variant{{"a", IntValue(1)}}; f.Default = 0 }), `the value "1" is not of type number`},
 		{"default out of range", flag(func(f *Flag) { f.Default = 2 }), "there is no variant 2"},
 		{"off out of range", flag(func(f *Flag) { f.Off = -1 }), "there is no variant -1"},
 		{"rule's variant out of range", flag(func(f *Flag) { f.Rules[0].Variant = 2 }), "there is no variant 2"},
@@ -305,10 +309,10 @@ func TestCompileRefuses(t *testing.T) {
 // refused, in bounded time and stack.
 func TestSegmentChains(t *testing.T) {
 	chain := func(n int) Ruleset {
-		set := gate(ptr(texts(InSegment, "user", "0")))
+		set := gate(ptr(texts(OpInSegment, "user", "0")))
 		set.Segments = make([]Segment, n)
 		for i := range set.Segments {
-			set.Segments[i] = Segment{Name: strconv.Itoa(i), When: ptr(texts(InSegment, "user", strconv.Itoa(i+1)))}
+			set.Segments[i] = Segment{Name: strconv.Itoa(i), When: ptr(texts(OpInSegment, "user", strconv.Itoa(i+1)))}
 		}
 		set.Segments[n-1].Include, set.Segments[n-1].When = []string{"u-1"}, nil
 		return set
@@ -397,10 +401,10 @@ func scribbleOn(c *Condition) {
 // TestCheck holds Condition.Check and Compile to one verdict.
 func TestCheck(t *testing.T) {
 	for _, c := range []Condition{
-		is("city", "x"), is("city"), numbers(Modulo, "city", 10, 1), numbers(Between, "uid", 2, 1), numbers(Between, "uid", 1, 2),
-		texts(Semver, "version", "x"), {Op: Exists, Attribute: "city"}, texts(InSegment, "city", "s"), texts(InSegment, "ip", "s"),
-		texts(InSegment, "city"), texts(InSegment, "city", "s", "s"), {Op: InSegment, Strings: []string{"s"}, Of: []Condition{is("city", "x")}},
-		{Op: Exists, Of: []Condition{is("city", "x")}}, {Op: OneOf, Strings: []string{"x"}, Of: []Condition{is("city", "x")}}, {Op: 99},
+		is("city", "x"), is("city"), numbers(OpModulo, "city", 10, 1), numbers(OpBetween, "uid", 2, 1), numbers(OpBetween, "uid", 1, 2),
+		texts(OpSemver, "version", "x"), {Op: OpExists, Attribute: "city"}, texts(OpInSegment, "city", "s"), texts(OpInSegment, "ip", "s"),
+		texts(OpInSegment, "city"), texts(OpInSegment, "city", "s", "s"), {Op: OpInSegment, Strings: []string{"s"}, Of: []Condition{is("city", "x")}},
+		{Op: OpExists, Of: []Condition{is("city", "x")}}, {Op: OpOneOf, Strings: []string{"x"}, Of: []Condition{is("city", "x")}}, {Op: 99},
 	} {
 		for _, a := range declared {
 			c.Attribute = a.Name

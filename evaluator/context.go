@@ -57,13 +57,13 @@ type Kind uint8
 
 // The kinds of values.
 const (
-	NoKind     Kind = iota // the zero Value
-	BoolKind               // true or false
-	IntKind                // a 64-bit signed integer
-	FloatKind              // a 64-bit floating-point number
-	StringKind             // text
-	ObjectKind             // JSON text; variants only
-	ListKind               // texts, in order; contexts only
+	KindNone   Kind = iota // the zero Value
+	KindBool               // true or false
+	KindInt                // a 64-bit signed integer
+	KindFloat              // a 64-bit floating-point number
+	KindString             // text
+	KindObject             // JSON text; variants only
+	KindList               // texts, in order; contexts only
 )
 
 // A Value is one scalar, a list of texts or, for variants, a JSON document. It
@@ -75,25 +75,25 @@ type Value struct {
 }
 
 // StringValue returns a Value that holds text.
-func StringValue(v string) Value { return Value{kind: StringKind, str: v} }
+func StringValue(v string) Value { return Value{kind: KindString, str: v} }
 
 // IntValue returns a Value that holds an integer.
-func IntValue(v int64) Value { return Value{kind: IntKind, num: uint64(v)} }
+func IntValue(v int64) Value { return Value{kind: KindInt, num: uint64(v)} }
 
 // FloatValue returns a Value that holds a floating-point number.
-func FloatValue(v float64) Value { return Value{kind: FloatKind, num: math.Float64bits(v)} }
+func FloatValue(v float64) Value { return Value{kind: KindFloat, num: math.Float64bits(v)} }
 
 // BoolValue returns a Value that holds true or false.
 func BoolValue(v bool) Value {
 	if v {
-		return Value{kind: BoolKind, num: 1}
+		return Value{kind: KindBool, num: 1}
 	}
-	return Value{kind: BoolKind}
+	return Value{kind: KindBool}
 }
 
 // ObjectValue returns a Value that holds a JSON document. [Compile] refuses
 // rulesets in which it isn't valid JSON.
-func ObjectValue(json string) Value { return Value{kind: ObjectKind, str: json} }
+func ObjectValue(json string) Value { return Value{kind: KindObject, str: json} }
 
 // ListValue returns a Value that holds a list of texts. It allocates.
 func ListValue(texts ...string) Value {
@@ -102,7 +102,7 @@ func ListValue(texts ...string) Value {
 		size += len(t) + binary.MaxVarintLen64
 	}
 	b := appendList(make([]byte, 0, size), texts)
-	return Value{kind: ListKind, num: uint64(len(texts)), str: string(b)}
+	return Value{kind: KindList, num: uint64(len(texts)), str: string(b)}
 }
 
 // appendList appends each text after its length.
@@ -118,7 +118,7 @@ func (v Value) Kind() Kind { return v.kind }
 
 // Bool returns the boolean v holds, and whether it holds one.
 func (v Value) Bool() (value, ok bool) {
-	if v.kind != BoolKind {
+	if v.kind != KindBool {
 		return false, false
 	}
 	return v.num == 1, true
@@ -126,7 +126,7 @@ func (v Value) Bool() (value, ok bool) {
 
 // Int returns the integer v holds, and whether it holds one.
 func (v Value) Int() (value int64, ok bool) {
-	if v.kind != IntKind {
+	if v.kind != KindInt {
 		return 0, false
 	}
 	return int64(v.num), true
@@ -136,9 +136,9 @@ func (v Value) Int() (value int64, ok bool) {
 // one. Integers beyond ±2^53 are rounded.
 func (v Value) Float() (value float64, ok bool) {
 	switch v.kind {
-	case FloatKind:
+	case KindFloat:
 		return math.Float64frombits(v.num), true
-	case IntKind:
+	case KindInt:
 		return float64(int64(v.num)), true
 	}
 	return 0, false
@@ -146,7 +146,7 @@ func (v Value) Float() (value float64, ok bool) {
 
 // Text returns the text v holds, and whether it holds text.
 func (v Value) Text() (value string, ok bool) {
-	if v.kind != StringKind {
+	if v.kind != KindString {
 		return "", false
 	}
 	return v.str, true
@@ -155,7 +155,7 @@ func (v Value) Text() (value string, ok bool) {
 // Texts yields the texts of the list v holds, none if it doesn't hold one.
 func (v Value) Texts() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		if v.kind != ListKind {
+		if v.kind != KindList {
 			return
 		}
 		for rest := v.str; rest != ""; {
@@ -189,17 +189,17 @@ func (v Value) MarshalJSON() ([]byte, error) { return v.JSON(), nil }
 // AppendJSON appends what [Value.JSON] returns to b.
 func (v Value) AppendJSON(b []byte) []byte {
 	switch v.kind {
-	case BoolKind:
+	case KindBool:
 		return strconv.AppendBool(b, v.num == 1)
-	case IntKind:
+	case KindInt:
 		return strconv.AppendInt(b, int64(v.num), 10)
-	case FloatKind:
+	case KindFloat:
 		return appendFloat(b, math.Float64frombits(v.num))
-	case StringKind:
+	case KindString:
 		return appendString(b, v.str)
-	case ObjectKind:
+	case KindObject:
 		return append(b, v.str...)
-	case ListKind:
+	case KindList:
 		b = append(b, '[')
 		for text := range v.Texts() {
 			if b[len(b)-1] != '[' {

@@ -91,19 +91,19 @@ func TestValueKinds(t *testing.T) {
 		StringValue("text"), ObjectValue(`{"a":1}`),
 	} {
 		b, ok := v.Bool()
-		if ok != (v.Kind() == BoolKind) || !ok && b {
+		if ok != (v.Kind() == KindBool) || !ok && b {
 			t.Errorf("%s as a boolean is %v, %v", v.JSON(), b, ok)
 		}
 		n, ok := v.Int()
-		if ok != (v.Kind() == IntKind) || !ok && n != 0 {
+		if ok != (v.Kind() == KindInt) || !ok && n != 0 {
 			t.Errorf("%s as an integer is %v, %v", v.JSON(), n, ok)
 		}
 		f, ok := v.Float()
-		if ok != (v.Kind() == FloatKind || v.Kind() == IntKind) || !ok && f != 0 {
+		if ok != (v.Kind() == KindFloat || v.Kind() == KindInt) || !ok && f != 0 {
 			t.Errorf("%s as a number is %v, %v", v.JSON(), f, ok)
 		}
 		s, ok := v.Text()
-		if ok != (v.Kind() == StringKind) || !ok && s != "" {
+		if ok != (v.Kind() == KindString) || !ok && s != "" {
 			t.Errorf("%s as text is %q, %v", v.JSON(), s, ok)
 		}
 	}

@@ -138,7 +138,7 @@ func (n naive) compareAsked(c evaluator.Condition, t evaluator.ConditionTrace) e
 		}
 	}
 	got := c.Asked(typ)
-	if c.Op == evaluator.OneOf && typ == evaluator.StringAttribute && len(c.Strings) > 1 {
+	if c.Op == evaluator.OpOneOf && typ == evaluator.AttrString && len(c.Strings) > 1 {
 		// Compiled, a long list is in order, and has each text once.
 		got, t.Asked = got[:len("one of ")], t.Asked[:len("one of ")]
 	}
@@ -154,7 +154,7 @@ func (n naive) compareCondition(c evaluator.Condition, t evaluator.ConditionTrac
 		return fmt.Errorf("the trace says %v of %v %s", t.Holds, t.Op, t.Asked)
 	}
 	switch c.Op {
-	case evaluator.All, evaluator.Any, evaluator.Not:
+	case evaluator.OpAll, evaluator.OpAny, evaluator.OpNot:
 		if t.Op != c.Op || len(t.Of) != len(c.Of) {
 			return fmt.Errorf("the trace has %v of %d, want %v of %d", t.Op, len(t.Of), c.Op, len(c.Of))
 		}
@@ -165,14 +165,14 @@ func (n naive) compareCondition(c evaluator.Condition, t evaluator.ConditionTrac
 		}
 		return nil
 	}
-	if t.Op != evaluator.Comparison || t.Attribute != c.Attribute || c.Attribute != "" && t.Value != n.value(c.Attribute) {
+	if t.Op != evaluator.OpComparison || t.Attribute != c.Attribute || c.Attribute != "" && t.Value != n.value(c.Attribute) {
 		return fmt.Errorf("the trace has %v of %q, want %v of %q", t.Op, t.Attribute, c.Op, c.Attribute)
 	}
 	if err := n.compareAsked(c, t); err != nil {
 		return err
 	}
 	for _, s := range n.set.Segments {
-		if c.Op == evaluator.InSegment && s.Name == c.Strings[0] && len(t.Of) > 0 {
+		if c.Op == evaluator.OpInSegment && s.Name == c.Strings[0] && len(t.Of) > 0 {
 			return n.compareCondition(*s.When, t.Of[0])
 		}
 	}

@@ -170,12 +170,12 @@ func printed(v any) string {
 func TestGenerator(t *testing.T) {
 	const rounds = 1000
 	pools := newPools()
-	for op := evaluator.Exists; op <= evaluator.Serves; op++ {
+	for op := evaluator.OpExists; op <= evaluator.OpServes; op++ {
 		hold := 0
 		for i := range rounds {
 			g := &generator{next: byRandom(2, uint64(i)), pools: pools}
 			g.ruleset("f")
-			if op == evaluator.Serves || op == evaluator.InSegment {
+			if op == evaluator.OpServes || op == evaluator.OpInSegment {
 				g.set.Segments = append(g.set.Segments, evaluator.Segment{Name: "s", Include: pools.units[:10]})
 				g.refs = 1
 			}
@@ -196,7 +196,7 @@ func TestGenerator(t *testing.T) {
 // TestCorners holds what docs/evaluation.md says where it is easily got wrong,
 // and seldom tried by chance.
 func TestCorners(t *testing.T) {
-	window := evaluator.Condition{Op: evaluator.Window, Strings: []string{"zone"}, Ints: []int64{127, 0, 43200}}
+	window := evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"zone"}, Ints: []int64{127, 0, 43200}}
 	ahead := []evaluator.Zone{{Name: "zone", Offsets: []evaluator.Offset{{Seconds: 86399}}}}
 	behind := []evaluator.Zone{{Name: "zone", Offsets: []evaluator.Offset{{Seconds: -86399}}}}
 	reserved := &evaluator.Reservation{By: "user", Salt: "s", Hash: evaluator.HashMurmur3, Spans: []evaluator.Span{{From: 0, To: 1}}}
@@ -219,7 +219,7 @@ func TestCorners(t *testing.T) {
 	}
 	for _, test := range tests {
 		f := test.flag
-		f.Key, f.Type, f.Default = "f", evaluator.Boolean, 1
+		f.Key, f.Type, f.Default = "f", evaluator.TypeBoolean, 1
 		f.Variants = []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}}
 		set := evaluator.Ruleset{Unit: "user", Attributes: declared(), Zones: test.zones, Flags: []evaluator.Flag{f}}
 		p, err := evaluator.Compile(set)
@@ -241,7 +241,7 @@ func TestFoldTable(t *testing.T) {
 		"k": {"K", "k", "\u212a"}, "s": {"S", "s", "\u017f"}, "Σ": {"Σ", "σ", "ς"}, "ß": {"ß", "ẞ"},
 		"\u0130": {"\u0130"}, "\u0131": {"\u0131"}, "\xff": {"\xff"}, "\ufffd": {"\ufffd"}, "i": {"I", "i"},
 	} {
-		equal := evaluator.Condition{Op: evaluator.OneOf, Attribute: "city", Strings: []string{folded}, Fold: true}
+		equal := evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{folded}, Fold: true}
 		program, _ := verdicts(t, equal, true)
 		for _, text := range texts {
 			if got := naiveFold(text); got != folded {

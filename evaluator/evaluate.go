@@ -53,7 +53,7 @@ type slot struct {
 }
 
 // resolve returns the slots of a context, one for each attribute.
-func (u *Unit) resolve(ctx *Context) []slot {
+func (u *Module) resolve(ctx *Context) []slot {
 	slots := make([]slot, len(u.attributes))
 	for _, a := range ctx.Attrs {
 		if i, ok := u.index[a.Name]; ok {
@@ -66,14 +66,14 @@ func (u *Unit) resolve(ctx *Context) []slot {
 	for i := range slots {
 		s := &slots[i]
 		switch u.attributes[i].Type {
-		case StringAttribute:
-			if s.value.kind == StringKind {
+		case AttrString:
+			if s.value.kind == KindString {
 				s.symbol = u.symbols[s.value.str]
 			}
-		case SemverAttribute:
+		case AttrSemver:
 			s.version, s.isVersion = versionOf(s.value, nil)
 			s.order = s.version.order()
-		case IPAttribute:
+		case AttrIP:
 			s.addr = addrOf(s.value)
 		}
 	}
@@ -86,15 +86,15 @@ func (u *Unit) resolve(ctx *Context) []slot {
 // walk goes from instruction to instruction until one of them ends it: for a
 // flag it returns what is served, for a condition 1 or 0 as variant. missing is
 // 1 + the index of the attribute that a split missed last.
-func (u *Unit) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, missing uint16) {
+func (u *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, missing uint16) {
 	for {
 		in := &u.code[pc]
 		ok := false
 		switch in.op {
-		case opServe:
+		case codeServe:
 			s := &u.serves[in.arg]
 			return s, s.variant, missing
-		case opSplit:
+		case codeSplit:
 			s := &u.serves[in.arg]
 			position := ctx.Chance
 			switch {
@@ -109,13 +109,13 @@ func (u *Unit) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, m
 				}
 			}
 			return s, u.pick(s, position, ctx.Now), missing
-		case opIs:
+		case codeIs:
 			if slots != nil {
 				ok = slots[in.attribute].symbol == in.arg
 			} else if text, found := u.text(in.attribute, ctx); found {
 				ok = text == u.texts[in.arg]
 			}
-		case opIn:
+		case codeIn:
 			operands := u.operands[in.arg : in.arg+uint32(in.n)]
 			if slots != nil {
 				symbol := slots[in.attribute].symbol
@@ -127,24 +127,24 @@ func (u *Unit) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, m
 					ok = ok || text == u.texts[operand]
 				}
 			}
-		case opBetween:
+		case codeBetween:
 			v := u.value(in.attribute, ctx, slots)
-			ok = v.kind == IntKind && u.between(in.arg, int64(v.num))
-		case opVersion:
+			ok = v.kind == KindInt && u.between(in.arg, int64(v.num))
+		case codeVersion:
 			order, isVersion := u.order(in.attribute, ctx, slots)
 			ok = isVersion && u.versions[in.arg].has(order)
-		case opReserve:
+		case codeReserve:
 			r := &u.reservations[in.arg]
 			var position uint32
 			if position, ok = u.position(in.attribute, r.seed, ctx, slots); !ok {
 				missing = in.attribute + 1
 			}
 			ok = ok && r.has(position)
-		case opStale:
+		case codeStale:
 			ok = ctx.Age > int64(in.arg)
-		case opTrue:
+		case codeTrue:
 			return nil, 1, 0
-		case opFalse:
+		case codeFalse:
 			return nil, 0, 0
 		default:
 			ok = u.holds(in, ctx, slots)
@@ -158,32 +158,32 @@ func (u *Unit) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, m
 }
 
 // holds reports the outcome of a test that walk doesn't make itself.
-func (u *Unit) holds(in *instr, ctx *Context, slots []slot) bool {
+func (u *Module) holds(in *instr, ctx *Context, slots []slot) bool {
 	switch in.op {
-	case opTest:
+	case codeTest:
 		if slots != nil {
 			s := &slots[in.attribute]
 			return holds(u.tests[in.arg], s.value, s)
 		}
 		return holds(u.tests[in.arg], u.value(in.attribute, ctx, nil), nil)
-	case opAddr:
+	case codeAddr:
 		return holdsAddr(u.tests[in.arg], u.addr(in.attribute, ctx, slots))
-	case opMatch:
+	case codeMatch:
 		return u.matches(in, ctx)
-	case opExists:
-		return u.value(in.attribute, ctx, slots).kind != NoKind
-	case opSegment:
+	case codeExists:
+		return u.value(in.attribute, ctx, slots).kind != KindNone
+	case codeSegment:
 		return u.member(&u.segments[in.arg], u.value(in.attribute, ctx, slots), ctx, slots)
-	case opServes:
+	case codeServes:
 		r := &u.requirements[in.arg]
 		_, variant, _ := u.walk(u.flags[r.flag].entry, ctx, slots)
 		return slices.Contains(r.variants, variant)
-	case opIDs:
+	case codeIDs:
 		text, ok := u.text(in.attribute, ctx)
 		return ok && u.ids[in.arg].has(text)
-	case opPeriod:
+	case codePeriod:
 		return u.ints[in.arg] <= ctx.Now && ctx.Now < u.ints[in.arg+1]
-	case opWindow:
+	case codeWindow:
 		return u.windows[in.arg].has(ctx.Now)
 	}
 	return false
@@ -191,19 +191,19 @@ func (u *Unit) holds(in *instr, ctx *Context, slots []slot) bool {
 
 // order returns the order of the version that the context has for an attribute,
 // and whether it has one.
-func (u *Unit) order(attribute uint16, ctx *Context, slots []slot) (order uint64, ok bool) {
+func (u *Module) order(attribute uint16, ctx *Context, slots []slot) (order uint64, ok bool) {
 	if slots != nil {
 		s := &slots[attribute]
 		return s.order, s.isVersion
 	}
-	if a := u.attr(attribute, ctx); a != nil && a.Value.kind == StringKind {
+	if a := u.attr(attribute, ctx); a != nil && a.Value.kind == KindString {
 		return parseOrder(a.Value.str)
 	}
 	return 0, false
 }
 
 // between reports whether n is between the two integers at a place.
-func (u *Unit) between(place uint32, n int64) bool {
+func (u *Module) between(place uint32, n int64) bool {
 	bounds := u.ints[place : place+2]
 	return bounds[0] <= n && n <= bounds[1]
 }
@@ -212,22 +212,22 @@ func (u *Unit) between(place uint32, n int64) bool {
 // they keep what they look at in the heap. That a key be there is more than
 // callers know, and it would put the whole context on the heap: so they get a
 // copy.
-func (u *Unit) matches(in *instr, ctx *Context) bool {
+func (u *Module) matches(in *instr, ctx *Context) bool {
 	es, ok := u.tests[in.arg].(expressions)
 	if in.attribute == u.unit && ctx.Key != "" {
 		return ok && es.has(strings.Clone(ctx.Key))
 	}
 	a := u.attr(in.attribute, ctx)
-	return ok && a != nil && a.Value.kind == StringKind && es.has(a.Value.str)
+	return ok && a != nil && a.Value.kind == KindString && es.has(a.Value.str)
 }
 
 // member reports whether v is a member of a segment. Segments refer to each
 // other without circles, which [Compile] has made sure of.
-func (u *Unit) member(s *segment, v Value, ctx *Context, slots []slot) bool {
+func (u *Module) member(s *segment, v Value, ctx *Context, slots []slot) bool {
 	id := v.str
 	switch v.kind {
-	case StringKind:
-	case IntKind:
+	case KindString:
+	case KindInt:
 		var buf [20]byte
 		id = view(strconv.AppendInt(buf[:0], int64(v.num), 10))
 	default:
@@ -245,7 +245,7 @@ func (u *Unit) member(s *segment, v Value, ctx *Context, slots []slot) bool {
 
 // attr returns the last attribute of that name that ctx has, or nil. The
 // targeting key is not one.
-func (u *Unit) attr(attribute uint16, ctx *Context) *Attr {
+func (u *Module) attr(attribute uint16, ctx *Context) *Attr {
 	name := u.attributes[attribute].Name
 	for i := len(ctx.Attrs) - 1; i >= 0; i-- {
 		if ctx.Attrs[i].Name == name {
@@ -256,7 +256,7 @@ func (u *Unit) attr(attribute uint16, ctx *Context) *Attr {
 }
 
 // value returns the context's value of an attribute, or the zero Value.
-func (u *Unit) value(attribute uint16, ctx *Context, slots []slot) Value {
+func (u *Module) value(attribute uint16, ctx *Context, slots []slot) Value {
 	if slots != nil {
 		return slots[attribute].value
 	}
@@ -272,7 +272,7 @@ func (u *Unit) value(attribute uint16, ctx *Context, slots []slot) Value {
 // addr returns the IP address that the context's value of an attribute holds.
 // The targeting key's isn't one, and parsing would put it on the heap, as
 // matching does.
-func (u *Unit) addr(attribute uint16, ctx *Context, slots []slot) netip.Addr {
+func (u *Module) addr(attribute uint16, ctx *Context, slots []slot) netip.Addr {
 	if slots != nil {
 		return slots[attribute].addr
 	}
@@ -283,11 +283,11 @@ func (u *Unit) addr(attribute uint16, ctx *Context, slots []slot) netip.Addr {
 }
 
 // text returns the context's value of an attribute, if it is text.
-func (u *Unit) text(attribute uint16, ctx *Context) (text string, ok bool) {
+func (u *Module) text(attribute uint16, ctx *Context) (text string, ok bool) {
 	if attribute == u.unit && ctx.Key != "" {
 		return ctx.Key, true
 	}
-	if a := u.attr(attribute, ctx); a != nil && a.Value.kind == StringKind {
+	if a := u.attr(attribute, ctx); a != nil && a.Value.kind == KindString {
 		return a.Value.str, true
 	}
 	return "", false
@@ -296,15 +296,15 @@ func (u *Unit) text(attribute uint16, ctx *Context) (text string, ok bool) {
 // position returns the position of a unit, and whether ctx has one that can be
 // bucketed: text that is not empty, or an integer. If empty text counted,
 // everybody without an id would share a bucket.
-func (u *Unit) position(attribute uint16, seed uint32, ctx *Context, slots []slot) (position uint32, ok bool) {
+func (u *Module) position(attribute uint16, seed uint32, ctx *Context, slots []slot) (position uint32, ok bool) {
 	if attribute == u.unit && ctx.Key != "" {
 		return positionOf(ctx.Key, seed), true
 	}
 	v := u.value(attribute, ctx, slots)
 	switch v.kind {
-	case StringKind:
+	case KindString:
 		return positionOf(v.str, seed), v.str != ""
-	case IntKind:
+	case KindInt:
 		var buf [20]byte
 		return positionOf(view(strconv.AppendInt(buf[:0], int64(v.num), 10)), seed), true
 	}

@@ -101,7 +101,7 @@ func TestTargetingKey(t *testing.T) {
 // with a limit, and those that depend on them, unless they are disabled.
 func TestUsesAge(t *testing.T) {
 	set := gate(nil)
-	follows := ptr(texts(Serves, "", "limited", "on"))
+	follows := ptr(texts(OpServes, "", "limited", "on"))
 	for _, f := range []struct {
 		key      string
 		limited  bool
@@ -184,7 +184,7 @@ func TestSplitIsExactAndMonotone(t *testing.T) {
 }
 
 func TestCompileSeveral(t *testing.T) {
-	a, b := gate(ptr(is("city", "BJ"))), gate(ptr(texts(InSegment, "user", "s")), Segment{Name: "s", Include: []string{"u-1"}})
+	a, b := gate(ptr(is("city", "BJ"))), gate(ptr(texts(OpInSegment, "user", "s")), Segment{Name: "s", Include: []string{"u-1"}})
 	b.Flags[0].Key = "other"
 	a.Segments = []Segment{{Name: "s", Include: []string{"u-2"}}} // its own, of the same name
 	p := compile(t, a, b)
@@ -197,7 +197,7 @@ func TestCompileSeveral(t *testing.T) {
 	if got := p.Flag("other").Evaluate(&Context{Key: "u-2"}).Variant(); got != "off" {
 		t.Errorf("other, by a segment of another ruleset: got %s", got)
 	}
-	if typ, ok := p.AttributeType("ip"); typ != IPAttribute || !ok {
+	if typ, ok := p.AttributeType("ip"); typ != AttrIP || !ok {
 		t.Errorf("ip is of type %v", typ)
 	}
 
@@ -207,7 +207,7 @@ func TestCompileSeveral(t *testing.T) {
 	}
 	c := gate(nil)
 	c.Flags[0].Key = "c"
-	c.Attributes = []Attribute{{"user", StringAttribute}, {"city", IPAttribute}}
+	c.Attributes = []Attribute{{"user", AttrString}, {"city", AttrIP}}
 	if _, err := Compile(a, c); err == nil || !strings.Contains(err.Error(), `"city" is declared as string and as ip`) {
 		t.Errorf("one attribute of two types gave %v", err)
 	}
@@ -223,19 +223,19 @@ func TestNilProgram(t *testing.T) {
 		t.Error("a nil program has something")
 	}
 	r := p.Flag("x").Evaluate(&Context{})
-	if r.Reason() != ReasonError || r.Value().Kind() != NoKind || r.Variant() != "" || r.Rule() != "" || r.MissingUnit() != "" {
+	if r.Reason() != ReasonError || r.Value().Kind() != KindNone || r.Variant() != "" || r.Rule() != "" || r.MissingUnit() != "" {
 		t.Errorf("got %+v", r)
 	}
 }
 
 // busy is a flag that uses every operator.
 func busy() Ruleset {
-	staff := Segment{Name: "staff", Include: []string{"u-1"}, When: ptr(texts(Suffix, "city", "-hq"))}
+	staff := Segment{Name: "staff", Include: []string{"u-1"}, When: ptr(texts(OpSuffix, "city", "-hq"))}
 	when := every(
-		not(is("city", "TJ")), fold(is("city", "bj")), numbers(Between, "uid", 1, 100), numbers(Modulo, "uid", 10, 2),
-		texts(CIDR, "ip", "10.0.0.0/8"), texts(IPBetween, "ip", "10.0.0.0", "10.0.0.9"), texts(Semver, "version", ">=2.3.0-rc.1"),
-		fold(texts(Prefix, "city", "b")), texts(Matches, "city", "^B"), Condition{Op: Exists, Attribute: "beta"},
-		numbers(OneOf, "beta", 1), not(texts(InSegment, "uid", "staff")), not(texts(InSegment, "user", "staff")),
+		not(is("city", "TJ")), fold(is("city", "bj")), numbers(OpBetween, "uid", 1, 100), numbers(OpModulo, "uid", 10, 2),
+		texts(OpCIDR, "ip", "10.0.0.0/8"), texts(OpIPBetween, "ip", "10.0.0.0", "10.0.0.9"), texts(OpSemver, "version", ">=2.3.0-rc.1"),
+		fold(texts(OpPrefix, "city", "b")), texts(OpMatches, "city", "^B"), Condition{Op: OpExists, Attribute: "beta"},
+		numbers(OpOneOf, "beta", 1), not(texts(OpInSegment, "uid", "staff")), not(texts(OpInSegment, "user", "staff")),
 	)
 	set := gate(&when, staff)
 	set.Flags[0].Rules[0].Split = share("user", "salt")
@@ -263,7 +263,7 @@ func TestEvaluateDoesNotAllocate(t *testing.T) {
 // move, because the collector shrinks them, and others take their place. The
 // expression is so large that its matcher can be stopped on the way.
 func TestKeysOnTheStack(t *testing.T) {
-	f := compile(t, gate(ptr(texts(Matches, "user", "^u-[0-9]+-(?:[ab]?){500}x$")))).Flag("gate")
+	f := compile(t, gate(ptr(texts(OpMatches, "user", "^u-[0-9]+-(?:[ab]?){500}x$")))).Flag("gate")
 	stop := time.Now().Add(time.Second)
 	var wg sync.WaitGroup
 	for range 4 {
@@ -297,7 +297,7 @@ func deepen(frames int) byte {
 
 // TestEvaluateFoldsWithoutAllocating holds the bound that Evaluate states.
 func TestEvaluateFoldsWithoutAllocating(t *testing.T) {
-	f := compile(t, gate(ptr(fold(texts(Suffix, "city", "X"))))).Flag("gate")
+	f := compile(t, gate(ptr(fold(texts(OpSuffix, "city", "X"))))).Flag("gate")
 	for _, text := range []string{strings.Repeat("A", 63) + "x", strings.Repeat("\xff", 63) + "x", strings.Repeat("\u212a", 21) + "x"} {
 		ctx := Context{Attrs: []Attr{StringAttr("city", text)}}
 		if f.Evaluate(&ctx).Variant() != "on" {

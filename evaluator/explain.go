@@ -51,7 +51,7 @@ type RuleTrace struct {
 // A ConditionTrace is what came of a condition. Every part of a combination is
 // looked at, also those that evaluation needn't.
 type ConditionTrace struct {
-	Op    Op   `json:"op"` // All, Any, Not, or [Comparison] in all other cases
+	Op    Op   `json:"op"` // All, Any, Not, or [OpComparison] in all other cases
 	Holds bool `json:"holds"`
 	// Attribute is what was compared, "" if it is no attribute.
 	Attribute string `json:"attribute,omitempty"`
@@ -119,7 +119,7 @@ func (f *CompiledFlag) Explain(ctx *Context) Trace {
 
 // An explainer explains a flag and those that it depends on.
 type explainer struct {
-	unit     *Unit
+	unit     *Module
 	ctx      *Context
 	flags    map[uint32]bool // explained, by index
 	segments map[uint32]bool // whose condition is explained, by index
@@ -133,12 +133,12 @@ func (x *explainer) flag(f *CompiledFlag) Trace {
 	}
 	reached := !f.disabled
 	in := x.unit.code[f.entry]
-	if in.op == opStale {
+	if in.op == codeStale {
 		t.Stale = &StaleTrace{x.ctx.Age, in.arg, x.ctx.Age > int64(in.arg)}
 		reached = !t.Stale.Stale
 		in = x.unit.code[in.no]
 	}
-	if reached && in.op == opReserve {
+	if reached && in.op == codeReserve {
 		t.Reserved = x.reserved(in)
 		reached = t.Reserved.Within
 	}
@@ -161,7 +161,7 @@ func (x *explainer) rule(f *CompiledFlag, s *serve, end uint32, r *RuleTrace) {
 		when := x.condition(s.shape, end)
 		r.When, r.Matched = &when, when.Holds
 	}
-	if in := x.unit.code[s.pc]; r.Matched && in.op == opSplit {
+	if in := x.unit.code[s.pc]; r.Matched && in.op == codeSplit {
 		r.Draw = x.split(f, in, s)
 		r.Matched = !r.Draw.Missing
 	}
@@ -254,15 +254,15 @@ func (x *explainer) next(w *conditionWalk) ConditionTrace {
 	if op == 0 {
 		return x.comparison(&x.unit.code[w.comparison()])
 	}
-	t := ConditionTrace{Op: op, Holds: op == All}
+	t := ConditionTrace{Op: op, Holds: op == OpAll}
 	for range n {
 		part := x.next(w)
 		switch op {
-		case All:
+		case OpAll:
 			t.Holds = t.Holds && part.Holds
-		case Any:
+		case OpAny:
 			t.Holds = t.Holds || part.Holds
-		case Not:
+		case OpNot:
 			t.Holds = !part.Holds
 		}
 		t.Of = append(t.Of, part)
@@ -273,18 +273,18 @@ func (x *explainer) next(w *conditionWalk) ConditionTrace {
 // comparison explains an instruction.
 func (x *explainer) comparison(in *instr) ConditionTrace {
 	u := x.unit
-	t := ConditionTrace{Op: Comparison, Holds: x.holds(in)}
+	t := ConditionTrace{Op: OpComparison, Holds: x.holds(in)}
 	switch in.op {
-	case opPeriod, opWindow, opServes:
+	case codePeriod, codeWindow, codeServes:
 	default:
 		t.Attribute = u.attributes[in.attribute].Name
 		t.Value = u.value(in.attribute, x.ctx, nil)
 		t.Unfit = unfit(t.Value, u.attributes[in.attribute].Type)
 	}
 	switch in.op {
-	case opIs:
+	case codeIs:
 		t.Asked = "one of " + listText(1, slices.Values([]string{u.texts[in.arg]}))
-	case opIn:
+	case codeIn:
 		t.Asked = "one of " + listText(int(in.n), func(yield func(string) bool) {
 			for _, symbol := range u.operands[in.arg : in.arg+uint32(in.n)] {
 				if !yield(u.texts[symbol]) {
@@ -292,24 +292,24 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 				}
 			}
 		})
-	case opIDs:
+	case codeIDs:
 		t.Asked = "one of " + u.ids[in.arg].String()
-	case opBetween:
+	case codeBetween:
 		t.Asked = betweenText(u.ints[in.arg], u.ints[in.arg+1])
-	case opVersion:
+	case codeVersion:
 		t.Asked = "semver " + strconv.Quote(u.versions[in.arg].text)
-	case opTest, opAddr, opMatch:
+	case codeTest, codeAddr, codeMatch:
 		t.Asked = u.tests[in.arg].String()
-	case opExists:
+	case codeExists:
 		t.Asked, t.Unfit = "present", ""
-	case opSegment:
+	case codeSegment:
 		x.segment(in, &t)
-	case opServes:
+	case codeServes:
 		x.prerequisite(&u.requirements[in.arg], &t)
-	case opPeriod:
+	case codePeriod:
 		t.Value = StringValue(timeText(x.ctx.Now))
 		t.Asked = periodText(u.ints[in.arg], u.ints[in.arg+1])
-	case opWindow:
+	case codeWindow:
 		t.Value = StringValue(timeText(x.ctx.Now))
 		t.Asked = u.windows[in.arg].String()
 	}
@@ -321,20 +321,20 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 func unfit(v Value, t AttributeType) string {
 	fits := true
 	switch t {
-	case StringAttribute:
-		fits = v.kind == StringKind
-	case IntegerAttribute:
-		fits = v.kind == IntKind
-	case BooleanAttribute:
-		fits = v.kind == BoolKind
-	case SemverAttribute:
+	case AttrString:
+		fits = v.kind == KindString
+	case AttrInteger:
+		fits = v.kind == KindInt
+	case AttrBoolean:
+		fits = v.kind == KindBool
+	case AttrSemver:
 		_, fits = versionOf(v, nil)
-	case IPAttribute:
+	case AttrIP:
 		fits = addrOf(v).IsValid()
-	case ListAttribute:
-		fits = v.kind == ListKind
+	case AttrList:
+		fits = v.kind == KindList
 	}
-	if fits || v.kind == NoKind {
+	if fits || v.kind == KindNone {
 		return ""
 	}
 	return t.String()
@@ -343,9 +343,9 @@ func unfit(v Value, t AttributeType) string {
 // holds has walk evaluate one instruction.
 func (x *explainer) holds(in *instr) bool {
 	switch in.op {
-	case opIs, opIn, opBetween, opVersion: // which are walk's alone
+	case codeIs, codeIn, codeBetween, codeVersion: // which are walk's alone
 		alone := *x.unit
-		alone.code = []instr{*in, {op: opFalse}, {op: opTrue}}
+		alone.code = []instr{*in, {op: codeFalse}, {op: codeTrue}}
 		alone.code[0].no, alone.code[0].yes = 1, 2
 		_, yes, _ := alone.walk(0, x.ctx, nil)
 		return yes == 1

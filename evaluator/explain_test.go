@@ -20,46 +20,46 @@ func explained() Ruleset {
 		{0, Positions / 4, 0}, {Positions / 4, Positions / 2, 1}, {Positions / 2, Positions, 2},
 	}}
 	every := every(
-		is("city", "shenzhen", "guangzhou"), fold(is("city", "SHENZHEN")), not(texts(Prefix, "city", "bei")),
-		either(numbers(Between, "uid", 1, 100), numbers(Between, "uid", -1<<63, 100), numbers(Between, "uid", 5, 1<<63-1)),
-		numbers(Modulo, "uid", 10, 2, 3), numbers(OneOf, "uid", 1, 42), numbers(OneOf, "beta", 1),
-		texts(Semver, "version", ">=2.3.0 <3"), texts(OneOf, "version", "2.4"), texts(CIDR, "ip", "10.0.0.0/8"), texts(IPBetween, "ip", "10.0.0.0", "10.0.0.9"),
-		texts(OneOf, "ip", "10.0.0.7"), texts(AnyOf, "tags", "b", "a"), texts(AllOf, "tags", "a"), texts(Matches, "city", "^shen", "zhen$"),
-		is("phone", "1", "2", "3", "4", "5", "6", "7"), Condition{Op: Exists, Attribute: "phone"},
-		Condition{Op: Period, Ints: []int64{1_800_000_000, 1_900_000_000}}, Condition{Op: Period, Ints: []int64{-1 << 63, 1_900_000_000}},
-		Condition{Op: Window, Strings: []string{"Asia/Shanghai"}, Ints: []int64{0b0111110, 9 * 3600, 18 * 3600}},
+		is("city", "shenzhen", "guangzhou"), fold(is("city", "SHENZHEN")), not(texts(OpPrefix, "city", "bei")),
+		either(numbers(OpBetween, "uid", 1, 100), numbers(OpBetween, "uid", -1<<63, 100), numbers(OpBetween, "uid", 5, 1<<63-1)),
+		numbers(OpModulo, "uid", 10, 2, 3), numbers(OpOneOf, "uid", 1, 42), numbers(OpOneOf, "beta", 1),
+		texts(OpSemver, "version", ">=2.3.0 <3"), texts(OpOneOf, "version", "2.4"), texts(OpCIDR, "ip", "10.0.0.0/8"), texts(OpIPBetween, "ip", "10.0.0.0", "10.0.0.9"),
+		texts(OpOneOf, "ip", "10.0.0.7"), texts(OpAnyOf, "tags", "b", "a"), texts(OpAllOf, "tags", "a"), texts(OpMatches, "city", "^shen", "zhen$"),
+		is("phone", "1", "2", "3", "4", "5", "6", "7"), Condition{Op: OpExists, Attribute: "phone"},
+		Condition{Op: OpPeriod, Ints: []int64{1_800_000_000, 1_900_000_000}}, Condition{Op: OpPeriod, Ints: []int64{-1 << 63, 1_900_000_000}},
+		Condition{Op: OpWindow, Strings: []string{"Asia/Shanghai"}, Ints: []int64{0b0111110, 9 * 3600, 18 * 3600}},
 	)
 	return Ruleset{
 		Unit:       "user",
-		Attributes: append(declared[:len(declared):len(declared)], Attribute{"tags", ListAttribute}),
+		Attributes: append(declared[:len(declared):len(declared)], Attribute{"tags", AttrList}),
 		Zones:      []Zone{{"Asia/Shanghai", []Offset{{0, 8 * 3600}}}},
 		Segments: []Segment{
-			{Name: "staff", Include: []string{"u-1"}, Exclude: []string{"u-9"}, When: ptr(texts(InSegment, "city", "cities"))},
+			{Name: "staff", Include: []string{"u-1"}, Exclude: []string{"u-9"}, When: ptr(texts(OpInSegment, "city", "cities"))},
 			{Name: "cities", Include: []string{"beijing"}},
 		},
 		Flags: []Flag{
-			{Key: "banner", Type: Boolean, Variants: onOff, Default: 1, Rules: []Rule{
-				{Name: "staff", When: ptr(texts(InSegment, "user", "staff"))},
+			{Key: "banner", Type: TypeBoolean, Variants: onOff, Default: 1, Rules: []Rule{
+				{Name: "staff", When: ptr(texts(OpInSegment, "user", "staff"))},
 				{Name: "everything", When: &every},
 				{Name: "rest", When: ptr(not(is("user", "nobody"))), Split: thirty("banner")},
 				{Name: "never", Variant: 1},
 			}},
-			{Key: "colors", Type: String, Variants: []Variant{{"red", StringValue("#f00")}, {"green", StringValue("#0f0")}, {"blue", StringValue("#00f")}},
+			{Key: "colors", Type: TypeString, Variants: []Variant{{"red", StringValue("#f00")}, {"green", StringValue("#0f0")}, {"blue", StringValue("#00f")}},
 				Rules: []Rule{{Name: "thirds", Split: three}}},
-			{Key: "dependent", Type: Boolean, Variants: onOff, Default: 1, Rules: []Rule{
-				{Name: "with colors", When: ptr(either(texts(Serves, "", "colors", "red"), texts(Serves, "", "colors", "green", "blue"), texts(Serves, "", "off", "on")))},
+			{Key: "dependent", Type: TypeBoolean, Variants: onOff, Default: 1, Rules: []Rule{
+				{Name: "with colors", When: ptr(either(texts(OpServes, "", "colors", "red"), texts(OpServes, "", "colors", "green", "blue"), texts(OpServes, "", "off", "on")))},
 			}},
-			{Key: "draw", Type: Boolean, Variants: onOff, Default: 1, Rules: []Rule{
+			{Key: "draw", Type: TypeBoolean, Variants: onOff, Default: 1, Rules: []Rule{
 				{Name: "coin", Split: &Split{Ranges: []Range{{0, Positions / 2, 0}, {Positions / 2, Positions, 1}}}},
 			}},
-			{Key: "layered", Type: Boolean, Variants: onOff, Default: 1, Reserved: &Reservation{
+			{Key: "layered", Type: TypeBoolean, Variants: onOff, Default: 1, Reserved: &Reservation{
 				Layer: "checkout", By: "user", Salt: "layer:checkout", Hash: HashMurmur3, Spans: []Span{{Positions / 10, Positions / 5}, {Positions / 2, Positions}},
 			}, Rules: []Rule{{Name: "all"}}},
-			{Key: "off", Type: Boolean, Variants: onOff, Disabled: true, Off: 1, Rules: []Rule{{Name: "all"}}},
-			{Key: "ramp", Type: Boolean, Variants: onOff, Default: 1, Rules: []Rule{{Name: "ramp", Split: &Split{By: "uid", Salt: "other", Hash: HashMurmur3,
+			{Key: "off", Type: TypeBoolean, Variants: onOff, Disabled: true, Off: 1, Rules: []Rule{{Name: "all"}}},
+			{Key: "ramp", Type: TypeBoolean, Variants: onOff, Default: 1, Rules: []Rule{{Name: "ramp", Split: &Split{By: "uid", Salt: "other", Hash: HashMurmur3,
 				Ramp: &Ramp{Variant: 0, Rest: 1, Linear: true, Points: []Point{{1_700_000_000, 0}, {1_900_000_000, Positions}}}}}}},
-			{Key: "stale", Type: Boolean, Variants: onOff, Default: 1, Stale: &Staleness{After: 5400, Variant: 1}, Rules: []Rule{{Name: "all"}}},
-			{Key: "static", Type: Object, Variants: []Variant{{"theme", ObjectValue(`{"ink":"` + strings.Repeat("0", 100) + `"}`)}}},
+			{Key: "stale", Type: TypeBoolean, Variants: onOff, Default: 1, Stale: &Staleness{After: 5400, Variant: 1}, Rules: []Rule{{Name: "all"}}},
+			{Key: "static", Type: TypeObject, Variants: []Variant{{"theme", ObjectValue(`{"ink":"` + strings.Repeat("0", 100) + `"}`)}}},
 		},
 	}
 }
@@ -108,8 +108,8 @@ func TestExplain(t *testing.T) {
 // TestExplainOnce holds that what is met again isn't explained again, whatever
 // attribute asks: else a trace might be far longer than the flags.
 func TestExplainOnce(t *testing.T) {
-	member := func(attribute string) Condition { return texts(InSegment, attribute, "s") }
-	when := either(member("city"), member("user"), member("city"), texts(Serves, "", "other", "on"), texts(Serves, "", "other", "on", "off"))
+	member := func(attribute string) Condition { return texts(OpInSegment, attribute, "s") }
+	when := either(member("city"), member("user"), member("city"), texts(OpServes, "", "other", "on"), texts(OpServes, "", "other", "on", "off"))
 	set := gate(&when, Segment{Name: "s", When: ptr(is("phone", "of the segment"))})
 	set.Flags = append(set.Flags, gate(ptr(is("phone", "of the flag"))).Flags...)
 	set.Flags[1].Key = "other"
@@ -140,10 +140,10 @@ func golden(t *testing.T, name, got string) {
 
 func TestAskedOfBadConditions(t *testing.T) {
 	for _, c := range []Condition{
-		{}, {Op: All}, {Op: Between}, {Op: InSegment}, {Op: Modulo, Ints: []int64{0}},
-		{Op: Window, Strings: []string{"UTC"}, Ints: []int64{0, 0, 0}}, {Op: Serves}, {Op: 77},
+		{}, {Op: OpAll}, {Op: OpBetween}, {Op: OpInSegment}, {Op: OpModulo, Ints: []int64{0}},
+		{Op: OpWindow, Strings: []string{"UTC"}, Ints: []int64{0, 0, 0}}, {Op: OpServes}, {Op: 77},
 	} {
-		if got := c.Asked(IntegerAttribute); got != c.Op.String() {
+		if got := c.Asked(AttrInteger); got != c.Op.String() {
 			t.Errorf("the condition %+v, which is refused, asks %q", c, got)
 		}
 	}

@@ -183,7 +183,7 @@ func naiveMember(member any) (evaluator.Value, bool) {
 func verdicts(t *testing.T, c evaluator.Condition, valid bool) (program *evaluator.Program, set evaluator.Ruleset) {
 	t.Helper()
 	set = evaluator.Ruleset{Unit: "user", Attributes: declared(), Flags: []evaluator.Flag{{
-		Key: "f", Type: evaluator.Boolean, Default: 1, Rules: []evaluator.Rule{{Name: "r", When: &c}},
+		Key: "f", Type: evaluator.TypeBoolean, Default: 1, Rules: []evaluator.Rule{{Name: "r", When: &c}},
 		Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}},
 	}}}
 	set.Zones = []evaluator.Zone{{Name: "zone", Offsets: []evaluator.Offset{{Seconds: 3600}, {From: 1792890000, Seconds: 0}}}}
@@ -236,11 +236,11 @@ func FuzzVersions(f *testing.F) {
 	f.Fuzz(func(t *testing.T, version, constraint string) {
 		for _, s := range []string{version, constraint} {
 			_, ok := parseNaiveVersion(s)
-			one := evaluator.Condition{Op: evaluator.OneOf, Attribute: "version", Strings: []string{s}}
+			one := evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "version", Strings: []string{s}}
 			if program, set := verdicts(t, one, ok); program != nil {
 				evaluations(t, program, set, "version", version, constraint)
 			}
-			c := evaluator.Condition{Op: evaluator.Semver, Attribute: "version", Strings: []string{s}}
+			c := evaluator.Condition{Op: evaluator.OpSemver, Attribute: "version", Strings: []string{s}}
 			if program, set := verdicts(t, c, naiveConstraint(s)); program != nil {
 				evaluations(t, program, set, "version", version, constraint)
 			}
@@ -270,17 +270,17 @@ func FuzzAddresses(f *testing.F) {
 	f.Add("::", "::ffff:0:0", "::/0")
 	f.Add("1::2::3", "1.2.3.4.5", "1.2.3.4/33")
 	f.Fuzz(func(t *testing.T, a, b, network string) {
-		networks := evaluator.Condition{Op: evaluator.CIDR, Attribute: "ip", Strings: []string{network}}
+		networks := evaluator.Condition{Op: evaluator.OpCIDR, Attribute: "ip", Strings: []string{network}}
 		if program, set := verdicts(t, networks, naiveNetwork(network)); program != nil {
 			evaluations(t, program, set, "ip", a, b)
 		}
 		x, y := parseNaiveAddress(a), parseNaiveAddress(b)
-		one := evaluator.Condition{Op: evaluator.OneOf, Attribute: "ip", Strings: []string{a}}
+		one := evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "ip", Strings: []string{a}}
 		if program, set := verdicts(t, one, x != nil); program != nil {
 			evaluations(t, program, set, "ip", a, b, network)
 		}
 		ordered := x != nil && len(x) == len(y) && bytes.Compare(x, y) <= 0
-		between := evaluator.Condition{Op: evaluator.IPBetween, Attribute: "ip", Strings: []string{a, b}}
+		between := evaluator.Condition{Op: evaluator.OpIPBetween, Attribute: "ip", Strings: []string{a, b}}
 		if program, set := verdicts(t, between, ordered); program != nil {
 			evaluations(t, program, set, "ip", a, b, strings.TrimSuffix(network, "/8"))
 		}
@@ -303,7 +303,7 @@ func FuzzExpression(f *testing.F) {
 			return // large programs say nothing new
 		}
 		_, err := regexp.Compile(expression)
-		c := evaluator.Condition{Op: evaluator.Matches, Attribute: "city", Strings: []string{expression}, Fold: fold}
+		c := evaluator.Condition{Op: evaluator.OpMatches, Attribute: "city", Strings: []string{expression}, Fold: fold}
 		program, set := verdicts(t, c, err == nil && len(expression) <= 1000)
 		if program != nil && err == nil {
 			evaluations(t, program, set, "city", text, strings.ToUpper(text), strings.ToLower(text))
@@ -318,10 +318,10 @@ func FuzzText(f *testing.F) {
 	f.Add("İ", "ı", "i")
 	f.Add("Σς", "σΣ", strings.Repeat("Σ", 50))
 	f.Fuzz(func(t *testing.T, a, b, c string) {
-		for _, op := range []evaluator.Op{evaluator.OneOf, evaluator.Prefix, evaluator.Suffix, evaluator.Contains} {
+		for _, op := range []evaluator.Op{evaluator.OpOneOf, evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains} {
 			for _, fold := range []bool{false, true} {
 				cond := evaluator.Condition{Op: op, Attribute: "city", Strings: []string{a, b}, Fold: fold}
-				if program, set := verdicts(t, cond, op == evaluator.OneOf || a != "" && b != ""); program != nil {
+				if program, set := verdicts(t, cond, op == evaluator.OpOneOf || a != "" && b != ""); program != nil {
 					evaluations(t, program, set, "city", a, b, c, a+c, c+b, strings.ToUpper(a), strings.ToLower(b))
 				}
 			}
@@ -345,8 +345,8 @@ func FuzzTime(f *testing.F) {
 	f.Add(int64(1), int64(0), int64(1), int64(0), -86400)
 	f.Fuzz(func(t *testing.T, days, opens, closes, now int64, offset int) {
 		valid := 1 <= days && days <= 127 && 0 <= opens && opens <= 86399 && 1 <= closes && closes <= 86400
-		window := evaluator.Condition{Op: evaluator.Window, Strings: []string{"zone"}, Ints: []int64{days, opens, closes}}
-		period := evaluator.Condition{Op: evaluator.Period, Ints: []int64{opens, closes}}
+		window := evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"zone"}, Ints: []int64{days, opens, closes}}
+		period := evaluator.Condition{Op: evaluator.OpPeriod, Ints: []int64{opens, closes}}
 		ctx := evaluator.Context{Now: now}
 		if program, set := verdicts(t, period, opens < closes); program != nil {
 			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, true, make(map[evaluator.Reason]int)); err != nil {
@@ -394,7 +394,7 @@ func FuzzRamp(f *testing.F) {
 			r.Points = append(r.Points, p)
 		}
 		set := evaluator.Ruleset{Unit: "user", Attributes: declared(), Flags: []evaluator.Flag{{
-			Key: "f", Type: evaluator.Boolean, Rules: []evaluator.Rule{{Name: "r", Split: &evaluator.Split{Ramp: r}}},
+			Key: "f", Type: evaluator.TypeBoolean, Rules: []evaluator.Rule{{Name: "r", Split: &evaluator.Split{Ramp: r}}},
 			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}, {Name: "on", Value: evaluator.BoolValue(true)}},
 		}}}
 		program, err := evaluator.Compile(set)

@@ -79,10 +79,10 @@ func names(t evaluator.AttributeType) []string {
 
 func declared() []evaluator.Attribute {
 	return []evaluator.Attribute{
-		{Name: "user", Type: evaluator.StringAttribute}, {Name: "city", Type: evaluator.StringAttribute},
-		{Name: "uid", Type: evaluator.IntegerAttribute}, {Name: "account", Type: evaluator.IntegerAttribute},
-		{Name: "beta", Type: evaluator.BooleanAttribute}, {Name: "version", Type: evaluator.SemverAttribute},
-		{Name: "ip", Type: evaluator.IPAttribute}, {Name: "tags", Type: evaluator.ListAttribute},
+		{Name: "user", Type: evaluator.AttrString}, {Name: "city", Type: evaluator.AttrString},
+		{Name: "uid", Type: evaluator.AttrInteger}, {Name: "account", Type: evaluator.AttrInteger},
+		{Name: "beta", Type: evaluator.AttrBoolean}, {Name: "version", Type: evaluator.AttrSemver},
+		{Name: "ip", Type: evaluator.AttrIP}, {Name: "tags", Type: evaluator.AttrList},
 	}
 }
 
@@ -155,7 +155,7 @@ func (g *generator) segment(name string) evaluator.Segment {
 }
 
 func (g *generator) flag(key string) evaluator.Flag {
-	f := evaluator.Flag{Key: key, Type: evaluator.Boolean + evaluator.Type(g.next(5)), Disabled: g.rarely(16)}
+	f := evaluator.Flag{Key: key, Type: evaluator.TypeBoolean + evaluator.Type(g.next(5)), Disabled: g.rarely(16)}
 	for i := range 1 + g.next(4) {
 		f.Variants = append(f.Variants, evaluator.Variant{Name: "v" + strconv.Itoa(i), Value: pick(g, g.pools.values[f.Type])})
 	}
@@ -171,8 +171,8 @@ func (g *generator) flag(key string) evaluator.Flag {
 	for i := range rules {
 		r := g.rule("r"+strconv.Itoa(i), len(f.Variants))
 		if rules > 4 { // so that the last ones are reached
-			c := g.comparison(pick(g, []evaluator.Op{evaluator.OneOf, evaluator.Between, evaluator.Semver}))
-			r.When = &evaluator.Condition{Op: evaluator.All, Of: []evaluator.Condition{c, g.comparison(evaluator.OneOf)}}
+			c := g.comparison(pick(g, []evaluator.Op{evaluator.OpOneOf, evaluator.OpBetween, evaluator.OpSemver}))
+			r.When = &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{c, g.comparison(evaluator.OpOneOf)}}
 		}
 		f.Rules = append(f.Rules, r)
 	}
@@ -191,7 +191,7 @@ func (g *generator) metadata() []evaluator.Attr {
 	var list []evaluator.Attr
 	for _, name := range g.pools.metadata {
 		if g.rarely(4) {
-			values := g.pools.values[evaluator.Boolean+evaluator.Type(g.next(4))]
+			values := g.pools.values[evaluator.TypeBoolean+evaluator.Type(g.next(4))]
 			list = append(list, evaluator.Attr{Name: name, Value: pick(g, values)})
 		}
 	}
@@ -251,7 +251,7 @@ func (g *generator) when() *evaluator.Condition {
 	c := g.condition(3)
 	if g.rarely(40) {
 		for range 90 {
-			c = evaluator.Condition{Op: pick(g, []evaluator.Op{evaluator.Not, evaluator.All, evaluator.Any}), Of: []evaluator.Condition{c}}
+			c = evaluator.Condition{Op: pick(g, []evaluator.Op{evaluator.OpNot, evaluator.OpAll, evaluator.OpAny}), Of: []evaluator.Condition{c}}
 		}
 	}
 	return &c
@@ -259,12 +259,12 @@ func (g *generator) when() *evaluator.Condition {
 
 func (g *generator) condition(depth int) evaluator.Condition {
 	if depth == 0 || !g.rarely(3) {
-		return g.comparison(evaluator.Exists + evaluator.Op(g.next(int(evaluator.Serves-evaluator.Exists)+1)))
+		return g.comparison(evaluator.OpExists + evaluator.Op(g.next(int(evaluator.OpServes-evaluator.OpExists)+1)))
 	}
 	if g.rarely(3) {
-		return evaluator.Condition{Op: evaluator.Not, Of: []evaluator.Condition{g.condition(depth - 1)}}
+		return evaluator.Condition{Op: evaluator.OpNot, Of: []evaluator.Condition{g.condition(depth - 1)}}
 	}
-	c := evaluator.Condition{Op: pick(g, []evaluator.Op{evaluator.All, evaluator.Any})}
+	c := evaluator.Condition{Op: pick(g, []evaluator.Op{evaluator.OpAll, evaluator.OpAny})}
 	for range g.next(5) {
 		c.Of = append(c.Of, g.condition(depth-1))
 	}
@@ -277,47 +277,47 @@ func (g *generator) comparison(op evaluator.Op) evaluator.Condition {
 	c := evaluator.Condition{Op: op}
 	about := func(t evaluator.AttributeType) { c.Attribute = pick(g, names(t)) }
 	switch op {
-	case evaluator.Exists:
+	case evaluator.OpExists:
 		c.Attribute = pick(g, declared()).Name
-	case evaluator.OneOf:
+	case evaluator.OpOneOf:
 		return g.oneOf()
-	case evaluator.InSegment:
+	case evaluator.OpInSegment:
 		if len(g.set.Segments) == 0 || g.refs == 0 {
 			return g.oneOf()
 		}
 		g.refs--
-		about(pick(g, []evaluator.AttributeType{evaluator.StringAttribute, evaluator.IntegerAttribute}))
+		about(pick(g, []evaluator.AttributeType{evaluator.AttrString, evaluator.AttrInteger}))
 		c.Strings = []string{pick(g, g.set.Segments).Name}
-	case evaluator.Between:
-		about(evaluator.IntegerAttribute)
+	case evaluator.OpBetween:
+		about(evaluator.AttrInteger)
 		c.Ints = []int64{pick(g, g.pools.ints), pick(g, g.pools.ints)}
 		slices.Sort(c.Ints)
-	case evaluator.Modulo:
-		about(evaluator.IntegerAttribute)
+	case evaluator.OpModulo:
+		about(evaluator.AttrInteger)
 		m := pick(g, []int64{1, 2, 3, 10, 1 << 32, math.MaxInt64})
 		c.Ints = []int64{m}
 		for range 1 + g.next(3) {
 			r := pick(g, g.pools.ints) % m
 			c.Ints = append(c.Ints, max(r, -r))
 		}
-	case evaluator.CIDR:
-		about(evaluator.IPAttribute)
+	case evaluator.OpCIDR:
+		about(evaluator.AttrIP)
 		c.Strings = several(g, g.pools.networks, 1, 3)
-	case evaluator.IPBetween:
-		about(evaluator.IPAttribute)
+	case evaluator.OpIPBetween:
+		about(evaluator.AttrIP)
 		c.Strings = pick(g, g.pools.ranges)
-	case evaluator.Semver:
-		about(evaluator.SemverAttribute)
+	case evaluator.OpSemver:
+		about(evaluator.AttrSemver)
 		c.Strings = []string{g.constraint()}
-	case evaluator.Prefix, evaluator.Suffix, evaluator.Contains, evaluator.Matches:
-		about(evaluator.StringAttribute)
+	case evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains, evaluator.OpMatches:
+		about(evaluator.AttrString)
 		c.Fold = g.rarely(2)
 		c.Strings = g.pieces()
-		if op == evaluator.Matches {
+		if op == evaluator.OpMatches {
 			c.Strings = several(g, g.pools.expressions, 1, 2)
 		}
-	case evaluator.AnyOf, evaluator.AllOf:
-		about(evaluator.ListAttribute)
+	case evaluator.OpAnyOf, evaluator.OpAllOf:
+		about(evaluator.AttrList)
 		c.Strings = several(g, g.pools.tags, 1, 3)
 	default:
 		return g.circumstance(op)
@@ -329,16 +329,16 @@ func (g *generator) comparison(op evaluator.Op) evaluator.Condition {
 func (g *generator) circumstance(op evaluator.Op) evaluator.Condition {
 	c := evaluator.Condition{Op: op}
 	switch op {
-	case evaluator.Period:
+	case evaluator.OpPeriod:
 		a, b := pick(g, g.pools.times), pick(g, g.pools.times)
 		if a == b {
 			a, b = math.MinInt64, max(b, math.MinInt64+1)
 		}
 		c.Ints = []int64{min(a, b), max(a, b)}
-	case evaluator.Window:
+	case evaluator.OpWindow:
 		c.Strings = []string{pick(g, g.set.Zones).Name}
 		c.Ints = []int64{int64(1 + g.next(127)), pick(g, g.pools.opens), pick(g, g.pools.closes)}
-	case evaluator.Serves:
+	case evaluator.OpServes:
 		if len(g.flags) == 0 || g.refs == 0 {
 			return g.oneOf()
 		}
@@ -356,27 +356,27 @@ func (g *generator) circumstance(op evaluator.Op) evaluator.Condition {
 }
 
 func (g *generator) oneOf() evaluator.Condition {
-	t := evaluator.StringAttribute + evaluator.AttributeType(g.next(int(evaluator.IPAttribute)))
-	c := evaluator.Condition{Op: evaluator.OneOf, Attribute: pick(g, names(t))}
+	t := evaluator.AttrString + evaluator.AttributeType(g.next(int(evaluator.AttrIP)))
+	c := evaluator.Condition{Op: evaluator.OpOneOf, Attribute: pick(g, names(t))}
 	most := 3
 	if g.rarely(4) {
 		most = 12 // large enough for another algorithm
 	}
 	switch t {
-	case evaluator.StringAttribute:
+	case evaluator.AttrString:
 		c.Strings, c.Fold = several(g, g.pools.units, 1, most), g.rarely(2)
 		if g.rarely(3) { // so that other conditions ask the same, of another attribute too
 			c.Strings = []string{pick(g, g.pools.units[1:4])}
 		}
-	case evaluator.IntegerAttribute:
+	case evaluator.AttrInteger:
 		c.Ints = several(g, g.pools.ints, 1, most)
-	case evaluator.BooleanAttribute:
+	case evaluator.AttrBoolean:
 		c.Ints = several(g, []int64{0, 1}, 1, 2)
-	case evaluator.SemverAttribute:
+	case evaluator.AttrSemver:
 		for range 1 + g.next(most) {
 			c.Strings = append(c.Strings, g.version())
 		}
-	case evaluator.IPAttribute:
+	case evaluator.AttrIP:
 		c.Strings = several(g, g.pools.addresses, 1, most)
 	}
 	return c
@@ -485,27 +485,27 @@ func (g *generator) now() int64 {
 // value makes a value that is more often than not of the declared type.
 func (g *generator) value(t evaluator.AttributeType) evaluator.Value {
 	if g.rarely(8) {
-		t = evaluator.StringAttribute + evaluator.AttributeType(g.next(int(evaluator.ListAttribute)))
+		t = evaluator.AttrString + evaluator.AttributeType(g.next(int(evaluator.AttrList)))
 		if g.rarely(3) {
 			return pick(g, g.pools.odd)
 		}
 	}
 	switch t {
-	case evaluator.IntegerAttribute:
+	case evaluator.AttrInteger:
 		return evaluator.IntValue(pick(g, g.pools.ints))
-	case evaluator.BooleanAttribute:
+	case evaluator.AttrBoolean:
 		return evaluator.BoolValue(g.rarely(2))
-	case evaluator.SemverAttribute:
+	case evaluator.AttrSemver:
 		if g.rarely(4) {
 			return evaluator.StringValue(pick(g, g.pools.noVersions))
 		}
 		return evaluator.StringValue(g.version())
-	case evaluator.IPAttribute:
+	case evaluator.AttrIP:
 		if g.rarely(4) {
 			return evaluator.StringValue(pick(g, g.pools.noAddresses))
 		}
 		return evaluator.StringValue(pick(g, g.pools.addresses))
-	case evaluator.ListAttribute:
+	case evaluator.AttrList:
 		return evaluator.ListValue(several(g, g.pools.tags, 0, 6)...)
 	}
 	if g.rarely(2) {

@@ -185,17 +185,17 @@ func (n naive) value(name string) evaluator.Value {
 // holds reports whether a condition holds. 4.
 func (n naive) holds(c evaluator.Condition) bool {
 	switch c.Op {
-	case evaluator.All: // 4.2
+	case evaluator.OpAll: // 4.2
 		return !slices.ContainsFunc(c.Of, func(c evaluator.Condition) bool { return !n.holds(c) })
-	case evaluator.Any:
+	case evaluator.OpAny:
 		return slices.ContainsFunc(c.Of, n.holds)
-	case evaluator.Not:
+	case evaluator.OpNot:
 		return !n.holds(c.Of[0])
-	case evaluator.Period: // 4.17
+	case evaluator.OpPeriod: // 4.17
 		return c.Ints[0] <= n.ctx.Now && n.ctx.Now < c.Ints[1]
-	case evaluator.Window:
+	case evaluator.OpWindow:
 		return n.window(c)
-	case evaluator.Serves: // 4.19
+	case evaluator.OpServes: // 4.19
 		for _, f := range slices.Concat(n.set.Flags, n.set.Prerequisites) {
 			if f.Key == c.Strings[0] {
 				return slices.Contains(c.Strings[1:], n.flag(f).Variant)
@@ -205,27 +205,27 @@ func (n naive) holds(c evaluator.Condition) bool {
 	}
 	v := n.value(c.Attribute)
 	switch c.Op {
-	case evaluator.Exists: // 4.4
-		return v.Kind() != evaluator.NoKind
-	case evaluator.InSegment: // 4.6
+	case evaluator.OpExists: // 4.4
+		return v.Kind() != evaluator.KindNone
+	case evaluator.OpInSegment: // 4.6
 		text, ok := decimalOrText(v)
 		return ok && n.member(c.Strings[0], text)
-	case evaluator.AnyOf, evaluator.AllOf:
-		return v.Kind() == evaluator.ListKind && listHolds(c, slices.Collect(v.Texts()))
+	case evaluator.OpAnyOf, evaluator.OpAllOf:
+		return v.Kind() == evaluator.KindList && listHolds(c, slices.Collect(v.Texts()))
 	}
 	if b, ok := v.Bool(); ok { // 4.5
-		return c.Op == evaluator.OneOf && n.declared(c) == evaluator.BooleanAttribute && slices.Contains(c.Ints, map[bool]int64{true: 1}[b])
+		return c.Op == evaluator.OpOneOf && n.declared(c) == evaluator.AttrBoolean && slices.Contains(c.Ints, map[bool]int64{true: 1}[b])
 	}
 	if i, ok := v.Int(); ok {
-		return n.declared(c) == evaluator.IntegerAttribute && integerHolds(c, i)
+		return n.declared(c) == evaluator.AttrInteger && integerHolds(c, i)
 	}
 	if s, ok := v.Text(); ok {
 		switch n.declared(c) {
-		case evaluator.StringAttribute:
+		case evaluator.AttrString:
 			return textHolds(c, s)
-		case evaluator.SemverAttribute:
+		case evaluator.AttrSemver:
 			return versionHolds(c, s)
-		case evaluator.IPAttribute:
+		case evaluator.AttrIP:
 			return addressHolds(c, s)
 		}
 	}
@@ -256,11 +256,11 @@ func (n naive) member(segment, text string) bool {
 // integerHolds is 4.5 and 4.7.
 func integerHolds(c evaluator.Condition, i int64) bool {
 	switch c.Op {
-	case evaluator.OneOf:
+	case evaluator.OpOneOf:
 		return slices.Contains(c.Ints, i)
-	case evaluator.Between:
+	case evaluator.OpBetween:
 		return c.Ints[0] <= i && i <= c.Ints[1]
-	case evaluator.Modulo:
+	case evaluator.OpModulo:
 		r := new(big.Int).Mod(big.NewInt(i), big.NewInt(c.Ints[0])) // Euclidean
 		return slices.Contains(c.Ints[1:], r.Int64())
 	}
@@ -270,7 +270,7 @@ func integerHolds(c evaluator.Condition, i int64) bool {
 // textHolds is 4.5, 4.13 and 4.14.
 func textHolds(c evaluator.Condition, s string) bool {
 	return slices.ContainsFunc(c.Strings, func(operand string) bool {
-		if c.Op == evaluator.Matches {
+		if c.Op == evaluator.OpMatches {
 			if c.Fold {
 				operand = "(?i)" + operand
 			}
@@ -281,13 +281,13 @@ func textHolds(c evaluator.Condition, s string) bool {
 			s, operand = naiveFold(s), naiveFold(operand)
 		}
 		switch c.Op {
-		case evaluator.OneOf:
+		case evaluator.OpOneOf:
 			return s == operand
-		case evaluator.Prefix:
+		case evaluator.OpPrefix:
 			return strings.HasPrefix(s, operand)
-		case evaluator.Suffix:
+		case evaluator.OpSuffix:
 			return strings.HasSuffix(s, operand)
-		case evaluator.Contains:
+		case evaluator.OpContains:
 			return strings.Contains(s, operand)
 		}
 		return false
@@ -297,7 +297,7 @@ func textHolds(c evaluator.Condition, s string) bool {
 // listHolds is 4.15.
 func listHolds(c evaluator.Condition, list []string) bool {
 	in := func(operand string) bool { return slices.Contains(list, operand) }
-	if c.Op == evaluator.AnyOf {
+	if c.Op == evaluator.OpAnyOf {
 		return slices.ContainsFunc(c.Strings, in)
 	}
 	return !slices.ContainsFunc(c.Strings, func(operand string) bool { return !in(operand) })
@@ -364,16 +364,16 @@ func addressHolds(c evaluator.Condition, s string) bool {
 		return false
 	}
 	switch c.Op {
-	case evaluator.OneOf:
+	case evaluator.OpOneOf:
 		return slices.ContainsFunc(c.Strings, func(s string) bool { return bytes.Equal(a, parseNaiveAddress(s)) })
-	case evaluator.CIDR:
+	case evaluator.OpCIDR:
 		return slices.ContainsFunc(c.Strings, func(s string) bool {
 			text, length, _ := strings.Cut(s, "/")
 			network := parseNaiveAddress(text)
 			n, _ := strconv.Atoi(length)
 			return len(a) == len(network) && naiveBits(a)[:n] == naiveBits(network)[:n]
 		})
-	case evaluator.IPBetween:
+	case evaluator.OpIPBetween:
 		lo, hi := parseNaiveAddress(c.Strings[0]), parseNaiveAddress(c.Strings[1])
 		return len(a) == len(lo) && bytes.Compare(lo, a) <= 0 && bytes.Compare(a, hi) <= 0
 	}
@@ -513,7 +513,7 @@ func versionHolds(c evaluator.Condition, s string) bool {
 	if !ok {
 		return false
 	}
-	if c.Op == evaluator.OneOf {
+	if c.Op == evaluator.OpOneOf {
 		return slices.ContainsFunc(c.Strings, func(s string) bool {
 			w, _ := parseNaiveVersion(s)
 			return precedence(v, w) == 0

@@ -6,17 +6,17 @@ import "fmt"
 
 func (t AttributeType) String() string {
 	switch t {
-	case StringAttribute:
+	case AttrString:
 		return "string"
-	case IntegerAttribute:
+	case AttrInteger:
 		return "integer"
-	case BooleanAttribute:
+	case AttrBoolean:
 		return "boolean"
-	case SemverAttribute:
+	case AttrSemver:
 		return "semver"
-	case IPAttribute:
+	case AttrIP:
 		return "ip"
-	case ListAttribute:
+	case AttrList:
 		return "list"
 	}
 	return fmt.Sprintf("AttributeType(%d)", uint8(t))
@@ -28,7 +28,7 @@ func (t AttributeType) MarshalText() ([]byte, error) { return []byte(t.String())
 // ParseAttributeType returns the attribute type of that name: string, integer,
 // boolean, semver, ip or list.
 func ParseAttributeType(name string) (AttributeType, bool) {
-	for t := StringAttribute; t <= ListAttribute; t++ {
+	for t := AttrString; t <= AttrList; t++ {
 		if t.String() == name {
 			return t, true
 		}
@@ -38,15 +38,15 @@ func ParseAttributeType(name string) (AttributeType, bool) {
 
 func (t Type) String() string {
 	switch t {
-	case Boolean:
+	case TypeBoolean:
 		return "boolean"
-	case String:
+	case TypeString:
 		return "string"
-	case Integer:
+	case TypeInteger:
 		return "integer"
-	case Number:
+	case TypeNumber:
 		return "number"
-	case Object:
+	case TypeObject:
 		return "object"
 	}
 	return fmt.Sprintf("Type(%d)", uint8(t))
@@ -58,7 +58,7 @@ func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 // ParseType returns the flag type of that name: boolean, string, integer,
 // number or object.
 func ParseType(name string) (Type, bool) {
-	for t := Boolean; t <= Object; t++ {
+	for t := TypeBoolean; t <= TypeObject; t++ {
 		if t.String() == name {
 			return t, true
 		}
@@ -68,54 +68,54 @@ func ParseType(name string) (Type, bool) {
 
 func (op Op) String() string {
 	switch op {
-	case All:
+	case OpAll:
 		return "all"
-	case Any:
+	case OpAny:
 		return "any"
-	case Not:
+	case OpNot:
 		return "not"
-	case Exists:
+	case OpExists:
 		return "exists"
-	case OneOf:
+	case OpOneOf:
 		return "one of"
-	case InSegment:
+	case OpInSegment:
 		return "segment"
-	case Between:
+	case OpBetween:
 		return "range"
-	case Modulo:
+	case OpModulo:
 		return "mod"
-	case CIDR:
+	case OpCIDR:
 		return "cidr"
-	case IPBetween:
+	case OpIPBetween:
 		return "address range"
-	case Semver:
+	case OpSemver:
 		return "semver"
-	case Prefix:
+	case OpPrefix:
 		return "prefix"
-	case Suffix:
+	case OpSuffix:
 		return "suffix"
-	case Contains:
+	case OpContains:
 		return "contains"
-	case Matches:
+	case OpMatches:
 		return "matches"
-	case AnyOf:
+	case OpAnyOf:
 		return "any of"
-	case AllOf:
+	case OpAllOf:
 		return "all of"
-	case Period:
+	case OpPeriod:
 		return "period"
-	case Window:
+	case OpWindow:
 		return "window"
-	case Serves:
+	case OpServes:
 		return "serves"
-	case Comparison:
+	case OpComparison:
 		return "comparison"
 	}
 	return fmt.Sprintf("Op(%d)", uint8(op))
 }
 
 // combines reports whether op combines conditions. All others compare.
-func (op Op) combines() bool { return op == All || op == Any || op == Not }
+func (op Op) combines() bool { return op == OpAll || op == OpAny || op == OpNot }
 
 // MarshalText returns what String does.
 func (op Op) MarshalText() ([]byte, error) { return []byte(op.String()), nil }

@@ -115,11 +115,11 @@ func (p *pools) versionPools() {
 
 func (p *pools) valuePools() {
 	p.values = map[evaluator.Type][]evaluator.Value{
-		evaluator.Boolean: {evaluator.BoolValue(true), evaluator.BoolValue(false)},
-		evaluator.String:  {evaluator.StringValue(""), evaluator.StringValue("blue"), evaluator.StringValue("\xff")},
-		evaluator.Integer: {evaluator.IntValue(0), evaluator.IntValue(math.MaxInt64), evaluator.IntValue(math.MinInt64)},
-		evaluator.Number:  {evaluator.FloatValue(0.5), evaluator.FloatValue(0), evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(math.MaxFloat64)},
-		evaluator.Object:  {evaluator.ObjectValue(`{}`), evaluator.ObjectValue(` {"a": [1]}`), evaluator.ObjectValue(`[]`)},
+		evaluator.TypeBoolean: {evaluator.BoolValue(true), evaluator.BoolValue(false)},
+		evaluator.TypeString:  {evaluator.StringValue(""), evaluator.StringValue("blue"), evaluator.StringValue("\xff")},
+		evaluator.TypeInteger: {evaluator.IntValue(0), evaluator.IntValue(math.MaxInt64), evaluator.IntValue(math.MinInt64)},
+		evaluator.TypeNumber:  {evaluator.FloatValue(0.5), evaluator.FloatValue(0), evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(math.MaxFloat64)},
+		evaluator.TypeObject:  {evaluator.ObjectValue(`{}`), evaluator.ObjectValue(` {"a": [1]}`), evaluator.ObjectValue(`[]`)},
 	}
 	p.odd = []evaluator.Value{
 		{}, evaluator.FloatValue(0), evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(42), evaluator.FloatValue(math.NaN()),

@@ -11,20 +11,20 @@ import (
 // A Program is a set of flags that can be evaluated. It is immutable and safe
 // for concurrent use. A nil Program has no flags.
 type Program struct {
-	units  []*Unit
+	units  []*Module
 	byKey  map[string]*CompiledFlag
 	sorted []linkedFlag // by key
 	types  map[string]AttributeType
 }
 
-// A linkedFlag is a flag, the index of its Unit and its index in that.
+// A linkedFlag is a flag, the index of its Module and its index in that.
 type linkedFlag struct {
 	*CompiledFlag
 	unit, index uint32
 }
 
 // Compile checks rulesets and makes one Program of all their flags. It is
-// [CompileUnit] for each of them, and [Link].
+// [CompileModule] for each of them, and [Link].
 //
 // The Program shares no memory with the rulesets but immutable text.
 //
@@ -32,9 +32,9 @@ type linkedFlag struct {
 // 100 of them, one more says how many are not listed.
 func Compile(sets ...Ruleset) (*Program, error) {
 	var all problems
-	units := make([]*Unit, len(sets))
+	units := make([]*Module, len(sets))
 	for i := range sets {
-		units[i] = compileUnit(&sets[i], &all)
+		units[i] = compileModule(&sets[i], &all)
 	}
 	if err := all.err(); err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func Compile(sets ...Ruleset) (*Program, error) {
 // attributes, must agree; each has segments and prerequisites of its own.
 //
 // The error is as that of [Compile].
-func Link(units ...*Unit) (*Program, error) {
+func Link(units ...*Module) (*Program, error) {
 	n := 0
 	for _, u := range units {
 		n += u.count
@@ -79,7 +79,7 @@ func Link(units ...*Unit) (*Program, error) {
 
 // declare takes over the attributes of a unit, which must agree with the units
 // before it.
-func (p *Program) declare(u *Unit, all *problems) {
+func (p *Program) declare(u *Module, all *problems) {
 	for _, a := range u.attributes {
 		if t, ok := p.types[a.Name]; ok && t != a.Type {
 			all.add(&CompileError{Err: fmt.Errorf("the attribute %q is declared as %v and as %v", a.Name, t, a.Type)})

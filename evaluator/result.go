@@ -1,7 +1,7 @@
 package evaluator
 
 // A Result is the answer of an evaluation and why it was given. It is small,
-// immutable, and keeps its [Unit] alive. The zero Result has
+// immutable, and keeps its [Module] alive. The zero Result has
 // [ReasonError] and no value.
 type Result struct {
 	// No more than four fields, which is what the compiler keeps in

@@ -38,12 +38,12 @@ type AttributeType uint8
 
 // The types of attributes.
 const (
-	StringAttribute  AttributeType = iota + 1 // any text
-	IntegerAttribute                          // a 64-bit signed integer
-	BooleanAttribute                          // true or false
-	SemverAttribute                           // text that holds a semantic version
-	IPAttribute                               // text that holds an IPv4 or IPv6 address
-	ListAttribute                             // a list of texts
+	AttrString  AttributeType = iota + 1 // any text
+	AttrInteger                          // a 64-bit signed integer
+	AttrBoolean                          // true or false
+	AttrSemver                           // text that holds a semantic version
+	AttrIP                               // text that holds an IPv4 or IPv6 address
+	AttrList                             // a list of texts
 )
 
 // A Zone is a time zone: what a clock on the wall there shows, without a
@@ -120,11 +120,11 @@ type Type uint8
 
 // The types of flags.
 const (
-	Boolean Type = iota + 1
-	String
-	Integer
-	Number // [FloatKind] only, integral values too; finite
-	Object
+	TypeBoolean Type = iota + 1
+	TypeString
+	TypeInteger
+	TypeNumber // [KindFloat] only, integral values too; finite
+	TypeObject
 )
 
 // A Variant is a value a flag can serve, and its name.
@@ -219,75 +219,75 @@ type Op uint8
 // of attribute that they apply to.
 const (
 	// All of Of hold. True if Of is empty.
-	All Op = iota + 1
+	OpAll Op = iota + 1
 	// Any of Of holds. False if Of is empty.
-	Any
+	OpAny
 	// Not: Of[0] does not hold.
-	Not
+	OpNot
 
 	// Exists: the context has Attribute, of the declared type or not.
-	Exists
-	// OneOf: Attribute is one of Strings or, for an integer attribute, of
+	OpExists
+	// OpOneOf: Attribute is one of Strings or, for an integer attribute, of
 	// Ints. For boolean attributes Ints holds 0 for false and 1 for true;
 	// IP addresses and versions are compared by value, not by spelling.
 	// Fold applies to string attributes.
-	OneOf
-	// InSegment: Attribute's text (an integer in decimal form) is a member
+	OpOneOf
+	// OpInSegment: Attribute's text (an integer in decimal form) is a member
 	// of the segment Strings[0]. String and integer attributes.
-	InSegment
+	OpInSegment
 
 	// Between: Ints[0] ≤ Attribute ≤ Ints[1]. Integer attributes.
-	Between
+	OpBetween
 	// Modulo: Attribute mod Ints[0] is one of Ints[1:]; the remainder is
 	// Euclidean, 0 ≤ r < Ints[0], for negative attributes too. Integer
 	// attributes.
-	Modulo
+	OpModulo
 
 	// CIDR: Attribute lies in one of the networks Strings. An IPv4 address
 	// in IPv6 form (::ffff:a.b.c.d) counts as IPv4. IP attributes.
-	CIDR
-	// IPBetween: Strings[0] ≤ Attribute ≤ Strings[1], both of the same
+	OpCIDR
+	// OpIPBetween: Strings[0] ≤ Attribute ≤ Strings[1], both of the same
 	// family as Attribute. IP attributes.
-	IPBetween
+	OpIPBetween
 
 	// Semver: Attribute satisfies Strings[0], comparisons such as
 	// ">=2.3.0 <3" that must all hold, ordered by Semantic Versioning 2.0
 	// precedence. Semver attributes.
-	Semver
+	OpSemver
 
 	// Prefix: Attribute starts with one of Strings. String attributes, as
 	// all that follow.
-	Prefix
+	OpPrefix
 	// Suffix: Attribute ends with one of Strings.
-	Suffix
+	OpSuffix
 	// Contains: Attribute contains one of Strings.
-	Contains
+	OpContains
 	// Matches: Attribute contains a match of one of the RE2 expressions
 	// Strings.
-	Matches
+	OpMatches
 
-	// AnyOf: one of the texts in the list Attribute is one of Strings. List
+	// OpAnyOf: one of the texts in the list Attribute is one of Strings. List
 	// attributes.
-	AnyOf
-	// AllOf: each of Strings is one of the texts in the list Attribute. List
+	OpAnyOf
+	// OpAllOf: each of Strings is one of the texts in the list Attribute. List
 	// attributes.
-	AllOf
+	OpAllOf
 
 	// Period: Ints[0] ≤ [Context.Now] < Ints[1]. There is no Attribute, as
 	// in all that follow.
-	Period
+	OpPeriod
 	// Window: local time in the zone Strings[0] is in a window that recurs
 	// weekly: it opens at Ints[1] seconds after midnight of the weekdays
 	// that Ints[0] has bits for (bit 0 is Sunday), and closes before Ints[2]
 	// seconds after midnight of the same day or, if that is not more than
 	// Ints[1], of the next. A day has 86,400 seconds on the clock, whatever
 	// was skipped or repeated.
-	Window
+	OpWindow
 	// Serves: the flag Strings[0] serves one of the variants Strings[1:].
 	// Flags do not refer to themselves, directly or by way of others.
-	Serves
+	OpServes
 )
 
 // Comparison stands in a [ConditionTrace] for all that is no combination of
 // other conditions. It is not an Op of conditions.
-const Comparison Op = 255
+const OpComparison Op = 255

@@ -118,7 +118,7 @@ func (c *compiler) variants(f *Flag) ([]Variant, bool) {
 }
 
 // clip gives room back that lists have beyond their ends.
-func (u *Unit) clip() {
+func (u *Module) clip() {
 	clip(&u.flags)
 	clip(&u.code)
 	clip(&u.serves)

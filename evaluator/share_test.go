@@ -12,20 +12,20 @@ import (
 func TestSharing(t *testing.T) {
 	const rules, base = 3000, 15
 	set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{
-		{Name: "user", Type: evaluator.StringAttribute}, {Name: "city", Type: evaluator.StringAttribute}, {Name: "uid", Type: evaluator.IntegerAttribute},
+		{Name: "user", Type: evaluator.AttrString}, {Name: "city", Type: evaluator.AttrString}, {Name: "uid", Type: evaluator.AttrInteger},
 	}}
-	f := evaluator.Flag{Key: "f", Type: evaluator.Integer}
+	f := evaluator.Flag{Key: "f", Type: evaluator.TypeInteger}
 	for i := range base {
 		f.Variants = append(f.Variants, evaluator.Variant{Name: fmt.Sprint(i), Value: evaluator.IntValue(int64(i))})
 	}
 	digits := func(i int) [3]int { return [3]int{i % base, i / base % base, i / base / base} }
 	for i := range rules {
-		when := evaluator.Condition{Op: evaluator.All, Of: []evaluator.Condition{
-			{Op: evaluator.OneOf, Attribute: "city", Strings: []string{"everywhere", fmt.Sprint("c-", i)}},
-			{Op: evaluator.Between, Attribute: "uid", Ints: []int64{int64(i), rules}},
+		when := evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{
+			{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{"everywhere", fmt.Sprint("c-", i)}},
+			{Op: evaluator.OpBetween, Attribute: "uid", Ints: []int64{int64(i), rules}},
 		}}
 		if i%3 == 0 { // of another shape
-			when.Of = append(when.Of, evaluator.Condition{Op: evaluator.OneOf, Attribute: "city", Strings: []string{fmt.Sprint("c-", i)}})
+			when.Of = append(when.Of, evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{fmt.Sprint("c-", i)}})
 		}
 		split := &evaluator.Split{By: "user", Salt: "s", Hash: evaluator.HashMurmur3}
 		for j, variant := range digits(i) {
@@ -79,8 +79,8 @@ func TestSharing(t *testing.T) {
 		}
 	}
 	// The same variants are checked for each type.
-	set.Flags = []evaluator.Flag{boolean("a", evaluator.Condition{Op: evaluator.All}), boolean("b", evaluator.Condition{Op: evaluator.All})}
-	set.Flags[1].Type = evaluator.String
+	set.Flags = []evaluator.Flag{boolean("a", evaluator.Condition{Op: evaluator.OpAll}), boolean("b", evaluator.Condition{Op: evaluator.OpAll})}
+	set.Flags[1].Type = evaluator.TypeString
 	if _, err := evaluator.Compile(set); err == nil {
 		t.Error("a flag of texts may serve booleans, after another that has the same")
 	}

@@ -57,7 +57,7 @@ func (c *compiler) bucketing(what, by, salt, hash string) (unit uint16, seed uin
 		c.errorf("%s has no salt", what)
 	}
 	unit, ok := c.attribute(by)
-	if t := c.unit.attributes; !ok || t[unit].Type != StringAttribute && t[unit].Type != IntegerAttribute {
+	if t := c.unit.attributes; !ok || t[unit].Type != AttrString && t[unit].Type != AttrInteger {
 		c.errorf("the unit %q of %s is not a declared string or integer attribute", by, what)
 	}
 	if !slices.Contains(c.unit.splitters, unit) {
@@ -130,7 +130,7 @@ func (c *compiler) reserve(r *Reservation, yes, no uint32) uint32 {
 		c.errorf("a reservation has no spans")
 	}
 	u.reservations = append(u.reservations, reservation{layer: r.Layer, salt: r.Salt, seed: seed, spans: slices.Clone(r.Spans)})
-	return c.emit(instr{op: opReserve, attribute: unit, yes: yes, no: no, arg: uint32(len(u.reservations) - 1)})
+	return c.emit(instr{op: codeReserve, attribute: unit, yes: yes, no: no, arg: uint32(len(u.reservations) - 1)})
 }
 
 // A ramp is a compiled Ramp.
@@ -198,7 +198,7 @@ func part(n, done, whole uint64) uint64 {
 const halved = 8
 
 // pick returns the variant that owns a position.
-func (u *Unit) pick(s *serve, position uint32, now int64) uint16 {
+func (u *Module) pick(s *serve, position uint32, now int64) uint16 {
 	if s.kind&splitRamp != 0 {
 		r := &u.ramps[s.from]
 		if uint64(position) < r.level(now) {

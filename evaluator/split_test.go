@@ -7,7 +7,7 @@ import (
 
 // splitOf returns a unit with a flag whose split has n ranges, of two variants in
 // turn, which get longer and longer.
-func splitOf(t testing.TB, n uint64) (*Unit, []Range) {
+func splitOf(t testing.TB, n uint64) (*Module, []Range) {
 	var ranges []Range
 	var from uint64
 	for i := range n {
@@ -15,9 +15,9 @@ func splitOf(t testing.TB, n uint64) (*Unit, []Range) {
 		ranges = append(ranges, Range{from, to, int(i % 2)})
 		from = to
 	}
-	f := Flag{Key: "f", Type: Boolean, Variants: []Variant{{"on", BoolValue(true)}, {"off", BoolValue(false)}}}
+	f := Flag{Key: "f", Type: TypeBoolean, Variants: []Variant{{"on", BoolValue(true)}, {"off", BoolValue(false)}}}
 	f.Rules = []Rule{{Name: "r", Split: &Split{By: "user", Salt: "f", Hash: HashMurmur3, Ranges: ranges}}}
-	u, err := CompileUnit(Ruleset{Unit: "user", Attributes: []Attribute{{"user", StringAttribute}}, Flags: []Flag{f}})
+	u, err := CompileModule(Ruleset{Unit: "user", Attributes: []Attribute{{"user", AttrString}}, Flags: []Flag{f}})
 	if err != nil {
 		t.Fatal(err)
 	}

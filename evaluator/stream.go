@@ -18,10 +18,10 @@ type Stream struct {
 	Count, Rules, Comparisons int
 }
 
-// CompileStream is [CompileUnit] for a ruleset whose flags come one by one: set
-// has no Flags and Prerequisites. An iterator that fails stops; then the Unit is
+// CompileStream is [CompileModule] for a ruleset whose flags come one by one: set
+// has no Flags and Prerequisites. An iterator that fails stops; then the Module is
 // that of the flags before, and it is up to the caller not to use it.
-func CompileStream(set Ruleset, flags Stream) (*Unit, error) {
+func CompileStream(set Ruleset, flags Stream) (*Module, error) {
 	var all problems
 	u := compileStream(&set, &flags, &all)
 	if err := all.err(); err != nil {
@@ -53,7 +53,7 @@ func each(flags []Flag) iter.Seq[*Flag] {
 }
 
 // compileStream returns what is of no use if it adds to the problems.
-func compileStream(set *Ruleset, flags *Stream, all *problems) *Unit {
+func compileStream(set *Ruleset, flags *Stream, all *problems) *Module {
 	c := newCompiler(set, flags, all)
 	c.declare()
 	c.compileZones()
@@ -76,7 +76,7 @@ func newCompiler(set *Ruleset, flags *Stream, all *problems) *compiler {
 	return &compiler{
 		problems: all,
 		set:      set,
-		unit: &Unit{
+		unit: &Module{
 			index:   make(map[string]uint16, len(set.Attributes)),
 			flags:   make([]CompiledFlag, 0, flags.Count),
 			serves:  make([]serve, 0, flags.Count+flags.Rules),

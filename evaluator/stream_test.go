@@ -15,7 +15,7 @@ import (
 // streamed compiles rulesets flag by flag. Each flag is overwritten, with all
 // lists that it has, when the next is asked for.
 func streamed(sets []evaluator.Ruleset) (*evaluator.Program, error) {
-	units := make([]*evaluator.Unit, len(sets))
+	units := make([]*evaluator.Module, len(sets))
 	var errs []error
 	for i, set := range sets {
 		s := evaluator.Stream{Flags: passing(set.Flags), Prerequisites: passing(set.Prerequisites)}
@@ -70,7 +70,7 @@ func copied(v reflect.Value) reflect.Value {
 
 // boolean returns a flag that serves "on" or "off" by a condition.
 func boolean(key string, when evaluator.Condition) evaluator.Flag {
-	return evaluator.Flag{Key: key, Type: evaluator.Boolean, Variants: []evaluator.Variant{
+	return evaluator.Flag{Key: key, Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{
 		{Name: "off", Value: evaluator.BoolValue(false)}, {Name: "on", Value: evaluator.BoolValue(true)},
 	}, Rules: []evaluator.Rule{{Name: "rule", When: &when, Variant: 1}}}
 }
@@ -79,9 +79,9 @@ func boolean(key string, when evaluator.Condition) evaluator.Flag {
 // of flags that come one by one.
 func TestStreamRefuses(t *testing.T) {
 	serves := func(texts ...string) evaluator.Condition {
-		return evaluator.Condition{Op: evaluator.Serves, Strings: texts}
+		return evaluator.Condition{Op: evaluator.OpServes, Strings: texts}
 	}
-	always := evaluator.Condition{Op: evaluator.All}
+	always := evaluator.Condition{Op: evaluator.OpAll}
 	for _, test := range []struct {
 		name                 string
 		flags, prerequisites []evaluator.Flag
@@ -94,14 +94,14 @@ func TestStreamRefuses(t *testing.T) {
 		{"a key of a prerequisite", []evaluator.Flag{boolean("a", always)}, []evaluator.Flag{boolean("a", always)}, `flag "a": the key "a" is empty or not unique`},
 		{"no such flag", []evaluator.Flag{boolean("a", serves("b", "on"))}, nil, `flag "a": rule "rule": the flag "b" is neither in the ruleset nor one of its prerequisites`},
 		{"no such variant", []evaluator.Flag{boolean("a", serves("b", "off", "up")), boolean("b", always)}, nil, `flag "a": rule "rule": the flag "b" has no variant "up"`},
-		{"a flag without variants", []evaluator.Flag{boolean("a", serves("b", "on")), {Key: "b", Type: evaluator.Boolean}}, nil,
+		{"a flag without variants", []evaluator.Flag{boolean("a", serves("b", "on")), {Key: "b", Type: evaluator.TypeBoolean}}, nil,
 			"flag \"b\": a flag has 1 to 65535 variants, this one 0\nflag \"b\": there is no variant 0\nflag \"b\": there is no variant 0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}}}
+			set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
 			set.Flags, set.Prerequisites = test.flags, test.prerequisites
 			p, err := streamed([]evaluator.Ruleset{set})
-			_, whole := evaluator.CompileUnit(set)
+			_, whole := evaluator.CompileModule(set)
 			if got := fmt.Sprint(err); err != nil && got != test.want || err == nil && test.want != "" || got != fmt.Sprint(whole) {
 				t.Errorf("got error %v, as a whole %v, want %q", err, whole, test.want)
 			}
@@ -110,7 +110,7 @@ func TestStreamRefuses(t *testing.T) {
 			}
 		})
 	}
-	circle := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+	circle := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{boolean("a", serves("b", "on")), boolean("b", serves("a", "on"))}}
 	if _, err := streamed([]evaluator.Ruleset{circle}); err == nil || strings.Count(err.Error(), "circle") != 2 {
 		t.Errorf("a circle gave %v", err)

@@ -26,15 +26,15 @@ type test interface {
 func holds(t test, v Value, s *slot) bool {
 	switch t := t.(type) {
 	case foldedSet:
-		return v.kind == StringKind && t.has(v.str)
+		return v.kind == KindString && t.has(v.str)
 	case intSet:
-		return v.kind == IntKind && t.has(int64(v.num))
+		return v.kind == KindInt && t.has(int64(v.num))
 	case isBool:
-		return v.kind == BoolKind && (v.num == 1 && t.yes || v.num == 0 && t.no)
+		return v.kind == KindBool && (v.num == 1 && t.yes || v.num == 0 && t.no)
 	case modulo:
-		return v.kind == IntKind && t.has(int64(v.num))
+		return v.kind == KindInt && t.has(int64(v.num))
 	case text:
-		return v.kind == StringKind && t.has(v.str)
+		return v.kind == KindString && t.has(v.str)
 	case versions:
 		got, ok := versionOf(v, s)
 		return ok && t.has(got)
@@ -42,7 +42,7 @@ func holds(t test, v Value, s *slot) bool {
 		got, ok := versionOf(v, s)
 		return ok && t.has(got)
 	case listSet:
-		return v.kind == ListKind && t.has(v.str)
+		return v.kind == KindList && t.has(v.str)
 	}
 	return false
 }
@@ -70,23 +70,23 @@ func (c *Condition) test(t AttributeType) (test, error) {
 		return nil, err
 	}
 	switch c.Op {
-	case OneOf:
+	case OpOneOf:
 		return c.oneOf(t)
-	case Modulo:
+	case OpModulo:
 		return c.modulo()
-	case CIDR:
+	case OpCIDR:
 		return c.networks()
-	case IPBetween:
+	case OpIPBetween:
 		return c.addresses()
-	case Semver:
+	case OpSemver:
 		if len(c.Strings) != 1 {
 			return nil, errors.New("a version constraint is missing")
 		}
 		cs, err := parseConstraint(c.Strings[0])
 		return constraint{c.Strings[0], cs}, err
-	case Matches:
+	case OpMatches:
 		return c.expressions()
-	case AnyOf, AllOf:
+	case OpAnyOf, OpAllOf:
 		if len(c.Strings) == 0 {
 			return nil, errors.New("the list of values is empty")
 		}
@@ -98,27 +98,27 @@ func (c *Condition) test(t AttributeType) (test, error) {
 }
 
 func (c *Condition) oneOf(t AttributeType) (test, error) {
-	if c.Fold && t != StringAttribute {
+	if c.Fold && t != AttrString {
 		return nil, fmt.Errorf("\"fold\" applies to string attributes, %q is of type %v", c.Attribute, t)
 	}
 	if len(c.Strings)+len(c.Ints) == 0 {
 		return nil, errors.New("the list of values is empty")
 	}
-	ints := t == IntegerAttribute || t == BooleanAttribute
+	ints := t == AttrInteger || t == AttrBoolean
 	if ints && len(c.Strings) > 0 || !ints && len(c.Ints) > 0 {
 		return nil, fmt.Errorf("the values are not of type %v", t)
 	}
 	switch t {
-	case IntegerAttribute:
+	case AttrInteger:
 		return newIntSet(c.Ints), nil
-	case BooleanAttribute:
+	case AttrBoolean:
 		for _, n := range c.Ints {
 			if n != 0 && n != 1 {
 				return nil, fmt.Errorf("%d is not a boolean", n)
 			}
 		}
 		return isBool{slices.Contains(c.Ints, 0), slices.Contains(c.Ints, 1)}, nil
-	case SemverAttribute:
+	case AttrSemver:
 		var vs versions
 		for _, s := range c.Strings {
 			v, ok := parseVersion(s)
@@ -128,7 +128,7 @@ func (c *Condition) oneOf(t AttributeType) (test, error) {
 			vs = append(vs, v)
 		}
 		return vs, nil
-	case IPAttribute:
+	case AttrIP:
 		var as addrSet
 		for _, s := range c.Strings {
 			a, err := parseAddr(s)
@@ -229,7 +229,7 @@ func parseAddr(s string) (netip.Addr, error) {
 // addrOf returns the IP address that v holds, one that is not valid if it holds
 // none.
 func addrOf(v Value) netip.Addr {
-	if v.kind != StringKind || len(v.str) > maxAddr {
+	if v.kind != KindString || len(v.str) > maxAddr {
 		return netip.Addr{}
 	}
 	a, err := netip.ParseAddr(v.str)
@@ -315,7 +315,7 @@ func versionOf(v Value, s *slot) (got version, ok bool) {
 	if s != nil {
 		return s.version, s.isVersion
 	}
-	if v.kind != StringKind {
+	if v.kind != KindString {
 		return version{}, false
 	}
 	return parseVersion(v.str)
@@ -363,15 +363,15 @@ func (t text) has(s string) bool {
 	}
 	for _, operand := range t.list {
 		switch t.op {
-		case Prefix:
+		case OpPrefix:
 			if strings.HasPrefix(s, operand) {
 				return true
 			}
-		case Suffix:
+		case OpSuffix:
 			if strings.HasSuffix(s, operand) {
 				return true
 			}
-		case Contains:
+		case OpContains:
 			if strings.Contains(s, operand) {
 				return true
 			}
@@ -384,7 +384,7 @@ func (t text) String() string {
 	return foldText(t.op.String()+" "+listText(len(t.list), slices.Values(t.list)), t.fold)
 }
 
-// listSet holds for lists that have one of the texts or, for AllOf, all of them.
+// listSet holds for lists that have one of the texts or, for OpAllOf, all of them.
 type listSet struct {
 	op   Op
 	want []string // ascending
@@ -392,7 +392,7 @@ type listSet struct {
 
 // has reports whether it holds for what [ListValue] has written.
 func (t listSet) has(list string) bool {
-	if t.op == AnyOf {
+	if t.op == OpAnyOf {
 		for rest := list; rest != ""; {
 			var text string
 			text, rest = cutText(rest)

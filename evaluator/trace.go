@@ -70,22 +70,22 @@ func (r RuleTrace) write(b *strings.Builder, indent string) {
 func (t ConditionTrace) write(b *strings.Builder, indent string) {
 	fmt.Fprintf(b, "%s%s ", indent, mark(t.Holds))
 	switch {
-	case t.Op != Comparison:
+	case t.Op != OpComparison:
 		b.WriteString(t.Op.String())
 	case t.Attribute == "":
 		fmt.Fprintf(b, "%s: it is %s", t.Asked, shortJSON(t.Value))
-	case t.Value.Kind() == NoKind:
+	case t.Value.Kind() == KindNone:
 		fmt.Fprintf(b, "%s %s: it is missing", t.Attribute, t.Asked)
 	default:
 		fmt.Fprintf(b, "%s %s: it is %s", t.Attribute, t.Asked, shortJSON(t.Value))
 	}
 	switch t.Unfit {
 	case "":
-	case IPAttribute.String():
+	case AttrIP.String():
 		b.WriteString(", which is no IP address")
-	case SemverAttribute.String():
+	case AttrSemver.String():
 		b.WriteString(", which is no semantic version")
-	case StringAttribute.String():
+	case AttrString.String():
 		b.WriteString(", which is no text")
 	default:
 		b.WriteString(", which is no " + t.Unfit)
@@ -105,7 +105,7 @@ func (t ConditionTrace) write(b *strings.Builder, indent string) {
 func (d *Draw) write(b *strings.Builder, indent string) {
 	b.WriteString(indent)
 	switch {
-	case d.Missing && d.Unit.Kind() == NoKind:
+	case d.Missing && d.Unit.Kind() == KindNone:
 		fmt.Fprintf(b, "✗ %sby %s: it is missing\n", d.prefix(), d.By)
 		return
 	case d.Missing:

@@ -70,11 +70,11 @@ func mapped[T any](list []T, f func(T) string) []string {
 // ruleset judges 8.2.
 func (j *judge) ruleset() {
 	for _, a := range j.set.Attributes {
-		j.must(evaluator.StringAttribute <= a.Type && a.Type <= evaluator.ListAttribute, "the attribute type %d", a.Type)
+		j.must(evaluator.AttrString <= a.Type && a.Type <= evaluator.AttrList, "the attribute type %d", a.Type)
 		j.types[a.Name] = a.Type
 	}
 	j.unique("attribute", mapped(j.set.Attributes, func(a evaluator.Attribute) string { return a.Name }))
-	j.must(j.types[j.set.Unit] == evaluator.StringAttribute, "the unit is no string")
+	j.must(j.types[j.set.Unit] == evaluator.AttrString, "the unit is no string")
 	for _, z := range j.set.Zones {
 		j.must(len(z.Offsets) > 0, "a zone without offsets")
 		for i, o := range z.Offsets {
@@ -137,18 +137,18 @@ func (j *judge) flag(f evaluator.Flag) {
 
 func fits(v evaluator.Value, t evaluator.Type) bool {
 	switch t {
-	case evaluator.Boolean:
-		return v.Kind() == evaluator.BoolKind
-	case evaluator.String:
-		return v.Kind() == evaluator.StringKind
-	case evaluator.Integer:
-		return v.Kind() == evaluator.IntKind
-	case evaluator.Number:
+	case evaluator.TypeBoolean:
+		return v.Kind() == evaluator.KindBool
+	case evaluator.TypeString:
+		return v.Kind() == evaluator.KindString
+	case evaluator.TypeInteger:
+		return v.Kind() == evaluator.KindInt
+	case evaluator.TypeNumber:
 		f, _ := v.Float()
-		return v.Kind() == evaluator.FloatKind && finite(f)
-	case evaluator.Object:
+		return v.Kind() == evaluator.KindFloat && finite(f)
+	case evaluator.TypeObject:
 		text := strings.TrimLeft(string(v.JSON()), " \t\r\n")
-		return v.Kind() == evaluator.ObjectKind && json.Valid([]byte(text)) && (text[0] == '{' || text[0] == '[')
+		return v.Kind() == evaluator.KindObject && json.Valid([]byte(text)) && (text[0] == '{' || text[0] == '[')
 	}
 	return false
 }
@@ -159,14 +159,14 @@ func (j *judge) metadata(list []evaluator.Attr) {
 	j.unique("name in metadata", mapped(list, func(a evaluator.Attr) string { return a.Name }))
 	for _, a := range list {
 		f, _ := a.Value.Float()
-		kinds := []evaluator.Kind{evaluator.StringKind, evaluator.IntKind, evaluator.BoolKind, evaluator.FloatKind}
+		kinds := []evaluator.Kind{evaluator.KindString, evaluator.KindInt, evaluator.KindBool, evaluator.KindFloat}
 		j.must(slices.Contains(kinds, a.Value.Kind()) && finite(f), "the metadata %s", a.Value.JSON())
 	}
 }
 
 func (j *judge) bucketing(by, salt, hash string) {
 	t := j.types[by]
-	j.must(t == evaluator.StringAttribute || t == evaluator.IntegerAttribute, "the unit %q", by)
+	j.must(t == evaluator.AttrString || t == evaluator.AttrInteger, "the unit %q", by)
 	j.must(salt != "", "no salt")
 	j.must(hash == "murmur3_x64_128", "the hash %q", hash)
 }
@@ -200,28 +200,28 @@ func (j *judge) split(s evaluator.Split, variant func(int)) {
 // condition judges a condition within depth combinations. 8.2, 8.3.
 func (j *judge) condition(c evaluator.Condition, depth int) {
 	j.must(depth <= 100, "too deep")
-	if c.Op == evaluator.All || c.Op == evaluator.Any || c.Op == evaluator.Not {
+	if c.Op == evaluator.OpAll || c.Op == evaluator.OpAny || c.Op == evaluator.OpNot {
 		j.must(c.Attribute == "" && len(c.Strings)+len(c.Ints) == 0 && !c.Fold, "a combination with operands")
-		j.must(c.Op != evaluator.Not || len(c.Of) == 1, "not of %d", len(c.Of))
+		j.must(c.Op != evaluator.OpNot || len(c.Of) == 1, "not of %d", len(c.Of))
 		for _, c := range c.Of {
 			j.condition(c, depth+1)
 		}
 		return
 	}
 	j.must(len(c.Of) == 0, "a comparison of conditions")
-	if c.Op == evaluator.Period || c.Op == evaluator.Window || c.Op == evaluator.Serves {
+	if c.Op == evaluator.OpPeriod || c.Op == evaluator.OpWindow || c.Op == evaluator.OpServes {
 		j.circumstance(c)
 		return
 	}
 	t, declared := j.types[c.Attribute]
 	j.must(declared, "the attribute %q", c.Attribute)
 	j.must(slices.Contains(appliesTo[c.Op], t), "the operator %v for %v", c.Op, t)
-	folds := map[evaluator.Op]bool{evaluator.OneOf: true, evaluator.Prefix: true, evaluator.Suffix: true, evaluator.Contains: true, evaluator.Matches: true}
+	folds := map[evaluator.Op]bool{evaluator.OpOneOf: true, evaluator.OpPrefix: true, evaluator.OpSuffix: true, evaluator.OpContains: true, evaluator.OpMatches: true}
 	j.lax = j.lax || c.Fold && !folds[c.Op]
-	j.must(!c.Fold || c.Op != evaluator.OneOf || t == evaluator.StringAttribute, "fold of %v", t)
-	ints := c.Op == evaluator.Between || c.Op == evaluator.Modulo || c.Op == evaluator.OneOf && (t == evaluator.IntegerAttribute || t == evaluator.BooleanAttribute)
+	j.must(!c.Fold || c.Op != evaluator.OpOneOf || t == evaluator.AttrString, "fold of %v", t)
+	ints := c.Op == evaluator.OpBetween || c.Op == evaluator.OpModulo || c.Op == evaluator.OpOneOf && (t == evaluator.AttrInteger || t == evaluator.AttrBoolean)
 	switch {
-	case c.Op == evaluator.Exists:
+	case c.Op == evaluator.OpExists:
 		j.lax = j.lax || len(c.Strings)+len(c.Ints) > 0
 	case ints:
 		j.lax = j.lax || len(c.Strings) > 0
@@ -234,33 +234,33 @@ func (j *judge) condition(c evaluator.Condition, depth int) {
 
 // appliesTo is the table of 8.2.
 var appliesTo = map[evaluator.Op][]evaluator.AttributeType{
-	evaluator.Exists: {evaluator.StringAttribute, evaluator.IntegerAttribute, evaluator.BooleanAttribute, evaluator.SemverAttribute, evaluator.IPAttribute, evaluator.ListAttribute},
-	evaluator.OneOf:  {evaluator.StringAttribute, evaluator.IntegerAttribute, evaluator.BooleanAttribute, evaluator.SemverAttribute, evaluator.IPAttribute},
+	evaluator.OpExists: {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrList},
+	evaluator.OpOneOf:  {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP},
 
-	evaluator.InSegment: {evaluator.StringAttribute, evaluator.IntegerAttribute},
-	evaluator.Between:   {evaluator.IntegerAttribute},
-	evaluator.Modulo:    {evaluator.IntegerAttribute},
-	evaluator.CIDR:      {evaluator.IPAttribute},
-	evaluator.IPBetween: {evaluator.IPAttribute},
-	evaluator.Semver:    {evaluator.SemverAttribute},
-	evaluator.Prefix:    {evaluator.StringAttribute},
-	evaluator.Suffix:    {evaluator.StringAttribute},
-	evaluator.Contains:  {evaluator.StringAttribute},
-	evaluator.Matches:   {evaluator.StringAttribute},
-	evaluator.AnyOf:     {evaluator.ListAttribute},
-	evaluator.AllOf:     {evaluator.ListAttribute},
+	evaluator.OpInSegment: {evaluator.AttrString, evaluator.AttrInteger},
+	evaluator.OpBetween:   {evaluator.AttrInteger},
+	evaluator.OpModulo:    {evaluator.AttrInteger},
+	evaluator.OpCIDR:      {evaluator.AttrIP},
+	evaluator.OpIPBetween: {evaluator.AttrIP},
+	evaluator.OpSemver:    {evaluator.AttrSemver},
+	evaluator.OpPrefix:    {evaluator.AttrString},
+	evaluator.OpSuffix:    {evaluator.AttrString},
+	evaluator.OpContains:  {evaluator.AttrString},
+	evaluator.OpMatches:   {evaluator.AttrString},
+	evaluator.OpAnyOf:     {evaluator.AttrList},
+	evaluator.OpAllOf:     {evaluator.AttrList},
 }
 
 func (j *judge) integers(c evaluator.Condition, t evaluator.AttributeType) {
 	switch c.Op {
-	case evaluator.Between:
+	case evaluator.OpBetween:
 		j.must(len(c.Ints) == 2 && c.Ints[0] <= c.Ints[1], "the range %v", c.Ints)
-	case evaluator.Modulo:
+	case evaluator.OpModulo:
 		ok := len(c.Ints) >= 2 && c.Ints[0] >= 1
 		j.must(ok && !slices.ContainsFunc(c.Ints[1:], func(r int64) bool { return r < 0 || r >= c.Ints[0] }), "the remainders %v", c.Ints)
 	default:
 		j.must(len(c.Ints) > 0, "no integers")
-		j.must(t != evaluator.BooleanAttribute || !slices.ContainsFunc(c.Ints, func(i int64) bool { return i != 0 && i != 1 }), "the booleans %v", c.Ints)
+		j.must(t != evaluator.AttrBoolean || !slices.ContainsFunc(c.Ints, func(i int64) bool { return i != 0 && i != 1 }), "the booleans %v", c.Ints)
 	}
 }
 
@@ -269,24 +269,24 @@ func (j *judge) texts(c evaluator.Condition, t evaluator.AttributeType) {
 		j.must(len(c.Strings) > 0 && !slices.ContainsFunc(c.Strings, func(s string) bool { return !ok(s) }), "%v %q", c.Op, c.Strings)
 	}
 	switch c.Op {
-	case evaluator.OneOf, evaluator.AnyOf, evaluator.AllOf:
+	case evaluator.OpOneOf, evaluator.OpAnyOf, evaluator.OpAllOf:
 		each(func(s string) bool {
 			_, isVersion := parseNaiveVersion(s)
-			return (t != evaluator.SemverAttribute || isVersion) && (t != evaluator.IPAttribute || parseNaiveAddress(s) != nil)
+			return (t != evaluator.AttrSemver || isVersion) && (t != evaluator.AttrIP || parseNaiveAddress(s) != nil)
 		})
-	case evaluator.InSegment:
+	case evaluator.OpInSegment:
 		j.must(len(c.Strings) == 1 && slices.ContainsFunc(j.set.Segments, func(s evaluator.Segment) bool { return s.Name == c.Strings[0] }), "the segment %q", c.Strings)
-	case evaluator.CIDR:
+	case evaluator.OpCIDR:
 		each(naiveNetwork)
-	case evaluator.IPBetween:
+	case evaluator.OpIPBetween:
 		each(func(s string) bool { return parseNaiveAddress(s) != nil })
 		if j.must(len(c.Strings) == 2, "the addresses %q", c.Strings); len(c.Strings) == 2 {
 			lo, hi := parseNaiveAddress(c.Strings[0]), parseNaiveAddress(c.Strings[1])
 			j.must(len(lo) == len(hi) && string(lo) <= string(hi), "the addresses %q", c.Strings)
 		}
-	case evaluator.Semver:
+	case evaluator.OpSemver:
 		j.must(len(c.Strings) == 1 && naiveConstraint(c.Strings[0]), "the constraint %q", c.Strings)
-	case evaluator.Matches:
+	case evaluator.OpMatches:
 		each(func(s string) bool {
 			_, err := regexp.Compile(s)
 			return err == nil && len(s) <= 1000
@@ -299,13 +299,13 @@ func (j *judge) texts(c evaluator.Condition, t evaluator.AttributeType) {
 func (j *judge) circumstance(c evaluator.Condition) {
 	j.lax = j.lax || c.Attribute != "" || c.Fold
 	switch c.Op {
-	case evaluator.Period:
+	case evaluator.OpPeriod:
 		j.lax = j.lax || len(c.Strings) > 0
 		j.must(len(c.Ints) == 2 && c.Ints[0] < c.Ints[1], "the period %v", c.Ints)
-	case evaluator.Window:
+	case evaluator.OpWindow:
 		j.must(len(c.Strings) == 1 && slices.ContainsFunc(j.set.Zones, func(z evaluator.Zone) bool { return z.Name == c.Strings[0] }), "the zone %q", c.Strings)
 		j.must(len(c.Ints) == 3 && 1 <= c.Ints[0] && c.Ints[0] <= 127 && 0 <= c.Ints[1] && c.Ints[1] <= 86399 && 1 <= c.Ints[2] && c.Ints[2] <= 86400, "the window %v", c.Ints)
-	case evaluator.Serves:
+	case evaluator.OpServes:
 		j.lax = j.lax || len(c.Ints) > 0
 		j.must(j.inFlag, "a segment that asks what a flag serves")
 		j.must(len(c.Strings) >= 2, "serves %q", c.Strings)
@@ -362,12 +362,12 @@ func (j *judge) costs(flags []evaluator.Flag) {
 			cost += condition(of, chain)
 		}
 		switch c.Op {
-		case evaluator.All, evaluator.Any, evaluator.Not:
+		case evaluator.OpAll, evaluator.OpAny, evaluator.OpNot:
 			return cost
-		case evaluator.InSegment:
+		case evaluator.OpInSegment:
 			i := slices.IndexFunc(j.set.Segments, func(s evaluator.Segment) bool { return s.Name == c.Strings[0] })
 			return 1 + segment(j.set.Segments[i], chain)
-		case evaluator.Serves:
+		case evaluator.OpServes:
 			i := slices.IndexFunc(flags, func(f evaluator.Flag) bool { return f.Key == c.Strings[0] })
 			asked := flag(flags[i], chain)
 			j.must(asked <= 10_000, "a prerequisite that costs %d", asked)
@@ -413,11 +413,11 @@ func TestDifferentialRefusals(t *testing.T) {
 
 // TestLimits holds both to the limits of 8.3, at them and one beyond.
 func TestLimits(t *testing.T) {
-	is := evaluator.Condition{Op: evaluator.OneOf, Attribute: "city", Strings: []string{"x"}}
-	member := evaluator.Condition{Op: evaluator.InSegment, Attribute: "city", Strings: []string{"s"}}
-	serves := evaluator.Condition{Op: evaluator.Serves, Strings: []string{"f", "on"}}
+	is := evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{"x"}}
+	member := evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "city", Strings: []string{"s"}}
+	serves := evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"f", "on"}}
 	either := func(parts ...[]evaluator.Condition) *evaluator.Condition {
-		return &evaluator.Condition{Op: evaluator.Any, Of: slices.Concat(parts...)}
+		return &evaluator.Condition{Op: evaluator.OpAny, Of: slices.Concat(parts...)}
 	}
 	times := func(n int, c evaluator.Condition) []evaluator.Condition {
 		return slices.Repeat([]evaluator.Condition{c}, n)
@@ -425,7 +425,7 @@ func TestLimits(t *testing.T) {
 	nested := func(n int) *evaluator.Condition {
 		c := is
 		for range n {
-			c = evaluator.Condition{Op: evaluator.Not, Of: []evaluator.Condition{c}}
+			c = evaluator.Condition{Op: evaluator.OpNot, Of: []evaluator.Condition{c}}
 		}
 		return &c
 	}
@@ -435,7 +435,7 @@ func TestLimits(t *testing.T) {
 	flags := func(set evaluator.Ruleset, rules ...[]evaluator.Rule) evaluator.Ruleset {
 		for i, rules := range rules {
 			set.Flags = append(set.Flags, evaluator.Flag{
-				Key: string(rune('f' + i)), Type: evaluator.Boolean, Rules: rules,
+				Key: string(rune('f' + i)), Type: evaluator.TypeBoolean, Rules: rules,
 				Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
 			})
 		}

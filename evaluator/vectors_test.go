@@ -74,10 +74,10 @@ func checkTrace(t *testing.T, c vectors.Case, ctx evaluator.Context, trace evalu
 // TestVectors asks every scenario alone, and all of them as one Program.
 func TestVectors(t *testing.T) {
 	var sets []evaluator.Ruleset
-	var units []*evaluator.Unit
+	var units []*evaluator.Module
 	list := scenarios(t)
 	for _, s := range list {
-		unit, err := evaluator.CompileUnit(s.Ruleset)
+		unit, err := evaluator.CompileModule(s.Ruleset)
 		if err != nil {
 			t.Errorf("%s: %v", s.Name, err)
 			continue
@@ -161,7 +161,7 @@ func TestVectorPositions(t *testing.T) {
 	if len(rows) < 10_000 {
 		t.Errorf("there are %d positions only", len(rows))
 	}
-	set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}}}
+	set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
 	for i, row := range rows {
 		set.Flags = append(set.Flags, around(fmt.Sprintf("row-%d", i), row.Salt, uint64(row.Position)))
 	}
@@ -189,7 +189,7 @@ func around(key, salt string, position uint64) evaluator.Flag {
 	ranges := []evaluator.Range{{From: 0, To: position, Variant: 0}, {From: position, To: position + 1, Variant: 1}, {From: position + 1, To: evaluator.Positions, Variant: 2}}
 	ranges = slices.DeleteFunc(ranges, func(r evaluator.Range) bool { return r.From == r.To })
 	return evaluator.Flag{
-		Key: key, Type: evaluator.Integer,
+		Key: key, Type: evaluator.TypeInteger,
 		Variants: []evaluator.Variant{
 			{Name: "above", Value: evaluator.IntValue(-1)}, {Name: "at", Value: evaluator.IntValue(0)}, {Name: "below", Value: evaluator.IntValue(1)},
 		},

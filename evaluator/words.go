@@ -17,23 +17,23 @@ func (c Condition) Asked(t AttributeType) string {
 	switch {
 	case c.Op.combines():
 		return c.Op.String()
-	case c.Op == OneOf && t == StringAttribute && !c.Fold:
+	case c.Op == OpOneOf && t == AttrString && !c.Fold:
 		return "one of " + quoted(c.Strings) // without making a set of what may be a million
 	case c.Check(t) != nil:
 		return c.Op.String()
 	}
 	switch c.Op {
-	case Exists:
+	case OpExists:
 		return "present"
-	case InSegment:
+	case OpInSegment:
 		return "member of segment " + strconv.Quote(c.Strings[0])
-	case Between:
+	case OpBetween:
 		return betweenText(c.Ints[0], c.Ints[1])
-	case Serves:
+	case OpServes:
 		return "flag " + strconv.Quote(c.Strings[0]) + " serves " + quoted(c.Strings[1:])
-	case Period:
+	case OpPeriod:
 		return periodText(c.Ints[0], c.Ints[1])
-	case Window:
+	case OpWindow:
 		w := window{name: c.Strings[0], days: uint8(c.Ints[0]), open: c.Ints[1], close: c.Ints[2]}
 		return w.String()
 	}

@@ -93,7 +93,7 @@ func (a Answer) appendMetadata(b []byte) []byte {
 // has no form for its value.
 func appendMember(b []byte, m evaluator.Attr) []byte {
 	number, _ := m.Value.Float()
-	if m.Value.Kind() == evaluator.NoKind || math.IsInf(number, 0) || math.IsNaN(number) {
+	if m.Value.Kind() == evaluator.KindNone || math.IsInf(number, 0) || math.IsNaN(number) {
 		return b
 	}
 	if b[len(b)-1] != '{' {

@@ -120,9 +120,9 @@ func TestMetadata(t *testing.T) {
 	onOff := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}}
 	program, err := evaluator.Compile(evaluator.Ruleset{
 		Unit:       "user",
-		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{{
-			Key: "x", Type: evaluator.Boolean, Variants: onOff, Default: 1, Metadata: names,
+			Key: "x", Type: evaluator.TypeBoolean, Variants: onOff, Default: 1, Metadata: names,
 			Rules: []evaluator.Rule{{Name: "all", Split: &evaluator.Split{By: "user", Salt: "x", Hash: evaluator.HashMurmur3, Ranges: []evaluator.Range{{To: evaluator.Positions}}}}},
 		}},
 	})

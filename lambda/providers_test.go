@@ -198,13 +198,13 @@ func evaluations(t *testing.T, client *sdk.Client) []evaluation {
 	for _, key := range client.Snapshot().Program().Keys() {
 		e := evaluation{Flag: key}
 		switch kind := client.Snapshot().Program().Flag(key).Type(); kind {
-		case evaluator.Boolean:
+		case evaluator.TypeBoolean:
 			e.Type, e.DefaultValue = "boolean", false
-		case evaluator.String:
+		case evaluator.TypeString:
 			e.Type, e.DefaultValue = "string", "no"
-		case evaluator.Integer, evaluator.Number:
+		case evaluator.TypeInteger, evaluator.TypeNumber:
 			e.Type, e.DefaultValue = "number", -1
-		case evaluator.Object:
+		case evaluator.TypeObject:
 			e.Type, e.DefaultValue = "object", map[string]any{}
 		}
 		all = append(all, e)

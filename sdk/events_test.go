@@ -45,7 +45,7 @@ func TestOnChange(t *testing.T) {
 		payloads := numbered("production", 2)
 		payloads[1].Ruleset.Segments = []evaluator.Segment{{Name: "testers", Include: []string{member}}}
 		payloads[1].Ruleset.Flags = append(payloads[1].Ruleset.Flags,
-			boolean("testing", evaluator.Rule{Name: "testers", When: &evaluator.Condition{Op: evaluator.InSegment, Attribute: "user", Strings: []string{"testers"}}}))
+			boolean("testing", evaluator.Rule{Name: "testers", When: &evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"testers"}}}))
 		return payloads
 	}
 	r.publish(t, segment("u-1")...)

@@ -160,7 +160,7 @@ func TestSharedHandle(t *testing.T) {
 		payload := numbered("production", 0)[0]
 		payload.Ruleset.Flags = nil
 		for _, key := range flags {
-			payload.Ruleset.Flags = append(payload.Ruleset.Flags, constant(key, evaluator.Integer, evaluator.IntValue(int64(i))))
+			payload.Ruleset.Flags = append(payload.Ruleset.Flags, constant(key, evaluator.TypeInteger, evaluator.IntValue(int64(i))))
 		}
 		r.publish(t, payload)
 		clients = append(clients, open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1}))

@@ -66,7 +66,7 @@ func (o *objects[T]) find(v evaluator.Value) *object[T] {
 // decode decodes v and keeps that, unless another goroutine was quicker.
 func (o *objects[T]) decode(v evaluator.Value) (T, bool) {
 	var fresh object[T]
-	if v.Kind() != evaluator.ObjectKind {
+	if v.Kind() != evaluator.KindObject {
 		return fresh.value, false
 	}
 	text := v.JSON()
@@ -114,7 +114,7 @@ func with[T any](list *[]object[T], o object[T]) []object[T] {
 
 // mismatch returns the error of a value that a handle can't read.
 func mismatch[T any](v evaluator.Value) error {
-	if v.Kind() == evaluator.ObjectKind {
+	if v.Kind() == evaluator.KindObject {
 		var t T
 		if err := unmarshal(v.JSON(), &t); err != nil {
 			return fmt.Errorf("%w: %w", ErrTypeMismatch, err)

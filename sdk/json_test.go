@@ -26,8 +26,8 @@ func (r *repository) object(t testing.TB, text string) {
 	t.Helper()
 	payload := numbered(r.env, 0)[0]
 	payload.Ruleset.Flags = []evaluator.Flag{
-		constant("shape", evaluator.Object, evaluator.ObjectValue(text)),
-		constant("text", evaluator.String, evaluator.StringValue(text)),
+		constant("shape", evaluator.TypeObject, evaluator.ObjectValue(text)),
+		constant("text", evaluator.TypeString, evaluator.StringValue(text)),
 	}
 	r.publish(t, payload)
 }

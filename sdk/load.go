@@ -13,7 +13,7 @@ import (
 // needn't decode and compile it again if it hasn't changed.
 type compiledPayload struct {
 	sha256 string
-	unit   *evaluator.Unit
+	unit   *evaluator.Module
 	data   []byte // as published
 
 	once   sync.Once // of prints
@@ -27,8 +27,8 @@ type guard func(object string, f func() error) error
 // the others compiled anew, several at a time: as many as there are processors for
 // the first flags, which programs wait for, and then half as many, which leaves the
 // others to those who ask.
-func (s *Snapshot) units(payloads []bundle.VerifiedPayload, guard guard) ([]*evaluator.Unit, error) {
-	units := make([]*evaluator.Unit, len(payloads))
+func (s *Snapshot) units(payloads []bundle.VerifiedPayload, guard guard) ([]*evaluator.Module, error) {
+	units := make([]*evaluator.Module, len(payloads))
 	var missing []int
 	for i, p := range payloads {
 		if units[i] = s.unit(p.SHA256); units[i] == nil {
@@ -63,7 +63,7 @@ func (s *Snapshot) units(payloads []bundle.VerifiedPayload, guard guard) ([]*eva
 }
 
 // unit returns the unit of the payload with that hash, nil if s has none.
-func (s *Snapshot) unit(sha256 string) *evaluator.Unit {
+func (s *Snapshot) unit(sha256 string) *evaluator.Module {
 	if p := s.payload(sha256); p != nil {
 		return p.unit
 	}
@@ -84,7 +84,7 @@ func (s *Snapshot) payload(sha256 string) *compiledPayload {
 	return nil
 }
 
-func compile(p bundle.VerifiedPayload) (*evaluator.Unit, error) {
+func compile(p bundle.VerifiedPayload) (*evaluator.Module, error) {
 	payload, err := bundle.CompilePayload(p.Data)
 	if err != nil {
 		return nil, refuse(p.Namespace, err)

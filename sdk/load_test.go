@@ -77,9 +77,9 @@ func large(flags, namespaces int, number int64) []bundle.Payload {
 		payloads[i] = bundle.Payload{Environment: "production", Namespace: fmt.Sprint("team-", i), Ruleset: evaluator.Ruleset{
 			Unit: "user",
 			Attributes: []evaluator.Attribute{
-				{Name: "user", Type: evaluator.StringAttribute},
-				{Name: "city", Type: evaluator.StringAttribute},
-				{Name: "uid", Type: evaluator.IntegerAttribute},
+				{Name: "user", Type: evaluator.AttrString},
+				{Name: "city", Type: evaluator.AttrString},
+				{Name: "uid", Type: evaluator.AttrInteger},
 			},
 		}}
 	}
@@ -87,9 +87,9 @@ func large(flags, namespaces int, number int64) []bundle.Payload {
 		f := boolean(fmt.Sprint("flag-", i), evaluator.Rule{})
 		f.Rules = nil
 		for j := range 5 {
-			f.Rules = append(f.Rules, evaluator.Rule{Name: fmt.Sprint("rule ", j), Variant: j % 2, When: &evaluator.Condition{Op: evaluator.All, Of: []evaluator.Condition{
-				{Op: evaluator.OneOf, Attribute: "city", Strings: []string{fmt.Sprint("city-", (i+j)%300), "SH"}},
-				{Op: evaluator.Between, Attribute: "uid", Ints: []int64{int64(i), int64(i + j)}},
+			f.Rules = append(f.Rules, evaluator.Rule{Name: fmt.Sprint("rule ", j), Variant: j % 2, When: &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{
+				{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{fmt.Sprint("city-", (i+j)%300), "SH"}},
+				{Op: evaluator.OpBetween, Attribute: "uid", Ints: []int64{int64(i), int64(i + j)}},
 			}}})
 		}
 		if i < 10 {
@@ -110,7 +110,7 @@ func crowd(n int, number int64) []bundle.Payload {
 	p := large(10, 1, number)
 	set := &p[0].Ruleset
 	set.Segments = []evaluator.Segment{{Name: "crowd", Include: ids}}
-	set.Flags[0].Rules[0].When = &evaluator.Condition{Op: evaluator.InSegment, Attribute: "user", Strings: []string{"crowd"}}
+	set.Flags[0].Rules[0].When = &evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"crowd"}}
 	return p
 }
 

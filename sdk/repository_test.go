@@ -121,8 +121,8 @@ func numbered(env string, n int64) []bundle.Payload {
 		return bundle.Payload{Environment: env, Namespace: namespace, Ruleset: evaluator.Ruleset{
 			Unit: "user",
 			Attributes: []evaluator.Attribute{
-				{Name: "city", Type: evaluator.StringAttribute},
-				{Name: "user", Type: evaluator.StringAttribute},
+				{Name: "city", Type: evaluator.AttrString},
+				{Name: "user", Type: evaluator.AttrString},
 			},
 			Flags: flags,
 		}}
@@ -130,13 +130,13 @@ func numbered(env string, n int64) []bundle.Payload {
 	number := evaluator.IntValue(n)
 	return []bundle.Payload{
 		payload("one",
-			constant("left", evaluator.Integer, number),
-			constant("color", evaluator.String, evaluator.StringValue("#00f")),
-			constant("ratio", evaluator.Number, evaluator.FloatValue(0.5)),
-			constant("shape", evaluator.Object, evaluator.ObjectValue(`{"sides":3}`)),
+			constant("left", evaluator.TypeInteger, number),
+			constant("color", evaluator.TypeString, evaluator.StringValue("#00f")),
+			constant("ratio", evaluator.TypeNumber, evaluator.FloatValue(0.5)),
+			constant("shape", evaluator.TypeObject, evaluator.ObjectValue(`{"sides":3}`)),
 		),
 		payload("two",
-			constant("right", evaluator.Integer, number),
+			constant("right", evaluator.TypeInteger, number),
 			split("new-checkout", "user", 30),
 			split("lottery", "", 10),
 			inCity("local", "shenzhen"),
@@ -152,7 +152,7 @@ func constant(key string, typ evaluator.Type, v evaluator.Value) evaluator.Flag 
 func boolean(key string, rule evaluator.Rule) evaluator.Flag {
 	return evaluator.Flag{
 		Key:  key,
-		Type: evaluator.Boolean,
+		Type: evaluator.TypeBoolean,
 		Variants: []evaluator.Variant{
 			{Name: "on", Value: evaluator.BoolValue(true)},
 			{Name: "off", Value: evaluator.BoolValue(false)},
@@ -178,7 +178,7 @@ func split(key, by string, percent uint64) evaluator.Flag {
 func inCity(key, city string) evaluator.Flag {
 	return boolean(key, evaluator.Rule{
 		Name: "by city",
-		When: &evaluator.Condition{Op: evaluator.OneOf, Attribute: "city", Strings: []string{city}},
+		When: &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{city}},
 	})
 }
 

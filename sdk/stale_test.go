@@ -17,7 +17,7 @@ func (r *repository) aging(t testing.TB) {
 	fresh.Stale = &evaluator.Staleness{After: 3600, Variant: 1}
 	payload := numbered(r.env, 1)[0]
 	payload.Ruleset.Flags = append(payload.Ruleset.Flags, fresh,
-		boolean("follows", evaluator.Rule{Name: "old", When: &evaluator.Condition{Op: evaluator.Serves, Strings: []string{"fresh", "off"}}}))
+		boolean("follows", evaluator.Rule{Name: "old", When: &evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"fresh", "off"}}}))
 	r.publish(t, payload)
 }
 

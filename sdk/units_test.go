@@ -22,7 +22,7 @@ func verified(t *testing.T, n int) []bundle.VerifiedPayload {
 		namespace := fmt.Sprint("team-", i)
 		data, err := bundle.EncodePayload(bundle.Payload{Environment: "production", Namespace: namespace, Ruleset: evaluator.Ruleset{
 			Unit:       "user",
-			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -126,7 +126,7 @@ func TestUnitsKeepNoRuleset(t *testing.T) {
 		t.Fatal(err)
 	}
 	attribute := weak.Make(&payload.Ruleset.Attributes[0])
-	unit, err := evaluator.CompileUnit(payload.Ruleset)
+	unit, err := evaluator.CompileModule(payload.Ruleset)
 	if err != nil {
 		t.Fatal(err)
 	}

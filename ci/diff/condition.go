@@ -14,11 +14,11 @@ import (
 // holds, becomes an empty All.
 func normal(c *evaluator.Condition) evaluator.Condition {
 	if c == nil {
-		return evaluator.Condition{Op: evaluator.All}
+		return evaluator.Condition{Op: evaluator.OpAll}
 	}
 	n := *c
 	switch c.Op {
-	case evaluator.All, evaluator.Any:
+	case evaluator.OpAll, evaluator.OpAny:
 		n.Of = nil
 		for i := range c.Of {
 			part := normal(&c.Of[i])
@@ -33,19 +33,19 @@ func normal(c *evaluator.Condition) evaluator.Condition {
 		if len(n.Of) == 1 {
 			return n.Of[0]
 		}
-	case evaluator.Not:
+	case evaluator.OpNot:
 		if len(c.Of) != 1 {
 			return n
 		}
 		part := normal(&c.Of[0])
-		if part.Op == evaluator.Not && len(part.Of) == 1 {
+		if part.Op == evaluator.OpNot && len(part.Of) == 1 {
 			return part.Of[0]
 		}
 		n.Of = []evaluator.Condition{part}
-	case evaluator.OneOf, evaluator.Prefix, evaluator.Suffix, evaluator.Contains, evaluator.Matches,
-		evaluator.AnyOf, evaluator.AllOf, evaluator.CIDR:
+	case evaluator.OpOneOf, evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains, evaluator.OpMatches,
+		evaluator.OpAnyOf, evaluator.OpAllOf, evaluator.OpCIDR:
 		n.Strings, n.Ints = set(c.Strings), set(c.Ints)
-	case evaluator.Modulo, evaluator.Serves:
+	case evaluator.OpModulo, evaluator.OpServes:
 		n.Strings, n.Ints = setAfterFirst(c.Strings), setAfterFirst(c.Ints)
 	}
 	return n
@@ -103,7 +103,7 @@ func compareLists(a, b []string) int {
 }
 
 // isAlways reports whether a condition in normal form always holds.
-func isAlways(c evaluator.Condition) bool { return c.Op == evaluator.All && len(c.Of) == 0 }
+func isAlways(c evaluator.Condition) bool { return c.Op == evaluator.OpAll && len(c.Of) == 0 }
 
 // A speaker puts conditions into words.
 type speaker struct {
@@ -144,11 +144,11 @@ func (s speaker) words(c evaluator.Condition, within bool) string {
 		return text
 	}
 	switch c.Op {
-	case evaluator.All:
+	case evaluator.OpAll:
 		return join(" and ", "always")
-	case evaluator.Any:
+	case evaluator.OpAny:
 		return join(" or ", "never")
-	case evaluator.Not:
+	case evaluator.OpNot:
 		return "not " + s.words(first(c.Of), true)
 	}
 	return strings.TrimPrefix(c.Attribute+" ", " ") + c.Asked(s.types[c.Attribute])
@@ -165,11 +165,11 @@ func first[T any](list []T) (v T) {
 // differ says how two conditions in normal form differ. Of two that are both
 // combinations of the same kind it compares the parts.
 func (c *comparison) differ(old, new evaluator.Condition) []string {
-	if old.Op != new.Op || old.Op != evaluator.All && old.Op != evaluator.Any && old.Op != evaluator.Not {
+	if old.Op != new.Op || old.Op != evaluator.OpAll && old.Op != evaluator.OpAny && old.Op != evaluator.OpNot {
 		if words, ok := c.differLeaf(old, new); ok {
 			return []string{words}
 		}
-		all := evaluator.All
+		all := evaluator.OpAll
 		if (old.Op == all || new.Op == all) && len(parts(old)) > 0 && len(parts(new)) > 0 {
 			return c.differParts(parts(old), parts(new), "and ")
 		}
@@ -177,13 +177,13 @@ func (c *comparison) differ(old, new evaluator.Condition) []string {
 	}
 	joiner := "and "
 	switch {
-	case old.Op == evaluator.Any:
+	case old.Op == evaluator.OpAny:
 		joiner = "or "
-	case old.Op == evaluator.Not && isShort(first(old.Of)) && isShort(first(new.Of)):
+	case old.Op == evaluator.OpNot && isShort(first(old.Of)) && isShort(first(new.Of)):
 		return []string{c.oldWords.condition(old) + " → " + c.newWords.condition(new)}
 	}
 	words := c.differParts(old.Of, new.Of, joiner)
-	if old.Op == evaluator.Not {
+	if old.Op == evaluator.OpNot {
 		for i := range words {
 			words[i] = "within not: " + words[i]
 		}
@@ -193,7 +193,7 @@ func (c *comparison) differ(old, new evaluator.Condition) []string {
 
 // parts returns what must all hold.
 func parts(c evaluator.Condition) []evaluator.Condition {
-	if c.Op == evaluator.All {
+	if c.Op == evaluator.OpAll {
 		return c.Of
 	}
 	return []evaluator.Condition{c}

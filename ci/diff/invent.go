@@ -107,7 +107,7 @@ func addCondition(h hash.Hash64, c *evaluator.Condition) {
 	for i := range c.Of {
 		addCondition(h, &c.Of[i])
 	}
-	h.Write([]byte{byte(evaluator.Comparison)})
+	h.Write([]byte{byte(evaluator.OpComparison)})
 }
 
 // declare makes an attribute known.
@@ -244,7 +244,7 @@ func (m *maker) person(i int) {
 	clear(m.values)
 	for j := range m.traits {
 		t := &m.traits[j]
-		if v := m.random(t, i); v.Kind() != evaluator.NoKind {
+		if v := m.random(t, i); v.Kind() != evaluator.KindNone {
 			m.values[t.name] = v
 		}
 	}
@@ -271,7 +271,7 @@ func (m *maker) person(i int) {
 // random returns a value of a trait, the zero Value if somebody has none.
 func (m *maker) random(t *trait, i int) evaluator.Value {
 	if t.id {
-		if t.typ == evaluator.IntegerAttribute {
+		if t.typ == evaluator.AttrInteger {
 			return evaluator.IntValue(int64(i) + 1)
 		}
 		return evaluator.StringValue(t.name + "-" + strconv.Itoa(i+1))
@@ -283,16 +283,16 @@ func (m *maker) random(t *trait, i int) evaluator.Value {
 		return t.values[m.rand.IntN(n)]
 	}
 	switch t.typ {
-	case evaluator.IntegerAttribute:
+	case evaluator.AttrInteger:
 		return evaluator.IntValue(m.rand.Int64N(1_000_000))
-	case evaluator.BooleanAttribute:
+	case evaluator.AttrBoolean:
 		return evaluator.BoolValue(m.rand.IntN(2) == 1)
-	case evaluator.SemverAttribute:
+	case evaluator.AttrSemver:
 		return evaluator.StringValue(strconv.Itoa(m.rand.IntN(10)) + "." + strconv.Itoa(m.rand.IntN(10)) + ".0")
-	case evaluator.IPAttribute:
+	case evaluator.AttrIP:
 		n := m.rand.Uint32()
 		return evaluator.StringValue(addrText(n))
-	case evaluator.ListAttribute:
+	case evaluator.AttrList:
 		return evaluator.ListValue("another")
 	}
 	return evaluator.StringValue("another")
@@ -305,26 +305,26 @@ func (m *maker) satisfy(x *index, c *evaluator.Condition, want bool) {
 		return
 	}
 	switch c.Op {
-	case evaluator.All, evaluator.Any:
+	case evaluator.OpAll, evaluator.OpAny:
 		if len(c.Of) == 0 {
 			return
 		}
-		if (c.Op == evaluator.All) == want {
+		if (c.Op == evaluator.OpAll) == want {
 			for i := range c.Of {
 				m.satisfy(x, &c.Of[i], want)
 			}
 			return
 		}
 		m.satisfy(x, &c.Of[m.rand.IntN(len(c.Of))], want)
-	case evaluator.Not:
+	case evaluator.OpNot:
 		if len(c.Of) == 1 {
 			m.satisfy(x, &c.Of[0], !want)
 		}
-	case evaluator.InSegment:
+	case evaluator.OpInSegment:
 		m.segment(x, c, want)
-	case evaluator.Serves:
+	case evaluator.OpServes:
 		m.serve(x, c, want)
-	case evaluator.Period, evaluator.Window:
+	case evaluator.OpPeriod, evaluator.OpWindow:
 	default:
 		l := m.leaves[c]
 		switch {
@@ -348,7 +348,7 @@ func (m *maker) segment(x *index, c *evaluator.Condition, want bool) {
 	}
 	set := func(id string) {
 		v := evaluator.StringValue(id)
-		if x.attributes[c.Attribute] == evaluator.IntegerAttribute {
+		if x.attributes[c.Attribute] == evaluator.AttrInteger {
 			n, err := strconv.ParseInt(id, 10, 64)
 			if err != nil {
 				return
@@ -375,7 +375,7 @@ func (m *maker) segment(x *index, c *evaluator.Condition, want bool) {
 // orNever returns a segment's condition; without one nobody meets it.
 func orNever(c *evaluator.Condition) *evaluator.Condition {
 	if c == nil {
-		return &evaluator.Condition{Op: evaluator.Any}
+		return &evaluator.Condition{Op: evaluator.OpAny}
 	}
 	return c
 }

@@ -23,7 +23,7 @@ const mostTried = 32
 // leaf returns the leaf of a comparison, nil if there is none to be had.
 func (g *gatherer) leaf(x *index, c *evaluator.Condition) *leaf {
 	typ, ok := x.attributes[c.Attribute]
-	if !ok || c.Op == evaluator.InSegment {
+	if !ok || c.Op == evaluator.OpInSegment {
 		return nil
 	}
 	key := leafKey(typ, c)
@@ -74,7 +74,7 @@ func some[T any](list []T) []T {
 func newLeaf(typ evaluator.AttributeType, c *evaluator.Condition) *leaf {
 	test := *c
 	test.Strings = some(c.Strings)
-	if c.Op == evaluator.OneOf {
+	if c.Op == evaluator.OpOneOf {
 		test.Ints = some(c.Ints)
 	}
 	l := new(leaf)
@@ -82,10 +82,10 @@ func newLeaf(typ evaluator.AttributeType, c *evaluator.Condition) *leaf {
 	program, err := evaluator.Compile(evaluator.Ruleset{
 		Unit: unit,
 		Attributes: []evaluator.Attribute{
-			{Name: unit, Type: evaluator.StringAttribute}, {Name: c.Attribute, Type: typ},
+			{Name: unit, Type: evaluator.AttrString}, {Name: c.Attribute, Type: typ},
 		},
 		Flags: []evaluator.Flag{{
-			Key: name, Type: evaluator.Boolean,
+			Key: name, Type: evaluator.TypeBoolean,
 			Variants: []evaluator.Variant{{Name: no, Value: evaluator.BoolValue(false)}, {Name: yes, Value: evaluator.BoolValue(true)}},
 			Rules:    []evaluator.Rule{{Name: "r", When: &test, Variant: 1}},
 		}},
@@ -110,23 +110,23 @@ func newLeaf(typ evaluator.AttributeType, c *evaluator.Condition) *leaf {
 func candidates(typ evaluator.AttributeType, c *evaluator.Condition) []evaluator.Value {
 	var texts []string
 	switch typ {
-	case evaluator.IntegerAttribute:
+	case evaluator.AttrInteger:
 		var list []evaluator.Value
 		for _, n := range integers(c) {
 			list = append(list, evaluator.IntValue(n))
 		}
 		return list
-	case evaluator.BooleanAttribute:
+	case evaluator.AttrBoolean:
 		return []evaluator.Value{evaluator.BoolValue(true), evaluator.BoolValue(false)}
-	case evaluator.ListAttribute:
+	case evaluator.AttrList:
 		list := []evaluator.Value{evaluator.ListValue(c.Strings...), evaluator.ListValue(), evaluator.ListValue("another")}
 		for _, s := range c.Strings[:min(len(c.Strings), 8)] {
 			list = append(list, evaluator.ListValue(s), evaluator.ListValue("another", s))
 		}
 		return list
-	case evaluator.SemverAttribute:
+	case evaluator.AttrSemver:
 		texts = versions(c.Strings)
-	case evaluator.IPAttribute:
+	case evaluator.AttrIP:
 		texts = addresses(c)
 	default:
 		texts = textsFor(c)
@@ -151,7 +151,7 @@ func integers(c *evaluator.Condition) []int64 {
 		}
 	}
 	switch {
-	case c.Op == evaluator.Modulo && len(c.Ints) > 0 && c.Ints[0] > 0:
+	case c.Op == evaluator.OpModulo && len(c.Ints) > 0 && c.Ints[0] > 0:
 		for _, r := range c.Ints[1:] {
 			for k := range int64(8) {
 				if divisor := c.Ints[0]; k*divisor/divisor == k && k*divisor+r >= 0 {
@@ -159,7 +159,7 @@ func integers(c *evaluator.Condition) []int64 {
 				}
 			}
 		}
-	case c.Op == evaluator.Between && len(c.Ints) == 2 && c.Ints[0] < c.Ints[1]:
+	case c.Op == evaluator.OpBetween && len(c.Ints) == 2 && c.Ints[0] < c.Ints[1]:
 		list = append(list, c.Ints[0]/2+c.Ints[1]/2)
 	}
 	slices.Sort(list)
@@ -233,13 +233,13 @@ func textsFor(c *evaluator.Condition) []string {
 	list := []string{"another"}
 	for _, s := range c.Strings {
 		switch c.Op {
-		case evaluator.Prefix:
+		case evaluator.OpPrefix:
 			list = append(list, s, s+"-1", "x"+s)
-		case evaluator.Suffix:
+		case evaluator.OpSuffix:
 			list = append(list, s, "1-"+s, s+"x")
-		case evaluator.Contains:
+		case evaluator.OpContains:
 			list = append(list, s, "1-"+s+"-1")
-		case evaluator.Matches:
+		case evaluator.OpMatches:
 			if re, err := syntax.Parse(s, syntax.Perl); err == nil {
 				list = append(list, example(re.Simplify(), 0))
 			}

@@ -97,7 +97,7 @@ func (x *index) ruleset(set *evaluator.Ruleset, flags []evaluator.Flag) evaluato
 		}
 		name := first(c.Strings)
 		switch c.Op {
-		case evaluator.InSegment:
+		case evaluator.OpInSegment:
 			if s := x.segments[name]; s != nil && !segments[name] {
 				segments[name] = true
 				out.Segments = append(out.Segments, *s)
@@ -105,7 +105,7 @@ func (x *index) ruleset(set *evaluator.Ruleset, flags []evaluator.Flag) evaluato
 					visit(s.When)
 				}
 			}
-		case evaluator.Serves:
+		case evaluator.OpServes:
 			if f := x.flags[name]; f != nil && !keys[name] {
 				keys[name] = true
 				out.Prerequisites = append(out.Prerequisites, *f)

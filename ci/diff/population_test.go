@@ -30,11 +30,11 @@ func contexts(n int) []byte {
 
 // onlyBeijing is a flag that has to be counted: of everybody in one city.
 func onlyBeijing() diff.Pair {
-	old := evaluator.Flag{Key: "f", Type: evaluator.Boolean, Default: 1, Variants: []evaluator.Variant{
+	old := evaluator.Flag{Key: "f", Type: evaluator.TypeBoolean, Default: 1, Variants: []evaluator.Variant{
 		{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)},
 	}}
 	new := old
-	new.Rules = []evaluator.Rule{{Name: "r", When: &evaluator.Condition{Op: evaluator.OneOf, Attribute: "city", Strings: []string{"BJ"}}}}
+	new.Rules = []evaluator.Rule{{Name: "r", When: &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{"BJ"}}}}
 	return diff.Pair{Environment: "test", Old: payloads([]evaluator.Flag{old}), New: payloads([]evaluator.Flag{new})}
 }
 

@@ -142,7 +142,7 @@ func (j *job) probe(probes []probe) {
 		var flags []evaluator.Flag
 		for i := range probes {
 			flags = append(flags, evaluator.Flag{
-				Key: fmt.Sprintf(":%d", i), Type: evaluator.Boolean, // no flag of a file has a colon
+				Key: fmt.Sprintf(":%d", i), Type: evaluator.TypeBoolean, // no flag of a file has a colon
 				Variants: []evaluator.Variant{{Name: "no", Value: evaluator.BoolValue(false)}, {Name: "yes", Value: evaluator.BoolValue(true)}},
 				Rules:    []evaluator.Rule{{Name: "probe", When: when(&probes[i]), Variant: 1}},
 			})

@@ -80,33 +80,33 @@ func (m maker) condition(depth int) evaluator.Condition {
 	cities := []string{"BJ", "SH", "GZ", "LS", "CD", "XA"}
 	m.Shuffle(len(cities), func(i, j int) { cities[i], cities[j] = cities[j], cities[i] })
 	if depth > 0 && m.IntN(3) == 0 {
-		c := evaluator.Condition{Op: choose(m, evaluator.All, evaluator.Any, evaluator.Not)}
+		c := evaluator.Condition{Op: choose(m, evaluator.OpAll, evaluator.OpAny, evaluator.OpNot)}
 		for range 1 + m.IntN(3) {
 			c.Of = append(c.Of, m.condition(depth-1))
 		}
-		if c.Op == evaluator.Not {
+		if c.Op == evaluator.OpNot {
 			c.Of = c.Of[:1]
 		}
 		return c
 	}
 	switch m.IntN(10) {
 	case 0, 1, 2:
-		return evaluator.Condition{Op: evaluator.OneOf, Attribute: "city", Strings: slices.Clone(cities[:1+m.IntN(4)])}
+		return evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: slices.Clone(cities[:1+m.IntN(4)])}
 	case 3:
-		return evaluator.Condition{Op: evaluator.Between, Attribute: "uid", Ints: []int64{10, 10 + int64(m.IntN(90))}}
+		return evaluator.Condition{Op: evaluator.OpBetween, Attribute: "uid", Ints: []int64{10, 10 + int64(m.IntN(90))}}
 	case 4:
-		return evaluator.Condition{Op: evaluator.Modulo, Attribute: "uid", Ints: []int64{10, int64(m.IntN(10)), int64(m.IntN(10))}}
+		return evaluator.Condition{Op: evaluator.OpModulo, Attribute: "uid", Ints: []int64{10, int64(m.IntN(10)), int64(m.IntN(10))}}
 	case 5:
-		return evaluator.Condition{Op: evaluator.Semver, Attribute: "version", Strings: []string{choose(m, ">=2.3.0", "<2", ">=1.0.0 <3")}}
+		return evaluator.Condition{Op: evaluator.OpSemver, Attribute: "version", Strings: []string{choose(m, ">=2.3.0", "<2", ">=1.0.0 <3")}}
 	case 6:
-		return evaluator.Condition{Op: evaluator.CIDR, Attribute: "ip", Strings: []string{choose(m, "10.0.0.0/8", "2001:db8::/32", "192.168.7.0/24")}}
+		return evaluator.Condition{Op: evaluator.OpCIDR, Attribute: "ip", Strings: []string{choose(m, "10.0.0.0/8", "2001:db8::/32", "192.168.7.0/24")}}
 	case 7:
-		return evaluator.Condition{Op: evaluator.InSegment, Attribute: "user", Strings: []string{"staff"}}
+		return evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"staff"}}
 	case 8:
-		return evaluator.Condition{Op: evaluator.AnyOf, Attribute: "tags", Strings: slices.Clone(cities[:1+m.IntN(2)])}
+		return evaluator.Condition{Op: evaluator.OpAnyOf, Attribute: "tags", Strings: slices.Clone(cities[:1+m.IntN(2)])}
 	}
 	return evaluator.Condition{
-		Op: choose(m, evaluator.Prefix, evaluator.Suffix, evaluator.Contains, evaluator.Matches), Attribute: "city",
+		Op: choose(m, evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains, evaluator.OpMatches), Attribute: "city",
 		Strings: []string{choose(m, "B", "H", "^[LG].*[SZ]$")}, Fold: m.IntN(2) == 0,
 	}
 }
@@ -124,7 +124,7 @@ func (m maker) rule(key, name string, variants int) evaluator.Rule {
 }
 
 func (m maker) flag(key string) evaluator.Flag {
-	f := evaluator.Flag{Key: key, Type: evaluator.String, Disabled: m.IntN(10) == 0}
+	f := evaluator.Flag{Key: key, Type: evaluator.TypeString, Disabled: m.IntN(10) == 0}
 	for i := range 2 + m.IntN(2) {
 		f.Variants = append(f.Variants, evaluator.Variant{Name: "v" + strconv.Itoa(i), Value: evaluator.StringValue(strconv.Itoa(i))})
 	}
@@ -184,10 +184,10 @@ func payloads(flags []evaluator.Flag, staff ...string) []bundle.Payload {
 	return []bundle.Payload{{Environment: "test", Namespace: "shop", Ruleset: evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{
-			{Name: "user", Type: evaluator.StringAttribute}, {Name: "device", Type: evaluator.StringAttribute},
-			{Name: "city", Type: evaluator.StringAttribute}, {Name: "uid", Type: evaluator.IntegerAttribute},
-			{Name: "version", Type: evaluator.SemverAttribute}, {Name: "ip", Type: evaluator.IPAttribute},
-			{Name: "tags", Type: evaluator.ListAttribute},
+			{Name: "user", Type: evaluator.AttrString}, {Name: "device", Type: evaluator.AttrString},
+			{Name: "city", Type: evaluator.AttrString}, {Name: "uid", Type: evaluator.AttrInteger},
+			{Name: "version", Type: evaluator.AttrSemver}, {Name: "ip", Type: evaluator.AttrIP},
+			{Name: "tags", Type: evaluator.AttrList},
 		},
 		Segments: []evaluator.Segment{{Name: "staff", Include: append([]string{"u-1"}, staff...)}},
 		Flags:    flags,
@@ -233,23 +233,23 @@ func (m maker) rewritten(p []bundle.Payload) []bundle.Payload {
 
 func (m maker) rewrite(c evaluator.Condition) evaluator.Condition {
 	switch c.Op {
-	case evaluator.All, evaluator.Any, evaluator.Not:
+	case evaluator.OpAll, evaluator.OpAny, evaluator.OpNot:
 		of := make([]evaluator.Condition, len(c.Of))
 		for i := range of {
 			of[i] = m.rewrite(c.Of[i])
 		}
 		m.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
 		c.Of = of
-	case evaluator.OneOf, evaluator.AnyOf:
+	case evaluator.OpOneOf, evaluator.OpAnyOf:
 		c.Strings = append(slices.Clone(c.Strings), c.Strings[0])
 		m.Shuffle(len(c.Strings), func(i, j int) { c.Strings[i], c.Strings[j] = c.Strings[j], c.Strings[i] })
 	}
 	switch m.IntN(4) {
 	case 0:
-		return evaluator.Condition{Op: evaluator.All, Of: []evaluator.Condition{c}}
+		return evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{c}}
 	case 1:
-		not := evaluator.Condition{Op: evaluator.Not, Of: []evaluator.Condition{c}}
-		return evaluator.Condition{Op: evaluator.Not, Of: []evaluator.Condition{not}}
+		not := evaluator.Condition{Op: evaluator.OpNot, Of: []evaluator.Condition{c}}
+		return evaluator.Condition{Op: evaluator.OpNot, Of: []evaluator.Condition{not}}
 	}
 	return c
 }
@@ -275,10 +275,10 @@ func (m maker) nudge(c evaluator.Condition) evaluator.Condition {
 		c.Of = slices.Clone(c.Of)
 		i := m.IntN(n)
 		switch {
-		case m.IntN(8) == 0 && c.Op != evaluator.Not:
-			c.Op = evaluator.All + evaluator.Any - c.Op
+		case m.IntN(8) == 0 && c.Op != evaluator.OpNot:
+			c.Op = evaluator.OpAll + evaluator.OpAny - c.Op
 		case m.IntN(8) == 0:
-			c.Of[i] = evaluator.Condition{Op: evaluator.Not, Of: []evaluator.Condition{c.Of[i]}}
+			c.Of[i] = evaluator.Condition{Op: evaluator.OpNot, Of: []evaluator.Condition{c.Of[i]}}
 		case m.IntN(8) == 0 && n > 1:
 			c.Of = slices.Delete(c.Of, i, i+1)
 		default:
@@ -287,15 +287,15 @@ func (m maker) nudge(c evaluator.Condition) evaluator.Condition {
 		return c
 	}
 	switch c.Op {
-	case evaluator.OneOf, evaluator.AnyOf:
+	case evaluator.OpOneOf, evaluator.OpAnyOf:
 		if len(c.Strings) > 1 {
 			c.Strings = slices.Delete(slices.Clone(c.Strings), 0, 1)
 		}
-	case evaluator.Prefix, evaluator.Suffix, evaluator.Contains, evaluator.Matches:
+	case evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains, evaluator.OpMatches:
 		c.Fold = !c.Fold
-	case evaluator.Modulo:
+	case evaluator.OpModulo:
 		c.Ints = []int64{c.Ints[0], c.Ints[2], c.Ints[1]} // the same
-	case evaluator.Between:
+	case evaluator.OpBetween:
 		c.Ints = []int64{c.Ints[0], c.Ints[1] + int64(m.IntN(2))}
 	}
 	return c
@@ -457,7 +457,7 @@ func compileFirst(t *testing.T, p []bundle.Payload, key string) *evaluator.Compi
 func TestExactByEnumeration(t *testing.T) {
 	for seed := range uint64(300) {
 		m := newMaker(seed)
-		old := evaluator.Flag{Key: "f", Type: evaluator.Boolean, Default: m.IntN(2), Variants: []evaluator.Variant{
+		old := evaluator.Flag{Key: "f", Type: evaluator.TypeBoolean, Default: m.IntN(2), Variants: []evaluator.Variant{
 			{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)},
 		}}
 		rule := func() []evaluator.Rule {
@@ -517,7 +517,7 @@ func TestReachedIsCounted(t *testing.T) {
 			f := m.flag("flag-" + strconv.Itoa(i))
 			when := m.condition(2)
 			if i > 8 {
-				when = evaluator.Condition{Op: evaluator.Serves, Strings: []string{"flag-" + strconv.Itoa(m.IntN(9)), "v0"}}
+				when = evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"flag-" + strconv.Itoa(m.IntN(9)), "v0"}}
 			}
 			f.Rules = append([]evaluator.Rule{{Name: "first", When: &when, Variant: 1}}, f.Rules...)
 			flags = append(flags, f)

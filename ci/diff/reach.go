@@ -62,11 +62,11 @@ func (c *comparison) reach(cond *evaluator.Condition, seen map[reference]bool) [
 	}
 	name := first(cond.Strings)
 	switch cond.Op {
-	case evaluator.InSegment:
+	case evaluator.OpInSegment:
 		look(KindSegment, name, c.segmentEdits)
-	case evaluator.Window:
+	case evaluator.OpWindow:
 		look(KindZone, name, c.zoneEdits)
-	case evaluator.Serves:
+	case evaluator.OpServes:
 		look(KindPrerequisite, name, c.prerequisiteEdits)
 	}
 	return list

@@ -15,7 +15,7 @@ import (
 
 // onOff returns a boolean flag with rules that serve on.
 func onOff(key string, when ...evaluator.Condition) evaluator.Flag {
-	f := evaluator.Flag{Key: key, Type: evaluator.Boolean, Default: 1, Variants: []evaluator.Variant{
+	f := evaluator.Flag{Key: key, Type: evaluator.TypeBoolean, Default: 1, Variants: []evaluator.Variant{
 		{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)},
 	}}
 	for i := range when {
@@ -38,7 +38,7 @@ func edits(t *testing.T, old, new []bundle.Payload) []string {
 }
 
 func cities(names ...string) evaluator.Condition {
-	return evaluator.Condition{Op: evaluator.OneOf, Attribute: "city", Strings: names}
+	return evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: names}
 }
 
 func combine(op evaluator.Op, of ...evaluator.Condition) evaluator.Condition {
@@ -46,8 +46,8 @@ func combine(op evaluator.Op, of ...evaluator.Condition) evaluator.Condition {
 }
 
 func TestConditionWords(t *testing.T) {
-	uid := evaluator.Condition{Op: evaluator.Between, Attribute: "uid", Ints: []int64{1, 5}}
-	tags := evaluator.Condition{Op: evaluator.AnyOf, Attribute: "tags", Strings: []string{"new"}}
+	uid := evaluator.Condition{Op: evaluator.OpBetween, Attribute: "uid", Ints: []int64{1, 5}}
+	tags := evaluator.Condition{Op: evaluator.OpAnyOf, Attribute: "tags", Strings: []string{"new"}}
 	six := cities("a", "b", "c", "d", "e", "f")
 	for _, test := range []struct {
 		old, new evaluator.Condition
@@ -55,18 +55,18 @@ func TestConditionWords(t *testing.T) {
 	}{
 		{cities("BJ"), cities("SH"), `city one of "BJ" → city one of "SH"`},
 		{six, cities("g", "b", "c", "d", "e", "h", "i", "j", "k"), `city one of: +5 −2 (+"g", "h", "i", … −"a", "f"), now 9`},
-		{cities("BJ"), combine(evaluator.All, cities("BJ"), uid), `+ and uid from 1 to 5`},
-		{combine(evaluator.All, uid, cities("BJ")), uid, `− and city one of "BJ"`},
+		{cities("BJ"), combine(evaluator.OpAll, cities("BJ"), uid), `+ and uid from 1 to 5`},
+		{combine(evaluator.OpAll, uid, cities("BJ")), uid, `− and city one of "BJ"`},
 		{cities("BJ"), tags, `city one of "BJ" → tags any of "new"`},
-		{combine(evaluator.All), cities("BJ"), `always → city one of "BJ"`},
-		{combine(evaluator.Any, cities("BJ"), uid), combine(evaluator.Any, uid, tags), `− or city one of "BJ"; + or tags any of "new"`},
-		{combine(evaluator.Any, cities("BJ"), uid), combine(evaluator.All, cities("BJ"), uid), `− and (city one of "BJ" or uid from 1 to 5); + and city one of "BJ"; + and uid from 1 to 5`},
-		{combine(evaluator.Not, cities("BJ")), combine(evaluator.Not, cities("SH")), `not city one of "BJ" → not city one of "SH"`},
+		{combine(evaluator.OpAll), cities("BJ"), `always → city one of "BJ"`},
+		{combine(evaluator.OpAny, cities("BJ"), uid), combine(evaluator.OpAny, uid, tags), `− or city one of "BJ"; + or tags any of "new"`},
+		{combine(evaluator.OpAny, cities("BJ"), uid), combine(evaluator.OpAll, cities("BJ"), uid), `− and (city one of "BJ" or uid from 1 to 5); + and city one of "BJ"; + and uid from 1 to 5`},
+		{combine(evaluator.OpNot, cities("BJ")), combine(evaluator.OpNot, cities("SH")), `not city one of "BJ" → not city one of "SH"`},
 		{
-			combine(evaluator.Not, combine(evaluator.Any, cities("BJ"), uid)), combine(evaluator.Not, combine(evaluator.Any, cities("BJ"), uid, tags)),
+			combine(evaluator.OpNot, combine(evaluator.OpAny, cities("BJ"), uid)), combine(evaluator.OpNot, combine(evaluator.OpAny, cities("BJ"), uid, tags)),
 			`within not: + or tags any of "new"`,
 		},
-		{combine(evaluator.Not, cities("BJ")), cities("BJ"), `not city one of "BJ" → city one of "BJ"`},
+		{combine(evaluator.OpNot, cities("BJ")), cities("BJ"), `not city one of "BJ" → city one of "BJ"`},
 	} {
 		got := edits(t, payloads([]evaluator.Flag{onOff("f", test.old)}), payloads([]evaluator.Flag{onOff("f", test.new)}))
 		if d := cmp.Diff([]string{`rule "r0": condition: ` + test.want}, got); d != "" {
@@ -91,17 +91,17 @@ func TestReached(t *testing.T) {
 	zone := func(seconds int) []evaluator.Zone {
 		return []evaluator.Zone{{Name: "Asia/Shanghai", Offsets: []evaluator.Offset{{Seconds: seconds}}}}
 	}
-	window := evaluator.Condition{Op: evaluator.Window, Strings: []string{"Asia/Shanghai"}, Ints: []int64{127, 0, 3600}}
-	serves := evaluator.Condition{Op: evaluator.Serves, Strings: []string{"base", "on"}}
-	second := evaluator.Condition{Op: evaluator.Serves, Strings: []string{"middle", "on"}}
-	uid := evaluator.Condition{Op: evaluator.OneOf, Attribute: "uid", Ints: []int64{5}}
-	old := payloads([]evaluator.Flag{onOff("base", cities("BJ")), onOff("middle", serves), onOff("top", second), onOff("zoned", window), onOff("typed", combine(evaluator.Not, uid))})
+	window := evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"Asia/Shanghai"}, Ints: []int64{127, 0, 3600}}
+	serves := evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"base", "on"}}
+	second := evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"middle", "on"}}
+	uid := evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "uid", Ints: []int64{5}}
+	old := payloads([]evaluator.Flag{onOff("base", cities("BJ")), onOff("middle", serves), onOff("top", second), onOff("zoned", window), onOff("typed", combine(evaluator.OpNot, uid))})
 	old[0].Ruleset.Zones = zone(28_800)
 	texts := uid
 	texts.Ints, texts.Strings = nil, []string{"5"}
-	new := payloads([]evaluator.Flag{onOff("base", cities("SH")), onOff("middle", serves), onOff("top", second), onOff("zoned", window), onOff("typed", combine(evaluator.Not, texts))})
+	new := payloads([]evaluator.Flag{onOff("base", cities("SH")), onOff("middle", serves), onOff("top", second), onOff("zoned", window), onOff("typed", combine(evaluator.OpNot, texts))})
 	new[0].Ruleset.Zones = zone(32_400)
-	new[0].Ruleset.Attributes[slices.IndexFunc(new[0].Ruleset.Attributes, func(a evaluator.Attribute) bool { return a.Name == "uid" })].Type = evaluator.StringAttribute
+	new[0].Ruleset.Attributes[slices.IndexFunc(new[0].Ruleset.Attributes, func(a evaluator.Attribute) bool { return a.Name == "uid" })].Type = evaluator.AttrString
 	got := edits(t, old, new)
 	slices.Sort(got)
 	want := []string{
@@ -120,14 +120,14 @@ func TestReached(t *testing.T) {
 // TestDiamonds: segments that refer to each other in many ways are compared once.
 func TestDiamonds(t *testing.T) {
 	member := func(name string) evaluator.Condition {
-		return evaluator.Condition{Op: evaluator.InSegment, Attribute: "user", Strings: []string{name}}
+		return evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{name}}
 	}
 	side := func(ids ...string) []bundle.Payload {
 		p := payloads([]evaluator.Flag{onOff("f", member("s10a"))})
 		set := &p[0].Ruleset
 		set.Segments = append(set.Segments, evaluator.Segment{Name: "s0a", Include: ids}, evaluator.Segment{Name: "s0b", Include: ids})
 		for i := range 10 {
-			when := combine(evaluator.Any, member(fmt.Sprintf("s%da", i)), member(fmt.Sprintf("s%db", i)))
+			when := combine(evaluator.OpAny, member(fmt.Sprintf("s%da", i)), member(fmt.Sprintf("s%db", i)))
 			for _, end := range []string{"a", "b"} {
 				set.Segments = append(set.Segments, evaluator.Segment{Name: fmt.Sprintf("s%d%s", i+1, end), When: &when})
 			}
@@ -147,7 +147,7 @@ func TestLongLists(t *testing.T) {
 		ids[i] = fmt.Sprintf("user-%07d", i)
 	}
 	old, new := payloads([]evaluator.Flag{onOff("f", cities(ids...))}, ids...), payloads([]evaluator.Flag{onOff("f", cities(append(slices.Clone(ids[2:]), "new")...))}, ids[1:]...)
-	old[0].Ruleset.Flags = append(old[0].Ruleset.Flags, onOff("g", evaluator.Condition{Op: evaluator.InSegment, Attribute: "user", Strings: []string{"staff"}}))
+	old[0].Ruleset.Flags = append(old[0].Ruleset.Flags, onOff("g", evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"staff"}}))
 	new[0].Ruleset.Flags = append(new[0].Ruleset.Flags, old[0].Ruleset.Flags[1])
 	want := []string{
 		`rule "r0": condition: city one of: +1 −2 (+"new" −"user-0000000", "user-0000001"), now 999999`,

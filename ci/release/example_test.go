@@ -38,10 +38,10 @@ func ExamplePublish() {
 			Namespace:   "checkout",
 			Ruleset: evaluator.Ruleset{
 				Unit:       "user",
-				Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+				Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 				Flags: []evaluator.Flag{{
 					Key:      "new-checkout",
-					Type:     evaluator.Boolean,
+					Type:     evaluator.TypeBoolean,
 					Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
 				}},
 			},

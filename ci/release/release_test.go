@@ -62,8 +62,8 @@ func (c content) payloads(env string) []bundle.Payload {
 	for namespace, flag := range c {
 		payloads = append(payloads, bundle.Payload{Environment: env, Namespace: namespace, Ruleset: evaluator.Ruleset{
 			Unit:       "user",
-			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
-			Flags: []evaluator.Flag{{Key: flag, Type: evaluator.Boolean, Variants: []evaluator.Variant{
+			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
+			Flags: []evaluator.Flag{{Key: flag, Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{
 				{Name: "on", Value: evaluator.BoolValue(true)},
 			}}},
 		}})

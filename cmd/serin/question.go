@@ -202,18 +202,18 @@ func (q *questionFlags) one(p *evaluator.Program) (evaluator.Context, error) {
 // rule speaks of is text: it makes no difference.
 func parseAttribute(p *evaluator.Program, name, value string) (evaluator.Attr, error) {
 	switch t, _ := p.AttributeType(name); t {
-	case evaluator.IntegerAttribute:
+	case evaluator.AttrInteger:
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil {
 			return evaluator.Attr{}, usagef("-c %s: %q is not a 64-bit integer", name, value)
 		}
 		return evaluator.IntAttr(name, n), nil
-	case evaluator.BooleanAttribute:
+	case evaluator.AttrBoolean:
 		if value != "true" && value != "false" {
 			return evaluator.Attr{}, usagef("-c %s: %q is neither true nor false", name, value)
 		}
 		return evaluator.BoolAttr(name, value == "true"), nil
-	case evaluator.ListAttribute:
+	case evaluator.AttrList:
 		var texts []string
 		if value != "" {
 			texts = strings.Split(value, ",")

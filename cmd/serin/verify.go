@@ -45,7 +45,7 @@ clients do, compiles its flags, and prints versions, expiries and hashes.`,
 // checkPayloads refuses what is signed, for keys can sign anything, but clients
 // can't serve.
 func checkPayloads(payloads []bundle.VerifiedPayload) error {
-	units := make([]*evaluator.Unit, len(payloads))
+	units := make([]*evaluator.Module, len(payloads))
 	for i, p := range payloads {
 		payload, err := bundle.CompilePayload(p.Data)
 		if err != nil {

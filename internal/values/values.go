@@ -11,7 +11,7 @@ import (
 // Same reports whether two values are the same to those who are served them: the
 // members of objects may be in another order.
 func Same(a, b evaluator.Value) bool {
-	if a == b || a.Kind() != evaluator.ObjectKind || b.Kind() != evaluator.ObjectKind {
+	if a == b || a.Kind() != evaluator.KindObject || b.Kind() != evaluator.KindObject {
 		return a == b
 	}
 	return bytes.Equal(canonicalJSON(a), canonicalJSON(b))

@@ -95,7 +95,7 @@ func (t *flagType) UnmarshalText(name []byte) error {
 type op evaluator.Op
 
 func (o *op) UnmarshalText(name []byte) error {
-	for v := evaluator.All; v <= evaluator.Serves; v++ {
+	for v := evaluator.OpAll; v <= evaluator.OpServes; v++ {
 		if v.String() == string(name) {
 			*o = op(v)
 			return nil
@@ -176,15 +176,15 @@ func (c *condition) condition() *evaluator.Condition {
 // metadata makes metadata: text, a boolean, an integer of 64 bits or another
 // number.
 func (a attr) metadata() (evaluator.Attr, error) {
-	t := evaluator.Number
+	t := evaluator.TypeNumber
 	switch raw := string(a.Value); {
 	case raw == "true" || raw == "false":
-		t = evaluator.Boolean
+		t = evaluator.TypeBoolean
 	case raw != "" && raw[0] == '"':
-		t = evaluator.String
+		t = evaluator.TypeString
 	default:
 		if _, err := strconv.ParseInt(raw, 10, 64); err == nil {
-			t = evaluator.Integer
+			t = evaluator.TypeInteger
 		}
 	}
 	v, err := valueOf(a.Value, t)
@@ -200,23 +200,23 @@ func valueOf(raw json.RawMessage, t evaluator.Type) (evaluator.Value, error) {
 		return evaluator.Value{}, fmt.Errorf("there is no value")
 	}
 	switch t {
-	case evaluator.Boolean:
+	case evaluator.TypeBoolean:
 		var b bool
 		err := json.Unmarshal(raw, &b)
 		return evaluator.BoolValue(b), err
-	case evaluator.String:
+	case evaluator.TypeString:
 		var s string
 		err := json.Unmarshal(raw, &s)
 		return evaluator.StringValue(s), err
-	case evaluator.Integer:
+	case evaluator.TypeInteger:
 		var n int64
 		err := json.Unmarshal(raw, &n)
 		return evaluator.IntValue(n), err
-	case evaluator.Number:
+	case evaluator.TypeNumber:
 		var f float64
 		err := json.Unmarshal(raw, &f)
 		return evaluator.FloatValue(f), err
-	case evaluator.Object:
+	case evaluator.TypeObject:
 		var b bytes.Buffer
 		err := json.Compact(&b, raw)
 		return evaluator.ObjectValue(b.String()), err

@@ -188,7 +188,7 @@ func Positions(fsys fs.FS) ([]Row, error) {
 // is a flag by which each of its positions is served as a variant of its own.
 func Bucketing(rows []Row) Scenario {
 	s := Scenario{Name: "bucketing", Ruleset: evaluator.Ruleset{
-		Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+		Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 	}}
 	positions := make(map[string][]uint32) // by salt
 	for _, row := range rows {
@@ -217,7 +217,7 @@ func Bucketing(rows []Row) Scenario {
 
 // positionFlag returns a flag that serves each of the positions as it is.
 func positionFlag(key, salt string, positions []uint32) evaluator.Flag {
-	f := evaluator.Flag{Key: key, Type: evaluator.Integer, Variants: []evaluator.Variant{{Name: "other", Value: evaluator.IntValue(-1)}}}
+	f := evaluator.Flag{Key: key, Type: evaluator.TypeInteger, Variants: []evaluator.Variant{{Name: "other", Value: evaluator.IntValue(-1)}}}
 	split := &evaluator.Split{By: "user", Salt: salt, Hash: evaluator.HashMurmur3}
 	from := uint64(0)
 	for _, p := range slices.Compact(slices.Sorted(slices.Values(positions))) {

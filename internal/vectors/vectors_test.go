@@ -48,7 +48,7 @@ func TestScenarios(t *testing.T) {
 	if cases < 2500 {
 		t.Errorf("there are %d cases only", cases)
 	}
-	for op := evaluator.All; op <= evaluator.Serves; op++ {
+	for op := evaluator.OpAll; op <= evaluator.OpServes; op++ {
 		if !ops[op] {
 			t.Errorf("no scenario has the condition %q", op)
 		}
@@ -67,7 +67,7 @@ func TestEveryFlagIsAsked(t *testing.T) {
 			asked[c.Flag] = true
 		}
 		eachCondition(s.Ruleset, func(c *evaluator.Condition) {
-			if c.Op == evaluator.Serves {
+			if c.Op == evaluator.OpServes {
 				asked[c.Strings[0]] = true
 			}
 		})

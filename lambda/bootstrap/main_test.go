@@ -106,9 +106,9 @@ func publish(t *testing.T, store release.Store, keys release.Keys, limit int64) 
 		Environment: "production",
 		Payloads: []bundle.Payload{{Environment: "production", Namespace: "shop", Ruleset: evaluator.Ruleset{
 			Unit:       "user",
-			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 			Flags: []evaluator.Flag{{
-				Key: "limit", Type: evaluator.Integer, Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(limit)}},
+				Key: "limit", Type: evaluator.TypeInteger, Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(limit)}},
 			}},
 		}}},
 	})

@@ -30,7 +30,7 @@ func contextOf(flat of.FlattenedContext, program *evaluator.Program, attrs []eva
 		if _, ok := program.AttributeType(name); !ok {
 			continue
 		}
-		if v := valueOf(value); v.Kind() != evaluator.NoKind {
+		if v := valueOf(value); v.Kind() != evaluator.KindNone {
 			attrs = append(attrs, evaluator.Attr{Name: name, Value: v})
 		}
 	}

@@ -21,9 +21,9 @@ func program(t testing.TB) *evaluator.Program {
 	p, err := evaluator.Compile(evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{
-			{Name: "user", Type: evaluator.StringAttribute}, {Name: "a", Type: evaluator.IntegerAttribute},
-			{Name: "b", Type: evaluator.StringAttribute}, {Name: "l", Type: evaluator.ListAttribute},
-			{Name: of.TargetingKey, Type: evaluator.StringAttribute},
+			{Name: "user", Type: evaluator.AttrString}, {Name: "a", Type: evaluator.AttrInteger},
+			{Name: "b", Type: evaluator.AttrString}, {Name: "l", Type: evaluator.AttrList},
+			{Name: of.TargetingKey, Type: evaluator.AttrString},
 		},
 	})
 	if err != nil {
@@ -137,7 +137,7 @@ func FuzzContext(f *testing.F) {
 			_, declared := p.AttributeType(a.Name)
 			i := slices.IndexFunc(got.Attrs, func(b evaluator.Attr) bool { return b.Name == a.Name })
 			switch {
-			case !declared || a.Value.Kind() == evaluator.NoKind:
+			case !declared || a.Value.Kind() == evaluator.KindNone:
 				if i >= 0 {
 					t.Fatalf("%q is %s, by OFREP it doesn't count", a.Name, got.Attrs[i].Value.JSON())
 				}

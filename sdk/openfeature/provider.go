@@ -112,7 +112,7 @@ func failed[T any](def T, err of.ResolutionError) of.GenericResolutionDetail[T] 
 
 // decodeObject returns a copy of an object or a list, and whether v holds one.
 func decodeObject(v evaluator.Value) (value any, ok bool) {
-	if v.Kind() != evaluator.ObjectKind {
+	if v.Kind() != evaluator.KindObject {
 		return nil, false
 	}
 	return value, json.Unmarshal(v.JSON(), &value) == nil
@@ -158,16 +158,16 @@ func tell(m of.FlagMetadata, name, text string) {
 // anyOf returns a value of metadata as OpenFeature has it, nil if it has no such.
 func anyOf(v evaluator.Value) any {
 	switch v.Kind() {
-	case evaluator.BoolKind:
+	case evaluator.KindBool:
 		b, _ := v.Bool()
 		return b
-	case evaluator.IntKind:
+	case evaluator.KindInt:
 		i, _ := v.Int()
 		return i
-	case evaluator.FloatKind:
+	case evaluator.KindFloat:
 		f, _ := v.Float()
 		return f
-	case evaluator.StringKind:
+	case evaluator.KindString:
 		s, _ := v.Text()
 		return s
 	}

@@ -55,13 +55,13 @@ func TestVectors(t *testing.T) {
 // defaultOf returns a default of a flag's type.
 func defaultOf(kind evaluator.Kind) any {
 	switch kind {
-	case evaluator.StringKind:
+	case evaluator.KindString:
 		return "default"
-	case evaluator.IntKind:
+	case evaluator.KindInt:
 		return -1
-	case evaluator.FloatKind:
+	case evaluator.KindFloat:
 		return -1.0
-	case evaluator.ObjectKind:
+	case evaluator.KindObject:
 		return nil
 	}
 	return false

@@ -113,9 +113,9 @@ func (p *publisher) publish(t testing.TB, number int64) {
 		Store: p.store, Keys: p.keys, Environment: "production",
 		Payloads: []bundle.Payload{{Environment: "production", Namespace: "a/b", Ruleset: evaluator.Ruleset{
 			Unit:       "user",
-			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 			Flags: []evaluator.Flag{{
-				Key: "number", Type: evaluator.Integer,
+				Key: "number", Type: evaluator.TypeInteger,
 				Variants: []evaluator.Variant{{Name: "only", Value: evaluator.IntValue(number)}},
 			}},
 		}}},

@@ -85,12 +85,12 @@ func TestPublishRulesets(t *testing.T) {
 	ruleset := func(key string) evaluator.Ruleset {
 		return evaluator.Ruleset{
 			Unit:       "user",
-			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}, {Name: "city", Type: evaluator.StringAttribute}},
+			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}, {Name: "city", Type: evaluator.AttrString}},
 			Flags: []evaluator.Flag{{
-				Key: key, Type: evaluator.Boolean, Default: 1,
+				Key: key, Type: evaluator.TypeBoolean, Default: 1,
 				Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}},
 				Rules: []evaluator.Rule{{Name: "by city", When: &evaluator.Condition{
-					Op: evaluator.OneOf, Attribute: "city", Strings: []string{"shenzhen"}}}},
+					Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{"shenzhen"}}}},
 			}},
 		}
 	}

@@ -32,7 +32,7 @@ func flagsOf(values map[string]any) (map[string]evaluator.Flag, error) {
 // flagOf returns a flag that serves a value to everyone.
 func flagOf(key string, value any) (evaluator.Flag, error) {
 	if on, ok := value.(bool); ok {
-		flag := evaluator.Flag{Key: key, Type: evaluator.Boolean, Variants: []evaluator.Variant{
+		flag := evaluator.Flag{Key: key, Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{
 			{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)},
 		}}
 		if !on {
@@ -53,19 +53,19 @@ func valueOf(value any) (evaluator.Type, evaluator.Value, error) {
 	v := reflect.ValueOf(value)
 	switch v.Kind() {
 	case reflect.String:
-		return evaluator.String, evaluator.StringValue(v.String()), nil
+		return evaluator.TypeString, evaluator.StringValue(v.String()), nil
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return evaluator.Integer, evaluator.IntValue(v.Int()), nil
+		return evaluator.TypeInteger, evaluator.IntValue(v.Int()), nil
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		if v.Uint() > math.MaxInt64 {
 			return 0, evaluator.Value{}, fmt.Errorf("%d is more than the largest integer of a flag, %d", v.Uint(), int64(math.MaxInt64))
 		}
-		return evaluator.Integer, evaluator.IntValue(int64(v.Uint())), nil
+		return evaluator.TypeInteger, evaluator.IntValue(int64(v.Uint())), nil
 	case reflect.Float32, reflect.Float64:
 		if math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0) {
 			return 0, evaluator.Value{}, fmt.Errorf("%v is no number that a flag can have", v.Float())
 		}
-		return evaluator.Number, evaluator.FloatValue(v.Float()), nil
+		return evaluator.TypeNumber, evaluator.FloatValue(v.Float()), nil
 	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Array, reflect.Pointer:
 		return objectOf(value)
 	}
@@ -81,14 +81,14 @@ func objectOf(value any) (evaluator.Type, evaluator.Value, error) {
 	if data[0] != '{' && data[0] != '[' {
 		return 0, evaluator.Value{}, fmt.Errorf("a value of type %T becomes the JSON %.20s, which is neither an object nor a list", value, data)
 	}
-	return evaluator.Object, evaluator.ObjectValue(string(data)), nil
+	return evaluator.TypeObject, evaluator.ObjectValue(string(data)), nil
 }
 
 // rulesetOf returns the ruleset of flags that serve everyone.
 func rulesetOf(flags map[string]evaluator.Flag) map[string]evaluator.Ruleset {
 	r := evaluator.Ruleset{
 		Unit:       "user",
-		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.StringAttribute}},
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 	}
 	for _, key := range slices.Sorted(maps.Keys(flags)) {
 		r.Flags = append(r.Flags, flags[key])

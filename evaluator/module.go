@@ -1,6 +1,6 @@
 package evaluator
 
-// A Unit is one compiled ruleset: what [Link] makes a [Program] of. It is
+// A Module is one compiled ruleset: what [Link] makes a [Program] of. It is
 // immutable and safe for concurrent use, and may be part of any number of
 // Programs.
 //
@@ -10,7 +10,7 @@ package evaluator
 // a stack. What instructions need beside that stands in arrays of their own,
 // few and large instead of many and small: it is quick to build and to walk
 // through, and there is little for the garbage collector to do.
-type Unit struct {
+type Module struct {
 	unit       uint16 // index of the unit attribute
 	attributes []Attribute
 	index      map[string]uint16 // of attributes by name
@@ -20,10 +20,10 @@ type Unit struct {
 
 	code         []instr
 	serves       []serve
-	operands     []uint32   // symbols of opIn
-	ids          []idSet    // operands of opIDs
-	ints         []int64    // operands of opBetween and opPeriod
-	versions     []interval // operands of opVersion
+	operands     []uint32   // symbols of codeIn
+	ids          []idSet    // operands of codeIDs
+	ints         []int64    // operands of codeBetween and codePeriod
+	versions     []interval // operands of codeVersion
 	tests        []test
 	segments     []segment
 	reservations []reservation
@@ -49,7 +49,7 @@ type Unit struct {
 // An instr is one step of an evaluation.
 type instr struct {
 	op        opcode
-	n         uint8  // opIn: how many operands
+	n         uint8  // codeIn: how many operands
 	attribute uint16 // index of the attribute tested, or of a split's unit
 	yes, no   uint32 // where to go on
 	arg       uint32 // where its operand stands, see opcode
@@ -58,36 +58,36 @@ type instr struct {
 type opcode uint8
 
 const (
-	opServe   opcode = iota // the end: serves[arg]
-	opStale                 // are the flags older than arg seconds?
-	opSplit                 // the end: serves[arg], by position; no unit: no
-	opReserve               // is the unit's position in reservations[arg]?
-	opIs                    // is the attribute the text of the symbol arg?
-	opIn                    // … of one of the n symbols operands[arg:]?
-	opIDs                   // … of one of ids[arg]?
-	opBetween               // is it between ints[arg] and ints[arg+1]?
-	opVersion               // is it a version within versions[arg]?
-	opTest                  // does tests[arg] hold for it?
-	opAddr                  // the same, for tests of IP addresses,
-	opMatch                 // and for regular expressions
-	opExists                // does the context have the attribute?
-	opSegment               // is it a member of segments[arg]?
-	opServes                // does another flag serve what requirements[arg] says?
-	opPeriod                // is the time between ints[arg] and ints[arg+1]?
-	opWindow                // is the time in windows[arg]?
-	opTrue                  // the end of a segment's condition: it holds
-	opFalse                 // the end of a segment's condition: it doesn't
+	codeServe   opcode = iota // the end: serves[arg]
+	codeStale                 // are the flags older than arg seconds?
+	codeSplit                 // the end: serves[arg], by position; no unit: no
+	codeReserve               // is the unit's position in reservations[arg]?
+	codeIs                    // is the attribute the text of the symbol arg?
+	codeIn                    // … of one of the n symbols operands[arg:]?
+	codeIDs                   // … of one of ids[arg]?
+	codeBetween               // is it between ints[arg] and ints[arg+1]?
+	codeVersion               // is it a version within versions[arg]?
+	codeTest                  // does tests[arg] hold for it?
+	codeAddr                  // the same, for tests of IP addresses,
+	codeMatch                 // and for regular expressions
+	codeExists                // does the context have the attribute?
+	codeSegment               // is it a member of segments[arg]?
+	codeServes                // does another flag serve what requirements[arg] says?
+	codePeriod                // is the time between ints[arg] and ints[arg+1]?
+	codeWindow                // is the time in windows[arg]?
+	codeTrue                  // the end of a segment's condition: it holds
+	codeFalse                 // the end of a segment's condition: it doesn't
 )
 
 // serve is the outcome of an evaluation. It has no pointers: there are many, and
 // the garbage collector needn't look at them.
 type serve struct {
 	rule     uint32 // index of its name in names; 0: none
-	variant  uint16 // opServe; opSplit: that of the first range,
+	variant  uint16 // codeServe; codeSplit: that of the first range,
 	last     uint16 // and that of the last
-	unit     uint16 // opSplit: index of the attribute
+	unit     uint16 // codeSplit: index of the attribute
 	reason   Reason
-	kind     splitKind // opSplit; 0: opServe
+	kind     splitKind // codeSplit; 0: codeServe
 	seed     uint32
 	end      uint32 // splitRanges: the last position of the first range; splitRamp: 0
 	from, n  uint32 // splitRanges: ends[from:from+n], unless there are just two; splitRamp: ramps[from]
@@ -139,7 +139,7 @@ type requirement struct {
 // A CompiledFlag is a flag ready to be evaluated. It is immutable and safe for
 // concurrent use.
 type CompiledFlag struct {
-	unit     *Unit
+	unit     *Module
 	key      string
 	variants []Variant
 	typ      Type
