@@ -80,7 +80,7 @@ func DecodePayload(data []byte) (Payload, error) {
 type CompiledPayload struct {
 	Environment string
 	Namespace   string
-	Unit        *evaluator.Module
+	Module      *evaluator.Module
 }
 
 // CompilePayload decodes and compiles what [EncodePayload] wrote. It accepts what
@@ -95,14 +95,14 @@ func CompilePayload(data []byte) (CompiledPayload, error) {
 	if err != nil {
 		return CompiledPayload{}, fmt.Errorf("decoding payload: %w", err)
 	}
-	unit, decoding, compiling := compileRuleset(columns)
+	module, decoding, compiling := compileRuleset(columns)
 	if decoding != nil {
 		return CompiledPayload{}, fmt.Errorf("decoding payload: %w", decoding)
 	}
 	if compiling != nil {
 		return CompiledPayload{}, fmt.Errorf("compiling payload of %s: %w", l.namespace, compiling)
 	}
-	return CompiledPayload{l.environment, l.namespace, unit}, nil
+	return CompiledPayload{l.environment, l.namespace, module}, nil
 }
 
 // unpack returns the label and the columns of a payload.

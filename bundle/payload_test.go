@@ -589,9 +589,9 @@ func TestSizeIsLimited(t *testing.T) {
 	}
 }
 
-// compareUnits holds that two units give the same answers, and the same reasons
+// compareModules holds that two modules give the same answers, and the same reasons
 // for them.
-func compareUnits(t *testing.T, got, want *evaluator.Module) {
+func compareModules(t *testing.T, got, want *evaluator.Module) {
 	t.Helper()
 	a, err := evaluator.Link(got)
 	if err != nil {
@@ -649,14 +649,14 @@ func TestCompilePayload(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		compareUnits(t, got.Unit, want)
+		compareModules(t, got.Module, want)
 		columns := encodeRuleset(&p.Ruleset).marshal()
-		unit, decoding, compiling := compileRuleset(columns)
+		module, decoding, compiling := compileRuleset(columns)
 		if decoding != nil || compiling != nil {
 			t.Fatal(decoding, compiling)
 		}
 		clear(columns)
-		compareUnits(t, unit, want)
+		compareModules(t, module, want)
 	}
 }
 
@@ -691,7 +691,7 @@ func FuzzDecodeRuleset(f *testing.F) {
 	f.Add(encodeRuleset(&evaluator.Ruleset{Unit: "user"}).marshal())
 	f.Fuzz(func(t *testing.T, columns []byte) {
 		set, err := decodeRuleset(columns)
-		unit, decoding, compiling := compileRuleset(columns)
+		module, decoding, compiling := compileRuleset(columns)
 		if fmt.Sprint(decoding) != fmt.Sprint(err) {
 			t.Fatalf("decoding gave %v, flag by flag %v", err, decoding)
 		}
@@ -705,7 +705,7 @@ func FuzzDecodeRuleset(f *testing.F) {
 		if err != nil {
 			return
 		}
-		compareUnits(t, unit, whole)
+		compareModules(t, module, whole)
 		// What decodes and compiles has one encoding only, and it is stable.
 		once := encodeRuleset(&set).marshal()
 		again, err := decodeRuleset(once)
@@ -745,7 +745,7 @@ func FuzzDecodePayload(f *testing.F) {
 			t.Errorf("CompileModule gave %v, CompilePayload %v", err, compiling)
 		}
 		if err == nil && compiling == nil {
-			compareUnits(t, compiled.Unit, whole)
+			compareModules(t, compiled.Module, whole)
 		}
 	})
 }

@@ -9,14 +9,14 @@ import (
 // compileRuleset is decodeRuleset and [evaluator.CompileModule], and refuses what
 // one of them does, without having the whole ruleset in memory: flags are decoded
 // one by one, each in the place of the one before.
-func compileRuleset(b []byte) (unit *evaluator.Module, decoding, compiling error) {
+func compileRuleset(b []byte) (module *evaluator.Module, decoding, compiling error) {
 	d, err := newDecoder(b)
 	if err != nil {
 		return nil, err, nil
 	}
 	set := d.head()
 	d.forget()
-	unit, compiling = evaluator.CompileStream(set, evaluator.Stream{
+	module, compiling = evaluator.CompileStream(set, evaluator.Stream{
 		Flags:         d.each(d.served),
 		Prerequisites: d.each(d.w.flagKey.rows - d.served),
 		Count:         d.w.flagKey.rows,
@@ -26,7 +26,7 @@ func compileRuleset(b []byte) (unit *evaluator.Module, decoding, compiling error
 	if err := d.end(); err != nil {
 		return nil, err, nil
 	}
-	return unit, nil, compiling
+	return module, nil, compiling
 }
 
 // each yields the next n flags. All are decoded, so that end knows what is left

@@ -89,5 +89,5 @@ func compile(p bundle.VerifiedPayload) (*evaluator.Module, error) {
 	if err != nil {
 		return nil, refuse(p.Namespace, err)
 	}
-	return payload.Unit, nil
+	return payload.Module, nil
 }

@@ -45,15 +45,15 @@ clients do, compiles its flags, and prints versions, expiries and hashes.`,
 // checkPayloads refuses what is signed, for keys can sign anything, but clients
 // can't serve.
 func checkPayloads(payloads []bundle.VerifiedPayload) error {
-	units := make([]*evaluator.Module, len(payloads))
+	modules := make([]*evaluator.Module, len(payloads))
 	for i, p := range payloads {
 		payload, err := bundle.CompilePayload(p.Data)
 		if err != nil {
 			return fmt.Errorf("%s is signed, but clients refuse it: %w", p.Namespace, err)
 		}
-		units[i] = payload.Unit
+		modules[i] = payload.Module
 	}
-	if _, err := evaluator.Link(units...); err != nil {
+	if _, err := evaluator.Link(modules...); err != nil {
 		return fmt.Errorf("what is signed is refused by clients: %w", err)
 	}
 	return nil
