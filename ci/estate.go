@@ -168,7 +168,7 @@ func (l *loader) single(r role) *source {
 
 func (l *loader) readConfig() checker {
 	s := l.single(configFile)
-	c := checker{source: s, known: l.known}
+	c := l.known.checker(s)
 	if s != nil {
 		l.known.configFile, l.known.configSource = s.shown, s
 		if s.root != nil {
@@ -186,7 +186,7 @@ func (l *loader) readContext(config checker) {
 		return
 	}
 	l.known.contextFile, l.known.contextSource = s.shown, s
-	c := checker{source: s, known: l.known}
+	c := l.known.checker(s)
 	if s.root == nil {
 		l.known.broken = true
 		return
@@ -215,7 +215,7 @@ func (l *loader) readSegments() {
 	}
 	slices.Sort(l.known.segmentNames)
 	for _, seg := range list {
-		checker{source: seg.source, known: l.known}.segment(seg)
+		l.known.checker(seg.source).segment(seg)
 	}
 	l.known.checkSegments()
 }
@@ -228,7 +228,7 @@ func (l *loader) readFlags(e *Estate) {
 	flags := make(map[*source]*flag, len(sources))
 	var mu sync.Mutex
 	parallel(sources, func(s *source) {
-		f := checker{source: s, known: l.known}.flag()
+		f := l.known.checker(s).flag()
 		mu.Lock()
 		flags[s] = f
 		mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
@@ -269,65 +268,4 @@ func (c checker) variantValue(typ evaluator.Type, n *node) (evaluator.Value, boo
 	var b bytes.Buffer
 	ok := c.json(&b, n)
 	return evaluator.ObjectValue(b.String()), ok
-}
-
-// number reads an integer or a floating-point number.
-func (c checker) number(n *node, what string) (evaluator.Value, bool) {
-	t := n.scalarType()
-	if n.kind != scalar || t != intScalar && t != floatScalar {
-		c.errorf(n, "%s is a number, not %s", what, n.describe())
-		return evaluator.Value{}, false
-	}
-	f, ok := parseFloat(n.text)
-	if !ok {
-		c.errorf(n, "%s is %s, which is not a finite number of 64 bits", what, shorten(n.text))
-	}
-	return evaluator.FloatValue(f), ok
-}
-
-// json appends n as JSON. Integers stay as they are, whatever their size in
-// bits up to 64.
-func (c checker) json(b *bytes.Buffer, n *node) bool {
-	ok := true
-	switch n.kind {
-	case mapping:
-		b.WriteByte('{')
-		for i, f := range n.fields {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.Write(evaluator.StringValue(f.key.text).JSON())
-			b.WriteByte(':')
-			ok = c.json(b, f.value) && ok
-		}
-		b.WriteByte('}')
-		return ok
-	case sequence:
-		b.WriteByte('[')
-		for i, item := range n.items {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			ok = c.json(b, item) && ok
-		}
-		b.WriteByte(']')
-		return ok
-	}
-	switch n.scalarType() {
-	case nullScalar:
-		b.WriteString("null")
-	case boolScalar:
-		b.WriteString(strconv.FormatBool(n.isTrue()))
-	case intScalar:
-		i, fine := c.integer(n, "a number")
-		b.WriteString(strconv.FormatInt(i, 10))
-		return fine
-	case floatScalar:
-		v, fine := c.number(n, "a number")
-		b.Write(v.JSON())
-		return fine
-	default:
-		b.Write(evaluator.StringValue(n.text).JSON())
-	}
-	return true
 }

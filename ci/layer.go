@@ -39,7 +39,7 @@ func (l *loader) readLayers() {
 			continue
 		}
 		l.known.layers[y.name] = y
-		checker{source: s, known: l.known}.readLayer(y)
+		l.known.checker(s).readLayer(y)
 	}
 }
 
@@ -156,7 +156,7 @@ func (l *loader) reserve(e *Estate) {
 	listed := make(map[*flag]bool)
 	for _, name := range slices.Sorted(maps.Keys(l.known.layers)) {
 		y := l.known.layers[name]
-		c := checker{source: y.source, known: l.known}
+		c := l.known.checker(y.source)
 		has := make(map[string]*flag)
 		for _, entry := range y.entries {
 			f, ok := e.byKey[entry.flag]
@@ -182,7 +182,7 @@ func (l *loader) reserve(e *Estate) {
 	}
 	for _, f := range e.flags {
 		if y := f.layer; y != nil && !listed[f] && len(y.source.problems) == 0 {
-			c := checker{source: f.source}
+			c := reader{source: f.source}
 			c.errorf(f.source.root.get("exclusive"), "layer %q doesn't list the flag; write in %s, below \"shares\": {flag: %s, share: 10%%}", y.name, y.source.shown, f.key)
 		}
 	}

@@ -83,12 +83,11 @@ func (l *linter) warnAt(lint string, s *source, line, column int, text, message 
 	if !l.wants(lint, s) {
 		return
 	}
-	text = maskSecrets(text)
 	if lint == lintEmailAddress {
 		text = maskAddresses(text)
 	}
-	p := Problem{File: s.shown, Line: line, Column: column, Message: maskSecrets(message), Severity: SeverityWarning, Lint: lint}
-	p.Quote, p.Caret = quote(text, column)
+	p := newProblem(s.shown, line, column, text, message)
+	p.Severity, p.Lint = SeverityWarning, lint
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.files[s]
@@ -253,7 +252,7 @@ func (l *linter) ramp(f *flag, b body, r *evaluator.Rule, n *node) {
 		return
 	}
 	// Of a paused ramp the schedule isn't compiled.
-	c := checker{source: &source{path: f.source.path, shown: f.source.shown}, known: l.estate.known}
+	c := checker{reader: reader{source: &source{path: f.source.path, shown: f.source.shown}}, known: l.estate.known}
 	var ramp evaluator.Ramp
 	if !c.schedule(n, &ramp) {
 		return

@@ -229,18 +229,9 @@ func checkID(id string, valid bool) string {
 func (l *idList) problem(line listLine, message string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := l.source
-	if s.full() {
-		return
-	}
-	if len(s.problems) == maxFileProblems {
-		message = tooManyProblems
-	}
 	text := strings.ToValidUTF8(strings.TrimSuffix(line.text, "\r"), "\ufffd")
 	column := 1 + utf8.RuneCountInString(text) - utf8.RuneCountInString(strings.TrimLeftFunc(text, unicode.IsSpace))
-	p := Problem{File: s.shown, Line: line.number, Column: column, Message: maskSecrets(message)}
-	p.Quote, p.Caret = quote(maskSecrets(text), column)
-	s.problems = append(s.problems, p)
+	l.source.add(newProblem(l.source.shown, line.number, column, text, message))
 }
 
 // integers returns the ids as integers, sorted. If some are none they are

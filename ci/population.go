@@ -28,7 +28,7 @@ type expectedShare struct {
 const maxPopulation = 1_000_000
 
 // population reads "population".
-func (c checker) population(n *node, t *testCase) {
+func (c caseReader) population(n *node, t *testCase) {
 	t.population = &population{count: 1}
 	if !c.keys(n, "a population", "count", "context", "unit") {
 		return
@@ -57,7 +57,7 @@ func (c checker) population(n *node, t *testCase) {
 }
 
 // units reads the unit of a population, or a list of several.
-func (c checker) units(n *node) []string {
+func (c caseReader) units(n *node) []string {
 	list := []*node{n}
 	if n.kind == sequence {
 		if list = n.items; !c.list(n, "\"unit\"") {
@@ -105,7 +105,7 @@ func (t *testCase) units(known *vocabulary, environment string) []string {
 }
 
 // expectShares reads "share" and "within".
-func (c checker) expectShares(n *node, variants []string, e *expectation) {
+func (c caseReader) expectShares(n *node, variants []string, e *expectation) {
 	shares, within := n.get("share"), n.get("within")
 	if shares == nil || within == nil {
 		c.errorf(n, "of a population, expect shares and how far off they may be: {share: {on: 20%%}, within: 0.5%%}")
@@ -138,13 +138,13 @@ func drawn(unit string, layer *evaluator.Reservation) string {
 
 // comparePopulation evaluates the flag for everybody and records which shares
 // are too far off. It returns the rules that served anybody.
-func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, units []string, layer *evaluator.Reservation) (reached []string) {
+func (f *failures) comparePopulation(flag *evaluator.CompiledFlag, t *testCase, units []string, layer *evaluator.Reservation) (reached []string) {
 	counts := make(map[string]int64)
 	missing := ""
 	var last evaluator.Result // and how many had it in a row
 	row := int64(0)
-	for ctx := range t.members(f, units) {
-		result := f.Evaluate(&ctx)
+	for ctx := range t.members(flag, units) {
+		result := flag.Evaluate(&ctx)
 		if result == last {
 			row++
 			continue
@@ -169,7 +169,7 @@ func (c checker) comparePopulation(f *evaluator.CompiledFlag, t *testCase, units
 		if missing != "" {
 			hint = fmt.Sprintf("; %s by %q did not match: choose it as the population's unit, or put it into its context", drawn(missing, layer), missing)
 		}
-		c.errorf(s.at, "expected share %s ± %s of %q, got %s of %d by %s (%s)%s", formatShare(s.share),
+		f.add(s.at, "expected share %s ± %s of %q, got %s of %d by %s (%s)%s", formatShare(s.share),
 			formatShare(t.expect.within), s.variant, formatShare(got), t.population.count, quotedList(slices.Values(units)), sharesText(counts), hint)
 	}
 	return reached

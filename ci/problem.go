@@ -51,6 +51,14 @@ type Problem struct {
 	Lint string
 }
 
+// newProblem returns an error at a place in a file, whose line is text. Secrets in
+// what it quotes are masked.
+func newProblem(file string, line, column int, text, message string) Problem {
+	p := Problem{File: file, Line: line, Column: column, Message: maskSecrets(message)}
+	p.Quote, p.Caret = quote(maskSecrets(text), column)
+	return p
+}
+
 // Error returns "file:line:column: message", of a warning
 // "file:line:column: warning: message [lint]".
 func (p Problem) Error() string {

@@ -272,18 +272,6 @@ func halves(r *evaluator.Ramp, level uint64) []evaluator.Range {
 	return list
 }
 
-// required reports whether n has all of the keys, and records those it lacks.
-func (c checker) required(n *node, what string, keys ...string) bool {
-	ok := true
-	for _, key := range keys {
-		if n.get(key) == nil {
-			c.errorf(n, "%s has no %q", what, key)
-			ok = false
-		}
-	}
-	return ok
-}
-
 // duration reads a length of time such as 24h, 90m or 7d, in seconds.
 func (c checker) duration(n *node, what string) (int64, bool) {
 	if n.kind != scalar {

@@ -114,7 +114,7 @@ func (l *linter) alternatives(f *flag, b body, im *implication, rule string, ite
 		line      int
 	}
 	var before []alternative
-	c := checker{source: &source{path: f.source.path, shown: f.source.shown}, known: l.estate.known, prerequisites: new([]prerequisite)}
+	c := checker{reader: reader{source: &source{path: f.source.path, shown: f.source.shown}}, known: l.estate.known, prerequisites: new([]prerequisite)}
 	for _, item := range items {
 		cond, ok := c.condition(item)
 		if !ok {

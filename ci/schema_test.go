@@ -318,7 +318,7 @@ func visible(message string) bool {
 func recheck(e *Estate, s *source, root *node) Problems {
 	again := &source{path: s.path, shown: s.shown, role: s.role, root: root}
 	known := *e.known
-	c := checker{source: again, known: &known}
+	c := checker{reader: reader{source: again}, known: &known}
 	switch s.role {
 	case configFile:
 		known.config = c.config(root)
@@ -333,7 +333,7 @@ func recheck(e *Estate, s *source, root *node) Problems {
 	case flagFile:
 		c.flag()
 	case testFile:
-		c.cases(e.byKey[s.stem()], e)
+		readTests(again, e.byKey[s.stem()], e)
 	}
 	return again.problems
 }

@@ -111,7 +111,7 @@ func (v *vocabulary) segmentCost(s *segment) int {
 		next := v.segments[r.segment]
 		s.toward = next
 		if next.visiting {
-			checker{source: s.source}.errorf(r.at, "segment %q refers to itself: %s", next.name, next.circle())
+			reader{source: s.source}.errorf(r.at, "segment %q refers to itself: %s", next.name, next.circle())
 			continue
 		}
 		cost = min(cost+v.segmentCost(next), evaluator.MaxCost+1)

@@ -247,14 +247,19 @@ func (s *source) full() bool { return len(s.problems) > maxFileProblems }
 
 // problemAt records a problem at a place of the file.
 func (s *source) problemAt(line, column int, message string) {
+	if !s.full() { // to find a line takes time
+		s.add(newProblem(s.shown, line, column, s.line(line), message))
+	}
+}
+
+// add records a problem, unless enough is said about the file.
+func (s *source) add(p Problem) {
 	if s.full() {
 		return
 	}
 	if len(s.problems) == maxFileProblems {
-		message = tooManyProblems
+		p.Message = tooManyProblems
 	}
-	p := Problem{File: s.shown, Line: line, Column: column, Message: maskSecrets(message)}
-	p.Quote, p.Caret = quote(maskSecrets(s.line(line)), column)
 	s.problems = append(s.problems, p)
 }
 

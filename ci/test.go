@@ -160,46 +160,57 @@ func (r *runner) run(run *testRun) {
 		Flag: t.flag.key, Name: t.name, Environment: environment,
 		File: t.source.shown, Line: t.at.line(), Column: t.at.column(),
 	}
-	// A source of its own collects the failures: t.source stays as it is.
-	failures := &source{shown: t.source.shown, data: t.source.data}
-	c := checker{source: failures}.within("flag %q, test %q", t.flag.key, t.name)
+	failed := &failures{source: t.source, place: fmt.Sprintf("flag %q, test %q: ", t.flag.key, t.name)}
 	if environment != "" {
-		c = c.within("environment %q", environment)
+		failed.place += fmt.Sprintf("environment %q: ", environment)
 	}
 	f, err := r.compile(t, environment)
 	switch {
 	case err != nil:
-		c.errorf(t.at, "%v", err)
+		failed.add(t.at, "%v", err)
 	case f.UsesTime() && !t.timed:
-		c.errorf(t.at, "the flag depends on time; say when the test takes place, for instance: at: 2026-12-01T09:00")
+		failed.add(t.at, "the flag depends on time; say when the test takes place, for instance: at: 2026-12-01T09:00")
 	case t.population != nil:
-		run.reached = c.comparePopulation(f, t, t.units(r.estate.known, environment), t.flag.in(environment).Reserved)
+		run.reached = failed.comparePopulation(f, t, t.units(r.estate.known, environment), t.flag.in(environment).Reserved)
 	default:
-		run.reached = c.compare(f, evaluator.Context{Attrs: t.context, Now: t.now, Age: t.age}, &t.expect)
+		run.reached = failed.compare(f, evaluator.Context{Attrs: t.context, Now: t.now, Age: t.age}, &t.expect)
 	}
-	run.result.Failures = failures.problems
+	run.result.Failures = failed.list
+}
+
+// failures are what a test expects and doesn't get.
+type failures struct {
+	source *source // the test's file
+	place  string  // prefix of messages
+	list   Problems
+}
+
+// add records a failure at n.
+func (f *failures) add(n *node, format string, args ...any) {
+	message := f.place + fmt.Sprintf(format, args...)
+	f.list = append(f.list, newProblem(f.source.shown, n.line(), n.column(), f.source.line(n.line()), message))
 }
 
 // compare records which expectations the flag doesn't meet, and returns the rule
 // that served.
-func (c checker) compare(f *evaluator.CompiledFlag, ctx evaluator.Context, e *expectation) (reached []string) {
-	got := f.Evaluate(&ctx)
-	why := func() string { return because(f.Explain(&ctx)) }
+func (f *failures) compare(flag *evaluator.CompiledFlag, ctx evaluator.Context, e *expectation) (reached []string) {
+	got := flag.Evaluate(&ctx)
+	why := func() string { return because(flag.Explain(&ctx)) }
 	if e.valueAt != nil && !values.Same(got.Value(), e.value) {
-		c.errorf(e.valueAt, "expected value %s, got %s (%s)", e.value.JSON(), got.Value().JSON(), why())
+		f.add(e.valueAt, "expected value %s, got %s (%s)", e.value.JSON(), got.Value().JSON(), why())
 	}
 	if e.variantAt != nil && got.Variant() != e.variant {
-		c.errorf(e.variantAt, "expected variant %q, got %q (%s)", e.variant, got.Variant(), why())
+		f.add(e.variantAt, "expected variant %q, got %q (%s)", e.variant, got.Variant(), why())
 	}
 	if e.ruleAt != nil && got.Rule() != e.rule {
 		rule := "none"
 		if got.Rule() != "" {
 			rule = strconv.Quote(got.Rule())
 		}
-		c.errorf(e.ruleAt, "expected rule %q, got %s (%s)", e.rule, rule, why())
+		f.add(e.ruleAt, "expected rule %q, got %s (%s)", e.rule, rule, why())
 	}
 	if e.reasonAt != nil && got.Reason().String() != e.reason {
-		c.errorf(e.reasonAt, "expected reason %s, got %v (%s)", e.reason, got.Reason(), why())
+		f.add(e.reasonAt, "expected reason %s, got %v (%s)", e.reason, got.Reason(), why())
 	}
 	if got.Rule() != "" {
 		reached = []string{got.Rule()}

@@ -54,15 +54,27 @@ func (l *loader) readTests(e *Estate) {
 		case f.namespace != s.folder():
 			s.problem("the flag %q is %s; its tests belong beside it", f.key, f.source.shown)
 		case s.root != nil:
-			c := checker{source: s, known: l.known}
-			e.tests = append(e.tests, c.cases(f, e)...)
+			e.tests = append(e.tests, readTests(s, f, e)...)
 		}
 	}
 }
 
-// cases reads the test file of a flag.
-func (c checker) cases(f *flag, e *Estate) []*testCase {
-	n := c.source.root
+// A caseReader reads the tests in one file.
+type caseReader struct {
+	checker
+	estate *Estate
+}
+
+// within returns a reader whose messages start with the formatted text.
+func (c caseReader) within(format string, args ...any) caseReader {
+	c.checker = c.checker.within(format, args...)
+	return c
+}
+
+// readTests reads the test file of a flag. The estate's flags are complete.
+func readTests(s *source, f *flag, e *Estate) []*testCase {
+	c := caseReader{e.known.checker(s), e}
+	n := s.root
 	if !c.list(n, "a test file") {
 		return nil
 	}
@@ -89,14 +101,14 @@ func (c checker) cases(f *flag, e *Estate) []*testCase {
 		if name == nil {
 			within.errorf(item, "the test has no \"name\"")
 		}
-		within.testCase(item, t, e)
+		within.testCase(item, t)
 		cases = append(cases, t)
 	}
 	return cases
 }
 
 // testCase reads one test into t.
-func (c checker) testCase(n *node, t *testCase, e *Estate) {
+func (c caseReader) testCase(n *node, t *testCase) {
 	if env := n.get("environment"); env != nil {
 		name, ok := c.name(env, "\"environment\"")
 		if ok {
@@ -118,7 +130,7 @@ func (c checker) testCase(n *node, t *testCase, e *Estate) {
 	}
 	if given := n.get("given"); given != nil && c.keys(given, "\"given\"", "segments", "flags") {
 		t.pins.segments = c.givenSegments(given.get("segments"))
-		t.pins.flags = c.givenFlags(given.get("flags"), t, e)
+		t.pins.flags = c.givenFlags(given.get("flags"), t)
 	}
 	if people := n.get("population"); people != nil {
 		if n.get("context") != nil {
@@ -134,7 +146,7 @@ func (c checker) testCase(n *node, t *testCase, e *Estate) {
 }
 
 // attrs reads the attributes of a context.
-func (c checker) attrs(n *node, what string) []evaluator.Attr {
+func (c caseReader) attrs(n *node, what string) []evaluator.Attr {
 	if n.kind != mapping {
 		c.errorf(n, "%s is a mapping of attributes to values, not %s", what, n.describe())
 		return nil
@@ -151,7 +163,7 @@ func (c checker) attrs(n *node, what string) []evaluator.Attr {
 // attrValue reads the value of an attribute as a client would send it. Text in
 // quotes is text whatever the attribute's type is, so that a test can show what
 // happens to clients that send the wrong one.
-func (c checker) attrValue(a *attribute, n *node) evaluator.Value {
+func (c caseReader) attrValue(a *attribute, n *node) evaluator.Value {
 	if n.kind == scalar && !n.plain && a.typ != evaluator.AttrString {
 		return evaluator.StringValue(n.text)
 	}
@@ -182,7 +194,7 @@ func (c checker) attrValue(a *attribute, n *node) evaluator.Value {
 
 // givenSegments reads the segments whose members a test pins; segments may be
 // nil.
-func (c checker) givenSegments(segments *node) map[string][]string {
+func (c caseReader) givenSegments(segments *node) map[string][]string {
 	if segments == nil {
 		return nil
 	}
@@ -206,7 +218,7 @@ func (c checker) givenSegments(segments *node) map[string][]string {
 
 // givenFlags reads the flags of which a test pins what they serve; flags may be
 // nil.
-func (c checker) givenFlags(flags *node, t *testCase, e *Estate) map[string]string {
+func (c caseReader) givenFlags(flags *node, t *testCase) map[string]string {
 	if flags == nil {
 		return nil
 	}
@@ -217,10 +229,10 @@ func (c checker) givenFlags(flags *node, t *testCase, e *Estate) map[string]stri
 	pins := make(map[string]string, len(flags.fields))
 	for _, f := range flags.fields {
 		key := f.key.text
-		other, ok := e.byKey[key]
+		other, ok := c.estate.byKey[key]
 		switch {
 		case !ok:
-			c.errorf(f.key, "there is no flag %q%s", key, suggest.DidYouMean(key, slices.Values(e.Keys())))
+			c.errorf(f.key, "there is no flag %q%s", key, suggest.DidYouMean(key, slices.Values(c.estate.Keys())))
 		case other == t.flag:
 			c.errorf(f.key, "%q is the flag that is tested; what it serves is expected, not given", key)
 		default:
@@ -232,7 +244,7 @@ func (c checker) givenFlags(flags *node, t *testCase, e *Estate) map[string]stri
 }
 
 // expect reads "expect".
-func (c checker) expect(n *node, t *testCase, population bool) {
+func (c caseReader) expect(n *node, t *testCase, population bool) {
 	if !c.keys(n, "\"expect\"", "value", "variant", "rule", "reason", "share", "within") {
 		return
 	}
@@ -306,7 +318,7 @@ func (f *flag) names(list []string) []string {
 
 // oneOfNames returns the name that n is, which must be one of names unless that
 // is nil.
-func (c checker) oneOfNames(n *node, what string, names []string) string {
+func (c caseReader) oneOfNames(n *node, what string, names []string) string {
 	name, ok := c.name(n, "\""+what+"\"")
 	if ok && names != nil && !slices.Contains(names, name) {
 		hint := suggest.DidYouMean(name, slices.Values(names))

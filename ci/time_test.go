@@ -17,7 +17,7 @@ func readTime(t testing.TB, text, zone string) string {
 		t.Fatal(err)
 	}
 	s := &source{shown: "f.yaml", data: []byte(text)}
-	c := checker{source: s, known: &vocabulary{config: config{zone: location}}}
+	c := checker{reader: reader{source: s}, known: &vocabulary{config: config{zone: location}}}
 	unix, ok := c.time(&node{text: text, plain: true, row: 1, col: 1}, "T")
 	if ok != (len(s.problems) == 0) {
 		t.Errorf("%s: ok %v with problems %v", text, ok, s.problems)
