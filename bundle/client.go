@@ -34,11 +34,12 @@ const maxRotations = 256
 // errUnchanged says that there is no newer timestamp.json.
 var errUnchanged = errors.New("unchanged")
 
-// A client is one run of the TUF client workflow: where from, and the time
-// at which it began, by which all expiry is judged.
+// A client is one run of the TUF client workflow.
 type client struct {
 	src Source
-	now time.Time
+	// now is when the run began: expiry is judged by it, unless it is ignored.
+	now          time.Time
+	ignoreExpiry bool
 }
 
 // trusted is verified metadata. Each update works on its own copy, so that
@@ -130,7 +131,7 @@ func checkVersion(name string, h header, want int64) error {
 }
 
 func (c client) checkExpiry(name string, h header) error {
-	if h.expires.After(c.now) {
+	if c.ignoreExpiry || h.expires.After(c.now) {
 		return nil
 	}
 	return &Error{Expired, name, fmt.Errorf("version %d expired at %s", h.version, h.expires.Format(time.RFC3339))}

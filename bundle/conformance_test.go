@@ -311,3 +311,35 @@ func TestExpiry(t *testing.T) {
 		}},
 	))
 }
+
+// TestUpdateIgnoreExpiry holds that expiry is all that UpdateIgnoreExpiry ignores,
+// and that only it ignores expiry: the zero time is no way around it.
+func TestUpdateIgnoreExpiry(t *testing.T) {
+	for _, role := range []string{roleRoot, roleTimestamp, roleSnapshot, roleTargets} {
+		r := newRepo()
+		v := r.verifier(t)
+		expire(role)(r)
+		rel, err := v.UpdateIgnoreExpiry(t.Context(), r)
+		if err != nil {
+			t.Fatalf("%s has expired: %v", role, err)
+		}
+		if want := testNow.Add(-time.Second); !rel.Expires().Equal(want) {
+			t.Errorf("%s has expired: the release expires at %v, want %v", role, rel.Expires(), want)
+		}
+		for _, now := range []time.Time{testNow, {}} {
+			if _, err := v.Update(t.Context(), r, nil, now); err == nil {
+				t.Errorf("%s has expired: accepted at %v", role, now)
+			} else {
+				checkClass(t, err, Expired)
+			}
+		}
+		if _, err := v.UpdateRoot(t.Context(), r, rel, time.Time{}); err == nil {
+			t.Errorf("%s has expired: accepted without a time", role)
+		}
+		r.edit(r.name(role), `"version"`, `"Version"`)
+		_, err = v.UpdateIgnoreExpiry(t.Context(), r)
+		if class, _ := ClassOf(err); class != Signature && class != Malformed {
+			t.Errorf("%s was changed: got error %v", role, err)
+		}
+	}
+}

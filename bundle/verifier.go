@@ -84,12 +84,20 @@ func (v *Verifier) Environment() string { return v.root.environment }
 //
 // last is the release that came before, from this verifier, or nil. It gives
 // the versions below which nothing is accepted, and the payloads that need not
-// be downloaded again. now is the time that expiry is judged by.
+// be downloaded again. now is the time that expiry is judged by; the zero time
+// is refused.
 //
 // On an error, which is always an [*Error], nothing has changed: last is as
 // good as before, and its ETag is the one to ask with.
 func (v *Verifier) Update(ctx context.Context, src Source, last *Release, now time.Time) (*Release, error) {
-	return v.update(ctx, client{src, now}, last, false)
+	return v.update(ctx, client{src: src, now: now}, last, false)
+}
+
+// UpdateIgnoreExpiry is [Verifier.Update] from the pinned root for readers that
+// must see what is published even after it expired: it accepts expired metadata.
+// [Release.Expires] says how old that is.
+func (v *Verifier) UpdateIgnoreExpiry(ctx context.Context, src Source) (*Release, error) {
+	return v.update(ctx, client{src: src, ignoreExpiry: true}, nil, false)
 }
 
 // UpdateRoot is [Verifier.Update], but looks for a newer root even if
@@ -98,10 +106,13 @@ func (v *Verifier) Update(ctx context.Context, src Source, last *Release, now ti
 // timestamp.json. It costs one more request, so it is for once in an hour, say.
 // Like Update it returns last itself if nothing is new.
 func (v *Verifier) UpdateRoot(ctx context.Context, src Source, last *Release, now time.Time) (*Release, error) {
-	return v.update(ctx, client{src, now}, last, true)
+	return v.update(ctx, client{src: src, now: now}, last, true)
 }
 
 func (v *Verifier) update(ctx context.Context, c client, last *Release, probe bool) (*Release, error) {
+	if c.now.IsZero() && !c.ignoreExpiry {
+		return nil, &Error{Expired, "timestamp.json", errors.New("there is no time to judge expiry by")}
+	}
 	t := trusted{root: v.root}
 	var polled Object
 	var err error
@@ -236,8 +247,7 @@ func (v *Verifier) Restore(state []byte, payload func(sha256 string, length int6
 	if stored.state.Format != stateFormat {
 		return nil, &Error{Malformed, "state", errors.New("not of a known format")}
 	}
-	// Nothing is expired at the zero time.
-	return v.update(context.Background(), client{stored, time.Time{}}, nil, false)
+	return v.UpdateIgnoreExpiry(context.Background(), stored)
 }
 
 // stateSource is the Source that Restore restores from.

@@ -103,9 +103,8 @@ func (c *Client) loadCache() (*bundle.Release, error) { return c.cache.load(c.ve
 
 // loadBaked returns the release of a baked-in copy, which may have expired.
 func (c *Client) loadBaked(copy fs.FS) (*bundle.Release, error) {
-	// Nothing is expired at the zero time. What tags a copy gives mean nothing
-	// to the source.
-	return c.verifier.Update(c.ctx, untagged{FS(copy)}, nil, time.Time{})
+	// The source doesn't know the tags of a copy.
+	return c.verifier.UpdateIgnoreExpiry(c.ctx, untagged{FS(copy)})
 }
 
 // save writes a state's release to the disk cache and returns the state after

@@ -98,8 +98,7 @@ func Log(ctx context.Context, opts LogOptions) (History, error) {
 	if err != nil {
 		return History{}, fmt.Errorf("reading the pinned root: %w", err)
 	}
-	// In the year 1970 nothing has expired.
-	release, err := verifier.Update(ctx, opts.Source, nil, time.Unix(0, 0))
+	release, err := verifier.UpdateIgnoreExpiry(ctx, opts.Source)
 	if err != nil {
 		return History{}, fmt.Errorf("reading the history: %w", err)
 	}

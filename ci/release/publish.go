@@ -307,13 +307,14 @@ func (s *state) describeTargets() *metadata.MetaFiles {
 
 // current returns the published state, verified.
 func (p *publisher) current(ctx context.Context, now time.Time) (*state, error) {
-	if !p.Renew {
-		// To publish is how one recovers from metadata that has expired. In the
-		// year 1970 none of it has.
-		now = time.Unix(0, 0)
-	}
 	from := &source{store: p.Store, roots: p.newer}
-	release, err := p.verifier.Update(ctx, from, nil, now)
+	var release *bundle.Release
+	var err error
+	if p.Renew {
+		release, err = p.verifier.Update(ctx, from, nil, now)
+	} else { // publishing is how one recovers from expired metadata
+		release, err = p.verifier.UpdateIgnoreExpiry(ctx, from)
+	}
 	cur := &state{release: release, etag: from.etag, lacking: from.lacking, vouched: true}
 	pinned, parseErr := parseRoot(p.Keys.Root)
 	if parseErr != nil {

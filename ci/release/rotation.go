@@ -65,7 +65,7 @@ func (p *publisher) beforeRotation(ctx context.Context, cur *state, refused erro
 		}
 		hidden[versionedName(r.Signed.Version, metadata.ROOT)] = data
 		from := &source{store: p.Store, roots: p.newer, hidden: hidden}
-		release, err := p.verifier.Update(ctx, from, nil, time.Unix(0, 0))
+		release, err := p.verifier.UpdateIgnoreExpiry(ctx, from)
 		if err != nil {
 			continue
 		}
