@@ -1,9 +1,9 @@
-# demo: the whole road on a throw-away folder    test: everything, with the race detector,
-#   and the evaluator also without, where a million ids take seconds, with checkptr alone
-# check: formatting, vet, staticcheck, workflows, the estate, known vulnerabilities    build: into bin/
-# bench: beside other systems, into bench/results    bench-packages: benchmarks of the packages
-# fuzz: every fuzz target for FUZZTIME    soak: PAIRS random rulesets and contexts by two evaluators
+# demo: the tour of Serin in a throw-away folder    build: into bin/
+# test: everything, in the size that finds most; with the race detector where there are goroutines
+# soak: everything in full size, which takes hours    fuzz: every fuzz target for FUZZTIME
 # chaos: SEEDS random histories of faults that clients live through, and clients killed while they update
+# check: formatting, vet, staticcheck, workflows, the repository's flags, known vulnerabilities
+# bench: beside other systems, into bench/results    bench-packages: benchmarks of the packages
 
 # The S3 server that the tests run against, in bin/ so that it can't be another version.
 VERSITYGW_VERSION = v1.8.0
@@ -11,8 +11,8 @@ VERSITYGW         = bin/versitygw-$(VERSITYGW_VERSION)
 # Where govulncheck reads: without access to it, a copy, such as file:///srv/vulndb.
 VULNDB            = https://vuln.go.dev
 FUZZTIME          = 1m
-PAIRS             = 10000000
 SEEDS             = 60
+ENV               = SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)"
 TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 
 .PHONY: demo test check bench bench-packages build fuzz soak chaos
@@ -20,8 +20,16 @@ TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 demo:
 	go run ./cmd/serin demo
 
+# Packages whose own goroutines share memory run with the race detector, which makes tests five times slower. Of the
+# others, with it run the tests that have Concurrent in their names.
+RACE       = ./cmd/... ./lambda/... ./sdk/...
+CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci evaluator | xargs -n1 dirname | sort -u | sed 's|^|./|')
+OTHERS     = $$(go list ./... | grep -vE "^$$(go list -m)/(cmd|lambda|sdk)(/|$$)")
+
 test: $(VERSITYGW)
-	SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)" go test -race -timeout 12m ./...
+	$(ENV) go test -race -timeout 10m $(RACE)
+	$(ENV) go test -race -timeout 10m -run Concurrent $(CONCURRENT)
+	$(ENV) go test -timeout 10m $(OTHERS)
 	go test -gcflags=all=-d=checkptr ./evaluator
 	cd bench && go test ./...
 
@@ -41,7 +49,7 @@ bench:
 	cd bench && go run ./report
 
 bench-packages: $(VERSITYGW)
-	SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)" go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk ./ci ./ci/diff ./cmd/serin
+	$(ENV) go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk ./ci ./ci/diff ./cmd/serin
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/serin
@@ -53,8 +61,8 @@ fuzz:
 		for target in $$(echo "$$list" | grep '^Fuzz'); do \
 			go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) $$pkg; done; done
 
-soak:
-	go test ./evaluator -run 'TestDifferential$$' -timeout 0 -pairs $(PAIRS)
+soak: $(VERSITYGW)
+	$(ENV) SERIN_SOAK=1 go test -timeout 0 ./...
 
 chaos:
 	go test ./sdk -run 'TestChaos$$|TestKilledWhileUpdating$$' -v -timeout 0 -chaos.seeds=$(SEEDS) -kills=150

@@ -2,7 +2,6 @@ package evaluator_test
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math"
 	"runtime"
@@ -14,9 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/soak"
 )
-
-var pairs = flag.Int("pairs", 100_000, "how many pairs of a ruleset and a context TestDifferential compares")
 
 // contexts is how many contexts each ruleset is evaluated for.
 const contexts = 10
@@ -24,6 +22,7 @@ const contexts = 10
 // TestDifferential holds the evaluator against the naive interpreter of
 // docs/evaluation.md.
 func TestDifferential(t *testing.T) {
+	pairs := soak.Times(100_000, 10_000_000)
 	pools := newPools()
 	var next atomic.Int64
 	var mu sync.Mutex
@@ -34,7 +33,7 @@ func TestDifferential(t *testing.T) {
 			seen := make(map[evaluator.Reason]int)
 			for !t.Failed() {
 				i := next.Add(1)
-				if i > int64(*pairs/contexts) {
+				if i > int64(pairs/contexts) {
 					break
 				}
 				g := &generator{next: byRandom(1, uint64(i)), pools: pools}
@@ -54,8 +53,8 @@ func TestDifferential(t *testing.T) {
 		return
 	}
 	for reason := evaluator.ReasonStatic; reason <= evaluator.ReasonStale; reason++ {
-		if reasons[reason] < *pairs/50 {
-			t.Errorf("the reason %v was given %d times in %d pairs; the generator has lost sight of it", reason, reasons[reason], *pairs)
+		if reasons[reason] < pairs/50 {
+			t.Errorf("the reason %v was given %d times in %d pairs; the generator has lost sight of it", reason, reasons[reason], pairs)
 		}
 	}
 }
