@@ -154,7 +154,7 @@ func serinCondition(c *Condition) evaluator.Condition {
 // serinSplit returns a split by weights in percent among variants, which stand
 // one after the other from first on.
 func serinSplit(salt string, first int, weights ...int) *evaluator.Split {
-	s := &evaluator.Split{By: "user", Salt: salt, Hash: evaluator.HashMurmur3}
+	s := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: salt, Hash: evaluator.HashMurmur3}}
 	sum := 0
 	for i, w := range weights {
 		from := uint64(sum) * evaluator.Positions / 100

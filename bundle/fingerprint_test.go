@@ -34,8 +34,8 @@ func related() evaluator.Ruleset {
 		return all
 	}
 	g := flag("g", nil)
-	g.Rules[0].Split = &evaluator.Split{By: "device", Salt: "s", Hash: evaluator.HashMurmur3, Ranges: []evaluator.Range{{To: evaluator.Positions}}}
-	g.Reserved = &evaluator.Reservation{Layer: "l", By: "shop", Salt: "l", Hash: evaluator.HashMurmur3, Spans: []evaluator.Span{{To: 5}}}
+	g.Rules[0].Split = &evaluator.Split{Bucketing: evaluator.Bucketing{By: "device", Salt: "s", Hash: evaluator.HashMurmur3}, Ranges: []evaluator.Range{{To: evaluator.Positions}}}
+	g.Reserved = &evaluator.Reservation{Layer: "l", Bucketing: evaluator.Bucketing{By: "shop", Salt: "l", Hash: evaluator.HashMurmur3}, Spans: []evaluator.Span{{To: 5}}}
 	return evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{

@@ -51,11 +51,11 @@ func everything() Payload {
 		{Op: evaluator.OpWindow, Strings: []string{"Asia/Shanghai"}, Ints: []int64{62, 9 * 3600, 18 * 3600}},
 		leaf(evaluator.OpServes, "", "other", "on", "off"),
 	}}
-	split := &evaluator.Split{By: "user", Salt: "s", Hash: evaluator.HashMurmur3, Ranges: []evaluator.Range{
+	split := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "s", Hash: evaluator.HashMurmur3}, Ranges: []evaluator.Range{
 		{From: 0, To: 1, Variant: 1}, {From: 1, To: evaluator.Positions, Variant: 0},
 	}}
 	chance := &evaluator.Split{Ranges: []evaluator.Range{{To: evaluator.Positions, Variant: 1}}}
-	steps := &evaluator.Split{By: "user", Salt: "s", Hash: evaluator.HashMurmur3, Ramp: &evaluator.Ramp{
+	steps := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "s", Hash: evaluator.HashMurmur3}, Ramp: &evaluator.Ramp{
 		Variant: 0, Rest: 1, Points: []evaluator.Point{{At: -5, Level: 0}, {At: 1 << 40, Level: evaluator.Positions}},
 	}}
 	line := &evaluator.Split{Ramp: &evaluator.Ramp{Variant: 1, Points: []evaluator.Point{{At: 1, Level: 1}}, Linear: true}}
@@ -90,7 +90,7 @@ func everything() Payload {
 				Stale: &evaluator.Staleness{After: 3600}},
 			{Key: "object", Type: evaluator.TypeObject, Variants: []evaluator.Variant{{Name: "o", Value: evaluator.ObjectValue(`{"a":[1]}`)}}},
 			{Key: "layered", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{off, on}, Metadata: metadata,
-				Reserved: &evaluator.Reservation{Layer: "pricing", By: "user", Salt: "layer:pricing", Hash: evaluator.HashMurmur3,
+				Reserved: &evaluator.Reservation{Layer: "pricing", Bucketing: evaluator.Bucketing{By: "user", Salt: "layer:pricing", Hash: evaluator.HashMurmur3},
 					Spans: []evaluator.Span{{From: 1, To: 2}, {From: 1 << 31, To: evaluator.Positions}}},
 				Rules: []evaluator.Rule{
 					{Name: "steps", When: &when.Of[0], Split: steps, Metadata: metadata[:1]}, {Name: "line", Split: line},

@@ -167,7 +167,7 @@ func (m conditionMaker) rule(name string) evaluator.Rule {
 		r.When = &c
 	}
 	if m.IntN(3) == 0 {
-		r.Split = &evaluator.Split{By: pick(m, []string{"user", "uid", ""}), Ranges: []evaluator.Range{{From: 0, To: evaluator.Positions}}}
+		r.Split = &evaluator.Split{Bucketing: evaluator.Bucketing{By: pick(m, []string{"user", "uid", ""})}, Ranges: []evaluator.Range{{From: 0, To: evaluator.Positions}}}
 		if r.Split.By != "" {
 			r.Split.Salt, r.Split.Hash = "s", evaluator.HashMurmur3
 		}

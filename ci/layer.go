@@ -206,7 +206,7 @@ func (f *flag) reservation(to *evaluator.Flag, span evaluator.Span) *evaluator.R
 	}
 	r := to.Reserved
 	if r == nil {
-		r = &evaluator.Reservation{Layer: f.layer.name, By: f.layer.by, Salt: f.layer.salt, Hash: f.layer.hash}
+		r = &evaluator.Reservation{Layer: f.layer.name, Bucketing: evaluator.Bucketing{By: f.layer.by, Salt: f.layer.salt, Hash: f.layer.hash}}
 	}
 	if last := len(r.Spans) - 1; last >= 0 && r.Spans[last].To == span.From {
 		r.Spans[last].To = span.To

@@ -73,7 +73,7 @@ func TestRamps(t *testing.T) {
 		},
 	}
 	for _, tt := range tests {
-		want := &evaluator.Split{By: "user", Salt: "x", Hash: evaluator.HashMurmur3, Ramp: &tt.want}
+		want := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "x", Hash: evaluator.HashMurmur3}, Ramp: &tt.want}
 		if diff := cmp.Diff(want, splitOf(t, tt.serve)); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", tt.serve, diff)
 		}

@@ -196,7 +196,7 @@ func (c checker) serve(rule *node, key string, set *variantSet, r *evaluator.Rul
 	case sequence:
 		c.errorf(n, "\"serve\" is a variant, a mapping of variants to shares or a ramp, not a list")
 	case mapping:
-		split := &evaluator.Split{Salt: key}
+		split := &evaluator.Split{Bucketing: evaluator.Bucketing{Salt: key}}
 		c.unit(rule, split)
 		var ok bool
 		if isRamp(n) {

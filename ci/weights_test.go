@@ -181,7 +181,7 @@ func checkRanges(t *testing.T, list []piece) {
 	for _, name := range names {
 		f.Variants = append(f.Variants, evaluator.Variant{Name: name, Value: evaluator.StringValue(name)})
 	}
-	f.Rules = []evaluator.Rule{{Name: "r", Split: &evaluator.Split{By: "user", Salt: "f", Hash: evaluator.HashMurmur3, Ranges: rangesOf(list, func(name string) int {
+	f.Rules = []evaluator.Rule{{Name: "r", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "f", Hash: evaluator.HashMurmur3}, Ranges: rangesOf(list, func(name string) int {
 		return slices.Index(names, name)
 	})}}}
 	_, err := evaluator.CompileModule(evaluator.Ruleset{

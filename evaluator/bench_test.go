@@ -11,7 +11,7 @@ import (
 // thirty is a split of which "on" has 30 %.
 func thirty(salt string) *Split {
 	const end = Positions * 3 / 10
-	return &Split{By: "user", Salt: salt, Hash: HashMurmur3, Ranges: []Range{{0, end, 0}, {end, Positions, 1}}}
+	return &Split{Bucketing: Bucketing{By: "user", Salt: salt, Hash: HashMurmur3}, Ranges: []Range{{0, end, 0}, {end, Positions, 1}}}
 }
 
 // ids returns n ids that look like account ids.
@@ -34,8 +34,8 @@ func crowded(n int) Ruleset {
 		for j := range 5 {
 			when := every(is("city", fmt.Sprint("city-", (i+j)%50), fmt.Sprint("city-", j)), numbers(OpBetween, "uid", int64(j)*100, int64(j)*100+500))
 			f.Rules = append(f.Rules, Rule{Name: fmt.Sprint("rule ", j), When: &when, Split: &Split{
-				By: "user", Salt: f.Key, Hash: HashMurmur3,
-				Ranges: []Range{{0, Positions / 5, 0}, {Positions / 5, Positions / 2, 1}, {Positions / 2, Positions, 2}},
+				Bucketing: Bucketing{By: "user", Salt: f.Key, Hash: HashMurmur3},
+				Ranges:    []Range{{0, Positions / 5, 0}, {Positions / 5, Positions / 2, 1}, {Positions / 2, Positions, 2}},
 			}})
 		}
 		set.Flags = append(set.Flags, f)

@@ -45,22 +45,27 @@ const (
 )
 
 // newHashed returns v for positions, one that is not valid if it can't be
-// bucketed, see [Unit.position].
+// bucketed.
 func newHashed(v Value) hashed {
-	text := v.str
-	switch v.kind {
-	case KindString:
-	case KindInt:
-		text = strconv.FormatInt(int64(v.num), 10)
-	default:
-		return hashed{}
-	}
-	h := hashed{valid: text != "", length: uint64(len(text))}
+	text, ok := unitText(v)
+	h := hashed{valid: ok, length: uint64(len(text))}
 	for ; len(text) >= 16; text = text[16:] {
 		h.blocks = append(h.blocks, mix1(word(text[:8])), mix2(word(text[8:16])))
 	}
 	h.tail = [2]uint64{mix1(word(text[:min(len(text), 8)])), mix2(word(text[min(len(text), 8):]))}
 	return h
+}
+
+// unitText returns what of a unit is hashed, and whether it can be bucketed: text
+// that is not empty, or an integer.
+func unitText(v Value) (text string, ok bool) {
+	switch v.kind {
+	case KindString:
+		return v.str, v.str != ""
+	case KindInt:
+		return strconv.FormatInt(int64(v.num), 10), true
+	}
+	return "", false
 }
 
 // word returns up to eight bytes, the first lowest.

@@ -29,6 +29,8 @@ func (c Condition) Check(t AttributeType) error {
 		return c.membership(t)
 	case OpBetween:
 		return c.between(t)
+	case OpBucket:
+		return c.bucket(t)
 	case OpPeriod, OpWindow, OpServes:
 		return c.circumstance()
 	}
@@ -61,7 +63,7 @@ func (c *Condition) applies(t AttributeType) error {
 	case OpExists: // all
 	case OpOneOf:
 		types = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP}
-	case OpInSegment:
+	case OpInSegment, OpBucket:
 		types = []AttributeType{AttrString, AttrInteger}
 	case OpBetween, OpModulo:
 		types = []AttributeType{AttrInteger}
@@ -111,6 +113,30 @@ func (c *Condition) between(t AttributeType) error {
 		return fmt.Errorf("the range %v is empty", c.Ints)
 	}
 	return nil
+}
+
+// bucket reports whether c, which is OpBucket, is well formed and applies to
+// attributes of type t.
+func (c *Condition) bucket(t AttributeType) error {
+	if err := c.applies(t); err != nil {
+		return err
+	}
+	if len(c.Strings) != 2 || len(c.Ints) != 3 || c.Ints[0] < 0 || c.Fold {
+		return fmt.Errorf("%q takes a hash, a salt, and three numbers: of positions, from and to", c.Op)
+	}
+	b := c.bucketing()
+	if err := b.Check(); err != nil {
+		return err
+	}
+	if from, to := c.Ints[1], c.Ints[2]; from < 0 || from >= to || uint64(to) > b.Total() {
+		return fmt.Errorf("the positions from %d to before %d are none of 0 to %d", from, to, b.Total()-1)
+	}
+	return nil
+}
+
+// bucketing returns how a well-formed OpBucket finds positions.
+func (c *Condition) bucketing() Bucketing {
+	return Bucketing{By: c.Attribute, Hash: c.Strings[0], Salt: c.Strings[1], Positions: uint64(c.Ints[0])}
 }
 
 // checkValue reports whether v is a value of a flag of type t.

@@ -186,7 +186,7 @@ func TestCompileRefuses(t *testing.T) {
 	}
 	split := func(change func(*Split)) Ruleset {
 		return flag(func(f *Flag) {
-			f.Rules[0].Split = &Split{By: "user", Salt: "s", Hash: HashMurmur3, Ranges: []Range{{0, 1 << 31, 0}, {1 << 31, Positions, 1}}}
+			f.Rules[0].Split = &Split{Bucketing: Bucketing{By: "user", Salt: "s", Hash: HashMurmur3}, Ranges: []Range{{0, 1 << 31, 0}, {1 << 31, Positions, 1}}}
 			change(f.Rules[0].Split)
 		})
 	}
@@ -291,9 +291,11 @@ func TestCompileRefuses(t *testing.T) {
 		{"short", split(func(s *Split) { s.Ranges[1].To-- }), "do not cover all positions"},
 		{"no ranges", split(func(s *Split) { s.Ranges = nil }), "do not cover all positions"},
 		{"unknown hash", split(func(s *Split) { s.Hash = "md5" }), `the hash "md5" is not known`},
-		{"no salt", split(func(s *Split) { s.Salt = "" }), "a split has no salt"},
+		{"no salt", split(func(s *Split) { s.Salt = "" }), "a split: the salt is missing"},
+		{"positions of a hash that has its own", split(func(s *Split) { s.Positions = 100 }), "a split: the hash \"murmur3_x64_128\" accepts no other number of positions"},
+		{"reservation of nothing", flag(func(f *Flag) { f.Reserved = &Reservation{Spans: []Span{{0, 1}}} }), "a reservation: the hash \"\" is not known"},
 		{"unit of no use", split(func(s *Split) { s.By = "beta" }), `the unit "beta" of a split`},
-		{"salted chance", split(func(s *Split) { s.By = "" }), "a split by chance has no hash and no salt"},
+		{"salted chance", split(func(s *Split) { s.By = "" }), "a split by chance has no hash, no salt and no number of positions"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -198,7 +198,7 @@ func TestCorners(t *testing.T) {
 	window := evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"zone"}, Ints: []int64{127, 0, 43200}}
 	ahead := []evaluator.Zone{{Name: "zone", Offsets: []evaluator.Offset{{Seconds: 86399}}}}
 	behind := []evaluator.Zone{{Name: "zone", Offsets: []evaluator.Offset{{Seconds: -86399}}}}
-	reserved := &evaluator.Reservation{By: "user", Salt: "s", Hash: evaluator.HashMurmur3, Spans: []evaluator.Span{{From: 0, To: 1}}}
+	reserved := &evaluator.Reservation{Bucketing: evaluator.Bucketing{By: "user", Salt: "s", Hash: evaluator.HashMurmur3}, Spans: []evaluator.Span{{From: 0, To: 1}}}
 	on := evaluator.Rule{Name: "r", When: &window}
 	tests := []struct {
 		name  string

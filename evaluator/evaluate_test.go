@@ -16,7 +16,7 @@ import (
 // share returns a split by user of which the first 30 % get variant 0.
 func share(by, salt string) *Split {
 	const cut = Positions * 3 / 10
-	return &Split{By: by, Salt: salt, Hash: HashMurmur3, Ranges: []Range{{0, cut, 0}, {cut, Positions, 1}}}
+	return &Split{Bucketing: Bucketing{By: by, Salt: salt, Hash: HashMurmur3}, Ranges: []Range{{0, cut, 0}, {cut, Positions, 1}}}
 }
 
 func TestEvaluate(t *testing.T) {

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the golden files of this package"
 // explained is a ruleset with everything that a trace can show.
 func explained() Ruleset {
 	onOff := []Variant{{"on", BoolValue(true)}, {"off", BoolValue(false)}}
-	three := &Split{By: "user", Salt: "colors", Hash: HashMurmur3, Ranges: []Range{
+	three := &Split{Bucketing: Bucketing{By: "user", Salt: "colors", Hash: HashMurmur3}, Ranges: []Range{
 		{0, Positions / 4, 0}, {Positions / 4, Positions / 2, 1}, {Positions / 2, Positions, 2},
 	}}
 	every := every(
@@ -53,10 +53,10 @@ func explained() Ruleset {
 				{Name: "coin", Split: &Split{Ranges: []Range{{0, Positions / 2, 0}, {Positions / 2, Positions, 1}}}},
 			}},
 			{Key: "layered", Type: TypeBoolean, Variants: onOff, Default: 1, Reserved: &Reservation{
-				Layer: "checkout", By: "user", Salt: "layer:checkout", Hash: HashMurmur3, Spans: []Span{{Positions / 10, Positions / 5}, {Positions / 2, Positions}},
+				Layer: "checkout", Bucketing: Bucketing{By: "user", Salt: "layer:checkout", Hash: HashMurmur3}, Spans: []Span{{Positions / 10, Positions / 5}, {Positions / 2, Positions}},
 			}, Rules: []Rule{{Name: "all"}}},
 			{Key: "off", Type: TypeBoolean, Variants: onOff, Disabled: true, Off: 1, Rules: []Rule{{Name: "all"}}},
-			{Key: "ramp", Type: TypeBoolean, Variants: onOff, Default: 1, Rules: []Rule{{Name: "ramp", Split: &Split{By: "uid", Salt: "other", Hash: HashMurmur3,
+			{Key: "ramp", Type: TypeBoolean, Variants: onOff, Default: 1, Rules: []Rule{{Name: "ramp", Split: &Split{Bucketing: Bucketing{By: "uid", Salt: "other", Hash: HashMurmur3},
 				Ramp: &Ramp{Variant: 0, Rest: 1, Linear: true, Points: []Point{{1_700_000_000, 0}, {1_900_000_000, Positions}}}}}}},
 			{Key: "stale", Type: TypeBoolean, Variants: onOff, Default: 1, Stale: &Staleness{After: 5400, Variant: 1}, Rules: []Rule{{Name: "all"}}},
 			{Key: "static", Type: TypeObject, Variants: []Variant{{"theme", ObjectValue(`{"ink":"` + strings.Repeat("0", 100) + `"}`)}}},

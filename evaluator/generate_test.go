@@ -178,7 +178,7 @@ func (g *generator) flag(key string) evaluator.Flag {
 	}
 	if g.rarely(6) {
 		f.Reserved = &evaluator.Reservation{
-			Layer: "layer", By: pick(g, g.pools.by), Salt: pick(g, g.pools.salts), Hash: evaluator.HashMurmur3, Spans: g.spans(),
+			Layer: "layer", Bucketing: evaluator.Bucketing{By: pick(g, g.pools.by), Salt: pick(g, g.pools.salts), Hash: evaluator.HashMurmur3}, Spans: g.spans(),
 		}
 	}
 	return f

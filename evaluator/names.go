@@ -108,6 +108,8 @@ func (op Op) String() string {
 		return "window"
 	case OpServes:
 		return "serves"
+	case OpBucket:
+		return "bucket"
 	case OpComparison:
 		return "comparison"
 	}

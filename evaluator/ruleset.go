@@ -98,21 +98,18 @@ type Staleness struct {
 	Variant int    `json:"variant"` // index of the variant served beyond that
 }
 
-// A Reservation is a flag's part of a layer: of traffic that flags share
-// without overlap, which they do if they have the same By, Salt and Hash and
-// no position in common. The position of a unit is found as for a [Split].
+// A Reservation is a flag's part of a layer. Flags share a layer without overlap if
+// their reservations have the same Bucketing and no position in common.
 type Reservation struct {
 	Layer string `json:"layer"` // name of the layer, for people
-	By    string `json:"by"`
-	Salt  string `json:"salt"`
-	Hash  string `json:"hash"`
+	Bucketing
 	Spans []Span `json:"spans"` // ascending, without overlap; at least one
 }
 
 // A Span is the positions From ≤ p < To.
 type Span struct {
 	From uint64 `json:"from"`
-	To   uint64 `json:"to"` // at most 2^32
+	To   uint64 `json:"to"` // at most [Bucketing.Total]
 }
 
 // Type is the type of a flag's values.
@@ -145,30 +142,38 @@ type Rule struct {
 	Metadata []Attr `json:"metadata,omitempty"`
 }
 
-// A Split chooses among variants by a position in [0, 2^32), and by Ranges or by
-// a Ramp.
-//
-// The position of a unit is h(unit, seed) >> 32 with seed = uint32(h(salt, 0))
-// and h the first 64 bits of murmur3_x64_128; an integer unit is hashed as its
-// decimal form. If By is empty the position is [Context.Chance], drawn anew
-// for every evaluation.
+// A Split chooses among variants by a position, and by Ranges or by a Ramp. If By
+// is empty the rest of Bucketing is too, and the position is [Context.Chance],
+// one of 2^32, which callers draw for every evaluation.
 type Split struct {
-	By     string  `json:"by,omitempty"`   // attribute that names the unit; empty: by chance
-	Salt   string  `json:"salt,omitempty"` // empty only if By is
-	Hash   string  `json:"hash,omitempty"` // [HashMurmur3], or empty if By is
+	Bucketing
 	Ranges []Range `json:"ranges,omitempty"`
 	Ramp   *Ramp   `json:"ramp,omitempty"`
 }
 
-// HashMurmur3 is the name, in payloads, of the bucketing hash that [Split]
-// describes.
+// A Bucketing maps units to positions: Hash computes from Salt and the value of the
+// attribute By a number from 0 to below the number of positions. Text that isn't
+// empty has a position, and so has an integer, that of its decimal form. No other
+// value has one.
+type Bucketing struct {
+	By   string `json:"by,omitempty"` // attribute that names the unit
+	Salt string `json:"salt,omitempty"`
+	Hash string `json:"hash,omitempty"` // one of [Hashes]
+	// Positions is how many positions there are, 0 for the hash's own number,
+	// which most hashes insist on. See [Bucketing.Total].
+	Positions uint64 `json:"positions,omitempty"`
+}
+
+// HashMurmur3 is the name of Serin's own hash. It has 2^32 positions: h(unit,
+// seed) >> 32 with seed = uint32(h(salt, 0)) and h the first 64 bits of
+// murmur3_x64_128. The other [Hashes] are those of other systems.
 const HashMurmur3 = "murmur3_x64_128"
 
-// Positions is the number of positions a split has: 2^32.
+// Positions is how many positions [HashMurmur3] and [Context.Chance] have: 2^32.
 const Positions = 1 << 32
 
 // A Range gives the positions From ≤ p < To to a variant. The ranges of a
-// split are in ascending order and cover [0, 2^32) without gap or overlap.
+// split are in ascending order and cover all positions without gap or overlap.
 type Range struct {
 	From    uint64 `json:"from"`
 	To      uint64 `json:"to"`
@@ -192,7 +197,7 @@ type Ramp struct {
 // A Point is a level that a ramp reaches at a time.
 type Point struct {
 	At    int64  `json:"at"`    // Unix time in seconds
-	Level uint64 `json:"level"` // at most 2^32
+	Level uint64 `json:"level"` // at most [Bucketing.Total]
 }
 
 // A Condition is a test of a context: a comparison of one attribute, or a
@@ -273,8 +278,8 @@ const (
 	// attributes.
 	OpAllOf
 
-	// Period: Ints[0] ≤ [Context.Now] < Ints[1]. There is no Attribute, as
-	// in all that follow.
+	// Period: Ints[0] ≤ [Context.Now] < Ints[1]. There is no Attribute, nor is
+	// there for OpWindow and OpServes.
 	OpPeriod
 	// Window: local time in the zone Strings[0] is in a window that recurs
 	// weekly: it opens at Ints[1] seconds after midnight of the weekdays
@@ -286,6 +291,12 @@ const (
 	// Serves: the flag Strings[0] serves one of the variants Strings[1:].
 	// Flags do not refer to themselves, directly or by way of others.
 	OpServes
+
+	// OpBucket: Ints[1] ≤ p < Ints[2] for the position p that Attribute has by
+	// the hash Strings[0], the salt Strings[1] and Ints[0] positions (0: the
+	// hash's own number), see [Bucketing]. False if Attribute has no position.
+	// String and integer attributes.
+	OpBucket
 )
 
 // Comparison stands in a [ConditionTrace] for all that is no combination of

@@ -27,7 +27,7 @@ func TestSharing(t *testing.T) {
 		if i%3 == 0 { // of another shape
 			when.Of = append(when.Of, evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{fmt.Sprint("c-", i)}})
 		}
-		split := &evaluator.Split{By: "user", Salt: "s", Hash: evaluator.HashMurmur3}
+		split := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "s", Hash: evaluator.HashMurmur3}}
 		for j, variant := range digits(i) {
 			const third = evaluator.Positions / 3
 			split.Ranges = append(split.Ranges, evaluator.Range{From: uint64(j) * third, To: uint64(j+1) * third, Variant: variant})

@@ -12,11 +12,11 @@ func (c *compiler) split(f *Flag, split *Split, s *serve) (unit uint16) {
 	c.uses.time = c.uses.time || split.Ramp != nil
 	if split.By == "" {
 		s.kind = splitChance
-		if split.Hash != "" || split.Salt != "" {
-			c.errorf("a split by chance has no hash and no salt")
+		if split.Bucketing != (Bucketing{}) {
+			c.errorf("a split by chance has no hash, no salt and no number of positions")
 		}
 	} else {
-		unit, s.seed = c.bucketing("a split", split.By, split.Salt, split.Hash)
+		unit, s.seed = c.bucketing("a split", split.Bucketing)
 		s.unit = unit
 		if split.Salt != f.Key {
 			s.salt = c.symbol(split.Salt)
@@ -35,37 +35,35 @@ func (c *compiler) split(f *Flag, split *Split, s *serve) (unit uint16) {
 	return unit
 }
 
-// bucketed is what positions were last computed from, if it was valid, and what
-// came of it.
+// bucketed is the valid Bucketing that was met last, and what came of it.
 type bucketed struct {
-	by, salt, hash string
-	unit           uint16
-	seed           uint32
+	Bucketing
+	unit uint16
+	seed uint32
 }
 
-// bucketing checks what positions are computed from, and returns the index of
-// the unit and the seed. what is what they are for.
-func (c *compiler) bucketing(what, by, salt, hash string) (unit uint16, seed uint32) {
-	if b := &c.bucketed; by == b.by && salt == b.salt && hash == b.hash { // as in all rules of a flag
-		return b.unit, b.seed
+// bucketing checks a Bucketing, and returns the index of the unit and the seed.
+// what is what it is for.
+func (c *compiler) bucketing(what string, b Bucketing) (unit uint16, seed uint32) {
+	if b == c.bucketed.Bucketing && b.Hash != "" { // as in all rules of a flag
+		return c.bucketed.unit, c.bucketed.seed
 	}
 	before := c.count
-	if hash != HashMurmur3 {
-		c.errorf("the hash %q is not known; a newer version may know it", hash)
+	if err := b.Check(); err != nil {
+		c.errorf("%s: %w", what, err)
+	} else if b.Hash != HashMurmur3 {
+		c.errorf("the hash %q is not known; a newer version may know it", b.Hash)
 	}
-	if salt == "" {
-		c.errorf("%s has no salt", what)
-	}
-	unit, ok := c.attribute(by)
+	unit, ok := c.attribute(b.By)
 	if t := c.unit.attributes; !ok || t[unit].Type != AttrString && t[unit].Type != AttrInteger {
-		c.errorf("the unit %q of %s is not a declared string or integer attribute", by, what)
+		c.errorf("the unit %q of %s is not a declared string or integer attribute", b.By, what)
 	}
 	if !slices.Contains(c.unit.splitters, unit) {
 		c.unit.splitters = append(c.unit.splitters, unit)
 	}
-	seed = seedOf(salt)
+	seed = seedOf(b.Salt)
 	if c.count == before { // or else it is an error in each of them
-		c.bucketed = bucketed{by, salt, hash, unit, seed}
+		c.bucketed = bucketed{b, unit, seed}
 	}
 	return unit, seed
 }
@@ -117,7 +115,7 @@ func (c *compiler) shareRanges(from int, hash uint64) uint32 {
 // it starts.
 func (c *compiler) reserve(r *Reservation, yes, no uint32) uint32 {
 	u := c.unit
-	unit, seed := c.bucketing("a reservation", r.By, r.Salt, r.Hash)
+	unit, seed := c.bucketing("a reservation", r.Bucketing)
 	from := uint64(0)
 	for _, s := range r.Spans {
 		if s.From < from || s.To <= s.From || s.To > Positions {

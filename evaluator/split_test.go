@@ -16,7 +16,7 @@ func splitOf(t testing.TB, n uint64) (*Module, []Range) {
 		from = to
 	}
 	f := Flag{Key: "f", Type: TypeBoolean, Variants: []Variant{{"on", BoolValue(true)}, {"off", BoolValue(false)}}}
-	f.Rules = []Rule{{Name: "r", Split: &Split{By: "user", Salt: "f", Hash: HashMurmur3, Ranges: ranges}}}
+	f.Rules = []Rule{{Name: "r", Split: &Split{Bucketing: Bucketing{By: "user", Salt: "f", Hash: HashMurmur3}, Ranges: ranges}}}
 	u, err := CompileModule(Ruleset{Unit: "user", Attributes: []Attribute{{"user", AttrString}}, Flags: []Flag{f}})
 	if err != nil {
 		t.Fatal(err)

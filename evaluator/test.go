@@ -93,6 +93,8 @@ func (c *Condition) test(t AttributeType) (test, error) {
 		list := slices.Clone(c.Strings)
 		slices.Sort(list)
 		return listSet{c.Op, slices.Compact(list)}, nil
+	case OpBucket:
+		return nil, fmt.Errorf("%q is not known; a newer version may know it", c.Op)
 	}
 	return c.text()
 }

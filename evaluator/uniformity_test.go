@@ -67,7 +67,7 @@ func evaluated(t *testing.T) bucketing {
 	set := userSet()
 	for i := range flagCount {
 		f := evaluator.Flag{Key: strconv.Itoa(i), Type: evaluator.TypeInteger, Rules: []evaluator.Rule{{Name: "all"}}}
-		split := &evaluator.Split{By: "user", Salt: saltOf(i), Hash: evaluator.HashMurmur3}
+		split := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: saltOf(i), Hash: evaluator.HashMurmur3}}
 		for b := range buckets {
 			f.Variants = append(f.Variants, evaluator.Variant{Name: strconv.Itoa(b), Value: evaluator.IntValue(int64(b))})
 			split.Ranges = append(split.Ranges, evaluator.Range{From: percent(b), To: percent(b + 1), Variant: b})
@@ -364,7 +364,7 @@ func serves(f *evaluator.CompiledFlag, id string, now int64) int64 {
 // grows, by splits, ramps and layers, for each id.
 func TestSharesGrow(t *testing.T) {
 	by := func(list ...evaluator.Range) *evaluator.Split {
-		return &evaluator.Split{By: "user", Salt: "grow", Hash: evaluator.HashMurmur3, Ranges: ranges(list...)}
+		return &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "grow", Hash: evaluator.HashMurmur3}, Ranges: ranges(list...)}
 	}
 	t.Run("split", func(t *testing.T) {
 		flags := grown(t, func(step int, f *evaluator.Flag) {
@@ -394,7 +394,7 @@ func TestSharesGrow(t *testing.T) {
 			cut := shareAt(step)
 			f.Default, f.Rules[0].Variant = 0, 1
 			half := uint64(evaluator.Positions / 2)
-			f.Reserved = &evaluator.Reservation{Layer: "l", By: "user", Salt: "layer", Hash: evaluator.HashMurmur3}
+			f.Reserved = &evaluator.Reservation{Layer: "l", Bucketing: evaluator.Bucketing{By: "user", Salt: "layer", Hash: evaluator.HashMurmur3}}
 			if cut > half {
 				f.Reserved.Spans = append(f.Reserved.Spans, evaluator.Span{From: 0, To: cut - half})
 			}
@@ -482,7 +482,7 @@ func TestSharesAreExact(t *testing.T) {
 				rounded++
 			}
 			f := evaluator.Flag{Key: fmt.Sprintf("%d %d", i, cut-p), Type: evaluator.TypeInteger, Variants: []evaluator.Variant{{Name: "off", Value: evaluator.IntValue(0)}, {Name: "on", Value: evaluator.IntValue(1)}}}
-			f.Rules = []evaluator.Rule{{Name: "all", Split: &evaluator.Split{By: "user", Salt: "exact", Hash: evaluator.HashMurmur3,
+			f.Rules = []evaluator.Rule{{Name: "all", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "exact", Hash: evaluator.HashMurmur3},
 				Ranges: ranges(evaluator.Range{From: 0, To: cut, Variant: 1}, evaluator.Range{From: cut, To: evaluator.Positions})}}}
 			set.Flags = append(set.Flags, f)
 		}
@@ -503,7 +503,7 @@ func TestSharesAreExact(t *testing.T) {
 func TestShareSizes(t *testing.T) {
 	flags := grown(t, func(step int, f *evaluator.Flag) {
 		cut := shareAt(step)
-		f.Rules[0].Split = &evaluator.Split{By: "user", Salt: "sizes", Hash: evaluator.HashMurmur3, Ranges: ranges(evaluator.Range{From: 0, To: cut, Variant: 1}, evaluator.Range{From: cut, To: evaluator.Positions})}
+		f.Rules[0].Split = &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "sizes", Hash: evaluator.HashMurmur3}, Ranges: ranges(evaluator.Range{From: 0, To: cut, Variant: 1}, evaluator.Range{From: cut, To: evaluator.Positions})}
 	})
 	const n = idsPerKind / 4
 	for _, kind := range idKinds {

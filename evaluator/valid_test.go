@@ -113,7 +113,7 @@ func (j *judge) flag(f evaluator.Flag) {
 	}
 	j.metadata(f.Metadata)
 	if r := f.Reserved; r != nil {
-		j.bucketing(r.By, r.Salt, r.Hash)
+		j.bucketing(r.Bucketing)
 		j.must(len(r.Spans) > 0, "no spans")
 		end := uint64(0)
 		for _, s := range r.Spans {
@@ -164,18 +164,19 @@ func (j *judge) metadata(list []evaluator.Attr) {
 	}
 }
 
-func (j *judge) bucketing(by, salt, hash string) {
-	t := j.types[by]
-	j.must(t == evaluator.AttrString || t == evaluator.AttrInteger, "the unit %q", by)
-	j.must(salt != "", "no salt")
-	j.must(hash == "murmur3_x64_128", "the hash %q", hash)
+func (j *judge) bucketing(b evaluator.Bucketing) {
+	t := j.types[b.By]
+	j.must(t == evaluator.AttrString || t == evaluator.AttrInteger, "the unit %q", b.By)
+	j.must(b.Salt != "", "no salt")
+	j.must(b.Hash == "murmur3_x64_128", "the hash %q", b.Hash)
+	j.must(b.Positions == 0, "%d positions", b.Positions)
 }
 
 func (j *judge) split(s evaluator.Split, variant func(int)) {
 	if s.By != "" {
-		j.bucketing(s.By, s.Salt, s.Hash)
+		j.bucketing(s.Bucketing)
 	} else {
-		j.must(s.Salt == "" && s.Hash == "", "chance with a salt or a hash")
+		j.must(s.Bucketing == evaluator.Bucketing{}, "chance with a bucketing")
 	}
 	if s.Ramp == nil {
 		end := uint64(0)

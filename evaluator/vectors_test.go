@@ -193,6 +193,6 @@ func around(key, salt string, position uint64) evaluator.Flag {
 		Variants: []evaluator.Variant{
 			{Name: "above", Value: evaluator.IntValue(-1)}, {Name: "at", Value: evaluator.IntValue(0)}, {Name: "below", Value: evaluator.IntValue(1)},
 		},
-		Rules: []evaluator.Rule{{Name: "all", Split: &evaluator.Split{By: "user", Salt: salt, Hash: evaluator.HashMurmur3, Ranges: ranges}}},
+		Rules: []evaluator.Rule{{Name: "all", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: salt, Hash: evaluator.HashMurmur3}, Ranges: ranges}}},
 	}
 }

@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 )
@@ -29,6 +30,8 @@ func (c Condition) Asked(t AttributeType) string {
 		return "member of segment " + strconv.Quote(c.Strings[0])
 	case OpBetween:
 		return betweenText(c.Ints[0], c.Ints[1])
+	case OpBucket:
+		return bucketText(c.bucketing(), c.Ints[1], c.Ints[2])
 	case OpServes:
 		return "flag " + strconv.Quote(c.Strings[0]) + " serves " + quoted(c.Strings[1:])
 	case OpPeriod:
@@ -49,4 +52,8 @@ func (c Condition) Asked(t AttributeType) string {
 func (r *Ramp) LevelAt(now int64) uint64 {
 	compiled := ramp{points: r.Points, linear: r.Linear}
 	return compiled.level(now)
+}
+
+func bucketText(b Bucketing, from, to int64) string {
+	return fmt.Sprintf("bucket by %s, salt %q, from %d to before %d of %d", b.Hash, b.Salt, from, to, b.Total())
 }

@@ -34,7 +34,7 @@ func testRuleset() evaluator.Ruleset {
 				Variants: []evaluator.Variant{{Name: "plain", Value: evaluator.StringValue("<b>&\u2028\"")}, {Name: "none", Value: evaluator.StringValue("")}},
 				Rules:    []evaluator.Rule{{Name: "not there yet", When: inCity("lhasa"), Variant: 1}}},
 			{Key: "by-device", Type: evaluator.TypeBoolean, Variants: onOff, Default: 1,
-				Rules: []evaluator.Rule{{Name: "half", Split: &evaluator.Split{By: "device", Salt: "by-device", Hash: evaluator.HashMurmur3, Ranges: halves}}}},
+				Rules: []evaluator.Rule{{Name: "half", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "device", Salt: "by-device", Hash: evaluator.HashMurmur3}, Ranges: halves}}}},
 			{Key: "limit", Type: evaluator.TypeInteger,
 				Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(1<<53 + 1)}, {Name: "small", Value: evaluator.IntValue(-3)}},
 				Rules: []evaluator.Rule{{Name: "tail", Variant: 1,
@@ -43,7 +43,7 @@ func testRuleset() evaluator.Ruleset {
 				Metadata: []evaluator.Attr{evaluator.StringAttr("owner", "<checkout>"), evaluator.IntAttr("Weight", 3)},
 				Rules: []evaluator.Rule{
 					{Name: "shenzhen", When: inCity("shenzhen"), Variant: 0},
-					{Name: "half", Split: &evaluator.Split{By: "user", Salt: "new-checkout", Hash: evaluator.HashMurmur3, Ranges: halves},
+					{Name: "half", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "new-checkout", Hash: evaluator.HashMurmur3}, Ranges: halves},
 						Metadata: []evaluator.Attr{evaluator.StringAttr("owner", "growth"), evaluator.BoolAttr("experiment", true), evaluator.FloatAttr("share", 0.5)}},
 				}},
 			{Key: "rate", Type: evaluator.TypeNumber, Metadata: []evaluator.Attr{evaluator.StringAttr("rule", "mine"), evaluator.StringAttr("zone", "")}, Variants: []evaluator.Variant{{Name: "quarter", Value: evaluator.FloatValue(0.25)}}},

@@ -26,7 +26,7 @@ func (r *repository) timed(t testing.TB, start time.Time) {
 	at := func(seconds int64) int64 { return start.Unix() + seconds }
 	ramp := func(key string, linear bool, points ...evaluator.Point) evaluator.Flag {
 		return boolean(key, evaluator.Rule{Name: "ramp", Split: &evaluator.Split{
-			By: "user", Salt: key, Hash: evaluator.HashMurmur3, Ramp: &evaluator.Ramp{Rest: 1, Points: points, Linear: linear},
+			Bucketing: evaluator.Bucketing{By: "user", Salt: key, Hash: evaluator.HashMurmur3}, Ramp: &evaluator.Ramp{Rest: 1, Points: points, Linear: linear},
 		}})
 	}
 	when := func(key string, c evaluator.Condition) evaluator.Flag {
@@ -34,7 +34,7 @@ func (r *repository) timed(t testing.TB, start time.Time) {
 	}
 	layered := boolean("layered", evaluator.Rule{Name: "all"})
 	layered.Metadata = []evaluator.Attr{evaluator.StringAttr("owner", "search")}
-	layered.Reserved = &evaluator.Reservation{Layer: "search", By: "user", Salt: "layer:search", Hash: evaluator.HashMurmur3,
+	layered.Reserved = &evaluator.Reservation{Layer: "search", Bucketing: evaluator.Bucketing{By: "user", Salt: "layer:search", Hash: evaluator.HashMurmur3},
 		Spans: []evaluator.Span{{To: evaluator.Positions / 2}}}
 	payload := numbered(r.env, 0)[0]
 	payload.Ruleset.Zones = []evaluator.Zone{{Name: "Asia/Shanghai", Offsets: []evaluator.Offset{{Seconds: 8 * 3600}}}}

@@ -165,7 +165,7 @@ func boolean(key string, rule evaluator.Rule) evaluator.Flag {
 // split returns a boolean flag that is on for a percentage, by an attribute or,
 // if that is empty, by chance.
 func split(key, by string, percent uint64) evaluator.Flag {
-	s := &evaluator.Split{By: by}
+	s := &evaluator.Split{Bucketing: evaluator.Bucketing{By: by}}
 	if by != "" {
 		s.Salt, s.Hash = key, evaluator.HashMurmur3
 	}

@@ -30,7 +30,7 @@ func TestMarkdownEscapes(t *testing.T) {
 		{Name: hostile, Value: evaluator.StringValue(hostile)}, {Name: "off", Value: evaluator.StringValue("")},
 	}}
 	new := old
-	new.Rules = []evaluator.Rule{{Name: hostile, Split: &evaluator.Split{By: "user", Salt: hostile, Hash: evaluator.HashMurmur3,
+	new.Rules = []evaluator.Rule{{Name: hostile, Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: hostile, Hash: evaluator.HashMurmur3},
 		Ranges: []evaluator.Range{{From: 0, To: 1 << 31, Variant: 0}, {From: 1 << 31, To: evaluator.Positions, Variant: 1}}}}}
 	p := diff.Pair{Environment: hostile, Old: payloads([]evaluator.Flag{old}), New: payloads([]evaluator.Flag{new})}
 	p.Old[0].Namespace, p.New[0].Namespace = hostile, hostile+"2"

@@ -62,7 +62,7 @@ func (m maker) spans() []evaluator.Span {
 }
 
 func (m maker) split(key string, variants int) *evaluator.Split {
-	s := &evaluator.Split{By: "user", Salt: choose(m, key, key, "shared"), Hash: evaluator.HashMurmur3}
+	s := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: choose(m, key, key, "shared"), Hash: evaluator.HashMurmur3}}
 	if m.IntN(8) == 0 {
 		s.By = "device"
 	}
@@ -139,7 +139,7 @@ func (m maker) flag(key string) evaluator.Flag {
 }
 
 func (m maker) reserved() *evaluator.Reservation {
-	return &evaluator.Reservation{Layer: "page", By: "user", Salt: "layer:page", Hash: evaluator.HashMurmur3, Spans: m.spans()}
+	return &evaluator.Reservation{Layer: "page", Bucketing: evaluator.Bucketing{By: "user", Salt: "layer:page", Hash: evaluator.HashMurmur3}, Spans: m.spans()}
 }
 
 // edit changes a flag somewhere.
@@ -461,7 +461,7 @@ func TestExactByEnumeration(t *testing.T) {
 			{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)},
 		}}
 		rule := func() []evaluator.Rule {
-			return []evaluator.Rule{{Name: "r", Split: &evaluator.Split{By: "user", Salt: "f", Hash: evaluator.HashMurmur3, Ranges: m.ranges(2)}}}
+			return []evaluator.Rule{{Name: "r", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "f", Hash: evaluator.HashMurmur3}, Ranges: m.ranges(2)}}}
 		}
 		new := old
 		old.Rules, new.Rules = rule(), rule()

@@ -218,7 +218,7 @@ func Bucketing(rows []Row) Scenario {
 // positionFlag returns a flag that serves each of the positions as it is.
 func positionFlag(key, salt string, positions []uint32) evaluator.Flag {
 	f := evaluator.Flag{Key: key, Type: evaluator.TypeInteger, Variants: []evaluator.Variant{{Name: "other", Value: evaluator.IntValue(-1)}}}
-	split := &evaluator.Split{By: "user", Salt: salt, Hash: evaluator.HashMurmur3}
+	split := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: salt, Hash: evaluator.HashMurmur3}}
 	from := uint64(0)
 	for _, p := range slices.Compact(slices.Sorted(slices.Values(positions))) {
 		at := uint64(p)

@@ -1,0 +1,134 @@
+package evaluator
+
+import (
+	"bytes"
+	"crypto/fips140"
+	"crypto/sha1"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+)
+
+// An algorithm is a hash that units can be bucketed by.
+type algorithm struct {
+	name      string
+	positions uint64 // how many it has by itself; below 2^63, so that ends fit an int64
+	most      uint64 // the largest other number that it accepts; 0: it accepts none
+	// position returns a position below positions. It keeps neither text.
+	position func(salt, unit string, positions uint64) uint64
+}
+
+// algorithms are all hashes. docs/evaluation.md specifies them.
+var algorithms = [...]algorithm{
+	{HashMurmur3, Positions, 0, func(salt, unit string, _ uint64) uint64 { return uint64(positionOf(unit, seedOf(salt))) }},
+	{"unleash", 100, 1 << 32, func(salt, unit string, n uint64) uint64 { return murmur32(salt, ":", unit, 0) % n }},
+	{"unleash-variants", 1000, 1 << 32, func(salt, unit string, n uint64) uint64 { return murmur32(salt, ":", unit, 86028157) % n }},
+	{"launchdarkly", 1 << 60, 0, func(salt, unit string, _ uint64) uint64 { return sha1Of(salt, ".", unit) >> 4 }},
+}
+
+// algorithmOf returns the hash of that name, or nil.
+func algorithmOf(name string) *algorithm {
+	for i := range algorithms {
+		if algorithms[i].name == name {
+			return &algorithms[i]
+		}
+	}
+	return nil
+}
+
+// Hashes returns the names of all hashes that a [Bucketing] may have.
+func Hashes() []string {
+	names := make([]string, len(algorithms))
+	for i, a := range algorithms {
+		names[i] = a.name
+	}
+	return names
+}
+
+// Total returns how many positions there are: b.Positions, or the hash's own number
+// if that is 0, or 2^32 if b has no hash, for splits by chance. It returns 0 for
+// a hash that isn't known.
+func (b Bucketing) Total() uint64 {
+	switch a := algorithmOf(b.Hash); {
+	case b.Hash == "":
+		return Positions
+	case a == nil:
+		return 0
+	case b.Positions == 0:
+		return a.positions
+	}
+	return b.Positions
+}
+
+// Check reports whether b.Hash is known and accepts b.Salt and b.Positions.
+func (b Bucketing) Check() error {
+	a := algorithmOf(b.Hash)
+	switch {
+	case a == nil:
+		return fmt.Errorf("the hash %q is not known; a newer version may know it", b.Hash)
+	case b.Salt == "":
+		return errors.New("the salt is missing")
+	case b.Positions != 0 && a.most == 0:
+		return fmt.Errorf("the hash %q accepts no other number of positions than %d", b.Hash, a.positions)
+	case b.Positions > a.most:
+		return fmt.Errorf("the hash %q accepts at most %d positions", b.Hash, a.most)
+	}
+	return nil
+}
+
+// Position returns the position of a unit, and whether it has one. [Bucketing.Check]
+// must accept b. b.By is not used.
+func (b Bucketing) Position(unit Value) (position uint64, ok bool) {
+	text, ok := unitText(unit)
+	if !ok {
+		return 0, false
+	}
+	return algorithmOf(b.Hash).position(b.Salt, text, b.Total()), true
+}
+
+// inputSize is the length up to which the input of a hash is put together on the
+// stack.
+const inputSize = 256
+
+// murmur32 returns murmur3_x86_32 of three texts, one after the other.
+func murmur32(salt, separator, unit string, seed uint32) uint64 {
+	var buf [inputSize]byte
+	return uint64(murmur3x86(append(append(append(buf[:0], salt...), separator...), unit...), seed))
+}
+
+// murmur3x86 returns MurmurHash3_x86_32. The function of the module murmur3 reads
+// through misaligned pointers.
+func murmur3x86(data []byte, seed uint32) uint32 {
+	mix := func(k uint32) uint32 { return bits.RotateLeft32(k*0xcc9e2d51, 15) * 0x1b873593 }
+	h := seed
+	tail := data
+	for ; len(tail) >= 4; tail = tail[4:] {
+		h = bits.RotateLeft32(h^mix(binary.LittleEndian.Uint32(tail)), 13)*5 + 0xe6546b64
+	}
+	var last [4]byte
+	copy(last[:], tail)
+	h ^= mix(binary.LittleEndian.Uint32(last[:])) ^ uint32(len(data))
+	h = (h ^ h>>16) * 0x85ebca6b
+	h = (h ^ h>>13) * 0xc2b2ae35
+	return h ^ h>>16
+}
+
+// sha1Of returns the first 64 bits of the SHA-1 of three texts, one after the other.
+// Nothing relies on its security, so it is also computed where FIPS 140 is
+// enforced.
+func sha1Of(salt, separator, unit string) uint64 {
+	var buf [inputSize]byte
+	data := append(append(append(buf[:0], salt...), separator...), unit...)
+	if fips140.Enforced() {
+		sum, copied := uint64(0), bytes.Clone(data) // what a closure has moves to the heap
+		fips140.WithoutEnforcement(func() { sum = first64(copied) })
+		return sum
+	}
+	return first64(data)
+}
+
+func first64(data []byte) uint64 {
+	sum := sha1.Sum(data)
+	return binary.BigEndian.Uint64(sum[:])
+}
