@@ -18,18 +18,14 @@ import (
 // refer to: flags of other namespaces as prerequisites, and of the estate's
 // attributes, segments and time zones those that all these use. Equal estates
 // give equal payloads. They share memory with e; don't modify them.
+//
+// Compile doesn't try whether the evaluator accepts the rulesets: Load has made
+// sure, and [bundle.EncodePayload] and [evaluator.Compile] find out for themselves.
 func (e *Estate) Compile(environment string) ([]bundle.Payload, error) {
 	if err := e.CheckEnvironment(environment); err != nil {
 		return nil, fmt.Errorf("compiling flags: %w", err)
 	}
-	payloads := e.payloads(environment)
-	for _, p := range payloads {
-		if _, err := evaluator.CompileModule(p.Ruleset); err != nil {
-			// Load would have to have refused it.
-			return nil, fmt.Errorf("compiling namespace %s: %w", p.Namespace, err)
-		}
-	}
-	return payloads, nil
+	return e.payloads(environment), nil
 }
 
 func (e *Estate) payloads(environment string) []bundle.Payload {

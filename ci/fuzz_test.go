@@ -45,7 +45,7 @@ func checkLoad(t *testing.T, fsys fstest.MapFS) {
 		return
 	}
 	for _, environment := range append([]string{""}, e.Environments()...) {
-		if _, err := e.Compile(environment); err != nil {
+		if err := compileModules(e, environment); err != nil {
 			t.Errorf("an estate without problems doesn't compile: %v", err)
 		}
 		checkShown(t, e, environment)

@@ -81,7 +81,7 @@ func TestFlagCost(t *testing.T) {
 		e, err := load(fsys, "flags")
 		got := ""
 		if err == nil {
-			_, err = e.Compile("")
+			err = compileModules(e, "")
 		}
 		if err != nil {
 			got = err.Error()
