@@ -16,8 +16,8 @@ var allowed = map[string][]string{
 	"evaluator": {"github.com/spaolacci/murmur3"},
 	"bundle":    {"evaluator", "github.com/tinylib/msgp"},
 
-	"sdk":             {"bundle", "evaluator", "github.com/fsnotify/fsnotify"},
-	"sdk/s3source":    {"sdk", "bundle", "internal/s3url", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+	"sdk":             {"bundle", "evaluator", "internal/location", "github.com/fsnotify/fsnotify"},
+	"sdk/s3source":    {"sdk", "bundle", "internal/location", "internal/s3client", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 	"sdk/openfeature": {"sdk", "evaluator", "github.com/open-feature/go-sdk"},
 	"sdk/otel":        {"sdk", "evaluator", "go.opentelemetry.io/otel"},
 	"sdk/sdktest":     {"sdk", "bundle", "evaluator"},
@@ -37,16 +37,17 @@ var allowed = map[string][]string{
 	"ci/release": {"bundle", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/comment": {},
 	"ci/awskms":  {"ci/release", "github.com/aws/aws-sdk-go-v2"},
-	"ci/s3store": {"ci/release", "bundle", "internal/s3url", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+	"ci/s3store": {"ci/release", "bundle", "internal/location", "internal/s3client", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 
 	"schema": {},
 
-	"internal/s3url":   {"github.com/aws/aws-sdk-go-v2"},
-	"internal/suggest": {},
-	"internal/values":  {"evaluator"},
+	"internal/location": {},
+	"internal/s3client": {"internal/location", "github.com/aws/aws-sdk-go-v2"},
+	"internal/suggest":  {},
+	"internal/values":   {"evaluator"},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",
+		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/location", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",
 		"github.com/fsnotify/fsnotify", "github.com/spf13/cobra", "golang.org/x/term",
 	},
 }

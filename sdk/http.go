@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/internal/location"
 )
 
 const (
@@ -24,19 +25,20 @@ const (
 // it adds; nil: one on http.DefaultTransport. Redirects to another host, port or
 // scheme are refused. What is read is verified, whatever it came through.
 func HTTP(url string, client *http.Client) (bundle.Source, error) {
-	u, err := parseURL(url)
+	l, err := location.Parse(url, "https", "http")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("opening source: %w", err)
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, errors.New("source URL is not http://host/… or https://host/…")
-	}
-	s := &httpSource{base: u, client: &http.Client{Timeout: fetchTimeout}}
+	return newHTTP(l.URL, client), nil
+}
+
+func newHTTP(base *url.URL, client *http.Client) *httpSource {
+	s := &httpSource{base: base, client: &http.Client{Timeout: fetchTimeout}}
 	if client != nil {
 		*s.client = *client
 	}
 	s.client.CheckRedirect = sameOrigin
-	return s, nil
+	return s
 }
 
 type httpSource struct {

@@ -354,18 +354,12 @@ func TestFromURL(t *testing.T) {
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	for raw, text := range map[string]string{
-		"":                               "scheme",
-		"flags":                          "scheme",
-		"ftp://host/flags":               `"ftp"`,
-		"s3://bucket/flags":              "s3source",
-		"file://flags/production":        "file:///",
-		"file:":                          "file:///",
-		"http://":                        "http://host",
-		"https:///path":                  "https://host",
-		"https://host/flags?token=pw":    "more than",
-		"https://host/flags#pw":          "more than",
-		"https://user:pw%zz@host/flags":  "malformed",
-		"https://user:p/pw@host:x/flags": "malformed",
+		"":                            "scheme",
+		"ftp://host/flags":            `"ftp"`,
+		"s3://bucket/flags":           "s3source",
+		"file://flags/production":     "file:///",
+		"http://":                     "http://host",
+		"https://host/flags?token=pw": "has a query",
 	} {
 		src, err := sdk.FromURL(raw)
 		if err == nil || src != nil || !strings.Contains(err.Error(), text) || strings.Contains(err.Error(), "pw") {

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"path/filepath"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/internal/location"
 )
 
 // A Watcher is a [bundle.Source] that can tell when it may have changed.
@@ -24,36 +24,18 @@ type Watcher interface {
 // FromURL returns the source that a URL names: file:///srv/flags/production, or
 // an http or https URL as for [HTTP] with the default client. s3source.FromURL
 // takes s3 URLs too.
-func FromURL(raw string) (bundle.Source, error) {
-	u, err := parseURL(raw)
+func FromURL(url string) (bundle.Source, error) {
+	l, err := location.Parse(url, "https", "http", "file", "s3")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("opening source: %w", err)
 	}
-	switch u.Scheme {
-	case "http", "https":
-		return HTTP(raw, nil)
+	switch l.Scheme {
 	case "file":
-		if u.Host != "" && u.Host != "localhost" || u.Path == "" {
-			return nil, errors.New("file URL names no folder of this machine: write file:///path/to/environment")
-		}
-		return File(filepath.FromSlash(u.Path))
+		return File(filepath.FromSlash(l.Path))
 	case "s3":
-		return nil, errors.New("s3 URLs are for s3source.FromURL")
+		return nil, errors.New("opening source: s3 URLs are for s3source.FromURL")
 	}
-	return nil, fmt.Errorf("source URL has scheme %q: use file, http or https", u.Scheme)
-}
-
-// parseURL parses a source's URL. Its errors don't quote the URL, which may hold
-// a password.
-func parseURL(raw string) (*url.URL, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return nil, errors.New("source URL is malformed")
-	}
-	if u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
-		return nil, errors.New("source URL has more than scheme, host and path")
-	}
-	return u, nil
+	return newHTTP(l.URL, nil), nil
 }
 
 // readLimited reads all of r, or as much of it as shows that it is too large.

@@ -21,11 +21,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/release"
-	"github.com/serin-flags/serin/internal/s3url"
+	"github.com/serin-flags/serin/internal/location"
+	"github.com/serin-flags/serin/internal/s3client"
 )
 
 // A Store is one repository's folder in a bucket. It implements
@@ -33,7 +35,8 @@ import (
 type Store struct {
 	client *s3.Client
 	bucket string
-	prefix string // "" or ending in "/"
+	prefix string             // "" or ending in "/"
+	payer  types.RequestPayer // who pays for requests; "": the bucket's owner
 }
 
 var _ release.Store = (*Store)(nil)
@@ -47,17 +50,26 @@ func New(client *s3.Client, bucket, prefix string) *Store {
 	return &Store{client: client, bucket: bucket, prefix: prefix}
 }
 
-// FromURL returns the store at a URL such as "s3://bucket/prefix/env". Region,
-// credentials and endpoint come from where the AWS tools look for them: the
-// environment, the shared configuration files, the role of the machine. It is an
-// error if no region is configured. It may make requests for credentials, but
-// none to the bucket.
-func FromURL(ctx context.Context, raw string) (*Store, error) {
-	client, bucket, prefix, err := s3url.Open(ctx, raw)
+// FromURL returns the store at a URL such as "s3://bucket/prefix/env". Its query
+// may name region, endpoint, path_style and requester_pays, as in URLs to read from.
+// What it leaves open comes from where the AWS tools look for it: the environment,
+// the shared configuration files, the role of the machine. It is an error if no
+// region is configured. FromURL may make requests for credentials, but makes none to
+// the bucket. Errors don't quote the URL.
+func FromURL(ctx context.Context, url string) (*Store, error) {
+	l, err := location.Parse(url, "s3")
 	if err != nil {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}
-	return New(client, bucket, prefix), nil
+	client, err := s3client.New(ctx, l.S3)
+	if err != nil {
+		return nil, fmt.Errorf("opening store: %w", err)
+	}
+	store := New(client, l.S3.Bucket, l.S3.Prefix)
+	if l.S3.RequesterPays {
+		store.payer = types.RequestPayerRequester
+	}
+	return store, nil
 }
 
 // Get implements [release.Store].
@@ -70,7 +82,7 @@ func (s *Store) Get(ctx context.Context, name string, limit int64) (data []byte,
 }
 
 func (s *Store) get(ctx context.Context, name string, limit int64) (data []byte, etag string, err error) {
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + name)})
+	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + name), RequestPayer: s.payer})
 	if err != nil {
 		switch {
 		case code(err) == "NoSuchKey":
@@ -97,6 +109,8 @@ func (s *Store) Put(ctx context.Context, name string, data []byte, opts release.
 		Bucket: &s.bucket,
 		Key:    aws.String(s.prefix + name),
 		Body:   bytes.NewReader(data),
+
+		RequestPayer: s.payer,
 	}
 	if opts.IfNoneMatch {
 		in.IfNoneMatch = aws.String("*")

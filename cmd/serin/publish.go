@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"path"
 	"path/filepath"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/ci/s3store"
+	"github.com/serin-flags/serin/internal/location"
 	"github.com/spf13/cobra"
 )
 
@@ -156,20 +156,17 @@ func (o *publishOptions) options(cmd *cobra.Command, args []string) (release.Opt
 
 // openStore opens the folder of an environment below a URL.
 func openStore(ctx context.Context, to, env string) (release.Store, error) {
-	u, err := url.Parse(to)
-	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
-		return nil, usagef("--to is not a URL such as s3://bucket/prefix or file:///path")
+	l, err := location.Parse(to, "s3", "file")
+	if err != nil {
+		return nil, usagef("--to: %v", err)
 	}
-	if path.Base(u.Path) == env {
+	if path.Base(l.Path) == env {
 		return nil, usagef("--to %s: name the place of all environments; %s is added", to, env)
 	}
-	switch {
-	case u.Scheme == "s3" && u.Host != "":
-		return s3store.FromURL(ctx, u.JoinPath(env).String())
-	case u.Scheme == "file" && u.Host == "" && filepath.IsAbs(filepath.FromSlash(u.Path)):
-		return release.FileStore(filepath.Join(filepath.FromSlash(u.Path), env)), nil
+	if l.Scheme == "s3" {
+		return s3store.FromURL(ctx, l.URL.JoinPath(env).String())
 	}
-	return nil, usagef("--to %s: publish to s3://bucket/prefix, or to file:///path with three slashes and the full path", to)
+	return release.FileStore(filepath.Join(filepath.FromSlash(l.Path), env)), nil
 }
 
 func hintPublish(err error) error {

@@ -65,7 +65,7 @@ func TestOpenRefuses(t *testing.T) {
 	alone(t)
 	for _, test := range []struct{ url, want string }{
 		{"s3://bucket/env?region=x&region=y", `has "region" more than once`},
-		{"s3://bucket/env?secret=pw", "something else than region"},
+		{"s3://bucket/env?secret=pw", "may only have region"},
 		{"s3://bucket/env?path_style=pw", "path_style in the URL's query is neither true nor false"},
 		{"s3://bucket/env?requester_pays=", "requester_pays in the URL's query is neither true nor false"},
 		{"s3://bucket/env?region=a&endpoint=pw", "the endpoint is not a URL"},

@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,7 +21,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/serin-flags/serin/bundle"
-	"github.com/serin-flags/serin/internal/s3url"
+	"github.com/serin-flags/serin/internal/location"
+	"github.com/serin-flags/serin/internal/s3client"
 	"github.com/serin-flags/serin/sdk"
 )
 
@@ -85,10 +84,7 @@ func Open(ctx context.Context, cfg Config) (bundle.Source, error) {
 	if cfg.Bucket == "" {
 		return nil, errors.New("opening source: Config.Bucket is empty")
 	}
-	if e := cfg.Endpoint; e != "" && !strings.HasPrefix(e, "https://") && !strings.HasPrefix(e, "http://") {
-		return nil, errors.New("opening source: the endpoint is not a URL such as https://s3.example.com")
-	}
-	client, err := s3url.Client(ctx, s3url.Settings{Region: cfg.Region, Endpoint: cfg.Endpoint, PathStyle: cfg.PathStyle})
+	client, err := s3client.New(ctx, location.S3(cfg))
 	if err != nil {
 		return nil, fmt.Errorf("opening source: %w", err)
 	}
@@ -96,57 +92,19 @@ func Open(ctx context.Context, cfg Config) (bundle.Source, error) {
 }
 
 // FromURL returns the source that a URL names: s3://bucket/prefix/production, as
-// [Open] does, or any URL that [sdk.FromURL] takes. A query may hold what [Config]
-// does: ?region=eu-west-1&endpoint=https://s3.example.com&path_style=true&requester_pays=true.
+// [Open] does, or any URL that [sdk.FromURL] takes. The query of an s3 URL may hold
+// what [Config] does:
+// ?region=eu-west-1&endpoint=https://s3.example.com&path_style=true&requester_pays=true.
 // Errors don't quote the URL.
-func FromURL(ctx context.Context, raw string) (bundle.Source, error) {
-	scheme, _, ok := strings.Cut(raw, ":")
-	switch {
-	case ok && scheme == "s3":
-		cfg, err := parse(raw)
-		if err != nil {
-			return nil, fmt.Errorf("opening source: %w", err)
-		}
-		return Open(ctx, cfg)
-	case ok && scheme != "file" && scheme != "http" && scheme != "https":
-		return nil, fmt.Errorf("source URL has scheme %q: use s3, https, http or file", scheme)
-	}
-	return sdk.FromURL(raw)
-}
-
-// parse parses an s3 URL.
-func parse(raw string) (Config, error) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "s3" || u.Host == "" || u.Host != u.Hostname() || u.User != nil || u.Fragment != "" {
-		return Config{}, errors.New("the URL is not s3://bucket/prefix/env")
-	}
-	query, err := url.ParseQuery(u.RawQuery)
+func FromURL(ctx context.Context, url string) (bundle.Source, error) {
+	l, err := location.Parse(url, "s3", "https", "http", "file")
 	if err != nil {
-		return Config{}, errors.New("the URL's query is malformed")
+		return nil, fmt.Errorf("opening source: %w", err)
 	}
-	cfg := Config{Bucket: u.Host, Prefix: u.Path}
-	for name, values := range query {
-		if len(values) != 1 {
-			return Config{}, fmt.Errorf("the URL's query has %q more than once", name)
-		}
-		err = nil
-		switch name {
-		case "region":
-			cfg.Region = values[0]
-		case "endpoint":
-			cfg.Endpoint = values[0]
-		case "path_style":
-			cfg.PathStyle, err = strconv.ParseBool(values[0])
-		case "requester_pays":
-			cfg.RequesterPays, err = strconv.ParseBool(values[0])
-		default:
-			return Config{}, errors.New("the URL's query has something else than region, endpoint, path_style and requester_pays")
-		}
-		if err != nil {
-			return Config{}, fmt.Errorf("%s in the URL's query is neither true nor false", name)
-		}
+	if l.Scheme == "s3" {
+		return Open(ctx, Config(l.S3))
 	}
-	return cfg, nil
+	return sdk.FromURL(url)
 }
 
 type source struct {

@@ -328,7 +328,7 @@ func TestRegionIsMissing(t *testing.T) {
 	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"} {
 		t.Setenv(name, "")
 	}
-	const want = "opening source: configuring S3: no region is configured; set AWS_REGION"
+	const want = "opening source: configuring S3: no region is configured: set AWS_REGION, or add ?region= to the URL"
 	if src, err := s3source.FromURL(t.Context(), "s3://flags/shop/production"); err == nil || src != nil || err.Error() != want {
 		t.Errorf("%v, error %v, want %s", src, err, want)
 	}
