@@ -41,7 +41,7 @@ func TestBadEstates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = load(linked(t, scenario(t, archive)), "flags")
+			_, err = LoadFS(linked(t, scenario(t, archive)), "flags")
 			var problems Problems
 			if !errors.As(err, &problems) || len(problems) == 0 {
 				t.Fatalf("got error %v, want problems", err)

@@ -78,8 +78,8 @@ func (c checker) public(n *node) (all bool, names []*node) {
 }
 
 // checkPublic records the namespaces that serin.yaml calls public and that hold
-// no flags. c is the checker of serin.yaml.
-func (e *Estate) checkPublic(c checker) {
+// no flags. c reads serin.yaml.
+func (e *estate) checkPublic(c reader) {
 	for _, n := range e.known.publicNames {
 		if !slices.Contains(e.namespaces, n.text) {
 			c.errorf(n, "there is no namespace %q%s", n.text, suggest.DidYouMean(n.text, slices.Values(e.namespaces)))

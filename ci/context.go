@@ -34,6 +34,18 @@ type vocabulary struct {
 	broken bool
 }
 
+// ruleset returns what conditions can be about: the attributes, and the segments.
+func (v *vocabulary) ruleset() *evaluator.Ruleset {
+	set := new(evaluator.Ruleset)
+	for _, name := range v.attributeNames {
+		set.Attributes = append(set.Attributes, evaluator.Attribute{Name: name, Type: v.attributes[name].typ})
+	}
+	for _, name := range v.segmentNames {
+		set.Segments = append(set.Segments, v.segments[name].plain)
+	}
+	return set
+}
+
 // An attribute is one that context.yaml declares.
 type attribute struct {
 	name    string
@@ -42,33 +54,6 @@ type attribute struct {
 	strings []string // the enum of a string attribute, or of what a list holds
 	ints    []int64  // the enum of an integer attribute
 	at      *node
-}
-
-// A Declaration is an attribute that context.yaml declares.
-type Declaration struct {
-	Name string
-	Type evaluator.AttributeType
-	Unit bool // it may be hashed
-	// Values are those of its enum: text, of lists what they may hold, or
-	// integers. Without an enum there are none.
-	Values []evaluator.Value
-}
-
-// Attributes returns the attributes that context.yaml declares, in its order.
-func (e *Estate) Attributes() []Declaration {
-	list := make([]Declaration, 0, len(e.known.attributeNames))
-	for _, name := range e.known.attributeNames {
-		a := e.known.attributes[name]
-		d := Declaration{Name: name, Type: a.typ, Unit: a.unit}
-		for _, s := range a.strings {
-			d.Values = append(d.Values, evaluator.StringValue(s))
-		}
-		for _, i := range a.ints {
-			d.Values = append(d.Values, evaluator.IntValue(i))
-		}
-		list = append(list, d)
-	}
-	return list
 }
 
 // reserved are names that attributes can't have: the language uses them.

@@ -30,7 +30,7 @@ type EffectiveFlag struct {
 // Effective returns a flag as it is in an environment, or as it stands without
 // one, which is "". It is an error if there is no such flag or environment.
 func (e *Estate) Effective(key, environment string) (EffectiveFlag, error) {
-	f, ok := e.byKey[key]
+	f, ok := e.flags.byKey[key]
 	if !ok {
 		return EffectiveFlag{}, fmt.Errorf("there is no flag %q%s", key, suggest.DidYouMean(key, slices.Values(e.Keys())))
 	}

@@ -52,7 +52,7 @@ func TestEffective(t *testing.T) {
 // how many keys environments replaced.
 func checkEffective(t *testing.T, fsys fstest.MapFS) (replaced int) {
 	t.Helper()
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func checkEffective(t *testing.T, fsys fstest.MapFS) (replaced int) {
 			delete(shown, path.Clean(strings.TrimPrefix(filepath.ToSlash(f.File), "flags/")))
 			shown[path.Join(f.Namespace, key+".yaml")] = file(text)
 		}
-		again, err := load(shown, "flags")
+		again, err := LoadFS(shown, "flags")
 		if err != nil {
 			t.Fatalf("environment %q: what is shown has problems: %v", environment, err)
 		}

@@ -74,9 +74,9 @@ func TestRepositoryEstate(t *testing.T) {
 func TestEstate(t *testing.T) {
 	fsys := base(t)
 	fsys["serin.yaml"] = file("environments: [production, staging]\nunit: device\ntime_zone: Asia/Shanghai\n")
-	fsys["a/z.yaml"] = file("type: boolean\ndefault: off\n")
+	fsys["a/z.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {now: {after: 2026-12-01T09:00}}, serve: {on: 20%, off: rest}}]\n")
 	fsys["a/b/c.yaml"] = file("type: boolean\ndefault: off\n")
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,17 +89,35 @@ func TestEstate(t *testing.T) {
 	if got, want := e.Namespaces(), []string{"a", "a/b", "checkout"}; !slices.Equal(got, want) {
 		t.Errorf("Namespaces() = %q, want %q", got, want)
 	}
-	if got, want := e.Unit(), "device"; got != want {
-		t.Errorf("Unit() = %q, want %q", got, want)
+	flags := compiledFlags(t, e, "")
+	if got, want := flags["z"].Rules[0].When.Ints[0], time.Date(2026, 12, 1, 1, 0, 0, 0, time.UTC).Unix(); got != want {
+		t.Errorf("9 o'clock in the estate's time zone is %s", utc(got))
 	}
-	if got, want := e.TimeZone().String(), "Asia/Shanghai"; got != want {
-		t.Errorf("TimeZone() = %q, want %q", got, want)
+	if got, want := flags["z"].Rules[0].Split.By, "device"; got != want {
+		t.Errorf("a split is by %q, want %q", got, want)
 	}
 	e.Environments()[0] = "changed"
 	e.Namespaces()[0] = "changed"
 	if e.Environments()[0] == "changed" || e.Namespaces()[0] == "changed" {
 		t.Error("callers can change the estate")
 	}
+}
+
+// compiledFlags returns the flags of all namespaces by key, as they are in an
+// environment.
+func compiledFlags(t testing.TB, e *Estate, environment string) map[string]evaluator.Flag {
+	t.Helper()
+	payloads, err := e.Compile(environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := make(map[string]evaluator.Flag)
+	for _, p := range payloads {
+		for _, f := range p.Ruleset.Flags {
+			flags[f.Key] = f
+		}
+	}
+	return flags
 }
 
 func TestAttributes(t *testing.T) {
@@ -128,12 +146,20 @@ func TestAttributes(t *testing.T) {
 func TestEstateDefaults(t *testing.T) {
 	fsys := base(t)
 	delete(fsys, "serin.yaml")
-	e, err := load(fsys, "flags")
+	fsys["a/z.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {now: {after: 2026-12-01T09:00}}, serve: {on: 20%, off: rest}}]\n")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.Unit() != "user" || e.TimeZone() != time.UTC || len(e.Environments()) != 0 {
-		t.Errorf("unit %q, time zone %v, environments %q; want user, UTC, none", e.Unit(), e.TimeZone(), e.Environments())
+	if len(e.Environments()) != 0 {
+		t.Errorf("environments %q, want none", e.Environments())
+	}
+	rule := compiledFlags(t, e, "")["z"].Rules[0]
+	if got, want := rule.When.Ints[0], time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC).Unix(); got != want {
+		t.Errorf("9 o'clock is %s, want UTC", utc(got))
+	}
+	if rule.Split.By != "user" {
+		t.Errorf("a split is by %q, want the user", rule.Split.By)
 	}
 }
 
@@ -144,7 +170,7 @@ func TestCompileUnknownEnvironment(t *testing.T) {
 		`compiling flags: environment "stagging" is not listed in flags/serin.yaml (did you mean "staging"?)`:                    with,
 		`compiling flags: environment "stagging": flags/serin.yaml lists no environments; write there: environments: [stagging]`: without,
 	} {
-		e, err := load(fsys, "flags")
+		e, err := LoadFS(fsys, "flags")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +195,7 @@ func TestOrderOfLists(t *testing.T) {
 	payloads := func(list string) []string {
 		fsys := base(t)
 		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {city: " + list + "}, serve: on}]\n")
-		e, err := load(fsys, "flags")
+		e, err := LoadFS(fsys, "flags")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,11 +234,11 @@ environments:
 	for i := range 10 {
 		fsys[fmt.Sprintf("segments/s%d.yaml", i)] = file(fmt.Sprintf("include: [u-%d]\nwhen: {level: 1, channel: web}\n", i))
 	}
-	forth, err := load(fsys, "flags")
+	forth, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := load(backwards{fsys}, "flags")
+	back, err := LoadFS(backwards{fsys}, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,8 +255,8 @@ environments:
 		fsys[fmt.Sprintf("ns%d/bad-%d.yaml", (i+1)%7, i%25)] = file("type: boolean\ndefault: maybe\n")
 		fsys[fmt.Sprintf("other/flag-%d.yaml", i+50)] = file(fmt.Sprintf("type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {flag: {flag-%d: on}, uid: {list: ../ids/%d.txt}}}]\n", i, i%4))
 	}
-	_, forthErr := load(fsys, "flags")
-	_, backErr := load(backwards{fsys}, "flags")
+	_, forthErr := LoadFS(fsys, "flags")
+	_, backErr := LoadFS(backwards{fsys}, "flags")
 	if forthErr == nil || forthErr.Error() != backErr.Error() {
 		t.Errorf("problems differ:\n%v\n%v", forthErr, backErr)
 	}
@@ -281,7 +307,7 @@ func TestSegmentChains(t *testing.T) {
 		}
 		fsys[fmt.Sprintf("segments/s%d.yaml", n-1)] = file("include: [u-1]\n")
 		fsys["shop/chained.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: a, when: {user: {segment: s0}}, serve: on}]\n")
-		e, err := load(fsys, "flags")
+		e, err := LoadFS(fsys, "flags")
 		got := ""
 		if err == nil {
 			err = compileModules(e, "")
@@ -314,7 +340,7 @@ func TestLongLists(t *testing.T) {
 - {name: a member, context: {user: u-19999}, expect: {rule: many}}
 - {name: not a member, context: {user: u-20000}, expect: {reason: DEFAULT}}
 `)
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,7 +376,7 @@ environments:
 `, i, i%10))
 	}
 	for b.Loop() {
-		if _, err := load(fsys, "flags"); err != nil {
+		if _, err := LoadFS(fsys, "flags"); err != nil {
 			b.Fatal(err)
 		}
 	}

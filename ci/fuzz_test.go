@@ -39,7 +39,7 @@ func addFiles(f *testing.F, match func(name string) bool) {
 
 // checkLoad loads an estate and holds what must be true whatever is in it.
 func checkLoad(t *testing.T, fsys fstest.MapFS) {
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		checkProblems(t, fsys, err)
 		return
@@ -150,7 +150,7 @@ func FuzzLayerFile(f *testing.F) {
 			fsys["shop/"+key+".yaml"] = file("type: boolean\nexclusive: l\ndefault: off\nrules: [{name: r, serve: on}]\n")
 		}
 		checkLoad(t, fsys)
-		if e, err := load(fsys, "flags"); err == nil {
+		if e, err := LoadFS(fsys, "flags"); err == nil {
 			checkApart(t, e)
 		}
 	})

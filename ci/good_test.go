@@ -30,7 +30,7 @@ func TestGoodEstates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e, err := load(scenario(t, archive), "flags")
+			e, err := LoadFS(scenario(t, archive), "flags")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,9 +13,40 @@ import (
 // An implication finds out which conditions follow from others. What it says to
 // follow does, for every context; what it doesn't find may follow all the same.
 type implication struct {
-	known *vocabulary
+	*facts
 	steps int // how many more it may take
 }
+
+// facts are what conditions are about.
+type facts struct {
+	types    map[string]evaluator.AttributeType
+	segments map[string]*evaluator.Segment
+}
+
+// newFacts returns what conditions are about that refer to the attributes and
+// segments of a ruleset.
+func newFacts(set *evaluator.Ruleset) *facts {
+	f := &facts{
+		types:    make(map[string]evaluator.AttributeType, len(set.Attributes)),
+		segments: make(map[string]*evaluator.Segment, len(set.Segments)),
+	}
+	for _, a := range set.Attributes {
+		f.types[a.Name] = a.Type
+	}
+	for i := range set.Segments {
+		f.segments[set.Segments[i].Name] = &set.Segments[i]
+	}
+	return f
+}
+
+// newImplication returns an implication that gives up after that many steps.
+func newImplication(about *facts, steps int) *implication { return &implication{about, steps} }
+
+// spent reports whether it has given up.
+func (im *implication) spent() bool { return im.steps < 0 }
+
+// spend takes steps that its caller makes.
+func (im *implication) spend(steps int) { im.steps -= steps }
 
 // covers reports whether rule a serves whoever rule b, which stands below it,
 // could.
@@ -165,10 +196,7 @@ func (im *implication) leafExcludes(a, b *evaluator.Condition) bool {
 }
 
 func (im *implication) typeOf(c *evaluator.Condition) evaluator.AttributeType {
-	if a := im.known.attributes[c.Attribute]; a != nil {
-		return a.typ
-	}
-	return 0
+	return im.types[c.Attribute]
 }
 
 // leafImplies is implies of two comparisons.
@@ -380,7 +408,7 @@ func (im *implication) intHolds(i int64, c *evaluator.Condition) bool {
 // members returns the members of a segment that has no condition, unless they are
 // many.
 func (im *implication) members(segment string) ([]string, bool) {
-	s := im.known.segments[segment].plain
+	s := im.segments[segment]
 	if s.When != nil || len(s.Include) > 10*maxSingles || len(s.Exclude) > 10*maxSingles {
 		return nil, false
 	}
@@ -392,7 +420,7 @@ func (im *implication) members(segment string) ([]string, bool) {
 
 // isMember reports whether a value is a member of a segment whatever the context.
 func (im *implication) isMember(id, segment string) bool {
-	s := im.known.segments[segment].plain
+	s := im.segments[segment]
 	if im.steps -= len(s.Include) + len(s.Exclude); im.steps < 0 {
 		return false
 	}

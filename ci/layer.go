@@ -32,7 +32,7 @@ const (
 
 // readLayers reads the layer files, without asking whether their flags exist.
 func (l *loader) readLayers() {
-	for _, s := range l.roles[layerFile] {
+	for _, s := range l.files.byRole[layerFile] {
 		y := &layer{name: s.stem(), source: s}
 		if other, dup := l.known.layers[y.name]; dup {
 			s.problem("layer %q is defined in %s too", y.name, other.source.shown)
@@ -91,15 +91,15 @@ func (c checker) shares(n *node, y *layer) {
 	}
 	ok := true
 	for _, item := range list.items {
-		key, share, fine := c.entry(item)
+		key, portion, fine := c.entry(item)
 		ok = ok && fine
-		sum += share
+		sum += portion
 		switch {
 		case !fine || sum > whole: // which is an error, see below
 		case key == nil:
-			y.parts = append(y.parts, part{free, share})
+			y.parts = append(y.parts, part{free, portion})
 		default:
-			y.parts = append(y.parts, part{key.text, share})
+			y.parts = append(y.parts, part{key.text, portion})
 			y.entries = append(y.entries, entry{key.text, key})
 		}
 	}
@@ -111,7 +111,7 @@ func (c checker) shares(n *node, y *layer) {
 
 // entry reads an entry of a layer: a flag and its share, or a share that is
 // free, in which case key is nil.
-func (c checker) entry(n *node) (key *node, share int64, ok bool) {
+func (c checker) entry(n *node) (key *node, portion int64, ok bool) {
 	const what = "an entry of \"shares\""
 	if !c.keys(n, what, "flag", "share", "free") {
 		return nil, 0, false
@@ -119,18 +119,18 @@ func (c checker) entry(n *node) (key *node, share int64, ok bool) {
 	key, of, free := n.get("flag"), n.get("share"), n.get("free")
 	switch {
 	case free != nil && key == nil && of == nil:
-		share, ok = c.plainShare(free, "\"free\"")
-		return nil, share, ok
+		portion, ok = c.plainShare(free, "\"free\"")
+		return nil, portion, ok
 	case free != nil || key == nil || of == nil:
 		c.errorf(n, "%s is {flag: KEY, share: 10%%} or {free: 10%%}", what)
 		return nil, 0, false
 	}
 	_, ok = c.name(key, "\"flag\"")
-	share, fine := c.plainShare(of, "\"share\"")
-	if fine && share == 0 {
+	portion, fine := c.plainShare(of, "\"share\"")
+	if fine && portion == 0 {
 		c.errorf(of, "the share of %q is nothing; leave the entry out", key.text)
 	}
-	return key, share, ok && fine && share > 0
+	return key, portion, ok && fine && portion > 0
 }
 
 // exclusive reads which layer a flag is in, nil if none.
@@ -152,17 +152,17 @@ func (c checker) exclusive(n *node) *layer {
 
 // reserve gives the flags of layers their positions, after it has seen that
 // flags and layers agree on who is where.
-func (l *loader) reserve(e *Estate) {
+func (l *loader) reserve(e *estate) {
 	listed := make(map[*flag]bool)
 	for _, name := range slices.Sorted(maps.Keys(l.known.layers)) {
 		y := l.known.layers[name]
-		c := l.known.checker(y.source)
+		c := reader{source: y.source}
 		has := make(map[string]*flag)
 		for _, entry := range y.entries {
 			f, ok := e.byKey[entry.flag]
 			switch {
 			case !ok:
-				c.errorf(entry.at, "there is no flag %q%s", entry.flag, suggest.DidYouMean(entry.flag, slices.Values(e.Keys())))
+				c.errorf(entry.at, "there is no flag %q%s", entry.flag, suggest.DidYouMean(entry.flag, slices.Values(e.keys())))
 			case f.layer == y:
 				has[f.key] = f
 				listed[f] = true

@@ -25,16 +25,16 @@ func checkApart(t *testing.T, e *Estate) {
 	var all []owned
 	seen := make(map[owned]bool)
 	for _, environment := range append([]string{""}, e.Environments()...) {
-		for _, f := range e.flags {
-			r := f.in(environment).Reserved
+		for key, f := range compiledFlags(t, e, environment) {
+			r := f.Reserved
 			if r == nil {
 				continue
 			}
 			for i, s := range r.Spans {
 				if s.From >= s.To || s.To > evaluator.Positions || i > 0 && s.From <= r.Spans[i-1].To {
-					t.Errorf("flag %s: spans %+v", f.key, r.Spans)
+					t.Errorf("flag %s: spans %+v", key, r.Spans)
 				}
-				if o := (owned{r.Layer, f.key, s}); !seen[o] {
+				if o := (owned{r.Layer, key, s}); !seen[o] {
 					seen[o] = true
 					all = append(all, o)
 				}
@@ -62,7 +62,7 @@ func layered(t *testing.T, layer string, serve map[string]string) *Estate {
 	for key, s := range serve {
 		fsys["shop/"+key+".yaml"] = file("type: boolean\nexclusive: search\ndefault: off\nrules: [{name: r, serve: " + s + "}]\n")
 	}
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatalf("%s: %v", layer, err)
 	}
@@ -83,14 +83,14 @@ func TestLayersDontOverlap(t *testing.T) {
 		serve := make(map[string]string)
 		want := make(map[string]int64)
 		for range 12 {
-			share := 1 + rnd.Int64N(left/4)
-			left -= share
+			portion := 1 + rnd.Int64N(left/4)
+			left -= portion
 			if key := keys[rnd.IntN(len(keys))]; rnd.IntN(3) > 0 {
 				serve[key] = serves[rnd.IntN(len(serves))]
-				want[key] += share
-				text += "  - {flag: " + key + ", share: " + formatShare(share) + "}\n"
+				want[key] += portion
+				text += "  - {flag: " + key + ", share: " + formatShare(portion) + "}\n"
 			} else {
-				text += "  - {free: " + formatShare(share) + "}\n"
+				text += "  - {free: " + formatShare(portion) + "}\n"
 			}
 		}
 		if len(serve) == 0 {
@@ -98,16 +98,16 @@ func TestLayersDontOverlap(t *testing.T) {
 		}
 		e := layered(t, text, serve)
 		checkApart(t, e)
-		for _, f := range e.flags {
+		for key, f := range compiledFlags(t, e, "") {
 			var got uint64
-			for _, s := range f.base.Reserved.Spans {
+			for _, s := range f.Reserved.Spans {
 				if s.From < boundary(holdout) {
-					t.Errorf("%s: flag %s has %+v", text, f.key, s)
+					t.Errorf("%s: flag %s has %+v", text, key, s)
 				}
 				got += s.To - s.From
 			}
-			if exact := boundary(want[f.key]); got+12 < exact || got > exact+12 { // a rounding each
-				t.Errorf("%s: flag %s has %d positions, want %d", text, f.key, got, exact)
+			if exact := boundary(want[key]); got+12 < exact || got > exact+12 { // a rounding each
+				t.Errorf("%s: flag %s has %d positions, want %d", text, key, got, exact)
 			}
 		}
 		checkUsersApart(t, e, text)
@@ -141,14 +141,14 @@ func checkUsersApart(t *testing.T, e *Estate, text string) {
 		}
 		counts[in]++
 	}
-	for _, f := range e.flags {
+	for key, f := range compiledFlags(t, e, "") {
 		var positions uint64
-		for _, s := range f.base.Reserved.Spans {
+		for _, s := range f.Reserved.Spans {
 			positions += s.To - s.From
 		}
 		want := int(positions * 1000 / evaluator.Positions)
-		if got := counts[f.key]; max(got-want, want-got) > 80 { // five standard deviations
-			t.Errorf("%s: flag %s has %d users of 1000, want about %d", text, f.key, got, want)
+		if got := counts[key]; max(got-want, want-got) > 80 { // five standard deviations
+			t.Errorf("%s: flag %s has %d users of 1000, want about %d", text, key, got, want)
 		}
 	}
 }
@@ -159,7 +159,7 @@ func TestLayerGrowth(t *testing.T) {
 	serve := map[string]string{"a": "on", "b": "on"}
 	before := layered(t, "shares: [{flag: a, share: 10%}, {flag: b, share: 20%}, {free: 30%}]\n", serve)
 	after := layered(t, "shares: [{flag: a, share: 10%}, {flag: b, share: 20%}, {flag: a, share: 5%}, {free: 25%}]\n", serve)
-	spans := func(e *Estate, key string) []evaluator.Span { return e.byKey[key].base.Reserved.Spans }
+	spans := func(e *Estate, key string) []evaluator.Span { return compiledFlags(t, e, "")[key].Reserved.Spans }
 	if diff := gocmp.Diff(spans(before, "b"), spans(after, "b")); diff != "" {
 		t.Errorf("b moved: -before +after:\n%s", diff)
 	}
@@ -178,7 +178,7 @@ func TestManyEntries(t *testing.T) {
 	}
 	e := layered(t, text.String(), map[string]string{"a": "on", "b": "on"})
 	checkApart(t, e)
-	if got := len(e.byKey["a"].base.Reserved.Spans); got != 5000 {
+	if got := len(compiledFlags(t, e, "")["a"].Reserved.Spans); got != 5000 {
 		t.Errorf("a has %d spans, want 5000", got)
 	}
 	if err := compileModules(e, "production"); err != nil {

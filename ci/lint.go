@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,8 +22,11 @@ type LintOptions struct {
 // name of a lint, and is of [SeverityWarning]. A file silences a lint by its name,
 // with the reason; warnings that are silenced are left out. At most 500 are
 // returned for one file.
-func (e *Estate) Lint(o LintOptions) Problems {
-	l := &linter{estate: e, now: o.Now, files: make(map[*source]*lintedFile)}
+func (e *Estate) Lint(o LintOptions) Problems { return lintEstate(e.flags, o) }
+
+// lintEstate returns the warnings of an estate.
+func lintEstate(e *estate, o LintOptions) Problems {
+	l := &linter{estate: e, facts: newFacts(e.known.ruleset()), now: o.Now, files: make(map[*source]*lintedFile)}
 	parallel(e.flags, l.flag)
 	l.everyFile()
 	l.unused()
@@ -41,7 +43,8 @@ func (e *Estate) Lint(o LintOptions) Problems {
 
 // A linter collects warnings. It is safe for concurrent use.
 type linter struct {
-	estate *Estate
+	estate *estate
+	facts  *facts
 	now    time.Time
 
 	mu    sync.Mutex
@@ -99,44 +102,6 @@ func (l *linter) warnAt(lint string, s *source, line, column int, text, message 
 
 // tooManyWarnings takes the place of the first warning that isn't shown.
 const tooManyWarnings = "there are more warnings about this file than are shown"
-
-// sources yields the files of the estate that warnings can be about, but lists
-// of ids.
-func (e *Estate) sources() iter.Seq[*source] {
-	return func(yield func(*source) bool) {
-		list := []*source{e.known.configSource, e.known.contextSource}
-		for _, name := range e.known.segmentNames {
-			list = append(list, e.known.segments[name].source)
-		}
-		for _, y := range e.sortedLayers() {
-			list = append(list, y.source)
-		}
-		for _, f := range e.flags {
-			list = append(list, f.source)
-		}
-		for _, s := range list {
-			if s != nil && !yield(s) {
-				return
-			}
-		}
-	}
-}
-
-// sortedLayers returns the layers by name.
-func (e *Estate) sortedLayers() []*layer {
-	return slices.SortedFunc(maps.Values(e.known.layers), func(a, b *layer) int { return cmp.Compare(a.name, b.name) })
-}
-
-// usedLists returns the lists of ids that files refer to, by path.
-func (e *Estate) usedLists() []*idList {
-	var list []*idList
-	for _, path := range slices.Sorted(maps.Keys(e.known.lists.byPath)) {
-		if l := e.known.lists.byPath[path]; l.ids != nil {
-			list = append(list, l)
-		}
-	}
-	return list
-}
 
 // everyFile asks the lints that look at files whatever these are about.
 func (l *linter) everyFile() {
@@ -285,8 +250,8 @@ func (c checker) lastShare(n *node) string {
 	if to == nil {
 		return formatShare(whole)
 	}
-	share, _ := c.plainShare(to, "\"to\"")
-	return formatShare(share)
+	portion, _ := c.plainShare(to, "\"to\"")
+	return formatShare(portion)
 }
 
 // prerequisiteTypes says which flags of another type a flag asks for. A boolean

@@ -29,8 +29,8 @@ func TestLints(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			fsys := files(t, archive)
-			e, err := load(fsys, "flags")
+			fsys := archived(t, archive)
+			e, err := LoadFS(fsys, "flags")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,8 +65,8 @@ func TestLints(t *testing.T) {
 	}
 }
 
-// files returns the files of an archive but what is wanted of them.
-func files(t *testing.T, archive *txtar.Archive) fstest.MapFS {
+// archived returns the files of an archive but what is wanted of them.
+func archived(t *testing.T, archive *txtar.Archive) fstest.MapFS {
 	t.Helper()
 	fsys := make(fstest.MapFS)
 	for _, f := range archive.Files {
@@ -90,7 +90,7 @@ func TestLintWithoutTime(t *testing.T) {
 		"a/x.yaml":     file("type: boolean\ndefault: off\nexpires: 2020-01-01\n"),
 		"a/y.yaml":     file("type: boolean\ndefault: off\nexpires: 2020-01-01\nlint: {expired-flag: kept}\n"),
 	}
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestLintManyWarnings(t *testing.T) {
 		"a/x.yaml":     file("type: boolean\ndefault: off\nrules: [{name: a, when: {user: {list: ids.txt}}, serve: on}]\n"),
 		"a/ids.txt":    file(strings.Repeat("u-1 \n", 10_000)),
 	}
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}

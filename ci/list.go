@@ -34,6 +34,15 @@ type lists struct {
 	err   error // why one couldn't be read
 }
 
+// newLists returns the list files among files.
+func newLists(files *files) *lists {
+	l := &lists{fsys: files.fsys, dir: files.dir, total: files.total, byPath: make(map[string]*idList)}
+	for _, s := range files.byRole[listFile] {
+		l.byPath[s.path] = &idList{source: s}
+	}
+	return l
+}
+
 // An idList is a file with one id on each line.
 type idList struct {
 	mu     sync.Mutex // of the source's problems

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -37,7 +38,7 @@ func TestLongList(t *testing.T) {
 	fsys["shop/testers.txt"] = manyIDs(500_000)
 	fsys["segments/testers.yaml"] = file("include: {list: ../shop/testers.txt}\n")
 	fsys["shop/y.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {user: {segment: testers}}}]\n")
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +50,13 @@ func TestLongList(t *testing.T) {
 			}
 		}
 	}
-	if n := len(e.known.segments["testers"].plain.Include); n != 500_000 {
-		t.Errorf("the segment includes %d ids", n)
+	payloads, err := e.Compile("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	segments := payloads[slices.Index(e.Namespaces(), "shop")].Ruleset.Segments
+	if n := len(segments[0].Include); n != 500_000 {
+		t.Errorf("the segment %s includes %d ids", segments[0].Name, n)
 	}
 }
 
@@ -62,17 +68,17 @@ func TestListLimits(t *testing.T) {
 	fsys["shop/x.yaml"] = file(asksForList)
 	fsys["shop/testers.txt"] = list(maxListSize)
 	fsys["shop/other.txt"] = list(maxListSize + 1) // nothing refers to it
-	if _, err := load(fsys, "flags"); err != nil {
+	if _, err := LoadFS(fsys, "flags"); err != nil {
 		t.Errorf("a list as large as it may be: %v", err)
 	}
 	fsys["shop/testers.txt"] = list(maxListSize + 1)
 	want := "flags/shop/testers.txt:1:1: the file is larger than 64 MiB"
-	if _, err := load(fsys, "flags"); err == nil || err.Error() != want {
+	if _, err := LoadFS(fsys, "flags"); err == nil || err.Error() != want {
 		t.Errorf("a larger list: error %v, want %s", err, want)
 	}
 
 	fsys["shop/testers.txt"] = file(strings.Repeat("x", maxID) + "\n" + strings.Repeat("y", maxID+1) + "\n" + strings.Repeat("a b\n c # d\n", 600))
-	_, err := load(fsys, "flags")
+	_, err := LoadFS(fsys, "flags")
 	var problems Problems
 	if !errors.As(err, &problems) || len(problems) != maxFileProblems+1 {
 		t.Fatalf("error %v, want %d problems", err, maxFileProblems+1)
@@ -95,11 +101,11 @@ func TestListsTotal(t *testing.T) {
 		fsys[fmt.Sprintf("shop/y%d.yaml", i)] = file(strings.Replace(asksForList, "testers", fmt.Sprint(min(i, 2)), 1))
 	}
 	delete(fsys, "shop/x3.yaml")
-	if _, err := load(fsys, "flags"); err != nil {
+	if _, err := LoadFS(fsys, "flags"); err != nil {
 		t.Errorf("three lists: %v", err)
 	}
 	fsys["shop/x3.yaml"] = file(strings.Replace(asksForList, "testers", "3", 1))
-	_, err := load(fsys, "flags")
+	_, err := LoadFS(fsys, "flags")
 	if want := "reading flags: its files come to more than 256 MiB"; err == nil || err.Error() != want {
 		t.Errorf("four lists: error %v, want %s", err, want)
 	}
@@ -111,13 +117,13 @@ func TestListReadError(t *testing.T) {
 	fsys := base(t)
 	fsys["shop/x.yaml"] = file(asksForList)
 	fsys["shop/testers.txt"] = file("u-1\n")
-	_, err := load(failingFS{fsys, "shop/testers.txt"}, "flags")
+	_, err := LoadFS(failingFS{fsys, "shop/testers.txt"}, "flags")
 	var problems Problems
 	if !errors.Is(err, errRead) || errors.As(err, &problems) {
 		t.Errorf("got error %v, want %v", err, errRead)
 	}
 	delete(fsys, "shop/x.yaml")
-	if _, err := load(failingFS{fsys, "shop/testers.txt"}, "flags"); err != nil {
+	if _, err := LoadFS(failingFS{fsys, "shop/testers.txt"}, "flags"); err != nil {
 		t.Errorf("a list that nothing refers to: %v", err)
 	}
 }
@@ -189,7 +195,7 @@ func TestListReadOnce(t *testing.T) {
 	}
 	fsys["shop/testers.txt"] = file("u-1\n")
 	count := 0
-	if _, err := load(readOnce{fsys, "shop/testers.txt", &count}, "flags"); err != nil {
+	if _, err := LoadFS(readOnce{fsys, "shop/testers.txt", &count}, "flags"); err != nil {
 		t.Fatal(err)
 	}
 	if count != 1 {
@@ -222,7 +228,7 @@ func BenchmarkLoadList(b *testing.B) {
 	fsys["shop/x.yaml"] = file(asksForList)
 	fsys["shop/testers.txt"] = manyIDs(500_000)
 	for b.Loop() {
-		if _, err := load(fsys, "flags"); err != nil {
+		if _, err := LoadFS(fsys, "flags"); err != nil {
 			b.Fatal(err)
 		}
 	}

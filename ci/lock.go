@@ -3,8 +3,6 @@ package ci
 import (
 	"cmp"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,63 +13,11 @@ import (
 // A division is what the lock file keeps the positions of, as the files have it: a
 // split by a unit, or a layer.
 type division struct {
-	id    lockID
-	draw  draw
-	parts []part
-	at    *node
-}
-
-// readLock reads the lock file, if there is one.
-func (l *loader) readLock() {
-	switch list := l.roles[lockFile]; {
-	case len(list) > 0:
-		l.known.lock = readLock(list[0], l.locking)
-	case l.locking:
-		l.known.lock = &lock{shown: filepath.Join(l.dir, LockFile)}
-	}
-}
-
-// locked returns the ranges that a split has by the lock file, nil if it says
-// nothing of it, or nothing that fits.
-func (c checker) locked(n *node, rule string, variants []int, shares []int64, set *variantSet, split *evaluator.Split) []evaluator.Range {
-	if c.known.lock == nil || split.By == "" {
-		return nil
-	}
-	d := division{
-		id:    lockID{c.source.stem(), c.environment, rule},
-		draw:  draw{split.By, split.Salt, split.Hash},
-		parts: make([]part, len(variants)),
-		at:    n,
-	}
-	for i, v := range variants {
-		d.parts[i] = part{set.list[v].Name, shares[i]}
-	}
-	if c.divisions != nil {
-		*c.divisions = append(*c.divisions, d)
-	}
-	list := c.known.lock.pieces(&d)
-	if list == nil {
-		return nil
-	}
-	return rangesOf(list, func(name string) int {
-		return variants[slices.IndexFunc(d.parts, func(p part) bool { return p.name == name })]
-	})
-}
-
-// division returns what the lock file keeps of a layer.
-func (y *layer) division() division {
-	return division{id: lockID{owner: layerPrefix + y.name}, draw: draw{y.by, y.salt, y.hash}, parts: y.parts, at: cmp.Or(y.source.root.get("shares"), y.source.root)}
-}
-
-// piecesOf returns who has which positions of a layer.
-func (v *vocabulary) piecesOf(y *layer) []piece {
-	if v.lock != nil {
-		d := y.division()
-		if list := v.lock.pieces(&d); list != nil {
-			return list
-		}
-	}
-	return piecesInOrder(y.parts)
+	source *source // the file that it stands in
+	id     lockID
+	draw   draw
+	parts  []part
+	at     *node
 }
 
 // pieces returns who has which positions of d, nil if the file doesn't say, or if
@@ -83,33 +29,16 @@ func (l *lock) pieces(d *division) []piece {
 	return nil
 }
 
-// divisions calls f for all that the lock file is to keep.
-func (e *Estate) divisions(f func(s *source, d *division)) {
-	for _, flag := range e.flags {
-		for i := range flag.divisions {
-			f(flag.source, &flag.divisions[i])
-		}
-	}
-	for _, y := range e.known.layers {
-		d := y.division()
-		f(y.source, &d)
-	}
-}
-
-// checkLock holds the lock file, if there is one, against the files of an estate
-// without other problems.
-func (e *Estate) checkLock(dir string) {
-	l := e.known.lock
-	if l == nil {
-		return
-	}
+// check holds the file against what it is to keep, as files without other problems
+// have it. What doesn't fit is recorded.
+func (l *lock) check(divisions []*division, dir string) {
 	used := make(map[lockID]bool, len(l.byID))
-	e.divisions(func(s *source, d *division) {
+	for _, d := range divisions {
 		used[d.id] = true
 		if why := l.misfit(d); why != "" {
-			s.problemAt(d.at.line(), d.at.column(), fmt.Sprintf("%s%s; run 'serin lock %s' and commit that file too", d.place(), why, dir))
+			d.source.problemAt(d.at.line(), d.at.column(), fmt.Sprintf("%s%s; run 'serin lock %s' and commit that file too", d.place(), why, dir))
 		}
-	})
+	}
 	for id, entry := range l.byID {
 		if !used[id] {
 			l.source.problemAt(entry.line, 1, fmt.Sprintf("%s is no split of the flags any more; run 'serin lock %s'", id, dir))
@@ -246,28 +175,10 @@ func (m Move) Share() string {
 	return fmt.Sprintf("%d of 2^32", m.Positions)
 }
 
-// Lock returns the update that makes the lock file fit the flag files in the folder
-// dir and moves the fewest units. What the lock file doesn't know starts in the order
-// of the file, and so do the splits of the flags that anew names, and layers that it
-// names as layer:NAME. Lock writes nothing. The error is as that of [Load].
-func Lock(dir string, anew []string) (*LockUpdate, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("opening flag files: %w", err)
-	}
-	defer root.Close()
-	estate, err := loadTo(root.FS(), dir, true)
-	if err != nil {
-		return nil, err
-	}
-	return estate.relock(anew)
-}
-
-// relock returns the update of the lock file.
-func (e *Estate) relock(anew []string) (*LockUpdate, error) {
-	old := e.known.lock
-	r := relocking{lock: old, anew: anew, used: make(map[lockID]bool)}
-	e.divisions(func(_ *source, d *division) { r.divisions = append(r.divisions, d) })
+// update returns the update that makes the file fit the divisions. Those of the owners
+// that anew names start in the order of the files.
+func (l *lock) update(divisions []*division, anew []string) (*LockUpdate, error) {
+	r := relocking{lock: l, divisions: divisions, anew: anew, used: make(map[lockID]bool)}
 	slices.SortFunc(r.divisions, func(a, b *division) int { return a.id.compare(b.id) })
 	if err := r.checkAnew(); err != nil {
 		return nil, err
@@ -278,15 +189,15 @@ func (e *Estate) relock(anew []string) (*LockUpdate, error) {
 			return nil, err
 		}
 	}
-	for id, entry := range old.byID {
+	for id, entry := range l.byID {
 		if !r.used[id] {
 			r.changes = append(r.changes, newLockChange(id, LockRemoved, partsOf(entry.pieces)))
 		}
 	}
 	slices.SortFunc(r.changes, func(a, b LockChange) int { return cmp.Compare(a.What, b.What) })
-	u := &LockUpdate{File: old.shown, After: formatLock(r.entries), Changes: r.changes, Splits: len(r.entries)}
-	if old.source != nil {
-		u.Before = old.source.data
+	u := &LockUpdate{File: l.shown, After: formatLock(r.entries), Changes: r.changes, Splits: len(r.entries)}
+	if l.source != nil {
+		u.Before = l.source.data
 	}
 	return u, nil
 }

@@ -19,15 +19,6 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// relock returns the update of an estate's lock file.
-func relock(fsys fstest.MapFS, anew ...string) (*LockUpdate, error) {
-	e, err := loadTo(fsys, "flags", true)
-	if err != nil {
-		return nil, err
-	}
-	return e.relock(anew)
-}
-
 // TestLockScenarios goes through the scenarios of testdata/lock, on top of
 // testdata/base.txtar without its flag: the files below 1/, then those below 2/ on
 // top, and so on, with the lock file updated after each step. Empty files are
@@ -70,7 +61,7 @@ func TestLockScenarios(t *testing.T) {
 // lockStep writes what check says, what is changed and what the lock file is then.
 func lockStep(t *testing.T, fsys fstest.MapFS, out *strings.Builder) {
 	t.Helper()
-	if _, err := load(fsys, "flags"); err != nil {
+	if _, err := LoadFS(fsys, "flags"); err != nil {
 		var problems Problems
 		if !errors.As(err, &problems) {
 			t.Fatal(err)
@@ -79,7 +70,7 @@ func lockStep(t *testing.T, fsys fstest.MapFS, out *strings.Builder) {
 			fmt.Fprintln(out, p)
 		}
 	}
-	u, err := relock(fsys)
+	u, err := relock(fsys, "flags", nil)
 	if err != nil {
 		fmt.Fprintln(out, err)
 		return
@@ -96,10 +87,10 @@ func lockStep(t *testing.T, fsys fstest.MapFS, out *strings.Builder) {
 	}
 	out.WriteString(text)
 	fsys[LockFile] = &fstest.MapFile{Data: u.After}
-	if _, err := load(fsys, "flags"); err != nil {
+	if _, err := LoadFS(fsys, "flags"); err != nil {
 		t.Errorf("after locking: %v", err)
 	}
-	if again, err := relock(fsys); err != nil || len(again.Changes) > 0 || !bytes.Equal(again.After, u.After) {
+	if again, err := relock(fsys, "flags", nil); err != nil || len(again.Changes) > 0 || !bytes.Equal(again.After, u.After) {
 		t.Errorf("locking again changes %+v: %v", again, err)
 	}
 }
@@ -107,7 +98,7 @@ func lockStep(t *testing.T, fsys fstest.MapFS, out *strings.Builder) {
 // everything returns what the estate compiles to, in all environments.
 func everything(t *testing.T, fsys fstest.MapFS) string {
 	t.Helper()
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +134,7 @@ func TestFirstLockMovesNobody(t *testing.T) {
 		}
 		fsys := scenario(t, archive)
 		before := everything(t, fsys)
-		u, err := relock(fsys)
+		u, err := relock(fsys, "flags", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,20 +194,20 @@ func TestRandomLocks(t *testing.T) {
 				}
 			}
 			write(fsys, parts)
-			u, err := relock(fsys)
+			u, err := relock(fsys, "flags", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again, err := relock(fsys); err != nil || !bytes.Equal(again.After, u.After) {
+			if again, err := relock(fsys, "flags", nil); err != nil || !bytes.Equal(again.After, u.After) {
 				t.Fatalf("another run: %s, want %s: %v", again.After, u.After, err)
 			}
 			fsys[LockFile] = &fstest.MapFile{Data: u.After}
-			e, err := load(fsys, "flags")
+			e, err := LoadFS(fsys, "flags")
 			if err != nil {
 				t.Fatal(err)
 			}
 			checkApart(t, e)
-			after := owners(e)
+			after := owners(t, e)
 			if before != nil {
 				checkUpdate(t, u, before, after)
 			}
@@ -244,10 +235,10 @@ func write(fsys fstest.MapFS, parts map[string][]part) {
 }
 
 // owners returns who has which positions, of what is compiled.
-func owners(e *Estate) map[string][]piece {
+func owners(t *testing.T, e *Estate) map[string][]piece {
 	all := make(map[string][]piece)
 	for _, environment := range []string{"", "staging"} {
-		f := e.byKey["x"].in(environment)
+		f := compiledFlags(t, e, environment)["x"]
 		for _, r := range f.Rules[0].Split.Ranges {
 			all[environment] = append(all[environment], piece{f.Variants[r.Variant].Name, r.To})
 		}
@@ -257,10 +248,10 @@ func owners(e *Estate) map[string][]piece {
 		evaluator.Span
 	}
 	var spans []owned
-	for _, f := range e.flags {
-		if r := f.base.Reserved; r != nil {
+	for key, f := range compiledFlags(t, e, "") {
+		if r := f.Reserved; r != nil {
 			for _, s := range r.Spans {
-				spans = append(spans, owned{f.key, s})
+				spans = append(spans, owned{key, s})
 			}
 		}
 	}
@@ -322,7 +313,7 @@ environments:
   staging: {default: on}
   production: {rules: [{name: split, serve: {on: 2%, off: rest}}]}
 `)
-	u, err := relock(fsys)
+	u, err := relock(fsys, "flags", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +333,7 @@ func TestAnew(t *testing.T) {
 	parts := pct("on", 50, "off", 50)
 	for _, parts = range [][]part{parts, pct("off", 40, "on", 60)} {
 		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: " + splitText(parts) + "}]\n")
-		u, err := relock(fsys)
+		u, err := relock(fsys, "flags", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -351,14 +342,14 @@ func TestAnew(t *testing.T) {
 	if !strings.Contains(string(fsys[LockFile].Data), "x * r by=user on:2576980377 off:4294967296\n") {
 		t.Errorf("without: %s", fsys[LockFile].Data)
 	}
-	u, err := relock(fsys, "x")
+	u, err := relock(fsys, "flags", []string{"x"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(u.After), "x * r by=user off:1717986918 on:4294967296\n") || len(u.Changes) != 1 || u.Changes[0].Kind != LockAnew || len(u.Changes[0].Moves) != 2 {
 		t.Errorf("got %+v, %s", u.Changes, u.After)
 	}
-	if _, err := relock(fsys, "y"); err == nil || err.Error() != `there is no flag "y" with a split by a unit` {
+	if _, err := relock(fsys, "flags", []string{"y"}); err == nil || err.Error() != `there is no flag "y" with a split by a unit` {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -372,12 +363,12 @@ func TestTooManyPieces(t *testing.T) {
 		line += fmt.Sprintf(" %s:%d", []string{"on", "off"}[n%2], evaluator.Positions*(n+1)/100)
 	}
 	fsys[LockFile] = file(line + "\n")
-	_, err := relock(fsys)
+	_, err := relock(fsys, "flags", nil)
 	const want = `flag "x", rule "r" would have 100 ranges, over 64 more than shares; start it anew, by 'serin lock --anew x', which moves users`
 	if err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}
-	if u, err := relock(fsys, "x"); err != nil || len(u.Changes) == 0 {
+	if u, err := relock(fsys, "flags", []string{"x"}); err != nil || len(u.Changes) == 0 {
 		t.Errorf("anew: %+v, %v", u, err)
 	}
 }
@@ -443,9 +434,9 @@ func FuzzLockFile(f *testing.F) {
 		fsys := base(t)
 		fsys[LockFile] = &fstest.MapFile{Data: data}
 		checkLoad(t, fsys)
-		if u, err := relock(fsys); err == nil {
+		if u, err := relock(fsys, "flags", nil); err == nil {
 			fsys[LockFile] = &fstest.MapFile{Data: u.After}
-			if _, err := load(fsys, "flags"); err != nil {
+			if _, err := LoadFS(fsys, "flags"); err != nil {
 				t.Fatalf("%s: %v", u.After, err)
 			}
 		}
@@ -476,13 +467,13 @@ func BenchmarkLock(b *testing.B) {
 	}
 	loading := func(b *testing.B) {
 		for b.Loop() {
-			if _, err := load(fsys, "flags"); err != nil {
+			if _, err := LoadFS(fsys, "flags"); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
 	b.Run("load-without", loading)
-	u, err := relock(fsys)
+	u, err := relock(fsys, "flags", nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -490,7 +481,7 @@ func BenchmarkLock(b *testing.B) {
 	b.Run("load-with", loading)
 	b.Run("lock", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := relock(fsys); err != nil {
+			if _, err := relock(fsys, "flags", nil); err != nil {
 				b.Fatal(err)
 			}
 		}

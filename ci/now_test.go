@@ -41,7 +41,7 @@ func TestNow(t *testing.T) {
 		fsys := base(t)
 		fsys["serin.yaml"] = file("environments: [production]\ntime_zone: Europe/Berlin\n")
 		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {now: " + when + "}, serve: on}]\n")
-		e, err := load(fsys, "flags")
+		e, err := LoadFS(fsys, "flags")
 		if err != nil {
 			t.Errorf("%s: %v", when, err)
 			continue

@@ -118,11 +118,11 @@ func (c caseReader) expectShares(n *node, variants []string, e *expectation) {
 	}
 	for _, s := range shares.fields {
 		name := c.oneOfNames(s.key, "variant", variants)
-		share, isRest, ok := c.share(s)
+		portion, isRest, ok := c.share(s)
 		if isRest {
 			c.errorf(s.value, "write the share that is expected, not %q", rest)
 		} else if ok {
-			e.shares = append(e.shares, expectedShare{name, share, s.value})
+			e.shares = append(e.shares, expectedShare{name, portion, s.value})
 		}
 	}
 }

@@ -89,7 +89,7 @@ func (f *flag) requires(environment string) []prerequisite {
 // A prerequisiteCheck looks at the flags that refer to each other, in one
 // environment after the other.
 type prerequisiteCheck struct {
-	estate      *Estate
+	estate      *estate
 	environment string
 	broken      map[*flag]bool // flags of which it isn't known what they serve
 	reported    map[*node]bool // places at which something is wrong
@@ -100,7 +100,7 @@ type prerequisiteCheck struct {
 
 // checkPrerequisites records variants that prerequisites don't have, flags that
 // refer to themselves, and those that take too many comparisons.
-func (e *Estate) checkPrerequisites() {
+func (e *estate) checkPrerequisites() {
 	p := prerequisiteCheck{
 		estate:   e,
 		broken:   make(map[*flag]bool),

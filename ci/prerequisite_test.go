@@ -32,7 +32,7 @@ func chain(t testing.TB, n int) fstest.MapFS {
 // other: each of a chain takes two comparisons.
 func TestLongChain(t *testing.T) {
 	const longest = evaluator.MaxCost/2 + 1 // the first isn't asked for
-	e, err := load(chain(t, longest), "flags")
+	e, err := LoadFS(chain(t, longest), "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestLongChain(t *testing.T) {
 	more := chain(t, longest+1)
 	// The last takes one comparison, so that the second takes one too many.
 	more[fmt.Sprintf("ns%d/f%d.yaml", longest%5, longest)] = file("type: boolean\ndefault: off\n")
-	_, err = load(more, "flags")
+	_, err = LoadFS(more, "flags")
 	want := `flags/ns0/f0.yaml:3:33: rule "r": flag "f1" takes more than 10000 comparisons, those of the flags and segments it refers to included; that is too many for others to ask for it`
 	if err == nil || err.Error() != want {
 		t.Errorf("one more: error %v, want %s", err, want)
@@ -58,7 +58,7 @@ func TestLongChain(t *testing.T) {
 func TestLongCircle(t *testing.T) {
 	fsys := chain(t, 6_000)
 	fsys["ns4/f5999.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {f0: on}}, serve: on}]\n")
-	_, err := load(fsys, "flags")
+	_, err := LoadFS(fsys, "flags")
 	want := `flags/ns4/f5999.yaml:3:33: rule "r": flag "f0" refers to itself: f0 → f1 → f2 → f3 → f4 → f5 → f6 → f7 → f8 → … → f5999 → f0`
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
@@ -78,7 +78,7 @@ func TestFlagCost(t *testing.T) {
 		fsys["segments/many.yaml"] = file("when: {any: [" + strings.Repeat("{city: BJ}, ", evaluator.MaxCost-2) + "]}\n")
 		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: {on: 50%, off: 50%}, when: {any: [" +
 			strings.Repeat("{user: {segment: many}}, ", 99) + strings.Repeat("{city: BJ}, ", cities) + "]}}]\n")
-		e, err := load(fsys, "flags")
+		e, err := LoadFS(fsys, "flags")
 		got := ""
 		if err == nil {
 			err = compileModules(e, "")
@@ -99,7 +99,7 @@ func TestPrerequisitesAgree(t *testing.T) {
 	fsys["a/one.yaml"] = file("type: string\ndefault: x\nrules: [{name: r, serve: {y: 50%, x: 50%}}]\n")
 	fsys["b/two.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {one: y}}, serve: on}]\nenvironments: {staging: {default: on}}\n")
 	fsys["c/three.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {two: on}}, serve: on}]\n")
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,11 +127,11 @@ func TestPrerequisitePins(t *testing.T) {
 	fsys["a/one.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {city: BJ}, serve: on}]\n")
 	fsys["b/two.yaml"] = file("type: boolean\ndefault: off\nenabled: false\nrules: [{name: r, when: {flag: {one: on}}, serve: on}]\n")
 	fsys["c/three.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {two: on}}, serve: on}]\n")
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := e.ruleset("", []evaluator.Flag{e.byKey["three"].in("")}, pins{flags: map[string]string{"two": "on"}})
+	set := e.flags.ruleset("", []evaluator.Flag{e.flags.byKey["three"].in("")}, pins{flags: map[string]string{"two": "on"}})
 	variants := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}}
 	want := evaluator.Ruleset{
 		Unit:       "user",
@@ -153,7 +153,7 @@ func TestBrokenPrerequisite(t *testing.T) {
 	fsys["a/one.yaml"] = file("type: boolean\ndefault: maybe\n")
 	fsys["a/two.yaml"] = file("type: [\n")
 	fsys["b/three.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {one: perhaps, two: maybe}}, serve: on}]\n")
-	_, err := load(fsys, "flags")
+	_, err := LoadFS(fsys, "flags")
 	var problems Problems
 	if !errors.As(err, &problems) || len(problems) != 2 || strings.Contains(err.Error(), "three") {
 		t.Errorf("error %v, want one problem each of one and two", err)

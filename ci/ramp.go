@@ -126,7 +126,7 @@ func (c checker) steps(n *node) ([]evaluator.Point, bool) {
 			continue
 		}
 		at, fine := c.time(item.get("at"), "\"at\"")
-		share, good := c.plainShare(item.get("to"), "\"to\"")
+		portion, good := c.plainShare(item.get("to"), "\"to\"")
 		if !fine || !good {
 			ok = false
 			continue
@@ -135,12 +135,12 @@ func (c checker) steps(n *node) ([]evaluator.Point, bool) {
 			c.errorf(item.get("at"), "its time is not after that of the step before")
 			ok = false
 		}
-		if share < before {
-			c.shrinks(item.get("to"), before, share)
+		if portion < before {
+			c.shrinks(item.get("to"), before, portion)
 			ok = false
 		}
-		before = share
-		points = append(points, evaluator.Point{At: at, Level: boundary(share)})
+		before = portion
+		points = append(points, evaluator.Point{At: at, Level: boundary(portion)})
 	}
 	return points, ok
 }
@@ -163,8 +163,8 @@ func (c checker) double(n *node) ([]evaluator.Point, bool) {
 		return nil, false
 	}
 	var points []evaluator.Point
-	for share := from; share < to; share *= 2 {
-		points = append(points, evaluator.Point{At: at, Level: boundary(share)})
+	for portion := from; portion < to; portion *= 2 {
+		points = append(points, evaluator.Point{At: at, Level: boundary(portion)})
 		at += every
 	}
 	if year := time.Unix(at, 0).UTC().Year(); year > lastYear {

@@ -18,11 +18,11 @@ func splitOf(t *testing.T, serve string) *evaluator.Split {
 	t.Helper()
 	fsys := base(t)
 	fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules:\n  - name: r\n    serve: " + serve + "\n")
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatalf("%s: %v", serve, err)
 	}
-	return e.byKey["x"].base.Rules[0].Split
+	return compiledFlags(t, e, "")["x"].Rules[0].Split
 }
 
 // hour is 2026-12-01 at that hour, UTC.
@@ -88,8 +88,8 @@ func TestDoublingFromTheLeast(t *testing.T) {
 		t.Fatalf("got %d points, want %d", got, want)
 	}
 	for i, p := range ramp.Points {
-		share := min(int64(1)<<i, whole)
-		if want := (evaluator.Point{At: hour(0) + int64(i), Level: boundary(share)}); p != want {
+		portion := min(int64(1)<<i, whole)
+		if want := (evaluator.Point{At: hour(0) + int64(i), Level: boundary(portion)}); p != want {
 			t.Errorf("point %d: got %+v, want %+v", i, p, want)
 		}
 	}
@@ -105,7 +105,7 @@ func TestRampSteps(t *testing.T) {
 		fsys := base(t)
 		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules:\n  - name: r\n    serve:\n      ramp: on\n      steps:\n" + text.String())
 		got := ""
-		if _, err := load(fsys, "flags"); err != nil {
+		if _, err := LoadFS(fsys, "flags"); err != nil {
 			got = err.Error()
 		}
 		if want == "" && got != "" || !strings.Contains(got, want) {

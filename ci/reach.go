@@ -13,11 +13,11 @@ const maxReachSteps = 2_000_000
 
 // reach says which rules are never reached, and which ranges overlap.
 func (l *linter) reach(f *flag, b body) {
-	im := &implication{known: l.estate.known, steps: maxReachSteps}
+	im := newImplication(l.facts, maxReachSteps)
 	rules := b.flag.Rules
 	ranges := make([][]ranged, len(rules))
 	for j := range rules {
-		if im.steps < 0 {
+		if im.spent() {
 			return
 		}
 		item := b.rules.items[j]
@@ -121,9 +121,9 @@ func (l *linter) alternatives(f *flag, b body, im *implication, rule string, ite
 			continue
 		}
 		spans := im.spans(&cond)
-		if im.steps -= len(before) + len(spans); spans == nil {
+		if im.spend(len(before) + len(spans)); spans == nil {
 			continue
-		} else if im.steps < 0 {
+		} else if im.spent() {
 			return
 		}
 		for _, other := range before {
@@ -148,7 +148,7 @@ func (l *linter) networks(f *flag, b body, im *implication, rule, attribute stri
 				break
 			}
 		}
-		if im.steps -= i; im.steps < 0 {
+		if im.spend(i); im.spent() {
 			return
 		}
 	}

@@ -203,7 +203,7 @@ func TestSchemasOnBadFiles(t *testing.T) {
 // problemFiles returns which files of an estate have problems.
 func problemFiles(t *testing.T, fsys fs.FS) map[string]bool {
 	t.Helper()
-	_, err := load(fsys, "flags")
+	_, err := LoadFS(fsys, "flags")
 	var problems Problems
 	if !errors.As(err, &problems) {
 		t.Fatalf("got error %v, want problems", err)
@@ -252,7 +252,7 @@ func TestSchemasOnMutations(t *testing.T) {
 	compiled := compileSchemas(t)
 	total, count, both := 0, 0, 0
 	for name, fsys := range goodEstates(t) {
-		e, err := load(fsys, "flags")
+		e, err := LoadFS(fsys, "flags")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -317,7 +317,7 @@ func visible(message string) bool {
 // root.
 func recheck(e *Estate, s *source, root *node) Problems {
 	again := &source{path: s.path, shown: s.shown, role: s.role, root: root}
-	known := *e.known
+	known := *e.flags.known
 	c := checker{reader: reader{source: again}, known: &known}
 	switch s.role {
 	case configFile:
@@ -333,7 +333,7 @@ func recheck(e *Estate, s *source, root *node) Problems {
 	case flagFile:
 		c.flag()
 	case testFile:
-		readTests(again, e.byKey[s.stem()], e)
+		readCases(again, e.flags.byKey[s.stem()], e.flags)
 	}
 	return again.problems
 }

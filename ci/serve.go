@@ -110,7 +110,7 @@ func (c checker) split(n *node, set *variantSet) (variants []int, shares []int64
 			continue
 		}
 		variant, fine := c.variant(f.key, set)
-		share, isRest, good := c.share(f)
+		portion, isRest, good := c.share(f)
 		if isRest && restAt >= 0 {
 			c.errorf(f.value, "two variants get the rest; only one can")
 			good = false
@@ -118,8 +118,8 @@ func (c checker) split(n *node, set *variantSet) (variants []int, shares []int64
 			restAt = i
 		}
 		ok = ok && fine && good
-		sum += share
-		variants, shares = append(variants, variant), append(shares, share)
+		sum += portion
+		variants, shares = append(variants, variant), append(shares, portion)
 	}
 	switch {
 	case !ok:
@@ -149,7 +149,7 @@ func (c checker) fixedSplit(n *node, rule string, set *variantSet, split *evalua
 }
 
 // share reads the share of a variant.
-func (c checker) share(f field) (share int64, isRest, ok bool) {
+func (c checker) share(f field) (portion int64, isRest, ok bool) {
 	if f.value.kind != scalar {
 		c.errorf(f.value, "the share of %q is one such as 20%%, not %s", f.key.text, f.value.describe())
 		return 0, false, false
@@ -157,12 +157,12 @@ func (c checker) share(f field) (share int64, isRest, ok bool) {
 	if f.value.text == rest {
 		return 0, true, true
 	}
-	share, err := parseShare(f.value.text)
+	portion, err := parseShare(f.value.text)
 	if err != nil {
 		c.errorf(f.value, "share %q of %q: %v", shorten(f.value.text), f.key.text, err)
 		return 0, false, false
 	}
-	return share, false, true
+	return portion, false, true
 }
 
 // plainShare reads a share that isn't that of a variant in a split.
@@ -171,11 +171,11 @@ func (c checker) plainShare(n *node, what string) (int64, bool) {
 		c.errorf(n, "%s is a share such as 20%%, not %s", what, n.describe())
 		return 0, false
 	}
-	share, err := parseShare(n.text)
+	portion, err := parseShare(n.text)
 	if err != nil {
 		c.errorf(n, "%s %q: %v", what, shorten(n.text), err)
 	}
-	return share, err == nil
+	return portion, err == nil
 }
 
 // serve reads what a rule serves into r.

@@ -2,14 +2,18 @@ package ci
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -101,6 +105,59 @@ func roleOf(p string) role {
 	return flagFile
 }
 
+// files are the files of an estate.
+type files struct {
+	fsys   fs.FS
+	dir    string    // as a user would type it
+	all    []*source // by path
+	byRole map[role][]*source
+	total  int      // bytes of those that are read
+	extra  Problems // of no file that exists
+}
+
+// readFiles reads and parses the files of the estate at the root of fsys, which
+// users know as dir, all but list files. What is wrong with a file stands in its
+// problems; an error means that the folder as a whole couldn't be read.
+func readFiles(fsys fs.FS, dir string) (*files, error) {
+	sources, total, err := readSources(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(sources, func(a, b *source) int { return cmp.Compare(a.shown, b.shown) })
+	parallel(sources, (*source).parse)
+	f := &files{fsys: fsys, dir: dir, all: sources, byRole: make(map[role][]*source), total: total}
+	for _, s := range sources {
+		f.byRole[s.role] = append(f.byRole[s.role], s)
+	}
+	return f, nil
+}
+
+// single returns the only file of a role, nil if there is none.
+func (f *files) single(r role) *source {
+	list := f.byRole[r]
+	if len(list) == 0 {
+		return nil
+	}
+	for _, s := range list[1:] {
+		s.problem("%s is the same in another format; keep one of them", list[0].shown)
+	}
+	return list[0]
+}
+
+// problem records a problem of a file that doesn't exist.
+func (f *files) problem(file, format string, args ...any) {
+	f.extra = append(f.extra, Problem{File: file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
+}
+
+// problems returns those of all files.
+func (f *files) problems() Problems {
+	problems := f.extra
+	for _, s := range f.all {
+		problems = append(problems, s.problems...)
+	}
+	return problems
+}
+
 // readSources reads the files of the estate at the root of fsys, which users
 // know as dir, all but list files. What is wrong with a file stands in its
 // problems; an error means that the folder as a whole couldn't be read. total is
@@ -131,7 +188,7 @@ func readSources(fsys fs.FS, dir string) (sources []*source, total int, err erro
 		return nil
 	})
 	if err == nil {
-		total, err = readFiles(fsys, sources)
+		total, err = readContents(fsys, sources)
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading %s: %w", dir, err)
@@ -139,9 +196,9 @@ func readSources(fsys fs.FS, dir string) (sources []*source, total int, err erro
 	return sources, total, nil
 }
 
-// readFiles reads the files that are right so far, and returns how many bytes they
+// readContents reads the files that are right so far, and returns how many bytes they
 // come to.
-func readFiles(fsys fs.FS, sources []*source) (total int, err error) {
+func readContents(fsys fs.FS, sources []*source) (total int, err error) {
 	var mu sync.Mutex
 	parallel(sources, func(s *source) {
 		mu.Lock()
@@ -284,4 +341,18 @@ func (s *source) position(offset int) (line, column int) {
 	before := s.data[:offset]
 	line = 1 + bytes.Count(before, []byte{'\n'})
 	return line, 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+}
+
+// parallel calls f for every item, on all cores, and waits.
+func parallel[T any](items []T, f func(T)) {
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range min(runtime.GOMAXPROCS(0), len(items)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(items)); i = next.Add(1) - 1 {
+				f(items[i])
+			}
+		})
+	}
+	wg.Wait()
 }

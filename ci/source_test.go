@@ -170,7 +170,7 @@ func TestLoadNamesFilesAsTyped(t *testing.T) {
 // author's.
 func TestLoadReadError(t *testing.T) {
 	fsys := failingFS{base(t), "checkout/new-checkout.yaml"}
-	_, err := load(fsys, "flags")
+	_, err := LoadFS(fsys, "flags")
 	var problems Problems
 	if !errors.Is(err, errRead) || errors.As(err, &problems) {
 		t.Errorf("got error %v, want %v", err, errRead)
@@ -215,7 +215,7 @@ func TestLoadLimits(t *testing.T) {
 		"entries": {many, "more than 100000 files"},
 		"size":    {large, "more than 256 MiB"},
 	} {
-		_, err := load(test.fsys, "flags")
+		_, err := LoadFS(test.fsys, "flags")
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one that contains %q", name, err, test.want)
 		}

@@ -68,9 +68,12 @@ func (r TestResult) Passed() bool { return len(r.Failures) == 0 }
 
 // Test runs the estate's tests. An environment that the estate doesn't have
 // leaves every test failed that would run in it.
-func (e *Estate) Test(opts TestOptions) TestReport {
+func (e *Estate) Test(opts TestOptions) TestReport { return runTests(e.flags, e.tests, opts) }
+
+// runTests runs tests of an estate's flags.
+func runTests(e *estate, tests []*testCase, opts TestOptions) TestReport {
 	var runs []*testRun
-	for _, t := range e.tests {
+	for _, t := range tests {
 		if opts.Run != nil && !opts.Run.MatchString(t.flag.key+"/"+t.name) {
 			continue
 		}
@@ -111,7 +114,7 @@ type testRun struct {
 // A runner runs tests, several at once. Flags are compiled once for all tests
 // that pin nothing.
 type runner struct {
-	estate   *Estate
+	estate   *estate
 	mu       sync.Mutex
 	programs map[programKey]*evaluator.CompiledFlag // guarded by mu
 }
@@ -120,7 +123,7 @@ type programKey struct{ flag, environment string }
 
 // compile returns the flag of a test, ready to evaluate.
 func (r *runner) compile(t *testCase, environment string) (*evaluator.CompiledFlag, error) {
-	if err := r.estate.CheckEnvironment(environment); err != nil {
+	if err := r.estate.checkEnvironment(environment); err != nil {
 		return nil, err
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.pins.flags)) {

@@ -18,7 +18,7 @@ func TestFailures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := load(scenario(t, archive), "flags")
+	e, err := LoadFS(scenario(t, archive), "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestTestOptions(t *testing.T) {
 - {name: in staging, environment: staging, context: {user: u-1}, expect: {value: true}}
 - {name: in production, environment: production, context: {user: u-1}, expect: {value: true}}
 `)
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ environments:
 `)
 	fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {other: b}}, serve: on}]\nenvironments: {staging: {rules: []}}\n")
 	fsys["shop/x.test.yaml"] = file("- {name: t, given: {flags: {other: b}}, expect: {value: true}}\n")
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}

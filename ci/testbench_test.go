@@ -73,12 +73,12 @@ func BenchmarkTest(b *testing.B) {
 	fsys := manyTests(b)
 	b.Run("load", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := load(fsys, "flags"); err != nil {
+			if _, err := LoadFS(fsys, "flags"); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	e, err := load(fsys, "flags")
+	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -37,9 +37,10 @@ type expectation struct {
 
 var caseKeys = []string{"name", "environment", "at", "age", "context", "given", "population", "expect"}
 
-// readTests reads the test files. A test stands beside its flag.
-func (l *loader) readTests(e *Estate) {
-	for _, s := range l.roles[testFile] {
+// readTests reads the test files among files. A test stands beside its flag.
+func readTests(files *files, e *estate) []*testCase {
+	var tests []*testCase
+	for _, s := range files.byRole[testFile] {
 		f, ok := e.byKey[s.stem()]
 		switch {
 		case !ok:
@@ -54,15 +55,16 @@ func (l *loader) readTests(e *Estate) {
 		case f.namespace != s.folder():
 			s.problem("the flag %q is %s; its tests belong beside it", f.key, f.source.shown)
 		case s.root != nil:
-			e.tests = append(e.tests, readTests(s, f, e)...)
+			tests = append(tests, readCases(s, f, e)...)
 		}
 	}
+	return tests
 }
 
 // A caseReader reads the tests in one file.
 type caseReader struct {
 	checker
-	estate *Estate
+	estate *estate
 }
 
 // within returns a reader whose messages start with the formatted text.
@@ -71,8 +73,8 @@ func (c caseReader) within(format string, args ...any) caseReader {
 	return c
 }
 
-// readTests reads the test file of a flag. The estate's flags are complete.
-func readTests(s *source, f *flag, e *Estate) []*testCase {
+// readCases reads the test file of a flag. The estate's flags are complete.
+func readCases(s *source, f *flag, e *estate) []*testCase {
 	c := caseReader{e.known.checker(s), e}
 	n := s.root
 	if !c.list(n, "a test file") {
@@ -232,7 +234,7 @@ func (c caseReader) givenFlags(flags *node, t *testCase) map[string]string {
 		other, ok := c.estate.byKey[key]
 		switch {
 		case !ok:
-			c.errorf(f.key, "there is no flag %q%s", key, suggest.DidYouMean(key, slices.Values(c.estate.Keys())))
+			c.errorf(f.key, "there is no flag %q%s", key, suggest.DidYouMean(key, slices.Values(c.estate.keys())))
 		case other == t.flag:
 			c.errorf(f.key, "%q is the flag that is tested; what it serves is expected, not given", key)
 		default:
