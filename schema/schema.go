@@ -1,9 +1,9 @@
-// Package schema holds JSON Schemas of flag files, for editors: they complete
-// keys, show what a key means, and mark what can't be right while it is typed.
+// Package schema holds the JSON Schemas of flag files. Editors use them to
+// complete keys, explain them, and mark errors as you type.
 //
-// The schemas refuse nothing that package ci accepts. Of what that refuses they
-// see what a file shows by itself; what takes a look at other files, or
-// arithmetic, only the check sees. A test in ci holds both to one verdict.
+// The schemas accept everything that package ci accepts. Of what ci refuses,
+// they catch what a single file shows; only the check finds errors that involve
+// other files or arithmetic. A test in ci keeps both consistent.
 package schema
 
 import "embed"
@@ -17,7 +17,7 @@ import "embed"
 //	context.json  context.yaml
 //	serin.json    serin.yaml
 //
-// They refer to condition.json, which has to lie beside them.
+// They refer to condition.json, which must be in the same folder.
 //
 //go:embed *.json
 var Files embed.FS
