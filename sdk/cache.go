@@ -104,7 +104,7 @@ func (c *Client) loadCache() (*bundle.Release, error) { return c.cache.load(c.ve
 // loadBaked returns the release of a baked-in copy, which may have expired.
 func (c *Client) loadBaked(copy fs.FS) (*bundle.Release, error) {
 	// The source doesn't know the tags of a copy.
-	return c.verifier.UpdateIgnoreExpiry(c.ctx, untagged{FS(copy)})
+	return c.verifier.UpdateIgnoreExpiry(c.ctx, fsSource{fsys: copy, untagged: true})
 }
 
 // save writes a state's release to the disk cache and returns the state after

@@ -87,17 +87,17 @@ type Config struct {
 // to date. Its methods are safe for concurrent use. On a nil Client, which has
 // no flags, they all work too.
 type Client struct {
-	source   bundle.Source
+	choices  []choice
 	verifier *bundle.Verifier
 	cache    *cache // nil: none
 	interval time.Duration
 	shrink   float64 // see Config.MaxShrink
 	log      *slog.Logger
 
-	state atomic.Pointer[state]    // never nil
-	turn  chan struct{}            // holds one element while a poll runs, which alone stores state
-	kept  map[string]bundle.Object // of a poll that ran out of time, for the next one; never nil
-	tried atomic.Pointer[try]      // the latest poll; nil: none yet
+	state   atomic.Pointer[state]    // never nil
+	turn    chan struct{}            // holds one element while a poll runs, which alone stores state
+	fetched map[string]bundle.Object // by an attempt that ran out of time, for the next one
+	tried   atomic.Pointer[try]      // the latest poll; nil: none yet
 
 	record record
 	events events
@@ -143,13 +143,12 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("opening flags: %w", err)
 	}
 	c := &Client{
-		source:   cfg.Source,
+		choices:  choicesOf(cfg.Source),
 		verifier: verifier,
 		interval: cfg.Interval,
 		shrink:   cfg.MaxShrink,
 		log:      cfg.Logger,
 		turn:     make(chan struct{}, 1),
-		kept:     make(map[string]bundle.Object),
 		ready:    make(chan struct{}),
 		changed:  make(chan struct{}, 1),
 		moved:    make(chan struct{}, 1),
@@ -172,19 +171,20 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if c.interval > 0 {
 		c.events.start = c.deliver
 	}
-	c.start(ctx, cfg.Baked, cfg.InitTimeout)
+	watcher, _ := cfg.Source.(Watcher)
+	c.start(ctx, cfg.Baked, watcher, cfg.InitTimeout)
 	return c, nil
 }
 
 // start loads what is at hand, begins to poll and watch in the background, and
 // waits for a first revision.
-func (c *Client) start(ctx context.Context, baked fs.FS, wait time.Duration) {
+func (c *Client) start(ctx context.Context, baked fs.FS, watcher Watcher, wait time.Duration) {
 	c.state.Store(c.restore(baked))
 	polls := c.interval > 0
 	if polls {
 		c.wg.Go(c.run)
-		if w, ok := c.source.(Watcher); ok {
-			c.wg.Go(func() { c.watch(w) })
+		if watcher != nil {
+			c.wg.Go(func() { c.watch(watcher) })
 		}
 	}
 	if wait == 0 {

@@ -2,17 +2,10 @@ package sdk
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/serin-flags/serin/bundle"
 )
-
-// patience is how long a source that has a fallback may take for an object that
-// is no payload. Programs wait for their first flags about as long as that.
-const patience = 3 * time.Second
 
 // Fallback returns a source that asks a, and b where a can't be reached or
 // doesn't have an object, such as a bucket in one region and its replica in
@@ -35,13 +28,13 @@ func Fallback(a, b bundle.Source) bundle.Source {
 		return nil
 	}
 	f := &fallback{a, b}
-	watchers := make([]Watcher, 0, 2)
+	var watchers []Watcher
 	for _, s := range []bundle.Source{a, b} {
 		if w, ok := s.(Watcher); ok {
 			watchers = append(watchers, w)
 		}
 	}
-	if len(watchers) == 0 {
+	if watchers == nil {
 		return f
 	}
 	return &watchedFallback{f, watchers}
@@ -49,91 +42,26 @@ func Fallback(a, b bundle.Source) bundle.Source {
 
 type fallback struct{ a, b bundle.Source }
 
+// Fetch implements [bundle.Source]. Clients ask the choices themselves, in an attempt.
 func (f *fallback) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
-	return f.begin().Fetch(ctx, name, etag, limit)
+	return newAttempt(f.choices(), nil, nil).Fetch(ctx, name, etag, limit)
 }
 
-func (f *fallback) begin() pollSource { return &fallbackPoll{a: onePoll(f.a), b: onePoll(f.b)} }
-
-// What stands before entity tags says whose they are.
+// What the entity tags of a fallback's first and second source start with.
 const (
-	tagOfA = "1;"
-	tagOfB = "2;"
+	firstTag  = "1;"
+	secondTag = "2;"
 )
 
-// fallbackPoll is a fallback during one poll.
-type fallbackPoll struct {
-	a, b   pollSource
-	failed error // why a was given up, or did not have what b has; nil: it has answered
-	gaveUp bool
-}
-
-func (p *fallbackPoll) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
-	ask := func(ctx context.Context, s pollSource, mark string) (bundle.Object, error) {
-		tag, _ := strings.CutPrefix(etag, mark)
-		if tag == etag {
-			tag = "" // of the other one, or from before
+func (f *fallback) choices() []choice {
+	var all []choice
+	for _, side := range []choice{{Source: f.a, tag: firstTag}, {Source: f.b, tag: secondTag}} {
+		for _, c := range choicesOf(side.Source) {
+			c.tag = side.tag + c.tag
+			all = append(all, c)
 		}
-		object, err := s.Fetch(ctx, name, tag, limit)
-		if object.ETag != "" {
-			object.ETag = mark + object.ETag
-		}
-		return object, err
 	}
-	if p.gaveUp {
-		return ask(ctx, p.b, tagOfB)
-	}
-	object, err := p.askA(ctx, name, ask)
-	missing := errors.Is(err, bundle.ErrNotFound)
-	if err == nil || errors.Is(err, bundle.ErrNotModified) || errors.Is(err, bundle.ErrTooLarge) || ctx.Err() != nil {
-		return object, err
-	}
-	other, errB := ask(ctx, p.b, tagOfB)
-	switch {
-	case !missing:
-		p.failed, p.gaveUp = fmt.Errorf("%s: %w", name, err), true
-		return other, errB
-	case errB == nil || errors.Is(errB, bundle.ErrNotModified):
-		p.failed = fmt.Errorf("%s: %w", name, err)
-		return other, errB
-	}
-	return object, err
-}
-
-// askA asks a, and doesn't wait for long where there is little to come.
-func (p *fallbackPoll) askA(ctx context.Context, name string, ask func(context.Context, pollSource, string) (bundle.Object, error)) (bundle.Object, error) {
-	if _, ok := p.a.(*fallbackPoll); !ok && !strings.HasPrefix(name, "targets/") {
-		wait := patience
-		if deadline, ok := ctx.Deadline(); ok {
-			wait = min(wait, time.Until(deadline)/2) // b has a share of what time there is
-		}
-		short, cancel := context.WithTimeout(ctx, wait)
-		defer cancel()
-		ctx = short
-	}
-	return ask(ctx, p.a, tagOfA)
-}
-
-func (p *fallbackPoll) failure() error {
-	if p.failed != nil {
-		return p.failed
-	}
-	return p.a.failure()
-}
-
-// explained returns the error of a poll, which is that of the first source if the
-// second one couldn't do what the first one should have done.
-func explained(src pollSource, err error) error {
-	failed := src.failure()
-	class, _ := bundle.ClassOf(err)
-	if failed == nil || class == bundle.Signature || class == bundle.Malformed {
-		return err
-	}
-	class = bundle.Network
-	if errors.Is(failed, bundle.ErrNotFound) {
-		class = bundle.NotFound
-	}
-	return &bundle.Error{Class: class, Object: "timestamp.json", Err: fmt.Errorf("%w; and from the fallback: %w", failed, err)}
+	return all
 }
 
 // watchedFallback is a fallback of which one source or both can be watched.

@@ -16,10 +16,13 @@ func FS(fsys fs.FS) bundle.Source {
 	if fsys == nil {
 		return nil
 	}
-	return fsSource{fsys}
+	return fsSource{fsys: fsys}
 }
 
-type fsSource struct{ fsys fs.FS }
+type fsSource struct {
+	fsys     fs.FS
+	untagged bool // gives no entity tags
+}
 
 func (s fsSource) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
 	if err := ctx.Err(); err != nil {
@@ -31,6 +34,9 @@ func (s fsSource) Fetch(ctx context.Context, name, etag string, limit int64) (bu
 	}
 	if err != nil {
 		return bundle.Object{}, err
+	}
+	if s.untagged {
+		return bundle.Object{Data: data}, nil
 	}
 	return tagged(data, etag)
 }
@@ -57,13 +63,4 @@ func (s fsSource) read(name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	return data, nil
-}
-
-// untagged is a source without entity tags.
-type untagged struct{ bundle.Source }
-
-func (u untagged) Fetch(ctx context.Context, name, _ string, limit int64) (bundle.Object, error) {
-	object, err := u.Source.Fetch(ctx, name, "", limit)
-	object.ETag = ""
-	return object, err
 }

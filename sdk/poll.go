@@ -166,17 +166,16 @@ func (c *Client) update(ctx context.Context, s *state, now time.Time, probe bool
 	if probe {
 		update = c.verifier.UpdateRoot
 	}
-	src := onePoll(c.source)
+	a := newAttempt(c.choices, &c.record.downloaded, c.fetched)
+	c.fetched = nil
 	last := s.latest()
-	objects := keeping{counted{src, &c.record.downloaded}, c.kept}
-	c.kept = make(map[string]bundle.Object)
-	release, err := update(ctx, objects, last, now)
-	if ctx.Err() != nil && objects.size() <= bundle.MaxPayloads {
-		c.kept = objects.kept
+	release, err := update(ctx, a, last, now)
+	if ctx.Err() != nil {
+		c.fetched = a.retained()
 	}
-	s.fallback = src.failure()
+	s.fallback = a.failure
 	if err != nil {
-		return explained(src, err)
+		return a.explain(err)
 	}
 	if probe || release != last {
 		s.probed = now // any change begins with a look for newer roots
@@ -184,7 +183,7 @@ func (c *Client) update(ctx context.Context, s *state, now time.Time, probe bool
 	if expires := release.Expires(); !now.Before(expires) {
 		// The source answers, but with what nobody has renewed: a
 		// publisher that stopped, or someone who replays old answers.
-		return explained(src, &bundle.Error{
+		return a.explain(&bundle.Error{
 			Class:  bundle.Expired,
 			Object: "timestamp.json",
 			Err:    fmt.Errorf("unchanged, and metadata expired at %s", expires.Format(time.RFC3339)),
