@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,9 +32,12 @@ type cache struct{ dir string }
 
 const (
 	stateFile     = "state.json"
+	confirmedFile = "confirmed.json"
 	payloadSuffix = ".payload"
 	tempPrefix    = "serin-"
 	tempSuffix    = ".tmp"
+
+	maxConfirmation = 1 << 10 // bytes
 
 	// cacheGrace is the age below which a file that state.json doesn't refer
 	// to is kept: far more than another process needs from writing a
@@ -55,7 +59,7 @@ func (c *Client) restore(baked fs.FS) *state {
 	}
 	if s.release != nil {
 		s.saved = s.release
-		s.confirmed = c.cache.confirmed()
+		s.confirmed = c.cache.confirmed(s.release)
 	}
 	if baked != nil {
 		cached := s.release
@@ -167,14 +171,30 @@ func (d *cache) store(v *bundle.Verifier, r *bundle.Release, confirmed time.Time
 	return nil
 }
 
-// confirm notes, in the time of state.json, when the source last had nothing
-// newer, for [Status].Age after a restart. Where that fails, that will seem longer
-// ago than it is. It gives the payloads of r the present time, so that what removes
-// old files leaves them alone, and returns false if a file is gone all the same.
+// A confirmation is the content of confirmed.json.
+type confirmation struct {
+	// The versions of the release that was confirmed. They say whether the file
+	// belongs to state.json, which is written before it.
+	Root      int64 `json:"root"`
+	Timestamp int64 `json:"timestamp"`
+	// Confirmed is when the source last had nothing newer; zero: unknown.
+	Confirmed time.Time `json:"confirmed,omitzero"`
+}
+
+// confirm saves when the source last had nothing newer than r, for [Status].Age after
+// a restart; zero: unknown. If that fails, r will seem older than it is. Confirm also
+// touches the files, so that programs that remove old files leave them alone. It
+// reports whether all files are there.
 func (d *cache) confirm(r *bundle.Release, at time.Time) (whole bool) {
+	v := r.Versions()
+	if data, err := json.Marshal(confirmation{v.Root.Version, v.Timestamp.Version, at.UTC()}); err == nil {
+		_ = d.replace(confirmedFile, data, false)
+	}
 	if at.IsZero() {
 		at = time.Unix(0, 0)
 	}
+	// Clients built before confirmed.json existed may share the folder. They take
+	// the time of state.json for it.
 	whole = !errors.Is(os.Chtimes(filepath.Join(d.dir, stateFile), at, at), fs.ErrNotExist)
 	now := time.Now()
 	for _, p := range r.Payloads() {
@@ -185,16 +205,32 @@ func (d *cache) confirm(r *bundle.Release, at time.Time) (whole bool) {
 	return whole
 }
 
-// clockSlack is how far a time on the disk may be ahead: other machines' clocks, and
-// this one's before it was set, differ.
+// clockSlack is how far ahead a time on the disk may be: clocks of machines differ, and
+// this one may have been set.
 const clockSlack = time.Minute
 
-// confirmed returns what confirm noted, or the zero time if that is of the future,
-// which tells nothing. Like all on the disk it isn't trusted, but by it what was
-// verified can only seem fresher, or older, than it is.
-func (d *cache) confirmed() time.Time {
+// confirmed returns when the source last had nothing newer than r, which the folder
+// holds; zero: unknown, also if that is in the future. Like everything on the disk
+// it isn't trusted, but it can only make verified flags seem fresher or older.
+func (d *cache) confirmed(r *bundle.Release) time.Time {
+	at := d.readConfirmed(r)
+	if time.Until(at) > clockSlack {
+		return time.Time{}
+	}
+	return at
+}
+
+func (d *cache) readConfirmed(r *bundle.Release) time.Time {
+	var saved confirmation
+	v := r.Versions()
+	if data, err := readFile(filepath.Join(d.dir, confirmedFile), maxConfirmation); err == nil && json.Unmarshal(data, &saved) == nil {
+		if saved.Root == v.Root.Version && saved.Timestamp == v.Timestamp.Version {
+			return saved.Confirmed
+		}
+	}
+	// An older client has written state.json: see confirm.
 	info, err := os.Stat(filepath.Join(d.dir, stateFile))
-	if err != nil || info.ModTime().Unix() == 0 || time.Until(info.ModTime()) > clockSlack {
+	if err != nil || info.ModTime().Unix() == 0 {
 		return time.Time{}
 	}
 	return info.ModTime()
@@ -220,25 +256,33 @@ func (d *cache) put(name string, data []byte) error {
 			return nil
 		}
 	}
+	if err := d.replace(name, data, true); err != nil {
+		return err
+	}
+	return syncDir(d.dir)
+}
+
+// replace makes data the content of the file called name, at once or not at all. With
+// sync it survives a power failure once the folder is synced, too.
+func (d *cache) replace(name string, data []byte, sync bool) error {
 	f, err := os.CreateTemp(d.dir, tempPrefix+"*"+tempSuffix)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	if err == nil {
+	if err == nil && sync {
 		err = f.Sync()
 	}
 	if err1 := f.Close(); err == nil {
 		err = err1
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = os.Rename(f.Name(), filepath.Join(d.dir, name))
 	}
 	if err != nil {
 		os.Remove(f.Name())
-		return err
 	}
-	return syncDir(d.dir)
+	return err
 }
 
 // clean removes payloads that nothing refers to any more, and what writers that

@@ -100,7 +100,7 @@ func TestCacheIsInUse(t *testing.T) {
 	cache := t.TempDir()
 	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, CacheDir: cache})
 	paths, err := filepath.Glob(filepath.Join(cache, "*"))
-	if err != nil || len(paths) != 3 {
+	if err != nil || len(paths) != 4 {
 		t.Fatal(paths, err)
 	}
 	begun := time.Now().Add(-time.Minute)
@@ -232,7 +232,7 @@ func TestDamagedCache(t *testing.T) {
 func TestFlippedBitsInCache(t *testing.T) {
 	r, cache := cached(t)
 	paths, err := filepath.Glob(filepath.Join(cache, "*"))
-	if err != nil || len(paths) != 3 {
+	if err != nil || len(paths) != 4 {
 		t.Fatal(paths, err)
 	}
 	refused := 0

@@ -3,6 +3,7 @@ package sdk_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -189,15 +190,69 @@ func TestAgeAfterRestart(t *testing.T) {
 		if got := again.Status().Age; got != 2*time.Minute {
 			t.Errorf("age %v", got)
 		}
-		// Clocks differ by seconds. If it is more, one of them was wrong, and nothing
-		// is known; least of all that the flags are new.
-		for ahead, want := range map[time.Duration]time.Duration{time.Second: 0, time.Hour: -1, 10 * 365 * 24 * time.Hour: -1} {
-			at := time.Now().Add(ahead)
-			if err := os.Chtimes(filepath.Join(cfg.CacheDir, "state.json"), at, at); err != nil {
+	})
+}
+
+// TestConfirmedFile reads the age from what may be on the disk: what this client writes,
+// what clients from before confirmed.json write, and what neither of them does.
+func TestConfirmedFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRepository(t, "production")
+		r.number(t, 1)
+		src := &broken{Source: r.source(t)}
+		cfg := sdk.Config{Source: src, Root: r.keys.Root, Interval: -1, CacheDir: t.TempDir()}
+		open(t, cfg).Close()
+		src.set(fail)
+		state, confirmed := filepath.Join(cfg.CacheDir, "state.json"), filepath.Join(cfg.CacheDir, "confirmed.json")
+		// An older client, which may share the folder, takes the time of state.json.
+		if info, err := os.Stat(state); err != nil || !info.ModTime().Equal(time.Now()) {
+			t.Errorf("state.json is of %v, now is %v, error %v", info.ModTime(), time.Now(), err)
+		}
+		time.Sleep(time.Hour)
+		now := time.Now()
+		file := func(root, timestamp int, at time.Time) string {
+			return fmt.Sprintf(`{"root":%d,"timestamp":%d,"confirmed":%q}`, root, timestamp, at.Format(time.RFC3339Nano))
+		}
+		const touched = 10 * time.Minute // state.json is that old
+		for name, test := range map[string]struct {
+			content string // "": no file
+			want    time.Duration
+		}{
+			"ours":                      {file(1, 1, now.Add(-time.Minute)), time.Minute},
+			"ours in another time zone": {file(1, 1, now.Add(-time.Minute).In(time.FixedZone("", 3600))), time.Minute},
+			"ours, unknown":             {`{"root":1,"timestamp":1}`, -1},
+			// Clocks differ by seconds. If it is more, one of them was wrong, and nothing
+			// is known; least of all that the flags are new.
+			"a second ahead":         {file(1, 1, now.Add(time.Second)), 0},
+			"an hour ahead":          {file(1, 1, now.Add(time.Hour)), -1},
+			"years ahead":            {file(1, 1, now.AddDate(10, 0, 0)), -1},
+			"no file":                {"", touched},
+			"of an older release":    {file(1, 0, now.Add(-time.Minute)), touched},
+			"of an older root":       {file(0, 1, now.Add(-time.Minute)), touched},
+			"half of the file":       {file(1, 1, now)[:30], touched},
+			"of a negative version":  {file(1, -1, now), touched},
+			"not a time":             {`{"root":1,"timestamp":1,"confirmed":"yesterday"}`, touched},
+			"more than it should be": {file(1, 1, now) + strings.Repeat(" ", 2000), touched},
+		} {
+			os.Remove(confirmed)
+			if test.content != "" {
+				write(t, confirmed, test.content)
+			}
+			if err := os.Chtimes(state, now.Add(-touched), now.Add(-touched)); err != nil {
+				t.Fatal(err)
+			}
+			if got := open(t, cfg).Status().Age; got != test.want {
+				t.Errorf("%s: age %v, want %v", name, got, test.want)
+			}
+		}
+		// Without the file, what an older client notes is held to the same.
+		os.Remove(confirmed)
+		for at, want := range map[time.Time]time.Duration{now.Add(time.Second): 0, now.Add(time.Hour): -1, time.Unix(0, 0): -1} {
+			if err := os.Chtimes(state, at, at); err != nil {
 				t.Fatal(err)
 			}
 			if got := open(t, cfg).Status().Age; got != want {
-				t.Errorf("age %v of a file that is %v ahead, want %v", got, ahead, want)
+				t.Errorf("age %v of a state.json of %v, want %v", got, at, want)
 			}
 		}
 	})
