@@ -8,10 +8,10 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// decodeRuleset decodes the columns of a ruleset. b may be used again
-// afterwards.
-func decodeRuleset(b []byte) (evaluator.Ruleset, error) {
-	d, err := newDecoder(b)
+// decodeRuleset decodes the columns of a ruleset that l is the label of. b may be
+// used again afterwards.
+func decodeRuleset(l *label, b []byte) (evaluator.Ruleset, error) {
+	d, err := newDecoder(l, b)
 	if err != nil {
 		return evaluator.Ruleset{}, err
 	}
@@ -34,6 +34,7 @@ func decodeRuleset(b []byte) (evaluator.Ruleset, error) {
 // each list uses up some of the rows that there are.
 type decoder struct {
 	w      *wire
+	label  *label
 	err    error
 	text   []string // what has been cut
 	used   int      // how many of text have been referred to
@@ -53,9 +54,9 @@ type decoder struct {
 	scratch      evaluator.Flag
 }
 
-func newDecoder(b []byte) (*decoder, error) {
+func newDecoder(l *label, b []byte) (*decoder, error) {
 	w := &wire{}
-	if err := w.unmarshal(b); err != nil {
+	if err := w.unmarshal(l.format, b); err != nil {
 		return nil, err
 	}
 	if n := w.memory(); n > maxMemory {
@@ -63,11 +64,12 @@ func newDecoder(b []byte) (*decoder, error) {
 	}
 	d := &decoder{
 		w:            w,
+		label:        l,
 		variants:     slab[evaluator.Variant]{left: w.variantName.rows},
 		reservations: slab[evaluator.Reservation]{left: w.reservationLayer.rows},
 		rules:        slab[evaluator.Rule]{left: w.ruleName.rows},
 		splits:       slab[evaluator.Split]{left: w.splitBy.rows},
-		ranges:       slab[evaluator.Range]{left: w.rangeLast.rows},
+		ranges:       slab[evaluator.Range]{left: w.rangeVariant.rows},
 		ramps:        slab[evaluator.Ramp]{left: w.rampVariant.rows},
 		metadata:     slab[evaluator.Attr]{left: w.metadataName.rows},
 		conditions:   slab[evaluator.Condition]{left: w.conditionOp.rows},
@@ -127,7 +129,7 @@ func (w *wire) memory() int64 {
 		{w.reservationLayer.rows, unsafe.Sizeof(evaluator.Reservation{})},
 		{w.ruleName.rows, unsafe.Sizeof(evaluator.Rule{})},
 		{w.splitBy.rows, unsafe.Sizeof(evaluator.Split{})},
-		{w.rangeLast.rows, unsafe.Sizeof(evaluator.Range{})},
+		{w.rangeVariant.rows, unsafe.Sizeof(evaluator.Range{})},
 		{w.rampVariant.rows, unsafe.Sizeof(evaluator.Ramp{})},
 		{w.metadataName.rows, unsafe.Sizeof(evaluator.Attr{})},
 		{w.conditionOp.rows, unsafe.Sizeof(evaluator.Condition{})},
@@ -376,12 +378,18 @@ func (d *decoder) condition(c *evaluator.Condition, depth int) {
 	w := d.w
 	form := w.conditionOp.take()
 	c.Op, c.Fold = evaluator.Op(d.small(form/2)), form%2 == 1
+	if c.Op > lastOp {
+		d.requires(opFeature(c.Op))
+	}
 	if !combines(c.Op) {
 		c.Attribute = d.ref(&w.conditionAttribute)
 		texts, ints := w.conditionStrings.take(), w.conditionInts.take()
 		c.Strings = cut(d, &d.operands, texts)
 		d.refs(&w.operands, c.Strings)
 		c.Ints = front(d, &d.ints, ints)
+		if c.Op == evaluator.OpBucket && len(c.Strings) > 0 {
+			d.requires(hashFeature(c.Strings[0]))
+		}
 		return
 	}
 	c.Of = cut(d, &d.conditions, w.conditionOf.take())
@@ -398,8 +406,8 @@ func (d *decoder) flag(f *evaluator.Flag) {
 	w := d.w
 	f.Key = d.ref(&w.flagKey)
 	form := w.flagForm.take()
-	if form >= 2*flagStale {
-		d.fail("flag_form has bits that are not known")
+	if form >= 2*flagPositions || form&flagReserved == 0 && form&flagPositions != 0 {
+		d.fail("flag_form has bits that are not known, or that contradict each other")
 	}
 	f.Type, f.Disabled = evaluator.Type(form&typeBits), form&flagDisabled != 0
 	f.Default, f.Off = int(w.flagDefault.take()), int(w.flagOff.take())
@@ -410,7 +418,7 @@ func (d *decoder) flag(f *evaluator.Flag) {
 		f.Variants[i].Value = d.value(f.Type)
 	}
 	if form&flagReserved != 0 {
-		f.Reserved = d.reservation()
+		f.Reserved = d.reservation(form&flagPositions != 0)
 	}
 	if form&flagMetadata != 0 {
 		f.Metadata = d.attrs()
@@ -464,20 +472,39 @@ func (d *decoder) scalar(kind evaluator.Kind) evaluator.Value {
 	return evaluator.Value{}
 }
 
-func (d *decoder) reservation() *evaluator.Reservation {
+func (d *decoder) reservation(wide bool) *evaluator.Reservation {
 	w := d.w
 	r := one(d, &d.reservations)
 	if r == nil {
 		return nil
 	}
 	r.Layer = d.ref(&w.reservationLayer)
-	r.By = d.ref(&w.reservationBy)
-	r.Salt = d.ref(&w.reservationSalt)
-	r.Hash = d.ref(&w.reservationHash)
+	d.bucketing(&r.Bucketing, &w.reservationBy, &w.reservationSalt, &w.reservationHash, wide)
 	r.Spans = pairs(d, w.reservationSpans.take(), func(from, to int64) evaluator.Span {
 		return evaluator.Span{From: uint64(from), To: uint64(to)}
 	})
 	return r
+}
+
+// bucketing takes what a split or a reservation buckets by. A wide one has a number
+// of positions.
+func (d *decoder) bucketing(b *evaluator.Bucketing, by, salt, hash *column, wide bool) {
+	b.By, b.Salt, b.Hash = d.ref(by), d.ref(salt), d.ref(hash)
+	if f := hashFeature(b.Hash); f != "" {
+		d.requires(f)
+	}
+	if wide {
+		d.requires(featurePositions)
+		b.Positions = uint64(d.int())
+	}
+}
+
+// requires fails unless the label names a feature. Otherwise those who don't know
+// it might decode the payload, and answer something else.
+func (d *decoder) requires(feature string) {
+	if feature != "" && !d.label.has(feature) {
+		d.fail("the label doesn't name the feature %q, which is used", feature)
+	}
 }
 
 func (d *decoder) staleness() *evaluator.Staleness {
@@ -502,7 +529,7 @@ func (d *decoder) rule(r *evaluator.Rule) {
 	w := d.w
 	r.Name = d.ref(&w.ruleName)
 	form := w.ruleForm.take()
-	if form >= 2*ruleMetadata || form&ruleSplit == 0 && form&ruleRamp != 0 || form&ruleRamp == 0 && form&ruleLinear != 0 {
+	if form >= 2*rulePositions || form&ruleSplit == 0 && form&(ruleRamp|rulePositions) != 0 || form&ruleRamp == 0 && form&ruleLinear != 0 {
 		d.fail("rule_form has bits that are not known, or that contradict each other")
 	}
 	if form&ruleWhen != 0 {
@@ -524,13 +551,16 @@ func (d *decoder) split(form uint32) *evaluator.Split {
 	if s == nil {
 		return nil
 	}
-	s.By = d.ref(&w.splitBy)
-	s.Salt = d.ref(&w.splitSalt)
-	s.Hash = d.ref(&w.splitHash)
+	wide := form&rulePositions != 0
+	d.bucketing(&s.Bucketing, &w.splitBy, &w.splitSalt, &w.splitHash, wide)
 	s.Ranges = cut(d, &d.ranges, w.splitRanges.take())
-	var from uint64
+	var from, to uint64
 	for i := range s.Ranges {
-		to := uint64(w.rangeLast.take()) + 1
+		if wide {
+			to = uint64(d.int())
+		} else {
+			to = uint64(w.rangeLast.take()) + 1
+		}
 		s.Ranges[i] = evaluator.Range{From: from, To: to, Variant: int(w.rangeVariant.take())}
 		from = to
 	}

@@ -84,7 +84,7 @@ func (e *encoder) flag(f *evaluator.Flag) {
 	e.ref(&w.flagKey, f.Key)
 	w.flagForm.put(uint32(f.Type) +
 		bit(f.Disabled, flagDisabled) + bit(f.Reserved != nil, flagReserved) + bit(len(f.Metadata) > 0, flagMetadata) +
-		bit(f.Stale != nil, flagStale))
+		bit(f.Stale != nil, flagStale) + bit(f.Reserved != nil && wide(f.Reserved.Bucketing), flagPositions))
 	w.flagDefault.put(uint32(f.Default))
 	w.flagOff.put(uint32(f.Off))
 	length(&w.flagVariants, f.Variants)
@@ -138,13 +138,20 @@ func (e *encoder) value(v evaluator.Value) {
 func (e *encoder) reservation(r *evaluator.Reservation) {
 	w := &e.w
 	e.ref(&w.reservationLayer, r.Layer)
-	e.ref(&w.reservationBy, r.By)
-	e.ref(&w.reservationSalt, r.Salt)
-	e.ref(&w.reservationHash, r.Hash)
+	e.bucketing(r.Bucketing, &w.reservationBy, &w.reservationSalt, &w.reservationHash)
 	length(&w.reservationSpans, r.Spans)
 	for _, s := range r.Spans {
 		e.int(int64(s.From))
 		e.int(int64(s.To))
+	}
+}
+
+func (e *encoder) bucketing(b evaluator.Bucketing, by, salt, hash *column) {
+	e.ref(by, b.By)
+	e.ref(salt, b.Salt)
+	e.ref(hash, b.Hash)
+	if wide(b) {
+		e.int(int64(b.Positions))
 	}
 }
 
@@ -162,7 +169,8 @@ func (e *encoder) rule(r *evaluator.Rule) {
 	w := &e.w
 	form := bit(r.When != nil, ruleWhen) + bit(len(r.Metadata) > 0, ruleMetadata)
 	if s := r.Split; s != nil {
-		form += ruleSplit + bit(s.Ramp != nil, ruleRamp) + bit(s.Ramp != nil && s.Ramp.Linear, ruleLinear)
+		form += ruleSplit + bit(s.Ramp != nil, ruleRamp) + bit(s.Ramp != nil && s.Ramp.Linear, ruleLinear) +
+			bit(wide(s.Bucketing), rulePositions)
 	}
 	e.ref(&w.ruleName, r.Name)
 	w.ruleForm.put(form)
@@ -181,12 +189,15 @@ func (e *encoder) rule(r *evaluator.Rule) {
 
 func (e *encoder) split(s *evaluator.Split) {
 	w := &e.w
-	e.ref(&w.splitBy, s.By)
-	e.ref(&w.splitSalt, s.Salt)
-	e.ref(&w.splitHash, s.Hash)
+	e.bucketing(s.Bucketing, &w.splitBy, &w.splitSalt, &w.splitHash)
+	ends := wide(s.Bucketing)
 	length(&w.splitRanges, s.Ranges)
 	for _, r := range s.Ranges { // gapless: Compile has made sure
-		w.rangeLast.put(uint32(r.To - 1))
+		if ends {
+			e.int(int64(r.To))
+		} else {
+			w.rangeLast.put(uint32(r.To - 1))
+		}
 		w.rangeVariant.put(uint32(r.Variant))
 	}
 	if s.Ramp == nil {

@@ -8,7 +8,6 @@ import (
 	"io"
 
 	"github.com/serin-flags/serin/evaluator"
-	"github.com/tinylib/msgp/msgp"
 )
 
 // PayloadName is the file name of payloads. The payload of a namespace is the
@@ -50,7 +49,11 @@ func EncodePayload(p Payload) ([]byte, error) {
 	if _, err := evaluator.Compile(p.Ruleset); err != nil {
 		return nil, fmt.Errorf("encoding payload of %s: %w", p.Namespace, err)
 	}
-	data, err := pack(label{wireFormat, p.Environment, p.Namespace, 0}, encodeRuleset(&p.Ruleset))
+	l := label{format: format1, environment: p.Environment, namespace: p.Namespace}
+	for _, n := range Needs(&p.Ruleset) {
+		l.format, l.features = format2, append(l.features, n.Feature)
+	}
+	data, err := pack(l, encodeRuleset(&p.Ruleset))
 	if err != nil {
 		return nil, fmt.Errorf("encoding payload of %s: %w", p.Namespace, err)
 	}
@@ -69,7 +72,7 @@ func DecodePayload(data []byte) (Payload, error) {
 	if err != nil {
 		return Payload{}, fmt.Errorf("decoding payload: %w", err)
 	}
-	set, err := decodeRuleset(columns)
+	set, err := decodeRuleset(&l, columns)
 	if err != nil {
 		return Payload{}, fmt.Errorf("decoding payload: %w", err)
 	}
@@ -95,7 +98,7 @@ func CompilePayload(data []byte) (CompiledPayload, error) {
 	if err != nil {
 		return CompiledPayload{}, fmt.Errorf("decoding payload: %w", err)
 	}
-	module, decoding, compiling := compileRuleset(columns)
+	module, decoding, compiling := compileRuleset(&l, columns)
 	if decoding != nil {
 		return CompiledPayload{}, fmt.Errorf("decoding payload: %w", decoding)
 	}
@@ -116,58 +119,10 @@ func unpack(data []byte) (label, []byte, error) {
 	return l, columns, err
 }
 
-// A label says what a payload is and where it belongs. It is a MessagePack map
-// of its fields, in this order.
-type label struct {
-	format      uint32 // wireFormat
-	environment string
-	namespace   string
-	size        uint32 // bytes of the columns before compression
-}
-
-func (l *label) marshal() []byte {
-	b := msgp.AppendMapHeader(nil, 4)
-	b = msgp.AppendUint32(msgp.AppendString(b, "format"), l.format)
-	b = msgp.AppendString(msgp.AppendString(b, "environment"), l.environment)
-	b = msgp.AppendString(msgp.AppendString(b, "namespace"), l.namespace)
-	return msgp.AppendUint32(msgp.AppendString(b, "size"), l.size)
-}
-
-func (l *label) unmarshal(b []byte) error {
-	n, b, err := msgp.ReadMapHeaderBytes(b)
-	if err == nil && n != 4 {
-		err = errors.New("it does not have four fields")
-	}
-	field := func(name string, read func()) {
-		if err != nil {
-			return
-		}
-		var key []byte
-		if key, b, err = msgp.ReadStringZC(b); err == nil && string(key) != name {
-			err = fmt.Errorf("a field that is not %q stands in its place", name)
-		}
-		if err == nil {
-			read()
-		}
-	}
-	field("format", func() {
-		if l.format, b, err = msgp.ReadUint32Bytes(b); err == nil && l.format != wireFormat {
-			err = fmt.Errorf("format %d is not known, only %d", l.format, wireFormat)
-		}
-	})
-	field("environment", func() { l.environment, b, err = msgp.ReadStringBytes(b) })
-	field("namespace", func() { l.namespace, b, err = msgp.ReadStringBytes(b) })
-	field("size", func() { l.size, b, err = msgp.ReadUint32Bytes(b) })
-	if err == nil && len(b) > 0 {
-		err = errors.New("there is something after its fields")
-	}
-	return err
-}
-
 // pack returns a payload: the label and the columns, each a gzip member of its
 // own, so that the label can be read without the columns.
 func pack(l label, w *wire) ([]byte, error) {
-	columns := w.marshal()
+	columns := w.marshal(l.format)
 	if len(columns) > maxDecoded {
 		return nil, fmt.Errorf("the payload has %d bytes before compression; the limit is %d", len(columns), maxDecoded)
 	}
@@ -177,7 +132,7 @@ func pack(l label, w *wire) ([]byte, error) {
 	l.size = uint32(len(columns))
 	name := l.marshal()
 	if len(name) > maxLabel {
-		return nil, fmt.Errorf("the name of the environment has %d bytes, which is too much for a label of %d", len(l.environment), maxLabel)
+		return nil, fmt.Errorf("the label has %d bytes, with a name of the environment of %d; the limit is %d", len(name), len(l.environment), maxLabel)
 	}
 	var buf bytes.Buffer
 	if err := compress(&buf, name, gzip.NoCompression); err != nil {

@@ -131,13 +131,20 @@ func TestPayloadRoundTrip(t *testing.T) {
 	}
 }
 
-// TestColumns holds the format: testdata/columns.txt is the label and the columns
-// of everything, read by MessagePack alone. If it changes the format has changed.
+// TestColumns holds the formats: the files of testdata are the labels and the
+// columns of everything and of latest, read by MessagePack alone. If one changes
+// the format has changed.
 func TestColumns(t *testing.T) {
 	data, err := EncodePayload(everything())
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkColumns(t, "testdata/columns.txt", data)
+	checkColumns(t, "testdata/columns2.txt", encodeLatest(t, func(*label, *wire) {}))
+}
+
+func checkColumns(t *testing.T, file string, data []byte) {
+	t.Helper()
 	zr, err := gzip.NewReader(bytes.NewReader(data)) // goes on from member to member
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +178,6 @@ func TestColumns(t *testing.T) {
 		b = fields
 		fmt.Fprintln(&got)
 	}
-	const file = "testdata/columns.txt"
 	if *update {
 		if err := os.WriteFile(file, []byte(got.String()), 0o666); err != nil {
 			t.Fatal(err)
@@ -197,7 +203,7 @@ func TestEncodePayloadRefusesWhatDoesNotCompile(t *testing.T) {
 func TestEncodePayloadRefusesNames(t *testing.T) {
 	for _, test := range []struct{ environment, namespace, want string }{
 		{"", "a/b", "the environment is empty"},
-		{strings.Repeat("e", maxLabel), "a/b", "has 4096 bytes, which is too much"},
+		{strings.Repeat("e", maxLabel), "a/b", "with a name of the environment of 4096; the limit is 4096"},
 		{"production", "", `"" is not a valid namespace`},
 		{"production", "../b", `"../b" is not a valid namespace`},
 		{"production", "a/", `"a/" is not a valid namespace`},
@@ -234,7 +240,7 @@ func alter(t testing.TB, change func(*wire)) []byte {
 
 func packed(t testing.TB, w *wire) []byte {
 	t.Helper()
-	data, err := pack(label{wireFormat, "production", "a/b", 0}, w)
+	data, err := pack(label{format1, "production", "a/b", 0, nil}, w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,23 +286,23 @@ func members(t testing.TB, parts ...[]byte) []byte {
 // labelled returns a payload of columns that may be anything.
 func labelled(t testing.TB, columns []byte) []byte {
 	t.Helper()
-	l := label{wireFormat, "production", "a/b", uint32(len(columns))}
+	l := label{format1, "production", "a/b", uint32(len(columns)), nil}
 	return members(t, l.marshal(), columns)
 }
 
 // relabel returns a payload with another label.
 func relabel(t testing.TB, change func(*label)) []byte {
 	t.Helper()
-	columns := encoded().marshal()
-	l := label{wireFormat, "production", "a/b", uint32(len(columns))}
+	columns := encoded().marshal(format1)
+	l := label{format1, "production", "a/b", uint32(len(columns)), nil}
 	change(&l)
 	return members(t, l.marshal(), columns)
 }
 
 func TestDecodePayloadRefuses(t *testing.T) {
 	good := alter(t, func(*wire) {})
-	columns := encoded().marshal()
-	name := (&label{wireFormat, "e", "n", 1}).marshal()
+	columns := encoded().marshal(format1)
+	name := (&label{format1, "e", "n", 1, nil}).marshal()
 	tests := []struct {
 		name string
 		data []byte
@@ -314,7 +320,7 @@ func TestDecodePayloadRefuses(t *testing.T) {
 		{"label with something behind it", members(t, append(name[:len(name):len(name)], 0), columns), "after its fields"},
 		{"label of one field", members(t, msgp.AppendMapHeader(nil, 1), columns), "four fields"},
 		{"label of other fields", members(t, bytes.Replace(name, []byte("space"), []byte("pique"), 1), columns), `not "namespace"`},
-		{"other format", relabel(t, func(l *label) { l.format = 2 }), "format 2 is not known, only 1"},
+		{"other format", relabel(t, func(l *label) { l.format = 3 }), "format 3 is not known, only 1 and 2"},
 		{"size too small", relabel(t, func(l *label) { l.size-- }), "longer than the label says"},
 		{"size too large", relabel(t, func(l *label) { l.size++ }), "EOF"},
 		{"size that is a lie", relabel(t, func(l *label) { l.size = maxDecoded }), "shorter than the label says"},
@@ -405,8 +411,8 @@ func TestDecodePayloadDepth(t *testing.T) {
 // TestListsAreApart holds that appending to one list of a decoded ruleset leaves
 // all others as they are, and that nothing of it is what it was decoded from.
 func TestListsAreApart(t *testing.T) {
-	columns := encoded().marshal()
-	set, err := decodeRuleset(columns)
+	columns := encoded().marshal(format1)
+	set, err := decodeRuleset(&label{format: format1}, columns)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -505,6 +511,16 @@ func TestDecodePayloadMemory(t *testing.T) {
 			w.flagRules, w.ruleName, w.ruleForm = rows(n), ones, twos
 			w.splitBy, w.splitSalt, w.splitHash, w.splitRanges = ones, ones, ones, zeros
 		},
+		"ranges": func(w *wire) {
+			w.flagRules, w.ruleName, w.ruleForm = rows(1), rows(1), rows(ruleSplit)
+			w.splitBy, w.splitSalt, w.splitHash, w.splitRanges = rows(1), rows(1), rows(1), rows(n)
+			w.rangeLast, w.rangeVariant = zeros, zeros
+		},
+		"ranges of many positions": func(w *wire) {
+			w.flagRules, w.ruleName, w.ruleForm = rows(1), rows(1), rows(ruleSplit+rulePositions)
+			w.splitBy, w.splitSalt, w.splitHash, w.splitRanges = rows(1), rows(1), rows(1), rows(n)
+			w.ints, w.rangeVariant = make([]int64, n+1), zeros
+		},
 		"conditions": func(w *wire) {
 			w.flagRules, w.ruleName, w.ruleForm, w.ruleVariant = rows(1), rows(1), rows(1), rows(0)
 			w.conditionOp, w.conditionOf = twos, zeros
@@ -520,9 +536,10 @@ func TestDecodePayloadMemory(t *testing.T) {
 			one := evaluator.Ruleset{Flags: []evaluator.Flag{{Type: evaluator.TypeBoolean}}}
 			w := encodeRuleset(&one)
 			change(w)
-			columns := w.marshal()
+			columns := w.marshal(format2)
+			l := &label{format: format2, features: []string{featurePositions}}
 			var err error
-			got := allocated(func() { _, err = decodeRuleset(columns) })
+			got := allocated(func() { _, err = decodeRuleset(l, columns) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -531,7 +548,7 @@ func TestDecodePayloadMemory(t *testing.T) {
 				t.Errorf("decoding allocates %d bytes and says %d", got, want)
 			}
 			var flags int
-			got = allocated(func() { flags = pass(columns) })
+			got = allocated(func() { flags = pass(l, columns) })
 			if want := w.memory(); got > 2*want+besides || flags != w.flagKey.rows {
 				t.Errorf("decoding %d flags one by one allocates %d bytes, %d as a whole", flags, got, want)
 			}
@@ -546,8 +563,8 @@ func TestDecodePayloadMemory(t *testing.T) {
 }
 
 // pass decodes flag by flag, and counts them.
-func pass(columns []byte) (flags int) {
-	d, err := newDecoder(columns)
+func pass(l *label, columns []byte) (flags int) {
+	d, err := newDecoder(l, columns)
 	if err != nil {
 		return -1
 	}
@@ -568,12 +585,12 @@ func TestMemoryIsLimited(t *testing.T) {
 	w := encoded()
 	const n = 11_000_000
 	w.conditionOp = column{data: make([]byte, n), rows: n}
-	if _, err := pack(label{}, w); err == nil || !strings.Contains(err.Error(), "bytes of memory; the limit is 1073741824") {
+	if _, err := pack(label{format: format1}, w); err == nil || !strings.Contains(err.Error(), "bytes of memory; the limit is 1073741824") {
 		t.Errorf("packing gave %v", err)
 	}
-	columns := w.marshal()
+	columns := w.marshal(format1)
 	var err error
-	if got := allocated(func() { _, err = decodeRuleset(columns) }); got > 1<<20 {
+	if got := allocated(func() { _, err = decodeRuleset(&label{format: format1}, columns) }); got > 1<<20 {
 		t.Errorf("decoding allocated %d bytes", got)
 	}
 	if err == nil || !strings.Contains(err.Error(), "bytes of memory; the limit is 1073741824") {
@@ -583,7 +600,7 @@ func TestMemoryIsLimited(t *testing.T) {
 
 func TestSizeIsLimited(t *testing.T) {
 	w := &wire{text: make([]byte, maxDecoded)}
-	_, err := pack(label{}, w)
+	_, err := pack(label{format: format1}, w)
 	if err == nil || !strings.Contains(err.Error(), "bytes before compression; the limit is 134217728") {
 		t.Errorf("got error %v", err)
 	}
@@ -650,8 +667,8 @@ func TestCompilePayload(t *testing.T) {
 			t.Fatal(err)
 		}
 		compareModules(t, got.Module, want)
-		columns := encodeRuleset(&p.Ruleset).marshal()
-		module, decoding, compiling := compileRuleset(columns)
+		columns := encodeRuleset(&p.Ruleset).marshal(format1)
+		module, decoding, compiling := compileRuleset(&label{format: format1}, columns)
 		if decoding != nil || compiling != nil {
 			t.Fatal(decoding, compiling)
 		}
@@ -673,13 +690,13 @@ func TestCompilePayloadRefuses(t *testing.T) {
 
 // TestCompilePayloadUsesScratch holds that the whole ruleset is never in memory.
 func TestCompilePayloadUsesScratch(t *testing.T) {
-	columns := encodeRuleset(ptrTo(estate(2000).Ruleset)).marshal()
+	columns := encodeRuleset(ptrTo(estate(2000).Ruleset)).marshal(format1)
 	w := &wire{}
-	if err := w.unmarshal(columns); err != nil {
+	if err := w.unmarshal(format1, columns); err != nil {
 		t.Fatal(err)
 	}
 	const flags = 1 << 20 // bytes; texts and integers are decoded at once
-	if got, whole := allocated(func() { pass(columns) }), w.memory(); got > flags || whole < 4*flags {
+	if got, whole := allocated(func() { pass(&label{format: format1}, columns) }), w.memory(); got > flags || whole < 4*flags {
 		t.Errorf("decoding flag by flag allocates %d bytes of %d", got, whole)
 	}
 }
@@ -687,38 +704,56 @@ func TestCompilePayloadUsesScratch(t *testing.T) {
 func ptrTo[T any](v T) *T { return &v }
 
 func FuzzDecodeRuleset(f *testing.F) {
-	f.Add(encoded().marshal())
-	f.Add(encodeRuleset(&evaluator.Ruleset{Unit: "user"}).marshal())
-	f.Fuzz(func(t *testing.T, columns []byte) {
-		set, err := decodeRuleset(columns)
-		module, decoding, compiling := compileRuleset(columns)
-		if fmt.Sprint(decoding) != fmt.Sprint(err) {
-			t.Fatalf("decoding gave %v, flag by flag %v", err, decoding)
+	f.Add(encoded().marshal(format1))
+	f.Add(encodeRuleset(&evaluator.Ruleset{Unit: "user"}).marshal(format1))
+	f.Fuzz(func(t *testing.T, columns []byte) { checkDecoding(t, &label{format: format1}, columns) })
+}
+
+func FuzzDecodeFormat2(f *testing.F) {
+	l := labelOf(latest())
+	for _, w := range []*wire{encoded(), encodeRuleset(ptrTo(latest().Ruleset))} {
+		f.Add(w.marshal(format2))
+		f.Add(w.marshal(format1)) // of which format 2 has the columns too
+	}
+	f.Add(withColumn(encoded().marshal(format2), "later", msgp.AppendFloat32(msgp.AppendArrayHeader(nil, 1), 0.5)))
+	f.Fuzz(func(t *testing.T, columns []byte) { checkDecoding(t, &l, columns) })
+}
+
+// checkDecoding holds that columns, whatever is in them, decode in the same way as
+// a whole and flag by flag, and that what compiles is encoded in one way only.
+func checkDecoding(t *testing.T, l *label, columns []byte) {
+	set, err := decodeRuleset(l, columns)
+	module, decoding, compiling := compileRuleset(l, columns)
+	if fmt.Sprint(decoding) != fmt.Sprint(err) {
+		t.Fatalf("decoding gave %v, flag by flag %v", err, decoding)
+	}
+	if err != nil {
+		return
+	}
+	for _, n := range Needs(&set) {
+		if !l.has(n.Feature) {
+			t.Fatalf("decoded although the label doesn't name %s", n)
 		}
-		if err != nil {
-			return
-		}
-		whole, err := evaluator.CompileModule(set)
-		if fmt.Sprint(compiling) != fmt.Sprint(err) {
-			t.Fatalf("compiling gave %v, flag by flag %v", err, compiling)
-		}
-		if err != nil {
-			return
-		}
-		compareModules(t, module, whole)
-		// What decodes and compiles has one encoding only, and it is stable.
-		once := encodeRuleset(&set).marshal()
-		again, err := decodeRuleset(once)
-		if err != nil {
-			t.Fatalf("decoding what was encoded: %v", err)
-		}
-		if diff := cmp.Diff(set, again, compareValues); diff != "" {
-			t.Fatalf("the ruleset changed on the way (-want +got):\n%s", diff)
-		}
-		if twice := encodeRuleset(&again).marshal(); !bytes.Equal(once, twice) {
-			t.Fatal("encoding again gave other bytes")
-		}
-	})
+	}
+	whole, err := evaluator.CompileModule(set)
+	if fmt.Sprint(compiling) != fmt.Sprint(err) {
+		t.Fatalf("compiling gave %v, flag by flag %v", err, compiling)
+	}
+	if err != nil {
+		return
+	}
+	compareModules(t, module, whole)
+	once := encodeRuleset(&set).marshal(l.format)
+	again, err := decodeRuleset(l, once)
+	if err != nil {
+		t.Fatalf("decoding what was encoded: %v", err)
+	}
+	if diff := cmp.Diff(set, again, compareValues); diff != "" {
+		t.Fatalf("the ruleset changed on the way (-want +got):\n%s", diff)
+	}
+	if twice := encodeRuleset(&again).marshal(l.format); !bytes.Equal(once, twice) {
+		t.Fatal("encoding again gave other bytes")
+	}
 }
 
 func FuzzDecodePayload(f *testing.F) {
@@ -812,7 +847,7 @@ func BenchmarkDecode(b *testing.B) {
 			columns := benchColumns(b, data)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := decodeRuleset(columns); err != nil {
+				if _, err := decodeRuleset(&label{format: format1}, columns); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -9,8 +9,8 @@ import (
 // compileRuleset is decodeRuleset and [evaluator.CompileModule], and refuses what
 // one of them does, without having the whole ruleset in memory: flags are decoded
 // one by one, each in the place of the one before.
-func compileRuleset(b []byte) (module *evaluator.Module, decoding, compiling error) {
-	d, err := newDecoder(b)
+func compileRuleset(l *label, b []byte) (module *evaluator.Module, decoding, compiling error) {
+	d, err := newDecoder(l, b)
 	if err != nil {
 		return nil, err, nil
 	}

@@ -4,25 +4,29 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tinylib/msgp/msgp"
 )
 
-// wireFormat is the version of what follows. A reader refuses any other: what it
-// doesn't know it would evaluate wrongly.
-const wireFormat = 1
-
 // wire is a ruleset as columns: a MessagePack map from the names that columns
-// gives them, in that order, to the values of one field in all records of a kind.
-// text is a string, ints an array of signed 64-bit integers, and floats one of
-// 64-bit floating-point numbers. All others are arrays of unsigned integers below
-// 2^32, in an unsigned form of MessagePack.
+// gives them to the values of one field in all records of a kind. text is a
+// string, ints an array of signed 64-bit integers, and floats one of 64-bit
+// floating-point numbers. All others are arrays of unsigned integers below 2^32,
+// in an unsigned form of MessagePack.
+//
+// Format 1 has exactly these columns, in this order. In format 2 a column that
+// has no rows may be missing, the order doesn't matter, and there may be others,
+// 1,024 in all, with names of 1 to 64 bytes: strings, or arrays of numbers. A
+// reader skips the columns that it doesn't know. So what a column of a later
+// version says must not matter to evaluation, or be a feature; and such a column
+// refers to no text below, and takes nothing from the other columns.
 //
 // A reader goes through the ruleset record by record. For each it takes what
 // stands at its name below off the front of the columns, from left to right, and
 // in the end nothing is left. "X: N records" stands for the next row of X, which
 // is called N, and N records after it; "bit 4 of F: a record" for a record that is
-// there only if F has that bit.
+// there only if F has that bit. Bits that are not mentioned are refused.
 //
 //	ruleset      unit; attributes, zones and segments, of each as many as the
 //	             column of its names has rows; prerequisites: P; the flags, of
@@ -36,20 +40,23 @@ const wireFormat = 1
 //	             flag_variants: N; flag_rules: M; N variants;
 //	             bit 16 of F: a reservation; bit 32 of F: metadata;
 //	             bit 64 of F: two ints, after and variant of a staleness;
-//	             M rules. The bits below 8 are the type. Bit 8: it is disabled
+//	             M rules. The bits below 8 are the type. Bit 8: it is disabled.
+//	             Bit 128 belongs to the reservation
 //	variant      variant_name; a value of the flag's type
 //	reservation  reservation_layer; reservation_by; reservation_salt;
-//	             reservation_hash; reservation_spans: N times two ints, from
-//	             and to
+//	             reservation_hash; bit 128 of the flag's F: an int, positions;
+//	             reservation_spans: N times two ints, from and to
 //	metadata     metadata: N times metadata_name; metadata_kind: a value of
 //	             that kind
 //	rule         rule_name; rule_form: F; bit 1 of F: a condition;
 //	             bit 2 of F: a split, or else rule_variant;
-//	             bit 16 of F: metadata. Bits 4 and 8 belong to the split
-//	split        split_by; split_salt; split_hash; split_ranges: N ranges;
-//	             bit 4 of the rule's F: a ramp
-//	range        range_last, its last position; range_variant. It begins behind
-//	             the range before, the first one at 0
+//	             bit 16 of F: metadata. Bits 4, 8 and 32 belong to the split
+//	split        split_by; split_salt; split_hash; bit 32 of the rule's F: an
+//	             int, positions; split_ranges: N ranges; bit 4 of the rule's F:
+//	             a ramp
+//	range        bit 32 of the rule's F: an int, the position behind its last
+//	             one, or else range_last, its last position; range_variant. It
+//	             begins behind the range before, the first one at 0
 //	ramp         ramp_variant; ramp_rest; ramp_points: N times two ints, at and
 //	             level. Bit 8 of the rule's F: it is linear
 //	condition    condition_op: twice the operator, and 1 if it ignores case.
@@ -60,7 +67,12 @@ const wireFormat = 1
 //	value        a boolean: ints, 0 or 1; an integer: ints; a number: floats;
 //	             text, or an object as JSON: values
 //
-// Types, operators and kinds have the numbers of package evaluator.
+// Types, operators and kinds have the numbers of package evaluator. An int that
+// counts positions is unsigned, and stands as the signed one of the same bits.
+//
+// Bits 128 of flag_form and 32 of rule_form are the feature "positions". They are
+// set where positions is not 0, or the hash isn't murmur3_x64_128. Operators and
+// hashes other than those of format 1 are features too: see [Needs].
 //
 // The columns unit, members, operands and values, those of names and keys,
 // reservation_layer, and those that end in _by, _salt, _hash and _attribute refer
@@ -135,6 +147,8 @@ const (
 	flagReserved = 16
 	flagMetadata = 32
 	flagStale    = 64
+
+	flagPositions = 128 // its reservation's bucketing is wide
 )
 
 // The bits of rule_form.
@@ -144,6 +158,8 @@ const (
 	ruleRamp     = 4
 	ruleLinear   = 8
 	ruleMetadata = 16
+
+	rulePositions = 32 // its split's bucketing is wide
 )
 
 // A namedColumn is one entry of the map; exactly one of its pointers is set.
@@ -210,9 +226,25 @@ func (w *wire) columns() []namedColumn {
 	}
 }
 
-// marshal returns w as MessagePack.
-func (w *wire) marshal() []byte {
+// rows returns how many rows a column has, or bytes if it is text.
+func (c *namedColumn) rows() int {
+	switch {
+	case c.text != nil:
+		return len(*c.text)
+	case c.uints != nil:
+		return c.uints.rows
+	case c.ints != nil:
+		return len(*c.ints)
+	}
+	return len(*c.floats)
+}
+
+// marshal returns w as MessagePack. In format 2 it leaves out empty columns.
+func (w *wire) marshal(format uint32) []byte {
 	columns := w.columns()
+	if format == format2 {
+		columns = slices.DeleteFunc(columns, func(c namedColumn) bool { return c.rows() == 0 })
+	}
 	b := msgp.AppendMapHeader(nil, uint32(len(columns)))
 	for _, c := range columns {
 		b = msgp.AppendString(b, c.name)
@@ -239,43 +271,122 @@ func appendArray[T any](b []byte, column []T, appendOne func([]byte, T) []byte) 
 	return b
 }
 
-// unmarshal reads what marshal wrote: all columns, in their order, once, and
-// nothing else. w refers to b.
-func (w *wire) unmarshal(b []byte) error {
+// unmarshal reads what marshal wrote. w refers to b.
+func (w *wire) unmarshal(format uint32, b []byte) error {
 	columns := w.columns()
 	n, b, err := msgp.ReadMapHeaderBytes(b)
 	if err != nil {
 		return err
 	}
-	if int(n) != len(columns) {
-		return fmt.Errorf("there are %d columns, not %d; is it of another version?", n, len(columns))
+	if format == format1 {
+		b, err = readOrdered(columns, n, b)
+	} else {
+		b, err = readNamed(columns, n, b)
 	}
-	for _, c := range columns {
-		var name []byte
-		if name, b, err = msgp.ReadStringZC(b); err != nil {
-			return err
+	if err == nil && len(b) > 0 {
+		err = errors.New("there is something after the columns")
+	}
+	return err
+}
+
+// readOrdered reads the n columns of a payload of format 1: all of these, in their
+// order.
+func readOrdered(columns []namedColumn, n uint32, b []byte) ([]byte, error) {
+	if int(n) != len(columns) {
+		return nil, fmt.Errorf("there are %d columns, not %d; is it of another version?", n, len(columns))
+	}
+	for i := range columns {
+		c := &columns[i]
+		name, rest, err := msgp.ReadStringZC(b)
+		if err != nil {
+			return nil, err
 		}
 		if string(name) != c.name {
-			return fmt.Errorf("a column that is not %q stands in its place; is it of another version?", c.name)
+			return nil, fmt.Errorf("a column that is not %q stands in its place; is it of another version?", c.name)
 		}
-		switch {
-		case c.text != nil:
-			*c.text, b, err = msgp.ReadStringZC(b)
-		case c.uints != nil:
-			*c.uints, b, err = readColumn(b)
-		case c.ints != nil:
-			*c.ints, b, err = readArray(b, msgp.ReadInt64Bytes)
-		case c.floats != nil:
-			*c.floats, b, err = readArray(b, msgp.ReadFloat64Bytes)
+		if b, err = c.read(rest); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// Limits on the columns of format 2, known and not known.
+const (
+	maxColumns    = 1024
+	maxColumnName = 64
+)
+
+// readNamed reads the n columns of a payload of format 2: these, as far as they
+// are there, and others, which it skips.
+func readNamed(columns []namedColumn, n uint32, b []byte) ([]byte, error) {
+	if n > maxColumns {
+		return nil, fmt.Errorf("there are %d columns; the limit is %d", n, maxColumns)
+	}
+	byName := make(map[string]*namedColumn, len(columns))
+	for i := range columns {
+		byName[columns[i].name] = &columns[i]
+	}
+	seen := make(map[string]bool, n)
+	for range n {
+		name, rest, err := msgp.ReadStringZC(b)
+		if err != nil {
+			return nil, err
+		}
+		if len(name) == 0 || len(name) > maxColumnName {
+			return nil, fmt.Errorf("the name of a column has %d bytes; 1 to %d are allowed", len(name), maxColumnName)
+		}
+		if seen[string(name)] {
+			return nil, fmt.Errorf("column %q is there twice", name)
+		}
+		seen[string(name)] = true
+		if c := byName[string(name)]; c != nil {
+			b, err = c.read(rest)
+		} else if b, err = skipColumn(rest); err != nil {
+			err = fmt.Errorf("column %q: %w", name, err)
 		}
 		if err != nil {
-			return fmt.Errorf("column %q: %w", c.name, err)
+			return nil, err
 		}
 	}
-	if len(b) > 0 {
-		return errors.New("there is something after the columns")
+	return b, nil
+}
+
+// read reads the rows of a column.
+func (c *namedColumn) read(b []byte) (rest []byte, err error) {
+	switch {
+	case c.text != nil:
+		*c.text, rest, err = msgp.ReadStringZC(b)
+	case c.uints != nil:
+		*c.uints, rest, err = readColumn(b)
+	case c.ints != nil:
+		*c.ints, rest, err = readArray(b, msgp.ReadInt64Bytes)
+	case c.floats != nil:
+		*c.floats, rest, err = readArray(b, msgp.ReadFloat64Bytes)
 	}
-	return nil
+	if err != nil {
+		return nil, fmt.Errorf("column %q: %w", c.name, err)
+	}
+	return rest, nil
+}
+
+// skipColumn skips a column that is not known: a string, or an array of numbers.
+// It allocates nothing, whatever stands there.
+func skipColumn(b []byte) ([]byte, error) {
+	if msgp.NextType(b) == msgp.StrType {
+		_, rest, err := msgp.ReadStringZC(b)
+		return rest, err
+	}
+	n, b, err := readHeader(b)
+	for ; n > 0 && err == nil; n-- {
+		switch msgp.NextType(b) {
+		case msgp.IntType, msgp.UintType, msgp.Float32Type, msgp.Float64Type:
+			b, err = msgp.Skip(b)
+		default:
+			err = errors.New("an element is not a number")
+		}
+	}
+	return b, err
 }
 
 var errShort = errors.New("it is shorter than it says")
