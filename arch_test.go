@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"lambda":           {"sdk", "evaluator"},
 	"lambda/bootstrap": {"lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
-	"ci":         {"bundle", "evaluator", "internal/suggest", "internal/values", "github.com/goccy/go-yaml"},
+	"ci":         {"bundle", "evaluator", "internal/suggest", "internal/values", "go.yaml.in/yaml/v4"},
 	"ci/diff":    {"bundle", "evaluator", "internal/values"},
 	"ci/gittree": {},
 	"ci/release": {"bundle", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 )
 
 // gitlabJobs are the jobs of ci/gitlab.yml, of which the tests run the scripts as

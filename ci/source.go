@@ -52,7 +52,6 @@ type source struct {
 	problems Problems
 	silences []silence
 	root     *node // nil if the file couldn't be parsed
-	at       locator
 }
 
 // stem returns the file's name without its extension: the key of a flag, the

@@ -4,18 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
+	"io"
+	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 )
 
 // kind is the kind of a YAML node.
@@ -27,8 +21,8 @@ const (
 	mapping
 )
 
-// A node is a value in a file and where it stands: what is left of YAML once
-// everything that we refuse is refused.
+// A node is a value in a file and its position: what is left of YAML once
+// everything we don't allow has been rejected.
 type node struct {
 	text   string  // of a scalar: as written, or without its quotes
 	items  []*node // of a sequence
@@ -47,12 +41,6 @@ func (n *node) line() int { return int(n.row) }
 // column returns the number of its first character on that line, from 1.
 func (n *node) column() int { return int(n.col) }
 
-// placed sets where the node starts. No file is so large that it doesn't fit.
-func (n *node) placed(line, column int) *node {
-	n.row, n.col = int32(line), int32(column)
-	return n
-}
-
 // A field is a key of a mapping and its value.
 type field struct{ key, value *node }
 
@@ -70,314 +58,306 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
-// parse parses the file, unless it is a list. If there is something wrong with
-// its YAML it is recorded, and s.root is nil.
+// parse parses the file, unless it is a list. If its YAML is wrong, parse
+// records why and leaves s.root nil.
 func (s *source) parse() {
-	if s.role == listFile || s.role == lockFile || len(s.problems) > 0 || !s.normalise() || s.conflict() {
+	if s.role == listFile || s.role == lockFile || len(s.problems) > 0 || !s.normalise() || !s.checkLines() {
 		return
 	}
-	s.at.data = s.data
-	file, err := s.tree()
-	switch {
-	case len(s.problems) > 0:
-		return
-	case err != nil:
-		s.syntaxError(err)
+	if separators(s.data) > maxSeparators {
+		s.problem("the file has more than %d entries of lists and mappings", maxSeparators)
 		return
 	}
-	if len(file.Docs) > 1 {
-		line, column := 1, 1
-		if start := file.Docs[1].Start; start != nil {
-			line, column = s.at.place(start)
-		}
-		s.problemAt(line, column, "a file holds one document; a second one starts here")
-		return
-	}
-	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
+	text, pairs := hideSurrogates(s.data)
+	document := s.load(text)
+	if len(s.problems) == 0 && (document == nil || isEmpty(document.Content[0])) {
 		s.problem("the file is empty")
+	}
+	if document == nil {
 		return
 	}
-	root := s.convert(file.Docs[0].Body)
+	c := converter{source: s, pairs: pairs}
+	root := c.convert(document.Content[0], 1)
 	if len(s.problems) == 0 {
 		s.root = root
 	}
 }
 
-// tree has the file parsed. It returns nothing if scan has refused it.
-func (s *source) tree() (file *ast.File, err error) {
-	// The parser isn't ours and its input is anybody's: should it panic, that
-	// ends here, at the edge, and costs the file and not the run.
+// Syntax errors that one character causes are repaired so that the rest of the
+// file gets checked too. Parsing starts over each time, so there are limits.
+const (
+	maxRepairs    = 20
+	maxRepairable = 64 << 10 // bytes of a file
+)
+
+// load returns the file's document, nil if it is empty or beyond repair.
+func (s *source) load(text []byte) *yaml.Node {
+	for repairs := 0; ; repairs++ {
+		document, err := compose(text)
+		if err == nil {
+			return document
+		}
+		at, ok := s.syntaxError(text, err)
+		if !ok || repairs == maxRepairs || len(text) > maxRepairable {
+			return nil
+		}
+		text = slices.Clone(text)
+		text[at] = 'x'
+	}
+}
+
+// compose parses text. It returns nil if there is no document.
+func compose(text []byte) (document *yaml.Node, err error) {
+	// The parser isn't ours and parses untrusted input. If it panics, the file
+	// is refused and the run goes on.
 	defer func() {
 		if recover() != nil {
-			file, err = nil, errors.New("the parser panicked")
+			document, err = nil, errParserPanicked
 		}
 	}()
-	tokens := lexer.Tokenize(string(s.data))
-	if !s.scan(tokens) {
+	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithPlugin(policy{}))
+	if err != nil {
+		return nil, err
+	}
+	document = new(yaml.Node)
+	switch err := loader.Load(document); {
+	case err == io.EOF:
 		return nil, nil
+	case err != nil:
+		return nil, err
 	}
-	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	// checkLines has rejected second documents. Read on for errors after the first.
+	if err := loader.Load(new(yaml.Node)); err != io.EOF {
+		return nil, err
+	}
+	return document, nil
 }
 
-// normalise drops the byte order mark and carriage returns that Windows
-// editors write, and refuses bytes that aren't text and more empty lines than
-// the lexer can cope with.
-func (s *source) normalise() bool {
-	if s.utf16() {
-		return false
+var (
+	errParserPanicked = errors.New("the parser panicked")
+	errTooDeep        = fmt.Errorf("lists and mappings are nested more than %d deep", maxDepth)
+)
+
+// policy is what the parser asks while it parses. It limits depth. Aliases
+// aren't followed: the converter rejects them, all at once.
+type policy struct{}
+
+// CheckDepth counts brackets and indentation separately, so the converter checks
+// depth again.
+func (policy) CheckDepth(depth int, _ *yaml.DepthContext) error {
+	if depth > maxDepth {
+		return errTooDeep
 	}
-	s.data = bytes.TrimPrefix(s.data, []byte("\ufeff"))
-	if bytes.IndexByte(s.data, '\r') >= 0 {
-		s.data = bytes.ReplaceAll(s.data, []byte("\r\n"), []byte("\n"))
-	}
-	if len(s.data) > 0 && s.data[len(s.data)-1] != '\n' {
-		s.data = append(s.data, '\n') // the lexer misreads text that the file ends in
-	}
-	blank, start := 0, true // empty lines in a row; nothing but space since the last one ended
-	for i := 0; i < len(s.data); {
-		r, size := utf8.DecodeRune(s.data[i:])
-		switch {
-		case r == '\n' && start:
-			blank++
-		case r == '\n':
-			blank, start = 0, true
-		case r != ' ' && r != '\t':
-			start = false
-		}
-		switch {
-		case r == utf8.RuneError && size == 1:
-			line, column := s.position(i)
-			s.problemAt(line, column, fmt.Sprintf("byte 0x%02x is not UTF-8", s.data[i]))
-			return false
-		case r < ' ' && r != '\n' && r != '\t', r == 0x7f, r == 0x85, r == 0x2028, r == 0x2029, r == 0xfeff:
-			line, column := s.position(i)
-			s.problemAt(line, column, fmt.Sprintf("control character %U", r))
-			return false
-		case blank > maxBlank:
-			line, column := s.position(i)
-			s.problemAt(line, column, fmt.Sprintf("there are more than %d empty lines in a row", maxBlank))
-			return false
-		}
-		i += size
-	}
-	return true
+	return nil
 }
 
-// conflictMarkers begin the lines that git leaves in a file that it couldn't merge.
-var conflictMarkers = [...]string{"<<<<<<<", "=======", ">>>>>>>", "|||||||"}
+func (policy) CheckAlias(int, int) error { return nil }
 
-// isConflict reports whether git has left a line that it couldn't merge.
-func isConflict(line string) bool {
-	for _, marker := range conflictMarkers {
-		if rest, ok := strings.CutPrefix(line, marker); ok && (rest == "" || rest[0] == ' ') {
-			return true
-		}
-	}
-	return false
+func (p policy) NewAliasDataContext(yaml.AliasDataServices) (yaml.AliasDataContext, error) {
+	return p, nil
 }
 
-// conflict reports whether there is a merge conflict in the file, and says so.
-func (s *source) conflict() bool {
-	number := 0
-	for line := range bytes.Lines(s.data) {
-		number++
-		if isConflict(string(bytes.TrimRight(line, " \t\n"))) {
-			s.problemAt(number, 1, "a merge conflict: keep what is meant of both sides, and remove the lines that git has put around them")
-			return true
-		}
-	}
-	return false
+func (policy) BeginDocument() error                  { return nil }
+func (policy) EndDocument() error                    { return nil }
+func (policy) DefineAnchor(string, *yaml.Node) error { return nil }
+func (policy) ResolveAlias(string) (*yaml.Node, bool, error) {
+	return &yaml.Node{Kind: yaml.ScalarNode}, true, nil
 }
 
-// utf16 reports whether the file is marked as UTF-16, and says so.
-func (s *source) utf16() bool {
-	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
-		if bytes.HasPrefix(s.data, []byte(mark)) {
-			s.problem("the file is UTF-16; flag files are UTF-8")
-			return true
-		}
-	}
-	return false
+// What flag files don't have of YAML, and why.
+const (
+	noAnchors = "anchors (&) and aliases (*) are not allowed; write the value out, or in quotes if it is text"
+	noMerge   = "merge keys (<<) are not allowed; write the keys out"
+	noTags    = "tags (!) are not allowed; put text in quotes"
+	noComplex = "a key is a word, not a list or a mapping"
+	noValue   = "a key without a value"
+)
+
+// A converter turns the parser's tree into ours, and rejects what flag files
+// don't have. It visits nodes in the order of the file.
+type converter struct {
+	source *source
+	at     cursor
+	pairs  bool // see hideSurrogates
+	deep   bool // the file is nested too deep, which has been said
 }
 
-// malformed is what is said of YAML when nothing better can be.
-const malformed = "malformed YAML"
-
-// parserMessages says in our words what the parser complains of.
-var parserMessages = []struct{ theirs, ours string }{
-	{`found character '	'`, "a tab can't indent; write spaces"},
-	{"tab character", "a tab can't indent; write spaces"},
-	{"could not find end character of double-quoted text", "the quotes that open here are never closed"},
-	{"could not find end character of single-quoted text", "the quotes that open here are never closed"},
-	{"sequence end token ']' not found", "the [ that opens here is never closed"},
-	{"could not find flow mapping end token '}'", "the { that opens here is never closed"},
-	{"',' or ']' must be specified", "expected a , or a ]"},
-	{"',' or '}' must be specified", "expected a , or a }"},
-	{"mapping value is not allowed in this context", "a second key where a value stands; check the indentation, and put text that holds \": \" in quotes"},
-	{"value is not allowed in this context", "this isn't part of the value above; check the indentation, or put text in quotes"},
-	{"is a reserved character", "text that starts with this character goes in quotes"},
-	{"non-map value is specified", "expected \"key: value\" here, as on the lines above"},
-}
-
-func (s *source) syntaxError(err error) {
-	var syntax *yaml.SyntaxError
-	if !errors.As(err, &syntax) || syntax.Token == nil {
-		// Not err's own text: it quotes the file, which takes long.
-		s.problemAt(1, 1, malformed)
+func (c *converter) problem(line, column int, message string) {
+	problems := c.source.problems
+	// A list of aliases doesn't need a list of problems: one for each line will do.
+	if n := len(problems); n > 0 && problems[n-1].Line == line && problems[n-1].Message == message {
 		return
 	}
-	line, column := s.at.place(syntax.Token)
-	message := inOurWords(syntax.Message)
-	if r := falseSpace(s.line(line)); r != 0 {
-		message += fmt.Sprintf("; the line holds %U, which looks like a space and is none", r)
-	}
-	s.problemAt(line, column, message)
+	c.source.problemAt(line, column, message)
 }
 
-// falseSpace returns the first character of a line that looks like a space and
-// is part of a word to YAML, such as a no-break space that was copied from a web
-// page. It returns 0 if there is none.
-func falseSpace(line string) rune {
-	for _, r := range line {
-		if r >= utf8.RuneSelf && unicode.IsSpace(r) {
-			return r
-		}
+// convert converts a node. depth is 1 for the outermost one.
+func (c *converter) convert(n *yaml.Node, depth int) *node {
+	out := &node{row: int32(n.Line), col: int32(n.Column)}
+	if n.Anchor != "" || n.Kind == yaml.AliasNode {
+		c.problem(n.Line, n.Column, noAnchors)
+	} else if n.Style&yaml.TaggedStyle != 0 || n.Tag == "!" {
+		c.problem(n.Line, n.Column, noTags)
 	}
-	return 0
+	switch {
+	case n.Kind == yaml.ScalarNode:
+		c.convertScalar(n, out)
+	case n.Kind == yaml.AliasNode, c.deep, c.source.full():
+	case depth > maxDepth:
+		c.deep = true
+		c.problem(n.Line, n.Column, errTooDeep.Error())
+	case n.Kind == yaml.SequenceNode:
+		out.kind, out.flow = sequence, n.Style&yaml.FlowStyle != 0
+		out.items = make([]*node, len(n.Content))
+		for i, item := range n.Content {
+			if isEmpty(item) && !out.flow {
+				c.problem(item.Line, item.Column-1, "an empty list entry; write a value, or take the dash out")
+			}
+			out.items[i] = c.convert(item, depth+1)
+		}
+	case n.Kind == yaml.MappingNode:
+		out.kind, out.flow = mapping, n.Style&yaml.FlowStyle != 0
+		c.convertFields(n, out, depth)
+	}
+	return out
 }
 
-// inOurWords translates a message of the parser's.
-func inOurWords(message string) string {
-	for _, m := range parserMessages {
-		if strings.Contains(message, m.theirs) {
-			return m.ours
+func (c *converter) convertFields(n *yaml.Node, out *node, depth int) {
+	out.fields = make([]field, 0, len(n.Content)/2)
+	seen := make(map[string]int, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if len(seen) == maxKeys {
+			c.problem(n.Content[i].Line, n.Content[i].Column, fmt.Sprintf("a mapping has more than %d keys", maxKeys))
+			return
 		}
+		key := c.convert(n.Content[i], depth+1)
+		if c.checkKey(n.Content[i], key, isEmpty(n.Content[i+1])) {
+			if first, ok := seen[key.text]; ok {
+				c.problem(key.line(), key.column(), fmt.Sprintf("duplicate key %q; the first is on line %d", key.text, first))
+			} else {
+				seen[key.text] = key.line()
+			}
+		}
+		out.fields = append(out.fields, field{key, c.convert(n.Content[i+1], depth+1)})
 	}
-	message, _, _ = strings.Cut(message, "\n")
-	return malformed + ": " + message
 }
 
-// convert turns the parser's tree into ours. Depth and size are bounded: scan
-// has seen to that.
-func (s *source) convert(n ast.Node) *node {
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		return s.convertMapping(n)
-	case *ast.SequenceNode:
-		out := &node{kind: sequence, flow: n.IsFlowStyle, items: make([]*node, 0, len(n.Values))}
-		out.placed(s.at.place(n.Start))
-		for _, value := range n.Values {
-			out.items = append(out.items, s.convert(value))
-		}
-		return out
-	case *ast.LiteralNode:
-		out := &node{text: n.Value.Value}
-		out.placed(s.at.place(n.Start))
-		return out
-	case ast.ScalarNode:
-		return s.convertScalar(n.GetToken())
-	}
-	line, column := 1, 1
-	if n != nil && n.GetToken() != nil {
-		line, column = s.at.place(n.GetToken())
-	}
-	s.problemAt(line, column, malformed)
-	return (&node{plain: true}).placed(line, column)
-}
-
-// oddLine matches text that goes on in an empty line or one that looks like a
-// list entry. The lexer folds it wrongly, and it is hardly ever meant.
-var oddLine = regexp.MustCompile(`\n[ \t]*[-\n]`)
-
-// convertScalar converts what isn't a block of text, and refuses what the
-// parser lets pass.
-func (s *source) convertScalar(t *token.Token) *node {
-	out := &node{text: t.Value}
-	out.placed(s.at.place(t))
-	switch t.Type {
-	case token.SingleQuoteType:
-	case token.DoubleQuoteType:
-		if escape := badEscape(s.at.quotedAt(out.line(), out.column())); escape != "" {
-			s.tokenProblem(t, fmt.Sprintf("%s is not an escape; write a backslash as two, or use single quotes", escape))
-		}
+// checkKey reports whether a key is right as far as YAML goes. empty says that
+// nothing stands after it.
+func (c *converter) checkKey(n *yaml.Node, key *node, empty bool) bool {
+	colon := strings.IndexByte(key.text, ':')
+	switch {
+	case key.kind != scalar || c.questionBefore(n):
+		c.problem(n.Line, n.Column, noComplex)
+	case n.Kind == yaml.AliasNode:
+	case isEmpty(n):
+		c.problem(n.Line, n.Column, "there is no key before this colon; put text that starts with a colon in quotes")
+	case key.plain && key.text == "<<":
+		c.problem(n.Line, n.Column, noMerge)
+	case empty && key.plain && colon > 0:
+		column := n.Column + utf8.RuneCountInString(key.text[:colon])
+		c.problem(n.Line, column, "write a space after the colon, or quotes around the text that holds it")
+	case empty:
+		c.problem(n.Line, n.Column, noValue)
 	default:
-		out.plain = true
-		switch {
-		case t.Value != "" && strings.IndexByte(",[]{}#&*!|>'\"%@`", t.Value[0]) >= 0, t.Value == "?", t.Value == "-":
-			s.tokenProblem(t, "text that starts with this character goes in quotes")
-		case oddLine.MatchString(strings.TrimSpace(t.Origin)):
-			s.tokenProblem(t, "text that goes on in an empty line, or one that starts with a dash, goes in quotes")
-		case strings.Contains(strings.Trim(t.Origin, " \t\n"), "\t"):
-			// The lexer would drop it.
-			s.tokenProblem(t, "text that holds a tab goes in quotes")
-		}
+		return true
 	}
-	return out
+	return false
 }
 
-// badEscape returns the first escape of a double-quoted text that YAML doesn't
-// have, or "".
-func badEscape(text string) string {
-	high := false // the last escape was the first of a pair of surrogates
-	for {
-		i := strings.IndexByte(text, '\\')
-		if i < 0 || i+1 == len(text) {
-			return ""
-		}
-		digits := 0
-		switch text[i+1] {
-		case 'x':
-			digits = 2
-		case 'u':
-			digits = 4
-		case 'U':
-			digits = 8
-		default:
-			if strings.IndexByte("0abt\tnvfre \"/\\N_LP\n", text[i+1]) < 0 {
-				_, size := utf8.DecodeRuneInString(text[i+1:])
-				return text[i : i+1+size]
-			}
-		}
-		end := i + 2 + digits
-		if end > len(text) {
-			return text[i:]
-		}
-		if digits > 0 {
-			n, err := strconv.ParseUint(text[i+2:end], 16, 31)
-			r := rune(n)
-			// JSON writes what is beyond 16 bits as a pair of surrogates. That
-			// the first has a second, the lexer has made sure.
-			second := high && i == 0 && utf16.IsSurrogate(r)
-			high = digits == 4 && !second && utf16.IsSurrogate(r) && r < 0xdc00
-			if err != nil || !utf8.ValidRune(r) && !high && !second {
-				return text[i:end]
-			}
-		}
-		text = text[end:]
+// questionBefore reports whether a key stands after a question mark, which
+// introduces keys of any kind.
+func (c *converter) questionBefore(n *yaml.Node) bool {
+	before := bytes.TrimRight(c.at.lineBefore(c.source.data, n.Line, n.Column), " \t")
+	return bytes.HasSuffix(before, []byte("?"))
+}
+
+// isEmpty reports whether a node is there only because something must be.
+func isEmpty(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0 && n.Anchor == "" && n.Tag != "!"
+}
+
+// convertScalar converts a scalar. It rejects plain text that hardly means what
+// YAML makes of it.
+func (c *converter) convertScalar(n *yaml.Node, out *node) {
+	out.text = n.Value
+	if c.pairs {
+		out.text = showSurrogates(n)
+	}
+	out.plain = n.Style&^yaml.TaggedStyle == 0
+	switch {
+	case !out.plain || isEmpty(n):
+	case n.Value == "?", n.Value == "-":
+		c.problem(n.Line, n.Column, needsQuotes)
+	case strings.Contains(n.Value, "\t"):
+		c.problem(n.Line, n.Column, "text that holds a tab goes in quotes")
+	case strings.Contains(n.Value, "\n"),
+		strings.Contains(n.Value, " -") && dashStartsLine(n.Value, c.at.from(c.source.data, n.Line, n.Column)):
+		c.problem(n.Line, n.Column, "text that goes on in an empty line, or one that starts with a dash, goes in quotes")
 	}
 }
 
-func (s *source) convertMapping(n *ast.MappingNode) *node {
-	out := &node{kind: mapping, flow: n.IsFlowStyle, fields: make([]field, 0, len(n.Values))}
-	if n.IsFlowStyle {
-		out.placed(s.at.place(n.Start))
-	}
-	seen := make(map[string]int, len(n.Values))
-	for i, value := range n.Values {
-		key := s.convert(value.Key)
-		if i == 0 && !n.IsFlowStyle {
-			out.row, out.col = key.row, key.col
-		}
-		if key.kind != scalar {
-			s.problemAt(key.line(), key.column(), "a key is a word, not a list or a mapping")
+// dashStartsLine reports whether a line of plain text, after the first, starts
+// with a dash. written is the file from that text on.
+func dashStartsLine(text string, written []byte) bool {
+	for len(text) > 0 && len(written) > 0 {
+		if text[0] == written[0] {
+			text, written = text[1:], written[1:]
 			continue
 		}
-		if first, ok := seen[key.text]; ok {
-			s.problemAt(key.line(), key.column(), fmt.Sprintf("duplicate key %q; the first is on line %d", key.text, first))
-			continue
+		// A line break and the space around it have become one space.
+		rest := bytes.TrimLeft(written, " \t\n")
+		if len(rest) == len(written) {
+			return false
 		}
-		seen[key.text] = key.line()
-		out.fields = append(out.fields, field{key, s.convert(value.Value)})
+		if written = rest; len(written) > 0 && written[0] == '-' {
+			return true
+		}
+		text = strings.TrimPrefix(text, " ")
 	}
-	return out
+	return false
+}
+
+// A cursor finds places of a file. It continues from the place before, so that
+// asking for places in the order of the file takes time in proportion to the
+// file, however long its lines.
+type cursor struct {
+	line, column int // of the byte at offset, counted from 1; 0 at first
+	offset       int
+	start        int // offset of the line
+}
+
+// seek goes to a place, or to the end of the line if that comes first.
+func (c *cursor) seek(data []byte, line, column int) {
+	if c.line == 0 || line < c.line || line == c.line && column < c.column {
+		*c = cursor{line: 1, column: 1}
+	}
+	for c.line < line {
+		i := bytes.IndexByte(data[c.offset:], '\n')
+		if i < 0 {
+			c.offset = len(data)
+			return
+		}
+		c.offset += i + 1
+		c.start = c.offset
+		c.line++
+		c.column = 1
+	}
+	for c.column < column && c.offset < len(data) && data[c.offset] != '\n' {
+		_, size := utf8.DecodeRune(data[c.offset:])
+		c.offset += size
+		c.column++
+	}
+}
+
+// from returns the file from a place on.
+func (c *cursor) from(data []byte, line, column int) []byte {
+	c.seek(data, line, column)
+	return data[c.offset:]
+}
+
+// lineBefore returns what stands on the line before a place.
+func (c *cursor) lineBefore(data []byte, line, column int) []byte {
+	c.seek(data, line, column)
+	return data[c.start:c.offset]
 }

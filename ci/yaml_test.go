@@ -1,7 +1,9 @@
 package ci
 
 import (
+	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -57,6 +59,9 @@ func TestYAMLAccepted(t *testing.T) {
 		"a : b\n",
 		"  a: b\n  c: d\n",
 		"a: -1\nb: -\u20ac\nc: ?d\n",
+		"a: [b:c, ?d, e?, f - g]\n",
+		"a: |\n  one" + strings.Repeat("\n", 1000) + "  two\n",
+		"\"a\": \"one\n  - two\n\n  three\"\n",
 		"a: \"\"\nb: ''\n",
 	} {
 		if s := parseText(text); s.root == nil {
@@ -111,5 +116,175 @@ func TestDepthLimit(t *testing.T) {
 		if s := parseText(nest(maxDepth + 2)); s.root != nil {
 			t.Errorf("%s: depth %d is accepted", name, maxDepth+2)
 		}
+	}
+}
+
+// TestSurrogates holds that pairs of surrogates are one character where they
+// are escapes, and nothing but text where they aren't.
+func TestSurrogates(t *testing.T) {
+	for _, tt := range []struct{ written, want string }{
+		{`"\ud83d\ude80"`, "\U0001f680"},
+		{`"\uD83D\uDE80 \ud83d\ude81x"`, "\U0001f680 \U0001f681x"},
+		{`'\ud83d\ude80'`, `\ud83d\ude80`},
+		{`\uD83D\ude80`, `\uD83D\ude80`},
+		{`"\\ud83d\\ude80"`, `\ud83d\ude80`},
+		{`"\\\ud83d\ude80"`, `\` + "\U0001f680"},
+		{`"\ue83d\uec80"`, "\ue83d\uec80"},
+	} {
+		s := parseText(`a: [` + tt.written + `, b]`)
+		if s.root == nil {
+			t.Errorf("%s is refused: %v", tt.written, s.problems)
+			continue
+		}
+		items := s.root.get("a").items
+		if got := items[0].text; got != tt.want {
+			t.Errorf("%s is %q, want %q", tt.written, got, tt.want)
+		}
+		if got, want := items[1].column(), len(`a: [`+tt.written+`, b`); got != want {
+			t.Errorf("%s: what follows is at column %d, want %d", tt.written, got, want)
+		}
+	}
+	for _, written := range []string{
+		`"\ud83d"`, `"\ude80"`, `"\ude80\ud83d"`, `"\ud83d \ude80"`, `"\\ud83d\ude80"`, `"\ud83d\ude80` + "\ue83d" + `"`,
+	} {
+		if s := parseText(`a: ` + written); s.root != nil {
+			t.Errorf("%s is accepted as %q", written, s.root.get("a").text)
+		}
+	}
+}
+
+// hostile are files that a parser could take much memory or time for.
+var hostile = map[string]string{
+	"too long a list":               "[" + strings.Repeat("1,", maxFileSize/2-4) + "]",
+	"a list on one line":            "[" + strings.Repeat("1,", maxSeparators-9) + "]",
+	"lists on one line":             "[" + strings.Repeat("[],", maxSeparators/2-9) + "]",
+	"keys on one line":              "{" + strings.Repeat("a,", maxSeparators-9) + "}",
+	"pairs on one line":             "[" + strings.Repeat(`"a":1,`, maxFileSize/7) + "]",
+	"mappings on one line":          "[" + strings.Repeat(`{"a":1},`, maxSeparators/3-9) + "]",
+	"open brackets":                 strings.Repeat("[", maxFileSize),
+	"open braces":                   strings.Repeat("{a: ", maxFileSize/4),
+	"dashes on one line":            strings.Repeat("- ", maxFileSize/2),
+	"question marks":                strings.Repeat("? ", maxFileSize/2),
+	"dashes":                        strings.Repeat("-\n", maxFileSize/2),
+	"keys":                          strings.Repeat("a: b\n", maxFileSize/5),
+	"equal keys":                    strings.Repeat("a:\n", maxFileSize/3),
+	"long keys with a prefix":       longKeys(),
+	"complex keys":                  strings.Repeat("? [a b]\n", maxFileSize/8),
+	"empty lines":                   "a:" + strings.Repeat("\n", maxFileSize-4) + " b",
+	"empty lines in a block":        "a: |\n b" + strings.Repeat("\n", maxFileSize-10) + " c",
+	"comments":                      strings.Repeat("#\n", maxFileSize/2),
+	"comments between keys":         strings.Repeat("a: b\n# c\n\n", maxFileSize/10),
+	"comments between entries":      strings.Repeat("- a\n# b\n\n# c\n", maxFileSize/13),
+	"comments in brackets":          "[" + strings.Repeat("b, # c\n ", maxFileSize/9) + "]",
+	"a comment":                     "a: b # " + strings.Repeat("c", maxFileSize-10),
+	"a key":                         strings.Repeat("k", maxFileSize-3) + ": v",
+	"words":                         "a: " + strings.Repeat("b ", maxFileSize/2-4),
+	"lines of text":                 "a: " + strings.Repeat("b\n ", maxFileSize/3-4),
+	"plain text in brackets":        "[" + strings.Repeat("b c, ", 190_000) + "]",
+	"escapes":                       "a: \"" + strings.Repeat("\\n", maxFileSize/2-4) + "\"",
+	"surrogates":                    "a: \"" + strings.Repeat(`\ud83d\ude80`, maxFileSize/12-4) + "\"",
+	"halves of surrogates":          "a: [" + strings.Repeat(`"\ud83d",`, maxFileSize/9-4) + "]",
+	"backslashes":                   strings.Repeat(`\`, maxFileSize-12) + `\ud83d\ude80`,
+	"aliases":                       "a: &a [b]\nc: [" + strings.Repeat("*a,", 190_000) + "]",
+	"aliases of aliases":            aliasBomb(),
+	"characters that start nothing": strings.Repeat("a: @b\n", maxRepairable/6),
+	"tags":                          strings.Repeat("- !a b\n", maxFileSize/7),
+	"documents":                     strings.Repeat("---\n", maxFileSize/4),
+	"directives":                    strings.Repeat("%TAG ! b\n", maxFileSize/9),
+	"digits":                        "a: " + strings.Repeat("1", maxFileSize-4),
+	"tabs":                          "a: b" + strings.Repeat("\t", maxFileSize-5) + "c",
+}
+
+func longKeys() string {
+	var b strings.Builder
+	prefix := strings.Repeat("k", 1000)
+	for i := range maxFileSize / 1010 {
+		fmt.Fprintf(&b, "%s%04d: v\n", prefix, i)
+	}
+	return b.String()
+}
+
+func aliasBomb() string {
+	var b strings.Builder
+	b.WriteString("a0: &a0 [b]\n")
+	for i := 1; b.Len() < maxFileSize-100; i++ {
+		fmt.Fprintf(&b, "a%d: &a%d [*a%d, *a%d]\n", i, i, i-1, i-1)
+	}
+	return b.String()
+}
+
+// TestHostileFiles holds that no file makes parsing allocate more than a few hundred
+// times the largest size of a file. What it allocates bounds its time, too: the
+// parser reads every byte a fixed number of times.
+func TestHostileFiles(t *testing.T) {
+	const most = 500 << 20
+	for name, text := range hostile {
+		if len(text) > maxFileSize {
+			t.Errorf("%s: %d bytes are more than a file has", name, len(text))
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		parseText(text)
+		runtime.ReadMemStats(&after)
+		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > most {
+			t.Errorf("%s: parsing allocates %d MiB", name, allocated>>20)
+		}
+	}
+}
+
+// FuzzPlaces holds that the nodes of a file stand where we say.
+func FuzzPlaces(f *testing.F) {
+	addFiles(f, func(name string) bool { return name != want })
+	for _, text := range []string{
+		"a: b   \nc: [d  , e ]\n", "a: {b:c}\n", "a: b\tc\n", "a: b # \\\nc: d\n", "a: b\n  -c\n", "a: b\n\n  c\n",
+		"a\n: b\n", "...a: b\n", "a: |\n b", "a: b\n  c\n", "[a: b, \"\\ud83d\\ude80\": c]\n", "  {0, #00",
+		"a: 'it''s'\nb: \"\\u00e9\\n\"\n", "a: >-\n  b\n  c\n\n  d\n", "a:\n- b\n- c: d\n  e: f\n", "{\n\t\"a\": [\n\t\t1\n\t]\n}\n",
+		"深圳: 3‰  # 注\n", "a: \u2028b\n",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := &source{shown: "f.yaml", data: bytes.Clone(data)}
+		if s.parse(); s.root != nil {
+			checkNode(t, s, s.root)
+		}
+		for _, p := range s.problems {
+			if n := bytes.Count(s.data, []byte("\n")); p.Line < 1 || p.Line > n+1 || p.Column < 1 {
+				t.Errorf("%v, in a file of %d lines\n%q", p, n+1, data)
+			}
+		}
+	})
+}
+
+// checkNode holds that a node and those within it stand in the file as they should.
+func checkNode(t *testing.T, s *source, n *node) {
+	t.Helper()
+	var c cursor
+	written := c.from(s.data, n.line(), n.column())
+	begins := func(prefix string) bool { return bytes.HasPrefix(written, []byte(prefix)) }
+	right := false
+	switch {
+	case n.kind == scalar && n.plain:
+		right = begins(strings.SplitN(n.text, " ", 2)[0])
+	case n.kind == scalar:
+		right = begins("'") || begins(`"`) || begins("|") || begins(">")
+	case n.kind == sequence && n.flow:
+		right = begins("[")
+	case n.kind == sequence:
+		right = begins("-")
+	case len(n.fields) > 0 && !begins("{"):
+		right = n.row == n.fields[0].key.row && n.col == n.fields[0].key.col
+	default:
+		right = n.flow
+	}
+	if !right {
+		t.Errorf("%d:%d: %v is not there\n%q", n.line(), n.column(), n.describe(), s.data)
+	}
+	for _, item := range n.items {
+		checkNode(t, s, item)
+	}
+	for _, f := range n.fields {
+		checkNode(t, s, f.key)
+		checkNode(t, s, f.value)
 	}
 }
