@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"encoding"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,7 +52,14 @@ var otherTypes = map[string]string{
 func typeOf[T interface {
 	~uint8
 	fmt.Stringer
-}](c checker, n, place *node, what string, parse func(string) (T, bool)) T {
+}, P interface {
+	*T
+	encoding.TextUnmarshaler
+}](c checker, n, place *node, what string) T {
+	parse := func(name string) (t T, ok bool) {
+		err := P(&t).UnmarshalText([]byte(name))
+		return t, err == nil
+	}
 	var names []string
 	for t := T(1); ; t++ {
 		if _, ok := parse(t.String()); !ok {

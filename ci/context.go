@@ -117,7 +117,7 @@ func (c checker) attribute(name string, f field) *attribute {
 	if !c.keys(n, "an attribute", "type", "unit", "enum", "derived", "description") {
 		return a
 	}
-	a.typ = typeOf(c, n.get("type"), f.key, "it", evaluator.ParseAttributeType)
+	a.typ = typeOf[evaluator.AttributeType](c, n.get("type"), f.key, "it")
 	if unit := n.get("unit"); unit != nil {
 		a.unit, _ = c.boolean(unit, "\"unit\"")
 		if a.unit && a.typ != 0 && a.typ != evaluator.AttrString && a.typ != evaluator.AttrInteger {

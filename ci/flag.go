@@ -63,7 +63,7 @@ func (c checker) flag() *flag {
 	c.silences(n.get("lint"))
 	f.layer = c.exclusive(n.get("exclusive"))
 	c.layer = f.layer
-	typ := typeOf(c, n.get("type"), n, "the flag", evaluator.ParseType)
+	typ := typeOf[evaluator.Type](c, n.get("type"), n, "the flag")
 	c.prerequisites = f.collect("")
 	c.divisions = &f.divisions
 	f.base = c.body(f.key, typ, n, nil)

@@ -14,19 +14,26 @@ func seedOf(salt string) uint32 { return uint32(hash(salt, 0)) }
 // positionOf returns the position in [0, 2^32) of a unit, see [Split].
 func positionOf(unit string, seed uint32) uint32 { return uint32(hash(unit, seed) >> 32) }
 
-// hash returns the first 64 bits of murmur3_x64_128.
-//
-// murmur3 reads data through a variable of its own that the compiler takes for
-// one on the heap. But it stays on the stack, which tests hold, and nothing of it
-// is left when the function returns; so data is safe wherever it is, and is hidden
-// from escape analysis. Else every context would have to be on the heap. If the
-// stack moves meanwhile, data and that variable are pointers as any others, and
-// follow. The address alone doesn't, and stacks move only where functions are
-// called, which is not in the two lines that have it.
+// hash returns the first 64 bits of murmur3_x64_128. murmur3 reads data through a
+// variable of its own that escape analysis takes for one on the heap, so data is
+// hidden from it, as hidden does.
 func hash(s string, seed uint32) uint64 {
 	address := uintptr(unsafe.Pointer(unsafe.StringData(s)))
 	data := *(**byte)(unsafe.Pointer(&address))
 	return murmur3.Sum64WithSeed(unsafe.Slice(data, len(s)), seed)
+}
+
+// hidden returns s, hidden from escape analysis: otherwise every context would have
+// to be on the heap. Use it only for functions that keep nothing of s when they
+// return, which tests hold.
+//
+// If the stack moves meanwhile, the text returned is a pointer as any other, and
+// follows. The address alone doesn't, but stacks move only where functions are
+// called, which is not in the two lines that have it.
+func hidden(s string) string {
+	address := uintptr(unsafe.Pointer(unsafe.StringData(s)))
+	data := *(**byte)(unsafe.Pointer(&address))
+	return unsafe.String(data, len(s))
 }
 
 // hashed is a unit of which everything is computed that a position does not owe

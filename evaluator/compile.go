@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -280,6 +281,28 @@ func (c *compiler) checkVariants(f *Flag) bool {
 		}
 	}
 	return c.count == before
+}
+
+// checkValue reports whether v is a value of a flag of type t.
+func checkValue(v Value, t Type) error {
+	ok := false
+	switch t {
+	case TypeBoolean:
+		ok = v.kind == KindBool
+	case TypeString:
+		ok = v.kind == KindString
+	case TypeInteger:
+		ok = v.kind == KindInt
+	case TypeNumber:
+		f, _ := v.Float()
+		ok = v.kind == KindFloat && !math.IsInf(f, 0) && !math.IsNaN(f)
+	case TypeObject:
+		ok = v.kind == KindObject && validObject(v.str)
+	}
+	if !ok {
+		return fmt.Errorf("the value %s is not of type %v", strconv.Quote(string(v.JSON())), t)
+	}
+	return nil
 }
 
 // variant checks an index into f.Variants.

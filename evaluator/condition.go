@@ -1,162 +1,311 @@
 package evaluator
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
-	"strings"
 )
 
-// MaxExpression is the longest regular expression that [OpMatches] accepts, in
-// bytes.
-const MaxExpression = 1000
+// condition compiles a condition that goes on at yes or no, and returns where
+// it starts. Its instructions stand one after the other, those of its first
+// comparison last; its shape is appended to the shapes.
+func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 {
+	u := c.unit
+	if depth > MaxDepth {
+		c.errorf("conditions are nested deeper than %d", MaxDepth)
+		return no
+	}
+	if !cond.Op.Combines() {
+		u.shapes = append(u.shapes, 0)
+		return c.comparison(cond, yes, no)
+	}
+	if cond.Attribute != "" || len(cond.Strings)+len(cond.Ints) > 0 || cond.Fold {
+		c.errorf("%q takes conditions and nothing else", cond.Op)
+		return no
+	}
+	if cond.Op == OpNot && len(cond.Of) != 1 {
+		c.errorf("\"not\" takes one condition, not %d", len(cond.Of))
+		return no
+	}
+	// The shape is written from the last condition to the first, like the
+	// code: both are read backwards.
+	entry := yes
+	if cond.Op == OpAny {
+		entry = no
+	}
+	for i := len(cond.Of) - 1; i >= 0; i-- {
+		switch cond.Op {
+		case OpAll:
+			entry = c.condition(&cond.Of[i], entry, no, depth+1)
+		case OpAny:
+			entry = c.condition(&cond.Of[i], yes, entry, depth+1)
+		case OpNot:
+			entry = c.condition(&cond.Of[i], no, yes, depth+1)
+		}
+	}
+	u.shapes = appendBackwards(u.shapes, uint64(len(cond.Of)))
+	u.shapes = append(u.shapes, byte(cond.Op))
+	return entry
+}
 
-// MaxExpressionSize is how large the regular expressions of one [OpMatches] may be
-// together, repetitions such as {1000} written out. It bounds the memory that they
-// take, and the time.
-const MaxExpressionSize = 10_000
+// shareShape returns where the shape that was written last ends, which begins at a
+// place. If the one before it is the same, as it mostly is, that is enough.
+func (c *compiler) shareShape(from int) uint32 {
+	all := c.unit.shapes
+	if bytes.HasSuffix(all[:from], all[from:]) {
+		c.unit.shapes = all[:from]
+	}
+	return uint32(len(c.unit.shapes))
+}
 
-// Check reports whether c, a comparison, is well formed and its operator
-// applies to attributes of type t, which is of no account to conditions without
-// an attribute. Combinations (All, Any, Not), and whether what c refers to
-// exists, are [Compile]'s to check.
-func (c Condition) Check(t AttributeType) error {
-	switch c.Op {
+// appendBackwards appends a varint to be read from its end.
+func appendBackwards(b []byte, n uint64) []byte {
+	var buf [binary.MaxVarintLen64]byte
+	for i := binary.PutUvarint(buf[:], n) - 1; i >= 0; i-- {
+		b = append(b, buf[i])
+	}
+	return b
+}
+
+// A conditionWalk goes through the shape and the instructions of a compiled
+// condition, both from their ends to their beginnings: so it meets conditions in
+// the order in which they were written, each before those that it combines.
+type conditionWalk struct {
+	unit      *Module
+	shape, pc uint32 // ends of what is still to come
+}
+
+// next returns how the next condition combines how many others, or 0 if it is a
+// comparison.
+func (w *conditionWalk) next() (op Op, n int) {
+	if op = Op(w.byte()); op == 0 {
+		return 0, 0
+	}
+	for shift := 0; ; shift += 7 {
+		b := w.byte()
+		if n |= int(b&0x7f) << shift; b < 0x80 {
+			return op, n
+		}
+	}
+}
+
+func (w *conditionWalk) byte() byte {
+	w.shape--
+	return w.unit.shapes[w.shape]
+}
+
+// comparison returns where the instruction of the next comparison stands.
+func (w *conditionWalk) comparison() (pc uint32) {
+	w.pc--
+	return w.pc
+}
+
+// comparison compiles a condition that is no combination.
+func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
+	c.uses.comparisons = min(c.uses.comparisons+1, MaxFlagCost+1)
+	in := instr{yes: yes, no: no}
+	if o := cond.Op.operator(); o != nil && o.types == nil {
+		if err := cond.Check(0); err != nil {
+			c.errorf("%w", err)
+			return no
+		}
+		c.circumstance(cond, &in)
+		return c.emit(in)
+	}
+	attribute, ok := c.attribute(cond.Attribute)
+	if !ok {
+		c.errorf("the attribute %q is not declared", cond.Attribute)
+		return no
+	}
+	in.attribute = attribute
+	if err := c.compare(cond, &in); err != nil {
+		c.errorf("attribute %q: %w", cond.Attribute, err)
+	}
+	return c.emit(in)
+}
+
+// attribute returns the index of an attribute. With a few, it is quicker to look
+// at each, all the more as equal texts are mostly one text.
+func (c *compiler) attribute(name string) (uint16, bool) {
+	u := c.unit
+	if len(u.attributes) > 8 {
+		i, ok := u.index[name]
+		return i, ok
+	}
+	for i := range u.attributes {
+		if u.attributes[i].Name == name {
+			return uint16(i), true
+		}
+	}
+	return 0, false
+}
+
+// compare compiles the comparison of an attribute into in.
+func (c *compiler) compare(cond *Condition, in *instr) error {
+	u := c.unit
+	t := u.attributes[in.attribute].Type
+	switch cond.Op {
 	case OpExists:
-		return c.applies(t)
+		in.op = codeExists
+		return cond.Check(t)
 	case OpInSegment:
-		return c.membership(t)
+		in.op = codeSegment
+		for _, name := range cond.Strings {
+			if i, ok := c.segments[name]; ok {
+				in.arg = uint32(i)
+				c.asked = append(c.asked, in.arg)
+			} else {
+				c.errorf("the segment %q is not defined", name)
+			}
+		}
+		return cond.Check(t)
 	case OpBetween:
-		return c.between(t)
-	case OpBucket:
-		return c.bucket(t)
-	case OpPeriod, OpWindow, OpServes:
-		return c.circumstance()
-	}
-	_, err := c.test(t)
-	return err
-}
-
-// circumstance reports whether c, which has no attribute, is well formed.
-func (c *Condition) circumstance() error {
-	if c.Attribute != "" || c.Fold || len(c.Of) > 0 {
-		return fmt.Errorf("%q is not about an attribute and takes no conditions", c.Op)
-	}
-	switch c.Op {
-	case OpPeriod:
-		return c.checkPeriod()
-	case OpWindow:
-		return c.checkWindow()
-	}
-	if len(c.Strings) < 2 || len(c.Ints) > 0 {
-		return fmt.Errorf("%q takes the key of a flag, and one variant or more", c.Op)
-	}
-	return nil
-}
-
-// applies reports whether c is a comparison and its operator applies to
-// attributes of type t.
-func (c *Condition) applies(t AttributeType) error {
-	var types []AttributeType
-	switch c.Op {
-	case OpExists: // all
+		in.op, in.arg = codeBetween, c.addInts(cond.Ints)
+		return cond.Check(t)
 	case OpOneOf:
-		types = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP}
-	case OpInSegment, OpBucket:
-		types = []AttributeType{AttrString, AttrInteger}
-	case OpBetween, OpModulo:
-		types = []AttributeType{AttrInteger}
-	case OpCIDR, OpIPBetween:
-		types = []AttributeType{AttrIP}
-	case OpSemver:
-		types = []AttributeType{AttrSemver}
-	case OpPrefix, OpSuffix, OpContains, OpMatches:
-		types = []AttributeType{AttrString}
-	case OpAnyOf, OpAllOf:
-		types = []AttributeType{AttrList}
-	default:
-		return fmt.Errorf("%v is not a comparison", c.Op)
+		if t == AttrString && !cond.Fold && len(cond.Strings) > 0 && len(cond.Ints) == 0 {
+			c.oneOf(cond, in)
+			return cond.applies(t)
+		}
 	}
-	if len(c.Of) > 0 {
-		return fmt.Errorf("%q is a comparison and takes no conditions", c.Op)
-	}
-	if types == nil || slices.Contains(types, t) {
+	if cond.Op == OpSemver && cond.applies(t) == nil && len(cond.Strings) == 1 && c.interval(cond.Strings[0], in) {
 		return nil
 	}
-	names := make([]string, len(types))
-	for i, t := range types {
-		names[i] = t.String()
+	in.op = codeTest
+	switch {
+	case cond.Op == OpMatches:
+		in.op = codeMatch
+	case t == AttrIP:
+		in.op = codeAddr
 	}
-	return fmt.Errorf("%q applies to %s attributes, %q is of type %v", c.Op, strings.Join(names, " and "), c.Attribute, t)
+	return c.test(cond, t, in)
 }
 
-// membership reports whether c, which is OpInSegment, is well formed and applies to
-// attributes of type t.
-func (c *Condition) membership(t AttributeType) error {
-	if err := c.applies(t); err != nil {
-		return err
-	}
-	if len(c.Strings) != 1 {
-		return fmt.Errorf("%q takes one name, not %d", c.Op, len(c.Strings))
-	}
-	return nil
-}
-
-// between reports whether c, which is Between, is well formed and applies to
-// attributes of type t.
-func (c *Condition) between(t AttributeType) error {
-	if err := c.applies(t); err != nil {
-		return err
-	}
-	if len(c.Ints) != 2 || c.Ints[0] > c.Ints[1] {
-		return fmt.Errorf("the range %v is empty", c.Ints)
-	}
-	return nil
-}
-
-// bucket reports whether c, which is OpBucket, is well formed and applies to
-// attributes of type t.
-func (c *Condition) bucket(t AttributeType) error {
-	if err := c.applies(t); err != nil {
-		return err
-	}
-	if len(c.Strings) != 2 || len(c.Ints) != 3 || c.Ints[0] < 0 || c.Fold {
-		return fmt.Errorf("%q takes a hash, a salt, and three numbers: of positions, from and to", c.Op)
-	}
-	b := c.bucketing()
-	if err := b.Check(); err != nil {
-		return err
-	}
-	if from, to := c.Ints[1], c.Ints[2]; from < 0 || from >= to || uint64(to) > b.Total() {
-		return fmt.Errorf("the positions from %d to before %d are none of 0 to %d", from, to, b.Total()-1)
-	}
-	return nil
-}
-
-// bucketing returns how a well-formed OpBucket finds positions.
-func (c *Condition) bucketing() Bucketing {
-	return Bucketing{By: c.Attribute, Hash: c.Strings[0], Salt: c.Strings[1], Positions: uint64(c.Ints[0])}
-}
-
-// checkValue reports whether v is a value of a flag of type t.
-func checkValue(v Value, t Type) error {
-	ok := false
-	switch t {
-	case TypeBoolean:
-		ok = v.kind == KindBool
-	case TypeString:
-		ok = v.kind == KindString
-	case TypeInteger:
-		ok = v.kind == KindInt
-	case TypeNumber:
-		f, _ := v.Float()
-		ok = v.kind == KindFloat && !math.IsInf(f, 0) && !math.IsNaN(f)
-	case TypeObject:
-		ok = v.kind == KindObject && validObject(v.str)
-	}
+// interval compiles a constraint of versions into in, if it is an interval.
+func (c *compiler) interval(text string, in *instr) bool {
+	u := c.unit
+	place, ok := c.intervals[text]
 	if !ok {
-		return fmt.Errorf("the value %s is not of type %v", strconv.Quote(string(v.JSON())), t)
+		cs, err := parseConstraint(text)
+		if err != nil {
+			return false // [Condition.test] says why
+		}
+		i, ok := newInterval(text, cs)
+		if !ok {
+			return false
+		}
+		place = uint32(len(u.versions))
+		u.versions = append(u.versions, i)
+		c.intervals[text] = place
+	}
+	in.op, in.arg = codeVersion, place
+	return true
+}
+
+// oneOf compiles the comparison with texts: with a few by their symbols.
+func (c *compiler) oneOf(cond *Condition, in *instr) {
+	switch n := len(cond.Strings); {
+	case n == 1:
+		in.op, in.arg = codeIs, c.symbol(cond.Strings[0])
+		return
+	case n > fewIDs:
+		in.op, in.arg = codeIDs, c.ids(cond.Strings)
+		return
+	}
+	in.op, in.n, in.arg = codeIn, uint8(len(cond.Strings)), c.addOperands(cond.Strings)
+}
+
+// ids returns where the set of a list stands. Flags that ask for the same list in
+// the same order, if it isn't a long one, share its set.
+func (c *compiler) ids(list []string) uint32 {
+	if len(list) <= fewSymbols {
+		return c.shortList(list)
+	}
+	share := len(list) <= 100
+	if share {
+		c.key = appendList(c.key[:0], list)
+		if i, ok := c.lists[string(c.key)]; ok {
+			return i
+		}
+	}
+	i := uint32(len(c.unit.ids))
+	c.unit.ids = append(c.unit.ids, c.idSet(list))
+	if share {
+		c.lists[string(c.key)] = i
+	}
+	return i
+}
+
+// shortList is ids for a list that a table compares by symbols. Which list it is
+// is known by these.
+func (c *compiler) shortList(list []string) uint32 {
+	u := c.unit
+	var symbols [fewSymbols]uint32
+	hash := uint64(0)
+	for i, id := range list {
+		symbols[i] = c.symbol(id)
+		hash = mix(hash, uint64(symbols[i]))
+	}
+	place := &c.recentLists[hash>>(64-recentBits)]
+	if int(*place) >= len(u.ids) || !slices.Equal(u.ids[*place].symbols, symbols[:len(list)]) {
+		set := c.idSet(list)
+		set.symbols = slices.Clone(symbols[:len(list)])
+		*place = uint32(len(u.ids))
+		u.ids = append(u.ids, set)
+	}
+	return *place
+}
+
+// test compiles a comparison into a test of its own or, if there is one that
+// asks the same, into that.
+func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
+	share := len(cond.Strings) <= fewIDs && len(cond.Ints) == 0
+	if share {
+		fold := byte(0)
+		if cond.Fold {
+			fold = 1
+		}
+		c.key = appendList(append(c.key[:0], byte(cond.Op), byte(t), fold), cond.Strings)
+		if i, ok := c.tests[string(c.key)]; ok && len(cond.Of) == 0 {
+			in.arg = i
+			return nil
+		}
+	}
+	if cond.Op == OpMatches {
+		if c.expressions += expressionSizes(cond.Strings); c.expressions > MaxExpressionSizes {
+			return fmt.Errorf("the regular expressions of all conditions are too large; the limit is %d in all", MaxExpressionSizes)
+		}
+	}
+	compiled, err := cond.test(t)
+	if err != nil {
+		return err
+	}
+	in.arg = uint32(len(c.unit.tests))
+	c.unit.tests = append(c.unit.tests, compiled)
+	if share {
+		c.tests[string(c.key)] = in.arg
 	}
 	return nil
+}
+
+// circumstance compiles a condition that is not about an attribute into in.
+func (c *compiler) circumstance(cond *Condition, in *instr) {
+	u := c.unit
+	switch cond.Op {
+	case OpPeriod:
+		c.uses.time = true
+		in.op, in.arg = codePeriod, c.addInts(cond.Ints)
+	case OpWindow:
+		c.uses.time = true
+		z, ok := c.zones[cond.Strings[0]]
+		if !ok {
+			c.errorf("the time zone %q is not defined", cond.Strings[0])
+		}
+		in.op, in.arg = codeWindow, uint32(len(u.windows))
+		u.windows = append(u.windows, window{cond.Strings[0], z, uint8(cond.Ints[0]), cond.Ints[1], cond.Ints[2]})
+	case OpServes:
+		in.op, in.arg = codeServes, uint32(len(u.requirements))
+		u.requirements = append(u.requirements, c.requirement(cond.Strings[0], cond.Strings[1:]))
+	}
 }

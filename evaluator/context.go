@@ -1,7 +1,9 @@
 package evaluator
 
 import (
+	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"iter"
 	"math"
 	"strconv"
@@ -185,6 +187,29 @@ func (v Value) JSON() []byte { return v.AppendJSON(nil) }
 
 // MarshalJSON returns what [Value.JSON] does.
 func (v Value) MarshalJSON() ([]byte, error) { return v.JSON(), nil }
+
+// UnmarshalJSON sets v to what JSON holds: numbers without a point or an exponent that
+// fit 64 bits become integers, other numbers floats, and arrays and objects
+// objects. So floats without a fraction and lists don't survive [Value.JSON].
+func (v *Value) UnmarshalJSON(data []byte) (err error) {
+	switch data[0] {
+	case '{', '[':
+		var b bytes.Buffer
+		err = json.Compact(&b, data)
+		*v = ObjectValue(b.String())
+	case '"', 't', 'f', 'n':
+		*v, err = decodeValue(data)
+	default:
+		if n, notInt := strconv.ParseInt(string(data), 10, 64); notInt == nil {
+			*v = IntValue(n)
+			return nil
+		}
+		var f float64
+		err = json.Unmarshal(data, &f)
+		*v = FloatValue(f)
+	}
+	return err
+}
 
 // AppendJSON appends what [Value.JSON] returns to b.
 func (v Value) AppendJSON(b []byte) []byte {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"strconv"
 )
 
 // An algorithm is a hash that units can be bucketed by.
@@ -21,7 +22,7 @@ type algorithm struct {
 
 // algorithms are all hashes. docs/evaluation.md specifies them.
 var algorithms = [...]algorithm{
-	{HashMurmur3, Positions, 0, func(salt, unit string, _ uint64) uint64 { return uint64(positionOf(unit, seedOf(salt))) }},
+	{name: HashMurmur3, positions: Positions}, // computed from a seed
 	{"unleash", 100, 1 << 32, func(salt, unit string, n uint64) uint64 { return murmur32(salt, ":", unit, 0) % n }},
 	{"unleash-variants", 1000, 1 << 32, func(salt, unit string, n uint64) uint64 { return murmur32(salt, ":", unit, 86028157) % n }},
 	{"launchdarkly", 1 << 60, 0, func(salt, unit string, _ uint64) uint64 { return sha1Of(salt, ".", unit) >> 4 }},
@@ -80,11 +81,47 @@ func (b Bucketing) Check() error {
 // Position returns the position of a unit, and whether it has one. [Bucketing.Check]
 // must accept b. b.By is not used.
 func (b Bucketing) Position(unit Value) (position uint64, ok bool) {
-	text, ok := unitText(unit)
-	if !ok {
-		return 0, false
+	compiled := newBucketing(b)
+	return compiled.of(unit)
+}
+
+// A bucketing is a compiled Bucketing.
+type bucketing struct {
+	Bucketing // without By
+	algorithm *algorithm
+	total     uint64
+	seed      uint32 // of HashMurmur3
+}
+
+// newBucketing compiles b, which [Bucketing.Check] accepts.
+func newBucketing(b Bucketing) bucketing {
+	b.By = ""
+	compiled := bucketing{Bucketing: b, algorithm: algorithmOf(b.Hash), total: b.Total()}
+	if b.Hash == HashMurmur3 {
+		compiled.seed = seedOf(b.Salt)
 	}
-	return algorithmOf(b.Hash).position(b.Salt, text, b.Total()), true
+	return compiled
+}
+
+// of returns the position of a unit, and whether it has one: text that is not
+// empty, or an integer. If empty text counted, everybody without an id would
+// share a bucket.
+func (b *bucketing) of(unit Value) (position uint64, ok bool) {
+	switch unit.kind {
+	case KindString:
+		return b.position(unit.str), unit.str != ""
+	case KindInt:
+		var buf [20]byte
+		return b.position(view(strconv.AppendInt(buf[:0], int64(unit.num), 10))), true
+	}
+	return 0, false
+}
+
+func (b *bucketing) position(unit string) uint64 {
+	if b.algorithm.position == nil {
+		return uint64(positionOf(unit, b.seed))
+	}
+	return b.algorithm.position(b.Salt, hidden(unit), b.total)
 }
 
 // inputSize is the length up to which the input of a hash is put together on the

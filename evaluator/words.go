@@ -1,7 +1,6 @@
 package evaluator
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 )
@@ -16,7 +15,7 @@ import (
 func (c Condition) Asked(t AttributeType) string {
 	quoted := func(list []string) string { return listText(len(list), slices.Values(list)) }
 	switch {
-	case c.Op.combines():
+	case c.Op.Combines():
 		return c.Op.String()
 	case c.Op == OpOneOf && t == AttrString && !c.Fold:
 		return "one of " + quoted(c.Strings) // without making a set of what may be a million
@@ -30,8 +29,6 @@ func (c Condition) Asked(t AttributeType) string {
 		return "member of segment " + strconv.Quote(c.Strings[0])
 	case OpBetween:
 		return betweenText(c.Ints[0], c.Ints[1])
-	case OpBucket:
-		return bucketText(c.bucketing(), c.Ints[1], c.Ints[2])
 	case OpServes:
 		return "flag " + strconv.Quote(c.Strings[0]) + " serves " + quoted(c.Strings[1:])
 	case OpPeriod:
@@ -41,7 +38,7 @@ func (c Condition) Asked(t AttributeType) string {
 		return w.String()
 	}
 	test, err := c.test(t)
-	if err != nil {
+	if err != nil || test == nil {
 		return c.Op.String()
 	}
 	return test.String()
@@ -52,8 +49,4 @@ func (c Condition) Asked(t AttributeType) string {
 func (r *Ramp) LevelAt(now int64) uint64 {
 	compiled := ramp{points: r.Points, linear: r.Linear}
 	return compiled.level(now)
-}
-
-func bucketText(b Bucketing, from, to int64) string {
-	return fmt.Sprintf("bucket by %s, salt %q, from %d to before %d of %d", b.Hash, b.Salt, from, to, b.Total())
 }

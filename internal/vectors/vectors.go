@@ -108,11 +108,7 @@ func ParseScenario(name string, data []byte) (Scenario, error) {
 	if file.Description == "" || len(file.Cases) == 0 {
 		return Scenario{}, errors.New("there is no description, or no case")
 	}
-	s := Scenario{Name: name, Description: file.Description}
-	var err error
-	if s.Ruleset, err = file.Ruleset.ruleset(); err != nil {
-		return Scenario{}, err
-	}
+	s := Scenario{Name: name, Description: file.Description, Ruleset: file.Ruleset.Ruleset}
 	seen := make(map[string]bool)
 	for _, c := range file.Cases {
 		if c.Name == "" || seen[c.Name] {

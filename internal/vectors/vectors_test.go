@@ -82,22 +82,17 @@ func TestEveryFlagIsAsked(t *testing.T) {
 }
 
 func eachCondition(set evaluator.Ruleset, f func(*evaluator.Condition)) {
-	var walk func(c *evaluator.Condition)
-	walk = func(c *evaluator.Condition) {
-		if c == nil {
-			return
-		}
-		f(c)
-		for i := range c.Of {
-			walk(&c.Of[i])
+	visit := func(c *evaluator.Condition) {
+		for c := range c.Walk() {
+			f(c)
 		}
 	}
 	for _, s := range set.Segments {
-		walk(s.When)
+		visit(s.When)
 	}
 	for _, fl := range append(set.Flags, set.Prerequisites...) {
 		for _, r := range fl.Rules {
-			walk(r.When)
+			visit(r.When)
 		}
 	}
 }
@@ -118,10 +113,9 @@ func TestParseScenarioRefuses(t *testing.T) {
 		{"a member twice", `"default": 0, `, `"default": 0, "default": 0, `, `the member "default" occurs twice`},
 		{"a member of an answer twice", `"reason"`, `"value": false, "reason"`, `the member "value" occurs twice`},
 		{"a member of an answer", `"reason"`, `"rules": "r", "reason"`, `unknown field "rules"`},
-		{"a condition", `"exists"`, `"exist"`, `there is no condition "exist"`},
-		{"a type of attributes", `"type": "string"`, `"type": "text"`, `there is no type of attributes "text"`},
-		{"a type of flags", `"type": "boolean"`, `"type": "bool"`, `there is no type of flags "bool"`},
-		{"a value of another type", `"value": true}]`, `"value": 1}]`, "cannot unmarshal number"},
+		{"a condition", `"exists"`, `"exist"`, `there is no operator "exist"`},
+		{"a type of attributes", `"type": "string"`, `"type": "text"`, `there is no attribute type "text"`},
+		{"a type of flags", `"type": "boolean"`, `"type": "bool"`, `there is no flag type "bool"`},
 		{"a flag without default", `"default": 0, `, ``, `"default" or "off" is missing`},
 		{"a rule without variant", `, "variant": 0}]}]`, `}]}]`, `"variant" is missing`},
 		{"no value", `"value": true, "variant"`, `"variant"`, "the answer lacks value"},

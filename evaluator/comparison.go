@@ -43,8 +43,21 @@ func holds(t test, v Value, s *slot) bool {
 		return ok && t.has(got)
 	case listSet:
 		return v.kind == KindList && t.has(v.str)
+	case bucketTest:
+		return t.has(v)
 	}
 	return false
+}
+
+// holdsAlone reports whether t holds for v, whatever type of attribute t is about.
+func holdsAlone(t test, v Value) bool {
+	switch t := t.(type) {
+	case addrSet, networks, addresses:
+		return holdsAddr(t, addrOf(v))
+	case expressions:
+		return v.kind == KindString && t.has(v.str)
+	}
+	return holds(t, v, nil)
 }
 
 // holdsAddr is holds for tests of IP attributes.
@@ -63,46 +76,7 @@ func holdsAddr(t test, a netip.Addr) bool {
 	return false
 }
 
-// test compiles c, a comparison of an attribute of type t that is not made into
-// an instruction of its own.
-func (c *Condition) test(t AttributeType) (test, error) {
-	if err := c.applies(t); err != nil {
-		return nil, err
-	}
-	switch c.Op {
-	case OpOneOf:
-		return c.oneOf(t)
-	case OpModulo:
-		return c.modulo()
-	case OpCIDR:
-		return c.networks()
-	case OpIPBetween:
-		return c.addresses()
-	case OpSemver:
-		if len(c.Strings) != 1 {
-			return nil, errors.New("a version constraint is missing")
-		}
-		cs, err := parseConstraint(c.Strings[0])
-		return constraint{c.Strings[0], cs}, err
-	case OpMatches:
-		return c.expressions()
-	case OpAnyOf, OpAllOf:
-		if len(c.Strings) == 0 {
-			return nil, errors.New("the list of values is empty")
-		}
-		list := slices.Clone(c.Strings)
-		slices.Sort(list)
-		return listSet{c.Op, slices.Compact(list)}, nil
-	case OpBucket:
-		return nil, fmt.Errorf("%q is not known; a newer version may know it", c.Op)
-	}
-	return c.text()
-}
-
 func (c *Condition) oneOf(t AttributeType) (test, error) {
-	if c.Fold && t != AttrString {
-		return nil, fmt.Errorf("\"fold\" applies to string attributes, %q is of type %v", c.Attribute, t)
-	}
 	if len(c.Strings)+len(c.Ints) == 0 {
 		return nil, errors.New("the list of values is empty")
 	}
@@ -198,7 +172,7 @@ type modulo struct {
 	in intSet
 }
 
-func (c *Condition) modulo() (test, error) {
+func (c *Condition) modulo(AttributeType) (test, error) {
 	if len(c.Ints) < 2 || c.Ints[0] < 1 {
 		return nil, errors.New("\"mod\" takes a divisor of at least 1 and, in \"in\", one remainder or more")
 	}
@@ -253,7 +227,7 @@ func (s addrSet) String() string { return "one of " + listPlain(s) }
 // networks holds for IP addresses that lie in one of the networks.
 type networks []netip.Prefix
 
-func (c *Condition) networks() (test, error) {
+func (c *Condition) networks(AttributeType) (test, error) {
 	if len(c.Strings) == 0 {
 		return nil, errors.New("the list of networks is empty")
 	}
@@ -280,7 +254,7 @@ func (ns networks) String() string { return "in a network of " + listPlain(ns) }
 // all of IPv4 before IPv6.
 type addresses struct{ lo, hi netip.Addr }
 
-func (c *Condition) addresses() (test, error) {
+func (c *Condition) addresses(AttributeType) (test, error) {
 	if len(c.Strings) != 2 {
 		return nil, errors.New("an address range takes two addresses")
 	}
@@ -329,6 +303,14 @@ type constraint struct {
 	comparators []comparator
 }
 
+func (c *Condition) constraint(AttributeType) (test, error) {
+	if len(c.Strings) != 1 {
+		return nil, errors.New("a version constraint is missing")
+	}
+	cs, err := parseConstraint(c.Strings[0])
+	return constraint{c.Strings[0], cs}, err
+}
+
 func (t constraint) has(got version) bool {
 	for _, c := range t.comparators {
 		if !c.holds(got) {
@@ -347,7 +329,7 @@ type text struct {
 	fold bool
 }
 
-func (c *Condition) text() (test, error) {
+func (c *Condition) text(AttributeType) (test, error) {
 	if len(c.Strings) == 0 || slices.Contains(c.Strings, "") {
 		return nil, fmt.Errorf("%q takes one text or more, none of them empty", c.Op)
 	}
@@ -392,6 +374,15 @@ type listSet struct {
 	want []string // ascending
 }
 
+func (c *Condition) listSet(AttributeType) (test, error) {
+	if len(c.Strings) == 0 {
+		return nil, errors.New("the list of values is empty")
+	}
+	list := slices.Clone(c.Strings)
+	slices.Sort(list)
+	return listSet{c.Op, slices.Compact(list)}, nil
+}
+
 // has reports whether it holds for what [ListValue] has written.
 func (t listSet) has(list string) bool {
 	if t.op == OpAnyOf {
@@ -422,10 +413,19 @@ func (t listSet) String() string {
 	return t.op.String() + " " + listText(len(t.want), slices.Values(t.want))
 }
 
+// MaxExpression is the longest regular expression that [OpMatches] accepts, in
+// bytes.
+const MaxExpression = 1000
+
+// MaxExpressionSize is how large the regular expressions of one [OpMatches] may be
+// together, repetitions such as {1000} written out. It bounds the memory that they
+// take, and the time.
+const MaxExpressionSize = 10_000
+
 // expressions holds for text in which one of the regular expressions matches.
 type expressions []*regexp.Regexp
 
-func (c *Condition) expressions() (test, error) {
+func (c *Condition) expressions(AttributeType) (test, error) {
 	if len(c.Strings) == 0 {
 		return nil, errors.New("\"matches\" takes one regular expression or more")
 	}
@@ -498,6 +498,61 @@ func (es expressions) String() string {
 			}
 		}
 	})
+}
+
+// bucketTest holds for units whose position is from ≤ p < to.
+type bucketTest struct {
+	bucketing *bucketing
+	from, to  uint64
+}
+
+func (c *Condition) bucket(AttributeType) (test, error) {
+	if len(c.Strings) != 2 || len(c.Ints) != 3 || c.Ints[0] < 0 {
+		return nil, fmt.Errorf("%q takes a hash, a salt, and three numbers: of positions, from and to", c.Op)
+	}
+	b := Bucketing{Hash: c.Strings[0], Salt: c.Strings[1], Positions: uint64(c.Ints[0])}
+	if err := b.Check(); err != nil {
+		return nil, err
+	}
+	if from, to := c.Ints[1], c.Ints[2]; from < 0 || from >= to || uint64(to) > b.Total() {
+		return nil, fmt.Errorf("the positions from %d to before %d aren't a range within %d", from, to, b.Total())
+	}
+	compiled := newBucketing(b)
+	return bucketTest{&compiled, uint64(c.Ints[1]), uint64(c.Ints[2])}, nil
+}
+
+func (t bucketTest) has(v Value) bool {
+	position, ok := t.bucketing.of(v)
+	return ok && t.from <= position && position < t.to
+}
+
+func (t bucketTest) String() string {
+	b := t.bucketing
+	return fmt.Sprintf("bucket by %s, salt %q: from %d to before %d of %d", b.Hash, b.Salt, t.from, t.to, b.Total())
+}
+
+// checkMembership reports whether c, which is OpInSegment, is well formed.
+func (c *Condition) checkMembership() error {
+	if len(c.Strings) != 1 {
+		return fmt.Errorf("%q takes one name, not %d", c.Op, len(c.Strings))
+	}
+	return nil
+}
+
+// checkBetween reports whether c, which is OpBetween, is well formed.
+func (c *Condition) checkBetween() error {
+	if len(c.Ints) != 2 || c.Ints[0] > c.Ints[1] {
+		return fmt.Errorf("the range %v is empty", c.Ints)
+	}
+	return nil
+}
+
+// checkServes reports whether c, which is OpServes, is well formed.
+func (c *Condition) checkServes() error {
+	if len(c.Strings) < 2 || len(c.Ints) > 0 {
+		return fmt.Errorf("%q takes the key of a flag, and one variant or more", c.Op)
+	}
+	return nil
 }
 
 // listText prints texts in quotes: all if there are few, and otherwise the first

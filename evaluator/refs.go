@@ -1,0 +1,154 @@
+package evaluator
+
+import "iter"
+
+// Walk yields c and all conditions below it, each before those that it combines. c
+// may be nil.
+func (c *Condition) Walk() iter.Seq[*Condition] {
+	return func(yield func(*Condition) bool) { c.walk(yield) }
+}
+
+func (c *Condition) walk(yield func(*Condition) bool) bool {
+	if c == nil {
+		return true
+	}
+	if !yield(c) {
+		return false
+	}
+	for i := range c.Of {
+		if !c.Of[i].walk(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// Refs are the names of what conditions and flags refer to, as often as they do.
+type Refs struct{ Attributes, Segments, Zones, Flags []string }
+
+// Refs returns what c and the conditions below it refer to. c may be nil.
+func (c *Condition) Refs() Refs {
+	var refs Refs
+	refs.add(c)
+	return refs
+}
+
+func (r *Refs) add(c *Condition) {
+	for c := range c.Walk() {
+		if c.Attribute != "" {
+			r.Attributes = append(r.Attributes, c.Attribute)
+		}
+		o := c.Op.operator()
+		if o == nil || len(c.Strings) == 0 {
+			continue
+		}
+		switch name := c.Strings[0]; o.refers {
+		case refersToSegment:
+			r.Segments = append(r.Segments, name)
+		case refersToZone:
+			r.Zones = append(r.Zones, name)
+		case refersToFlag:
+			r.Flags = append(r.Flags, name)
+		}
+	}
+}
+
+// Refs returns what the rules and the reservation of f refer to.
+func (f *Flag) Refs() Refs {
+	var refs Refs
+	if f.Reserved != nil {
+		refs.Attributes = append(refs.Attributes, f.Reserved.By)
+	}
+	for i := range f.Rules {
+		r := &f.Rules[i]
+		refs.add(r.When)
+		if r.Split != nil && r.Split.By != "" {
+			refs.Attributes = append(refs.Attributes, r.Split.By)
+		}
+	}
+	return refs
+}
+
+// Only returns a ruleset of the flags with those keys and everything that they
+// refer to, directly or indirectly, in the order of set. Flags that they refer to
+// and that aren't among keys become prerequisites. It ignores keys that set.Flags
+// doesn't have, and references to what set doesn't have. Both rulesets share memory.
+func (set *Ruleset) Only(keys ...string) Ruleset {
+	wanted := nameSet(keys)
+	only := Ruleset{Unit: set.Unit, Flags: filter(set.Flags, func(f *Flag) bool { return wanted[f.Key] })}
+	served := make(map[string]bool, len(only.Flags))
+	queue := make([]Refs, 0, len(only.Flags)+1)
+	queue = append(queue, Refs{Attributes: []string{set.Unit}})
+	for i := range only.Flags {
+		served[only.Flags[i].Key] = true
+		queue = append(queue, only.Flags[i].Refs())
+	}
+	attributes, segments, zones, flags := make(map[string]bool), make(map[string]bool), make(map[string]bool), make(map[string]bool)
+	for ; len(queue) > 0; queue = queue[1:] {
+		for _, name := range queue[0].Attributes {
+			attributes[name] = true
+		}
+		for _, name := range queue[0].Zones {
+			zones[name] = true
+		}
+		for _, name := range queue[0].Segments {
+			if s := set.segment(name); s != nil && !segments[name] {
+				segments[name] = true
+				queue = append(queue, s.When.Refs())
+			}
+		}
+		for _, key := range queue[0].Flags {
+			if f := set.flag(key); f != nil && !flags[key] && !served[key] {
+				flags[key] = true
+				queue = append(queue, f.Refs())
+			}
+		}
+	}
+	only.Attributes = filter(set.Attributes, func(a *Attribute) bool { return attributes[a.Name] })
+	only.Zones = filter(set.Zones, func(z *Zone) bool { return zones[z.Name] })
+	only.Segments = filter(set.Segments, func(s *Segment) bool { return segments[s.Name] })
+	asked := func(f *Flag) bool { return flags[f.Key] }
+	only.Prerequisites = append(filter(set.Flags, asked), filter(set.Prerequisites, asked)...)
+	return only
+}
+
+func nameSet(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
+
+// filter returns the elements of a list that keep wants.
+func filter[T any](list []T, keep func(*T) bool) (kept []T) {
+	for i := range list {
+		if keep(&list[i]) {
+			kept = append(kept, list[i])
+		}
+	}
+	return kept
+}
+
+// segment returns the segment of that name, or nil. For the few look-ups of
+// [Ruleset.Only] an index would take longer to build.
+func (set *Ruleset) segment(name string) *Segment {
+	for i := range set.Segments {
+		if set.Segments[i].Name == name {
+			return &set.Segments[i]
+		}
+	}
+	return nil
+}
+
+// flag returns the flag or prerequisite with that key, or nil.
+func (set *Ruleset) flag(key string) *Flag {
+	for _, list := range [][]Flag{set.Flags, set.Prerequisites} {
+		for i := range list {
+			if list[i].Key == key {
+				return &list[i]
+			}
+		}
+	}
+	return nil
+}
