@@ -74,7 +74,7 @@ type tableServe struct {
 const fewRanges = 4
 
 func (u *Module) tableServe(s *serve) tableServe {
-	t := tableServe{serve: s, seed: s.seed, unit: s.unit, kind: s.kind, few: s.kind&splitRanges != 0 && s.n <= fewRanges}
+	t := tableServe{serve: s, seed: s.seed, unit: s.unit, kind: s.kind, few: s.kind&^splitChance == splitRanges && s.n <= fewRanges}
 	if !t.few {
 		return t
 	}
@@ -412,7 +412,16 @@ func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 		switch {
 		case s.kind == 0:
 			return Result{f, s.serve, s.serve.variant, missing}
-		case s.kind&splitChance != 0:
+		case s.kind&(splitChance|splitOther) != 0:
+			if s.kind&splitChance != 0 {
+				break
+			}
+			position, ok := u.bucketings[s.seed].of(b.slots[s.unit].value)
+			if !ok {
+				missing = s.unit + 1
+				continue
+			}
+			return Result{f, s.serve, u.pickOther(s.serve, position, b.ctx.Now), missing}
 		case !b.slots[s.unit].id.valid:
 			missing = s.unit + 1
 			continue
@@ -433,5 +442,10 @@ func (b *bulk) reserved(in *instr, missing *uint16) bool {
 		*missing = in.attribute + 1
 		return false
 	}
-	return r.has(slot.id.position(r.seed))
+	by := &b.unit.bucketings[r.bucketing]
+	if by.algorithm.position == nil {
+		return r.has(uint64(slot.id.position(by.seed)))
+	}
+	position, _ := by.of(slot.value)
+	return r.has(position)
 }

@@ -385,9 +385,9 @@ func (c *compiler) rule(f *Flag, r *Rule, metadata, next uint32) uint32 {
 		s.metadata = c.metadata(f.Metadata, r.Metadata)
 	}
 	if r.Split != nil {
-		in.op, in.no = codeSplit, next
 		s.reason = ReasonSplit
-		in.attribute = c.split(f, r.Split, &s)
+		in = c.split(f, r.Split, &s)
+		in.no = next
 	} else {
 		s.variant = c.variant(f, r.Variant)
 	}

@@ -26,7 +26,7 @@ func compareTrace(n naive, f evaluator.Flag, t evaluator.Trace) error {
 	}
 	reached := want.Reason != evaluator.ReasonDisabled && want.Reason != evaluator.ReasonStale
 	if t.Reserved != nil {
-		if err := n.compareDraw(t.Reserved, f.Reserved.By, f.Reserved.Salt, "", boundaries(f.Reserved.Spans)); err != nil {
+		if err := n.compareDraw(t.Reserved, f.Reserved.Bucketing, "", boundaries(f.Reserved)); err != nil {
 			return fmt.Errorf("reservation: %w", err)
 		}
 		reached = t.Reserved.Within
@@ -69,13 +69,13 @@ func (n naive) compareRule(f evaluator.Flag, r evaluator.Rule, t evaluator.RuleT
 		return fmt.Errorf("there is a draw or not: %v", t.Draw)
 	}
 	if t.Draw != nil {
-		position, ok := n.position(r.Split.By, r.Split.Salt)
+		position, ok := n.position(r.Split.Bucketing)
 		matched = ok
 		variant := ""
 		if ok {
 			variant = f.Variants[n.choose(*r.Split, position)].Name
 		}
-		if err := n.compareDraw(t.Draw, r.Split.By, r.Split.Salt, variant, n.ends(*r.Split)); err != nil {
+		if err := n.compareDraw(t.Draw, r.Split.Bucketing, variant, n.ends(*r.Split)); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,7 @@ func (n naive) compareRule(f evaluator.Flag, r evaluator.Rule, t evaluator.RuleT
 // ends returns where the ranges of a split end. 7.5, 7.6.
 func (n naive) ends(s evaluator.Split) []uint64 {
 	if s.Ramp != nil {
-		return []uint64{naiveLevel(*s.Ramp, n.ctx.Now).Uint64(), evaluator.Positions}
+		return []uint64{naiveLevel(*s.Ramp, n.ctx.Now).Uint64(), naiveTotal(s.Bucketing)}
 	}
 	var ends []uint64
 	for _, r := range s.Ranges {
@@ -98,18 +98,18 @@ func (n naive) ends(s evaluator.Split) []uint64 {
 }
 
 // boundaries returns where spans, and the gaps between them, end.
-func boundaries(spans []evaluator.Span) []uint64 {
+func boundaries(r *evaluator.Reservation) []uint64 {
 	var ends []uint64
-	for _, s := range spans {
+	for _, s := range r.Spans {
 		ends = append(ends, s.From, s.To)
 	}
-	return append(ends, evaluator.Positions)
+	return append(ends, naiveTotal(r.Bucketing))
 }
 
 // compareDraw holds a draw to the position, and to the range between two ends
 // that it lies in.
-func (n naive) compareDraw(d *evaluator.Draw, by, salt, variant string, ends []uint64) error {
-	position, ok := n.position(by, salt)
+func (n naive) compareDraw(d *evaluator.Draw, b evaluator.Bucketing, variant string, ends []uint64) error {
+	position, ok := n.position(b)
 	from, to := uint64(0), uint64(0)
 	for _, to = range ends {
 		if position < to {
@@ -118,11 +118,11 @@ func (n naive) compareDraw(d *evaluator.Draw, by, salt, variant string, ends []u
 		from = to
 	}
 	switch {
-	case d.By != by || d.Salt != salt || d.Missing != !ok:
-		return fmt.Errorf("the draw %+v is not by %q with the salt %q", *d, by, salt)
+	case d.By != b.By || d.Salt != b.Salt || d.Hash != b.Hash || d.Positions != naiveTotal(b) || d.Missing != !ok:
+		return fmt.Errorf("the draw %+v is not by %+v", *d, b)
 	case !ok:
 		return nil
-	case uint64(d.Position) != position || d.From != from || d.To != to || d.Variant != variant:
+	case d.Position != position || d.From != from || d.To != to || d.Variant != variant:
 		return fmt.Errorf("the draw %+v is not that of position %d, in %d to %d, and variant %q", *d, position, from, to, variant)
 	}
 	return nil
@@ -170,6 +170,15 @@ func (n naive) compareCondition(c evaluator.Condition, t evaluator.ConditionTrac
 	}
 	if err := n.compareAsked(c, t); err != nil {
 		return err
+	}
+	if (t.Draw != nil) != (c.Op == evaluator.OpBucket) {
+		return fmt.Errorf("the trace of %v has a draw or not: %v", c.Op, t.Draw)
+	}
+	if c.Op == evaluator.OpBucket && !t.Draw.Missing {
+		position, _ := n.position(conditionBucketing(c))
+		if d := t.Draw; d.Position != position || d.Hash != c.Strings[0] || d.Within != t.Holds || d.From != uint64(c.Ints[1]) || d.To != uint64(c.Ints[2]) {
+			return fmt.Errorf("the draw %+v is not that of position %d", *d, position)
+		}
 	}
 	for _, s := range n.set.Segments {
 		if c.Op == evaluator.OpInSegment && s.Name == c.Strings[0] && len(t.Of) > 0 {

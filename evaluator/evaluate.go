@@ -109,6 +109,15 @@ func (u *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant,
 				}
 			}
 			return s, u.pick(s, position, ctx.Now), missing
+		case codeSplitOther:
+			s := &u.serves[in.arg]
+			position, ok := u.bucketings[s.seed].of(u.value(in.attribute, ctx, slots))
+			if !ok {
+				missing = in.attribute + 1
+				pc = in.no
+				continue
+			}
+			return s, u.pickOther(s, position, ctx.Now), missing
 		case codeIs:
 			if slots != nil {
 				ok = slots[in.attribute].symbol == in.arg
@@ -135,8 +144,8 @@ func (u *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant,
 			ok = isVersion && u.versions[in.arg].has(order)
 		case codeReserve:
 			r := &u.reservations[in.arg]
-			var position uint32
-			if position, ok = u.position(in.attribute, r.seed, ctx, slots); !ok {
+			var position uint64
+			if position, ok = u.bucketings[r.bucketing].of(u.value(in.attribute, ctx, slots)); !ok {
 				missing = in.attribute + 1
 			}
 			ok = ok && r.has(position)

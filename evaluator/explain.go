@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -67,6 +68,8 @@ type ConditionTrace struct {
 	// Found says for segments on which list the value stands: include,
 	// exclude, or "" if on neither.
 	Found string `json:"found,omitempty"`
+	// Draw is the position that the question is about, nil if it is about none.
+	Draw *Draw `json:"draw,omitempty"`
 	// Of are the parts of a combination. Of a segment it is the condition
 	// that decides.
 	Of []ConditionTrace `json:"of,omitempty"`
@@ -83,16 +86,20 @@ type Draw struct {
 	Missing  bool   `json:"missing,omitempty"`
 	Salt     string `json:"salt,omitempty"`
 	Hash     string `json:"hash,omitempty"`
-	Position uint32 `json:"position"`
+	Position uint64 `json:"position"`
+	// Positions is how many there are.
+	Positions uint64 `json:"positions"`
 	// From ≤ Position < To is the range that Position lies in; of a
-	// reservation it may be one of the gaps between spans.
+	// reservation it may be one of the gaps between spans. For a condition
+	// they are the range that it asks for.
 	From uint64 `json:"from"`
 	To   uint64 `json:"to"`
 	// Ramp is not nil if the range is one of a ramp, as it is at the time.
 	Ramp *RampTrace `json:"ramp,omitempty"`
 	// Variant is what the range serves; "" for reservations.
 	Variant string `json:"variant,omitempty"`
-	// Within says for reservations whether the range is reserved.
+	// Within says for reservations whether the range is reserved, and for
+	// conditions whether Position lies in it.
 	Within bool `json:"within,omitempty"`
 }
 
@@ -161,7 +168,7 @@ func (x *explainer) rule(f *CompiledFlag, s *serve, end uint32, r *RuleTrace) {
 		when := x.condition(s.shape, end)
 		r.When, r.Matched = &when, when.Holds
 	}
-	if in := x.unit.code[s.pc]; r.Matched && in.op == codeSplit {
+	if in := x.unit.code[s.pc]; r.Matched && s.kind != 0 {
 		r.Draw = x.split(f, in, s)
 		r.Matched = !r.Draw.Missing
 	}
@@ -170,19 +177,18 @@ func (x *explainer) rule(f *CompiledFlag, s *serve, end uint32, r *RuleTrace) {
 // reserved explains a reservation.
 func (x *explainer) reserved(in instr) *Draw {
 	r := &x.unit.reservations[in.arg]
-	d := x.draw(in.attribute, r.salt, r.seed)
+	d := x.draw(in.attribute, &x.unit.bucketings[r.bucketing])
 	d.Layer = r.layer
 	if d.Missing {
 		return d
 	}
-	p := uint64(d.Position)
-	d.To = Positions
+	d.To = d.Positions
 	for _, s := range r.spans {
-		if p < s.From {
+		if d.Position < s.From {
 			d.To = s.From
 			break
 		}
-		if p < s.To {
+		if d.Position < s.To {
 			d.From, d.To, d.Within = s.From, s.To, true
 			break
 		}
@@ -192,55 +198,93 @@ func (x *explainer) reserved(in instr) *Draw {
 }
 
 // draw returns the position of a unit.
-func (x *explainer) draw(attribute uint16, salt string, seed uint32) *Draw {
-	position, ok := x.unit.position(attribute, seed, x.ctx, nil)
-	d := &Draw{By: x.unit.attributes[attribute].Name, Unit: x.unit.value(attribute, x.ctx, nil), Salt: salt, Hash: HashMurmur3, Missing: !ok}
-	if ok {
-		d.Position = position
+func (x *explainer) draw(attribute uint16, b *bucketing) *Draw {
+	unit := x.unit.value(attribute, x.ctx, nil)
+	d := &Draw{By: x.unit.attributes[attribute].Name, Unit: unit, Salt: b.Salt, Hash: b.Hash, Positions: b.total}
+	position, ok := b.of(unit)
+	if !ok {
+		d.Missing = true
+		return d
 	}
+	d.Position = position
 	return d
 }
 
 // split explains a split of f.
 func (x *explainer) split(f *CompiledFlag, in instr, s *serve) *Draw {
 	u := x.unit
-	d := &Draw{Position: x.ctx.Chance}
-	if s.kind&splitChance == 0 {
+	var d *Draw
+	switch {
+	case s.kind&splitChance != 0:
+		d = &Draw{Position: uint64(x.ctx.Chance), Positions: Positions}
+	case s.kind&splitOther != 0:
+		d = x.draw(in.attribute, &u.bucketings[s.seed])
+	default:
 		salt := f.key
 		if s.salt != 0 {
 			salt = u.texts[s.salt]
 		}
-		d = x.draw(in.attribute, salt, s.seed)
+		b := newBucketing(Bucketing{Salt: salt, Hash: HashMurmur3})
+		d = x.draw(in.attribute, &b)
 	}
 	if d.Missing {
 		return d
 	}
-	d.Variant = f.variants[u.pick(s, d.Position, x.ctx.Now)].Name
-	p := uint64(d.Position)
-	d.To = Positions
-	if s.kind&splitRamp != 0 {
-		r := &u.ramps[s.from]
-		d.Ramp = new(RampTrace)
-		for _, p := range r.points {
-			if p.At > x.ctx.Now {
-				*d.Ramp = RampTrace{timeText(p.At), p.Level}
-				break
-			}
-		}
-		d.From = r.level(x.ctx.Now)
-		if p < d.From {
-			d.From, d.To = 0, d.From
-		}
+	d.To = d.Positions
+	var variant uint16
+	if s.kind&splitOther != 0 {
+		variant = u.pickOther(s, d.Position, x.ctx.Now)
 	} else {
-		for _, end := range append([]uint32{s.end}, u.ends[s.from:s.from+s.n]...) {
-			if p <= uint64(end) {
-				d.To = uint64(end) + 1
-				break
-			}
-			d.From = uint64(end) + 1
+		variant = u.pick(s, uint32(d.Position), x.ctx.Now)
+	}
+	d.Variant = f.variants[variant].Name
+	if s.kind&splitRamp != 0 {
+		d.ramp(&u.ramps[s.from], x.ctx.Now)
+		return d
+	}
+	for end := range u.endsOf(s) {
+		if d.Position < end {
+			d.To = end
+			break
 		}
+		d.From = end
 	}
 	return d
+}
+
+// endsOf yields where the ranges of a split end, but for the last one of
+// HashMurmur3.
+func (u *Module) endsOf(s *serve) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		if s.kind&splitOther != 0 {
+			for _, r := range u.wide[s.from : s.from+s.n] {
+				if !yield(r.to) {
+					return
+				}
+			}
+			return
+		}
+		for _, last := range append([]uint32{s.end}, u.ends[s.from:s.from+s.n]...) {
+			if !yield(uint64(last) + 1) {
+				return
+			}
+		}
+	}
+}
+
+// ramp adds what a ramp makes of the position.
+func (d *Draw) ramp(r *ramp, now int64) {
+	d.Ramp = new(RampTrace)
+	for _, p := range r.points {
+		if p.At > now {
+			*d.Ramp = RampTrace{timeText(p.At), p.Level}
+			break
+		}
+	}
+	d.From = r.level(now)
+	if d.Position < d.From {
+		d.From, d.To = 0, d.From
+	}
 }
 
 // condition explains the condition whose shape ends at shape and whose
@@ -282,11 +326,10 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 		t.Unfit = unfit(t.Value, u.attributes[in.attribute].Type)
 	}
 	switch in.op {
-	case codeIs:
-		t.Asked = "one of " + listText(1, slices.Values([]string{u.texts[in.arg]}))
-	case codeIn:
-		t.Asked = "one of " + listText(int(in.n), func(yield func(string) bool) {
-			for _, symbol := range u.operands[in.arg : in.arg+uint32(in.n)] {
+	case codeIs, codeIn:
+		symbols := u.symbolsOf(in)
+		t.Asked = "one of " + listText(len(symbols), func(yield func(string) bool) {
+			for _, symbol := range symbols {
 				if !yield(u.texts[symbol]) {
 					return
 				}
@@ -300,6 +343,10 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 		t.Asked = "semver " + strconv.Quote(u.versions[in.arg].text)
 	case codeTest, codeAddr, codeMatch:
 		t.Asked = u.tests[in.arg].String()
+		if bucket, ok := u.tests[in.arg].(bucketTest); ok {
+			t.Unfit, t.Draw = "", x.draw(in.attribute, bucket.bucketing)
+			t.Draw.From, t.Draw.To, t.Draw.Within = bucket.from, bucket.to, t.Holds
+		}
 	case codeExists:
 		t.Asked, t.Unfit = "present", ""
 	case codeSegment:
@@ -340,17 +387,29 @@ func unfit(v Value, t AttributeType) string {
 	return t.String()
 }
 
-// holds has walk evaluate one instruction.
+// holds reports the outcome of an instruction, as walk finds it.
 func (x *explainer) holds(in *instr) bool {
+	u := x.unit
 	switch in.op {
-	case codeIs, codeIn, codeBetween, codeVersion: // which are walk's alone
-		alone := *x.unit
-		alone.code = []instr{*in, {op: codeFalse}, {op: codeTrue}}
-		alone.code[0].no, alone.code[0].yes = 1, 2
-		_, yes, _ := alone.walk(0, x.ctx, nil)
-		return yes == 1
+	case codeIs, codeIn:
+		text, ok := u.text(in.attribute, x.ctx)
+		return ok && slices.ContainsFunc(u.symbolsOf(in), func(symbol uint32) bool { return u.texts[symbol] == text })
+	case codeBetween:
+		n, ok := u.value(in.attribute, x.ctx, nil).Int()
+		return ok && u.between(in.arg, n)
+	case codeVersion:
+		order, ok := u.order(in.attribute, x.ctx, nil)
+		return ok && u.versions[in.arg].has(order)
 	}
-	return x.unit.holds(in, x.ctx, nil)
+	return u.holds(in, x.ctx, nil)
+}
+
+// symbolsOf returns the operands of codeIs and codeIn.
+func (u *Module) symbolsOf(in *instr) []uint32 {
+	if in.op == codeIs {
+		return []uint32{in.arg}
+	}
+	return u.operands[in.arg : in.arg+uint32(in.n)]
 }
 
 // segment explains the membership in a segment.

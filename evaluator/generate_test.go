@@ -178,8 +178,9 @@ func (g *generator) flag(key string) evaluator.Flag {
 	}
 	if g.rarely(6) {
 		f.Reserved = &evaluator.Reservation{
-			Layer: "layer", Bucketing: evaluator.Bucketing{By: pick(g, g.pools.by), Salt: pick(g, g.pools.salts), Hash: evaluator.HashMurmur3}, Spans: g.spans(),
+			Layer: "layer", Bucketing: g.bucketing(),
 		}
+		f.Reserved.Spans = g.spans(g.levels(f.Reserved.Bucketing))
 	}
 	return f
 }
@@ -199,9 +200,25 @@ func (g *generator) metadata() []evaluator.Attr {
 	return list
 }
 
-func (g *generator) spans() []evaluator.Span {
+// bucketing makes a Bucketing, as a rule of Serin's own hash.
+func (g *generator) bucketing() evaluator.Bucketing {
+	b := evaluator.Bucketing{By: pick(g, g.pools.by), Salt: pick(g, g.pools.salts), Hash: evaluator.HashMurmur3}
+	if g.rarely(3) {
+		other := pick(g, g.pools.hashes)
+		b.Hash, b.Positions = other.Hash, other.Positions
+	}
+	return b
+}
+
+// levels returns positions that are special for a Bucketing.
+func (g *generator) levels(b evaluator.Bucketing) []uint64 {
+	b.By, b.Salt = "", ""
+	return g.pools.levels[b]
+}
+
+func (g *generator) spans(levels []uint64) []evaluator.Span {
 	var list []evaluator.Span
-	ends := ascending(g, g.pools.levels, 1, 6)
+	ends := ascending(g, levels, 1, 6)
 	for i := 0; i+1 < len(ends); i++ {
 		if len(ends) < 3 || !g.rarely(3) {
 			list = append(list, evaluator.Span{From: ends[i], To: ends[i+1]})
@@ -227,17 +244,18 @@ func (g *generator) rule(name string, variants int) evaluator.Rule {
 func (g *generator) split(variants int) *evaluator.Split {
 	s := &evaluator.Split{}
 	if !g.rarely(5) {
-		s.By, s.Salt, s.Hash = pick(g, g.pools.by), pick(g, g.pools.salts), evaluator.HashMurmur3
+		s.Bucketing = g.bucketing()
 	}
+	levels := g.levels(s.Bucketing)
 	if g.rarely(2) {
 		s.Ramp = &evaluator.Ramp{Variant: g.next(variants), Rest: g.next(variants), Linear: g.rarely(2)}
 		for _, at := range ascending(g, g.pools.times, 1, 5) {
-			s.Ramp.Points = append(s.Ramp.Points, evaluator.Point{At: at, Level: pick(g, g.pools.levels)})
+			s.Ramp.Points = append(s.Ramp.Points, evaluator.Point{At: at, Level: pick(g, levels)})
 		}
 		return s
 	}
 	from := uint64(0)
-	for _, to := range append(ascending(g, g.pools.levels, 0, 6), evaluator.Positions) {
+	for _, to := range append(ascending(g, levels, 0, 6), s.Total()) {
 		if to > from {
 			s.Ranges = append(s.Ranges, evaluator.Range{From: from, To: to, Variant: g.next(variants)})
 			from = to
@@ -259,7 +277,7 @@ func (g *generator) when() *evaluator.Condition {
 
 func (g *generator) condition(depth int) evaluator.Condition {
 	if depth == 0 || !g.rarely(3) {
-		return g.comparison(evaluator.OpExists + evaluator.Op(g.next(int(evaluator.OpServes-evaluator.OpExists)+1)))
+		return g.comparison(evaluator.OpExists + evaluator.Op(g.next(int(evaluator.OpBucket-evaluator.OpExists)+1)))
 	}
 	if g.rarely(3) {
 		return evaluator.Condition{Op: evaluator.OpNot, Of: []evaluator.Condition{g.condition(depth - 1)}}
@@ -319,6 +337,14 @@ func (g *generator) comparison(op evaluator.Op) evaluator.Condition {
 	case evaluator.OpAnyOf, evaluator.OpAllOf:
 		about(evaluator.AttrList)
 		c.Strings = several(g, g.pools.tags, 1, 3)
+	case evaluator.OpBucket:
+		b := g.bucketing()
+		levels := g.levels(b)
+		from, to := pick(g, levels), pick(g, levels)
+		if from == to {
+			from, to = 0, b.Total()
+		}
+		c.Attribute, c.Strings, c.Ints = b.By, []string{b.Hash, b.Salt}, []int64{int64(b.Positions), int64(min(from, to)), int64(max(from, to))}
 	default:
 		return g.circumstance(op)
 	}
@@ -444,7 +470,7 @@ func (g *generator) constraint() string {
 
 // context makes a context.
 func (g *generator) context() evaluator.Context {
-	ctx := evaluator.Context{Now: g.now(), Chance: uint32(pick(g, g.pools.levels))}
+	ctx := evaluator.Context{Now: g.now(), Chance: uint32(pick(g, g.levels(evaluator.Bucketing{})))}
 	if g.rarely(2) {
 		ctx.Age = int64(pick(g, ages)) + int64(g.next(3)) - 1
 	}

@@ -27,11 +27,13 @@ type Module struct {
 	tests        []test
 	segments     []segment
 	reservations []reservation
+	bucketings   []bucketing // of reservations, and of splits by another hash than HashMurmur3
 	requirements []requirement
 	windows      []window
 	ramps        []ramp
-	ends         []uint32 // the last positions of ranges of splits
-	picks        []uint16 // and what they serve
+	ends         []uint32    // the last positions of ranges of splits
+	picks        []uint16    // and what they serve
+	wide         []wideRange // of splits by another hash
 	metadata     [][]Attr
 	splitters    []uint16 // attributes by which splits choose
 	names        []string // of rules; the first is empty
@@ -58,25 +60,26 @@ type instr struct {
 type opcode uint8
 
 const (
-	codeServe   opcode = iota // the end: serves[arg]
-	codeStale                 // are the flags older than arg seconds?
-	codeSplit                 // the end: serves[arg], by position; no unit: no
-	codeReserve               // is the unit's position in reservations[arg]?
-	codeIs                    // is the attribute the text of the symbol arg?
-	codeIn                    // … of one of the n symbols operands[arg:]?
-	codeIDs                   // … of one of ids[arg]?
-	codeBetween               // is it between ints[arg] and ints[arg+1]?
-	codeVersion               // is it a version within versions[arg]?
-	codeTest                  // does tests[arg] hold for it?
-	codeAddr                  // the same, for tests of IP addresses,
-	codeMatch                 // and for regular expressions
-	codeExists                // does the context have the attribute?
-	codeSegment               // is it a member of segments[arg]?
-	codeServes                // does another flag serve what requirements[arg] says?
-	codePeriod                // is the time between ints[arg] and ints[arg+1]?
-	codeWindow                // is the time in windows[arg]?
-	codeTrue                  // the end of a segment's condition: it holds
-	codeFalse                 // the end of a segment's condition: it doesn't
+	codeServe      opcode = iota // the end: serves[arg]
+	codeStale                    // are the flags older than arg seconds?
+	codeSplit                    // the end: serves[arg], by chance or HashMurmur3; no unit: no
+	codeSplitOther               // the same, by another hash
+	codeReserve                  // is the unit's position in reservations[arg]?
+	codeIs                       // is the attribute the text of the symbol arg?
+	codeIn                       // … of one of the n symbols operands[arg:]?
+	codeIDs                      // … of one of ids[arg]?
+	codeBetween                  // is it between ints[arg] and ints[arg+1]?
+	codeVersion                  // is it a version within versions[arg]?
+	codeTest                     // does tests[arg] hold for it?
+	codeAddr                     // the same, for tests of IP addresses,
+	codeMatch                    // and for regular expressions
+	codeExists                   // does the context have the attribute?
+	codeSegment                  // is it a member of segments[arg]?
+	codeServes                   // does another flag serve what requirements[arg] says?
+	codePeriod                   // is the time between ints[arg] and ints[arg+1]?
+	codeWindow                   // is the time in windows[arg]?
+	codeTrue                     // the end of a segment's condition: it holds
+	codeFalse                    // the end of a segment's condition: it doesn't
 )
 
 // serve is the outcome of an evaluation. It has no pointers: there are many, and
@@ -88,13 +91,13 @@ type serve struct {
 	unit     uint16 // codeSplit: index of the attribute
 	reason   Reason
 	kind     splitKind // codeSplit; 0: codeServe
-	seed     uint32
-	end      uint32 // splitRanges: the last position of the first range; splitRamp: 0
-	from, n  uint32 // splitRanges: ends[from:from+n], unless there are just two; splitRamp: ramps[from]
-	salt     uint32 // symbol; 0: the flag's key
-	metadata uint32 // index into metadata
-	pc       uint32 // where its instruction stands: those of its condition follow
-	shape    uint32 // where the shape of its condition ends; 0: no condition
+	seed     uint32    // splitOther: index into bucketings
+	end      uint32    // splitRanges: the last position of the first range; splitRamp: 0
+	from, n  uint32    // splitRanges: ends[from:from+n], unless there are just two, or wide[from:from+n]; splitRamp: ramps[from]
+	salt     uint32    // symbol; 0: the flag's key
+	metadata uint32    // index into metadata
+	pc       uint32    // where its instruction stands: those of its condition follow
+	shape    uint32    // where the shape of its condition ends; 0: no condition
 }
 
 type splitKind uint8
@@ -103,6 +106,7 @@ const (
 	splitRanges splitKind = 1 << iota
 	splitRamp
 	splitChance // the position is Context.Chance
+	splitOther  // the hash isn't HashMurmur3
 )
 
 // A segment is a compiled Segment.
@@ -114,16 +118,22 @@ type segment struct {
 	shape            uint32 // as in serve
 }
 
-// A reservation is a compiled Reservation.
-type reservation struct {
-	layer, salt string
-	seed        uint32
-	spans       []Span
+// A wideRange is a range of a split by another hash than HashMurmur3.
+type wideRange struct {
+	to      uint64
+	variant uint16
 }
 
-func (r *reservation) has(position uint32) bool {
+// A reservation is a compiled Reservation.
+type reservation struct {
+	layer     string
+	bucketing uint32 // index into bucketings
+	spans     []Span
+}
+
+func (r *reservation) has(position uint64) bool {
 	for _, s := range r.spans {
-		if s.From <= uint64(position) && uint64(position) < s.To {
+		if s.From <= position && position < s.To {
 			return true
 		}
 	}

@@ -2,6 +2,8 @@ package evaluator_test
 
 import (
 	"bytes"
+	"crypto/sha1"
+	"fmt"
 	"math/big"
 	"regexp"
 	"slices"
@@ -61,7 +63,7 @@ func (n naive) flag(f evaluator.Flag) answer {
 		return serve(f.Default, evaluator.ReasonStatic, none, "")
 	}
 	if r := f.Reserved; r != nil { // 6.2
-		position, ok := n.position(r.By, r.Salt)
+		position, ok := n.position(r.Bucketing)
 		if !ok {
 			return serve(f.Default, evaluator.ReasonDefault, none, r.By)
 		}
@@ -77,7 +79,7 @@ func (n naive) flag(f evaluator.Flag) answer {
 		if r.Split == nil {
 			return serve(r.Variant, evaluator.ReasonTargetingMatch, r, missing)
 		}
-		position, ok := n.position(r.Split.By, r.Split.Salt)
+		position, ok := n.position(r.Split.Bucketing)
 		if !ok {
 			missing = r.Split.By
 			continue
@@ -102,22 +104,61 @@ func merged(flag, rule []evaluator.Attr) []evaluator.Attr {
 }
 
 // position returns the position of a split's or reservation's unit. 7.1, 7.4.
-func (n naive) position(by, salt string) (uint64, bool) {
-	if by == "" {
+func (n naive) position(b evaluator.Bucketing) (uint64, bool) {
+	if b.By == "" {
 		return uint64(n.ctx.Chance), true
 	}
-	unit, ok := decimalOrText(n.value(by))
+	unit, ok := decimalOrText(n.value(b.By))
 	if !ok || unit == "" {
 		return 0, false
 	}
-	return naivePosition(unit, salt), true
+	return naivePosition(unit, b), true
 }
 
-func naivePosition(unit, salt string) uint64 {
-	seed, _ := twmb.SeedSum128(0, 0, []byte(salt))
-	seed &= 1<<32 - 1
-	h, _ := twmb.SeedSum128(seed, seed, []byte(unit))
-	return h >> 32
+// A naiveHash is a hash of 7.3, with modules that the evaluator doesn't use.
+type naiveHash struct {
+	own, most uint64
+	position  func(salt, unit string, positions uint64) uint64
+}
+
+var naiveHashes = map[string]naiveHash{
+	"murmur3_x64_128": {1 << 32, 0, func(salt, unit string, _ uint64) uint64 {
+		seed, _ := twmb.SeedSum128(0, 0, []byte(salt))
+		seed &= 1<<32 - 1
+		h, _ := twmb.SeedSum128(seed, seed, []byte(unit))
+		return h >> 32
+	}},
+	"unleash": {100, 1 << 32, func(salt, unit string, positions uint64) uint64 {
+		return uint64(twmb.SeedSum32(0, []byte(salt+":"+unit))) % positions
+	}},
+	"unleash-variants": {1000, 1 << 32, func(salt, unit string, positions uint64) uint64 {
+		return uint64(twmb.SeedSum32(86028157, []byte(salt+":"+unit))) % positions
+	}},
+	"launchdarkly": {1 << 60, 0, func(salt, unit string, _ uint64) uint64 {
+		digits := fmt.Sprintf("%x", sha1.Sum([]byte(salt+"."+unit)))[:15]
+		position, _ := new(big.Int).SetString(digits, 16)
+		return position.Uint64()
+	}},
+}
+
+// naiveTotal returns how many positions there are. 7.4.
+func naiveTotal(b evaluator.Bucketing) uint64 {
+	switch {
+	case b.Hash == "":
+		return 1 << 32
+	case b.Positions != 0:
+		return b.Positions
+	}
+	return naiveHashes[b.Hash].own
+}
+
+func naivePosition(unit string, b evaluator.Bucketing) uint64 {
+	return naiveHashes[b.Hash].position(b.Salt, unit, naiveTotal(b))
+}
+
+// conditionBucketing returns what a bucket condition finds positions by. 4.20.
+func conditionBucketing(c evaluator.Condition) evaluator.Bucketing {
+	return evaluator.Bucketing{By: c.Attribute, Hash: c.Strings[0], Salt: c.Strings[1], Positions: uint64(c.Ints[0])}
 }
 
 // decimalOrText returns text, and integers in decimal form. 7.2.
@@ -205,6 +246,9 @@ func (n naive) holds(c evaluator.Condition) bool {
 	}
 	v := n.value(c.Attribute)
 	switch c.Op {
+	case evaluator.OpBucket: // 4.20
+		position, ok := n.position(conditionBucketing(c))
+		return ok && uint64(c.Ints[1]) <= position && position < uint64(c.Ints[2])
 	case evaluator.OpExists: // 4.4
 		return v.Kind() != evaluator.KindNone
 	case evaluator.OpInSegment: // 4.6

@@ -71,7 +71,7 @@ const (
 )
 
 var reasonNames = [...]string{
-	0: "UNKNOWN",
+	0:            "UNKNOWN",
 	ReasonStatic: "STATIC", ReasonDefault: "DEFAULT", ReasonTargetingMatch: "TARGETING_MATCH", ReasonSplit: "SPLIT",
 	ReasonDisabled: "DISABLED", ReasonStale: "STALE", ReasonError: "ERROR",
 }

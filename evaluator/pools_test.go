@@ -20,7 +20,8 @@ type pools struct {
 	offsets     []int
 	opens       []int64
 	closes      []int64
-	levels      []uint64 // positions of units, the ones after them, and others
+	hashes      []evaluator.Bucketing            // of another system, without attribute and salt
+	levels      map[evaluator.Bucketing][]uint64 // for each of hashes: positions of units, the ones after them, and others
 	by, salts   []string
 	metadata    []string
 	addresses   []string
@@ -65,20 +66,28 @@ func newPools() *pools {
 	p.tags = append(p.tags, p.units[:6]...)
 	p.tags = append(p.tags, "\xff", strings.Repeat("u", 128))
 	p.texts = append(p.texts, "aab\nb", "a.b", "北京市", "\xe2\x84", "\u212a\u017f\xaaK", strings.Repeat("aK\xff", 40)+"b", "ΑΣ σας", "İıI")
-	p.levels = p.boundaries()
+	p.hashes = []evaluator.Bucketing{
+		{Hash: "unleash"}, {Hash: "unleash", Positions: 1000}, {Hash: "unleash-variants"}, {Hash: "unleash-variants", Positions: 3}, {Hash: "launchdarkly"},
+	}
+	p.levels = make(map[evaluator.Bucketing][]uint64)
+	for _, b := range append(p.hashes, evaluator.Bucketing{Hash: evaluator.HashMurmur3}) {
+		p.levels[b] = p.boundaries(b)
+	}
+	p.levels[evaluator.Bucketing{}] = p.levels[evaluator.Bucketing{Hash: evaluator.HashMurmur3}] // by chance
 	return p
 }
 
 // boundaries returns positions that are special to some unit, and some others.
-func (p *pools) boundaries() []uint64 {
-	levels := []uint64{0, 1, 1 << 31, evaluator.Positions - 1, evaluator.Positions}
+func (p *pools) boundaries(b evaluator.Bucketing) []uint64 {
+	total := b.Total()
+	levels := []uint64{0, 1, total / 2, total - 1, total}
 	units := slices.Clone(p.units)
 	for _, i := range p.ints {
 		units = append(units, strconv.FormatInt(i, 10))
 	}
-	for _, salt := range p.salts[:2] {
+	for _, b.Salt = range p.salts[:2] {
 		for _, unit := range units {
-			position := naivePosition(unit, salt)
+			position := naivePosition(unit, b)
 			levels = append(levels, position, position+1)
 		}
 	}

@@ -3,56 +3,69 @@ package evaluator
 import (
 	"math/bits"
 	"slices"
+	"sort"
 )
 
-// split compiles a split into s and returns the index of its unit.
-func (c *compiler) split(f *Flag, split *Split, s *serve) (unit uint16) {
+// split compiles a split into s and returns its instruction, without where to go on.
+func (c *compiler) split(f *Flag, split *Split, s *serve) (in instr) {
 	c.uses.comparisons++
 	c.uses.chance = c.uses.chance || split.By == ""
 	c.uses.time = c.uses.time || split.Ramp != nil
-	if split.By == "" {
+	in.op = codeSplit
+	switch {
+	case split.By == "":
 		s.kind = splitChance
 		if split.Bucketing != (Bucketing{}) {
 			c.errorf("a split by chance has no hash, no salt and no number of positions")
 		}
-	} else {
-		unit, s.seed = c.bucketing("a split", split.Bucketing)
-		s.unit = unit
+	default:
+		unit, b := c.bucketing("a split", split.Bucketing)
+		in.attribute, s.unit = unit, unit
+		if b.Hash != HashMurmur3 {
+			in.op, s.kind, s.seed = codeSplitOther, splitOther, c.addBucketing(b)
+			break
+		}
+		s.seed = b.seed
 		if split.Salt != f.Key {
 			s.salt = c.symbol(split.Salt)
 		}
 	}
-	if split.Ramp != nil {
+	switch total := split.Total(); {
+	case split.Ramp != nil:
 		s.kind |= splitRamp
 		if len(split.Ranges) > 0 {
 			c.errorf("a split has ranges or a ramp, not both")
 		}
-		s.from = c.ramp(f, split.Ramp)
-	} else {
+		s.from = c.ramp(f, split.Ramp, total)
+	case s.kind&splitOther != 0:
 		s.kind |= splitRanges
-		c.ranges(f, split.Ranges, s)
+		c.checkRanges(split.Ranges, total)
+		c.wideRanges(f, split.Ranges, s)
+	default:
+		s.kind |= splitRanges
+		if c.checkRanges(split.Ranges, total) {
+			c.ranges(f, split.Ranges, s)
+		}
 	}
-	return unit
+	return in
 }
 
 // bucketed is the valid Bucketing that was met last, and what came of it.
 type bucketed struct {
 	Bucketing
-	unit uint16
-	seed uint32
+	unit     uint16
+	compiled bucketing
 }
 
-// bucketing checks a Bucketing, and returns the index of the unit and the seed.
+// bucketing checks and compiles a Bucketing, and returns the index of the unit too.
 // what is what it is for.
-func (c *compiler) bucketing(what string, b Bucketing) (unit uint16, seed uint32) {
+func (c *compiler) bucketing(what string, b Bucketing) (unit uint16, compiled bucketing) {
 	if b == c.bucketed.Bucketing && b.Hash != "" { // as in all rules of a flag
-		return c.bucketed.unit, c.bucketed.seed
+		return c.bucketed.unit, c.bucketed.compiled
 	}
 	before := c.count
 	if err := b.Check(); err != nil {
 		c.errorf("%s: %w", what, err)
-	} else if b.Hash != HashMurmur3 {
-		c.errorf("the hash %q is not known; a newer version may know it", b.Hash)
 	}
 	unit, ok := c.attribute(b.By)
 	if t := c.unit.attributes; !ok || t[unit].Type != AttrString && t[unit].Type != AttrInteger {
@@ -61,24 +74,54 @@ func (c *compiler) bucketing(what string, b Bucketing) (unit uint16, seed uint32
 	if !slices.Contains(c.unit.splitters, unit) {
 		c.unit.splitters = append(c.unit.splitters, unit)
 	}
-	seed = seedOf(b.Salt)
+	compiled = newBucketing(b)
 	if c.count == before { // or else it is an error in each of them
-		c.bucketed = bucketed{b, unit, seed}
+		c.bucketed = bucketed{b, unit, compiled}
 	}
-	return unit, seed
+	return unit, compiled
 }
 
-// ranges compiles ranges into s. Most splits have two, and need no more than s.
-func (c *compiler) ranges(f *Flag, ranges []Range, s *serve) {
-	u := c.unit
-	var from, hash uint64
-	before := len(u.ends)
-	for i, r := range ranges {
-		if r.From != from || r.To <= r.From || r.To > Positions {
+// addBucketing returns where a bucketing stands.
+func (c *compiler) addBucketing(b bucketing) uint32 {
+	all := &c.unit.bucketings
+	if n := len(*all); n == 0 || (*all)[n-1] != b {
+		*all = append(*all, b)
+	}
+	return uint32(len(*all) - 1)
+}
+
+// checkRanges checks that ranges follow each other from 0 to the number of positions.
+func (c *compiler) checkRanges(ranges []Range, total uint64) bool {
+	from := uint64(0)
+	for _, r := range ranges {
+		if r.From != from || r.To <= r.From || r.To > total {
 			c.errorf("the ranges of a split do not follow each other")
-			return
+			return false
 		}
 		from = r.To
+	}
+	if from != total || total == 0 {
+		c.errorf("the ranges of a split do not cover all positions")
+		return false
+	}
+	return true
+}
+
+// wideRanges compiles ranges of another hash than HashMurmur3 into s.
+func (c *compiler) wideRanges(f *Flag, ranges []Range, s *serve) {
+	s.from, s.n = uint32(len(c.unit.wide)), uint32(len(ranges))
+	for _, r := range ranges {
+		c.unit.wide = append(c.unit.wide, wideRange{r.To, c.variant(f, r.Variant)})
+	}
+}
+
+// ranges compiles ranges of 2^32 positions into s. Most splits have two, and need no
+// more than s.
+func (c *compiler) ranges(f *Flag, ranges []Range, s *serve) {
+	u := c.unit
+	hash := uint64(0)
+	before := len(u.ends)
+	for i, r := range ranges {
 		s.last = c.variant(f, r.Variant)
 		if i == 0 {
 			s.end, s.variant = uint32(r.To-1), s.last
@@ -92,9 +135,6 @@ func (c *compiler) ranges(f *Flag, ranges []Range, s *serve) {
 	s.n = uint32(len(u.ends) - before)
 	if s.n > 0 {
 		s.from = c.shareRanges(before, hash)
-	}
-	if from != Positions {
-		c.errorf("the ranges of a split do not cover all positions")
 	}
 }
 
@@ -115,10 +155,10 @@ func (c *compiler) shareRanges(from int, hash uint64) uint32 {
 // it starts.
 func (c *compiler) reserve(r *Reservation, yes, no uint32) uint32 {
 	u := c.unit
-	unit, seed := c.bucketing("a reservation", r.Bucketing)
+	unit, b := c.bucketing("a reservation", r.Bucketing)
 	from := uint64(0)
 	for _, s := range r.Spans {
-		if s.From < from || s.To <= s.From || s.To > Positions {
+		if s.From < from || s.To <= s.From || s.To > b.total {
 			c.errorf("the spans of a reservation are not in order")
 			break
 		}
@@ -127,7 +167,7 @@ func (c *compiler) reserve(r *Reservation, yes, no uint32) uint32 {
 	if len(r.Spans) == 0 {
 		c.errorf("a reservation has no spans")
 	}
-	u.reservations = append(u.reservations, reservation{layer: r.Layer, salt: r.Salt, seed: seed, spans: slices.Clone(r.Spans)})
+	u.reservations = append(u.reservations, reservation{r.Layer, c.addBucketing(b), slices.Clone(r.Spans)})
 	return c.emit(instr{op: codeReserve, attribute: unit, yes: yes, no: no, arg: uint32(len(u.reservations) - 1)})
 }
 
@@ -139,12 +179,12 @@ type ramp struct {
 }
 
 // ramp compiles a ramp and returns where it stands.
-func (c *compiler) ramp(f *Flag, r *Ramp) uint32 {
+func (c *compiler) ramp(f *Flag, r *Ramp, total uint64) uint32 {
 	for i, p := range r.Points {
 		if i > 0 && p.At <= r.Points[i-1].At {
 			c.errorf("the points of a ramp are not in order")
 		}
-		if p.Level > Positions {
+		if p.Level > total {
 			c.errorf("the level of a ramp is more than all positions")
 		}
 	}
@@ -192,17 +232,30 @@ func part(n, done, whole uint64) uint64 {
 	return q
 }
 
+// pickOther is pick for splits by another hash than HashMurmur3.
+func (u *Module) pickOther(s *serve, position uint64, now int64) uint16 {
+	if s.kind&splitRamp != 0 {
+		return u.ramps[s.from].pick(position, now)
+	}
+	ranges := u.wide[s.from : s.from+s.n]
+	return ranges[sort.Search(len(ranges)-1, func(i int) bool { return position < ranges[i].to })].variant
+}
+
+// pick returns the variant that owns a position at a time.
+func (r *ramp) pick(position uint64, now int64) uint16 {
+	if position < r.level(now) {
+		return r.variant
+	}
+	return r.rest
+}
+
 // halved is the number of ranges above which half of them are left out at once.
 const halved = 8
 
 // pick returns the variant that owns a position.
 func (u *Module) pick(s *serve, position uint32, now int64) uint16 {
 	if s.kind&splitRamp != 0 {
-		r := &u.ramps[s.from]
-		if uint64(position) < r.level(now) {
-			return r.variant
-		}
-		return r.rest
+		return u.ramps[s.from].pick(uint64(position), now)
 	}
 	if s.n == 0 {
 		if position <= s.end {

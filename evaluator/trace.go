@@ -2,6 +2,7 @@ package evaluator
 
 import (
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -90,6 +91,9 @@ func (t ConditionTrace) write(b *strings.Builder, indent string) {
 	default:
 		b.WriteString(", which is no " + t.Unfit)
 	}
+	if t.Draw != nil && !t.Draw.Missing {
+		fmt.Fprintf(b, ", at position %d", t.Draw.Position)
+	}
 	if t.Found != "" {
 		fmt.Fprintf(b, ", on the list %q", t.Found)
 	}
@@ -118,8 +122,11 @@ func (d *Draw) write(b *strings.Builder, indent string) {
 			b.WriteString(mark(d.Within) + " ")
 		}
 		fmt.Fprintf(b, "%sby %s %s, salt %q", d.prefix(), d.By, shortJSON(d.Unit), d.Salt)
+		if d.Hash != HashMurmur3 {
+			fmt.Fprintf(b, ", hash %s", d.Hash)
+		}
 	}
-	fmt.Fprintf(b, ": position %d (%s), in %s to %s", d.Position, percent(uint64(d.Position)), percent(d.From), percent(d.To))
+	fmt.Fprintf(b, ": position %d (%s), in %s to %s", d.Position, d.percent(d.Position), d.percent(d.From), d.percent(d.To))
 	switch {
 	case d.Variant != "":
 		fmt.Fprintf(b, ": %q", d.Variant)
@@ -133,7 +140,7 @@ func (d *Draw) write(b *strings.Builder, indent string) {
 	case d.Ramp.Next == "":
 		b.WriteString(", the end of a ramp")
 	default:
-		fmt.Fprintf(b, ", of a ramp that reaches %s at %s", percent(d.Ramp.Level), d.Ramp.Next)
+		fmt.Fprintf(b, ", of a ramp that reaches %s at %s", d.percent(d.Ramp.Level), d.Ramp.Next)
 	}
 	b.WriteByte('\n')
 }
@@ -153,9 +160,11 @@ func mark(holds bool) string {
 }
 
 // percent prints positions as a share of all.
-func percent(positions uint64) string {
-	const digits = 1_000_000 // 100 % with four digits after the point
-	share := (positions*digits + Positions/2) / Positions
+func (d *Draw) percent(positions uint64) string {
+	const digits = 1_000_000 // 100% with four digits after the point
+	hi, lo := bits.Mul64(positions, digits)
+	lo, carry := bits.Add64(lo, d.Positions/2, 0)
+	share, _ := bits.Div64(hi+carry, lo, max(d.Positions, 1))
 	text := fmt.Sprintf("%d.%04d", share/10_000, share%10_000)
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".") + " %"
 }

@@ -117,7 +117,7 @@ func (j *judge) flag(f evaluator.Flag) {
 		j.must(len(r.Spans) > 0, "no spans")
 		end := uint64(0)
 		for _, s := range r.Spans {
-			j.must(end <= s.From && s.From < s.To && s.To <= 1<<32, "the span %v", s)
+			j.must(end <= s.From && s.From < s.To && s.To <= naiveTotal(r.Bucketing), "the span %v", s)
 			end = s.To
 		}
 	}
@@ -168,8 +168,9 @@ func (j *judge) bucketing(b evaluator.Bucketing) {
 	t := j.types[b.By]
 	j.must(t == evaluator.AttrString || t == evaluator.AttrInteger, "the unit %q", b.By)
 	j.must(b.Salt != "", "no salt")
-	j.must(b.Hash == "murmur3_x64_128", "the hash %q", b.Hash)
-	j.must(b.Positions == 0, "%d positions", b.Positions)
+	h, known := naiveHashes[b.Hash]
+	j.must(known, "the hash %q", b.Hash)
+	j.must(b.Positions <= h.most, "%d positions", b.Positions)
 }
 
 func (j *judge) split(s evaluator.Split, variant func(int)) {
@@ -178,14 +179,15 @@ func (j *judge) split(s evaluator.Split, variant func(int)) {
 	} else {
 		j.must(s.Bucketing == evaluator.Bucketing{}, "chance with a bucketing")
 	}
+	total := naiveTotal(s.Bucketing)
 	if s.Ramp == nil {
 		end := uint64(0)
 		for _, r := range s.Ranges {
-			j.must(r.From == end && r.From < r.To && r.To <= 1<<32, "the range %v", r)
+			j.must(r.From == end && r.From < r.To && r.To <= total, "the range %v", r)
 			variant(r.Variant)
 			end = r.To
 		}
-		j.must(end == 1<<32, "ranges up to %d", end)
+		j.must(end == total, "ranges up to %d", end)
 		return
 	}
 	j.must(len(s.Ranges) == 0, "ranges and a ramp")
@@ -193,7 +195,7 @@ func (j *judge) split(s evaluator.Split, variant func(int)) {
 	variant(s.Ramp.Variant)
 	variant(s.Ramp.Rest)
 	for i, p := range s.Ramp.Points {
-		j.must(p.Level <= 1<<32, "the level %d", p.Level)
+		j.must(p.Level <= total, "the level %d", p.Level)
 		j.must(i == 0 || s.Ramp.Points[i-1].At < p.At, "points out of order")
 	}
 }
@@ -222,6 +224,8 @@ func (j *judge) condition(c evaluator.Condition, depth int) {
 	j.must(!c.Fold || c.Op != evaluator.OpOneOf || t == evaluator.AttrString, "fold of %v", t)
 	ints := c.Op == evaluator.OpBetween || c.Op == evaluator.OpModulo || c.Op == evaluator.OpOneOf && (t == evaluator.AttrInteger || t == evaluator.AttrBoolean)
 	switch {
+	case c.Op == evaluator.OpBucket:
+		j.bucket(c)
 	case c.Op == evaluator.OpExists:
 		j.lax = j.lax || len(c.Strings)+len(c.Ints) > 0
 	case ints:
@@ -250,6 +254,17 @@ var appliesTo = map[evaluator.Op][]evaluator.AttributeType{
 	evaluator.OpMatches:   {evaluator.AttrString},
 	evaluator.OpAnyOf:     {evaluator.AttrList},
 	evaluator.OpAllOf:     {evaluator.AttrList},
+	evaluator.OpBucket:    {evaluator.AttrString, evaluator.AttrInteger},
+}
+
+func (j *judge) bucket(c evaluator.Condition) {
+	if j.must(len(c.Strings) == 2 && len(c.Ints) == 3, "the bucket of %q %v", c.Strings, c.Ints); len(c.Strings) != 2 || len(c.Ints) != 3 {
+		return
+	}
+	j.must(c.Ints[0] >= 0, "%d positions", c.Ints[0])
+	b := conditionBucketing(c)
+	j.bucketing(b)
+	j.must(0 <= c.Ints[1] && c.Ints[1] < c.Ints[2] && uint64(c.Ints[2]) <= naiveTotal(b), "the positions %v", c.Ints)
 }
 
 func (j *judge) integers(c evaluator.Condition, t evaluator.AttributeType) {
