@@ -172,7 +172,7 @@ func TestSnapshotExplain(t *testing.T) {
 			}
 		}
 	}
-	draws := make(map[uint32]bool)
+	draws := make(map[uint64]bool)
 	for range 10 {
 		draws[client.Snapshot().Explain("lottery", sdk.Context{Chance: 5}).Rules[0].Draw.Position] = true
 	}
