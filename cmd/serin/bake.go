@@ -20,19 +20,20 @@ func bakeCommand() *cobra.Command {
 		Use:   "bake URL --root FILE --out DIR",
 		Short: "Write a verified copy for a program to start from",
 		Long: `Bake downloads a published environment, verifies it as clients do, and writes
-to DIR what leads from the pinned root to its flags. A program that has the copy
-in it (go:embed), or beside it, and names it to the SDK as Config.Baked has flags
-before it reaches the source, and without. The revision is printed.
+to DIR the files that lead from the pinned root to its flags. It prints the
+revision. A program that embeds the copy (go:embed), or ships it, passes it to
+the SDK as Config.Baked. It then has flags before it reaches the source, or if it
+never does.
 
-DIR is replaced if it holds such a copy; any other content is left alone.`,
+DIR is replaced if it contains such a copy; any other content is left alone.`,
 		Example: `  serin bake s3://acme-flags/shop/production --root root.json --out internal/flags/baked`,
 		Args:    oneWord("URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !published(args[0]) {
-				return usagef("%s is not a URL; bake takes what is published", args[0])
+				return usagef("%s is not a URL: bake takes the URL of a published environment", args[0])
 			}
 			if out == "" {
-				return usagef("no folder to write to: name it with --out")
+				return usagef("no folder to write to: name one with --out")
 			}
 			for _, namespace := range namespaces {
 				if !bundle.ValidNamespace(namespace) {
@@ -46,7 +47,7 @@ DIR is replaced if it holds such a copy; any other content is left alone.`,
 			}
 			if err := copied.Write(out); err != nil {
 				if errors.Is(err, release.ErrNotCopy) {
-					return &hintedError{err, "name a folder that doesn't exist yet, or remove what is in it"}
+					return &hintedError{err, "name a folder that doesn't exist yet, or empty it"}
 				}
 				return err
 			}
@@ -60,9 +61,9 @@ DIR is replaced if it holds such a copy; any other content is left alone.`,
 		},
 	}
 	f.registerRoot(cmd)
-	registerEnv(cmd, &f.env, "the environment that the root must be that of")
+	registerEnv(cmd, &f.env, "the environment that the root must be for")
 	cmd.Flags().StringVar(&out, "out", "", "the folder to write")
-	cmd.Flags().StringArrayVar(&namespaces, "namespace", nil, "a namespace to copy; may repeat; without it, all")
+	cmd.Flags().StringArrayVar(&namespaces, "namespace", nil, "a namespace to copy; may repeat (default: all)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -10,8 +10,8 @@ func catCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cat SRC",
 		Short: "Print compiled flags as JSON",
-		Long: `Cat prints the compiled content of SRC as JSON, namespace by namespace: a folder
-is compiled first, a published environment verified.`,
+		Long: `Cat prints the compiled flags of SRC as JSON, namespace by namespace. It compiles
+a folder, and verifies a published environment.`,
 		Args: oneWord("SRC"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.open(cmd.Context(), args[0])

@@ -16,14 +16,14 @@ func checkCommand() *cobra.Command {
 	var at string
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
-		Short: "Check flag files: syntax, types, references, and what is hardly meant",
-		Long: `Check reads the flag files of DIR ("flags" if it isn't named), and prints every
-problem of every file as file:line:col: message, with the line and a caret.
+		Short: "Check flag files: syntax, types, references and likely mistakes",
+		Long: `Check reads the flag files of DIR (by default "flags") and prints every problem
+of every file as file:line:col: message, with the line and a caret.
 
-If there are no errors it prints warnings, such as of a rule that is never
-reached. They end in the name of a lint, by which a file silences it, with the
-reason: lint: {unreachable-rule: kept for the audit until March}. With --strict
-the command fails if there are any.`,
+If there are no errors, it prints warnings about likely mistakes, such as a rule
+that is never reached. Each ends with the name of a lint. A file silences the
+lint by giving a reason: lint: {unreachable-rule: kept for the audit until March}.
+With --strict, warnings fail the command.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			now, err := parseTime(at)
@@ -46,9 +46,9 @@ the command fails if there are any.`,
 			return judgeCheck(cmd.ErrOrStderr(), estate, problems, strict)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, `print {"problems": […]} on standard output too`)
+	cmd.Flags().BoolVar(&asJSON, "json", false, `also print {"problems": […]} on standard output`)
 	cmd.Flags().BoolVar(&strict, "strict", false, "fail if there are warnings")
-	cmd.Flags().StringVar(&at, "at", "", "when flags have expired and ramps have ended, as 2026-12-01T02:00:00Z or in Unix seconds; without it, the present")
+	cmd.Flags().StringVar(&at, "at", "", "the time for warnings, as 2026-12-01T02:00:00Z or in Unix seconds (default: now)")
 	return cmd
 }
 
@@ -58,7 +58,7 @@ func judgeCheck(w io.Writer, estate *ci.Estate, warnings ci.Problems, strict boo
 	_ = warnings.Write(w) // as in report: nobody to tell
 	if strict && len(warnings) > 0 {
 		err := fmt.Errorf("%s in the flag files", count(len(warnings), "warning"))
-		return &hintedError{err, "a file that means what it says silences a lint: lint: {NAME: the reason}"}
+		return &hintedError{err, "to silence a lint that doesn't apply, give the reason in the file: lint: {NAME: the reason}"}
 	}
 	also := ""
 	if len(warnings) > 0 {

@@ -16,13 +16,13 @@ const maxReport = 16 << 20
 func commentCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "comment FILE",
-		Short: "Put a report on the pull request that a CI job runs for",
-		Long: `Comment puts the Markdown of FILE ("-" is standard input) on the pull request, or
-merge request, that the job runs for: one comment, which each run replaces.
+		Short: "Post a report on the pull request of a CI job",
+		Long: `Comment posts the Markdown of FILE ("-" is standard input) on the pull request or
+merge request that the CI job runs for, as a single comment that each run replaces.
 
-On GitHub Actions it takes GITHUB_TOKEN, which needs the permission
-"pull-requests: write". On GitLab it takes SERIN_GITLAB_TOKEN, a project access
-token with scope "api".`,
+On GitHub Actions, it uses GITHUB_TOKEN, which needs the permission
+"pull-requests: write". On GitLab, it uses SERIN_GITLAB_TOKEN, a project access
+token with the scope "api".`,
 		Example: `  serin diff git:origin/main flags --format markdown | serin comment -`,
 		Args:    oneWord("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {

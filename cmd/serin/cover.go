@@ -21,8 +21,8 @@ func (c covered) String() string {
 	if c.Rules == 0 {
 		return "no rules to reach"
 	}
-	// Rounded down: 100 % are all.
-	return fmt.Sprintf("%d of %s reached (%d %%)", c.Reached, count(c.Rules, "rule"), c.Reached*100/c.Rules)
+	// Rounded down, so that only all rules are 100%.
+	return fmt.Sprintf("%d of %s reached (%d%%)", c.Reached, count(c.Rules, "rule"), c.Reached*100/c.Rules)
 }
 
 func (c *covered) add(r ci.RuleCoverage) {

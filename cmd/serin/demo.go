@@ -24,11 +24,11 @@ import (
 func demoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "Take the whole way, from flag files to answers, in a throw-away folder",
-		Long: `Demo checks, tests, compiles, signs and publishes an example estate to a
-throw-away folder, pulls and verifies it as a program would, evaluates flags in
-process and over HTTP, and changes one while the program runs. It needs no account
-and no network.`,
+		Short: "Show every step, from flag files to answers, in a temporary folder",
+		Long: `Demo checks, tests, compiles and signs example flags and publishes them to a
+temporary folder. It pulls and verifies them as a program would, evaluates flags
+in process and over HTTP, and changes one while the program runs. It needs no
+account and no network.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d := &demo{out: cmd.OutOrStdout(), last: time.Now()}
@@ -51,7 +51,7 @@ That was everything. What to do next:
   serin publish flags --env production --to s3://YOUR-BUCKET --keys keys/production
 
 In Go: sdk.Open, then sdk.Bool("new-checkout", false).Get(client, sdk.User("u-1")).
-Everywhere else: an OpenFeature OFREP provider, pointed at 'serin serve' or the Lambda.
+Everywhere else: an OpenFeature OFREP provider, with the URL of 'serin serve' or the Lambda.
 `
 
 // A demo is one run of the demo.

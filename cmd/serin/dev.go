@@ -30,11 +30,11 @@ func devCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev [DIR]",
 		Short: "Serve a folder while you edit it",
-		Long: `Dev compiles the flag files of DIR ("flags" if it isn't named), signs them with a
-throw-away key and serves them over HTTP (OFREP). Whenever a file is saved it does
-so again, and prints what changed. If the files are wrong it prints why, and the
-last good state is served on. Tests that fail are printed, and what they test is
-served all the same.`,
+		Long: `Dev compiles the flag files of DIR (by default "flags"), signs them with a
+temporary key and serves them over HTTP (OFREP). Whenever you save a file, it
+does so again and prints what changed. If the files have errors, it prints them
+and keeps serving the last good version. It prints tests that fail, and still
+serves the flags they test.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := newLocal(env)
@@ -67,8 +67,8 @@ served all the same.`,
 			return listenAndServe(cmd, listen, lambda.Handler(d.client))
 		},
 	}
-	registerEnv(cmd, &env, "the environment to compile for; none: without overrides")
-	cmd.Flags().StringVar(&listen, "listen", defaultListen, "the address to listen on; port 0: a free one")
+	registerEnv(cmd, &env, "the environment to compile for (default: none, without overrides)")
+	cmd.Flags().StringVar(&listen, "listen", defaultListen, "the address to listen on; port 0 selects a free port")
 	return cmd
 }
 
@@ -197,7 +197,7 @@ func (d *dev) follow(ctx context.Context, watcher *fsnotify.Watcher) {
 		case <-timer.C:
 			if err := d.load(ctx); err != nil && ctx.Err() == nil {
 				report(d.out, err)
-				fmt.Fprintln(d.out, "the last good state is served on")
+				fmt.Fprintln(d.out, "still serving the last good version")
 			}
 		}
 	}

@@ -14,10 +14,10 @@ func evalCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval FLAG --from SRC",
 		Short: "Evaluate a flag for a context",
-		Long: `Eval prints what FLAG, or with --all every flag, serves. The context is a JSON
-object as in OpenFeature, {"targetingKey": "u-1", "city": "shenzhen"}; -c takes
-one attribute at a time, of the type that the flag files declare, a list as a,b.
-With --at the answers are those of another time.`,
+		Long: `Eval prints the value of FLAG, or of every flag with --all. The context is a JSON
+object as in OpenFeature, {"targetingKey": "u-1", "city": "shenzhen"}; -c sets
+one attribute of the type that the flag files declare, a list as a,b. --at
+evaluates at another time.`,
 		Example: `  serin eval new-checkout --from flags -c user=u-1 -c city=shenzhen
   serin eval new-year --from flags --at 2027-01-01T00:00:00+08:00
   serin eval --all --from s3://flags/production --root root.json --context '{"targetingKey": "u-1"}'`,

@@ -13,14 +13,14 @@ func explainCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain FLAG --from SRC",
-		Short: "Show how a flag comes to its answer",
-		Long: `Explain prints what FLAG, or with --all every flag, serves, and what led to it:
-every rule and condition with the value that it saw, positions with the range
-that they lie in, layers, and the flags that others depend on. ✓ stands before
-what holds, ✗ before what doesn't, – before what was not looked at.
+		Short: "Show what led to a flag's answer",
+		Long: `Explain prints the value of FLAG, or of every flag with --all, and what led to it:
+rules and conditions with the values they compared, positions with the ranges
+that contain them, layers, and prerequisites. ✓ marks what holds, ✗ what doesn't,
+and – what wasn't evaluated.
 
-It takes the context and the time as eval does. Of a flag by chance it shows one
-draw.`,
+The context and the time are given as for eval. For a flag by chance, it shows
+one draw.`,
 		Example: `  serin explain new-checkout --from flags -c user=u-1 -c city=shenzhen
   serin explain new-year --from flags --at 2027-01-01T00:00:00+08:00
   serin explain --all --from s3://flags/production --root root.json --context '{"targetingKey": "u-1"}' --json`,

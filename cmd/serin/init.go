@@ -28,21 +28,22 @@ func initCommand() *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "init [DIR]",
-		Short: "Write a small estate of flags to begin with",
-		Long: `Init writes a small estate with comments and tests into DIR ("flags" if it isn't
-named), and the schemas that editors complete by. Into the repository that holds
-DIR, or the folder in which you are, it writes settings for VS Code and a workflow
-for GitHub, which checks, tests and compares the flags of pull requests, and can
+		Short: "Write a small flag folder to start from",
+		Long: `Init writes a few flags with comments and tests into DIR (by default "flags"), and
+schemas that editors use to complete them. Into the repository that contains DIR,
+or into the current folder, it writes settings for VS Code and a workflow for
+GitHub, which checks, tests and compares the flags of pull requests, and can
 publish them.
 
-Files that exist are never touched: if one is in the way nothing is written. With
---keep they stay, and what is missing is written; if DIR holds an estate, no flags.`,
+It never touches an existing file. If one is in the way, it writes nothing. With
+--keep, existing files stay and missing ones are written, but no flags if DIR
+already contains some.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return begin(cmd, estateArg(args), keep)
 		},
 	}
-	cmd.Flags().BoolVar(&keep, "keep", false, "leave files that exist as they are, and write what is missing")
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep existing files, and write missing ones")
 	return cmd
 }
 
@@ -67,8 +68,8 @@ func begin(cmd *cobra.Command, dir string, keep bool) error {
 	}
 	if len(there) > 0 && !keep {
 		return &hintedError{
-			fmt.Errorf("nothing was written, for these exist already:\n  %s", strings.Join(there, "\n  ")),
-			"name another folder, or write what is missing with --keep",
+			fmt.Errorf("nothing was written, because these files already exist:\n  %s", strings.Join(there, "\n  ")),
+			"name another folder, or use --keep to write only what is missing",
 		}
 	}
 	if err := writeNew(missing); err != nil {
@@ -99,14 +100,14 @@ var plainPath = regexp.MustCompile(`^[A-Za-z0-9._/-]+$`)
 // beginning returns the files of a new estate in the folder dir.
 func beginning(dir string, now time.Time) ([]newFile, error) {
 	if published(dir) {
-		return nil, usagef("%s is a URL; this takes the folder that is to hold the flag files", dir)
+		return nil, usagef("%s is a URL: name the folder to write the flag files to", dir)
 	}
 	project, estate, err := projectOf(dir)
 	if err != nil {
 		return nil, err
 	}
 	if !plainPath.MatchString(estate) {
-		return nil, usagef("%q is no name for the folder of flags: it may have letters without accents, digits, and any of . _ - /", estate)
+		return nil, usagef("%q can't be the name of a flag folder: use letters from A to Z, digits and . _ - /", estate)
 	}
 	words := replacements(estate, now)
 	var files []newFile

@@ -17,7 +17,7 @@ import (
 func keysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
-		Short: "Make, replace and show signing keys",
+		Short: "Create, replace and show signing keys",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return usagef("keys takes a verb: init, rotate, sign or show")
@@ -35,8 +35,8 @@ type protection struct {
 
 func (p *protection) register(cmd *cobra.Command) {
 	p.keyring.register(cmd)
-	cmd.Flags().BoolVar(&p.roots, "encrypt", false, "protect root keys that are made by a passphrase")
-	cmd.Flags().BoolVar(&p.online, "encrypt-online", false, "protect online keys that are made by a passphrase, too")
+	cmd.Flags().BoolVar(&p.roots, "encrypt", false, "encrypt new root keys with a passphrase")
+	cmd.Flags().BoolVar(&p.online, "encrypt-online", false, "encrypt new online keys with a passphrase, too")
 }
 
 // passphrases returns the two passphrases, or nil where there is none.
@@ -59,13 +59,14 @@ func keysInitCommand() *cobra.Command {
 	var p protection
 	cmd := &cobra.Command{
 		Use:   "init DIR --env E",
-		Short: "Make the keys of an environment",
-		Long: `Init makes the root and the online key of one environment, and root.json, which
-clients pin. It never overwrites a file.
+		Short: "Create the keys of an environment",
+		Long: `Init creates the root key and the online key of an environment, and root.json,
+which clients pin. It never overwrites a file.
 
 A key is a file, or awskms:/// and the ARN or the alias of a P-256 key in AWS KMS.
-Larger teams have several root keys, of which a number must sign (--root-keys,
---root-key, --threshold), and a key for targets apart (--targets new).`,
+Larger teams have several root keys, a given number of which must sign
+(--root-keys, --root-key, --threshold), and a separate key for targets (--targets
+new).`,
 		Example: `  serin keys init keys/production --env production --encrypt
   serin keys init keys/production --env production --root-keys 3 --threshold 2 --online awskms:///alias/flags`,
 		Args: oneWord("DIR"),
@@ -74,7 +75,7 @@ Larger teams have several root keys, of which a number must sign (--root-keys,
 				return usagef("no environment: name it with --env or SERIN_ENV")
 			}
 			if o.NewRootKeys < 0 || o.NewRootKeys > 100 || o.Threshold < 0 {
-				return usagef("--root-keys is 1 to 100, and --threshold not more than there are root keys")
+				return usagef("--root-keys must be 1 to 100, and --threshold at most the number of root keys")
 			}
 			o.Dir = args[0]
 			var err error
@@ -83,7 +84,7 @@ Larger teams have several root keys, of which a number must sign (--root-keys,
 			}
 			files, err := p.opener(cmd).Init(cmd.Context(), o)
 			if errors.Is(err, fs.ErrExist) {
-				err = &hintedError{err, "keys are made once; each environment has a folder of its own"}
+				err = &hintedError{err, "keys are created once; use a separate folder for each environment"}
 			}
 			if err != nil {
 				return err
@@ -92,11 +93,12 @@ Larger teams have several root keys, of which a number must sign (--root-keys,
 		},
 	}
 	registerEnv(cmd, &o.Environment, "the environment")
-	cmd.Flags().IntVar(&o.NewRootKeys, "root-keys", 0, "how many root keys to make (default: 1, unless --root-key names some)")
-	cmd.Flags().StringArrayVar(&o.RootKeys, "root-key", nil, "a root key that exists: a private or a public one in a file, or awskms:///…; may repeat")
+	cmd.Flags().IntVar(&o.NewRootKeys, "root-keys", 0, "how many root keys to create (default: 1, unless --root-key names some)")
+	cmd.Flags().StringArrayVar(&o.RootKeys, "root-key", nil,
+		"an existing root key: a file with a private or public key, or awskms:///…; may repeat")
 	cmd.Flags().IntVar(&o.Threshold, "threshold", 0, "how many root keys must sign (default: 1)")
-	cmd.Flags().StringVar(&o.Online, "online", "", "an online key that exists, in place of a new one")
-	cmd.Flags().StringVar(&o.Targets, "targets", "", "a key of its own for targets: new, or one that exists")
+	cmd.Flags().StringVar(&o.Online, "online", "", "an existing online key, instead of a new one")
+	cmd.Flags().StringVar(&o.Targets, "targets", "", "a separate key for targets: new, or an existing one")
 	p.register(cmd)
 	return cmd
 }
@@ -117,21 +119,22 @@ func keysRotateCommand() *cobra.Command {
 	var p protection
 	cmd := &cobra.Command{
 		Use:   "rotate DIR",
-		Short: "Make the next root: other keys, or a later expiry",
-		Long: `Rotate makes DIR/N.root.json, the root that follows the newest one in DIR, and
-signs it with the root keys of DIR, or those that --key names. Without other flags
-it only expires later: a year from now.
+		Short: "Create the next root: other keys, or a later expiry",
+		Long: `Rotate creates DIR/N.root.json, the root that follows the newest one in DIR, and
+signs it with the root keys in DIR, or with those that --key names. Without other
+flags, only the expiry changes: a year from now.
 
-It counts once enough root keys have signed, of the version before and of its own:
-'serin keys sign' adds more. 'serin publish' with that folder then uploads it, and
-clients follow without being deployed again.`,
+The new root takes effect once enough root keys of the previous version, and
+enough of its own, have signed it; 'serin keys sign' adds signatures. 'serin
+publish' with that folder then uploads it, and clients follow without being
+redeployed.`,
 		Example: `  serin keys rotate keys/production --online new
   serin keys rotate keys/production --remove-root 5c1f09ab --add-root alice.pub --threshold 2`,
 		Args: oneWord("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = args[0]
 			if o.Threshold < 0 {
-				return usagef("--threshold is how many root keys must sign")
+				return usagef("--threshold must be the number of root keys that must sign")
 			}
 			var err error
 			if o.RootPassphrase, o.OnlinePassphrase, err = p.passphrases(cmd); err != nil {
@@ -147,11 +150,11 @@ clients follow without being deployed again.`,
 			return writeCeremony(cmd, made)
 		},
 	}
-	cmd.Flags().StringVar(&o.Online, "online", "", "replace the online key: new, or one that exists")
-	cmd.Flags().StringVar(&o.Targets, "targets", "", "replace the key for targets: new, or one that exists")
-	cmd.Flags().StringArrayVar(&o.AddRoots, "add-root", nil, "add a root key: new, or one that exists; may repeat")
-	cmd.Flags().StringArrayVar(&o.RemoveRoots, "remove-root", nil, "remove the root key whose ID begins so; may repeat")
-	cmd.Flags().IntVar(&o.Threshold, "threshold", 0, "how many root keys must sign from then on (default: as before)")
+	cmd.Flags().StringVar(&o.Online, "online", "", "replace the online key: new, or an existing one")
+	cmd.Flags().StringVar(&o.Targets, "targets", "", "replace the key for targets: new, or an existing one")
+	cmd.Flags().StringArrayVar(&o.AddRoots, "add-root", nil, "add a root key: new, or an existing one; may repeat")
+	cmd.Flags().StringArrayVar(&o.RemoveRoots, "remove-root", nil, "remove the root key whose ID starts with this prefix; may repeat")
+	cmd.Flags().IntVar(&o.Threshold, "threshold", 0, "how many root keys must sign from now on (default: as before)")
 	cmd.Flags().StringArrayVar(&o.SignWith, "key", nil, "a root key to sign with; may repeat (default: all in DIR)")
 	p.register(cmd)
 	return cmd
@@ -163,8 +166,8 @@ func keysSignCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sign FILE --key KEY",
 		Short: "Add a root key's signature to a root",
-		Long: `Sign adds signatures to the root in FILE: root.json, or N.root.json beside the
-roots before it. It prints first what the root says, which is what you sign.`,
+		Long: `Sign adds signatures to the root in FILE: root.json, or N.root.json next to the
+previous roots. It first prints what the root says, which is what you sign.`,
 		Example: `  serin keys sign keys/production/2.root.json --key alice.key`,
 		Args:    oneWord("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -197,7 +200,7 @@ func writeCeremony(cmd *cobra.Command, c release.Ceremony) error {
 	if c.Complete() {
 		fmt.Fprintln(w, "  complete: 'serin publish' with this folder uploads it")
 	} else {
-		fmt.Fprintln(w, "  not complete: have it signed by others with 'serin keys sign'")
+		fmt.Fprintln(w, "  incomplete: others have to sign it with 'serin keys sign'")
 	}
 	_, err := fmt.Fprintln(cmd.OutOrStdout(), c.Path)
 	return err
@@ -208,8 +211,8 @@ func keysShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show DIR",
 		Short: "Show who may sign what, and until when",
-		Long: `Show prints what the roots of a folder of keys say: the one that clients pin, and
-those that follow it. DIR may also be the file of one root.`,
+		Long: `Show prints the contents of the roots in a folder of keys: the one that clients
+pin, and those that follow it. DIR can also be the file of a single root.`,
 		Args: oneWord("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			infos, err := rootInfos(args[0])
@@ -248,9 +251,9 @@ func writeRoot(w io.Writer, r release.RootInfo, now time.Time) {
 	words := "in " + count(int(left.Hours()/24), "day")
 	switch {
 	case left <= 0:
-		words = "EXPIRED: 'serin keys rotate' makes the next one"
+		words = "EXPIRED: run 'serin keys rotate'"
 	case left < nearExpiry:
-		words += ": time for 'serin keys rotate'"
+		words += ": run 'serin keys rotate'"
 	}
 	fmt.Fprintf(w, "  expires   %s (%s)\n", when(r.Expires), words)
 	for _, role := range r.Roles {
@@ -265,7 +268,7 @@ func writeRoot(w io.Writer, r release.RootInfo, now time.Time) {
 		if !q.Complete() {
 			missing = ", NOT ENOUGH"
 		}
-		fmt.Fprintf(w, "  signed    by %d of the root keys of version %d, which asks for %d%s\n", q.Have, q.Version, q.Need, missing)
+		fmt.Fprintf(w, "  signed    by %d of the root keys of version %d, which requires %d%s\n", q.Have, q.Version, q.Need, missing)
 	}
 }
 

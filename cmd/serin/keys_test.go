@@ -30,8 +30,8 @@ func TestRootExpiry(t *testing.T) {
 		status     int
 	}{
 		{300 * day, "(in 64 days)", "published revision 1", 0},
-		{310 * day, "(in 54 days: time for 'serin keys rotate')", "warning: the root expires at ", 0},
-		{366 * day, "(EXPIRED: 'serin keys rotate' makes the next one)", "which 'serin keys rotate' makes", 1},
+		{310 * day, "(in 54 days: run 'serin keys rotate')", "warning: the root expires at ", 0},
+		{366 * day, "(EXPIRED: run 'serin keys rotate')", "which 'serin keys rotate' makes", 1},
 	} {
 		keys, out := filepath.Join(t.TempDir(), "keys"), t.TempDir()
 		_, err := release.Opener{}.Init(t.Context(), release.InitOptions{

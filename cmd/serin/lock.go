@@ -19,17 +19,17 @@ func lockCommand() *cobra.Command {
 	var o lockOptions
 	cmd := &cobra.Command{
 		Use:   "lock [DIR]",
-		Short: "Keep who has what while shares are edited",
-		Long: `Lock writes flags.lock into DIR ("flags" if it isn't named): who has which
-positions of each split by a unit, and of each layer. Where shares were edited it
-moves the fewest users to other variants, and prints what it moves. Without a
-change nobody moves, and the first time nobody does.
+		Short: "Keep users in their variants while shares change",
+		Long: `Lock writes flags.lock into DIR (by default "flags"). It records the positions of
+each variant in each split by a unit, and of each flag in each layer. If shares
+were edited, it moves as few users as possible to other variants, and prints what
+it moves. The first time, nobody moves.
 
-Commit the file with the flags. Once there is one, 'serin check' and all that
-publishes refuse flags that don't agree with it.
+Commit the file together with the flags. Once there is one, 'serin check' and
+everything else that loads the folder refuse flags that don't agree with it.
 
-Moves are counted from the file as it is. To count from what is published, take
-that branch's file first: git checkout origin/main -- flags/flags.lock`,
+Lock compares with the lock file it finds. To compare with the published flags,
+restore that branch's file first: git checkout origin/main -- flags/flags.lock`,
 		Example: `  serin lock
   serin lock --dry-run
   serin lock --anew new-checkout`,
@@ -37,7 +37,7 @@ that branch's file first: git checkout origin/main -- flags/flags.lock`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := estateArg(args)
 			if published(dir) {
-				return usagef("%s is published; this takes a folder of flag files", dir)
+				return usagef("%s is a URL: name a folder of flag files", dir)
 			}
 			update, err := ci.Lock(dir, o.anew)
 			if err != nil {
@@ -47,7 +47,8 @@ that branch's file first: git checkout origin/main -- flags/flags.lock`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would move, and write nothing")
-	cmd.Flags().StringArrayVar(&o.anew, "anew", nil, "a flag whose splits start anew, in the order of the file; may repeat; layer:NAME for a layer")
+	cmd.Flags().StringArrayVar(&o.anew, "anew", nil,
+		"a flag whose splits start again in the order of the file; may repeat; layer:NAME for a layer")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -83,7 +84,7 @@ func (o *lockOptions) finish(cmd *cobra.Command, u *ci.LockUpdate) error {
 func writeLockChange(w io.Writer, c ci.LockChange) error {
 	_, err := fmt.Fprintf(w, "%-8s %s: %s\n", c.Kind, c.What, c.Shares)
 	if err == nil && c.Kind == ci.LockAnew && len(c.Moves) == 0 {
-		_, err = fmt.Fprintln(w, "         all are distributed anew: the unit, the salt or the hash is another")
+		_, err = fmt.Fprintln(w, "         all users are reassigned: the unit, the salt or the hash has changed")
 	}
 	for _, m := range c.Moves {
 		if err == nil {

@@ -21,23 +21,24 @@ func logCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "log URL --root FILE",
-		Short: "Print who published what, and when",
-		Long: `Log prints the revisions of a published environment, newest first: when, by whom,
-from which commit and run, and the namespaces that were added (+), changed (~) and
-removed (-). What is published is verified from the pinned root, and each revision
-by its hash, which the one after it holds. What can't be verified is shown as such.`,
+		Short: "Print who published what and when",
+		Long: `Log prints the revisions of a published environment, newest first: who published
+them and when, from which commit and in which run, and the namespaces that were
+added (+), changed (~) and removed (-). The newest revision is verified from the
+pinned root, and every other by its hash in the one after it. Revisions that can't
+be verified are marked.`,
 		Example: `  serin log s3://flags/production --root keys/production/root.json -n 5`,
 		Args:    oneWord("URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 0 {
-				return usagef("-n %d: there is no such number of revisions; 0 is all", limit)
+				return usagef("-n must not be negative, not %d; 0 prints all revisions", limit)
 			}
 			history, err := f.history(cmd.Context(), args[0], limit)
 			if err != nil {
 				return err
 			}
 			if time.Now().After(history.Expires) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "what is published expired at %s\n", when(history.Expires))
+				fmt.Fprintf(cmd.ErrOrStderr(), "the published metadata expired at %s\n", when(history.Expires))
 			}
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), newLogJSON(history))
@@ -46,7 +47,7 @@ by its hash, which the one after it holds. What can't be verified is shown as su
 		},
 	}
 	f.registerRoot(cmd)
-	registerEnv(cmd, &f.env, "the environment that the root must be that of")
+	registerEnv(cmd, &f.env, "the environment that the root must be for")
 	cmd.Flags().IntVarP(&limit, "number", "n", defaultLog, "how many revisions to print; 0: all")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
@@ -56,7 +57,7 @@ by its hash, which the one after it holds. What can't be verified is shown as su
 func (f *sourceFlags) history(ctx context.Context, url string, limit int) (release.History, error) {
 	var none release.History
 	if !published(url) {
-		return none, usagef("%s is not a URL; log takes what is published", url)
+		return none, usagef("%s is not a URL: log takes the URL of a published environment", url)
 	}
 	root, verifier, err := f.verifier()
 	if err != nil {
@@ -80,13 +81,13 @@ func writeLog(w io.Writer, h release.History) error {
 		case release.Stray:
 			fmt.Fprintf(&b, "? %d  not verified: left behind by a publisher that failed, planted, or hidden by an old timestamp.json\n\n", e.Revision)
 		case release.Lost:
-			fmt.Fprintf(&b, "? %d  was published, but its object is gone or was changed: what came before can't be verified\n\n", e.Revision)
+			fmt.Fprintf(&b, "? %d  was published, but its object is missing or was changed: earlier revisions can't be verified\n\n", e.Revision)
 		case release.Published:
 			writeEntry(&b, e)
 		}
 	}
 	if h.More {
-		fmt.Fprintf(&b, "(there is more before that: -n 0 prints all)\n")
+		fmt.Fprintf(&b, "(there are earlier revisions: -n 0 prints all)\n")
 	}
 	_, err := io.WriteString(w, strings.TrimSuffix(b.String(), "\n")+"\n")
 	return err
@@ -104,7 +105,7 @@ func writeEntry(b *strings.Builder, e release.Entry) {
 	b.WriteString("\n")
 	commit := p.Commit
 	if p.Dirty {
-		commit += " and changes that were not committed"
+		commit += " and uncommitted changes"
 	}
 	date := ""
 	if !p.Time.IsZero() {

@@ -175,7 +175,7 @@ func TestDev(t *testing.T) {
 
 	writeFile(t, flag, "type: string\ndefualt: green\n")
 	eventually(t, `color.yaml:2:1: unknown key "defualt"`, s.stderr.String)
-	eventually(t, "the last good state is served on", s.stderr.String)
+	eventually(t, "still serving the last good version", s.stderr.String)
 	if got := color(); !strings.Contains(got, `"value":"blue"`) {
 		t.Errorf("after a bad edit the answer is %s", got)
 	}
@@ -258,7 +258,7 @@ func TestLongContext(t *testing.T) {
 	if status, words := ask(maxContextLine); status != 0 {
 		t.Errorf("a line as long as it may be: status %d: %s", status, words)
 	}
-	want := "error: -:2: the line is longer than 1 MiB; a context is one JSON object a line\n"
+	want := "error: -:2: the line is longer than 1 MiB; write one JSON object per line\n"
 	if status, words := ask(maxContextLine + 1); status != 1 || words != want {
 		t.Errorf("a longer line: status %d: %.200q, want %q", status, words, want)
 	}

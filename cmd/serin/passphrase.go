@@ -28,7 +28,7 @@ type keyring struct{ file string }
 
 func (k *keyring) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&k.file, "passphrase-file", "",
-		"the file whose first line is the passphrase of private keys [the passphrase itself: "+passphraseVariable+"; or a terminal is asked]")
+		"a file whose first line is the passphrase of private keys (default: "+passphraseVariable+", or else ask on the terminal)")
 }
 
 // opener returns what opens keys in files and in AWS KMS.
@@ -45,7 +45,7 @@ func (k *keyring) opener(cmd *cobra.Command) release.Opener {
 		},
 		Remote: func(ctx context.Context, uri string) (release.Signer, error) {
 			if !strings.HasPrefix(uri, awskms.Scheme) {
-				return nil, fmt.Errorf("a key is a file or %s…", awskms.Scheme)
+				return nil, fmt.Errorf("a key must be a file or %s…", awskms.Scheme)
 			}
 			key, err := awskms.Open(ctx, uri)
 			if err != nil {
@@ -68,7 +68,7 @@ func (k *keyring) choose(cmd *cobra.Command, what string) ([]byte, error) {
 		return nil, err
 	}
 	if !bytes.Equal(passphrase, again) {
-		return nil, errors.New("the passphrases differ; nothing was made")
+		return nil, errors.New("the passphrases differ; no keys were created")
 	}
 	return passphrase, nil
 }
@@ -93,7 +93,7 @@ func (k *keyring) read(cmd *cobra.Command, what string) ([]byte, error) {
 	}
 	terminal, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(terminal.Fd())) {
-		return nil, &hintedError{errors.New("it is protected by a passphrase, and there is no terminal to ask for it"),
+		return nil, &hintedError{errors.New("it is encrypted with a passphrase, and there is no terminal to ask for it"),
 			"set " + passphraseVariable + " or name a file with --passphrase-file"}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s: ", what)

@@ -44,7 +44,7 @@ func (p *progress) show(done, total int64) {
 	}
 	p.shown = percent
 	full := int(percent) * width / 100
-	fmt.Fprintf(p.w, "\r%s [%s%s] %3d %%", p.what, strings.Repeat("█", full), strings.Repeat("░", width-full), percent)
+	fmt.Fprintf(p.w, "\r%s [%s%s] %3d%%", p.what, strings.Repeat("█", full), strings.Repeat("░", width-full), percent)
 }
 
 // clear removes the bar.

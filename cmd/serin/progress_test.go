@@ -31,9 +31,9 @@ func TestProgress(t *testing.T) {
 	p.show(151, 300)
 	p.show(400, 300) // a file that grows
 	p.clear()
-	want := "\rcounting [░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░]   0 %" +
-		"\rcounting [███████████████░░░░░░░░░░░░░░░]  50 %" +
-		"\rcounting [██████████████████████████████] 100 %\r\x1b[K"
+	want := "\rcounting [░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░]   0%" +
+		"\rcounting [███████████████░░░░░░░░░░░░░░░]  50%" +
+		"\rcounting [██████████████████████████████] 100%\r\x1b[K"
 	if w.String() != want {
 		t.Errorf("the bar is %q, want %q", &w, want)
 	}

@@ -20,13 +20,13 @@ const gitTimeout = 10 * time.Second
 type provenanceFlags struct{ commit, author, runURL string }
 
 func (f *provenanceFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.commit, "commit", "", "the commit to sign (default: that of the files, by git or the CI system)")
+	cmd.Flags().StringVar(&f.commit, "commit", "", "the commit to record (default: the commit of the files, from git or the CI system)")
 	f.registerWho(cmd)
 }
 
 func (f *provenanceFlags) registerWho(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.author, "author", "", "who to sign as the author (default: by git or the CI system)")
-	cmd.Flags().StringVar(&f.runURL, "run-url", "", "the URL to sign as the pipeline's run (default: by the CI system)")
+	cmd.Flags().StringVar(&f.author, "author", "", "the author to record (default: from git or the CI system)")
+	cmd.Flags().StringVar(&f.runURL, "run-url", "", "the URL of the pipeline's run to record (default: from the CI system)")
 }
 
 // ofFolder returns the provenance of the files in dir.

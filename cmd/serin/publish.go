@@ -45,7 +45,7 @@ func (o *publication) open(cmd *cobra.Command) (release.Options, error) {
 	case o.to == "":
 		return none, usagef("no --to: name where to publish, such as s3://bucket/prefix")
 	case o.keys == "":
-		return none, usagef("no --keys: name the folder that 'serin keys init' made")
+		return none, usagef("no --keys: name the folder that 'serin keys init' created")
 	}
 	opts := release.Options{Environment: o.env, DryRun: o.dryRun}
 	var err error
@@ -62,9 +62,9 @@ func (o *publication) hintKeys(err error) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	case !exists(filepath.Join(o.keys, "root.json")):
-		return &hintedError{err, "'serin keys init DIR --env " + o.env + "' makes the keys of an environment"}
+		return &hintedError{err, "'serin keys init DIR --env " + o.env + "' creates the keys of an environment"}
 	case !exists(filepath.Join(o.keys, "online.key")):
-		return &hintedError{err, "it was made together with root.json: put it there, from where the secrets of this job are"}
+		return &hintedError{err, "online.key was created with root.json; restore it from your CI secrets"}
 	}
 	return err
 }
@@ -97,13 +97,13 @@ func publishCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "publish [DIR] --env E --to URL --keys DIR",
 		Short: "Check, test, compile, sign and upload",
-		Long: `Publish checks and tests the flag files of DIR ("flags" if it isn't named),
-compiles them for environment E, signs them with the keys of the folder that
---keys names, and uploads what has changed below URL/E/. Readers see the old
-state or the new one, whole. It prints the revision.
+		Long: `Publish checks and tests the flag files of DIR (by default "flags"), compiles them
+for environment E, signs them with the keys in the folder that --keys names, and
+uploads what has changed to URL/E/. Clients see either the complete old state or
+the complete new one. It prints the revision.
 
-With --renew it takes no DIR and signs anew what is published already, which has
-to happen on a schedule, at least once a week.`,
+With --renew, it takes no DIR and signs the published metadata again. Run that on
+a schedule, at least once a week.`,
 		Example: `  serin publish flags --env production --to s3://flags --keys keys/production
   serin publish --renew --env production --to s3://flags --keys keys/production`,
 		Args: oneWordAtMost("DIR"),
@@ -120,7 +120,7 @@ to happen on a schedule, at least once a week.`,
 	}
 	o.register(cmd)
 	o.provenance.register(cmd)
-	cmd.Flags().BoolVar(&o.renew, "renew", false, "only sign anew what is published")
+	cmd.Flags().BoolVar(&o.renew, "renew", false, "only sign the published metadata again")
 	return cmd
 }
 
@@ -161,7 +161,7 @@ func openStore(ctx context.Context, to, env string) (release.Store, error) {
 		return nil, usagef("--to: %v", err)
 	}
 	if path.Base(l.Path) == env {
-		return nil, usagef("--to %s: name the place of all environments; %s is added", to, env)
+		return nil, usagef("--to %s: name the place of all environments; publish adds %s", to, env)
 	}
 	if l.Scheme == "s3" {
 		return s3store.FromURL(ctx, l.URL.JoinPath(env).String())
@@ -171,7 +171,7 @@ func openStore(ctx context.Context, to, env string) (release.Store, error) {
 
 func hintPublish(err error) error {
 	if errors.Is(err, release.ErrConflict) {
-		return &hintedError{err, "other publishers are at work; publish again"}
+		return &hintedError{err, "other publishers are active; publish again"}
 	}
 	return err
 }
@@ -179,10 +179,10 @@ func hintPublish(err error) error {
 // explain says what a publication did.
 func (o *publication) explain(w io.Writer, done string, r release.Report) {
 	if time.Until(r.RootExpires) < nearExpiry {
-		fmt.Fprintf(w, "warning: the root expires at %s: time for 'serin keys rotate'\n", when(r.RootExpires))
+		fmt.Fprintf(w, "warning: the root expires at %s: run 'serin keys rotate'\n", when(r.RootExpires))
 	}
 	if !r.TargetsExpire.IsZero() {
-		fmt.Fprintf(w, "targets were not renewed, for which there is no key: publish, or renew with that key, before %s\n", when(r.TargetsExpire))
+		fmt.Fprintf(w, "targets were not renewed, because their key isn't here: publish, or renew with that key, before %s\n", when(r.TargetsExpire))
 	}
 	if len(r.Objects) == 0 {
 		fmt.Fprintf(w, "nothing to do: revision %d has this content\n", r.Revision)

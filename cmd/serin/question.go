@@ -37,9 +37,9 @@ func (q *questionFlags) register(cmd *cobra.Command) {
 	cmd.Args = oneWordAtMost("FLAG")
 	cmd.Flags().StringVar(&q.context, "context", "", "the context, a JSON object")
 	cmd.Flags().StringArrayVarP(&q.pairs, "attribute", "c", nil, "an attribute of the context, name=value; may repeat")
-	cmd.Flags().StringVar(&q.contexts, "contexts", "", `a file of contexts, one JSON object a line; "-": standard input`)
-	cmd.Flags().StringVar(&q.at, "at", "", "the time, as 2026-12-01T02:00:00Z or in Unix seconds; without it, the present")
-	cmd.Flags().DurationVar(&q.age, "age", 0, "how long ago the flags were confirmed to be the latest, such as 2h, for flags with max_stale")
+	cmd.Flags().StringVar(&q.contexts, "contexts", "", `a file of contexts, one JSON object per line; "-" is standard input`)
+	cmd.Flags().StringVar(&q.at, "at", "", "the time, as 2026-12-01T02:00:00Z or in Unix seconds (default: now)")
+	cmd.Flags().DurationVar(&q.age, "age", 0, "how long ago the program confirmed that its flags are current, such as 2h, for flags with max_stale")
 	cmd.Flags().BoolVar(&q.all, "all", false, "every flag")
 }
 
@@ -52,10 +52,10 @@ func (q *questionFlags) ask(cmd *cobra.Command, args []string, answer answerFunc
 		return usagef("name one FLAG, or give --all")
 	}
 	if q.contexts != "" && (q.context != "" || len(q.pairs) > 0) {
-		return usagef("--contexts goes without --context and -c")
+		return usagef("--contexts can't be combined with --context or -c")
 	}
 	if q.age < 0 {
-		return usagef("--age is a length of time, not less than none")
+		return usagef("--age must not be negative")
 	}
 	now, err := parseTime(q.at)
 	if err != nil {
@@ -69,7 +69,7 @@ func (q *questionFlags) ask(cmd *cobra.Command, args []string, answer answerFunc
 	if err != nil {
 		return err
 	}
-	q.warn(cmd.ErrOrStderr(), c.program)
+	q.warn(cmd.ErrOrStderr(), c)
 	w := bufio.NewWriter(cmd.OutOrStdout())
 	err = q.each(cmd.InOrStdin(), c.program, func(ctx evaluator.Context) error {
 		ctx.Now, ctx.Age = now, int64(q.age/time.Second)
@@ -116,12 +116,12 @@ func parseTime(text string) (int64, error) {
 	return 0, usagef("--at takes a time with its offset, such as 2026-12-01T02:00:00Z or 2026-12-01T10:00+08:00, or Unix seconds, not %q", text)
 }
 
-// warn tells of attributes that make no difference: likely misspelt.
-func (q *questionFlags) warn(w io.Writer, p *evaluator.Program) {
+// warn names attributes that make no difference, because they are likely misspelt.
+func (q *questionFlags) warn(w io.Writer, c content) {
 	for _, pair := range q.pairs {
 		name, _, _ := strings.Cut(pair, "=")
-		if _, ok := p.AttributeType(name); !ok && name != targetingKey {
-			fmt.Fprintf(w, "note: no rule asks for %q\n", name)
+		if _, ok := c.program.AttributeType(name); !ok && name != targetingKey {
+			fmt.Fprintf(w, "note: no rule uses the attribute %q%s\n", name, suggest.DidYouMean(name, c.attributes()))
 		}
 	}
 }
@@ -164,7 +164,7 @@ func (q *questionFlags) each(stdin io.Reader, p *evaluator.Program, f func(evalu
 	}
 	switch err := lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		return fmt.Errorf("%s:%d: the line is longer than 1 MiB; a context is one JSON object a line", q.contexts, n)
+		return fmt.Errorf("%s:%d: the line is longer than 1 MiB; write one JSON object per line", q.contexts, n)
 	case err != nil:
 		return fmt.Errorf("reading %s: %w", q.contexts, err)
 	}
@@ -198,8 +198,8 @@ func (q *questionFlags) one(p *evaluator.Program) (evaluator.Context, error) {
 	return ctx, nil
 }
 
-// parseAttribute makes an attribute of the declared type from text. One that no
-// rule speaks of is text: it makes no difference.
+// parseAttribute makes an attribute of the declared type from text. An attribute that
+// no rule uses is text, which makes no difference.
 func parseAttribute(p *evaluator.Program, name, value string) (evaluator.Attr, error) {
 	switch t, _ := p.AttributeType(name); t {
 	case evaluator.AttrInteger:

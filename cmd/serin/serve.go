@@ -25,19 +25,19 @@ func serveCommand() *cobra.Command {
 	var interval time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve --from SRC",
-		Short: "Answer flags over HTTP (OFREP)",
-		Long: `Serve answers the flags of SRC over HTTP, by the OpenFeature Remote Evaluation
-Protocol: what the Lambda does, as an ordinary server. It follows what is
-published; a folder is compiled once, see "serin dev" for one that is watched.
+		Short: "Serve flags over HTTP (OFREP)",
+		Long: `Serve serves the flags of SRC over HTTP with the OpenFeature Remote Evaluation
+Protocol, like the Lambda function, but as an ordinary server. It follows a
+published environment. A folder is compiled only once; "serin dev" watches one.
 
-It prints its URL when it listens. Flags that can't be pulled then are pulled as
-soon as they can.`,
+It prints its URL once it listens. If it can't pull the flags yet, it keeps
+trying.`,
 		Args: noWord("from"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			changed := cmd.Flags().Changed
 			switch {
 			case changed("interval") && interval <= 0:
-				return usagef("--interval %v: it is the time between polls, such as 30s", interval)
+				return usagef("--interval must be a positive time between polls, such as 30s, not %v", interval)
 			case !published(from) && (changed("interval") || changed("cache")):
 				return usagef("--interval and --cache are for published flags; a folder is compiled once")
 			}
@@ -48,15 +48,15 @@ soon as they can.`,
 			}
 			defer closeClient()
 			if client.Snapshot() == nil {
-				fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: requests are answered with status 503 until there are")
+				fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: answering 503 until there are")
 			}
 			return listenAndServe(cmd, listen, lambda.Handler(client))
 		},
 	}
 	f.register(cmd)
 	registerFrom(cmd, &from)
-	cmd.Flags().StringVar(&listen, "listen", defaultListen, "the address to listen on; port 0: a free one")
-	cmd.Flags().StringVar(&cache, "cache", "", "a folder that keeps the last good revision, so that a restart doesn't need the source")
+	cmd.Flags().StringVar(&listen, "listen", defaultListen, "the address to listen on; port 0 selects a free port")
+	cmd.Flags().StringVar(&cache, "cache", "", "a folder for the last good revision, so that a restart doesn't need the source")
 	cmd.Flags().DurationVar(&interval, "interval", 0, "the mean time between polls (default 30s)")
 	return cmd
 }
@@ -113,7 +113,7 @@ func listenAndServe(cmd *cobra.Command, address string, handler http.Handler) er
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		if errors.Is(err, os.ErrPermission) || address == defaultListen {
-			err = &hintedError{err, "--listen chooses another address; port 0 is a free one"}
+			err = &hintedError{err, "--listen selects another address; port 0 selects a free port"}
 		}
 		return err
 	}

@@ -14,11 +14,10 @@ func showCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show FLAG",
-		Short: "Print a flag as it is in an environment",
-		Long: `Show prints FLAG as a flag file: in the environment that --env names, with what
-that replaces in the place of the flag's own; without --env, as it stands. Keys
-that the environment replaces say so. The flag is that of the folder "flags",
-unless --from names another one.`,
+		Short: "Print a flag as it applies in an environment",
+		Long: `Show prints FLAG as a flag file, as it applies in the environment that --env
+names, or without overrides. Comments mark the keys that the environment
+replaces. --from names the flag folder (by default "flags").`,
 		Example: `  serin show new-checkout --env staging`,
 		Args:    oneWord("FLAG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,8 +43,8 @@ unless --from names another one.`,
 			return err
 		},
 	}
-	variableFlag(cmd, &from, "from", `the folder of flag files; "flags" if it isn't named`)
-	registerEnv(cmd, &env, "the environment; none: the flag as it stands, without what environments replace")
+	variableFlag(cmd, &from, "from", `the folder of flag files (default "flags")`)
+	registerEnv(cmd, &env, "the environment (default: none, without overrides)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object with the compiled flag instead")
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -34,7 +35,7 @@ type sourceFlags struct {
 
 func (f *sourceFlags) register(cmd *cobra.Command) {
 	f.registerRoot(cmd)
-	registerEnv(cmd, &f.env, "the environment: what a folder is compiled for, none being without overrides; of a published source, what it must be")
+	registerEnv(cmd, &f.env, "the environment to compile a folder for (default: none, without overrides), or that a published source must be")
 }
 
 func (f *sourceFlags) registerRoot(cmd *cobra.Command) {
@@ -119,6 +120,19 @@ func (f *sourceFlags) open(ctx context.Context, src string) (content, error) {
 	return c, err
 }
 
+// attributes returns the names of the attributes that rules use.
+func (c content) attributes() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, p := range c.payloads {
+			for _, a := range p.Ruleset.Attributes {
+				if !yield(a.Name) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func compile(payloads []bundle.Payload) (*evaluator.Program, error) {
 	sets := make([]evaluator.Ruleset, len(payloads))
 	for i, p := range payloads {
@@ -163,9 +177,9 @@ func hintPull(err error, environment string) error {
 	}
 	switch {
 	case refused.Class == bundle.NotFound && refused.Object == "timestamp.json":
-		return &hintedError{err, "the URL of an environment ends in its name, such as s3://bucket/prefix/" + environment}
+		return &hintedError{err, "the URL must end with the environment's name, such as s3://bucket/prefix/" + environment}
 	case refused.Class == bundle.Signature && refused.Object == "timestamp.json":
-		return &hintedError{err, fmt.Sprintf("the root is that of environment %q; is this its URL, and the root that its keys came with?", environment)}
+		return &hintedError{err, fmt.Sprintf("the root is for environment %q; check that this is its URL, and that the root belongs to its keys", environment)}
 	}
 	return err
 }
@@ -174,7 +188,7 @@ func hintPull(err error, environment string) error {
 // asked for, if any.
 func (f *sourceFlags) checkEnvironment(named string) error {
 	if f.env != "" && f.env != named {
-		return fmt.Errorf("the root %s is that of environment %q, not %q", f.root, named, f.env)
+		return fmt.Errorf("the root %s is for environment %q, not %q", f.root, named, f.env)
 	}
 	return nil
 }
@@ -189,7 +203,7 @@ func readRoot(name string) ([]byte, error) {
 		return nil, fmt.Errorf("reading the root: %w", err)
 	}
 	if bytes.HasPrefix(root, []byte("-----BEGIN")) {
-		return nil, usagef("%s is a key; the root is the file root.json that 'serin keys init' made beside it", name)
+		return nil, usagef("%s is a key; the root is the file root.json that 'serin keys init' created next to it", name)
 	}
 	return root, nil
 }
@@ -197,7 +211,7 @@ func readRoot(name string) ([]byte, error) {
 // loadEstate loads a folder of flag files.
 func loadEstate(dir string) (*ci.Estate, error) {
 	if published(dir) {
-		return nil, usagef("%s is published; this takes a folder of flag files", dir)
+		return nil, usagef("%s is a URL: name a folder of flag files", dir)
 	}
 	estate, err := ci.Load(dir)
 	if err != nil {
@@ -214,15 +228,15 @@ func hintEstate(dir string, err error) error {
 	case exists(filepath.Join(dir, "context.yaml")):
 		return err
 	case exists(filepath.Join(dir, "timestamp.json")):
-		return usagef("%s holds a published environment; name it by its URL, file:// and the full path", dir)
+		return usagef("%s contains a published environment: use its URL, file:// and the full path", dir)
 	case exists(filepath.Join(dir, defaultEstate, "context.yaml")):
-		return usagef("%s is no estate but holds one; name that: %s", dir, filepath.Join(dir, defaultEstate))
+		return usagef("%s isn't a flag folder, but %s is; name that", dir, filepath.Join(dir, defaultEstate))
 	case exists(filepath.Join(parent, "context.yaml")):
-		return usagef("%s is a part of an estate; name the estate: %s", dir, parent)
+		return usagef("%s is part of a flag folder; name the folder itself: %s", dir, parent)
 	}
 	var problems ci.Problems
 	if !errors.As(err, &problems) {
-		err = &hintedError{err, "name the folder of your flag files, the one with context.yaml"}
+		err = &hintedError{err, "name the folder with your flag files, the one that contains context.yaml"}
 	}
 	return err
 }

@@ -14,10 +14,9 @@ func testCommand() *cobra.Command {
 	var verbose, asJSON, cover bool
 	cmd := &cobra.Command{
 		Use:   "test [DIR]",
-		Short: "Run the tests beside the flags",
-		Long: `Test checks the flag files of DIR ("flags" if it isn't named) and runs the cases
-of their *.test.yaml files. With --cover it names the rules that served in none of
-them.`,
+		Short: "Run the tests next to the flags",
+		Long: `Test checks the flag files of DIR (by default "flags") and runs the cases in their
+*.test.yaml files. With --cover, it lists the rules that no case reaches.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts := ci.TestOptions{Environment: env}
@@ -59,11 +58,11 @@ them.`,
 		},
 	}
 	cmd.Flags().StringVar(&pattern, "run", "", `run only the cases whose "flag/case name" the regular expression matches`)
-	registerEnv(cmd, &env, "run the cases that name no environment in this one, and none of other environments")
+	registerEnv(cmd, &env, "run cases without an environment in this one, and skip cases of other environments")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list every case")
-	cmd.Flags().BoolVar(&cover, "cover", false, "name the rules that no case reaches, and count the others")
-	cmd.Flags().StringVar(&junitFile, "junit", "", "write a report to this `file` too, as JUnit's XML")
-	cmd.Flags().BoolVar(&asJSON, "json", false, `print {"results": […]} on standard output too`)
+	cmd.Flags().BoolVar(&cover, "cover", false, "list the rules that no case reaches, and count the others")
+	cmd.Flags().StringVar(&junitFile, "junit", "", "also write a report to this `file`, as JUnit XML")
+	cmd.Flags().BoolVar(&asJSON, "json", false, `also print {"results": […]} on standard output`)
 	return cmd
 }
 

@@ -17,11 +17,11 @@ func verifyCommand() *cobra.Command {
 		Use:   "verify URL --root FILE",
 		Short: "Verify a published environment",
 		Long: `Verify downloads a published environment, verifies it from the pinned root as
-clients do, compiles its flags, and prints versions, expiries and hashes.`,
+clients do, and compiles its flags. It prints versions, expiries and hashes.`,
 		Args: oneWord("URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !published(args[0]) {
-				return usagef("%s is not a URL; verify takes what is published", args[0])
+				return usagef("%s is not a URL: verify takes the URL of a published environment", args[0])
 			}
 			release, err := f.pull(cmd.Context(), args[0])
 			if err != nil {
@@ -37,7 +37,7 @@ clients do, compiles its flags, and prints versions, expiries and hashes.`,
 		},
 	}
 	f.registerRoot(cmd)
-	registerEnv(cmd, &f.env, "the environment that the root must be that of")
+	registerEnv(cmd, &f.env, "the environment that the root must be for")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -54,7 +54,7 @@ func checkPayloads(payloads []bundle.VerifiedPayload) error {
 		modules[i] = payload.Module
 	}
 	if _, err := evaluator.Link(modules...); err != nil {
-		return fmt.Errorf("what is signed is refused by clients: %w", err)
+		return fmt.Errorf("the payloads are signed, but clients refuse them: %w", err)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func oneWordAtMost(what string) cobra.PositionalArgs {
 func noWord(flag string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usagef("%q stands alone; write --%s %s", args[0], flag, args[0])
+			return usagef("unexpected argument %q: write --%s %s", args[0], flag, args[0])
 		}
 		return nil
 	}
