@@ -73,10 +73,9 @@ func (e *Estate) Effective(key, environment string) (EffectiveFlag, error) {
 // from is the same flag in any environment. Keys that the environment replaces
 // say so. Other comments are gone.
 func (f EffectiveFlag) YAML() string {
-	w := yamlWriter{comments: make(map[string]string, len(f.Replaced))}
+	comments := make(map[string]string, len(f.Replaced))
 	for _, key := range f.Replaced {
-		w.comments[key] = "environments." + f.Environment
+		comments[key] = "environments." + f.Environment
 	}
-	w.mapping(f.root, 0, false)
-	return w.b.String()
+	return formatYAML(f.root, comments)
 }

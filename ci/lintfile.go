@@ -202,7 +202,7 @@ func (l *linter) published(s *source, n *node) {
 	for _, item := range n.items {
 		l.published(s, item)
 	}
-	if n.kind == scalar && address.MatchString(n.text) {
+	if n.kind == scalar && hasAddress(n.text) {
 		l.warn(lintEmailAddress, s, n, "%s", addressMessage)
 	}
 }
@@ -214,7 +214,7 @@ func (l *linter) publishedList(list *idList) {
 		return
 	}
 	for line := range list.lines() {
-		if address.MatchString(line.id) {
+		if hasAddress(line.id) {
 			before, _ := spaceAround(line.text)
 			l.warnAt(lintEmailAddress, list.source, line.number, 1+before, strings.TrimSuffix(line.text, "\r"), addressMessage)
 		}

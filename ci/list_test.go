@@ -77,7 +77,7 @@ func TestListLimits(t *testing.T) {
 		t.Errorf("a larger list: error %v, want %s", err, want)
 	}
 
-	fsys["shop/testers.txt"] = file(strings.Repeat("x", maxID) + "\n" + strings.Repeat("y", maxID+1) + "\n" + strings.Repeat("a b\n c # d\n", 600))
+	fsys["shop/testers.txt"] = file(strings.Repeat("x", 1000) + "\n" + strings.Repeat("y", 1000+1) + "\n" + strings.Repeat("a b\n c # d\n", 600))
 	_, err := LoadFS(fsys, "flags")
 	var problems Problems
 	if !errors.As(err, &problems) || len(problems) != maxFileProblems+1 {
@@ -206,7 +206,7 @@ func TestListReadOnce(t *testing.T) {
 func FuzzListFile(f *testing.F) {
 	addFiles(f, func(name string) bool { return strings.HasSuffix(name, ".txt") })
 	for _, text := range []string{
-		"7\n8\n7\n", "\ufeff7", "\xff\xfe7\x00", " # c\n\t7\t\r\n", "7#8", "7 #8", "u-1\x00", "\r", "9223372036854775808", "-0\n+7\n", "\u00a07\u2028", strings.Repeat("x", maxID+1),
+		"7\n8\n7\n", "\ufeff7", "\xff\xfe7\x00", " # c\n\t7\t\r\n", "7#8", "7 #8", "u-1\x00", "\r", "9223372036854775808", "-0\n+7\n", "\u00a07\u2028", strings.Repeat("x", 1000+1),
 	} {
 		f.Add([]byte(text))
 	}

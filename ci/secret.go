@@ -34,6 +34,9 @@ var secretShapes = []secretShape{
 // address matches e-mail addresses.
 var address = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._%+'-]*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}`)
 
+// hasAddress reports whether there is an e-mail address in a text.
+func hasAddress(text string) bool { return address.MatchString(text) }
+
 // secrets yields the keys and tokens in data, of each what it is and from where
 // to where.
 func secrets(data []byte) iter.Seq2[string, [2]int] {

@@ -11,6 +11,13 @@ import (
 // line; what is longer is written on lines of its own.
 const maxFlow = 100
 
+// formatYAML returns a mapping as YAML, with comments after some of its keys.
+func formatYAML(n *node, comments map[string]string) string {
+	w := yamlWriter{comments: comments}
+	w.mapping(n, 0, false)
+	return w.b.String()
+}
+
 // A yamlWriter writes nodes as YAML that parses to the same nodes. What stood in
 // brackets or braces does so again, as far as it is short. Comments are gone.
 type yamlWriter struct {
