@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/internal/lang"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -26,15 +27,15 @@ func (e *Estate) Compile(environment string) ([]bundle.Payload, error) {
 }
 
 func (e *Estate) payloads(environment string) []bundle.Payload {
-	payloads := make([]bundle.Payload, 0, len(e.flags.namespaces))
-	rest := e.flags.flags
-	for _, namespace := range e.flags.namespaces {
+	payloads := make([]bundle.Payload, 0, len(e.flags.Namespaces))
+	rest := e.flags.Flags
+	for _, namespace := range e.flags.Namespaces {
 		var flags []evaluator.Flag
-		for len(rest) > 0 && rest[0].namespace == namespace {
-			flags = append(flags, rest[0].in(environment))
+		for len(rest) > 0 && rest[0].Namespace == namespace {
+			flags = append(flags, rest[0].In(environment))
 			rest = rest[1:]
 		}
-		set := e.flags.ruleset(environment, flags, pins{})
+		set := e.flags.Ruleset(environment, flags, lang.Pins{})
 		payloads = append(payloads, bundle.Payload{Environment: environment, Namespace: namespace, Ruleset: set})
 	}
 	return payloads

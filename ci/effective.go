@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/suggest"
 )
@@ -24,45 +25,45 @@ type EffectiveFlag struct {
 	// estate; don't modify it.
 	Compiled evaluator.Flag
 
-	root *node // a mapping
+	root *source.Node // a mapping
 }
 
 // Effective returns a flag as it is in an environment, or as it stands without
 // one, which is "". It is an error if there is no such flag or environment.
 func (e *Estate) Effective(key, environment string) (EffectiveFlag, error) {
-	f, ok := e.flags.byKey[key]
+	f, ok := e.flags.ByKey[key]
 	if !ok {
 		return EffectiveFlag{}, fmt.Errorf("there is no flag %q%s", key, suggest.DidYouMean(key, slices.Values(e.Keys())))
 	}
 	if err := e.CheckEnvironment(environment); err != nil {
 		return EffectiveFlag{}, err
 	}
-	base := f.source.root
-	override := base.get("environments").get(environment)
+	base := f.File.Root
+	override := base.Get("environments").Get(environment)
 	out := EffectiveFlag{
-		Key: f.key, Namespace: f.namespace, Environment: environment, File: f.source.shown,
-		Compiled: f.in(environment),
-		root:     &node{kind: mapping},
+		Key: f.Key, Namespace: f.Namespace, Environment: environment, File: f.File.Shown,
+		Compiled: f.In(environment),
+		root:     &source.Node{Kind: source.Mapping},
 	}
 	for _, text := range []struct {
 		key string
 		to  *string
 	}{{"description", &out.Description}, {"owner", &out.Owner}, {"expires", &out.Expires}} {
-		if n := base.get(text.key); n != nil {
-			*text.to = n.text
+		if n := base.Get(text.key); n != nil {
+			*text.to = n.Text
 		}
 	}
-	for _, own := range base.fields {
-		if own.key.text != "environments" {
-			own.value = cmp.Or(override.get(own.key.text), own.value)
-			out.root.fields = append(out.root.fields, own)
+	for _, own := range base.Fields {
+		if own.Key.Text != "environments" {
+			own.Value = cmp.Or(override.Get(own.Key.Text), own.Value)
+			out.root.Fields = append(out.root.Fields, own)
 		}
 	}
 	if override != nil {
-		for _, other := range override.fields {
-			out.Replaced = append(out.Replaced, other.key.text)
-			if base.get(other.key.text) == nil {
-				out.root.fields = append(out.root.fields, other)
+		for _, other := range override.Fields {
+			out.Replaced = append(out.Replaced, other.Key.Text)
+			if base.Get(other.Key.Text) == nil {
+				out.root.Fields = append(out.root.Fields, other)
 			}
 		}
 	}
@@ -77,5 +78,5 @@ func (f EffectiveFlag) YAML() string {
 	for _, key := range f.Replaced {
 		comments[key] = "environments." + f.Environment
 	}
-	return formatYAML(f.root, comments)
+	return source.FormatYAML(f.root, comments)
 }

@@ -13,9 +13,9 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
-
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/internal/source"
+	"golang.org/x/tools/txtar"
 )
 
 // TestEffective holds that flags shown for an environment are the same flags:
@@ -58,7 +58,7 @@ func checkEffective(t *testing.T, fsys fstest.MapFS) (replaced int) {
 	}
 	for _, environment := range append([]string{""}, e.Environments()...) {
 		shown := maps.Clone(fsys)
-		maps.DeleteFunc(shown, func(name string, _ *fstest.MapFile) bool { return roleOf(name) == testFile })
+		maps.DeleteFunc(shown, func(name string, _ *fstest.MapFile) bool { return source.RoleOf(name) == source.TestFile })
 		for _, key := range e.Keys() {
 			f, err := e.Effective(key, environment)
 			if err != nil {
@@ -128,39 +128,39 @@ func FuzzYAMLWriter(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := &source{path: "a/b.yaml", shown: "a/b.yaml", role: flagFile, data: data}
-		s.parse()
-		if s.root == nil || len(s.root.fields) == 0 { // a flag has fields
+		s := &source.File{Path: "a/b.yaml", Shown: "a/b.yaml", Role: source.FlagFile, Data: data}
+		s.Parse()
+		if s.Root == nil || len(s.Root.Fields) == 0 { // a flag has fields
 			return
 		}
-		var w yamlWriter
-		w.mapping(s.root, 0, false)
-		text := w.b.String()
-		again := &source{path: "a/b.yaml", shown: "a/b.yaml", role: flagFile, data: []byte(text)}
-		again.parse()
-		if again.root == nil {
-			t.Fatalf("%q is written as %q: %v", data, text, again.problems)
+		var w source.YamlWriter
+		w.Mapping(s.Root, 0, false)
+		text := w.B.String()
+		again := &source.File{Path: "a/b.yaml", Shown: "a/b.yaml", Role: source.FlagFile, Data: []byte(text)}
+		again.Parse()
+		if again.Root == nil {
+			t.Fatalf("%q is written as %q: %v", data, text, again.Problems)
 		}
-		if got, want := meaning(again.root), meaning(s.root); got != want {
+		if got, want := meaning(again.Root), meaning(s.Root); got != want {
 			t.Errorf("%q is written as %q:\ngot  %s\nwant %s", data, text, got, want)
 		}
 	})
 }
 
 // meaning returns what a node means, whatever its style.
-func meaning(n *node) string {
+func meaning(n *source.Node) string {
 	var b strings.Builder
-	switch n.kind {
-	case scalar:
-		return fmt.Sprintf("%d %q", n.scalarType(), n.text)
-	case sequence:
-		for _, item := range n.items {
+	switch n.Kind {
+	case source.Scalar:
+		return fmt.Sprintf("%d %q", n.Type(), n.Text)
+	case source.Sequence:
+		for _, item := range n.Items {
 			b.WriteString(meaning(item) + ", ")
 		}
 		return "[" + b.String() + "]"
 	}
-	for _, f := range n.fields {
-		b.WriteString(meaning(f.key) + ": " + meaning(f.value) + ", ")
+	for _, f := range n.Fields {
+		b.WriteString(meaning(f.Key) + ": " + meaning(f.Value) + ", ")
 	}
 	return "{" + b.String() + "}"
 }

@@ -6,14 +6,18 @@ import (
 	"os"
 	"slices"
 
+	"github.com/serin-flags/serin/ci/internal/flagtest"
+	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/lint"
+	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
 
 // An Estate is a folder of flag files that have been checked. It is immutable
 // and safe for concurrent use.
 type Estate struct {
-	flags *estate
-	tests []*testCase // by file, then in the order written
+	flags *lang.Estate
+	tests []*flagtest.Case // by file, then in the order written
 }
 
 // Load reads and checks the estate in the folder dir. If anything is wrong with
@@ -43,22 +47,22 @@ func LoadFS(fsys fs.FS, dir string) (*Estate, error) { return load(fsys, dir, fa
 // load is LoadFS. With locking it is what "serin lock" reads: that need not agree with
 // its lock file.
 func load(fsys fs.FS, dir string, locking bool) (*Estate, error) {
-	files, err := readFiles(fsys, dir)
+	files, err := source.Read(fsys, dir)
 	if err != nil {
 		return nil, err
 	}
-	flags, err := readEstate(files, locking)
+	flags, err := lang.Read(files, locking)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", dir, err)
 	}
-	e := &Estate{flags, readTests(files, flags)}
-	problems := files.problems()
-	if len(problems) == 0 && !locking && flags.known.lock != nil {
-		flags.known.lock.check(flags.divisions(), dir)
-		problems = files.problems()
+	e := &Estate{flags, flagtest.Read(files, flags)}
+	problems := files.Problems()
+	if len(problems) == 0 && !locking && flags.Known.Lock != nil {
+		flags.Known.Lock.Check(flags.Divisions(), dir)
+		problems = files.Problems()
 	}
 	if len(problems) > 0 {
-		problems.sort()
+		problems.Sort()
 		return nil, slices.Compact(problems) // environments find some again
 	}
 	return e, nil
@@ -83,23 +87,23 @@ func relock(fsys fs.FS, dir string, anew []string) (*LockUpdate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.flags.known.lock.update(e.flags.divisions(), anew)
+	return e.flags.Known.Lock.Update(e.flags.Divisions(), anew)
 }
 
 // Environments returns the names of the environments, in the order of
 // serin.yaml. It is empty if there are none.
-func (e *Estate) Environments() []string { return slices.Clone(e.flags.known.environments) }
+func (e *Estate) Environments() []string { return slices.Clone(e.flags.Known.Environments) }
 
 // Namespaces returns the namespaces that hold flags, sorted.
-func (e *Estate) Namespaces() []string { return slices.Clone(e.flags.namespaces) }
+func (e *Estate) Namespaces() []string { return slices.Clone(e.flags.Namespaces) }
 
 // Keys returns the keys of all flags, sorted.
-func (e *Estate) Keys() []string { return e.flags.keys() }
+func (e *Estate) Keys() []string { return e.flags.Keys() }
 
 // CheckEnvironment returns an error unless name is an environment of the
 // estate, or "".
 func (e *Estate) CheckEnvironment(name string) error {
-	return e.flags.checkEnvironment(name)
+	return e.flags.CheckEnvironment(name)
 }
 
 // A Declaration is an attribute that context.yaml declares.
@@ -114,17 +118,29 @@ type Declaration struct {
 
 // Attributes returns the attributes that context.yaml declares, in its order.
 func (e *Estate) Attributes() []Declaration {
-	list := make([]Declaration, 0, len(e.flags.known.attributeNames))
-	for _, name := range e.flags.known.attributeNames {
-		a := e.flags.known.attributes[name]
-		d := Declaration{Name: name, Type: a.typ, Unit: a.unit}
-		for _, s := range a.strings {
+	list := make([]Declaration, 0, len(e.flags.Known.AttributeNames))
+	for _, name := range e.flags.Known.AttributeNames {
+		a := e.flags.Known.Attributes[name]
+		d := Declaration{Name: name, Type: a.Type, Unit: a.Unit}
+		for _, s := range a.Strings {
 			d.Values = append(d.Values, evaluator.StringValue(s))
 		}
-		for _, i := range a.ints {
+		for _, i := range a.Ints {
 			d.Values = append(d.Values, evaluator.IntValue(i))
 		}
 		list = append(list, d)
 	}
 	return list
+}
+
+// Lint returns warnings: what the files may say, but hardly mean to. Each has the
+// name of a lint, and is of [SeverityWarning]. A file silences a lint by its name,
+// with the reason; warnings that are silenced are left out. At most 500 are
+// returned for one file.
+func (e *Estate) Lint(o LintOptions) Problems { return lint.Run(e.flags, o) }
+
+// Test runs the estate's tests. An environment that the estate doesn't have
+// leaves every test failed that would run in it.
+func (e *Estate) Test(opts TestOptions) TestReport {
+	return flagtest.Run(e.flags, e.tests, opts)
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/evaluator"
 )

@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 	"unicode/utf8"
 
+	"github.com/serin-flags/serin/ci/internal/source"
 	"golang.org/x/tools/txtar"
 )
 
@@ -52,7 +53,7 @@ func checkLoad(t *testing.T, fsys fstest.MapFS) {
 	}
 	checkPlaces(t, fsys, e.Lint(LintOptions{Now: lintTime}))
 	for _, test := range e.tests {
-		if test.population != nil && test.population.count > 1000 {
+		if test.Population != nil && test.Population.Count > 1000 {
 			return // not of interest, but slow
 		}
 	}
@@ -66,9 +67,9 @@ func checkShown(t *testing.T, e *Estate, environment string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &source{path: "a/b.yaml", shown: "a/b.yaml", role: flagFile, data: []byte(f.YAML())}
-		if s.parse(); len(s.problems) > 0 {
-			t.Errorf("%v\n%s", s.problems, f.YAML())
+		s := &source.File{Path: "a/b.yaml", Shown: "a/b.yaml", Role: source.FlagFile, Data: []byte(f.YAML())}
+		if s.Parse(); len(s.Problems) > 0 {
+			t.Errorf("%v\n%s", s.Problems, f.YAML())
 		}
 	}
 }
@@ -95,7 +96,7 @@ func checkPlaces(t *testing.T, fsys fstest.MapFS, problems Problems) {
 			t.Errorf("%v: the message is not a line", p)
 		case !utf8.ValidString(p.Message) || !utf8.ValidString(p.Quote):
 			t.Errorf("%v: it is not UTF-8", p)
-		case utf8.RuneCountInString(p.Quote) > maxQuote+2 || p.Caret < 0 || p.Caret > utf8.RuneCountInString(p.Quote)+1:
+		case utf8.RuneCountInString(p.Quote) > source.MaxQuote+2 || p.Caret < 0 || p.Caret > utf8.RuneCountInString(p.Quote)+1:
 			t.Errorf("%v: the caret is at %d of %q", p, p.Caret, p.Quote)
 		}
 	}
@@ -156,18 +157,6 @@ func FuzzLayerFile(f *testing.F) {
 	})
 }
 
-func FuzzDuration(f *testing.F) {
-	for _, s := range []string{"", "0s", "24h", "90m", "7d", "1h30m", "36500d", "3153600001s", "99999999999999999999d", "1.5h", "-1h", "h"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		seconds, err := parseDuration(s)
-		if err == nil && (seconds < 1 || seconds > maxDuration) || err != nil && seconds != 0 {
-			t.Errorf("parseDuration(%q) = %d, %v", s, seconds, err)
-		}
-	})
-}
-
 func FuzzTestFile(f *testing.F) {
 	addFiles(f, func(name string) bool { return strings.Contains(name, ".test.") })
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -183,26 +172,5 @@ func FuzzConfigFile(f *testing.F) {
 		fsys := base(t)
 		fsys["serin.yaml"] = &fstest.MapFile{Data: data}
 		checkLoad(t, fsys)
-	})
-}
-
-func FuzzShare(f *testing.F) {
-	for _, s := range []string{"", "0", "1", "20%", "3‰", "0.125", "100.0000000%", "0.0000001%", "-1%", "1e9", "%", "‰", "18446744073709551616%"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		share, err := parseShare(s)
-		if err != nil {
-			if share != 0 {
-				t.Errorf("parseShare(%q) = %d with error %v", s, share, err)
-			}
-			return
-		}
-		if share < 0 || share > whole {
-			t.Fatalf("parseShare(%q) = %d", s, share)
-		}
-		if back, err := parseShare(formatShare(share)); err != nil || back != share {
-			t.Errorf("parseShare(%q) = %d, which is printed as %q, which is %d: %v", s, share, formatShare(share), back, err)
-		}
 	})
 }

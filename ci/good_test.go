@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/tools/txtar"
-
 	"github.com/serin-flags/serin/evaluator"
+	"golang.org/x/tools/txtar"
 )
 
 // TestGoodEstates loads the scenarios of testdata/good, each on top of

@@ -10,7 +10,7 @@ import (
 	"testing/fstest"
 
 	gocmp "github.com/google/go-cmp/cmp"
-
+	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -76,10 +76,10 @@ func TestLayersDontOverlap(t *testing.T) {
 	serves := []string{"on", "{on: 50%, off: 50%}", "{ramp: on, linear: {start: 2026-12-01, end: 2026-12-03}}"}
 	keys := []string{"a", "b", "c", "d", "e"}
 	for range 30 {
-		left := rnd.Int64N(whole / 5)
+		left := rnd.Int64N(share.Whole / 5)
 		holdout := left
-		text := "holdout: \"" + formatShare(left) + "\"\nshares:\n"
-		left = whole - left
+		text := "holdout: \"" + share.Format(left) + "\"\nshares:\n"
+		left = share.Whole - left
 		serve := make(map[string]string)
 		want := make(map[string]int64)
 		for range 12 {
@@ -88,9 +88,9 @@ func TestLayersDontOverlap(t *testing.T) {
 			if key := keys[rnd.IntN(len(keys))]; rnd.IntN(3) > 0 {
 				serve[key] = serves[rnd.IntN(len(serves))]
 				want[key] += portion
-				text += "  - {flag: " + key + ", share: " + formatShare(portion) + "}\n"
+				text += "  - {flag: " + key + ", share: " + share.Format(portion) + "}\n"
 			} else {
-				text += "  - {free: " + formatShare(portion) + "}\n"
+				text += "  - {free: " + share.Format(portion) + "}\n"
 			}
 		}
 		if len(serve) == 0 {
@@ -101,12 +101,12 @@ func TestLayersDontOverlap(t *testing.T) {
 		for key, f := range compiledFlags(t, e, "") {
 			var got uint64
 			for _, s := range f.Reserved.Spans {
-				if s.From < boundary(holdout) {
+				if s.From < share.Boundary(holdout) {
 					t.Errorf("%s: flag %s has %+v", text, key, s)
 				}
 				got += s.To - s.From
 			}
-			if exact := boundary(want[key]); got+12 < exact || got > exact+12 { // a rounding each
+			if exact := share.Boundary(want[key]); got+12 < exact || got > exact+12 { // a rounding each
 				t.Errorf("%s: flag %s has %d positions, want %d", text, key, got, exact)
 			}
 		}
@@ -163,7 +163,7 @@ func TestLayerGrowth(t *testing.T) {
 	if diff := gocmp.Diff(spans(before, "b"), spans(after, "b")); diff != "" {
 		t.Errorf("b moved: -before +after:\n%s", diff)
 	}
-	want := append(spans(before, "a"), evaluator.Span{From: boundary(whole / 10 * 3), To: boundary(whole / 100 * 35)})
+	want := append(spans(before, "a"), evaluator.Span{From: share.Boundary(share.Whole / 10 * 3), To: share.Boundary(share.Whole / 100 * 35)})
 	if diff := gocmp.Diff(want, spans(after, "a")); diff != "" {
 		t.Errorf("a: -want +got:\n%s", diff)
 	}

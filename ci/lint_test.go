@@ -9,6 +9,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/source"
 	"golang.org/x/tools/txtar"
 )
 
@@ -55,7 +57,7 @@ func TestLints(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range lintNames {
+	for _, name := range lang.Lints {
 		if !said[name] {
 			t.Errorf("no scenario has a warning of %s", name)
 		}
@@ -95,7 +97,7 @@ func TestLintWithoutTime(t *testing.T) {
 	if warnings := e.Lint(LintOptions{}); len(warnings) > 0 {
 		t.Errorf("without a time there are warnings: %v", warnings)
 	}
-	if warnings := e.Lint(LintOptions{Now: lintTime}); len(warnings) != 1 || warnings[0].Lint != lintExpiredFlag {
+	if warnings := e.Lint(LintOptions{Now: lintTime}); len(warnings) != 1 || warnings[0].Lint != lang.LintExpiredFlag {
 		t.Errorf("got warnings %v, want one that flag x has expired", warnings)
 	}
 }
@@ -124,10 +126,12 @@ func TestLintManyWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	warnings := e.Lint(LintOptions{})
-	if n := len(warnings); n != maxFileProblems+1 {
-		t.Errorf("there are %d warnings, want %d", n, maxFileProblems+1)
+	if n := len(warnings); n != source.MaxProblems+1 {
+		t.Errorf("there are %d warnings, want %d", n, source.MaxProblems+1)
 	}
-	if !slices.ContainsFunc(warnings, func(p Problem) bool { return p.Message == "there are more warnings about this file than are shown" }) {
+	if !slices.ContainsFunc(warnings, func(p Problem) bool {
+		return p.Message == "there are more warnings about this file than are shown"
+	}) {
 		t.Error("none says that there are more")
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
-
+	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -66,12 +66,12 @@ func TestListLimits(t *testing.T) {
 	}
 	fsys := base(t)
 	fsys["shop/x.yaml"] = file(asksForList)
-	fsys["shop/testers.txt"] = list(maxListSize)
-	fsys["shop/other.txt"] = list(maxListSize + 1) // nothing refers to it
+	fsys["shop/testers.txt"] = list(source.MaxListSize)
+	fsys["shop/other.txt"] = list(source.MaxListSize + 1) // nothing refers to it
 	if _, err := LoadFS(fsys, "flags"); err != nil {
 		t.Errorf("a list as large as it may be: %v", err)
 	}
-	fsys["shop/testers.txt"] = list(maxListSize + 1)
+	fsys["shop/testers.txt"] = list(source.MaxListSize + 1)
 	want := "flags/shop/testers.txt:1:1: the file is larger than 64 MiB"
 	if _, err := LoadFS(fsys, "flags"); err == nil || err.Error() != want {
 		t.Errorf("a larger list: error %v, want %s", err, want)
@@ -80,13 +80,13 @@ func TestListLimits(t *testing.T) {
 	fsys["shop/testers.txt"] = file(strings.Repeat("x", 1000) + "\n" + strings.Repeat("y", 1000+1) + "\n" + strings.Repeat("a b\n c # d\n", 600))
 	_, err := LoadFS(fsys, "flags")
 	var problems Problems
-	if !errors.As(err, &problems) || len(problems) != maxFileProblems+1 {
-		t.Fatalf("error %v, want %d problems", err, maxFileProblems+1)
+	if !errors.As(err, &problems) || len(problems) != source.MaxProblems+1 {
+		t.Fatalf("error %v, want %d problems", err, source.MaxProblems+1)
 	}
 	if want := "flags/shop/testers.txt:2:1: the id is longer than 1000 bytes"; problems[0].Error() != want {
 		t.Errorf("an id that is too long: %v, want %s", problems[0], want)
 	}
-	if p := problems[maxFileProblems]; p.Message != tooManyProblems || p.Line != 2+2*maxFileProblems {
+	if p := problems[source.MaxProblems]; p.Message != source.TooManyProblems || p.Line != 2+2*source.MaxProblems {
 		t.Errorf("the last problem is %v", p)
 	}
 }
@@ -94,7 +94,7 @@ func TestListLimits(t *testing.T) {
 // TestListsTotal holds that lists count for the estate's size, each once.
 func TestListsTotal(t *testing.T) {
 	fsys := base(t)
-	comment := &fstest.MapFile{Data: []byte("u-1\n#" + strings.Repeat("x", maxListSize-8))}
+	comment := &fstest.MapFile{Data: []byte("u-1\n#" + strings.Repeat("x", source.MaxListSize-8))}
 	for i := range 4 {
 		fsys[fmt.Sprintf("shop/%d.txt", i)] = comment
 		fsys[fmt.Sprintf("shop/x%d.yaml", i)] = file(strings.Replace(asksForList, "testers", fmt.Sprint(i), 1))

@@ -14,9 +14,10 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
-
+	"github.com/serin-flags/serin/ci/internal/lock"
+	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/evaluator"
+	"golang.org/x/tools/txtar"
 )
 
 // TestLockScenarios goes through the scenarios of testdata/lock, on top of
@@ -81,7 +82,7 @@ func lockStep(t *testing.T, fsys fstest.MapFS, out *strings.Builder) {
 			fmt.Fprintf(out, "    %s %s → %s\n", m.Share(), m.From, m.To)
 		}
 	}
-	text, ok := strings.CutPrefix(string(u.After), lockHeader)
+	text, ok := strings.CutPrefix(string(u.After), lock.Header)
 	if !ok {
 		t.Fatalf("the file doesn't start with the header: %s", u.After)
 	}
@@ -150,32 +151,32 @@ func TestFirstLockMovesNobody(t *testing.T) {
 }
 
 // splitText returns what a rule serves, of these parts.
-func splitText(parts []part) string {
+func splitText(parts []share.Part) string {
 	var list []string
 	for _, p := range parts {
-		list = append(list, fmt.Sprintf("%s: %s", p.name, formatShare(p.share)))
+		list = append(list, fmt.Sprintf("%s: %s", p.Name, share.Format(p.Share)))
 	}
 	return "{" + strings.Join(list, ", ") + "}"
 }
 
 // layerText returns a layer file of these parts, of which one is held out, one is
 // free and the others are flags.
-func layerText(parts []part) string {
+func layerText(parts []share.Part) string {
 	var b strings.Builder
 	b.WriteString("shares:\n")
 	holdout := int64(0)
 	for _, p := range parts {
 		switch {
-		case p.share == 0:
-		case p.name == "on":
-			holdout = p.share
-		case p.name == "off":
-			fmt.Fprintf(&b, "  - {free: %s}\n", formatShare(p.share))
+		case p.Share == 0:
+		case p.Name == "on":
+			holdout = p.Share
+		case p.Name == "off":
+			fmt.Fprintf(&b, "  - {free: %s}\n", share.Format(p.Share))
 		default:
-			fmt.Fprintf(&b, "  - {flag: %s, share: %s}\n", p.name, formatShare(p.share))
+			fmt.Fprintf(&b, "  - {flag: %s, share: %s}\n", p.Name, share.Format(p.Share))
 		}
 	}
-	return fmt.Sprintf("holdout: %s\n%s", formatShare(holdout), &b)
+	return fmt.Sprintf("holdout: %s\n%s", share.Format(holdout), &b)
 }
 
 // TestRandomLocks edits the split of a flag, what an environment has in its place
@@ -185,8 +186,8 @@ func TestRandomLocks(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for range 20 {
 		fsys := base(t)
-		parts := map[string][]part{"": redrawn(rnd), "staging": redrawn(rnd), "layer": redrawn(rnd)}
-		var before map[string][]piece
+		parts := map[string][]share.Part{"": redrawn(rnd), "staging": redrawn(rnd), "layer": redrawn(rnd)}
+		var before map[string][]share.Piece
 		for range 12 {
 			for _, name := range []string{"", "staging", "layer"} {
 				if rnd.IntN(2) == 0 {
@@ -217,33 +218,33 @@ func TestRandomLocks(t *testing.T) {
 }
 
 // redrawn returns some parts in any order, with random shares.
-func redrawn(rnd *rand.Rand) []part {
+func redrawn(rnd *rand.Rand) []share.Part {
 	names := []string{"on", "off", "a", "b", "c", "d"}
 	rnd.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	names = names[:1+rnd.IntN(len(names))]
-	parts := make([]part, 0, len(names))
-	left := int64(whole)
+	parts := make([]share.Part, 0, len(names))
+	left := int64(share.Whole)
 	for i, name := range names {
 		portion := left
 		if i+1 < len(names) {
 			portion = rnd.Int64N(left + 1)
 		}
-		parts = append(parts, part{name, portion})
+		parts = append(parts, share.Part{Name: name, Share: portion})
 		left -= portion
 	}
 	return parts
 }
 
 // write writes a flag x and a layer l with the flags of its parts.
-func write(fsys fstest.MapFS, parts map[string][]part) {
+func write(fsys fstest.MapFS, parts map[string][]share.Part) {
 	maps.DeleteFunc(fsys, func(name string, _ *fstest.MapFile) bool { return strings.HasPrefix(name, "shop/") })
 	fsys["shop/x.yaml"] = file("type: string\ndefault: none\nrules: [{name: r, serve: " + splitText(parts[""]) + "}]\n" +
 		"environments: {staging: {rules: [{name: r, serve: " + splitText(parts["staging"]) + "}]}}\n")
 	fsys["layers/l.yaml"] = file(layerText(parts["layer"]))
 	flags := 0
 	for _, p := range parts["layer"] {
-		if p.name != "on" && p.name != "off" && p.share > 0 {
-			fsys["shop/"+p.name+".yaml"] = file("type: boolean\nexclusive: l\ndefault: off\nrules: [{name: r, serve: on}]\n")
+		if p.Name != "on" && p.Name != "off" && p.Share > 0 {
+			fsys["shop/"+p.Name+".yaml"] = file("type: boolean\nexclusive: l\ndefault: off\nrules: [{name: r, serve: on}]\n")
 			flags++
 		}
 	}
@@ -253,12 +254,12 @@ func write(fsys fstest.MapFS, parts map[string][]part) {
 }
 
 // owners returns who has which positions, of what is compiled.
-func owners(t *testing.T, e *Estate) map[string][]piece {
-	all := make(map[string][]piece)
+func owners(t *testing.T, e *Estate) map[string][]share.Piece {
+	all := make(map[string][]share.Piece)
 	for _, environment := range []string{"", "staging"} {
 		f := compiledFlags(t, e, environment)["x"]
 		for _, r := range f.Rules[0].Split.Ranges {
-			all[environment] = append(all[environment], piece{f.Variants[r.Variant].Name, r.To})
+			all[environment] = append(all[environment], share.Piece{Name: f.Variants[r.Variant].Name, To: r.To})
 		}
 	}
 	type owned struct {
@@ -274,17 +275,17 @@ func owners(t *testing.T, e *Estate) map[string][]piece {
 		}
 	}
 	slices.SortFunc(spans, func(a, b owned) int { return int(int64(a.From) - int64(b.From)) })
-	var list []piece
+	var list []share.Piece
 	for _, s := range spans {
-		list = append(list, piece{"nobody", s.From}, piece{s.name, s.To})
+		list = append(list, share.Piece{Name: "nobody", To: s.From}, share.Piece{Name: s.name, To: s.To})
 	}
-	all["layer"] = joined(append(list, piece{"nobody", evaluator.Positions}))
+	all["layer"] = share.Joined(append(list, share.Piece{Name: "nobody", To: evaluator.Positions}))
 	return all
 }
 
 // checkUpdate holds that as many positions change hands as the update says, and of
 // splits no more than have to.
-func checkUpdate(t *testing.T, u *LockUpdate, before, after map[string][]piece) {
+func checkUpdate(t *testing.T, u *LockUpdate, before, after map[string][]share.Piece) {
 	t.Helper()
 	said, moved := make(map[bool]uint64), make(map[bool]uint64) // of layers, of splits
 	var least uint64
@@ -297,14 +298,14 @@ func checkUpdate(t *testing.T, u *LockUpdate, before, after map[string][]piece) 
 		}
 	}
 	for name, list := range before {
-		for _, m := range moves(list, after[name]) {
+		for _, m := range share.Moves(list, after[name]) {
 			moved[name != "layer"] += m.Positions
 		}
 		if name == "layer" {
 			continue
 		}
-		have := positions(after[name])
-		for name, n := range positions(list) {
+		have := share.Positions(after[name])
+		for name, n := range share.Positions(list) {
 			least += n - min(n, have[name])
 		}
 	}
@@ -348,8 +349,8 @@ environments:
 // TestAnew holds that a flag can start in the order of the file.
 func TestAnew(t *testing.T) {
 	fsys := base(t)
-	parts := []part{{"on", whole / 2}, {"off", whole / 2}}
-	for _, parts = range [][]part{parts, {{"off", whole / 10 * 4}, {"on", whole / 10 * 6}}} {
+	parts := []share.Part{{Name: "on", Share: share.Whole / 2}, {Name: "off", Share: share.Whole / 2}}
+	for _, parts = range [][]share.Part{parts, {{Name: "off", Share: share.Whole / 10 * 4}, {Name: "on", Share: share.Whole / 10 * 6}}} {
 		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: " + splitText(parts) + "}]\n")
 		u, err := relock(fsys, "flags", nil)
 		if err != nil {

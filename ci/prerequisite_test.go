@@ -8,7 +8,7 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
-
+	"github.com/serin-flags/serin/ci/internal/lang"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -131,7 +131,7 @@ func TestPrerequisitePins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := e.flags.ruleset("", []evaluator.Flag{e.flags.byKey["three"].in("")}, pins{flags: map[string]string{"two": "on"}})
+	set := e.flags.Ruleset("", []evaluator.Flag{e.flags.ByKey["three"].In("")}, lang.Pins{Flags: map[string]string{"two": "on"}})
 	variants := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}}
 	want := evaluator.Ruleset{
 		Unit:       "user",

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
+	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -86,8 +86,8 @@ func TestDoublingFromTheLeast(t *testing.T) {
 		t.Fatalf("got %d points, want %d", got, want)
 	}
 	for i, p := range ramp.Points {
-		portion := min(int64(1)<<i, whole)
-		if want := (evaluator.Point{At: hour(0) + int64(i), Level: boundary(portion)}); p != want {
+		portion := min(int64(1)<<i, share.Whole)
+		if want := (evaluator.Point{At: hour(0) + int64(i), Level: share.Boundary(portion)}); p != want {
 			t.Errorf("point %d: got %+v, want %+v", i, p, want)
 		}
 	}

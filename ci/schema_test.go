@@ -17,24 +17,24 @@ import (
 	"testing/fstest"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"golang.org/x/tools/txtar"
-
+	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/internal/soak"
 	"github.com/serin-flags/serin/schema"
+	"golang.org/x/tools/txtar"
 )
 
 // schemaFiles names the schema of each kind of file.
-var schemaFiles = map[role]string{
-	configFile:  "serin.json",
-	contextFile: "context.json",
-	segmentFile: "segment.json",
-	layerFile:   "layer.json",
-	flagFile:    "flag.json",
-	testFile:    "tests.json",
+var schemaFiles = map[source.Role]string{
+	source.ConfigFile:  "serin.json",
+	source.ContextFile: "context.json",
+	source.SegmentFile: "segment.json",
+	source.LayerFile:   "layer.json",
+	source.FlagFile:    "flag.json",
+	source.TestFile:    "tests.json",
 }
 
 // schemas are the compiled schemas.
-type schemas map[role]*jsonschema.Schema
+type schemas map[source.Role]*jsonschema.Schema
 
 func compileSchemas(t testing.TB) schemas {
 	t.Helper()
@@ -68,55 +68,55 @@ func compileSchemas(t testing.TB) schemas {
 }
 
 // verdict returns what the schema has to say against a parsed file.
-func (s schemas) verdict(r role, root *node) error { return s[r].Validate(valueOf(root)) }
+func (s schemas) verdict(r source.Role, root *source.Node) error { return s[r].Validate(valueOf(root)) }
 
 // valueOf returns a node as JSON has it, by the core schema of YAML 1.2.
-func valueOf(n *node) any {
-	switch n.kind {
-	case mapping:
-		out := make(map[string]any, len(n.fields))
-		for _, f := range n.fields {
-			out[f.key.text] = valueOf(f.value)
+func valueOf(n *source.Node) any {
+	switch n.Kind {
+	case source.Mapping:
+		out := make(map[string]any, len(n.Fields))
+		for _, f := range n.Fields {
+			out[f.Key.Text] = valueOf(f.Value)
 		}
 		return out
-	case sequence:
-		out := make([]any, len(n.items))
-		for i, item := range n.items {
+	case source.Sequence:
+		out := make([]any, len(n.Items))
+		for i, item := range n.Items {
 			out[i] = valueOf(item)
 		}
 		return out
 	}
-	switch n.scalarType() {
-	case nullScalar:
+	switch n.Type() {
+	case source.NullScalar:
 		return nil
-	case boolScalar:
-		return n.isTrue()
-	case intScalar:
-		if i, err := parseInt(n.text); err == nil {
+	case source.BoolScalar:
+		return n.IsTrue()
+	case source.IntScalar:
+		if i, err := source.ParseInt(n.Text); err == nil {
 			return json.Number(strconv.FormatInt(i, 10))
 		}
-		return json.Number(strings.TrimLeft(n.text, "+0"))
-	case floatScalar:
-		if f, ok := parseFloat(n.text); ok {
+		return json.Number(strings.TrimLeft(n.Text, "+0"))
+	case source.FloatScalar:
+		if f, ok := source.ParseFloat(n.Text); ok {
 			return json.Number(strconv.FormatFloat(f, 'g', -1, 64))
 		}
 		// JSON has no infinity: an editor sees one that is as large.
 		return json.Number("1e999")
 	}
-	return n.text
+	return n.Text
 }
 
 // parsed returns the files of an estate that are YAML, parsed each by itself.
-func parsed(t testing.TB, fsys fs.FS) map[string]*source {
+func parsed(t testing.TB, fsys fs.FS) map[string]*source.File {
 	t.Helper()
-	sources, _, err := readSources(fsys, "flags")
+	sources, _, err := source.ReadSources(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := make(map[string]*source)
+	out := make(map[string]*source.File)
 	for _, s := range sources {
-		if s.parse(); s.root != nil && schemaFiles[s.role] != "" {
-			out[s.path] = s
+		if s.Parse(); s.Root != nil && schemaFiles[s.Role] != "" {
+			out[s.Path] = s
 		}
 	}
 	return out
@@ -144,11 +144,11 @@ func goodEstates(t testing.TB) map[string]fs.FS {
 // TestSchemasAcceptGoodFiles holds that no schema refuses what is right.
 func TestSchemasAcceptGoodFiles(t *testing.T) {
 	compiled := compileSchemas(t)
-	seen := make(map[role]int)
+	seen := make(map[source.Role]int)
 	for name, fsys := range goodEstates(t) {
 		for path, s := range parsed(t, fsys) {
-			seen[s.role]++
-			if err := compiled.verdict(s.role, s.root); err != nil {
+			seen[s.Role]++
+			if err := compiled.verdict(s.Role, s.Root); err != nil {
 				t.Errorf("%s: %s: %v", name, path, err)
 			}
 		}
@@ -184,7 +184,7 @@ func TestSchemasOnBadFiles(t *testing.T) {
 		bad := problemFiles(t, fsys)
 		var found []string
 		for file, s := range parsed(t, fsys) {
-			switch err := compiled.verdict(s.role, s.root); {
+			switch err := compiled.verdict(s.Role, s.Root); {
 			case err != nil && !bad[file]:
 				t.Errorf("%s: the schema refuses %s, the check doesn't: %v", path, file, err)
 			case err == nil && bad[file]:
@@ -255,7 +255,7 @@ func TestSchemasOnMutations(t *testing.T) {
 	total, count, both := 0, 0, 0
 	for name, fsys := range goodEstates(t) {
 		for path, s := range parsed(t, fsys) {
-			all := mutations(s.root)
+			all := mutations(s.Root)
 			for _, what := range slices.Sorted(maps.Keys(all)) {
 				stride := soak.Times(17, 7) // much of it is alike
 				switch {
@@ -269,7 +269,7 @@ func TestSchemasOnMutations(t *testing.T) {
 				}
 				root := all[what]
 				count++
-				refusal := compiled.verdict(s.role, root)
+				refusal := compiled.verdict(s.Role, root)
 				problems := recheck(t, fsys, s, root)
 				switch {
 				case refusal != nil && len(problems) > 0:
@@ -313,17 +313,17 @@ func visible(message string) bool {
 
 // recheck returns the problems that a file of an estate has if its content is
 // root.
-func recheck(t *testing.T, fsys fs.FS, s *source, root *node) Problems {
+func recheck(t *testing.T, fsys fs.FS, s *source.File, root *source.Node) Problems {
 	t.Helper()
-	text := formatYAML(&node{kind: mapping, fields: []field{{key: &node{text: "x", plain: true}, value: root}}}, nil)
+	text := source.FormatYAML(&source.Node{Kind: source.Mapping, Fields: []source.Field{{Key: &source.Node{Text: "x", Plain: true}, Value: root}}}, nil)
 	// The file's root may be a list: it stands below a key, which is cut off.
 	text = strings.TrimPrefix(text, "x:")
-	_, err := LoadFS(overlay{fsys, s.path, []byte(text)}, "flags")
+	_, err := LoadFS(overlay{fsys, s.Path, []byte(text)}, "flags")
 	var all Problems
 	if err != nil && !errors.As(err, &all) {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(all, func(p Problem) bool { return p.File != s.shown })
+	return slices.DeleteFunc(all, func(p Problem) bool { return p.File != s.Shown })
 }
 
 // An overlay is a file system with another content of one file.
@@ -342,65 +342,65 @@ func (o overlay) Open(name string) (fs.File, error) {
 
 // mutations yields root with one thing changed, for everything that can be, and
 // says what.
-func mutations(root *node) map[string]*node {
-	out := make(map[string]*node)
-	var visit func(n *node, where string, rebuild func(*node) *node)
-	visit = func(n *node, where string, rebuild func(*node) *node) {
+func mutations(root *source.Node) map[string]*source.Node {
+	out := make(map[string]*source.Node)
+	var visit func(n *source.Node, where string, rebuild func(*source.Node) *source.Node)
+	visit = func(n *source.Node, where string, rebuild func(*source.Node) *source.Node) {
 		for name, other := range replacements(n) {
 			out[where+" "+name] = rebuild(other)
 		}
-		for i, f := range n.fields {
-			at := where + "." + f.key.text
-			out[at+" dropped"] = rebuild(&node{kind: mapping, fields: slices.Delete(slices.Clone(n.fields), i, i+1)})
-			with := func(key, value *node) *node {
-				fields := slices.Clone(n.fields)
-				fields[i] = field{key, value}
-				return rebuild(&node{kind: mapping, fields: fields})
+		for i, f := range n.Fields {
+			at := where + "." + f.Key.Text
+			out[at+" dropped"] = rebuild(&source.Node{Kind: source.Mapping, Fields: slices.Delete(slices.Clone(n.Fields), i, i+1)})
+			with := func(key, value *source.Node) *source.Node {
+				fields := slices.Clone(n.Fields)
+				fields[i] = source.Field{Key: key, Value: value}
+				return rebuild(&source.Node{Kind: source.Mapping, Fields: fields})
 			}
-			for _, key := range []string{f.key.text + "x", "X", "a b"} {
-				out[at+" renamed "+key] = with(&node{text: key, plain: true}, f.value)
+			for _, key := range []string{f.Key.Text + "x", "X", "a b"} {
+				out[at+" renamed "+key] = with(&source.Node{Text: key, Plain: true}, f.Value)
 			}
-			visit(f.value, at, func(value *node) *node { return with(f.key, value) })
+			visit(f.Value, at, func(value *source.Node) *source.Node { return with(f.Key, value) })
 		}
-		for i, item := range n.items {
+		for i, item := range n.Items {
 			at := fmt.Sprintf("%s[%d]", where, i)
-			visit(item, at, func(value *node) *node {
-				items := slices.Clone(n.items)
+			visit(item, at, func(value *source.Node) *source.Node {
+				items := slices.Clone(n.Items)
 				items[i] = value
-				return rebuild(&node{kind: sequence, items: items})
+				return rebuild(&source.Node{Kind: source.Sequence, Items: items})
 			})
 		}
 	}
-	visit(root, "", func(n *node) *node { return n })
+	visit(root, "", func(n *source.Node) *source.Node { return n })
 	return out
 }
 
 // replacements are what a value is replaced by.
-func replacements(n *node) map[string]*node {
-	out := map[string]*node{
-		"null":        {text: "null", plain: true},
-		"true":        {text: "true", plain: true},
-		"7":           {text: "7", plain: true},
-		"-1":          {text: "-1", plain: true},
-		"0.5":         {text: "0.5", plain: true},
-		"1e999":       {text: "1e999", plain: true},
-		"huge":        {text: strconv.FormatUint(math.MaxUint64, 10), plain: true},
+func replacements(n *source.Node) map[string]*source.Node {
+	out := map[string]*source.Node{
+		"null":        {Text: "null", Plain: true},
+		"true":        {Text: "true", Plain: true},
+		"7":           {Text: "7", Plain: true},
+		"-1":          {Text: "-1", Plain: true},
+		"0.5":         {Text: "0.5", Plain: true},
+		"1e999":       {Text: "1e999", Plain: true},
+		"huge":        {Text: strconv.FormatUint(math.MaxUint64, 10), Plain: true},
 		"empty text":  {},
-		"blank":       {text: " "},
-		"text":        {text: "text"},
-		"150%":        {text: "150%"},
-		"20%":         {text: "20%"},
-		"empty list":  {kind: sequence},
-		"empty map":   {kind: mapping},
-		"in a list":   {kind: sequence, items: []*node{n}},
-		"in two":      {kind: sequence, items: []*node{n, n}},
-		"in a map":    {kind: mapping, fields: []field{{&node{text: "x", plain: true}, n}}},
-		"in in":       {kind: mapping, fields: []field{{&node{text: "in", plain: true}, n}}},
-		"with number": {kind: sequence, items: []*node{{text: "7", plain: true}}},
+		"blank":       {Text: " "},
+		"text":        {Text: "text"},
+		"150%":        {Text: "150%"},
+		"20%":         {Text: "20%"},
+		"empty list":  {Kind: source.Sequence},
+		"empty map":   {Kind: source.Mapping},
+		"in a list":   {Kind: source.Sequence, Items: []*source.Node{n}},
+		"in two":      {Kind: source.Sequence, Items: []*source.Node{n, n}},
+		"in a map":    {Kind: source.Mapping, Fields: []source.Field{{Key: &source.Node{Text: "x", Plain: true}, Value: n}}},
+		"in in":       {Kind: source.Mapping, Fields: []source.Field{{Key: &source.Node{Text: "in", Plain: true}, Value: n}}},
+		"with number": {Kind: source.Sequence, Items: []*source.Node{{Text: "7", Plain: true}}},
 	}
-	if n.kind == mapping {
-		extra := field{&node{text: "extra", plain: true}, &node{text: "1", plain: true}}
-		out["extra key"] = &node{kind: mapping, fields: append(slices.Clone(n.fields), extra)}
+	if n.Kind == source.Mapping {
+		extra := source.Field{Key: &source.Node{Text: "extra", Plain: true}, Value: &source.Node{Text: "1", Plain: true}}
+		out["extra key"] = &source.Node{Kind: source.Mapping, Fields: append(slices.Clone(n.Fields), extra)}
 	}
 	return out
 }

@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/serin-flags/serin/ci/internal/source"
 )
 
 // onDisk writes files into a new folder, on top of the base, and returns it.
@@ -112,8 +113,8 @@ func TestLoadFollowsLinksInside(t *testing.T) {
 
 func TestLoadOddFiles(t *testing.T) {
 	dir := onDisk(t, map[string]string{
-		"shop/large.yaml": "type: boolean\ndefault: off\ndescription: " + strings.Repeat("x", maxFileSize),
-		"shop/limit.yaml": "type: boolean\ndefault: off\n#" + strings.Repeat("x", maxFileSize-len("type: boolean\ndefault: off\n#")),
+		"shop/large.yaml": "type: boolean\ndefault: off\ndescription: " + strings.Repeat("x", source.MaxFileSize),
+		"shop/limit.yaml": "type: boolean\ndefault: off\n#" + strings.Repeat("x", source.MaxFileSize-len("type: boolean\ndefault: off\n#")),
 	})
 	if err := os.Mkdir(filepath.Join(dir, "shop", "folder.yaml"), 0o777); err != nil {
 		t.Fatal(err)
@@ -200,12 +201,12 @@ func (failingFile) Read([]byte) (int, error) { return 0, errRead }
 // TestLoadLimits holds the bounds of an estate as a whole.
 func TestLoadLimits(t *testing.T) {
 	many := base(t)
-	for i := range maxEntries {
+	for i := range source.MaxEntries {
 		many[fmt.Sprintf("other/%d.txt", i)] = file("")
 	}
 	large := base(t)
-	comment := &fstest.MapFile{Data: bytes.Repeat([]byte("#"), maxFileSize)}
-	for i := range maxTotalSize/maxFileSize + 1 {
+	comment := &fstest.MapFile{Data: bytes.Repeat([]byte("#"), source.MaxFileSize)}
+	for i := range source.MaxTotalSize/source.MaxFileSize + 1 {
 		large[fmt.Sprintf("other/%d.yaml", i)] = comment
 	}
 	for name, test := range map[string]struct {

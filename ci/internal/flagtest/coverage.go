@@ -1,0 +1,73 @@
+package flagtest
+
+import (
+	"slices"
+
+	"github.com/serin-flags/serin/ci/internal/lang"
+)
+
+// A RuleCoverage says whether a rule served in any test.
+type RuleCoverage struct {
+	Flag, Rule string
+	// Environment is the one that has the rule for itself, in the place of
+	// those that the flag has elsewhere; "" if it is the flag's own.
+	Environment string
+	// File, Line and Column are where the rule's name stands, as in [source.Problem].
+	File         string
+	Line, Column int
+	// Reached says that the rule served in a test, whether or not the test
+	// passed: a context, or one member of a population.
+	Reached bool
+}
+
+// A ruleList is a list of rules as it stands in a file: a flag has one of its
+// own, and one for each environment that replaces it.
+type ruleList struct{ flag, environment string }
+
+// coverage is which rules of which lists served.
+type coverage map[ruleList]map[string]bool
+
+// add records that rules of a flag served in an environment.
+func (v coverage) add(f *lang.Flag, environment string, rules []string) {
+	list := ruleList{f.Key, f.RulesFrom(environment)}
+	if v[list] == nil {
+		v[list] = make(map[string]bool)
+	}
+	for _, rule := range rules {
+		v[list][rule] = true
+	}
+}
+
+// rulesOf returns the coverage of the flag's rules, in the environment that the
+// tests ran in or, if that is "", in all. A list that is disabled wherever it
+// counts is left out: no test can reach it.
+func (v coverage) rulesOf(f *lang.Flag, ranIn string, environments []string) []RuleCoverage {
+	places := []string{ranIn}
+	if ranIn == "" {
+		places = append(places, environments...)
+	}
+	var lists []string
+	for _, environment := range places {
+		in := f.In(environment)
+		if from := f.RulesFrom(environment); !in.Disabled && !slices.Contains(lists, from) {
+			lists = append(lists, from)
+		}
+	}
+	var all []RuleCoverage
+	for _, environment := range lists {
+		rules := f.RulesNode(environment)
+		if rules == nil {
+			continue
+		}
+		reached := v[ruleList{f.Key, environment}]
+		for _, item := range rules.Items {
+			name := item.Get("name")
+			all = append(all, RuleCoverage{
+				Flag: f.Key, Rule: name.Text, Environment: environment,
+				File: f.File.Shown, Line: name.Line(), Column: name.Column(),
+				Reached: reached[name.Text],
+			})
+		}
+	}
+	return all
+}

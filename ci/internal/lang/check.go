@@ -1,0 +1,115 @@
+package lang
+
+import (
+	"encoding"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/serin-flags/serin/ci/internal/lock"
+	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/internal/suggest"
+)
+
+// A Checker reads the nodes of one file and records what is wrong with them.
+// It is a value: within returns one that says more about the place.
+type Checker struct {
+	source.Reader
+	Known *Vocabulary
+	// layer is the one that the flag is in whose rules are read, nil if none.
+	layer *layer
+	// environment is the one whose own rules are read, "" if they are the flag's.
+	environment string
+	// divisions collects what the lock file keeps, if not nil.
+	divisions *[]lock.Division
+	// references collects the segments that conditions name, if not nil.
+	references *[]reference
+	// prerequisites collects the flags that conditions name, if they may.
+	Prerequisites *[]Prerequisite
+}
+
+// Checker returns a checker of a file.
+func (v *Vocabulary) Checker(s *source.File) Checker {
+	return Checker{Reader: source.Reader{File: s}, Known: v}
+}
+
+// A reference is a place where a segment is named.
+type reference struct {
+	segment string
+	at      *source.Node
+}
+
+// Within returns a checker whose messages start with the formatted text.
+func (c Checker) Within(format string, args ...any) Checker {
+	c.Reader = c.Reader.Within(format, args...)
+	return c
+}
+
+// otherTypes are what other systems call our types.
+var otherTypes = map[string]string{
+	"json": "object", "map": "object", "dict": "object", "float": "number", "double": "number", "decimal": "number", "number": "integer", "long": "integer",
+	"array": "list", "set": "list", "version": "semver", "text": "string", "address": "ip", "flag": "boolean",
+}
+
+// typeOf reads a "type", one of those that parse knows; they are numbered from 1.
+// What it is the type of is called what, and stands at place.
+func typeOf[T interface {
+	~uint8
+	fmt.Stringer
+}, P interface {
+	*T
+	encoding.TextUnmarshaler
+}](c Checker, n, place *source.Node, what string) T {
+	parse := func(name string) (t T, ok bool) {
+		err := P(&t).UnmarshalText([]byte(name))
+		return t, err == nil
+	}
+	var names []string
+	for t := T(1); ; t++ {
+		if _, ok := parse(t.String()); !ok {
+			break
+		}
+		names = append(names, t.String())
+	}
+	last := len(names) - 1
+	known := strings.Join(names[:last], ", ") + " or " + names[last]
+	if n == nil {
+		c.Errorf(place, "%s has no \"type\": %s", what, known)
+		return 0
+	}
+	name, ok := c.Text(n, "\"type\"")
+	if !ok {
+		return 0
+	}
+	t, ok := parse(name)
+	if !ok {
+		hint := suggest.DidYouMean(name, slices.Values(names))
+		if ours := otherTypes[name]; slices.Contains(names, ours) {
+			hint = fmt.Sprintf(" (did you mean %q?)", ours)
+		}
+		c.Errorf(n, "unknown type %q%s; the types are %s", source.Shorten(name), hint, known)
+	}
+	return t
+}
+
+// maxKey is the length in bytes of the longest flag key.
+const maxKey = 100
+
+// checkKey returns what is wrong with the key of a flag or the name of a
+// segment, or "".
+func checkKey(key string) string {
+	switch {
+	case key == "":
+		return "it is empty"
+	case len(key) > maxKey:
+		return fmt.Sprintf("it has %d characters, more than %d", len(key), maxKey)
+	}
+	for _, r := range key {
+		switch {
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '-', r == '_', r == '.':
+		default:
+			return fmt.Sprintf("%q is not a lower-case letter, digit, \"-\", \"_\" or \".\"", r)
+		}
+	}
+	return ""
+}

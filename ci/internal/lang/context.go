@@ -1,0 +1,244 @@
+package lang
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/serin-flags/serin/ci/internal/lock"
+	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
+)
+
+// A Vocabulary is what the rules of an estate may speak of. It is complete
+// before flags are checked, and then only read.
+type Vocabulary struct {
+	config
+	contextPath string // as a user would type it
+	configPath  string
+	// The two files; nil if there is none.
+	ConfigFile, ContextFile *source.File
+	Attributes              map[string]*Attribute
+	Segments                map[string]*segment // broken ones included
+	layers                  map[string]*layer   // broken ones included
+	zones                   *zones              // those named so far
+	Lists                   *lists
+	Lock                    *lock.File      // nil if there is no lock file, and none is made
+	flags                   map[string]bool // the keys; whether the files are in order isn't known yet
+	// AttributeNames are in the order declared, SegmentNames and flagKeys
+	// sorted.
+	AttributeNames, SegmentNames, flagKeys []string
+	// broken says that context.yaml couldn't be read, so that nothing can be
+	// said about attributes.
+	broken bool
+}
+
+// Ruleset returns what conditions can be about: the attributes, and the segments.
+func (v *Vocabulary) Ruleset() *evaluator.Ruleset {
+	set := new(evaluator.Ruleset)
+	for _, name := range v.AttributeNames {
+		set.Attributes = append(set.Attributes, evaluator.Attribute{Name: name, Type: v.Attributes[name].Type})
+	}
+	for _, name := range v.SegmentNames {
+		set.Segments = append(set.Segments, v.Segments[name].plain)
+	}
+	return set
+}
+
+// An Attribute is one that context.yaml declares.
+type Attribute struct {
+	Name    string
+	Type    evaluator.AttributeType // 0: context.yaml gives it an invalid one
+	Unit    bool
+	Strings []string // the enum of a string attribute, or of what a list holds
+	Ints    []int64  // the enum of an integer attribute
+	At      *source.Node
+}
+
+// reserved are names that attributes can't have: the language uses them.
+var reserved = []string{"all", "any", "not", "chance", "now", "flag", "targetingKey"}
+
+// context reads context.yaml into c.known.
+func (c Checker) context(n *source.Node) {
+	if !c.Keys(n, "context.yaml", "attributes", "lint") {
+		return
+	}
+	c.silences(n.Get("lint"))
+	list := n.Get("attributes")
+	if list == nil {
+		c.Errorf(n, "context.yaml has no \"attributes\"")
+		return
+	}
+	if list.Kind != source.Mapping {
+		c.Errorf(list, "\"attributes\" is a mapping of names to declarations, not %s", list.Describe())
+		return
+	}
+	for _, f := range list.Fields {
+		name, ok := c.Name(f.Key, "the name of an attribute")
+		if !ok {
+			continue
+		}
+		if why := checkAttributeName(name); why != "" {
+			c.Errorf(f.Key, "attribute %q: %s", name, why)
+		}
+		a := c.Within("attribute %q", name).attribute(name, f)
+		c.Known.Attributes[name] = a
+		c.Known.AttributeNames = append(c.Known.AttributeNames, name)
+	}
+}
+
+// checkAttributeName returns what is wrong with the name of an attribute.
+func checkAttributeName(name string) string {
+	if slices.Contains(reserved, name) {
+		return "the word has a meaning of its own in rules"
+	}
+	return checkName(name)
+}
+
+// checkName returns what is wrong with a name that programs use, or "".
+func checkName(name string) string {
+	if len(name) > maxKey {
+		return "the name has more than " + strconv.Itoa(maxKey) + " characters"
+	}
+	for i, r := range name {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r == '_'
+		if !letter && (i == 0 || !strings.ContainsRune("0123456789-.", r)) {
+			return "names are of letters, digits, \"_\", \"-\" and \".\", and start with a letter"
+		}
+	}
+	return ""
+}
+
+// attribute reads one declaration.
+func (c Checker) attribute(name string, f source.Field) *Attribute {
+	a := &Attribute{Name: name, At: f.Key}
+	n := f.Value
+	if !c.Keys(n, "an attribute", "type", "unit", "enum", "derived", "description") {
+		return a
+	}
+	a.Type = typeOf[evaluator.AttributeType](c, n.Get("type"), f.Key, "it")
+	if unit := n.Get("unit"); unit != nil {
+		a.Unit, _ = c.Boolean(unit, "\"unit\"")
+		if a.Unit && a.Type != 0 && a.Type != evaluator.AttrString && a.Type != evaluator.AttrInteger {
+			c.Errorf(unit, "a unit is a string or an integer, not of type %v", a.Type)
+		}
+	}
+	if enum := n.Get("enum"); enum != nil {
+		c.enum(enum, a)
+	}
+	c.OptionalText(n.Get("derived"), "\"derived\"")
+	c.OptionalText(n.Get("description"), "\"description\"")
+	return a
+}
+
+// enum reads the values that an attribute may have.
+func (c Checker) enum(n *source.Node, a *Attribute) {
+	if !c.List(n, "\"enum\"") {
+		return
+	}
+	switch a.Type {
+	case evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrList, 0:
+	default:
+		c.Errorf(n, "\"enum\" is for string, integer and list attributes, not for type %v", a.Type)
+		return
+	}
+	seen := make(map[string]bool, len(n.Items))
+	for _, item := range n.Items {
+		switch a.Type {
+		case evaluator.AttrString, evaluator.AttrList:
+			if s, ok := c.Text(item, "a value of \"enum\""); ok {
+				a.Strings = append(a.Strings, s)
+			}
+		case evaluator.AttrInteger:
+			if i, ok := c.Integer(item, "a value of \"enum\""); ok {
+				a.Ints = append(a.Ints, i)
+			}
+		}
+		if item.Kind == source.Scalar && seen[item.Text] {
+			c.Errorf(item, "%s is listed twice in \"enum\"", item.Describe())
+		}
+		seen[item.Text] = true
+	}
+}
+
+// ListValue reads the value of a list attribute, as contexts have it. Contrary
+// to a list of rules it may be empty.
+func (c Checker) ListValue(a *Attribute, n *source.Node) evaluator.Value {
+	if n.Kind != source.Sequence {
+		c.Errorf(n, "attribute %q is a list, not %s", a.Name, n.Describe())
+		return evaluator.Value{}
+	}
+	texts := make([]string, 0, len(n.Items))
+	for _, item := range n.Items {
+		s, ok := c.Text(item, "what \""+a.Name+"\" holds")
+		if ok {
+			c.InEnum(item, a, s, false)
+		}
+		texts = append(texts, s)
+	}
+	return evaluator.ListValue(texts...)
+}
+
+// checkUnit makes sure that the estate's unit attribute can be what a targeting key
+// stands for. context is context.yaml's root.
+func (v *Vocabulary) checkUnit(config, context Checker, root *source.Node) {
+	a, ok := v.Attributes[v.Unit]
+	at, c := v.unitAt, config
+	if at == nil { // the default
+		at, c = root, context
+	}
+	switch {
+	case v.broken:
+	case !ok:
+		c.Errorf(at, "the unit attribute %q is not declared in %s%s", v.Unit, v.contextPath, v.unitHint())
+	case a.Type == 0:
+	case a.Type != evaluator.AttrString:
+		context.Errorf(a.At, "attribute %q is the estate's unit, so its type is string, not %v", v.Unit, a.Type)
+	case !a.Unit:
+		context.Errorf(a.At, "attribute %q is the estate's unit, so it is declared with unit: true", v.Unit)
+	}
+}
+
+// unitHint says how to name another unit than the one that isn't declared.
+func (v *Vocabulary) unitHint() string {
+	if v.unitAt != nil {
+		return suggest.DidYouMean(v.Unit, slices.Values(v.AttributeNames))
+	}
+	for name := range v.units() {
+		if v.Attributes[name].Type == evaluator.AttrString {
+			return fmt.Sprintf("; declare it, or write in %s: unit: %s", v.configPath, name)
+		}
+	}
+	return ""
+}
+
+// Lookup returns the attribute that n names. If there is none it says so,
+// unless that is due to errors in context.yaml.
+func (c Checker) Lookup(n *source.Node, also ...string) *Attribute {
+	a, ok := c.Known.Attributes[n.Text]
+	if !ok && !c.Known.broken {
+		hint := ""
+		switch {
+		case n.Text == "targetingKey":
+			hint = fmt.Sprintf(" (did you mean %q?)", c.Known.Unit)
+		case !slices.Contains(reserved, n.Text):
+			hint = suggest.DidYouMean(n.Text, slices.Values(slices.Concat(c.Known.AttributeNames, also)))
+		}
+		c.Errorf(n, "attribute %q is not declared in %s%s", n.Text, c.Known.contextPath, hint)
+	}
+	return a
+}
+
+// units yields the names of attributes that may be hashed.
+func (v *Vocabulary) units() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, name := range v.AttributeNames {
+			if v.Attributes[name].Unit && !yield(name) {
+				return
+			}
+		}
+	}
+}

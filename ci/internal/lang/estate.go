@@ -1,0 +1,239 @@
+// Package lang is the language of flag files: it checks what the files say and
+// compiles it into rulesets.
+//
+// Start at [Read], which reads all files of an estate and records what is wrong
+// with them. A [Checker] reads what several kinds of files have in common:
+// conditions, shares, times, lists. The package refuses whatever it doesn't know.
+// It doesn't warn of likely mistakes or run tests: packages lint and flagtest do.
+package lang
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/serin-flags/serin/ci/internal/lock"
+	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/internal/suggest"
+)
+
+// An Estate is a folder of flag files that have been checked. It is immutable
+// and safe for concurrent use.
+type Estate struct {
+	Known      *Vocabulary
+	Flags      []*Flag // by namespace, then key
+	ByKey      map[string]*Flag
+	Namespaces []string
+}
+
+// A loader makes an estate of parsed files, each kind after those it speaks of.
+type loader struct {
+	files   *source.Files
+	locking bool
+	known   *Vocabulary
+}
+
+// Read reads the flag files among files, and what these refer to. What is
+// wrong with them is recorded; an error means that a file couldn't be read. With
+// locking there is a lock to update, if only an empty one.
+func Read(files *source.Files, locking bool) (*Estate, error) {
+	l := loader{files: files, locking: locking}
+	e := l.estate()
+	return e, l.known.Lists.err
+}
+
+func (l *loader) estate() *Estate {
+	l.known = &Vocabulary{
+		config:      config{Unit: defaultUnit, Zone: time.UTC},
+		configPath:  filepath.Join(l.files.Dir, "serin.yaml"),
+		contextPath: filepath.Join(l.files.Dir, "context.yaml"),
+		Attributes:  make(map[string]*Attribute),
+		Segments:    make(map[string]*segment),
+		layers:      make(map[string]*layer),
+		zones:       new(zones),
+		Lists:       newLists(l.files),
+		flags:       make(map[string]bool),
+	}
+	l.readNames()
+	l.readLock()
+	configChecker := l.readConfig()
+	l.readContext(configChecker)
+	l.readSegments()
+	l.readLayers()
+	e := &Estate{Known: l.known, ByKey: make(map[string]*Flag)}
+	l.readFlags(e)
+	e.checkPublic(configChecker.Reader)
+	l.reserve(e)
+	e.checkPrerequisites()
+	return e
+}
+
+// readNames makes known what files there are for others to refer to.
+func (l *loader) readNames() {
+	for _, s := range l.files.ByRole[source.FlagFile] {
+		l.known.flags[s.Stem()] = true
+	}
+	l.known.flagKeys = slices.Sorted(maps.Keys(l.known.flags))
+}
+
+func (l *loader) readConfig() Checker {
+	s := l.files.Single(source.ConfigFile)
+	c := l.known.Checker(s)
+	if s != nil {
+		l.known.configPath, l.known.ConfigFile = s.Shown, s
+		if s.Root != nil {
+			l.known.config = c.config(s.Root)
+		}
+	}
+	return c
+}
+
+func (l *loader) readContext(config Checker) {
+	s := l.files.Single(source.ContextFile)
+	if s == nil {
+		l.known.broken = true
+		l.files.Problem(l.known.contextPath, "the file is missing; it declares the attributes that rules may speak of")
+		return
+	}
+	l.known.contextPath, l.known.ContextFile = s.Shown, s
+	c := l.known.Checker(s)
+	if s.Root == nil {
+		l.known.broken = true
+		return
+	}
+	c.context(s.Root)
+	l.known.broken = len(l.known.Attributes) == 0 && len(s.Problems) > 0
+	l.known.checkUnit(config, c, s.Root)
+}
+
+func (l *loader) readSegments() {
+	var list []*segment
+	for _, s := range l.files.ByRole[source.SegmentFile] {
+		seg := &segment{name: s.Stem(), File: s}
+		if other, dup := l.known.Segments[seg.name]; dup {
+			s.Problem("segment %q is defined in %s too", seg.name, other.File.Shown)
+			continue
+		}
+		l.known.Segments[seg.name] = seg
+		l.known.SegmentNames = append(l.known.SegmentNames, seg.name)
+		list = append(list, seg)
+	}
+	slices.Sort(l.known.SegmentNames)
+	for _, seg := range list {
+		l.known.Checker(seg.File).segment(seg)
+	}
+	l.known.checkSegments()
+}
+
+func (l *loader) readFlags(e *Estate) {
+	sources := l.files.ByRole[source.FlagFile]
+	if len(sources) == 0 {
+		l.files.Problem(l.files.Dir, "the folder holds no flag files, such as NAMESPACE/KEY.yaml")
+	}
+	flags := make(map[*source.File]*Flag, len(sources))
+	var mu sync.Mutex
+	source.Parallel(sources, func(s *source.File) {
+		f := l.known.Checker(s).flag()
+		mu.Lock()
+		flags[s] = f
+		mu.Unlock()
+	})
+	for _, s := range sources {
+		f := flags[s]
+		if other, dup := e.ByKey[f.Key]; dup {
+			s.Problem("flag %q is defined in %s too; keys are unique across the estate", f.Key, other.File.Shown)
+			continue
+		}
+		e.ByKey[f.Key] = f
+		e.Flags = append(e.Flags, f)
+	}
+	slices.SortFunc(e.Flags, func(a, b *Flag) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Key, b.Key))
+	})
+	for _, f := range e.Flags {
+		e.Namespaces = append(e.Namespaces, f.Namespace)
+	}
+	e.Namespaces = slices.Compact(e.Namespaces)
+}
+
+// Read reads the lock file, if there is one.
+func (l *loader) readLock() {
+	switch list := l.files.ByRole[source.LockFile]; {
+	case len(list) > 0:
+		l.known.Lock = lock.Read(list[0], l.locking)
+	case l.locking:
+		l.known.Lock = &lock.File{Shown: filepath.Join(l.files.Dir, source.LockName)}
+	}
+}
+
+// Keys returns the keys of all flags, sorted.
+func (e *Estate) Keys() []string {
+	keys := make([]string, len(e.Flags))
+	for i, f := range e.Flags {
+		keys[i] = f.Key
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// CheckEnvironment returns an error unless name is an environment, or "".
+func (e *Estate) CheckEnvironment(name string) error {
+	if name == "" {
+		return nil
+	}
+	return e.Known.CheckEnvironment(name)
+}
+
+// CheckEnvironment returns an error unless name is an environment.
+func (v *Vocabulary) CheckEnvironment(name string) error {
+	if slices.Contains(v.Environments, name) {
+		return nil
+	}
+	if len(v.Environments) == 0 {
+		return fmt.Errorf("environment %q: %s lists no environments; write there: environments: [%s]", name, v.configPath, name)
+	}
+	return fmt.Errorf("environment %q is not listed in %s%s", name, v.configPath, suggest.DidYouMean(name, slices.Values(v.Environments)))
+}
+
+// Sources yields the files of the estate that warnings can be about, but lists
+// of ids.
+func (e *Estate) Sources() iter.Seq[*source.File] {
+	return func(yield func(*source.File) bool) {
+		list := []*source.File{e.Known.ConfigFile, e.Known.ContextFile}
+		for _, name := range e.Known.SegmentNames {
+			list = append(list, e.Known.Segments[name].File)
+		}
+		for _, y := range e.SortedLayers() {
+			list = append(list, y.File)
+		}
+		for _, f := range e.Flags {
+			list = append(list, f.File)
+		}
+		for _, s := range list {
+			if s != nil && !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// SortedLayers returns the layers by name.
+func (e *Estate) SortedLayers() []*layer {
+	return slices.SortedFunc(maps.Values(e.Known.layers), func(a, b *layer) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// UsedLists returns the lists of ids that files refer to, by path.
+func (e *Estate) UsedLists() []*IDList {
+	var list []*IDList
+	for _, path := range slices.Sorted(maps.Keys(e.Known.Lists.ByPath)) {
+		if l := e.Known.Lists.ByPath[path]; l.IDs != nil {
+			list = append(list, l)
+		}
+	}
+	return list
+}

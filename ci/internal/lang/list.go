@@ -1,0 +1,304 @@
+package lang
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
+)
+
+// maxID is the length in bytes of the longest id on a list.
+const maxID = 1000
+
+// lists are the list files of an estate. They are read when something first
+// refers to them, and are safe for concurrent use.
+type lists struct {
+	fsys   fs.FS
+	dir    string // as a user would type it
+	ByPath map[string]*IDList
+
+	mu    sync.Mutex
+	total int   // bytes of all files that are read
+	err   error // why one couldn't be read
+}
+
+// newLists returns the list files among files.
+func newLists(files *source.Files) *lists {
+	l := &lists{fsys: files.FS, dir: files.Dir, total: files.Total, ByPath: make(map[string]*IDList)}
+	for _, s := range files.ByRole[source.ListFile] {
+		l.ByPath[s.Path] = &IDList{File: s}
+	}
+	return l
+}
+
+// An IDList is a file with one id on each line.
+type IDList struct {
+	mu    sync.Mutex // of the source's problems
+	File  *source.File
+	Text  string
+	read  sync.Once
+	IDs   []string // sorted, each once; nil if the file has problems
+	whole sync.Once
+	ints  []int64 // the ids as integers, nil if they aren't
+}
+
+// listReference reads {list: testers.txt} and returns the ids. What is what the
+// mapping is.
+func (c Checker) listReference(n *source.Node, what string) []string {
+	before := len(c.File.Problems)
+	c.Keys(n, what, "list")
+	at := n.Get("list")
+	if at == nil {
+		if len(c.File.Problems) == before {
+			c.Errorf(n, "%s is a list of ids, or {list: testers.txt}", what)
+		}
+		return nil
+	}
+	l := c.listFile(at)
+	if l == nil {
+		return nil
+	}
+	return l.IDs
+}
+
+// ListFile returns the list file that n names, nil if there is none.
+func (c Checker) listFile(n *source.Node) *IDList {
+	if n.Kind != source.Scalar {
+		c.Errorf(n, "\"list\" names a file such as testers.txt, with one id on each line; it isn't %s", n.Describe())
+		return nil
+	}
+	name, ok := c.Text(n, "\"list\"")
+	lists := c.Known.Lists
+	p := path.Join(c.File.Folder(), name)
+	switch {
+	case !ok:
+		return nil
+	case strings.ContainsRune(name, '\\'):
+		c.Errorf(n, "\"list\" is %q; write / between folders", source.Shorten(name))
+		return nil
+	case path.IsAbs(name):
+		c.Errorf(n, "\"list\" is %q; write the path from this file's folder", source.Shorten(name))
+		return nil
+	case p == "..", strings.HasPrefix(p, "../"):
+		c.Errorf(n, "\"list\" is %q, which leads out of %s; the files of an estate lie in its folder", source.Shorten(name), lists.dir)
+		return nil
+	case p != "." && strings.Contains("/"+p, "/."):
+		c.Errorf(n, "\"list\" is %q; names that start with a dot are passed over", source.Shorten(name))
+		return nil
+	case source.RoleOf(p) != source.ListFile:
+		c.Errorf(n, "\"list\" is %q; a list is a file that ends in .txt, with one id on each line", source.Shorten(name))
+		return nil
+	}
+	l, ok := lists.ByPath[p]
+	if !ok {
+		c.Errorf(n, "there is no file %s%s", source.Shorten(filepath.Join(lists.dir, filepath.FromSlash(p))), suggest.DidYouMean(name, lists.beside(c.File.Folder())))
+		return nil
+	}
+	l.read.Do(func() { lists.load(l) })
+	return l
+}
+
+// beside yields the list files of a folder, as files there would name them.
+func (l *lists) beside(folder string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, p := range slices.Sorted(maps.Keys(l.ByPath)) {
+			name := p
+			if folder != "" {
+				var below bool
+				if name, below = strings.CutPrefix(p, folder+"/"); !below {
+					continue
+				}
+			}
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// load reads a file and takes the ids out of it.
+func (l *lists) load(list *IDList) {
+	s := list.File
+	l.mu.Lock()
+	failed := l.err != nil
+	l.mu.Unlock()
+	if failed || len(s.Problems) > 0 {
+		return
+	}
+	err := s.Read(l.fsys)
+	l.mu.Lock()
+	if l.total += len(s.Data); l.total > source.MaxTotalSize && err == nil {
+		err = source.ErrTooLarge
+	}
+	if l.err == nil {
+		l.err = err
+	}
+	l.mu.Unlock()
+	if err == nil && len(s.Problems) == 0 && !s.IsUTF16() {
+		list.Text = string(bytes.TrimPrefix(s.Data, []byte("\ufeff")))
+		list.parse()
+	}
+	s.Data = nil
+}
+
+// parse takes the ids out of the text.
+func (l *IDList) parse() {
+	valid := utf8.ValidString(l.Text)
+	for line := range l.allLines() {
+		if line.ID[0] == '#' {
+			if why := l.silence(line); why != "" {
+				l.problem(line, why)
+			}
+			continue
+		}
+		if why := checkID(line.ID, valid); why != "" {
+			l.problem(line, why)
+		}
+		l.IDs = append(l.IDs, line.ID)
+	}
+	if len(l.IDs) == 0 {
+		l.File.Problem("there is no id on the list; if nobody is meant, don't refer to it")
+	}
+	if len(l.File.Problems) > 0 {
+		l.IDs = nil
+	}
+	slices.Sort(l.IDs)
+	l.IDs = slices.Compact(l.IDs)
+}
+
+// A ListLine is a line with an id.
+type ListLine struct {
+	Number int
+	Text   string
+	ID     string
+}
+
+// Lines yields the lines that have ids.
+func (l *IDList) Lines() iter.Seq[ListLine] {
+	return func(yield func(ListLine) bool) {
+		for line := range l.allLines() {
+			if line.ID[0] != '#' && !yield(line) {
+				return
+			}
+		}
+	}
+}
+
+// allLines yields the lines that aren't empty: those that have ids, and comments,
+// whose id is the comment.
+func (l *IDList) allLines() iter.Seq[ListLine] {
+	return func(yield func(ListLine) bool) {
+		line, rest, more := ListLine{}, l.Text, true
+		for more {
+			line.Number++
+			line.Text, rest, more = strings.Cut(rest, "\n")
+			line.ID = strings.TrimSpace(line.Text)
+			if line.ID != "" && !yield(line) {
+				return
+			}
+		}
+	}
+}
+
+// checkID returns what is wrong with an id, or "". valid says that it is UTF-8.
+func checkID(id string, valid bool) string {
+	if source.IsConflict(id) {
+		return "a merge conflict: keep the ids that are meant, and remove this line"
+	}
+	if len(id) > maxID {
+		return fmt.Sprintf("the id is longer than %d bytes", maxID)
+	}
+	for i := range len(id) {
+		switch b := id[i]; {
+		case b == '#' && (id[i-1] == ' ' || id[i-1] == '\t'): // an id doesn't begin with #
+			return "a comment stands on a line of its own"
+		case b < ' ' && b != '\t', b == 0x7f:
+			return fmt.Sprintf("the id holds the control character %U", b)
+		}
+	}
+	if !valid && !utf8.ValidString(id) {
+		return "the id is not UTF-8"
+	}
+	return ""
+}
+
+// problem records a problem of a line.
+func (l *IDList) problem(line ListLine, message string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := strings.ToValidUTF8(strings.TrimSuffix(line.Text, "\r"), "\ufffd")
+	column := 1 + utf8.RuneCountInString(text) - utf8.RuneCountInString(strings.TrimLeftFunc(text, unicode.IsSpace))
+	l.File.Add(source.NewProblem(l.File.Shown, line.Number, column, text, message))
+}
+
+// integers returns the ids as integers, sorted. If some are none they are
+// problems of the file, and there are no integers.
+func (l *IDList) integers() []int64 {
+	l.whole.Do(func() {
+		ints, ok := make([]int64, 0, len(l.IDs)), true
+		for line := range l.Lines() {
+			i, err := strconv.ParseInt(line.ID, 10, 64)
+			if err != nil {
+				l.problem(line, fmt.Sprintf("%q is not a 64-bit integer, as what the list is compared with", source.Shorten(line.ID)))
+				ok = false
+			}
+			ints = append(ints, i)
+		}
+		if ok {
+			slices.Sort(ints)
+			l.ints = slices.Compact(ints)
+		}
+	})
+	return l.ints
+}
+
+// listed reads "list": the attribute is one of the ids in a file.
+func (c Checker) listed(a *Attribute, f source.Field, fold bool) (cond evaluator.Condition, ok bool) {
+	cond = evaluator.Condition{Op: evaluator.OpOneOf, Attribute: a.Name, Fold: fold}
+	if a.Type != evaluator.AttrString && a.Type != evaluator.AttrInteger {
+		c.Errorf(f.Key, "\"list\" applies to string and integer attributes, %q is of type %v", a.Name, a.Type)
+		return cond, false
+	}
+	l := c.listFile(f.Value)
+	if l == nil || l.IDs == nil {
+		return cond, false
+	}
+	if a.Type == evaluator.AttrString {
+		cond.Strings = l.IDs
+	} else if cond.Ints = l.integers(); cond.Ints == nil {
+		return cond, false
+	}
+	return cond, l.inEnum(c, a) && (!fold || c.check(f.Key, a, cond))
+}
+
+// InEnum reports whether all ids are values that an attribute may have.
+func (l *IDList) inEnum(c Checker, a *Attribute) bool {
+	if a.Strings == nil && a.Ints == nil {
+		return true
+	}
+	ok := true
+	for line := range l.Lines() {
+		known := slices.Contains(a.Strings, line.ID)
+		if i, err := strconv.ParseInt(line.ID, 10, 64); err == nil && slices.Contains(a.Ints, i) {
+			known = true
+		}
+		if !known {
+			l.problem(line, fmt.Sprintf("%q is not a value that %q may have; %s lists them", source.Shorten(line.ID), a.Name, c.Known.contextPath))
+			ok = false
+		}
+	}
+	return ok
+}

@@ -1,0 +1,332 @@
+package lang
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/serin-flags/serin/ci/internal/share"
+	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// rampKeys are the keys of a ramp. Of the schedules it has one.
+var rampKeys = append([]string{"ramp", "pause", "at"}, schedules...)
+
+var schedules = []string{"steps", "double", "linear"}
+
+// maxSteps bounds the steps of one ramp.
+const maxSteps = 1000
+
+// IsRamp reports whether the mapping that a rule serves is a ramp, and not a
+// split.
+func IsRamp(n *source.Node) bool {
+	if n.Get("ramp") != nil {
+		return true
+	}
+	return slices.ContainsFunc(schedules, func(key string) bool {
+		s := n.Get(key)
+		return s != nil && s.Kind != source.Scalar
+	})
+}
+
+// ramp reads a ramp into split.
+func (c Checker) ramp(n *source.Node, set *variantSet, split *evaluator.Split) bool {
+	known, fine := slices.Clone(rampKeys), true
+	for _, f := range n.Fields {
+		if c.misplaced(f, set) {
+			known, fine = append(known, f.Key.Text), false // it is said
+		}
+	}
+	if !c.Keys(n, "a ramp", known...) {
+		return false
+	}
+	ramp := &evaluator.Ramp{Rest: set.fallback}
+	var ok bool
+	if ramp.Variant, ok = c.rampVariant(n, set); !ok {
+		return false
+	}
+	if !c.Schedule(n, ramp) {
+		return false
+	}
+	paused, at, ok := c.Pause(n)
+	switch {
+	case !ok:
+		return false
+	case paused:
+		split.Ranges = halves(ramp, levelAt(ramp, at))
+	default:
+		split.Ramp = ramp
+	}
+	return fine
+}
+
+// rampVariant reads which variant grows.
+func (c Checker) rampVariant(n *source.Node, set *variantSet) (int, bool) {
+	name := n.Get("ramp")
+	if name == nil {
+		c.Errorf(n, "the ramp doesn't say which variant grows; write there, for instance: ramp: on")
+		return 0, false
+	}
+	if _, err := share.Parse(name.Text); err == nil && !set.has(name.Text) {
+		c.Errorf(name, "\"ramp\" names the variant whose share grows, and %s is a share; a split can't have a variant called \"ramp\"", name.Text)
+		return 0, false
+	}
+	i, ok := c.Within("ramp").variant(name, set)
+	if ok && i == set.fallback && !set.inherited {
+		c.Errorf(name, "the ramp has no effect: %q is the flag's default, which all others get", name.Text)
+	}
+	return i, ok
+}
+
+// Schedule reads how the share grows.
+func (c Checker) Schedule(n *source.Node, ramp *evaluator.Ramp) bool {
+	var key *source.Node
+	for _, f := range n.Fields {
+		switch {
+		case !slices.Contains(schedules, f.Key.Text):
+		case key != nil:
+			c.Errorf(f.Key, "a ramp grows by %q or %q, not both", key.Text, f.Key.Text)
+			return false
+		default:
+			key = f.Key
+		}
+	}
+	if key == nil {
+		c.Errorf(n, "the ramp doesn't say how it grows: by \"steps\", \"double\" or \"linear\"")
+		return false
+	}
+	var ok bool
+	switch value := n.Get(key.Text); key.Text {
+	case "steps":
+		ramp.Points, ok = c.steps(value)
+	case "double":
+		ramp.Points, ok = c.double(value)
+	case "linear":
+		ramp.Points, ok = c.linear(value)
+		ramp.Linear = true
+	}
+	return ok
+}
+
+// steps reads times and the shares that are reached there at once.
+func (c Checker) steps(n *source.Node) ([]evaluator.Point, bool) {
+	if !c.List(n, "\"steps\"") {
+		return nil, false
+	}
+	if len(n.Items) > maxSteps {
+		c.Errorf(n, "the ramp has more than %d steps", maxSteps)
+		return nil, false
+	}
+	points := make([]evaluator.Point, 0, len(n.Items))
+	before, ok := int64(0), true
+	for i, item := range n.Items {
+		c := c.Within("step %d", i+1)
+		if !c.Keys(item, "a step", "at", "to") || !c.Required(item, "the step", "at", "to") {
+			ok = false
+			continue
+		}
+		at, fine := c.Time(item.Get("at"), "\"at\"")
+		portion, good := c.PlainShare(item.Get("to"), "\"to\"")
+		if !fine || !good {
+			ok = false
+			continue
+		}
+		if len(points) > 0 && at <= points[len(points)-1].At {
+			c.Errorf(item.Get("at"), "its time is not after that of the step before")
+			ok = false
+		}
+		if portion < before {
+			c.shrinks(item.Get("to"), before, portion)
+			ok = false
+		}
+		before = portion
+		points = append(points, evaluator.Point{At: at, Level: share.Boundary(portion)})
+	}
+	return points, ok
+}
+
+// double reads a share that doubles in even intervals, the last time to what is
+// left up to "to".
+func (c Checker) double(n *source.Node) ([]evaluator.Point, bool) {
+	if !c.Keys(n, "\"double\"", "from", "every", "start", "to") || !c.Required(n, "\"double\"", "from", "every", "start") {
+		return nil, false
+	}
+	c = c.Within("double")
+	from, to, ok := c.fromTo(n)
+	every, fine := c.Duration(n.Get("every"), "\"every\"")
+	at, good := c.Time(n.Get("start"), "\"start\"")
+	switch {
+	case !ok || !fine || !good:
+		return nil, false
+	case from == 0:
+		c.Errorf(n.Get("from"), "\"from\" is 0%%, and twice nothing is nothing")
+		return nil, false
+	}
+	var points []evaluator.Point
+	for portion := from; portion < to; portion *= 2 {
+		points = append(points, evaluator.Point{At: at, Level: share.Boundary(portion)})
+		at += every
+	}
+	if year := time.Unix(at, 0).UTC().Year(); year > lastYear {
+		c.Errorf(n.Get("every"), "doubling from %s to %s would take until the year %d", share.Format(from), share.Format(to), year)
+		return nil, false
+	}
+	return append(points, evaluator.Point{At: at, Level: share.Boundary(to)}), true
+}
+
+// linear reads a share that grows all the time between two.
+func (c Checker) linear(n *source.Node) ([]evaluator.Point, bool) {
+	if !c.Keys(n, "\"linear\"", "start", "end", "from", "to") || !c.Required(n, "\"linear\"", "start", "end") {
+		return nil, false
+	}
+	c = c.Within("linear")
+	from, to, ok := c.fromTo(n)
+	start, fine := c.Time(n.Get("start"), "\"start\"")
+	end, good := c.Time(n.Get("end"), "\"end\"")
+	switch {
+	case !ok || !fine || !good:
+		return nil, false
+	case end <= start:
+		c.Errorf(n.Get("end"), "\"end\" is not after \"start\"")
+		return nil, false
+	}
+	return []evaluator.Point{{At: start, Level: share.Boundary(from)}, {At: end, Level: share.Boundary(to)}}, true
+}
+
+// fromTo reads the shares between which a ramp grows: 0 % and 100 % unless it
+// says otherwise.
+func (c Checker) fromTo(n *source.Node) (from, to int64, ok bool) {
+	to, ok = share.Whole, true
+	if f := n.Get("from"); f != nil {
+		from, ok = c.PlainShare(f, "\"from\"")
+	}
+	t := n.Get("to")
+	if t != nil {
+		var fine bool
+		to, fine = c.PlainShare(t, "\"to\"")
+		ok = ok && fine
+	}
+	if ok && from > to {
+		c.shrinks(t, from, to)
+		ok = false
+	}
+	return from, to, ok
+}
+
+func (c Checker) shrinks(n *source.Node, from, to int64) {
+	c.Errorf(n, "the share shrinks from %s to %s; a ramp only grows", share.Format(from), share.Format(to))
+}
+
+// Pause reads whether the share stands still, and since when.
+func (c Checker) Pause(n *source.Node) (paused bool, at int64, ok bool) {
+	p, t := n.Get("pause"), n.Get("at")
+	ok = true
+	if p != nil {
+		paused, ok = c.Boolean(p, "\"pause\"")
+	}
+	if t != nil {
+		var fine bool
+		at, fine = c.Time(t, "\"at\"")
+		ok = ok && fine
+	}
+	switch {
+	case p == nil && t != nil:
+		c.Errorf(t, "\"at\" has no effect without \"pause\"; steps have times of their own")
+		return false, 0, false
+	case paused && t == nil:
+		c.Errorf(p, "the pause doesn't say since when; write beside it, for instance: at: 2026-12-01T02:00:00Z")
+		return false, 0, false
+	}
+	return paused, at, ok
+}
+
+// levelAt returns the level that the ramp has at a time.
+func levelAt(r *evaluator.Ramp, now int64) uint64 {
+	reached := 0
+	for reached < len(r.Points) && r.Points[reached].At <= now {
+		reached++
+	}
+	if reached == 0 {
+		return 0
+	}
+	a := r.Points[reached-1]
+	if !r.Linear || reached == len(r.Points) {
+		return a.Level
+	}
+	b := r.Points[reached]
+	// A level is at most 2^32, and all times that can be written are less than
+	// 2^32 seconds apart.
+	return a.Level + (b.Level-a.Level)*uint64(now-a.At)/uint64(b.At-a.At)
+}
+
+// halves gives the positions below a level to the variant of a ramp, and the
+// others to the rest.
+func halves(r *evaluator.Ramp, level uint64) []evaluator.Range {
+	var list []evaluator.Range
+	if level > 0 {
+		list = append(list, evaluator.Range{From: 0, To: level, Variant: r.Variant})
+	}
+	if level < evaluator.Positions {
+		list = append(list, evaluator.Range{From: level, To: evaluator.Positions, Variant: r.Rest})
+	}
+	return list
+}
+
+// Duration reads a length of time such as 24h, 90m or 7d, in seconds.
+func (c Checker) Duration(n *source.Node, what string) (int64, bool) {
+	if n.Kind != source.Scalar {
+		c.Errorf(n, "%s is a length of time such as 24h, not %s", what, n.Describe())
+		return 0, false
+	}
+	seconds, err := parseDuration(n.Text)
+	if err != nil {
+		c.Errorf(n, "%s %q: %v", what, source.Shorten(n.Text), err)
+		return 0, false
+	}
+	return seconds, true
+}
+
+// maxDuration is the longest length of time, in seconds: 100 years.
+const maxDuration = 100 * 365 * 24 * 60 * 60
+
+var (
+	errDuration     = errors.New("it is not a length of time such as 24h, 90m or 7d")
+	errDurationLong = errors.New("it is more than 100 years")
+)
+
+// parseDuration parses numbers of days, hours, minutes and seconds, such as 7d
+// or 1h30m. The result is in seconds, 1 to maxDuration.
+func parseDuration(text string) (int64, error) {
+	var total int64
+	for rest := text; rest != ""; {
+		after := source.TrimDigits(rest)
+		digits := rest[:len(rest)-len(after)]
+		if digits == "" || after == "" {
+			return 0, errDuration
+		}
+		unit := int64(1)
+		switch after[0] {
+		case 'd':
+			unit = 24 * 60 * 60
+		case 'h':
+			unit = 60 * 60
+		case 'm':
+			unit = 60
+		case 's':
+		default:
+			return 0, errDuration
+		}
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n > maxDuration/unit || total+n*unit > maxDuration {
+			return 0, errDurationLong
+		}
+		total += n * unit
+		rest = after[1:]
+	}
+	if total == 0 {
+		return 0, errDuration
+	}
+	return total, nil
+}

@@ -1,0 +1,276 @@
+package lang
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/serin-flags/serin/ci/internal/share"
+	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
+)
+
+// split reads a mapping of variants to shares, which come to a whole.
+func (c Checker) split(n *source.Node, set *variantSet) (variants []int, shares []int64, ok bool) {
+	if len(n.Fields) == 0 {
+		c.Errorf(n, "the split is empty")
+		return nil, nil, false
+	}
+	variants, shares = make([]int, 0, len(n.Fields)), make([]int64, 0, len(n.Fields))
+	var sum int64
+	restAt := -1
+	ok = true
+	for i, f := range n.Fields {
+		if c.misplaced(f, set) {
+			ok = false
+			continue
+		}
+		variant, fine := c.variant(f.Key, set)
+		portion, isRest, good := c.Share(f)
+		if isRest && restAt >= 0 {
+			c.Errorf(f.Value, "two variants get the rest; only one can")
+			good = false
+		} else if isRest {
+			restAt = i
+		}
+		ok = ok && fine && good
+		sum += portion
+		variants, shares = append(variants, variant), append(shares, portion)
+	}
+	switch {
+	case !ok:
+		return nil, nil, false
+	case restAt >= 0 && sum <= share.Whole:
+		shares[restAt] = share.Whole - sum
+	case restAt >= 0:
+		c.Errorf(n, "the shares before the rest come to %s, more than 100%%", share.Format(sum))
+		return nil, nil, false
+	case sum != share.Whole:
+		c.Errorf(n, "the shares come to %s, not 100%%; one of them may be %q", share.Format(sum), share.Rest)
+		return nil, nil, false
+	}
+	return variants, shares, true
+}
+
+// fixedSplit reads a mapping of variants to shares into split.
+func (c Checker) fixedSplit(n *source.Node, rule string, set *variantSet, split *evaluator.Split) bool {
+	variants, shares, ok := c.split(n, set)
+	if !ok {
+		return false
+	}
+	if split.Ranges = c.locked(n, rule, variants, shares, set, split); split.Ranges == nil {
+		split.Ranges = share.Ranges(variants, shares)
+	}
+	return true
+}
+
+// Share reads the share of a variant.
+func (c Checker) Share(f source.Field) (portion int64, isRest, ok bool) {
+	if f.Value.Kind != source.Scalar {
+		c.Errorf(f.Value, "the share of %q is one such as 20%%, not %s", f.Key.Text, f.Value.Describe())
+		return 0, false, false
+	}
+	if f.Value.Text == share.Rest {
+		return 0, true, true
+	}
+	portion, err := share.Parse(f.Value.Text)
+	if err != nil {
+		c.Errorf(f.Value, "share %q of %q: %v", source.Shorten(f.Value.Text), f.Key.Text, err)
+		return 0, false, false
+	}
+	return portion, false, true
+}
+
+// PlainShare reads a share that isn't that of a variant in a split.
+func (c Checker) PlainShare(n *source.Node, what string) (int64, bool) {
+	if n.Kind != source.Scalar {
+		c.Errorf(n, "%s is a share such as 20%%, not %s", what, n.Describe())
+		return 0, false
+	}
+	portion, err := share.Parse(n.Text)
+	if err != nil {
+		c.Errorf(n, "%s %q: %v", what, source.Shorten(n.Text), err)
+	}
+	return portion, err == nil
+}
+
+// serve reads what a rule serves into r.
+func (c Checker) serve(rule *source.Node, key string, set *variantSet, r *evaluator.Rule) {
+	n := rule.Get("serve")
+	if n == nil {
+		c.Errorf(rule, "the rule has no \"serve\"")
+		return
+	}
+	switch n.Kind {
+	case source.Scalar:
+		r.Variant, _ = c.variant(n, set)
+		for _, f := range rule.Fields {
+			if slices.Contains(splitKeys, f.Key.Text) {
+				c.Errorf(f.Key, "%q has no effect: the rule serves one variant, not a split", f.Key.Text)
+			}
+		}
+	case source.Sequence:
+		c.Errorf(n, "\"serve\" is a variant, a mapping of variants to shares or a ramp, not a list")
+	case source.Mapping:
+		split := &evaluator.Split{Bucketing: evaluator.Bucketing{Salt: key}}
+		c.unit(rule, split)
+		var ok bool
+		if IsRamp(n) {
+			ok = c.ramp(n, set, split)
+		} else {
+			ok = c.fixedSplit(n, r.Name, set, split)
+		}
+		if ok {
+			r.Split = split
+		}
+		if y := c.layer; y != nil && y.By == split.By && y.Salt == split.Salt {
+			c.Errorf(cmp.Or(rule.Get("salt"), n), "the split has the unit and the salt of the layer %q, so it can't divide the flag's share of that; give it another salt", y.Name)
+		}
+	}
+}
+
+// splitKeys are the keys of a rule that say how its split is drawn.
+var splitKeys = []string{"by", "salt", "hash"}
+
+// misplaced reports whether a key of a rule stands within what the rule serves,
+// and records it.
+func (c Checker) misplaced(f source.Field, set *variantSet) bool {
+	if !slices.Contains(splitKeys, f.Key.Text) || set.has(f.Key.Text) {
+		return false
+	}
+	if _, err := share.Parse(f.Value.Text); err == nil || f.Value.Text == share.Rest {
+		return false // a variant of that name
+	}
+	c.Errorf(f.Key, "%q is a key of the rule: it stands beside \"serve\", not within", f.Key.Text)
+	return true
+}
+
+// unit reads by what a split is drawn, its salt and the name of the hash.
+func (c Checker) unit(rule *source.Node, split *evaluator.Split) {
+	if salt := rule.Get("salt"); salt != nil {
+		split.Salt, _ = c.Name(salt, "\"salt\"")
+	}
+	split.Hash = c.hash(rule.Get("hash"))
+	by := rule.Get("by")
+	if by == nil {
+		split.By = c.Known.Unit // checked with serin.yaml
+		return
+	}
+	name, ok := c.Name(by, "\"by\"")
+	switch {
+	case !ok:
+	case name == "chance":
+		split.Salt, split.Hash = "", ""
+		for _, key := range []string{"salt", "hash"} {
+			if n := rule.Get(key); n != nil {
+				c.Errorf(n, "%q has no effect: the split is by chance", key)
+			}
+		}
+	default:
+		c.UnitAttribute(by, "chance")
+		split.By = name
+	}
+}
+
+// UnitAttribute checks that n names an attribute that may be hashed.
+func (c Checker) UnitAttribute(n *source.Node, also ...string) {
+	if a := c.Lookup(n, also...); a != nil && !a.Unit {
+		c.Errorf(n, "attribute %q is not declared with unit: true in %s%s", a.Name, c.Known.contextPath, c.otherUnits())
+	}
+}
+
+// hashes are the names of the algorithms that positions are computed with.
+var hashes = []string{evaluator.HashMurmur3}
+
+// hash reads the name of an algorithm. n may be nil.
+func (c Checker) hash(n *source.Node) string {
+	if n == nil {
+		return evaluator.HashMurmur3
+	}
+	name, ok := c.Name(n, "\"hash\"")
+	if ok && !slices.Contains(hashes, name) {
+		c.Errorf(n, "unknown hash %q%s; known is %s", source.Shorten(name), suggest.DidYouMean(name, slices.Values(hashes)), source.QuotedList(slices.Values(hashes)))
+	}
+	return name
+}
+
+// otherUnits names the attributes that a split may be by.
+func (c Checker) otherUnits() string {
+	if list := source.QuotedList(c.Known.units()); list != "" {
+		return "; those that are: " + list
+	}
+	return ""
+}
+
+// A variantSet is the variants of a flag while its rules are read.
+type variantSet struct {
+	list []evaluator.Variant
+	// open says that the flag is a string flag without "variants": every
+	// name that is served becomes a variant, whose value is its name.
+	open bool
+	// broken says that the variants couldn't be read, so that nothing can be
+	// said about names.
+	broken bool
+	// fallback is the index of the flag's default, which is what a ramp
+	// leaves to others; -1 if it isn't known.
+	fallback int
+	// inherited says that the rules aren't meant for this default: they are
+	// those of the flag itself, and an environment has replaced the default.
+	inherited bool
+}
+
+// has reports whether there is a variant of that name.
+func (set *variantSet) has(name string) bool {
+	return slices.ContainsFunc(set.list, func(v evaluator.Variant) bool { return v.Name == name })
+}
+
+// variant returns the index of the variant that n names.
+func (c Checker) variant(n *source.Node, set *variantSet) (int, bool) {
+	name, ok := c.Name(n, "the variant")
+	if !ok || set.broken {
+		return 0, false
+	}
+	i := slices.IndexFunc(set.list, func(v evaluator.Variant) bool { return v.Name == name })
+	if i >= 0 {
+		return i, true
+	}
+	if set.open {
+		if len(set.list) == share.MaxVariants {
+			c.Errorf(n, "the flag has more than %d variants", share.MaxVariants)
+			return 0, false
+		}
+		set.list = append(set.list, evaluator.Variant{Name: name, Value: evaluator.StringValue(name)})
+		return len(set.list) - 1, true
+	}
+	names := func(yield func(string) bool) {
+		for _, v := range set.list {
+			if !yield(v.Name) {
+				return
+			}
+		}
+	}
+	hint := suggest.DidYouMean(name, names)
+	if hint == "" {
+		hint = set.byValue(n)
+	}
+	c.Errorf(n, "unknown variant %q%s; the flag has %s", name, hint, source.QuotedList(names))
+	return 0, false
+}
+
+// byValue suggests the variant whose value n is: true is a value, on a variant.
+func (set *variantSet) byValue(n *source.Node) string {
+	for _, v := range set.list {
+		if b, ok := v.Value.Bool(); ok && n.Type() == source.BoolScalar && b == n.IsTrue() {
+			return fmt.Sprintf(" (did you mean %q?)", v.Name)
+		}
+		if s, ok := v.Value.Text(); ok && s == n.Text {
+			return fmt.Sprintf(" (did you mean %q, whose value it is?)", v.Name)
+		}
+		if i, ok := v.Value.Int(); ok && strconv.FormatInt(i, 10) == n.Text {
+			return fmt.Sprintf(" (did you mean %q, whose value it is?)", v.Name)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,307 @@
+package lint
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// file asks the lints that look at what a file holds, whatever it means.
+func (l *linter) file(s *source.File) {
+	found := 0
+	for what, at := range source.Secrets(s.Data) {
+		if found++; found > source.MaxProblems {
+			break
+		}
+		line, column := s.Position(at[0])
+		l.warnAt(lang.LintSecret, s, line, column, s.Line(line), secretMessage(what))
+	}
+	l.values(s, s.Root, "")
+}
+
+func secretMessage(what string) string {
+	return "this looks like " + what + "; flag files are no place for secrets: take it out, and revoke it, for the history of the files keeps it"
+}
+
+// values looks for values that a list names twice, and for white space around
+// them. under is the key that n stands below.
+func (l *linter) values(s *source.File, n *source.Node, under string) {
+	switch n.Kind {
+	case source.Mapping:
+		for _, f := range n.Fields {
+			switch f.Key.Text {
+			case "variants", "metadata", "environments", "description", "owner", "attributes", "lint", "shares", "serve", "now", "name":
+				if f.Key.Text == "environments" && f.Value.Kind == source.Mapping {
+					l.values(s, f.Value, "")
+				}
+				continue
+			}
+			l.values(s, f.Value, f.Key.Text)
+		}
+	case source.Sequence:
+		lines := make(map[string]int, len(n.Items))
+		for _, item := range n.Items {
+			l.values(s, item, under)
+			if item.Kind != source.Scalar {
+				continue
+			}
+			if line, dup := lines[item.Text]; dup {
+				l.warn(lang.LintDuplicateID, s, item, "%s is on the list twice; the first is on line %d", item.Describe(), line)
+				continue
+			}
+			lines[item.Text] = item.Line()
+		}
+	case source.Scalar:
+		l.space(s, n, under)
+	}
+}
+
+// space looks for white space around a value that is compared as a whole.
+func (l *linter) space(s *source.File, n *source.Node, under string) {
+	switch under {
+	case "prefix", "suffix", "contains", "matches":
+		return // it may be meant
+	}
+	if trimmed := strings.TrimSpace(n.Text); trimmed != n.Text && trimmed != "" {
+		l.warn(lang.LintStraySpace, s, n, "white space around %q is part of the value; nothing without it is equal", source.Shorten(trimmed))
+	}
+}
+
+// list asks the lints that look at a list of ids.
+func (l *linter) list(list *lang.IDList) {
+	s := list.File
+	found := 0
+	for what, at := range source.Secrets([]byte(list.Text)) {
+		if found++; found > source.MaxProblems {
+			break
+		}
+		number := 1 + strings.Count(list.Text[:at[0]], "\n")
+		start := strings.LastIndexByte(list.Text[:at[0]], '\n') + 1
+		column := 1 + utf8.RuneCountInString(list.Text[start:at[0]])
+		l.warnAt(lang.LintSecret, s, number, column, lineOf(list.Text, number), secretMessage(what))
+	}
+	// The ids are unique: only where lines are more is one there twice.
+	seen := map[string]int(nil)
+	count := 0
+	for range list.Lines() {
+		count++
+	}
+	if count > len(list.IDs) {
+		seen = make(map[string]int, len(list.IDs))
+	}
+	for line := range list.Lines() {
+		text := strings.TrimSuffix(line.Text, "\r")
+		before, after := spaceAround(text)
+		if before+after > 0 {
+			column := 1
+			if before == 0 {
+				column += utf8.RuneCountInString(text[:len(text)-after])
+			}
+			l.warnAt(lang.LintStraySpace, s, line.Number, column, text, "white space around an id; it doesn't count, and may hide that the list is not what it seems")
+		}
+		if seen == nil {
+			continue
+		}
+		if first, dup := seen[line.ID]; dup {
+			l.warnAt(lang.LintDuplicateID, s, line.Number, 1+before, text, fmt.Sprintf("%q is on the list twice; the first is on line %d", source.Shorten(line.ID), first))
+			continue
+		}
+		seen[line.ID] = line.Number
+	}
+}
+
+// spaceAround returns how many bytes of white space a line begins and ends with.
+func spaceAround(text string) (before, after int) {
+	left := strings.TrimLeftFunc(text, unicode.IsSpace)
+	return len(text) - len(left), len(left) - len(strings.TrimRightFunc(left, unicode.IsSpace))
+}
+
+// textOf returns a line of a file, which may be a list of ids.
+func (l *linter) textOf(s *source.File, number int) string {
+	if list := l.estate.Known.Lists.ByPath[s.Path]; list != nil {
+		return lineOf(list.Text, number)
+	}
+	return s.Line(number)
+}
+
+// lineOf returns the line of that number, counted from 1.
+func lineOf(text string, number int) string {
+	for range number - 1 {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	return strings.TrimSuffix(line, "\r")
+}
+
+// addresses looks for e-mail addresses in what the payloads of public namespaces
+// hold: their flags, and the flags, segments and lists that those ask for.
+func (l *linter) addresses() {
+	e := l.estate
+	u := lang.Usage{
+		Estate:     e,
+		Attributes: make(map[string]bool),
+		Segments:   make(map[string]bool),
+		Zones:      make(map[string]bool),
+		Flags:      make(map[string]bool),
+	}
+	for _, f := range e.Flags {
+		if e.Known.Public || slices.ContainsFunc(e.Known.PublicNames, func(n *source.Node) bool { return n.Text == f.Namespace }) {
+			u.Flags[f.Key] = true
+			u.Everywhere(f)
+		}
+	}
+	for len(u.Wanted) > 0 {
+		f := e.ByKey[u.Wanted[0]]
+		u.Wanted = u.Wanted[1:]
+		u.Everywhere(f)
+	}
+	for _, key := range slices.Sorted(maps.Keys(u.Flags)) {
+		l.addressesOf(e.ByKey[key].File)
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.Segments)) {
+		l.addressesOf(e.Known.Segments[name].File)
+	}
+}
+
+// addressesOf looks at what is published of a file, and of the lists that it
+// names.
+func (l *linter) addressesOf(s *source.File) {
+	if !bytes.ContainsRune(s.Data, '@') && !bytes.Contains(s.Data, []byte("list")) {
+		return
+	}
+	l.published(s, s.Root)
+}
+
+func (l *linter) published(s *source.File, n *source.Node) {
+	for _, f := range n.Fields {
+		switch f.Key.Text {
+		case "description", "owner", "expires", "lint":
+			continue // for readers of the files
+		case "list":
+			if list := l.estate.Known.Lists.ByPath[path.Join(s.Folder(), f.Value.Text)]; list != nil {
+				l.publishedList(list)
+			}
+		}
+		l.published(s, f.Key)
+		l.published(s, f.Value)
+	}
+	for _, item := range n.Items {
+		l.published(s, item)
+	}
+	if n.Kind == source.Scalar && source.HasAddress(n.Text) {
+		l.warn(lang.LintEmailAddress, s, n, "%s", addressMessage)
+	}
+}
+
+const addressMessage = "an e-mail address in what is published for anybody to read; ask for an id that says nothing about the person"
+
+func (l *linter) publishedList(list *lang.IDList) {
+	if strings.IndexByte(list.Text, '@') < 0 {
+		return
+	}
+	for line := range list.Lines() {
+		if source.HasAddress(line.ID) {
+			before, _ := spaceAround(line.Text)
+			l.warnAt(lang.LintEmailAddress, list.File, line.Number, 1+before, strings.TrimSuffix(line.Text, "\r"), addressMessage)
+		}
+	}
+}
+
+// unused says which segments and attributes no rule speaks of.
+func (l *linter) unused() {
+	e := l.estate
+	u := lang.Usage{
+		Estate:     e,
+		Attributes: map[string]bool{e.Known.Unit: true},
+		Segments:   make(map[string]bool),
+		Zones:      make(map[string]bool),
+		Flags:      make(map[string]bool),
+	}
+	for _, f := range e.Flags {
+		u.Flags[f.Key] = true
+	}
+	for _, f := range e.Flags {
+		u.Everywhere(f)
+	}
+	for _, name := range e.Known.SegmentNames {
+		if s := e.Known.Segments[name]; !u.Segments[name] {
+			l.warn(lang.LintUnusedSegment, s.File, s.File.Root, "no rule asks for the segment %q", name)
+			// What it uses is used, or there would be a warning for each.
+			u.Condition(&evaluator.Condition{Op: evaluator.OpInSegment, Strings: []string{name}})
+		}
+	}
+	for _, y := range e.SortedLayers() {
+		u.Attributes[y.By] = true
+	}
+	for _, name := range e.Known.AttributeNames {
+		if !u.Attributes[name] {
+			l.warn(lang.LintUnusedAttribute, e.Known.ContextFile, e.Known.Attributes[name].At, "no rule, segment or layer speaks of the attribute %q", name)
+		}
+	}
+}
+
+// A saltUse is a salt that a flag's splits or a layer hash with.
+type saltUse struct {
+	what    string // flag "x"
+	owner   *source.File
+	by      string
+	written *source.Node // nil: the flag's key, or made of the layer's name
+}
+
+// salts says which flags and layers share their salt with others: who has the
+// first tenth of one has the first tenth of the other.
+func (l *linter) salts() {
+	bySalt := make(map[string][]saltUse)
+	for _, f := range l.estate.Flags {
+		what := fmt.Sprintf("flag %q", f.Key)
+		keyed := false
+		for b := range f.Bodies() {
+			for i := range b.Flag.Rules {
+				split := b.Flag.Rules[i].Split
+				if split == nil || split.By == "" || b.Rules == nil {
+					continue
+				}
+				written := b.Rules.Items[i].Get("salt")
+				keyed = keyed || written == nil
+				bySalt[split.Salt] = append(bySalt[split.Salt], saltUse{what, f.File, split.By, written})
+			}
+		}
+		if !keyed { // a split to come would use the key
+			bySalt[f.Key] = append(bySalt[f.Key], saltUse{what, f.File, "", nil})
+		}
+	}
+	for _, y := range l.estate.SortedLayers() {
+		use := saltUse{fmt.Sprintf("layer %q", y.Name), y.File, y.By, y.File.Root.Get("salt")}
+		bySalt[y.Salt] = append(bySalt[y.Salt], use)
+	}
+	for salt, uses := range bySalt {
+		for _, use := range uses {
+			if use.written == nil {
+				continue
+			}
+			i := slices.IndexFunc(uses, func(other saltUse) bool {
+				return other.owner != use.owner && (other.by == use.by || other.by == "")
+			})
+			if i >= 0 {
+				l.warn(lang.LintSharedSalt, use.owner, use.written, "the salt %q is %s of %s too: by %s both choose the same units first",
+					source.Shorten(salt), saltKind(uses[i]), uses[i].what, use.by)
+			}
+		}
+	}
+}
+
+func saltKind(use saltUse) string {
+	if use.written == nil && strings.HasPrefix(use.what, "flag") {
+		return "the key"
+	}
+	return "the salt"
+}

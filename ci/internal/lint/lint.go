@@ -1,0 +1,219 @@
+// Package lint warns of likely mistakes in an estate that is valid.
+//
+// Start at [Run]. Every warning has the name of a lint, by which a file can
+// silence it.
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/serin-flags/serin/ci/internal/imply"
+	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/share"
+	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// Options say what Run looks at.
+type Options struct {
+	// Now is the time at which flags have expired and ramps have ended. If it
+	// is zero, lints that depend on the time say nothing.
+	Now time.Time
+}
+
+// Run returns the warnings of an estate.
+func Run(e *lang.Estate, o Options) source.Problems {
+	l := &linter{estate: e, facts: imply.NewFacts(e.Known.Ruleset()), now: o.Now, files: make(map[*source.File]*lintedFile)}
+	source.Parallel(e.Flags, l.flag)
+	l.everyFile()
+	l.unused()
+	l.salts()
+	l.addresses()
+	l.unusedSilences()
+	var list source.Problems
+	for _, f := range l.files {
+		list = append(list, f.warnings...)
+	}
+	list.Sort()
+	return slices.Compact(list) // environments find some again
+}
+
+// A linter collects warnings. It is safe for concurrent use.
+type linter struct {
+	estate *lang.Estate
+	facts  *imply.Facts
+	now    time.Time
+
+	mu    sync.Mutex
+	files map[*source.File]*lintedFile
+}
+
+// A lintedFile is what is said about a file.
+type lintedFile struct {
+	warnings source.Problems
+	silenced map[string]bool // lints that would have said something
+}
+
+// warn says something about n.
+func (l *linter) warn(lint string, s *source.File, n *source.Node, format string, args ...any) {
+	if l.wants(lint, s) { // to find a line takes time
+		l.warnAt(lint, s, n.Line(), n.Column(), s.Line(n.Line()), fmt.Sprintf(format, args...))
+	}
+}
+
+// wants reports whether what a lint says about a file is shown: it isn't silenced,
+// and there isn't enough.
+func (l *linter) wants(lint string, s *source.File) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.files[s]
+	if f == nil {
+		f = &lintedFile{silenced: make(map[string]bool)}
+		l.files[s] = f
+	}
+	if slices.ContainsFunc(s.Silences, func(s source.Silence) bool { return s.Lint == lint }) {
+		f.silenced[lint] = true
+		return false
+	}
+	return len(f.warnings) <= source.MaxProblems
+}
+
+// warnAt says something about a place in a file, whose line is given.
+func (l *linter) warnAt(lint string, s *source.File, line, column int, text, message string) {
+	if !l.wants(lint, s) {
+		return
+	}
+	if lint == lang.LintEmailAddress {
+		text = source.MaskAddresses(text)
+	}
+	p := source.NewProblem(s.Shown, line, column, text, message)
+	p.Severity, p.Lint = source.SeverityWarning, lint
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.files[s]
+	if len(f.warnings) == source.MaxProblems {
+		p.Message = tooManyWarnings
+	}
+	f.warnings = append(f.warnings, p)
+}
+
+// tooManyWarnings takes the place of the first warning that isn't shown.
+const tooManyWarnings = "there are more warnings about this file than are shown"
+
+// everyFile asks the lints that look at files whatever these are about.
+func (l *linter) everyFile() {
+	source.Parallel(slices.Collect(l.estate.Sources()), l.file)
+	source.Parallel(l.estate.UsedLists(), l.list)
+}
+
+// unusedSilences says which lints are silenced where they say nothing.
+func (l *linter) unusedSilences() {
+	files := slices.Collect(l.estate.Sources())
+	for _, list := range l.estate.UsedLists() {
+		files = append(files, list.File)
+	}
+	for _, s := range files {
+		for _, silent := range s.Silences {
+			if f := l.files[s]; f != nil && f.silenced[silent.Lint] || silent.Lint == lang.LintUnusedSilence {
+				continue
+			}
+			if l.now.IsZero() && slices.Contains(lang.TimedLints, silent.Lint) {
+				continue
+			}
+			l.warnAt(lang.LintUnusedSilence, s, silent.Line, silent.Column, l.textOf(s, silent.Line),
+				fmt.Sprintf("%q is silenced and says nothing here; take it out", silent.Lint))
+		}
+	}
+}
+
+// flag asks the lints that look at one flag.
+func (l *linter) flag(f *lang.Flag) {
+	l.expired(f)
+	l.prerequisiteTypes(f)
+	for b := range f.Bodies() {
+		if b.Rules == nil {
+			continue
+		}
+		for i := range b.Flag.Rules {
+			l.served(f, b, i)
+		}
+		l.reach(f, b)
+	}
+}
+
+// expired says that a flag is debt.
+func (l *linter) expired(f *lang.Flag) {
+	n := f.File.Root.Get("expires")
+	if n == nil || l.now.IsZero() {
+		return
+	}
+	zone := l.estate.Known.Zone
+	date, err := time.ParseInLocation(time.DateOnly, n.Text, zone)
+	if err == nil && !l.now.Before(date.AddDate(0, 0, 1)) {
+		l.warn(lang.LintExpiredFlag, f.File, n, "the flag expired on %s; take it out of the code and delete it, or give it a later date", n.Text)
+	}
+}
+
+// served looks at what a rule serves.
+func (l *linter) served(f *lang.Flag, b lang.Body, i int) {
+	r := &b.Flag.Rules[i]
+	n := b.Rules.Items[i].Get("serve")
+	if r.Split == nil {
+		return
+	}
+	if lang.IsRamp(n) {
+		l.ramp(f, b, r, n)
+		return
+	}
+	first := r.Split.Ranges[0].Variant
+	if !slices.ContainsFunc(r.Split.Ranges, func(other evaluator.Range) bool { return other.Variant != first }) {
+		name := b.Flag.Variants[first].Name
+		l.warn(lang.LintSingleVariant, f.File, n, "%srule %q: the split gives everybody %q; write serve: %s", b.Place(), r.Name, name, name)
+	}
+}
+
+// ramp says that a ramp has reached its last share.
+func (l *linter) ramp(f *lang.Flag, b lang.Body, r *evaluator.Rule, n *source.Node) {
+	if l.now.IsZero() {
+		return
+	}
+	// Of a paused ramp the schedule isn't compiled.
+	c := lang.Checker{Reader: source.Reader{File: &source.File{Path: f.File.Path, Shown: f.File.Shown}}, Known: l.estate.Known}
+	var ramp evaluator.Ramp
+	if !c.Schedule(n, &ramp) {
+		return
+	}
+	at := l.now.Unix()
+	if paused, since, ok := c.Pause(n); ok && paused {
+		at = since
+	}
+	last := ramp.Points[len(ramp.Points)-1]
+	if at < last.At {
+		return
+	}
+	variant := n.Get("ramp").Text
+	serve := variant
+	if last.Level < evaluator.Positions {
+		serve = fmt.Sprintf("{%s: %s, %s: %s}", variant, c.LastShare(n), b.Flag.Variants[b.Flag.Default].Name, share.Rest)
+	}
+	l.warn(lang.LintFinishedRamp, f.File, n, "%srule %q: the ramp ended on %s; to make it permanent write serve: %s",
+		b.Place(), r.Name, time.Unix(last.At, 0).In(l.estate.Known.Zone).Format("2006-01-02T15:04"), serve)
+}
+
+// prerequisiteTypes says which flags of another type a flag asks for. A boolean
+// one is a gate that any may stand behind; of others it is the name of a value
+// that is asked for, which is for its own kind to know.
+func (l *linter) prerequisiteTypes(f *lang.Flag) {
+	for b := range f.Bodies() {
+		for _, p := range f.Requires(b.Environment) {
+			other := l.estate.ByKey[p.Key]
+			if other.Base.Type != f.Base.Type && other.Base.Type != evaluator.TypeBoolean {
+				l.warn(lang.LintPrerequisiteType, f.File, p.At, "%sflag %q is of type %v and asks for a variant of %q, which is of type %v; ask for a boolean flag, which says what is meant",
+					p.Checker.Place, f.Key, f.Base.Type, p.Key, other.Base.Type)
+			}
+		}
+	}
+}

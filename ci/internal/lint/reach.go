@@ -1,0 +1,115 @@
+package lint
+
+import (
+	"slices"
+
+	"github.com/serin-flags/serin/ci/internal/imply"
+	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// maxReachSteps bounds what is spent on one flag, so that a file of thousands of rules
+// takes no time to speak of. Beyond it nothing more is found.
+const maxReachSteps = 2_000_000
+
+// reach says which rules are never reached, and which ranges overlap.
+func (l *linter) reach(f *lang.Flag, b lang.Body) {
+	im := imply.New(l.facts, maxReachSteps)
+	rules := b.Flag.Rules
+	ranges := make([][]imply.Ranged, len(rules))
+	for j := range rules {
+		if im.Spent() {
+			return
+		}
+		item := b.Rules.Items[j]
+		at := item.Get("name")
+		if when := item.Get("when"); when != nil {
+			ranges[j] = im.Ranges(rules[j].When)
+			l.overlaps(f, b, im, rules[j].Name, when)
+		}
+		i := slices.IndexFunc(rules[:j], func(above evaluator.Rule) bool { return im.Covers(&above, &rules[j]) })
+		if i >= 0 {
+			l.warn(lang.LintUnreachableRule, f.File, at, "%srule %q is never reached: rule %q on line %d matches whoever it would",
+				b.Place(), rules[j].Name, rules[i].Name, b.Rules.Items[i].Line())
+			continue
+		}
+		for i := range rules[:j] {
+			if attribute, common := im.Hides(&rules[i], ranges[i], &rules[j], ranges[j]); common != "" {
+				l.warn(lang.LintOverlappingRanges, f.File, at, "%srule %q: its range of %q overlaps that of rule %q on line %d, which takes %s",
+					b.Place(), rules[j].Name, attribute, rules[i].Name, b.Rules.Items[i].Line(), common)
+				break
+			}
+		}
+	}
+}
+
+// overlaps looks below "when" for ranges of which one will do and that overlap.
+func (l *linter) overlaps(f *lang.Flag, b lang.Body, im *imply.Implication, rule string, n *source.Node) {
+	for _, field := range n.Fields {
+		switch field.Key.Text {
+		case "not":
+			l.overlaps(f, b, im, rule, field.Value)
+		case "all", "any":
+			for _, item := range field.Value.Items {
+				l.overlaps(f, b, im, rule, item)
+			}
+			if field.Key.Text == "any" {
+				l.alternatives(f, b, im, rule, field.Value.Items)
+			}
+		case "now", "flag":
+		default:
+			if networks := field.Value.Get("cidr"); networks != nil && networks.Kind == source.Sequence {
+				l.networks(f, b, im, rule, field.Key.Text, networks.Items)
+			}
+		}
+	}
+}
+
+// alternatives compares the ranges among the conditions of an "any".
+func (l *linter) alternatives(f *lang.Flag, b lang.Body, im *imply.Implication, rule string, items []*source.Node) {
+	type alternative struct {
+		attribute string
+		spans     []imply.Span
+		line      int
+	}
+	var before []alternative
+	c := lang.Checker{Reader: source.Reader{File: &source.File{Path: f.File.Path, Shown: f.File.Shown}}, Known: l.estate.Known, Prerequisites: new([]lang.Prerequisite)}
+	for _, item := range items {
+		cond, ok := c.Condition(item)
+		if !ok {
+			continue
+		}
+		spans := im.Spans(&cond)
+		if im.Spend(len(before) + len(spans)); spans == nil {
+			continue
+		} else if im.Spent() {
+			return
+		}
+		for _, other := range before {
+			if common := imply.Intersection(other.spans, spans); common != "" && other.attribute == cond.Attribute {
+				l.warn(lang.LintOverlappingRanges, f.File, item, "%srule %q: the range of %q overlaps that on line %d: both have %s",
+					b.Place(), rule, cond.Attribute, other.line, common)
+				break
+			}
+		}
+		before = append(before, alternative{cond.Attribute, spans, item.Line()})
+	}
+}
+
+// networks compares the networks of one list.
+func (l *linter) networks(f *lang.Flag, b lang.Body, im *imply.Implication, rule, attribute string, items []*source.Node) {
+	spans := make([][]imply.Span, len(items))
+	for i, item := range items {
+		spans[i] = im.Spans(&evaluator.Condition{Op: evaluator.OpCIDR, Attribute: attribute, Strings: []string{item.Text}})
+		for j := range spans[:i] {
+			if items[j].Text != item.Text && imply.Intersection(spans[j], spans[i]) != "" { // the same twice is duplicate-id's
+				l.warn(lang.LintOverlappingRanges, f.File, item, "%srule %q: the network %s overlaps %s", b.Place(), rule, item.Text, items[j].Text)
+				break
+			}
+		}
+		if im.Spend(i); im.Spent() {
+			return
+		}
+	}
+}

@@ -1,0 +1,327 @@
+// Package lock reads, checks and updates the lock file, which records which
+// positions the variants of a split and the flags of a layer have.
+//
+// Start at [Read] and [File.Update]. An update keeps positions where they are as
+// far as the new shares allow. The package doesn't know how splits and layers are
+// written: package lang describes each as a [Division].
+package lock
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/serin-flags/serin/ci/internal/share"
+	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// Header is what the file starts with.
+const Header = `# Who has which positions of splits and layers, so that editing a share moves the
+# fewest users. "serin lock" writes this file and "serin check" holds it against the
+# flags. After a merge conflict take the published branch's file and run it again.
+`
+
+// maxPieces bounds how many pieces more than parts are kept: with more of them
+// evaluation takes longer and a line says less.
+const maxPieces = 64
+
+// maxWords bounds the words of a line.
+const maxWords = 4 * share.MaxVariants
+
+// everyEnvironment stands in the place of an environment for the flag's own rules,
+// and is no environment's name.
+const everyEnvironment = "*"
+
+// LayerPrefix stands before the name of a layer. No flag's key has a colon.
+const LayerPrefix = "layer:"
+
+// A ID says what is divided: the split of a rule, or a layer.
+type ID struct {
+	Owner       string // a flag's key, or a layer's name after LayerPrefix
+	Environment string // "" for the flag's own rules
+	Rule        string
+}
+
+// compare orders ids as the file does.
+func (id ID) compare(other ID) int {
+	return cmp.Or(
+		cmp.Compare(id.Owner, other.Owner),
+		cmp.Compare(id.Environment, other.Environment),
+		cmp.Compare(id.Rule, other.Rule),
+	)
+}
+
+// layer returns the name of the layer, if it is one.
+func (id ID) layer() (string, bool) { return strings.CutPrefix(id.Owner, LayerPrefix) }
+
+// salt is what units are hashed with unless another salt is written down.
+func (id ID) salt() string { return id.Owner }
+
+// A Draw says what positions are computed from.
+type Draw struct{ By, Salt, Hash string }
+
+// A Entry is a line of the lock file.
+type Entry struct {
+	ID     ID
+	Draw   Draw
+	pieces []share.Piece
+	line   int
+}
+
+// A File is what stands in a lock file.
+type File struct {
+	File  *source.File // nil if there is none
+	Shown string       // as a user would type it
+	byID  map[ID]*Entry
+}
+
+// format returns the file that says this of entries, which it sorts.
+func Format(entries []*Entry) []byte {
+	slices.SortFunc(entries, func(a, b *Entry) int { return a.ID.compare(b.ID) })
+	var b bytes.Buffer
+	b.WriteString(Header)
+	for i, e := range entries {
+		if i == 0 || e.ID.Owner != entries[i-1].ID.Owner {
+			b.WriteByte('\n') // or git couldn't merge edits of neighbours
+		}
+		e.format(&b)
+	}
+	return b.Bytes()
+}
+
+func (e *Entry) format(b *bytes.Buffer) {
+	if name, ok := e.ID.layer(); ok {
+		b.WriteString(LayerPrefix + quoteWord(name))
+	} else {
+		environment := everyEnvironment
+		if e.ID.Environment != "" {
+			environment = quoteWord(e.ID.Environment)
+		}
+		fmt.Fprintf(b, "%s %s %s", quoteWord(e.ID.Owner), environment, quoteWord(e.ID.Rule))
+	}
+	b.WriteString(" by=" + quoteWord(e.Draw.By))
+	if e.Draw.Salt != e.ID.salt() {
+		b.WriteString(" salt=" + quoteWord(e.Draw.Salt))
+	}
+	if e.Draw.Hash != evaluator.HashMurmur3 {
+		b.WriteString(" hash=" + quoteWord(e.Draw.Hash))
+	}
+	for _, p := range e.pieces {
+		fmt.Fprintf(b, " %s:%d", quoteWord(p.Name), p.To)
+	}
+	b.WriteByte('\n')
+}
+
+// specialRune reports whether a word with r stands in quotes.
+func specialRune(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./@%+()", r)
+}
+
+// quoteWord returns a word as it stands in the file.
+func quoteWord(s string) string {
+	if s == "" || strings.ContainsFunc(s, specialRune) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// Read reads a lock file. What is wrong with it is recorded. With again,
+// "serin lock" reads it: a split that stands there twice, as after a merge that kept
+// both sides, counts as the first line says.
+func Read(s *source.File, again bool) *File {
+	l := &File{File: s, Shown: s.Shown, byID: make(map[ID]*Entry, bytes.Count(s.Data, []byte{'\n'}))}
+	if len(s.Problems) > 0 || !s.Normalise() {
+		return l
+	}
+	number := 0
+	for line := range strings.Lines(string(s.Data)) {
+		number++
+		line = strings.TrimRight(line, " \t\n")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if source.IsConflict(line) {
+			s.ProblemAt(number, 1, fmt.Sprintf("a merge conflict: take the file of the branch that is published, for instance by 'git checkout origin/main -- %s', and run 'serin lock'", s.Shown))
+			return l
+		}
+		p := parser{rest: line}
+		e, err := p.entry()
+		if err != nil {
+			column := 1 + utf8.RuneCountInString(line[:len(line)-len(p.rest)])
+			s.ProblemAt(number, column, err.Error()+"; take the line of the branch that is published or, to start anew, remove it, and run 'serin lock'")
+			continue
+		}
+		e.line = number
+		if other, twice := l.byID[e.ID]; !twice {
+			l.byID[e.ID] = e
+		} else if !again {
+			s.ProblemAt(number, 1, fmt.Sprintf("%s stands on line %d too; keep the line of the branch that is published, and run 'serin lock'", e.ID, other.line))
+		}
+	}
+	return l
+}
+
+// String names what is divided, for people.
+func (id ID) String() string {
+	if name, ok := id.layer(); ok {
+		return fmt.Sprintf("layer %q", name)
+	}
+	s := fmt.Sprintf("flag %q, rule %q", id.Owner, id.Rule)
+	if id.Environment != "" {
+		s = fmt.Sprintf("flag %q, environment %q, rule %q", id.Owner, id.Environment, id.Rule)
+	}
+	return s
+}
+
+// A parser reads a line from left to right.
+type parser struct {
+	rest  string
+	words int
+}
+
+var (
+	errWord   = errors.New("a word is missing or malformed")
+	errEnd    = errors.New("the last position is not 4294967296")
+	errBy     = errors.New("what the split is by is missing, such as by=user")
+	errNumber = errors.New("here stands who has positions, and where they end, 4294967296 at most: on:2147483648")
+	errLong   = fmt.Errorf("the line has more than %d words", maxWords)
+)
+
+// entry reads a line.
+func (p *parser) entry() (*Entry, error) {
+	e := &Entry{Draw: Draw{Hash: evaluator.HashMurmur3}}
+	var err error
+	if e.ID, err = p.id(); err != nil {
+		return nil, err
+	}
+	e.Draw.Salt = e.ID.salt()
+	if !p.skip(" by=") {
+		return nil, errBy
+	}
+	if e.Draw.By, err = p.word(); err != nil {
+		return nil, err
+	}
+	if p.skip(" salt=") {
+		if e.Draw.Salt, err = p.word(); err != nil {
+			return nil, err
+		}
+	}
+	if p.skip(" hash=") {
+		if e.Draw.Hash, err = p.word(); err != nil {
+			return nil, err
+		}
+	}
+	e.pieces, err = p.pieces()
+	return e, err
+}
+
+// id reads what is divided.
+func (p *parser) id() (ID, error) {
+	owner, err := p.layer()
+	if err != nil || owner != "" {
+		return ID{Owner: owner}, err
+	}
+	var words [3]string
+	for i := range words {
+		if i > 0 && !p.skip(" ") {
+			return ID{}, errWord
+		}
+		if i == 1 && p.skip(everyEnvironment) {
+			continue
+		}
+		if words[i], err = p.word(); err != nil {
+			return ID{}, err
+		}
+		if words[i] == "" || i == 0 && strings.HasPrefix(words[i], LayerPrefix) {
+			return ID{}, errWord
+		}
+	}
+	return ID{words[0], words[1], words[2]}, nil
+}
+
+// layer reads the name of a layer, if there is one.
+func (p *parser) layer() (string, error) {
+	if !p.skip(LayerPrefix) {
+		return "", nil
+	}
+	name, err := p.word()
+	return LayerPrefix + name, err
+}
+
+// pieces reads whose the positions are.
+func (p *parser) pieces() ([]share.Piece, error) {
+	list := make([]share.Piece, 0, 2)
+	var from uint64
+	for p.rest != "" {
+		if !p.skip(" ") {
+			return nil, errWord
+		}
+		at := p.rest
+		name, err := p.word()
+		if err != nil {
+			return nil, err
+		}
+		digits, after, _ := strings.Cut(p.rest, " ")
+		number, ok := strings.CutPrefix(digits, ":")
+		to, err := strconv.ParseUint(number, 10, 64)
+		switch {
+		case !ok || err != nil || to > evaluator.Positions:
+			return nil, errNumber
+		case to <= from:
+			p.rest = at
+			return nil, fmt.Errorf("the positions of %q end at %d, which is not after %d", name, to, from)
+		}
+		if p.rest = p.rest[len(digits):]; p.rest != "" && after == "" {
+			return nil, errWord
+		}
+		list = append(list, share.Piece{Name: name, To: to})
+		from = to
+	}
+	if from != evaluator.Positions {
+		return nil, errEnd
+	}
+	return share.Joined(list), nil
+}
+
+// skip skips a text, if it comes next.
+func (p *parser) skip(text string) bool {
+	rest, ok := strings.CutPrefix(p.rest, text)
+	p.rest = rest
+	return ok
+}
+
+// word reads a word, in quotes or without.
+func (p *parser) word() (string, error) {
+	if p.words++; p.words > maxWords {
+		return "", errLong
+	}
+	if strings.HasPrefix(p.rest, `"`) {
+		quoted, err := strconv.QuotedPrefix(p.rest)
+		if err != nil {
+			return "", errWord
+		}
+		word, err := strconv.Unquote(quoted)
+		if err != nil {
+			return "", errWord
+		}
+		p.rest = p.rest[len(quoted):]
+		return word, nil
+	}
+	end := strings.IndexFunc(p.rest, specialRune)
+	if end < 0 {
+		end = len(p.rest)
+	}
+	if end == 0 {
+		return "", errWord
+	}
+	word := p.rest[:end]
+	p.rest = p.rest[end:]
+	return word, nil
+}

@@ -1,0 +1,334 @@
+package lock
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/serin-flags/serin/ci/internal/share"
+	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/internal/suggest"
+)
+
+// A Division is what the lock file keeps the positions of, as the files have it: a
+// split by a unit, or a layer.
+type Division struct {
+	File  *source.File // the file that it stands in
+	ID    ID
+	Draw  Draw
+	Parts []share.Part
+	At    *source.Node
+}
+
+// Pieces returns who has which positions of d, nil if the file doesn't say, or if
+// what it says doesn't fit.
+func (l *File) Pieces(d *Division) []share.Piece {
+	if e := l.byID[d.ID]; e != nil && e.Draw == d.Draw && share.Fit(e.pieces, d.Parts) {
+		return e.pieces
+	}
+	return nil
+}
+
+// Check holds the file against what it is to keep, as files without other problems
+// have it. What doesn't fit is recorded.
+func (l *File) Check(divisions []*Division, dir string) {
+	used := make(map[ID]bool, len(l.byID))
+	for _, d := range divisions {
+		used[d.ID] = true
+		if why := l.misfit(d); why != "" {
+			d.File.ProblemAt(d.At.Line(), d.At.Column(), fmt.Sprintf("%s%s; run 'serin lock %s' and commit that file too", d.place(), why, dir))
+		}
+	}
+	for id, entry := range l.byID {
+		if !used[id] {
+			l.File.ProblemAt(entry.line, 1, fmt.Sprintf("%s is no split of the flags any more; run 'serin lock %s'", id, dir))
+		}
+	}
+}
+
+// place is what messages about d start with, in the file that it stands in.
+func (d *Division) place() string {
+	switch _, isLayer := d.ID.layer(); {
+	case isLayer:
+		return ""
+	case d.ID.Environment != "":
+		return fmt.Sprintf("environment %q: rule %q: ", d.ID.Environment, d.ID.Rule)
+	}
+	return fmt.Sprintf("rule %q: ", d.ID.Rule)
+}
+
+// misfit says why the lock file doesn't fit d, "" if it does.
+func (l *File) misfit(d *Division) string {
+	what := "the split"
+	if _, ok := d.ID.layer(); ok {
+		what = "the layer"
+	}
+	e := l.byID[d.ID]
+	switch {
+	case e == nil:
+		return fmt.Sprintf("%s doesn't know %s", l.Shown, what)
+	case e.Draw != d.Draw:
+		return fmt.Sprintf("%s has %s by %q with the salt %q, and not by %q with the salt %q", l.Shown, what, e.Draw.By, e.Draw.Salt, d.Draw.By, d.Draw.Salt)
+	case !share.Fit(e.pieces, d.Parts):
+		return fmt.Sprintf("%s has other shares of %s: %s", l.Shown, what, shareList(partsOf(e.pieces)))
+	}
+	return ""
+}
+
+// partsOf returns the shares that pieces come to, rounded to a billionth, in their
+// order.
+func partsOf(list []share.Piece) []share.Part {
+	have := share.Positions(list)
+	var parts []share.Part
+	for _, p := range list {
+		if n, ok := have[p.Name]; ok {
+			delete(have, p.Name)
+			parts = append(parts, share.Part{Name: p.Name, Share: share.Nearest(n)})
+		}
+	}
+	return parts
+}
+
+// shareList returns parts in words, twelve at most.
+func shareList(parts []share.Part) string {
+	var list []string
+	for _, p := range parts {
+		if len(list) == 12 {
+			list = append(list, "…")
+			break
+		}
+		list = append(list, share.Format(p.Share)+" "+p.Name)
+	}
+	return strings.Join(list, ", ")
+}
+
+// A Update is what brings the lock file of an estate up to date.
+type Update struct {
+	File    string   // the path, as a user would type it
+	Before  []byte   // what is in the file; nil if there is none
+	After   []byte   // what is to be in it
+	Changes []Change // sorted by what they are about
+	Splits  int      // how many splits and layers After keeps
+}
+
+// A Change is a line of the lock file that comes, goes or changes.
+type Change struct {
+	// What names the split or layer, for people.
+	What string
+	// Flag and Rule are the split's; Environment is "" if the rule is the flag's
+	// own. Of a layer there is its name alone.
+	Flag, Environment, Rule, Layer string
+
+	Kind Kind
+	// Shares are in words, such as "20% on, 80% off"; of one that goes, those
+	// that it had.
+	Shares string
+	// Moves are the positions that change hands, most first. There are none if
+	// the unit, the salt or the hash is another: then all units have other
+	// positions.
+	Moves []share.Move
+	// Pieces is how many ranges the split has, which get more as shares are edited.
+	// More than 64 beyond the shares are refused.
+	Pieces int
+}
+
+// Kind says what becomes of a line.
+type Kind uint8
+
+// The kinds of changes.
+const (
+	Added   Kind = iota + 1
+	Changed      // shares
+	Renamed      // the flag or the rule, and perhaps shares
+	Anew         // the unit, the salt or the hash is another, or it was asked for
+	Removed
+)
+
+// String returns a word such as "added".
+func (k Kind) String() string {
+	switch k {
+	case Added:
+		return "added"
+	case Changed:
+		return "changed"
+	case Renamed:
+		return "renamed"
+	case Anew:
+		return "anew"
+	case Removed:
+		return "removed"
+	}
+	return fmt.Sprintf("LockChangeKind(%d)", uint8(k))
+}
+
+// Update returns the update that makes the file fit the divisions. Those of the owners
+// that anew names start in the order of the files.
+func (l *File) Update(divisions []*Division, anew []string) (*Update, error) {
+	r := relocking{lock: l, divisions: divisions, anew: anew, used: make(map[ID]bool)}
+	slices.SortFunc(r.divisions, func(a, b *Division) int { return a.ID.compare(b.ID) })
+	if err := r.checkAnew(); err != nil {
+		return nil, err
+	}
+	r.match()
+	for i, d := range r.divisions {
+		if err := r.update(d, r.from[i]); err != nil {
+			return nil, err
+		}
+	}
+	for id, entry := range l.byID {
+		if !r.used[id] {
+			r.changes = append(r.changes, newChange(id, Removed, partsOf(entry.pieces)))
+		}
+	}
+	slices.SortFunc(r.changes, func(a, b Change) int { return cmp.Compare(a.What, b.What) })
+	u := &Update{File: l.Shown, After: Format(r.entries), Changes: r.changes, Splits: len(r.entries)}
+	if l.File != nil {
+		u.Before = l.File.Data
+	}
+	return u, nil
+}
+
+func newChange(id ID, kind Kind, parts []share.Part) Change {
+	c := Change{What: id.String(), Kind: kind, Shares: shareList(parts)}
+	if layer, ok := id.layer(); ok {
+		c.Layer = layer
+	} else {
+		c.Flag, c.Environment, c.Rule = id.Owner, id.Environment, id.Rule
+	}
+	return c
+}
+
+// relocking finds for each division which line of the lock file it goes on from.
+type relocking struct {
+	lock      *File
+	anew      []string
+	divisions []*Division
+	from      []*Entry // for each division, nil for none
+	used      map[ID]bool
+	entries   []*Entry
+	changes   []Change
+}
+
+// checkAnew returns an error if what shall start anew isn't there.
+func (r *relocking) checkAnew() error {
+	owners := func(yield func(string) bool) {
+		for _, d := range r.divisions {
+			if !yield(d.ID.Owner) {
+				return
+			}
+		}
+	}
+	for _, key := range r.anew {
+		if !slices.Contains(slices.Collect(owners), key) {
+			return fmt.Errorf("there is no flag %q with a split by a unit%s", key, suggest.DidYouMean(key, owners))
+		}
+	}
+	return nil
+}
+
+// match finds where divisions go on from: from their own lines; of what isn't known,
+// from the line that is gone and the only one that draws alike, in the same
+// environment, first with the same rule and then with any, so that flags and rules
+// may be renamed; and from the flag's own rule, if an environment's is new.
+func (r *relocking) match() {
+	r.from = make([]*Entry, len(r.divisions))
+	known := make(map[ID]bool, len(r.divisions))
+	for i, d := range r.divisions {
+		known[d.ID] = true
+		r.from[i] = r.lock.byID[d.ID]
+		r.used[d.ID] = r.from[i] != nil
+	}
+	gone := make([]*Entry, 0)
+	for id, e := range r.lock.byID {
+		if !known[id] {
+			gone = append(gone, e)
+		}
+	}
+	slices.SortFunc(gone, func(a, b *Entry) int { return a.ID.compare(b.ID) })
+	r.rename(gone, true)
+	r.rename(gone, false)
+	for i, d := range r.divisions {
+		if r.from[i] == nil && d.ID.Environment != "" {
+			base := r.lock.byID[ID{d.ID.Owner, "", d.ID.Rule}]
+			if base != nil && base.Draw == d.Draw {
+				r.from[i] = base
+			}
+		}
+	}
+}
+
+// A likeness is what a line that is gone and a new division have in common if one
+// is the other under another name.
+type likeness struct {
+	Draw
+	environment, rule string
+	layer             bool
+}
+
+func like(id ID, d Draw, byRule bool) likeness {
+	_, isLayer := id.layer()
+	l := likeness{Draw: d, environment: id.Environment, layer: isLayer}
+	if byRule {
+		l.rule = id.Rule
+	}
+	return l
+}
+
+// rename finds lines that are gone and new divisions that are alike, if no others
+// are like them.
+func (r *relocking) rename(gone []*Entry, byRule bool) {
+	lines := make(map[likeness][]*Entry)
+	for _, e := range gone {
+		if !r.used[e.ID] {
+			k := like(e.ID, e.Draw, byRule)
+			lines[k] = append(lines[k], e)
+		}
+	}
+	added := make(map[likeness][]int)
+	for i, d := range r.divisions {
+		if r.from[i] == nil {
+			k := like(d.ID, d.Draw, byRule)
+			added[k] = append(added[k], i)
+		}
+	}
+	for k, list := range added {
+		if e := lines[k]; len(list) == 1 && len(e) == 1 {
+			r.from[list[0]] = e[0]
+			r.used[e[0].ID] = true
+		}
+	}
+}
+
+// update makes the line of d, going on from one that there was or nil.
+func (r *relocking) update(d *Division, from *Entry) error {
+	before := share.InOrder(d.Parts) // what there is, or what to start from
+	change := newChange(d.ID, Changed, partsOf(before))
+	start := before
+	switch {
+	case from == nil:
+		change.Kind = Added
+	case from.Draw != d.Draw:
+		change.Kind = Anew
+	case slices.Contains(r.anew, d.ID.Owner):
+		change.Kind, before = Anew, from.pieces
+	case from.ID.Environment != d.ID.Environment:
+		change.Kind = Added
+		before, start = from.pieces, from.pieces
+	default:
+		before, start = from.pieces, from.pieces
+		if from.ID != d.ID {
+			change.Kind = Renamed
+		}
+	}
+	after := share.Rebalance(start, d.Parts)
+	change.Moves = share.Moves(before, after)
+	if change.Pieces = len(after); change.Pieces > maxPieces+len(d.Parts) {
+		return fmt.Errorf("%s would have %d ranges, over %d more than shares; start it anew, by 'serin lock --anew %s', which moves users", d.ID, change.Pieces, maxPieces, d.ID.Owner)
+	}
+	r.entries = append(r.entries, &Entry{ID: d.ID, Draw: d.Draw, pieces: after})
+	if change.Kind != Changed || !slices.Equal(before, after) {
+		r.changes = append(r.changes, change)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+// Package share does the arithmetic of shares: which of the 2^32 positions of a
+// split or a layer belong to which variant or flag.
+//
+// Start at [Parse] and [Ranges]. Shares are integers of a billionth, so no sum
+// depends on how a machine rounds. [Rebalance] edits shares and moves the fewest
+// positions that it can.
+package share
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// Shares are exact: integers of a billionth, so that no sum depends on how a
+// machine rounds.
+const Whole = 1_000_000_000
+
+// Rest is the share of a variant that gets what the others leave.
+const Rest = "rest"
+
+var errShare = errors.New("it is not a share such as 20%, 3‰ or 0.125")
+
+// Parse parses a share: a percentage with up to seven digits after the
+// point, per mille with up to six, or a fraction of one with up to seven. The
+// result is in billionths, at most a whole.
+func Parse(text string) (int64, error) {
+	number, unit, digits := text, int64(Whole), 7
+	if s, ok := strings.CutSuffix(text, "%"); ok {
+		number, unit = s, Whole/100
+	} else if s, ok := strings.CutSuffix(text, "‰"); ok {
+		number, unit, digits = s, Whole/1000, 6
+	}
+	if shut := strings.ReplaceAll(text, " ", ""); shut != text {
+		if _, err := Parse(shut); err == nil {
+			return 0, fmt.Errorf("it holds a space; did you mean %s?", shut)
+		}
+	}
+	integer, fraction, point := strings.Cut(number, ".")
+	if integer == "" || point && fraction == "" || !digitsOnly(integer) || !digitsOnly(fraction) {
+		return 0, errShare
+	}
+	if len(fraction) > digits {
+		return 0, fmt.Errorf("it has more than %d digits after the point", digits)
+	}
+	if integer = strings.TrimLeft(integer, "0"); len(integer) > 4 {
+		return 0, errors.New("it is more than 100%")
+	}
+	var share int64
+	if integer != "" {
+		n, err := strconv.ParseInt(integer, 10, 64)
+		if err != nil {
+			return 0, errShare
+		}
+		share = n * unit
+	}
+	for _, digit := range []byte(fraction) {
+		unit /= 10
+		share += int64(digit-'0') * unit
+	}
+	switch {
+	case share > Whole && number == text:
+		return 0, fmt.Errorf("as a fraction of one it is more than all; did you mean %s%%?", text)
+	case share > Whole:
+		return 0, errors.New("it is more than 100%")
+	}
+	return share, nil
+}
+
+func digitsOnly(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+// Format returns a share as a percentage.
+func Format(share int64) string {
+	s := fmt.Sprintf("%d.%07d", share/(Whole/100), share%(Whole/100))
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".") + "%"
+}
+
+// Ranges gives each variant its share of the positions, in the order given:
+// the boundary after the first i shares is floor(sum of them × 2^32 / 10^9).
+// Shares come to a whole; those that get no position are left out.
+func Ranges(variants []int, shares []int64) []evaluator.Range {
+	var list []evaluator.Range
+	var sum int64
+	var from uint64
+	for i, share := range shares {
+		sum += share
+		to := Boundary(sum)
+		if to > from {
+			list = append(list, evaluator.Range{From: from, To: to, Variant: variants[i]})
+		}
+		from = to
+	}
+	return list
+}
+
+// Boundary returns how many positions a share has, rounded down.
+func Boundary(share int64) uint64 { return uint64(share) * evaluator.Positions / Whole } // below 2^62
+
+// MaxVariants bounds the variants of a flag.
+const MaxVariants = 1000

@@ -1,0 +1,392 @@
+// Package source reads the files of an estate and parses their YAML.
+//
+// Start at [Read]. It returns every file with its role, its tree of nodes, and the
+// problems found in it. A [Reader] reads values from nodes and records what is
+// wrong with them at their places. The package knows which files there are, but
+// not what flags, rules or segments mean: that is package lang.
+//
+// It refuses YAML that says something else than it seems to: duplicate keys,
+// anchors, tags, several documents, values left empty. Sizes, depths and counts
+// are bounded, and secrets are masked in all messages and quoted lines.
+package source
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+)
+
+// LockName is the name of the file, beside serin.yaml, that keeps who has which
+// positions of splits and layers.
+//
+// It has a line for each, sorted, and an empty one before each flag and layer, so that
+// edits of neighbours merge. Comments start with #:
+//
+//	new-checkout * "beta in two cities" by=user on:858993459 off:4294967296
+//	layer:result-page by=user (holdout):214748364 result-cards:1932735283 (free):4294967296
+//
+// That is the flag, the environment whose rules it is ("*" for the flag's own),
+// the rule, the unit, the salt unless it is the flag's key, and the hash if it is
+// another than murmur3_x64_128. Then the positions from 0 on: whose they are, and
+// where they end. Words with other characters than letters, digits and -_./@%+()
+// stand in quotes, as in Go.
+const LockName = "flags.lock"
+
+// maxLockSize bounds the lock file in bytes.
+const maxLockSize = 64 << 20
+
+// A Silence is what a file says about a lint that doesn't apply to it.
+type Silence struct {
+	Lint         string
+	Line, Column int
+}
+
+// The bounds of an estate. They are far above what people write and keep what a
+// mistaken or hostile folder can cost within reason.
+const (
+	MaxEntries   = 100_000   // files and folders, those passed over included
+	MaxFileSize  = 1 << 20   // bytes of a file
+	MaxListSize  = 64 << 20  // bytes of a list file
+	MaxTotalSize = 256 << 20 // bytes of all files
+)
+
+// A Role is what a file is for, which follows from its path.
+type Role uint8
+
+const (
+	noRole Role = iota // passed over
+	ConfigFile
+	ContextFile
+	SegmentFile
+	LayerFile
+	FlagFile
+	TestFile
+	ListFile  // read when something refers to it
+	LockFile  // LockName
+	misplaced // a file of ours in a place where it means nothing
+)
+
+// A File is one file of the estate.
+type File struct {
+	Path  string // below the estate, with slashes
+	Shown string // as a user would type it
+	Role  Role
+	Data  []byte // without byte order mark and carriage returns once parsed
+
+	Problems Problems
+	Silences []Silence
+	Root     *Node // nil if the file couldn't be parsed
+}
+
+// Stem returns the file's name without its extension: the key of a flag, the
+// name of a segment or layer.
+func (s *File) Stem() string {
+	base := path.Base(s.Path)
+	base = strings.TrimSuffix(base, path.Ext(base))
+	if s.Role == TestFile {
+		base = strings.TrimSuffix(base, ".test")
+	}
+	return base
+}
+
+// Folder returns the folder that holds the file, "" for the estate itself.
+func (s *File) Folder() string {
+	if dir := path.Dir(s.Path); dir != "." {
+		return dir
+	}
+	return ""
+}
+
+// RoleOf says what the file at that path is for.
+func RoleOf(p string) Role {
+	base, dir := path.Base(p), path.Dir(p)
+	if p == LockName {
+		return LockFile
+	}
+	switch strings.ToLower(path.Ext(base)) {
+	case ".yaml", ".yml", ".json":
+	case ".txt":
+		return ListFile
+	default:
+		return noRole
+	}
+	stem := strings.TrimSuffix(base, path.Ext(base))
+	switch {
+	case dir == "." && stem == "serin":
+		return ConfigFile
+	case dir == "." && stem == "context":
+		return ContextFile
+	case dir == ".", strings.HasPrefix(dir, "segments/"), strings.HasPrefix(dir, "layers/"):
+		return misplaced
+	case dir == "segments":
+		return SegmentFile
+	case dir == "layers":
+		return LayerFile
+	case strings.HasSuffix(stem, ".test"):
+		return TestFile
+	}
+	return FlagFile
+}
+
+// Files are the files of an estate.
+type Files struct {
+	FS     fs.FS
+	Dir    string  // as a user would type it
+	all    []*File // by path
+	ByRole map[Role][]*File
+	Total  int      // bytes of those that are read
+	extra  Problems // of no file that exists
+}
+
+// Read reads and parses the files of the estate at the root of fsys, which
+// users know as dir, all but list files. What is wrong with a file stands in its
+// problems; an error means that the folder as a whole couldn't be read.
+func Read(fsys fs.FS, dir string) (*Files, error) {
+	sources, total, err := ReadSources(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(sources, func(a, b *File) int { return cmp.Compare(a.Shown, b.Shown) })
+	Parallel(sources, (*File).Parse)
+	f := &Files{FS: fsys, Dir: dir, all: sources, ByRole: make(map[Role][]*File), Total: total}
+	for _, s := range sources {
+		f.ByRole[s.Role] = append(f.ByRole[s.Role], s)
+	}
+	return f, nil
+}
+
+// Single returns the only file of a role, nil if there is none.
+func (f *Files) Single(r Role) *File {
+	list := f.ByRole[r]
+	if len(list) == 0 {
+		return nil
+	}
+	for _, s := range list[1:] {
+		s.Problem("%s is the same in another format; keep one of them", list[0].Shown)
+	}
+	return list[0]
+}
+
+// Problem records a problem of a file that doesn't exist.
+func (f *Files) Problem(file, format string, args ...any) {
+	f.extra = append(f.extra, Problem{File: file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
+}
+
+// Problems returns those of all files.
+func (f *Files) Problems() Problems {
+	problems := f.extra
+	for _, s := range f.all {
+		problems = append(problems, s.Problems...)
+	}
+	return problems
+}
+
+// ReadSources reads the files of the estate at the root of fsys, which users
+// know as dir, all but list files. What is wrong with a file stands in its
+// problems; an error means that the folder as a whole couldn't be read. total is
+// the number of bytes.
+func ReadSources(fsys fs.FS, dir string) (sources []*File, total int, err error) {
+	entries := 0
+	err = fs.WalkDir(fsys, ".", func(p string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entries++; entries > MaxEntries {
+			return fmt.Errorf("it holds more than %d files; is it a folder of flag files?", MaxEntries)
+		}
+		if p != "." && strings.HasPrefix(entry.Name(), ".") {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		s := &File{Path: p, Shown: filepath.Join(dir, filepath.FromSlash(p)), Role: RoleOf(p)}
+		if !s.admit(fsys, entry, dir) {
+			if len(s.Problems) > 0 {
+				sources = append(sources, s)
+			}
+			return nil
+		}
+		sources = append(sources, s)
+		return nil
+	})
+	if err == nil {
+		total, err = readContents(fsys, sources)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading %s: %w", dir, err)
+	}
+	return sources, total, nil
+}
+
+// readContents reads the files that are right so far, and returns how many bytes they
+// come to.
+func readContents(fsys fs.FS, sources []*File) (total int, err error) {
+	var mu sync.Mutex
+	Parallel(sources, func(s *File) {
+		mu.Lock()
+		failed := err != nil
+		mu.Unlock()
+		if failed || s.Role == ListFile || len(s.Problems) > 0 {
+			return
+		}
+		why := s.Read(fsys)
+		mu.Lock()
+		defer mu.Unlock()
+		if total += len(s.Data); total > MaxTotalSize && why == nil {
+			why = ErrTooLarge
+		}
+		if err == nil {
+			err = why
+		}
+	})
+	return total, err
+}
+
+var ErrTooLarge = fmt.Errorf("its files come to more than %d MiB", MaxTotalSize>>20)
+
+// admit reports whether the directory entry is a file to read. If it is one
+// that can't be read it says so in s.problems.
+func (s *File) admit(fsys fs.FS, entry fs.DirEntry, dir string) bool {
+	mode := entry.Type()
+	if mode&fs.ModeSymlink != 0 {
+		info, err := fs.Stat(fsys, s.Path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			s.Problem("the symbolic link leads nowhere")
+			return false
+		case err != nil:
+			s.Problem("the symbolic link leads out of %s; the files of an estate lie in its folder", dir)
+			return false
+		case info.IsDir():
+			s.Problem("the symbolic link leads to a folder; only links to files are followed")
+			return false
+		}
+		mode = info.Mode().Type()
+	}
+	switch {
+	case mode.IsDir() || s.Role == noRole:
+		return false
+	case !mode.IsRegular():
+		s.Problem("not a regular file")
+		return false
+	case s.Role == misplaced && s.Folder() == "":
+		s.Problem("a flag file lies in a folder, which is its namespace: move it to %s", filepath.Join(dir, "NAMESPACE", path.Base(s.Path)))
+		return false
+	case s.Role == misplaced:
+		kind, _, _ := strings.Cut(s.Path, "/")
+		s.Problem("%s have no namespaces: move it to %s", kind, filepath.Join(dir, kind, path.Base(s.Path)))
+		return false
+	}
+	return true
+}
+
+// Read reads the file into s.data, if it isn't too large.
+func (s *File) Read(fsys fs.FS) error {
+	f, err := fsys.Open(s.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	limit := MaxFileSize
+	switch s.Role {
+	case ListFile:
+		limit = MaxListSize
+	case LockFile:
+		limit = maxLockSize
+	}
+	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err != nil {
+		return err
+	}
+	if len(data) > limit {
+		hint := ""
+		if limit == MaxFileSize {
+			hint = "; put long lists of ids into files of their own: {list: ids.txt}"
+		}
+		s.Problem("the file is larger than %d MiB%s", limit>>20, hint)
+		return nil
+	}
+	s.Data = data
+	return nil
+}
+
+// Problem records a problem of the file as a whole.
+func (s *File) Problem(format string, args ...any) {
+	s.Problems = append(s.Problems, Problem{File: s.Shown, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
+}
+
+// MaxProblems bounds the problems that are reported for one file.
+const MaxProblems = 500
+
+// TooManyProblems takes the place of the first problem that isn't reported.
+const TooManyProblems = "there are more problems in this file than are shown"
+
+// Full reports whether enough is said about the file.
+func (s *File) Full() bool { return len(s.Problems) > MaxProblems }
+
+// ProblemAt records a problem at a place of the file.
+func (s *File) ProblemAt(line, column int, message string) {
+	if !s.Full() { // to find a line takes time
+		s.Add(NewProblem(s.Shown, line, column, s.Line(line), message))
+	}
+}
+
+// Add records a problem, unless enough is said about the file.
+func (s *File) Add(p Problem) {
+	if s.Full() {
+		return
+	}
+	if len(s.Problems) == MaxProblems {
+		p.Message = TooManyProblems
+	}
+	s.Problems = append(s.Problems, p)
+}
+
+// Line returns the line of that number, counted from 1.
+func (s *File) Line(number int) string {
+	rest := s.Data
+	for ; number > 1; number-- {
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			return ""
+		}
+		rest = rest[i+1:]
+	}
+	if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+		rest = rest[:i]
+	}
+	return strings.ToValidUTF8(string(rest), "\ufffd")
+}
+
+// Position returns the line and column of the byte at offset.
+func (s *File) Position(offset int) (line, column int) {
+	before := s.Data[:offset]
+	line = 1 + bytes.Count(before, []byte{'\n'})
+	return line, 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+}
+
+// Parallel calls f for every item, on all cores, and waits.
+func Parallel[T any](items []T, f func(T)) {
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range min(runtime.GOMAXPROCS(0), len(items)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(items)); i = next.Add(1) - 1 {
+				f(items[i])
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,279 @@
+package source
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
+)
+
+// A Reader reads the nodes of a file and records what is wrong with them. It is a
+// value: within returns one whose messages say more about the place.
+type Reader struct {
+	File  *File
+	Place string // prefix of messages, such as `rule "staff": `
+}
+
+// Within returns a reader whose messages start with the formatted text.
+func (r Reader) Within(format string, args ...any) Reader {
+	r.Place += fmt.Sprintf(format, args...) + ": "
+	return r
+}
+
+// Errorf records a problem at n.
+func (r Reader) Errorf(n *Node, format string, args ...any) {
+	r.File.ProblemAt(n.Line(), n.Column(), r.Place+fmt.Sprintf(format, args...))
+}
+
+// Keys reports whether n is a mapping, and records the keys it has that are not
+// known. what names n in messages, such as "a rule".
+func (r Reader) Keys(n *Node, what string, known ...string) bool {
+	if n.Kind != Mapping {
+		r.Errorf(n, "%s is a mapping of keys to values, not %s", what, n.Describe())
+		return false
+	}
+	for _, f := range n.Fields {
+		if !slices.Contains(known, f.Key.Text) {
+			hint := suggest.DidYouMean(f.Key.Text, slices.Values(known))
+			if ours := otherKeys[f.Key.Text]; slices.Contains(known, strings.TrimSuffix(ours, ": false")) {
+				hint = fmt.Sprintf(" (did you mean %q?)", ours)
+			}
+			if hint == "" {
+				hint = "; the keys are " + QuotedList(slices.Values(known))
+			}
+			r.Errorf(f.Key, "unknown key %q in %s%s", f.Key.Text, what, hint)
+		}
+	}
+	return true
+}
+
+// otherKeys are what other systems call our keys.
+var otherKeys = map[string]string{
+	"variations": "variants", "values": "variants", "fallthrough": "default", "fallback": "default", "defaultVariant": "default", "default_variant": "default",
+	"disabled": "enabled: false", "kill_switch": "enabled: false", "targeting": "rules", "off": "off_variant", "offVariation": "off_variant",
+	"env": "environments", "envs": "environments", "overrides": "environments", "team": "owner", "expiry": "expires", "layer": "exclusive",
+	"if": "when", "condition": "when", "conditions": "when", "clauses": "when", "match": "when",
+	"then": "serve", "variant": "serve", "variation": "serve", "value": "serve", "rollout": "serve", "split": "serve", "percentage": "serve", "weights": "serve",
+	"bucket_by": "by", "bucketBy": "by", "unit": "by", "seed": "salt",
+	"members": "include", "ids": "include", "users": "include", "included": "include", "excluded": "exclude", "rules": "when",
+	"timezone": "time_zone", "tz": "time_zone", "targeting_key": "unit", "targetingKey": "unit",
+}
+
+// List reports whether n is a list that isn't empty.
+func (r Reader) List(n *Node, what string) bool {
+	if !r.MaybeEmptyList(n, what) {
+		return false
+	}
+	if len(n.Items) == 0 {
+		r.Errorf(n, "%s is empty", what)
+		return false
+	}
+	return true
+}
+
+// MaybeEmptyList reports whether n is a list.
+func (r Reader) MaybeEmptyList(n *Node, what string) bool {
+	switch n.Kind {
+	case Sequence:
+		return true
+	case Mapping:
+		r.Errorf(n, "%s is a list, not a mapping; put a dash before each entry, or brackets around all", what)
+	default:
+		r.Errorf(n, "%s is a list, not %s", what, n.Describe())
+	}
+	return false
+}
+
+// Required reports whether n has all of the keys, and records those it lacks.
+func (r Reader) Required(n *Node, what string, keys ...string) bool {
+	ok := true
+	for _, key := range keys {
+		if n.Get(key) == nil {
+			r.Errorf(n, "%s has no %q", what, key)
+			ok = false
+		}
+	}
+	return ok
+}
+
+// Text returns the text that n holds. A number or truth value isn't text unless
+// it stands in quotes.
+func (r Reader) Text(n *Node, what string) (string, bool) {
+	switch {
+	case n.Kind != Scalar:
+		r.Errorf(n, "%s is text, not %s", what, n.Describe())
+		return "", false
+	case n.Type() == NullScalar:
+		r.Errorf(n, "%s is empty", what)
+		return "", false
+	case n.Type() != TextScalar:
+		r.Errorf(n, "%s is text, not %s; write it in quotes: %q", what, n.Describe(), n.Text)
+		return "", false
+	}
+	return n.Text, true
+}
+
+// OptionalText is text for a key that may be absent.
+func (r Reader) OptionalText(n *Node, what string) string {
+	if n == nil {
+		return ""
+	}
+	s, _ := r.Text(n, what)
+	return s
+}
+
+// maxName is the length in bytes of the longest name of a thing that has no
+// syntax of its own.
+const maxName = 200
+
+// Name returns a name: text however it looks, so that a variant may be called
+// 1 or true without quotes.
+func (r Reader) Name(n *Node, what string) (string, bool) {
+	switch {
+	case n.Kind != Scalar:
+		r.Errorf(n, "%s is a word, not %s", what, n.Describe())
+	case n.Text == "", n.Type() == NullScalar:
+		r.Errorf(n, "%s is empty", what)
+	case len(n.Text) > maxName:
+		r.Errorf(n, "%s is longer than %d bytes", what, maxName)
+	case strings.ContainsFunc(n.Text, unicode.IsControl):
+		r.Errorf(n, "%s holds a control character or line break", what)
+	case strings.TrimSpace(n.Text) != n.Text:
+		r.Errorf(n, "%s starts or ends with white space", what)
+	default:
+		return n.Text, true
+	}
+	return "", false
+}
+
+// Boolean returns whether n is true.
+func (r Reader) Boolean(n *Node, what string) (value, ok bool) {
+	if n.Kind != Scalar || n.Type() != BoolScalar {
+		r.Errorf(n, "%s is true or false, not %s", what, n.Describe())
+		return false, false
+	}
+	return n.IsTrue(), true
+}
+
+// Integer returns the 64-bit integer that n is.
+func (r Reader) Integer(n *Node, what string) (int64, bool) {
+	if n.Kind != Scalar || n.Type() != IntScalar {
+		r.Errorf(n, "%s is an integer, not %s", what, n.Describe())
+		return 0, false
+	}
+	i, err := ParseInt(n.Text)
+	if err != nil {
+		r.Errorf(n, "%s is %s, which doesn't fit a 64-bit integer", what, Shorten(n.Text))
+		return 0, false
+	}
+	return i, true
+}
+
+// Number reads an integer or a floating-point number.
+func (r Reader) Number(n *Node, what string) (evaluator.Value, bool) {
+	t := n.Type()
+	if n.Kind != Scalar || t != IntScalar && t != FloatScalar {
+		r.Errorf(n, "%s is a number, not %s", what, n.Describe())
+		return evaluator.Value{}, false
+	}
+	f, ok := ParseFloat(n.Text)
+	if !ok {
+		r.Errorf(n, "%s is %s, which is not a finite number of 64 bits", what, Shorten(n.Text))
+	}
+	return evaluator.FloatValue(f), ok
+}
+
+// JSON appends n as JSON. Integers stay as they are, whatever their size in
+// bits up to 64.
+func (r Reader) JSON(b *bytes.Buffer, n *Node) bool {
+	ok := true
+	switch n.Kind {
+	case Mapping:
+		b.WriteByte('{')
+		for i, f := range n.Fields {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.Write(evaluator.StringValue(f.Key.Text).JSON())
+			b.WriteByte(':')
+			ok = r.JSON(b, f.Value) && ok
+		}
+		b.WriteByte('}')
+		return ok
+	case Sequence:
+		b.WriteByte('[')
+		for i, item := range n.Items {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			ok = r.JSON(b, item) && ok
+		}
+		b.WriteByte(']')
+		return ok
+	}
+	switch n.Type() {
+	case NullScalar:
+		b.WriteString("null")
+	case BoolScalar:
+		b.WriteString(strconv.FormatBool(n.IsTrue()))
+	case IntScalar:
+		i, fine := r.Integer(n, "a number")
+		b.WriteString(strconv.FormatInt(i, 10))
+		return fine
+	case FloatScalar:
+		v, fine := r.Number(n, "a number")
+		b.Write(v.JSON())
+		return fine
+	default:
+		b.Write(evaluator.StringValue(n.Text).JSON())
+	}
+	return true
+}
+
+// Describe says in a few words what n is.
+func (n *Node) Describe() string {
+	switch n.Kind {
+	case Sequence:
+		return "a list"
+	case Mapping:
+		return "a mapping"
+	}
+	switch n.Type() {
+	case NullScalar:
+		return "null"
+	case IntScalar, FloatScalar:
+		return "the number " + Shorten(n.Text)
+	case BoolScalar:
+		return n.Text
+	}
+	return strconv.Quote(Shorten(n.Text))
+}
+
+// Shorten cuts text that would make a message unreadable.
+func Shorten(s string) string {
+	const limit = 60
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit]) + "…"
+}
+
+// QuotedList returns names in quotes, for lists of what is allowed: twelve at most.
+func QuotedList(names iter.Seq[string]) string {
+	var list []string
+	for name := range names {
+		if len(list) == 12 {
+			list = append(list, "…")
+			break
+		}
+		list = append(list, strconv.Quote(name))
+	}
+	return strings.Join(list, ", ")
+}

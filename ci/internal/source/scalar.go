@@ -1,0 +1,111 @@
+package source
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// A scalarType is what a scalar is by the core schema of YAML 1.2. The parser's
+// own opinion isn't asked: it takes 007 for octal and 1_000 for a number.
+type ScalarType uint8
+
+const (
+	TextScalar ScalarType = iota
+	NullScalar
+	BoolScalar
+	IntScalar
+	FloatScalar
+)
+
+// scalarType returns the type of a scalar.
+func (n *Node) Type() ScalarType {
+	if !n.Plain {
+		return TextScalar
+	}
+	switch n.Text {
+	case "", "~", "null", "Null", "NULL":
+		return NullScalar
+	case "true", "True", "TRUE", "false", "False", "FALSE":
+		return BoolScalar
+	case ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", ".nan", ".NaN", ".NAN":
+		return FloatScalar
+	}
+	switch {
+	case isInt(n.Text):
+		return IntScalar
+	case isFloat(n.Text):
+		return FloatScalar
+	}
+	return TextScalar
+}
+
+// IsTrue reports whether a boolean scalar is true.
+func (n *Node) IsTrue() bool { return n.Text[0] == 't' || n.Text[0] == 'T' }
+
+// isInt reports whether s has the form [-+]?[0-9]+, 0o[0-7]+ or
+// 0x[0-9a-fA-F]+.
+func isInt(s string) bool {
+	switch {
+	case strings.HasPrefix(s, "0o"):
+		return len(s) > 2 && strings.Trim(s[2:], "01234567") == ""
+	case strings.HasPrefix(s, "0x"):
+		return len(s) > 2 && strings.Trim(s[2:], "0123456789abcdefABCDEF") == ""
+	}
+	digits := trimSign(s)
+	return digits != "" && TrimDigits(digits) == ""
+}
+
+// isFloat reports whether s has the form
+// [-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?.
+func isFloat(s string) bool {
+	s = trimSign(s)
+	whole := TrimDigits(s)
+	digits := len(s) - len(whole)
+	if fraction, ok := strings.CutPrefix(whole, "."); ok {
+		whole = TrimDigits(fraction)
+		digits += len(fraction) - len(whole)
+	}
+	if digits == 0 {
+		return false
+	}
+	if whole == "" {
+		return true
+	}
+	if whole[0] != 'e' && whole[0] != 'E' {
+		return false
+	}
+	exponent := trimSign(whole[1:])
+	return exponent != "" && TrimDigits(exponent) == ""
+}
+
+func trimSign(s string) string {
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		return s[1:]
+	}
+	return s
+}
+
+func TrimDigits(s string) string { return strings.TrimLeft(s, "0123456789") }
+
+// ParseInt parses what isInt accepts; an error means that it doesn't fit.
+func ParseInt(s string) (int64, error) {
+	switch {
+	case strings.HasPrefix(s, "0o"):
+		return strconv.ParseInt(s[2:], 8, 64)
+	case strings.HasPrefix(s, "0x"):
+		return strconv.ParseInt(s[2:], 16, 64)
+	}
+	return strconv.ParseInt(s, 10, 64)
+}
+
+// ParseFloat parses what isFloat or isInt accepts. ok is false if it is not a
+// finite number of 64 bits.
+func ParseFloat(s string) (f float64, ok bool) {
+	if strings.HasPrefix(s, "0o") || strings.HasPrefix(s, "0x") {
+		i, err := ParseInt(s)
+		return float64(i), err == nil
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil && !math.IsInf(f, 0) && !math.IsNaN(f)
+}

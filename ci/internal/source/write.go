@@ -1,0 +1,217 @@
+package source
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxFlow is the length in bytes of what is written in brackets or braces on one
+// line; what is longer is written on lines of its own.
+const maxFlow = 100
+
+// FormatYAML returns a mapping as YAML, with comments after some of its keys.
+func FormatYAML(n *Node, comments map[string]string) string {
+	w := YamlWriter{comments: comments}
+	w.Mapping(n, 0, false)
+	return w.B.String()
+}
+
+// A YamlWriter writes nodes as YAML that parses to the same nodes. What stood in
+// brackets or braces does so again, as far as it is short. Comments are gone.
+type YamlWriter struct {
+	B strings.Builder
+	// comments are put after keys of the outermost mapping.
+	comments map[string]string
+}
+
+// Mapping writes a mapping on lines of its own. The first line is indented
+// already if it goes on from a dash.
+func (w *YamlWriter) Mapping(n *Node, indent int, indented bool) {
+	for i, f := range n.Fields {
+		if i > 0 || !indented {
+			w.indent(indent)
+		}
+		w.B.WriteString(scalarText(f.Key))
+		w.B.WriteByte(':')
+		comment := ""
+		if text, ok := w.comments[f.Key.Text]; ok && indent == 0 {
+			comment = "  # " + text
+		}
+		w.value(f.Value, indent, comment)
+	}
+}
+
+// value writes what stands after a key, and ends the line.
+func (w *YamlWriter) value(n *Node, indent int, comment string) {
+	text, short := w.flow(n)
+	lines, block := blockText(n)
+	switch {
+	case block:
+		w.B.WriteString(" |" + lines[0] + comment + "\n")
+		for _, line := range lines[1:] {
+			if line != "" {
+				w.indent(indent + 2)
+			}
+			w.B.WriteString(line + "\n")
+		}
+	case short:
+		w.B.WriteString(" " + text + comment + "\n")
+	case n.Kind == Mapping:
+		w.B.WriteString(comment + "\n")
+		w.Mapping(n, indent+2, false)
+	default:
+		w.B.WriteString(comment + "\n")
+		w.sequence(n, indent+2, false)
+	}
+}
+
+// sequence writes a list on lines of its own.
+func (w *YamlWriter) sequence(n *Node, indent int, indented bool) {
+	for i, item := range n.Items {
+		if i > 0 || !indented {
+			w.indent(indent)
+		}
+		w.B.WriteString("- ")
+		text, short := w.flow(item)
+		switch {
+		case short:
+			w.B.WriteString(text + "\n")
+		case item.Kind == Mapping:
+			w.Mapping(item, indent+2, true)
+		default:
+			w.sequence(item, indent+2, true)
+		}
+	}
+}
+
+func (w *YamlWriter) indent(n int) { w.B.WriteString(strings.Repeat(" ", n)) }
+
+// flow returns n on one line. It reports false if it doesn't belong on one.
+func (w *YamlWriter) flow(n *Node) (text string, short bool) {
+	if n.Kind == Scalar {
+		return scalarText(n), true
+	}
+	if len(n.Items)+len(n.Fields) > 0 && (!n.flow || !fits(n, maxFlow)) {
+		return "", false
+	}
+	return flowText(n), true
+}
+
+// fits reports whether n takes a line of that length at most. It looks at no
+// more than that.
+func fits(n *Node, length int) bool { return flowLeft(n, length) >= 0 }
+
+// flowLeft returns what n leaves of a length, less than 0 if it is too long.
+func flowLeft(n *Node, left int) int {
+	if n.Kind == Scalar {
+		return left - len(n.Text)
+	}
+	for _, item := range n.Items {
+		if left = flowLeft(item, left) - len(", "); left < 0 {
+			return left
+		}
+	}
+	for _, f := range n.Fields {
+		if left = flowLeft(f.Value, left-len(f.Key.Text)) - len(": , "); left < 0 {
+			return left
+		}
+	}
+	return left
+}
+
+// flowText returns n on one line.
+func flowText(n *Node) string {
+	var parts []string
+	switch n.Kind {
+	case Scalar:
+		return scalarText(n)
+	case Sequence:
+		for _, item := range n.Items {
+			parts = append(parts, flowText(item))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	}
+	for _, f := range n.Fields {
+		parts = append(parts, scalarText(f.Key)+": "+flowText(f.Value))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// scalarText returns a scalar as it can stand anywhere, on one line.
+func scalarText(n *Node) string {
+	if n.Plain && (n.Type() != TextScalar || plainText(n.Text)) {
+		return n.Text
+	}
+	return quoteText(n.Text)
+}
+
+// plainText reports whether text means itself without quotes, in brackets too.
+// Where that is in doubt it says no: quotes don't change what text is.
+func plainText(text string) bool {
+	first, _ := utf8.DecodeRuneInString(text)
+	if !unicode.IsLetter(first) && !unicode.IsDigit(first) && first != '_' && first != '/' {
+		return false
+	}
+	last := first
+	for i, r := range text {
+		switch {
+		case unicode.IsLetter(r), unicode.IsDigit(r), strings.ContainsRune("_-./%‰+=<>~()@", r):
+		case r == ' ' && last != ' ' && i+1 < len(text) && text[i+1] != '#':
+		case r == ':' && i+1 < len(text) && '0' <= text[i+1] && text[i+1] <= '9': // a time
+		default:
+			return false
+		}
+		last = r
+	}
+	return true
+}
+
+// quoteText returns text in double quotes.
+func quoteText(text string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range text {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r > 0xffff && !unicode.IsPrint(r):
+			fmt.Fprintf(&b, `\U%08x`, r)
+		case !unicode.IsPrint(r): // no-break spaces and their like, too
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// blockText returns text of several lines as a block of them: first what stands
+// behind the bar, then the lines. It reports false if it must be quoted.
+func blockText(n *Node) (lines []string, ok bool) {
+	if n.Kind != Scalar || n.Plain || !strings.Contains(n.Text, "\n") {
+		return nil, false
+	}
+	text, end := strings.CutSuffix(n.Text, "\n")
+	lines = []string{"-"}
+	if end {
+		lines[0] = ""
+	}
+	if strings.HasPrefix(text, "\n") || strings.HasSuffix(text, "\n") {
+		return nil, false
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.TrimSpace(line) != line || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return nil, false
+		}
+		lines = append(lines, line)
+	}
+	return lines, true
+}

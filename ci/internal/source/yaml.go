@@ -1,0 +1,366 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Kind is the kind of a YAML node.
+type Kind uint8
+
+const (
+	Scalar Kind = iota
+	Sequence
+	Mapping
+)
+
+// A Node is a value in a file and its position: what is left of YAML once
+// everything we don't allow has been rejected.
+type Node struct {
+	Text   string  // of a scalar: as written, or without its quotes
+	Items  []*Node // of a sequence
+	Fields []Field // of a mapping; keys are unique scalars
+
+	// Estates have a million nodes: these are kept small.
+	Row, Col int32 // see line and column
+	Kind     Kind
+	Plain    bool // a scalar without quotes, which may be a number
+	flow     bool // a list in brackets or a mapping in braces
+}
+
+// Line returns the number of the line that the node starts on, from 1.
+func (n *Node) Line() int { return int(n.Row) }
+
+// Column returns the number of its first character on that line, from 1.
+func (n *Node) Column() int { return int(n.Col) }
+
+// A Field is a key of a mapping and its value.
+type Field struct{ Key, Value *Node }
+
+// Get returns the value of a mapping's key, nil if it has none. A nil node has
+// no fields.
+func (n *Node) Get(key string) *Node {
+	if n == nil {
+		return nil
+	}
+	for _, f := range n.Fields {
+		if f.Key.Text == key {
+			return f.Value
+		}
+	}
+	return nil
+}
+
+// Parse parses the file, unless it is a list. If its YAML is wrong, parse
+// records why and leaves s.root nil.
+func (s *File) Parse() {
+	if s.Role == ListFile || s.Role == LockFile || len(s.Problems) > 0 || !s.Normalise() || !s.checkLines() {
+		return
+	}
+	if separators(s.Data) > maxSeparators {
+		s.Problem("the file has more than %d entries of lists and mappings", maxSeparators)
+		return
+	}
+	text, pairs := hideSurrogates(s.Data)
+	document := s.load(text)
+	if len(s.Problems) == 0 && (document == nil || isEmpty(document.Content[0])) {
+		s.Problem("the file is empty")
+	}
+	if document == nil {
+		return
+	}
+	c := converter{source: s, pairs: pairs}
+	root := c.convert(document.Content[0], 1)
+	if len(s.Problems) == 0 {
+		s.Root = root
+	}
+}
+
+// Syntax errors that one character causes are repaired so that the rest of the
+// file gets checked too. Parsing starts over each time, so there are limits.
+const (
+	maxRepairs    = 20
+	maxRepairable = 64 << 10 // bytes of a file
+)
+
+// load returns the file's document, nil if it is empty or beyond repair.
+func (s *File) load(text []byte) *yaml.Node {
+	for repairs := 0; ; repairs++ {
+		document, err := compose(text)
+		if err == nil {
+			return document
+		}
+		at, ok := s.syntaxError(text, err)
+		if !ok || repairs == maxRepairs || len(text) > maxRepairable {
+			return nil
+		}
+		text = slices.Clone(text)
+		text[at] = 'x'
+	}
+}
+
+// compose parses text. It returns nil if there is no document.
+func compose(text []byte) (document *yaml.Node, err error) {
+	// The parser isn't ours and parses untrusted input. If it panics, the file
+	// is refused and the run goes on.
+	defer func() {
+		if recover() != nil {
+			document, err = nil, errParserPanicked
+		}
+	}()
+	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithPlugin(policy{}))
+	if err != nil {
+		return nil, err
+	}
+	document = new(yaml.Node)
+	switch err := loader.Load(document); {
+	case err == io.EOF:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	// checkLines has rejected second documents. Read on for errors after the first.
+	if err := loader.Load(new(yaml.Node)); err != io.EOF {
+		return nil, err
+	}
+	return document, nil
+}
+
+var (
+	errParserPanicked = errors.New("the parser panicked")
+	errTooDeep        = fmt.Errorf("lists and mappings are nested more than %d deep", maxDepth)
+)
+
+// policy is what the parser asks while it parses. It limits depth. Aliases
+// aren't followed: the converter rejects them, all at once.
+type policy struct{}
+
+// CheckDepth counts brackets and indentation separately, so the converter checks
+// depth again.
+func (policy) CheckDepth(depth int, _ *yaml.DepthContext) error {
+	if depth > maxDepth {
+		return errTooDeep
+	}
+	return nil
+}
+
+func (policy) CheckAlias(int, int) error { return nil }
+
+func (p policy) NewAliasDataContext(yaml.AliasDataServices) (yaml.AliasDataContext, error) {
+	return p, nil
+}
+
+func (policy) BeginDocument() error { return nil }
+
+func (policy) EndDocument() error { return nil }
+
+func (policy) DefineAnchor(string, *yaml.Node) error { return nil }
+
+func (policy) ResolveAlias(string) (*yaml.Node, bool, error) {
+	return &yaml.Node{Kind: yaml.ScalarNode}, true, nil
+}
+
+// What flag files don't have of YAML, and why.
+const (
+	noAnchors = "anchors (&) and aliases (*) are not allowed; write the value out, or in quotes if it is text"
+	noMerge   = "merge keys (<<) are not allowed; write the keys out"
+	noTags    = "tags (!) are not allowed; put text in quotes"
+	noComplex = "a key is a word, not a list or a mapping"
+	noValue   = "a key without a value"
+)
+
+// A converter turns the parser's tree into ours, and rejects what flag files
+// don't have. It visits nodes in the order of the file.
+type converter struct {
+	source *File
+	at     cursor
+	pairs  bool // see hideSurrogates
+	deep   bool // the file is nested too deep, which has been said
+}
+
+func (c *converter) problem(line, column int, message string) {
+	problems := c.source.Problems
+	// A list of aliases doesn't need a list of problems: one for each line will do.
+	if n := len(problems); n > 0 && problems[n-1].Line == line && problems[n-1].Message == message {
+		return
+	}
+	c.source.ProblemAt(line, column, message)
+}
+
+// convert converts a node. depth is 1 for the outermost one.
+func (c *converter) convert(n *yaml.Node, depth int) *Node {
+	out := &Node{Row: int32(n.Line), Col: int32(n.Column)}
+	if n.Anchor != "" || n.Kind == yaml.AliasNode {
+		c.problem(n.Line, n.Column, noAnchors)
+	} else if n.Style&yaml.TaggedStyle != 0 || n.Tag == "!" {
+		c.problem(n.Line, n.Column, noTags)
+	}
+	switch {
+	case n.Kind == yaml.ScalarNode:
+		c.convertScalar(n, out)
+	case n.Kind == yaml.AliasNode, c.deep, c.source.Full():
+	case depth > maxDepth:
+		c.deep = true
+		c.problem(n.Line, n.Column, errTooDeep.Error())
+	case n.Kind == yaml.SequenceNode:
+		out.Kind, out.flow = Sequence, n.Style&yaml.FlowStyle != 0
+		out.Items = make([]*Node, len(n.Content))
+		for i, item := range n.Content {
+			if isEmpty(item) && !out.flow {
+				c.problem(item.Line, item.Column-1, "an empty list entry; write a value, or take the dash out")
+			}
+			out.Items[i] = c.convert(item, depth+1)
+		}
+	case n.Kind == yaml.MappingNode:
+		out.Kind, out.flow = Mapping, n.Style&yaml.FlowStyle != 0
+		c.convertFields(n, out, depth)
+	}
+	return out
+}
+
+func (c *converter) convertFields(n *yaml.Node, out *Node, depth int) {
+	out.Fields = make([]Field, 0, len(n.Content)/2)
+	seen := make(map[string]int, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if len(seen) == maxKeys {
+			c.problem(n.Content[i].Line, n.Content[i].Column, fmt.Sprintf("a mapping has more than %d keys", maxKeys))
+			return
+		}
+		key := c.convert(n.Content[i], depth+1)
+		if c.checkKey(n.Content[i], key, isEmpty(n.Content[i+1])) {
+			if first, ok := seen[key.Text]; ok {
+				c.problem(key.Line(), key.Column(), fmt.Sprintf("duplicate key %q; the first is on line %d", key.Text, first))
+			} else {
+				seen[key.Text] = key.Line()
+			}
+		}
+		out.Fields = append(out.Fields, Field{key, c.convert(n.Content[i+1], depth+1)})
+	}
+}
+
+// checkKey reports whether a key is right as far as YAML goes. empty says that
+// nothing stands after it.
+func (c *converter) checkKey(n *yaml.Node, key *Node, empty bool) bool {
+	colon := strings.IndexByte(key.Text, ':')
+	switch {
+	case key.Kind != Scalar || c.questionBefore(n):
+		c.problem(n.Line, n.Column, noComplex)
+	case n.Kind == yaml.AliasNode:
+	case isEmpty(n):
+		c.problem(n.Line, n.Column, "there is no key before this colon; put text that starts with a colon in quotes")
+	case key.Plain && key.Text == "<<":
+		c.problem(n.Line, n.Column, noMerge)
+	case empty && key.Plain && colon > 0:
+		column := n.Column + utf8.RuneCountInString(key.Text[:colon])
+		c.problem(n.Line, column, "write a space after the colon, or quotes around the text that holds it")
+	case empty:
+		c.problem(n.Line, n.Column, noValue)
+	default:
+		return true
+	}
+	return false
+}
+
+// questionBefore reports whether a key stands after a question mark, which
+// introduces keys of any kind.
+func (c *converter) questionBefore(n *yaml.Node) bool {
+	before := bytes.TrimRight(c.at.lineBefore(c.source.Data, n.Line, n.Column), " \t")
+	return bytes.HasSuffix(before, []byte("?"))
+}
+
+// isEmpty reports whether a node is there only because something must be.
+func isEmpty(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0 && n.Anchor == "" && n.Tag != "!"
+}
+
+// convertScalar converts a scalar. It rejects plain text that hardly means what
+// YAML makes of it.
+func (c *converter) convertScalar(n *yaml.Node, out *Node) {
+	out.Text = n.Value
+	if c.pairs {
+		out.Text = showSurrogates(n)
+	}
+	out.Plain = n.Style&^yaml.TaggedStyle == 0
+	switch {
+	case !out.Plain || isEmpty(n):
+	case n.Value == "?", n.Value == "-":
+		c.problem(n.Line, n.Column, needsQuotes)
+	case strings.Contains(n.Value, "\t"):
+		c.problem(n.Line, n.Column, "text that holds a tab goes in quotes")
+	case strings.Contains(n.Value, "\n"),
+		strings.Contains(n.Value, " -") && dashStartsLine(n.Value, c.at.from(c.source.Data, n.Line, n.Column)):
+		c.problem(n.Line, n.Column, "text that goes on in an empty line, or one that starts with a dash, goes in quotes")
+	}
+}
+
+// dashStartsLine reports whether a line of plain text, after the first, starts
+// with a dash. written is the file from that text on.
+func dashStartsLine(text string, written []byte) bool {
+	for len(text) > 0 && len(written) > 0 {
+		if text[0] == written[0] {
+			text, written = text[1:], written[1:]
+			continue
+		}
+		// A line break and the space around it have become one space.
+		rest := bytes.TrimLeft(written, " \t\n")
+		if len(rest) == len(written) {
+			return false
+		}
+		if written = rest; len(written) > 0 && written[0] == '-' {
+			return true
+		}
+		text = strings.TrimPrefix(text, " ")
+	}
+	return false
+}
+
+// A cursor finds places of a file. It continues from the place before, so that
+// asking for places in the order of the file takes time in proportion to the
+// file, however long its lines.
+type cursor struct {
+	line, column int // of the byte at offset, counted from 1; 0 at first
+	offset       int
+	start        int // offset of the line
+}
+
+// seek goes to a place, or to the end of the line if that comes first.
+func (c *cursor) seek(data []byte, line, column int) {
+	if c.line == 0 || line < c.line || line == c.line && column < c.column {
+		*c = cursor{line: 1, column: 1}
+	}
+	for c.line < line {
+		i := bytes.IndexByte(data[c.offset:], '\n')
+		if i < 0 {
+			c.offset = len(data)
+			return
+		}
+		c.offset += i + 1
+		c.start = c.offset
+		c.line++
+		c.column = 1
+	}
+	for c.column < column && c.offset < len(data) && data[c.offset] != '\n' {
+		_, size := utf8.DecodeRune(data[c.offset:])
+		c.offset += size
+		c.column++
+	}
+}
+
+// from returns the file from a place on.
+func (c *cursor) from(data []byte, line, column int) []byte {
+	c.seek(data, line, column)
+	return data[c.offset:]
+}
+
+// lineBefore returns what stands on the line before a place.
+func (c *cursor) lineBefore(data []byte, line, column int) []byte {
+	c.seek(data, line, column)
+	return data[c.start:c.offset]
+}
