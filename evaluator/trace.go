@@ -166,7 +166,7 @@ func (d *Draw) percent(positions uint64) string {
 	lo, carry := bits.Add64(lo, d.Positions/2, 0)
 	share, _ := bits.Div64(hi+carry, lo, max(d.Positions, 1))
 	text := fmt.Sprintf("%d.%04d", share/10_000, share%10_000)
-	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".") + " %"
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".") + "%"
 }
 
 // shortJSON prints a value, and of a long one the beginning.
