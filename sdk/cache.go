@@ -53,7 +53,7 @@ func (c *Client) restore(baked fs.FS) *state {
 		s.next = time.Now()
 	}
 	if c.cache != nil {
-		if err := c.begin(s, "disk cache", c.loadCache); err != nil {
+		if err := c.startFrom(s, "disk cache", c.loadCache); err != nil {
 			s.cacheErr = fmt.Errorf("reading disk cache: %w", err)
 		}
 	}
@@ -63,7 +63,7 @@ func (c *Client) restore(baked fs.FS) *state {
 	}
 	if baked != nil {
 		cached := s.release
-		if err := c.begin(s, "baked-in copy", func() (*bundle.Release, error) { return c.loadBaked(baked) }); err != nil {
+		if err := c.startFrom(s, "baked-in copy", func() (*bundle.Release, error) { return c.loadBaked(baked) }); err != nil {
 			s.bakedErr = fmt.Errorf("reading baked-in copy: %w", err)
 		}
 		if s.release != cached {
@@ -81,7 +81,7 @@ func (c *Client) restore(baked fs.FS) *state {
 
 // begin makes the release that load returns what s serves, unless that is nil or
 // not newer than what s has.
-func (c *Client) begin(s *state, origin string, load func() (*bundle.Release, error)) error {
+func (c *Client) startFrom(s *state, origin string, load func() (*bundle.Release, error)) error {
 	err := c.guard(origin, func() error {
 		release, err := load()
 		if err != nil || release == nil || s.release != nil && !newer(release, s.release) {

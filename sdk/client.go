@@ -94,20 +94,20 @@ type Client struct {
 	shrink   float64 // see Config.MaxShrink
 	log      *slog.Logger
 
-	state   atomic.Pointer[state]    // never nil
-	turn    chan struct{}            // holds one element while a poll runs, which alone stores state
-	fetched map[string]bundle.Object // by an attempt that ran out of time, for the next one
-	tried   atomic.Pointer[try]      // the latest poll; nil: none yet
+	state       atomic.Pointer[state]    // never nil
+	pollLock    chan struct{}            // holds one element while a poll runs, which alone stores state
+	fetched     map[string]bundle.Object // by an attempt that ran out of time, for the next one
+	lastAttempt atomic.Pointer[outcome]  // the latest poll; nil: none yet
 
 	record record
 	events events
 
-	ctx     context.Context // ends with Close
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
-	ready   chan struct{} // closed with the first revision that a poll brings
-	changed chan struct{} // the source may have changed
-	moved   chan struct{} // a Refresh has changed when the next poll is due
+	ctx         context.Context // ends with Close
+	cancel      context.CancelFunc
+	wg          sync.WaitGroup
+	ready       chan struct{} // closed with the first revision that a poll brings
+	changed     chan struct{} // the source may have changed
+	rescheduled chan struct{} // a Refresh has changed when the next poll is due
 }
 
 // Open returns a client that serves the flags of cfg.Source.
@@ -143,15 +143,15 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("opening flags: %w", err)
 	}
 	c := &Client{
-		choices:  choicesOf(cfg.Source),
-		verifier: verifier,
-		interval: cfg.Interval,
-		shrink:   cfg.MaxShrink,
-		log:      cfg.Logger,
-		turn:     make(chan struct{}, 1),
-		ready:    make(chan struct{}),
-		changed:  make(chan struct{}, 1),
-		moved:    make(chan struct{}, 1),
+		choices:     choicesOf(cfg.Source),
+		verifier:    verifier,
+		interval:    cfg.Interval,
+		shrink:      cfg.MaxShrink,
+		log:         cfg.Logger,
+		pollLock:    make(chan struct{}, 1),
+		ready:       make(chan struct{}),
+		changed:     make(chan struct{}, 1),
+		rescheduled: make(chan struct{}, 1),
 	}
 	if c.interval == 0 {
 		c.interval = defaultInterval
@@ -169,7 +169,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.events.guard = c.guard
 	if c.interval > 0 {
-		c.events.start = c.deliver
+		c.events.start = c.startDelivering
 	}
 	watcher, _ := cfg.Source.(Watcher)
 	c.start(ctx, cfg.Baked, watcher, cfg.InitTimeout)
@@ -199,7 +199,7 @@ func (c *Client) start(ctx context.Context, baked fs.FS, watcher Watcher, wait t
 		// Nobody else has the client yet. A poll that is cut short here
 		// counts: nothing else would tell why there are no flags.
 		before := c.state.Load()
-		c.settle(before, c.advance(ctx, before))
+		c.publishState(before, c.advance(ctx, before))
 		return
 	}
 	select {
@@ -209,7 +209,7 @@ func (c *Client) start(ctx context.Context, baked fs.FS, watcher Watcher, wait t
 }
 
 // deliver starts to call f whenever there may be events, until Close.
-func (c *Client) deliver(f func()) {
+func (c *Client) startDelivering(f func()) {
 	c.wg.Go(func() {
 		for {
 			select {

@@ -89,7 +89,7 @@ func conditionOf(s Status) condition {
 // changed returns the flags that differ between two snapshots, of which before may
 // be nil.
 func changed(before, after *Snapshot) []string {
-	was, is := before.prints(after), after.prints(before)
+	was, is := before.fingerprints(after), after.fingerprints(before)
 	keys := make([]string, 0)
 	for key, print := range is {
 		if old, ok := was[key]; !ok || old != print {
@@ -107,7 +107,7 @@ func changed(before, after *Snapshot) []string {
 
 // prints returns the fingerprints of the flags of s, except for those in payloads
 // that the other has too. Both may be nil.
-func (s *Snapshot) prints(other *Snapshot) map[string]bundle.Fingerprint {
+func (s *Snapshot) fingerprints(other *Snapshot) map[string]bundle.Fingerprint {
 	all := make(map[string]bundle.Fingerprint)
 	if s == nil {
 		return all

@@ -87,7 +87,7 @@ func (f *Flag[T]) Get(c *Client, ctx Context) T {
 		return f.def
 	}
 	if flag.Varies() {
-		s.vary(flag, &ctx)
+		s.fillIn(flag, &ctx)
 	}
 	if v, ok := f.read(flag.Evaluate(&ctx).Value()); ok {
 		return v
@@ -109,7 +109,7 @@ func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 		return e
 	}
 	if flag.Varies() {
-		s.vary(flag, &ctx)
+		s.fillIn(flag, &ctx)
 	}
 	r := flag.Evaluate(&ctx)
 	v, ok := f.read(r.Value())

@@ -13,7 +13,7 @@ import (
 // needn't decode and compile it again if it hasn't changed.
 type compiledPayload struct {
 	sha256 string
-	unit   *evaluator.Module
+	module *evaluator.Module
 	data   []byte // as published
 
 	once   sync.Once // of prints
@@ -23,15 +23,15 @@ type compiledPayload struct {
 // A guard calls f and turns a panic into an error; see [Client.guard].
 type guard func(object string, f func() error) error
 
-// units returns the compiled payloads: those that s, which may be nil, has, and
+// modules returns the compiled payloads: those that s, which may be nil, has, and
 // the others compiled anew, several at a time: as many as there are processors for
 // the first flags, which programs wait for, and then half as many, which leaves the
 // others to those who ask.
-func (s *Snapshot) units(payloads []bundle.VerifiedPayload, guard guard) ([]*evaluator.Module, error) {
-	units := make([]*evaluator.Module, len(payloads))
+func (s *Snapshot) modules(payloads []bundle.VerifiedPayload, guard guard) ([]*evaluator.Module, error) {
+	modules := make([]*evaluator.Module, len(payloads))
 	var missing []int
 	for i, p := range payloads {
-		if units[i] = s.unit(p.SHA256); units[i] == nil {
+		if modules[i] = s.module(p.SHA256); modules[i] == nil {
 			missing = append(missing, i)
 		}
 	}
@@ -47,7 +47,7 @@ func (s *Snapshot) units(payloads []bundle.VerifiedPayload, guard guard) ([]*eva
 			for n := next.Add(1); n <= int64(len(missing)); n = next.Add(1) {
 				i := missing[n-1]
 				errs[i] = guard(payloads[i].Namespace, func() (err error) {
-					units[i], err = compile(payloads[i])
+					modules[i], err = compile(payloads[i])
 					return err
 				})
 			}
@@ -59,13 +59,13 @@ func (s *Snapshot) units(payloads []bundle.VerifiedPayload, guard guard) ([]*eva
 			return nil, err
 		}
 	}
-	return units, nil
+	return modules, nil
 }
 
 // unit returns the unit of the payload with that hash, nil if s has none.
-func (s *Snapshot) unit(sha256 string) *evaluator.Module {
+func (s *Snapshot) module(sha256 string) *evaluator.Module {
 	if p := s.payload(sha256); p != nil {
-		return p.unit
+		return p.module
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func (c *Client) run() {
 			_ = c.poll(c.ctx, nil)
 		case <-c.changed:
 			_ = c.poll(c.ctx, nil)
-		case <-c.moved:
+		case <-c.rescheduled:
 		}
 		timer.Reset(time.Until(c.state.Load().next))
 	}
@@ -72,8 +72,8 @@ func (c *Client) watch(w Watcher) {
 // which may be nil, may say that there is no need to.
 func (c *Client) poll(ctx context.Context, skip func() (done bool, err error)) error {
 	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
+	case c.pollLock <- struct{}{}:
+		defer func() { <-c.pollLock }()
 	case <-ctx.Done():
 	}
 	if c.ctx.Err() != nil {
@@ -95,21 +95,21 @@ func (c *Client) poll(ctx context.Context, skip func() (done bool, err error)) e
 		}
 		if err := ctx.Err(); err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
-				c.tells(err)
+				c.recordAttempt(err)
 				if c.interval < 0 { // no other poll would tell
-					c.settle(before, after)
+					c.publishState(before, after)
 				}
 			}
 			return err
 		}
 	}
-	c.settle(before, after)
-	c.tells(after.err)
+	c.publishState(before, after)
+	c.recordAttempt(after.err)
 	return after.err
 }
 
 // settle serves the outcome of a poll.
-func (c *Client) settle(before, after *state) {
+func (c *Client) publishState(before, after *state) {
 	if !after.confirmed.IsZero() {
 		c.record.confirmed.Store(&after.confirmed)
 	}
@@ -192,11 +192,11 @@ func (c *Client) update(ctx context.Context, s *state, now time.Time, probe bool
 	if release == last {
 		return nil
 	}
-	return c.take(s, release, now)
+	return c.adopt(s, release, now)
 }
 
 // take makes release what s serves, or holds back.
-func (c *Client) take(s *state, release *bundle.Release, now time.Time) error {
+func (c *Client) adopt(s *state, release *bundle.Release, now time.Time) error {
 	if s.held != nil && same(s.held, release) {
 		s.held = release // renewed, which confirms nothing
 		return nil
@@ -210,13 +210,13 @@ func (c *Client) take(s *state, release *bundle.Release, now time.Time) error {
 		return err
 	}
 	if s.held == nil {
-		if lost := s.snapshot.lost(snapshot); lost.exceeds(c.shrink) {
+		if lost := s.snapshot.missingFrom(snapshot); lost.exceeds(c.shrink) {
 			s.held, s.heldBack = release, lost
 			return nil
 		}
 	}
 	s.release, s.held = release, nil
-	s.snapshot.handOver(snapshot)
+	s.snapshot.inheritAsked(snapshot)
 	s.snapshot, s.updated = snapshot, now
 	return nil
 }
@@ -280,7 +280,7 @@ func (c *Client) report(before, after *state) {
 
 // logMismatches logs which handles are not of their flag's type.
 func (c *Client) logMismatches() {
-	for _, m := range c.record.taken() {
+	for _, m := range c.record.drainMismatches() {
 		c.log.Warn("a handle is not of its flag's type, and serves its default", "flag", m.key, "revision", m.revision)
 	}
 }

@@ -37,7 +37,7 @@ func (r *record) mismatch(key string, revision int64) {
 }
 
 // taken returns what was not logged yet.
-func (r *record) taken() []mismatched {
+func (r *record) drainMismatches() []mismatched {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := r.mismatched

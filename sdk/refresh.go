@@ -41,7 +41,7 @@ func (c *Client) RefreshIfOlder(ctx context.Context, d time.Duration) error {
 		if checked := c.state.Load().checked; within(now.Sub(checked), d) {
 			return true, nil
 		}
-		t := c.tried.Load()
+		t := c.lastAttempt.Load()
 		if t == nil || t.err == nil {
 			return false, nil
 		}
@@ -63,7 +63,7 @@ func (c *Client) refresh(ctx context.Context, skip func() (done bool, err error)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
 	err := c.poll(ctx, skip)
-	notify(c.moved)
+	notify(c.rescheduled)
 	if c.interval < 0 {
 		c.events.deliver()
 	}
@@ -71,14 +71,14 @@ func (c *Client) refresh(ctx context.Context, skip func() (done bool, err error)
 }
 
 // A try is how a poll ended.
-type try struct {
+type outcome struct {
 	ended    time.Time
 	err      error
 	failures int // tries that failed in a row
 }
 
 // pause returns for how long nothing is to be tried again.
-func (t *try) pause() time.Duration {
+func (t *outcome) pause() time.Duration {
 	pause := firstRetry
 	for range t.failures - 1 {
 		if pause = 2 * pause; pause >= maxBackoff {
@@ -89,15 +89,15 @@ func (t *try) pause() time.Duration {
 }
 
 // tells remembers how a poll ended.
-func (c *Client) tells(err error) {
-	t := &try{ended: wallClock(), err: err}
-	if before := c.tried.Load(); err != nil && before != nil {
+func (c *Client) recordAttempt(err error) {
+	t := &outcome{ended: wallClock(), err: err}
+	if before := c.lastAttempt.Load(); err != nil && before != nil {
 		t.failures = before.failures
 	}
 	if err != nil {
 		t.failures++
 	}
-	c.tried.Store(t)
+	c.lastAttempt.Store(t)
 }
 
 // within reports whether a time has passed that is less than d. Clocks that were

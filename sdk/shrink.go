@@ -25,7 +25,7 @@ type loss struct {
 
 // lost returns which flags that handles have asked s for, which may be nil, after
 // doesn't have.
-func (s *Snapshot) lost(after *Snapshot) loss {
+func (s *Snapshot) missingFrom(after *Snapshot) loss {
 	var l loss
 	if s == nil {
 		return l
@@ -44,7 +44,7 @@ func (s *Snapshot) lost(after *Snapshot) loss {
 
 // handOver has after, which follows s, know what handles have asked s for: they
 // may not ask again before it is followed itself.
-func (s *Snapshot) handOver(after *Snapshot) {
+func (s *Snapshot) inheritAsked(after *Snapshot) {
 	if s == nil {
 		return
 	}
@@ -63,7 +63,7 @@ func (l loss) exceeds(share float64) bool {
 	return share >= 0 && share < 1 && float64(len(l.dropped)) > share*float64(l.asked)
 }
 
-func (l loss) tell(revision int64) *HeldBack { return &HeldBack{revision, l.asked, l.dropped} }
+func (l loss) describe(revision int64) *HeldBack { return &HeldBack{revision, l.asked, l.dropped} }
 
 // maxNamed is how many flags an error names.
 const maxNamed = 10

@@ -43,11 +43,11 @@ var numbers atomic.Uint32
 // it is used again. guard is called by several goroutines at a time.
 func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guard) (*Snapshot, error) {
 	payloads := r.Payloads()
-	units, err := before.units(payloads, guard)
+	modules, err := before.modules(payloads, guard)
 	if err != nil {
 		return nil, err
 	}
-	program, err := evaluator.Link(units...)
+	program, err := evaluator.Link(modules...)
 	if err != nil {
 		return nil, refuse("flags", err)
 	}
@@ -64,7 +64,7 @@ func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guar
 	}
 	for i, p := range payloads {
 		if s.payloads[i] = before.payload(p.SHA256); s.payloads[i] == nil {
-			s.payloads[i] = &compiledPayload{sha256: p.SHA256, unit: units[i], data: p.Data}
+			s.payloads[i] = &compiledPayload{sha256: p.SHA256, module: modules[i], data: p.Data}
 		}
 	}
 	return s, nil
@@ -129,7 +129,7 @@ func (s *Snapshot) find(key string) (index uint32) {
 func (s *Snapshot) Evaluate(key string, ctx Context) evaluator.Result {
 	flag := s.Program().Flag(key)
 	if flag != nil && flag.Varies() {
-		s.vary(flag, &ctx)
+		s.fillIn(flag, &ctx)
 	}
 	return flag.Evaluate(&ctx)
 }
@@ -142,7 +142,7 @@ func (s *Snapshot) Evaluate(key string, ctx Context) evaluator.Result {
 func (s *Snapshot) Explain(key string, ctx Context) evaluator.Trace {
 	flag := s.Program().Flag(key)
 	if flag != nil && flag.Varies() {
-		s.vary(flag, &ctx)
+		s.fillIn(flag, &ctx)
 	}
 	return flag.Explain(&ctx)
 }
@@ -164,7 +164,7 @@ func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
 		for flag, result := range s.Program().All(&ctx) {
 			if flag.UsesChance() { // each has a draw of its own
 				own := ctx
-				s.vary(flag, &own)
+				s.fillIn(flag, &own)
 				result = flag.Evaluate(&own)
 			}
 			if !yield(flag.Key(), result) {
@@ -175,7 +175,7 @@ func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
 }
 
 // vary is the one place where time, age and chance enter.
-func (s *Snapshot) vary(flag *evaluator.CompiledFlag, ctx *Context) {
+func (s *Snapshot) fillIn(flag *evaluator.CompiledFlag, ctx *Context) {
 	if flag.UsesChance() {
 		ctx.Chance = rand.Uint32()
 	}

@@ -207,7 +207,7 @@ func (s *state) status(environment string, record *record, now time.Time) Status
 		st.Age = elapsed(s.confirmed, now)
 	}
 	if s.held != nil {
-		st.Held = s.heldBack.tell(s.held.Revision())
+		st.Held = s.heldBack.describe(s.held.Revision())
 	}
 	switch {
 	case s.checked.IsZero():

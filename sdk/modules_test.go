@@ -43,24 +43,24 @@ func counting(calls *atomic.Int64) guard {
 func TestUnitsAreUsedAgain(t *testing.T) {
 	payloads := verified(t, 20)
 	var calls atomic.Int64
-	units, err := (*Snapshot)(nil).units(payloads, counting(&calls))
+	modules, err := (*Snapshot)(nil).modules(payloads, counting(&calls))
 	if err != nil || calls.Load() != 20 {
 		t.Fatalf("%d payloads were compiled, error %v", calls.Load(), err)
 	}
 	s := &Snapshot{}
 	for i, p := range payloads {
-		s.payloads = append(s.payloads, &compiledPayload{sha256: p.SHA256, unit: units[i]})
+		s.payloads = append(s.payloads, &compiledPayload{sha256: p.SHA256, module: modules[i]})
 	}
 	payloads = append(payloads[1:5], payloads[10:]...)
 	payloads[2].SHA256 = "another"
 	calls.Store(0)
-	again, err := s.units(payloads, counting(&calls))
+	again, err := s.modules(payloads, counting(&calls))
 	if err != nil || calls.Load() != 1 {
 		t.Fatalf("%d payloads were compiled again, error %v", calls.Load(), err)
 	}
-	units = append(units[1:5], units[10:]...)
+	modules = append(modules[1:5], modules[10:]...)
 	for i, p := range payloads {
-		if same := again[i] == units[i]; same != (p.SHA256 != "another") {
+		if same := again[i] == modules[i]; same != (p.SHA256 != "another") {
 			t.Errorf("%s with hash %s: the unit is the one from before: %t", p.Namespace, p.SHA256, same)
 		}
 	}
@@ -73,7 +73,7 @@ func TestUnitsRefuse(t *testing.T) {
 	for _, i := range []int{17, 3, 4} {
 		payloads[i].Data = payloads[i].Data[:len(payloads[i].Data)-9]
 	}
-	_, err := (*Snapshot)(nil).units(payloads, counting(new(atomic.Int64)))
+	_, err := (*Snapshot)(nil).modules(payloads, counting(new(atomic.Int64)))
 	if class, ok := bundle.ClassOf(err); !ok || class != bundle.Malformed || !strings.Contains(err.Error(), "team-3") {
 		t.Errorf("got error %v", err)
 	}
@@ -96,7 +96,7 @@ func TestUnitsAreGuarded(t *testing.T) {
 			hold := make(chan struct{})
 			done := make(chan error, 1)
 			go func() {
-				_, err := test.before.units(payloads, func(string, func() error) error {
+				_, err := test.before.modules(payloads, func(string, func() error) error {
 					running.Add(1)
 					<-hold
 					return errors.New("guarded")
