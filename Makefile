@@ -65,7 +65,7 @@ soak: $(VERSITYGW)
 	$(ENV) SERIN_SOAK=1 go test -timeout 0 ./...
 
 chaos:
-	go test ./sdk -run 'TestChaos$$|TestKilledWhileUpdating$$' -v -timeout 0 -chaos.seeds=$(SEEDS) -kills=150
+	SERIN_SOAK=1 go test ./sdk -run 'TestChaos$$|TestKilledWhileUpdating$$' -v -timeout 0 -chaos.seeds=$(SEEDS) -kills=150
 
 $(VERSITYGW):
 	@GOBIN="$(CURDIR)/bin" go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) && mv bin/versitygw $@ || \

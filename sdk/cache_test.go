@@ -1,7 +1,9 @@
 package sdk_test
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -484,4 +486,37 @@ func TestSharedCacheIsNotRolledBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	serves(t, offline(t, r, cache), 4)
+}
+
+// TestPayloadsAreWrittenFirst has a payload that can't be written: state.json must not
+// refer to it.
+func TestPayloadsAreWrittenFirst(t *testing.T) {
+	r, cache := cached(t)
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, CacheDir: cache})
+	r.number(t, 2)
+	targets, err := filepath.Glob(filepath.Join(r.dir, "targets", "*", "*"))
+	if err != nil || len(targets) != 4 {
+		t.Fatal(targets, err)
+	}
+	for _, path := range targets {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(cache, fmt.Sprintf("%x.payload", sha256.Sum256(data)))
+		if _, err := os.Stat(name); err == nil {
+			continue // of revision 1
+		}
+		if err := os.MkdirAll(filepath.Join(name, "in the way"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := client.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	serves(t, client, 2)
+	if err := client.Status().CacheError; err == nil {
+		t.Error("the payloads were written")
+	}
+	serves(t, offline(t, r, cache), 1)
 }

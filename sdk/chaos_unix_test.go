@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,12 +21,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-flags/serin/internal/soak"
 	"github.com/serin-flags/serin/sdk"
 )
 
 var (
-	chaosSeeds  = flag.Int("chaos.seeds", 2, "how many random histories TestChaos goes through")
-	chaosFaults = flag.Int("chaos.faults", 50, "how many faults there are in each history")
+	chaosSeeds  = flag.Int("chaos.seeds", soak.Times(1, 60), "how many random histories TestChaos goes through")
+	chaosFaults = flag.Int("chaos.faults", soak.Times(26, 50), "how many faults there are in each history")
 )
 
 // chaosMode is the environment variable of the process that TestChaos starts.
@@ -164,8 +166,14 @@ func (c *chaos) live(faults int) {
 			}
 		}
 	}()
+	var left []chaosFault // kinds to go through before any is repeated
 	for n := 0; n < faults && !c.t.Failed(); {
-		kind := chaosFaultKinds[c.rand.IntN(len(chaosFaultKinds))]
+		if len(left) == 0 {
+			left = slices.Clone(chaosFaultKinds)
+			c.rand.Shuffle(len(left), func(i, j int) { left[i], left[j] = left[j], left[i] })
+		}
+		kind := left[0]
+		left = left[1:]
 		c.hit.Store(false)
 		c.suffer(kind)
 		if c.hit.Load() || !kind.answers { // one that no request met is none

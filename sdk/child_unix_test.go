@@ -21,6 +21,7 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/internal/soak"
 	"github.com/serin-flags/serin/sdk"
 )
 
@@ -148,7 +149,7 @@ func childCommand(t *testing.T, mode, dir string) *exec.Cmd {
 	return cmd
 }
 
-var kills = flag.Int("kills", 20, "how often TestKilledWhileUpdating kills a process")
+var kills = flag.Int("kills", soak.Times(8, 150), "how often TestKilledWhileUpdating kills a process")
 
 // TestKilledWhileUpdating kills a process that updates its cache all the time. What
 // it had said to have cached, or something newer, must be there each time, and be

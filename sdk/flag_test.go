@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/soak"
 	"github.com/serin-flags/serin/sdk"
 )
 
@@ -171,7 +172,7 @@ func TestSharedHandle(t *testing.T) {
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
-			for i := range 20_000 {
+			for i := range soak.Times(2_000, 20_000) {
 				which := (i + g) % len(clients)
 				if got := handle.Get(clients[which], sdk.Context{}); got != want[which] {
 					t.Errorf("client %d: %d, want %d", which, got, want[which])
@@ -233,15 +234,17 @@ func TestGetDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestWholeRevisions evaluates a million times while revisions change a thousand
-// times. Whoever looks at one snapshot must find both numbers equal, and no number
-// may ever go back.
+// TestWholeRevisions evaluates a thousand times per revision while revisions change.
+// Whoever looks at one snapshot must find both numbers equal, and no number may ever
+// go back.
 func TestWholeRevisions(t *testing.T) {
-	const revisions, readers, evaluations = 1001, 2, 1_000_000
+	const readers = 2
+	revisions := int64(soak.Times(101, 1001))
+	evaluations := 1000 * (revisions - 1)
 	r := newRepository(t, "production")
 	r.number(t, 1)
 	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
-	changes := 0
+	changes := int64(0)
 	client.OnChange(func(sdk.Change) { changes++ })
 	var total atomic.Int64
 	var wg sync.WaitGroup

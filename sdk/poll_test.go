@@ -363,7 +363,7 @@ func TestExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRepository(t, "production")
 		r.number(t, 1)
-		client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root})
+		client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: 10 * time.Minute})
 		expires := client.Status().Expires
 		time.Sleep(time.Until(expires) - time.Second)
 		synctest.Wait()
@@ -378,12 +378,12 @@ func TestExpiry(t *testing.T) {
 		synctest.Wait()
 		st := client.Status()
 		class, _ := bundle.ClassOf(st.LastError)
-		if st.State != sdk.Stale || class != bundle.Expired || st.Errors[bundle.Expired] < 10 {
+		if st.State != sdk.Stale || class != bundle.Expired || st.Errors[bundle.Expired] < 4 {
 			t.Errorf("status %+v after expiry", st)
 		}
 		serves(t, client, 1)
 		r.number(t, 1) // signs anew
-		time.Sleep(5 * time.Minute)
+		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		if st := client.Status(); st.State != sdk.Fresh || st.Revision != 1 || !st.Expires.After(expires) {
 			t.Errorf("status %+v after renewal", st)

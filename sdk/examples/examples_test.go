@@ -38,7 +38,10 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(bin)
-		if out, err := exec.Command("go", "build", "-o", bin, "./web", "./worker", "./kubernetes").CombinedOutput(); err != nil {
+		// With the flags of lambdatest.Build, so that all packages are compiled once.
+		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin, "./web", "./worker", "./kubernetes")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building the examples: %v\n%s", err, out)
 			return 1
 		}

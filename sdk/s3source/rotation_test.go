@@ -15,6 +15,8 @@ import (
 // and follow: the one that polls all the time, the one that was off, one that starts
 // anew, and one that starts from its cache.
 func TestRotation(t *testing.T) {
+	server := s3test.Start(t)
+	server.CreateBucket(t, bucket)
 	for name, steps := range map[string][]release.RotateOptions{
 		"the online key":                    {{Online: "new"}},
 		"a root key":                        {{AddRoots: []string{"new"}, Threshold: 2}},
@@ -23,21 +25,18 @@ func TestRotation(t *testing.T) {
 		"the online key, five roots behind": {{Online: "new"}, {}, {AddRoots: []string{"new"}}, {Online: "new"}, {Online: "new", Threshold: 2}},
 	} {
 		for _, forget := range []bool{false, true} {
-			t.Run(name+map[bool]string{true: ", old key gone"}[forget], func(t *testing.T) {
-				server := s3test.Start(t)
-				server.CreateBucket(t, bucket)
-				testRotation(t, server, steps, forget)
-			})
+			name := name + map[bool]string{true: ", old key gone"}[forget]
+			t.Run(name, func(t *testing.T) { testRotation(t, server, name, steps, forget) })
 		}
 	}
 }
 
-func testRotation(t *testing.T, server s3test.Server, steps []release.RotateOptions, forget bool) {
+func testRotation(t *testing.T, server s3test.Server, prefix string, steps []release.RotateOptions, forget bool) {
 	keys := t.TempDir()
 	if _, err := release.InitKeys(keys, "production"); err != nil {
 		t.Fatal(err)
 	}
-	p := newPublisherOf(t, server, keys)
+	p := newPublisherOf(t, server, prefix, keys)
 	pinned := p.keys.Root
 	p.publish(t, 1)
 	var w wire
@@ -57,7 +56,7 @@ func testRotation(t *testing.T, server s3test.Server, steps []release.RotateOpti
 		if forget {
 			os.Remove(old) // if there is one
 		}
-		p = newPublisherOf(t, server, keys)
+		p = newPublisherOf(t, server, prefix, keys)
 		p.publish(t, int64(i+2))
 		if err := running.Refresh(t.Context()); err != nil {
 			t.Fatal(err)

@@ -94,11 +94,11 @@ func newPublisher(t testing.TB, server s3test.Server) *publisher {
 	if _, err := release.InitKeys(dir, "production"); err != nil {
 		t.Fatal(err)
 	}
-	return newPublisherOf(t, server, dir)
+	return newPublisherOf(t, server, prefix, dir)
 }
 
-// newPublisherOf returns a publisher with the keys of a folder.
-func newPublisherOf(t testing.TB, server s3test.Server, dir string) *publisher {
+// newPublisherOf returns a publisher to a prefix of the bucket, with the keys of a folder.
+func newPublisherOf(t testing.TB, server s3test.Server, prefix, dir string) *publisher {
 	t.Helper()
 	keys, err := release.LoadKeys(dir)
 	if err != nil {
