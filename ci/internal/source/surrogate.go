@@ -9,11 +9,11 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// JSON escapes a character beyond 16 bits as two surrogates, such as
-// \ud83d\ude80. The parser doesn't know them, so hideSurrogates adds 0x1000 to each
-// before parsing, which makes them private characters of the same width, and
-// showSurrogates takes it off again. A file that holds such private characters
-// itself isn't changed.
+// JSON escapes a character beyond U+FFFF as a pair of surrogates, such as
+// \ud83d\ude80, which the parser rejects. Before parsing, hideSurrogates adds 0x1000
+// to each, which turns them into private characters and doesn't move anything in
+// the file. Afterwards, showSurrogates subtracts it again. A file that contains such
+// private characters itself isn't changed.
 const privateOffset = 0x1000
 
 var (
@@ -22,8 +22,8 @@ var (
 	private       = regexp.MustCompile(`[\x{e800}-\x{efff}]|\\[uU](?:0000)?[eE][89a-fA-F]`)
 )
 
-// hideSurrogates returns data with private characters in place of pairs of
-// surrogates, and whether there are any.
+// hideSurrogates returns data with escapes of private characters in place of
+// surrogate pairs, and whether there were any.
 func hideSurrogates(data []byte) (text []byte, hidden bool) {
 	if !bytes.Contains(data, []byte(`\ud`)) && !bytes.Contains(data, []byte(`\uD`)) || private.Match(data) {
 		return data, false
@@ -31,7 +31,7 @@ func hideSurrogates(data []byte) (text []byte, hidden bool) {
 	for _, at := range surrogatePair.FindAllIndex(data, -1) {
 		before := data[:at[0]]
 		if backslashes := len(before) - len(bytes.TrimRight(before, `\`)); backslashes%2 == 1 {
-			continue // the first backslash is an escaped one
+			continue // the first backslash is itself escaped
 		}
 		if !hidden {
 			text, hidden = bytes.Clone(data), true
@@ -45,10 +45,10 @@ func hideSurrogates(data []byte) (text []byte, hidden bool) {
 	return text, true
 }
 
-// showSurrogates returns the text of a scalar from a file that hideSurrogates has
+// showSurrogates returns the text of a scalar in a file that hideSurrogates has
 // changed.
 func showSurrogates(n *yaml.Node) string {
-	if n.Style&yaml.DoubleQuotedStyle == 0 { // they are no escapes here
+	if n.Style&yaml.DoubleQuotedStyle == 0 { // nothing is an escape here
 		return privatePair.ReplaceAllStringFunc(n.Value, func(pair string) string {
 			shown := []byte(pair)
 			shown[2]--

@@ -21,14 +21,14 @@ const (
 	Mapping
 )
 
-// A Node is a value in a file and its position: what is left of YAML once
-// everything we don't allow has been rejected.
+// A Node is a value in a file and its position, reduced to the YAML that flag
+// files allow.
 type Node struct {
 	Text   string  // of a scalar: as written, or without its quotes
 	Items  []*Node // of a sequence
 	Fields []Field // of a mapping; keys are unique scalars
 
-	// Estates have a million nodes: these are kept small.
+	// Nodes are small because estates can have a million of them.
 	Row, Col int32 // see line and column
 	Kind     Kind
 	Plain    bool // a scalar without quotes, which may be a number
@@ -58,14 +58,14 @@ func (n *Node) Get(key string) *Node {
 	return nil
 }
 
-// Parse parses the file, unless it is a list. If its YAML is wrong, parse
-// records why and leaves s.root nil.
+// Parse parses the file, unless its role is one that isn't YAML. If the YAML is
+// wrong, parse records problems and leaves s.root nil.
 func (s *File) Parse() {
 	if s.Role == ListFile || s.Role == LockFile || len(s.Problems) > 0 || !s.Normalise() || !s.checkLines() {
 		return
 	}
 	if separators(s.Data) > maxSeparators {
-		s.Problem("the file has more than %d entries of lists and mappings", maxSeparators)
+		s.Problem("the file has more than %d list entries and keys", maxSeparators)
 		return
 	}
 	text, pairs := hideSurrogates(s.Data)
@@ -83,14 +83,15 @@ func (s *File) Parse() {
 	}
 }
 
-// Syntax errors that one character causes are repaired so that the rest of the
-// file gets checked too. Parsing starts over each time, so there are limits.
+// If one character causes a syntax error, it is replaced so that the rest of the
+// file gets checked too. Each repair parses the file again, hence these limits.
 const (
 	maxRepairs    = 20
 	maxRepairable = 64 << 10 // bytes of a file
 )
 
-// load returns the file's document, nil if it is empty or beyond repair.
+// load returns the document in text, the file's text. It returns nil if there is
+// none, and after an error that can't be repaired.
 func (s *File) load(text []byte) *yaml.Node {
 	for repairs := 0; ; repairs++ {
 		document, err := compose(text)
@@ -106,10 +107,10 @@ func (s *File) load(text []byte) *yaml.Node {
 	}
 }
 
-// compose parses text. It returns nil if there is no document.
+// compose parses text. It returns a nil document for an empty file.
 func compose(text []byte) (document *yaml.Node, err error) {
-	// The parser isn't ours and parses untrusted input. If it panics, the file
-	// is refused and the run goes on.
+	// The parser is third-party code and its input is untrusted. If it panics,
+	// reject this file and carry on with the others.
 	defer func() {
 		if recover() != nil {
 			document, err = nil, errParserPanicked
@@ -138,12 +139,12 @@ var (
 	errTooDeep        = fmt.Errorf("lists and mappings are nested more than %d deep", maxDepth)
 )
 
-// policy is what the parser asks while it parses. It limits depth. Aliases
-// aren't followed: the converter rejects them, all at once.
+// policy limits the parser's depth, and lets it accept any alias without following
+// it, so that the converter can report all aliases.
 type policy struct{}
 
-// CheckDepth counts brackets and indentation separately, so the converter checks
-// depth again.
+// CheckDepth is called with the depth of brackets or that of indentation. The
+// converter checks their sum.
 func (policy) CheckDepth(depth int, _ *yaml.DepthContext) error {
 	if depth > maxDepth {
 		return errTooDeep
@@ -167,27 +168,27 @@ func (policy) ResolveAlias(string) (*yaml.Node, bool, error) {
 	return &yaml.Node{Kind: yaml.ScalarNode}, true, nil
 }
 
-// What flag files don't have of YAML, and why.
+// Messages about YAML that flag files don't allow.
 const (
 	noAnchors = "anchors (&) and aliases (*) are not allowed; write the value out, or in quotes if it is text"
 	noMerge   = "merge keys (<<) are not allowed; write the keys out"
 	noTags    = "tags (!) are not allowed; put text in quotes"
-	noComplex = "a key is a word, not a list or a mapping"
-	noValue   = "a key without a value"
+	noComplex = "a key must be a word, not a list or a mapping"
+	noValue   = "this key has no value"
 )
 
-// A converter turns the parser's tree into ours, and rejects what flag files
-// don't have. It visits nodes in the order of the file.
+// A converter turns the parser's tree into ours and rejects what flag files don't
+// allow. It visits nodes in the order of the file.
 type converter struct {
 	source *File
 	at     cursor
 	pairs  bool // see hideSurrogates
-	deep   bool // the file is nested too deep, which has been said
+	deep   bool // the file is nested too deep, and the problem recorded
 }
 
 func (c *converter) problem(line, column int, message string) {
 	problems := c.source.Problems
-	// A list of aliases doesn't need a list of problems: one for each line will do.
+	// One problem per line is enough for a list of aliases.
 	if n := len(problems); n > 0 && problems[n-1].Line == line && problems[n-1].Message == message {
 		return
 	}
@@ -214,7 +215,7 @@ func (c *converter) convert(n *yaml.Node, depth int) *Node {
 		out.Items = make([]*Node, len(n.Content))
 		for i, item := range n.Content {
 			if isEmpty(item) && !out.flow {
-				c.problem(item.Line, item.Column-1, "an empty list entry; write a value, or take the dash out")
+				c.problem(item.Line, item.Column-1, "empty list entry; write a value, or remove the dash")
 			}
 			out.Items[i] = c.convert(item, depth+1)
 		}
@@ -245,8 +246,8 @@ func (c *converter) convertFields(n *yaml.Node, out *Node, depth int) {
 	}
 }
 
-// checkKey reports whether a key is right as far as YAML goes. empty says that
-// nothing stands after it.
+// checkKey reports whether n, converted to key, is allowed as a key. empty says
+// that it has no value.
 func (c *converter) checkKey(n *yaml.Node, key *Node, empty bool) bool {
 	colon := strings.IndexByte(key.Text, ':')
 	switch {
@@ -254,12 +255,12 @@ func (c *converter) checkKey(n *yaml.Node, key *Node, empty bool) bool {
 		c.problem(n.Line, n.Column, noComplex)
 	case n.Kind == yaml.AliasNode:
 	case isEmpty(n):
-		c.problem(n.Line, n.Column, "there is no key before this colon; put text that starts with a colon in quotes")
+		c.problem(n.Line, n.Column, "missing key before this colon; put text that starts with a colon in quotes")
 	case key.Plain && key.Text == "<<":
 		c.problem(n.Line, n.Column, noMerge)
 	case empty && key.Plain && colon > 0:
 		column := n.Column + utf8.RuneCountInString(key.Text[:colon])
-		c.problem(n.Line, column, "write a space after the colon, or quotes around the text that holds it")
+		c.problem(n.Line, column, "write a space after the colon, or put the text in quotes")
 	case empty:
 		c.problem(n.Line, n.Column, noValue)
 	default:
@@ -268,20 +269,20 @@ func (c *converter) checkKey(n *yaml.Node, key *Node, empty bool) bool {
 	return false
 }
 
-// questionBefore reports whether a key stands after a question mark, which
-// introduces keys of any kind.
+// questionBefore reports whether a key follows a question mark, which introduces
+// keys of any kind.
 func (c *converter) questionBefore(n *yaml.Node) bool {
 	before := bytes.TrimRight(c.at.lineBefore(c.source.Data, n.Line, n.Column), " \t")
 	return bytes.HasSuffix(before, []byte("?"))
 }
 
-// isEmpty reports whether a node is there only because something must be.
+// isEmpty reports whether nothing is written where the parser has put a node.
 func isEmpty(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0 && n.Anchor == "" && n.Tag != "!"
 }
 
-// convertScalar converts a scalar. It rejects plain text that hardly means what
-// YAML makes of it.
+// convertScalar converts a scalar. It rejects plain text whose meaning in YAML is
+// probably not the intended one.
 func (c *converter) convertScalar(n *yaml.Node, out *Node) {
 	out.Text = n.Value
 	if c.pairs {
@@ -293,22 +294,22 @@ func (c *converter) convertScalar(n *yaml.Node, out *Node) {
 	case n.Value == "?", n.Value == "-":
 		c.problem(n.Line, n.Column, needsQuotes)
 	case strings.Contains(n.Value, "\t"):
-		c.problem(n.Line, n.Column, "text that holds a tab goes in quotes")
+		c.problem(n.Line, n.Column, "put text that contains a tab in quotes")
 	case strings.Contains(n.Value, "\n"),
 		strings.Contains(n.Value, " -") && dashStartsLine(n.Value, c.at.from(c.source.Data, n.Line, n.Column)):
-		c.problem(n.Line, n.Column, "text that goes on in an empty line, or one that starts with a dash, goes in quotes")
+		c.problem(n.Line, n.Column, "put text in quotes if it contains an empty line, or a line that starts with a dash")
 	}
 }
 
 // dashStartsLine reports whether a line of plain text, after the first, starts
-// with a dash. written is the file from that text on.
+// with a dash. written is the rest of the file from where the text starts.
 func dashStartsLine(text string, written []byte) bool {
 	for len(text) > 0 && len(written) > 0 {
 		if text[0] == written[0] {
 			text, written = text[1:], written[1:]
 			continue
 		}
-		// A line break and the space around it have become one space.
+		// Text has a space where the file has a line break with space around it.
 		rest := bytes.TrimLeft(written, " \t\n")
 		if len(rest) == len(written) {
 			return false
@@ -321,16 +322,16 @@ func dashStartsLine(text string, written []byte) bool {
 	return false
 }
 
-// A cursor finds places of a file. It continues from the place before, so that
-// asking for places in the order of the file takes time in proportion to the
-// file, however long its lines.
+// A cursor finds the offset of a line and column. It continues from the previous
+// position, so positions in ascending order take linear time in total, however
+// long the lines are.
 type cursor struct {
 	line, column int // of the byte at offset, counted from 1; 0 at first
 	offset       int
 	start        int // offset of the line
 }
 
-// seek goes to a place, or to the end of the line if that comes first.
+// seek moves to a position, or to the end of its line if the line is shorter.
 func (c *cursor) seek(data []byte, line, column int) {
 	if c.line == 0 || line < c.line || line == c.line && column < c.column {
 		*c = cursor{line: 1, column: 1}
@@ -353,13 +354,13 @@ func (c *cursor) seek(data []byte, line, column int) {
 	}
 }
 
-// from returns the file from a place on.
+// from returns the rest of data from a position.
 func (c *cursor) from(data []byte, line, column int) []byte {
 	c.seek(data, line, column)
 	return data[c.offset:]
 }
 
-// lineBefore returns what stands on the line before a place.
+// lineBefore returns the part of a line before a position.
 func (c *cursor) lineBefore(data []byte, line, column int) []byte {
 	c.seek(data, line, column)
 	return data[c.start:c.offset]

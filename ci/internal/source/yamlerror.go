@@ -12,30 +12,31 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// malformed is what is said of YAML when nothing better can be.
+// malformed is the message if there is no better one.
 const malformed = "malformed YAML"
 
 const (
 	noDirectives = "directives (%) are not allowed"
-	needsQuotes  = "text that starts with this character goes in quotes"
-	noTabs       = "a tab can't indent; write spaces"
-	notPart      = "this isn't part of the value above; check the indentation, or put text in quotes"
-	quotesOpen   = "the quotes that open here are never closed"
-	dashInFlow   = "a list with dashes can't stand between brackets"
+	needsQuotes  = "put text that starts with this character in quotes"
+	noTabs       = "indent with spaces, not tabs"
+	notPart      = "unexpected text after a value; check the indentation, or put the whole text in quotes"
+	quotesOpen   = "this quote is never closed"
+	dashInFlow   = "a list with dashes isn't allowed inside brackets or braces"
 	expectedKey  = "expected \"key: value\" here, as on the lines above"
 	expectedDash = "expected a dash here, as on the lines above; check the indentation"
-	secondColon  = "a second key where a value stands; " +
-		"check the indentation, and put text that holds \": \" in quotes"
-	colonOfAbove = "what stands before this colon belongs to the line above; " +
-		"check the indentation, and put text that holds \": \" in quotes"
-	dashOfAbove   = "this dash belongs to the text on the line above; check the indentation"
-	listOnOwnLine = "a list with dashes starts on a line of its own, below its key"
+	secondColon  = "unexpected second key; " +
+		"check the indentation, or put text that contains \": \" in quotes"
+	colonOfAbove = "this line continues the value above, so it can't have a key; " +
+		"check the indentation, or put text that contains \": \" in quotes"
+	spaceBefore   = "write a space before a comment, or put text that contains # in quotes"
+	dashOfAbove   = "this line continues the text above, so its dash doesn't start a list entry; check the indentation"
+	listOnOwnLine = "start a list with dashes on the line below its key"
 )
 
-// parserMessages says in our words what the parser complains of. What it was
-// doing, its context, is looked at first. With start, the place is where that began.
+// parserMessages translates the parser's messages. The first match counts. With
+// start set, the problem's position is where the parser's context began.
 var parserMessages = []struct {
-	context, theirs string // "" is anything
+	context, theirs string // what the parser's context and message contain
 	ours            string
 	start           bool
 }{
@@ -46,10 +47,10 @@ var parserMessages = []struct {
 	{"directive", "", noDirectives, true},
 	{"", "before directive", noDirectives, false},
 	{"block scalar", "tab character", noTabs, false},
-	{"block scalar", "", "text that starts with | or > goes in quotes, or starts on the next line", true},
+	{"block scalar", "", "put text that starts with | or > in quotes; start a block of text on the next line", true},
 	{"", "tab", noTabs, false},
 	{"quoted scalar", "unexpected", quotesOpen, true},
-	{"", "a comment without preceding whitespace", "write a space before the #, or put text that holds it in quotes", false},
+	{"", "a comment without preceding whitespace", spaceBefore, false},
 	{"", "block sequence entries are not allowed", listOnOwnLine, false},
 	{"", "mapping keys are not allowed", noComplex, false},
 	{"", "could not find expected ':'", expectedKey, true},
@@ -59,12 +60,12 @@ var parserMessages = []struct {
 	{"", errTooDeep.Error(), errTooDeep.Error(), false},
 }
 
-// syntaxError records what the parser says is wrong. If replacing one byte of the
-// text by a letter takes the error away, syntaxError returns the byte's offset.
+// syntaxError records an error of the parser. If a letter in place of one byte of
+// the text would avoid the error, it also returns that byte's offset.
 func (s *File) syntaxError(text []byte, err error) (offset int, repairable bool) {
 	var failure *yaml.LoadError
 	if !errors.As(err, &failure) || failure.Mark.Line == 0 {
-		// Not err's own text: it may quote the file.
+		// Don't show err itself: it may quote the file.
 		s.ProblemAt(1, 1, malformed)
 		return 0, false
 	}
@@ -73,14 +74,14 @@ func (s *File) syntaxError(text []byte, err error) (offset int, repairable bool)
 		mark = yaml.Mark{Line: last, Column: utf8.RuneCountInString(s.Line(last)) + 1}
 	}
 	if r := falseSpace(s.Line(mark.Line)); r != 0 {
-		message += fmt.Sprintf("; the line holds %U, which looks like a space and is none", r)
+		message += fmt.Sprintf("; the line contains %U, which looks like a space but isn't one", r)
 	}
 	s.ProblemAt(mark.Line, mark.Column, message)
 	return offsetOf(text, mark), repairable
 }
 
-// explain returns a place and a message for a failure of the parser, and whether
-// a letter can take the place of the character there.
+// explain returns the position and message of a parser failure, and whether a
+// letter in place of the character there would avoid it.
 func (s *File) explain(text []byte, failure *yaml.LoadError) (mark yaml.Mark, message string, repairable bool) {
 	mark = failure.Mark
 	at := offsetOf(text, mark)
@@ -95,7 +96,7 @@ func (s *File) explain(text []byte, failure *yaml.LoadError) (mark yaml.Mark, me
 		case '\t':
 			return mark, noTabs, false
 		case '%':
-			return mark, "text that starts with % goes in quotes", true
+			return mark, "put text that starts with % in quotes", true
 		}
 		return mark, needsQuotes, true
 	case "found unknown escape character":
@@ -121,24 +122,24 @@ func (s *File) explain(text []byte, failure *yaml.LoadError) (mark yaml.Mark, me
 		case next == '-':
 			return mark, dashInFlow, false
 		case next == ',':
-			return mark, "there is nothing before this comma", false
+			return mark, "missing value before this comma", false
 		}
 		return mark, needsQuotes, false
 	case "did not find expected ',' or ']'", "did not find expected ',' or '}'":
 		bracket := text[min(offsetOf(text, failure.ContextMark), len(text)-1)]
 		if atEnd {
-			return failure.ContextMark, fmt.Sprintf("the %c that opens here is never closed", bracket), false
+			return failure.ContextMark, fmt.Sprintf("this %c is never closed", bracket), false
 		}
 		before := text[bytes.LastIndexByte(text[:at], '\n')+1 : at]
 		entry := bytes.TrimLeft(before, " ")
 		if failure.ContextMark.Line < mark.Line && (next == ':' || bytes.HasPrefix(entry, []byte("- "))) {
-			mark.Column = len(before) - len(entry) + 1 // what wasn't expected is before the place
+			mark.Column = len(before) - len(entry) + 1 // the unexpected entry starts before the mark
 			next = text[at-len(entry)]
 		}
 		if next == '-' {
 			return mark, dashInFlow, false
 		}
-		message = fmt.Sprintf("expected a , or a %c", bracket+2) // in ASCII they are two apart
+		message = fmt.Sprintf("expected a , or a %c", bracket+2) // in ASCII, brackets are two apart
 		if failure.ContextMark.Line < mark.Line {
 			message += fmt.Sprintf("; the %c on line %d isn't closed", bracket, failure.ContextMark.Line)
 		}
@@ -159,31 +160,30 @@ func (s *File) explain(text []byte, failure *yaml.LoadError) (mark yaml.Mark, me
 	return mark, malformed + ": " + failure.Message, false
 }
 
-// unclosed says which bracket is open where text ends. The parser tells if
-// something stands there that it didn't expect.
+// unclosed says which bracket is still open at the end of text. To find out, it
+// appends a word, which the parser complains about in the context of that bracket.
 func unclosed(text []byte, mark yaml.Mark) (yaml.Mark, string, bool) {
 	_, err := compose(slices.Concat(text, []byte("\n x")))
 	var failure *yaml.LoadError
 	if errors.As(err, &failure) && failure.ContextMark.Line > 0 {
 		at := offsetOf(text, failure.ContextMark)
 		if at < len(text) && (text[at] == '[' || text[at] == '{') {
-			return failure.ContextMark, fmt.Sprintf("the %c that opens here is never closed", text[at]), false
+			return failure.ContextMark, fmt.Sprintf("this %c is never closed", text[at]), false
 		}
 	}
 	return mark, "a bracket or brace is never closed", false
 }
 
-// offsetOf returns the offset of the byte at a place, that of the line's end if the
-// line ends before it.
+// offsetOf returns the offset of a mark, or that of the line's end if the line is
+// shorter.
 func offsetOf(text []byte, mark yaml.Mark) int {
 	var c cursor
 	c.seek(text, mark.Line, mark.Column)
 	return c.offset
 }
 
-// falseSpace returns the first character of a line that looks like a space and
-// is part of a word to YAML, such as a no-break space that was copied from a web
-// page. It returns 0 if there is none.
+// falseSpace returns the first character of a line that looks like a space but is
+// part of a word in YAML, such as a no-break space copied from a web page, or 0.
 func falseSpace(line string) rune {
 	for _, r := range line {
 		if r >= utf8.RuneSelf && unicode.IsSpace(r) {
@@ -193,7 +193,7 @@ func falseSpace(line string) rune {
 	return 0
 }
 
-// badEscape says that text starts with an escape that YAML doesn't have.
+// badEscape returns the message for text that starts with an unknown escape.
 func badEscape(text []byte) string {
 	_, size := utf8.DecodeRune(text[1:])
 	end := 1 + size
@@ -201,5 +201,5 @@ func badEscape(text []byte) string {
 	for ; digits > 0 && end < len(text) && strings.IndexByte("0123456789abcdefABCDEF", text[end]) >= 0; digits-- {
 		end++
 	}
-	return fmt.Sprintf("%s is not an escape; write a backslash as two, or use single quotes", text[:end])
+	return fmt.Sprintf("%s isn't an escape sequence; double the backslash, or use single quotes", text[:end])
 }

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of a file's YAML. They bound the memory that parsing takes.
+// These limits bound the memory that parsing takes.
 const (
 	maxDepth      = 50      // lists and mappings within each other
 	maxKeys       = 1000    // keys of a mapping
@@ -15,7 +15,7 @@ const (
 )
 
 // Normalise removes the byte order mark and carriage returns that Windows
-// editors write, and rejects bytes that aren't text.
+// editors write, and rejects control characters and invalid UTF-8.
 func (s *File) Normalise() bool {
 	if s.IsUTF16() {
 		return false
@@ -51,20 +51,20 @@ func (s *File) Normalise() bool {
 func (s *File) IsUTF16() bool {
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
 		if bytes.HasPrefix(s.Data, []byte(mark)) {
-			s.Problem("the file is UTF-16; flag files are UTF-8")
+			s.Problem("the file is UTF-16; flag files must be UTF-8")
 			return true
 		}
 	}
 	return false
 }
 
-// conflictMarkers begin the lines that git leaves in a file that it couldn't merge.
+// conflictMarkers are the prefixes of lines that git adds around a merge conflict.
 var conflictMarkers = [...]string{"<<<<<<<", "=======", ">>>>>>>", "|||||||"}
 
-const mergeConflict = "a merge conflict: " +
-	"keep what is meant of both sides, and remove the lines that git has put around them"
+const mergeConflict = "unresolved merge conflict: " +
+	"keep the lines you want from both sides, and remove git's markers"
 
-// IsConflict reports whether git has left a line that it couldn't merge.
+// IsConflict reports whether a line is one of git's conflict markers.
 func IsConflict(line string) bool {
 	for _, marker := range conflictMarkers {
 		if rest, ok := strings.CutPrefix(line, marker); ok && (rest == "" || rest[0] == ' ') {
@@ -74,10 +74,10 @@ func IsConflict(line string) bool {
 	return false
 }
 
-// checkLines rejects what a line gives away by how it starts, whatever the lines
-// around it are: merge conflicts, directives, and the marks between documents.
+// checkLines rejects what the start of a line reveals without parsing: merge
+// conflicts, directives, document ends and second documents.
 func (s *File) checkLines() bool {
-	number, begun := 0, false // begun: the document has
+	number, begun := 0, false // begun: some of the document has been seen
 	for line := range bytes.Lines(s.Data) {
 		number++
 		line = bytes.TrimRight(line, " \t\n")
@@ -90,7 +90,7 @@ func (s *File) checkLines() bool {
 		case isMark(line, "..."):
 			s.ProblemAt(number, 1, "document ends (...) are not allowed")
 		case isMark(line, "---") && begun:
-			s.ProblemAt(number, 1, "a file holds one document; a second one starts here")
+			s.ProblemAt(number, 1, "a file has one document, but a second one starts here")
 			return false
 		case line[0] == '%':
 			s.ProblemAt(number, 1, noDirectives)
@@ -101,15 +101,16 @@ func (s *File) checkLines() bool {
 	return len(s.Problems) == 0
 }
 
-// isMark reports whether a line begins with a mark between documents.
+// isMark reports whether a line starts with a document marker, --- or ....
 func isMark(line []byte, mark string) bool {
 	rest, ok := bytes.CutPrefix(line, []byte(mark))
 	return ok && (len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t')
 }
 
-// separators counts what separates lists and mappings from their entries. The
-// parser holds all tokens of a line in brackets at once, and there are no more
-// than five of them to a separator. Commas in text are counted too.
+// separators counts the punctuation of lists and mappings, including commas and
+// brackets within text. It is an estimate of the parser's memory: the parser keeps
+// all tokens of a collection in brackets, until a line ends, and produces at most
+// five for each separator.
 func separators(data []byte) int {
 	count := 0
 	for i, c := range data {
