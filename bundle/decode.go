@@ -325,6 +325,7 @@ func (d *decoder) head() evaluator.Ruleset {
 	for i := range set.Attributes {
 		set.Attributes[i].Name = d.ref(&w.attributeName)
 		set.Attributes[i].Type = evaluator.AttributeType(d.small(w.attributeType.take()))
+		d.requires(typeFeature(set.Attributes[i].Type))
 	}
 	for i := range set.Zones {
 		set.Zones[i].Name = d.ref(&w.zoneName)
@@ -378,10 +379,8 @@ func (d *decoder) condition(c *evaluator.Condition, depth int) {
 	w := d.w
 	form := w.conditionOp.take()
 	c.Op, c.Fold = evaluator.Op(d.small(form/2)), form%2 == 1
-	if c.Op > lastOp {
-		d.requires(opFeature(c.Op))
-	}
-	if !combines(c.Op) {
+	d.requires(opFeature(c.Op))
+	if !c.Op.Combines() {
 		c.Attribute = d.ref(&w.conditionAttribute)
 		texts, ints := w.conditionStrings.take(), w.conditionInts.take()
 		c.Strings = cut(d, &d.operands, texts)
@@ -406,8 +405,8 @@ func (d *decoder) flag(f *evaluator.Flag) {
 	w := d.w
 	f.Key = d.ref(&w.flagKey)
 	form := w.flagForm.take()
-	if form >= 2*flagPositions || form&flagReserved == 0 && form&flagPositions != 0 {
-		d.fail("flag_form has bits that are not known, or that contradict each other")
+	if form >= 2*flagStale {
+		d.fail("flag_form has bits that are not known")
 	}
 	f.Type, f.Disabled = evaluator.Type(form&typeBits), form&flagDisabled != 0
 	f.Default, f.Off = int(w.flagDefault.take()), int(w.flagOff.take())
@@ -418,7 +417,7 @@ func (d *decoder) flag(f *evaluator.Flag) {
 		f.Variants[i].Value = d.value(f.Type)
 	}
 	if form&flagReserved != 0 {
-		f.Reserved = d.reservation(form&flagPositions != 0)
+		f.Reserved = d.reservation()
 	}
 	if form&flagMetadata != 0 {
 		f.Metadata = d.attrs()
@@ -472,31 +471,31 @@ func (d *decoder) scalar(kind evaluator.Kind) evaluator.Value {
 	return evaluator.Value{}
 }
 
-func (d *decoder) reservation(wide bool) *evaluator.Reservation {
+func (d *decoder) reservation() *evaluator.Reservation {
 	w := d.w
 	r := one(d, &d.reservations)
 	if r == nil {
 		return nil
 	}
 	r.Layer = d.ref(&w.reservationLayer)
-	d.bucketing(&r.Bucketing, &w.reservationBy, &w.reservationSalt, &w.reservationHash, wide)
+	d.bucketing(&r.Bucketing, &w.reservationBy, &w.reservationSalt, &w.reservationHash)
 	r.Spans = pairs(d, w.reservationSpans.take(), func(from, to int64) evaluator.Span {
 		return evaluator.Span{From: uint64(from), To: uint64(to)}
 	})
 	return r
 }
 
-// bucketing takes what a split or a reservation buckets by. A wide one has a number
-// of positions.
-func (d *decoder) bucketing(b *evaluator.Bucketing, by, salt, hash *column, wide bool) {
+// bucketing takes what a split or a reservation buckets by, and reports whether
+// the hash is foreign.
+func (d *decoder) bucketing(b *evaluator.Bucketing, by, salt, hash *column) (foreign bool) {
 	b.By, b.Salt, b.Hash = d.ref(by), d.ref(salt), d.ref(hash)
-	if f := hashFeature(b.Hash); f != "" {
-		d.requires(f)
+	feature := hashFeature(b.Hash)
+	if feature == "" {
+		return false
 	}
-	if wide {
-		d.requires(featurePositions)
-		b.Positions = uint64(d.int())
-	}
+	d.requires(feature)
+	b.Positions = uint64(d.int())
+	return true
 }
 
 // requires fails unless the label names a feature. Otherwise those who don't know
@@ -529,7 +528,7 @@ func (d *decoder) rule(r *evaluator.Rule) {
 	w := d.w
 	r.Name = d.ref(&w.ruleName)
 	form := w.ruleForm.take()
-	if form >= 2*rulePositions || form&ruleSplit == 0 && form&(ruleRamp|rulePositions) != 0 || form&ruleRamp == 0 && form&ruleLinear != 0 {
+	if form >= 2*ruleMetadata || form&ruleSplit == 0 && form&ruleRamp != 0 || form&ruleRamp == 0 && form&ruleLinear != 0 {
 		d.fail("rule_form has bits that are not known, or that contradict each other")
 	}
 	if form&ruleWhen != 0 {
@@ -551,12 +550,11 @@ func (d *decoder) split(form uint32) *evaluator.Split {
 	if s == nil {
 		return nil
 	}
-	wide := form&rulePositions != 0
-	d.bucketing(&s.Bucketing, &w.splitBy, &w.splitSalt, &w.splitHash, wide)
+	foreign := d.bucketing(&s.Bucketing, &w.splitBy, &w.splitSalt, &w.splitHash)
 	s.Ranges = cut(d, &d.ranges, w.splitRanges.take())
 	var from, to uint64
 	for i := range s.Ranges {
-		if wide {
+		if foreign {
 			to = uint64(d.int())
 		} else {
 			to = uint64(w.rangeLast.take()) + 1

@@ -12,6 +12,8 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 	"github.com/theupdateframework/go-tuf/v2/metadata/trustedmetadata"
+
+	"github.com/serin-flags/serin/internal/soak"
 )
 
 // The differential tests publish a valid repository, change the metadata of
@@ -319,7 +321,7 @@ func seeds(n int) [][]byte {
 // TestDifferential also checks that mutations are of both kinds, so that the
 // comparison means something.
 func TestDifferential(t *testing.T) {
-	const rounds = 200
+	rounds := soak.Times(100, 5000)
 	count := make(map[[2]bool]int)
 	for _, seed := range seeds(rounds) {
 		we, they := compareVerdicts(t, seed)

@@ -28,19 +28,73 @@
 //
 // A payload is two gzip members, one after the other, so that any tool for gzip
 // decompresses it as a whole, and the first part can be read by itself. Each is
-// one MessagePack map with string keys, whose entries must stand in this order.
+// one MessagePack map with string keys. Nothing may follow either map, or the
+// second member.
 //
-// The label, of at most 4 KiB:
+// The first map is the label, of at most 4 KiB. Its entries stand in this order:
 //
-//	format       1: the version of all that follows
+//	format       1 or 2: the version of all that follows
 //	environment  a string
 //	namespace    a string
-//	size         how many bytes the columns have before compression; at most 128 MiB
 //
-// The columns are the ruleset ([evaluator.Ruleset]), field by field instead of
-// record by record. Each is an array but for one, which is a string. The comment
-// on the type wire in wire.go says how they are read. Nothing may stand behind
-// either map, or behind the second member.
+// and then, in format 1:
+//
+//	size         how many bytes the second map has before compression; at most 128 MiB
+//
+// In format 2 the last entry is
+//
+//	columns      a map: size, as above; features, an array of strings in
+//	             ascending order, without duplicates; and what later versions
+//	             add, which readers skip
+//
+// A feature is something that a reader must know to give the right answers. If it
+// doesn't know one of those that the label names, it refuses the payload. The
+// name has 1 to 64 printable ASCII characters. These exist, where NAME is what
+// package evaluator calls it:
+//
+//	hash:NAME    a hash other than murmur3_x64_128, in splits, reservations and
+//	             conditions; one of [evaluator.Hashes]
+//	op:NAME      an operator of conditions after [evaluator.OpServes]
+//	type:NAME    a type of attributes after [evaluator.AttrList]; there is none
+//	lists        reserved for lists of members that are targets of their own
+//
+// A payload that uses one of them without naming it is refused. [EncodePayload]
+// writes format 1 if there is nothing to name.
+//
+// The second map is the ruleset ([evaluator.Ruleset]) in columns, field by field
+// instead of record by record. The comment on the type wire in wire.go says which
+// columns there are and how they are read.
+//
+// This is a payload of format 2, decompressed: the flag new-cart of namespace
+// shop, which is off, but on for half of the users by Unleash's hash. Texts in
+// quotes stand for MessagePack strings.
+//
+//	84 "format" 02 "environment" "production" "namespace" "shop"
+//	"columns" 82 "size" cd 01 35 "features" 91 "hash:unleash"
+//
+//	de 00 15
+//	"unit" 91 00                                the next text: user
+//	"text" "usernew-cartoffonhalfunleash"
+//	"text_lens" 96 04 08 03 02 04 07
+//	"ints" 95 00 01 00 32 64                    false, true, then of the split
+//	"attribute_name" 91 01                      text 1: user
+//	"attribute_type" 91 01                      a string
+//	"prerequisites" 91 00                       none
+//	"flag_key" 91 00                            the next text: new-cart
+//	"flag_form" 91 01                           boolean
+//	"flag_default" 91 00                        the first variant
+//	"flag_off" 91 00                            the first variant
+//	"flag_variants" 91 02
+//	"flag_rules" 91 01
+//	"variant_name" 92 00 00                     the next texts: off, on
+//	"rule_name" 91 00                           the next text: half
+//	"rule_form" 91 02                           a split
+//	"split_by" 91 01                            text 1: user
+//	"split_salt" 91 02                          text 2: new-cart
+//	"split_hash" 91 00                          the next text: unleash; foreign,
+//	                                            so ints: its own number of positions
+//	"split_ranges" 91 02                        ints: they end at 50 and at 100
+//	"range_variant" 92 01 00                    on, off
 //
 // # Metadata
 //
@@ -113,9 +167,9 @@
 // At most 512 KiB are read of a root, 16 KiB of timestamp, 2 MB of snapshot and
 // 5 MB of targets, and never more than the length listed.
 //
-// What an update was given is kept in memory as a [Release]. [Release.State]
-// makes of it a small repository of its own, which [Verifier.Restore] takes
-// through the same steps from the pinned root, except that nothing expires.
+// The result of an update is a [Release], in memory. [Release.State] makes a small
+// repository of it, which [Verifier.Restore] takes through the same steps from the
+// pinned root, except that nothing expires.
 //
 // # What this does not protect from
 //

@@ -84,7 +84,7 @@ func (e *encoder) flag(f *evaluator.Flag) {
 	e.ref(&w.flagKey, f.Key)
 	w.flagForm.put(uint32(f.Type) +
 		bit(f.Disabled, flagDisabled) + bit(f.Reserved != nil, flagReserved) + bit(len(f.Metadata) > 0, flagMetadata) +
-		bit(f.Stale != nil, flagStale) + bit(f.Reserved != nil && wide(f.Reserved.Bucketing), flagPositions))
+		bit(f.Stale != nil, flagStale))
 	w.flagDefault.put(uint32(f.Default))
 	w.flagOff.put(uint32(f.Off))
 	length(&w.flagVariants, f.Variants)
@@ -150,7 +150,7 @@ func (e *encoder) bucketing(b evaluator.Bucketing, by, salt, hash *column) {
 	e.ref(by, b.By)
 	e.ref(salt, b.Salt)
 	e.ref(hash, b.Hash)
-	if wide(b) {
+	if hashFeature(b.Hash) != "" {
 		e.int(int64(b.Positions))
 	}
 }
@@ -169,8 +169,7 @@ func (e *encoder) rule(r *evaluator.Rule) {
 	w := &e.w
 	form := bit(r.When != nil, ruleWhen) + bit(len(r.Metadata) > 0, ruleMetadata)
 	if s := r.Split; s != nil {
-		form += ruleSplit + bit(s.Ramp != nil, ruleRamp) + bit(s.Ramp != nil && s.Ramp.Linear, ruleLinear) +
-			bit(wide(s.Bucketing), rulePositions)
+		form += ruleSplit + bit(s.Ramp != nil, ruleRamp) + bit(s.Ramp != nil && s.Ramp.Linear, ruleLinear)
 	}
 	e.ref(&w.ruleName, r.Name)
 	w.ruleForm.put(form)
@@ -190,10 +189,10 @@ func (e *encoder) rule(r *evaluator.Rule) {
 func (e *encoder) split(s *evaluator.Split) {
 	w := &e.w
 	e.bucketing(s.Bucketing, &w.splitBy, &w.splitSalt, &w.splitHash)
-	ends := wide(s.Bucketing)
+	foreign := hashFeature(s.Hash) != ""
 	length(&w.splitRanges, s.Ranges)
 	for _, r := range s.Ranges { // gapless: Compile has made sure
-		if ends {
+		if foreign {
 			e.int(int64(r.To))
 		} else {
 			w.rangeLast.put(uint32(r.To - 1))
@@ -212,16 +211,10 @@ func (e *encoder) split(s *evaluator.Split) {
 	}
 }
 
-// combines reports whether a condition of that kind has others below it, and
-// nothing else.
-func combines(op evaluator.Op) bool {
-	return op == evaluator.OpAll || op == evaluator.OpAny || op == evaluator.OpNot
-}
-
 func (e *encoder) condition(c *evaluator.Condition) {
 	w := &e.w
 	w.conditionOp.put(uint32(c.Op)*2 + bit(c.Fold, 1))
-	if combines(c.Op) {
+	if c.Op.Combines() {
 		length(&w.conditionOf, c.Of)
 		for i := range c.Of {
 			e.condition(&c.Of[i])

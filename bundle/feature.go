@@ -19,26 +19,39 @@ var ErrUnsupported = errors.New("update the SDK, or the serin command")
 // must know to evaluate it. The package documentation lists the features.
 type Need struct {
 	Feature string // as labels name it, such as "hash:unleash"
-	// Where it is used first: in a segment, in a flag, or in a rule of a flag.
-	Segment, Flag, Rule string
-	// More is how many other segments, reservations and rules use it.
+	// Where it is used first: one of an attribute, a segment, a flag, and a rule
+	// of a flag.
+	Attribute, Segment, Flag, Rule string
+	// More is how many other places use it.
 	More int
 }
 
 // String returns a line such as
-// `"hash:unleash" for rule "half" of flag "checkout" and 2 more`.
+// `rule "half" of flag "checkout" and 2 more use the hash "unleash"`.
 func (n Need) String() string {
-	where := fmt.Sprintf("segment %q", n.Segment)
+	where := ""
 	switch {
 	case n.Rule != "":
 		where = fmt.Sprintf("rule %q of flag %q", n.Rule, n.Flag)
 	case n.Flag != "":
 		where = fmt.Sprintf("flag %q", n.Flag)
+	case n.Segment != "":
+		where = fmt.Sprintf("segment %q", n.Segment)
+	default:
+		where = fmt.Sprintf("attribute %q", n.Attribute)
 	}
+	verb := "uses"
 	if n.More > 0 {
-		where += fmt.Sprintf(" and %d more", n.More)
+		where, verb = fmt.Sprintf("%s and %d more", where, n.More), "use"
 	}
-	return fmt.Sprintf("%q for %s", n.Feature, where)
+	kind, name, _ := strings.Cut(n.Feature, ":")
+	switch kind {
+	case "op":
+		kind = "condition"
+	case "type":
+		kind = "attribute type"
+	}
+	return fmt.Sprintf("%s %s the %s %q", where, verb, kind, name)
 }
 
 // Needs returns what a reader of a ruleset must know beyond format 1, sorted by
@@ -46,6 +59,10 @@ func (n Need) String() string {
 // nothing, and format 2 if there is.
 func Needs(set *evaluator.Ruleset) []Need {
 	s := &needs{found: make(map[string]*Need)}
+	for _, a := range set.Attributes {
+		s.begin(Need{Attribute: a.Name})
+		s.note(typeFeature(a.Type))
+	}
 	for i := range set.Segments {
 		s.begin(Need{Segment: set.Segments[i].Name})
 		s.condition(set.Segments[i].When)
@@ -72,9 +89,9 @@ type needs struct {
 
 func (s *needs) begin(at Need) { s.at, s.here = at, s.here[:0] }
 
-// note notes that the place needs a feature.
+// note notes that the place needs a feature, "" being none.
 func (s *needs) note(feature string) {
-	if slices.Contains(s.here, feature) {
+	if feature == "" || slices.Contains(s.here, feature) {
 		return
 	}
 	s.here = append(s.here, feature)
@@ -90,54 +107,38 @@ func (s *needs) note(feature string) {
 func (s *needs) flag(f *evaluator.Flag) {
 	if f.Reserved != nil {
 		s.begin(Need{Flag: f.Key})
-		s.bucketing(f.Reserved.Bucketing)
+		s.note(hashFeature(f.Reserved.Hash))
 	}
 	for i := range f.Rules {
 		s.begin(Need{Flag: f.Key, Rule: f.Rules[i].Name})
 		s.condition(f.Rules[i].When)
 		if split := f.Rules[i].Split; split != nil {
-			s.bucketing(split.Bucketing)
+			s.note(hashFeature(split.Hash))
 		}
 	}
 }
 
 func (s *needs) condition(c *evaluator.Condition) {
-	if c == nil {
-		return
-	}
-	if f := opFeature(c.Op); f != "" {
-		s.note(f)
-	}
-	if c.Op == evaluator.OpBucket && len(c.Strings) > 0 {
-		s.hash(c.Strings[0])
-	}
-	for i := range c.Of {
-		s.condition(&c.Of[i])
+	for c := range c.Walk() {
+		s.note(opFeature(c.Op))
+		if c.Op == evaluator.OpBucket && len(c.Strings) > 0 {
+			s.note(hashFeature(c.Strings[0]))
+		}
 	}
 }
 
-func (s *needs) bucketing(b evaluator.Bucketing) {
-	s.hash(b.Hash)
-	if wide(b) {
-		s.note(featurePositions)
-	}
-}
-
-func (s *needs) hash(name string) {
-	if f := hashFeature(name); f != "" {
-		s.note(f)
-	}
-}
-
-// The features, and the prefixes of those that name something of the evaluator's.
+// The prefixes of features; what follows is a name that the evaluator has.
 const (
-	featurePositions = "positions"
-	prefixHash       = "hash:"
-	prefixOp         = "op:"
+	prefixHash = "hash:"
+	prefixOp   = "op:"
+	prefixType = "type:"
 )
 
-// lastOp is the last operator of format 1.
-const lastOp = evaluator.OpServes
+// The last operator and the last type of attributes that format 1 has.
+const (
+	lastOp   = evaluator.OpServes
+	lastType = evaluator.AttrList
+)
 
 // opFeature returns the feature that an operator is, "" for one of format 1.
 func opFeature(op evaluator.Op) string {
@@ -156,15 +157,29 @@ func hashFeature(name string) string {
 	return prefixHash + name
 }
 
-// wide reports whether positions are written as the feature "positions" has them.
-func wide(b evaluator.Bucketing) bool { return b.Positions != 0 || hashFeature(b.Hash) != "" }
+// typeFeature returns the feature that a type of attributes is, "" for one of
+// format 1.
+func typeFeature(t evaluator.AttributeType) string {
+	if t <= lastType {
+		return ""
+	}
+	return prefixType + t.String()
+}
 
-// known reports whether this package and the evaluator know a feature.
+// known reports whether the evaluator knows a feature.
 func known(feature string) bool {
 	if name, ok := strings.CutPrefix(feature, prefixHash); ok {
-		return name != evaluator.HashMurmur3 && slices.Contains(evaluator.Hashes(), name)
+		return hashFeature(name) != "" && slices.Contains(evaluator.Hashes(), name)
 	}
-	return feature == featurePositions || feature == opFeature(evaluator.OpBucket)
+	if name, ok := strings.CutPrefix(feature, prefixOp); ok {
+		var op evaluator.Op
+		return op.UnmarshalText([]byte(name)) == nil && opFeature(op) != ""
+	}
+	if name, ok := strings.CutPrefix(feature, prefixType); ok {
+		var t evaluator.AttributeType
+		return t.UnmarshalText([]byte(name)) == nil && typeFeature(t) != ""
+	}
+	return false
 }
 
 // checkKnown returns an error that names the features that are not known.

@@ -17,7 +17,7 @@ type Fingerprint [sha256.Size]byte
 
 // Fingerprints returns, by key, the fingerprint of each flag that a payload
 // serves: of the flag itself, of the unit, and of the attributes, zones,
-// segments and other flags that it refers to, directly or by way of each other.
+// segments and other flags that it refers to, directly or indirectly.
 // Flags with equal fingerprints give equal answers, whatever payloads they are
 // in. The errors and the memory it takes are those of [DecodePayload].
 func Fingerprints(data []byte) (map[string]Fingerprint, error) {
@@ -97,21 +97,18 @@ func (f *fingerprinter) of(r reference, depth int) (Fingerprint, error) {
 	}
 	// A ruleset of it alone, and of what is small that it refers to.
 	set := evaluator.Ruleset{Unit: f.unit}
-	var refs []reference
+	var refs evaluator.Refs
 	if r.kind == flagReference {
 		if flag := f.flags[r.name]; flag != nil {
 			set.Flags = []evaluator.Flag{*flag}
-			refs = flagReferences(flag)
+			refs = flag.Refs()
 		}
 	} else if s := f.segments[r.name]; s != nil {
 		set.Segments = []evaluator.Segment{*s}
-		refs = conditionReferences(nil, s.When)
+		refs = s.When.Refs()
 	}
-	slices.SortFunc(refs, func(a, b reference) int {
-		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name))
-	})
 	h := sha256.New()
-	for _, ref := range slices.Compact(refs) {
+	for _, ref := range references(refs) {
 		switch ref.kind {
 		case attributeReference:
 			set.Attributes = append(set.Attributes, f.attributes[ref.name])
@@ -131,44 +128,21 @@ func (f *fingerprinter) of(r reference, depth int) (Fingerprint, error) {
 	return print, nil
 }
 
-// flagReferences returns what a flag refers to.
-func flagReferences(f *evaluator.Flag) []reference {
-	var refs []reference
-	if f.Reserved != nil {
-		refs = append(refs, reference{attributeReference, f.Reserved.By})
-	}
-	for i := range f.Rules {
-		r := &f.Rules[i]
-		refs = conditionReferences(refs, r.When)
-		if r.Split != nil && r.Split.By != "" {
-			refs = append(refs, reference{attributeReference, r.Split.By})
+// references returns what something refers to, sorted, each once.
+func references(refs evaluator.Refs) []reference {
+	var list []reference
+	for kind, names := range map[referenceKind][]string{
+		attributeReference: refs.Attributes, zoneReference: refs.Zones,
+		segmentReference: refs.Segments, flagReference: refs.Flags,
+	} {
+		for _, name := range names {
+			list = append(list, reference{kind, name})
 		}
 	}
-	return refs
-}
-
-// conditionReferences appends what a condition, which may be nil, refers to.
-func conditionReferences(refs []reference, c *evaluator.Condition) []reference {
-	if c == nil {
-		return refs
-	}
-	if c.Attribute != "" {
-		refs = append(refs, reference{attributeReference, c.Attribute})
-	}
-	if len(c.Strings) > 0 {
-		switch c.Op {
-		case evaluator.OpInSegment:
-			refs = append(refs, reference{segmentReference, c.Strings[0]})
-		case evaluator.OpWindow:
-			refs = append(refs, reference{zoneReference, c.Strings[0]})
-		case evaluator.OpServes:
-			refs = append(refs, reference{flagReference, c.Strings[0]})
-		}
-	}
-	for i := range c.Of {
-		refs = conditionReferences(refs, &c.Of[i])
-	}
-	return refs
+	slices.SortFunc(list, func(a, b reference) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name))
+	})
+	return slices.Compact(list)
 }
 
 // hash writes all columns that have something in them.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/soak"
 	"github.com/tinylib/msgp/msgp"
 )
 
@@ -87,20 +88,23 @@ func TestNeeds(t *testing.T) {
 	set = latest().Ruleset
 	set.Prerequisites = append(set.Prerequisites, set.Flags[slices.IndexFunc(set.Flags, func(f evaluator.Flag) bool { return f.Key == "moved" })])
 	set.Prerequisites[len(set.Prerequisites)-1].Key = "other"
+	set.Attributes = append(set.Attributes, evaluator.Attribute{Name: "born", Type: 99})
 	want := []Need{
 		{Feature: "hash:launchdarkly", Flag: "moved", More: 5},
 		{Feature: "hash:unleash", Flag: "moved", Rule: "fifty", More: 1},
 		{Feature: "hash:unleash-variants", Segment: "half", More: 2},
 		{Feature: "op:bucket", Segment: "half", More: 4},
-		{Feature: "positions", Flag: "moved", More: 7},
+		{Feature: "type:" + evaluator.AttributeType(99).String(), Attribute: "born"},
 	}
 	if diff := cmp.Diff(want, Needs(&set)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for i, text := range []string{
-		`"hash:launchdarkly" for flag "moved" and 5 more`,
-		`"hash:unleash" for rule "fifty" of flag "moved" and 1 more`,
-		`"hash:unleash-variants" for segment "half" and 2 more`,
+		`flag "moved" and 5 more use the hash "launchdarkly"`,
+		`rule "fifty" of flag "moved" and 1 more use the hash "unleash"`,
+		`segment "half" and 2 more use the hash "unleash-variants"`,
+		`segment "half" and 4 more use the condition "bucket"`,
+		`attribute "born" uses the attribute type "` + evaluator.AttributeType(99).String() + `"`,
 	} {
 		if got := want[i].String(); got != text {
 			t.Errorf("got %s, want %s", got, text)
@@ -111,7 +115,19 @@ func TestNeeds(t *testing.T) {
 // TestFormat2 holds that nothing changes on the way, and that a payload of format 2
 // says what it needs.
 func TestFormat2(t *testing.T) {
-	data := encodeLatest(t, func(*label, *wire) {})
+	data, err := EncodePayload(latest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := CompilePayload(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := evaluator.CompileModule(latest().Ruleset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareModules(t, compiled.Module, module)
 	got, err := DecodePayload(data)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +136,7 @@ func TestFormat2(t *testing.T) {
 		t.Errorf("payload changed on the way (-want +got):\n%s", diff)
 	}
 	l, err := ReadLabel(data)
-	want := Label{2, "production", "a/b", []string{"hash:launchdarkly", "hash:unleash", "hash:unleash-variants", "op:bucket", "positions"}}
+	want := Label{2, "production", "a/b", []string{"hash:launchdarkly", "hash:unleash", "hash:unleash-variants", "op:bucket"}}
 	if diff := cmp.Diff(want, l); diff != "" || err != nil {
 		t.Errorf("label: error %v (-want +got):\n%s", err, diff)
 	}
@@ -143,7 +159,7 @@ func TestPositions(t *testing.T) {
 	bucketing := func() evaluator.Bucketing {
 		return evaluator.Bucketing{By: "user", Salt: "s", Hash: "hash", Positions: number()}
 	}
-	for range 1000 {
+	for range soak.Times(300, 100_000) {
 		split, ramp := &evaluator.Split{Bucketing: bucketing()}, &evaluator.Split{Bucketing: bucketing()}
 		from := uint64(0)
 		for range random.IntN(5) {
@@ -157,7 +173,7 @@ func TestPositions(t *testing.T) {
 			Reserved: &evaluator.Reservation{Bucketing: bucketing(), Spans: []evaluator.Span{{From: number(), To: number()}}},
 			Rules:    []evaluator.Rule{{Name: "a", Split: split}, {Name: "b", Split: ramp}},
 		}}}
-		l := label{format: format2, features: []string{"hash:hash", "positions"}}
+		l := label{format: format2, features: []string{"hash:hash"}}
 		got, err := decodeRuleset(&l, encodeRuleset(&want).marshal(format2))
 		if err != nil {
 			t.Fatal(err)
@@ -173,7 +189,7 @@ func TestPositions(t *testing.T) {
 // message that names the feature.
 func TestUnknownFeatures(t *testing.T) {
 	for _, feature := range []string{
-		"lists", "type:date", "hash:", "hash:md5", "hash:" + evaluator.HashMurmur3, "op:", "op:one of", "op:Op(99)", "Positions", "positions ", "~",
+		"lists", "type:date", "hash:", "hash:md5", "hash:" + evaluator.HashMurmur3, "op:", "op:one of", "op:Op(99)", "positions", "Op:bucket", "op:bucket ", "~",
 		strings.Repeat("x", maxFeature),
 	} {
 		data := encodeLatest(t, func(l *label, _ *wire) {
@@ -196,7 +212,7 @@ func TestUnknownFeatures(t *testing.T) {
 			}
 		}
 	}
-	data := encodeLatest(t, func(l *label, _ *wire) { l.features = []string{"lists", "positions", "public"} })
+	data := encodeLatest(t, func(l *label, _ *wire) { l.features = []string{"lists", "op:bucket", "public"} })
 	if _, err := ReadLabel(data); err == nil || !strings.Contains(err.Error(), `knows "lists" and "public": update`) {
 		t.Errorf("two features: got error %v", err)
 	}
@@ -253,7 +269,7 @@ func TestUnknownColumns(t *testing.T) {
 
 // TestLabelHasRoom holds that readers skip what they don't know of a label.
 func TestLabelHasRoom(t *testing.T) {
-	l := label{format2, "production", "a/b", 7, []string{"positions"}}
+	l := label{format2, "production", "a/b", 7, []string{"op:bucket"}}
 	b := l.marshal()
 	at := strings.Index(string(b), "columns") + len("columns")
 	b[at] += 2 // entries
@@ -307,19 +323,17 @@ func TestFormat2Refuses(t *testing.T) {
 		{"something behind the columns", labelled2(t, append(columns[:len(columns):len(columns)], 0)), "after the columns"},
 		{"a missing column", encodeLatest(t, func(_ *label, w *wire) { w.flagOff = column{} }), `column "flag_off" is too short`},
 
-		{"no positions", without("positions"), `doesn't name the feature "positions"`},
+		{"an unknown type", encodeLatest(t, func(_ *label, w *wire) { edit(&w.attributeType, 0, 99) }), `doesn't name the feature "type:`},
 		{"no hash of a split", without("hash:unleash"), `doesn't name the feature "hash:unleash"`},
 		{"no hash of a reservation", without("hash:launchdarkly"), `doesn't name the feature "hash:launchdarkly"`},
 		{"no hash of a condition", without("hash:unleash-variants"), `doesn't name the feature "hash:unleash-variants"`},
 		{"no operator", without("op:bucket"), `doesn't name the feature "op:bucket"`},
 		{"format 1", encodeLatest(t, func(l *label, _ *wire) { l.format = format1 }), "doesn't name the feature"},
-		{"positions without a reservation", encodeLatest(t, func(_ *label, w *wire) { edit(&w.flagForm, 0, flagPositions+1) }), "flag_form has bits"},
-		{"positions without a split", encodeLatest(t, func(_ *label, w *wire) { edit(&w.ruleForm, 0, rulePositions) }), "rule_form has bits"},
-		{"a bit that is not known", encodeLatest(t, func(_ *label, w *wire) { edit(&w.flagForm, 0, 2*flagPositions+1) }), "flag_form has bits"},
-		{"a bit of a rule that is not known", encodeLatest(t, func(_ *label, w *wire) { edit(&w.ruleForm, 0, 2*rulePositions) }), "rule_form has bits"},
+		{"a bit that is not known", encodeLatest(t, func(_ *label, w *wire) { edit(&w.flagForm, 0, 2*flagStale+1) }), "flag_form has bits"},
+		{"a bit of a rule that is not known", encodeLatest(t, func(_ *label, w *wire) { edit(&w.ruleForm, 0, 2*ruleMetadata) }), "rule_form has bits"},
 
-		{"features out of order", features("positions", "op:bucket"), "not in ascending order"},
-		{"a feature twice", features("positions", "positions"), "not in ascending order"},
+		{"features out of order", features("op:bucket", "hash:unleash"), "not in ascending order"},
+		{"a feature twice", features("op:bucket", "op:bucket"), "not in ascending order"},
 		{"a feature without a name", features(""), "a feature is not a name"},
 		{"a long feature", features(strings.Repeat("f", maxFeature+1)), "a feature is not a name"},
 		{"a feature in another alphabet", features("списки"), "a feature is not a name"},

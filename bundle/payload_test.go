@@ -382,7 +382,7 @@ func TestDecodePayloadRefuses(t *testing.T) {
 func nest(n int) func(*wire) {
 	return func(w *wire) {
 		op := all(w.conditionOp)
-		if combines(evaluator.Op(op[len(op)-1] / 2)) {
+		if evaluator.Op(op[len(op)-1] / 2).Combines() {
 			panic("the last condition is no comparison")
 		}
 		w.conditionOp = rows(op[:len(op)-1]...)
@@ -517,9 +517,10 @@ func TestDecodePayloadMemory(t *testing.T) {
 			w.rangeLast, w.rangeVariant = zeros, zeros
 		},
 		"ranges of many positions": func(w *wire) {
-			w.flagRules, w.ruleName, w.ruleForm = rows(1), rows(1), rows(ruleSplit+rulePositions)
+			w.flagRules, w.ruleName, w.ruleForm = rows(1), rows(1), rows(ruleSplit)
 			w.splitBy, w.splitSalt, w.splitHash, w.splitRanges = rows(1), rows(1), rows(1), rows(n)
 			w.ints, w.rangeVariant = make([]int64, n+1), zeros
+			w.text, w.textLens, w.splitHash = []byte("other"), rows(0, 5), rows(0)
 		},
 		"conditions": func(w *wire) {
 			w.flagRules, w.ruleName, w.ruleForm, w.ruleVariant = rows(1), rows(1), rows(1), rows(0)
@@ -537,7 +538,7 @@ func TestDecodePayloadMemory(t *testing.T) {
 			w := encodeRuleset(&one)
 			change(w)
 			columns := w.marshal(format2)
-			l := &label{format: format2, features: []string{featurePositions}}
+			l := &label{format: format2, features: []string{"hash:other"}}
 			var err error
 			got := allocated(func() { _, err = decodeRuleset(l, columns) })
 			if err != nil {

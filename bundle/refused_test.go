@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/serin-flags/serin/internal/soak"
 )
 
 // updated returns a repository that a client has seen at version 1 and that has
@@ -38,7 +40,7 @@ func TestFlippedByte(t *testing.T) {
 	r, v, last := updated(t)
 	for _, name := range newObjects(r) {
 		valid := r.objects[name]
-		for i := 0; i < len(valid); i += 3 {
+		for i := 0; i < len(valid); i += soak.Times(7, 1) { // 7: all bits of a byte have their turn
 			data := bytes.Clone(valid)
 			// Bit 5 makes another case of a letter, the others nonsense. In a signature's
 			// hexadecimal digits case means nothing.
@@ -64,7 +66,7 @@ func TestTruncated(t *testing.T) {
 	r, v, last := updated(t)
 	for _, name := range newObjects(r) {
 		valid := r.objects[name]
-		for n := 0; n < len(valid); n += 5 {
+		for n := 0; n < len(valid); n += soak.Times(17, 1) {
 			r.objects[name] = valid[:n]
 			_, err := v.Update(t.Context(), r, last, testNow)
 			if class, _ := ClassOf(err); class != Signature && class != Malformed {

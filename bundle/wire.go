@@ -40,23 +40,21 @@ import (
 //	             flag_variants: N; flag_rules: M; N variants;
 //	             bit 16 of F: a reservation; bit 32 of F: metadata;
 //	             bit 64 of F: two ints, after and variant of a staleness;
-//	             M rules. The bits below 8 are the type. Bit 8: it is disabled.
-//	             Bit 128 belongs to the reservation
+//	             M rules. The bits below 8 are the type. Bit 8: it is disabled
 //	variant      variant_name; a value of the flag's type
 //	reservation  reservation_layer; reservation_by; reservation_salt;
-//	             reservation_hash; bit 128 of the flag's F: an int, positions;
+//	             reservation_hash: H; if H is foreign: an int, positions;
 //	             reservation_spans: N times two ints, from and to
 //	metadata     metadata: N times metadata_name; metadata_kind: a value of
 //	             that kind
 //	rule         rule_name; rule_form: F; bit 1 of F: a condition;
 //	             bit 2 of F: a split, or else rule_variant;
-//	             bit 16 of F: metadata. Bits 4, 8 and 32 belong to the split
-//	split        split_by; split_salt; split_hash; bit 32 of the rule's F: an
-//	             int, positions; split_ranges: N ranges; bit 4 of the rule's F:
-//	             a ramp
-//	range        bit 32 of the rule's F: an int, the position behind its last
+//	             bit 16 of F: metadata. Bits 4 and 8 belong to the split
+//	split        split_by; split_salt; split_hash: H; if H is foreign: an int,
+//	             positions; split_ranges: N ranges; bit 4 of the rule's F: a ramp
+//	range        if the split's H is foreign: an int, the position after its last
 //	             one, or else range_last, its last position; range_variant. It
-//	             begins behind the range before, the first one at 0
+//	             begins where the range before ends, the first one at 0
 //	ramp         ramp_variant; ramp_rest; ramp_points: N times two ints, at and
 //	             level. Bit 8 of the rule's F: it is linear
 //	condition    condition_op: twice the operator, and 1 if it ignores case.
@@ -67,12 +65,9 @@ import (
 //	value        a boolean: ints, 0 or 1; an integer: ints; a number: floats;
 //	             text, or an object as JSON: values
 //
-// Types, operators and kinds have the numbers of package evaluator. An int that
-// counts positions is unsigned, and stands as the signed one of the same bits.
-//
-// Bits 128 of flag_form and 32 of rule_form are the feature "positions". They are
-// set where positions is not 0, or the hash isn't murmur3_x64_128. Operators and
-// hashes other than those of format 1 are features too: see [Needs].
+// Types, operators and kinds have the numbers of package evaluator. A hash is
+// foreign if it is neither empty nor murmur3_x64_128. Positions are unsigned
+// 64-bit integers: those from 2^63 on stand as the signed one of the same bits.
 //
 // The columns unit, members, operands and values, those of names and keys,
 // reservation_layer, and those that end in _by, _salt, _hash and _attribute refer
@@ -147,8 +142,6 @@ const (
 	flagReserved = 16
 	flagMetadata = 32
 	flagStale    = 64
-
-	flagPositions = 128 // its reservation's bucketing is wide
 )
 
 // The bits of rule_form.
@@ -158,8 +151,6 @@ const (
 	ruleRamp     = 4
 	ruleLinear   = 8
 	ruleMetadata = 16
-
-	rulePositions = 32 // its split's bucketing is wide
 )
 
 // A namedColumn is one entry of the map; exactly one of its pointers is set.
