@@ -64,6 +64,9 @@ type Report struct {
 	Revision, Previous int64
 	// Added, Changed and Removed are the namespaces that differ, sorted.
 	Added, Changed, Removed []string
+	// Formats are the namespaces whose payloads change their format, or that are
+	// new and have one that not all clients know, sorted.
+	Formats []FormatChange
 	// Content is the hash of what is published: see [Provenance.Content].
 	Content string
 	// Objects are the names of what was put, in order, and Bytes is their
@@ -80,6 +83,16 @@ type Report struct {
 	// TargetsExpire is set by a renewal that had no key for targets: when they
 	// expire. A publication, or a renewal with that key, has to come before.
 	TargetsExpire time.Time
+}
+
+// A FormatChange says that the payload of a namespace has another format than the
+// one before.
+type FormatChange struct {
+	Namespace string
+	// Before is 0 if the namespace is new.
+	Before, After int
+	// Features are what clients must know to read it: see [bundle.Needs].
+	Features []string
 }
 
 // Publish makes opts.Payloads the content of the store, or what an earlier revision
@@ -204,7 +217,9 @@ func (p *publisher) attempt(ctx context.Context) error {
 			return err
 		}
 	}
-	p.compare(cur)
+	if err := p.compare(cur); err != nil {
+		return err
+	}
 	p.report.RootExpires = cur.root.Signed.Expires
 	newTargets, err := p.needsTargets(ctx, cur, now)
 	if err != nil {
@@ -352,20 +367,51 @@ func refusal(err error) error {
 	case bundle.Expired:
 		return fmt.Errorf("%w: publish from the source to recover", err)
 	}
+	if errors.Is(err, bundle.ErrUnsupported) {
+		return fmt.Errorf("what is published was made by a newer version: %w", err)
+	}
 	return fmt.Errorf("refusing to build upon what is published, which belongs to other keys or was tampered with "+
 		"(if the keys are right, delete %s and publish again): %w", timestampName, err)
 }
 
 // compare notes in the report what is different from cur.
-func (p *publisher) compare(cur *state) {
+func (p *publisher) compare(cur *state) error {
 	r := &p.report
 	r.Previous, r.Revision = cur.versions().Targets.Version, cur.versions().Targets.Version
 	if p.Renew {
 		r.Content = contentHash(cur.payloads())
-		return
+		return nil
 	}
 	r.Added, r.Changed, r.Removed = differences(cur.payloads(), p.hashes())
 	r.Content = contentHash(p.hashes())
+	var err error
+	r.Formats, err = p.formats(cur)
+	return err
+}
+
+// formats returns the namespaces whose format changes.
+func (p *publisher) formats(cur *state) (changes []FormatChange, err error) {
+	before := make(map[string]int)
+	if cur.release != nil {
+		for _, payload := range cur.release.Payloads() {
+			label, err := bundle.ReadLabel(payload.Data)
+			if err != nil {
+				return nil, err
+			}
+			before[payload.Namespace] = label.Format
+		}
+	}
+	for _, namespace := range sorted(p.files) {
+		label, err := bundle.ReadLabel(p.files[namespace].data)
+		if err != nil {
+			return nil, err
+		}
+		was := before[namespace]
+		if label.Format != max(was, 1) {
+			changes = append(changes, FormatChange{namespace, was, label.Format, label.Features})
+		}
+	}
+	return changes, nil
 }
 
 // hashes returns the SHA-256 of what is to be published, by namespace.

@@ -32,18 +32,22 @@ With --strict, warnings fail the command.`,
 			}
 			estate, err := loadEstate(estateArg(args))
 			var problems ci.Problems
+			var needs []clientNeed
 			if err == nil {
 				problems = estate.Lint(ci.LintOptions{Now: time.Unix(now, 0)})
+				if needs, err = clientNeeds(estate); err != nil {
+					return err
+				}
 			}
 			if asJSON && (err == nil || errors.As(err, &problems)) {
-				if err := writeProblems(cmd.OutOrStdout(), problems); err != nil {
+				if err := writeProblems(cmd.OutOrStdout(), problems, needs); err != nil {
 					return err
 				}
 			}
 			if err != nil {
 				return err
 			}
-			return judgeCheck(cmd.ErrOrStderr(), estate, problems, strict)
+			return judgeCheck(cmd.ErrOrStderr(), estate, problems, needs, strict)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, `also print {"problems": […]} on standard output`)
@@ -54,8 +58,11 @@ With --strict, warnings fail the command.`,
 
 // judgeCheck prints warnings and what was checked. The error says that the
 // warnings are too many for strict.
-func judgeCheck(w io.Writer, estate *ci.Estate, warnings ci.Problems, strict bool) error {
+func judgeCheck(w io.Writer, estate *ci.Estate, warnings ci.Problems, needs []clientNeed, strict bool) error {
 	_ = warnings.Write(w) // as in report: nobody to tell
+	for _, n := range needs {
+		fmt.Fprintf(w, "note: namespace %s; %s\n", n, olderClients)
+	}
 	if strict && len(warnings) > 0 {
 		err := fmt.Errorf("%s in the flag files", count(len(warnings), "warning"))
 		return &hintedError{err, "to silence a lint that doesn't apply, give the reason in the file: lint: {NAME: the reason}"}
@@ -87,14 +94,15 @@ func jsonProblems(problems ci.Problems) []jsonProblem {
 	return list
 }
 
-func writeProblems(w io.Writer, problems ci.Problems) error {
+func writeProblems(w io.Writer, problems ci.Problems, needs []clientNeed) error {
 	list := jsonProblems(problems)
 	for i, p := range problems {
 		list[i].Severity, list[i].Lint = p.Severity.String(), p.Lint
 	}
 	return writeJSON(w, struct {
 		Problems []jsonProblem `json:"problems"`
-	}{list})
+		Needs    []needJSON    `json:"needs,omitempty"`
+	}{list, newNeedsJSON(needs)})
 }
 
 // writeJSON prints v as indented JSON, with <, > and & as they are.

@@ -196,25 +196,30 @@ func (o *publication) explain(w io.Writer, done string, r release.Report) {
 			fmt.Fprintf(w, "%-8s %s\n", change.verb, ns)
 		}
 	}
+	for _, f := range r.Formats {
+		fmt.Fprintln(w, formatChange(f))
+	}
 	fmt.Fprintf(w, "%s revision %d of %s/%s: %s, %s; renew before %s\n", done, r.Revision, strings.TrimSuffix(o.to, "/"), o.env,
 		count(len(r.Objects), "object"), count(int(r.Bytes), "byte"), when(r.Expires))
 }
 
 // A publishJSON is a report as --json prints it.
 type publishJSON struct {
-	Revision int64     `json:"revision"`
-	Previous int64     `json:"previous"`
-	Added    []string  `json:"added"`
-	Changed  []string  `json:"changed"`
-	Removed  []string  `json:"removed"`
-	Objects  []string  `json:"objects"`
-	Bytes    int64     `json:"bytes"`
-	Content  string    `json:"content"`
-	Expires  time.Time `json:"expires"`
+	Revision int64    `json:"revision"`
+	Previous int64    `json:"previous"`
+	Added    []string `json:"added"`
+	Changed  []string `json:"changed"`
+	Removed  []string `json:"removed"`
+	// Formats are of namespaces whose payloads change their format.
+	Formats []formatJSON `json:"formats"`
+	Objects []string     `json:"objects"`
+	Bytes   int64        `json:"bytes"`
+	Content string       `json:"content"`
+	Expires time.Time    `json:"expires"`
 }
 
 func newPublishJSON(r release.Report) publishJSON {
 	return publishJSON{
-		r.Revision, r.Previous, list(r.Added), list(r.Changed), list(r.Removed), list(r.Objects), r.Bytes, r.Content, r.Expires,
+		r.Revision, r.Previous, list(r.Added), list(r.Changed), list(r.Removed), newFormatsJSON(r.Formats), list(r.Objects), r.Bytes, r.Content, r.Expires,
 	}
 }

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/release"
+)
+
+// A clientNeed is something that clients of a namespace must know, beyond what all
+// clients do.
+type clientNeed struct {
+	namespace    string
+	need         bundle.Need // where it is used first, in the first of environments
+	environments []string    // that it applies to; nil: all
+}
+
+// clientNeeds returns what the clients of an estate must know, sorted by namespace
+// and feature.
+func clientNeeds(estate *ci.Estate) ([]clientNeed, error) {
+	environments := estate.Environments()
+	if len(environments) == 0 {
+		environments = []string{""}
+	}
+	var all []clientNeed
+	for _, env := range environments {
+		payloads, err := estate.Compile(env)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range payloads {
+			for _, need := range bundle.Needs(&p.Ruleset) {
+				i := slices.IndexFunc(all, func(n clientNeed) bool { return n.namespace == p.Namespace && n.need.Feature == need.Feature })
+				if i < 0 {
+					i, all = len(all), append(all, clientNeed{namespace: p.Namespace, need: need})
+				}
+				all[i].environments = append(all[i].environments, env)
+			}
+		}
+	}
+	for i := range all {
+		if len(all[i].environments) == len(environments) {
+			all[i].environments = nil
+		}
+	}
+	slices.SortFunc(all, func(a, b clientNeed) int {
+		return strings.Compare(a.namespace+" "+a.need.Feature, b.namespace+" "+b.need.Feature)
+	})
+	return all, nil
+}
+
+// String returns a line such as `shop needs clients that know "hash:unleash": rule
+// "half" of flag "checkout" uses the hash "unleash"`.
+func (n clientNeed) String() string {
+	where := ""
+	if n.environments != nil {
+		where = " in " + strings.Join(n.environments, " and ")
+	}
+	return fmt.Sprintf("%s needs clients that know %q%s: %s", n.namespace, n.need.Feature, where, n.need)
+}
+
+// olderClients says what becomes of clients that don't know what is needed.
+const olderClients = "other clients that read it keep their last revision, in all their namespaces"
+
+// formatChange says in which format a namespace is published from now on.
+func formatChange(f release.FormatChange) string {
+	line := fmt.Sprintf("%-8s %s: %d, before %d", "format", f.Namespace, f.After, f.Before)
+	if f.Before == 0 {
+		line = fmt.Sprintf("%-8s %s: %d", "format", f.Namespace, f.After)
+	}
+	if len(f.Features) == 0 {
+		return line + ", which all clients know"
+	}
+	return fmt.Sprintf("%s, for clients that know %s; %s", line, strings.Join(f.Features, ", "), olderClients)
+}
+
+// A formatJSON is a change of a format as publish prints it.
+type formatJSON struct {
+	Namespace string   `json:"namespace"`
+	Before    int      `json:"before"`
+	After     int      `json:"after"`
+	Features  []string `json:"features"`
+}
+
+func newFormatsJSON(changes []release.FormatChange) []formatJSON {
+	all := make([]formatJSON, len(changes))
+	for i, f := range changes {
+		all[i] = formatJSON{f.Namespace, f.Before, f.After, list(f.Features)}
+	}
+	return all
+}
+
+// A needJSON is something that clients must know, as check prints it.
+type needJSON struct {
+	Namespace    string   `json:"namespace"`
+	Feature      string   `json:"feature"`
+	Environments []string `json:"environments,omitempty"` // none: all
+	Attribute    string   `json:"attribute,omitempty"`
+	Segment      string   `json:"segment,omitempty"`
+	Flag         string   `json:"flag,omitempty"`
+	Rule         string   `json:"rule,omitempty"`
+	More         int      `json:"more"`
+}
+
+func newNeedsJSON(needs []clientNeed) []needJSON {
+	all := make([]needJSON, len(needs))
+	for i, n := range needs {
+		all[i] = needJSON{n.namespace, n.need.Feature, n.environments, n.need.Attribute, n.need.Segment, n.need.Flag, n.need.Rule, n.need.More}
+	}
+	return all
+}
