@@ -63,7 +63,7 @@ func load(fsys fs.FS, dir string, locking bool) (*Estate, error) {
 	}
 	if len(problems) > 0 {
 		problems.Sort()
-		return nil, slices.Compact(problems) // environments find some again
+		return nil, problems
 	}
 	return e, nil
 }

@@ -82,8 +82,14 @@ func checkProblems(t *testing.T, fsys fstest.MapFS, err error) {
 	checkPlaces(t, fsys, problems)
 }
 
-// checkPlaces holds that problems stand in their files and can be shown.
+// checkPlaces holds that problems stand in their files and can be shown, and that
+// none is there twice.
 func checkPlaces(t *testing.T, fsys fstest.MapFS, problems Problems) {
+	for i := range problems[min(1, len(problems)):] {
+		if problems[i] == problems[i+1] && !strings.HasPrefix(problems[i].Message, "there are more ") {
+			t.Errorf("%v is there twice", problems[i])
+		}
+	}
 	for _, p := range problems {
 		data := strings.ReplaceAll(string(fsys[strings.TrimPrefix(p.File, "flags/")].Data), "\r\n", "\n")
 		lines := strings.Split(strings.TrimPrefix(data, "\ufeff"), "\n")

@@ -29,7 +29,8 @@ type coverage map[ruleList]map[string]bool
 
 // add records that rules of a flag served in an environment.
 func (v coverage) add(f *lang.Flag, environment string, rules []string) {
-	list := ruleList{f.Key, f.RulesFrom(environment)}
+	_, from := f.Rules(environment)
+	list := ruleList{f.Key, from}
 	if v[list] == nil {
 		v[list] = make(map[string]bool)
 	}
@@ -49,23 +50,19 @@ func (v coverage) rulesOf(f *lang.Flag, ranIn string, environments []string) []R
 	var lists []string
 	for _, environment := range places {
 		in := f.In(environment)
-		if from := f.RulesFrom(environment); !in.Disabled && !slices.Contains(lists, from) {
+		if _, from := f.Rules(environment); !in.Disabled && !slices.Contains(lists, from) {
 			lists = append(lists, from)
 		}
 	}
 	var all []RuleCoverage
 	for _, environment := range lists {
-		rules := f.RulesNode(environment)
-		if rules == nil {
-			continue
-		}
+		rules, _ := f.Rules(environment)
 		reached := v[ruleList{f.Key, environment}]
-		for _, item := range rules.Items {
-			name := item.Get("name")
+		for _, r := range rules {
 			all = append(all, RuleCoverage{
-				Flag: f.Key, Rule: name.Text, Environment: environment,
-				File: f.File.Shown, Line: name.Line(), Column: name.Column(),
-				Reached: reached[name.Text],
+				Flag: f.Key, Rule: r.Name, Environment: environment,
+				File: f.File.Shown, Line: r.NameAt.Line(), Column: r.NameAt.Column(),
+				Reached: reached[r.Name],
 			})
 		}
 	}

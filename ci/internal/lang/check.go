@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/serin-flags/serin/ci/internal/lock"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/internal/suggest"
 )
@@ -18,14 +17,10 @@ type Checker struct {
 	Known *Vocabulary
 	// layer is the one that the flag is in whose rules are read, nil if none.
 	layer *layer
-	// environment is the one whose own rules are read, "" if they are the flag's.
-	environment string
-	// divisions collects what the lock file keeps, if not nil.
-	divisions *[]lock.Division
+	// rule is the one whose condition is read, nil if it isn't that of a rule.
+	rule *Rule
 	// references collects the segments that conditions name, if not nil.
 	references *[]reference
-	// prerequisites collects the flags that conditions name, if they may.
-	Prerequisites *[]Prerequisite
 }
 
 // Checker returns a checker of a file.

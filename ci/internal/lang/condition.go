@@ -11,9 +11,9 @@ var combinations = []string{"all", "any", "not", "now", "flag"}
 // otherCombinations are what other systems call ours.
 var otherCombinations = map[string]string{"and": "all", "or": "any"}
 
-// Condition reads what stands below "when". A condition with problems, which
+// condition reads what stands below "when". A condition with problems, which
 // are recorded, is false in ok.
-func (c Checker) Condition(n *source.Node) (cond evaluator.Condition, ok bool) {
+func (c Checker) condition(n *source.Node) (cond evaluator.Condition, ok bool) {
 	if n.Kind != source.Mapping {
 		c.Errorf(n, "a condition is a mapping such as {city: [BJ, SH]}, not %s", n.Describe())
 		return cond, false
@@ -50,9 +50,12 @@ func (c Checker) conditionField(f source.Field) (cond evaluator.Condition, ok bo
 	case "any":
 		cond.Op = evaluator.OpAny
 		cond.Of, ok = c.conditions(f)
+		if ok && c.rule != nil {
+			c.rule.Any = append(c.rule.Any, Alternatives{f.Value.Items, cond.Of})
+		}
 		return cond, ok
 	case "not":
-		one, ok := c.Condition(f.Value)
+		one, ok := c.condition(f.Value)
 		return evaluator.Condition{Op: evaluator.OpNot, Of: []evaluator.Condition{one}}, ok
 	case "now":
 		return c.now(f.Value)
@@ -95,7 +98,7 @@ func (c Checker) conditions(f source.Field) (list []evaluator.Condition, ok bool
 	}
 	ok = true
 	for _, item := range f.Value.Items {
-		one, fine := c.Condition(item)
+		one, fine := c.condition(item)
 		ok = ok && fine
 		list = append(list, one)
 	}

@@ -6,35 +6,33 @@ import (
 
 	"github.com/serin-flags/serin/ci/internal/lock"
 	"github.com/serin-flags/serin/ci/internal/share"
-	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
 
 // locked returns the ranges that a split has by the lock file, nil if it says
 // nothing of it, or nothing that fits.
-func (c Checker) locked(n *source.Node, rule string, variants []int, shares []int64, set *variantSet, split *evaluator.Split) []evaluator.Range {
+func (c Checker) locked(r *Rule, variants []int, shares []int64, set *variantSet, split *evaluator.Split) []evaluator.Range {
 	if c.Known.Lock == nil || split.By == "" {
 		return nil
 	}
-	d := lock.Division{
-		File:  c.File,
-		ID:    lock.ID{Owner: c.File.Stem(), Environment: c.environment, Rule: rule},
-		Draw:  lock.Draw{By: split.By, Salt: split.Salt, Hash: split.Hash},
-		Parts: make([]share.Part, len(variants)),
-		At:    n,
+	if r.Division == nil {
+		r.Division = &lock.Division{
+			File:  c.File,
+			ID:    r.owner,
+			Draw:  lock.Draw{By: split.By, Salt: split.Salt, Hash: split.Hash},
+			Parts: make([]share.Part, len(variants)),
+			At:    r.Serve,
+		}
+		for i, v := range variants {
+			r.Division.Parts[i] = share.Part{Name: set.list[v].Name, Share: shares[i]}
+		}
 	}
-	for i, v := range variants {
-		d.Parts[i] = share.Part{Name: set.list[v].Name, Share: shares[i]}
-	}
-	if c.divisions != nil {
-		*c.divisions = append(*c.divisions, d)
-	}
-	list := c.Known.Lock.Pieces(&d)
+	list := c.Known.Lock.Pieces(r.Division)
 	if list == nil {
 		return nil
 	}
 	return share.RangesOf(list, func(name string) int {
-		return variants[slices.IndexFunc(d.Parts, func(p share.Part) bool { return p.Name == name })]
+		return variants[slices.IndexFunc(r.Division.Parts, func(p share.Part) bool { return p.Name == name })]
 	})
 }
 
@@ -58,9 +56,12 @@ func (v *Vocabulary) piecesOf(y *layer) []share.Piece {
 func (e *Estate) Divisions() []*lock.Division {
 	var list []*lock.Division
 	for _, f := range e.Flags {
-		for i := range f.divisions {
-			f.divisions[i].File = f.File
-			list = append(list, &f.divisions[i])
+		for _, b := range f.Bodies {
+			for _, r := range b.Rules {
+				if r.Division != nil {
+					list = append(list, r.Division)
+				}
+			}
 		}
 	}
 	for _, y := range e.Known.layers {

@@ -2,59 +2,67 @@ package lang
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
-	"iter"
-	"slices"
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
-	"github.com/serin-flags/serin/ci/internal/lock"
-	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
-
-// RulesFrom returns the environment itself if it replaces the flag's rules, else
-// "".
-func (f *Flag) RulesFrom(environment string) string {
-	if f.RulesNode(environment) != nil {
-		return environment
-	}
-	return ""
-}
-
-// RulesNode returns the rules that an environment has for itself or, for "", the
-// flag has; nil if there are none.
-func (f *Flag) RulesNode(environment string) *source.Node {
-	n := f.File.Root
-	if environment != "" {
-		n = n.Get("environments").Get(environment)
-	}
-	return n.Get("rules")
-}
 
 // A Flag is a flag file that has been checked.
 type Flag struct {
 	Key       string
 	Namespace string
 	File      *source.File
-	Base      evaluator.Flag
-	overrides map[string]evaluator.Flag // by environment; those that differ
-	layer     *layer                    // nil if the flag isn't in one
+	Expires   *source.Node // the date, nil if there is none
+	// Bodies are the flag itself, and then what environments make of it, in the
+	// order of the file.
+	Bodies []Body
+	layer  *layer // nil if the flag isn't in one
+}
 
-	// prerequisites by environment, as in overrides, "" for base.
-	prerequisites map[string]*[]Prerequisite
+// A Body is a flag in one environment.
+type Body struct {
+	Environment string // "" for the flag itself
+	Flag        evaluator.Flag
+	// Rules are those that are written here, in the order of Flag.Rules. They are
+	// nil if "rules" isn't: then those of the flag itself count.
+	Rules []*Rule
+}
 
-	divisions []lock.Division // for the lock file: splits by a unit
+// Place says in which environment something is the matter, for messages.
+func (b *Body) Place() string {
+	if b.Environment == "" {
+		return ""
+	}
+	return fmt.Sprintf("environment %q: ", b.Environment)
+}
+
+// Base returns the flag itself, without what environments replace.
+func (f *Flag) Base() *evaluator.Flag { return &f.Bodies[0].Flag }
+
+// body returns the flag in an environment.
+func (f *Flag) body(environment string) *Body {
+	for i := range f.Bodies {
+		if f.Bodies[i].Environment == environment {
+			return &f.Bodies[i]
+		}
+	}
+	return &f.Bodies[0]
 }
 
 // In returns the flag as it is in an environment, "" being none.
-func (f *Flag) In(environment string) evaluator.Flag {
-	if o, ok := f.overrides[environment]; ok {
-		return o
+func (f *Flag) In(environment string) evaluator.Flag { return f.body(environment).Flag }
+
+// Rules returns the rules that count in an environment, and the environment that
+// they are written for: that one, or "" for the flag itself.
+func (f *Flag) Rules(environment string) (rules []*Rule, from string) {
+	b := f.body(environment)
+	if b.Rules == nil {
+		b = &f.Bodies[0]
 	}
-	return f.Base
+	return b.Rules, b.Environment
 }
 
 // bodyKeys are the keys that an environment can replace, each whole.
@@ -62,11 +70,9 @@ var bodyKeys = []string{"variants", "default", "enabled", "off_variant", "max_st
 
 var flagKeys = append([]string{"description", "owner", "expires", "type", "exclusive", "environments", "lint"}, bodyKeys...)
 
-var ruleKeys = []string{"name", "when", "serve", "by", "salt", "hash", "metadata"}
-
 // flag reads a flag file. What is wrong with it is recorded.
 func (c Checker) flag() *Flag {
-	f := &Flag{Key: c.File.Stem(), Namespace: c.File.Folder(), File: c.File}
+	f := &Flag{Key: c.File.Stem(), Namespace: c.File.Folder(), File: c.File, Bodies: make([]Body, 1)}
 	if why := checkKey(f.Key); why != "" {
 		c.File.Problem("the file's name is not a valid flag key: %s", why)
 	}
@@ -83,16 +89,15 @@ func (c Checker) flag() *Flag {
 	}
 	c.OptionalText(n.Get("description"), "\"description\"")
 	c.OptionalText(n.Get("owner"), "\"owner\"")
-	c.date(n.Get("expires"))
+	f.Expires = n.Get("expires")
+	c.date(f.Expires)
 	c.silences(n.Get("lint"))
 	f.layer = c.exclusive(n.Get("exclusive"))
 	c.layer = f.layer
 	typ := typeOf[evaluator.Type](c, n.Get("type"), n, "the flag")
-	c.Prerequisites = f.collect("")
-	c.divisions = &f.divisions
-	f.Base = c.body(f.Key, typ, n, nil)
+	base := c.readBody(n, typ, &f.Bodies[0], nil)
 	if environments := n.Get("environments"); environments != nil {
-		c.overrides(f, typ, n, environments)
+		c.overrides(f, base, environments)
 	}
 	return f
 }
@@ -107,72 +112,90 @@ func (c Checker) date(n *source.Node) {
 	}
 }
 
-// overrides reads what environments replace and builds the flag of each.
-func (c Checker) overrides(f *Flag, typ evaluator.Type, base, environments *source.Node) {
+// overrides reads what environments replace and builds the flag of each. base is
+// the flag itself.
+func (c Checker) overrides(f *Flag, base *draft, environments *source.Node) {
 	if environments.Kind != source.Mapping {
 		c.Errorf(environments, "\"environments\" is a mapping of names to what they replace, not %s", environments.Describe())
 		return
 	}
-	f.overrides = make(map[string]evaluator.Flag, len(environments.Fields))
 	for _, e := range environments.Fields {
 		name := e.Key.Text
 		if err := c.Known.CheckEnvironment(name); err != nil {
 			c.Errorf(e.Key, "%v", err)
 		}
-		within := c.Within("environment %q", name)
-		if !within.Keys(e.Value, "an environment of a flag", bodyKeys...) {
+		if !c.Within("environment %q", name).Keys(e.Value, "an environment of a flag", bodyKeys...) {
 			continue
 		}
-		// Problems that the base has too are recorded already.
-		shadow := &source.File{Path: c.File.Path, Shown: c.File.Shown, Data: c.File.Data, Root: c.File.Root}
+		b := Body{Environment: name}
 		again := c
-		again.File, again.Prerequisites = shadow, f.collect(name)
-		if again.environment = name; e.Value.Get("rules") == nil {
-			again.environment, again.divisions = "", nil // the base's, which are known
-		}
-		f.overrides[name] = again.body(f.Key, typ, base, e.Value)
-		for _, p := range shadow.Problems {
-			if !slices.Contains(c.File.Problems, p) && !c.File.Full() {
-				p.Message = within.Place + p.Message
-				c.File.Problems = append(c.File.Problems, p)
-			}
-		}
+		again.Reader = c.Again("environment %q", name)
+		again.readBody(e.Value, base.typ, &b, base)
+		f.Bodies = append(f.Bodies, b)
 	}
 }
 
-// body builds the flag from the keys of base and those that override, which may
-// be nil, replaces.
-func (c Checker) body(key string, typ evaluator.Type, base, override *source.Node) evaluator.Flag {
-	get := func(key string) *source.Node {
-		return cmp.Or(override.Get(key), base.Get(key))
+// A draft is a body that is being read.
+type draft struct {
+	root     *source.Node // what is written for it
+	typ      evaluator.Type
+	base     *draft // whose keys count that aren't written, nil if there are no others
+	variants *variantSet
+	rules    []*Rule
+}
+
+// get returns the value of a key.
+func (d *draft) get(key string) *source.Node {
+	n := d.root.Get(key)
+	if n == nil && d.base != nil {
+		n = d.base.root.Get(key)
 	}
-	set := c.variants(typ, get("variants"))
-	f := evaluator.Flag{Key: key, Type: typ}
-	set.fallback = -1
-	set.inherited = override.Get("default") != nil && override.Get("rules") == nil
-	if n := get("default"); n != nil {
+	return n
+}
+
+// readBody reads the keys below n into b, and takes from base, which may be nil,
+// those that aren't there.
+func (c Checker) readBody(n *source.Node, typ evaluator.Type, b *Body, base *draft) *draft {
+	d := &draft{root: n, typ: typ, base: base}
+	if base != nil && n.Get("variants") == nil {
+		d.variants = base.variants
+	} else {
+		d.variants = c.variants(typ, n.Get("variants"))
+	}
+	if base != nil && n.Get("rules") == nil {
+		d.rules = base.rules
+	} else if rules := n.Get("rules"); rules != nil {
+		b.Rules = c.rules(rules, b.Environment)
+		d.rules = b.Rules
+	}
+	key := c.File.Stem()
+	set := d.variants.clone()
+	set.inherited = base != nil && n.Get("default") != nil && n.Get("rules") == nil
+	f := &b.Flag
+	f.Key, f.Type = key, typ
+	if n := d.get("default"); n != nil {
 		var ok bool
 		if f.Default, ok = c.Within("default").variant(n, set); ok {
 			set.fallback = f.Default
 		}
 	} else {
-		c.Errorf(base, "the flag has no \"default\", the variant to serve when no rule matches")
+		c.Errorf(c.File.Root, "the flag has no \"default\", the variant to serve when no rule matches")
 	}
 	f.Off = f.Default
-	if n := get("off_variant"); n != nil {
+	if n := d.get("off_variant"); n != nil {
 		f.Off, _ = c.Within("off_variant").variant(n, set)
 	}
-	if n := get("enabled"); n != nil {
+	if n := d.get("enabled"); n != nil {
 		enabled, ok := c.Boolean(n, "\"enabled\"")
 		f.Disabled = ok && !enabled
 	}
-	if n := get("rules"); n != nil {
-		f.Rules = c.rules(key, n, set)
+	for _, r := range d.rules {
+		f.Rules = append(f.Rules, c.compile(r, set))
 	}
-	f.Stale = c.maxStale(get("max_stale"), set)
+	f.Stale = c.maxStale(d.get("max_stale"), set)
 	f.Variants = set.list
-	f.Metadata = c.metadata(get("metadata"))
-	return f
+	f.Metadata = c.metadata(d.get("metadata"))
+	return d
 }
 
 // maxStale reads "max_stale", which may be nil.
@@ -189,48 +212,9 @@ func (c Checker) maxStale(n *source.Node, set *variantSet) *evaluator.Staleness 
 	return &evaluator.Staleness{After: uint32(after), Variant: variant}
 }
 
-// rules reads a list of rules, which may be empty.
-func (c Checker) rules(key string, n *source.Node, set *variantSet) []evaluator.Rule {
-	if !c.MaybeEmptyList(n, "\"rules\"") {
-		return nil
-	}
-	rules := make([]evaluator.Rule, 0, len(n.Items))
-	lines := make(map[string]int, len(n.Items))
-	for i, item := range n.Items {
-		var r evaluator.Rule
-		within := c.Within("rule %d", i+1)
-		if name := item.Get("name"); name != nil {
-			if s, ok := within.Name(name, "\"name\""); ok {
-				r.Name = s
-				within = c.Within("rule %q", s)
-			}
-			if line, dup := lines[r.Name]; dup {
-				within.Errorf(name, "another rule has this name, on line %d", line)
-			} else if r.Name != "" {
-				lines[r.Name] = name.Line()
-			}
-		}
-		if !within.Keys(item, "a rule", ruleKeys...) {
-			continue
-		}
-		if item.Get("name") == nil {
-			within.Errorf(item, "the rule has no \"name\"; it is the reason that people are shown")
-		}
-		if when := item.Get("when"); when != nil {
-			if cond, ok := within.Condition(when); ok {
-				r.When = &cond
-			}
-		}
-		within.serve(item, key, set, &r)
-		r.Metadata = within.metadata(item.Get("metadata"))
-		rules = append(rules, r)
-	}
-	return rules
-}
-
 // variants reads what a flag may serve.
 func (c Checker) variants(typ evaluator.Type, n *source.Node) *variantSet {
-	set := &variantSet{broken: typ == 0}
+	set := &variantSet{broken: typ == 0, fallback: -1}
 	switch {
 	case n == nil && typ == evaluator.TypeBoolean:
 		set.list = []evaluator.Variant{
@@ -294,57 +278,7 @@ func (c Checker) VariantValue(typ evaluator.Type, n *source.Node) (evaluator.Val
 	return evaluator.ObjectValue(b.String()), ok
 }
 
-// A Body is a flag as it is without an environment, or in one that replaces some
-// of it.
-type Body struct {
-	Environment string
-	Flag        *evaluator.Flag
-	Rules       *source.Node // the list that is written for it, nil if there is none
-}
-
-// Bodies yields the flag, and then what environments make of it.
-func (f *Flag) Bodies() iter.Seq[Body] {
-	return func(yield func(Body) bool) {
-		root := f.File.Root
-		if !yield(Body{"", &f.Base, root.Get("rules")}) {
-			return
-		}
-		environments := root.Get("environments")
-		if environments == nil {
-			return
-		}
-		for _, e := range environments.Fields {
-			o := f.overrides[e.Key.Text]
-			if !yield(Body{e.Key.Text, &o, e.Value.Get("rules")}) {
-				return
-			}
-		}
-	}
-}
-
-// Place says in which environment something is the matter.
-func (b Body) Place() string {
-	if b.Environment == "" {
-		return ""
-	}
-	return fmt.Sprintf("environment %q: ", b.Environment)
-}
-
-// LastShare returns the share that a ramp grows to.
-func (c Checker) LastShare(n *source.Node) string {
-	if steps := n.Get("steps"); steps != nil {
-		n = steps.Items[len(steps.Items)-1]
-	} else {
-		n = cmp.Or(n.Get("double"), n.Get("linear"))
-	}
-	to := n.Get("to")
-	if to == nil {
-		return share.Format(share.Whole)
-	}
-	portion, _ := c.PlainShare(to, "\"to\"")
-	return share.Format(portion)
-}
-
+// VariantNames returns the names of a flag's variants, in their order.
 func VariantNames(f *evaluator.Flag) []string {
 	names := make([]string, len(f.Variants))
 	for i, v := range f.Variants {

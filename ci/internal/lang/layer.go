@@ -193,10 +193,9 @@ func (l *loader) reserve(e *Estate) {
 // reserve gives a flag positions of its layer, above those it has. They
 // are the same in all environments, or flags could overlap in one.
 func (f *Flag) reserve(span evaluator.Span) {
-	f.Base.Reserved = f.reservation(&f.Base, span)
-	for name, o := range f.overrides {
-		o.Reserved = f.reservation(&o, span)
-		f.overrides[name] = o
+	for i := range f.Bodies {
+		b := &f.Bodies[i].Flag
+		b.Reserved = f.reservation(b, span)
 	}
 }
 

@@ -46,13 +46,16 @@ func newLists(files *source.Files) *lists {
 
 // An IDList is a file with one id on each line.
 type IDList struct {
-	mu    sync.Mutex // of the source's problems
+	mu    sync.Mutex // guards the file's problems, and enums
 	File  *source.File
 	Text  string
 	read  sync.Once
 	IDs   []string // sorted, each once; nil if the file has problems
 	whole sync.Once
 	ints  []int64 // the ids as integers, nil if they aren't
+	// enums has, for each attribute with an enum that is compared with the list,
+	// whether all ids are in it.
+	enums map[string]func() bool
 }
 
 // listReference reads {list: testers.txt} and returns the ids. What is what the
@@ -284,11 +287,27 @@ func (c Checker) listed(a *Attribute, f source.Field, fold bool) (cond evaluator
 	return cond, l.inEnum(c, a) && (!fold || c.check(f.Key, a, cond))
 }
 
-// InEnum reports whether all ids are values that an attribute may have.
+// inEnum reports whether all ids are values that an attribute may have. Those that
+// aren't are problems of the list, however many rules compare it with the attribute.
 func (l *IDList) inEnum(c Checker, a *Attribute) bool {
 	if a.Strings == nil && a.Ints == nil {
 		return true
 	}
+	l.mu.Lock()
+	check := l.enums[a.Name]
+	if check == nil {
+		check = sync.OnceValue(func() bool { return l.checkEnum(c.Known.contextPath, a) })
+		if l.enums == nil {
+			l.enums = make(map[string]func() bool)
+		}
+		l.enums[a.Name] = check
+	}
+	l.mu.Unlock()
+	return check()
+}
+
+// checkEnum is inEnum, once.
+func (l *IDList) checkEnum(context string, a *Attribute) bool {
 	ok := true
 	for line := range l.Lines() {
 		known := slices.Contains(a.Strings, line.ID)
@@ -296,7 +315,7 @@ func (l *IDList) inEnum(c Checker, a *Attribute) bool {
 			known = true
 		}
 		if !known {
-			l.problem(line, fmt.Sprintf("%q is not a value that %q may have; %s lists them", source.Shorten(line.ID), a.Name, c.Known.contextPath))
+			l.problem(line, fmt.Sprintf("%q is not a value that %q may have; %s lists them", source.Shorten(line.ID), a.Name, context))
 			ok = false
 		}
 	}

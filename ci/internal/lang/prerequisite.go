@@ -13,9 +13,9 @@ import (
 
 // A Prerequisite is a place where a rule asks what another flag serves.
 type Prerequisite struct {
-	Checker  Checker // of the rule; its source may be a shadow
-	Key      string
-	At       *source.Node
+	Rule     *Rule
+	Key      string       // of the other flag
+	At       *source.Node // the key
 	variants []*source.Node
 }
 
@@ -23,7 +23,7 @@ type Prerequisite struct {
 func (c Checker) flagConditions(f source.Field) (cond evaluator.Condition, ok bool) {
 	n := f.Value
 	switch {
-	case c.Prerequisites == nil:
+	case c.rule == nil:
 		c.Errorf(f.Key, "a segment can't ask for flags; ask for them in the rules that ask for the segment")
 		return cond, false
 	case n.Kind != source.Mapping:
@@ -61,30 +61,19 @@ func (c Checker) flagCondition(f source.Field) (cond evaluator.Condition, ok boo
 		cond.Strings = append(cond.Strings, name)
 	}
 	if ok {
-		*c.Prerequisites = append(*c.Prerequisites, Prerequisite{c, key, f.Key, values})
+		c.rule.Requires = append(c.rule.Requires, Prerequisite{c.rule, key, f.Key, values})
 	}
 	return cond, ok
 }
 
-// collect returns where the prerequisites go of the flag as it is in an
-// environment, "" being none.
-func (f *Flag) collect(environment string) *[]Prerequisite {
-	if f.prerequisites == nil {
-		f.prerequisites = make(map[string]*[]Prerequisite)
+// requires returns the prerequisites of the flag in an environment.
+func (f *Flag) requires(environment string) []Prerequisite {
+	rules, _ := f.Rules(environment)
+	var list []Prerequisite
+	for _, r := range rules {
+		list = append(list, r.Requires...)
 	}
-	f.prerequisites[environment] = new([]Prerequisite)
-	return f.prerequisites[environment]
-}
-
-// Requires returns the prerequisites of the flag in an environment.
-func (f *Flag) Requires(environment string) []Prerequisite {
-	if _, ok := f.overrides[environment]; !ok {
-		environment = ""
-	}
-	if list := f.prerequisites[environment]; list != nil {
-		return *list
-	}
-	return nil
+	return list
 }
 
 // A prerequisiteCheck looks at the flags that refer to each other, in one
@@ -111,8 +100,8 @@ func (e *Estate) checkPrerequisites() {
 	differ := map[string]bool{"": true} // environments in which flags do
 	for _, f := range e.Flags {
 		p.broken[f] = len(f.File.Problems) > 0
-		for environment := range f.overrides {
-			differ[environment] = true
+		for _, b := range f.Bodies {
+			differ[b.Environment] = true
 		}
 	}
 	for _, environment := range append([]string{""}, e.Known.Environments...) {
@@ -139,7 +128,7 @@ func (p *prerequisiteCheck) cost(f *Flag) int {
 	p.path, p.inPath[f] = append(p.path, f), true
 	body := f.In(p.environment)
 	cost, known := p.estate.Known.flagCost(&body), true
-	for _, r := range f.Requires(p.environment) {
+	for _, r := range f.requires(p.environment) {
 		next := p.estate.ByKey[r.Key]
 		if next == nil {
 			continue
@@ -235,10 +224,7 @@ func (p *prerequisiteCheck) errorf(f *Flag, r Prerequisite, n *source.Node, form
 		return
 	}
 	p.reported[n] = true
-	c := r.Checker
-	c.File = f.File
-	c.Place = p.place() + c.Place
-	c.Errorf(n, format, args...)
+	source.Reader{File: f.File, Place: p.place() + r.Rule.place}.Errorf(n, format, args...)
 }
 
 // place says in which environment something is wrong.

@@ -19,9 +19,9 @@ var schedules = []string{"steps", "double", "linear"}
 // maxSteps bounds the steps of one ramp.
 const maxSteps = 1000
 
-// IsRamp reports whether the mapping that a rule serves is a ramp, and not a
+// isRamp reports whether the mapping that a rule serves is a ramp, and not a
 // split.
-func IsRamp(n *source.Node) bool {
+func isRamp(n *source.Node) bool {
 	if n.Get("ramp") != nil {
 		return true
 	}
@@ -31,44 +31,70 @@ func IsRamp(n *source.Node) bool {
 	})
 }
 
-// ramp reads a ramp into split.
-func (c Checker) ramp(n *source.Node, set *variantSet, split *evaluator.Split) bool {
-	known, fine := slices.Clone(rampKeys), true
+// A Ramp is a ramp as its rule has it.
+type Ramp struct {
+	Variant *source.Node // names the one whose share grows; nil is an error
+	Points  []evaluator.Point
+	Linear  bool
+	To      int64 // the share it grows to, in billionths
+	Paused  bool
+	Since   int64 // since when it is paused
+	at      *source.Node
+	ok      bool // everything but the variant is right
+	// unclear says that there is no schedule, and that the variant looks like a
+	// share: which of the two is wrong depends on the variants.
+	unclear bool
+}
+
+// ramp reads a ramp.
+func (c Checker) ramp(n *source.Node) *Ramp {
+	r := &Ramp{Variant: n.Get("ramp"), at: n, ok: true}
+	known := slices.Clone(rampKeys)
 	for _, f := range n.Fields {
-		if c.misplaced(f, set) {
-			known, fine = append(known, f.Key.Text), false // it is said
+		if isMisplaced(f) {
+			c.misplaced(f.Key)
+			known, r.ok = append(known, f.Key.Text), false
 		}
 	}
-	if !c.Keys(n, "a ramp", known...) {
-		return false
-	}
-	ramp := &evaluator.Ramp{Rest: set.fallback}
-	var ok bool
-	if ramp.Variant, ok = c.rampVariant(n, set); !ok {
-		return false
-	}
-	if !c.Schedule(n, ramp) {
-		return false
-	}
-	paused, at, ok := c.Pause(n)
 	switch {
-	case !ok:
-		return false
-	case paused:
-		split.Ranges = halves(ramp, levelAt(ramp, at))
+	case !c.Keys(n, "a ramp", known...):
+		r.ok = false
+	case r.Variant == nil:
+		c.Errorf(n, "the ramp doesn't say which variant grows; write there, for instance: ramp: on")
+		r.ok = false
+	case !c.schedule(n, r):
+		r.ok = false
 	default:
+		var ok bool
+		r.Paused, r.Since, ok = c.pause(n)
+		r.ok = r.ok && ok
+	}
+	return r
+}
+
+// compileRamp reads which variant of a set grows into split.
+func (c Checker) compileRamp(r *Ramp, set *variantSet, split *evaluator.Split) bool {
+	if r.Variant == nil {
+		return false
+	}
+	variant, ok := c.rampVariant(r.Variant, set)
+	if ok && r.unclear {
+		c.noSchedule(r.at)
+	}
+	if !ok || !r.ok {
+		return false
+	}
+	ramp := &evaluator.Ramp{Variant: variant, Rest: set.fallback, Points: r.Points, Linear: r.Linear}
+	if r.Paused {
+		split.Ranges = halves(ramp, levelAt(ramp, r.Since))
+	} else {
 		split.Ramp = ramp
 	}
-	return fine
+	return true
 }
 
 // rampVariant reads which variant grows.
-func (c Checker) rampVariant(n *source.Node, set *variantSet) (int, bool) {
-	name := n.Get("ramp")
-	if name == nil {
-		c.Errorf(n, "the ramp doesn't say which variant grows; write there, for instance: ramp: on")
-		return 0, false
-	}
+func (c Checker) rampVariant(name *source.Node, set *variantSet) (int, bool) {
 	if _, err := share.Parse(name.Text); err == nil && !set.has(name.Text) {
 		c.Errorf(name, "\"ramp\" names the variant whose share grows, and %s is a share; a split can't have a variant called \"ramp\"", name.Text)
 		return 0, false
@@ -80,8 +106,8 @@ func (c Checker) rampVariant(n *source.Node, set *variantSet) (int, bool) {
 	return i, ok
 }
 
-// Schedule reads how the share grows.
-func (c Checker) Schedule(n *source.Node, ramp *evaluator.Ramp) bool {
+// schedule reads how the share grows.
+func (c Checker) schedule(n *source.Node, ramp *Ramp) bool {
 	var key *source.Node
 	for _, f := range n.Fields {
 		switch {
@@ -94,33 +120,40 @@ func (c Checker) Schedule(n *source.Node, ramp *evaluator.Ramp) bool {
 		}
 	}
 	if key == nil {
-		c.Errorf(n, "the ramp doesn't say how it grows: by \"steps\", \"double\" or \"linear\"")
+		if _, err := share.Parse(ramp.Variant.Text); err == nil {
+			ramp.unclear = true
+		} else {
+			c.noSchedule(n)
+		}
 		return false
 	}
 	var ok bool
 	switch value := n.Get(key.Text); key.Text {
 	case "steps":
-		ramp.Points, ok = c.steps(value)
+		ok = c.steps(value, ramp)
 	case "double":
-		ramp.Points, ok = c.double(value)
+		ok = c.double(value, ramp)
 	case "linear":
-		ramp.Points, ok = c.linear(value)
-		ramp.Linear = true
+		ok = c.linear(value, ramp)
 	}
 	return ok
 }
 
+func (c Checker) noSchedule(n *source.Node) {
+	c.Errorf(n, "the ramp doesn't say how it grows: by \"steps\", \"double\" or \"linear\"")
+}
+
 // steps reads times and the shares that are reached there at once.
-func (c Checker) steps(n *source.Node) ([]evaluator.Point, bool) {
+func (c Checker) steps(n *source.Node, ramp *Ramp) bool {
 	if !c.List(n, "\"steps\"") {
-		return nil, false
+		return false
 	}
 	if len(n.Items) > maxSteps {
 		c.Errorf(n, "the ramp has more than %d steps", maxSteps)
-		return nil, false
+		return false
 	}
-	points := make([]evaluator.Point, 0, len(n.Items))
-	before, ok := int64(0), true
+	ramp.Points = make([]evaluator.Point, 0, len(n.Items))
+	ok := true
 	for i, item := range n.Items {
 		c := c.Within("step %d", i+1)
 		if !c.Keys(item, "a step", "at", "to") || !c.Required(item, "the step", "at", "to") {
@@ -133,25 +166,25 @@ func (c Checker) steps(n *source.Node) ([]evaluator.Point, bool) {
 			ok = false
 			continue
 		}
-		if len(points) > 0 && at <= points[len(points)-1].At {
+		if len(ramp.Points) > 0 && at <= ramp.Points[len(ramp.Points)-1].At {
 			c.Errorf(item.Get("at"), "its time is not after that of the step before")
 			ok = false
 		}
-		if portion < before {
-			c.shrinks(item.Get("to"), before, portion)
+		if portion < ramp.To {
+			c.shrinks(item.Get("to"), ramp.To, portion)
 			ok = false
 		}
-		before = portion
-		points = append(points, evaluator.Point{At: at, Level: share.Boundary(portion)})
+		ramp.To = portion
+		ramp.Points = append(ramp.Points, evaluator.Point{At: at, Level: share.Boundary(portion)})
 	}
-	return points, ok
+	return ok
 }
 
 // double reads a share that doubles in even intervals, the last time to what is
 // left up to "to".
-func (c Checker) double(n *source.Node) ([]evaluator.Point, bool) {
+func (c Checker) double(n *source.Node, ramp *Ramp) bool {
 	if !c.Keys(n, "\"double\"", "from", "every", "start", "to") || !c.Required(n, "\"double\"", "from", "every", "start") {
-		return nil, false
+		return false
 	}
 	c = c.Within("double")
 	from, to, ok := c.fromTo(n)
@@ -159,27 +192,27 @@ func (c Checker) double(n *source.Node) ([]evaluator.Point, bool) {
 	at, good := c.Time(n.Get("start"), "\"start\"")
 	switch {
 	case !ok || !fine || !good:
-		return nil, false
+		return false
 	case from == 0:
 		c.Errorf(n.Get("from"), "\"from\" is 0%%, and twice nothing is nothing")
-		return nil, false
+		return false
 	}
-	var points []evaluator.Point
 	for portion := from; portion < to; portion *= 2 {
-		points = append(points, evaluator.Point{At: at, Level: share.Boundary(portion)})
+		ramp.Points = append(ramp.Points, evaluator.Point{At: at, Level: share.Boundary(portion)})
 		at += every
 	}
 	if year := time.Unix(at, 0).UTC().Year(); year > lastYear {
 		c.Errorf(n.Get("every"), "doubling from %s to %s would take until the year %d", share.Format(from), share.Format(to), year)
-		return nil, false
+		return false
 	}
-	return append(points, evaluator.Point{At: at, Level: share.Boundary(to)}), true
+	ramp.Points, ramp.To = append(ramp.Points, evaluator.Point{At: at, Level: share.Boundary(to)}), to
+	return true
 }
 
 // linear reads a share that grows all the time between two.
-func (c Checker) linear(n *source.Node) ([]evaluator.Point, bool) {
+func (c Checker) linear(n *source.Node, ramp *Ramp) bool {
 	if !c.Keys(n, "\"linear\"", "start", "end", "from", "to") || !c.Required(n, "\"linear\"", "start", "end") {
-		return nil, false
+		return false
 	}
 	c = c.Within("linear")
 	from, to, ok := c.fromTo(n)
@@ -187,12 +220,14 @@ func (c Checker) linear(n *source.Node) ([]evaluator.Point, bool) {
 	end, good := c.Time(n.Get("end"), "\"end\"")
 	switch {
 	case !ok || !fine || !good:
-		return nil, false
+		return false
 	case end <= start:
 		c.Errorf(n.Get("end"), "\"end\" is not after \"start\"")
-		return nil, false
+		return false
 	}
-	return []evaluator.Point{{At: start, Level: share.Boundary(from)}, {At: end, Level: share.Boundary(to)}}, true
+	ramp.Points = []evaluator.Point{{At: start, Level: share.Boundary(from)}, {At: end, Level: share.Boundary(to)}}
+	ramp.Linear, ramp.To = true, to
+	return true
 }
 
 // fromTo reads the shares between which a ramp grows: 0 % and 100 % unless it
@@ -219,8 +254,8 @@ func (c Checker) shrinks(n *source.Node, from, to int64) {
 	c.Errorf(n, "the share shrinks from %s to %s; a ramp only grows", share.Format(from), share.Format(to))
 }
 
-// Pause reads whether the share stands still, and since when.
-func (c Checker) Pause(n *source.Node) (paused bool, at int64, ok bool) {
+// pause reads whether the share stands still, and since when.
+func (c Checker) pause(n *source.Node) (paused bool, at int64, ok bool) {
 	p, t := n.Get("pause"), n.Get("at")
 	ok = true
 	if p != nil {

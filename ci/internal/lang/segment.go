@@ -45,7 +45,7 @@ func (c Checker) segment(seg *segment) {
 	seg.plain.Exclude = c.Members(n.Get("exclude"), "\"exclude\"")
 	if when != nil {
 		c.references = &seg.references
-		if cond, ok := c.Condition(when); ok {
+		if cond, ok := c.condition(when); ok {
 			seg.plain.When = &cond
 		}
 	}

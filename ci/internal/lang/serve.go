@@ -1,7 +1,6 @@
 package lang
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,32 +11,77 @@ import (
 	"github.com/serin-flags/serin/internal/suggest"
 )
 
-// split reads a mapping of variants to shares, which come to a whole.
-func (c Checker) split(n *source.Node, set *variantSet) (variants []int, shares []int64, ok bool) {
+// A portion is the share of a variant in a split.
+type portion struct {
+	source.Field
+	share  int64
+	isRest bool
+	ok     bool // the share is right
+	// misplaced says that this isn't a share but a key of the rule that stands
+	// here by mistake, unless there is a variant of that name.
+	misplaced bool
+}
+
+// portions reads a mapping of variants to shares.
+func (c Checker) portions(n *source.Node) []portion {
 	if len(n.Fields) == 0 {
 		c.Errorf(n, "the split is empty")
-		return nil, nil, false
 	}
-	variants, shares = make([]int, 0, len(n.Fields)), make([]int64, 0, len(n.Fields))
-	var sum int64
+	list := make([]portion, len(n.Fields))
 	restAt := -1
-	ok = true
 	for i, f := range n.Fields {
-		if c.misplaced(f, set) {
-			ok = false
+		p := &list[i]
+		p.Field = f
+		if p.misplaced = isMisplaced(f); p.misplaced {
 			continue
 		}
-		variant, fine := c.variant(f.Key, set)
-		portion, isRest, good := c.Share(f)
-		if isRest && restAt >= 0 {
+		p.share, p.isRest, p.ok = c.Share(f)
+		if p.isRest && restAt >= 0 {
 			c.Errorf(f.Value, "two variants get the rest; only one can")
-			good = false
-		} else if isRest {
+			p.ok = false
+		} else if p.isRest {
 			restAt = i
 		}
-		ok = ok && fine && good
-		sum += portion
-		variants, shares = append(variants, variant), append(shares, portion)
+	}
+	return list
+}
+
+// isMisplaced reports whether what stands within a split looks like a key of the
+// rule.
+func isMisplaced(f source.Field) bool {
+	if !slices.Contains(splitKeys, f.Key.Text) {
+		return false
+	}
+	_, err := share.Parse(f.Value.Text)
+	return err != nil && f.Value.Text != share.Rest
+}
+
+// misplaced records a key of a rule that stands within what the rule serves.
+func (c Checker) misplaced(n *source.Node) {
+	c.Errorf(n, "%q is a key of the rule: it stands beside \"serve\", not within", n.Text)
+}
+
+// sum returns the variants and shares of a split, which must come to a whole.
+func (c Checker) sum(r *Rule, set *variantSet) (variants []int, shares []int64, ok bool) {
+	variants, shares = make([]int, 0, len(r.portions)), make([]int64, 0, len(r.portions))
+	var sum int64
+	restAt := -1
+	ok = len(r.portions) > 0
+	for i, p := range r.portions {
+		switch {
+		case p.misplaced && !set.has(p.Key.Text):
+			c.misplaced(p.Key)
+			ok = false
+			continue
+		case p.misplaced:
+			c.Share(p.Field) // which is none
+		case p.isRest:
+			restAt = i
+		}
+		variant, fine := c.variant(p.Key, set)
+		ok = ok && fine && p.ok
+		sum += p.share
+		variants, shares = append(variants, variant), append(shares, p.share)
 	}
 	switch {
 	case !ok:
@@ -45,22 +89,22 @@ func (c Checker) split(n *source.Node, set *variantSet) (variants []int, shares 
 	case restAt >= 0 && sum <= share.Whole:
 		shares[restAt] = share.Whole - sum
 	case restAt >= 0:
-		c.Errorf(n, "the shares before the rest come to %s, more than 100%%", share.Format(sum))
+		c.Errorf(r.Serve, "the shares before the rest come to %s, more than 100%%", share.Format(sum))
 		return nil, nil, false
 	case sum != share.Whole:
-		c.Errorf(n, "the shares come to %s, not 100%%; one of them may be %q", share.Format(sum), share.Rest)
+		c.Errorf(r.Serve, "the shares come to %s, not 100%%; one of them may be %q", share.Format(sum), share.Rest)
 		return nil, nil, false
 	}
 	return variants, shares, true
 }
 
-// fixedSplit reads a mapping of variants to shares into split.
-func (c Checker) fixedSplit(n *source.Node, rule string, set *variantSet, split *evaluator.Split) bool {
-	variants, shares, ok := c.split(n, set)
+// compileSplit gives the variants of a split their positions.
+func (c Checker) compileSplit(r *Rule, set *variantSet, split *evaluator.Split) bool {
+	variants, shares, ok := c.sum(r, set)
 	if !ok {
 		return false
 	}
-	if split.Ranges = c.locked(n, rule, variants, shares, set, split); split.Ranges == nil {
+	if split.Ranges = c.locked(r, variants, shares, set, split); split.Ranges == nil {
 		split.Ranges = share.Ranges(variants, shares)
 	}
 	return true
@@ -96,56 +140,8 @@ func (c Checker) PlainShare(n *source.Node, what string) (int64, bool) {
 	return portion, err == nil
 }
 
-// serve reads what a rule serves into r.
-func (c Checker) serve(rule *source.Node, key string, set *variantSet, r *evaluator.Rule) {
-	n := rule.Get("serve")
-	if n == nil {
-		c.Errorf(rule, "the rule has no \"serve\"")
-		return
-	}
-	switch n.Kind {
-	case source.Scalar:
-		r.Variant, _ = c.variant(n, set)
-		for _, f := range rule.Fields {
-			if slices.Contains(splitKeys, f.Key.Text) {
-				c.Errorf(f.Key, "%q has no effect: the rule serves one variant, not a split", f.Key.Text)
-			}
-		}
-	case source.Sequence:
-		c.Errorf(n, "\"serve\" is a variant, a mapping of variants to shares or a ramp, not a list")
-	case source.Mapping:
-		split := &evaluator.Split{Bucketing: evaluator.Bucketing{Salt: key}}
-		c.unit(rule, split)
-		var ok bool
-		if IsRamp(n) {
-			ok = c.ramp(n, set, split)
-		} else {
-			ok = c.fixedSplit(n, r.Name, set, split)
-		}
-		if ok {
-			r.Split = split
-		}
-		if y := c.layer; y != nil && y.By == split.By && y.Salt == split.Salt {
-			c.Errorf(cmp.Or(rule.Get("salt"), n), "the split has the unit and the salt of the layer %q, so it can't divide the flag's share of that; give it another salt", y.Name)
-		}
-	}
-}
-
 // splitKeys are the keys of a rule that say how its split is drawn.
 var splitKeys = []string{"by", "salt", "hash"}
-
-// misplaced reports whether a key of a rule stands within what the rule serves,
-// and records it.
-func (c Checker) misplaced(f source.Field, set *variantSet) bool {
-	if !slices.Contains(splitKeys, f.Key.Text) || set.has(f.Key.Text) {
-		return false
-	}
-	if _, err := share.Parse(f.Value.Text); err == nil || f.Value.Text == share.Rest {
-		return false // a variant of that name
-	}
-	c.Errorf(f.Key, "%q is a key of the rule: it stands beside \"serve\", not within", f.Key.Text)
-	return true
-}
 
 // unit reads by what a split is drawn, its salt and the name of the hash.
 func (c Checker) unit(rule *source.Node, split *evaluator.Split) {
@@ -219,6 +215,13 @@ type variantSet struct {
 	// inherited says that the rules aren't meant for this default: they are
 	// those of the flag itself, and an environment has replaced the default.
 	inherited bool
+}
+
+// clone returns a set that can become another one's body.
+func (set *variantSet) clone() *variantSet {
+	other := *set
+	other.list = slices.Clip(set.list)
+	return &other
 }
 
 // has reports whether there is a variant of that name.

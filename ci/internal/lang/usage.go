@@ -10,8 +10,8 @@ import (
 
 // Everywhere adds what a flag uses in any environment.
 func (u *Usage) Everywhere(f *Flag) {
-	for b := range f.Bodies() {
-		u.flag(b.Flag)
+	for i := range f.Bodies {
+		u.flag(&f.Bodies[i].Flag)
 	}
 }
 

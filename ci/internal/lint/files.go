@@ -3,7 +3,6 @@ package lint
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -164,38 +163,42 @@ func (l *linter) addresses() {
 		u.Wanted = u.Wanted[1:]
 		u.Everywhere(f)
 	}
-	for _, key := range slices.Sorted(maps.Keys(u.Flags)) {
-		l.addressesOf(e.ByKey[key].File)
+	lists := make(map[*lang.IDList]bool) // which several files may name
+	for key := range u.Flags {
+		l.addressesOf(e.ByKey[key].File, lists)
 	}
-	for _, name := range slices.Sorted(maps.Keys(u.Segments)) {
-		l.addressesOf(e.Known.Segments[name].File)
+	for name := range u.Segments {
+		l.addressesOf(e.Known.Segments[name].File, lists)
+	}
+	for list := range lists {
+		l.publishedList(list)
 	}
 }
 
-// addressesOf looks at what is published of a file, and of the lists that it
-// names.
-func (l *linter) addressesOf(s *source.File) {
+// addressesOf looks at what is published of a file, and adds the lists that it
+// names to lists.
+func (l *linter) addressesOf(s *source.File, lists map[*lang.IDList]bool) {
 	if !bytes.ContainsRune(s.Data, '@') && !bytes.Contains(s.Data, []byte("list")) {
 		return
 	}
-	l.published(s, s.Root)
+	l.published(s, s.Root, lists)
 }
 
-func (l *linter) published(s *source.File, n *source.Node) {
+func (l *linter) published(s *source.File, n *source.Node, lists map[*lang.IDList]bool) {
 	for _, f := range n.Fields {
 		switch f.Key.Text {
 		case "description", "owner", "expires", "lint":
 			continue // for readers of the files
 		case "list":
 			if list := l.estate.Known.Lists.ByPath[path.Join(s.Folder(), f.Value.Text)]; list != nil {
-				l.publishedList(list)
+				lists[list] = true
 			}
 		}
-		l.published(s, f.Key)
-		l.published(s, f.Value)
+		l.published(s, f.Key, lists)
+		l.published(s, f.Value, lists)
 	}
 	for _, item := range n.Items {
-		l.published(s, item)
+		l.published(s, item, lists)
 	}
 	if n.Kind == source.Scalar && source.HasAddress(n.Text) {
 		l.warn(lang.LintEmailAddress, s, n, "%s", addressMessage)
@@ -264,15 +267,15 @@ func (l *linter) salts() {
 	for _, f := range l.estate.Flags {
 		what := fmt.Sprintf("flag %q", f.Key)
 		keyed := false
-		for b := range f.Bodies() {
-			for i := range b.Flag.Rules {
-				split := b.Flag.Rules[i].Split
-				if split == nil || split.By == "" || b.Rules == nil {
+		for i := range f.Bodies {
+			b := &f.Bodies[i]
+			for j, r := range b.Rules {
+				split := b.Flag.Rules[j].Split
+				if split == nil || split.By == "" {
 					continue
 				}
-				written := b.Rules.Items[i].Get("salt")
-				keyed = keyed || written == nil
-				bySalt[split.Salt] = append(bySalt[split.Salt], saltUse{what, f.File, split.By, written})
+				keyed = keyed || r.SaltAt == nil
+				bySalt[split.Salt] = append(bySalt[split.Salt], saltUse{what, f.File, split.By, r.SaltAt})
 			}
 		}
 		if !keyed { // a split to come would use the key

@@ -38,7 +38,7 @@ func Run(e *lang.Estate, o Options) source.Problems {
 		list = append(list, f.warnings...)
 	}
 	list.Sort()
-	return slices.Compact(list) // environments find some again
+	return list
 }
 
 // A linter collects warnings. It is safe for concurrent use.
@@ -133,20 +133,20 @@ func (l *linter) unusedSilences() {
 func (l *linter) flag(f *lang.Flag) {
 	l.expired(f)
 	l.prerequisiteTypes(f)
-	for b := range f.Bodies() {
-		if b.Rules == nil {
-			continue
+	for i := range f.Bodies {
+		b := &f.Bodies[i]
+		for j, r := range b.Rules {
+			l.served(f, b, r, &b.Flag.Rules[j])
 		}
-		for i := range b.Flag.Rules {
-			l.served(f, b, i)
+		if b.Rules != nil {
+			l.reach(f, b)
 		}
-		l.reach(f, b)
 	}
 }
 
 // expired says that a flag is debt.
 func (l *linter) expired(f *lang.Flag) {
-	n := f.File.Root.Get("expires")
+	n := f.Expires
 	if n == nil || l.now.IsZero() {
 		return
 	}
@@ -158,48 +158,41 @@ func (l *linter) expired(f *lang.Flag) {
 }
 
 // served looks at what a rule serves.
-func (l *linter) served(f *lang.Flag, b lang.Body, i int) {
-	r := &b.Flag.Rules[i]
-	n := b.Rules.Items[i].Get("serve")
-	if r.Split == nil {
+func (l *linter) served(f *lang.Flag, b *lang.Body, r *lang.Rule, compiled *evaluator.Rule) {
+	if compiled.Split == nil {
 		return
 	}
-	if lang.IsRamp(n) {
-		l.ramp(f, b, r, n)
+	if r.Ramp != nil {
+		l.ramp(f, b, r)
 		return
 	}
-	first := r.Split.Ranges[0].Variant
-	if !slices.ContainsFunc(r.Split.Ranges, func(other evaluator.Range) bool { return other.Variant != first }) {
+	ranges := compiled.Split.Ranges
+	first := ranges[0].Variant
+	if !slices.ContainsFunc(ranges, func(other evaluator.Range) bool { return other.Variant != first }) {
 		name := b.Flag.Variants[first].Name
-		l.warn(lang.LintSingleVariant, f.File, n, "%srule %q: the split gives everybody %q; write serve: %s", b.Place(), r.Name, name, name)
+		l.warn(lang.LintSingleVariant, f.File, r.Serve, "%srule %q: the split gives everybody %q; write serve: %s", b.Place(), r.Name, name, name)
 	}
 }
 
 // ramp says that a ramp has reached its last share.
-func (l *linter) ramp(f *lang.Flag, b lang.Body, r *evaluator.Rule, n *source.Node) {
+func (l *linter) ramp(f *lang.Flag, b *lang.Body, r *lang.Rule) {
 	if l.now.IsZero() {
 		return
 	}
-	// Of a paused ramp the schedule isn't compiled.
-	c := lang.Checker{Reader: source.Reader{File: &source.File{Path: f.File.Path, Shown: f.File.Shown}}, Known: l.estate.Known}
-	var ramp evaluator.Ramp
-	if !c.Schedule(n, &ramp) {
-		return
-	}
 	at := l.now.Unix()
-	if paused, since, ok := c.Pause(n); ok && paused {
-		at = since
+	if r.Ramp.Paused {
+		at = r.Ramp.Since
 	}
-	last := ramp.Points[len(ramp.Points)-1]
+	last := r.Ramp.Points[len(r.Ramp.Points)-1]
 	if at < last.At {
 		return
 	}
-	variant := n.Get("ramp").Text
+	variant := r.Ramp.Variant.Text
 	serve := variant
 	if last.Level < evaluator.Positions {
-		serve = fmt.Sprintf("{%s: %s, %s: %s}", variant, c.LastShare(n), b.Flag.Variants[b.Flag.Default].Name, share.Rest)
+		serve = fmt.Sprintf("{%s: %s, %s: %s}", variant, share.Format(r.Ramp.To), b.Flag.Variants[b.Flag.Default].Name, share.Rest)
 	}
-	l.warn(lang.LintFinishedRamp, f.File, n, "%srule %q: the ramp ended on %s; to make it permanent write serve: %s",
+	l.warn(lang.LintFinishedRamp, f.File, r.Serve, "%srule %q: the ramp ended on %s; to make it permanent write serve: %s",
 		b.Place(), r.Name, time.Unix(last.At, 0).In(l.estate.Known.Zone).Format("2006-01-02T15:04"), serve)
 }
 
@@ -207,12 +200,15 @@ func (l *linter) ramp(f *lang.Flag, b lang.Body, r *evaluator.Rule, n *source.No
 // one is a gate that any may stand behind; of others it is the name of a value
 // that is asked for, which is for its own kind to know.
 func (l *linter) prerequisiteTypes(f *lang.Flag) {
-	for b := range f.Bodies() {
-		for _, p := range f.Requires(b.Environment) {
-			other := l.estate.ByKey[p.Key]
-			if other.Base.Type != f.Base.Type && other.Base.Type != evaluator.TypeBoolean {
-				l.warn(lang.LintPrerequisiteType, f.File, p.At, "%sflag %q is of type %v and asks for a variant of %q, which is of type %v; ask for a boolean flag, which says what is meant",
-					p.Checker.Place, f.Key, f.Base.Type, p.Key, other.Base.Type)
+	for i := range f.Bodies {
+		b := &f.Bodies[i]
+		for _, r := range b.Rules {
+			for _, p := range r.Requires {
+				ours, theirs := f.Base().Type, l.estate.ByKey[p.Key].Base().Type
+				if theirs != ours && theirs != evaluator.TypeBoolean {
+					l.warn(lang.LintPrerequisiteType, f.File, p.At, "rule %q: flag %q is of type %v and asks for a variant of %q, which is of type %v; ask for a boolean flag, which says what is meant",
+						r.Name, f.Key, ours, p.Key, theirs)
+				}
 			}
 		}
 	}

@@ -14,7 +14,7 @@ import (
 const maxReachSteps = 2_000_000
 
 // reach says which rules are never reached, and which ranges overlap.
-func (l *linter) reach(f *lang.Flag, b lang.Body) {
+func (l *linter) reach(f *lang.Flag, b *lang.Body) {
 	im := imply.New(l.facts, maxReachSteps)
 	rules := b.Flag.Rules
 	ranges := make([][]imply.Ranged, len(rules))
@@ -22,40 +22,40 @@ func (l *linter) reach(f *lang.Flag, b lang.Body) {
 		if im.Spent() {
 			return
 		}
-		item := b.Rules.Items[j]
-		at := item.Get("name")
-		if when := item.Get("when"); when != nil {
+		written := b.Rules[j]
+		at := written.NameAt
+		if written.WhenAt != nil {
 			ranges[j] = im.Ranges(rules[j].When)
-			l.overlaps(f, b, im, rules[j].Name, when)
+			l.networksBelow(f, b, im, written.Name, written.WhenAt)
+		}
+		for _, any := range written.Any {
+			l.alternatives(f, b, im, written.Name, any)
 		}
 		i := slices.IndexFunc(rules[:j], func(above evaluator.Rule) bool { return im.Covers(&above, &rules[j]) })
 		if i >= 0 {
 			l.warn(lang.LintUnreachableRule, f.File, at, "%srule %q is never reached: rule %q on line %d matches whoever it would",
-				b.Place(), rules[j].Name, rules[i].Name, b.Rules.Items[i].Line())
+				b.Place(), rules[j].Name, rules[i].Name, b.Rules[i].At.Line())
 			continue
 		}
 		for i := range rules[:j] {
 			if attribute, common := im.Hides(&rules[i], ranges[i], &rules[j], ranges[j]); common != "" {
 				l.warn(lang.LintOverlappingRanges, f.File, at, "%srule %q: its range of %q overlaps that of rule %q on line %d, which takes %s",
-					b.Place(), rules[j].Name, attribute, rules[i].Name, b.Rules.Items[i].Line(), common)
+					b.Place(), rules[j].Name, attribute, rules[i].Name, b.Rules[i].At.Line(), common)
 				break
 			}
 		}
 	}
 }
 
-// overlaps looks below "when" for ranges of which one will do and that overlap.
-func (l *linter) overlaps(f *lang.Flag, b lang.Body, im *imply.Implication, rule string, n *source.Node) {
+// networksBelow compares the networks of every list below a condition.
+func (l *linter) networksBelow(f *lang.Flag, b *lang.Body, im *imply.Implication, rule string, n *source.Node) {
 	for _, field := range n.Fields {
 		switch field.Key.Text {
 		case "not":
-			l.overlaps(f, b, im, rule, field.Value)
+			l.networksBelow(f, b, im, rule, field.Value)
 		case "all", "any":
 			for _, item := range field.Value.Items {
-				l.overlaps(f, b, im, rule, item)
-			}
-			if field.Key.Text == "any" {
-				l.alternatives(f, b, im, rule, field.Value.Items)
+				l.networksBelow(f, b, im, rule, item)
 			}
 		case "now", "flag":
 		default:
@@ -67,20 +67,16 @@ func (l *linter) overlaps(f *lang.Flag, b lang.Body, im *imply.Implication, rule
 }
 
 // alternatives compares the ranges among the conditions of an "any".
-func (l *linter) alternatives(f *lang.Flag, b lang.Body, im *imply.Implication, rule string, items []*source.Node) {
+func (l *linter) alternatives(f *lang.Flag, b *lang.Body, im *imply.Implication, rule string, any lang.Alternatives) {
 	type alternative struct {
 		attribute string
 		spans     []imply.Span
 		line      int
 	}
 	var before []alternative
-	c := lang.Checker{Reader: source.Reader{File: &source.File{Path: f.File.Path, Shown: f.File.Shown}}, Known: l.estate.Known, Prerequisites: new([]lang.Prerequisite)}
-	for _, item := range items {
-		cond, ok := c.Condition(item)
-		if !ok {
-			continue
-		}
-		spans := im.Spans(&cond)
+	for i, item := range any.At {
+		cond := &any.Conditions[i]
+		spans := im.Spans(cond)
 		if im.Spend(len(before) + len(spans)); spans == nil {
 			continue
 		} else if im.Spent() {
@@ -98,7 +94,7 @@ func (l *linter) alternatives(f *lang.Flag, b lang.Body, im *imply.Implication, 
 }
 
 // networks compares the networks of one list.
-func (l *linter) networks(f *lang.Flag, b lang.Body, im *imply.Implication, rule, attribute string, items []*source.Node) {
+func (l *linter) networks(f *lang.Flag, b *lang.Body, im *imply.Implication, rule, attribute string, items []*source.Node) {
 	spans := make([][]imply.Span, len(items))
 	for i, item := range items {
 		spans[i] = im.Spans(&evaluator.Condition{Op: evaluator.OpCIDR, Attribute: attribute, Strings: []string{item.Text}})

@@ -343,6 +343,17 @@ func (s *File) ProblemAt(line, column int, message string) {
 	}
 }
 
+// has reports whether a problem with that message is recorded at n.
+func (s *File) has(n *Node, message string) bool {
+	if len(s.Problems) == 0 {
+		return false
+	}
+	message = maskSecrets(message)
+	return slices.ContainsFunc(s.Problems, func(p Problem) bool {
+		return p.Line == n.Line() && p.Column == n.Column() && p.Message == message
+	})
+}
+
 // Add records a problem, unless enough is said about the file.
 func (s *File) Add(p Problem) {
 	if s.Full() {

@@ -19,6 +19,7 @@ import (
 type Reader struct {
 	File  *File
 	Place string // prefix of messages, such as `rule "staff": `
+	again string // see Again
 }
 
 // Within returns a reader whose messages start with the formatted text.
@@ -27,9 +28,23 @@ func (r Reader) Within(format string, args ...any) Reader {
 	return r
 }
 
+// Again returns a reader of nodes that have been read before. It records only
+// problems that weren't found then, and the formatted text comes first.
+func (r Reader) Again(format string, args ...any) Reader {
+	r.again = fmt.Sprintf(format, args...) + ": "
+	return r
+}
+
 // Errorf records a problem at n.
 func (r Reader) Errorf(n *Node, format string, args ...any) {
-	r.File.ProblemAt(n.Line(), n.Column(), r.Place+fmt.Sprintf(format, args...))
+	message := r.Place + fmt.Sprintf(format, args...)
+	if r.again != "" {
+		if r.File.has(n, message) {
+			return
+		}
+		message = r.again + message
+	}
+	r.File.ProblemAt(n.Line(), n.Column(), message)
 }
 
 // Keys reports whether n is a mapping, and records the keys it has that are not
