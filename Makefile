@@ -22,9 +22,9 @@ demo:
 
 # Packages whose own goroutines share memory run with the race detector, which makes tests five times slower. Of the
 # others, with it run the tests that have Concurrent in their names.
-RACE       = ./cmd/... ./lambda/... ./sdk/...
-CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci evaluator | xargs -n1 dirname | sort -u | sed 's|^|./|')
-OTHERS     = $$(go list ./... | grep -vE "^$$(go list -m)/(cmd|lambda|sdk)(/|$$)")
+RACE       = ./lambda/... ./sdk/...
+CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci cmd evaluator | xargs -n1 dirname | sort -u | sed 's|^|./|')
+OTHERS     = $$(go list ./... | grep -vE "^$$(go list -m)/(lambda|sdk)(/|$$)")
 
 test: $(VERSITYGW)
 	$(ENV) go test -race -timeout 10m $(RACE)

@@ -48,6 +48,7 @@ type team struct {
 // compared, merged, published and seen by a running program; and what a schedule
 // does.
 func TestFlow(t *testing.T) {
+	t.Parallel()
 	f := newTeam(t)
 	if o := f.publish(t, "publish"); o.err != nil || o.outputs["revision"] != "1" {
 		t.Fatalf("publishing main: %v, revision %q\n%s", o.err, o.outputs["revision"], o.log)
@@ -149,7 +150,7 @@ func (f *team) takeKeys(t *testing.T) {
 // serin runs the command and returns what it prints.
 func (f *team) serin(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"run", "./cmd/serin"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), command(t), args...)
 	cmd.Env = append(os.Environ(), f.s3.Env()...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -57,19 +57,16 @@ func gitlabJobs(t *testing.T) map[string][]string {
 
 // TestGitLab goes the way of a change by the template for GitLab.
 func TestGitLab(t *testing.T) {
+	t.Parallel()
 	jobs := gitlabJobs(t)
 	f := newTeam(t)
-	bin := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", bin, "./cmd/serin").CombinedOutput(); err != nil {
-		t.Fatalf("building serin: %v\n%s", err, out)
-	}
 	notes := &mergeRequest{t: t}
 	server := httptest.NewServer(notes)
 	defer server.Close()
 	run := func(job string, env ...string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", strings.Join(jobs[job], "\n"))
 		cmd.Dir = f.dir
-		cmd.Env = append(append(os.Environ(), f.s3.Env()...), "PATH="+bin+":"+os.Getenv("PATH"), "GITLAB_CI=true",
+		cmd.Env = append(append(os.Environ(), f.s3.Env()...), "PATH="+filepath.Dir(command(t))+":"+os.Getenv("PATH"), "GITLAB_CI=true",
 			"CI_PROJECT_DIR="+f.dir, "CI_API_V4_URL="+server.URL+"/api/v4", "CI_PROJECT_ID=12", "CI_MERGE_REQUEST_IID=4",
 			"SERIN_FLAGS=flags", "SERIN_ENVIRONMENT=production", "SERIN_KEYS=keys/production", "SERIN_GITLAB_TOKEN=glpat-of-this-test",
 			"SERIN_TO=s3://flags/shop", "SERIN_ONLINE_KEY="+f.key, "CI_MERGE_REQUEST_DIFF_BASE_SHA="+f.git(t, "rev-parse", "main"))

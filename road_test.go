@@ -30,6 +30,7 @@ import (
 	"github.com/serin-flags/serin/internal/lambdatest"
 	"github.com/serin-flags/serin/internal/npmtest"
 	"github.com/serin-flags/serin/internal/s3test"
+	"github.com/serin-flags/serin/internal/soak"
 	"github.com/serin-flags/serin/lambda"
 	"github.com/serin-flags/serin/sdk"
 	"github.com/serin-flags/serin/sdk/s3source"
@@ -41,6 +42,7 @@ import (
 type road struct {
 	dir    string // of the flag files
 	bin    string // the built command
+	home   string // the command's home folder
 	s3     s3test.Server
 	url    string // of the environment
 	root   string // path of the pinned root
@@ -57,6 +59,7 @@ const (
 
 // TestRoad takes flag files all the way. Its parts build upon each other.
 func TestRoad(t *testing.T) {
+	t.Parallel()
 	r := newRoad(t)
 	t.Run("every door gives the same answers", r.sameAnswers)
 	t.Run("stock OFREP providers", r.providers)
@@ -67,19 +70,13 @@ func newRoad(t *testing.T) *road {
 	tmp := t.TempDir()
 	r := &road{
 		dir:  filepath.Join(tmp, "flags"),
-		bin:  filepath.Join(tmp, "serin"),
+		bin:  command(t),
+		home: tmp,
 		s3:   s3test.Start(t),
 		url:  fmt.Sprintf("s3://%s/%s/%s", bucket, prefix, environment),
 		root: filepath.Join(tmp, "keys", "root.json"),
 	}
 	if err := os.CopyFS(tmp, serin.Estate); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("go", "build", "-o", r.bin, "./cmd/serin").CombinedOutput(); err != nil {
-		t.Fatalf("building serin: %v\n%s", err, out)
-	}
-	bootstrap, err := lambdatest.Build(tmp, module+"/lambda/bootstrap")
-	if err != nil {
 		t.Fatal(err)
 	}
 	r.s3.CreateBucket(t, bucket)
@@ -89,7 +86,7 @@ func newRoad(t *testing.T) *road {
 	r.client = r.openClient(t)
 	r.serve = r.startServe(t)
 	function := lambdatest.Start(t, lambdatest.Config{
-		Binary: bootstrap,
+		Binary: bootstrap(t),
 		Env:    append(r.s3.Env(), "SERIN_FROM="+r.url, "SERIN_ROOT="+r.root),
 	})
 	server := httptest.NewServer(function)
@@ -124,7 +121,7 @@ func awaitFlags(t *testing.T, url string) {
 // user's configuration.
 func (r *road) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, r.bin, args...)
-	cmd.Env = append(r.s3.Env(), "HOME="+filepath.Dir(r.bin), "TMPDIR="+filepath.Dir(r.bin))
+	cmd.Env = append(r.s3.Env(), "HOME="+r.home, "TMPDIR="+r.home)
 	return cmd
 }
 
@@ -204,9 +201,9 @@ type answer struct {
 	}
 }
 
-// sameAnswers asks all doors for all flags in 1,000 contexts.
+// sameAnswers asks all doors for all flags in many contexts.
 func (r *road) sameAnswers(t *testing.T) {
-	contexts := randomContexts(1000)
+	contexts := randomContexts(soak.Times(300, 3000))
 	program := r.client.Snapshot().Program()
 	if n := len(program.Keys()); n < 25 {
 		t.Fatalf("the estate has %d flags only", n)

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,6 +24,7 @@ import (
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/lambdatest"
+	"github.com/serin-flags/serin/internal/soak"
 	"github.com/serin-flags/serin/internal/vectors"
 	"github.com/serin-flags/serin/sdk"
 )
@@ -42,6 +42,7 @@ type vectorRoad struct {
 // "serin eval", "serin serve" and the Lambda function, each from what is
 // published. (The evaluator's own tests ask its API.)
 func TestVectors(t *testing.T) {
+	t.Parallel()
 	r := newVectorRoad(t)
 	t.Run("sdk", r.askSDK)
 	t.Run("eval", r.askEval)
@@ -58,7 +59,8 @@ func newVectorRoad(t *testing.T) *vectorRoad {
 	}
 	tmp := t.TempDir()
 	r := &vectorRoad{road: road{
-		bin:  filepath.Join(tmp, "serin"),
+		bin:  command(t),
+		home: tmp,
 		url:  "file://" + filepath.Join(tmp, "published", environment),
 		root: filepath.Join(tmp, "keys", "root.json"),
 	}}
@@ -76,18 +78,11 @@ func newVectorRoad(t *testing.T) *vectorRoad {
 	r.positions = bucketing.Cases
 	publishPayloads(t, filepath.Join(tmp, "published"), filepath.Dir(r.root), payloads)
 
-	if out, err := exec.Command("go", "build", "-o", r.bin, "./cmd/serin").CombinedOutput(); err != nil {
-		t.Fatalf("building serin: %v\n%s", err, out)
-	}
-	bootstrap, err := lambdatest.Build(tmp, module+"/lambda/bootstrap")
-	if err != nil {
-		t.Fatal(err)
-	}
 	r.client = r.openClient(t)
 	r.program = r.client.Snapshot().Program()
 	r.serve = r.startServe(t)
 	server := httptest.NewServer(lambdatest.Start(t, lambdatest.Config{
-		Binary: bootstrap,
+		Binary: bootstrap(t),
 		Env:    []string{"SERIN_FROM=" + r.url, "SERIN_ROOT=" + r.root},
 	}))
 	t.Cleanup(server.Close)
@@ -306,10 +301,18 @@ func parseVector(data []byte, key string) (vectors.Answer, error) {
 	return out, nil
 }
 
-// askHTTP asks for one flag in each case, and now and then for all of them.
+// askHTTP asks for one flag in each case, and now and then for all of them. Of
+// the positions it asks for some of every flag, and in a soak for each.
 func (r *vectorRoad) askHTTP(t *testing.T, url string) {
 	keys := r.program.Keys()
-	for i, c := range slices.Concat(r.anytime(), r.positions) {
+	cases := r.anytime()
+	asked := make(map[string]int)
+	for _, c := range r.positions {
+		if asked[c.Flag]++; asked[c.Flag] <= soak.Times(40, len(r.positions)) {
+			cases = append(cases, c)
+		}
+	}
+	for i, c := range cases {
 		status, body := postContext(t, url+"/ofrep/v1/evaluate/flags/"+c.Flag, c.Context)
 		if c.Want.Reason == "ERROR" {
 			var failure struct{ ErrorCode, Key string }

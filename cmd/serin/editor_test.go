@@ -3,9 +3,7 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,11 +22,7 @@ import (
 func TestEditor(t *testing.T) {
 	const server = "../../testdata/js/editor"
 	npmtest.Install(t, server)
-	project := t.TempDir()
-	var words bytes.Buffer
-	if status := run(t.Context(), []string{"init", filepath.Join(project, "flags")}, strings.NewReader(""), io.Discard, &words); status != 0 {
-		t.Fatalf("status %d: %s", status, &words)
-	}
+	project := initProject(t)
 	data, err := os.ReadFile(filepath.Join(project, ".vscode", "settings.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,15 +12,21 @@ import (
 	"testing"
 )
 
-// TestInit holds that editors find the schema of every file that init writes,
-// and that dev serves them while they are edited.
-func TestInit(t *testing.T) {
-	project := t.TempDir()
-	dir := filepath.Join(project, "flags")
-	var out, words bytes.Buffer
-	if status := run(t.Context(), []string{"init", dir}, strings.NewReader(""), &out, &words); status != 0 {
-		t.Fatalf("status %d: %s", status, &words)
+// initProject has init write flag files to a new project.
+func initProject(t *testing.T) (project string) {
+	t.Helper()
+	project = t.TempDir()
+	var stderr bytes.Buffer
+	if status := run(t.Context(), []string{"init", filepath.Join(project, "flags")}, strings.NewReader(""), io.Discard, &stderr); status != 0 {
+		t.Fatalf("status %d: %s", status, &stderr)
 	}
+	return project
+}
+
+// TestInit checks that editors find the schema of every file that init writes.
+func TestInit(t *testing.T) {
+	project := initProject(t)
+	dir := filepath.Join(project, "flags")
 	first := regexp.MustCompile(`^# yaml-language-server: \$schema=(\S+)\n`)
 	files := 0
 	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
@@ -44,7 +51,11 @@ func TestInit(t *testing.T) {
 		t.Errorf("%d files, %v", files, err)
 	}
 	checkEditor(t, project)
+}
 
+// testDevOfInit edits a file that init wrote while dev serves it.
+func testDevOfInit(t *testing.T) {
+	dir := filepath.Join(initProject(t), "flags")
 	s := startServer(t, "dev", dir, "--listen", "127.0.0.1:0")
 	eventually(t, `"value":false`, func() string { return s.ask(t, "new-cart") })
 	eventually(t, "ok: 7 cases", s.stderr.String)

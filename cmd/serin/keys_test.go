@@ -2,23 +2,21 @@ package main
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/serin-flags/serin"
 	"github.com/serin-flags/serin/ci/release"
 )
 
 // A root that expires is told of while there is time, and renewed after that too.
 func TestRootExpiry(t *testing.T) {
 	const day = 24 * time.Hour
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, serin.Estate); err != nil {
-		t.Fatal(err)
-	}
+	flags := t.TempDir()
+	writeFile(t, filepath.Join(flags, "serin.yaml"), "environments: [production]\n")
+	writeFile(t, filepath.Join(flags, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
+	writeFile(t, filepath.Join(flags, "shop", "color.yaml"), "type: string\ndefault: red\n")
 	serin := func(args ...string) (int, string) {
 		var stdout, stderr bytes.Buffer
 		status := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
@@ -43,7 +41,7 @@ func TestRootExpiry(t *testing.T) {
 		if status, words := serin("keys", "show", keys); status != 0 || !strings.Contains(words, test.show) {
 			t.Errorf("after %v: status %d: %s", test.age, status, words)
 		}
-		publish := []string{"publish", filepath.Join(dir, "flags"), "--env", "production", "--to", "file://" + out, "--keys", keys}
+		publish := []string{"publish", flags, "--env", "production", "--to", "file://" + out, "--keys", keys}
 		status, words := serin(publish...)
 		if status != test.status || !strings.Contains(words, test.publ) || strings.Contains(words, "warning: the root") != strings.Contains(test.publ, "warning") {
 			t.Errorf("after %v: status %d: %s", test.age, status, words)

@@ -159,7 +159,16 @@ func writeFile(t testing.TB, name, content string) {
 	}
 }
 
-func TestDev(t *testing.T) {
+// TestConcurrentServers are the tests of commands that serve: in this process,
+// where the race detector sees them.
+func TestConcurrentServers(t *testing.T) {
+	t.Run("dev", testDev)
+	t.Run("dev of a new project", testDevOfInit)
+	t.Run("serve a folder", testServeFolder)
+	t.Run("stop while a request is sent", testStop)
+}
+
+func testDev(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "flags")
 	writeFile(t, filepath.Join(dir, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
 	flag := filepath.Join(dir, "shop", "color.yaml")
@@ -211,9 +220,8 @@ func TestDev(t *testing.T) {
 	eventually(t, "~ segment staff\n", s.stderr.String)
 }
 
-// TestStopWithARequestUnderWay stops a server while a client has sent a part of
-// a request.
-func TestStopWithARequestUnderWay(t *testing.T) {
+// testStop stops a server while a client has sent a part of a request.
+func testStop(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, serin.Estate); err != nil {
 		t.Fatal(err)
@@ -232,7 +240,7 @@ func TestStopWithARequestUnderWay(t *testing.T) {
 	s.ask(t, "by-chance")
 }
 
-func TestServeFolder(t *testing.T) {
+func testServeFolder(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, serin.Estate); err != nil {
 		t.Fatal(err)
