@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -175,39 +176,39 @@ func (r *vectorRoad) askSDK(t *testing.T) {
 // lines that cases are about.
 func (r *vectorRoad) askEval(t *testing.T) { r.eval(t, r.program.Keys(), r.anytime(), "--all") }
 
-// askEvalAt does so at every time, and every age, that cases name.
+// askEvalAt does so at times, and ages, that cases name.
 func (r *vectorRoad) askEvalAt(t *testing.T) {
-	type moment struct{ at, age string }
-	byTime := make(map[moment][]vectors.Case)
+	byTime := make(map[string][]vectors.Case) // by arguments
 	for _, c := range r.cases {
 		if c.Chance != nil || c.Now == nil && c.Age == 0 {
 			continue
 		}
-		var m moment
+		at := ""
 		if c.Now != nil {
-			m.at = strconv.FormatInt(*c.Now, 10)
+			at = strconv.FormatInt(*c.Now, 10)
 		}
-		m.age = strconv.FormatInt(c.Age, 10) + "s"
-		byTime[m] = append(byTime[m], c)
+		args := fmt.Sprintf("--at=%s --age=%ds", at, c.Age)
+		byTime[args] = append(byTime[args], c)
 	}
-	byGroup(byTime, func(m moment, cases []vectors.Case) {
-		r.eval(t, r.program.Keys(), cases, "--all", "--at="+m.at, "--age="+m.age)
+	eachGroup(byTime, func(args string, cases []vectors.Case) {
+		r.eval(t, r.program.Keys(), cases, append(strings.Fields(args), "--all")...)
 	})
 }
 
-// askEvalOne asks each flag of the positions alone: nothing else is asked for so
-// many contexts.
+// askEvalOne asks flags of the positions alone: nothing else is asked for so many
+// contexts.
 func (r *vectorRoad) askEvalOne(t *testing.T) {
 	byFlag := make(map[string][]vectors.Case)
 	for _, c := range r.positions {
 		byFlag[c.Flag] = append(byFlag[c.Flag], c)
 	}
-	byGroup(byFlag, func(key string, cases []vectors.Case) { r.eval(t, []string{key}, cases, key) })
+	eachGroup(byFlag, func(key string, cases []vectors.Case) { r.eval(t, []string{key}, cases, key) })
 }
 
-// byGroup calls ask for each group, for four at a time.
-func byGroup[K comparable](groups map[K][]vectors.Case, ask func(K, []vectors.Case)) {
-	keys := make(chan K)
+// eachGroup calls ask, which starts a process, for some of the groups, and in a
+// soak for all of them: four at a time.
+func eachGroup(groups map[string][]vectors.Case, ask func(string, []vectors.Case)) {
+	keys := make(chan string)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -216,8 +217,9 @@ func byGroup[K comparable](groups map[K][]vectors.Case, ask func(K, []vectors.Ca
 			}
 		})
 	}
-	for key := range groups {
-		keys <- key
+	sorted := slices.Sorted(maps.Keys(groups))
+	for i := 0; i < len(sorted); i += soak.Times(1+len(sorted)/20, 1) {
+		keys <- sorted[i]
 	}
 	close(keys)
 	wg.Wait()

@@ -33,31 +33,30 @@ func TestCrashAfterEachPut(t *testing.T) {
 			return rollback(store, keys, 1)
 		}, 3},
 	}
-	for _, s := range scenarios {
-		t.Run(s.name, func(t *testing.T) {
+	onEachKind(t, func(t *testing.T, empty func(*testing.T) release.Store) {
+		for _, s := range scenarios {
 			for survived := range s.puts + 1 {
-				t.Run(fmt.Sprint(survived), func(t *testing.T) {
-					onEachStore(t, func(t *testing.T, store release.Store) {
-						c := &crash{store: store, keys: newKeys(t, production), survived: survived, puts: s.puts}
-						c.clients = newReader(t, store, c.keys)
-						if s.name == "rollback" {
-							mustPublish(t, options(store, c.keys, s.after))
-						}
-						if s.before != nil {
-							mustPublish(t, options(store, c.keys, s.before))
-							c.check(t, s.before)
-						}
-						opts := options(store, c.keys, s.after)
-						if s.crash != nil {
-							opts = s.crash(store, c.keys)
-						}
-						c.happen(t, opts, s.before, s.after)
-						c.recover(t, s.after)
-					})
+				t.Run(fmt.Sprintf("%s after %d puts", s.name, survived), func(t *testing.T) {
+					store := empty(t)
+					c := &crash{store: store, keys: newKeys(t, production), survived: survived, puts: s.puts}
+					c.clients = newReader(t, store, c.keys)
+					if s.name == "rollback" {
+						mustPublish(t, options(store, c.keys, s.after))
+					}
+					if s.before != nil {
+						mustPublish(t, options(store, c.keys, s.before))
+						c.check(t, s.before)
+					}
+					opts := options(store, c.keys, s.after)
+					if s.crash != nil {
+						opts = s.crash(store, c.keys)
+					}
+					c.happen(t, opts, s.before, s.after)
+					c.recover(t, s.after)
 				})
 			}
-		})
-	}
+		}
+	})
 }
 
 // A crash is that of a publisher after so many of its puts survived.

@@ -20,24 +20,26 @@ const production = "production"
 // day is a unit of time in which metadata ages.
 const day = 24 * time.Hour
 
-// stores are the kinds of stores that publications are tested on.
-var stores = []struct {
-	name string
-	open func(t *testing.T) release.Store
-}{
-	{"file", func(t *testing.T) release.Store { return release.FileStore(t.TempDir()) }},
-	{"s3", func(t *testing.T) release.Store {
-		server := s3test.Start(t)
-		server.CreateBucket(t, "flags")
-		return s3store.New(server.Client(t), "flags", production)
-	}},
-}
-
 // onEachStore runs a test on an empty store of each kind.
 func onEachStore(t *testing.T, test func(t *testing.T, store release.Store)) {
-	for _, kind := range stores {
-		t.Run(kind.name, func(t *testing.T) { test(t, kind.open(t)) })
-	}
+	onEachKind(t, func(t *testing.T, empty func(*testing.T) release.Store) { test(t, empty(t)) })
+}
+
+// onEachKind runs a test with what returns empty stores, for each kind of store.
+func onEachKind(t *testing.T, test func(t *testing.T, empty func(*testing.T) release.Store)) {
+	t.Run("file", func(t *testing.T) {
+		test(t, func(t *testing.T) release.Store { return release.FileStore(t.TempDir()) })
+	})
+	t.Run("s3", func(t *testing.T) {
+		server := s3test.Start(t)
+		server.CreateBucket(t, "flags")
+		client := server.Client(t)
+		stores := 0
+		test(t, func(*testing.T) release.Store {
+			stores++
+			return s3store.New(client, "flags", fmt.Sprintf("%d/%s", stores, production))
+		})
+	})
 }
 
 func newKeys(t testing.TB, env string) release.Keys {

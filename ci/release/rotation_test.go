@@ -347,50 +347,56 @@ func TestFirstCeremony(t *testing.T) {
 // A publisher that dies during a rotation leaves running clients as they were. If it
 // has the replaced key, new clients don't notice either.
 func TestCrashInRotation(t *testing.T) {
-	for _, old := range []bool{true, false} {
-		for survived := range 5 {
-			t.Run(fmt.Sprintf("old key %v, %d survived", old, survived), func(t *testing.T) {
-				onEachStore(t, func(t *testing.T, store release.Store) {
-					f := newFolder(t, release.InitOptions{})
-					c := &crash{store: store, keys: f.keys(t), survived: survived, puts: 4}
-					c.clients = newReader(t, store, c.keys)
-					first := content{"a": "1", "b": "1"}
-					mustPublish(t, options(store, c.keys, first))
-					c.check(t, first)
-					f.rotate(t, release.RotateOptions{Online: "new"})
-					if !old {
-						remove(t, string(f), "online.old.key")
-					}
-					put := &spy{Store: store}
-					put.before = func(string) error {
-						if len(put.put) == survived {
-							return errCrash
-						}
-						return nil
-					}
-					_, err := release.Publish(t.Context(), options(put, f.keys(t), first))
-					if (survived == 4) != (err == nil) || err != nil && !errors.Is(err, errCrash) {
-						t.Fatalf("after %v: error %v", put.put, err)
-					}
-					if inBetween := !old && survived == 3; !inBetween {
-						c.check(t, first)
-					} else if _, err := c.clients.read(t.Context(), 0); c.clients.last == nil || err != nil && !isSignature(err) {
-						t.Fatalf("in between: error %v", err)
-					}
-					// The next publisher has the new key alone, as a pipeline does.
-					if old {
-						remove(t, string(f), "online.old.key")
-					}
-					for _, next := range []content{first, {"a": "later"}} {
-						mustPublish(t, options(store, f.keys(t), next))
-						wantContent(t, c.clients, f.keys(t), next)
-					}
-					if history := mustLog(t, store, c.keys.Root, 0); history.Entries[len(history.Entries)-1].Revision != 1 {
-						t.Errorf("history: %+v", history)
-					}
+	onEachKind(t, func(t *testing.T, empty func(*testing.T) release.Store) {
+		for _, old := range []bool{true, false} {
+			for survived := range 5 {
+				t.Run(fmt.Sprintf("old key %v, %d survived", old, survived), func(t *testing.T) {
+					crashInRotation(t, empty(t), old, survived)
 				})
-			})
+			}
 		}
+	})
+}
+
+// crashInRotation lets a publisher, with or without the old key, die after a
+// number of puts.
+func crashInRotation(t *testing.T, store release.Store, old bool, survived int) {
+	f := newFolder(t, release.InitOptions{})
+	c := &crash{store: store, keys: f.keys(t), survived: survived, puts: 4}
+	c.clients = newReader(t, store, c.keys)
+	first := content{"a": "1", "b": "1"}
+	mustPublish(t, options(store, c.keys, first))
+	c.check(t, first)
+	f.rotate(t, release.RotateOptions{Online: "new"})
+	if !old {
+		remove(t, string(f), "online.old.key")
+	}
+	put := &spy{Store: store}
+	put.before = func(string) error {
+		if len(put.put) == survived {
+			return errCrash
+		}
+		return nil
+	}
+	_, err := release.Publish(t.Context(), options(put, f.keys(t), first))
+	if (survived == 4) != (err == nil) || err != nil && !errors.Is(err, errCrash) {
+		t.Fatalf("after %v: error %v", put.put, err)
+	}
+	if inBetween := !old && survived == 3; !inBetween {
+		c.check(t, first)
+	} else if _, err := c.clients.read(t.Context(), 0); c.clients.last == nil || err != nil && !isSignature(err) {
+		t.Fatalf("in between: error %v", err)
+	}
+	// The next publisher has the new key alone, as a pipeline does.
+	if old {
+		remove(t, string(f), "online.old.key")
+	}
+	for _, next := range []content{first, {"a": "later"}} {
+		mustPublish(t, options(store, f.keys(t), next))
+		wantContent(t, c.clients, f.keys(t), next)
+	}
+	if history := mustLog(t, store, c.keys.Root, 0); history.Entries[len(history.Entries)-1].Revision != 1 {
+		t.Errorf("history: %+v", history)
 	}
 }
 
