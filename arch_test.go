@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"lambda/bootstrap": {"lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
 	"ci":         {"bundle", "evaluator", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
-	"ci/diff":    {"bundle", "evaluator", "internal/values"},
+	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/values"},
 	"ci/gittree": {},
 	"ci/release": {"bundle", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/comment": {},
@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 	"ci/internal/lock":     {"ci/internal/share", "ci/internal/source", "evaluator", "internal/suggest"},
 	"ci/internal/lang":     {"ci/internal/lock", "ci/internal/share", "ci/internal/source", "bundle", "evaluator", "internal/suggest"},
 	"ci/internal/lint":     {"ci/internal/imply", "ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator"},
+	"ci/internal/decide":   {"evaluator", "internal/values"},
 	"ci/internal/flagtest": {"ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator", "internal/suggest", "internal/values"},
 
 	"schema": {},

@@ -27,51 +27,67 @@ const columns = 40
 // what differs most to the eye. Of more variants the last one stands for the rest.
 var marks = []string{"█", "░", "▓", "▒", "#", "+", "o", "x", "-", ":", "."}
 
-// bars draws what differs between two models: ranges of a split, and of a layer.
-func bars(old, new *model) []Bar {
+// bars draws what differs between two rules, by their numbers: the ranges of their
+// splits at a time, and of the flags' layers. The default is the number after the last.
+func bars(old, new *evaluator.Flag, oldRule, newRule int, now int64) []Bar {
 	var list []Bar
-	if !slices.EqualFunc(old.stretches, new.stretches, func(a, b stretch) bool { return a.to == b.to && a.serves.same(b.serves) }) &&
-		(len(old.stretches) > 1 || len(new.stretches) > 1) {
-		list = append(list, drawBar(names(old.stretches), names(new.stretches)))
+	a, b := stretches(old, oldRule, now), stretches(new, newRule, now)
+	if len(a)+len(b) > 2 && !slices.Equal(a, b) {
+		list = append(list, drawBar(a, b))
 	}
-	if (old.layered || new.layered) && !slices.Equal(old.spans, new.spans) {
-		list = append(list, drawBar(layerStretches(old), layerStretches(new)))
+	if c, d := layerStretches(old.Reserved), layerStretches(new.Reserved); len(c)+len(d) > 2 && !slices.Equal(c, d) {
+		list = append(list, drawBar(c, d))
 	}
 	return list
 }
 
-// A named stretch is up to an end what a legend calls by a name.
-type named struct {
-	to   uint64
+// A stretch is up to an end, as a part of all positions, what a legend calls by a name.
+type stretch struct {
+	to   float64
 	name string
 }
 
-func names(stretches []stretch) []named {
-	list := make([]named, len(stretches))
-	for i, s := range stretches {
-		list[i] = named{s.to, s.serves.name}
+// stretches returns what a rule serves, by position.
+func stretches(f *evaluator.Flag, rule int, now int64) []stretch {
+	if rule >= len(f.Rules) {
+		return []stretch{{1, variantName(f, f.Default)}}
+	}
+	s := f.Rules[rule].Split
+	if s == nil {
+		return []stretch{{1, variantName(f, f.Rules[rule].Variant)}}
+	}
+	total := float64(s.Total())
+	if s.Ramp != nil {
+		level := float64(s.Ramp.LevelAt(now)) / total
+		list := []stretch{{level, variantName(f, s.Ramp.Variant)}, {1, variantName(f, s.Ramp.Rest)}}
+		return slices.DeleteFunc(list, func(s stretch) bool { return s.to == 0 })
+	}
+	var list []stretch
+	for _, r := range s.Ranges {
+		list = append(list, stretch{float64(r.To) / total, variantName(f, r.Variant)})
 	}
 	return list
 }
 
 // layerStretches returns which positions of its layer a flag has.
-func layerStretches(m *model) []named {
+func layerStretches(r *evaluator.Reservation) []stretch {
 	const mine, others = "in the flag's share of the layer", "not in it"
-	if !m.layered {
-		return []named{{evaluator.Positions, mine}}
+	if r == nil {
+		return []stretch{{1, mine}}
 	}
-	var list []named
-	for _, s := range m.spans {
+	var list []stretch
+	total := float64(r.Total())
+	for _, s := range r.Spans {
 		if s.From > 0 {
-			list = append(list, named{s.From, others})
+			list = append(list, stretch{float64(s.From) / total, others})
 		}
-		list = append(list, named{s.To, mine})
+		list = append(list, stretch{float64(s.To) / total, mine})
 	}
-	return append(list, named{evaluator.Positions, others})
+	return append(list, stretch{1, others})
 }
 
 // drawBar draws two rows with one legend.
-func drawBar(old, new []named) Bar {
+func drawBar(old, new []stretch) Bar {
 	var order []string
 	for _, s := range slices.Concat(old, new) {
 		if !slices.Contains(order, s.name) {
@@ -80,7 +96,7 @@ func drawBar(old, new []named) Bar {
 	}
 	var b Bar
 	mark := func(name string) string { return marks[min(slices.Index(order, name), len(marks)-1)] }
-	draw := func(stretches []named) string {
+	draw := func(stretches []stretch) string {
 		var row strings.Builder
 		for _, name := range row40(stretches) {
 			row.WriteString(mark(name))
@@ -102,26 +118,26 @@ func drawBar(old, new []named) Bar {
 // row40 returns the names of a row's columns: in each the one that has most of it.
 // One that would be nowhere gets the column where its longest stretch is, unless
 // that is the only one of another's.
-func row40(stretches []named) []string {
-	const wide = float64(evaluator.Positions) / columns
+func row40(stretches []stretch) []string {
+	const wide = 1.0 / columns
 	row := make([]string, columns)
 	most := make([]float64, columns)
-	longest := make(map[string]named) // to is the middle
-	length := make(map[string]uint64)
-	from := uint64(0)
+	longest := make(map[string]stretch) // to is the middle
+	length := make(map[string]float64)
+	from := 0.0
 	parts := make([]map[string]float64, columns)
 	for _, s := range stretches {
 		if s.to <= from {
 			continue
 		}
 		if s.to-from > length[s.name] {
-			length[s.name], longest[s.name] = s.to-from, named{from + (s.to-from)/2, s.name}
+			length[s.name], longest[s.name] = s.to-from, stretch{from + (s.to-from)/2, s.name}
 		}
-		for i := int(float64(from) / wide); i < columns && float64(i)*wide < float64(s.to); i++ {
+		for i := int(from / wide); i < columns && float64(i)*wide < s.to; i++ {
 			if parts[i] == nil {
 				parts[i] = make(map[string]float64)
 			}
-			parts[i][s.name] += min(float64(s.to), float64(i+1)*wide) - max(float64(from), float64(i)*wide)
+			parts[i][s.name] += min(s.to, float64(i+1)*wide) - max(from, float64(i)*wide)
 			if parts[i][s.name] > most[i] {
 				most[i], row[i] = parts[i][s.name], s.name
 			}
@@ -134,7 +150,7 @@ func row40(stretches []named) []string {
 	}
 	for _, s := range stretches {
 		at := longest[s.name]
-		i := min(int(float64(at.to)/wide), columns-1)
+		i := min(int(at.to/wide), columns-1)
 		if length[s.name] > 0 && counts[s.name] == 0 && counts[row[i]] > 1 {
 			counts[row[i]]--
 			row[i] = s.name

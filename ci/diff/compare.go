@@ -1,12 +1,13 @@
 package diff
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/serin-flags/serin/ci/internal/decide"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/values"
 )
@@ -15,6 +16,7 @@ import (
 type comparison struct {
 	old, new side
 	now      int64
+	decide   *decide.Comparer
 	lists    *listDiffs
 	// reached is what is known of segments, zones, attributes and flags that
 	// others refer to, by what they are.
@@ -35,14 +37,14 @@ type reference struct {
 
 func newComparison(p Pair, now int64) *comparison {
 	return &comparison{
-		old: newSide(p.Old), new: newSide(p.New), now: now,
+		old: newSide(p.Old), new: newSide(p.New), now: now, decide: decide.New(now),
 		lists: &listDiffs{known: make(map[listPair]listDiff)}, reached: make(map[reference][]Edit),
 	}
 }
 
-// flags returns the flags that differ, by key, with what is known exactly of who
-// changes.
-func (c *comparison) flags() []Flag {
+// flags returns the flags that differ, by key, with what is known of who is served
+// something else.
+func (c *comparison) flags(ctx context.Context) ([]Flag, error) {
 	keys := make(map[string]bool, len(c.new.places))
 	for key := range c.old.places {
 		keys[key] = true
@@ -52,6 +54,9 @@ func (c *comparison) flags() []Flag {
 	}
 	var list []Flag
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		was, isOld := c.old.places[key]
 		is, isNew := c.new.places[key]
 		switch {
@@ -65,12 +70,12 @@ func (c *comparison) flags() []Flag {
 			c.enter(was, is)
 			if edits := c.edits(was, is); len(edits) > 0 {
 				f := Flag{Key: key, Namespace: is.namespace, Change: Changed, Edits: edits}
-				f.Groups = c.exactGroups(was.flag, is.flag, edits)
+				c.judge(&f, was, is)
 				list = append(list, f)
 			}
 		}
 	}
-	return list
+	return list, nil
 }
 
 // enter turns to flags, and the rulesets that they are in.
@@ -133,12 +138,7 @@ func staleWords(f *evaluator.Flag) string {
 	if f.Stale == nil {
 		return "any"
 	}
-	after := (time.Duration(f.Stale.After) * time.Second).String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(after, zero) {
-			after = after[:len(after)-2]
-		}
-	}
+	after := ageText(int64(f.Stale.After))
 	return after + ", then " + quote(variantName(f, f.Stale.Variant))
 }
 

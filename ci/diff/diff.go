@@ -1,10 +1,10 @@
 // Package diff says what a change of flags does to users. It compares two sets
-// of payloads, be they compiled from a folder or published: which flags differ, in
-// words, and who is served something else, as a share.
+// of payloads, compiled from a folder or published: which flags differ, in words,
+// and who is served something else.
 //
 // It is pure: it has no clock, reads nothing but the population that it is given,
-// and gives equal answers to equal questions. Start at [Compare]; what it returns
-// is written by [Report.Text], [Report.Markdown] and [Report.JSON].
+// and gives equal answers to equal questions. Start at [Compare], and write what it
+// returns with [Report.Text], [Report.Markdown] or [Report.JSON].
 package diff
 
 import (
@@ -27,18 +27,11 @@ type Pair struct {
 // A Config says what to compare.
 type Config struct {
 	Pairs []Pair
-	// Now is the time, in seconds since 1970, that ramps and conditions of time
-	// are compared at.
+	// Now is the present, in seconds since 1970: shares are those of that time,
+	// and examples too if there are any. Other times count as well.
 	Now int64
-	// Population is whom to count where shares don't follow from ranges; with one
-	// that is not invented, also where they follow of some alone. It is read
-	// once. nil: an invented one, of People.
+	// Population is people to count. It is read once. nil: nobody is counted.
 	Population *Population
-	// Attributes are what the estate declares, for a population that is invented:
-	// what rules speak of is known without.
-	Attributes []Attribute
-	// People is how many are invented. 0: 100,000.
-	People int
 	// Progress, if not nil, is told now and then how much of the population is
 	// done, in units of its own. It is called by one goroutine at a time.
 	Progress func(done, total int64)
@@ -46,27 +39,26 @@ type Config struct {
 
 // A Report is what differs.
 type Report struct {
-	// Old and New are what was compared, as people are shown it; the caller's to
-	// set.
+	// Old and New are what was compared, as people are shown it. The caller sets
+	// them.
 	Old, New string
-	// Notes are lines about what was not compared, for [Report.Markdown]; the
-	// caller's to set.
+	// Notes are lines about what was not compared, for [Report.Markdown]. The caller
+	// sets them.
 	Notes []string
 	Now   int64
-	// Counted is whom shares were counted of; nil if all follow from ranges.
+	// Counted is the population that was counted, or nil.
 	Counted *Counted
 	// Environments are those of the pairs, in order, also if nothing differs.
 	Environments []Environment
-	// NotCompared, if not "", says why nothing could be compared; the caller's
-	// to set, in a report that has nothing else.
+	// NotCompared, if not "", says why nothing could be compared. The caller sets
+	// it, in a report that has nothing else.
 	NotCompared string
 }
 
 // Counted describes a population that was counted.
 type Counted struct {
-	Name     string // of the file; "" if Invented
-	Invented bool
-	People   int64
+	Name   string // of the file
+	People int64
 }
 
 // An Environment is what differs in one.
@@ -90,15 +82,41 @@ type Flag struct {
 	Key       string
 	Namespace string // of the new side, or of the old one if it is removed
 	Change    Change
-	// Edits say how it differs. Of one that was added or removed there are none.
+	// Edits say how it differs. Of one that was removed there are none.
 	Edits []Edit
-	// Groups say who is served something else. Of one that was added or removed
-	// there are none: what programs serve without it, only they know.
+	// Verdict says what is known of who is served something else. The fields after
+	// it hold what it goes by. A flag that was added or removed has none: what
+	// programs serve without it, only they know.
+	Verdict Verdict
+	// Groups are people of whom a share is served something else. The first is of
+	// the population that was counted, if there is one.
 	Groups []Group
-	// Moved is the share of users who are served something else: of all, if
-	// that is known, and otherwise the largest of a group's.
-	Moved Share
+	// Named is how many people, named in the flags, are served something else.
+	Named int
+	// Examples are contexts that are served something else.
+	Examples []Example
+	// Aside says that nobody is served something else from the present on, by flags
+	// that are fresh: examples are in the past, or of flags that have grown old.
+	Aside bool
+	// Moved is the share of users who are served something else: of the population
+	// that was counted or else the largest of a group's. Unknown says that nothing is
+	// known of how many they are.
+	Moved   Share
+	Unknown bool
 }
+
+// A Verdict is what is known of who is served something else.
+type Verdict string
+
+// The verdicts.
+const (
+	VerdictNobody  Verdict = "nobody"  // it is proved that nobody is
+	VerdictShare   Verdict = "share"   // computed shares
+	VerdictCounted Verdict = "counted" // a share of a population
+	VerdictNamed   Verdict = "named"   // people that the flags name, and nobody else
+	VerdictExample Verdict = "example" // somebody is: there is an example
+	VerdictUnknown Verdict = "unknown" // no example was found, and nothing is proved
+)
 
 // A Kind is what an edit is about.
 type Kind string
@@ -127,10 +145,9 @@ const (
 	KindUnit         Kind = "unit"
 )
 
-// serves reports whether edits of a kind can change what is served, from flags
-// that are as new as can be.
+// serves reports whether edits of a kind can change what is served.
 func (k Kind) serves() bool {
-	return k != KindNamespace && k != KindStale && k != KindMetadata && k != KindRuleRenamed
+	return k != KindNamespace && k != KindMetadata && k != KindRuleRenamed
 }
 
 // An Edit is one difference between two flags, in words.
@@ -150,19 +167,31 @@ func (e Edit) String() string {
 
 // A Group is people of whom a share is served something else.
 type Group struct {
-	// Rule is whose users these are; "" if it is everybody.
+	// Rule is whose users these are; "" if no rule's. Old says that it is one of the
+	// old flag's rules.
 	Rule string
+	Old  bool
+	// Everybody says that these are all users, or all who have a unit.
+	Everybody bool
+	// With and Without are attributes that all of them have, or don't.
+	With, Without []string
 	// Who says in words who they are.
 	Who string
-	// Exact says that the shares follow from ranges of positions. Otherwise they
-	// were counted.
+	// Exact says that the shares are computed. Otherwise they were counted.
 	Exact bool
-	// Invented says that people were counted who are made up.
-	Invented bool
-	// Ramp says that a ramp is involved: the shares are those of Report.Now.
-	Ramp  bool
+	At    int64  // when; of a share that is not of the present
 	Moves []Move // the largest share first; empty: nobody is served something else
 	Bars  []Bar  // of exact groups
+}
+
+// An Example is a context that is served something else.
+type Example struct {
+	Context  evaluator.Context
+	From, To string
+	Timed    bool // it depends on the time
+	// typed says that all attributes are of their declared types.
+	typed bool
+	unit  string // the attribute that the targeting key is
 }
 
 // moved returns the share of a group that is served something else.
@@ -187,8 +216,15 @@ func Compare(ctx context.Context, c Config) (Report, error) {
 	var jobs []*job
 	for i, pair := range c.Pairs {
 		w := newComparison(pair, c.Now)
-		r.Environments[i] = Environment{Name: pair.Environment, Flags: w.flags()}
-		more, err := newJobs(w, r.Environments[i].Flags, c.Population)
+		flags, err := w.flags(ctx)
+		if err != nil {
+			return Report{}, err
+		}
+		r.Environments[i] = Environment{Name: pair.Environment, Flags: flags}
+		if c.Population == nil {
+			continue
+		}
+		more, err := newJobs(w, flags)
 		if err != nil {
 			return Report{}, fmt.Errorf("comparing environment %q: %w", pair.Environment, err)
 		}
@@ -202,7 +238,7 @@ func Compare(ctx context.Context, c Config) (Report, error) {
 			e.Flags[i].setMoved()
 		}
 		slices.SortStableFunc(e.Flags, func(a, b Flag) int {
-			return cmp.Or(b.Moved.cmp(a.Moved), cmp.Compare(a.Change.rank(), b.Change.rank()), strings.Compare(a.Key, b.Key))
+			return cmp.Or(b.weight().cmp(a.weight()), cmp.Compare(a.Change.rank(), b.Change.rank()), strings.Compare(a.Key, b.Key))
 		})
 	}
 	return r, nil
@@ -212,13 +248,24 @@ func Compare(ctx context.Context, c Config) (Report, error) {
 // first: programs that ask for it will serve what they have.
 func (c Change) rank() int { return slices.Index([]Change{Removed, Changed, Added}, c) }
 
-// setMoved computes Moved of Groups.
+// weight orders flags: those first of which nobody knows how much changes.
+func (f *Flag) weight() Share {
+	if f.Unknown {
+		return countShare(2, 1)
+	}
+	return f.Moved
+}
+
+// setMoved computes Moved and Unknown. If people were counted, their share is it.
 func (f *Flag) setMoved() {
-	for _, g := range f.Groups {
-		if g.Rule == "" {
-			f.Moved = g.moved()
-			return
+	counted := len(f.Groups) > 0 && !f.Groups[0].Exact
+	f.Unknown = (f.Verdict == VerdictExample || f.Verdict == VerdictUnknown) && !f.Aside && !counted
+	if counted {
+		f.Moved = f.Groups[0].moved()
+		if f.Verdict == VerdictExample || f.Verdict == VerdictUnknown {
+			f.Verdict = VerdictCounted
 		}
+		return
 	}
 	for _, g := range f.Groups {
 		if m := g.moved(); m.cmp(f.Moved) > 0 {
@@ -232,16 +279,21 @@ func (r Report) Equal() bool {
 	return r.NotCompared == "" && !slices.ContainsFunc(r.Environments, func(e Environment) bool { return len(e.Flags) > 0 })
 }
 
-// Over returns the flags of which a larger share than limit changes, as "KEY in
-// ENVIRONMENT (SHARE OF WHOM)". Ranges end at whole positions, so that 50 % → 60 % may move
-// a billionth more than 10 %: less than is shown of a share doesn't count.
+// Over returns the changed flags of which a larger share than limit is served
+// something else, or nobody knows how large a share, as "KEY in ENVIRONMENT (SHARE)".
+// People that the flags name don't count. With a limit of 0 the list is of all flags
+// of which it isn't proved that nobody is served something else.
+//
+// Ranges end at whole positions, so 50% → 60% may move a billionth more than 10%: less
+// than is shown of a share doesn't count.
 func (r Report) Over(limit Share) []string {
 	var list []string
+	strict := limit.IsZero()
 	limit = limit.plus(countShare(1, 1_000_000))
 	for _, e := range r.Environments {
 		for _, f := range e.Flags {
-			if f.Moved.cmp(limit) > 0 {
-				list = append(list, fmt.Sprintf("%s%s (%s%s)", f.Key, inEnvironment(e.Name), f.Moved, f.whose()))
+			if f.Change == Changed && (strict && f.Verdict != VerdictNobody || !strict && (f.Unknown || f.Moved.cmp(limit) > 0)) {
+				list = append(list, fmt.Sprintf("%s%s (%s)", f.Key, inEnvironment(e.Name), f.amount()))
 			}
 		}
 	}

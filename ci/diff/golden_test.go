@@ -47,7 +47,7 @@ func config(t testing.TB, old, new *ci.Estate) diff.Config {
 	if len(envs) == 0 {
 		envs = []string{""}
 	}
-	c := diff.Config{Now: at, People: 20_000}
+	c := diff.Config{Now: at}
 	for _, env := range envs {
 		a, err := old.Compile(env)
 		if err != nil {
@@ -58,9 +58,6 @@ func config(t testing.TB, old, new *ci.Estate) diff.Config {
 			t.Fatal(err)
 		}
 		c.Pairs = append(c.Pairs, diff.Pair{Environment: env, Old: a, New: b})
-	}
-	for _, d := range new.Attributes() {
-		c.Attributes = append(c.Attributes, diff.Attribute{Name: d.Name, Type: d.Type, Values: d.Values})
 	}
 	return c
 }

@@ -17,9 +17,8 @@ type jsonReport struct {
 }
 
 type jsonPopulation struct {
-	Name     string `json:"name,omitempty"`
-	Invented bool   `json:"invented"`
-	People   int64  `json:"people"`
+	Name   string `json:"name"`
+	People int64  `json:"people"`
 }
 
 type jsonEnvironment struct {
@@ -28,12 +27,25 @@ type jsonEnvironment struct {
 }
 
 type jsonFlag struct {
-	Flag      string      `json:"flag"`
-	Namespace string      `json:"namespace"`
-	Change    Change      `json:"change"`
-	Moved     float64     `json:"moved"`
-	Edits     []jsonEdit  `json:"edits"`
-	Groups    []jsonGroup `json:"groups"`
+	Flag      string        `json:"flag"`
+	Namespace string        `json:"namespace"`
+	Change    Change        `json:"change"`
+	Verdict   Verdict       `json:"verdict,omitempty"`
+	Moved     *float64      `json:"moved,omitempty"` // of a flag that changed, if it is known
+	Named     int           `json:"named,omitempty"`
+	Edits     []jsonEdit    `json:"edits"`
+	Groups    []jsonGroup   `json:"groups"`
+	Examples  []jsonExample `json:"examples,omitempty"`
+}
+
+type jsonExample struct {
+	Context json.RawMessage `json:"context"`
+	At      string          `json:"at"`
+	Age     int64           `json:"age,omitempty"` // of the flags, in seconds
+	Chance  uint32          `json:"chance,omitempty"`
+	From    string          `json:"from"`
+	To      string          `json:"to"`
+	Command string          `json:"command,omitempty"`
 }
 
 type jsonEdit struct {
@@ -46,7 +58,7 @@ type jsonGroup struct {
 	Rule  string     `json:"rule,omitempty"`
 	Who   string     `json:"who"`
 	Exact bool       `json:"exact"`
-	Ramp  bool       `json:"ramp,omitempty"`
+	At    string     `json:"at,omitempty"` // if it isn't the present
 	Moves []jsonMove `json:"moves"`
 }
 
@@ -60,12 +72,12 @@ type jsonMove struct {
 func (r Report) JSON(w io.Writer) error {
 	out := jsonReport{Old: r.Old, New: r.New, At: timeText(r.Now), Equal: r.Equal(), NotCompared: r.NotCompared, Environments: []jsonEnvironment{}}
 	if c := r.Counted; c != nil {
-		out.Population = &jsonPopulation{c.Name, c.Invented, c.People}
+		out.Population = &jsonPopulation{c.Name, c.People}
 	}
 	for _, e := range r.Environments {
 		env := jsonEnvironment{e.Name, []jsonFlag{}}
 		for _, f := range e.Flags {
-			env.Flags = append(env.Flags, f.json())
+			env.Flags = append(env.Flags, r.json(e.Name, &f))
 		}
 		out.Environments = append(out.Environments, env)
 	}
@@ -75,17 +87,32 @@ func (r Report) JSON(w io.Writer) error {
 	return enc.Encode(out)
 }
 
-func (f Flag) json() jsonFlag {
-	out := jsonFlag{Flag: f.Key, Namespace: f.Namespace, Change: f.Change, Moved: f.Moved.Float(), Edits: []jsonEdit{}, Groups: []jsonGroup{}}
+func (r *Report) json(environment string, f *Flag) jsonFlag {
+	out := jsonFlag{
+		Flag: f.Key, Namespace: f.Namespace, Change: f.Change, Verdict: f.Verdict, Named: f.Named, Edits: []jsonEdit{}, Groups: []jsonGroup{},
+	}
+	if f.Change == Changed && !f.Unknown && f.Verdict != VerdictNamed {
+		moved := f.Moved.Float()
+		out.Moved = &moved
+	}
 	for _, e := range f.Edits {
 		out.Edits = append(out.Edits, jsonEdit(e))
 	}
 	for _, g := range f.Groups {
-		group := jsonGroup{Rule: g.Rule, Who: g.Who, Exact: g.Exact, Ramp: g.Ramp, Moves: []jsonMove{}}
+		group := jsonGroup{Rule: g.Rule, Who: g.Who, Exact: g.Exact, Moves: []jsonMove{}}
+		if g.At != 0 {
+			group.At = timeText(g.At)
+		}
 		for _, m := range g.Moves {
 			group.Moves = append(group.Moves, jsonMove{m.From, m.To, m.Share.Float()})
 		}
 		out.Groups = append(out.Groups, group)
+	}
+	for i := range f.Examples {
+		e := &f.Examples[i]
+		out.Examples = append(out.Examples, jsonExample{
+			e.json(), timeText(e.Context.Now), e.Context.Age, e.Context.Chance, e.From, e.To, r.command(f, environment, e),
+		})
 	}
 	return out
 }

@@ -58,7 +58,7 @@ func (m *markdown) write() {
 	for _, s := range sections {
 		for _, f := range s.flags {
 			if left == 0 {
-				if details := f.details(s); m.Len()+len(details) < MaxMarkdown-maxTail {
+				if details := m.details(&f, s); m.Len()+len(details) < MaxMarkdown-maxTail {
 					m.WriteString(details)
 					continue
 				}
@@ -68,12 +68,6 @@ func (m *markdown) write() {
 	}
 	if left > 0 {
 		fmt.Fprintf(m, "\n… and %s whose details are left out\n", count(left, "more flag"))
-	}
-	if c := m.report.Counted; c != nil && c.Invented {
-		m.WriteString("\n> " + inventedNote + "\n")
-	}
-	if m.report.ramps() {
-		m.WriteString("\n> " + m.report.rampNote() + "\n")
 	}
 }
 
@@ -94,16 +88,19 @@ func (m *markdown) headline(sections []section) string {
 
 // most names the flag that changes the most.
 func (m *markdown) most() string {
-	var worst Flag
+	var worst *Flag
 	for _, e := range m.report.Environments {
-		if len(e.Flags) > 0 && e.Flags[0].Moved.cmp(worst.Moved) > 0 {
-			worst = e.Flags[0]
+		for i := range e.Flags {
+			f := &e.Flags[i]
+			if f.Change == Changed && f.Verdict != VerdictNobody && (worst == nil || f.weight().cmp(worst.weight()) > 0) {
+				worst = f
+			}
 		}
 	}
-	if worst.Key == "" {
-		return ", and nobody is served something else"
+	if worst == nil {
+		return ", and nobody is served something else (proved)"
 	}
-	return fmt.Sprintf(" — most of all %s, %s", code(shorten(worst.Key, 100)), worst.summary())
+	return fmt.Sprintf(" — most of all %s, %s", code(shorten(worst.Key, 100)), escape(worst.summary()))
 }
 
 // table writes who is served something else.
@@ -115,7 +112,7 @@ func (m *markdown) table(s section, limit int) {
 	m.WriteString("| flag | from → to | share | of |\n|---|---|--:|---|\n")
 	start := m.Len()
 	for i, f := range s.flags {
-		rows := f.rows()
+		rows := m.rows(&f)
 		if m.Len()-start+len(rows) > limit {
 			fmt.Fprintf(m, "| … and %s | | | |\n", count(len(s.flags)-i, "more flag"))
 			break
@@ -126,7 +123,7 @@ func (m *markdown) table(s section, limit int) {
 }
 
 // rows returns a flag's rows of the table.
-func (f Flag) rows() string {
+func (m *markdown) rows(f *Flag) string {
 	var b strings.Builder
 	name := code(shorten(f.Key, 100))
 	if f.Change != Changed {
@@ -142,14 +139,22 @@ func (f Flag) rows() string {
 			name = ""
 		}
 	}
-	if b.Len() == 0 {
-		return fmt.Sprintf("| %s | nobody | 0 %% | |\n", name)
+	for i := range f.Examples {
+		e := &f.Examples[i]
+		fmt.Fprintf(&b, "| %s | %s | | %s |\n", name, escape(Move{From: e.From, To: e.To}.words()), escape(shorten("example: "+e.who(m.report.Now), 200)))
+		name = ""
+	}
+	switch f.Verdict {
+	case VerdictNobody:
+		fmt.Fprintf(&b, "| %s | nobody (proved) | 0%% | |\n", name)
+	case VerdictUnknown:
+		fmt.Fprintf(&b, "| %s | no example found | | |\n", name)
 	}
 	return b.String()
 }
 
 // details returns how a flag differs, folded.
-func (f Flag) details(s section) string {
+func (m *markdown) details(f *Flag, s section) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<details><summary>%s %s in %s: %s</summary>\n\n", code(shorten(f.Key, 100)), f.Change, escape(shorten(s.title(), 200)), escape(f.summary()))
 	for i, e := range f.Edits {
@@ -170,6 +175,11 @@ func (f Flag) details(s section) string {
 			}
 		}
 		b.WriteString("```\n")
+	}
+	for i := range f.Examples {
+		if command := m.report.command(f, s.names[0], &f.Examples[i]); command != "" {
+			fmt.Fprintf(&b, "\n```text\n%s\n```\n", strings.ReplaceAll(printable(shorten(command, 1000)), "`", "'"))
+		}
 	}
 	b.WriteString("\n</details>\n\n")
 	return b.String()

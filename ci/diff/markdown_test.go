@@ -86,7 +86,7 @@ func TestMarkdownLength(t *testing.T) {
 				{Environment: "production", Old: payloads(old), New: payloads(new)},
 				{Environment: "staging", Old: payloads(old), New: payloads(new[1:])},
 			}
-			got := markdown(t, compare(t, diff.Config{Now: at, Pairs: pairs, People: 1}))
+			got := markdown(t, compare(t, diff.Config{Now: at, Pairs: pairs}))
 			if length := utf8.RuneCountInString(got); length > diff.MaxMarkdown {
 				t.Errorf("%d flags: the comment has %d characters", n, length)
 			}
@@ -102,8 +102,8 @@ func TestMarkdownLength(t *testing.T) {
 
 func TestShare(t *testing.T) {
 	for text, want := range map[string]string{
-		"5%": "5 %", "0.5 %": "0.5 %", "3‰": "0.3 %", "0%": "0 %", "100%": "100 %", "0.00001%": "< 0.0001 %", "99.99999%": "> 99.9999 %",
-		"33.33333%": "33.3333 %",
+		"5%": "5%", "0.5%": "0.5%", "3‰": "0.3%", "0%": "0%", "100%": "100%", "0.00001%": "<0.0001%", "99.99999%": ">99.9999%",
+		"33.33333%": "33.3333%",
 	} {
 		if s, err := diff.ParseShare(text); err != nil || s.String() != want {
 			t.Errorf("ParseShare(%q) = %v, %v, want %s", text, s, err, want)

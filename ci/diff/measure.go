@@ -1,11 +1,13 @@
 package diff
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -190,9 +192,6 @@ func measure(ctx context.Context, c *Config, jobs []*job, r *Report) error {
 		return ctx.Err()
 	}
 	p := c.Population
-	if p == nil {
-		p = invent(c, jobs)
-	}
 	source := &feed{next: p.next, total: p.total, progress: c.Progress}
 	counters := make([]*counter, runtime.GOMAXPROCS(0))
 	var wg sync.WaitGroup
@@ -211,7 +210,7 @@ func measure(ctx context.Context, c *Config, jobs []*job, r *Report) error {
 	if total.people == 0 {
 		return fmt.Errorf("counting people: %w", &EmptyError{p.name})
 	}
-	r.Counted = &Counted{Name: p.name, Invented: p.invented, People: total.people}
+	r.Counted = &Counted{Name: p.name, People: total.people}
 	for i, j := range jobs {
 		for k, f := range j.flags {
 			f.Groups = append([]Group{total.group(r.Counted, total.tallies[i][k])}, f.Groups...)
@@ -255,7 +254,7 @@ func (c *counter) add(other *counter) {
 
 // group returns what was counted for one flag.
 func (c *counter) group(counted *Counted, tallies []tally) Group {
-	g := Group{Who: counted.String(), Invented: counted.Invented}
+	g := Group{Who: counted.String(), Everybody: true}
 	for _, t := range tallies {
 		g.Moves = append(g.Moves, Move{t.from, t.to, countShare(t.count, c.people)})
 	}
@@ -263,10 +262,10 @@ func (c *counter) group(counted *Counted, tallies []tally) Group {
 	return g
 }
 
-// String says whom shares were counted of.
+// String says who was counted.
 func (c *Counted) String() string {
-	if c.Invented {
-		return thousands(c.People) + " invented people"
+	if c.People == 1 {
+		return "1 person of " + c.Name
 	}
 	return thousands(c.People) + " people of " + c.Name
 }
@@ -287,4 +286,10 @@ func drawFor(person uint64) uint32 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return uint32((x ^ x>>31) >> 32)
+}
+
+func sortMoves(list []Move) {
+	slices.SortFunc(list, func(a, b Move) int {
+		return cmp.Or(b.Share.cmp(a.Share), strings.Compare(a.From, b.From), strings.Compare(a.To, b.To))
+	})
 }

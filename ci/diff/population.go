@@ -13,9 +13,8 @@ import (
 
 // A Population is people to count: contexts.
 type Population struct {
-	name     string
-	invented bool
-	total    int64 // of what progress is measured in: bytes, or people
+	name  string
+	total int64 // of what progress is measured in: bytes
 	// next returns what makes the next contexts, nil at the end, and how much of
 	// total they are. It is called by one goroutine at a time; the batches are
 	// made by several.

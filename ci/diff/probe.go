@@ -21,14 +21,13 @@ type probe struct{ old, new evaluator.Condition }
 const maxProbed = 16
 
 // newJobs returns what is to be counted of flags.
-func newJobs(c *comparison, flags []Flag, p *Population) ([]*job, error) {
+func newJobs(c *comparison, flags []Flag) ([]*job, error) {
 	var list []*job
 	var probes [][]probe
 	at := make(map[string]int) // jobs, by their probes
 	for i := range flags {
 		f := &flags[i]
-		all := slices.ContainsFunc(f.Groups, func(g Group) bool { return g.Rule == "" })
-		if f.Change != Changed || all || len(f.Groups) > 0 && (p == nil || p.invented) {
+		if f.Change != Changed || f.Verdict == VerdictNobody {
 			continue
 		}
 		was, is := c.old.places[f.Key], c.new.places[f.Key]

@@ -3,7 +3,6 @@ package diff
 import (
 	"fmt"
 	"maps"
-	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -22,16 +21,16 @@ func serveWords(f *evaluator.Flag, r *evaluator.Rule, now int64) string {
 		by = ", by chance"
 	}
 	if s.Ramp != nil {
-		return rampWords(f, s.Ramp, now) + by
+		return rampWords(f, s, now) + by
 	}
-	return sharesWords(f, s.Ranges) + by
+	return sharesWords(f, s) + by
 }
 
 // sharesWords lists the shares of variants, in the order of the flag's variants: a
 // lock file orders ranges in its own way.
-func sharesWords(f *evaluator.Flag, ranges []evaluator.Range) string {
+func sharesWords(f *evaluator.Flag, s *evaluator.Split) string {
 	sums := make(map[int]int64)
-	for _, r := range ranges {
+	for _, r := range s.Ranges {
 		sums[r.Variant] += int64(r.To) - int64(r.From)
 	}
 	order := slices.Sorted(maps.Keys(sums))
@@ -42,24 +41,25 @@ func sharesWords(f *evaluator.Flag, ranges []evaluator.Range) string {
 			list = append(list, fmt.Sprintf("… (%d)", len(order)))
 			break
 		}
-		list = append(list, quote(variantName(f, v))+" "+countShare(sums[v], evaluator.Positions).String())
+		list = append(list, quote(variantName(f, v))+" "+countShare(sums[v], int64(s.Total())).String())
 	}
 	return strings.Join(list, ", ")
 }
 
 // rampWords says where a ramp is and what its points are.
-func rampWords(f *evaluator.Flag, r *evaluator.Ramp, now int64) string {
+func rampWords(f *evaluator.Flag, s *evaluator.Split, now int64) string {
+	r, all := s.Ramp, int64(s.Total())
 	if len(r.Points) == 0 {
 		return "a ramp without points"
 	}
-	level := countShare(int64(r.LevelAt(now)), evaluator.Positions)
+	level := countShare(int64(r.LevelAt(now)), all)
 	words := fmt.Sprintf("a ramp of %s, now %s, the rest %s", quote(variantName(f, r.Variant)), level, quote(variantName(f, r.Rest)))
 	kind := " by steps"
 	if r.Linear {
 		kind = " in a line"
 	}
 	point := func(p evaluator.Point) string {
-		return countShare(int64(p.Level), evaluator.Positions).String() + " at " + time.Unix(p.At, 0).UTC().Format(time.RFC3339)
+		return countShare(int64(p.Level), all).String() + " at " + time.Unix(p.At, 0).UTC().Format(time.RFC3339)
 	}
 	var points []string
 	for _, p := range r.Points {
@@ -78,7 +78,7 @@ func sameServe(oldFlag, newFlag *evaluator.Flag, old, new *evaluator.Rule) bool 
 	if a == nil || b == nil {
 		return a == b && variantName(oldFlag, old.Variant) == variantName(newFlag, new.Variant)
 	}
-	return a.By == b.By && a.Salt == b.Salt && a.Hash == b.Hash && sameRamp(oldFlag, newFlag, a.Ramp, b.Ramp) &&
+	return a.Bucketing == b.Bucketing && sameRamp(oldFlag, newFlag, a.Ramp, b.Ramp) &&
 		slices.EqualFunc(joined(a.Ranges), joined(b.Ranges), func(a, b evaluator.Range) bool {
 			return a.To == b.To && variantName(oldFlag, a.Variant) == variantName(newFlag, b.Variant)
 		})
@@ -119,10 +119,13 @@ func serveEdits(oldFlag, newFlag *evaluator.Flag, old, new *evaluator.Rule, now 
 		return list
 	}
 	if old.Split.Salt != new.Split.Salt {
-		list = append(list, "salt: "+quote(old.Split.Salt)+" → "+quote(new.Split.Salt)+", so all are drawn anew")
+		list = append(list, "salt: "+quote(old.Split.Salt)+" → "+quote(new.Split.Salt)+", so all positions are new")
 	}
 	if old.Split.Hash != new.Split.Hash {
-		list = append(list, "hash: "+quote(old.Split.Hash)+" → "+quote(new.Split.Hash)+", so all are drawn anew")
+		list = append(list, "hash: "+quote(old.Split.Hash)+" → "+quote(new.Split.Hash)+", so all positions are new")
+	}
+	if a, b := old.Split.Total(), new.Split.Total(); a != b {
+		list = append(list, fmt.Sprintf("positions: %d → %d, so all positions are new", a, b))
 	}
 	if len(list) == 0 && old.Split.Ramp != nil && new.Split.Ramp != nil {
 		list = append(list, "other points of the ramp") // those that the words leave out
@@ -134,7 +137,7 @@ func serveEdits(oldFlag, newFlag *evaluator.Flag, old, new *evaluator.Rule, now 
 
 // reservationWords says how a flag's part of a layer differs, "" if not at all.
 func reservationWords(old, new *evaluator.Reservation) string {
-	words := func(r *evaluator.Reservation) string { return quote(r.Layer) + " " + spansShare(r.Spans).String() }
+	words := func(r *evaluator.Reservation) string { return quote(r.Layer) + " " + spansShare(r).String() }
 	switch {
 	case old == nil && new == nil:
 		return ""
@@ -142,20 +145,20 @@ func reservationWords(old, new *evaluator.Reservation) string {
 		return "layer: in " + words(new)
 	case new == nil:
 		return "layer: no longer in " + words(old)
-	case old.By != new.By || old.Salt != new.Salt || old.Hash != new.Hash:
-		return "layer: " + words(old) + " → " + words(new) + ", drawn anew"
+	case old.Bucketing != new.Bucketing:
+		return "layer: " + words(old) + " → " + words(new) + ", with new positions"
 	case slices.Equal(old.Spans, new.Spans) && old.Layer == new.Layer:
 		return ""
-	case spansShare(old.Spans).cmp(spansShare(new.Spans)) == 0 && old.Layer == new.Layer:
+	case spansShare(old).cmp(spansShare(new)) == 0 && old.Layer == new.Layer:
 		return "layer: " + words(new) + " as before, but of other users"
 	}
 	return "layer: " + words(old) + " → " + words(new)
 }
 
-func spansShare(spans []evaluator.Span) Share {
+func spansShare(r *evaluator.Reservation) Share {
 	var sum int64
-	for _, s := range spans {
+	for _, s := range r.Spans {
 		sum += int64(s.To) - int64(s.From)
 	}
-	return newShare(big.NewInt(sum), big.NewInt(evaluator.Positions))
+	return countShare(sum, int64(r.Total()))
 }

@@ -10,9 +10,6 @@ import (
 // It is immutable.
 type Share struct{ rat *big.Rat }
 
-// newShare returns n of all.
-func newShare(n, all *big.Int) Share { return Share{new(big.Rat).SetFrac(n, all)} }
-
 // countShare returns n of all.
 func countShare(n, all int64) Share {
 	if all == 0 {
@@ -21,7 +18,7 @@ func countShare(n, all int64) Share {
 	return Share{big.NewRat(n, all)}
 }
 
-// ParseShare reads a share such as 5%, 0.5 % or 3‰.
+// ParseShare reads a share such as 5%, 0.5% or 3‰.
 func ParseShare(text string) (Share, error) {
 	number, per := strings.TrimSpace(text), int64(1)
 	if rest, ok := strings.CutSuffix(number, "%"); ok {
@@ -48,6 +45,9 @@ func (s Share) value() *big.Rat {
 	return s.rat
 }
 
+// IsZero reports whether s is nothing.
+func (s Share) IsZero() bool { return s.value().Sign() == 0 }
+
 func (s Share) plus(t Share) Share { return Share{new(big.Rat).Add(s.value(), t.value())} }
 
 func (s Share) cmp(t Share) int { return s.value().Cmp(t.value()) }
@@ -66,9 +66,9 @@ func (s Share) String() string {
 	text := strings.TrimSuffix(strings.TrimRight(new(big.Rat).Mul(v, big.NewRat(100, 1)).FloatString(4), "0"), ".")
 	switch {
 	case text == "0" && v.Sign() > 0:
-		return "< 0.0001 %"
+		return "<0.0001%"
 	case text == "100" && v.Cmp(big.NewRat(1, 1)) < 0:
-		return "> 99.9999 %"
+		return ">99.9999%"
 	}
-	return text + " %"
+	return text + "%"
 }

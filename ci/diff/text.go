@@ -61,9 +61,6 @@ const (
 	notCompared   = "not compared"
 )
 
-// inventedNote says what shares of invented people are worth.
-const inventedNote = "Shares of invented people say that somebody is served something else, not how many of your users are: people are made up so that every rule has some."
-
 func timeText(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(time.RFC3339) }
 
 // Text writes the report for a terminal.
@@ -79,33 +76,11 @@ func (r Report) Text(w io.Writer) error {
 		fmt.Fprintf(&b, "%s: %s\n", printable(s.title()), s.counts())
 		for _, f := range s.flags {
 			b.WriteByte('\n')
-			f.text(&b)
+			r.text(&b, s, &f)
 		}
-	}
-	if r.Counted != nil && r.Counted.Invented {
-		fmt.Fprintf(&b, "\nnote: %s\n      Count your own with --population FILE.\n", inventedNote)
-	}
-	if r.ramps() {
-		fmt.Fprintf(&b, "\nnote: %s\n", r.rampNote())
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// ramps reports whether a ramp has to do with a share.
-func (r Report) ramps() bool {
-	for _, e := range r.Environments {
-		for _, f := range e.Flags {
-			if slices.ContainsFunc(f.Groups, func(g Group) bool { return g.Ramp }) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func (r Report) rampNote() string {
-	return "Ramps move: their shares are those of " + timeText(r.Now) + "."
 }
 
 // sign marks a change at the beginning of a line.
@@ -119,7 +94,8 @@ func (c Change) sign() string {
 	return "~"
 }
 
-func (f Flag) text(b *strings.Builder) {
+// text writes a flag of a section.
+func (r *Report) text(b *strings.Builder, s section, f *Flag) {
 	fmt.Fprintf(b, "%s %s (%s): %s\n", f.Change.sign(), printable(f.Key), printable(f.Namespace), f.summary())
 	for _, e := range f.Edits {
 		fmt.Fprintf(b, "    %s\n", printable(e.String()))
@@ -127,32 +103,12 @@ func (f Flag) text(b *strings.Builder) {
 	for _, g := range f.Groups {
 		g.text(b)
 	}
-}
-
-// summary says in a few words what happens to users.
-func (f Flag) summary() string {
-	switch {
-	case f.Change == Added:
-		return "added"
-	case f.Change == Removed:
-		return "removed: programs that ask for it serve their own default"
-	case len(f.Groups) > 0 && f.Moved.value().Sign() == 0:
-		return "nobody is served something else"
+	for i := range f.Examples {
+		fmt.Fprintf(b, "    %s\n", printable(f.Examples[i].words(r.Now)))
+		if command := r.command(f, s.names[0], &f.Examples[i]); command != "" {
+			fmt.Fprintf(b, "      %s\n", printable(command))
+		}
 	}
-	return f.Moved.String() + f.whose() + " are served something else"
-}
-
-// whose says what Moved is a share of, unless it is everybody.
-func (f Flag) whose() string {
-	switch {
-	case len(f.Groups) == 0:
-		return ""
-	case f.Groups[0].Rule != "":
-		return " of a rule's users"
-	case f.Groups[0].Invented:
-		return " of invented people"
-	}
-	return ""
 }
 
 // method says how a group's shares are known.
@@ -164,10 +120,11 @@ func (g Group) method() string {
 }
 
 func (g Group) text(b *strings.Builder) {
-	if len(g.Moves) == 0 && len(g.Bars) == 0 {
-		return
+	nobody := ""
+	if len(g.Moves) == 0 {
+		nobody = ": nobody"
 	}
-	fmt.Fprintf(b, "    of %s (%s)\n", printable(g.Who), g.method())
+	fmt.Fprintf(b, "    of %s (%s)%s\n", printable(g.Who), g.method(), nobody)
 	width := 0
 	lines := make([]string, len(g.Moves))
 	for i, m := range g.Moves {
@@ -175,7 +132,7 @@ func (g Group) text(b *strings.Builder) {
 		width = max(width, utf8.RuneCountInString(lines[i]))
 	}
 	for i, m := range g.Moves {
-		fmt.Fprintf(b, "      %s%s  %10s\n", lines[i], strings.Repeat(" ", width-utf8.RuneCountInString(lines[i])), m.Share)
+		fmt.Fprintf(b, "      %s%s  %9s\n", lines[i], strings.Repeat(" ", width-utf8.RuneCountInString(lines[i])), m.Share)
 	}
 	for _, bar := range g.Bars {
 		for _, line := range bar.lines() {

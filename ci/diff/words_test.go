@@ -27,7 +27,7 @@ func onOff(key string, when ...evaluator.Condition) evaluator.Flag {
 // edits returns the edits between two sides, each as a line.
 func edits(t *testing.T, old, new []bundle.Payload) []string {
 	t.Helper()
-	r := compare(t, diff.Config{Now: at, Pairs: []diff.Pair{{Old: old, New: new}}, People: 10})
+	r := compare(t, diff.Config{Now: at, Pairs: []diff.Pair{{Old: old, New: new}}})
 	var list []string
 	for _, f := range r.Environments[0].Flags {
 		for _, e := range f.Edits {
@@ -134,7 +134,7 @@ func TestDiamonds(t *testing.T) {
 		}
 		return p
 	}
-	r := compare(t, diff.Config{Now: at, Pairs: []diff.Pair{{Old: side("u-1"), New: side("u-1", "u-2")}}, People: 1})
+	r := compare(t, diff.Config{Now: at, Pairs: []diff.Pair{{Old: side("u-1"), New: side("u-1", "u-2")}}})
 	if got := r.Environments[0].Flags; len(got) != 1 || len(got[0].Edits) != 2 {
 		t.Errorf("%+v", got)
 	}

@@ -20,7 +20,6 @@ import (
 type diffFlags struct {
 	sourceFlags
 	population, format, failOver, at string
-	users                            int
 }
 
 func diffCommand() *cobra.Command {
@@ -28,19 +27,19 @@ func diffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Show which flags change, and for whom",
-		Long: `Diff compares two estates: which flags differ and how, and what share of users is
-served something else, from which variant to which, the most first. OLD and NEW
-are folders of flag files, URLs of published environments, or folders of a
-revision, git:REV or git:REV:PATH; without a path that is the folder that the
-other one names, or ./flags.
+		Long: `Diff compares two flag folders: which flags differ and how, and who is served
+something else. OLD and NEW are folders of flag files, URLs of published
+environments, or folders of a revision, git:REV or git:REV:PATH; without a path
+that is the folder that the other one names, or ./flags.
 
-Where only shares change, who moves follows from the ranges, exactly. Otherwise
-people are counted: those of --population, a file of contexts, one JSON object a
-line; or without it, people who are made up so that every rule has some.
+For each flag that changed it says one of these: nobody is served something else,
+which is proved; a share of users, computed exactly, and of which users; how many
+people the flags name; or an example, with the command that reproduces it. With
+--population, a file of contexts, it also counts these people.
 
 Folders are compared in each of their environments, or in that of --env. A revision
-whose flag files have problems can't be compared with: that is said, and is an
-error with --fail-over only, for what is new may mend them.`,
+whose flag files have problems can't be compared with: diff says so, and fails only
+with --fail-over, because NEW may fix them.`,
 		Example: `  serin diff git:main flags
   serin diff git:main flags --format markdown --population users.ndjson --fail-over 5%
   serin diff s3://flags/production flags --root root.json`,
@@ -55,15 +54,11 @@ error with --fail-over only, for what is new may mend them.`,
 	f.sourceFlags.registerRoot(cmd)
 	registerEnv(cmd, &f.env, "the one environment to compare; of a published source, what it must be")
 	cmd.Flags().StringVar(&f.population, "population", "", "a file of contexts to count, one JSON object a line")
-	cmd.Flags().IntVar(&f.users, "users", 100_000, "how many people to make up without --population")
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, markdown (for a comment on a pull request) or json")
-	cmd.Flags().StringVar(&f.failOver, "fail-over", "", "fail if of any flag a larger share than this is served something else, such as 5%")
-	cmd.Flags().StringVar(&f.at, "at", "", "the time that ramps are compared at, as for eval; without it, the present")
+	cmd.Flags().StringVar(&f.failOver, "fail-over", "", "fail if a larger share than this, such as 5%, is served something else, or an unknown one; 0%: unless it is proved that nobody is")
+	cmd.Flags().StringVar(&f.at, "at", "", "the time that shares are computed at, as for eval; without it, the present")
 	return cmd
 }
-
-// maxUsers bounds the people that are made up.
-const maxUsers = 10_000_000
 
 // run compares two sources and prints what differs.
 func (f *diffFlags) run(cmd *cobra.Command, old, new string) error {
@@ -73,12 +68,6 @@ func (f *diffFlags) run(cmd *cobra.Command, old, new string) error {
 	if !ok {
 		return usagef("--format is text, markdown or json, not %q", f.format)
 	}
-	if f.users < 1 || f.users > maxUsers {
-		return usagef("--users is 1 to %d, not %d", maxUsers, f.users)
-	}
-	if cmd.Flags().Changed("users") && f.population != "" {
-		return usagef("--users goes without --population")
-	}
 	var limit diff.Share
 	var err error
 	if f.failOver != "" {
@@ -86,7 +75,7 @@ func (f *diffFlags) run(cmd *cobra.Command, old, new string) error {
 			return usagef("--fail-over: %v", err)
 		}
 	}
-	c := diff.Config{People: f.users}
+	c := diff.Config{}
 	if c.Now, err = parseTime(f.at); err != nil {
 		return err
 	}
@@ -114,10 +103,12 @@ func judgeShares(over []string, limit diff.Share) error {
 	if n := len(over) - most; n > 0 {
 		over, more = over[:most], fmt.Sprintf(" and %d more", n)
 	}
-	return &hintedError{
-		fmt.Errorf("more than %s of users are served something else: %s%s", limit, strings.Join(over, ", "), more),
-		"if that is meant, raise --fail-over or leave it out",
+	list := strings.Join(over, ", ") + more
+	err := fmt.Errorf("more than %s of users are served something else, or it isn't known how many: %s", limit, list)
+	if limit.IsZero() {
+		err = fmt.Errorf("it isn't proved that nobody is served something else: %s", list)
 	}
+	return &hintedError{err, "if that is intended, raise --fail-over or leave it out"}
 }
 
 // compare reads both sources and compares them.
@@ -155,7 +146,6 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	if c.Pairs, err = f.pairs(note, a, b); err != nil {
 		return diff.Report{}, err
 	}
-	c.Attributes = append(b.attributes, a.attributes...)
 	if f.population != "" {
 		file, err := os.Open(f.population)
 		if err != nil {
@@ -182,7 +172,7 @@ type diffSource struct {
 	name         string
 	environments []string // none: files that know none, which are the same in all
 	payloads     map[string][]bundle.Payload
-	attributes   []diff.Attribute
+	published    bool
 	missing      error // that a revision has no such folder: then there are no flags
 }
 
@@ -205,7 +195,7 @@ func (f *diffFlags) read(ctx context.Context, src, other string) (diffSource, er
 	s := diffSource{name: shown(src), payloads: make(map[string][]bundle.Payload)}
 	if published(src) {
 		c, err := f.open(ctx, src)
-		s.environments, s.payloads[c.environment] = []string{c.environment}, c.payloads
+		s.published, s.environments, s.payloads[c.environment] = true, []string{c.environment}, c.payloads
 		return s, err
 	}
 	load := func() (*ci.Estate, error) { return loadEstate(src) }
@@ -219,9 +209,6 @@ func (f *diffFlags) read(ctx context.Context, src, other string) (diffSource, er
 	}
 	if err != nil {
 		return s, err
-	}
-	for _, d := range estate.Attributes() {
-		s.attributes = append(s.attributes, diff.Attribute{Name: d.Name, Type: d.Type, Values: d.Values})
 	}
 	s.environments = estate.Environments()
 	compiled := s.environments
@@ -327,7 +314,7 @@ func commonEnvironments(note func(string, ...any), old, new diffSource) []string
 			}
 		}
 	}
-	if old.attributes != nil && new.attributes != nil {
+	if !old.published && !new.published {
 		alone(old.name, a, b)
 		alone(new.name, b, a)
 	}

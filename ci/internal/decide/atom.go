@@ -1,0 +1,242 @@
+package decide
+
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"unsafe"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// An atom is a comparison of one attribute that conditions are made of.
+type atom struct {
+	typ  evaluator.AttributeType
+	cond evaluator.Condition
+	// members are the texts of a list: of OpOneOf for text, or of a segment. For
+	// a segment, an integer counts as its decimal form.
+	members *list
+	test    func(evaluator.Value) bool
+}
+
+func (a *atom) isMembership() bool { return a.members != nil }
+
+func (a *atom) holds(v evaluator.Value) bool {
+	switch {
+	case v.Kind() == evaluator.KindNone:
+		return false
+	case a.cond.Op == evaluator.OpExists:
+		return true
+	case a.members != nil:
+		text, ok := v.Text()
+		if n, isInt := v.Int(); isInt && a.cond.Op == evaluator.OpInSegment {
+			text, ok = strconv.FormatInt(n, 10), true
+		}
+		return ok && a.members.has(text)
+	case a.cond.Op == evaluator.OpInSegment: // that the value could be a member of anything
+		return v.Kind() == evaluator.KindString || v.Kind() == evaluator.KindInt
+	}
+	return a.test(v)
+}
+
+// An operand is a text that a comparison of text names, folded if the letter case of
+// the value is ignored. Where it has none, it isn't.
+type operand struct {
+	text string
+	fold int // 1 if folded, otherwise 0
+}
+
+// operands returns the operands of a comparison of text.
+func (a *atom) operands() []operand {
+	list := make([]operand, len(a.cond.Strings))
+	for i, text := range a.cond.Strings {
+		list[i] = operand{text, 0}
+		if a.cond.Fold && hasCase(text) {
+			list[i].fold = 1
+			if a.cond.Op != evaluator.OpMatches {
+				list[i].text = fold1(text)
+			}
+		}
+	}
+	return list
+}
+
+// isFoldedSet reports whether a compares whole texts whatever their letter case.
+func (a *atom) isFoldedSet() bool {
+	return a.typ == evaluator.AttrString && a.cond.Op == evaluator.OpOneOf && a.cond.Fold
+}
+
+// A list is texts in order, each once.
+type list struct{ texts []string }
+
+func (l *list) has(text string) bool {
+	_, ok := slices.BinarySearch(l.texts, text)
+	return ok
+}
+
+// isLong reports whether there are too many texts to look at each.
+func (l *list) isLong() bool { return len(l.texts) > maxNamed }
+
+// A listKey tells where in memory a list is. Flags that use one list share it.
+type listKey struct {
+	first  *string
+	length int
+}
+
+func keyOf(texts []string) listKey { return listKey{unsafe.SliceData(texts), len(texts)} }
+
+// list returns a list in order.
+func (c *Comparer) list(texts []string) *list {
+	key := keyOf(texts)
+	l, ok := c.lists[key]
+	if !ok {
+		l = &list{texts}
+		if !ascending(texts) {
+			l.texts = slices.Compact(slices.Sorted(slices.Values(texts)))
+		}
+		if len(texts) > longKey {
+			c.lists[key] = l
+		}
+	}
+	return l
+}
+
+func ascending(texts []string) bool {
+	for i := 1; i < len(texts); i++ {
+		if texts[i-1] >= texts[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// longKey is the length from which on a list is known by its place in memory.
+const longKey = 64
+
+// A listDiff is the texts that only one of two lists has.
+type listDiff struct {
+	texts []string
+	many  bool // there are more, and texts are none
+}
+
+// differ compares two lists, and remembers what came of it.
+func (c *Comparer) differ(a, b *list) listDiff {
+	key := [2]*list{a, b}
+	d, ok := c.diffs[key]
+	if !ok {
+		d = differ(a.texts, b.texts)
+		c.diffs[key] = d
+	}
+	return d
+}
+
+func differ(a, b []string) listDiff {
+	var d listDiff
+	for len(a) > 0 || len(b) > 0 {
+		switch {
+		case len(b) == 0 || len(a) > 0 && a[0] < b[0]:
+			d.texts, a = append(d.texts, a[0]), a[1:]
+		case len(a) == 0 || b[0] < a[0]:
+			d.texts, b = append(d.texts, b[0]), b[1:]
+		default:
+			a, b = a[1:], b[1:]
+		}
+		if len(d.texts) > maxListDiff {
+			return listDiff{many: true}
+		}
+	}
+	return d
+}
+
+// atom returns the atom of a comparison of an attribute of a type.
+func (c *Comparer) atom(typ evaluator.AttributeType, cond *evaluator.Condition) *atom {
+	return c.keyedAtom(atomKey(typ, cond), func() *atom {
+		a := &atom{typ: typ, cond: *cond}
+		if cond.Op == evaluator.OpOneOf && typ == evaluator.AttrString && !cond.Fold {
+			a.members = c.list(cond.Strings)
+		} else if cond.Op != evaluator.OpExists {
+			a.test = predicate(typ, cond)
+		}
+		return a
+	})
+}
+
+// memberAtom returns the atom for a list of a segment.
+func (c *Comparer) memberAtom(texts []string) *atom {
+	cond := evaluator.Condition{Op: evaluator.OpInSegment, Strings: texts}
+	return c.keyedAtom(atomKey(0, &cond), func() *atom {
+		return &atom{cond: evaluator.Condition{Op: evaluator.OpInSegment}, members: c.list(texts)}
+	})
+}
+
+// couldBeMember returns the atom for what segments look for: text or an integer.
+func (c *Comparer) couldBeMember() *atom {
+	cond := evaluator.Condition{Op: evaluator.OpInSegment}
+	return c.keyedAtom("could be a member", func() *atom { return &atom{cond: cond} })
+}
+
+func (c *Comparer) keyedAtom(key string, make func() *atom) *atom {
+	a, ok := c.atoms[key]
+	if !ok {
+		a = make()
+		c.atoms[key] = a
+	}
+	return a
+}
+
+// atomKey returns what is equal for equal comparisons, whatever the order of their
+// texts.
+func atomKey(typ evaluator.AttributeType, c *evaluator.Condition) string {
+	b := []byte{byte(typ), byte(c.Op), 0}
+	if c.Fold {
+		b[2] = 1
+	}
+	for _, n := range c.Ints {
+		b = binary.AppendVarint(b, n)
+	}
+	b = append(b, ':')
+	if len(c.Strings) > longKey {
+		b = binary.AppendUvarint(b, uint64(uintptr(unsafe.Pointer(unsafe.SliceData(c.Strings)))))
+		return string(binary.AppendUvarint(b, uint64(len(c.Strings))))
+	}
+	texts := c.Strings
+	if !slices.IsSorted(texts) && c.Op != evaluator.OpIPBetween {
+		texts = slices.Sorted(slices.Values(texts))
+	}
+	for _, s := range texts {
+		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	return string(b)
+}
+
+// predicate compiles a comparison.
+func predicate(typ evaluator.AttributeType, cond *evaluator.Condition) func(evaluator.Value) bool {
+	const unit = "unit"
+	test := *cond
+	test.Attribute = "value"
+	program, err := evaluator.Compile(evaluator.Ruleset{
+		Unit: unit,
+		Attributes: []evaluator.Attribute{
+			{Name: unit, Type: evaluator.AttrString}, {Name: test.Attribute, Type: typ},
+		},
+		Flags: []evaluator.Flag{yesIf(&test)},
+	})
+	if err != nil { // of payloads that no client accepts
+		return func(evaluator.Value) bool { return false }
+	}
+	f := program.Flag("f")
+	ctx := evaluator.Context{Attrs: []evaluator.Attr{{Name: test.Attribute}}}
+	return func(v evaluator.Value) bool {
+		ctx.Attrs[0].Value = v
+		return f.Evaluate(&ctx).Variant() == "yes"
+	}
+}
+
+// yesIf returns the flag f, which serves the variant yes where a condition holds.
+func yesIf(cond *evaluator.Condition) evaluator.Flag {
+	return evaluator.Flag{
+		Key: "f", Type: evaluator.TypeBoolean,
+		Variants: []evaluator.Variant{{Name: "no", Value: evaluator.BoolValue(false)}, {Name: "yes", Value: evaluator.BoolValue(true)}},
+		Rules:    []evaluator.Rule{{Name: "r", When: cond, Variant: 1}},
+	}
+}

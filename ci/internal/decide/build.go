@@ -1,0 +1,251 @@
+package decide
+
+import (
+	"slices"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// Where the variables of drawings and of ramps begin. Those of attributes are before
+// them, so that what depends on positions alone stands at the bottom.
+const (
+	drawingVariables = 1 << 20
+	rampVariables    = 1 << 24
+)
+
+// A builder makes diagrams of flags, at a clock.
+type builder struct {
+	*problem
+	*diagram
+	clock clock
+	flags [2]map[string]node // what other flags serve: the index of a variant
+	parts [2]map[string]node // whether segments' conditions hold
+	memos map[*atom]node
+}
+
+func (p *problem) builder(c clock) *builder {
+	b := &builder{problem: p, diagram: newDiagram(), clock: c, memos: make(map[*atom]node)}
+	for side := range b.flags {
+		b.flags[side], b.parts[side] = make(map[string]node), make(map[string]node)
+	}
+	return b
+}
+
+// served returns which code a flag's problem has for what a side serves.
+func (b *builder) side(side int) node {
+	f := b.problem.flags[side]
+	return b.flag(side, f, func(rule, variant int) int { return b.code(served{rule, b.outcome(f, variant)}) })
+}
+
+// variant returns the index of the variant that a flag serves, which others refer to.
+func (b *builder) variant(side int, f *evaluator.Flag) node {
+	n, ok := b.flags[side][f.Key]
+	if !ok {
+		n = b.flag(side, f, func(_, variant int) int { return variant })
+		b.flags[side][f.Key] = n
+	}
+	return n
+}
+
+// flag returns what a flag serves. name gives numbers to rules with what they serve.
+func (b *builder) flag(side int, f *evaluator.Flag, name func(rule, variant int) int) node {
+	last := len(f.Rules)
+	constant := func(rule, variant int) node { return constant(name(rule, variant)) }
+	switch {
+	case f.Disabled:
+		return constant(last, f.Off)
+	case f.Stale != nil && b.clock.age > int64(f.Stale.After):
+		return constant(last, f.Stale.Variant)
+	}
+	serves := constant(last, f.Default)
+	outside := serves // by the rules that are for those outside of the reservation
+	for i := last - 1; i >= 0; i-- {
+		r := &f.Rules[i]
+		when, one, other := always, constant(i, r.Variant), constant(i, f.Default)
+		if r.When != nil {
+			when = b.condition(side, r.When)
+		}
+		if s := r.Split; s != nil {
+			d := b.drawing(s.Bucketing)
+			when = b.and(when, b.hasPosition(d))
+			one = b.split(d, s, func(variant int) node { return constant(i, variant) })
+		}
+		serves = b.ifElse(when, one, serves)
+		if f.Reserved != nil {
+			outside = b.ifElse(when, other, outside)
+		}
+	}
+	if r := f.Reserved; r != nil && last > 0 {
+		d := b.drawing(r.Bucketing)
+		within := b.position(d, func(from, _ uint64) node {
+			return truth(slices.ContainsFunc(r.Spans, func(s evaluator.Span) bool { return s.From <= from && from < s.To }))
+		})
+		serves = b.ifElse(within, serves, outside)
+	}
+	return serves
+}
+
+func truth(b bool) node {
+	if b {
+		return always
+	}
+	return never
+}
+
+// condition returns whether a condition holds.
+func (b *builder) condition(side int, c *evaluator.Condition) node {
+	switch c.Op {
+	case evaluator.OpAll:
+		n := always
+		for i := len(c.Of) - 1; i >= 0; i-- {
+			n = b.and(b.condition(side, &c.Of[i]), n)
+		}
+		return n
+	case evaluator.OpAny:
+		n := never
+		for i := len(c.Of) - 1; i >= 0; i-- {
+			n = b.ifElse(b.condition(side, &c.Of[i]), always, n)
+		}
+		return n
+	case evaluator.OpNot:
+		return b.not(b.condition(side, &c.Of[0]))
+	case evaluator.OpPeriod:
+		return truth(holdsAt(c, b.clock.now))
+	case evaluator.OpWindow:
+		i := slices.IndexFunc(b.windows, func(w window) bool { return w.cond == c })
+		return truth(i >= 0 && b.windows[i].holds(b.clock.now))
+	case evaluator.OpServes:
+		f := b.sides[side].flags[c.Strings[0]]
+		if f == nil {
+			return never
+		}
+		return b.convert(b.variant(side, f), func(v int) int {
+			if slices.Contains(c.Strings[1:], f.Variants[v].Name) {
+				return 1
+			}
+			return 0
+		})
+	case evaluator.OpInSegment:
+		return b.segment(side, c)
+	case evaluator.OpBucket:
+		return b.position(b.drawing(bucketing(c)), func(from, _ uint64) node {
+			return truth(uint64(c.Ints[1]) <= from && from < uint64(c.Ints[2]))
+		})
+	}
+	return b.atom(c.Attribute, b.atoms[c])
+}
+
+// segment returns whether an attribute's value is a member of a segment.
+func (b *builder) segment(side int, c *evaluator.Condition) node {
+	s := b.sides[side].segments[c.Strings[0]]
+	if s == nil {
+		return never
+	}
+	when := never
+	if s.When != nil {
+		var ok bool
+		if when, ok = b.parts[side][s.Name]; !ok {
+			when = b.condition(side, s.When)
+			b.parts[side][s.Name] = when
+		}
+	}
+	atoms := b.c.segmentAtoms(s)
+	could, included, excluded := b.atom(c.Attribute, atoms[0]), b.atom(c.Attribute, atoms[1]), b.atom(c.Attribute, atoms[2])
+	return b.ifElse(excluded, never, b.ifElse(included, always, b.and(could, when)))
+}
+
+// atom returns whether a comparison of an attribute holds.
+func (b *builder) atom(attribute string, a *atom) node {
+	i := slices.IndexFunc(b.domains, func(d *domain) bool { return d.name == attribute })
+	at := slices.Index(b.domains[i].atoms, a)
+	return b.byCase(i, func(f *fixed) node { return truth(f.sig[at] == 1) })
+}
+
+// byCase returns the function that is what f says in each case of a domain.
+func (b *builder) byCase(domain int, f func(*fixed) node) node {
+	kids := make([]node, len(b.cases[domain]))
+	for i := range kids {
+		kids[i] = f(&b.cases[domain][i])
+	}
+	return b.choose(domain, kids)
+}
+
+// hasPosition returns whether there is a position in a drawing.
+func (b *builder) hasPosition(drawing int) node {
+	domain := b.drawings[drawing].domain
+	if domain < 0 {
+		return always
+	}
+	return b.byCase(domain, func(f *fixed) node { return truth(f.usable) })
+}
+
+// position returns what f says of the cell of a drawing, which has the positions from
+// one to before another, and never where there is no position.
+func (b *builder) position(drawing int, f func(from, to uint64) node) node {
+	d := b.drawings[drawing]
+	kids := make([]node, len(d.ends))
+	for i := range kids {
+		kids[i] = f(d.bounds(i))
+	}
+	free := b.choose(drawingVariables+drawing, kids)
+	if d.domain < 0 {
+		return free
+	}
+	at := 0 // of the drawing among those by its attribute
+	for _, other := range b.drawings[:drawing] {
+		if other.domain == d.domain {
+			at++
+		}
+	}
+	return b.byCase(d.domain, func(f *fixed) node {
+		switch {
+		case !f.usable:
+			return never
+		case f.cells != nil:
+			return kids[f.cells[at]]
+		}
+		return free
+	})
+}
+
+// split returns what a split serves to those who have a position.
+func (b *builder) split(drawing int, s *evaluator.Split, serve func(variant int) node) node {
+	if s.Ramp != nil {
+		return b.ramp(drawing, s.Ramp, serve(s.Ramp.Variant), serve(s.Ramp.Rest))
+	}
+	return b.position(drawing, func(from, _ uint64) node {
+		i, found := slices.BinarySearchFunc(s.Ranges, from, func(r evaluator.Range, position uint64) int {
+			if r.To <= position {
+				return -1
+			}
+			if r.From > position {
+				return 1
+			}
+			return 0
+		})
+		if !found {
+			return never
+		}
+		return serve(s.Ranges[i].Variant)
+	})
+}
+
+// ramp returns what a ramp serves. Where it is at different levels for the clock's
+// times, whether a position is below them is a variable of its own.
+func (b *builder) ramp(drawing int, r *evaluator.Ramp, one, rest node) node {
+	lo, hi := b.clock.levels(r)
+	points := canonicalPoints(r)
+	number := slices.IndexFunc(b.ramps, func(other *ramp) bool {
+		return other.drawing == drawing && other.ramp.Linear == r.Linear && slices.Equal(other.points, points)
+	})
+	below := b.choose(rampVariables+number, []node{rest, one})
+	return b.position(drawing, func(from, to uint64) node {
+		switch {
+		case to <= lo:
+			return one
+		case from >= hi:
+			return rest
+		}
+		return below
+	})
+}

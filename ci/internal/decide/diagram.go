@@ -1,0 +1,161 @@
+package decide
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// A node is a function of variables, each of which has finitely many cases. Within
+// one diagram, equal functions are the same node. Below 0 it is a constant.
+type node int32
+
+// constant returns the function that is n, 0 or more, in all cases.
+func constant(n int) node { return node(^n) }
+
+const (
+	never  = ^node(0) // constant(0)
+	always = ^node(1) // constant(1)
+)
+
+func (n node) isConstant() bool { return n < 0 }
+
+func (n node) value() int { return int(^n) }
+
+// A diagram holds multi-valued decision diagrams, reduced and ordered, with
+// unique nodes (Bryant 1986; Srinivasan et al. 1990).
+type diagram struct {
+	inner  []inner
+	unique map[string]node
+	memo   map[[3]node]node
+	key    []byte
+	room   int // how many more edges it may have
+	full   bool
+}
+
+// An inner node chooses by the case of a variable. Variables of the nodes below it
+// are larger.
+type inner struct {
+	variable int
+	kids     []node // by case
+}
+
+// maxEdges bounds the memory and the time of one diagram.
+const maxEdges = 1 << 20
+
+func newDiagram() *diagram {
+	return &diagram{unique: make(map[string]node), memo: make(map[[3]node]node), room: maxEdges}
+}
+
+// choose returns the function that is kids[i] in case i of a variable. Once the
+// diagram is full, which callers find out at the end, functions are wrong.
+func (d *diagram) choose(variable int, kids []node) node {
+	first := kids[0]
+	if !slices.ContainsFunc(kids, func(k node) bool { return k != first }) {
+		return first
+	}
+	d.key = binary.AppendUvarint(d.key[:0], uint64(variable))
+	for _, k := range kids {
+		d.key = binary.LittleEndian.AppendUint32(d.key, uint32(k))
+	}
+	if n, ok := d.unique[string(d.key)]; ok {
+		return n
+	}
+	if d.room -= len(kids); d.room < 0 {
+		d.full = true
+		return never
+	}
+	n := node(len(d.inner))
+	d.inner = append(d.inner, inner{variable, slices.Clone(kids)})
+	d.unique[string(d.key)] = n
+	return n
+}
+
+// noVariable is larger than all variables.
+const noVariable = int(^uint(0) >> 1)
+
+func (d *diagram) variable(n node) int {
+	if n.isConstant() {
+		return noVariable
+	}
+	return d.inner[n].variable
+}
+
+// kid returns n in a case of a variable, which none of n's is smaller than.
+func (d *diagram) kid(n node, variable, i int) node {
+	if d.variable(n) != variable {
+		return n
+	}
+	return d.inner[n].kids[i]
+}
+
+// top returns how many cases the smallest variable of some functions has, and
+// which variable that is.
+func (d *diagram) top(list ...node) (variable, cases int) {
+	variable = noVariable
+	for _, n := range list {
+		if v := d.variable(n); v < variable {
+			variable, cases = v, len(d.inner[n].kids)
+		}
+	}
+	return variable, cases
+}
+
+// ifElse returns yes where c is 1, and no elsewhere.
+func (d *diagram) ifElse(c, yes, no node) node {
+	switch {
+	case c == always || yes == no:
+		return yes
+	case c == never:
+		return no
+	case c == no && yes == always || d.full: // c or c, as the most frequent
+		return c
+	}
+	key := [3]node{c, yes, no}
+	if n, ok := d.memo[key]; ok {
+		return n
+	}
+	variable, cases := d.top(c, yes, no)
+	kids := make([]node, cases)
+	for i := range kids {
+		kids[i] = d.ifElse(d.kid(c, variable, i), d.kid(yes, variable, i), d.kid(no, variable, i))
+	}
+	n := d.choose(variable, kids)
+	d.memo[key] = n
+	return n
+}
+
+func (d *diagram) not(c node) node { return d.ifElse(c, never, always) }
+
+func (d *diagram) and(a, b node) node { return d.ifElse(a, b, never) }
+
+// convert returns n with other constants.
+func (d *diagram) convert(n node, to func(int) int) node {
+	return d.combine(n, never, func(a, _ int) int { return to(a) })
+}
+
+// combine returns the function that is f of the values of two others.
+func (d *diagram) combine(a, b node, f func(a, b int) int) node {
+	memo := make(map[[2]node]node)
+	var visit func(a, b node) node
+	visit = func(a, b node) node {
+		if a.isConstant() && b.isConstant() {
+			return constant(f(a.value(), b.value()))
+		}
+		if d.full {
+			return never
+		}
+		key := [2]node{a, b}
+		if n, ok := memo[key]; ok {
+			return n
+		}
+		variable, cases := d.top(a, b)
+		kids := make([]node, cases)
+		for i := range kids {
+			kids[i] = visit(d.kid(a, variable, i), d.kid(b, variable, i))
+		}
+		n := d.choose(variable, kids)
+		memo[key] = n
+		return n
+	}
+	return visit(a, b)
+}
