@@ -11,34 +11,31 @@ import (
 	"github.com/serin-flags/serin/sdk"
 )
 
-// The error codes of OpenFeature that OFREP answers with.
+// OpenFeature's error codes.
 const (
 	parseError     = "PARSE_ERROR"
 	invalidContext = "INVALID_CONTEXT"
 	flagNotFound   = "FLAG_NOT_FOUND"
 )
 
-// An Answer is the result of one evaluation in the form that OFREP gives it, a
-// JSON object:
+// An Answer is the result of one evaluation. OFREP represents it as a JSON object:
 //
 //	{"key": "new-checkout", "metadata": {"environment": "production", "owner": "checkout", "revision": 12, "rule": "staff"},
 //	 "reason": "TARGETING_MATCH", "value": true, "variant": "on"}
 //
-// The metadata is that of the flag and of the rule that served, and beside it
-// environment, revision and rule. If the unit of a split or of a layer was
-// missing from the context, it names the attribute as missingUnit. These four
-// names always mean that. A Result whose reason is ReasonError is written as
-// OFREP's error object with the code FLAG_NOT_FOUND.
+// The metadata contains that of the flag and of the rule that served, and environment,
+// revision and rule. If the context lacked the unit of a split or of a layer,
+// missingUnit names the attribute. Metadata of flags can't replace these four names. A
+// Result with ReasonError becomes OFREP's error object with the code FLAG_NOT_FOUND.
 type Answer struct {
 	Key         string
 	Result      evaluator.Result
-	Environment string // "": not mentioned
-	Revision    int64  // 0: not mentioned
+	Environment string // "": omitted
+	Revision    int64  // 0: omitted
 }
 
-// AppendJSON appends the answer to b. It has no line breaks unless a value of an
-// object flag has some, and its members are sorted, so that equal answers have
-// equal bytes.
+// AppendJSON appends the answer to b. There are no line breaks, except within the value
+// of an object flag. Members are sorted, so equal answers have equal bytes.
 func (a Answer) AppendJSON(b []byte) []byte {
 	if a.Result.Reason() == evaluator.ReasonError {
 		return failure{code: flagNotFound, details: "there is no flag of this key", key: &a.Key}.appendJSON(b)
@@ -56,24 +53,20 @@ func (a Answer) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// MarshalJSON returns what [Answer.AppendJSON] appends. The error is always nil.
-func (a Answer) MarshalJSON() ([]byte, error) { return a.AppendJSON(nil), nil }
-
-// appendMetadata appends the metadata of the flag and of the rule that served,
-// and what is told of every answer. Names of the latter are never used for the
-// former, also where there is nothing to tell.
+// appendMetadata appends the metadata of the flag and of the rule that served, and that
+// of every answer. The latter's names are reserved, even if they have no value.
 func (a Answer) appendMetadata(b []byte) []byte {
-	told := [...]evaluator.Attr{ // by name
+	reserved := [...]evaluator.Attr{ // by name
 		{Name: "environment", Value: textOrNothing(a.Environment)},
 		{Name: "missingUnit", Value: textOrNothing(a.Result.MissingUnit())},
 		{Name: "revision"},
 		{Name: "rule", Value: textOrNothing(a.Result.Rule())},
 	}
 	if a.Revision != 0 {
-		told[2].Value = evaluator.IntValue(a.Revision)
+		reserved[2].Value = evaluator.IntValue(a.Revision)
 	}
 	b = append(b, '{')
-	rest := told[:]
+	rest := reserved[:]
 	for _, m := range a.Result.Metadata() {
 		for len(rest) > 0 && rest[0].Name < m.Name {
 			b = appendMember(b, rest[0])
@@ -89,8 +82,8 @@ func (a Answer) appendMetadata(b []byte) []byte {
 	return append(b, '}')
 }
 
-// appendMember appends a member to an object that is not closed yet, unless JSON
-// has no form for its value.
+// appendMember appends a member to an unfinished object, unless JSON can't represent its
+// value.
 func appendMember(b []byte, m evaluator.Attr) []byte {
 	number, _ := m.Value.Float()
 	if m.Value.Kind() == evaluator.KindNone || math.IsInf(number, 0) || math.IsNaN(number) {
@@ -114,7 +107,7 @@ func textOrNothing(text string) evaluator.Value {
 
 func appendString(b []byte, s string) []byte { return evaluator.StringValue(s).AppendJSON(b) }
 
-// appendAnswers appends the answer to a request for all flags.
+// appendAnswers appends the response for all flags.
 func appendAnswers(b []byte, snapshot *sdk.Snapshot, ctx evaluator.Context) []byte {
 	b = append(b, `{"flags":[`...)
 	for key, result := range snapshot.All(ctx) {
@@ -134,9 +127,9 @@ func entityTag(body []byte) string {
 	return `"` + hex.EncodeToString(sum[:16]) + `"`
 }
 
-// hasTag reports whether an If-None-Match header lists a tag. Tags that became
-// weak on their way, as compressing proxies make them, count too; "*" doesn't,
-// because it says nothing about what the asker holds.
+// hasTag reports whether an If-None-Match header lists a tag. It accepts weak tags, which
+// compressing proxies make of strong ones. It doesn't accept "*", which says nothing
+// about what the caller has.
 func hasTag(ifNoneMatch []string, tag string) bool {
 	for _, line := range ifNoneMatch {
 		for candidate := range strings.SplitSeq(line, ",") {
@@ -148,12 +141,12 @@ func hasTag(ifNoneMatch []string, tag string) bool {
 	return false
 }
 
-// A failure is an error in the form that OFREP gives it.
+// A failure is an error of OFREP.
 type failure struct {
 	status  int
 	code    string  // an OpenFeature error code; "": a general error
 	details string  // for people
-	key     *string // of the flag asked for; written only with a code
+	key     *string // of the requested flag; only written with a code
 }
 
 func (f failure) appendJSON(b []byte) []byte {

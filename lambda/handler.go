@@ -1,54 +1,54 @@
-// Package lambda answers feature flags over HTTP, by the OpenFeature Remote
-// Evaluation Protocol (OFREP), so that stock OpenFeature providers in any
-// language need no library of ours. It is an ordinary [net/http.Handler]; the
-// package bootstrap below it runs it on AWS Lambda.
+// Package lambda evaluates feature flags over HTTP with the OpenFeature Remote
+// Evaluation Protocol (OFREP). Stock OpenFeature providers in any language work with
+// it, without a library of ours. It is an ordinary [net/http.Handler]; package
+// bootstrap runs it on AWS Lambda.
 //
 // # Requests
 //
 //	POST /ofrep/v1/evaluate/flags/{key}   one flag
 //	POST /ofrep/v1/evaluate/flags         all flags
-//	GET  /status                          the client's condition
+//	GET  /status                          the client's status
 //
-// The body of both POSTs is {"context": {…}}. An absent body, or one without a
-// context, is an empty context; other members are passed over; the media type
-// that the request states for it is not looked at.
+// The body of both POSTs is {"context": {…}}. A missing body, or one without a
+// context, means an empty context. Other members, and the body's media type, are
+// ignored.
 //
-// A flag's answer is the object that [Answer] describes. All flags are answered
-// by {"flags": […], "metadata": {"environment": …, "revision": …}}, sorted by
-// key. There the answers don't repeat the revision, so that a provider which
-// compares them sees which flags changed.
+// The response for a flag is the object that [Answer] describes. The response for all
+// flags is {"flags": […], "metadata": {"environment": …, "revision": …}}, sorted by
+// key. Its answers don't repeat the revision, so that a provider which compares them
+// sees which flags have changed.
 //
 // # Entity tags
 //
-// The answer to a request for all flags has an ETag. It is a hash of that very
-// answer, and so covers the revision, whatever the context changes, and the
-// draws of flags by chance, which are drawn anew for each request. A request
-// whose If-None-Match has it is answered with 304: the answer would have been,
-// byte for byte, the one that the asker holds.
+// The response for all flags has an ETag. It is a hash of the response, so it covers
+// the revision, the effects of the context, and the draws of flags that split by
+// chance, which differ between requests. If a request's If-None-Match has the tag, the
+// status is 304: the body would have been byte for byte the one that the caller has.
 //
 // # Failures
 //
-// Statuses and error codes are those that OFREP and its providers know:
+// Statuses and error codes are those of OFREP and its providers:
 //
-//	400  PARSE_ERROR      the body is not a JSON object, or broke off
-//	400  INVALID_CONTEXT  the context is not an object, its targeting key is not a string, a number is out of range, or there are more than 1,000 attributes
+//	400  PARSE_ERROR      the body is not a JSON object, or is incomplete
+//	400  INVALID_CONTEXT  the context is not an object, its targeting key is not a string,
+//	                      a number is out of range, or there are more than 1,000 attributes
 //	404  FLAG_NOT_FOUND   there is no such flag
 //
-// TARGETING_KEY_MISSING does not occur: rules whose unit is missing don't match,
-// which an answer's metadata mentions. Other failures hold no code, only
-// {"errorDetails": …}: 404 for other paths, 405 for other methods, 413 for
-// bodies of more than 1 MiB, 500 for a bug, and 503 while the client has no
-// revision yet. To the last, providers react as to an outage, with defaults in
-// code or with what they have stored, and not as if the flags had been deleted.
-// No failure quotes the request, except for the flag's key.
+// TARGETING_KEY_MISSING never occurs: a rule doesn't match if its unit is missing, and
+// the answer's metadata says so. Other failures have no code, only
+// {"errorDetails": …}: 404 for other paths, 405 for other methods, 413 for bodies
+// larger than 1 MiB, 500 for a bug, and 503 while the client has no revision. Providers
+// treat 503 like an outage and serve defaults or stored values; they don't behave as
+// if the flags had been deleted. Failures don't quote the request, except for the
+// flag's key.
 //
 // # Browsers
 //
-// Every origin may ask (Access-Control-Allow-Origin: *). The handler has no
-// notion of who asks and uses no cookies, so from a public deployment a page
-// learns nothing through its visitor's browser that it could not ask for
-// itself. Inside a private network any page that is open in a browser there can
-// ask too; where flags must not be seen, put authentication in front.
+// Every origin is allowed (Access-Control-Allow-Origin: *). The handler doesn't
+// authenticate callers and uses no cookies. So a page learns nothing from a public
+// deployment through a visitor's browser that it couldn't request itself. In a private
+// network, any page open in a browser there can send requests too. If flags are
+// confidential, put authentication in front.
 package lambda
 
 import (
@@ -75,9 +75,9 @@ const (
 	maxBody = 1 << 20
 )
 
-// Handler returns the handler that answers with the flags of client, by the
-// revision that client serves when a request comes in. It is safe for
-// concurrent use, and closes nothing. A nil client has no flags.
+// Handler returns a handler that evaluates the flags of client, in the revision that
+// client serves when a request arrives. It is safe for concurrent use and doesn't close
+// the client. A nil client has no flags.
 func Handler(client *sdk.Client) http.Handler {
 	return recovering(http.HandlerFunc(handler{client}.serve))
 }
@@ -106,18 +106,18 @@ func (h handler) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// preflight tells browsers that any request may be made.
+// preflight tells browsers that all requests are allowed.
 func preflight(w http.ResponseWriter) {
 	header := w.Header()
 	header.Set("Access-Control-Allow-Methods", "GET, POST")
-	// The wildcard lets tracing headers through, but never stands for
-	// Authorization, and old browsers don't know it.
+	// The wildcard admits tracing headers. It doesn't cover Authorization, and old
+	// browsers don't know it.
 	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, X-API-Key, *")
-	header.Set("Access-Control-Max-Age", "7200") // seconds; no browser keeps it for much longer
+	header.Set("Access-Control-Max-Age", "7200") // seconds; browsers cap it at about that
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// one answers for the flag called key.
+// one evaluates the flag named key.
 func (h handler) one(w http.ResponseWriter, r *http.Request, key string) {
 	ctx, snapshot, fail := h.read(w, r)
 	if fail != nil {
@@ -138,7 +138,7 @@ func (h handler) one(w http.ResponseWriter, r *http.Request, key string) {
 	write(w, status, answer.AppendJSON(nil))
 }
 
-// all answers for all flags.
+// all evaluates all flags.
 func (h handler) all(w http.ResponseWriter, r *http.Request) {
 	ctx, snapshot, fail := h.read(w, r)
 	if fail != nil {
@@ -155,8 +155,8 @@ func (h handler) all(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, body)
 }
 
-// read returns what a request for flags asks for, and the revision to answer it
-// by, or how to refuse it.
+// read returns the context of a request and the revision to evaluate, or the failure to
+// respond with.
 func (h handler) read(w http.ResponseWriter, r *http.Request) (evaluator.Context, *sdk.Snapshot, *failure) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "OPTIONS, POST")
@@ -180,12 +180,12 @@ func decodeRequest(w http.ResponseWriter, r *http.Request) (evaluator.Context, *
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			return evaluator.Context{}, &failure{status: http.StatusRequestEntityTooLarge, details: "the body is larger than 1 MiB"}
 		}
-		return evaluator.Context{}, &failure{status: http.StatusBadRequest, code: parseError, details: "the body could not be read to its end"}
+		return evaluator.Context{}, &failure{status: http.StatusBadRequest, code: parseError, details: "the body is incomplete"}
 	}
 	if len(body) == 0 {
 		return evaluator.Context{}, nil
 	}
-	// A map, because the names of a struct's members would match in any case.
+	// Use a map: the fields of a struct would match names in any case.
 	var request map[string]json.RawMessage
 	if err := json.Unmarshal(body, &request); err != nil || request == nil {
 		return evaluator.Context{}, &failure{status: http.StatusBadRequest, code: parseError, details: "the body is not a JSON object"}
@@ -201,9 +201,9 @@ func decodeRequest(w http.ResponseWriter, r *http.Request) (evaluator.Context, *
 	return ctx, nil
 }
 
-// declared returns ctx with the attributes that the program declares alone. It
-// takes ctx over. Conditions look through all attributes of a context, so a
-// request full of others would make each of them slow.
+// declared removes the attributes from ctx that the program doesn't declare, and returns
+// ctx. Conditions search all attributes, so a request full of useless ones would slow
+// each condition down.
 func declared(ctx evaluator.Context, program *evaluator.Program) evaluator.Context {
 	ctx.Attrs = slices.DeleteFunc(ctx.Attrs, func(a evaluator.Attr) bool {
 		_, ok := program.AttributeType(a.Name)
@@ -212,15 +212,15 @@ func declared(ctx evaluator.Context, program *evaluator.Program) evaluator.Conte
 	return ctx
 }
 
-// write writes a whole response.
+// write writes a complete response.
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	w.Write(body) // an error means that nobody listens any more
+	w.Write(body) // an error means that the client has gone
 }
 
-// recovering answers 500 when next panics, and logs where. What next panicked
-// with may hold a part of the request, so neither shows it.
+// recovering responds with 500 when next panics, and logs where. The panic's value may
+// contain a part of the request, so neither the response nor the log contains it.
 func recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -232,7 +232,7 @@ func recovering(next http.Handler) http.Handler {
 			if err, ok := v.(runtime.Error); ok {
 				cause = err.Error()
 			}
-			slog.Error("answering a request panicked", "cause", cause, "stack", string(debug.Stack()))
+			slog.Error("panic while handling a request", "cause", cause, "stack", string(debug.Stack()))
 			failure{status: http.StatusInternalServerError, details: "internal error"}.write(w)
 		}()
 		next.ServeHTTP(w, r)

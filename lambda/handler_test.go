@@ -179,7 +179,7 @@ func TestFailures(t *testing.T) {
 		{"null", "POST", all, strings.NewReader("null"), 400, notAnObject + `}`, ""},
 		{"a form", "POST", all, strings.NewReader("context=1"), 400, notAnObject + `}`, ""},
 		{"broken connection", "POST", all, iotest.ErrReader(errors.New("reset by 203.0.113.9")), 400,
-			`{"errorCode":"PARSE_ERROR","errorDetails":"the body could not be read to its end"}`, ""},
+			`{"errorCode":"PARSE_ERROR","errorDetails":"the body is incomplete"}`, ""},
 		{"context is a list", "POST", one, strings.NewReader(`{"context":[]}`), 400,
 			`{"errorCode":"INVALID_CONTEXT","errorDetails":"decoding context: it is not a JSON object","key":"rate"}`, ""},
 		{"context is text", "POST", all, strings.NewReader(`{"context":"u-1"}`), 400,

@@ -8,10 +8,10 @@ import (
 	"github.com/serin-flags/serin/sdk"
 )
 
-// condition is the answer to GET /status: what may be shown to anyone who may
-// ask for flags. The client's errors are counted, not quoted.
+// condition is the response to GET /status. Everyone who may evaluate flags may see it,
+// so it counts the client's errors but doesn't quote them.
 type condition struct {
-	Age         *int64           `json:"age,omitempty"` // in seconds; nil: not known
+	Age         *int64           `json:"age,omitempty"` // in seconds; nil: unknown
 	Checked     time.Time        `json:"checked,omitzero"`
 	Environment string           `json:"environment"`
 	Errors      map[string]int64 `json:"errors"`
@@ -23,8 +23,8 @@ type condition struct {
 	Updated     time.Time        `json:"updated,omitzero"`
 }
 
-// status answers with the client's condition. Its status code suits health
-// checks: 200 if there are flags to answer with, however old, 503 if not.
+// status responds with the client's status. The status code suits health checks: 200 if
+// there are flags, however old, and 503 if not.
 func (h handler) status(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")

@@ -18,16 +18,16 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// A cache is a folder that holds the latest good release: its metadata in
-// state.json, and each payload in a file named for its SHA-256. Every file is
-// written beside its place and renamed there when it is on the disk, state.json
-// last, so that at any moment the folder holds a whole release.
+// A cache is a folder with the last good release: its metadata in state.json, each
+// payload in a file named after its SHA-256, and when the source last confirmed it in
+// confirmed.json. Every file is written under a temporary name, synced and renamed,
+// state.json after the payloads. So the folder contains a complete release at any
+// moment.
 //
-// Several processes may write. None replaces what is newer than what it has: a
-// source that lags behind must not undo what another client has seen. That is
-// looked at before writing, so of two that write in the same moment whoever
-// renames state.json last wins. Each leaves payloads alone that another may be
-// about to refer to.
+// Several processes may write. None of them replaces a newer release than its own: a
+// source that lags behind must not undo what another client has seen. A process checks
+// that before it writes, so if two write at the same moment, the last one to rename
+// state.json wins. No process removes payloads that another may be about to refer to.
 type cache struct{ dir string }
 
 const (
@@ -39,14 +39,14 @@ const (
 
 	maxConfirmation = 1 << 10 // bytes
 
-	// cacheGrace is the age below which a file that state.json doesn't refer
-	// to is kept: far more than another process needs from writing a
-	// payload to writing the state.json that refers to it.
+	// cacheGrace is how long a file is kept that state.json doesn't refer to.
+	// Another process needs far less time between writing a payload and the
+	// state.json that refers to it.
 	cacheGrace = time.Hour
 )
 
-// restore returns the state that the disk cache or the baked-in copy gives, be
-// it nil or not, or the empty state.
+// restore returns the state to start with: the newer one of the disk cache and the
+// baked-in copy, either of which may be missing, or the empty state.
 func (c *Client) restore(baked fs.FS) *state {
 	s := &state{}
 	if c.interval > 0 {
@@ -67,7 +67,7 @@ func (c *Client) restore(baked fs.FS) *state {
 			s.bakedErr = fmt.Errorf("reading baked-in copy: %w", err)
 		}
 		if s.release != cached {
-			s.confirmed = time.Time{} // how old a copy is nothing tells
+			s.confirmed = time.Time{} // the age of a copy is unknown
 		}
 	}
 	if !s.confirmed.IsZero() {
@@ -79,8 +79,8 @@ func (c *Client) restore(baked fs.FS) *state {
 	return s
 }
 
-// begin makes the release that load returns what s serves, unless that is nil or
-// not newer than what s has.
+// startFrom makes s serve the release that load returns, unless that is nil or isn't
+// newer than what s has.
 func (c *Client) startFrom(s *state, origin string, load func() (*bundle.Release, error)) error {
 	err := c.guard(origin, func() error {
 		release, err := load()
@@ -105,14 +105,13 @@ func (c *Client) startFrom(s *state, origin string, load func() (*bundle.Release
 
 func (c *Client) loadCache() (*bundle.Release, error) { return c.cache.load(c.verifier) }
 
-// loadBaked returns the release of a baked-in copy, which may have expired.
+// loadBaked returns the release in a baked-in copy, which may have expired.
 func (c *Client) loadBaked(copy fs.FS) (*bundle.Release, error) {
-	// The source doesn't know the tags of a copy.
+	// Without entity tags: those of a copy mean nothing to the source.
 	return c.verifier.UpdateIgnoreExpiry(c.ctx, fsSource{fsys: copy, untagged: true})
 }
 
-// save writes a state's release to the disk cache and returns the state after
-// that.
+// save writes the release of a state to the disk cache and returns the state after that.
 func (c *Client) save(before *state) *state {
 	after := *before
 	after.cacheErr = c.guard("cache", func() error { return c.cache.store(c.verifier, before.release, before.confirmed) })
@@ -127,7 +126,7 @@ func (c *Client) save(before *state) *state {
 	return &after
 }
 
-// load returns the release that the folder holds, nil if it holds none.
+// load returns the release in the folder, nil if there is none.
 func (d *cache) load(v *bundle.Verifier) (*bundle.Release, error) {
 	data, err := readFile(filepath.Join(d.dir, stateFile), bundle.MaxState)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -141,10 +140,10 @@ func (d *cache) load(v *bundle.Verifier) (*bundle.Release, error) {
 	})
 }
 
-// store makes r the release that the folder holds, unless that is newer. confirmed
-// is when the source last had nothing newer than r; zero: not known.
+// store writes r to the folder, unless that has a newer release. confirmed is when the
+// source last had nothing newer than r; zero: unknown.
 func (d *cache) store(v *bundle.Verifier, r *bundle.Release, confirmed time.Time) error {
-	// What can't be read or doesn't verify is replaced.
+	// Replace a release that can't be read or verified.
 	if held, err := d.load(v); err == nil && held != nil && newer(held, r) {
 		return nil
 	}
@@ -236,8 +235,8 @@ func (d *cache) readConfirmed(r *bundle.Release) time.Time {
 	return info.ModTime()
 }
 
-// newer reports whether a supersedes b. A new root may have the other numbers
-// start over, so its version counts first.
+// newer reports whether a supersedes b. The root's version comes first, because a new
+// root may restart the other numbers.
 func newer(a, b *bundle.Release) bool {
 	va, vb := a.Versions(), b.Versions()
 	return cmp.Or(
@@ -246,11 +245,11 @@ func newer(a, b *bundle.Release) bool {
 	) > 0
 }
 
-// put makes data the content of the file called name, now or not at all.
+// put makes data the content of the file called name, durably.
 func (d *cache) put(name string, data []byte) error {
 	path := filepath.Join(d.dir, name)
-	// A file that is there already is compared, not trusted. Its new time
-	// keeps other processes from removing it.
+	// Compare an existing file instead of trusting its name. The new time keeps
+	// other processes from removing it.
 	if old, err := readFile(path, int64(len(data))); err == nil && bytes.Equal(old, data) {
 		if now := time.Now(); os.Chtimes(path, now, now) == nil {
 			return nil
@@ -262,8 +261,8 @@ func (d *cache) put(name string, data []byte) error {
 	return syncDir(d.dir)
 }
 
-// replace makes data the content of the file called name, at once or not at all. With
-// sync it survives a power failure once the folder is synced, too.
+// replace makes data the content of the file called name, atomically. If sync is set,
+// the content is on the disk before the name refers to it.
 func (d *cache) replace(name string, data []byte, sync bool) error {
 	f, err := os.CreateTemp(d.dir, tempPrefix+"*"+tempSuffix)
 	if err != nil {
@@ -285,8 +284,8 @@ func (d *cache) replace(name string, data []byte, sync bool) error {
 	return err
 }
 
-// clean removes payloads that nothing refers to any more, and what writers that
-// were killed left behind. What it can't remove stays until the next time.
+// clean removes old payloads that nothing refers to any more, and files that killed
+// writers left behind. If it can't remove one, the next call tries again.
 func (d *cache) clean(keep map[string]bool) {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
@@ -303,8 +302,8 @@ func (d *cache) clean(keep map[string]bool) {
 	}
 }
 
-// ours reports whether a file's name is one that payloads or temporary files are
-// given here: the folder may be one that holds other things too.
+// ours reports whether a file has the name of a payload or of one of our temporary
+// files. The folder may contain other files, too.
 func ours(name string) bool {
 	if sum, ok := strings.CutSuffix(name, payloadSuffix); ok {
 		_, err := hex.DecodeString(sum)
@@ -313,10 +312,10 @@ func ours(name string) bool {
 	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix)
 }
 
-// syncDir makes renames in a folder last.
+// syncDir makes renames in a folder durable.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
-		return nil // has no such operation
+		return nil // there is no such operation
 	}
 	f, err := os.Open(dir)
 	if err != nil {

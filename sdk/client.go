@@ -22,70 +22,70 @@ const (
 	defaultInitTimeout = 5 * time.Second
 	defaultShrink      = 0.5
 
-	// minInterval is far below what anybody needs, and far above the number
-	// of seconds that somebody may have meant.
+	// minInterval is far shorter than anybody needs. A shorter one is a number of
+	// seconds without its unit.
 	minInterval = 10 * time.Millisecond
 )
 
-// Config says what a [Client] pulls, whom it trusts, and how it behaves.
+// Config says what a [Client] downloads, which root it trusts, and how it behaves.
 type Config struct {
 	// Source is where the environment is published: [HTTP], [File],
 	// [FromURL], s3source.New, or a [Fallback] of two of them. Required. If
-	// it is a [Watcher] too, changes are seen at once instead of at the next
-	// poll.
+	// it is also a [Watcher], the client sees changes at once instead of at
+	// the next poll.
 	Source bundle.Source
-	// Root is the pinned root.json of the environment, the only thing that
-	// is trusted without proof. Required. It belongs into the program or
-	// its deployment (go:embed is fine), never beside the flags.
+	// Root is the pinned root.json of the environment, the only input that
+	// is trusted without proof. Required. Ship it with the program (go:embed
+	// is fine) or its deployment, never next to the flags.
 	Root []byte
-	// Namespaces are the ones to load. Empty: all that are published. While
-	// one of them isn't published every poll fails, as not_found, and the
-	// others stay as they are.
+	// Namespaces are the namespaces to load. Empty: all that are published.
+	// While one of them isn't published, every poll fails with class
+	// not_found, and the other namespaces stay as they are.
 	Namespaces []string
 	// CacheDir is a folder for the last good revision, so that a restart
-	// does not depend on the source. It is made if it doesn't exist. It is
-	// not trusted: what it holds is verified like a download. Clients with
-	// the same Root and Namespaces may share one, in one process or in
-	// several; what one of them has saved is not replaced by what is older.
+	// doesn't depend on the source. Open creates it if necessary. It isn't
+	// trusted: its content is verified like a download. Clients with the
+	// same Root and Namespaces may share a folder, in one process or in
+	// several; none of them overwrites a newer revision with an older one.
 	// "": no disk cache.
 	CacheDir string
 	// Baked is a copy of the environment that is part of the program or its
 	// deployment, as serin bake makes it (go:embed, or [os.DirFS] for a
-	// folder). It is verified like a download, but may have expired. It is
-	// served from the start if the disk cache has no revision, or an older
+	// folder). It is verified like a download, but may have expired. The
+	// client starts with it if the disk cache has no revision or an older
 	// one. nil: none.
 	Baked fs.FS
-	// Interval is the mean time between two polls: each time is 50 % to
-	// 150 % of it. Every failure in a row doubles it, up to 5 minutes or
-	// Interval, whichever is more, and each time is then 50 % to 100 % of
-	// that; while there is no revision at all, the doubling begins at one
-	// second, or Interval if that is less. 0: 30 s. Negative: no polling and
-	// no watching; the caller uses [Client.Refresh]. More than 0 and less
-	// than 10 ms is refused: it is a number without its unit.
+	// Interval is the mean time between two polls; each wait is 50% to 150%
+	// of it. After a failure the wait doubles with each further one, up to 5
+	// minutes or Interval, whichever is longer, and then lasts 50% to 100% of
+	// that. While there is no revision at all, doubling starts at one second,
+	// or at Interval if that is shorter. 0: 30 s. Negative: the client neither
+	// polls nor watches; call [Client.Refresh]. A positive Interval below
+	// 10 ms is refused, because its unit is probably missing.
 	Interval time.Duration
-	// InitTimeout is how long [Open] waits for a first revision if neither
+	// InitTimeout is how long [Open] waits for the first revision if neither
 	// the disk cache nor Baked has one. 0: 5 s. Negative: it doesn't wait.
 	InitTimeout time.Duration
-	// MaxShrink guards against updates that are signed and yet a disaster. If
-	// an update drops more than this share of the flags that the program has
-	// asked the present revision for, through handles, it is held back: the
-	// present revision is served on, polls fail with [ErrHeldBack], and
-	// [Status].Held tells. It is served once another revision confirms it,
-	// whatever that one has, or when the program is started anew: a process
-	// that has asked for nothing yet misses nothing. 0: 0.5, which is a half.
-	// Negative, or 1 and more: nothing is held back.
+	// MaxShrink guards against updates that are signed but disastrous. If an
+	// update drops more than this share of the flags that the program has
+	// evaluated through handles, the client holds it back: it keeps serving
+	// the current revision, polls fail with [ErrHeldBack], and [Status].Held
+	// describes the update. The next revision confirms it, whatever that
+	// contains. So does a restart: a process that hasn't evaluated any flag
+	// yet can't miss one. 0: 0.5, which is one half. Negative, or 1 and more:
+	// nothing is held back.
 	MaxShrink float64
-	// MinRevision is the least revision that is accepted: a floor against
-	// old content for programs that start without a disk cache. 0: any.
+	// MinRevision is the lowest revision that is accepted. It protects
+	// programs that start without a disk cache from old flags. 0: any.
 	MinRevision int64
-	// Logger is told of new revisions, failures and recoveries, never of
-	// keys or contexts. nil: silent.
+	// Logger receives new revisions, failures and recoveries, but never keys
+	// or contexts. nil: no logs.
 	Logger *slog.Logger
 }
 
-// A Client holds the present revision of one environment's flags and keeps it up
-// to date. Its methods are safe for concurrent use. On a nil Client, which has
-// no flags, they all work too.
+// A Client holds the current revision of one environment's flags and keeps it up
+// to date. Its methods are safe for concurrent use. They also work on a nil Client,
+// which has no flags.
 type Client struct {
 	choices  []choice
 	verifier *bundle.Verifier
@@ -94,10 +94,11 @@ type Client struct {
 	shrink   float64 // see Config.MaxShrink
 	log      *slog.Logger
 
-	state       atomic.Pointer[state]    // never nil
-	pollLock    chan struct{}            // holds one element while a poll runs, which alone stores state
+	state    atomic.Pointer[state] // never nil
+	pollLock chan struct{}         // holds an element during a poll; only polls store state
+
 	fetched     map[string]bundle.Object // by an attempt that ran out of time, for the next one
-	lastAttempt atomic.Pointer[outcome]  // the latest poll; nil: none yet
+	lastAttempt atomic.Pointer[outcome]  // nil: no poll has ended yet
 
 	record record
 	events events
@@ -105,33 +106,32 @@ type Client struct {
 	ctx         context.Context // ends with Close
 	cancel      context.CancelFunc
 	wg          sync.WaitGroup
-	ready       chan struct{} // closed with the first revision that a poll brings
+	ready       chan struct{} // closed when a poll has brought the first revision
 	changed     chan struct{} // the source may have changed
 	rescheduled chan struct{} // a Refresh has changed when the next poll is due
 }
 
 // Open returns a client that serves the flags of cfg.Source.
 //
-// If the disk cache or cfg.Baked holds a good revision, Open serves the newer one
-// and does not wait for the source. Otherwise it waits for the first revision, through failures
-// too, until cfg.InitTimeout has passed or ctx is done, whichever comes first,
-// and then returns a client all the same: it has no flags yet, serves defaults,
-// and goes on trying. A client that doesn't poll tries once, and [Client.Status]
-// tells why that failed, be it for lack of time. ctx has no bearing on the client
-// after Open has returned.
+// If the disk cache or cfg.Baked has a good revision, Open serves the newer of the
+// two and doesn't wait for the source. Otherwise it waits for the first revision
+// until cfg.InitTimeout has passed or ctx is done, and retries after failures. If
+// no revision arrives in time, Open still returns a client: it serves defaults and
+// keeps trying. A client that doesn't poll tries once, and [Client.Status] says why
+// that failed, even if it was for lack of time. Once Open has returned, the client
+// doesn't depend on ctx.
 //
-// The error, if any, is one of configuration: no source, a root that is not a
-// valid pinned root, a namespace that can't be one, or an interval below 10 ms.
-// The caller must call [Client.Close].
+// All errors are errors of configuration: no source, an invalid root, an invalid
+// namespace, or an interval below 10 ms. The caller must call [Client.Close].
 func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.Source == nil {
 		return nil, errors.New("opening flags: Config.Source is nil")
 	}
 	if len(cfg.Root) == 0 {
-		return nil, errors.New("opening flags: Config.Root is empty: it takes the pinned root.json")
+		return nil, errors.New("opening flags: Config.Root is empty: set it to the pinned root.json")
 	}
 	if cfg.Interval > 0 && cfg.Interval < minInterval {
-		return nil, fmt.Errorf("opening flags: Config.Interval is %v, less than %v: a unit such as time.Second seems to be missing",
+		return nil, fmt.Errorf("opening flags: Config.Interval is %v, less than %v: is a unit such as time.Second missing?",
 			cfg.Interval, minInterval)
 	}
 	verifier, err := bundle.NewVerifier(bundle.VerifierConfig{
@@ -176,8 +176,8 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// start loads what is at hand, begins to poll and watch in the background, and
-// waits for a first revision.
+// start loads the disk cache and the baked-in copy, starts to poll and watch in the
+// background, and waits for a first revision.
 func (c *Client) start(ctx context.Context, baked fs.FS, watcher Watcher, wait time.Duration) {
 	c.state.Store(c.restore(baked))
 	polls := c.interval > 0
@@ -196,8 +196,8 @@ func (c *Client) start(ctx context.Context, baked fs.FS, watcher Watcher, wait t
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if !polls {
-		// Nobody else has the client yet. A poll that is cut short here
-		// counts: nothing else would tell why there are no flags.
+		// Nobody else has the client yet. A poll that ran out of time counts as
+		// a failure: nothing else would say why there are no flags.
 		before := c.state.Load()
 		c.publishState(before, c.advance(ctx, before))
 		return
@@ -208,7 +208,8 @@ func (c *Client) start(ctx context.Context, baked fs.FS, watcher Watcher, wait t
 	}
 }
 
-// deliver starts to call f whenever there may be events, until Close.
+// startDelivering starts a goroutine that calls f when there may be events, until
+// Close.
 func (c *Client) startDelivering(f func()) {
 	c.wg.Go(func() {
 		for {
@@ -222,12 +223,12 @@ func (c *Client) startDelivering(f func()) {
 	})
 }
 
-// Close stops polling and waits until everything the client started has ended,
-// which may be writing the disk cache: that is not cut short. What was served
-// last is served on. It waits for functions that were handed to
-// [Client.OnChange] and [Client.OnStatus] too, so that these must not call it; not for
-// those that a [Client.Refresh] is calling, but others aren't called after them.
-// Closing twice, or closing nil, is fine. The error is always nil.
+// Close stops polling and waits for everything the client started, including a
+// write to the disk cache. The client keeps serving its last revision. Close also
+// waits for functions passed to [Client.OnChange] and [Client.OnStatus], which
+// therefore must not call it. It doesn't wait for those that a [Client.Refresh] is
+// calling, but no others are called after them. Closing twice, or closing nil, is
+// fine. The error is always nil.
 func (c *Client) Close() error {
 	if c == nil {
 		return nil
@@ -239,7 +240,7 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Snapshot returns the present revision, nil if there is none yet.
+// Snapshot returns the current revision, or nil if there is none yet.
 func (c *Client) Snapshot() *Snapshot {
 	if c == nil {
 		return nil
@@ -247,13 +248,13 @@ func (c *Client) Snapshot() *Snapshot {
 	return c.state.Load().snapshot
 }
 
-// Evaluate returns the answer of the flag called key by the present revision, as
-// [Snapshot.Evaluate] does.
+// Evaluate evaluates the flag named key in the current revision: see
+// [Snapshot.Evaluate].
 func (c *Client) Evaluate(key string, ctx Context) evaluator.Result {
 	return c.Snapshot().Evaluate(key, ctx)
 }
 
-// Status returns the client's condition now.
+// Status returns the current status of the client.
 func (c *Client) Status() Status {
 	if c == nil {
 		return Status{}
@@ -265,7 +266,7 @@ func (c *Client) Status() Status {
 	return st
 }
 
-// notify makes a receiver of the channel, which has room for one, run once more.
+// notify wakes the receiver of ch, which has room for one element.
 func notify(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:

@@ -37,7 +37,7 @@ func TestOpenRefusesMisconfiguration(t *testing.T) {
 func TestForgottenUnit(t *testing.T) {
 	r := newRepository(t, "production")
 	_, err := sdk.Open(t.Context(), sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: 30})
-	const want = "opening flags: Config.Interval is 30ns, less than 10ms: a unit such as time.Second seems to be missing"
+	const want = "opening flags: Config.Interval is 30ns, less than 10ms: is a unit such as time.Second missing?"
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}

@@ -1,10 +1,9 @@
-// Package sdk answers feature flags inside a Go program, without a flag server.
+// Package sdk evaluates feature flags inside a Go program, without a flag server.
 //
-// A [Client] pulls one environment's published flags from S3, over HTTP or from
-// a folder, verifies them against a root that is part of the program, and keeps
-// them up to date in the background. A flag is declared once, with the default
-// that is served when nothing better is known, and asked for on the hot path
-// without I/O and without an error to handle:
+// A [Client] downloads the flags of one environment from S3, over HTTP or from a
+// folder, verifies them against a root that is part of the program, and keeps them
+// up to date in the background. Declare each flag once, with the default to serve
+// when there is nothing better. Evaluating it needs no I/O and returns no error:
 //
 //	var NewCheckout = sdk.Bool("new-checkout", false)
 //
@@ -12,23 +11,22 @@
 //	…
 //	if NewCheckout.Get(client, sdk.User("u-42", sdk.Attr("city", "shenzhen"))) { … }
 //
-// Get doesn't allocate, and neither does a Context that is built in its argument.
+// Get doesn't allocate, and neither does a Context built in its argument.
 //
 // # What happens when things fail
 //
-// Nothing that fails after [Open] changes what is served. A source that can't
-// be reached, a signature that doesn't hold, a revision older than the present
-// one, a full disk: the last good revision goes on being served, the reason is
-// counted by class, and [Client.Status] says so. Without any good revision, all
-// handles serve their defaults until the first one arrives. What is not signed
-// by the keys that the pinned root names is never served, be it from the network
-// or from the disk cache.
+// No failure after [Open] changes what is served. If the source can't be reached, a
+// signature is invalid, a revision is older than the current one, or the disk is
+// full, the client keeps serving the last good revision. It counts the failure by
+// class, and [Client.Status] reports it. Until the first good revision arrives, all
+// handles serve their defaults. Flags that aren't signed by the keys that the pinned
+// root names are never served, neither from the network nor from the disk cache.
 //
 // # Where to start
 //
 // [Open] and [Config]; [Bool], [String], [Int], [Float] and [JSON] for flags;
 // [User] and [Attr] for the context; [HTTP], [File], [FS], [FromURL] and
 // [Fallback] for sources; [Client.OnChange] and [Client.OnStatus] for events.
-// The source for S3 is in the package s3source beside this one, so that only
-// those who use it link the AWS SDK.
+// The source for S3 is in package s3source, so that only programs that use it link
+// the AWS SDK.
 package sdk

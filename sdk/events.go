@@ -9,29 +9,30 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// A Change says what a new revision has changed.
+// A Change is what a new revision has changed.
 type Change struct {
 	Before, After *Snapshot // Before is nil if there was none
-	// Keys are the flags that are new, gone, or whose compiled content
-	// changed: their own, or that of segments and other flags that they refer
-	// to. In ascending order, and never empty. It must not be modified.
+	// Keys are the flags that were added, removed or changed. A flag has also
+	// changed if a segment or another flag that it refers to has. They are
+	// sorted, and there is at least one. The slice must not be modified.
 	Keys []string
 }
 
-// OnChange has f called whenever the client has come to serve a revision in which
-// a flag has changed. It returns a function that ends this.
+// OnChange registers f to be called when the client has started to serve a revision
+// in which a flag has changed. Call stop to unregister it.
 //
-// The functions that were handed to OnChange and [Client.OnStatus] are called one
-// after the other, never two at a time: of one poll first those for the status, and
-// each kind in the order in which they were handed over. When f is called the
-// client serves change.After, or already something newer. While f runs polls go
-// on; if there is more than one new revision meanwhile f is called once, for all
-// of them. A slow f delays the others. If f panics that is logged.
+// The client calls functions passed to OnChange and [Client.OnStatus] one after the
+// other, never concurrently. After a poll it first calls those for the status, and
+// each kind in the order of registration. When it calls f, it serves change.After or
+// something newer. Polling continues while f runs. If several revisions arrive in that
+// time, f is called once, for all of them. A slow f delays the others. A panic in f is
+// logged.
 //
-// What changed is found out for those who subscribe only, by one goroutine of the
-// client; a client that doesn't poll has none, and [Client.Refresh] calls f.
+// Changes are only computed if somebody subscribes. One goroutine of the client does
+// so and calls f; a client that doesn't poll has no such goroutine, and
+// [Client.Refresh] calls f.
 //
-// f must not call [Client.Close], which waits for it. After Close nothing is
+// f must not call [Client.Close], which waits for it. After Close no function is
 // called.
 func (c *Client) OnChange(f func(Change)) (stop func()) {
 	if c == nil || f == nil {
@@ -51,10 +52,10 @@ func (c *Client) OnChange(f func(Change)) (stop func()) {
 	})
 }
 
-// OnStatus has f called whenever a poll has changed [Status].State, the class of
-// [Status].LastError, or [Status].Held. It returns a function that ends this. All
-// that [Client.OnChange] says holds here too: what changes while f runs is told
-// once, and not at all if it has changed back.
+// OnStatus registers f to be called when a poll has changed [Status].State, the class
+// of [Status].LastError, or [Status].Held. Call stop to unregister it. Everything
+// that [Client.OnChange] says holds here too. If the status changes several times
+// while f runs, f is called once more, or not at all if it has changed back.
 func (c *Client) OnStatus(f func(Status)) (stop func()) {
 	if c == nil || f == nil {
 		return func() {}
@@ -69,7 +70,7 @@ func (c *Client) OnStatus(f func(Status)) (stop func()) {
 	})
 }
 
-// A condition is what subscribers to the status are told of.
+// A condition is the part of a status whose changes are reported to subscribers.
 type condition struct {
 	state  State
 	failed bool
@@ -86,8 +87,7 @@ func conditionOf(s Status) condition {
 	return c
 }
 
-// changed returns the flags that differ between two snapshots, of which before may
-// be nil.
+// changed returns the flags that differ between two snapshots. before may be nil.
 func changed(before, after *Snapshot) []string {
 	was, is := before.fingerprints(after), after.fingerprints(before)
 	keys := make([]string, 0)
@@ -105,8 +105,8 @@ func changed(before, after *Snapshot) []string {
 	return keys
 }
 
-// prints returns the fingerprints of the flags of s, except for those in payloads
-// that the other has too. Both may be nil.
+// fingerprints returns the fingerprints of the flags of s, except for those in
+// payloads that other has too. Both may be nil.
 func (s *Snapshot) fingerprints(other *Snapshot) map[string]bundle.Fingerprint {
 	all := make(map[string]bundle.Fingerprint)
 	if s == nil {
@@ -120,9 +120,8 @@ func (s *Snapshot) fingerprints(other *Snapshot) map[string]bundle.Fingerprint {
 	return all
 }
 
-// fingerprints returns the fingerprints of the payload's flags. They are taken when
-// they are first asked for: programs that don't subscribe never do, nor link what
-// takes them.
+// fingerprints returns the fingerprints of the payload's flags. They are computed on
+// first use: programs that don't subscribe neither compute them nor link the code.
 func (p *compiledPayload) fingerprints() map[string]bundle.Fingerprint {
 	p.once.Do(func() {
 		var err error
@@ -136,13 +135,13 @@ func (p *compiledPayload) fingerprints() map[string]bundle.Fingerprint {
 // events are the subscribers of a client.
 type events struct {
 	guard guard
-	start func(run func()) // starts a goroutine that calls run; nil: there is none
+	start func(run func()) // starts the goroutine that calls run; nil: there is none
 
 	mu         sync.Mutex
 	list       [statusEvents + 1][]*subscription
-	wakes      chan struct{} // nil: the goroutine was not started
+	wakes      chan struct{} // nil: the goroutine hasn't been started
 	delivering bool
-	again      bool // deliver was called meanwhile
+	again      bool // deliver was called while delivering
 	closed     bool
 }
 
@@ -157,7 +156,7 @@ type subscription struct {
 	deliver func()
 }
 
-// subscribe has deliver called after each poll.
+// subscribe registers deliver to be called after each poll.
 func (e *events) subscribe(kind int, deliver func()) (stop func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -175,20 +174,20 @@ func (e *events) subscribe(kind int, deliver func()) (stop func()) {
 		s.stopped.Store(true)
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		// A new list: the old one may be in use.
+		// Clone the list, because deliver may be iterating over it.
 		e.list[kind] = slices.DeleteFunc(slices.Clone(e.list[kind]), func(t *subscription) bool { return t == s })
 	}
 }
 
-// wake has the goroutine, if there is one, call deliver.
+// wake makes the goroutine, if there is one, call deliver.
 func (e *events) wake() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	notifyIf(e.wakes)
 }
 
-// deliver calls all subscribers. If that is being done already it is done once
-// more.
+// deliver calls all subscribers. If another call is doing so already, that call starts
+// over when it is done.
 func (e *events) deliver() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -224,7 +223,7 @@ func (e *events) close() {
 	e.list = [statusEvents + 1][]*subscription{}
 }
 
-// notifyIf is notify, unless there is no channel.
+// notifyIf is notify, but does nothing if ch is nil.
 func notifyIf(ch chan struct{}) {
 	if ch != nil {
 		notify(ch)

@@ -7,24 +7,24 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// Fallback returns a source that asks a, and b where a can't be reached or
-// doesn't have an object, such as a bucket in one region and its replica in
-// another. Both are sources of the same environment. It is a [Watcher] if a or b
-// is one.
+// Fallback returns a source that asks a, and asks b if a can't be reached or lacks an
+// object. An example is a bucket in one region and its replica in another. Both are
+// sources of the same environment. The result is a [Watcher] if a or b is one.
 //
-// If a can't be reached, or takes more than 3 s for anything but a payload, or half
-// of the time that [Client.Refresh] was given, the rest of that poll is b's; the next
-// one begins with a again. What b has goes
-// through the same verification: if it is older than what the client serves it is
-// refused, and the poll has failed for the reason that a failed for. So a b that
-// lags behind, like a copy that was baked in, never takes the client back; it
-// helps those who have nothing yet. If b is ahead of a, what a has is refused as
-// a rollback until a has caught up.
+// If a can't be reached, b serves the rest of the poll. The same holds if a takes
+// longer than 3 s for anything but a payload, or longer than half of the time that
+// [Client.Refresh] has left. The next poll starts with a again.
 //
-// Each source is asked only with the entity tags that it gave.
-// [Status].FallbackError tells that b had to help.
+// The client verifies what b returns like anything else. If it is older than what
+// the client serves, the client refuses it, and the poll fails with a's error. So a
+// replica that lags behind never takes the client back; it helps programs that have
+// nothing yet. If b is ahead of a, the client refuses what a returns as a rollback
+// until a has caught up.
+//
+// Each source only receives the entity tags that it returned itself.
+// [Status].FallbackError reports that b had to help. Fallbacks can be nested.
 func Fallback(a, b bundle.Source) bundle.Source {
-	if a == nil || b == nil { // a source that is missing is for Open to complain about
+	if a == nil || b == nil { // Open reports that there is no source
 		return nil
 	}
 	f := &fallback{a, b}
@@ -64,7 +64,7 @@ func (f *fallback) choices() []choice {
 	return all
 }
 
-// watchedFallback is a fallback of which one source or both can be watched.
+// watchedFallback is a fallback with at least one source that can be watched.
 type watchedFallback struct {
 	*fallback
 	watchers []Watcher
@@ -86,7 +86,8 @@ func (f *watchedFallback) Watch(ctx context.Context, changed func()) error {
 	return err
 }
 
-// watchOne turns a panic, which the caller of Watch can't see, into an error.
+// watchOne returns a panic as an error. It runs in a goroutine, where the caller of
+// Watch couldn't recover it.
 func watchOne(ctx context.Context, w Watcher, changed func()) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

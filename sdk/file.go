@@ -15,17 +15,17 @@ import (
 )
 
 // File returns the source of an environment in a folder, such as
-// /srv/flags/production: what was published to a file URL, or a volume that
-// something else keeps in sync. It is a [Watcher], which sees files that are
-// replaced or written in place as well as symbolic links that are set to
-// another folder, as Kubernetes does with mounted volumes. The folder need not
+// /srv/flags/production. The folder may have been published to by its file URL, or be
+// a volume that something else keeps in sync. The source is a [Watcher]. It notices
+// files that are replaced or written in place, and symbolic links that are moved to
+// another folder, as Kubernetes does with mounted volumes. The folder doesn't need to
 // exist yet.
 func File(dir string) (bundle.Source, error) {
 	if dir == "" {
-		return nil, errors.New("name of the folder is empty")
+		return nil, errors.New("opening source: the name of the folder is empty")
 	}
 	if strings.Contains(dir, "://") {
-		return nil, errors.New("folder is a URL, which FromURL takes")
+		return nil, errors.New("opening source: the folder is a URL: use FromURL")
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -53,9 +53,9 @@ func (s *fileSource) Fetch(ctx context.Context, name, etag string, limit int64) 
 	return tagged(data, etag)
 }
 
-// tagged returns data as an object, unless that is what etag stands for. Times and
-// sizes of files can stay the same when the content doesn't, and the one object
-// that is asked for again and again is tiny.
+// tagged returns data as an object, or ErrNotModified if etag is its tag. The tag is a
+// hash, because a file's content can change while its time and size stay the same. The
+// only object that is read again and again is tiny.
 func tagged(data []byte, etag string) (bundle.Object, error) {
 	sum := sha256.Sum256(data)
 	object := bundle.Object{Data: data, ETag: `"` + hex.EncodeToString(sum[:]) + `"`}

@@ -7,68 +7,66 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A Flag is a handle of one flag: its key, its type, and the value served when
-// there is nothing better. Declare it once, as a package variable, and use it
-// with any number of clients from any number of goroutines. It must not be
-// copied.
+// A Flag is a handle for one flag: its key, its type, and the default to serve when
+// there is nothing better. Declare it once, as a package variable, and use it with
+// any number of clients and goroutines. It must not be copied.
 type Flag[T any] struct {
 	key  string
 	def  T
 	read func(evaluator.Value) (T, bool)
 
-	// Where the flag was found last: in its upper half the number of the
-	// snapshot, in its lower half the index in Snapshot.flags. As it refers to
-	// no snapshot a handle that is seldom used keeps none alive.
+	// found caches where the flag was found last: Snapshot.number in the upper
+	// half, and the index in Snapshot.flags in the lower half. It isn't a pointer,
+	// so a handle that is rarely used keeps no snapshot alive.
 	found atomic.Uint64
 }
 
-// Why a [Flag] serves its default although nothing said so: see
-// [Explanation].Err.
+// Reasons for a [Flag] to serve its default: see [Explanation].Err.
 var (
 	// ErrNotReady: the client is nil or has no revision yet.
 	ErrNotReady = errors.New("no flags loaded yet")
-	// ErrFlagNotFound: the revision has no flag of that key.
+	// ErrFlagNotFound: the revision has no flag with that key.
 	ErrFlagNotFound = errors.New("flag not found")
-	// ErrTypeMismatch: the flag's values are not of the handle's type.
-	ErrTypeMismatch = errors.New("flag is of another type")
+	// ErrTypeMismatch: the flag's values don't have the handle's type.
+	ErrTypeMismatch = errors.New("flag has another type")
 )
 
-// An Explanation is a value and why it is served.
+// An Explanation is a value and why it was served.
 type Explanation[T any] struct {
 	Value   T
 	Variant string // name of the variant; "" if Err is set
 	Reason  evaluator.Reason
 	Rule    string // name of the rule that served, or ""
-	// MissingUnit is the attribute that the context lacked, so that a rule
-	// with a split did not match or the flag's layer did not hold, or "".
+	// MissingUnit is the attribute that a rule with a split, or the flag's
+	// layer, needed and the context lacked; "" if none.
 	MissingUnit string
-	// Metadata is that of the flag and of the rule that served, by name in
-	// ascending order. It must not be modified.
+	// Metadata is the metadata of the flag and of the rule that served, sorted
+	// by name. It must not be modified.
 	Metadata []evaluator.Attr
 	Revision int64 // revision of the flags; 0: none
-	// Err is nil, or says why Value is the handle's default and Reason is
-	// ReasonError: it wraps [ErrNotReady], [ErrFlagNotFound] or
-	// [ErrTypeMismatch].
+	// Err says why Value is the handle's default and Reason is ReasonError: it
+	// wraps [ErrNotReady], [ErrFlagNotFound] or [ErrTypeMismatch]. Otherwise it
+	// is nil.
 	Err error
 }
 
-// Bool returns a handle of a boolean flag.
+// Bool returns a handle for a boolean flag.
 func Bool(key string, def bool) *Flag[bool] {
 	return &Flag[bool]{key: key, def: def, read: evaluator.Value.Bool}
 }
 
-// String returns a handle of a string flag.
+// String returns a handle for a string flag.
 func String(key, def string) *Flag[string] {
 	return &Flag[string]{key: key, def: def, read: evaluator.Value.Text}
 }
 
-// Int returns a handle of an integer flag.
+// Int returns a handle for an integer flag.
 func Int(key string, def int64) *Flag[int64] {
 	return &Flag[int64]{key: key, def: def, read: evaluator.Value.Int}
 }
 
-// Float returns a handle of a number flag. It serves integer flags too; integers
-// beyond ±2^53 are rounded.
+// Float returns a handle for a number flag. It also works for integer flags;
+// integers beyond ±2^53 are rounded.
 func Float(key string, def float64) *Flag[float64] {
 	return &Flag[float64]{key: key, def: def, read: evaluator.Value.Float}
 }
@@ -76,10 +74,10 @@ func Float(key string, def float64) *Flag[float64] {
 // Key returns the flag's key.
 func (f *Flag[T]) Key() string { return f.key }
 
-// Get returns the flag's value for ctx by c's present revision. If c is nil or
-// has no revision yet, or the flag is absent or of another type, that is the
-// handle's default; [Flag.Explain] says which. Get never blocks, and doesn't
-// allocate, except as [JSON] and package evaluator say. ctx doesn't escape.
+// Get returns the flag's value for ctx in c's current revision. It returns the
+// handle's default if c is nil or has no revision yet, or if the flag is missing or
+// has another type; [Flag.Explain] says which. Get never blocks. It doesn't allocate,
+// with the exceptions that [JSON] and package evaluator document. ctx doesn't escape.
 func (f *Flag[T]) Get(c *Client, ctx Context) T {
 	s := c.Snapshot()
 	flag := f.resolve(s)
@@ -96,7 +94,8 @@ func (f *Flag[T]) Get(c *Client, ctx Context) T {
 	return f.def
 }
 
-// Explain is [Flag.Get] and why. [Snapshot.Explain] shows each step.
+// Explain returns the same value as [Flag.Get], and why. [Snapshot.Explain] shows
+// each step of the evaluation.
 func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 	s := c.Snapshot()
 	e := Explanation[T]{Value: f.def, Reason: evaluator.ReasonError, Revision: s.Revision()}
@@ -123,8 +122,8 @@ func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 	return e
 }
 
-// resolve returns the flag of a snapshot, nil if it has none. It is short enough
-// to be inlined.
+// resolve returns the flag in a snapshot, nil if there is none. It is short enough to
+// be inlined.
 func (f *Flag[T]) resolve(s *Snapshot) *evaluator.CompiledFlag {
 	if s != nil {
 		if found := f.found.Load(); uint32(found>>32) == s.number {
@@ -134,8 +133,8 @@ func (f *Flag[T]) resolve(s *Snapshot) *evaluator.CompiledFlag {
 	return f.search(s)
 }
 
-// search finds the flag in another snapshot than last time. It often stands where
-// it stood before.
+// search finds the flag in a snapshot other than the last one. It often has the same
+// index there.
 func (f *Flag[T]) search(s *Snapshot) *evaluator.CompiledFlag {
 	if s == nil {
 		return nil
@@ -149,8 +148,8 @@ func (f *Flag[T]) search(s *Snapshot) *evaluator.CompiledFlag {
 	return s.flags[i]
 }
 
-// mismatch takes note, once in each revision, that the flag's values are not of
-// the handle's type.
+// mismatch records, once per revision, that the flag's values don't have the handle's
+// type.
 func (f *Flag[T]) mismatch(s *Snapshot) {
 	if i := s.find(f.key); int(i) < s.program.Len() && s.mistyped.set(i) {
 		s.record.mismatch(f.key, s.revision)

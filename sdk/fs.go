@@ -9,9 +9,9 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// FS returns the source of an environment in a file system, such as an
-// [embed.FS] that serin bake has filled, below the folder that [fs.Sub] names.
-// For a copy to start from, [Config].Baked is the place. FS(nil) is nil.
+// FS returns the source of an environment in a file system, such as an [embed.FS] with
+// the output of serin bake; use [fs.Sub] to name the folder. To start from a copy but
+// follow another source, use [Config].Baked instead. FS(nil) is nil.
 func FS(fsys fs.FS) bundle.Source {
 	if fsys == nil {
 		return nil

@@ -16,14 +16,14 @@ import (
 
 const (
 	maxRedirects = 3
-	maxDrain     = 4 << 10 // bytes of an unwanted body read to keep the connection
+	maxDrain     = 4 << 10 // bytes of an unwanted body to read to keep the connection
 )
 
-// HTTP returns the source of an environment that a web server or a CDN holds
-// below url, such as https://flags.example.com/shop/production. client is what
-// requests are made with, with whatever proxies, certificates and credentials
-// it adds; nil: one on http.DefaultTransport. Redirects to another host, port or
-// scheme are refused. What is read is verified, whatever it came through.
+// HTTP returns the source of an environment on a web server or a CDN below url, such
+// as https://flags.example.com/shop/production. client makes the requests, and adds
+// proxies, certificates and credentials as it is configured; nil: a client with
+// http.DefaultTransport. Redirects to another host, port or scheme are refused.
+// Responses are verified, no matter which way they came.
 func HTTP(url string, client *http.Client) (bundle.Source, error) {
 	l, err := location.Parse(url, "https", "http")
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *httpSource) Fetch(ctx context.Context, name, etag string, limit int64) 
 	if err != nil {
 		return bundle.Object{}, err
 	}
-	// What is signed are the bytes as they are stored.
+	// The bytes are signed as they are stored.
 	req.Header.Set("Accept-Encoding", "identity")
 	if _, err := http.ParseTime(etag); err == nil {
 		req.Header.Set("If-Modified-Since", etag)
@@ -91,9 +91,9 @@ func (s *httpSource) Fetch(ctx context.Context, name, etag string, limit int64) 
 	return bundle.Object{Data: data, ETag: validator(resp.Header)}, nil
 }
 
-// validator returns what to ask with the next time: the entity tag, or from
-// servers that have none the time of the last modification. Times count seconds,
-// so that one which was not over yet says nothing about the rest of it.
+// validator returns the entity tag for the next request or, if the server has none, the
+// time of the last modification. Such times have a resolution of one second. A file
+// modified in the last second could still change within it, so that time isn't used.
 func validator(h http.Header) string {
 	if etag := h.Get("ETag"); etag != "" {
 		return etag
@@ -109,8 +109,8 @@ func validator(h http.Header) string {
 	return h.Get("Last-Modified")
 }
 
-// sameOrigin lets a server redirect to itself only: elsewhere nobody has agreed
-// to learn when this program polls, or with which credentials.
+// sameOrigin only follows redirects to the same server. Others must not learn when this
+// program polls, or see its credentials.
 func sameOrigin(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return fmt.Errorf("more than %d redirects", maxRedirects)

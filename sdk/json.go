@@ -9,21 +9,20 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// JSON returns a handle of an object flag, whose values are decoded from JSON
-// into T as [json.Unmarshal] does: what the JSON has and T lacks is passed over,
-// and what it lacks is T's zero value, not def's. A value that can't be decoded
-// is one of another type, so that def is served; so is one that T's own UnmarshalJSON
-// panics over. With [json.RawMessage] for T it is the JSON itself.
+// JSON returns a handle for an object flag. Its values are decoded into T like by
+// [json.Unmarshal]: members that T lacks are ignored, and fields that the JSON lacks
+// are zero, not def's. A value that can't be decoded, or that makes T's UnmarshalJSON
+// panic, counts as one of another type, so def is served. If T is [json.RawMessage],
+// the value is the JSON itself.
 //
-// A value is decoded when it is first served, which allocates, and kept. Callers
-// are handed the same one then: what it refers to, such as the content of a map
-// or a slice, must not be modified.
+// A value is decoded when it is first served, which allocates, and then shared by all
+// callers. Don't modify what it refers to, such as the content of a map or a slice.
 func JSON[T any](key string, def T) *Flag[T] {
 	return &Flag[T]{key: key, def: def, read: new(objects[T]).read}
 }
 
-// objects are the values that a handle has decoded. They stay when there is a new
-// revision: most change nothing about the flag.
+// objects are the values that a handle has decoded. They survive new revisions, most of
+// which don't change the flag.
 type objects[T any] struct {
 	decoded atomic.Pointer[[]object[T]] // never modified; nil: none yet
 }
@@ -32,11 +31,11 @@ type object[T any] struct {
 	of    evaluator.Value
 	size  int // of the JSON
 	value T
-	ok    bool // it could be decoded
+	ok    bool // decoding worked
 }
 
-// How much a handle keeps decoded: more values than a flag has, and more JSON
-// than a flag file has room for, so that most of it is of revisions long gone.
+// Limits on what a handle keeps decoded. A flag has fewer values, and a flag file is
+// smaller, so anything beyond them comes from revisions that are long gone.
 const (
 	maxDecoded     = 256
 	maxDecodedSize = 4 << 20 // in bytes of JSON
@@ -49,7 +48,7 @@ func (o *objects[T]) read(v evaluator.Value) (T, bool) {
 	return o.decode(v)
 }
 
-// find returns what v was decoded to, nil if it wasn't yet.
+// find returns the decoded v, or nil if v hasn't been decoded.
 func (o *objects[T]) find(v evaluator.Value) *object[T] {
 	list := o.decoded.Load()
 	if list == nil {
@@ -63,7 +62,7 @@ func (o *objects[T]) find(v evaluator.Value) *object[T] {
 	return nil
 }
 
-// decode decodes v and keeps that, unless another goroutine was quicker.
+// decode decodes v and keeps the result, unless another goroutine was faster.
 func (o *objects[T]) decode(v evaluator.Value) (T, bool) {
 	var fresh object[T]
 	if v.Kind() != evaluator.KindObject {
@@ -71,7 +70,7 @@ func (o *objects[T]) decode(v evaluator.Value) (T, bool) {
 	}
 	text := v.JSON()
 	fresh.ok = unmarshal(text, &fresh.value) == nil
-	// v's own text may keep a whole revision in memory.
+	// Copy the text: v's own may keep a whole revision in memory.
 	fresh.of, fresh.size = evaluator.ObjectValue(string(text)), len(text)
 	for {
 		before := o.decoded.Load()
@@ -85,8 +84,8 @@ func (o *objects[T]) decode(v evaluator.Value) (T, bool) {
 	}
 }
 
-// unmarshal is json.Unmarshal. A type's own UnmarshalJSON may not expect every JSON;
-// whoever edits a flag must not be able to take programs down.
+// unmarshal is json.Unmarshal, but returns panics as errors. A type's UnmarshalJSON may
+// not expect every JSON, and editing a flag must not be able to crash programs.
 func unmarshal[T any](text []byte, value *T) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -96,8 +95,7 @@ func unmarshal[T any](text []byte, value *T) (err error) {
 	return json.Unmarshal(text, value)
 }
 
-// with returns a list, which may be nil, and one object more; that one alone if
-// it would be too much.
+// with returns list, which may be nil, plus o, or just o if that would be too much.
 func with[T any](list *[]object[T], o object[T]) []object[T] {
 	if list == nil || len(*list) == maxDecoded {
 		return []object[T]{o}
@@ -112,7 +110,7 @@ func with[T any](list *[]object[T], o object[T]) []object[T] {
 	return append(slices.Clone(*list), o)
 }
 
-// mismatch returns the error of a value that a handle can't read.
+// mismatch returns the error for a value that a handle can't read.
 func mismatch[T any](v evaluator.Value) error {
 	if v.Kind() == evaluator.KindObject {
 		var t T

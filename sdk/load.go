@@ -9,8 +9,8 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A compiledPayload is what a snapshot keeps of a payload, so that the next one
-// needn't decode and compile it again if it hasn't changed.
+// A compiledPayload is what a snapshot keeps of a payload, so that the next snapshot
+// doesn't have to compile it again if it hasn't changed.
 type compiledPayload struct {
 	sha256 string
 	module *evaluator.Module
@@ -20,13 +20,12 @@ type compiledPayload struct {
 	prints map[string]bundle.Fingerprint
 }
 
-// A guard calls f and turns a panic into an error; see [Client.guard].
+// A guard calls f and returns a panic as an error; see [Client.guard].
 type guard func(object string, f func() error) error
 
-// modules returns the compiled payloads: those that s, which may be nil, has, and
-// the others compiled anew, several at a time: as many as there are processors for
-// the first flags, which programs wait for, and then half as many, which leaves the
-// others to those who ask.
+// modules returns the compiled payloads. It takes from s, which may be nil, what s has,
+// and compiles the rest concurrently: on all processors for the first flags, which the
+// program is waiting for, and later on half of them, to leave the others to the program.
 func (s *Snapshot) modules(payloads []bundle.VerifiedPayload, guard guard) ([]*evaluator.Module, error) {
 	modules := make([]*evaluator.Module, len(payloads))
 	var missing []int
@@ -62,7 +61,7 @@ func (s *Snapshot) modules(payloads []bundle.VerifiedPayload, guard guard) ([]*e
 	return modules, nil
 }
 
-// unit returns the unit of the payload with that hash, nil if s has none.
+// module returns the compiled payload with that hash, nil if s has none.
 func (s *Snapshot) module(sha256 string) *evaluator.Module {
 	if p := s.payload(sha256); p != nil {
 		return p.module
@@ -70,8 +69,7 @@ func (s *Snapshot) module(sha256 string) *evaluator.Module {
 	return nil
 }
 
-// payload returns the payload with that hash, nil if s, which may be nil, has
-// none.
+// payload returns the payload with that hash, nil if s is nil or has none.
 func (s *Snapshot) payload(sha256 string) *compiledPayload {
 	if s == nil {
 		return nil

@@ -14,12 +14,12 @@ import (
 
 const (
 	maxBackoff   = 5 * time.Minute
-	firstRetry   = time.Second // while there is nothing to serve, and of watching
-	rootInterval = time.Hour   // between looks for a newer root while nothing else changes
+	firstRetry   = time.Second // for polls while there are no flags, and for watching
+	rootInterval = time.Hour   // between checks for a newer root while nothing else changes
 	maxInterval  = 10 * 365 * 24 * time.Hour
 
-	// A server that sends a byte now and then must not keep a poll from
-	// ending, nor a repository of a thousand slow objects.
+	// These limits end polls of a server that sends a byte now and then, and of
+	// a repository with a thousand slow objects.
 	fetchTimeout = 30 * time.Second
 	pollTimeout  = 5 * time.Minute
 )
@@ -42,9 +42,9 @@ func (c *Client) run() {
 	}
 }
 
-// watch has the source say when it has changed, until Close. Where watching
-// fails polling goes on, and watching is tried again: however seldom polls are,
-// soon at first, and then less and less often.
+// watch watches the source for changes until Close. If watching fails, polling goes on,
+// and watch retries: soon at first, even if polls are rare, and then less and less
+// often.
 func (c *Client) watch(w Watcher) {
 	wait, level := firstRetry, slog.LevelWarn
 	for {
@@ -55,10 +55,10 @@ func (c *Client) watch(w Watcher) {
 		if c.ctx.Err() != nil {
 			return
 		}
-		if time.Since(begun) > maxBackoff { // it worked, so this is another failure
+		if time.Since(begun) > maxBackoff { // it worked for a while, so this failure is new
 			wait, level = firstRetry, slog.LevelWarn
 		}
-		c.log.Log(c.ctx, level, "watching for changes failed, polling goes on", "error", err)
+		c.log.Log(c.ctx, level, "watching for changes failed, polling continues", "error", err)
 		select {
 		case <-c.ctx.Done():
 			return
@@ -68,8 +68,8 @@ func (c *Client) watch(w Watcher) {
 	}
 }
 
-// poll polls the source once and serves the outcome. When it is its turn skip,
-// which may be nil, may say that there is no need to.
+// poll polls the source once and serves the outcome. Polls run one at a time. skip,
+// which may be nil, can report that another poll has made this one unnecessary.
 func (c *Client) poll(ctx context.Context, skip func() (done bool, err error)) error {
 	select {
 	case c.pollLock <- struct{}{}:
@@ -89,14 +89,14 @@ func (c *Client) poll(ctx context.Context, skip func() (done bool, err error)) e
 	}
 	before := c.state.Load()
 	after := c.advance(ctx, before)
-	if after.err != nil { // if it was cut short, that says nothing about the source
+	if after.err != nil { // an interrupted poll says nothing about the source
 		if c.ctx.Err() != nil {
 			return ErrClosed
 		}
 		if err := ctx.Err(); err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
 				c.recordAttempt(err)
-				if c.interval < 0 { // no other poll would tell
+				if c.interval < 0 { // no other poll would report it
 					c.publishState(before, after)
 				}
 			}
@@ -108,25 +108,25 @@ func (c *Client) poll(ctx context.Context, skip func() (done bool, err error)) e
 	return after.err
 }
 
-// settle serves the outcome of a poll.
+// publishState serves the outcome of a poll.
 func (c *Client) publishState(before, after *state) {
 	if !after.confirmed.IsZero() {
 		c.record.confirmed.Store(&after.confirmed)
 	}
 	c.state.Store(after)
 	if before.snapshot == nil && after.snapshot != nil {
-		close(c.ready) // once: nothing takes a snapshot away
+		close(c.ready) // happens once: a client never loses its snapshot
 	}
 	c.report(before, after)
 	c.events.wake()
 
-	// Only now, so that a slow disk doesn't hold the new revision up.
+	// Save last, so that a slow disk doesn't delay the new revision.
 	if c.cache != nil && (after.release != after.saved || after.err == nil && !c.cache.confirm(after.release, after.confirmed)) {
 		c.state.Store(c.save(after))
 	}
 }
 
-// advance returns the state after a poll.
+// advance polls the source and returns the state after that.
 func (c *Client) advance(ctx context.Context, before *state) *state {
 	begun := time.Now()
 	now := begun.Round(0)
@@ -158,7 +158,7 @@ func (c *Client) advance(ctx context.Context, before *state) *state {
 	return &after
 }
 
-// update brings s up to date with the source. If it fails s is of no use.
+// update brings s up to date with the source. If it fails, discard s.
 func (c *Client) update(ctx context.Context, s *state, now time.Time, probe bool) error {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
@@ -178,11 +178,11 @@ func (c *Client) update(ctx context.Context, s *state, now time.Time, probe bool
 		return a.explain(err)
 	}
 	if probe || release != last {
-		s.probed = now // any change begins with a look for newer roots
+		s.probed = now // the verifier also looks for newer roots before any change
 	}
 	if expires := release.Expires(); !now.Before(expires) {
-		// The source answers, but with what nobody has renewed: a
-		// publisher that stopped, or someone who replays old answers.
+		// The source responds, but with expired metadata: the publisher has
+		// stopped, or somebody replays old responses.
 		return a.explain(&bundle.Error{
 			Class:  bundle.Expired,
 			Object: "timestamp.json",
@@ -195,10 +195,10 @@ func (c *Client) update(ctx context.Context, s *state, now time.Time, probe bool
 	return c.adopt(s, release, now)
 }
 
-// take makes release what s serves, or holds back.
+// adopt makes s serve release, or hold it back.
 func (c *Client) adopt(s *state, release *bundle.Release, now time.Time) error {
 	if s.held != nil && same(s.held, release) {
-		s.held = release // renewed, which confirms nothing
+		s.held = release // signed again, which confirms nothing
 		return nil
 	}
 	if s.release != nil && same(s.release, release) {
@@ -221,10 +221,10 @@ func (c *Client) adopt(s *state, release *bundle.Release, now time.Time) error {
 	return nil
 }
 
-// delay returns the time from one poll to the next, after so many failures in a
-// row.
+// delay returns the time to wait for the next poll after some failures in a row. empty
+// reports that there are no flags yet.
 func (c *Client) delay(failures int, empty bool) time.Duration {
-	// Beyond maxInterval the sums below could overflow.
+	// The sums below could overflow beyond maxInterval.
 	interval := min(c.interval, maxInterval)
 	if failures == 0 {
 		return interval/2 + rand.N(interval)
@@ -243,8 +243,8 @@ func (c *Client) delay(failures int, empty bool) time.Duration {
 	return wait/2 + rand.N(wait/2)
 }
 
-// guard calls f and turns a panic into an error: nothing that a source sends, and
-// no source, may take the program down.
+// guard calls f and returns a panic as an error. Neither a source nor what it sends may
+// crash the program.
 func (c *Client) guard(object string, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -255,8 +255,8 @@ func (c *Client) guard(object string, f func() error) (err error) {
 	return f()
 }
 
-// report logs what is new about a state. A failure that goes on is a warning
-// once, so that an outage doesn't fill logs.
+// report logs what has changed between two states. It warns once about a failure that
+// persists, so that an outage doesn't flood logs.
 func (c *Client) report(before, after *state) {
 	revision := after.snapshot.Revision()
 	switch {
@@ -270,7 +270,7 @@ func (c *Client) report(before, after *state) {
 		c.log.Info("polling flags works again", "revision", revision, "failures", before.failures)
 	}
 	if after.fallback != nil && before.fallback == nil {
-		c.log.Warn("the fallback was asked", "revision", revision, "error", after.fallback)
+		c.log.Warn("the fallback had to help", "revision", revision, "error", after.fallback)
 	}
 	if after.snapshot != before.snapshot {
 		c.log.Info("serving flags", "revision", revision, "flags", after.snapshot.Program().Len())
@@ -278,9 +278,9 @@ func (c *Client) report(before, after *state) {
 	c.logMismatches()
 }
 
-// logMismatches logs which handles are not of their flag's type.
+// logMismatches logs which handles have another type than their flag.
 func (c *Client) logMismatches() {
 	for _, m := range c.record.drainMismatches() {
-		c.log.Warn("a handle is not of its flag's type, and serves its default", "flag", m.key, "revision", m.revision)
+		c.log.Warn("a handle has another type than its flag, and serves its default", "flag", m.key, "revision", m.revision)
 	}
 }

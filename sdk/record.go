@@ -7,24 +7,23 @@ import (
 	"time"
 )
 
-// A record is what a client learns apart from its polls, and what all of its
-// snapshots share.
+// A record is what a client learns between polls. All of its snapshots share it.
 type record struct {
-	confirmed  atomic.Pointer[time.Time] // when the source last had nothing newer; nil: not known
+	confirmed  atomic.Pointer[time.Time] // when the source last had nothing newer; nil: unknown
 	downloaded atomic.Int64              // bytes
 	mismatches atomic.Int64
 
 	mu         sync.Mutex
-	mismatched []mismatched // that were not logged yet
+	mismatched []mismatched // not logged yet
 }
 
-// A mismatched is a flag that a handle of another type asks for.
+// A mismatched is a flag that a handle of another type evaluated.
 type mismatched struct {
 	key      string
 	revision int64
 }
 
-// maxMismatched is how many of them are kept until they are logged.
+// maxMismatched limits how many are kept until they are logged.
 const maxMismatched = 100
 
 func (r *record) mismatch(key string, revision int64) {
@@ -36,7 +35,7 @@ func (r *record) mismatch(key string, revision int64) {
 	}
 }
 
-// taken returns what was not logged yet.
+// drainMismatches returns the mismatches that haven't been logged yet.
 func (r *record) drainMismatches() []mismatched {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -45,8 +44,8 @@ func (r *record) drainMismatches() []mismatched {
 	return list
 }
 
-// age returns the seconds since the source last had nothing newer, the most there
-// are if that isn't known.
+// age returns the seconds since the source last had nothing newer, or the maximum if
+// that is unknown.
 func (r *record) age(now time.Time) int64 {
 	confirmed := r.confirmed.Load()
 	if confirmed == nil {
@@ -55,20 +54,19 @@ func (r *record) age(now time.Time) int64 {
 	return int64(elapsed(*confirmed, now) / time.Second)
 }
 
-// elapsed returns how much time has passed by whichever clock says more: the
-// monotonic one stands still while a program is frozen, and the other one may have
-// been set back.
+// elapsed returns the time from one moment to another by the monotonic clock or the wall
+// clock, whichever is longer. The former stops while a program is frozen, and the
+// latter may have been set back.
 func elapsed(from, to time.Time) time.Duration {
 	return max(0, to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }
 
-// bits is a set of the indices of flags, to which any number of goroutines add.
+// bits is a set of indices of flags. Any number of goroutines may add to it.
 type bits []atomic.Uint32
 
 func newBits(n int) bits { return make(bits, (n+31)/32) }
 
-// set adds an index, and reports whether that is new. What is beyond the flags is
-// not added.
+// set adds an index and reports whether it is new. It ignores indices beyond the flags.
 func (b bits) set(i uint32) bool {
 	if uint64(i/32) >= uint64(len(b)) {
 		return false

@@ -5,36 +5,39 @@ import (
 	"time"
 )
 
-// Refresh polls the source once, now, and returns when the outcome is served and
-// written to the disk cache. If it fails the last good revision stays, and the
-// failure counts in [Status] like that of any poll. If ctx is done before the
-// poll is over, that counts for nothing, since it says nothing about the source,
-// and nothing changes; except that a client that doesn't poll by itself counts a poll
-// that has run out of time as a failure of class network, as nothing else would tell
-// that the flags are no longer kept up to date. Writing to the disk cache is not cut short by ctx, nor by
-// [Client.Close]. The error is a [*bundle.Error], one that wraps [ErrHeldBack],
-// the error of ctx, or [ErrClosed].
+// Refresh polls the source now. It returns once the outcome is served and written to
+// the disk cache, which neither ctx nor [Client.Close] interrupts. If the poll fails,
+// the client keeps the last good revision, and [Status] counts the failure like that
+// of any poll.
 //
-// If the client doesn't poll by itself, Refresh calls the functions that were
-// handed to [Client.OnChange] and [Client.OnStatus] before it returns.
+// If ctx is done before the poll is over, nothing changes and nothing is counted,
+// because that says nothing about the source. There is one exception: a client that
+// doesn't poll by itself counts a poll that ran out of time as a failure of class
+// network. Otherwise nothing would show that its flags are no longer kept up to date.
+//
+// The error is a [*bundle.Error], wraps [ErrHeldBack], is the error of ctx, or is
+// [ErrClosed].
+//
+// If the client doesn't poll by itself, Refresh calls the functions passed to
+// [Client.OnChange] and [Client.OnStatus] before it returns.
 func (c *Client) Refresh(ctx context.Context) error {
 	return c.refresh(ctx, nil)
 }
 
-// RefreshIfOlder is [Client.Refresh], unless the source was polled successfully
-// less than d ago: then it returns nil at once. It is for programs that may be
-// frozen at any time, such as AWS Lambda functions, and so have no use for polls
-// in the background (see [Config].Interval): they call it for each request, with
-// a ctx that ends after as much time as a request may be held up for, and serve
-// what they have whatever it returns.
+// RefreshIfOlder is [Client.Refresh], but returns nil immediately if a poll succeeded
+// less than d ago. It is for programs that may be frozen at any time, such as AWS
+// Lambda functions, where polling in the background is useless (see
+// [Config].Interval). Such a program calls it for each request, with a ctx that
+// limits how long a request may be delayed, and serves what it has whatever the
+// result.
 //
-// Any number of callers share one poll, and its outcome. After a failure, also one
-// for lack of time, calls return its error at once for a while, a second at first
-// and then longer, up to d or 5 minutes: a source that is down holds up some
-// requests, not each.
+// Concurrent callers share one poll and its outcome. After a failure, even for lack
+// of time, calls return its error immediately for a while: at first for a second,
+// then longer, up to d or 5 minutes. So a source that is down delays some requests
+// but not all.
 //
-// Time is that of the wall clock, which goes on while a program is frozen. If it
-// was set back the source is polled.
+// Time is measured by the wall clock, which keeps running while a program is frozen.
+// If that clock was set back, the source is polled.
 func (c *Client) RefreshIfOlder(ctx context.Context, d time.Duration) error {
 	return c.refresh(ctx, func() (done bool, err error) {
 		now := wallClock()
@@ -49,7 +52,8 @@ func (c *Client) RefreshIfOlder(ctx context.Context, d time.Duration) error {
 	})
 }
 
-// refresh polls the source unless skip, which may be nil, says that this is done.
+// refresh polls the source unless skip, which may be nil, reports that that isn't
+// necessary.
 func (c *Client) refresh(ctx context.Context, skip func() (done bool, err error)) error {
 	if c == nil || c.ctx.Err() != nil {
 		return ErrClosed
@@ -70,17 +74,17 @@ func (c *Client) refresh(ctx context.Context, skip func() (done bool, err error)
 	return err
 }
 
-// A try is how a poll ended.
+// An outcome is how a poll ended.
 type outcome struct {
 	ended    time.Time
 	err      error
-	failures int // tries that failed in a row
+	failures int // in a row
 }
 
-// pause returns for how long nothing is to be tried again.
-func (t *outcome) pause() time.Duration {
+// pause returns how long to wait before the next attempt.
+func (o *outcome) pause() time.Duration {
 	pause := firstRetry
-	for range t.failures - 1 {
+	for range o.failures - 1 {
 		if pause = 2 * pause; pause >= maxBackoff {
 			return maxBackoff
 		}
@@ -88,7 +92,7 @@ func (t *outcome) pause() time.Duration {
 	return pause
 }
 
-// tells remembers how a poll ended.
+// recordAttempt records how a poll ended.
 func (c *Client) recordAttempt(err error) {
 	t := &outcome{ended: wallClock(), err: err}
 	if before := c.lastAttempt.Load(); err != nil && before != nil {
@@ -100,10 +104,10 @@ func (c *Client) recordAttempt(err error) {
 	c.lastAttempt.Store(t)
 }
 
-// within reports whether a time has passed that is less than d. Clocks that were
-// set back make it negative.
+// within reports whether less than d has passed. If a clock was set back, passed is
+// negative, and nothing is within d.
 func within(passed, d time.Duration) bool { return 0 <= passed && passed < d }
 
-// wallClock returns the present time without the reading of the monotonic clock,
-// which stands still while a program is frozen.
+// wallClock returns the current time without a reading of the monotonic clock, which
+// stops while a program is frozen.
 func wallClock() time.Time { return time.Now().Round(0) }

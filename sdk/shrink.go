@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// ErrHeldBack is what the errors of polls wrap while an update is held back: see
+// ErrHeldBack is wrapped by the errors of polls while an update is held back: see
 // [Config].MaxShrink.
 var ErrHeldBack = errors.New("update held back")
 
 // A HeldBack is an update that is held back.
 type HeldBack struct {
 	Revision int64    // of the update
-	Asked    int      // how many flags of the present revision handles have asked for
-	Dropped  []string // which of them the update doesn't have, in ascending order. It must not be modified
+	Asked    int      // how many flags of the current revision handles have evaluated
+	Dropped  []string // those that the update lacks, sorted; must not be modified
 }
 
-// A loss is what a snapshot takes away from the program.
+// A loss is what an update would take away from the program.
 type loss struct {
 	asked   int
 	dropped []string
 }
 
-// lost returns which flags that handles have asked s for, which may be nil, after
-// doesn't have.
+// missingFrom returns the flags that handles have evaluated in s and that after lacks.
+// s may be nil.
 func (s *Snapshot) missingFrom(after *Snapshot) loss {
 	var l loss
 	if s == nil {
@@ -42,8 +42,8 @@ func (s *Snapshot) missingFrom(after *Snapshot) loss {
 	return l
 }
 
-// handOver has after, which follows s, know what handles have asked s for: they
-// may not ask again before it is followed itself.
+// inheritAsked marks the flags in after that handles have evaluated in s, which it
+// replaces. They may not be evaluated again before after is replaced itself.
 func (s *Snapshot) inheritAsked(after *Snapshot) {
 	if s == nil {
 		return
@@ -58,7 +58,7 @@ func (s *Snapshot) inheritAsked(after *Snapshot) {
 	}
 }
 
-// exceeds reports whether more than a share of what was asked for is gone.
+// exceeds reports whether more than a share of the evaluated flags is missing.
 func (l loss) exceeds(share float64) bool {
 	return share >= 0 && share < 1 && float64(len(l.dropped)) > share*float64(l.asked)
 }
@@ -74,6 +74,6 @@ func (l loss) err() error {
 	if len(names) > maxNamed {
 		names, more = names[:maxNamed], ", …"
 	}
-	return fmt.Errorf("%w: it drops %d of the %d flags that this program asks for (%s%s); the next revision confirms it, or Config.MaxShrink",
+	return fmt.Errorf("%w: it drops %d of the %d flags that this program uses (%s%s); publish another revision to confirm it, or set Config.MaxShrink",
 		ErrHeldBack, len(l.dropped), l.asked, strings.Join(names, ", "), more)
 }

@@ -87,7 +87,7 @@ func TestHeldBack(t *testing.T) {
 	src.taken()
 	for range 3 {
 		err := client.Refresh(t.Context())
-		const want = "update held back: it drops 1 of the 1 flags that this program asks for (a); the next revision confirms it, or Config.MaxShrink"
+		const want = "update held back: it drops 1 of the 1 flags that this program uses (a); publish another revision to confirm it, or set Config.MaxShrink"
 		if err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
 		}
@@ -177,7 +177,7 @@ func TestMismatch(t *testing.T) {
 	}
 	for key, want := range map[string]int{"left": 2, "shape": 2} {
 		for revision := 1; revision <= 2; revision++ {
-			line := fmt.Sprintf(`msg="a handle is not of its flag's type, and serves its default" environment=production flag=%s revision=%d`, key, revision)
+			line := fmt.Sprintf(`msg="a handle has another type than its flag, and serves its default" environment=production flag=%s revision=%d`, key, revision)
 			if n := strings.Count(log.String(), line); n != want/2 {
 				t.Errorf("%d times in the log: %s\n%s", n, line, &log)
 			}

@@ -12,35 +12,33 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A Snapshot is one whole revision of the flags, as a [Client] serves it. It is
-// immutable and safe for concurrent use. Its methods may be called on a nil
-// Snapshot, which has no flags: that is what a client has before its first
-// revision.
+// A Snapshot is one complete revision of the flags, as a [Client] serves it. It is
+// immutable and safe for concurrent use. A client has a nil Snapshot before its first
+// revision; its methods work and find no flags.
 //
-// Answers that must belong together, such as all flags for one request, are
-// taken from one Snapshot.
+// Take answers that must be consistent, such as all flags for one request, from one
+// Snapshot.
 type Snapshot struct {
 	environment string
 	revision    int64
 	program     *evaluator.Program
 	payloads    []*compiledPayload        // by namespace
 	flags       []*evaluator.CompiledFlag // by key, and nil
-	// number is another for every Snapshot of the process, and not 0. A
-	// [Flag] remembers it where keeping the Snapshot itself would keep its
-	// memory from being freed.
+	// number identifies the Snapshot in this process; it isn't 0. A [Flag]
+	// stores it, because a pointer would keep the Snapshot's memory alive.
 	number uint32
 
 	record   *record // of the client
-	asked    bits    // flags that a handle has asked for, by index in flags
-	mistyped bits    // flags that a handle of another type has asked for
+	asked    bits    // flags that a handle has evaluated, by index in flags
+	mistyped bits    // flags that a handle of another type has evaluated
 }
 
-// numbers is how many Snapshots there were in this process.
+// numbers counts the Snapshots of this process.
 var numbers atomic.Uint32
 
-// newSnapshot decodes and compiles a release. The release is verified, but what
-// is signed may still be no valid ruleset. What before, which may be nil, has of
-// it is used again. guard is called by several goroutines at a time.
+// newSnapshot decodes and compiles a release. The release is verified, but a signed
+// ruleset may still be invalid. Payloads that before has too aren't compiled again;
+// before may be nil. guard is called concurrently.
 func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guard) (*Snapshot, error) {
 	payloads := r.Payloads()
 	modules, err := before.modules(payloads, guard)
@@ -70,8 +68,8 @@ func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guar
 	return s, nil
 }
 
-// same reports whether two releases have the same content. The revision alone doesn't
-// say so: after a compromise a new root may have the numbers start over.
+// same reports whether two releases have the same content. Comparing revisions isn't
+// enough: after a key compromise a new root may restart the numbers.
 func same(a, b *bundle.Release) bool {
 	return a.Revision() == b.Revision() &&
 		slices.EqualFunc(a.Payloads(), b.Payloads(), func(p, q bundle.VerifiedPayload) bool {
@@ -79,12 +77,12 @@ func same(a, b *bundle.Release) bool {
 		})
 }
 
-// refuse returns the error of a release that is verified but can't be served.
+// refuse returns the error for a release that is verified but can't be served.
 func refuse(object string, err error) error {
 	return &bundle.Error{Class: bundle.Malformed, Object: object, Err: err}
 }
 
-// Environment returns the environment that the flags are for, "" if s is nil.
+// Environment returns the environment of the flags, "" if s is nil.
 func (s *Snapshot) Environment() string {
 	if s == nil {
 		return ""
@@ -92,9 +90,9 @@ func (s *Snapshot) Environment() string {
 	return s.environment
 }
 
-// Revision returns the number of the revision, which grows whenever the content
-// of any flag changes. Only a new root, as is made after a compromise of keys, may
-// have the numbers start over. 0 if s is nil.
+// Revision returns the number of the revision, 0 if s is nil. It grows whenever the
+// content of any flag changes. Only a new root, such as after a key compromise, may
+// restart the numbers.
 func (s *Snapshot) Revision() int64 {
 	if s == nil {
 		return 0
@@ -110,8 +108,8 @@ func (s *Snapshot) Program() *evaluator.Program {
 	return s.program
 }
 
-// find returns where in s.flags the flag called key stands: at the end, where nil
-// is, if there is none.
+// find returns the index in s.flags of the flag named key. If there is none, that is
+// the index of the nil at the end.
 func (s *Snapshot) find(key string) (index uint32) {
 	n := s.program.Len()
 	i, ok := slices.BinarySearchFunc(s.flags[:n], key, func(f *evaluator.CompiledFlag, key string) int {
@@ -123,9 +121,9 @@ func (s *Snapshot) find(key string) (index uint32) {
 	return uint32(i)
 }
 
-// Evaluate returns the answer of the flag called key, for programs that learn
-// the names of flags while they run; a [Flag] is quicker and typed. If there is
-// no such flag the result has [evaluator.ReasonError].
+// Evaluate evaluates the flag named key. It is for programs that learn the names of
+// flags at run time; a [Flag] is faster and typed. If there is no such flag, the
+// result has [evaluator.ReasonError].
 func (s *Snapshot) Evaluate(key string, ctx Context) evaluator.Result {
 	flag := s.Program().Flag(key)
 	if flag != nil && flag.Varies() {
@@ -134,11 +132,10 @@ func (s *Snapshot) Evaluate(key string, ctx Context) evaluator.Result {
 	return flag.Evaluate(&ctx)
 }
 
-// Explain returns the answer of the flag called key and everything that led to
-// it: each rule and condition, and what they saw. It is for people who look into
-// a case, and takes far longer than [Snapshot.Evaluate]. Of flags by chance it
-// has a draw of its own. If there is no such flag the trace has
-// [evaluator.ReasonError].
+// Explain evaluates the flag named key and records everything that led to the answer:
+// each rule and condition, and the values they saw. It is for people who investigate
+// a case, and is much slower than [Snapshot.Evaluate]. A flag that splits by chance
+// is drawn again. If there is no such flag, the trace has [evaluator.ReasonError].
 func (s *Snapshot) Explain(key string, ctx Context) evaluator.Trace {
 	flag := s.Program().Flag(key)
 	if flag != nil && flag.Varies() {
@@ -147,8 +144,8 @@ func (s *Snapshot) Explain(key string, ctx Context) evaluator.Trace {
 	return flag.Explain(&ctx)
 }
 
-// All yields every flag by its key in ascending order, and what ctx is served:
-// for many flags that is several times quicker than to ask for one by one.
+// All evaluates all flags for ctx, and yields them sorted by key. For many flags this
+// is several times faster than evaluating one by one.
 func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
 	return func(yield func(string, evaluator.Result) bool) {
 		if s == nil {
@@ -162,7 +159,7 @@ func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
 			ctx.Age = s.record.age(now)
 		}
 		for flag, result := range s.Program().All(&ctx) {
-			if flag.UsesChance() { // each has a draw of its own
+			if flag.UsesChance() { // draw for each flag separately
 				own := ctx
 				s.fillIn(flag, &own)
 				result = flag.Evaluate(&own)
@@ -174,7 +171,8 @@ func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
 	}
 }
 
-// vary is the one place where time, age and chance enter.
+// fillIn sets the inputs that the flag uses and the caller doesn't provide: the time,
+// the age and a random number. They enter evaluation nowhere else, except in All.
 func (s *Snapshot) fillIn(flag *evaluator.CompiledFlag, ctx *Context) {
 	if flag.UsesChance() {
 		ctx.Chance = rand.Uint32()

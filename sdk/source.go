@@ -13,17 +13,17 @@ import (
 
 // A Watcher is a [bundle.Source] that can tell when it may have changed.
 type Watcher interface {
-	// Watch calls changed whenever timestamp.json may have changed, and
-	// once when it has begun to watch. It returns when ctx is done, or
-	// earlier, with an error, if it can't watch; the client then tries
-	// again, after about a second and then less and less often, down to
-	// once in about 5 minutes, and polls meanwhile. changed doesn't block.
+	// Watch calls changed once when it starts to watch, and then whenever
+	// timestamp.json may have changed; changed doesn't block. Watch returns
+	// when ctx is done, or earlier, with an error, if it can't watch. The
+	// client then retries after about a second, backing off to about 5
+	// minutes, and polls in the meantime.
 	Watch(ctx context.Context, changed func()) error
 }
 
-// FromURL returns the source that a URL names: file:///srv/flags/production, or
-// an http or https URL as for [HTTP] with the default client. s3source.FromURL
-// takes s3 URLs too.
+// FromURL returns the source at a URL: file:///srv/flags/production, or an http or
+// https URL, which is read as by [HTTP] with the default client. s3source.FromURL also
+// accepts s3 URLs. Errors don't quote the URL, which may contain a password.
 func FromURL(url string) (bundle.Source, error) {
 	l, err := location.Parse(url, "https", "http", "file", "s3")
 	if err != nil {
@@ -33,12 +33,12 @@ func FromURL(url string) (bundle.Source, error) {
 	case "file":
 		return File(filepath.FromSlash(l.Path))
 	case "s3":
-		return nil, errors.New("opening source: s3 URLs are for s3source.FromURL")
+		return nil, errors.New("opening source: use s3source.FromURL for s3 URLs")
 	}
 	return newHTTP(l.URL, nil), nil
 }
 
-// readLimited reads all of r, or as much of it as shows that it is too large.
+// readLimited reads all of r. It fails if r has more than limit bytes.
 func readLimited(r io.Reader, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {

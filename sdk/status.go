@@ -8,12 +8,12 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// State says how far what a [Client] serves can be relied on.
+// State says how far one can rely on what a [Client] serves.
 type State uint8
 
-// The states of a client. It starts Empty, or LastKnownGood if the disk cache or
-// a baked-in copy has a good revision. Once a poll has succeeded it is Fresh or Stale for
-// good.
+// The states of a client. It starts Empty, or LastKnownGood if the disk cache or a
+// baked-in copy has a good revision. After the first successful poll it is always
+// Fresh or Stale.
 const (
 	// Empty: there is no revision. Handles serve their defaults.
 	Empty State = iota
@@ -25,7 +25,7 @@ const (
 	Fresh
 	// Stale: a poll has succeeded since [Open], but the latest one failed,
 	// or an update is held back, or part of the metadata has expired. The
-	// revision is served on.
+	// client keeps serving its revision.
 	Stale
 )
 
@@ -42,55 +42,56 @@ func (s State) String() string {
 	return "EMPTY"
 }
 
-// MarshalText returns what String does.
+// MarshalText returns the same text as String.
 func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Status is the condition of a [Client] at one moment.
+// Status describes a [Client] at one moment.
 type Status struct {
 	State       State
 	Environment string    // as the pinned root names it
 	Revision    int64     // of the flags served; 0: none
-	Updated     time.Time // when this client began to serve Revision; zero: never
+	Updated     time.Time // when this client started to serve Revision; zero: never
 	Checked     time.Time // when a poll last succeeded; zero: never
 	Expires     time.Time // when the first part of the metadata expires; zero: no revision
 	NextPoll    time.Time // when the next poll is due; zero: the client doesn't poll, or is closed
-	// Age is how long ago the source last had nothing newer than Revision,
-	// before a restart with a disk cache too. It is what max_stale of flags
-	// is about. 0 if there is no revision; -1 if it isn't known, as of a
+	// Age is the time since the source last had nothing newer than Revision,
+	// which may have been before a restart if there is a disk cache. max_stale
+	// limits it. 0 if there is no revision; -1 if it is unknown, as for a
 	// baked-in copy.
 	Age time.Duration
-	// Bytes is how long the payloads of Revision are, as published.
+	// Bytes is the size of the payloads of Revision, as published.
 	Bytes int64
-	// Downloaded is how many bytes the source has given since [Open].
+	// Downloaded is how many bytes the source has sent since [Open].
 	Downloaded int64
-	// Polls counts, since [Open], the polls that succeeded.
+	// Polls counts the polls that have succeeded since [Open].
 	Polls int64
 	// LastError is why the latest poll failed; nil if it succeeded or there
-	// was none yet. [bundle.ClassOf] tells its class; it has none if it
+	// was none yet. [bundle.ClassOf] returns its class. It has none if it
 	// wraps [ErrHeldBack].
 	LastError error
-	// Errors counts, since [Open], the polls that failed and the contents
-	// of the disk cache and of [Config].Baked that were refused, by class.
-	// The map is the caller's.
+	// Errors counts by class, since [Open], the polls that failed and the
+	// refused contents of the disk cache and of [Config].Baked. The caller
+	// may modify the map.
 	Errors map[bundle.Class]int64
-	// CacheError is why the disk cache could not be read at the start or
-	// written last; nil if it is in order, still empty, or not used.
+	// CacheError is why the disk cache couldn't be read at the start or
+	// couldn't be written the last time; nil if it works, is still empty, or
+	// isn't used.
 	CacheError error
-	// BakedError is why [Config].Baked could not be used; nil if it could, or
-	// there is none.
+	// BakedError is why [Config].Baked wasn't usable; nil if it was, or there
+	// is none.
 	BakedError error
-	// FallbackError is why, during the latest poll, the first source of a
-	// [Fallback] was not enough; nil if it was.
+	// FallbackError is why the first source of a [Fallback] wasn't enough
+	// for the latest poll; nil if it was.
 	FallbackError error
 	// Held is the update that is held back, nil if there is none: see
 	// [Config].MaxShrink.
 	Held *HeldBack
-	// Mismatches counts, since [Open], the flags that a handle of another type
-	// asked for, once for each revision. The log names them.
+	// Mismatches counts the flags that a handle of another type has evaluated
+	// since [Open], once per revision. The log names them.
 	Mismatches int64
 }
 
-// String returns the condition in one line.
+// String returns the status in one line.
 func (s Status) String() string {
 	var b strings.Builder
 	for i, a := range s.attrs() {
@@ -102,10 +103,11 @@ func (s Status) String() string {
 	return b.String()
 }
 
-// LogValue implements [slog.LogValuer]: the condition as a group.
+// LogValue implements [slog.LogValuer]. It returns a group.
 func (s Status) LogValue() slog.Value { return slog.GroupValue(s.attrs()...) }
 
-// attrs returns what logs show: always the same, and of the rest what there is.
+// attrs returns the attributes for logs: some always, the others if there is
+// something to report.
 func (s Status) attrs() []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("state", s.State.String()),
@@ -143,18 +145,18 @@ func (s Status) attrs() []slog.Attr {
 	return attrs
 }
 
-// state is all that a client knows, published whole and never modified.
+// A state is everything a client knows. It is published as a whole and never modified.
 type state struct {
 	snapshot *Snapshot       // nil: none yet
 	release  *bundle.Release // the latest good one; its content is snapshot's
-	saved    *bundle.Release // the latest that the disk cache holds, or holds a newer one than
+	saved    *bundle.Release // the disk cache has this one or a newer one; nil: unknown
 	held     *bundle.Release // the latest one, if it is held back
-	heldBack loss            // and why
+	heldBack loss            // why it is
 	origin   string          // of the first snapshot, for logs
 
 	updated, checked, next time.Time // as in Status
-	confirmed              time.Time // checked, with the monotonic clock's reading, or what the disk cache says
-	probed                 time.Time // when a newer root was last looked for
+	confirmed              time.Time // checked, with a monotonic reading, or what the disk cache says
+	probed                 time.Time // when the client last looked for a newer root
 
 	polls    int64                       // that succeeded
 	failures int                         // polls that failed in a row
@@ -165,7 +167,7 @@ type state struct {
 	fallback error // Status.FallbackError
 }
 
-// latest returns the release that the next poll goes on from.
+// latest returns the release that the next poll updates.
 func (s *state) latest() *bundle.Release {
 	if s.held != nil {
 		return s.held
@@ -173,7 +175,7 @@ func (s *state) latest() *bundle.Release {
 	return s.release
 }
 
-// status returns what the client tells about a state at a given time.
+// status returns the status of a client in this state at a given time.
 func (s *state) status(environment string, record *record, now time.Time) Status {
 	st := Status{
 		Environment:   environment,

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// watchSettle is how long a burst of changes may go on before it is
-	// reported: publishers write several files.
+	// watchSettle is how long to wait for further changes before reporting
+	// one: publishers write several files.
 	watchSettle = 50 * time.Millisecond
 
 	maxLinks    = 40 // symbolic links followed on one path, as in the kernel
@@ -56,7 +56,7 @@ func (s *fileSource) Watch(ctx context.Context, changed func()) error {
 			}
 		case <-settle.C:
 			pending = false
-			// The path may lead elsewhere now.
+			// Links on the path may have changed.
 			if names, err = arm(w, path); err != nil {
 				return fmt.Errorf("watching %s: %w", s.dir, err)
 			}
@@ -65,8 +65,8 @@ func (s *fileSource) Watch(ctx context.Context, changed func()) error {
 	}
 }
 
-// arm has w watch every folder in which a change can change what path leads to,
-// and returns the names in them that matter.
+// arm makes w watch every folder where a change can affect what path leads to. It
+// returns the names in them that matter.
 func arm(w *fsnotify.Watcher, path string) (names map[string]bool, err error) {
 	for range maxAttempts {
 		folders, names, err := trail(path)
@@ -75,21 +75,21 @@ func arm(w *fsnotify.Watcher, path string) (names map[string]bool, err error) {
 		}
 		err = rewatch(w, folders)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // it has gone in between
+			continue // a folder was removed in the meantime
 		}
 		if err != nil {
 			return nil, err
 		}
-		// What changed before the watches stood was not seen.
+		// Changes before the watches were set went unnoticed: look again.
 		if now, _, err := trail(path); err == nil && maps.Equal(now, folders) {
 			return names, nil
 		}
 	}
-	return nil, errors.New("folders change all the time")
+	return nil, errors.New("folders keep changing")
 }
 
-// rewatch makes folders all that w watches. Watches hold on to the folder they
-// were made for, so that one that was replaced under its name needs a new one.
+// rewatch makes w watch exactly these folders. A watch belongs to a folder, not to its
+// name: if the folder was replaced by another of the same name, it needs a new watch.
 func rewatch(w *fsnotify.Watcher, folders map[string]bool) error {
 	for _, old := range w.WatchList() {
 		if err := w.Remove(old); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) {
@@ -104,9 +104,9 @@ func rewatch(w *fsnotify.Watcher, folders map[string]bool) error {
 	return nil
 }
 
-// trail follows a path as the kernel does, and returns every name on it and the
-// folders to watch: those that hold a symbolic link on the path, and the one
-// that holds its end or would hold the first part of it that is missing.
+// trail follows a path like the kernel does. It returns every name on it and the
+// folders to watch: those that contain a symbolic link on the path, and the one that
+// contains its end, or would contain the first missing part of it.
 func trail(path string) (folders, names map[string]bool, err error) {
 	folders, names = make(map[string]bool), make(map[string]bool)
 	volume := filepath.VolumeName(path)

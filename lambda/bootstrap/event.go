@@ -16,9 +16,9 @@ import (
 )
 
 // event is an HTTP request as Lambda delivers it in payload format 2.0, which
-// Function URLs and API Gateway's HTTP APIs share. It names what is used and no
-// more, so that a member of unexpected shape, such as an authorizer's claims,
-// can't fail a request.
+// Function URLs and API Gateway's HTTP APIs share. It only has the members that are
+// used, so that one with an unexpected type, such as an authorizer's claims, can't make
+// a request fail.
 type event struct {
 	Version        string            `json:"version"`
 	RawPath        string            `json:"rawPath"`
@@ -37,14 +37,14 @@ type event struct {
 	IsBase64Encoded bool   `json:"isBase64Encoded"`
 }
 
-// adapter makes a Lambda function of an http.Handler. It buffers: the answers
-// are small, and API Gateway can't stream them.
+// adapter turns an http.Handler into a Lambda function. It buffers responses: they are
+// small, and API Gateway can't stream.
 type adapter struct {
 	handler http.Handler
 }
 
-// invoke answers one event. It returns an error for an event that isn't an HTTP
-// request in payload format 2.0.
+// invoke handles one event. It returns an error if that isn't an HTTP request in payload
+// format 2.0.
 func (a adapter) invoke(ctx context.Context, payload json.RawMessage) (events.LambdaFunctionURLResponse, error) {
 	var e event
 	if err := json.Unmarshal(payload, &e); err != nil {
@@ -61,7 +61,7 @@ func (a adapter) invoke(ctx context.Context, payload json.RawMessage) (events.La
 	var w response
 	a.handler.ServeHTTP(&w, r)
 	if r.Method == http.MethodHead {
-		w.body.Reset() // handlers leave that to the server
+		w.body.Reset() // a server drops the body of HEAD responses
 	}
 	return w.result(), nil
 }
@@ -99,8 +99,8 @@ func (e *event) request(ctx context.Context) (*http.Request, error) {
 	return r.WithContext(ctx), nil
 }
 
-// path returns the request's path, decoded and as it came, without the stage
-// that API Gateway puts in front of it unless the stage is "$default".
+// path returns the request's path, decoded and as received. It removes the stage that
+// API Gateway puts in front, unless that is "$default".
 func (e *event) path() (decoded, raw string) {
 	raw = e.RawPath
 	if stage := e.RequestContext.Stage; stage != "" {
@@ -113,15 +113,15 @@ func (e *event) path() (decoded, raw string) {
 	}
 	decoded, err := url.PathUnescape(raw)
 	if err != nil {
-		return raw, "" // a percent sign that was decoded on the way here
+		return raw, "" // a percent sign was decoded before
 	}
 	return decoded, raw
 }
 
-// response is an http.ResponseWriter that keeps what is written.
+// response is an http.ResponseWriter that buffers.
 type response struct {
 	header http.Header
-	sent   http.Header // a copy of header from when the status was written
+	sent   http.Header // a copy of header, made when the status was written
 	status int
 	body   bytes.Buffer
 }
@@ -135,7 +135,7 @@ func (w *response) Header() http.Header {
 
 func (w *response) WriteHeader(status int) {
 	if w.status != 0 || status < 200 {
-		return // informational responses have no form in an event
+		return // events have no informational responses
 	}
 	w.status, w.sent = status, w.header.Clone()
 }

@@ -4,18 +4,17 @@
 //
 // Environment variables configure it:
 //
-//	SERIN_FROM  URL of a published environment: s3://bucket/prefix/production, or https://…, file://…
-//	SERIN_ROOT  path of the pinned root.json in the deployment package
-//	SERIN_BAKED optional: path of a copy in the deployment package, as serin bake makes it, to start from
-//	SERIN_ENV   optional: the environment that the root must be that of
+//	SERIN_FROM   URL of a published environment: s3://bucket/prefix/production, or https://…, file://…
+//	SERIN_ROOT   path of the pinned root.json in the deployment package
+//	SERIN_BAKED  optional: path of a copy in the deployment package, as serin bake makes it, to start from
+//	SERIN_ENV    optional: the environment that the root must name
 //
-// The function's role needs s3:GetObject for what SERIN_FROM names. The last
-// good revision is kept in /tmp/serin for as long as the execution environment
-// lives. Nothing runs between requests, when the environment may be frozen: a
-// request that finds the flags unconfirmed for more than 30 s asks for newer ones
-// first, and is held up by that for half a second at most. If a variable is missing
-// or wrong the function reports so and ends; nothing that happens afterwards, such as
-// an unreachable bucket, ends it.
+// The function's role needs s3:GetObject for the objects below SERIN_FROM. The function
+// keeps the last good revision in /tmp/serin for as long as the execution environment
+// lives. Nothing runs between requests, when the environment may be frozen. Instead a
+// request looks for newer flags first if they haven't been confirmed for a while;
+// docs/http.md has the times. If a variable is missing or wrong, the function reports
+// that and ends. Nothing that happens later, such as an unreachable bucket, ends it.
 package main
 
 import (
@@ -50,7 +49,7 @@ func main() {
 	if err != nil {
 		logger.Error("the function is misconfigured", "error", err.Error())
 		if err := reportInitError(ctx, os.Getenv("AWS_LAMBDA_RUNTIME_API"), err); err != nil {
-			logger.Error("reporting that failed", "error", err.Error())
+			logger.Error("reporting the error failed", "error", err.Error())
 		}
 		os.Exit(1)
 	}
@@ -58,17 +57,17 @@ func main() {
 }
 
 const (
-	// refreshAfter is how long ago the flags may have been confirmed to be the
-	// latest for a request to be answered at once.
+	// refreshAfter is how long after flags were confirmed requests don't look for
+	// newer ones.
 	refreshAfter = 30 * time.Second
-	// refreshBudget is for how long a request may be held up.
+	// refreshBudget limits how long looking for newer flags delays a request.
 	refreshBudget = 500 * time.Millisecond
-	// emptyBudget is that while there are no flags to answer with.
+	// emptyBudget is the same limit while there are no flags at all.
 	emptyBudget = 3 * time.Second
 )
 
-// refreshing returns a handler that looks for newer flags, if it is time to, before
-// next answers.
+// refreshing returns a handler that looks for newer flags, if it is time to, and then
+// calls next.
 func refreshing(client *sdk.Client, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		budget := refreshBudget
@@ -76,25 +75,25 @@ func refreshing(client *sdk.Client, next http.Handler) http.Handler {
 			budget = emptyBudget
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), budget)
-		_ = client.RefreshIfOlder(ctx, refreshAfter) // what there is is served; the client logs
+		_ = client.RefreshIfOlder(ctx, refreshAfter) // serve what there is; the client logs the error
 		cancel()
 		next.ServeHTTP(w, r)
 	})
 }
 
-// open returns the client that the environment variables describe. The errors
-// name the variable that is wrong.
+// open returns the client that the environment variables describe. Errors name the
+// variable that is wrong.
 func open(ctx context.Context, logger *slog.Logger) (*sdk.Client, error) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
-		return nil, errors.New("AWS_LAMBDA_RUNTIME_API is not set: this program runs on AWS Lambda only; elsewhere, use serin serve")
+		return nil, errors.New("AWS_LAMBDA_RUNTIME_API is not set: this program only runs on AWS Lambda; elsewhere, use serin serve")
 	}
 	from := os.Getenv("SERIN_FROM")
 	if from == "" {
-		return nil, errors.New("SERIN_FROM is not set: it takes the URL of a published environment, such as s3://bucket/prefix/production")
+		return nil, errors.New("SERIN_FROM is not set: set it to the URL of a published environment, such as s3://bucket/prefix/production")
 	}
 	path := os.Getenv("SERIN_ROOT")
 	if path == "" {
-		return nil, errors.New("SERIN_ROOT is not set: it takes the path of the pinned root.json in the deployment package")
+		return nil, errors.New("SERIN_ROOT is not set: set it to the path of the pinned root.json in the deployment package")
 	}
 	source, err := s3source.FromURL(ctx, from)
 	if err != nil {
@@ -107,7 +106,7 @@ func open(ctx context.Context, logger *slog.Logger) (*sdk.Client, error) {
 	var baked fs.FS
 	if dir := os.Getenv("SERIN_BAKED"); dir != "" {
 		if _, err := os.Stat(filepath.Join(dir, "timestamp.json")); err != nil {
-			return nil, fmt.Errorf("SERIN_BAKED: %s is no copy that serin bake made: %w", dir, err)
+			return nil, fmt.Errorf("SERIN_BAKED: %s is not a copy made by serin bake: %w", dir, err)
 		}
 		baked = os.DirFS(dir)
 	}
@@ -119,7 +118,7 @@ func open(ctx context.Context, logger *slog.Logger) (*sdk.Client, error) {
 		Interval: -1, // see refreshing
 		Logger:   logger,
 	})
-	if err != nil { // with a source there, it can only be the root
+	if err != nil { // there is a source, so the root is invalid
 		return nil, fmt.Errorf("SERIN_ROOT: %s: %w", path, err)
 	}
 	named := client.Status().Environment
@@ -146,8 +145,8 @@ func readRoot(path string) ([]byte, error) {
 	return root, nil
 }
 
-// reportInitError tells the Lambda Runtime API at that address why the function
-// can't start, so that whoever invokes it is told. aws-lambda-go has no way to.
+// reportInitError tells the Lambda Runtime API at address why the function can't start,
+// so that callers see the reason. aws-lambda-go can't do that.
 func reportInitError(ctx context.Context, address string, cause error) error {
 	if address == "" {
 		return nil
@@ -165,7 +164,7 @@ func reportInitError(ctx context.Context, address string, cause error) error {
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Lambda-Runtime-Function-Error-Type", "Runtime.ConfigInvalid")
-	client := http.Client{Transport: &http.Transport{}} // never through a proxy
+	client := http.Client{Transport: &http.Transport{}} // without a proxy
 	resp, err := client.Do(r)
 	if err != nil {
 		return err

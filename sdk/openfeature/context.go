@@ -12,14 +12,13 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// inlineAttrs is how many attributes a context may have without an allocation:
-// more than most have that flags declare.
+// inlineAttrs is how many attributes fit without an allocation. Few contexts have more
+// that flags declare.
 const inlineAttrs = 16
 
-// contextOf returns what a flattened context means to a program's flags. It
-// appends the attributes to attrs, and leaves out those that the program doesn't
-// declare: conditions look through all attributes, so a context full of others
-// would make each of them slow.
+// contextOf converts a flattened context for a program's flags. It appends the attributes
+// to attrs, except for those that the program doesn't declare: conditions search all
+// attributes, so many useless ones would slow each condition down.
 func contextOf(flat of.FlattenedContext, program *evaluator.Program, attrs []evaluator.Attr) evaluator.Context {
 	var ctx evaluator.Context
 	for name, value := range flat {
@@ -65,7 +64,7 @@ func valueOf(value any) evaluator.Value {
 	return reflected(value)
 }
 
-// reflected returns the value of a type that is made from another one.
+// reflected returns the value of a derived type.
 func reflected(value any) evaluator.Value {
 	v := reflect.ValueOf(value)
 	switch v.Kind() {
@@ -86,8 +85,8 @@ func reflected(value any) evaluator.Value {
 	return evaluator.Value{}
 }
 
-// numberOf returns the value of a float: contexts that come from JSON have no
-// integers. Below 2^53 floats tell all integers apart.
+// numberOf returns the value of a float, which may stand for an integer: contexts from
+// JSON contain no others. Floats below 2^53 represent integers exactly.
 func numberOf(f float64) evaluator.Value {
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 		return evaluator.IntValue(int64(f))
@@ -106,7 +105,7 @@ func parseNumber(text string) evaluator.Value {
 	return numberOf(f)
 }
 
-// listOf returns the value of a list, of which the strings count.
+// listOf returns the value of a list. Only its strings are used.
 func listOf(elements []any) evaluator.Value {
 	texts := make([]string, 0, len(elements))
 	for _, e := range elements {

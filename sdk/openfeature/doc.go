@@ -1,30 +1,30 @@
-// Package openfeature is a provider for the Go SDK of OpenFeature, for programs
-// that ask for flags by that API:
+// Package openfeature is a provider for the OpenFeature Go SDK, for programs that
+// evaluate flags with that API:
 //
 //	client, err := sdk.Open(ctx, sdk.Config{…})
 //	…
 //	defer client.Close()
 //	err = of.SetProviderAndWait(openfeature.New(client, openfeature.Config{}))
 //
-// The client stays the caller's: handles of package sdk work beside the provider,
-// and are several times quicker, as the API alone takes a microsecond and a dozen
-// allocations.
+// The client still belongs to the caller. Handles of package sdk work next to the
+// provider and are several times faster: the API alone takes a microsecond and a
+// dozen allocations.
 //
-// # What is answered
+// # Evaluation
 //
-// Flags are of the types boolean, string, integer, number and object. A number is
-// asked for as a float, and so may be an integer; the other way round is a type
-// mismatch. Objects and lists are what encoding/json decodes into an any, anew for
-// each call, so that callers may change them.
+// Flags have the types boolean, string, integer, number and object. Evaluate a number
+// as a float; that also works for an integer, but evaluating a number as an integer
+// is a type mismatch. Objects and lists are what encoding/json decodes into an any.
+// They are decoded for each call, so callers may modify them.
 //
-// Variant and reason are those of the flag. An error is FLAG_NOT_FOUND,
-// TYPE_MISMATCH, or PROVIDER_NOT_READY while the client has no revision, and the
-// value is the caller's default then. TARGETING_KEY_MISSING does not occur: rules
-// whose unit is missing don't match, which the metadata mentions.
+// Variant and reason are the flag's. On an error, the value is the caller's default.
+// Errors are FLAG_NOT_FOUND, TYPE_MISMATCH, and PROVIDER_NOT_READY while the client
+// has no revision. TARGETING_KEY_MISSING never occurs: a rule doesn't match if its
+// unit is missing, and the metadata says so.
 //
 // # Flag metadata
 //
-// Every answer has the flag's own metadata, and:
+// Every answer has the flag's own metadata, and also:
 //
 //	environment  string: the environment
 //	revision     int64: the flags' revision
@@ -33,14 +33,14 @@
 //	flagSetId    string: the environment, unless the flag has its own
 //	version      string: the revision, unless the flag has its own
 //
-// The last two are the names by which hooks for telemetry look for them.
+// Hooks for telemetry look for the last two names.
 //
 // # Contexts
 //
-// The targeting key is the value of the estate's unit attribute. Of the
-// attributes, those that the flags declare count: strings, booleans, integers,
-// floats, times (as text, RFC 3339), []string and []any (of which the strings
-// count), and types made from strings, booleans and numbers. A float without a
-// fraction counts as an integer if it is below 2^53, as it does in JSON. Others
-// count as absent. The context is never written to.
+// The targeting key is the value of the flag folder's unit attribute. Attributes that
+// the flags don't declare are ignored. The others may be strings, booleans, integers,
+// floats, times (which become text as in RFC 3339), []string, []any (only its strings
+// are used), or types derived from strings, booleans and numbers. A float below 2^53
+// without a fraction is an integer, as in JSON. Attributes of other types are treated
+// as absent. The context is never modified.
 package openfeature

@@ -11,16 +11,16 @@ import (
 
 // EventChannel implements EventHandler. The events are:
 //
-//	PROVIDER_READY                  polls work again, or the first revision has come
+//	PROVIDER_READY                  polling works again, or the first revision has arrived
 //	PROVIDER_STALE                  the latest poll failed, an update is held back, or metadata has expired
 //	PROVIDER_ERROR                  there is no revision, and the latest poll failed
-//	PROVIDER_CONFIGURATION_CHANGED  flags have changed: FlagChanges are their keys, and the metadata has the revision
+//	PROVIDER_CONFIGURATION_CHANGED  flags have changed: FlagChanges has their keys, the metadata the revision
 //
-// Events that nobody takes don't hold up the client: where many have gathered the
-// latest state counts, and changes become one.
+// Events that nobody receives don't block the client. When many have accumulated,
+// they are reduced to the latest state and one event for all changes.
 func (p *Provider) EventChannel() <-chan of.Event { return p.events.channel }
 
-// onStatus is called when the client's condition has changed.
+// onStatus is called when the client's status has changed.
 func (p *Provider) onStatus(s sdk.Status) {
 	details := of.ProviderEventDetails{Message: "flags are up to date"}
 	event := of.ProviderReady
@@ -33,8 +33,8 @@ func (p *Provider) onStatus(s sdk.Status) {
 	p.send(event, details)
 }
 
-// onChange is called when flags have changed. The first revision changes none: the
-// provider becomes ready by it.
+// onChange is called when flags have changed. The first revision isn't a change: it
+// makes the provider ready.
 func (p *Provider) onChange(c sdk.Change) {
 	if c.Before == nil {
 		return
@@ -46,8 +46,8 @@ func (p *Provider) onChange(c sdk.Change) {
 	})
 }
 
-// stale reports whether what the client serves may be out of date. What comes from
-// the disk cache counts as up to date until a poll has failed.
+// stale reports whether the client's flags may be out of date. Flags from the disk cache
+// count as up to date until a poll has failed.
 func stale(s sdk.Status) bool {
 	return s.State == sdk.Stale || s.State == sdk.LastKnownGood && s.LastError != nil
 }
@@ -66,19 +66,19 @@ func (p *Provider) send(event of.EventType, details of.ProviderEventDetails) {
 	p.events.send(of.Event{ProviderName: Name, EventType: event, ProviderEventDetails: details})
 }
 
-// maxEvents is how many events wait for somebody to take them.
+// maxEvents is how many events can wait to be received.
 const maxEvents = 8
 
-// A mailbox holds events until they are taken.
+// A mailbox holds events until they are received.
 type mailbox struct {
 	channel chan of.Event
 
-	mu sync.Mutex // held while events are put in
+	mu sync.Mutex // held while sending
 }
 
 func newMailbox() *mailbox { return &mailbox{channel: make(chan of.Event, maxEvents)} }
 
-// send puts an event in. It never blocks.
+// send adds an event. It never blocks.
 func (m *mailbox) send(e of.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -93,17 +93,16 @@ func (m *mailbox) send(e of.Event) {
 		case old := <-m.channel:
 			waiting = append(waiting, old)
 			continue
-		default: // somebody has begun to take them
+		default: // somebody has started to receive
 		}
 		break
 	}
 	for _, e := range condense(append(waiting, e)) {
-		m.channel <- e // there is room: nobody else puts anything in
+		m.channel <- e // there is room: nobody else sends
 	}
 }
 
-// condense returns at most two events that say what all of them say: the latest
-// about the state, and one about all changes.
+// condense reduces events to at most two: the latest state, and one for all changes.
 func condense(events []of.Event) []of.Event {
 	var state, change []of.Event
 	var keys []string

@@ -17,13 +17,13 @@ const Name = "Serin"
 
 // Config says how a [Provider] behaves. The zero Config is fine.
 type Config struct {
-	// Track is handed what the program tracks, with all contexts merged. It
-	// is called where the program calls Track, by any number of goroutines.
-	// nil: nothing is tracked.
+	// Track receives what the program tracks, with all contexts merged. It is
+	// called by the goroutines that call the API's Track, possibly
+	// concurrently. nil: nothing is tracked.
 	Track func(ctx context.Context, event string, evalCtx of.EvaluationContext, details of.TrackingEventDetails)
 }
 
-// A Provider answers for an [sdk.Client]. It implements the go-sdk's
+// A Provider evaluates the flags of an [sdk.Client]. It implements the go-sdk's
 // FeatureProvider, ContextAwareStateHandler, EventHandler and Tracker. Its
 // methods are safe for concurrent use.
 type Provider struct {
@@ -33,12 +33,11 @@ type Provider struct {
 	events    *mailbox
 }
 
-// New returns a provider that answers by client's present revision, and closes
-// nothing. With a nil client its initialization fails, as PROVIDER_FATAL.
+// New returns a provider that evaluates flags in client's current revision. It doesn't
+// close the client. If client is nil, initialization fails with PROVIDER_FATAL.
 //
-// Programs that set providers for several domains make one for each, of the same
-// client. Once it was set a provider hears of the client's events until the client
-// is closed.
+// To set providers for several domains, create one for each from the same client. Once
+// set, a provider receives the client's events until the client is closed.
 func New(client *sdk.Client, cfg Config) *Provider {
 	return &Provider{client: client, track: cfg.Track, events: newMailbox()}
 }
@@ -64,12 +63,12 @@ func (p *Provider) IntEvaluation(_ context.Context, flag string, def int64, flat
 	return resolve(p, flag, def, flat, evaluator.Value.Int)
 }
 
-// FloatEvaluation implements FeatureProvider. It serves integer flags too.
+// FloatEvaluation implements FeatureProvider. It also evaluates integer flags.
 func (p *Provider) FloatEvaluation(_ context.Context, flag string, def float64, flat of.FlattenedContext) of.FloatResolutionDetail {
 	return resolve(p, flag, def, flat, evaluator.Value.Float)
 }
 
-// ObjectEvaluation implements FeatureProvider. What it returns is the caller's.
+// ObjectEvaluation implements FeatureProvider. The caller may modify the result.
 func (p *Provider) ObjectEvaluation(_ context.Context, flag string, def any, flat of.FlattenedContext) of.InterfaceResolutionDetail {
 	return resolve(p, flag, def, flat, decodeObject)
 }
@@ -81,7 +80,7 @@ func (p *Provider) Track(ctx context.Context, event string, evalCtx of.Evaluatio
 	}
 }
 
-// resolve answers for the flag called key, with def if there is no answer.
+// resolve evaluates the flag named key. It returns def if that fails.
 func resolve[T any](p *Provider, key string, def T, flat of.FlattenedContext, read func(evaluator.Value) (T, bool)) of.GenericResolutionDetail[T] {
 	snapshot := p.client.Snapshot()
 	if snapshot == nil {
@@ -110,7 +109,7 @@ func failed[T any](def T, err of.ResolutionError) of.GenericResolutionDetail[T] 
 	}}
 }
 
-// decodeObject returns a copy of an object or a list, and whether v holds one.
+// decodeObject returns a copy of an object or a list, and reports whether v is one.
 func decodeObject(v evaluator.Value) (value any, ok bool) {
 	if v.Kind() != evaluator.KindObject {
 		return nil, false
@@ -118,16 +117,15 @@ func decodeObject(v evaluator.Value) (value any, ok bool) {
 	return value, json.Unmarshal(v.JSON(), &value) == nil
 }
 
-// Names of flag metadata. What is told of every answer takes precedence over what
-// a flag says of itself, also where there is nothing to tell: rule and
-// missingUnit are never a flag's own.
+// Names of flag metadata. The provider's own metadata takes precedence over the flag's,
+// even where the provider has none: rule and missingUnit never come from a flag.
 const (
 	toldEnvironment = "environment"
 	toldRevision    = "revision"
 	toldRule        = "rule"
 	toldMissingUnit = "missingUnit"
 
-	// As OpenFeature's appendix on observability has them.
+	// From OpenFeature's appendix on observability.
 	wellKnownFlagSet = "flagSetId"
 	wellKnownVersion = "version"
 )
@@ -142,20 +140,20 @@ func metadataOf(r evaluator.Result, snapshot *sdk.Snapshot) of.FlagMetadata {
 		}
 	}
 	m[toldEnvironment], m[toldRevision] = snapshot.Environment(), snapshot.Revision()
-	tell(m, toldRule, r.Rule())
-	tell(m, toldMissingUnit, r.MissingUnit())
+	set(m, toldRule, r.Rule())
+	set(m, toldMissingUnit, r.MissingUnit())
 	return m
 }
 
-// tell sets what is told, or nothing.
-func tell(m of.FlagMetadata, name, text string) {
+// set sets a name to a text, or removes it if the text is empty.
+func set(m of.FlagMetadata, name, text string) {
 	delete(m, name)
 	if text != "" {
 		m[name] = text
 	}
 }
 
-// anyOf returns a value of metadata as OpenFeature has it, nil if it has no such.
+// anyOf converts a value of metadata for OpenFeature. It returns nil if that has no such type.
 func anyOf(v evaluator.Value) any {
 	switch v.Kind() {
 	case evaluator.KindBool:

@@ -20,15 +20,15 @@ func (p *Provider) Init(evalCtx of.EvaluationContext) error {
 	return p.InitWithContext(context.Background(), evalCtx)
 }
 
-// InitWithContext implements ContextAwareStateHandler. It succeeds if the client
-// has flags, for which [sdk.Open] has waited, and waits for nothing. If it fails,
-// because there are none yet, the provider is ready as soon as there are.
+// InitWithContext implements ContextAwareStateHandler. It doesn't wait, because
+// [sdk.Open] has done so. It fails if the client has no flags yet; in that case the
+// provider becomes ready as soon as they arrive.
 func (p *Provider) InitWithContext(context.Context, of.EvaluationContext) error {
 	if p.client == nil {
 		return &of.ProviderInitError{ErrorCode: of.ProviderFatalCode, Message: "the client is nil"}
 	}
-	// From now on, for as long as the client lives: a provider that was replaced
-	// may be set again, and the go-sdk shuts down and initializes in any order.
+	// Subscribe for as long as the client lives: a provider that was replaced may
+	// be set again, and the go-sdk shuts down and initializes in any order.
 	p.subscribe.Do(func() {
 		p.client.OnStatus(p.onStatus)
 		p.client.OnChange(p.onChange)
@@ -38,15 +38,15 @@ func (p *Provider) InitWithContext(context.Context, of.EvaluationContext) error 
 		return &of.ProviderInitError{ErrorCode: of.ProviderNotReadyCode, Message: messageOf(s)}
 	}
 	if stale(s) {
-		// The go-sdk says that the provider is ready when this returns. This
-		// event takes two goroutines to get there, and so comes after that.
+		// The go-sdk reports that the provider is ready when this function
+		// returns. This event passes two goroutines, so it arrives later.
 		p.onStatus(s)
 	}
 	return nil
 }
 
-// Shutdown implements StateHandler. The client, which is the caller's to close, is
-// left as it is, and the provider can be set again.
+// Shutdown implements StateHandler. It leaves the client open, which belongs to the
+// caller. The provider can be set again.
 func (p *Provider) Shutdown() {}
 
 // ShutdownWithContext implements ContextAwareStateHandler: see

@@ -14,14 +14,14 @@ import (
 	"github.com/serin-flags/serin/sdk"
 )
 
-// Observe has the metrics that the package comment lists taken from client, which
-// may be nil, whenever the meter provider collects. It returns a function that ends
-// this. The error is that of making instruments.
+// Observe reports the metrics listed in the package comment whenever the meter provider
+// collects. client may be nil. Call stop to end this. Observe fails if it can't create
+// the instruments.
 func Observe(client *sdk.Client, cfg Config) (stop func() error, err error) {
 	meter := cfg.meter()
 	o := observer{client: client}
 	if err := o.make(meter); err != nil {
-		return nil, fmt.Errorf("making instruments for a client: %w", err)
+		return nil, fmt.Errorf("creating instruments for a client: %w", err)
 	}
 	registration, err := meter.RegisterCallback(o.observe, o.all...)
 	if err != nil {
@@ -40,7 +40,7 @@ type observer struct {
 	polls, downloaded, errors, mismatches metric.Int64ObservableCounter
 }
 
-// make makes the instruments.
+// make creates the instruments.
 func (o *observer) make(meter metric.Meter) error {
 	var errs []error
 	seconds := func(name, description string) metric.Float64ObservableGauge {
@@ -106,5 +106,5 @@ func one(b bool) int64 {
 	return 0
 }
 
-// lower returns a name of a state in the way of attributes.
+// lower returns the name of a state as an attribute value.
 func lower(state string) string { return strings.ReplaceAll(strings.ToLower(state), "-", "_") }

@@ -30,9 +30,9 @@ type Config struct {
 	MeterProvider metric.MeterProvider
 	// LoggerProvider is where events of evaluations go. nil: the global one.
 	LoggerProvider log.LoggerProvider
-	// ContextID puts the targeting key into events of evaluations, as
-	// feature_flag.context.id. Targeting keys, such as account ids, are
-	// personal data. false: they are left out.
+	// ContextID adds the targeting key to events of evaluations, as
+	// feature_flag.context.id. Targeting keys such as account IDs are
+	// personal data.
 	ContextID bool
 }
 
@@ -62,13 +62,13 @@ type Recorder struct {
 	contextID   bool
 }
 
-// NewRecorder returns a recorder for evaluations by client, which may be nil. The
-// error is that of making a counter.
+// NewRecorder returns a recorder for evaluations by client, which may be nil. It fails if
+// it can't create a counter.
 func NewRecorder(client *sdk.Client, cfg Config) (*Recorder, error) {
 	evaluations, err := cfg.meter().Int64Counter("serin.evaluations",
 		metric.WithUnit("{evaluation}"), metric.WithDescription("Evaluations of feature flags."))
 	if err != nil {
-		return nil, fmt.Errorf("making a counter of evaluations: %w", err)
+		return nil, fmt.Errorf("creating a counter of evaluations: %w", err)
 	}
 	return &Recorder{
 		client:      client,
@@ -79,8 +79,8 @@ func NewRecorder(client *sdk.Client, cfg Config) (*Recorder, error) {
 	}, nil
 }
 
-// Explain is [sdk.Flag.Explain] by the recorder's client, and records what it
-// returns: as an event that belongs to the span of ctx, and in a counter.
+// Explain calls [sdk.Flag.Explain] with the recorder's client. It records the result in a
+// counter and as an event of the span in ctx.
 func Explain[T any](ctx context.Context, r *Recorder, flag *sdk.Flag[T], user sdk.Context) sdk.Explanation[T] {
 	e := flag.Explain(r.client, user)
 	r.record(ctx, evaluation{
@@ -89,7 +89,7 @@ func Explain[T any](ctx context.Context, r *Recorder, flag *sdk.Flag[T], user sd
 	return e
 }
 
-// An evaluation is what is recorded of one.
+// An evaluation is what a recorder records about one.
 type evaluation struct {
 	key      string
 	user     string // targeting key
@@ -100,7 +100,7 @@ type evaluation struct {
 }
 
 func (r *Recorder) record(ctx context.Context, e evaluation) {
-	// What tells evaluations apart, and what else is known.
+	// The attributes of the counter, and those that only the event has.
 	attrs := make([]attribute.KeyValue, 0, 8)
 	attrs = append(attrs, semconv.FeatureFlagKey(e.key), reasonOf(e.reason))
 	if e.err != nil {

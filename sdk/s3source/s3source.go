@@ -1,6 +1,5 @@
-// Package s3source reads published flags from Amazon S3 and stores that speak
-// its protocol. It is apart from package sdk so that only programs that need it
-// link the AWS SDK.
+// Package s3source reads published flags from Amazon S3 and compatible stores. It is
+// separate from package sdk so that only programs that use it link the AWS SDK.
 package s3source
 
 import (
@@ -26,10 +25,9 @@ import (
 	"github.com/serin-flags/serin/sdk"
 )
 
-// New returns the source of an environment that bucket holds below prefix, such
-// as "shop/production". The client's own settings decide about region,
-// endpoint, credentials and retries; redirects are refused, whatever they say.
-// Reading needs s3:GetObject and nothing else.
+// New returns the source of an environment in bucket below prefix, such as
+// "shop/production". The client decides about region, endpoint, credentials and
+// retries, but redirects are always refused. Reading requires only s3:GetObject.
 func New(client *s3.Client, bucket, prefix string) bundle.Source {
 	return open(client, Config{Bucket: bucket, Prefix: prefix})
 }
@@ -39,9 +37,8 @@ func open(client *s3.Client, cfg Config) bundle.Source {
 	return &source{client, cfg.Bucket, strings.Trim(cfg.Prefix, "/"), cfg.RequesterPays}
 }
 
-// staying returns a client that follows no redirects: elsewhere nobody has agreed to
-// learn when this program polls. One of another type than AWS's and Go's own is left
-// as it is.
+// staying returns a client that doesn't follow redirects, because other servers must not
+// learn when this program polls. It only changes clients of AWS's and Go's own types.
 func staying(client s3.HTTPClient) s3.HTTPClient {
 	var stays http.Client
 	switch client := client.(type) {
@@ -56,30 +53,28 @@ func staying(client s3.HTTPClient) s3.HTTPClient {
 	return &stays
 }
 
-// Config says where in S3 an environment is.
+// Config says where an environment is in S3.
 type Config struct {
 	Bucket string // required
 	Prefix string // of the environment's objects, such as "shop/production"
-	// Region of the bucket. "": what the environment or the shared
-	// configuration files say.
+	// Region is the bucket's region. "": from the environment or the shared
+	// configuration files.
 	Region string
-	// Endpoint is the URL of another server than Amazon's. "": what the
-	// environment or the shared configuration files say.
+	// Endpoint is the URL of a server other than Amazon's. "": from the
+	// environment or the shared configuration files.
 	Endpoint string
-	// PathStyle has the bucket's name in the path of URLs instead of the host's
-	// name; with another server than Amazon's it always is.
+	// PathStyle puts the bucket's name into the path of URLs instead of the host
+	// name. Servers other than Amazon's always get it there.
 	PathStyle bool
-	// RequesterPays agrees to be charged for reading a bucket whose owner has
-	// asked for that.
+	// RequesterPays agrees to pay for requests to a requester-pays bucket.
 	RequesterPays bool
 }
 
 // Open returns the source that cfg describes. Credentials come from AWS's default
-// chain: the environment, the shared configuration files, the role of the machine,
-// container or function. Roles to assume are part of that chain too: role_arn of a
-// profile, or AWS_ROLE_ARN with a web identity. It is an error if no region is
-// configured. Finding the credentials may take until they are first used, which is
-// later; ctx is for reading the configuration.
+// chain: the environment, the shared configuration files, or the role of the machine,
+// container or function. The chain includes roles to assume: role_arn of a profile, or
+// AWS_ROLE_ARN with a web identity. Open fails if no region is configured. ctx limits
+// reading the configuration; credentials are fetched when they are first needed.
 func Open(ctx context.Context, cfg Config) (bundle.Source, error) {
 	if cfg.Bucket == "" {
 		return nil, errors.New("opening source: Config.Bucket is empty")
@@ -91,10 +86,12 @@ func Open(ctx context.Context, cfg Config) (bundle.Source, error) {
 	return open(client, cfg), nil
 }
 
-// FromURL returns the source that a URL names: s3://bucket/prefix/production, as
-// [Open] does, or any URL that [sdk.FromURL] takes. The query of an s3 URL may hold
-// what [Config] does:
-// ?region=eu-west-1&endpoint=https://s3.example.com&path_style=true&requester_pays=true.
+// FromURL returns the source at a URL: s3://bucket/prefix/production, which it opens as
+// [Open] does, or any URL that [sdk.FromURL] accepts. The query of an s3 URL may set the
+// fields of [Config]:
+//
+//	?region=eu-west-1&endpoint=https://s3.example.com&path_style=true&requester_pays=true
+//
 // Errors don't quote the URL.
 func FromURL(ctx context.Context, url string) (bundle.Source, error) {
 	l, err := location.Parse(url, "s3", "https", "http", "file")
@@ -122,8 +119,8 @@ func (s *source) Fetch(ctx context.Context, name, etag string, limit int64) (bun
 		in.RequestPayer = types.RequestPayerRequester
 	}
 	out, err := s.client.GetObject(ctx, in, func(o *s3.Options) {
-		// The content is verified by signature, and the headers for
-		// checksums are half of a 304.
+		// Signatures protect the content, and the headers for checksums would
+		// be half of a 304.
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.APIOptions = append(o.APIOptions, boundErrors)
 	})
@@ -144,8 +141,8 @@ func (s *source) Fetch(ctx context.Context, name, etag string, limit int64) (bun
 	return bundle.Object{Data: data, ETag: aws.ToString(out.ETag)}, nil
 }
 
-// boundErrors limits how much of an error's body is read: the SDK reads all of it
-// into memory.
+// boundErrors limits how much of an error's body is read: the AWS SDK would read all of
+// it into memory.
 func boundErrors(stack *middleware.Stack) error {
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("BoundErrors", func(
 		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
@@ -158,7 +155,7 @@ func boundErrors(stack *middleware.Stack) error {
 	}), middleware.After)
 }
 
-// maxError is how many bytes of an error's body are read; S3's have a few hundred.
+// maxError is how many bytes of an error's body are read. S3's have a few hundred.
 const maxError = 16 << 10
 
 type limitedBody struct {
@@ -166,7 +163,7 @@ type limitedBody struct {
 	io.Closer
 }
 
-// classify turns what S3 answers into what a source answers.
+// classify translates an error of S3 into one of a source.
 func classify(err error) error {
 	var response *smithyhttp.ResponseError
 	if !errors.As(err, &response) {
@@ -178,9 +175,9 @@ func classify(err error) error {
 	case http.StatusNotFound:
 		return fmt.Errorf("%w: %w", bundle.ErrNotFound, err)
 	case http.StatusForbidden:
-		// Who may not list the bucket is told this of a missing key. Other
-		// codes speak of credentials that are wrong or have expired; a
-		// root that can't be read for that isn't missing.
+		// Without permission to list the bucket, a missing key is AccessDenied.
+		// Other codes mean that credentials are wrong or have expired. That
+		// must not look like a missing root.
 		var api smithy.APIError
 		if errors.As(err, &api) && api.ErrorCode() == "AccessDenied" {
 			return fmt.Errorf("%w: %w", bundle.ErrNotFound, err)

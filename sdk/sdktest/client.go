@@ -15,9 +15,8 @@ import (
 // environment is the environment of clients that [New] returns.
 const environment = "test"
 
-// A Client is an [sdk.Client] that serves the values of a test. Hand the
-// embedded client to the code under test. Its methods are safe for concurrent
-// use.
+// A Client is an [sdk.Client] that serves the values of a test. Pass the embedded
+// client to the code under test. Its methods are safe for concurrent use.
 type Client struct {
 	*sdk.Client
 
@@ -31,21 +30,20 @@ type Client struct {
 type override struct {
 	key  string
 	flag evaluator.Flag
-	test string // name of the test that made it
+	test string // name of the test that added it
 }
 
-// New returns a client that serves each flag's value to everyone, for the reason
-// STATIC, until t ends. Flags that are not among values don't exist, so handles
-// of them serve their defaults. It touches neither network nor disk, and starts
-// no goroutine.
+// New returns a client that serves each value to everyone, with the reason STATIC,
+// until t ends. Flags that aren't in values don't exist, so their handles serve the
+// defaults. The client uses neither network nor disk, and starts no goroutine.
 //
-// A value is a bool, a string, an integer, a float, or what encoding/json makes
-// an object or a list of: a struct, a map, a slice, [encoding/json.RawMessage].
-// Others, and keys that no flag can have, end the test. An integer is the value
-// of an integer flag, which [sdk.Float] serves too; a float is that of a number
-// flag, which [sdk.Int] doesn't serve.
+// A value is a bool, a string, an integer, a float, or anything that encoding/json
+// encodes as an object or a list, such as a struct, a map, a slice or
+// [encoding/json.RawMessage]. Other values, and invalid keys, end the test. An integer
+// makes an integer flag, which [sdk.Float] can read too; a float makes a number flag,
+// which [sdk.Int] can't read.
 //
-// Tests that run in parallel each have a client of their own.
+// Create a client for each test that runs in parallel.
 func New(t testing.TB, values map[string]any) *Client {
 	t.Helper()
 	flags, err := flagsOf(values)
@@ -59,7 +57,7 @@ func New(t testing.TB, values map[string]any) *Client {
 	if _, err := r.publish(rulesetOf(flags)); err != nil {
 		t.Fatalf("sdktest: %v", err)
 	}
-	// A test may take away what it likes: nothing is held back.
+	// Hold nothing back: a test may remove any flag.
 	client, err := sdk.Open(t.Context(), sdk.Config{Source: r, Root: r.root, Interval: -1, MaxShrink: -1})
 	if err != nil {
 		t.Fatalf("sdktest: %v", err)
@@ -71,14 +69,14 @@ func New(t testing.TB, values map[string]any) *Client {
 	return &Client{Client: client, repository: r, flags: flags}
 }
 
-// Override makes the client serve a value for a flag, from now on until t ends; t
-// may be a subtest. Then the value from before is served again. Every override is
-// a new revision. A flag that [New] was not told of exists meanwhile.
+// Override makes the client serve another value for a flag until t ends; t may be a
+// subtest. After that it serves the previous value again. Each override is a new
+// revision. The flag doesn't have to be one of those passed to [New].
 //
-// A value of another type than the flag's ends the test, as it would make handles
-// serve their defaults. So does a flag that another test, which is neither t nor
-// one that t is a part of, overrides: give tests that run in parallel clients of
-// their own.
+// Override ends the test if the value has another type than the flag, because handles
+// would serve their defaults. It also does so if the flag is overridden by another test
+// that neither is t nor contains it: create a client for each test that runs in
+// parallel.
 func (c *Client) Override(t testing.TB, key string, value any) {
 	t.Helper()
 	flag, err := flagOf(key, value)
@@ -102,11 +100,11 @@ func (c *Client) add(o *override) error {
 	defer c.mu.Unlock()
 	for _, other := range c.overrides {
 		if other.key == o.key && o.test != other.test && !strings.HasPrefix(o.test, other.test+"/") {
-			return fmt.Errorf("flag %q is overridden by %s too: give each of the tests a client of its own", o.key, other.test)
+			return fmt.Errorf("flag %q is also overridden by %s: create a client for each of the tests", o.key, other.test)
 		}
 	}
 	if before, ok := c.effective()[o.key]; ok && before.Type != o.flag.Type {
-		return fmt.Errorf("flag %q is of type %v, not %v", o.key, before.Type, o.flag.Type)
+		return fmt.Errorf("flag %q has type %v, not %v", o.key, before.Type, o.flag.Type)
 	}
 	c.overrides = append(c.overrides, o)
 	if err := c.publish(); err != nil {
@@ -116,7 +114,7 @@ func (c *Client) add(o *override) error {
 	return nil
 }
 
-// remove publishes what is served without an override.
+// remove publishes the flags without an override.
 func (c *Client) remove(o *override) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -143,11 +141,11 @@ func (c *Client) publish() error {
 	if _, err := c.repository.publish(rulesetOf(c.effective())); err != nil {
 		return err
 	}
-	// The context of a test has ended when its cleanup runs. Nothing here
-	// waits for anything.
+	// Don't use the test's context: it has ended when the cleanup runs. Nothing
+	// here waits.
 	err := c.Refresh(context.Background())
 	if err == sdk.ErrClosed {
-		return nil // nobody is served any more
+		return nil // nobody uses the client any more
 	}
 	return err
 }

@@ -191,13 +191,13 @@ func failure(t *testing.T, name string, f func(t testing.TB)) string {
 // TestRefused holds that what can't be served ends the test and says why.
 func TestRefused(t *testing.T) {
 	for want, value := range map[string]any{
-		`flag "f": a value of type <nil> is none that a flag can have`:                                     nil,
-		`flag "f": a value of type chan int is none that a flag can have`:                                  make(chan int),
-		`flag "f": a value of type func() is none that a flag can have`:                                    func() {},
-		`flag "f": 18446744073709551615 is more than the largest integer of a flag, 9223372036854775807`:   uint64(math.MaxUint64),
-		`flag "f": NaN is no number that a flag can have`:                                                  math.NaN(),
-		`flag "f": a value of type []uint8 becomes the JSON "aGk=", which is neither an object nor a list`: []byte("hi"),
-		`flag "f": a value of type *int becomes the JSON null, which is neither an object nor a list`:      (*int)(nil),
+		`flag "f": a flag can't have a value of type <nil>`:                                                nil,
+		`flag "f": a flag can't have a value of type chan int`:                                             make(chan int),
+		`flag "f": a flag can't have a value of type func()`:                                               func() {},
+		`flag "f": 18446744073709551615 is larger than the largest integer of a flag, 9223372036854775807`: uint64(math.MaxUint64),
+		`flag "f": a flag can't have the value NaN`:                                                        math.NaN(),
+		`flag "f": a value of type []uint8 is encoded as "aGk=", which is neither an object nor a list`:    []byte("hi"),
+		`flag "f": a value of type *int is encoded as null, which is neither an object nor a list`:         (*int)(nil),
 		`flag "f": json: unsupported type: chan int`:                                                       map[string]any{"a": make(chan int)},
 		`flag "f": json: error calling MarshalJSON for type json.RawMessage: unexpected end of JSON input`: json.RawMessage(`{`),
 	} {
@@ -222,8 +222,8 @@ func TestRefused(t *testing.T) {
 func TestOverrideRefused(t *testing.T) {
 	flags := sdktest.New(t, map[string]any{"page-size": 20})
 	for _, test := range []struct{ by, want string }{
-		{"TestOther", `flag "page-size" is overridden by TestOne too`},
-		{"TestOneMore", `flag "page-size" is overridden by TestOne too`},
+		{"TestOther", `flag "page-size" is also overridden by TestOne`},
+		{"TestOneMore", `flag "page-size" is also overridden by TestOne`},
 		{"TestOne/sub", ""},
 		{"TestOne", ""},
 	} {
@@ -235,7 +235,7 @@ func TestOverrideRefused(t *testing.T) {
 			}
 		})
 	}
-	for value, want := range map[any]string{"20": `flag "page-size" is of type integer, not string`, 20.0: "not number"} {
+	for value, want := range map[any]string{"20": `flag "page-size" has type integer, not string`, 20.0: "not number"} {
 		if got := failure(t, "T", func(t testing.TB) { flags.Override(t, "page-size", value) }); !strings.Contains(got, want) {
 			t.Errorf("%v: %q, want %q", value, got, want)
 		}

@@ -1,10 +1,8 @@
-// Package sdktest is for the tests of programs that ask for flags with package
-// sdk.
+// Package sdktest helps to test programs that use package sdk.
 //
-// [New] returns a client that serves the values of a test. What happens below it
-// is what happens in production: the values are published, signed, verified and
-// compiled, in memory and in about a millisecond, so that handles, explanations
-// and snapshots behave as they will.
+// [New] returns a client that serves the values of a test. It works as in production:
+// the values are published, signed, verified and compiled, in memory and in about a
+// millisecond. So handles, explanations and snapshots behave as they do in production.
 //
 //	flags := sdktest.New(t, map[string]any{"new-checkout": true, "page-size": 20})
 //	shop := shop.New(flags.Client)
@@ -14,10 +12,9 @@
 //		…
 //	})
 //
-// [NewPublisher] publishes on an HTTP server of this machine, for tests of what a
-// program does when flags change, or can't be reached.
+// [NewPublisher] publishes on a local HTTP server, to test what a program does when
+// flags change or can't be reached.
 //
-// Who is served what by the rules of a flag belongs into the tests beside the
-// flag, which serin test runs. The package signs with keys that it throws away; it
-// is no way to publish anything.
+// To test a flag's rules, write tests next to the flag and run them with serin test.
+// This package signs with keys that it throws away, so it can't publish for production.
 package sdktest

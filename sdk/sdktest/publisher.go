@@ -13,10 +13,10 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A Publisher publishes flags on an HTTP server of this machine, as a bucket or a
-// CDN would serve them. Its methods are safe for concurrent use.
+// A Publisher publishes flags on a local HTTP server, like a bucket or a CDN. Its
+// methods are safe for concurrent use.
 type Publisher struct {
-	// URL is what to open [sdk.FromURL] or [sdk.HTTP] with.
+	// URL is the URL to pass to [sdk.FromURL] or [sdk.HTTP].
 	URL string
 	// Root is the pinned root.json, for [sdk.Config].
 	Root []byte
@@ -36,8 +36,8 @@ type fault struct {
 }
 
 // NewPublisher starts a server that publishes an environment until t ends.
-// Nothing is published yet. An environment's name consists of letters, digits,
-// "-", "_" and ".".
+// Nothing is published yet. The environment's name may contain letters, digits, "-",
+// "_" and ".".
 func NewPublisher(t testing.TB, environment string) *Publisher {
 	t.Helper()
 	r, err := newRepository(environment)
@@ -47,16 +47,16 @@ func NewPublisher(t testing.TB, environment string) *Publisher {
 	p := &Publisher{Root: r.root, t: t, repository: r, closed: make(chan struct{})}
 	server := httptest.NewServer(http.HandlerFunc(p.serve))
 	t.Cleanup(func() {
-		close(p.closed) // those who are served slowly wait no more
+		close(p.closed) // ends slow responses
 		server.Close()
 	})
 	p.URL = server.URL + "/" + environment
 	return p
 }
 
-// Publish makes flags that serve these values to everyone all that is published,
-// and returns the revision. Values are those of [New]. Clients see the revision
-// when they poll next, or are told to by [sdk.Client.Refresh].
+// Publish publishes flags that serve these values to everyone, removes all others, and
+// returns the revision. Values are like those of [New]. Clients see the revision with
+// their next poll or [sdk.Client.Refresh].
 func (p *Publisher) Publish(values map[string]any) (revision int64) {
 	p.t.Helper()
 	flags, err := flagsOf(values)
@@ -66,8 +66,8 @@ func (p *Publisher) Publish(values map[string]any) (revision int64) {
 	return p.PublishRulesets(rulesetOf(flags))
 }
 
-// PublishRulesets makes rulesets, by namespace, all that is published, and
-// returns the revision. It is for flags with rules.
+// PublishRulesets publishes rulesets by namespace, removes all others, and returns the
+// revision. Use it for flags with rules.
 func (p *Publisher) PublishRulesets(rulesets map[string]evaluator.Ruleset) (revision int64) {
 	p.t.Helper()
 	revision, err := p.repository.publish(rulesets)
@@ -77,16 +77,16 @@ func (p *Publisher) PublishRulesets(rulesets map[string]evaluator.Ruleset) (revi
 	return revision
 }
 
-// Down makes the server break off every connection from now on.
+// Down makes the server drop every connection from now on.
 func (p *Publisher) Down() { p.set(fault{down: true}) }
 
-// Slow makes the server wait that long before it answers, from now on.
+// Slow makes the server wait before each response from now on.
 func (p *Publisher) Slow(delay time.Duration) { p.set(fault{delay: delay}) }
 
-// Up ends what [Publisher.Down] or [Publisher.Slow] has begun.
+// Up ends the effect of [Publisher.Down] and [Publisher.Slow].
 func (p *Publisher) Up() { p.set(fault{}) }
 
-// Requests returns how many requests there were.
+// Requests returns the number of requests so far.
 func (p *Publisher) Requests() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,7 +105,7 @@ func (p *Publisher) serve(w http.ResponseWriter, r *http.Request) {
 	fault := p.fault
 	p.mu.Unlock()
 	if fault.down {
-		panic(http.ErrAbortHandler) // closes the connection, and logs nothing
+		panic(http.ErrAbortHandler) // closes the connection without logging
 	}
 	if fault.delay > 0 {
 		timer := time.NewTimer(fault.delay)
@@ -129,7 +129,7 @@ func (p *Publisher) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 	default:
 		w.Header().Set("ETag", object.ETag)
-		w.Write(object.Data) // an error means that nobody listens any more
+		w.Write(object.Data) // an error means that the client has gone
 	}
 }
 

@@ -24,8 +24,8 @@ const (
 	timeLayout  = "2006-01-02T15:04:05Z"
 )
 
-// A repository is a published environment in memory, signed with a key that
-// nothing else has. It is a [bundle.Source].
+// A repository is a published environment in memory, signed with a key that only it
+// has. It is a [bundle.Source].
 type repository struct {
 	environment string
 	key         ed25519.PrivateKey
@@ -33,13 +33,12 @@ type repository struct {
 
 	mu       sync.Mutex
 	revision int64
-	objects  map[string][]byte // of the present revision and the one before
-	latest   map[string][]byte // of the present revision
+	objects  map[string][]byte // of the current revision and the one before
+	latest   map[string][]byte // of the current revision
 }
 
 func newRepository(environment string) (*repository, error) {
-	// Canonical JSON is what encoding/json writes as long as all texts are
-	// plain.
+	// encoding/json writes canonical JSON as long as all strings are plain.
 	if !bundle.ValidNamespace(environment) {
 		return nil, fmt.Errorf("environment %q: use letters, digits, \"-\", \"_\" and \".\"", environment)
 	}
@@ -62,12 +61,12 @@ func newRepository(environment string) (*repository, error) {
 	return r, err
 }
 
-// keyID returns the SHA-256 of what root.json says of the key.
+// keyID returns the SHA-256 of the key's entry in root.json.
 func (r *repository) keyID() string {
 	return sum(fmt.Appendf(nil, `{"keytype":"ed25519","keyval":{"public":"%x"},"scheme":"ed25519"}`, r.key.Public()))
 }
 
-// sign returns the metadata of a role: what all roles have, and fields.
+// sign returns the metadata of a role: the fields of all roles, and the given ones.
 func (r *repository) sign(role string, version int64, fields map[string]any) ([]byte, error) {
 	fields["_type"], fields["spec_version"], fields["version"] = role, specVersion, version
 	fields["expires"] = time.Now().Add(lifetime).UTC().Format(timeLayout)
@@ -79,8 +78,7 @@ func (r *repository) sign(role string, version int64, fields map[string]any) ([]
 	return json.Marshal(map[string]any{"signed": json.RawMessage(signed), "signatures": []any{signature}})
 }
 
-// publish makes rulesets, by namespace, all that is published, and returns the
-// revision.
+// publish publishes rulesets by namespace, removes all others, and returns the revision.
 func (r *repository) publish(rulesets map[string]evaluator.Ruleset) (int64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,10 +12,10 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// namespace is that of all flags that are given by their value.
+// namespace is the namespace of all flags that are defined by a value.
 const namespace = "test"
 
-// flagsOf returns flags that serve values to everyone.
+// flagsOf returns flags that serve each value to everyone.
 func flagsOf(values map[string]any) (map[string]evaluator.Flag, error) {
 	flags := make(map[string]evaluator.Flag, len(values))
 	var errs []error
@@ -47,8 +47,7 @@ func flagOf(key string, value any) (evaluator.Flag, error) {
 	return evaluator.Flag{Key: key, Type: typ, Variants: []evaluator.Variant{{Name: "value", Value: v}}}, nil
 }
 
-// valueOf returns the value, and its flag's type, that stand for anything but a
-// bool.
+// valueOf converts any value but a bool, and returns its flag's type too.
 func valueOf(value any) (evaluator.Type, evaluator.Value, error) {
 	v := reflect.ValueOf(value)
 	switch v.Kind() {
@@ -58,19 +57,19 @@ func valueOf(value any) (evaluator.Type, evaluator.Value, error) {
 		return evaluator.TypeInteger, evaluator.IntValue(v.Int()), nil
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		if v.Uint() > math.MaxInt64 {
-			return 0, evaluator.Value{}, fmt.Errorf("%d is more than the largest integer of a flag, %d", v.Uint(), int64(math.MaxInt64))
+			return 0, evaluator.Value{}, fmt.Errorf("%d is larger than the largest integer of a flag, %d", v.Uint(), int64(math.MaxInt64))
 		}
 		return evaluator.TypeInteger, evaluator.IntValue(int64(v.Uint())), nil
 	case reflect.Float32, reflect.Float64:
 		if math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0) {
-			return 0, evaluator.Value{}, fmt.Errorf("%v is no number that a flag can have", v.Float())
+			return 0, evaluator.Value{}, fmt.Errorf("a flag can't have the value %v", v.Float())
 		}
 		return evaluator.TypeNumber, evaluator.FloatValue(v.Float()), nil
 	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Array, reflect.Pointer:
 		return objectOf(value)
 	}
-	return 0, evaluator.Value{}, fmt.Errorf("a value of type %T is none that a flag can have: "+
-		"use bool, string, an integer, a float, or what encoding/json makes an object or a list of", value)
+	return 0, evaluator.Value{}, fmt.Errorf("a flag can't have a value of type %T: "+
+		"use bool, string, an integer, a float, or a type that encoding/json encodes as an object or a list", value)
 }
 
 func objectOf(value any) (evaluator.Type, evaluator.Value, error) {
@@ -79,12 +78,12 @@ func objectOf(value any) (evaluator.Type, evaluator.Value, error) {
 		return 0, evaluator.Value{}, err
 	}
 	if data[0] != '{' && data[0] != '[' {
-		return 0, evaluator.Value{}, fmt.Errorf("a value of type %T becomes the JSON %.20s, which is neither an object nor a list", value, data)
+		return 0, evaluator.Value{}, fmt.Errorf("a value of type %T is encoded as %.20s, which is neither an object nor a list", value, data)
 	}
 	return evaluator.TypeObject, evaluator.ObjectValue(string(data)), nil
 }
 
-// rulesetOf returns the ruleset of flags that serve everyone.
+// rulesetOf returns a ruleset with these flags.
 func rulesetOf(flags map[string]evaluator.Flag) map[string]evaluator.Ruleset {
 	r := evaluator.Ruleset{
 		Unit:       "user",
