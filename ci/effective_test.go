@@ -2,7 +2,6 @@ package ci
 
 import (
 	"bytes"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -119,48 +118,4 @@ func readAll(t *testing.T, from fs.FS) fstest.MapFS {
 		t.Fatal(err)
 	}
 	return fsys
-}
-
-// FuzzYAMLWriter holds that what is written parses to the same nodes.
-func FuzzYAMLWriter(f *testing.F) {
-	addFiles(f, func(name string) bool { return strings.HasSuffix(name, ".yaml") })
-	for _, text := range []string{"a: \"\\0\\x7f\\u2028 \\U0001f600\"", "- - [a, {b: c}]\n  - d\n", "a: |\n  b\n\n   c\n", "a: 2026-12-01T10:00\nb: [1:2, -3, 'x:y', 1e3, ~]\n"} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		s := &source.File{Path: "a/b.yaml", Shown: "a/b.yaml", Role: source.FlagFile, Data: data}
-		s.Parse()
-		if s.Root == nil || len(s.Root.Fields) == 0 { // a flag has fields
-			return
-		}
-		var w source.YamlWriter
-		w.Mapping(s.Root, 0, false)
-		text := w.B.String()
-		again := &source.File{Path: "a/b.yaml", Shown: "a/b.yaml", Role: source.FlagFile, Data: []byte(text)}
-		again.Parse()
-		if again.Root == nil {
-			t.Fatalf("%q is written as %q: %v", data, text, again.Problems)
-		}
-		if got, want := meaning(again.Root), meaning(s.Root); got != want {
-			t.Errorf("%q is written as %q:\ngot  %s\nwant %s", data, text, got, want)
-		}
-	})
-}
-
-// meaning returns what a node means, whatever its style.
-func meaning(n *source.Node) string {
-	var b strings.Builder
-	switch n.Kind {
-	case source.Scalar:
-		return fmt.Sprintf("%d %q", n.Type(), n.Text)
-	case source.Sequence:
-		for _, item := range n.Items {
-			b.WriteString(meaning(item) + ", ")
-		}
-		return "[" + b.String() + "]"
-	}
-	for _, f := range n.Fields {
-		b.WriteString(meaning(f.Key) + ": " + meaning(f.Value) + ", ")
-	}
-	return "{" + b.String() + "}"
 }

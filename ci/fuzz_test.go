@@ -67,11 +67,21 @@ func checkShown(t *testing.T, e *Estate, environment string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &source.File{Path: "a/b.yaml", Shown: "a/b.yaml", Role: source.FlagFile, Data: []byte(f.YAML())}
-		if s.Parse(); len(s.Problems) > 0 {
-			t.Errorf("%v\n%s", s.Problems, f.YAML())
-		}
+		parseFlag(t, f.YAML())
 	}
+}
+
+// parseFlag returns the root of a flag file of that text, which must be right.
+func parseFlag(t *testing.T, text string) *source.Node {
+	t.Helper()
+	files, err := source.Read(fstest.MapFS{"a/b.yaml": file(text)}, "flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if problems := files.Problems(); len(problems) > 0 {
+		t.Fatalf("%v\n%s", problems, text)
+	}
+	return files.ByRole[source.FlagFile][0].Root
 }
 
 func checkProblems(t *testing.T, fsys fstest.MapFS, err error) {
@@ -102,7 +112,7 @@ func checkPlaces(t *testing.T, fsys fstest.MapFS, problems Problems) {
 			t.Errorf("%v: the message is not a line", p)
 		case !utf8.ValidString(p.Message) || !utf8.ValidString(p.Quote):
 			t.Errorf("%v: it is not UTF-8", p)
-		case utf8.RuneCountInString(p.Quote) > source.MaxQuote+2 || p.Caret < 0 || p.Caret > utf8.RuneCountInString(p.Quote)+1:
+		case utf8.RuneCountInString(p.Quote) > 160+2 || p.Caret < 0 || p.Caret > utf8.RuneCountInString(p.Quote)+1:
 			t.Errorf("%v: the caret is at %d of %q", p, p.Caret, p.Quote)
 		}
 	}

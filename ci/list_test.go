@@ -20,6 +20,9 @@ import (
 // testers.txt.
 const asksForList = "type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {user: {list: testers.txt}}}]\n"
 
+// maxListSize is how many bytes a list may have.
+const maxListSize = 64 << 20
+
 // manyIDs returns a list of n ids in no order, and the same again in another.
 func manyIDs(n int) *fstest.MapFile {
 	var b strings.Builder
@@ -66,12 +69,12 @@ func TestListLimits(t *testing.T) {
 	}
 	fsys := base(t)
 	fsys["shop/x.yaml"] = file(asksForList)
-	fsys["shop/testers.txt"] = list(source.MaxListSize)
-	fsys["shop/other.txt"] = list(source.MaxListSize + 1) // nothing refers to it
+	fsys["shop/testers.txt"] = list(maxListSize)
+	fsys["shop/other.txt"] = list(maxListSize + 1) // nothing refers to it
 	if _, err := LoadFS(fsys, "flags"); err != nil {
 		t.Errorf("a list as large as it may be: %v", err)
 	}
-	fsys["shop/testers.txt"] = list(source.MaxListSize + 1)
+	fsys["shop/testers.txt"] = list(maxListSize + 1)
 	want := "flags/shop/testers.txt:1:1: the file is larger than 64 MiB"
 	if _, err := LoadFS(fsys, "flags"); err == nil || err.Error() != want {
 		t.Errorf("a larger list: error %v, want %s", err, want)
@@ -86,7 +89,7 @@ func TestListLimits(t *testing.T) {
 	if want := "flags/shop/testers.txt:2:1: the id is longer than 1000 bytes"; problems[0].Error() != want {
 		t.Errorf("an id that is too long: %v, want %s", problems[0], want)
 	}
-	if p := problems[source.MaxProblems]; p.Message != source.TooManyProblems || p.Line != 2+2*source.MaxProblems {
+	if p := problems[source.MaxProblems]; p.Message != "there are more problems in this file than are shown" || p.Line != 2+2*source.MaxProblems {
 		t.Errorf("the last problem is %v", p)
 	}
 }
@@ -94,7 +97,7 @@ func TestListLimits(t *testing.T) {
 // TestListsTotal holds that lists count for the estate's size, each once.
 func TestListsTotal(t *testing.T) {
 	fsys := base(t)
-	comment := &fstest.MapFile{Data: []byte("u-1\n#" + strings.Repeat("x", source.MaxListSize-8))}
+	comment := &fstest.MapFile{Data: []byte("u-1\n#" + strings.Repeat("x", maxListSize-8))}
 	for i := range 4 {
 		fsys[fmt.Sprintf("shop/%d.txt", i)] = comment
 		fsys[fmt.Sprintf("shop/x%d.yaml", i)] = file(strings.Replace(asksForList, "testers", fmt.Sprint(i), 1))

@@ -97,7 +97,7 @@ func valueOf(n *source.Node) any {
 		}
 		return json.Number(strings.TrimLeft(n.Text, "+0"))
 	case source.FloatScalar:
-		if f, ok := source.ParseFloat(n.Text); ok {
+		if f, err := strconv.ParseFloat(n.Text, 64); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
 			return json.Number(strconv.FormatFloat(f, 'g', -1, 64))
 		}
 		// JSON has no infinity: an editor sees one that is as large.
@@ -106,17 +106,19 @@ func valueOf(n *source.Node) any {
 	return n.Text
 }
 
-// parsed returns the files of an estate that are YAML, parsed each by itself.
+// parsed returns the files of an estate that have schemas.
 func parsed(t testing.TB, fsys fs.FS) map[string]*source.File {
 	t.Helper()
-	sources, _, err := source.ReadSources(fsys, "flags")
+	files, err := source.Read(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := make(map[string]*source.File)
-	for _, s := range sources {
-		if s.Parse(); s.Root != nil && schemaFiles[s.Role] != "" {
-			out[s.Path] = s
+	for role := range schemaFiles {
+		for _, s := range files.ByRole[role] {
+			if s.Root != nil {
+				out[s.Path] = s
+			}
 		}
 	}
 	return out

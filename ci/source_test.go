@@ -12,8 +12,10 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/serin-flags/serin/ci/internal/source"
 )
+
+// maxFileSize is how many bytes a file may have.
+const maxFileSize = 1 << 20
 
 // onDisk writes files into a new folder, on top of the base, and returns it.
 func onDisk(t *testing.T, files map[string]string) string {
@@ -113,8 +115,8 @@ func TestLoadFollowsLinksInside(t *testing.T) {
 
 func TestLoadOddFiles(t *testing.T) {
 	dir := onDisk(t, map[string]string{
-		"shop/large.yaml": "type: boolean\ndefault: off\ndescription: " + strings.Repeat("x", source.MaxFileSize),
-		"shop/limit.yaml": "type: boolean\ndefault: off\n#" + strings.Repeat("x", source.MaxFileSize-len("type: boolean\ndefault: off\n#")),
+		"shop/large.yaml": "type: boolean\ndefault: off\ndescription: " + strings.Repeat("x", maxFileSize),
+		"shop/limit.yaml": "type: boolean\ndefault: off\n#" + strings.Repeat("x", maxFileSize-len("type: boolean\ndefault: off\n#")),
 	})
 	if err := os.Mkdir(filepath.Join(dir, "shop", "folder.yaml"), 0o777); err != nil {
 		t.Fatal(err)
@@ -201,12 +203,12 @@ func (failingFile) Read([]byte) (int, error) { return 0, errRead }
 // TestLoadLimits holds the bounds of an estate as a whole.
 func TestLoadLimits(t *testing.T) {
 	many := base(t)
-	for i := range source.MaxEntries {
+	for i := range 100_000 {
 		many[fmt.Sprintf("other/%d.txt", i)] = file("")
 	}
 	large := base(t)
-	comment := &fstest.MapFile{Data: bytes.Repeat([]byte("#"), source.MaxFileSize)}
-	for i := range source.MaxTotalSize/source.MaxFileSize + 1 {
+	comment := &fstest.MapFile{Data: bytes.Repeat([]byte("#"), maxFileSize)}
+	for i := range (256<<20)/maxFileSize + 1 {
 		large[fmt.Sprintf("other/%d.yaml", i)] = comment
 	}
 	for name, test := range map[string]struct {

@@ -116,7 +116,7 @@ func (c reader) testCase(n *source.Node, t *Case) {
 	if env := n.Get("environment"); env != nil {
 		name, ok := c.Name(env, "\"environment\"")
 		if ok {
-			if err := c.Known.CheckEnvironment(name); err != nil {
+			if err := c.estate.CheckEnvironment(name); err != nil {
 				c.Errorf(env, "%v", err)
 			}
 		}

@@ -186,11 +186,11 @@ func (e *Estate) CheckEnvironment(name string) error {
 	if name == "" {
 		return nil
 	}
-	return e.Known.CheckEnvironment(name)
+	return e.Known.checkEnvironment(name)
 }
 
-// CheckEnvironment returns an error unless name is an environment.
-func (v *Vocabulary) CheckEnvironment(name string) error {
+// checkEnvironment returns an error unless name is an environment.
+func (v *Vocabulary) checkEnvironment(name string) error {
 	if slices.Contains(v.Environments, name) {
 		return nil
 	}

@@ -121,7 +121,7 @@ func (c Checker) overrides(f *Flag, base *draft, environments *source.Node) {
 	}
 	for _, e := range environments.Fields {
 		name := e.Key.Text
-		if err := c.Known.CheckEnvironment(name); err != nil {
+		if err := c.Known.checkEnvironment(name); err != nil {
 			c.Errorf(e.Key, "%v", err)
 		}
 		if !c.Within("environment %q", name).Keys(e.Value, "an environment of a flag", bodyKeys...) {

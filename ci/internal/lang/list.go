@@ -1,9 +1,7 @@
 package lang
 
 import (
-	"bytes"
 	"fmt"
-	"io/fs"
 	"iter"
 	"maps"
 	"path"
@@ -26,18 +24,16 @@ const maxID = 1000
 // lists are the list files of an estate. They are read when something first
 // refers to them, and are safe for concurrent use.
 type lists struct {
-	fsys   fs.FS
-	dir    string // as a user would type it
+	files  *source.Files
 	ByPath map[string]*IDList
 
-	mu    sync.Mutex
-	total int   // bytes of all files that are read
-	err   error // why one couldn't be read
+	mu  sync.Mutex
+	err error // why one couldn't be read
 }
 
 // newLists returns the list files among files.
 func newLists(files *source.Files) *lists {
-	l := &lists{fsys: files.FS, dir: files.Dir, total: files.Total, ByPath: make(map[string]*IDList)}
+	l := &lists{files: files, ByPath: make(map[string]*IDList)}
 	for _, s := range files.ByRole[source.ListFile] {
 		l.ByPath[s.Path] = &IDList{File: s}
 	}
@@ -96,7 +92,7 @@ func (c Checker) listFile(n *source.Node) *IDList {
 		c.Errorf(n, "\"list\" is %q; write the path from this file's folder", source.Shorten(name))
 		return nil
 	case p == "..", strings.HasPrefix(p, "../"):
-		c.Errorf(n, "\"list\" is %q, which leads out of %s; the files of an estate lie in its folder", source.Shorten(name), lists.dir)
+		c.Errorf(n, "\"list\" is %q, which leads out of %s; the files of an estate lie in its folder", source.Shorten(name), lists.files.Dir)
 		return nil
 	case p != "." && strings.Contains("/"+p, "/."):
 		c.Errorf(n, "\"list\" is %q; names that start with a dot are passed over", source.Shorten(name))
@@ -107,7 +103,7 @@ func (c Checker) listFile(n *source.Node) *IDList {
 	}
 	l, ok := lists.ByPath[p]
 	if !ok {
-		c.Errorf(n, "there is no file %s%s", source.Shorten(filepath.Join(lists.dir, filepath.FromSlash(p))), suggest.DidYouMean(name, lists.beside(c.File.Folder())))
+		c.Errorf(n, "there is no file %s%s", source.Shorten(filepath.Join(lists.files.Dir, filepath.FromSlash(p))), suggest.DidYouMean(name, lists.beside(c.File.Folder())))
 		return nil
 	}
 	l.read.Do(func() { lists.load(l) })
@@ -134,27 +130,15 @@ func (l *lists) beside(folder string) iter.Seq[string] {
 
 // load reads a file and takes the ids out of it.
 func (l *lists) load(list *IDList) {
-	s := list.File
-	l.mu.Lock()
-	failed := l.err != nil
-	l.mu.Unlock()
-	if failed || len(s.Problems) > 0 {
-		return
-	}
-	err := s.Read(l.fsys)
-	l.mu.Lock()
-	if l.total += len(s.Data); l.total > source.MaxTotalSize && err == nil {
-		err = source.ErrTooLarge
-	}
-	if l.err == nil {
+	text, err := l.files.ReadList(list.File)
+	if err != nil {
+		l.mu.Lock()
 		l.err = err
-	}
-	l.mu.Unlock()
-	if err == nil && len(s.Problems) == 0 && !s.IsUTF16() {
-		list.Text = string(bytes.TrimPrefix(s.Data, []byte("\ufeff")))
+		l.mu.Unlock()
+	} else if len(list.File.Problems) == 0 {
+		list.Text = text
 		list.parse()
 	}
-	s.Data = nil
 }
 
 // parse takes the ids out of the text.
@@ -182,16 +166,16 @@ func (l *IDList) parse() {
 	l.IDs = slices.Compact(l.IDs)
 }
 
-// A ListLine is a line with an id.
-type ListLine struct {
+// A listLine is a line with an id.
+type listLine struct {
 	Number int
 	Text   string
 	ID     string
 }
 
 // Lines yields the lines that have ids.
-func (l *IDList) Lines() iter.Seq[ListLine] {
-	return func(yield func(ListLine) bool) {
+func (l *IDList) Lines() iter.Seq[listLine] {
+	return func(yield func(listLine) bool) {
 		for line := range l.allLines() {
 			if line.ID[0] != '#' && !yield(line) {
 				return
@@ -202,9 +186,9 @@ func (l *IDList) Lines() iter.Seq[ListLine] {
 
 // allLines yields the lines that aren't empty: those that have ids, and comments,
 // whose id is the comment.
-func (l *IDList) allLines() iter.Seq[ListLine] {
-	return func(yield func(ListLine) bool) {
-		line, rest, more := ListLine{}, l.Text, true
+func (l *IDList) allLines() iter.Seq[listLine] {
+	return func(yield func(listLine) bool) {
+		line, rest, more := listLine{}, l.Text, true
 		for more {
 			line.Number++
 			line.Text, rest, more = strings.Cut(rest, "\n")
@@ -239,7 +223,7 @@ func checkID(id string, valid bool) string {
 }
 
 // problem records a problem of a line.
-func (l *IDList) problem(line ListLine, message string) {
+func (l *IDList) problem(line listLine, message string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	text := strings.ToValidUTF8(strings.TrimSuffix(line.Text, "\r"), "\ufffd")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/serin-flags/serin/ci/internal/share"
@@ -336,7 +337,7 @@ var (
 func parseDuration(text string) (int64, error) {
 	var total int64
 	for rest := text; rest != ""; {
-		after := source.TrimDigits(rest)
+		after := strings.TrimLeft(rest, "0123456789")
 		digits := rest[:len(rest)-len(after)]
 		if digits == "" || after == "" {
 			return 0, errDuration

@@ -79,7 +79,7 @@ func (c Checker) Members(n *source.Node, what string) []string {
 // canonicalInt reports whether s is how a 64-bit integer is printed.
 func canonicalInt(s string) bool {
 	digits := strings.TrimPrefix(s, "-")
-	if source.TrimDigits(digits) != "" || len(digits) > 1 && digits[0] == '0' || s == "-0" {
+	if strings.Trim(digits, "0123456789") != "" || len(digits) > 1 && digits[0] == '0' || s == "-0" {
 		return false
 	}
 	_, err := source.ParseInt(s)

@@ -32,9 +32,6 @@ var Lints = []string{
 	LintSharedSalt, LintSingleVariant, LintStraySpace, LintUnreachableRule, LintUnusedAttribute, LintUnusedSegment, LintUnusedSilence,
 }
 
-// TimedLints are those that say nothing without knowing what time it is.
-var TimedLints = []string{LintExpiredFlag, LintFinishedRamp}
-
 // silences reads "lint", which may be nil: the lints that a file silences, each
 // with the reason.
 func (c Checker) silences(n *source.Node) {
@@ -80,7 +77,7 @@ func noReason(lint string) string {
 const silenceMark = "lint:"
 
 // silence reads a comment of a list. It returns what is wrong with it, or "".
-func (l *IDList) silence(line ListLine) string {
+func (l *IDList) silence(line listLine) string {
 	text, ok := strings.CutPrefix(strings.TrimSpace(line.ID[1:]), silenceMark)
 	if !ok {
 		return ""

@@ -100,6 +100,9 @@ func (l *linter) warnAt(lint string, s *source.File, line, column int, text, mes
 	f.warnings = append(f.warnings, p)
 }
 
+// timedLints are those that say nothing without knowing what time it is.
+var timedLints = []string{lang.LintExpiredFlag, lang.LintFinishedRamp}
+
 // tooManyWarnings takes the place of the first warning that isn't shown.
 const tooManyWarnings = "there are more warnings about this file than are shown"
 
@@ -120,7 +123,7 @@ func (l *linter) unusedSilences() {
 			if f := l.files[s]; f != nil && f.silenced[silent.Lint] || silent.Lint == lang.LintUnusedSilence {
 				continue
 			}
-			if l.now.IsZero() && slices.Contains(lang.TimedLints, silent.Lint) {
+			if l.now.IsZero() && slices.Contains(timedLints, silent.Lint) {
 				continue
 			}
 			l.warnAt(lang.LintUnusedSilence, s, silent.Line, silent.Column, l.textOf(s, silent.Line),

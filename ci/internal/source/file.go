@@ -55,10 +55,10 @@ type Silence struct {
 // The bounds of an estate. They are far above what people write and keep what a
 // mistaken or hostile folder can cost within reason.
 const (
-	MaxEntries   = 100_000   // files and folders, those passed over included
-	MaxFileSize  = 1 << 20   // bytes of a file
-	MaxListSize  = 64 << 20  // bytes of a list file
-	MaxTotalSize = 256 << 20 // bytes of all files
+	maxEntries   = 100_000   // files and folders, those passed over included
+	maxFileSize  = 1 << 20   // bytes of a file
+	maxListSize  = 64 << 20  // bytes of a list file
+	maxTotalSize = 256 << 20 // bytes of all files
 )
 
 // A Role is what a file is for, which follows from its path.
@@ -141,25 +141,28 @@ func RoleOf(p string) Role {
 
 // Files are the files of an estate.
 type Files struct {
-	FS     fs.FS
-	Dir    string  // as a user would type it
-	all    []*File // by path
+	Dir    string // as a user would type it
 	ByRole map[Role][]*File
-	Total  int      // bytes of those that are read
+	fsys   fs.FS
+	all    []*File  // by path
 	extra  Problems // of no file that exists
+
+	mu    sync.Mutex
+	total int   // bytes of those that are read
+	err   error // why a list couldn't be read
 }
 
 // Read reads and parses the files of the estate at the root of fsys, which
 // users know as dir, all but list files. What is wrong with a file stands in its
 // problems; an error means that the folder as a whole couldn't be read.
 func Read(fsys fs.FS, dir string) (*Files, error) {
-	sources, total, err := ReadSources(fsys, dir)
+	sources, total, err := readSources(fsys, dir)
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(sources, func(a, b *File) int { return cmp.Compare(a.Shown, b.Shown) })
-	Parallel(sources, (*File).Parse)
-	f := &Files{FS: fsys, Dir: dir, all: sources, ByRole: make(map[Role][]*File), Total: total}
+	Parallel(sources, (*File).parse)
+	f := &Files{fsys: fsys, Dir: dir, all: sources, ByRole: make(map[Role][]*File), total: total}
 	for _, s := range sources {
 		f.ByRole[s.Role] = append(f.ByRole[s.Role], s)
 	}
@@ -183,6 +186,32 @@ func (f *Files) Problem(file, format string, args ...any) {
 	f.extra = append(f.extra, Problem{File: file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
 }
 
+// ReadList returns the content of a list file, without its byte order mark. It is safe
+// for concurrent use. What is wrong with the file is recorded, and its content then
+// empty; an error means that it couldn't be read.
+func (f *Files) ReadList(s *File) (string, error) {
+	f.mu.Lock()
+	err := f.err
+	f.mu.Unlock()
+	if err != nil || len(s.Problems) > 0 {
+		return "", err
+	}
+	err = s.read(f.fsys)
+	f.mu.Lock()
+	if f.total += len(s.Data); f.total > maxTotalSize && err == nil {
+		err = errTooLarge
+	}
+	if f.err == nil {
+		f.err = err
+	}
+	f.mu.Unlock()
+	defer func() { s.Data = nil }()
+	if err != nil || len(s.Problems) > 0 || s.isUTF16() {
+		return "", err
+	}
+	return string(bytes.TrimPrefix(s.Data, []byte("\ufeff"))), nil
+}
+
 // Problems returns those of all files.
 func (f *Files) Problems() Problems {
 	problems := f.extra
@@ -192,18 +221,18 @@ func (f *Files) Problems() Problems {
 	return problems
 }
 
-// ReadSources reads the files of the estate at the root of fsys, which users
+// readSources reads the files of the estate at the root of fsys, which users
 // know as dir, all but list files. What is wrong with a file stands in its
 // problems; an error means that the folder as a whole couldn't be read. total is
 // the number of bytes.
-func ReadSources(fsys fs.FS, dir string) (sources []*File, total int, err error) {
+func readSources(fsys fs.FS, dir string) (sources []*File, total int, err error) {
 	entries := 0
 	err = fs.WalkDir(fsys, ".", func(p string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if entries++; entries > MaxEntries {
-			return fmt.Errorf("it holds more than %d files; is it a folder of flag files?", MaxEntries)
+		if entries++; entries > maxEntries {
+			return fmt.Errorf("it holds more than %d files; is it a folder of flag files?", maxEntries)
 		}
 		if p != "." && strings.HasPrefix(entry.Name(), ".") {
 			if entry.IsDir() {
@@ -241,11 +270,11 @@ func readContents(fsys fs.FS, sources []*File) (total int, err error) {
 		if failed || s.Role == ListFile || len(s.Problems) > 0 {
 			return
 		}
-		why := s.Read(fsys)
+		why := s.read(fsys)
 		mu.Lock()
 		defer mu.Unlock()
-		if total += len(s.Data); total > MaxTotalSize && why == nil {
-			why = ErrTooLarge
+		if total += len(s.Data); total > maxTotalSize && why == nil {
+			why = errTooLarge
 		}
 		if err == nil {
 			err = why
@@ -254,7 +283,7 @@ func readContents(fsys fs.FS, sources []*File) (total int, err error) {
 	return total, err
 }
 
-var ErrTooLarge = fmt.Errorf("its files come to more than %d MiB", MaxTotalSize>>20)
+var errTooLarge = fmt.Errorf("its files come to more than %d MiB", maxTotalSize>>20)
 
 // admit reports whether the directory entry is a file to read. If it is one
 // that can't be read it says so in s.problems.
@@ -292,17 +321,17 @@ func (s *File) admit(fsys fs.FS, entry fs.DirEntry, dir string) bool {
 	return true
 }
 
-// Read reads the file into s.data, if it isn't too large.
-func (s *File) Read(fsys fs.FS) error {
+// read reads the file into s.data, if it isn't too large.
+func (s *File) read(fsys fs.FS) error {
 	f, err := fsys.Open(s.Path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	limit := MaxFileSize
+	limit := maxFileSize
 	switch s.Role {
 	case ListFile:
-		limit = MaxListSize
+		limit = maxListSize
 	case LockFile:
 		limit = maxLockSize
 	}
@@ -312,7 +341,7 @@ func (s *File) Read(fsys fs.FS) error {
 	}
 	if len(data) > limit {
 		hint := ""
-		if limit == MaxFileSize {
+		if limit == maxFileSize {
 			hint = "; put long lists of ids into files of their own: {list: ids.txt}"
 		}
 		s.Problem("the file is larger than %d MiB%s", limit>>20, hint)
@@ -330,15 +359,15 @@ func (s *File) Problem(format string, args ...any) {
 // MaxProblems bounds the problems that are reported for one file.
 const MaxProblems = 500
 
-// TooManyProblems takes the place of the first problem that isn't reported.
-const TooManyProblems = "there are more problems in this file than are shown"
+// tooManyProblems takes the place of the first problem that isn't reported.
+const tooManyProblems = "there are more problems in this file than are shown"
 
-// Full reports whether enough is said about the file.
-func (s *File) Full() bool { return len(s.Problems) > MaxProblems }
+// full reports whether enough is said about the file.
+func (s *File) full() bool { return len(s.Problems) > MaxProblems }
 
 // ProblemAt records a problem at a place of the file.
 func (s *File) ProblemAt(line, column int, message string) {
-	if !s.Full() { // to find a line takes time
+	if !s.full() { // to find a line takes time
 		s.Add(NewProblem(s.Shown, line, column, s.Line(line), message))
 	}
 }
@@ -356,11 +385,11 @@ func (s *File) has(n *Node, message string) bool {
 
 // Add records a problem, unless enough is said about the file.
 func (s *File) Add(p Problem) {
-	if s.Full() {
+	if s.full() {
 		return
 	}
 	if len(s.Problems) == MaxProblems {
-		p.Message = TooManyProblems
+		p.Message = tooManyProblems
 	}
 	s.Problems = append(s.Problems, p)
 }

@@ -158,18 +158,18 @@ func printable(line string) string {
 	}, line)
 }
 
-// MaxQuote is the length in characters above which a quoted line is cut.
-const MaxQuote = 160
+// maxQuote is the length in characters above which a quoted line is cut.
+const maxQuote = 160
 
 // quote cuts line, if it is long, to the surroundings of column. It returns
 // what is left and the character of it that column became.
 func quote(line string, column int) (quoted string, caret int) {
 	length := utf8.RuneCountInString(line)
-	if length <= MaxQuote {
+	if length <= maxQuote {
 		return line, column
 	}
-	from := min(max(0, column-1-MaxQuote/2), length-MaxQuote)
-	to := from + MaxQuote
+	from := min(max(0, column-1-maxQuote/2), length-maxQuote)
+	to := from + maxQuote
 	var b strings.Builder
 	if caret = column - from; from > 0 {
 		b.WriteRune('…')

@@ -45,7 +45,7 @@ func TestQuoteCutsLongLines(t *testing.T) {
 	line := strings.Repeat("日", 500) + "x" + strings.Repeat("本", 500)
 	for _, column := range []int{1, 80, 81, 82, 500, 501, 900, 1000, 1001, 1002} {
 		quoted, caret := quote(line, column)
-		if n := len([]rune(quoted)); n > MaxQuote+2 {
+		if n := len([]rune(quoted)); n > maxQuote+2 {
 			t.Errorf("column %d: quoted %d characters", column, n)
 		}
 		if column == 1002 { // the end of the line

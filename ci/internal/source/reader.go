@@ -198,7 +198,7 @@ func (r Reader) Number(n *Node, what string) (evaluator.Value, bool) {
 		r.Errorf(n, "%s is a number, not %s", what, n.Describe())
 		return evaluator.Value{}, false
 	}
-	f, ok := ParseFloat(n.Text)
+	f, ok := parseFloat(n.Text)
 	if !ok {
 		r.Errorf(n, "%s is %s, which is not a finite number of 64 bits", what, Shorten(n.Text))
 	}

@@ -53,17 +53,17 @@ func isInt(s string) bool {
 		return len(s) > 2 && strings.Trim(s[2:], "0123456789abcdefABCDEF") == ""
 	}
 	digits := trimSign(s)
-	return digits != "" && TrimDigits(digits) == ""
+	return digits != "" && trimDigits(digits) == ""
 }
 
 // isFloat reports whether s has the form
 // [-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?.
 func isFloat(s string) bool {
 	s = trimSign(s)
-	whole := TrimDigits(s)
+	whole := trimDigits(s)
 	digits := len(s) - len(whole)
 	if fraction, ok := strings.CutPrefix(whole, "."); ok {
-		whole = TrimDigits(fraction)
+		whole = trimDigits(fraction)
 		digits += len(fraction) - len(whole)
 	}
 	if digits == 0 {
@@ -76,7 +76,7 @@ func isFloat(s string) bool {
 		return false
 	}
 	exponent := trimSign(whole[1:])
-	return exponent != "" && TrimDigits(exponent) == ""
+	return exponent != "" && trimDigits(exponent) == ""
 }
 
 func trimSign(s string) string {
@@ -86,7 +86,7 @@ func trimSign(s string) string {
 	return s
 }
 
-func TrimDigits(s string) string { return strings.TrimLeft(s, "0123456789") }
+func trimDigits(s string) string { return strings.TrimLeft(s, "0123456789") }
 
 // ParseInt parses what isInt accepts; an error means that it doesn't fit.
 func ParseInt(s string) (int64, error) {
@@ -99,9 +99,9 @@ func ParseInt(s string) (int64, error) {
 	return strconv.ParseInt(s, 10, 64)
 }
 
-// ParseFloat parses what isFloat or isInt accepts. ok is false if it is not a
+// parseFloat parses what isFloat or isInt accepts. ok is false if it is not a
 // finite number of 64 bits.
-func ParseFloat(s string) (f float64, ok bool) {
+func parseFloat(s string) (f float64, ok bool) {
 	if strings.HasPrefix(s, "0o") || strings.HasPrefix(s, "0x") {
 		i, err := ParseInt(s)
 		return float64(i), err == nil

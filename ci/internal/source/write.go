@@ -13,22 +13,22 @@ const maxFlow = 100
 
 // FormatYAML returns a mapping as YAML, with comments after some of its keys.
 func FormatYAML(n *Node, comments map[string]string) string {
-	w := YamlWriter{comments: comments}
-	w.Mapping(n, 0, false)
+	w := yamlWriter{comments: comments}
+	w.mapping(n, 0, false)
 	return w.B.String()
 }
 
-// A YamlWriter writes nodes as YAML that parses to the same nodes. What stood in
+// A yamlWriter writes nodes as YAML that parses to the same nodes. What stood in
 // brackets or braces does so again, as far as it is short. Comments are gone.
-type YamlWriter struct {
+type yamlWriter struct {
 	B strings.Builder
 	// comments are put after keys of the outermost mapping.
 	comments map[string]string
 }
 
-// Mapping writes a mapping on lines of its own. The first line is indented
+// mapping writes a mapping on lines of its own. The first line is indented
 // already if it goes on from a dash.
-func (w *YamlWriter) Mapping(n *Node, indent int, indented bool) {
+func (w *yamlWriter) mapping(n *Node, indent int, indented bool) {
 	for i, f := range n.Fields {
 		if i > 0 || !indented {
 			w.indent(indent)
@@ -44,7 +44,7 @@ func (w *YamlWriter) Mapping(n *Node, indent int, indented bool) {
 }
 
 // value writes what stands after a key, and ends the line.
-func (w *YamlWriter) value(n *Node, indent int, comment string) {
+func (w *yamlWriter) value(n *Node, indent int, comment string) {
 	text, short := w.flow(n)
 	lines, block := blockText(n)
 	switch {
@@ -60,7 +60,7 @@ func (w *YamlWriter) value(n *Node, indent int, comment string) {
 		w.B.WriteString(" " + text + comment + "\n")
 	case n.Kind == Mapping:
 		w.B.WriteString(comment + "\n")
-		w.Mapping(n, indent+2, false)
+		w.mapping(n, indent+2, false)
 	default:
 		w.B.WriteString(comment + "\n")
 		w.sequence(n, indent+2, false)
@@ -68,7 +68,7 @@ func (w *YamlWriter) value(n *Node, indent int, comment string) {
 }
 
 // sequence writes a list on lines of its own.
-func (w *YamlWriter) sequence(n *Node, indent int, indented bool) {
+func (w *yamlWriter) sequence(n *Node, indent int, indented bool) {
 	for i, item := range n.Items {
 		if i > 0 || !indented {
 			w.indent(indent)
@@ -79,17 +79,17 @@ func (w *YamlWriter) sequence(n *Node, indent int, indented bool) {
 		case short:
 			w.B.WriteString(text + "\n")
 		case item.Kind == Mapping:
-			w.Mapping(item, indent+2, true)
+			w.mapping(item, indent+2, true)
 		default:
 			w.sequence(item, indent+2, true)
 		}
 	}
 }
 
-func (w *YamlWriter) indent(n int) { w.B.WriteString(strings.Repeat(" ", n)) }
+func (w *yamlWriter) indent(n int) { w.B.WriteString(strings.Repeat(" ", n)) }
 
 // flow returns n on one line. It reports false if it doesn't belong on one.
-func (w *YamlWriter) flow(n *Node) (text string, short bool) {
+func (w *yamlWriter) flow(n *Node) (text string, short bool) {
 	if n.Kind == Scalar {
 		return scalarText(n), true
 	}

@@ -58,9 +58,9 @@ func (n *Node) Get(key string) *Node {
 	return nil
 }
 
-// Parse parses the file, unless its role is one that isn't YAML. If the YAML is
+// parse parses the file, unless its role is one that isn't YAML. If the YAML is
 // wrong, parse records problems and leaves s.root nil.
-func (s *File) Parse() {
+func (s *File) parse() {
 	if s.Role == ListFile || s.Role == LockFile || len(s.Problems) > 0 || !s.Normalise() || !s.checkLines() {
 		return
 	}
@@ -206,7 +206,7 @@ func (c *converter) convert(n *yaml.Node, depth int) *Node {
 	switch {
 	case n.Kind == yaml.ScalarNode:
 		c.convertScalar(n, out)
-	case n.Kind == yaml.AliasNode, c.deep, c.source.Full():
+	case n.Kind == yaml.AliasNode, c.deep, c.source.full():
 	case depth > maxDepth:
 		c.deep = true
 		c.problem(n.Line, n.Column, errTooDeep.Error())

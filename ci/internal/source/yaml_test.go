@@ -14,7 +14,7 @@ import (
 // parseText parses a file of that text.
 func parseText(text string) *File {
 	s := &File{Shown: "f.yaml", Data: []byte(text)}
-	s.Parse()
+	s.parse()
 	return s
 }
 
@@ -158,50 +158,50 @@ func TestSurrogates(t *testing.T) {
 
 // hostile are files that a parser could take much memory or time for.
 var hostile = map[string]string{
-	"too long a list":               "[" + strings.Repeat("1,", MaxFileSize/2-4) + "]",
+	"too long a list":               "[" + strings.Repeat("1,", maxFileSize/2-4) + "]",
 	"a list on one line":            "[" + strings.Repeat("1,", maxSeparators-9) + "]",
 	"lists on one line":             "[" + strings.Repeat("[],", maxSeparators/2-9) + "]",
 	"keys on one line":              "{" + strings.Repeat("a,", maxSeparators-9) + "}",
-	"pairs on one line":             "[" + strings.Repeat(`"a":1,`, MaxFileSize/7) + "]",
+	"pairs on one line":             "[" + strings.Repeat(`"a":1,`, maxFileSize/7) + "]",
 	"mappings on one line":          "[" + strings.Repeat(`{"a":1},`, maxSeparators/3-9) + "]",
-	"open brackets":                 strings.Repeat("[", MaxFileSize),
-	"open braces":                   strings.Repeat("{a: ", MaxFileSize/4),
-	"dashes on one line":            strings.Repeat("- ", MaxFileSize/2),
-	"question marks":                strings.Repeat("? ", MaxFileSize/2),
-	"dashes":                        strings.Repeat("-\n", MaxFileSize/2),
-	"keys":                          strings.Repeat("a: b\n", MaxFileSize/5),
-	"equal keys":                    strings.Repeat("a:\n", MaxFileSize/3),
+	"open brackets":                 strings.Repeat("[", maxFileSize),
+	"open braces":                   strings.Repeat("{a: ", maxFileSize/4),
+	"dashes on one line":            strings.Repeat("- ", maxFileSize/2),
+	"question marks":                strings.Repeat("? ", maxFileSize/2),
+	"dashes":                        strings.Repeat("-\n", maxFileSize/2),
+	"keys":                          strings.Repeat("a: b\n", maxFileSize/5),
+	"equal keys":                    strings.Repeat("a:\n", maxFileSize/3),
 	"long keys with a prefix":       longKeys(),
-	"complex keys":                  strings.Repeat("? [a b]\n", MaxFileSize/8),
-	"empty lines":                   "a:" + strings.Repeat("\n", MaxFileSize-4) + " b",
-	"empty lines in a block":        "a: |\n b" + strings.Repeat("\n", MaxFileSize-10) + " c",
-	"comments":                      strings.Repeat("#\n", MaxFileSize/2),
-	"comments between keys":         strings.Repeat("a: b\n# c\n\n", MaxFileSize/10),
-	"comments between entries":      strings.Repeat("- a\n# b\n\n# c\n", MaxFileSize/13),
-	"comments in brackets":          "[" + strings.Repeat("b, # c\n ", MaxFileSize/9) + "]",
-	"a comment":                     "a: b # " + strings.Repeat("c", MaxFileSize-10),
-	"a key":                         strings.Repeat("k", MaxFileSize-3) + ": v",
-	"words":                         "a: " + strings.Repeat("b ", MaxFileSize/2-4),
-	"lines of text":                 "a: " + strings.Repeat("b\n ", MaxFileSize/3-4),
+	"complex keys":                  strings.Repeat("? [a b]\n", maxFileSize/8),
+	"empty lines":                   "a:" + strings.Repeat("\n", maxFileSize-4) + " b",
+	"empty lines in a block":        "a: |\n b" + strings.Repeat("\n", maxFileSize-10) + " c",
+	"comments":                      strings.Repeat("#\n", maxFileSize/2),
+	"comments between keys":         strings.Repeat("a: b\n# c\n\n", maxFileSize/10),
+	"comments between entries":      strings.Repeat("- a\n# b\n\n# c\n", maxFileSize/13),
+	"comments in brackets":          "[" + strings.Repeat("b, # c\n ", maxFileSize/9) + "]",
+	"a comment":                     "a: b # " + strings.Repeat("c", maxFileSize-10),
+	"a key":                         strings.Repeat("k", maxFileSize-3) + ": v",
+	"words":                         "a: " + strings.Repeat("b ", maxFileSize/2-4),
+	"lines of text":                 "a: " + strings.Repeat("b\n ", maxFileSize/3-4),
 	"plain text in brackets":        "[" + strings.Repeat("b c, ", 190_000) + "]",
-	"escapes":                       "a: \"" + strings.Repeat("\\n", MaxFileSize/2-4) + "\"",
-	"surrogates":                    "a: \"" + strings.Repeat(`\ud83d\ude80`, MaxFileSize/12-4) + "\"",
-	"halves of surrogates":          "a: [" + strings.Repeat(`"\ud83d",`, MaxFileSize/9-4) + "]",
-	"backslashes":                   strings.Repeat(`\`, MaxFileSize-12) + `\ud83d\ude80`,
+	"escapes":                       "a: \"" + strings.Repeat("\\n", maxFileSize/2-4) + "\"",
+	"surrogates":                    "a: \"" + strings.Repeat(`\ud83d\ude80`, maxFileSize/12-4) + "\"",
+	"halves of surrogates":          "a: [" + strings.Repeat(`"\ud83d",`, maxFileSize/9-4) + "]",
+	"backslashes":                   strings.Repeat(`\`, maxFileSize-12) + `\ud83d\ude80`,
 	"aliases":                       "a: &a [b]\nc: [" + strings.Repeat("*a,", 190_000) + "]",
 	"aliases of aliases":            aliasBomb(),
 	"characters that start nothing": strings.Repeat("a: @b\n", maxRepairable/6),
-	"tags":                          strings.Repeat("- !a b\n", MaxFileSize/7),
-	"documents":                     strings.Repeat("---\n", MaxFileSize/4),
-	"directives":                    strings.Repeat("%TAG ! b\n", MaxFileSize/9),
-	"digits":                        "a: " + strings.Repeat("1", MaxFileSize-4),
-	"tabs":                          "a: b" + strings.Repeat("\t", MaxFileSize-5) + "c",
+	"tags":                          strings.Repeat("- !a b\n", maxFileSize/7),
+	"documents":                     strings.Repeat("---\n", maxFileSize/4),
+	"directives":                    strings.Repeat("%TAG ! b\n", maxFileSize/9),
+	"digits":                        "a: " + strings.Repeat("1", maxFileSize-4),
+	"tabs":                          "a: b" + strings.Repeat("\t", maxFileSize-5) + "c",
 }
 
 func longKeys() string {
 	var b strings.Builder
 	prefix := strings.Repeat("k", 1000)
-	for i := range MaxFileSize / 1010 {
+	for i := range maxFileSize / 1010 {
 		fmt.Fprintf(&b, "%s%04d: v\n", prefix, i)
 	}
 	return b.String()
@@ -210,7 +210,7 @@ func longKeys() string {
 func aliasBomb() string {
 	var b strings.Builder
 	b.WriteString("a0: &a0 [b]\n")
-	for i := 1; b.Len() < MaxFileSize-100; i++ {
+	for i := 1; b.Len() < maxFileSize-100; i++ {
 		fmt.Fprintf(&b, "a%d: &a%d [*a%d, *a%d]\n", i, i, i-1, i-1)
 	}
 	return b.String()
@@ -222,7 +222,7 @@ func aliasBomb() string {
 func TestHostileFiles(t *testing.T) {
 	const most = 500 << 20
 	for name, text := range hostile {
-		if len(text) > MaxFileSize {
+		if len(text) > maxFileSize {
 			t.Errorf("%s: %d bytes are more than a file has", name, len(text))
 		}
 		var before, after runtime.MemStats
@@ -268,7 +268,7 @@ func FuzzPlaces(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s := &File{Shown: "f.yaml", Data: bytes.Clone(data)}
-		if s.Parse(); s.Root != nil {
+		if s.parse(); s.Root != nil {
 			checkNode(t, s, s.Root)
 		}
 		for _, p := range s.Problems {

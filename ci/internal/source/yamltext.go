@@ -17,7 +17,7 @@ const (
 // Normalise removes the byte order mark and carriage returns that Windows
 // editors write, and rejects control characters and invalid UTF-8.
 func (s *File) Normalise() bool {
-	if s.IsUTF16() {
+	if s.isUTF16() {
 		return false
 	}
 	s.Data = bytes.TrimPrefix(s.Data, []byte("\ufeff"))
@@ -47,8 +47,8 @@ func (s *File) Normalise() bool {
 	return true
 }
 
-// IsUTF16 reports whether the file is marked as UTF-16, and says so.
-func (s *File) IsUTF16() bool {
+// isUTF16 reports whether the file is marked as UTF-16, and says so.
+func (s *File) isUTF16() bool {
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
 		if bytes.HasPrefix(s.Data, []byte(mark)) {
 			s.Problem("the file is UTF-16; flag files must be UTF-8")
