@@ -260,7 +260,8 @@ func buildOlder(t *testing.T) (bin string) {
 func git(t *testing.T, args ...string) []byte {
 	t.Helper()
 	if err := exec.Command("git", "cat-file", "-e", format1Commit+"^{commit}").Run(); err != nil {
-		t.Fatalf("this clone lacks commit %.7s, whose client the test builds; run 'git fetch --unshallow' (%v)", format1Commit, err)
+		t.Fatalf("this clone lacks commit %.7s, whose client the test builds; run 'git fetch --unshallow' (%v)",
+			format1Commit, err)
 	}
 	out, err := exec.Command("git", args...).Output()
 	if err != nil {

@@ -19,7 +19,8 @@ func TestRollback(t *testing.T) {
 		}},
 		{"snapshot in the timestamp, with hashes", nil, []step{
 			{func(r *repo) { r.listHashes = true; r.release() }, accepted, "1 2 2 2"},
-			{func(r *repo) { r.signed[roleSnapshot]["version"] = 1; r.publish(roleSnapshot); r.bump(roleTimestamp) }, Rollback, "1 2 2 2"},
+			{func(r *repo) { r.signed[roleSnapshot]["version"] = 1; r.publish(roleSnapshot); r.bump(roleTimestamp) }, Rollback,
+				"1 2 2 2"},
 		}},
 		{"targets in the snapshot", nil, []step{
 			{bumpFrom(roleTargets), accepted, "1 2 2 2"},
@@ -27,7 +28,8 @@ func TestRollback(t *testing.T) {
 		}},
 		{"targets in the snapshot, with hashes", nil, []step{
 			{func(r *repo) { r.listHashes = true; r.release() }, accepted, "1 2 2 2"},
-			{func(r *repo) { r.signed[roleTargets]["version"] = 1; r.publish(roleTargets); r.bumpFrom(roleSnapshot) }, Rollback, "1 2 2 2"},
+			{func(r *repo) { r.signed[roleTargets]["version"] = 1; r.publish(roleTargets); r.bumpFrom(roleSnapshot) },
+				Rollback, "1 2 2 2"},
 		}},
 		{"another file in the snapshot", nil, []step{
 			{func(r *repo) {
@@ -107,7 +109,8 @@ func TestFastForward(t *testing.T) {
 			}, accepted, "2 3 2 1"},
 		}},
 		{"targets, by rotating the snapshot's key", nil, []step{
-			{func(r *repo) { forward(r, roleTargets); r.bump(roleSnapshot, roleTimestamp) }, accepted, fmt.Sprint("1 2 2 ", far)},
+			{func(r *repo) { forward(r, roleTargets); r.bump(roleSnapshot, roleTimestamp) }, accepted,
+				fmt.Sprint("1 2 2 ", far)},
 			{func(r *repo) {
 				back(r, roleTargets)
 				r.rotate(roleSnapshot, ed(12))
@@ -204,7 +207,8 @@ func TestKeyIDs(t *testing.T) {
 	renamed := func(k testKey, id string) testKey { k.id = id; return k }
 	garbled, empty := signing(p256(), "not a signature"), signing(ed(20), "")
 	scenarios := []scenario{
-		{"same key under two keyids", nil, []step{first, {needing(listedAs(ed(1), func(o object) { o["note"] = "again" })), Signature, "1 1 1 1"}}},
+		{"same key under two keyids", nil, []step{first,
+			{needing(listedAs(ed(1), func(o object) { o["note"] = "again" })), Signature, "1 1 1 1"}}},
 		{"same ECDSA key under two key types", nil, []step{first, {func(r *repo) {
 			a, b := p256(), ec(p256Private(), "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256")
 			r.trust(roleTimestamp, 2, a, b)
@@ -216,7 +220,8 @@ func TestKeyIDs(t *testing.T) {
 			r.bump(roleRoot, roleTimestamp)
 		}, Malformed, "1 1 1 1"}}},
 		{"two signatures by one keyid", nil, []step{first, {signedBy(roleSnapshot, ed(2), ed(2)), Malformed, "1 1 1 1"}}},
-		{"two signatures by a stranger's keyid", nil, []step{first, {signedBy(roleTimestamp, ed(1), ed(30), ed(30)), Malformed, "1 1 1 1"}}},
+		{"two signatures by a stranger's keyid", nil,
+			[]step{first, {signedBy(roleTimestamp, ed(1), ed(30), ed(30)), Malformed, "1 1 1 1"}}},
 		{"one valid and one wrong signature", nil, []step{first, {func(r *repo) {
 			r.trust(roleTimestamp, 1, ed(1), garbled)
 			r.signers[roleTimestamp] = []testKey{ed(1), garbled}
@@ -227,25 +232,40 @@ func TestKeyIDs(t *testing.T) {
 			r.signers[roleTimestamp] = []testKey{ed(1), empty}
 			r.bump(roleRoot, roleTimestamp)
 		}, accepted, "2 2 1 1"}}},
-		{"another key's signature under the keyid", nil, []step{first, {signedBy(roleTimestamp, renamed(ed(2), ed(1).id)), Signature, "1 1 1 1"}}},
-		{"keyid in upper case", nil, []step{first, {needing(renamed(ed(20), strings.ToUpper(ed(20).id))), Malformed, "1 1 1 1"}}},
+		{"another key's signature under the keyid", nil,
+			[]step{first, {signedBy(roleTimestamp, renamed(ed(2), ed(1).id)), Signature, "1 1 1 1"}}},
+		{"keyid in upper case", nil, []step{first,
+			{needing(renamed(ed(20), strings.ToUpper(ed(20).id))), Malformed, "1 1 1 1"}}},
 		{"keyid is not that of the key", nil, []step{first, {needing(renamed(ed(20), ed(21).id)), Malformed, "1 1 1 1"}}},
 		{"keyid is a word", nil, []step{first, {needing(renamed(ed(20), "online")), Malformed, "1 1 1 1"}}},
-		{"keyid in upper case in the signature", nil, []step{first, {signedBy(roleTimestamp, renamed(ed(1), strings.ToUpper(ed(1).id))), Signature, "1 1 1 1"}}},
-		{"keyids of strangers of any form", nil, []step{first, {signedBy(roleTimestamp, ed(1), renamed(ed(30), ""), renamed(ed(31), "../x"), renamed(ed(32), "ключ")), accepted, "1 2 1 1"}}},
+		{"keyid in upper case in the signature", nil,
+			[]step{first, {signedBy(roleTimestamp, renamed(ed(1), strings.ToUpper(ed(1).id))), Signature, "1 1 1 1"}}},
+		{"keyids of strangers of any form", nil,
+			[]step{first, {signedBy(roleTimestamp, ed(1), renamed(ed(30), ""), renamed(ed(31), "../x"),
+				renamed(ed(32), "ключ")), accepted, "1 2 1 1"}}},
 		{"a field that keys do not have, outside the keyid", nil, []step{first, {func(r *repo) {
 			r.signed[roleRoot]["keys"].(object)[ed(1).id].(object)["keyid_hash_algorithms"] = []any{"md5"}
 			r.bump(roleRoot, roleTimestamp)
 		}, accepted, "2 2 1 1"}}},
-		{"a field that keys do not have, inside the keyid", nil, []step{first, {needing(listedAs(ed(20), func(o object) { o["owner"] = "ops" })), accepted, "2 2 1 1"}}},
-		{"a role has no keys", nil, []step{first, {func(r *repo) { r.trust(roleTimestamp, 1); r.bump(roleRoot, roleTimestamp) }, Malformed, "1 1 1 1"}}},
+		{"a field that keys do not have, inside the keyid", nil,
+			[]step{first, {needing(listedAs(ed(20), func(o object) { o["owner"] = "ops" })), accepted, "2 2 1 1"}}},
+		{"a role has no keys", nil, []step{first,
+			{func(r *repo) { r.trust(roleTimestamp, 1); r.bump(roleRoot, roleTimestamp) }, Malformed, "1 1 1 1"}}},
 		{"a role has an unlisted key", nil, []step{first, {func(r *repo) {
 			r.trust(roleTimestamp, 1, ed(1), ed(20))
 			delete(r.signed[roleRoot]["keys"].(object), ed(20).id)
 			r.bump(roleRoot, roleTimestamp)
 		}, Malformed, "1 1 1 1"}}},
-		{"threshold 0", nil, []step{first, {func(r *repo) { r.trust(roleSnapshot, 0, ed(2)); r.bump(roleRoot, roleTimestamp) }, Malformed, "1 1 1 1"}}},
-		{"threshold -1", nil, []step{first, {func(r *repo) { r.trust(roleSnapshot, -1, ed(2)); r.bump(roleRoot, roleTimestamp) }, Malformed, "1 1 1 1"}}},
+		{"threshold 0", nil, []step{first, {func(r *repo) {
+			r.trust(roleSnapshot, 0, ed(2))
+			r.bump(roleRoot,
+				roleTimestamp)
+		}, Malformed, "1 1 1 1"}}},
+		{"threshold -1", nil, []step{first, {func(r *repo) {
+			r.trust(roleSnapshot, -1, ed(2))
+			r.bump(roleRoot,
+				roleTimestamp)
+		}, Malformed, "1 1 1 1"}}},
 		{"a role that TUF does not have", nil, []step{first, {func(r *repo) {
 			r.trust("mirrors", 1, ed(1), ed(20))
 			r.bump(roleRoot, roleTimestamp)

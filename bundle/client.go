@@ -8,27 +8,26 @@ import (
 	"time"
 )
 
-// The most that is read of one object, in bytes. Root, snapshot and targets
-// are as in other TUF clients, so that none refuses what another accepts; a
-// target takes 200 bytes or so.
+// Limits on the length of objects, in bytes. Those of root, snapshot and targets
+// are the ones of other TUF clients, so that none refuses what another accepts. A
+// target takes about 200 bytes.
 const (
 	maxRoot      = 512 << 10
 	maxTimestamp = 16 << 10
 	maxSnapshot  = 2_000_000
 	maxTargets   = 5_000_000
 
-	// MaxPayloads is the most bytes that the payloads of one release may
-	// have together. More is refused.
+	// MaxPayloads limits the total length of a release's payloads, in bytes.
 	MaxPayloads = 64 << 20
-	// MaxState is the most bytes that [Verifier.Restore] accepts; what
-	// [Release.State] returns is never longer.
+	// MaxState limits the length of a state, in bytes: [Verifier.Restore]
+	// accepts no more, and [Release.State] returns no more.
 	MaxState = 32 << 20
 )
 
-// maxRotations is the number of newer roots that one update follows. If there
-// are still more, the update works with what it has. If that makes a release, the
-// next UpdateRoot goes on from there; an Update does only if timestamp.json is
-// another one.
+// maxRotations limits how many newer roots one update follows. If there are more,
+// the update continues with the last of these. If that makes a release, the next
+// UpdateRoot follows further roots, and so does an Update if timestamp.json has
+// changed.
 const maxRotations = 256
 
 // errUnchanged says that there is no newer timestamp.json.
@@ -42,8 +41,8 @@ type client struct {
 	ignoreExpiry bool
 }
 
-// trusted is verified metadata. Each update works on its own copy, so that
-// one that fails changes nothing.
+// trusted is verified metadata. Each update works on its own copy, so that a
+// failed update changes nothing.
 type trusted struct {
 	root      *rootMetadata
 	chain     []*rootMetadata // the roots after the pinned one
@@ -52,7 +51,7 @@ type trusted struct {
 	targets   *targetsMetadata
 }
 
-// fetch reads an object. Its errors have a class.
+// fetch reads an object. Its errors are of type *[Error].
 func (c client) fetch(ctx context.Context, name, etag string, limit int64) (Object, error) {
 	obj, err := c.src.Fetch(ctx, name, etag, limit)
 	if err == nil && int64(len(obj.Data)) > limit {
@@ -72,7 +71,7 @@ func (c client) fetch(ctx context.Context, name, etag string, limit int64) (Obje
 	return Object{}, &Error{class, name, err}
 }
 
-// fetchListed reads an object that l lists, and checks that it is the one.
+// fetchListed reads the object that l lists, and checks its length and hashes.
 func (c client) fetchListed(ctx context.Context, name string, l listing, limit int64) ([]byte, error) {
 	if l.length > limit {
 		return nil, &Error{Malformed, name, ErrTooLarge}
@@ -93,8 +92,8 @@ func (c client) fetchListed(ctx context.Context, name string, l listing, limit i
 	return obj.Data, nil
 }
 
-// poll reads timestamp.json. If it is the one that last has, which may be nil,
-// the error is errUnchanged.
+// poll reads timestamp.json. If that of last, which may be nil, is still the
+// newest, the error is errUnchanged.
 func (c client) poll(ctx context.Context, last *Release) (Object, error) {
 	if last == nil {
 		return c.fetch(ctx, "timestamp.json", "", maxTimestamp)
@@ -119,7 +118,7 @@ func verified(name string, raw []byte, root *rootMetadata, role string) (envelop
 	return e, nil
 }
 
-// checkVersion checks that name has the version that it must have.
+// checkVersion checks that the version of an object is want.
 func checkVersion(name string, h header, want int64) error {
 	if h.version < want {
 		return &Error{Rollback, name, fmt.Errorf("version %d instead of %d", h.version, want)}
@@ -186,9 +185,9 @@ func nextRoot(name string, raw []byte, root *rootMetadata) (*rootMetadata, error
 	return next, nil
 }
 
-// forget drops what a new root does not vouch for: metadata whose keys were
-// rotated away. Its versions are forgotten with it, so that a thief who signed
-// version 2^53 with a stolen key has not stopped updates for good (TUF 5.3.11).
+// forget drops metadata that no key of the new root signed, and its versions with
+// it, so that a thief who signed version 2^53 with a stolen key hasn't stopped
+// updates for good (TUF 5.3.11).
 func (t *trusted) forget() {
 	vouched := func(h header, role string) bool {
 		_, err := verified("", h.raw, t.root, role)
@@ -205,9 +204,9 @@ func (t *trusted) forget() {
 	}
 }
 
-// updateTimestamp verifies raw as the next timestamp.json (TUF 5.4). If it has
-// the version of the trusted one, that stays. The error is errUnchanged then,
-// unless the root was rotated: its keys may not vouch for what is listed.
+// updateTimestamp verifies raw as the next timestamp.json (TUF 5.4). If its version
+// is that of the trusted one, the trusted one stays, and the error is errUnchanged,
+// unless the root was rotated: its keys may not have signed what is listed.
 func (c client) updateTimestamp(t *trusted, raw []byte, rotated bool) error {
 	const name = "timestamp.json"
 	if err := c.checkExpiry(fmt.Sprintf("%d.root.json", t.root.version), t.root.header); err != nil {

@@ -127,13 +127,18 @@ func TestRootRotation(t *testing.T) {
 		want  Class         // of the last
 	}{
 		{"one key to another", []rootVersion{{[]int{1}, 1, []int{1, 0}}, {[]int{1}, 1, []int{1}}}, accepted},
-		{"with signatures of strangers", []rootVersion{{[]int{2}, 1, []int{3, 2, 0, 4}}, {[]int{2}, 1, []int{3, 2, 4}}}, accepted},
-		{"different three of five", []rootVersion{{five, 3, []int{0, 2, 4}}, {five, 3, []int{0, 4, 1}}, {five, 3, []int{0, 1, 3}}, {five, 3, []int{1, 2, 3}}}, accepted},
+		{"with signatures of strangers", []rootVersion{{[]int{2}, 1, []int{3, 2, 0, 4}}, {[]int{2}, 1, []int{3, 2, 4}}},
+			accepted},
+		{"different three of five", []rootVersion{{five, 3, []int{0, 2, 4}}, {five, 3, []int{0, 4, 1}},
+			{five, 3, []int{0, 1, 3}}, {five, 3, []int{1, 2, 3}}}, accepted},
 		{"one of five rotated", []rootVersion{{five, 3, []int{0, 2, 4}}, {rotated, 3, []int{0, 4, 1}}}, accepted},
-		{"one of five rotated, signed by the old one too", []rootVersion{{five, 3, []int{0, 2, 4}}, {rotated, 3, []int{0, 2, 4, 5}}, {rotated, 3, []int{0, 4, 5}}}, accepted},
-		{"all of five rotated", []rootVersion{{five, 3, []int{0, 2, 4}}, {[]int{5, 6, 7, 8, 9}, 3, []int{0, 2, 4, 5, 6, 7}}, {[]int{5, 6, 7, 8, 9}, 3, []int{5, 6, 7}}}, accepted},
+		{"one of five rotated, signed by the old one too",
+			[]rootVersion{{five, 3, []int{0, 2, 4}}, {rotated, 3, []int{0, 2, 4, 5}}, {rotated, 3, []int{0, 4, 5}}}, accepted},
+		{"all of five rotated", []rootVersion{{five, 3, []int{0, 2, 4}}, {[]int{5, 6, 7, 8, 9}, 3, []int{0, 2, 4, 5, 6, 7}},
+			{[]int{5, 6, 7, 8, 9}, 3, []int{5, 6, 7}}}, accepted},
 		{"threshold up", []rootVersion{{[]int{0, 1, 2}, 1, []int{0}}, {[]int{0, 1, 2}, 2, []int{0, 1}}}, accepted},
-		{"threshold down", []rootVersion{{[]int{0, 1, 2}, 2, []int{0, 1}}, {[]int{0, 1, 2}, 1, []int{0, 1}}, {[]int{0, 1, 2}, 1, []int{1}}}, accepted},
+		{"threshold down", []rootVersion{{[]int{0, 1, 2}, 2, []int{0, 1}}, {[]int{0, 1, 2}, 1, []int{0, 1}},
+			{[]int{0, 1, 2}, 1, []int{1}}}, accepted},
 		{"threshold up with a new key", []rootVersion{{[]int{0}, 1, []int{0}}, {[]int{0, 1}, 2, []int{0, 1}}}, accepted},
 		{"not signed by the old key", []rootVersion{{[]int{2}, 1, []int{2, 3, 4}}}, Signature},
 		{"not signed by the new key", []rootVersion{{[]int{2}, 1, []int{0, 3, 4}}}, Signature},
@@ -141,7 +146,8 @@ func TestRootRotation(t *testing.T) {
 		{"two of three new keys", []rootVersion{{five, 3, []int{0, 2, 4}}, {rotated, 3, []int{0, 2, 4}}}, Signature},
 		{"two of three old keys", []rootVersion{{five, 3, []int{0, 2, 4}}, {rotated, 3, []int{0, 4, 5}}}, Signature},
 		{"below the new threshold", []rootVersion{{[]int{0, 1, 2}, 1, []int{0}}, {[]int{0, 1, 2}, 2, []int{2}}}, Signature},
-		{"below the old threshold", []rootVersion{{[]int{0, 1, 2}, 2, []int{0, 1}}, {[]int{0, 1, 2}, 1, []int{1}}}, Signature},
+		{"below the old threshold", []rootVersion{{[]int{0, 1, 2}, 2, []int{0, 1}}, {[]int{0, 1, 2}, 1, []int{1}}},
+			Signature},
 		{"an intermediate root is unsigned", []rootVersion{{[]int{0}, 1, nil}, {[]int{0}, 1, []int{0}}}, Signature},
 		{"threshold above the number of keys", []rootVersion{{[]int{0, 1}, 3, []int{0, 1}}}, Signature},
 	} {
@@ -245,7 +251,8 @@ func TestRootVersions(t *testing.T) {
 			}
 		}, accepted, "2 2 2 2"}}},
 		{"expired pinned root", nil, []step{{func(r *repo) { r.now = testNow.Add(366 * day) }, Expired, "-"}}},
-		{"root of another environment", nil, []step{first, {set(roleRoot, environmentField, "staging"), Malformed, "1 1 1 1"}}},
+		{"root of another environment", nil, []step{first,
+			{set(roleRoot, environmentField, "staging"), Malformed, "1 1 1 1"}}},
 		{"root of no environment", nil, []step{first, {without(roleRoot, environmentField), Malformed, "1 1 1 1"}}},
 		{"environment is not text", nil, []step{first, {set(roleRoot, environmentField, 1), Malformed, "1 1 1 1"}}},
 		{"environment is empty", nil, []step{first, {set(roleRoot, environmentField, ""), Malformed, "1 1 1 1"}}},
@@ -283,14 +290,16 @@ func TestExpiry(t *testing.T) {
 		)
 	}
 	runEverywhere(t, append(scenarios,
-		scenario{"expires in a second", nil, []step{first, {set(roleTimestamp, "expires", in(time.Second)), accepted, "1 2 1 1"}}},
+		scenario{"expires in a second", nil, []step{first,
+			{set(roleTimestamp, "expires", in(time.Second)), accepted, "1 2 1 1"}}},
 		scenario{"expired meanwhile, renewed since", nil, []step{first, {func(r *repo) {
 			r.now = testNow.Add(18 * day)
 			r.signed[roleTimestamp]["expires"] = in(21 * day)
 			r.signed[roleSnapshot]["expires"] = in(21 * day)
 			r.release()
 		}, accepted, "1 2 2 2"}}},
-		scenario{"expired meanwhile, unchanged", nil, []step{first, {func(r *repo) { r.now = testNow.Add(800 * day) }, accepted, "1 1 1 1"}}},
+		scenario{"expired meanwhile, unchanged", nil,
+			[]step{first, {func(r *repo) { r.now = testNow.Add(800 * day) }, accepted, "1 1 1 1"}}},
 		scenario{"kept snapshot has expired", nil, []step{first, {func(r *repo) {
 			r.now = testNow.Add(18 * day)
 			r.signed[roleTimestamp]["expires"] = in(21 * day)
@@ -302,8 +311,10 @@ func TestExpiry(t *testing.T) {
 			r.signed[roleSnapshot]["expires"] = in(121 * day)
 			r.bumpFrom(roleSnapshot)
 		}, Expired, "1 1 1 1"}}},
-		scenario{"clock two hours back", nil, []step{first, {func(r *repo) { r.now = testNow.Add(-2 * time.Hour); r.release() }, accepted, "1 2 2 2"}}},
-		scenario{"clock two hours ahead", nil, []step{first, {func(r *repo) { r.now = testNow.Add(2 * time.Hour); r.release() }, accepted, "1 2 2 2"}}},
+		scenario{"clock two hours back", nil, []step{first,
+			{func(r *repo) { r.now = testNow.Add(-2 * time.Hour); r.release() }, accepted, "1 2 2 2"}}},
+		scenario{"clock two hours ahead", nil, []step{first,
+			{func(r *repo) { r.now = testNow.Add(2 * time.Hour); r.release() }, accepted, "1 2 2 2"}}},
 		scenario{"clock ten years ahead", nil, []step{
 			first,
 			{func(r *repo) { r.now = testNow.AddDate(10, 0, 0); r.release() }, Expired, "1 1 1 1"},

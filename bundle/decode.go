@@ -240,7 +240,7 @@ func (d *decoder) refs(c *column, texts []string) {
 }
 
 // ids takes n members of a segment. Long lists are of texts that occur nowhere
-// else, and then they stand side by side already.
+// else, and these are adjacent already.
 func (d *decoder) ids(n uint32) []string {
 	c := &d.w.members
 	if n == 0 {
@@ -313,7 +313,7 @@ func pairs[T any](d *decoder, n uint32, pair func(a, b int64) T) []T {
 	return list
 }
 
-// head takes all of a ruleset that stands before the flags, and counts these.
+// head takes everything that precedes the flags of a ruleset, and counts the flags.
 func (d *decoder) head() evaluator.Ruleset {
 	w := d.w
 	set := evaluator.Ruleset{

@@ -110,19 +110,22 @@ func mutate(d *dice, tree object) {
 		case int:
 			p.set(v + d.roll(5) - 2)
 		case string:
-			p.set([]string{v + "x", strings.ToUpper(v), strings.ToLower(v), " " + v, v + "\n", strings.TrimSuffix(v, "0"), v + v}[d.roll(7)])
+			p.set([]string{v + "x", strings.ToUpper(v), strings.ToLower(v), " " + v, v + "\n", strings.TrimSuffix(v, "0"),
+				v + v}[d.roll(7)])
 		}
 	case 5: // another name
 		if o, ok := p.parent.(object); ok {
 			v := p.get()
 			delete(o, p.key)
-			o[[]string{strings.ToUpper(p.key), p.key + "x", "x" + p.key, strings.ToTitle(p.key[:min(1, len(p.key))]) + p.key[min(1, len(p.key)):], ""}[d.roll(5)]] = v
+			o[[]string{strings.ToUpper(p.key), p.key + "x", "x" + p.key,
+				strings.ToTitle(p.key[:min(1, len(p.key))]) + p.key[min(1, len(p.key)):], ""}[d.roll(5)]] = v
 		}
 	case 6, 8, 9: // one more
 		v := values()
 		switch at := p.get().(type) {
 		case object:
-			keys := []string{"x", "X", "é", "\u007f", "a\"b", "custom", "mirrors", "targets.json", "team.json", ed(9).id, "b/" + PayloadName}
+			keys := []string{"x", "X", "é", "\u007f", "a\"b", "custom", "mirrors", "targets.json", "team.json", ed(9).id,
+				"b/" + PayloadName}
 			at[keys[d.roll(len(keys))]] = v[d.roll(len(v))]
 		case []any:
 			p.set(append(at, v[d.roll(len(v))]))
@@ -258,7 +261,8 @@ func theirs(before, after *repo, warm bool) (v verdict) {
 			return verdict{false, err}
 		}
 	}
-	if _, err := set.UpdateTimestamp(after.objects["timestamp.json"]); err != nil && !errors.Is(err, &metadata.ErrEqualVersionNumber{}) {
+	if _, err := set.UpdateTimestamp(after.objects["timestamp.json"]); err != nil &&
+		!errors.Is(err, &metadata.ErrEqualVersionNumber{}) {
 		return verdict{false, err}
 	}
 	if warm {

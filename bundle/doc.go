@@ -1,10 +1,10 @@
-// Package bundle is the signed artifact that flags travel in: the encoding of
-// compiled flags, and the verification of a published repository of them.
+// Package bundle encodes compiled flags into signed artifacts, and verifies a
+// published repository of them.
 //
-// Start with [NewVerifier] and [Verifier.Update] to read a repository, or with
-// [EncodePayload] to make what goes into one. The package signs nothing, keeps
+// To read a repository, start with [NewVerifier] and [Verifier.Update]; to make
+// what goes into one, with [EncodePayload]. The package signs nothing, keeps
 // nothing on disk, starts no goroutine and logs nothing. It reads through a
-// [Source], which is not trusted, and takes the time from its caller.
+// [Source], which it doesn't trust, and its caller passes the time.
 //
 // # Repository
 //
@@ -17,12 +17,12 @@
 // It is a TUF repository with consistent snapshots
 // (https://theupdateframework.github.io/specification/v1.0.34/), which any TUF
 // client can read. Root lists the keys of all roles; timestamp lists the version
-// of snapshot, snapshot that of targets, and targets length and hashes of the
+// of snapshot, snapshot that of targets, and targets the lengths and hashes of the
 // payloads, under the paths <namespace>/flags.msgpack.gz. Beyond TUF:
 //
-//   - The signed part of root has a field "x-serin-environment", not empty.
-//   - A payload names the environment and the namespace that it belongs to, in
-//     its label.
+//   - The signed part of root has a field "x-serin-environment", which isn't empty.
+//   - The label of a payload names the environment and the namespace that it
+//     belongs to.
 //
 // # Payloads
 //
@@ -31,7 +31,7 @@
 // one MessagePack map with string keys. Nothing may follow either map, or the
 // second member.
 //
-// The first map is the label, of at most 4 KiB. Its entries stand in this order:
+// The first map is the label, of at most 4 KiB. Its entries have this order:
 //
 //	format       1 or 2: the version of all that follows
 //	environment  a string
@@ -67,7 +67,7 @@
 //
 // This is a payload of format 2, decompressed: the flag new-cart of namespace
 // shop, which is off, but on for half of the users by Unleash's hash. Texts in
-// quotes stand for MessagePack strings.
+// quotes are MessagePack strings.
 //
 //	84 "format" 02 "environment" "production" "namespace" "shop"
 //	"columns" 82 "size" cd 01 35 "features" 91 "hash:unleash"
@@ -104,51 +104,52 @@
 // JSON: no white space, keys in ascending order of their UTF-8 bytes, integers
 // in decimal, strings with no escapes but \" and \\.
 //
-// JSON is refused if it has a key twice in an object, or a key that differs in
-// case only from one that is looked for; if a number is not an integer of
-// magnitude 2^53 at most, in its shortest form; if it is not valid UTF-8 or has
-// a lone surrogate; if it is nested more than 32 levels deep or has more than
-// 262,144 values. Fields that are not known are part of what is signed and
-// otherwise ignored.
+// JSON is refused if an object has a key twice, or a key that differs only in case
+// from one that is looked for; if a number isn't an integer of magnitude 2^53 at
+// most, in its shortest form; if it isn't valid UTF-8 or has a lone surrogate; if
+// it is nested more than 32 levels deep or has more than 262,144 values. Unknown
+// fields are part of what is signed and otherwise ignored.
 //
 // Keys are ed25519 (keytype and scheme "ed25519", the public key in hexadecimal)
 // or ECDSA on P-256 (keytype "ecdsa" or "ecdsa-sha2-nistp256", scheme
 // "ecdsa-sha2-nistp256", the public key in PEM, signatures in ASN.1 of a SHA-256
-// digest). A root with a key of any other kind, RSA included, is refused. A
-// keyid must be the SHA-256 of the canonical form of its key, either of the
-// whole object or of the three fields that TUF defines. A role is satisfied if
-// as many different public keys of it as its threshold says signed; signatures
-// that are wrong or by other keys do not matter.
+// digest). A root with any other kind of key, RSA included, is refused. A keyid
+// must be the SHA-256 of the canonical form of its key, either of the whole object
+// or of the three fields that TUF defines. A role is satisfied if as many different
+// public keys of it signed as its threshold says; signatures that are wrong, or by
+// other keys, don't matter.
 //
 // In "signed", "_type" must name the role; "spec_version" must be 1.x or 1.x.y;
 // "version" must be 1 or more; "expires" must have the form 2006-01-02T15:04:05Z.
 // In root, "consistent_snapshot" must be true. In targets, "delegations" must be
-// absent: what a delegated role signs would be passed over in silence, which is
-// not what its publisher means.
+// absent: ignoring what a delegated role signs isn't what its publisher means.
 //
 // Among targets, a path that ends in /flags.msgpack.gz must begin with a
 // namespace ([ValidNamespace]), and must have a SHA-256 and a length of 1 or
 // more. Other targets must be well formed and are ignored.
 //
+// Errors about bytes that no signature or hash has confirmed yet say what is
+// malformed, and never quote them.
+//
 // # Verification
 //
 // An update starts from the pinned root, or from the release before it, whose
 // metadata is called trusted below. It takes these steps, in this order; if one
-// fails the update has failed and nothing has changed. Metadata is always
+// fails, the update has failed and nothing has changed. Metadata is always
 // checked in the order length and hashes (as listed, if they are), form of the
 // outside, signatures, content, version, expiry. It is expired unless "expires"
 // is later than the time at which the update began.
 //
 //  1. If there is a release before, ask for timestamp.json with its ETag. If it
-//     is not modified, or has the same bytes, the release stays. [Verifier.UpdateRoot]
+//     isn't modified, or has the same bytes, the release stays. [Verifier.UpdateRoot]
 //     takes this step after the next one.
-//  2. Ask for root N+1, N being the version of the trusted one, until it is not
+//  2. Ask for root N+1, N being the version of the trusted one, until it isn't
 //     found, but not more than 256 times. Each must be signed as the root before
 //     it says, and as it says itself, have exactly version N+1, and name the
 //     same environment.
 //  3. If there was a newer root, forget the trusted timestamp, snapshot and
-//     targets as far as the new root's keys did not sign them, and ask for
-//     timestamp.json again. In any case the last root must not be expired.
+//     targets unless the new root's keys signed them, and ask for timestamp.json
+//     again. In any case, the last root must not be expired.
 //  4. Verify timestamp. Its version must not be lower than the trusted one's. If
 //     it is the same, the trusted one stays, and so does the release unless the
 //     root is new. The version of snapshot that it lists must not be lower than
@@ -158,30 +159,31 @@
 //     listed, none with a lower version.
 //  6. Get targets, <N>.targets.json, unless they are the trusted ones. They must
 //     have the version listed, and [VerifierConfig.MinRevision] or more.
-//  7. Of the namespaces that are wanted all must be listed, with 64 MiB together
-//     at most. Get the payloads that the release before does not have.
-//     Length and hashes must be as listed. Only then the label of a payload is
-//     read: it must belong to the root's environment and to its namespace. The
-//     flags behind the label are for [CompilePayload], which may refuse them.
+//  7. All requested namespaces must be listed, with 64 MiB together at most. Get
+//     the payloads that the release before doesn't have. Length and hashes must be
+//     as listed. Only then read the label of a payload: it must belong to the
+//     root's environment and to its namespace, and need no feature that isn't
+//     known. The flags after the label are for [CompilePayload], which may refuse
+//     them.
 //
 // At most 512 KiB are read of a root, 16 KiB of timestamp, 2 MB of snapshot and
 // 5 MB of targets, and never more than the length listed.
 //
-// The result of an update is a [Release], in memory. [Release.State] makes a small
-// repository of it, which [Verifier.Restore] takes through the same steps from the
-// pinned root, except that nothing expires.
+// The result of an update is a [Release], in memory. [Release.State] turns it into
+// a small repository, which [Verifier.Restore] takes through the same steps from
+// the pinned root, except that nothing expires.
 //
 // # What this does not protect from
 //
-// Who holds the keys of a role can sign anything for it until root is rotated.
-// Who controls the network, or the disk that a state is restored from, can hide
-// what is new until what is old expires: see [Release.Expires]. Thus a client
-// without a state accepts any release that has not expired; see
+// Someone with the keys of a role can sign anything for it until the root is
+// rotated. Someone who controls the network, or the disk that a state is restored
+// from, can hide what is new until what is old expires: see [Release.Expires]. So
+// a client without a state accepts any release that hasn't expired; see
 // [VerifierConfig.MinRevision].
 //
 // A newer root counts only once the whole update has succeeded, where TUF would
-// have it kept at once: here an update that fails changes nothing, so that what
-// a client holds is always one release. Thus who controls the network can let a
-// client see a new root and withhold the rest: the client goes on with the keys of
-// the old one, as if it had not seen the new one.
+// keep it at once: here, an update that fails changes nothing, so that a client
+// always holds one whole release. So someone who controls the network can show a
+// client a new root and withhold the rest: the client continues with the keys of
+// the old one, as if it hadn't seen the new one.
 package bundle

@@ -22,7 +22,8 @@ func TestDocumentedPayload(t *testing.T) {
 		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{{
 			Key: "new-cart", Type: evaluator.TypeBoolean,
-			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}, {Name: "on", Value: evaluator.BoolValue(true)}},
+			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)},
+				{Name: "on", Value: evaluator.BoolValue(true)}},
 			Rules: []evaluator.Rule{{Name: "half", Split: &evaluator.Split{
 				Bucketing: evaluator.Bucketing{By: "user", Salt: "new-cart", Hash: "unleash"},
 				Ranges:    []evaluator.Range{{To: 50, Variant: 1}, {From: 50, To: 100, Variant: 0}},
@@ -51,7 +52,7 @@ func documentedPayload(t *testing.T) (b []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, example, _ := strings.Cut(string(doc), "quotes stand for MessagePack strings.\n")
+	_, example, _ := strings.Cut(string(doc), "quotes are MessagePack strings.\n")
 	example, _, ok := strings.Cut(example, "// # Metadata")
 	if !ok {
 		t.Fatal("doc.go shows no payload")

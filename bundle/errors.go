@@ -5,26 +5,27 @@ import (
 	"fmt"
 )
 
-// Class is the kind of reason for which a repository was refused: coarse
-// enough to be counted, precise enough to know whom to call.
+// Class says what kind of reason a repository was refused for. There are few, so
+// that metrics can count them, and each points to who can help.
 type Class uint8
 
 // The classes of refusal.
 const (
 	// Network: the source could not be read, or the context ended.
 	Network Class = iota + 1
-	// NotFound: an object that the repository must have is missing, or it
-	// does not publish a namespace that was asked for.
+	// NotFound: an object that the repository must have is missing, or a
+	// requested namespace isn't published.
 	NotFound
-	// Signature: too few valid signatures, or bytes that are not those
-	// that were signed for: a wrong hash or length.
+	// Signature: too few valid signatures, or bytes other than those that
+	// were signed: a wrong hash or length.
 	Signature
-	// Rollback: older than what was seen before, or than the least revision
-	// that is accepted.
+	// Rollback: older than what was seen before, or than
+	// [VerifierConfig.MinRevision].
 	Rollback
 	// Expired: metadata that was not renewed in time.
 	Expired
-	// Malformed: not in the format, too large, or inconsistent in itself.
+	// Malformed: not in the format, too large, or inconsistent. If the error
+	// wraps [ErrUnsupported], the format is one that needs a newer client.
 	Malformed
 )
 
@@ -51,8 +52,8 @@ func (c Class) String() string {
 // MarshalText returns what String does.
 func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// An Error says which object was refused and why. Every error of a [Verifier]
-// is one.
+// An Error says which object was refused and why. Every error that a [Verifier]
+// returns is one.
 type Error struct {
 	Class  Class
 	Object string // name as in [Source]
@@ -68,8 +69,8 @@ func (e *Error) Error() string {
 // Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// ClassOf returns the class of the [Error] that err is or wraps. It reports
-// false if there is none.
+// ClassOf returns the class of the [Error] that err is or wraps, and false if
+// there is none.
 func ClassOf(err error) (Class, bool) {
 	var e *Error
 	if !errors.As(err, &e) {

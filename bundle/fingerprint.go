@@ -12,7 +12,7 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A Fingerprint is a hash of all that the answers of a flag depend on.
+// A Fingerprint is a hash of everything that the answers of a flag depend on.
 type Fingerprint [sha256.Size]byte
 
 // Fingerprints returns, by key, the fingerprint of each flag that a payload
@@ -95,7 +95,8 @@ func (f *fingerprinter) of(r reference, depth int) (Fingerprint, error) {
 	if depth > maxReferences {
 		return Fingerprint{}, fmt.Errorf("a chain of more than %d references", maxReferences)
 	}
-	// A ruleset of it alone, and of what is small that it refers to.
+	// A ruleset of it and of the attributes and zones that it refers to. Of
+	// segments and other flags, the fingerprint goes into the hash.
 	set := evaluator.Ruleset{Unit: f.unit}
 	var refs evaluator.Refs
 	if r.kind == flagReference {

@@ -19,8 +19,9 @@ func related() evaluator.Ruleset {
 	flag := func(key string, when *evaluator.Condition) evaluator.Flag {
 		return evaluator.Flag{
 			Key: key, Type: evaluator.TypeBoolean, Default: 1,
-			Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}},
-			Rules:    []evaluator.Rule{{Name: "rule", When: when}},
+			Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
+				{Name: "off", Value: evaluator.BoolValue(false)}},
+			Rules: []evaluator.Rule{{Name: "rule", When: when}},
 		}
 	}
 	in := func(segment string) *evaluator.Condition {
@@ -34,12 +35,15 @@ func related() evaluator.Ruleset {
 		return all
 	}
 	g := flag("g", nil)
-	g.Rules[0].Split = &evaluator.Split{Bucketing: evaluator.Bucketing{By: "device", Salt: "s", Hash: evaluator.HashMurmur3}, Ranges: []evaluator.Range{{To: evaluator.Positions}}}
-	g.Reserved = &evaluator.Reservation{Layer: "l", Bucketing: evaluator.Bucketing{By: "shop", Salt: "l", Hash: evaluator.HashMurmur3}, Spans: []evaluator.Span{{To: 5}}}
+	g.Rules[0].Split = &evaluator.Split{Bucketing: evaluator.Bucketing{By: "device", Salt: "s",
+		Hash: evaluator.HashMurmur3}, Ranges: []evaluator.Range{{To: evaluator.Positions}}}
+	g.Reserved = &evaluator.Reservation{Layer: "l",
+		Bucketing: evaluator.Bucketing{By: "shop", Salt: "l", Hash: evaluator.HashMurmur3}, Spans: []evaluator.Span{{To: 5}}}
 	return evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{
-			{Name: "user", Type: evaluator.AttrString}, {Name: "city", Type: evaluator.AttrString}, {Name: "device", Type: evaluator.AttrString},
+			{Name: "user", Type: evaluator.AttrString}, {Name: "city", Type: evaluator.AttrString}, {Name: "device",
+				Type: evaluator.AttrString},
 			{Name: "shop", Type: evaluator.AttrString},
 		},
 		Zones: []evaluator.Zone{{Name: "Asia/Shanghai", Offsets: []evaluator.Offset{{Seconds: 8 * 3600}}}},
@@ -52,7 +56,8 @@ func related() evaluator.Ruleset {
 			flag("a", nil),
 			flag("b", &evaluator.Condition{Op: evaluator.OpExists, Attribute: "city"}),
 			flag("c", in("outer")),
-			flag("d", &evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"Asia/Shanghai"}, Ints: []int64{127, 0, 3600}}),
+			flag("d", &evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"Asia/Shanghai"},
+				Ints: []int64{127, 0, 3600}}),
 			flag("e", serves("c", "other")),
 			flag("f", serves("e")),
 			g,
@@ -90,14 +95,20 @@ func TestFingerprints(t *testing.T) {
 		{"a value", func(s *evaluator.Ruleset) { s.Flags[0].Disabled = true }, []string{"a"}},
 		{"a rule's name", func(s *evaluator.Ruleset) { s.Flags[1].Rules[0].Name = "other" }, []string{"b"}},
 		{"staleness", func(s *evaluator.Ruleset) { s.Flags[0].Stale = &evaluator.Staleness{After: 1} }, []string{"a"}},
-		{"metadata", func(s *evaluator.Ruleset) { s.Flags[0].Metadata = []evaluator.Attr{evaluator.StringAttr("owner", "x")} }, []string{"a"}},
+		{"metadata", func(s *evaluator.Ruleset) {
+			s.Flags[0].Metadata = []evaluator.Attr{evaluator.StringAttr("owner",
+				"x")}
+		}, []string{"a"}},
 		{"a type", func(s *evaluator.Ruleset) { s.Attributes[1].Type = evaluator.AttrInteger }, []string{"b"}},
-		{"the type of the unit of a split", func(s *evaluator.Ruleset) { s.Attributes[2].Type = evaluator.AttrInteger }, []string{"g"}},
-		{"the type of the unit of a layer", func(s *evaluator.Ruleset) { s.Attributes[3].Type = evaluator.AttrInteger }, []string{"g"}},
+		{"the type of the unit of a split", func(s *evaluator.Ruleset) { s.Attributes[2].Type = evaluator.AttrInteger },
+			[]string{"g"}},
+		{"the type of the unit of a layer", func(s *evaluator.Ruleset) { s.Attributes[3].Type = evaluator.AttrInteger },
+			[]string{"g"}},
 		{"a layer", func(s *evaluator.Ruleset) { s.Flags[6].Reserved.Spans[0].To = 6 }, []string{"g"}},
 		{"the unit of a split", func(s *evaluator.Ruleset) { s.Flags[6].Rules[0].Split.By = "user" }, []string{"g"}},
 		{"another flag", func(s *evaluator.Ruleset) { s.Flags[2].Default = 0 }, []string{"c", "e", "f"}},
-		{"a segment of a segment", func(s *evaluator.Ruleset) { s.Segments[1].Include = []string{"u-2"} }, []string{"c", "e", "f"}},
+		{"a segment of a segment", func(s *evaluator.Ruleset) { s.Segments[1].Include = []string{"u-2"} },
+			[]string{"c", "e", "f"}},
 		{"an unused segment", func(s *evaluator.Ruleset) { s.Segments[2].Include = []string{"u-2"} }, nil},
 		{"the zone", func(s *evaluator.Ruleset) { s.Zones[0].Offsets[0].Seconds = 0 }, []string{"d"}},
 		{"a prerequisite", func(s *evaluator.Ruleset) { s.Prerequisites[0].Default = 0 }, []string{"e", "f"}},

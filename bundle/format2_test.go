@@ -20,18 +20,26 @@ func latest() Payload {
 	set := &p.Ruleset
 	ld := evaluator.Bucketing{By: "user", Salt: "ld", Hash: "launchdarkly"}
 	unleash := evaluator.Bucketing{By: "uid", Salt: "g", Hash: "unleash", Positions: 50}
-	bucket := evaluator.Condition{Op: evaluator.OpBucket, Attribute: "user", Strings: []string{"unleash-variants", "v"}, Ints: []int64{0, 0, 500}}
-	own := evaluator.Condition{Op: evaluator.OpBucket, Attribute: "uid", Strings: []string{evaluator.HashMurmur3, "m"}, Ints: []int64{0, 1, 1 << 32}}
+	bucket := evaluator.Condition{Op: evaluator.OpBucket, Attribute: "user", Strings: []string{"unleash-variants", "v"},
+		Ints: []int64{0, 0, 500}}
+	own := evaluator.Condition{Op: evaluator.OpBucket, Attribute: "uid", Strings: []string{evaluator.HashMurmur3, "m"},
+		Ints: []int64{0, 1, 1 << 32}}
 	set.Segments = append(set.Segments, evaluator.Segment{Name: "half", When: &bucket})
 	set.Flags = append(set.Flags, evaluator.Flag{
 		Key: "moved", Type: evaluator.TypeBoolean,
-		Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}, {Name: "on", Value: evaluator.BoolValue(true)}},
-		Reserved: &evaluator.Reservation{Layer: "old", Bucketing: ld, Spans: []evaluator.Span{{From: 1, To: 2}, {From: 1 << 59, To: 1 << 60}}},
+		Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)},
+			{Name: "on", Value: evaluator.BoolValue(true)}},
+		Reserved: &evaluator.Reservation{Layer: "old", Bucketing: ld,
+			Spans: []evaluator.Span{{From: 1, To: 2}, {From: 1 << 59, To: 1 << 60}}},
 		Rules: []evaluator.Rule{
-			{Name: "sixty bits", When: &own, Split: &evaluator.Split{Bucketing: ld, Ranges: []evaluator.Range{{To: 1 << 40, Variant: 1}, {From: 1 << 40, To: 1 << 60}}}},
-			{Name: "fifty", When: &bucket, Split: &evaluator.Split{Bucketing: unleash, Ranges: []evaluator.Range{{To: 7, Variant: 1}, {From: 7, To: 50}}}},
-			{Name: "line", Split: &evaluator.Split{Bucketing: ld, Ramp: &evaluator.Ramp{Variant: 1, Points: []evaluator.Point{{Level: 1 << 60}}}}},
-			{Name: "plain", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "s", Hash: evaluator.HashMurmur3},
+			{Name: "sixty bits", When: &own, Split: &evaluator.Split{Bucketing: ld,
+				Ranges: []evaluator.Range{{To: 1 << 40, Variant: 1}, {From: 1 << 40, To: 1 << 60}}}},
+			{Name: "fifty", When: &bucket, Split: &evaluator.Split{Bucketing: unleash,
+				Ranges: []evaluator.Range{{To: 7, Variant: 1}, {From: 7, To: 50}}}},
+			{Name: "line", Split: &evaluator.Split{Bucketing: ld,
+				Ramp: &evaluator.Ramp{Variant: 1, Points: []evaluator.Point{{Level: 1 << 60}}}}},
+			{Name: "plain", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "s",
+				Hash: evaluator.HashMurmur3},
 				Ranges: []evaluator.Range{{To: evaluator.Positions}}}},
 		},
 	})
@@ -48,7 +56,7 @@ func labelOf(p Payload) label {
 	return l
 }
 
-// encodeLatest encodes latest after change was let at its label and columns.
+// encodeLatest encodes latest, with the label and the columns that change makes.
 func encodeLatest(t testing.TB, change func(*label, *wire)) []byte {
 	t.Helper()
 	p := latest()
@@ -86,7 +94,8 @@ func TestNeeds(t *testing.T) {
 		t.Errorf("what format 1 has needs %v", got)
 	}
 	set = latest().Ruleset
-	set.Prerequisites = append(set.Prerequisites, set.Flags[slices.IndexFunc(set.Flags, func(f evaluator.Flag) bool { return f.Key == "moved" })])
+	set.Prerequisites = append(set.Prerequisites,
+		set.Flags[slices.IndexFunc(set.Flags, func(f evaluator.Flag) bool { return f.Key == "moved" })])
 	set.Prerequisites[len(set.Prerequisites)-1].Key = "other"
 	set.Attributes = append(set.Attributes, evaluator.Attribute{Name: "born", Type: 99})
 	want := []Need{
@@ -136,7 +145,8 @@ func TestFormat2(t *testing.T) {
 		t.Errorf("payload changed on the way (-want +got):\n%s", diff)
 	}
 	l, err := ReadLabel(data)
-	want := Label{2, "production", "a/b", []string{"hash:launchdarkly", "hash:unleash", "hash:unleash-variants", "op:bucket"}}
+	want := Label{2, "production", "a/b", []string{"hash:launchdarkly", "hash:unleash", "hash:unleash-variants",
+		"op:bucket"}}
 	if diff := cmp.Diff(want, l); diff != "" || err != nil {
 		t.Errorf("label: error %v (-want +got):\n%s", err, diff)
 	}
@@ -307,30 +317,38 @@ func TestFormat2Refuses(t *testing.T) {
 		want string
 	}{
 		{"a column twice", with("values", msgp.AppendArrayHeader(nil, 0)), `column "values" is there twice`},
-		{"an unknown column twice", labelled2(t, withColumn(withColumn(columns, "x", []byte{0xa0}), "x", []byte{0xa0})), `column "x" is there twice`},
+		{"an unknown column twice", labelled2(t, withColumn(withColumn(columns, "x", []byte{0xa0}), "x", []byte{0xa0})),
+			`column "x" is there twice`},
 		{"too many columns", labelled2(t, many), "columns; the limit is 1024"},
 		{"a column without a name", with("", []byte{0xa0}), "the name of a column has 0 bytes"},
 		{"a long name", with(strings.Repeat("n", maxColumnName+1), []byte{0xa0}), "the name of a column has 65 bytes"},
 		{"a column that is a map", with("x", msgp.AppendMapHeader(nil, 0)), `column "x": `},
 		{"a column that is nil", with("x", msgp.AppendNil(nil)), `column "x": `},
 		{"a column that is a number", with("x", []byte{7}), `column "x": `},
-		{"a column of texts", with("x", msgp.AppendString(msgp.AppendArrayHeader(nil, 1), "a")), `column "x": an element is not a number`},
-		{"a column of arrays", with("x", msgp.AppendArrayHeader(msgp.AppendArrayHeader(nil, 1), 0)), `column "x": an element is not a number`},
-		{"a column of extensions", with("x", msgp.AppendTime(msgp.AppendArrayHeader(nil, 1), testNow)), `column "x": an element is not a number`},
+		{"a column of texts", with("x", msgp.AppendString(msgp.AppendArrayHeader(nil, 1), "a")),
+			`column "x": an element is not a number`},
+		{"a column of arrays", with("x", msgp.AppendArrayHeader(msgp.AppendArrayHeader(nil, 1), 0)),
+			`column "x": an element is not a number`},
+		{"a column of extensions", with("x", msgp.AppendTime(msgp.AppendArrayHeader(nil, 1), testNow)),
+			`column "x": an element is not a number`},
 		{"a column that lies", with("x", msgp.AppendArrayHeader(nil, 1<<32-1)), `column "x": it is shorter than it says`},
 		{"a text that lies", with("x", append(msgp.AppendString(nil, strings.Repeat("x", 1<<16))[:3], 0xff)), `column "x": `},
 		{"a cut column", labelled2(t, columns[:len(columns)-1]), "shorter"},
 		{"something behind the columns", labelled2(t, append(columns[:len(columns):len(columns)], 0)), "after the columns"},
-		{"a missing column", encodeLatest(t, func(_ *label, w *wire) { w.flagOff = column{} }), `column "flag_off" is too short`},
+		{"a missing column", encodeLatest(t, func(_ *label, w *wire) { w.flagOff = column{} }),
+			`column "flag_off" is too short`},
 
-		{"an unknown type", encodeLatest(t, func(_ *label, w *wire) { edit(&w.attributeType, 0, 99) }), `doesn't name the feature "type:`},
+		{"an unknown type", encodeLatest(t, func(_ *label, w *wire) { edit(&w.attributeType, 0, 99) }),
+			`doesn't name the feature "type:`},
 		{"no hash of a split", without("hash:unleash"), `doesn't name the feature "hash:unleash"`},
 		{"no hash of a reservation", without("hash:launchdarkly"), `doesn't name the feature "hash:launchdarkly"`},
 		{"no hash of a condition", without("hash:unleash-variants"), `doesn't name the feature "hash:unleash-variants"`},
 		{"no operator", without("op:bucket"), `doesn't name the feature "op:bucket"`},
 		{"format 1", encodeLatest(t, func(l *label, _ *wire) { l.format = format1 }), "doesn't name the feature"},
-		{"a bit that is not known", encodeLatest(t, func(_ *label, w *wire) { edit(&w.flagForm, 0, 2*flagStale+1) }), "flag_form has bits"},
-		{"a bit of a rule that is not known", encodeLatest(t, func(_ *label, w *wire) { edit(&w.ruleForm, 0, 2*ruleMetadata) }), "rule_form has bits"},
+		{"a bit that is not known", encodeLatest(t, func(_ *label, w *wire) { edit(&w.flagForm, 0, 2*flagStale+1) }),
+			"flag_form has bits"},
+		{"a bit of a rule that is not known", encodeLatest(t,
+			func(_ *label, w *wire) { edit(&w.ruleForm, 0, 2*ruleMetadata) }), "rule_form has bits"},
 
 		{"features out of order", features("op:bucket", "hash:unleash"), "not in ascending order"},
 		{"a feature twice", features("op:bucket", "op:bucket"), "not in ascending order"},

@@ -28,7 +28,8 @@ func TestFields(t *testing.T) {
 		}{
 			{"_type", "mirrors"}, {"_type", 1}, {"_type", strings.ToUpper(role)},
 			{"spec_version", "2.0.0"}, {"spec_version", "0.9"}, {"spec_version", "1"}, {"spec_version", "1.0.0.0"},
-			{"spec_version", "1.x"}, {"spec_version", "1.-1"}, {"spec_version", "10.0"}, {"spec_version", "01.0"}, {"spec_version", 1},
+			{"spec_version", "1.x"}, {"spec_version", "1.-1"}, {"spec_version", "10.0"}, {"spec_version",
+				"01.0"}, {"spec_version", 1},
 			{"version", 0}, {"version", -1}, {"version", "2"}, {"version", nil}, {"version", true},
 			{"expires", "2027-01-01"}, {"expires", "2027-01-01T00:00:00"}, {"expires", "2027-01-01T00:00:00+00:00"},
 			{"expires", "2027-01-01T00:00:00.5Z"}, {"expires", "2027-13-01T00:00:00Z"}, {"expires", "2027-01-01t00:00:00z"},
@@ -108,7 +109,9 @@ func TestSyntax(t *testing.T) {
 // TestStructure is about fields that only some roles have.
 func TestStructure(t *testing.T) {
 	var s refusals
-	s.add("snapshot listed with hashes in another case", set(roleTimestamp, "meta", object{"snapshot.json": object{"version": 2, "Hashes": object{"sha256": "ab"}}}), Malformed)
+	s.add("snapshot listed with hashes in another case",
+		set(roleTimestamp, "meta", object{"snapshot.json": object{"version": 2,
+			"Hashes": object{"sha256": "ab"}}}), Malformed)
 	s.add("target with custom in another case", func(r *repo) {
 		r.forge(roleTargets, func(o object) { o["targets"].(object)["checkout/"+PayloadName].(object)["Custom"] = object{} })
 	}, Malformed)
@@ -127,7 +130,8 @@ func TestStructure(t *testing.T) {
 	s.add("root with a keyid that is a number", func(r *repo) {
 		r.forge(roleRoot, func(o object) { o["roles"].(object)["timestamp"].(object)["keyids"] = []any{1} })
 	}, Malformed)
-	s.add("timestamp that lists no snapshot", set(roleTimestamp, "meta", object{"targets.json": object{"version": 1}}), Malformed)
+	s.add("timestamp that lists no snapshot", set(roleTimestamp, "meta", object{"targets.json": object{"version": 1}}),
+		Malformed)
 	s.add("snapshot that lists no targets", set(roleSnapshot, "meta", object{}), Malformed)
 	s.add("timestamp without meta", without(roleTimestamp, "meta"), Malformed)
 	s.add("snapshot with meta null", set(roleSnapshot, "meta", nil), Malformed)
@@ -223,7 +227,8 @@ func TestListedMetadata(t *testing.T) {
 		)
 	}
 	scenarios = append(scenarios,
-		scenario{"timestamp is missing", nil, []step{first, {func(r *repo) { delete(r.objects, "timestamp.json") }, NotFound, "1 1 1 1"}}},
+		scenario{"timestamp is missing", nil, []step{first,
+			{func(r *repo) { delete(r.objects, "timestamp.json") }, NotFound, "1 1 1 1"}}},
 		scenario{"nothing is there", nil, []step{{func(r *repo) { clear(r.objects) }, NotFound, "-"}}},
 	)
 	runScenarios(t, scenarios)
@@ -249,10 +254,12 @@ func TestTargets(t *testing.T) {
 		{"another file that is empty", target("x", object{"length": 0, "hashes": object{"sha256": hashOf(nil)}}), accepted},
 		{"another file with an unknown hash", target("x", object{"length": 3, "hashes": object{"blake2b": "ab"}}), accepted},
 		{"another file without a length", target("x", object{"hashes": object{"sha256": "ab"}}), Malformed},
-		{"another file with a negative length", target("x", object{"length": -1, "hashes": object{"sha256": "ab"}}), Malformed},
+		{"another file with a negative length", target("x", object{"length": -1, "hashes": object{"sha256": "ab"}}),
+			Malformed},
 		{"another file without hashes", target("x", object{"length": 3}), Malformed},
 		{"another file with no hash", target("x", object{"length": 3, "hashes": object{}}), Malformed},
-		{"another file with custom null", target("x", object{"length": 3, "hashes": object{"sha256": "ab"}, "custom": nil}), Malformed},
+		{"another file with custom null", target("x", object{"length": 3, "hashes": object{"sha256": "ab"}, "custom": nil}),
+			Malformed},
 		{"another file is null", target("x", nil), Malformed},
 		{"no namespace", target(PayloadName, fine), accepted},
 		{"empty namespace", target("/"+PayloadName, fine), Malformed},
@@ -266,9 +273,11 @@ func TestTargets(t *testing.T) {
 		{"percent sign", target("a%2f..%2fb/"+PayloadName, fine), Malformed},
 		{"not ASCII", target("ключ/"+PayloadName, fine), Malformed},
 		{"too long", target(strings.Repeat("a", 101)+"/"+PayloadName, fine), Malformed},
-		{"payload without SHA-256", target(mine, object{"length": 3, "hashes": object{"sha512": strings.Repeat("ab", 64)}}), Malformed},
+		{"payload without SHA-256", target(mine, object{"length": 3, "hashes": object{"sha512": strings.Repeat("ab", 64)}}),
+			Malformed},
 		{"payload of length 0", target(mine, object{"length": 0, "hashes": object{"sha256": hashOf(nil)}}), Malformed},
-		{"payload too large", target(mine, object{"length": MaxPayloads + 1, "hashes": object{"sha256": hashOf(nil)}}), Malformed},
+		{"payload too large", target(mine, object{"length": MaxPayloads + 1, "hashes": object{"sha256": hashOf(nil)}}),
+			Malformed},
 		{"payload is not there", target(mine, fine), NotFound},
 		{"payload listed too short", func(r *repo) {
 			r.forge(roleTargets, func(o object) {
@@ -292,7 +301,8 @@ func TestTargets(t *testing.T) {
 		scenario{"payloads too large together", nil, []step{{func(r *repo) {
 			r.forge(roleTargets, func(o object) {
 				for _, ns := range []string{"a", "b"} {
-					o["targets"].(object)[ns+"/"+PayloadName] = object{"length": MaxPayloads / 2, "hashes": object{"sha256": hashOf(nil)}}
+					o["targets"].(object)[ns+"/"+PayloadName] = object{"length": MaxPayloads / 2,
+						"hashes": object{"sha256": hashOf(nil)}}
 				}
 			})
 			r.faults["targets/a/"+hashOf(nil)+"."+PayloadName] = func(Object, error) (Object, error) {
@@ -312,17 +322,29 @@ func TestPinnedRoot(t *testing.T) {
 	}{
 		{"valid", func(*repo) []byte { return valid }, accepted},
 		{"expired", func(r *repo) []byte { r.signed[roleRoot]["expires"] = in(-day); return r.encode(roleRoot) }, accepted},
-		{"of a later version", func(r *repo) []byte { r.signed[roleRoot]["version"] = 7; return r.encode(roleRoot) }, accepted},
+		{"of a later version", func(r *repo) []byte { r.signed[roleRoot]["version"] = 7; return r.encode(roleRoot) },
+			accepted},
 		{"empty", func(*repo) []byte { return nil }, Malformed},
 		{"not JSON", func(*repo) []byte { return []byte("root") }, Malformed},
 		{"unsigned", func(r *repo) []byte { r.signers[roleRoot] = nil; return r.encode(roleRoot) }, Signature},
 		{"signed by another", func(r *repo) []byte { r.signers[roleRoot] = eds(1); return r.encode(roleRoot) }, Signature},
-		{"changed", func(r *repo) []byte { r.edit("1.root.json", in(365*day), in(366*day)); return r.objects["1.root.json"] }, Signature},
-		{"below the threshold", func(r *repo) []byte { r.trust(roleRoot, 2, ed(0), ed(1)); return r.encode(roleRoot) }, Signature},
-		{"without a version", func(r *repo) []byte { delete(r.signed[roleRoot], "version"); return r.encode(roleRoot) }, Malformed},
-		{"without an environment", func(r *repo) []byte { delete(r.signed[roleRoot], environmentField); return r.encode(roleRoot) }, Malformed},
+		{"changed", func(r *repo) []byte {
+			r.edit("1.root.json", in(365*day),
+				in(366*day))
+			return r.objects["1.root.json"]
+		}, Signature},
+		{"below the threshold", func(r *repo) []byte { r.trust(roleRoot, 2, ed(0), ed(1)); return r.encode(roleRoot) },
+			Signature},
+		{"without a version", func(r *repo) []byte { delete(r.signed[roleRoot], "version"); return r.encode(roleRoot) },
+			Malformed},
+		{"without an environment", func(r *repo) []byte {
+			delete(r.signed[roleRoot],
+				environmentField)
+			return r.encode(roleRoot)
+		}, Malformed},
 		{"not a root", func(r *repo) []byte { return r.objects["timestamp.json"] }, Malformed},
-		{"too large", func(*repo) []byte { return append(bytes.Clone(valid), bytes.Repeat([]byte(" "), maxRoot)...) }, Malformed},
+		{"too large", func(*repo) []byte { return append(bytes.Clone(valid), bytes.Repeat([]byte(" "), maxRoot)...) },
+			Malformed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v, err := NewVerifier(VerifierConfig{Root: c.root(newRepo())})

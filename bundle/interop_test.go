@@ -60,7 +60,8 @@ func (g *goTUFRepo) trust(role string, private ...crypto.Signer) {
 }
 
 // write signs m and puts it into the repository.
-func write[T metadata.Roles](g *goTUFRepo, name string, pretty bool, m *metadata.Metadata[T], private ...crypto.Signer) []byte {
+func write[T metadata.Roles](g *goTUFRepo, name string, pretty bool, m *metadata.Metadata[T],
+	private ...crypto.Signer) []byte {
 	g.t.Helper()
 	m.ClearSignatures()
 	for _, p := range private {

@@ -135,9 +135,12 @@ func (r *labelReader) skip() {
 // key takes the name of an entry, which must be this one.
 func (r *labelReader) key(name string) {
 	if key := r.text(); r.err == nil && key != name {
-		r.err = fmt.Errorf("a field that is not %q stands in its place", name)
+		r.err = fmt.Errorf("a field that is not %q is in its place", name)
 	}
 }
+
+// unprintable reports whether c is no printable ASCII character.
+func unprintable(c byte) bool { return c < ' ' || c > '~' }
 
 // maxFeature is how long the name of a feature may be.
 const maxFeature = 64
@@ -150,7 +153,7 @@ func (r *labelReader) features() []string {
 		f := r.text()
 		switch {
 		case r.err != nil:
-		case f == "" || len(f) > maxFeature || slices.ContainsFunc([]byte(f), func(c byte) bool { return c < ' ' || c > '~' }):
+		case f == "" || len(f) > maxFeature || slices.ContainsFunc([]byte(f), unprintable):
 			r.err = fmt.Errorf("a feature is not a name of 1 to %d ASCII characters", maxFeature)
 		case len(list) > 0 && f <= list[len(list)-1]:
 			r.err = errors.New("its features are not in ascending order")

@@ -2,9 +2,8 @@ package bundle
 
 import "strings"
 
-// maxNamespace is the length in bytes above which a namespace is refused: with
-// the SHA-256 and the payload's name it still makes a valid S3 key and file
-// name.
+// maxNamespace limits the length of a namespace in bytes, so that together with
+// the SHA-256 and the payload's name it makes a valid S3 key and file name.
 const maxNamespace = 100
 
 // ValidNamespace reports whether name can be a namespace: at most 100 bytes,

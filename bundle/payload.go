@@ -14,8 +14,8 @@ import (
 // TUF target <namespace>/<PayloadName>.
 const PayloadName = "flags.msgpack.gz"
 
-// A Payload is the compiled flags of one namespace in one environment: what a
-// TUF target holds.
+// A Payload is the content of a TUF target: the flags of one namespace in one
+// environment.
 type Payload struct {
 	Environment string
 	Namespace   string
@@ -32,13 +32,13 @@ const (
 // maxRatio is the most that DEFLATE can compress.
 const maxRatio = 1032
 
-// EncodePayload encodes p as columns in MessagePack, compressed by gzip. Equal
-// payloads give equal bytes; lists count as equal if both are empty, be they nil
-// or not, and the variant of a rule that has a split, which means nothing, is left
-// out. Refused are rulesets that [evaluator.Compile] refuses, a namespace that
-// is not valid ([ValidNamespace]), an environment that is empty or has more than
-// 4,000 bytes, and rulesets that are too large: of more than 128 MiB before
-// compression, or 1 GiB in memory.
+// EncodePayload encodes p in the oldest format that can express it. Equal payloads
+// give equal bytes. Nil lists are equal to empty ones, and rules with a split are
+// equal whatever their Variant, which isn't used.
+//
+// It refuses rulesets that [evaluator.Compile] refuses, a namespace that isn't
+// valid ([ValidNamespace]), an environment that is empty or has more than 3,000
+// bytes, and rulesets of more than 128 MiB before compression or 1 GiB in memory.
 func EncodePayload(p Payload) ([]byte, error) {
 	if !ValidNamespace(p.Namespace) {
 		return nil, fmt.Errorf("encoding payload: %q is not a valid namespace", p.Namespace)
@@ -60,13 +60,14 @@ func EncodePayload(p Payload) ([]byte, error) {
 	return data, nil
 }
 
-// DecodePayload decodes what [EncodePayload] wrote; lists that are empty come
-// back as nil. It checks the form, not what the ruleset says: that is up to
-// [evaluator.Compile]. Any data is safe to decode: at most 1.2 GiB are allocated,
-// and not more than 200,000 times the length of data.
+// DecodePayload decodes a payload. Empty lists become nil. It checks the form, and
+// leaves the ruleset to [evaluator.Compile]. Any data is safe to decode: it
+// allocates at most 1.2 GiB, and at most 200,000 times the length of data. If the
+// payload is made for newer versions of this package, the error wraps
+// [ErrUnsupported].
 //
-// Texts of the ruleset are parts of one text. It is kept in memory as long as
-// any of them is, and has nothing else in it.
+// The texts of the ruleset are slices of blocks of 64 KiB or more, which stay in
+// memory as long as one of them is in use.
 func DecodePayload(data []byte) (Payload, error) {
 	l, columns, err := unpack(data)
 	if err != nil {
@@ -86,13 +87,12 @@ type CompiledPayload struct {
 	Module      *evaluator.Module
 }
 
-// CompilePayload decodes and compiles what [EncodePayload] wrote. It accepts what
-// [DecodePayload] and [evaluator.CompileModule] do, the one after the other, but
-// takes far less time and memory, for the ruleset is never there as a whole.
+// CompilePayload decodes and compiles a payload. It accepts what [DecodePayload]
+// and then [evaluator.CompileModule] accept, but takes far less time and memory:
+// the whole ruleset is never in memory.
 //
-// Any data is safe: decoding allocates at most twice what DecodePayload may. An
-// error of compiling wraps those that [evaluator.Compile] joins. The Module keeps
-// texts in memory in blocks of 64 KiB, as long as any text of a block is in use.
+// Any data is safe: decoding allocates at most twice what DecodePayload may. The
+// errors of compiling are those that [evaluator.Compile] joins.
 func CompilePayload(data []byte) (CompiledPayload, error) {
 	l, columns, err := unpack(data)
 	if err != nil {
@@ -132,7 +132,8 @@ func pack(l label, w *wire) ([]byte, error) {
 	l.size = uint32(len(columns))
 	name := l.marshal()
 	if len(name) > maxLabel {
-		return nil, fmt.Errorf("the label has %d bytes, with a name of the environment of %d; the limit is %d", len(name), len(l.environment), maxLabel)
+		return nil, fmt.Errorf("the label has %d bytes, %d of them the environment's name; the limit is %d",
+			len(name), len(l.environment), maxLabel)
 	}
 	var buf bytes.Buffer
 	if err := compress(&buf, name, gzip.NoCompression); err != nil {

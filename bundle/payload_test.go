@@ -51,19 +51,22 @@ func everything() Payload {
 		{Op: evaluator.OpWindow, Strings: []string{"Asia/Shanghai"}, Ints: []int64{62, 9 * 3600, 18 * 3600}},
 		leaf(evaluator.OpServes, "", "other", "on", "off"),
 	}}
-	split := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "s", Hash: evaluator.HashMurmur3}, Ranges: []evaluator.Range{
-		{From: 0, To: 1, Variant: 1}, {From: 1, To: evaluator.Positions, Variant: 0},
-	}}
+	split := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "s", Hash: evaluator.HashMurmur3},
+		Ranges: []evaluator.Range{
+			{From: 0, To: 1, Variant: 1}, {From: 1, To: evaluator.Positions, Variant: 0},
+		}}
 	chance := &evaluator.Split{Ranges: []evaluator.Range{{To: evaluator.Positions, Variant: 1}}}
-	steps := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "s", Hash: evaluator.HashMurmur3}, Ramp: &evaluator.Ramp{
-		Variant: 0, Rest: 1, Points: []evaluator.Point{{At: -5, Level: 0}, {At: 1 << 40, Level: evaluator.Positions}},
-	}}
+	steps := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "s", Hash: evaluator.HashMurmur3},
+		Ramp: &evaluator.Ramp{
+			Variant: 0, Rest: 1, Points: []evaluator.Point{{At: -5, Level: 0}, {At: 1 << 40, Level: evaluator.Positions}},
+		}}
 	line := &evaluator.Split{Ramp: &evaluator.Ramp{Variant: 1, Points: []evaluator.Point{{At: 1, Level: 1}}, Linear: true}}
 	metadata := []evaluator.Attr{
 		evaluator.StringAttr("owner", "search"), evaluator.StringAttr("empty", ""), evaluator.IntAttr("weight", -3),
 		evaluator.FloatAttr("share", 0.5), evaluator.BoolAttr("experiment", true), evaluator.BoolAttr("old", false),
 	}
-	on, off := evaluator.Variant{Name: "on", Value: evaluator.BoolValue(true)}, evaluator.Variant{Name: "off", Value: evaluator.BoolValue(false)}
+	on, off := evaluator.Variant{Name: "on", Value: evaluator.BoolValue(true)}, evaluator.Variant{Name: "off",
+		Value: evaluator.BoolValue(false)}
 	return Payload{Environment: "production", Namespace: "a/b", Ruleset: evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{
@@ -74,7 +77,8 @@ func everything() Payload {
 		},
 		Zones: []evaluator.Zone{
 			{Name: "Asia/Shanghai", Offsets: []evaluator.Offset{{From: 946684800, Seconds: 8 * 3600}}},
-			{Name: "America/New_York", Offsets: []evaluator.Offset{{From: -1, Seconds: -5 * 3600}, {From: 1, Seconds: -4 * 3600}}},
+			{Name: "America/New_York", Offsets: []evaluator.Offset{{From: -1, Seconds: -5 * 3600},
+				{From: 1, Seconds: -4 * 3600}}},
 		},
 		Segments: []evaluator.Segment{
 			{Name: "staff", Include: []string{"u-1", ""}, Exclude: []string{"u-2"}, When: &when.Of[0]},
@@ -82,16 +86,23 @@ func everything() Payload {
 			{Name: "again", Include: []string{"u-3", "u-2", "u-4"}, Exclude: []string{"u-5"}},
 		},
 		Flags: []evaluator.Flag{
-			{Key: "bool", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{on, off}, Default: 1, Off: 1, Disabled: true,
-				Rules: []evaluator.Rule{{Name: "all", When: &when, Variant: 1}, {Name: "share", Split: split}, {Name: "luck", Split: chance}}},
-			{Key: "int", Type: evaluator.TypeInteger, Variants: []evaluator.Variant{{Name: "low", Value: evaluator.IntValue(-1 << 63)}}, Metadata: metadata[2:3]},
-			{Key: "number", Type: evaluator.TypeNumber, Variants: []evaluator.Variant{{Name: "pi", Value: evaluator.FloatValue(3.14)}}},
-			{Key: "string", Type: evaluator.TypeString, Variants: []evaluator.Variant{{Name: "empty", Value: evaluator.StringValue("")}},
-				Stale: &evaluator.Staleness{After: 3600}},
-			{Key: "object", Type: evaluator.TypeObject, Variants: []evaluator.Variant{{Name: "o", Value: evaluator.ObjectValue(`{"a":[1]}`)}}},
+			{Key: "bool", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{on, off}, Default: 1, Off: 1,
+				Disabled: true,
+				Rules: []evaluator.Rule{{Name: "all", When: &when, Variant: 1}, {Name: "share", Split: split},
+					{Name: "luck", Split: chance}}},
+			{Key: "int", Type: evaluator.TypeInteger,
+				Variants: []evaluator.Variant{{Name: "low", Value: evaluator.IntValue(-1 << 63)}}, Metadata: metadata[2:3]},
+			{Key: "number", Type: evaluator.TypeNumber,
+				Variants: []evaluator.Variant{{Name: "pi", Value: evaluator.FloatValue(3.14)}}},
+			{Key: "string", Type: evaluator.TypeString,
+				Variants: []evaluator.Variant{{Name: "empty", Value: evaluator.StringValue("")}},
+				Stale:    &evaluator.Staleness{After: 3600}},
+			{Key: "object", Type: evaluator.TypeObject,
+				Variants: []evaluator.Variant{{Name: "o", Value: evaluator.ObjectValue(`{"a":[1]}`)}}},
 			{Key: "layered", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{off, on}, Metadata: metadata,
-				Reserved: &evaluator.Reservation{Layer: "pricing", Bucketing: evaluator.Bucketing{By: "user", Salt: "layer:pricing", Hash: evaluator.HashMurmur3},
-					Spans: []evaluator.Span{{From: 1, To: 2}, {From: 1 << 31, To: evaluator.Positions}}},
+				Reserved: &evaluator.Reservation{Layer: "pricing",
+					Bucketing: evaluator.Bucketing{By: "user", Salt: "layer:pricing", Hash: evaluator.HashMurmur3},
+					Spans:     []evaluator.Span{{From: 1, To: 2}, {From: 1 << 31, To: evaluator.Positions}}},
 				Rules: []evaluator.Rule{
 					{Name: "steps", When: &when.Of[0], Split: steps, Metadata: metadata[:1]}, {Name: "line", Split: line},
 					{Name: "rest", Variant: 1, Metadata: metadata[4:]},
@@ -203,7 +214,7 @@ func TestEncodePayloadRefusesWhatDoesNotCompile(t *testing.T) {
 func TestEncodePayloadRefusesNames(t *testing.T) {
 	for _, test := range []struct{ environment, namespace, want string }{
 		{"", "a/b", "the environment is empty"},
-		{strings.Repeat("e", maxLabel), "a/b", "with a name of the environment of 4096; the limit is 4096"},
+		{strings.Repeat("e", maxLabel), "a/b", "4096 of them the environment's name; the limit is 4096"},
 		{"production", "", `"" is not a valid namespace`},
 		{"production", "../b", `"../b" is not a valid namespace`},
 		{"production", "a/", `"a/" is not a valid namespace`},
@@ -211,7 +222,8 @@ func TestEncodePayloadRefusesNames(t *testing.T) {
 		p := everything()
 		p.Environment, p.Namespace = test.environment, test.namespace
 		if _, err := EncodePayload(p); err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("environment %q, namespace %q: got error %v, want one with %q", test.environment, test.namespace, err, test.want)
+			t.Errorf("environment %q, namespace %q: got error %v, want one with %q", test.environment, test.namespace, err,
+				test.want)
 		}
 	}
 }
@@ -230,7 +242,7 @@ func encoded() *wire {
 	return encodeRuleset(&p.Ruleset)
 }
 
-// alter encodes a payload after change was let at its columns.
+// alter encodes a payload with the columns that change makes.
 func alter(t testing.TB, change func(*wire)) []byte {
 	t.Helper()
 	w := encoded()
@@ -319,7 +331,8 @@ func TestDecodePayloadRefuses(t *testing.T) {
 		{"truncated label", members(t, name[:len(name)-1], columns), "its label"},
 		{"label with something behind it", members(t, append(name[:len(name):len(name)], 0), columns), "after its fields"},
 		{"label of one field", members(t, msgp.AppendMapHeader(nil, 1), columns), "four fields"},
-		{"label of other fields", members(t, bytes.Replace(name, []byte("space"), []byte("pique"), 1), columns), `not "namespace"`},
+		{"label of other fields", members(t, bytes.Replace(name, []byte("space"), []byte("pique"), 1), columns),
+			`not "namespace"`},
 		{"other format", relabel(t, func(l *label) { l.format = 3 }), "format 3 is not known, only 1 and 2"},
 		{"size too small", relabel(t, func(l *label) { l.size-- }), "longer than the label says"},
 		{"size too large", relabel(t, func(l *label) { l.size++ }), "EOF"},
@@ -331,9 +344,11 @@ func TestDecodePayloadRefuses(t *testing.T) {
 		{"another column", labelled(t, bytes.Replace(columns, []byte("flag_off"), []byte("flag_out"), 1)), `not "flag_off"`},
 		{"signed column", alter(t, func(w *wire) { w.flagOff.data[0] = 0xff }), `"flag_off": an element is not`},
 		{"column shorter than it says", alter(t, func(w *wire) { w.values.rows += 1 }), `"values": it is shorter`},
-		{"wide element cut off", alter(t, func(w *wire) { w.values = column{data: []byte{lead16bit, 1}, rows: 1} }), `"values": it is shorter`},
+		{"wide element cut off", alter(t, func(w *wire) { w.values = column{data: []byte{lead16bit, 1}, rows: 1} }),
+			`"values": it is shorter`},
 		{"short column", alter(t, func(w *wire) { w.flagOff = rows(all(w.flagOff)[1:]...) }), `"flag_off" is too short`},
-		{"short names", alter(t, func(w *wire) { w.variantName = rows(all(w.variantName)[1:]...) }), "fewer elements than are counted"},
+		{"short names", alter(t, func(w *wire) { w.variantName = rows(all(w.variantName)[1:]...) }),
+			"fewer elements than are counted"},
 		{"long column", alter(t, func(w *wire) { w.members.put(0) }), `"members" is too long`},
 		{"no integers", alter(t, func(w *wire) { w.ints = nil }), "fewer elements"},
 		{"more integers", alter(t, func(w *wire) { w.ints = append(w.ints, 0) }), `"ints" is too long`},
@@ -344,9 +359,11 @@ func TestDecodePayloadRefuses(t *testing.T) {
 		{"text that is not used", alter(t, func(w *wire) { w.textLens.put(0) }), "nothing refers to"},
 		{"text out of range", alter(t, func(w *wire) { edit(&w.flagKey, 0, 1<<31) }), "leads nowhere"},
 		{"text not yet known", alter(t, func(w *wire) { edit(&w.unit, 0, 1) }), "leads nowhere"},
-		{"more new text than there is", alter(t, func(w *wire) { edit(&w.variantName, w.variantName.rows-1, 0) }), "leads nowhere"},
+		{"more new text than there is", alter(t, func(w *wire) { edit(&w.variantName, w.variantName.rows-1, 0) }),
+			"leads nowhere"},
 		{"count out of range", alter(t, func(w *wire) { edit(&w.flagRules, 0, 1<<32-1) }), "fewer elements"},
-		{"more prerequisites than flags", alter(t, func(w *wire) { w.prerequisites = rows(1000) }), "fewer flags than prerequisites"},
+		{"more prerequisites than flags", alter(t, func(w *wire) { w.prerequisites = rows(1000) }),
+			"fewer flags than prerequisites"},
 		{"more members than there are", alter(t, func(w *wire) { edit(&w.segmentInclude, 2, 1<<32-1) }), "fewer elements"},
 		{"more members than are left", alter(t, func(w *wire) { edit(&w.segmentInclude, 2, 5) }), "fewer elements"},
 		{"truth value", alter(t, func(w *wire) { edit(&w.segmentWhen, 0, 2) }), "neither 0 nor 1"},
@@ -586,7 +603,8 @@ func TestMemoryIsLimited(t *testing.T) {
 	w := encoded()
 	const n = 11_000_000
 	w.conditionOp = column{data: make([]byte, n), rows: n}
-	if _, err := pack(label{format: format1}, w); err == nil || !strings.Contains(err.Error(), "bytes of memory; the limit is 1073741824") {
+	if _, err := pack(label{format: format1}, w); err == nil ||
+		!strings.Contains(err.Error(), "bytes of memory; the limit is 1073741824") {
 		t.Errorf("packing gave %v", err)
 	}
 	columns := w.marshal(format1)
@@ -624,12 +642,15 @@ func compareModules(t *testing.T, got, want *evaluator.Module) {
 	}
 	for _, ctx := range []evaluator.Context{
 		{},
-		{Key: "u-1", Now: 1_700_000_000, Attrs: []evaluator.Attr{evaluator.StringAttr("city", "SH"), evaluator.IntAttr("uid", 13)}},
-		{Key: "u-6", Chance: 1 << 31, Attrs: []evaluator.Attr{evaluator.StringAttr("city", "city-7"), evaluator.IntAttr("uid", 7),
+		{Key: "u-1", Now: 1_700_000_000, Attrs: []evaluator.Attr{evaluator.StringAttr("city", "SH"),
+			evaluator.IntAttr("uid", 13)}},
+		{Key: "u-6", Chance: 1 << 31, Attrs: []evaluator.Attr{evaluator.StringAttr("city", "city-7"),
+			evaluator.IntAttr("uid", 7),
 			evaluator.StringAttr("ip", "10.0.0.1"), evaluator.StringAttr("version", "2.4.0"), evaluator.BoolAttr("beta", true)}},
 	} {
 		for f := range b.Flags() {
-			diff := cmp.Diff(f.Explain(&ctx), a.Flag(f.Key()).Explain(&ctx), compareValues, cmp.Comparer(func(a, b evaluator.Attr) bool { return a == b }))
+			diff := cmp.Diff(f.Explain(&ctx), a.Flag(f.Key()).Explain(&ctx), compareValues,
+				cmp.Comparer(func(a, b evaluator.Attr) bool { return a == b }))
 			if diff != "" {
 				t.Errorf("flag %q (-want +got):\n%s", f.Key(), diff)
 			}
@@ -697,7 +718,8 @@ func TestCompilePayloadUsesScratch(t *testing.T) {
 		t.Fatal(err)
 	}
 	const flags = 1 << 20 // bytes; texts and integers are decoded at once
-	if got, whole := allocated(func() { pass(&label{format: format1}, columns) }), w.memory(); got > flags || whole < 4*flags {
+	if got, whole := allocated(func() { pass(&label{format: format1}, columns) }), w.memory(); got > flags ||
+		whole < 4*flags {
 		t.Errorf("decoding flag by flag allocates %d bytes of %d", got, whole)
 	}
 }
@@ -794,10 +816,11 @@ func estate(n int) Payload {
 		f := everything().Ruleset.Flags[0]
 		f.Key, f.Disabled, f.Rules = fmt.Sprintf("flag-%d", i), false, nil
 		for j := range 5 {
-			f.Rules = append(f.Rules, evaluator.Rule{Name: fmt.Sprintf("rule %d", j), Variant: j % 2, When: &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{
-				{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{fmt.Sprint("city-", (i+j)%300), "SH"}},
-				{Op: evaluator.OpBetween, Attribute: "uid", Ints: []int64{int64(i), int64(i + j)}},
-			}}})
+			f.Rules = append(f.Rules, evaluator.Rule{Name: fmt.Sprintf("rule %d", j), Variant: j % 2,
+				When: &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{
+					{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{fmt.Sprint("city-", (i+j)%300), "SH"}},
+					{Op: evaluator.OpBetween, Attribute: "uid", Ints: []int64{int64(i), int64(i + j)}},
+				}}})
 		}
 		p.Ruleset.Flags = append(p.Ruleset.Flags, f)
 	}
@@ -825,7 +848,8 @@ func BenchmarkDecode(b *testing.B) {
 	}{
 		{"10000 flags", estate(10_000)},
 		{"1000000 numbered ids", crowd(1_000_000, func(i int) string { return fmt.Sprint("user-", i) })},
-		{"1000000 random ids", crowd(1_000_000, func(i int) string { return fmt.Sprintf("%09x%07x", random.Int64N(1<<36), i) })},
+		{"1000000 random ids", crowd(1_000_000,
+			func(i int) string { return fmt.Sprintf("%09x%07x", random.Int64N(1<<36), i) })},
 	} {
 		data, err := EncodePayload(c.p)
 		if err != nil {

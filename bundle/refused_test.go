@@ -141,7 +141,8 @@ func TestFaults(t *testing.T) {
 					if next != last {
 						t.Errorf("%s: %v", name, err)
 					}
-				case class == Signature && fault.want == Malformed && strings.ContainsAny(name[:1], "2t") && name != "timestamp.json" && name != "2.root.json":
+				case class == Signature && fault.want == Malformed && strings.ContainsAny(name[:1], "2t") &&
+					name != "timestamp.json" && name != "2.root.json":
 					// A length was listed, or a hash: this is not it.
 				default:
 					t.Errorf("%s: %v, want class %s", name, err, fault.want)

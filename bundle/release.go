@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A Release is one whole verified state of a repository. It is immutable and
-// safe for concurrent use; what its methods return must not be modified.
+// A Release is a complete, verified state of a repository. It is immutable and
+// safe for concurrent use. Callers must not modify what its methods return.
 type Release struct {
 	verifier *Verifier
 	trusted
@@ -17,7 +17,7 @@ type Release struct {
 	payloads []VerifiedPayload
 }
 
-// Versions are the versions of the metadata behind a [Release].
+// Versions are the versions of a [Release]'s metadata.
 type Versions struct {
 	Root, Timestamp, Snapshot, Targets RoleVersion
 }
@@ -32,10 +32,10 @@ type RoleVersion struct {
 type VerifiedPayload struct {
 	Namespace string
 	SHA256    string // of Data, in lower-case hexadecimal
-	Data      []byte // for [CompilePayload]; of its content only the label is verified
+	Data      []byte // for [CompilePayload]; only its label has been read
 }
 
-// Metadata is the metadata behind a [Release], byte for byte as published.
+// Metadata is the metadata of a [Release], byte for byte as published.
 type Metadata struct {
 	Root, Timestamp, Snapshot, Targets []byte
 }
@@ -43,9 +43,9 @@ type Metadata struct {
 // Environment returns the environment that the release belongs to.
 func (r *Release) Environment() string { return r.root.environment }
 
-// Revision returns the version of the targets metadata. It changes whenever the
-// content of any namespace does, and also when targets are renewed before they
-// expire, once a year, with the content as it was. Numbers may be left out.
+// Revision returns the version of the targets metadata. It grows whenever the
+// content of a namespace changes, and also once a year, when targets are renewed
+// before they expire. There may be gaps.
 func (r *Release) Revision() int64 { return r.targets.version }
 
 // Versions returns the versions of all metadata.
@@ -58,8 +58,8 @@ func (r *Release) Versions() Versions {
 	}
 }
 
-// Expires returns the time from which on the release is stale: when the first
-// of its metadata expires.
+// Expires returns the time at which the first of the release's metadata expires.
+// From then on the release is stale.
 func (r *Release) Expires() time.Time {
 	v := r.Versions()
 	return slices.MinFunc(
@@ -101,9 +101,9 @@ type storedState struct {
 	Objects map[string][]byte `json:"objects"`
 }
 
-// State returns what [Verifier.Restore] needs to make this release again after a
+// State returns what [Verifier.Restore] needs to restore this release after a
 // restart, except for the payloads, which the caller keeps by their SHA-256. It
-// holds nothing secret and at most [MaxState] bytes.
+// has at most [MaxState] bytes, none of them secret.
 func (r *Release) State() ([]byte, error) {
 	objects := map[string][]byte{
 		"timestamp.json": r.timestamp.raw,

@@ -45,7 +45,8 @@ func TestRelease(t *testing.T) {
 		if !rel.Expires().Equal(testNow.Add(day)) {
 			t.Errorf("expires %s", rel.Expires())
 		}
-		wantMetadata := Metadata{r.objects["3.root.json"], r.objects["timestamp.json"], r.objects["3.snapshot.json"], r.objects["2.targets.json"]}
+		wantMetadata := Metadata{r.objects["3.root.json"], r.objects["timestamp.json"], r.objects["3.snapshot.json"],
+			r.objects["2.targets.json"]}
 		if diff := cmp.Diff(wantMetadata, rel.Metadata()); diff != "" {
 			t.Errorf("metadata:\n%s", diff)
 		}
@@ -168,11 +169,15 @@ func TestRestore(t *testing.T) {
 		want    Class
 	}{
 		{"as it was", v, valid, payloadsOf(rel), accepted},
-		{"more objects than needed", v, edited(func(s *storedState) { s.Objects["x"] = []byte("x") }), payloadsOf(rel), accepted},
+		{"more objects than needed", v, edited(func(s *storedState) { s.Objects["x"] = []byte("x") }), payloadsOf(rel),
+			accepted},
 		{"another ETag", v, edited(func(s *storedState) { s.ETag = "x" }), payloadsOf(rel), accepted},
-		{"pinned root is newer", r.verifier(t, func(c *VerifierConfig) { c.Root = r.objects["2.root.json"] }), valid, payloadsOf(rel), accepted},
-		{"no such namespace any more", r.verifier(t, func(c *VerifierConfig) { c.Namespaces = []string{"ads"} }), valid, payloadsOf(rel), NotFound},
-		{"below the least revision", r.verifier(t, func(c *VerifierConfig) { c.MinRevision = 3 }), valid, payloadsOf(rel), Rollback},
+		{"pinned root is newer", r.verifier(t, func(c *VerifierConfig) { c.Root = r.objects["2.root.json"] }), valid,
+			payloadsOf(rel), accepted},
+		{"no such namespace any more", r.verifier(t, func(c *VerifierConfig) { c.Namespaces = []string{"ads"} }), valid,
+			payloadsOf(rel), NotFound},
+		{"below the least revision", r.verifier(t, func(c *VerifierConfig) { c.MinRevision = 3 }), valid, payloadsOf(rel),
+			Rollback},
 		{"of another pinned root", foreign.verifier(t), valid, payloadsOf(rel), Signature},
 		{"empty", v, nil, payloadsOf(rel), Malformed},
 		{"not JSON", v, []byte("state"), payloadsOf(rel), Malformed},
@@ -183,15 +188,20 @@ func TestRestore(t *testing.T) {
 		{"of a later format", v, edited(func(s *storedState) { s.Format++ }), payloadsOf(rel), Malformed},
 		{"no objects", v, edited(func(s *storedState) { clear(s.Objects) }), payloadsOf(rel), NotFound},
 		{"no snapshot", v, edited(func(s *storedState) { delete(s.Objects, "2.snapshot.json") }), payloadsOf(rel), NotFound},
-		{"older targets", v, edited(func(s *storedState) { s.Objects["2.targets.json"] = r.objects["1.targets.json"] }), payloadsOf(rel), Signature},
-		{"a forged root", v, edited(func(s *storedState) { s.Objects["2.root.json"] = foreign.objects["1.root.json"] }), payloadsOf(rel), Signature},
+		{"older targets", v, edited(func(s *storedState) { s.Objects["2.targets.json"] = r.objects["1.targets.json"] }),
+			payloadsOf(rel), Signature},
+		{"a forged root", v, edited(func(s *storedState) { s.Objects["2.root.json"] = foreign.objects["1.root.json"] }),
+			payloadsOf(rel), Signature},
 		{"an unsigned timestamp", v, edited(func(s *storedState) {
 			s.Objects["timestamp.json"] = signDocument(r.signed[roleTimestamp])
 		}), payloadsOf(rel), Signature},
 		{"no payload", v, valid, failing(fmt.Errorf("opening: %w", fs.ErrNotExist)), NotFound},
 		{"no payload, in our words", v, valid, failing(ErrNotFound), NotFound},
 		{"unreadable payload", v, valid, failing(fs.ErrPermission), Network},
-		{"another payload", v, valid, func(string, int64) ([]byte, error) { return payloadOf("production", "checkout", "v9"), nil }, Signature},
+		{"another payload", v, valid, func(string, int64) ([]byte,
+			error) {
+			return payloadOf("production", "checkout", "v9"), nil
+		}, Signature},
 		{"empty payload", v, valid, func(string, int64) ([]byte, error) { return nil, nil }, Signature},
 		{"endless payload", v, valid, func(_ string, n int64) ([]byte, error) { return make([]byte, n+1), nil }, Signature},
 	} {

@@ -174,8 +174,9 @@ func newRepo() *repo {
 // payloadOf encodes a payload; mark makes it different from others.
 func payloadOf(environment, namespace, mark string) []byte {
 	data, err := EncodePayload(Payload{environment, namespace, evaluator.Ruleset{
-		Unit:       "user",
-		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}, {Name: mark, Type: evaluator.AttrString}},
+		Unit: "user",
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString},
+			{Name: mark, Type: evaluator.AttrString}},
 	}})
 	if err != nil {
 		panic(err)

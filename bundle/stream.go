@@ -6,9 +6,9 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// compileRuleset is decodeRuleset and [evaluator.CompileModule], and refuses what
-// one of them does, without having the whole ruleset in memory: flags are decoded
-// one by one, each in the place of the one before.
+// compileRuleset does what decodeRuleset and then [evaluator.CompileModule] do,
+// without the whole ruleset in memory: it decodes flags one by one, each into the
+// memory of the one before.
 func compileRuleset(l *label, b []byte) (module *evaluator.Module, decoding, compiling error) {
 	d, err := newDecoder(l, b)
 	if err != nil {

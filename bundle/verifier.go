@@ -16,29 +16,28 @@ import (
 
 // VerifierConfig says what a [Verifier] trusts and what it looks for.
 type VerifierConfig struct {
-	// Root is the pinned root.json: the only thing that is trusted without
-	// proof. Required.
+	// Root is the pinned root.json, which alone is trusted without proof.
+	// Required.
 	Root []byte
-	// Namespaces are the ones to download. Empty: all that are published.
-	// Asking for one that is not published is an error of class
-	// [NotFound] at each update.
+	// Namespaces are the ones to download. Empty: all that are published. If
+	// one of them isn't published, updates fail with class [NotFound].
 	Namespaces []string
-	// MinRevision is the least [Release.Revision] that is accepted: a
-	// floor for clients that start without a cache. 0: any.
+	// MinRevision is the lowest [Release.Revision] that is accepted, for
+	// clients that start without a cache. 0: any.
 	MinRevision int64
 }
 
-// A Verifier is the TUF client of one repository, as configuration: it holds
-// no state, starts nothing, and is safe for concurrent use.
+// A Verifier verifies one repository, as a TUF client. It holds configuration and
+// no state, and is safe for concurrent use.
 type Verifier struct {
 	root        *rootMetadata
 	namespaces  []string
 	minRevision int64
 }
 
-// NewVerifier returns a verifier that trusts cfg.Root, which must be well
-// formed, signed by a threshold of its own keys, and name its environment. An
-// expired root is accepted here; a newer one may be waiting.
+// NewVerifier returns a verifier that trusts cfg.Root. The root must be well formed,
+// signed by a threshold of its own keys, and name its environment. It may have
+// expired, because the repository may have a newer one.
 func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 	for _, namespace := range cfg.Namespaces {
 		if !ValidNamespace(namespace) {
@@ -76,19 +75,16 @@ func parsePinned(raw []byte) (*rootMetadata, error) {
 // Environment returns the environment that the pinned root names.
 func (v *Verifier) Environment() string { return v.root.environment }
 
-// Update polls src once. It asks for timestamp.json with the ETag that last
-// had. If that is unchanged it returns last itself; whether last has expired
-// meanwhile is for the caller to see by [Release.Expires]. Otherwise it follows
-// the chain from newer roots to payloads, as the package comment describes, and
-// returns a new release.
+// Update polls src once, with the steps that the package comment lists. If
+// timestamp.json hasn't changed since last, it returns last itself; callers check
+// with [Release.Expires] whether that has expired meanwhile. Otherwise it returns
+// a new release.
 //
-// last is the release that came before, from this verifier, or nil. It gives
-// the versions below which nothing is accepted, and the payloads that need not
-// be downloaded again. now is the time that expiry is judged by; the zero time
-// is refused.
+// last is the release before, from this verifier, or nil. Nothing older is
+// accepted, and payloads that it has aren't downloaded again. now is the present
+// time, by which metadata expires; the zero time is refused.
 //
-// On an error, which is always an [*Error], nothing has changed: last is as
-// good as before, and its ETag is the one to ask with.
+// Errors are always of type [*Error], and leave last as usable as it was.
 func (v *Verifier) Update(ctx context.Context, src Source, last *Release, now time.Time) (*Release, error) {
 	return v.update(ctx, client{src: src, now: now}, last, false)
 }
@@ -101,10 +97,9 @@ func (v *Verifier) UpdateIgnoreExpiry(ctx context.Context, src Source) (*Release
 }
 
 // UpdateRoot is [Verifier.Update], but looks for a newer root even if
-// timestamp.json is unchanged. Without it a root that was rotated because a key
-// was stolen stays unnoticed for as long as the thief can serve the old
-// timestamp.json. It costs one more request, so it is for once in an hour, say.
-// Like Update it returns last itself if nothing is new.
+// timestamp.json is unchanged. Without it, clients don't notice that a root was
+// rotated because of a stolen key, as long as the thief serves the old
+// timestamp.json. It takes one more request; once an hour is often enough.
 func (v *Verifier) UpdateRoot(ctx context.Context, src Source, last *Release, now time.Time) (*Release, error) {
 	return v.update(ctx, client{src: src, now: now}, last, true)
 }
@@ -167,7 +162,9 @@ func unchanged(last *Release, err error) (*Release, error) {
 
 // updatePayloads returns the payloads of the wanted namespaces: those that
 // last has, if their hash is the same, and the others from the source.
-func (v *Verifier) updatePayloads(ctx context.Context, c client, targets *targetsMetadata, last *Release) ([]VerifiedPayload, error) {
+func (v *Verifier) updatePayloads(
+	ctx context.Context, c client, targets *targetsMetadata, last *Release,
+) ([]VerifiedPayload, error) {
 	wanted, err := v.wanted(targets)
 	if err != nil {
 		return nil, err
@@ -222,19 +219,20 @@ func (v *Verifier) fetchPayload(ctx context.Context, c client, namespace string,
 		return nil, &Error{Malformed, name, err}
 	}
 	if l.environment != v.Environment() || l.namespace != namespace {
-		return nil, &Error{Malformed, name, fmt.Errorf("payload of namespace %q in environment %q", l.namespace, l.environment)}
+		err := fmt.Errorf("payload of namespace %q in environment %q", l.namespace, l.environment)
+		return nil, &Error{Malformed, name, err}
 	}
 	return data, nil
 }
 
-// Restore returns the release that state, from [Release.State], describes,
-// verifying everything anew from the pinned root; neither state nor what
-// payload returns is trusted. Expiry is not enforced: old content may be
-// served, and [Release.Expires] says how old it is.
+// Restore returns the release that state describes, which [Release.State] returned.
+// It verifies everything again from the pinned root, and trusts neither state nor
+// what payload returns. It ignores expiry, because old content may be served;
+// [Release.Expires] says how old it is.
 //
-// payload is called once for each namespace and returns the payload with the
-// given SHA-256, in hexadecimal, and length in bytes; it should read no more
-// than that. If it has none its error should wrap [ErrNotFound] or
+// Restore calls payload once for each namespace, with the SHA-256 of the payload
+// in hexadecimal and its length in bytes. payload should read no more than that.
+// If it doesn't have the payload, its error should wrap [ErrNotFound] or
 // [fs.ErrNotExist].
 func (v *Verifier) Restore(state []byte, payload func(sha256 string, length int64) ([]byte, error)) (*Release, error) {
 	if len(state) > MaxState {

@@ -22,9 +22,9 @@ import (
 // version says must not matter to evaluation, or be a feature; and such a column
 // refers to no text below, and takes nothing from the other columns.
 //
-// A reader goes through the ruleset record by record. For each it takes what
-// stands at its name below off the front of the columns, from left to right, and
-// in the end nothing is left. "X: N records" stands for the next row of X, which
+// A reader goes through the ruleset record by record. For each, it takes the rows
+// that are listed at its name below from the front of the columns, from left to
+// right. In the end no row is left. "X: N records" stands for the next row of X, which
 // is called N, and N records after it; "bit 4 of F: a record" for a record that is
 // there only if F has that bit. Bits that are not mentioned are refused.
 //
@@ -67,14 +67,14 @@ import (
 //
 // Types, operators and kinds have the numbers of package evaluator. A hash is
 // foreign if it is neither empty nor murmur3_x64_128. Positions are unsigned
-// 64-bit integers: those from 2^63 on stand as the signed one of the same bits.
+// 64-bit integers, stored as the signed ones with the same bits.
 //
 // The columns unit, members, operands and values, those of names and keys,
 // reservation_layer, and those that end in _by, _salt, _hash and _attribute refer
 // to pieces of text, of which text_lens has the lengths in bytes. No two pieces
 // are equal, and the order is that in which a reader comes to need them: the first
 // reference to each is 0, for the next piece that was not referred to, and any
-// later one is the number of the piece, counted from 1. Thus columns of names are
+// later one is the number of the piece, counted from 1. So columns of names are
 // mostly zeros, which compress to nearly nothing.
 type wire struct {
 	unit          column
@@ -293,7 +293,7 @@ func readOrdered(columns []namedColumn, n uint32, b []byte) ([]byte, error) {
 			return nil, err
 		}
 		if string(name) != c.name {
-			return nil, fmt.Errorf("a column that is not %q stands in its place; is it of another version?", c.name)
+			return nil, fmt.Errorf("a column that is not %q is in its place; is it of another version?", c.name)
 		}
 		if b, err = c.read(rest); err != nil {
 			return nil, err
@@ -362,7 +362,7 @@ func (c *namedColumn) read(b []byte) (rest []byte, err error) {
 }
 
 // skipColumn skips a column that is not known: a string, or an array of numbers.
-// It allocates nothing, whatever stands there.
+// It allocates nothing, whatever is there.
 func skipColumn(b []byte) ([]byte, error) {
 	if msgp.NextType(b) == msgp.StrType {
 		_, rest, err := msgp.ReadStringZC(b)

@@ -35,7 +35,7 @@ With --strict, warnings fail the command.`,
 			var needs []clientNeed
 			if err == nil {
 				problems = estate.Lint(ci.LintOptions{Now: time.Unix(now, 0)})
-				if needs, err = clientNeeds(estate); err != nil {
+				if needs, err = clientNeeds(estate.Environments(), estate.Compile); err != nil {
 					return err
 				}
 			}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/bundle"
-	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -18,22 +17,24 @@ type clientNeed struct {
 	environments []string    // that it applies to; nil: all
 }
 
-// clientNeeds returns what the clients of an estate must know, sorted by namespace
-// and feature.
-func clientNeeds(estate *ci.Estate) ([]clientNeed, error) {
-	environments := estate.Environments()
+// clientNeeds returns what clients must know in the environments that compile
+// compiles, sorted by namespace and feature.
+func clientNeeds(environments []string, compile func(environment string) ([]bundle.Payload, error)) ([]clientNeed, error) {
 	if len(environments) == 0 {
 		environments = []string{""}
 	}
 	var all []clientNeed
 	for _, env := range environments {
-		payloads, err := estate.Compile(env)
+		payloads, err := compile(env)
 		if err != nil {
 			return nil, err
 		}
 		for _, p := range payloads {
 			for _, need := range bundle.Needs(&p.Ruleset) {
-				i := slices.IndexFunc(all, func(n clientNeed) bool { return n.namespace == p.Namespace && n.need.Feature == need.Feature })
+				i := slices.IndexFunc(all, func(n clientNeed) bool {
+					return n.namespace == p.Namespace &&
+						n.need.Feature == need.Feature
+				})
 				if i < 0 {
 					i, all = len(all), append(all, clientNeed{namespace: p.Namespace, need: need})
 				}
@@ -108,7 +109,8 @@ type needJSON struct {
 func newNeedsJSON(needs []clientNeed) []needJSON {
 	all := make([]needJSON, len(needs))
 	for i, n := range needs {
-		all[i] = needJSON{n.namespace, n.need.Feature, n.environments, n.need.Attribute, n.need.Segment, n.need.Flag, n.need.Rule, n.need.More}
+		all[i] = needJSON{n.namespace, n.need.Feature, n.environments, n.need.Attribute, n.need.Segment, n.need.Flag,
+			n.need.Rule, n.need.More}
 	}
 	return all
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/evaluator"
 )
 
 func TestFormatChange(t *testing.T) {
@@ -34,5 +37,47 @@ func TestClientNeed(t *testing.T) {
 	want = `shop needs clients that know "hash:unleash" in staging and test: rule "half" of flag "cart" uses the hash "unleash"`
 	if got := n.String(); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestClientNeeds holds that what several environments need is said once.
+func TestClientNeeds(t *testing.T) {
+	bucket := evaluator.Segment{Name: "half", When: &evaluator.Condition{Op: evaluator.OpBucket}}
+	flag := evaluator.Flag{Key: "cart", Rules: []evaluator.Rule{
+		{Name: "half", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{Hash: "unleash"}}},
+	}}
+	compile := func(env string) ([]bundle.Payload, error) {
+		shop, search := bundle.Payload{Namespace: "shop"}, bundle.Payload{Namespace: "search"}
+		shop.Ruleset.Segments = []evaluator.Segment{bucket}
+		if env != "production" {
+			shop.Ruleset.Flags = []evaluator.Flag{flag}
+		}
+		return []bundle.Payload{shop, search}, nil
+	}
+	for _, test := range []struct {
+		environments []string
+		want         string
+	}{
+		{nil, `shop needs clients that know "hash:unleash": rule "half" of flag "cart" uses the hash "unleash"
+shop needs clients that know "op:bucket": segment "half" uses the condition "bucket"
+`},
+		{[]string{"production"}, `shop needs clients that know "op:bucket": segment "half" uses the condition "bucket"
+`},
+		{[]string{"production", "staging", "test"},
+			`shop needs clients that know "hash:unleash" in staging and test: rule "half" of flag "cart" uses the hash "unleash"
+shop needs clients that know "op:bucket": segment "half" uses the condition "bucket"
+`},
+	} {
+		needs, err := clientNeeds(test.environments, compile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got strings.Builder
+		for _, n := range needs {
+			fmt.Fprintln(&got, n)
+		}
+		if got.String() != test.want {
+			t.Errorf("in %q:\n%swant\n%s", test.environments, got.String(), test.want)
+		}
 	}
 }
