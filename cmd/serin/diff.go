@@ -146,6 +146,9 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	if c.Pairs, err = f.pairs(note, a, b); err != nil {
 		return diff.Report{}, err
 	}
+	for _, n := range newNeeds(c.Pairs) {
+		note("namespace %s; %s", n, olderClients)
+	}
 	if f.population != "" {
 		file, err := os.Open(f.population)
 		if err != nil {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/diff"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -23,34 +25,52 @@ func clientNeeds(environments []string, compile func(environment string) ([]bund
 	if len(environments) == 0 {
 		environments = []string{""}
 	}
-	var all []clientNeed
-	for _, env := range environments {
+	pairs := make([]diff.Pair, len(environments))
+	for i, env := range environments {
 		payloads, err := compile(env)
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range payloads {
+		pairs[i] = diff.Pair{Environment: env, New: payloads}
+	}
+	return newNeeds(pairs), nil
+}
+
+// newNeeds returns what clients of what is new must know, and those of what is old
+// needn't, sorted by namespace and feature.
+func newNeeds(pairs []diff.Pair) []clientNeed {
+	var all []clientNeed
+	for _, pair := range pairs {
+		old := make(map[string]bool) // by namespace and feature
+		for _, p := range pair.Old {
 			for _, need := range bundle.Needs(&p.Ruleset) {
+				old[p.Namespace+" "+need.Feature] = true
+			}
+		}
+		for _, p := range pair.New {
+			for _, need := range bundle.Needs(&p.Ruleset) {
+				if old[p.Namespace+" "+need.Feature] {
+					continue
+				}
 				i := slices.IndexFunc(all, func(n clientNeed) bool {
-					return n.namespace == p.Namespace &&
-						n.need.Feature == need.Feature
+					return n.namespace == p.Namespace && n.need.Feature == need.Feature
 				})
 				if i < 0 {
 					i, all = len(all), append(all, clientNeed{namespace: p.Namespace, need: need})
 				}
-				all[i].environments = append(all[i].environments, env)
+				all[i].environments = append(all[i].environments, pair.Environment)
 			}
 		}
 	}
 	for i := range all {
-		if len(all[i].environments) == len(environments) {
+		if len(all[i].environments) == len(pairs) {
 			all[i].environments = nil
 		}
 	}
 	slices.SortFunc(all, func(a, b clientNeed) int {
-		return strings.Compare(a.namespace+" "+a.need.Feature, b.namespace+" "+b.need.Feature)
+		return cmp.Or(strings.Compare(a.namespace, b.namespace), strings.Compare(a.need.Feature, b.need.Feature))
 	})
-	return all, nil
+	return all
 }
 
 // String returns a line such as `shop needs clients that know "hash:unleash": rule

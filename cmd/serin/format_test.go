@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/diff"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -79,5 +81,24 @@ shop needs clients that know "op:bucket": segment "half" uses the condition "buc
 		if got.String() != test.want {
 			t.Errorf("in %q:\n%swant\n%s", test.environments, got.String(), test.want)
 		}
+	}
+}
+
+// TestNewNeeds holds that what was needed before isn't new.
+func TestNewNeeds(t *testing.T) {
+	needing := func(namespaces ...string) (payloads []bundle.Payload) {
+		for _, ns := range namespaces {
+			set := evaluator.Ruleset{Segments: []evaluator.Segment{{Name: "half", When: &evaluator.Condition{Op: evaluator.OpBucket}}}}
+			payloads = append(payloads, bundle.Payload{Namespace: ns, Ruleset: set})
+		}
+		return payloads
+	}
+	got := newNeeds([]diff.Pair{
+		{Environment: "production", Old: needing("cart"), New: needing("cart", "shop")},
+		{Environment: "staging", Old: needing("cart", "shop"), New: needing("shop")},
+	})
+	want := []clientNeed{{"shop", bundle.Need{Feature: "op:bucket", Segment: "half"}, []string{"production"}}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
