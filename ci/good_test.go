@@ -141,6 +141,9 @@ func describeFlag(out *strings.Builder, f *evaluator.Flag) {
 
 func describeSplit(out *strings.Builder, s *evaluator.Split) {
 	fmt.Fprintf(out, "by %q salt %q hash %q", s.By, s.Salt, s.Hash)
+	if s.Positions != 0 {
+		fmt.Fprintf(out, " positions %d", s.Positions)
+	}
 	for _, r := range s.Ranges {
 		fmt.Fprintf(out, " %d:[%d,%d)", r.Variant, r.From, r.To)
 	}

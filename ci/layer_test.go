@@ -101,12 +101,12 @@ func TestLayersDontOverlap(t *testing.T) {
 		for key, f := range compiledFlags(t, e, "") {
 			var got uint64
 			for _, s := range f.Reserved.Spans {
-				if s.From < share.Boundary(holdout) {
+				if s.From < share.Boundary(holdout, evaluator.Positions) {
 					t.Errorf("%s: flag %s has %+v", text, key, s)
 				}
 				got += s.To - s.From
 			}
-			if exact := share.Boundary(want[key]); got+12 < exact || got > exact+12 { // a rounding each
+			if exact := share.Boundary(want[key], evaluator.Positions); got+12 < exact || got > exact+12 { // a rounding each
 				t.Errorf("%s: flag %s has %d positions, want %d", text, key, got, exact)
 			}
 		}
@@ -163,7 +163,7 @@ func TestLayerGrowth(t *testing.T) {
 	if diff := gocmp.Diff(spans(before, "b"), spans(after, "b")); diff != "" {
 		t.Errorf("b moved: -before +after:\n%s", diff)
 	}
-	want := append(spans(before, "a"), evaluator.Span{From: share.Boundary(share.Whole / 10 * 3), To: share.Boundary(share.Whole / 100 * 35)})
+	want := append(spans(before, "a"), evaluator.Span{From: share.Boundary(share.Whole/10*3, evaluator.Positions), To: share.Boundary(share.Whole/100*35, evaluator.Positions)})
 	if diff := gocmp.Diff(want, spans(after, "a")); diff != "" {
 		t.Errorf("a: -want +got:\n%s", diff)
 	}

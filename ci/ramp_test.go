@@ -87,7 +87,7 @@ func TestDoublingFromTheLeast(t *testing.T) {
 	}
 	for i, p := range ramp.Points {
 		portion := min(int64(1)<<i, share.Whole)
-		if want := (evaluator.Point{At: hour(0) + int64(i), Level: share.Boundary(portion)}); p != want {
+		if want := (evaluator.Point{At: hour(0) + int64(i), Level: share.Boundary(portion, evaluator.Positions)}); p != want {
 			t.Errorf("point %d: got %+v, want %+v", i, p, want)
 		}
 	}

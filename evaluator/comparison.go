@@ -515,7 +515,7 @@ func (c *Condition) bucket(AttributeType) (test, error) {
 		return nil, err
 	}
 	if from, to := c.Ints[1], c.Ints[2]; from < 0 || from >= to || uint64(to) > b.Total() {
-		return nil, fmt.Errorf("the positions from %d to before %d aren't a range within %d", from, to, b.Total())
+		return nil, fmt.Errorf("positions %d to %d: expected 0 ≤ from < to ≤ %d", from, to, b.Total())
 	}
 	compiled := newBucketing(b)
 	return bucketTest{&compiled, uint64(c.Ints[1]), uint64(c.Ints[2])}, nil

@@ -12,7 +12,7 @@ import (
 // The operators of a comparison, as in "uid: {from: 1, to: 9}".
 var operators = []string{
 	"in", "mod", "segment", "list", "any", "all", "from", "to", "gt", "gte", "lt", "lte", "cidr", "semver",
-	"prefix", "suffix", "contains", "matches", "fold", "exists",
+	"prefix", "suffix", "contains", "matches", "fold", "exists", "bucket",
 }
 
 // otherNames are what other systems call our operators.
@@ -241,6 +241,8 @@ func (c Checker) operator(a *Attribute, f source.Field, fold bool) (cond evaluat
 			cond = evaluator.Condition{Op: evaluator.OpNot, Of: []evaluator.Condition{cond}}
 		}
 		return cond, ok
+	case "bucket":
+		return c.bucket(a, f)
 	case "semver":
 		cond.Op = evaluator.OpSemver
 		if a.Type != evaluator.AttrSemver {

@@ -19,7 +19,7 @@ func (c Checker) locked(r *Rule, variants []int, shares []int64, set *variantSet
 		r.Division = &lock.Division{
 			File:  c.File,
 			ID:    r.owner,
-			Draw:  lock.Draw{By: split.By, Salt: split.Salt, Hash: split.Hash},
+			Draw:  split.Bucketing,
 			Parts: make([]share.Part, len(variants)),
 			At:    r.Serve,
 		}
@@ -38,7 +38,7 @@ func (c Checker) locked(r *Rule, variants []int, shares []int64, set *variantSet
 
 // division returns what the lock file keeps of a layer.
 func (y *layer) division() lock.Division {
-	return lock.Division{File: y.File, ID: lock.ID{Owner: lock.LayerPrefix + y.Name}, Draw: lock.Draw{By: y.By, Salt: y.Salt, Hash: y.hash}, Parts: y.parts, At: cmp.Or(y.File.Root.Get("shares"), y.File.Root)}
+	return lock.Division{File: y.File, ID: lock.ID{Owner: lock.LayerPrefix + y.Name}, Draw: y.Bucketing, Parts: y.parts, At: cmp.Or(y.File.Root.Get("shares"), y.File.Root)}
 }
 
 // piecesOf returns who has which positions of a layer.
@@ -49,7 +49,7 @@ func (v *Vocabulary) piecesOf(y *layer) []share.Piece {
 			return list
 		}
 	}
-	return share.InOrder(y.parts)
+	return share.InOrder(y.parts, y.Total())
 }
 
 // Divisions returns all that the lock file is to keep.

@@ -13,11 +13,11 @@ import (
 // A layer is a layer file that has been checked: traffic that flags share
 // without overlap.
 type layer struct {
-	Name           string
-	File           *source.File
-	By, Salt, hash string
-	entries        []entry      // those of flags
-	parts          []share.Part // all, in the order written; they come to a whole
+	Name string
+	File *source.File
+	evaluator.Bucketing
+	entries []entry      // those of flags
+	parts   []share.Part // all, in the order written; they come to a whole
 }
 
 // An entry names a flag of a layer.
@@ -51,7 +51,7 @@ func (c Checker) readLayer(y *layer) {
 		c.File.Problem("the file's name is not a valid name of a layer: %s", why)
 	}
 	n := c.File.Root
-	if n == nil || !c.Keys(n, "a layer", "description", "by", "salt", "hash", "holdout", "shares", "lint") {
+	if n == nil || !c.Keys(n, "a layer", "description", "by", "salt", "hash", "positions", "holdout", "shares", "lint") {
 		return
 	}
 	c.OptionalText(n.Get("description"), "\"description\"")
@@ -71,7 +71,7 @@ func (c Checker) readLayer(y *layer) {
 	if salt := n.Get("salt"); salt != nil {
 		y.Salt, _ = c.Name(salt, "\"salt\"")
 	}
-	y.hash = c.hash(n.Get("hash"))
+	c.hash(n, &y.Bucketing)
 	c.shares(n, y)
 }
 
@@ -81,6 +81,7 @@ func (c Checker) shares(n *source.Node, y *layer) {
 	var sum int64
 	if holdout := n.Get("holdout"); holdout != nil {
 		sum, _ = c.PlainShare(holdout, "\"holdout\"")
+		c.exact(holdout, sum, y.Bucketing)
 		y.parts = append(y.parts, share.Part{Name: heldOut, Share: sum})
 	}
 	list := n.Get("shares")
@@ -94,6 +95,7 @@ func (c Checker) shares(n *source.Node, y *layer) {
 	ok := true
 	for _, item := range list.Items {
 		key, portion, fine := c.entry(item)
+		fine = fine && c.exact(item, portion, y.Bucketing)
 		ok = ok && fine
 		sum += portion
 		switch {
@@ -207,7 +209,7 @@ func (f *Flag) reservation(to *evaluator.Flag, span evaluator.Span) *evaluator.R
 	}
 	r := to.Reserved
 	if r == nil {
-		r = &evaluator.Reservation{Layer: f.layer.Name, Bucketing: evaluator.Bucketing{By: f.layer.By, Salt: f.layer.Salt, Hash: f.layer.hash}}
+		r = &evaluator.Reservation{Layer: f.layer.Name, Bucketing: f.layer.Bucketing}
 	}
 	if last := len(r.Spans) - 1; last >= 0 && r.Spans[last].To == span.From {
 		r.Spans[last].To = span.To

@@ -47,8 +47,8 @@ type Ramp struct {
 	unclear bool
 }
 
-// ramp reads a ramp.
-func (c Checker) ramp(n *source.Node) *Ramp {
+// ramp reads a ramp of so many positions.
+func (c Checker) ramp(n *source.Node, total uint64) *Ramp {
 	r := &Ramp{Variant: n.Get("ramp"), at: n, ok: true}
 	known := slices.Clone(rampKeys)
 	for _, f := range n.Fields {
@@ -70,6 +70,9 @@ func (c Checker) ramp(n *source.Node) *Ramp {
 		r.Paused, r.Since, ok = c.pause(n)
 		r.ok = r.ok && ok
 	}
+	for i := range r.Points { // which have shares up to here
+		r.Points[i].Level = share.Boundary(int64(r.Points[i].Level), total)
+	}
 	return r
 }
 
@@ -87,7 +90,7 @@ func (c Checker) compileRamp(r *Ramp, set *variantSet, split *evaluator.Split) b
 	}
 	ramp := &evaluator.Ramp{Variant: variant, Rest: set.fallback, Points: r.Points, Linear: r.Linear}
 	if r.Paused {
-		split.Ranges = halves(ramp, levelAt(ramp, r.Since))
+		split.Ranges = halves(ramp, ramp.LevelAt(r.Since), split.Total())
 	} else {
 		split.Ramp = ramp
 	}
@@ -176,7 +179,7 @@ func (c Checker) steps(n *source.Node, ramp *Ramp) bool {
 			ok = false
 		}
 		ramp.To = portion
-		ramp.Points = append(ramp.Points, evaluator.Point{At: at, Level: share.Boundary(portion)})
+		ramp.Points = append(ramp.Points, evaluator.Point{At: at, Level: uint64(portion)})
 	}
 	return ok
 }
@@ -199,14 +202,14 @@ func (c Checker) double(n *source.Node, ramp *Ramp) bool {
 		return false
 	}
 	for portion := from; portion < to; portion *= 2 {
-		ramp.Points = append(ramp.Points, evaluator.Point{At: at, Level: share.Boundary(portion)})
+		ramp.Points = append(ramp.Points, evaluator.Point{At: at, Level: uint64(portion)})
 		at += every
 	}
 	if year := time.Unix(at, 0).UTC().Year(); year > lastYear {
 		c.Errorf(n.Get("every"), "doubling from %s to %s would take until the year %d", share.Format(from), share.Format(to), year)
 		return false
 	}
-	ramp.Points, ramp.To = append(ramp.Points, evaluator.Point{At: at, Level: share.Boundary(to)}), to
+	ramp.Points, ramp.To = append(ramp.Points, evaluator.Point{At: at, Level: uint64(to)}), to
 	return true
 }
 
@@ -226,12 +229,12 @@ func (c Checker) linear(n *source.Node, ramp *Ramp) bool {
 		c.Errorf(n.Get("end"), "\"end\" is not after \"start\"")
 		return false
 	}
-	ramp.Points = []evaluator.Point{{At: start, Level: share.Boundary(from)}, {At: end, Level: share.Boundary(to)}}
+	ramp.Points = []evaluator.Point{{At: start, Level: uint64(from)}, {At: end, Level: uint64(to)}}
 	ramp.Linear, ramp.To = true, to
 	return true
 }
 
-// fromTo reads the shares between which a ramp grows: 0 % and 100 % unless it
+// fromTo reads the shares between which a ramp grows: 0% and 100% unless it
 // says otherwise.
 func (c Checker) fromTo(n *source.Node) (from, to int64, ok bool) {
 	to, ok = share.Whole, true
@@ -278,34 +281,15 @@ func (c Checker) pause(n *source.Node) (paused bool, at int64, ok bool) {
 	return paused, at, ok
 }
 
-// levelAt returns the level that the ramp has at a time.
-func levelAt(r *evaluator.Ramp, now int64) uint64 {
-	reached := 0
-	for reached < len(r.Points) && r.Points[reached].At <= now {
-		reached++
-	}
-	if reached == 0 {
-		return 0
-	}
-	a := r.Points[reached-1]
-	if !r.Linear || reached == len(r.Points) {
-		return a.Level
-	}
-	b := r.Points[reached]
-	// A level is at most 2^32, and all times that can be written are less than
-	// 2^32 seconds apart.
-	return a.Level + (b.Level-a.Level)*uint64(now-a.At)/uint64(b.At-a.At)
-}
-
 // halves gives the positions below a level to the variant of a ramp, and the
 // others to the rest.
-func halves(r *evaluator.Ramp, level uint64) []evaluator.Range {
+func halves(r *evaluator.Ramp, level, total uint64) []evaluator.Range {
 	var list []evaluator.Range
 	if level > 0 {
 		list = append(list, evaluator.Range{From: 0, To: level, Variant: r.Variant})
 	}
-	if level < evaluator.Positions {
-		list = append(list, evaluator.Range{From: level, To: evaluator.Positions, Variant: r.Rest})
+	if level < total {
+		list = append(list, evaluator.Range{From: level, To: total, Variant: r.Rest})
 	}
 	return list
 }

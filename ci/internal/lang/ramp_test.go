@@ -1,13 +1,8 @@
 package lang
 
 import (
-	"math/big"
-	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/serin-flags/serin/evaluator"
 )
 
 func FuzzDuration(f *testing.F) {
@@ -20,33 +15,6 @@ func FuzzDuration(f *testing.F) {
 			t.Errorf("parseDuration(%q) = %d, %v", s, seconds, err)
 		}
 	})
-}
-
-// TestLevelExact compares levels with the definition, computed in arbitrary
-// precision, up to the longest ramps that can be written.
-func TestLevelExact(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(3, 4))
-	first := time.Date(firstYear, time.January, 1, 0, 0, 0, 0, time.UTC).Unix()
-	last := time.Date(lastYear, time.December, 31, 23, 59, 59, 0, time.UTC).Unix()
-	for i := range 2000 {
-		from, to := first+rnd.Int64N((last-first)/2), last-rnd.Int64N((last-first)/2)
-		if i == 0 {
-			from, to = first, last
-		}
-		low := rnd.Uint64N(evaluator.Positions + 1)
-		high := low + rnd.Uint64N(evaluator.Positions+1-low)
-		if i%2 == 0 {
-			low, high = 0, evaluator.Positions
-		}
-		ramp := &evaluator.Ramp{Linear: true, Points: []evaluator.Point{{At: from, Level: low}, {At: to, Level: high}}}
-		for _, now := range []int64{from, from + rnd.Int64N(to-from), to - 1} {
-			exact := new(big.Int).Mul(new(big.Int).SetUint64(high-low), big.NewInt(now-from))
-			exact.Quo(exact, big.NewInt(to-from))
-			if got, want := levelAt(ramp, now), low+exact.Uint64(); got != want {
-				t.Fatalf("%+v at %d: got %d, want %d", ramp, now, got, want)
-			}
-		}
-	}
 }
 
 func TestParseDuration(t *testing.T) {

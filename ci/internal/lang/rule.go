@@ -37,7 +37,7 @@ type Alternatives struct {
 	Conditions []evaluator.Condition
 }
 
-var ruleKeys = []string{"name", "when", "serve", "by", "salt", "hash", "metadata"}
+var ruleKeys = []string{"name", "when", "serve", "by", "salt", "hash", "positions", "metadata"}
 
 // rules reads a list of rules, which may be empty, of the flag in an environment.
 func (c Checker) rules(n *source.Node, environment string) []*Rule {
@@ -105,11 +105,11 @@ func (c Checker) serve(r *Rule) {
 		r.split = &evaluator.Split{Bucketing: evaluator.Bucketing{Salt: c.File.Stem()}}
 		c.unit(r.At, r.split)
 		if isRamp(n) {
-			r.Ramp = c.ramp(n)
+			r.Ramp = c.ramp(n, r.split.Total())
 		} else {
 			r.portions = c.portions(n)
 		}
-		if y := c.layer; y != nil && y.By == r.split.By && y.Salt == r.split.Salt {
+		if y := c.layer; y != nil && y.Bucketing == r.split.Bucketing {
 			c.Errorf(cmp.Or(r.SaltAt, n), "the split has the unit and the salt of the layer %q, so it can't divide the flag's share of that; give it another salt", y.Name)
 		}
 	}

@@ -104,8 +104,13 @@ func (c Checker) compileSplit(r *Rule, set *variantSet, split *evaluator.Split) 
 	if !ok {
 		return false
 	}
+	for i, portion := range shares {
+		if !c.exact(r.portions[i].Value, portion, split.Bucketing) {
+			return false
+		}
+	}
 	if split.Ranges = c.locked(r, variants, shares, set, split); split.Ranges == nil {
-		split.Ranges = share.Ranges(variants, shares)
+		split.Ranges = share.Ranges(variants, shares, split.Total())
 	}
 	return true
 }
@@ -141,30 +146,29 @@ func (c Checker) PlainShare(n *source.Node, what string) (int64, bool) {
 }
 
 // splitKeys are the keys of a rule that say how its split is drawn.
-var splitKeys = []string{"by", "salt", "hash"}
+var splitKeys = []string{"by", "salt", "hash", "positions"}
 
-// unit reads by what a split is drawn, its salt and the name of the hash.
+// unit reads by what a split is drawn, its salt, and its hash.
 func (c Checker) unit(rule *source.Node, split *evaluator.Split) {
-	if salt := rule.Get("salt"); salt != nil {
-		split.Salt, _ = c.Name(salt, "\"salt\"")
-	}
-	split.Hash = c.hash(rule.Get("hash"))
 	by := rule.Get("by")
-	if by == nil {
-		split.By = c.Known.Unit // checked with serin.yaml
-		return
-	}
-	name, ok := c.Name(by, "\"by\"")
-	switch {
-	case !ok:
-	case name == "chance":
-		split.Salt, split.Hash = "", ""
-		for _, key := range []string{"salt", "hash"} {
+	if by != nil && by.Text == "chance" {
+		split.Bucketing = evaluator.Bucketing{}
+		for _, key := range splitKeys[1:] {
 			if n := rule.Get(key); n != nil {
 				c.Errorf(n, "%q has no effect: the split is by chance", key)
 			}
 		}
-	default:
+		return
+	}
+	if salt := rule.Get("salt"); salt != nil {
+		split.Salt, _ = c.Name(salt, "\"salt\"")
+	}
+	c.hash(rule, &split.Bucketing)
+	if by == nil {
+		split.By = c.Known.Unit // checked with serin.yaml
+		return
+	}
+	if name, ok := c.Name(by, "\"by\""); ok {
 		c.UnitAttribute(by, "chance")
 		split.By = name
 	}
@@ -175,21 +179,6 @@ func (c Checker) UnitAttribute(n *source.Node, also ...string) {
 	if a := c.Lookup(n, also...); a != nil && !a.Unit {
 		c.Errorf(n, "attribute %q is not declared with unit: true in %s%s", a.Name, c.Known.contextPath, c.otherUnits())
 	}
-}
-
-// hashes are the names of the algorithms that positions are computed with.
-var hashes = []string{evaluator.HashMurmur3}
-
-// hash reads the name of an algorithm. n may be nil.
-func (c Checker) hash(n *source.Node) string {
-	if n == nil {
-		return evaluator.HashMurmur3
-	}
-	name, ok := c.Name(n, "\"hash\"")
-	if ok && !slices.Contains(hashes, name) {
-		c.Errorf(n, "unknown hash %q%s; known is %s", source.Shorten(name), suggest.DidYouMean(name, slices.Values(hashes)), source.QuotedList(slices.Values(hashes)))
-	}
-	return name
 }
 
 // otherUnits names the attributes that a split may be by.

@@ -192,7 +192,7 @@ func (l *linter) ramp(f *lang.Flag, b *lang.Body, r *lang.Rule) {
 	}
 	variant := r.Ramp.Variant.Text
 	serve := variant
-	if last.Level < evaluator.Positions {
+	if r.Ramp.To < share.Whole {
 		serve = fmt.Sprintf("{%s: %s, %s: %s}", variant, share.Format(r.Ramp.To), b.Flag.Variants[b.Flag.Default].Name, share.Rest)
 	}
 	l.warn(lang.LintFinishedRamp, f.File, r.Serve, "%srule %q: the ramp ended on %s; to make it permanent write serve: %s",

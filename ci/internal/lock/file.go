@@ -64,13 +64,10 @@ func (id ID) layer() (string, bool) { return strings.CutPrefix(id.Owner, LayerPr
 // salt is what units are hashed with unless another salt is written down.
 func (id ID) salt() string { return id.Owner }
 
-// A Draw says what positions are computed from.
-type Draw struct{ By, Salt, Hash string }
-
 // A Entry is a line of the lock file.
 type Entry struct {
 	ID     ID
-	Draw   Draw
+	Draw   evaluator.Bucketing
 	pieces []share.Piece
 	line   int
 }
@@ -112,6 +109,9 @@ func (e *Entry) format(b *bytes.Buffer) {
 	}
 	if e.Draw.Hash != evaluator.HashMurmur3 {
 		b.WriteString(" hash=" + quoteWord(e.Draw.Hash))
+	}
+	if e.Draw.Positions != 0 {
+		fmt.Fprintf(b, " positions=%d", e.Draw.Positions)
 	}
 	for _, p := range e.pieces {
 		fmt.Fprintf(b, " %s:%d", quoteWord(p.Name), p.To)
@@ -187,16 +187,14 @@ type parser struct {
 }
 
 var (
-	errWord   = errors.New("a word is missing or malformed")
-	errEnd    = errors.New("the last position is not 4294967296")
-	errBy     = errors.New("what the split is by is missing, such as by=user")
-	errNumber = errors.New("here stands who has positions, and where they end, 4294967296 at most: on:2147483648")
-	errLong   = fmt.Errorf("the line has more than %d words", maxWords)
+	errWord = errors.New("a word is missing or malformed")
+	errBy   = errors.New("what the split is by is missing, such as by=user")
+	errLong = fmt.Errorf("the line has more than %d words", maxWords)
 )
 
 // entry reads a line.
 func (p *parser) entry() (*Entry, error) {
-	e := &Entry{Draw: Draw{Hash: evaluator.HashMurmur3}}
+	e := &Entry{Draw: evaluator.Bucketing{Hash: evaluator.HashMurmur3}}
 	var err error
 	if e.ID, err = p.id(); err != nil {
 		return nil, err
@@ -218,7 +216,17 @@ func (p *parser) entry() (*Entry, error) {
 			return nil, err
 		}
 	}
-	e.pieces, err = p.pieces()
+	if p.skip(" positions=") {
+		digits, _, _ := strings.Cut(p.rest, " ")
+		if e.Draw.Positions, err = strconv.ParseUint(digits, 10, 64); err != nil || e.Draw.Positions == 0 {
+			return nil, errWord
+		}
+		p.rest = p.rest[len(digits):]
+	}
+	if err := e.Draw.Check(); err != nil {
+		return nil, err
+	}
+	e.pieces, err = p.pieces(e.Draw.Total())
 	return e, err
 }
 
@@ -256,7 +264,7 @@ func (p *parser) layer() (string, error) {
 }
 
 // pieces reads whose the positions are.
-func (p *parser) pieces() ([]share.Piece, error) {
+func (p *parser) pieces(total uint64) ([]share.Piece, error) {
 	list := make([]share.Piece, 0, 2)
 	var from uint64
 	for p.rest != "" {
@@ -272,8 +280,8 @@ func (p *parser) pieces() ([]share.Piece, error) {
 		number, ok := strings.CutPrefix(digits, ":")
 		to, err := strconv.ParseUint(number, 10, 64)
 		switch {
-		case !ok || err != nil || to > evaluator.Positions:
-			return nil, errNumber
+		case !ok || err != nil || to > total:
+			return nil, fmt.Errorf("expected VARIANT:POSITION, up to position %d, such as on:%d", total, total/2)
 		case to <= from:
 			p.rest = at
 			return nil, fmt.Errorf("the positions of %q end at %d, which is not after %d", name, to, from)
@@ -284,8 +292,8 @@ func (p *parser) pieces() ([]share.Piece, error) {
 		list = append(list, share.Piece{Name: name, To: to})
 		from = to
 	}
-	if from != evaluator.Positions {
-		return nil, errEnd
+	if from != total {
+		return nil, fmt.Errorf("the last position is not %d", total)
 	}
 	return share.Joined(list), nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/suggest"
 )
 
@@ -16,7 +17,7 @@ import (
 type Division struct {
 	File  *source.File // the file that it stands in
 	ID    ID
-	Draw  Draw
+	Draw  evaluator.Bucketing
 	Parts []share.Part
 	At    *source.Node
 }
@@ -84,7 +85,7 @@ func partsOf(list []share.Piece) []share.Part {
 	for _, p := range list {
 		if n, ok := have[p.Name]; ok {
 			delete(have, p.Name)
-			parts = append(parts, share.Part{Name: p.Name, Share: share.Nearest(n)})
+			parts = append(parts, share.Part{Name: p.Name, Share: share.Nearest(n, list[len(list)-1].To)})
 		}
 	}
 	return parts
@@ -261,14 +262,14 @@ func (r *relocking) match() {
 // A likeness is what a line that is gone and a new division have in common if one
 // is the other under another name.
 type likeness struct {
-	Draw
+	draw              evaluator.Bucketing
 	environment, rule string
 	layer             bool
 }
 
-func like(id ID, d Draw, byRule bool) likeness {
+func like(id ID, d evaluator.Bucketing, byRule bool) likeness {
 	_, isLayer := id.layer()
-	l := likeness{Draw: d, environment: id.Environment, layer: isLayer}
+	l := likeness{draw: d, environment: id.Environment, layer: isLayer}
 	if byRule {
 		l.rule = id.Rule
 	}
@@ -302,7 +303,7 @@ func (r *relocking) rename(gone []*Entry, byRule bool) {
 
 // update makes the line of d, going on from one that there was or nil.
 func (r *relocking) update(d *Division, from *Entry) error {
-	before := share.InOrder(d.Parts) // what there is, or what to start from
+	before := share.InOrder(d.Parts, d.Draw.Total()) // what there is, or what to start from
 	change := newChange(d.ID, Changed, partsOf(before))
 	start := before
 	switch {

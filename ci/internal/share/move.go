@@ -2,20 +2,22 @@ package share
 
 import (
 	"fmt"
-
-	"github.com/serin-flags/serin/evaluator"
+	"math/bits"
 )
 
-// Nearest returns a number of positions as a share, rounded to the nearest.
-func Nearest(n uint64) int64 {
-	return int64((n*Whole + evaluator.Positions/2) / evaluator.Positions) // below 2^62
+// Nearest returns n of all positions as a share, rounded to the nearest.
+func Nearest(n, total uint64) int64 {
+	hi, lo := bits.Mul64(n, Whole)
+	lo, carry := bits.Add64(lo, total/2, 0)
+	share, _ := bits.Div64(hi+carry, lo, total)
+	return int64(share)
 }
 
 // Share returns the part of all positions that moves, rounded to the nearest
 // billionth, such as "10%".
 func (m Move) Share() string {
-	if share := Nearest(m.Positions); share > 0 {
+	if share := Nearest(m.Positions, m.Total); share > 0 {
 		return Format(share)
 	}
-	return fmt.Sprintf("%d of 2^32", m.Positions)
+	return fmt.Sprintf("%d of 2^%d", m.Positions, bits.Len64(m.Total)-1) // only of many
 }

@@ -22,7 +22,7 @@ type total struct {
 }
 
 // A Piece gives the positions from the end of the piece before it, or 0, to one
-// of the parts. The last piece of a list ends at 2^32.
+// of the parts. The last piece of a list ends at the number of positions.
 type Piece struct {
 	Name string
 	To   uint64
@@ -30,13 +30,13 @@ type Piece struct {
 
 // InOrder gives each part its positions in the order of the parts, as
 // [ranges] does.
-func InOrder(parts []Part) []Piece {
+func InOrder(parts []Part, total uint64) []Piece {
 	numbers, shares := make([]int, len(parts)), make([]int64, len(parts))
 	for i, p := range parts {
 		numbers[i], shares[i] = i, p.Share
 	}
 	var list []Piece
-	for _, r := range Ranges(numbers, shares) {
+	for _, r := range Ranges(numbers, shares, total) {
 		list = append(list, Piece{parts[r.Variant].Name, r.To})
 	}
 	return Joined(list)
@@ -71,11 +71,12 @@ func Positions(list []Piece) map[string]uint64 {
 	return have
 }
 
-// exactly returns how many positions a share comes to, rounded down, and what is
-// left of another, in billionths.
-func exactly(share int64) (n uint64, left uint64) {
-	product := uint64(share) * evaluator.Positions // below 2^62
-	return product / Whole, product % Whole
+// end returns how many positions there are.
+func end(list []Piece) uint64 {
+	if len(list) == 0 {
+		return 0
+	}
+	return list[len(list)-1].To
 }
 
 // totals returns what the parts come to, sorted by name. Parts without a share are
@@ -101,8 +102,14 @@ func totals(parts []Part) []total {
 func Fit(list []Piece, parts []Part) bool {
 	have, all := Positions(list), totals(parts)
 	for _, p := range all {
-		// Both are at most 2^32 times a whole.
-		if off := int64(have[p.Name])*Whole - p.Share*evaluator.Positions; max(off, -off) >= p.times*Whole {
+		n, left := exactly(p.Share, end(list))
+		// Off by less than a position for each time, in billionths. Where it is off
+		// by far, the product would not fit 64 bits.
+		whole := int64(have[p.Name] - n)
+		if max(whole, -whole) > p.times {
+			return false
+		}
+		if off := whole*Whole - int64(left); max(off, -off) >= p.times*Whole {
 			return false
 		}
 	}
@@ -110,20 +117,20 @@ func Fit(list []Piece, parts []Part) bool {
 }
 
 // wanted returns how many positions each part should have: what its share comes
-// to, rounded down or up so that all come to 2^32. Rounded up are first those who
-// have that many now.
-func wanted(parts []Part, have map[string]uint64) map[string]uint64 {
+// to, rounded down or up so that all come to the positions there are. Rounded up are
+// first those who have that many now.
+func wanted(parts []Part, have map[string]uint64, positions uint64) map[string]uint64 {
 	all := totals(parts)
 	want := make(map[string]uint64, len(all))
-	over := uint64(evaluator.Positions)
+	over := positions
 	for _, p := range all {
-		n, _ := exactly(p.Share)
+		n, _ := exactly(p.Share, positions)
 		want[p.Name] = n
 		over -= n
 	}
 	slices.SortStableFunc(all, func(a, b total) int {
-		_, leftA := exactly(a.Share)
-		_, leftB := exactly(b.Share)
+		_, leftA := exactly(a.Share, positions)
+		_, leftB := exactly(b.Share, positions)
 		keepsA, keepsB := have[a.Name] > want[a.Name], have[b.Name] > want[b.Name]
 		switch {
 		case leftA == 0 || leftB == 0 || keepsA == keepsB:
@@ -158,7 +165,7 @@ func Rebalance(list []Piece, parts []Part) []Piece {
 	}
 	b := balance{pieces: slices.Clone(list), spare: make(map[string]uint64), short: make(map[string]uint64)}
 	have := Positions(list)
-	want := wanted(parts, have)
+	want := wanted(parts, have, end(list))
 	for name, n := range have {
 		if n > want[name] {
 			b.spare[name] = n - want[name]
@@ -278,11 +285,12 @@ func (b *balance) spares(i int) bool {
 	return i >= 0 && i < len(b.pieces) && b.spare[b.pieces[i].Name] > 0
 }
 
-// A Move is how many of the 2^32 positions of a split, or of a layer, go from one
-// variant or flag to another.
+// A Move is how many of all positions of a split, or of a layer, go from one variant
+// or flag to another.
 type Move struct {
 	From, To  string
 	Positions uint64
+	Total     uint64 // how many there are
 }
 
 // Moves returns what moves between two lists of pieces, most positions first.
@@ -304,7 +312,7 @@ func Moves(before, after []Piece) []Move {
 	}
 	list := make([]Move, 0, len(n))
 	for w, n := range n {
-		list = append(list, Move{w.from, w.to, n})
+		list = append(list, Move{w.from, w.to, n, end(after)})
 	}
 	slices.SortFunc(list, func(a, b Move) int {
 		return cmp.Or(cmp.Compare(b.Positions, a.Positions), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))

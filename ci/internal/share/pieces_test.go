@@ -3,6 +3,7 @@ package share
 import (
 	"fmt"
 	"maps"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -40,7 +41,7 @@ func TestRebalance(t *testing.T) {
 		{"to those far away", pct("a", 20, "b", 60, "c", 20), pct("a", 10, "b", 60, "c", 30), "a 10 c 20 b 80 c 100"},
 	} {
 		var got string
-		for i, p := range Rebalance(InOrder(test.before), test.after) {
+		for i, p := range Rebalance(InOrder(test.before, evaluator.Positions), test.after) {
 			if i > 0 {
 				got += " "
 			}
@@ -110,7 +111,7 @@ func TestRandomEdits(t *testing.T) {
 	most := 0
 	for range 300 {
 		parts := edit(rnd, pct("on", 50, "off", 50))
-		list := InOrder(parts)
+		list := InOrder(parts, evaluator.Positions)
 		if !Fit(list, parts) {
 			t.Fatalf("%+v doesn't fit %+v", list, parts)
 		}
@@ -159,7 +160,7 @@ func checkMove(t *testing.T, before, after []Piece, old, parts []Part) {
 	}
 	for _, p := range parts {
 		shares[p.Name] -= p.Share
-		if now, _ := exactly(p.Share); shares[p.Name] < 0 && have[p.Name] < had[p.Name] {
+		if now, _ := exactly(p.Share, evaluator.Positions); shares[p.Name] < 0 && have[p.Name] < had[p.Name] {
 			t.Fatalf("the share of %s grows, and its positions from %d to %d shrink", p.Name, had[p.Name], now)
 		}
 	}
@@ -167,7 +168,7 @@ func checkMove(t *testing.T, before, after []Piece, old, parts []Part) {
 	for _, n := range shares {
 		lost += max(0, n)
 	}
-	if n, _ := exactly(lost); moved > n+uint64(len(shares)) || moved+uint64(len(shares)) < n {
+	if n, _ := exactly(lost, evaluator.Positions); moved > n+uint64(len(shares)) || moved+uint64(len(shares)) < n {
 		t.Fatalf("%d positions move, and %d are what shares come to", moved, n)
 	}
 }
@@ -192,11 +193,46 @@ func checkRanges(t *testing.T, list []Piece) {
 }
 
 func TestMoves(t *testing.T) {
-	before := InOrder(pct("a", 25, "b", 25, "c", 50))
-	after := InOrder(pct("b", 25, "a", 50, "c", 25))
+	before := InOrder(pct("a", 25, "b", 25, "c", 50), evaluator.Positions)
+	after := InOrder(pct("b", 25, "a", 50, "c", 25), evaluator.Positions)
 	const quarter = evaluator.Positions / 4
-	want := []Move{{"a", "b", quarter}, {"b", "a", quarter}, {"c", "a", quarter}}
+	want := []Move{{"a", "b", quarter, evaluator.Positions}, {"b", "a", quarter, evaluator.Positions}, {"c", "a", quarter, evaluator.Positions}}
 	if diff := cmp.Diff(want, Moves(before, after)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestManyPositions holds that shares of 2^60 positions, and of few, are computed
+// exactly.
+func TestManyPositions(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 8))
+	for _, total := range []uint64{1 << 60, 1 << 32, 1000, 100} {
+		for range 500 {
+			cut := rnd.Int64N(Whole + 1)
+			if total < Whole {
+				cut -= cut % int64(Whole/total)
+			}
+			parts := []Part{{"a", cut}, {"b", Whole - cut}}
+			list := InOrder(parts, total)
+			want := new(big.Int).Mul(big.NewInt(cut), new(big.Int).SetUint64(total))
+			want.Quo(want, big.NewInt(Whole))
+			if got := Positions(list)["a"]; got != want.Uint64() || end(list) != total {
+				t.Fatalf("%s of %d positions are %d, want %v", Format(cut), total, got, want)
+			}
+			if !Fit(list, parts) {
+				t.Fatalf("%v doesn't fit %v", list, parts)
+			}
+			if back := Nearest(want.Uint64(), total); back != cut {
+				t.Fatalf("%v of %d positions are %s, want %s", want, total, Format(back), Format(cut))
+			}
+			other := []Part{{"a", Whole - cut}, {"b", cut}}
+			moved := Rebalance(list, other)
+			if !Fit(moved, other) || end(moved) != total {
+				t.Fatalf("%v doesn't fit %v", moved, other)
+			}
+			if off := Fit(list, other); off && max(cut, Whole-cut)-min(cut, Whole-cut) > 10 {
+				t.Fatalf("%v fits %v", list, other)
+			}
+		}
 	}
 }

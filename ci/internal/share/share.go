@@ -9,6 +9,7 @@ package share
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 
@@ -79,15 +80,15 @@ func Format(share int64) string {
 }
 
 // Ranges gives each variant its share of the positions, in the order given:
-// the boundary after the first i shares is floor(sum of them × 2^32 / 10^9).
+// the boundary after the first i shares is floor(sum of them × total / 10^9).
 // Shares come to a whole; those that get no position are left out.
-func Ranges(variants []int, shares []int64) []evaluator.Range {
+func Ranges(variants []int, shares []int64, total uint64) []evaluator.Range {
 	var list []evaluator.Range
 	var sum int64
 	var from uint64
 	for i, share := range shares {
 		sum += share
-		to := Boundary(sum)
+		to := Boundary(sum, total)
 		if to > from {
 			list = append(list, evaluator.Range{From: from, To: to, Variant: variants[i]})
 		}
@@ -96,8 +97,26 @@ func Ranges(variants []int, shares []int64) []evaluator.Range {
 	return list
 }
 
-// Boundary returns how many positions a share has, rounded down.
-func Boundary(share int64) uint64 { return uint64(share) * evaluator.Positions / Whole } // below 2^62
+// Boundary returns how many of all positions a share has, rounded down.
+func Boundary(share int64, total uint64) uint64 {
+	n, _ := exactly(share, total)
+	return n
+}
+
+// exactly returns how many positions a share comes to, rounded down, and what is
+// left of another, in billionths.
+func exactly(share int64, total uint64) (n, left uint64) {
+	hi, lo := bits.Mul64(uint64(share), total)
+	return bits.Div64(hi, lo, Whole) // hi is below Whole, for total is below 2^63
+}
+
+// IsExact reports whether a share comes to a whole number of positions. Of few
+// positions no other share makes sense; of as many as there are billionths, or
+// more, each share has some.
+func IsExact(share int64, total uint64) bool {
+	_, left := exactly(share, total)
+	return left == 0 || total >= Whole
+}
 
 // MaxVariants bounds the variants of a flag.
 const MaxVariants = 1000

@@ -126,7 +126,7 @@ func TestRanges(t *testing.T) {
 		for i := range variants {
 			variants[i] = i
 		}
-		if diff := cmp.Diff(tt.want, Ranges(variants, tt.shares)); diff != "" {
+		if diff := cmp.Diff(tt.want, Ranges(variants, tt.shares, evaluator.Positions)); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", tt.name, diff)
 		}
 	}
@@ -150,7 +150,7 @@ func TestRangesExact(t *testing.T) {
 			}
 			from = to
 		}
-		if diff := cmp.Diff(want, Ranges(variants, shares)); diff != "" {
+		if diff := cmp.Diff(want, Ranges(variants, shares, evaluator.Positions)); diff != "" {
 			t.Fatalf("shares %d: -want +got:\n%s", shares, diff)
 		}
 		if from != evaluator.Positions {
