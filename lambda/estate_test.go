@@ -16,8 +16,10 @@ const environment = "production"
 
 // testRuleset returns flags of every type, and for every reason.
 func testRuleset() evaluator.Ruleset {
-	halves := []evaluator.Range{{From: 0, To: evaluator.Positions / 2, Variant: 0}, {From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}
-	onOff := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}}
+	halves := []evaluator.Range{{From: 0, To: evaluator.Positions / 2, Variant: 0},
+		{From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}
+	onOff := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
+		{Name: "off", Value: evaluator.BoolValue(false)}}
 	inCity := func(city string) *evaluator.Condition {
 		return &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{city}}
 	}
@@ -31,24 +33,33 @@ func testRuleset() evaluator.Ruleset {
 		},
 		Flags: []evaluator.Flag{
 			{Key: "banner", Type: evaluator.TypeString, Default: 0,
-				Variants: []evaluator.Variant{{Name: "plain", Value: evaluator.StringValue("<b>&\u2028\"")}, {Name: "none", Value: evaluator.StringValue("")}},
-				Rules:    []evaluator.Rule{{Name: "not there yet", When: inCity("lhasa"), Variant: 1}}},
+				Variants: []evaluator.Variant{{Name: "plain", Value: evaluator.StringValue("<b>&\u2028\"")},
+					{Name: "none", Value: evaluator.StringValue("")}},
+				Rules: []evaluator.Rule{{Name: "not there yet", When: inCity("lhasa"), Variant: 1}}},
 			{Key: "by-device", Type: evaluator.TypeBoolean, Variants: onOff, Default: 1,
-				Rules: []evaluator.Rule{{Name: "half", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "device", Salt: "by-device", Hash: evaluator.HashMurmur3}, Ranges: halves}}}},
+				Rules: []evaluator.Rule{{Name: "half",
+					Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "device", Salt: "by-device",
+						Hash: evaluator.HashMurmur3}, Ranges: halves}}}},
 			{Key: "limit", Type: evaluator.TypeInteger,
-				Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(1<<53 + 1)}, {Name: "small", Value: evaluator.IntValue(-3)}},
+				Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(1<<53 + 1)},
+					{Name: "small", Value: evaluator.IntValue(-3)}},
 				Rules: []evaluator.Rule{{Name: "tail", Variant: 1,
 					When: &evaluator.Condition{Op: evaluator.OpModulo, Attribute: "uid", Ints: []int64{10, 7}}}}},
 			{Key: "new-checkout", Type: evaluator.TypeBoolean, Variants: onOff, Default: 1,
 				Metadata: []evaluator.Attr{evaluator.StringAttr("owner", "<checkout>"), evaluator.IntAttr("Weight", 3)},
 				Rules: []evaluator.Rule{
 					{Name: "shenzhen", When: inCity("shenzhen"), Variant: 0},
-					{Name: "half", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "new-checkout", Hash: evaluator.HashMurmur3}, Ranges: halves},
-						Metadata: []evaluator.Attr{evaluator.StringAttr("owner", "growth"), evaluator.BoolAttr("experiment", true), evaluator.FloatAttr("share", 0.5)}},
+					{Name: "half", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "new-checkout",
+						Hash: evaluator.HashMurmur3}, Ranges: halves},
+						Metadata: []evaluator.Attr{evaluator.StringAttr("owner", "growth"), evaluator.BoolAttr("experiment", true),
+							evaluator.FloatAttr("share", 0.5)}},
 				}},
-			{Key: "rate", Type: evaluator.TypeNumber, Metadata: []evaluator.Attr{evaluator.StringAttr("rule", "mine"), evaluator.StringAttr("zone", "")}, Variants: []evaluator.Variant{{Name: "quarter", Value: evaluator.FloatValue(0.25)}}},
+			{Key: "rate", Type: evaluator.TypeNumber,
+				Metadata: []evaluator.Attr{evaluator.StringAttr("rule", "mine"), evaluator.StringAttr("zone", "")},
+				Variants: []evaluator.Variant{{Name: "quarter", Value: evaluator.FloatValue(0.25)}}},
 			{Key: "theme", Type: evaluator.TypeObject, Disabled: true, Off: 1, Variants: []evaluator.Variant{
-				{Name: "dark", Value: evaluator.ObjectValue(`{"ink":"#fff"}`)}, {Name: "light", Value: evaluator.ObjectValue(`{"ink":"#000","levels":[1,2.5]}`)}}},
+				{Name: "dark", Value: evaluator.ObjectValue(`{"ink":"#fff"}`)},
+				{Name: "light", Value: evaluator.ObjectValue(`{"ink":"#000","levels":[1,2.5]}`)}}},
 		},
 	}
 }
@@ -57,9 +68,11 @@ func testRuleset() evaluator.Ruleset {
 func withChance(r evaluator.Ruleset) evaluator.Ruleset {
 	r.Flags = append(r.Flags, evaluator.Flag{
 		Key: "draw", Type: evaluator.TypeBoolean,
-		Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}},
+		Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
+			{Name: "off", Value: evaluator.BoolValue(false)}},
 		Rules: []evaluator.Rule{{Name: "coin", Split: &evaluator.Split{Ranges: []evaluator.Range{
-			{From: 0, To: evaluator.Positions / 2, Variant: 0}, {From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}}}},
+			{From: 0, To: evaluator.Positions / 2, Variant: 0},
+			{From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}}}},
 	})
 	return r
 }

@@ -13,7 +13,8 @@ import (
 func FuzzHandler(f *testing.F) {
 	handler := Handler(newEstate(f, withChance(testRuleset())).open(f))
 	for _, seed := range []struct{ method, path, ifNoneMatch, body string }{
-		{"POST", flagsPath, `"x", W/"y"`, `{"context":{"targetingKey":"u-1","city":"shenzhen","uid":17,"tags":["a"],"more":{"deep":null}}}`},
+		{"POST", flagsPath, `"x", W/"y"`,
+			`{"context":{"targetingKey":"u-1","city":"shenzhen","uid":17,"tags":["a"],"more":{"deep":null}}}`},
 		{"POST", flagsPath + "/limit", "", `{"context":{"uid":-9223372036854775808}}`},
 		{"POST", flagsPath + "/", "*", `{"context":{"targetingKey":"","city":"\ud800"}}`},
 		{"POST", flagsPath + "/theme", "", `{"context":{"uid":1e400}}`},

@@ -168,7 +168,8 @@ func (h handler) read(w http.ResponseWriter, r *http.Request) (evaluator.Context
 	}
 	snapshot := h.client.Snapshot()
 	if snapshot == nil {
-		return evaluator.Context{}, nil, &failure{status: http.StatusServiceUnavailable, details: "no flags have been loaded yet"}
+		return evaluator.Context{}, nil,
+			&failure{status: http.StatusServiceUnavailable, details: "no flags have been loaded yet"}
 	}
 	return declared(ctx, snapshot.Program()), snapshot, nil
 }
@@ -178,9 +179,11 @@ func decodeRequest(w http.ResponseWriter, r *http.Request) (evaluator.Context, *
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-			return evaluator.Context{}, &failure{status: http.StatusRequestEntityTooLarge, details: "the body is larger than 1 MiB"}
+			return evaluator.Context{},
+				&failure{status: http.StatusRequestEntityTooLarge, details: "the body is larger than 1 MiB"}
 		}
-		return evaluator.Context{}, &failure{status: http.StatusBadRequest, code: parseError, details: "the body is incomplete"}
+		return evaluator.Context{}, &failure{status: http.StatusBadRequest, code: parseError,
+			details: "the body is incomplete"}
 	}
 	if len(body) == 0 {
 		return evaluator.Context{}, nil
@@ -188,7 +191,8 @@ func decodeRequest(w http.ResponseWriter, r *http.Request) (evaluator.Context, *
 	// Use a map: the fields of a struct would match names in any case.
 	var request map[string]json.RawMessage
 	if err := json.Unmarshal(body, &request); err != nil || request == nil {
-		return evaluator.Context{}, &failure{status: http.StatusBadRequest, code: parseError, details: "the body is not a JSON object"}
+		return evaluator.Context{}, &failure{status: http.StatusBadRequest, code: parseError,
+			details: "the body is not a JSON object"}
 	}
 	raw := request["context"]
 	if raw == nil || string(raw) == "null" {

@@ -117,19 +117,23 @@ func TestMetadata(t *testing.T) {
 	for _, name := range []string{"rule", "revision", "missingUnit", "environment", "e", "f", "\"r\"", "z"} {
 		names = append(names, evaluator.StringAttr(name, "mine"))
 	}
-	onOff := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}}
+	onOff := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
+		{Name: "off", Value: evaluator.BoolValue(false)}}
 	program, err := evaluator.Compile(evaluator.Ruleset{
 		Unit:       "user",
 		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{{
 			Key: "x", Type: evaluator.TypeBoolean, Variants: onOff, Default: 1, Metadata: names,
-			Rules: []evaluator.Rule{{Name: "all", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "x", Hash: evaluator.HashMurmur3}, Ranges: []evaluator.Range{{To: evaluator.Positions}}}}},
+			Rules: []evaluator.Rule{{Name: "all",
+				Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "x", Hash: evaluator.HashMurmur3},
+					Ranges: []evaluator.Range{{To: evaluator.Positions}}}}},
 		}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	served, missing := program.Flag("x").Evaluate(&evaluator.Context{Key: "u-1"}), program.Flag("x").Evaluate(&evaluator.Context{})
+	served, missing := program.Flag("x").Evaluate(&evaluator.Context{Key: "u-1"}),
+		program.Flag("x").Evaluate(&evaluator.Context{})
 	for _, test := range []struct {
 		answer Answer
 		want   string
@@ -199,9 +203,11 @@ func TestFailures(t *testing.T) {
 		{"no such path", "POST", "/ofrep/v1/configuration", nil, 404, `{"errorDetails":"there is nothing at this path"}`, ""},
 		{"GET", "GET", one, nil, 405, `{"errorDetails":"the method must be POST"}`, "OPTIONS, POST"},
 		{"GET, all flags", "GET", all, nil, 405, `{"errorDetails":"the method must be POST"}`, "OPTIONS, POST"},
-		{"POST to the status", "POST", statusPath, nil, 405, `{"errorDetails":"the method must be GET"}`, "GET, HEAD, OPTIONS"},
+		{"POST to the status", "POST", statusPath, nil, 405, `{"errorDetails":"the method must be GET"}`,
+			"GET, HEAD, OPTIONS"},
 		{"large", "POST", one, strings.NewReader(large), 413, `{"errorDetails":"the body is larger than 1 MiB"}`, ""},
-		{"large, of unknown length", "POST", all, io.MultiReader(strings.NewReader(large)), 413, `{"errorDetails":"the body is larger than 1 MiB"}`, ""},
+		{"large, of unknown length", "POST", all, io.MultiReader(strings.NewReader(large)), 413,
+			`{"errorDetails":"the body is larger than 1 MiB"}`, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -278,7 +284,8 @@ func TestStatus(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if w.Code != http.StatusOK || got.State != "FRESH" || got.Environment != environment || got.Revision != 1 || got.Failing || got.Age == nil || *got.Age > 60 {
+	if w.Code != http.StatusOK || got.State != "FRESH" || got.Environment != environment || got.Revision != 1 ||
+		got.Failing || got.Age == nil || *got.Age > 60 {
 		t.Errorf("status is %d %s", w.Code, w.Body)
 	}
 	if got.Checked.IsZero() || got.Updated.IsZero() || !got.Expires.After(got.Checked) {
@@ -298,7 +305,8 @@ func TestStatusCountsErrors(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if w.Code != http.StatusOK || got.State != "STALE" || got.Revision != 1 || !got.Failing || got.Errors["malformed"] != 1 {
+	if w.Code != http.StatusOK || got.State != "STALE" || got.Revision != 1 || !got.Failing ||
+		got.Errors["malformed"] != 1 {
 		t.Errorf("status is %d %s", w.Code, w.Body)
 	}
 }
@@ -307,7 +315,8 @@ func TestEntityTags(t *testing.T) {
 	e := newEstate(t, testRuleset())
 	client := e.open(t)
 	handler := Handler(client)
-	const inShenzhen, inLhasa = `{"context":{"targetingKey":"u-1","city":"shenzhen"}}`, `{"context":{"targetingKey":"u-1","city":"lhasa"}}`
+	const inShenzhen, inLhasa = `{"context":{"targetingKey":"u-1","city":"shenzhen"}}`,
+		`{"context":{"targetingKey":"u-1","city":"lhasa"}}`
 	get := func(body, ifNoneMatch string) (status int, tag string) {
 		r := post(flagsPath, body)
 		if ifNoneMatch != "" {
@@ -425,7 +434,8 @@ func TestPanicsTellNothing(t *testing.T) {
 	if strings.Contains(log.String(), "secret") {
 		t.Errorf("the log quotes what was panicked with:\n%s", log.String())
 	}
-	for _, want := range []string{"cause=string", "cause=*errors.errorString", "nil pointer dereference", "nilDereference"} {
+	for _, want := range []string{"cause=string", "cause=*errors.errorString", "nil pointer dereference",
+		"nilDereference"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %q:\n%s", want, log.String())
 		}

@@ -258,13 +258,15 @@ func testServerProvider(t *testing.T, url string, client *sdk.Client) {
 	failure := func(e evaluation, code, message string) {
 		asked = append(asked, e)
 		want = append(want, details{
-			FlagKey: e.Flag, Value: e.DefaultValue, Reason: "ERROR", FlagMetadata: map[string]any{}, ErrorCode: code, ErrorMessage: message,
+			FlagKey: e.Flag, Value: e.DefaultValue, Reason: "ERROR", FlagMetadata: map[string]any{}, ErrorCode: code,
+			ErrorMessage: message,
 		})
 	}
 	failure(evaluation{"absent", "boolean", true, nil}, "FLAG_NOT_FOUND", "there is no flag of this key")
 	failure(evaluation{"banner", "boolean", true, nil}, "TYPE_MISMATCH", "Expected flag type boolean but got string")
 	failure(evaluation{"rate", "string", "no", nil}, "TYPE_MISMATCH", "Expected flag type string but got number")
-	failure(evaluation{"rate", "number", -1.0, json.RawMessage(`{"targetingKey":5}`)}, "INVALID_CONTEXT", "decoding context: targetingKey is not a string")
+	failure(evaluation{"rate", "number", -1.0, json.RawMessage(`{"targetingKey":5}`)}, "INVALID_CONTEXT",
+		"decoding context: targetingKey is not a string")
 
 	var got []details
 	out := npmtest.Run(t, providers, "server.mjs", map[string]any{"baseUrl": url, "evaluations": asked})
@@ -308,11 +310,14 @@ func testWebProvider(t *testing.T, url string, client *sdk.Client, door *recorde
 		want = append(want, answers)
 	}
 	last := len(steps) - 1
-	steps[last].Evaluations = append(slices.Clone(all), evaluation{"absent", "boolean", true, nil}, evaluation{"banner", "boolean", true, nil})
+	steps[last].Evaluations = append(slices.Clone(all), evaluation{"absent", "boolean", true, nil},
+		evaluation{"banner", "boolean", true, nil})
 	want[last] = append(want[last],
-		details{FlagKey: "absent", Value: true, Reason: "ERROR", ErrorCode: "FLAG_NOT_FOUND", ErrorMessage: "Flag was not found",
+		details{FlagKey: "absent", Value: true, Reason: "ERROR", ErrorCode: "FLAG_NOT_FOUND",
+			ErrorMessage: "Flag was not found",
 			FlagMetadata: map[string]any{"environment": environment, "revision": float64(client.Snapshot().Revision())}},
-		details{FlagKey: "banner", Value: true, Reason: "ERROR", ErrorCode: "TYPE_MISMATCH", ErrorMessage: "Flag is not of expected type",
+		details{FlagKey: "banner", Value: true, Reason: "ERROR", ErrorCode: "TYPE_MISMATCH",
+			ErrorMessage: "Flag is not of expected type",
 			FlagMetadata: map[string]any{}})
 
 	door.take()
@@ -406,7 +411,8 @@ func TestServerProviderWithoutRevision(t *testing.T) {
 	defer server.Close()
 	var got []details
 	asked := []evaluation{{"rate", "number", 7.0, nil}}
-	if err := json.NewDecoder(npmtest.Run(t, providers, "server.mjs", map[string]any{"baseUrl": server.URL, "evaluations": asked})).Decode(&got); err != nil {
+	if err := json.NewDecoder(npmtest.Run(t, providers, "server.mjs",
+		map[string]any{"baseUrl": server.URL, "evaluations": asked})).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
 	if len(got) != 1 || got[0].Value != 7.0 || got[0].ErrorCode != "GENERAL" {

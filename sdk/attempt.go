@@ -164,7 +164,8 @@ func (a *attempt) explain(err error) error {
 	if errors.Is(a.failure, bundle.ErrNotFound) {
 		class = bundle.NotFound
 	}
-	return &bundle.Error{Class: class, Object: "timestamp.json", Err: fmt.Errorf("%w; and from the fallback: %w", a.failure, err)}
+	return &bundle.Error{Class: class, Object: "timestamp.json",
+		Err: fmt.Errorf("%w; and from the fallback: %w", a.failure, err)}
 }
 
 // validETag reports whether an entity tag may be sent in an HTTP header. Tags come back

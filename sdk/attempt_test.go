@@ -29,7 +29,8 @@ func TestRetained(t *testing.T) {
 		fetch(name, 10)
 	}
 	a = newAttempt(choicesOf(always{Data: []byte("new")}), nil, a.retained())
-	if now, kept, long := fetch("timestamp.json", 10), fetch("2.root.json", 3), fetch("2.root.json", 2); now != "new" || kept != "old" || long != "new" {
+	if now, kept, long := fetch("timestamp.json", 10), fetch("2.root.json", 3),
+		fetch("2.root.json", 2); now != "new" || kept != "old" || long != "new" {
 		t.Errorf("now %q, kept %q, too long %q", now, kept, long)
 	}
 	a.fetched["targets/huge"] = bundle.Object{Data: make([]byte, bundle.MaxPayloads)}
@@ -62,16 +63,25 @@ func TestChoices(t *testing.T) {
 		{errs: [3]error{nil, nil, nil}, asked: [3]int{2, 0, 0}, tag: [2]string{`1;1;"t"`, `1;"t"`}},
 		{errs: [3]error{bundle.ErrNotModified, nil, nil}, asked: [3]int{2, 0, 0}, want: bundle.ErrNotModified},
 		{errs: [3]error{bundle.ErrTooLarge, nil, nil}, asked: [3]int{2, 0, 0}, want: bundle.ErrTooLarge},
-		{errs: [3]error{unreachable, nil, nil}, asked: [3]int{1, 2, 0}, tag: [2]string{`1;2;"t"`, `2;1;"t"`}, failure: unreachable},
-		{errs: [3]error{unreachable, unreachable, nil}, asked: [3]int{1, 1, 2}, tag: [2]string{`2;"t"`, `2;2;"t"`}, failure: unreachable},
-		{errs: [3]error{unreachable, unreachable, unreachable}, asked: [3]int{1, 1, 2}, want: unreachable, failure: unreachable},
-		{errs: [3]error{unreachable, bundle.ErrNotFound, nil}, asked: [3]int{1, 2, 2}, tag: [2]string{`2;"t"`, `2;2;"t"`}, failure: unreachable},
-		{errs: [3]error{unreachable, bundle.ErrNotFound, unreachable}, asked: [3]int{1, 2, 2}, want: bundle.ErrNotFound, failure: unreachable},
-		{errs: [3]error{bundle.ErrNotFound, nil, nil}, asked: [3]int{2, 2, 0}, tag: [2]string{`1;2;"t"`, `2;1;"t"`}, failure: bundle.ErrNotFound},
-		{errs: [3]error{bundle.ErrNotFound, unreachable, nil}, asked: [3]int{2, 1, 2}, tag: [2]string{`2;"t"`, `2;2;"t"`}, failure: bundle.ErrNotFound},
+		{errs: [3]error{unreachable, nil, nil}, asked: [3]int{1, 2, 0}, tag: [2]string{`1;2;"t"`, `2;1;"t"`},
+			failure: unreachable},
+		{errs: [3]error{unreachable, unreachable, nil}, asked: [3]int{1, 1, 2}, tag: [2]string{`2;"t"`, `2;2;"t"`},
+			failure: unreachable},
+		{errs: [3]error{unreachable, unreachable, unreachable}, asked: [3]int{1, 1, 2}, want: unreachable,
+			failure: unreachable},
+		{errs: [3]error{unreachable, bundle.ErrNotFound, nil}, asked: [3]int{1, 2, 2}, tag: [2]string{`2;"t"`, `2;2;"t"`},
+			failure: unreachable},
+		{errs: [3]error{unreachable, bundle.ErrNotFound, unreachable}, asked: [3]int{1, 2, 2}, want: bundle.ErrNotFound,
+			failure: unreachable},
+		{errs: [3]error{bundle.ErrNotFound, nil, nil}, asked: [3]int{2, 2, 0}, tag: [2]string{`1;2;"t"`, `2;1;"t"`},
+			failure: bundle.ErrNotFound},
+		{errs: [3]error{bundle.ErrNotFound, unreachable, nil}, asked: [3]int{2, 1, 2}, tag: [2]string{`2;"t"`, `2;2;"t"`},
+			failure: bundle.ErrNotFound},
 		{errs: [3]error{bundle.ErrNotFound, unreachable, unreachable}, asked: [3]int{2, 1, 2}, want: bundle.ErrNotFound},
-		{errs: [3]error{bundle.ErrNotFound, bundle.ErrTooLarge, bundle.ErrNotFound}, asked: [3]int{2, 1, 2}, want: bundle.ErrNotFound},
-		{errs: [3]error{bundle.ErrNotFound, bundle.ErrNotFound, bundle.ErrNotFound}, asked: [3]int{2, 2, 2}, want: bundle.ErrNotFound},
+		{errs: [3]error{bundle.ErrNotFound, bundle.ErrTooLarge, bundle.ErrNotFound}, asked: [3]int{2, 1, 2},
+			want: bundle.ErrNotFound},
+		{errs: [3]error{bundle.ErrNotFound, bundle.ErrNotFound, bundle.ErrNotFound}, asked: [3]int{2, 2, 2},
+			want: bundle.ErrNotFound},
 	} {
 		for grouping := range 2 {
 			var s [3]*scripted
@@ -89,7 +99,8 @@ func TestChoices(t *testing.T) {
 				object, err = a.Fetch(t.Context(), name, "", 10)
 			}
 			if !errors.Is(err, test.want) || err == nil && object.ETag != test.tag[grouping] {
-				t.Errorf("%v, grouping %d: %q, error %v, want %q, %v", test.errs, grouping, object.ETag, err, test.tag[grouping], test.want)
+				t.Errorf("%v, grouping %d: %q, error %v, want %q, %v", test.errs, grouping, object.ETag, err, test.tag[grouping],
+					test.want)
 			}
 			if !errors.Is(a.failure, test.failure) {
 				t.Errorf("%v, grouping %d: the failure of the first is %v, want %v", test.errs, grouping, a.failure, test.failure)

@@ -52,7 +52,8 @@ func TestBaked(t *testing.T) {
 		{"a copy of another environment, with a cache", fresh, other.baked(t), 3},
 		{"no copy", "", fstest.MapFS{}, -1},
 	} {
-		client := open(t, sdk.Config{Source: src, Root: r.keys.Root, Interval: -1, InitTimeout: -1, CacheDir: test.cache, Baked: test.baked})
+		client := open(t, sdk.Config{Source: src, Root: r.keys.Root, Interval: -1, InitTimeout: -1, CacheDir: test.cache,
+			Baked: test.baked})
 		serves(t, client, test.want)
 		st := client.Status()
 		if want := map[bool]sdk.State{true: sdk.LastKnownGood, false: sdk.Empty}[test.want > 0]; st.State != want {
@@ -99,7 +100,8 @@ func TestBakedMayBeExpired(t *testing.T) {
 		r.number(t, 1)
 		copy := r.baked(t)
 		time.Sleep(10 * 365 * 24 * time.Hour)
-		client := open(t, sdk.Config{Source: &broken{Source: r.source(t), fault: fail}, Root: r.keys.Root, Interval: -1, Baked: copy})
+		client := open(t, sdk.Config{Source: &broken{Source: r.source(t), fault: fail}, Root: r.keys.Root, Interval: -1,
+			Baked: copy})
 		serves(t, client, 1)
 	})
 }
@@ -127,9 +129,12 @@ func TestFS(t *testing.T) {
 		fetch func() (bundle.Object, error)
 		want  error
 	}{
-		{"unchanged", func() (bundle.Object, error) { return src.Fetch(t.Context(), "timestamp.json", object.ETag, 1<<20) }, bundle.ErrNotModified},
-		{"too large", func() (bundle.Object, error) { return src.Fetch(t.Context(), "timestamp.json", "", 3) }, bundle.ErrTooLarge},
-		{"missing", func() (bundle.Object, error) { return src.Fetch(t.Context(), "9.root.json", "", 3) }, bundle.ErrNotFound},
+		{"unchanged", func() (bundle.Object, error) { return src.Fetch(t.Context(), "timestamp.json", object.ETag, 1<<20) },
+			bundle.ErrNotModified},
+		{"too large", func() (bundle.Object, error) { return src.Fetch(t.Context(), "timestamp.json", "", 3) },
+			bundle.ErrTooLarge},
+		{"missing", func() (bundle.Object, error) { return src.Fetch(t.Context(), "9.root.json", "", 3) },
+			bundle.ErrNotFound},
 		{"outside", func() (bundle.Object, error) { return src.Fetch(t.Context(), "../x", "", 3) }, bundle.ErrNotFound},
 		{"canceled", func() (bundle.Object, error) { return src.Fetch(canceled, "timestamp.json", "", 3) }, context.Canceled},
 	} {

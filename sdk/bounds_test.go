@@ -64,8 +64,9 @@ func TestOutageIsQuiet(t *testing.T) {
 				r := newRepository(t, "production")
 				r.number(t, 1)
 				src := &broken{Source: r.source(t)}
-				client := open(t, sdk.Config{Source: sdk.Fallback(src, src), Root: r.keys.Root, Interval: interval, CacheDir: t.TempDir(),
-					Logger: slog.New(slog.NewTextHandler(&log, nil))})
+				client := open(t, sdk.Config{Source: sdk.Fallback(src, src), Root: r.keys.Root, Interval: interval,
+					CacheDir: t.TempDir(),
+					Logger:   slog.New(slog.NewTextHandler(&log, nil))})
 				serves(t, client, 1)
 				src.set(f)
 				for range 24 * 60 {
@@ -122,7 +123,8 @@ func TestEnd(t *testing.T) {
 	r.number(t, 1)
 	for _, interval := range []time.Duration{-1, 10 * time.Millisecond} {
 		for range 20 {
-			client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: interval, CacheDir: t.TempDir(), InitTimeout: -1})
+			client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: interval, CacheDir: t.TempDir(),
+				InitTimeout: -1})
 			var wg sync.WaitGroup
 			for _, f := range []func(){
 				func() { client.OnChange(func(sdk.Change) { left.Get(client, sdk.Context{}) })() },

@@ -222,7 +222,8 @@ func (d *cache) confirmed(r *bundle.Release) time.Time {
 func (d *cache) readConfirmed(r *bundle.Release) time.Time {
 	var saved confirmation
 	v := r.Versions()
-	if data, err := readFile(filepath.Join(d.dir, confirmedFile), maxConfirmation); err == nil && json.Unmarshal(data, &saved) == nil {
+	data, err := readFile(filepath.Join(d.dir, confirmedFile), maxConfirmation)
+	if err == nil && json.Unmarshal(data, &saved) == nil {
 		if saved.Root == v.Root.Version && saved.Timestamp == v.Timestamp.Version {
 			return saved.Confirmed
 		}

@@ -49,7 +49,8 @@ func TestCache(t *testing.T) {
 		}
 		serves(t, client, 1)
 		st := client.Status()
-		if st.State != sdk.LastKnownGood || st.Revision != 1 || !st.Updated.Equal(before) || !st.Checked.IsZero() || st.CacheError != nil {
+		if st.State != sdk.LastKnownGood || st.Revision != 1 || !st.Updated.Equal(before) || !st.Checked.IsZero() ||
+			st.CacheError != nil {
 			t.Errorf("status %+v", st)
 		}
 		time.Sleep(time.Minute)
@@ -193,7 +194,8 @@ func TestDamagedCache(t *testing.T) {
 			}
 			return os.WriteFile(path, make([]byte, info.Size()), 0o666)
 		})},
-		{"payload too long", bundle.Signature, payload(func(path string) error { return os.WriteFile(path, make([]byte, 1<<20), 0o666) })},
+		{"payload too long", bundle.Signature,
+			payload(func(path string) error { return os.WriteFile(path, make([]byte, 1<<20), 0o666) })},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -202,7 +204,8 @@ func TestDamagedCache(t *testing.T) {
 			src := &broken{Source: r.source(t), fault: fail}
 			client := open(t, sdk.Config{Source: src, Root: r.keys.Root, Interval: -1, InitTimeout: -1, CacheDir: cache})
 			st := client.Status()
-			if st.State != sdk.Empty || st.CacheError == nil || !strings.HasPrefix(st.CacheError.Error(), "reading disk cache: ") {
+			if st.State != sdk.Empty || st.CacheError == nil ||
+				!strings.HasPrefix(st.CacheError.Error(), "reading disk cache: ") {
 				t.Errorf("status %+v", st)
 			}
 			if class, _ := bundle.ClassOf(st.CacheError); class != test.class || class != 0 && st.Errors[class] != 1 {
@@ -348,7 +351,8 @@ func TestCacheIsCleaned(t *testing.T) {
 			t.Errorf("%s is still there", name)
 		}
 	}
-	for _, name := range []string{"notes.tmp", "serin-123.txt", "ab.payload", strings.Repeat("zz", 32) + ".payload", "serin-456.tmp"} {
+	for _, name := range []string{"notes.tmp", "serin-123.txt", "ab.payload", strings.Repeat("zz", 32) + ".payload",
+		"serin-456.tmp"} {
 		if gone(name) {
 			t.Errorf("%s was removed", name)
 		}

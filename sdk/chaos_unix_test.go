@@ -126,7 +126,8 @@ func newChaos(t *testing.T, seed uint64, injected map[string]int) *chaos {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.cfg = sdk.Config{Source: source, Root: c.repository.keys.Root, CacheDir: filepath.Join(t.TempDir(), "cache"), Interval: chaosInterval}
+	c.cfg = sdk.Config{Source: source, Root: c.repository.keys.Root, CacheDir: filepath.Join(t.TempDir(), "cache"),
+		Interval: chaosInterval}
 	return c
 }
 

@@ -251,7 +251,8 @@ func TestPipeInCache(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(cache, "state.json"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	client := open(t, sdk.Config{Source: &broken{fault: fail}, Root: r.keys.Root, Interval: -1, InitTimeout: -1, CacheDir: cache})
+	client := open(t, sdk.Config{Source: &broken{fault: fail}, Root: r.keys.Root, Interval: -1, InitTimeout: -1,
+		CacheDir: cache})
 	if err := client.Status().CacheError; err == nil {
 		t.Error("a pipe was read")
 	}

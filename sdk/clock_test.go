@@ -26,23 +26,28 @@ func (r *repository) timed(t testing.TB, start time.Time) {
 	at := func(seconds int64) int64 { return start.Unix() + seconds }
 	ramp := func(key string, linear bool, points ...evaluator.Point) evaluator.Flag {
 		return boolean(key, evaluator.Rule{Name: "ramp", Split: &evaluator.Split{
-			Bucketing: evaluator.Bucketing{By: "user", Salt: key, Hash: evaluator.HashMurmur3}, Ramp: &evaluator.Ramp{Rest: 1, Points: points, Linear: linear},
+			Bucketing: evaluator.Bucketing{By: "user", Salt: key, Hash: evaluator.HashMurmur3},
+			Ramp:      &evaluator.Ramp{Rest: 1, Points: points, Linear: linear},
 		}})
 	}
 	when := func(key string, c evaluator.Condition) evaluator.Flag {
-		return boolean(key, evaluator.Rule{Name: "when", When: &c, Metadata: []evaluator.Attr{evaluator.IntAttr("weight", 3)}})
+		return boolean(key, evaluator.Rule{Name: "when", When: &c,
+			Metadata: []evaluator.Attr{evaluator.IntAttr("weight", 3)}})
 	}
 	layered := boolean("layered", evaluator.Rule{Name: "all"})
 	layered.Metadata = []evaluator.Attr{evaluator.StringAttr("owner", "search")}
-	layered.Reserved = &evaluator.Reservation{Layer: "search", Bucketing: evaluator.Bucketing{By: "user", Salt: "layer:search", Hash: evaluator.HashMurmur3},
-		Spans: []evaluator.Span{{To: evaluator.Positions / 2}}}
+	layered.Reserved = &evaluator.Reservation{Layer: "search",
+		Bucketing: evaluator.Bucketing{By: "user", Salt: "layer:search", Hash: evaluator.HashMurmur3},
+		Spans:     []evaluator.Span{{To: evaluator.Positions / 2}}}
 	payload := numbered(r.env, 0)[0]
 	payload.Ruleset.Zones = []evaluator.Zone{{Name: "Asia/Shanghai", Offsets: []evaluator.Offset{{Seconds: 8 * 3600}}}}
 	payload.Ruleset.Flags = []evaluator.Flag{
-		ramp("steps", false, evaluator.Point{At: at(60), Level: evaluator.Positions / 2}, evaluator.Point{At: at(120), Level: evaluator.Positions}),
+		ramp("steps", false, evaluator.Point{At: at(60), Level: evaluator.Positions / 2},
+			evaluator.Point{At: at(120), Level: evaluator.Positions}),
 		ramp("line", true, evaluator.Point{At: at(0), Level: 0}, evaluator.Point{At: at(3600), Level: evaluator.Positions}),
 		when("sale", evaluator.Condition{Op: evaluator.OpPeriod, Ints: []int64{at(60), at(120)}}),
-		when("shift", evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"Asia/Shanghai"}, Ints: []int64{0b0111110, 9 * 3600, 18 * 3600}}),
+		when("shift", evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"Asia/Shanghai"},
+			Ints: []int64{0b0111110, 9 * 3600, 18 * 3600}}),
 		when("after", evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"sale", "on"}}),
 		layered,
 	}
@@ -93,7 +98,8 @@ func TestClock(t *testing.T) {
 		for _, step := range steps {
 			time.Sleep(step.after - time.Since(start))
 			for name, ask := range doors {
-				for key, user := range map[string]string{"steps": early, "sale": early, "after": early, "shift": early, "steps late": late} {
+				for key, user := range map[string]string{"steps": early, "sale": early, "after": early, "shift": early,
+					"steps late": late} {
 					flag := key
 					if key == "steps late" {
 						flag = "steps"
@@ -105,7 +111,8 @@ func TestClock(t *testing.T) {
 			}
 		}
 		for name, ask := range doors {
-			if !ask(client, "sale", sdk.Context{Now: start.Unix() + 60}) || ask(client, "sale", sdk.Context{Now: start.Unix() + 59}) {
+			if !ask(client, "sale", sdk.Context{Now: start.Unix() + 60}) ||
+				ask(client, "sale", sdk.Context{Now: start.Unix() + 59}) {
 				t.Errorf("%s doesn't take the caller's time", name)
 			}
 		}
@@ -151,7 +158,8 @@ func TestRampFollowsTheClock(t *testing.T) {
 					on++
 				}
 			}
-			if want := len(names) * tenth / 6; on < want-200 || on > want+200 || tenth == 0 && on > 0 || tenth == 6 && on < len(names) {
+			if want := len(names) * tenth / 6; on < want-200 || on > want+200 || tenth == 0 && on > 0 || tenth == 6 &&
+				on < len(names) {
 				t.Errorf("after %v the variant has %d of %d, want %d", time.Since(start), on, len(names), want)
 			}
 			time.Sleep(10 * time.Minute)
@@ -166,7 +174,8 @@ func TestSnapshotExplain(t *testing.T) {
 	for _, ctx := range []sdk.Context{{}, sdk.User("u-1"), sdk.User("u-2", sdk.Attr("city", "shenzhen"))} {
 		for key, r := range client.Snapshot().All(ctx) {
 			trace := client.Snapshot().Explain(key, ctx)
-			if trace.Flag != key || trace.Reason != r.Reason() || trace.Rule != r.Rule() || trace.MissingUnit != r.MissingUnit() ||
+			if trace.Flag != key || trace.Reason != r.Reason() || trace.Rule != r.Rule() ||
+				trace.MissingUnit != r.MissingUnit() ||
 				key != "lottery" && trace.Variant != r.Variant() {
 				t.Errorf("%s is served %q, %v, the trace is\n%s", key, r.Variant(), r.Reason(), trace)
 			}
@@ -196,7 +205,8 @@ func TestExplainMetadata(t *testing.T) {
 	r.timed(t, time.Now())
 	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
 	sale, layered := sdk.Bool("sale", false), sdk.Bool("layered", true)
-	weight, owner := []evaluator.Attr{evaluator.IntAttr("weight", 3)}, []evaluator.Attr{evaluator.StringAttr("owner", "search")}
+	weight, owner := []evaluator.Attr{evaluator.IntAttr("weight", 3)},
+		[]evaluator.Attr{evaluator.StringAttr("owner", "search")}
 	for _, test := range []struct {
 		name        string
 		got         sdk.Explanation[bool]
@@ -209,7 +219,8 @@ func TestExplainMetadata(t *testing.T) {
 		{"absent", sdk.Bool("gone", true).Explain(client, sdk.Context{}), nil, ""},
 		{"other type", sdk.Bool("color", true).Explain(client, sdk.Context{}), nil, ""},
 	} {
-		if diff := cmp.Diff(test.metadata, test.got.Metadata, cmp.Comparer(func(a, b evaluator.Value) bool { return a == b })); diff != "" {
+		if diff := cmp.Diff(test.metadata, test.got.Metadata,
+			cmp.Comparer(func(a, b evaluator.Value) bool { return a == b })); diff != "" {
 			t.Errorf("%s: metadata (-want +got):\n%s", test.name, diff)
 		}
 		if test.got.MissingUnit != test.missingUnit {

@@ -26,7 +26,8 @@ func TestElapsed(t *testing.T) {
 		{"nothing", from, from, 0},
 		{"an hour", from, from.Add(time.Hour), time.Hour},
 		{"an hour, in which the clock was set back", from, setBack(from.Add(time.Hour), 24*time.Hour), time.Hour},
-		{"an hour, and another one in which the program was frozen", from, setBack(from.Add(time.Hour), -time.Hour), 2 * time.Hour},
+		{"an hour, and another one in which the program was frozen", from, setBack(from.Add(time.Hour), -time.Hour),
+			2 * time.Hour},
 		{"an hour, with a restart", from.Round(0), from.Add(time.Hour), time.Hour},
 		{"an hour, with a restart and the clock set back", from.Round(0), setBack(from.Add(time.Hour), 2*time.Hour), 0},
 	} {

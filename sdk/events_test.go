@@ -45,7 +45,8 @@ func TestOnChange(t *testing.T) {
 		payloads := numbered("production", 2)
 		payloads[1].Ruleset.Segments = []evaluator.Segment{{Name: "testers", Include: []string{member}}}
 		payloads[1].Ruleset.Flags = append(payloads[1].Ruleset.Flags,
-			boolean("testing", evaluator.Rule{Name: "testers", When: &evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"testers"}}}))
+			boolean("testing", evaluator.Rule{Name: "testers",
+				When: &evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"testers"}}}))
 		return payloads
 	}
 	r.publish(t, segment("u-1")...)
@@ -112,7 +113,8 @@ func TestSlowSubscriber(t *testing.T) {
 func TestSubscriberPanics(t *testing.T) {
 	var log bytes.Buffer
 	r := newRepository(t, "production")
-	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1,
+		Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	client.OnChange(func(sdk.Change) { panic("mine") })
 	told := 0
 	client.OnChange(func(sdk.Change) { told++ })

@@ -75,8 +75,10 @@ func TestFallback(t *testing.T) {
 		{name: "b helps again", faultA: fail, want: 3, fallback: true, asksB: true},
 		{name: "a has nothing", publish: 4, copy: true, faultA: missing, want: 4, fallback: true, asksB: true},
 		{name: "a is back again", want: 4},
-		{name: "both are unreachable", faultA: fail, faultB: fail, want: 4, class: bundle.Network, fallback: true, asksB: true},
-		{name: "a has nothing, b is unreachable", faultA: missing, faultB: fail, want: 4, class: bundle.NotFound, asksB: true},
+		{name: "both are unreachable", faultA: fail, faultB: fail, want: 4, class: bundle.Network, fallback: true,
+			asksB: true},
+		{name: "a has nothing, b is unreachable", faultA: missing, faultB: fail, want: 4, class: bundle.NotFound,
+			asksB: true},
 		{name: "b is unreachable", publish: 5, faultB: fail, want: 5, asksB: true}, // for a root that there is not
 	}
 	for _, step := range steps {
@@ -235,7 +237,8 @@ func TestFallbackWaitsForPayloads(t *testing.T) {
 func TestFallbackOfNothing(t *testing.T) {
 	r := newRepository(t, "production")
 	for name, src := range map[string]bundle.Source{
-		"no first": sdk.Fallback(nil, r.source(t)), "no second": sdk.Fallback(r.source(t), nil), "no file system": sdk.FS(nil),
+		"no first": sdk.Fallback(nil, r.source(t)), "no second": sdk.Fallback(r.source(t), nil),
+		"no file system": sdk.FS(nil),
 	} {
 		if _, err := sdk.Open(t.Context(), sdk.Config{Source: src, Root: r.keys.Root}); err == nil {
 			t.Errorf("%s: no error", name)

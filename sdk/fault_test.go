@@ -266,7 +266,8 @@ func mirror(ctx context.Context, client *s3.Client, bucket, folder, dir string, 
 			return nil
 		}
 		there[name] = string(data)
-		_, err = client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String(folder + "/" + name), Body: bytes.NewReader(data)})
+		_, err = client.PutObject(ctx,
+			&s3.PutObjectInput{Bucket: &bucket, Key: aws.String(folder + "/" + name), Body: bytes.NewReader(data)})
 		return err
 	})
 	for name := range gone {

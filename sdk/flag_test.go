@@ -117,7 +117,8 @@ func TestHandleAgreesWithProgram(t *testing.T) {
 }
 
 func TestAttr(t *testing.T) {
-	got := sdk.User("u-1", sdk.Attr("a", "text"), sdk.Attr("b", true), sdk.Attr("c", -3), sdk.Attr("d", int64(1)<<60), sdk.Attr("e", 0.25),
+	got := sdk.User("u-1", sdk.Attr("a", "text"), sdk.Attr("b", true), sdk.Attr("c", -3), sdk.Attr("d", int64(1)<<60),
+		sdk.Attr("e", 0.25),
 		sdk.Attr("f", []string{"x", ""}), sdk.Attr("g", []string(nil)))
 	want := evaluator.Context{Key: "u-1", Attrs: []evaluator.Attr{
 		evaluator.StringAttr("a", "text"), evaluator.BoolAttr("b", true), evaluator.IntAttr("c", -3),
@@ -161,7 +162,8 @@ func TestSharedHandle(t *testing.T) {
 		payload := numbered("production", 0)[0]
 		payload.Ruleset.Flags = nil
 		for _, key := range flags {
-			payload.Ruleset.Flags = append(payload.Ruleset.Flags, constant(key, evaluator.TypeInteger, evaluator.IntValue(int64(i))))
+			payload.Ruleset.Flags = append(payload.Ruleset.Flags,
+				constant(key, evaluator.TypeInteger, evaluator.IntValue(int64(i))))
 		}
 		r.publish(t, payload)
 		clients = append(clients, open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1}))
@@ -213,18 +215,25 @@ func TestGetDoesNotAllocate(t *testing.T) {
 		"by name":       func() { one.Evaluate("new-checkout", sdk.User(next())) },
 		// Contexts that are built for each call.
 		"attributes": func() {
-			rollout.Get(one, sdk.User(next(), sdk.Attr("city", "shenzhen"), sdk.Attr("uid", 42), sdk.Attr("beta", true), sdk.Attr("ratio", 0.5)))
+			rollout.Get(one, sdk.User(next(), sdk.Attr("city", "shenzhen"), sdk.Attr("uid", 42), sdk.Attr("beta", true),
+				sdk.Attr("ratio", 0.5)))
 		},
-		"attributes that count": func() { local.Get(one, sdk.User(next(), sdk.Attr("city", next()), sdk.Attr("uid", int64(i)))) },
+		"attributes that count": func() {
+			local.Get(one,
+				sdk.User(next(), sdk.Attr("city", next()), sdk.Attr("uid", int64(i))))
+		},
 		"attributes, by chance": func() { lottery.Get(one, sdk.User(next(), sdk.Attr("city", next()))) },
 		"attributes, two clients": func() {
 			local.Get(one, sdk.User("", sdk.Attr("city", next())))
 			local.Get(two, sdk.User("", sdk.Attr("city", "shenzhen")))
 		},
-		"attributes, object":            func() { shape.Get(one, sdk.User(next(), sdk.Attr("city", next()))) },
-		"attributes, explain":           func() { local.Explain(one, sdk.User(next(), sdk.Attr("city", next()))) },
-		"attributes, by name":           func() { one.Evaluate("local", sdk.User(next(), sdk.Attr("city", next()))) },
-		"attributes, from one snapshot": func() { one.Snapshot().Evaluate("local", sdk.User(next(), sdk.Attr("city", next()))) },
+		"attributes, object":  func() { shape.Get(one, sdk.User(next(), sdk.Attr("city", next()))) },
+		"attributes, explain": func() { local.Explain(one, sdk.User(next(), sdk.Attr("city", next()))) },
+		"attributes, by name": func() { one.Evaluate("local", sdk.User(next(), sdk.Attr("city", next()))) },
+		"attributes, from one snapshot": func() {
+			one.Snapshot().Evaluate("local",
+				sdk.User(next(), sdk.Attr("city", next())))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if n := testing.AllocsPerRun(1000, f); n > 0 {

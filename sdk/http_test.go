@@ -186,12 +186,13 @@ func TestHTTPAnswers(t *testing.T) {
 	}{
 		{name: "whole", handler: status(200, "0123456789")},
 		{name: "too long", handler: status(200, "0123456789a"), want: bundle.ErrTooLarge, text: "too large"},
-		{name: "too long, chunked", want: bundle.ErrTooLarge, text: "too large", handler: func(w http.ResponseWriter, r *http.Request) {
-			for range 11 {
-				_, _ = w.Write([]byte("x"))
-				w.(http.Flusher).Flush()
-			}
-		}},
+		{name: "too long, chunked", want: bundle.ErrTooLarge, text: "too large",
+			handler: func(w http.ResponseWriter, r *http.Request) {
+				for range 11 {
+					_, _ = w.Write([]byte("x"))
+					w.(http.Flusher).Flush()
+				}
+			}},
 		{name: "not modified", handler: status(304, ""), etag: `"e"`, want: bundle.ErrNotModified, text: "not modified"},
 		{name: "not modified, unasked", handler: status(304, ""), text: "304 to an unconditional"},
 		{name: "missing", handler: status(404, "no"), want: bundle.ErrNotFound, text: "404"},
@@ -200,7 +201,8 @@ func TestHTTPAnswers(t *testing.T) {
 		{name: "unavailable", handler: status(503, "SlowDown"), text: "503 Service Unavailable"},
 		{name: "partial", handler: status(206, "01234"), text: "206"},
 		{name: "no content", handler: status(204, ""), text: "204"},
-		{name: "redirected elsewhere", handler: redirect(elsewhere.URL + "/timestamp.json"), text: "redirect to http://127.0.0.1"},
+		{name: "redirected elsewhere", handler: redirect(elsewhere.URL + "/timestamp.json"),
+			text: "redirect to http://127.0.0.1"},
 		{name: "redirected to https", handler: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://"+r.Host+"/timestamp.json", http.StatusFound)
 		}, text: "redirect to https"},
@@ -227,7 +229,8 @@ func TestHTTPAnswers(t *testing.T) {
 			if test.want != nil && !errors.Is(err, test.want) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
-			if test.want == nil && (errors.Is(err, bundle.ErrNotFound) || errors.Is(err, bundle.ErrNotModified) || errors.Is(err, bundle.ErrTooLarge)) {
+			if test.want == nil && (errors.Is(err, bundle.ErrNotFound) || errors.Is(err, bundle.ErrNotModified) ||
+				errors.Is(err, bundle.ErrTooLarge)) {
 				t.Errorf("error %v has a meaning", err)
 			}
 			if test.text == "" && err != nil {
@@ -296,7 +299,8 @@ func TestHTTPLastModified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for answered, want := range map[string]string{"": "", at(0): "", at(time.Second): "", at(2 * time.Second): at(0), at(time.Hour): at(0), "today": ""} {
+	for answered, want := range map[string]string{"": "", at(0): "", at(time.Second): "", at(2 * time.Second): at(0),
+		at(time.Hour): at(0), "today": ""} {
 		date = answered
 		obj, err := src.Fetch(t.Context(), "timestamp.json", "", 100)
 		if err != nil || obj.ETag != want {

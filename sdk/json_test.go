@@ -38,16 +38,19 @@ func TestObject(t *testing.T) {
 	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
 	def := figure{Sides: 1, Names: []string{"dot"}}
 	for name, test := range map[string]struct{ got, want any }{
-		"struct":          {sdk.JSON("shape", def).Get(client, sdk.Context{}), figure{Sides: 3}},
-		"pointer":         {sdk.JSON("shape", &def).Get(client, sdk.Context{}), &figure{Sides: 3}},
-		"map":             {sdk.JSON[map[string]any]("shape", nil).Get(client, sdk.Context{}), map[string]any{"sides": 3.0, "more": map[string]any{"x": []any{1.0}}}},
-		"JSON":            {string(sdk.JSON[json.RawMessage]("shape", nil).Get(client, sdk.Context{})), `{"sides": 3, "more": {"x": [1]}}`},
-		"string":          {sdk.JSON("shape", "x").Get(client, sdk.Context{}), "x"},
-		"of a string":     {sdk.JSON("text", def).Get(client, sdk.Context{}), def},
-		"text of text":    {sdk.JSON("text", "x").Get(client, sdk.Context{}), "x"},
-		"absent":          {sdk.JSON("gone", def).Get(client, sdk.Context{}), def},
-		"nil client":      {sdk.JSON("shape", def).Get(nil, sdk.Context{}), def},
-		"field of a type": {sdk.JSON("shape", struct{ Sides string }{"x"}).Get(client, sdk.Context{}), struct{ Sides string }{"x"}},
+		"struct":  {sdk.JSON("shape", def).Get(client, sdk.Context{}), figure{Sides: 3}},
+		"pointer": {sdk.JSON("shape", &def).Get(client, sdk.Context{}), &figure{Sides: 3}},
+		"map": {sdk.JSON[map[string]any]("shape", nil).Get(client, sdk.Context{}),
+			map[string]any{"sides": 3.0, "more": map[string]any{"x": []any{1.0}}}},
+		"JSON": {string(sdk.JSON[json.RawMessage]("shape", nil).Get(client, sdk.Context{})),
+			`{"sides": 3, "more": {"x": [1]}}`},
+		"string":       {sdk.JSON("shape", "x").Get(client, sdk.Context{}), "x"},
+		"of a string":  {sdk.JSON("text", def).Get(client, sdk.Context{}), def},
+		"text of text": {sdk.JSON("text", "x").Get(client, sdk.Context{}), "x"},
+		"absent":       {sdk.JSON("gone", def).Get(client, sdk.Context{}), def},
+		"nil client":   {sdk.JSON("shape", def).Get(nil, sdk.Context{}), def},
+		"field of a type": {sdk.JSON("shape", struct{ Sides string }{"x"}).Get(client, sdk.Context{}),
+			struct{ Sides string }{"x"}},
 	} {
 		if diff := cmp.Diff(test.want, test.got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -60,7 +63,8 @@ func TestObject(t *testing.T) {
 		}
 	}
 	e := sdk.JSON("shape", struct{ Sides string }{"x"}).Explain(client, sdk.Context{})
-	if !errors.Is(e.Err, sdk.ErrTypeMismatch) || !strings.Contains(fmt.Sprint(e.Err), "Sides") || e.Value.Sides != "x" || e.Variant != "" {
+	if !errors.Is(e.Err, sdk.ErrTypeMismatch) || !strings.Contains(fmt.Sprint(e.Err), "Sides") || e.Value.Sides != "x" ||
+		e.Variant != "" {
 		t.Errorf("explanation of a field of another type is %+v", e)
 	}
 }

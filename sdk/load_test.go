@@ -87,10 +87,11 @@ func large(flags, namespaces int, number int64) []bundle.Payload {
 		f := boolean(fmt.Sprint("flag-", i), evaluator.Rule{})
 		f.Rules = nil
 		for j := range 5 {
-			f.Rules = append(f.Rules, evaluator.Rule{Name: fmt.Sprint("rule ", j), Variant: j % 2, When: &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{
-				{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{fmt.Sprint("city-", (i+j)%300), "SH"}},
-				{Op: evaluator.OpBetween, Attribute: "uid", Ints: []int64{int64(i), int64(i + j)}},
-			}}})
+			f.Rules = append(f.Rules, evaluator.Rule{Name: fmt.Sprint("rule ", j), Variant: j % 2,
+				When: &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{
+					{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{fmt.Sprint("city-", (i+j)%300), "SH"}},
+					{Op: evaluator.OpBetween, Attribute: "uid", Ints: []int64{int64(i), int64(i + j)}},
+				}}})
 		}
 		if i < 10 {
 			f.Rules[4].When.Of[1].Ints[1] = 1_000_000 + number
@@ -110,7 +111,8 @@ func crowd(n int, number int64) []bundle.Payload {
 	p := large(10, 1, number)
 	set := &p[0].Ruleset
 	set.Segments = []evaluator.Segment{{Name: "crowd", Include: ids}}
-	set.Flags[0].Rules[0].When = &evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"crowd"}}
+	set.Flags[0].Rules[0].When = &evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user",
+		Strings: []string{"crowd"}}
 	return p
 }
 

@@ -118,7 +118,8 @@ func TestRefreshIfOlderHasABudget(t *testing.T) {
 		serves(t, client, 1)
 		// Nothing else would tell that the flags are no longer kept up to date.
 		st := client.Status()
-		if n := st.Errors[bundle.Network]; st.State != sdk.Stale || n < 2 || n > 30 || !errors.Is(st.LastError, context.DeadlineExceeded) {
+		if n := st.Errors[bundle.Network]; st.State != sdk.Stale || n < 2 || n > 30 ||
+			!errors.Is(st.LastError, context.DeadlineExceeded) {
 			t.Errorf("status %v", st)
 		}
 		src.set(nil)
@@ -247,7 +248,8 @@ func TestConfirmedFile(t *testing.T) {
 		}
 		// Without the file, what an older client notes is held to the same.
 		os.Remove(confirmed)
-		for at, want := range map[time.Time]time.Duration{now.Add(time.Second): 0, now.Add(time.Hour): -1, time.Unix(0, 0): -1} {
+		for at, want := range map[time.Time]time.Duration{now.Add(time.Second): 0, now.Add(time.Hour): -1,
+			time.Unix(0, 0): -1} {
 			if err := os.Chtimes(state, at, at); err != nil {
 				t.Fatal(err)
 			}
@@ -275,7 +277,8 @@ func TestStatusString(t *testing.T) {
 		if got, want := st.LogValue().String(), "[state=STALE"; !strings.HasPrefix(got, want) {
 			t.Errorf("log value %s", got)
 		}
-		if got, want := (sdk.Status{}).String(), "state=EMPTY environment= revision=0 age=0s bytes=0 downloaded=0"; got != want {
+		if got, want := (sdk.Status{}).String(),
+			"state=EMPTY environment= revision=0 age=0s bytes=0 downloaded=0"; got != want {
 			t.Errorf("zero status %s", got)
 		}
 	})

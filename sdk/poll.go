@@ -121,7 +121,8 @@ func (c *Client) publishState(before, after *state) {
 	c.events.wake()
 
 	// Save last, so that a slow disk doesn't delay the new revision.
-	if c.cache != nil && (after.release != after.saved || after.err == nil && !c.cache.confirm(after.release, after.confirmed)) {
+	unsaved := after.release != after.saved
+	if c.cache != nil && (unsaved || after.err == nil && !c.cache.confirm(after.release, after.confirmed)) {
 		c.state.Store(c.save(after))
 	}
 }

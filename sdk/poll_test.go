@@ -122,7 +122,8 @@ func TestBackoff(t *testing.T) {
 		r.number(t, 2)
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
-		if st := client.Status(); st.State != sdk.Fresh || st.LastError != nil || st.Errors[bundle.Network] != int64(len(gaps)) {
+		if st := client.Status(); st.State != sdk.Fresh || st.LastError != nil ||
+			st.Errors[bundle.Network] != int64(len(gaps)) {
 			t.Errorf("status %+v after recovery", st)
 		}
 		serves(t, client, 2)

@@ -57,7 +57,8 @@ func TestMaxShrink(t *testing.T) {
 			if errors.Is(err, sdk.ErrHeldBack) != test.held || err != nil && !test.held {
 				t.Errorf("error %v", err)
 			}
-			if want := int64(1); test.held && client.Snapshot().Revision() != want || !test.held && client.Snapshot().Revision() == want {
+			if want := int64(1); test.held && client.Snapshot().Revision() != want || !test.held &&
+				client.Snapshot().Revision() == want {
 				t.Errorf("serves %v", client.Status())
 			}
 		})
@@ -107,7 +108,8 @@ func TestHeldBack(t *testing.T) {
 	if diff := cmp.Diff(held, st.Held); diff != "" {
 		t.Errorf("held back (-want +got):\n%s", diff)
 	}
-	if n := strings.Count(log.String(), "level=ERROR msg=\"holding back an update\" environment=production revision=3 held=4"); n != 1 {
+	if n := strings.Count(log.String(),
+		"level=ERROR msg=\"holding back an update\" environment=production revision=3 held=4"); n != 1 {
 		t.Errorf("%d alarms in the log:\n%s", n, &log)
 	}
 	// A failure doesn't make it forgotten.
@@ -120,7 +122,8 @@ func TestHeldBack(t *testing.T) {
 	if err := client.Refresh(t.Context()); err != nil {
 		t.Errorf("confirmed: %v", err)
 	}
-	if st := client.Status(); st.State != sdk.Fresh || st.Revision != 5 || st.Held != nil || a.Get(client, sdk.Context{}) != -1 {
+	if st := client.Status(); st.State != sdk.Fresh || st.Revision != 5 || st.Held != nil ||
+		a.Get(client, sdk.Context{}) != -1 {
 		t.Errorf("confirmed: %v", st)
 	}
 	if len(told) < 2 || told[0] == nil || told[len(told)-1] != nil {
@@ -157,7 +160,8 @@ func TestHeldBackAndRestart(t *testing.T) {
 func TestMismatch(t *testing.T) {
 	var log bytes.Buffer
 	r := newRepository(t, "production")
-	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1,
+		Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	wrong, fine, shape := sdk.Bool("left", true), sdk.Float("left", 0), sdk.JSON("shape", []int{7})
 	for n := range int64(2) {
 		r.number(t, n+1)
@@ -165,7 +169,8 @@ func TestMismatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 5 {
-			if !wrong.Get(client, sdk.Context{}) || fine.Get(client, sdk.Context{}) != float64(n+1) || len(shape.Get(client, sdk.Context{})) != 1 {
+			if !wrong.Get(client, sdk.Context{}) || fine.Get(client, sdk.Context{}) != float64(n+1) ||
+				len(shape.Get(client, sdk.Context{})) != 1 {
 				t.Error("no default")
 			}
 			wrong.Explain(client, sdk.Context{})

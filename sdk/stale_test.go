@@ -17,7 +17,8 @@ func (r *repository) aging(t testing.TB) {
 	fresh.Stale = &evaluator.Staleness{After: 3600, Variant: 1}
 	payload := numbered(r.env, 1)[0]
 	payload.Ruleset.Flags = append(payload.Ruleset.Flags, fresh,
-		boolean("follows", evaluator.Rule{Name: "old", When: &evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"fresh", "off"}}}))
+		boolean("follows", evaluator.Rule{Name: "old",
+			When: &evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"fresh", "off"}}}))
 	r.publish(t, payload)
 }
 
@@ -53,7 +54,8 @@ func TestMaxStale(t *testing.T) {
 		expect("after an hour", client, true)
 		time.Sleep(time.Second)
 		expect("after more than an hour", client, false)
-		if e := sdk.Bool("fresh", true).Explain(client, sdk.Context{}); e.Reason != evaluator.ReasonStale || e.Variant != "off" {
+		if e := sdk.Bool("fresh", true).Explain(client, sdk.Context{}); e.Reason != evaluator.ReasonStale ||
+			e.Variant != "off" {
 			t.Errorf("explanation %+v", e)
 		}
 		restarted := open(t, cfg)

@@ -137,7 +137,8 @@ func (s Status) attrs() []slog.Attr {
 	for _, e := range []struct {
 		name string
 		err  error
-	}{{"error", s.LastError}, {"cache_error", s.CacheError}, {"baked_error", s.BakedError}, {"fallback_error", s.FallbackError}} {
+	}{{"error", s.LastError}, {"cache_error", s.CacheError}, {"baked_error", s.BakedError},
+		{"fallback_error", s.FallbackError}} {
 		if e.err != nil {
 			attrs = append(attrs, slog.String(e.name, e.err.Error()))
 		}

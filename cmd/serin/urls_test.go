@@ -55,14 +55,16 @@ func TestURLsReadAndPublish(t *testing.T) {
 			t.Errorf("reading %s: %q, error %v", place, object.Data, err)
 		}
 	}
-	for _, url := range []string{"s3://flags?region=x&region=y", "s3://flags?x=y", "s3://a:b@flags/x", "file:///100%/x", "file://host/x", "file:///x?y"} {
+	for _, url := range []string{"s3://flags?region=x&region=y", "s3://flags?x=y", "s3://a:b@flags/x", "file:///100%/x",
+		"file://host/x", "file:///x?y"} {
 		_, publishing := openStore(t.Context(), url, "production")
 		_, reading := s3source.FromURL(t.Context(), url)
 		if publishing == nil || reading == nil {
 			t.Errorf("%s: errors %v and %v", url, publishing, reading)
 			continue
 		}
-		if want, got := strings.TrimPrefix(publishing.Error(), "--to: "), strings.TrimPrefix(reading.Error(), "opening source: "); got != want {
+		if want, got := strings.TrimPrefix(publishing.Error(), "--to: "),
+			strings.TrimPrefix(reading.Error(), "opening source: "); got != want {
 			t.Errorf("%s: publishing says %q, reading %q", url, want, got)
 		}
 	}

@@ -1,17 +1,16 @@
 //go:build unix
 
-// Package lambdatest runs a Lambda function's binary on the machine at hand, in
-// the way that AWS Lambda's custom runtimes run: as a process that asks for
-// events, and answers them, at a documented HTTP interface, the Lambda Runtime
-// API.
+// Package lambdatest runs a Lambda function's binary locally like a custom runtime of
+// AWS Lambda: as a process that fetches events from a documented HTTP interface, the
+// Lambda Runtime API, and sends the responses there.
 //
-// It is for tests only. [Build] makes the binary, [Start] runs it,
-// [Function.Invoke] hands it events, and [Function.ServeHTTP] turns HTTP
+// It is for tests only. [Build] builds the binary, [Start] runs it,
+// [Function.Invoke] sends it events, and [Function.ServeHTTP] turns HTTP
 // requests into events of a Function URL.
 //
-// One event is under way at a time, as in one execution environment. Nothing
-// is frozen between events, nothing is limited in memory or time, and there is
-// no Extensions API.
+// The function processes one event at a time, as in one execution environment. It
+// isn't frozen between events, memory and time aren't limited, and there is no
+// Extensions API.
 package lambdatest
 
 import (
@@ -30,9 +29,9 @@ import (
 	"github.com/serin-flags/serin/internal/child"
 )
 
-// Build compiles the main package with that import path to dir/bootstrap, as
-// for a deployment on this machine's processor, and returns that path. A
-// package's tests do it once, in TestMain.
+// Build builds the main package with that import path for this machine's processor, with
+// the flags of a deployment. It returns the path of the binary, dir/bootstrap. Call it
+// once per package, in TestMain.
 func Build(dir, importPath string) (binary string, err error) {
 	binary = filepath.Join(dir, "bootstrap")
 	cmd := exec.Command("go", "build", "-trimpath", "-tags=lambda.norpc", "-ldflags=-s -w", "-o", binary, importPath)
@@ -47,9 +46,8 @@ func Build(dir, importPath string) (binary string, err error) {
 type Config struct {
 	// Binary is the path of the function's executable. Required.
 	Binary string
-	// Env holds the function's environment variables, as "NAME=value". The
-	// ones that Lambda itself sets, and a TMPDIR of its own, are added; none
-	// is inherited.
+	// Env has the function's environment variables, as "NAME=value". Start adds
+	// those that Lambda sets, and a TMPDIR. None is inherited.
 	Env []string
 }
 
@@ -57,19 +55,18 @@ type Config struct {
 // It is safe for concurrent use.
 type Function struct {
 	api  *runtimeAPI
-	turn chan struct{} // holds a token: one event at a time
+	lock chan struct{} // has an element while no event is processed
 	log  log
 	done chan struct{} // closed when the process has ended
 	exit error         // valid when done is closed
 }
 
-// Start runs the function and returns at once; the process starts up, or fails,
-// meanwhile. When the test ends the process is killed; if the test has failed,
-// what the function logged is then logged by the test.
+// Start starts the function and returns immediately. When the test ends, it kills the
+// process. If the test has failed, it logs what the function logged.
 func Start(t testing.TB, cfg Config) *Function {
 	t.Helper()
-	f := &Function{api: newRuntimeAPI(), turn: make(chan struct{}, 1), done: make(chan struct{})}
-	f.turn <- struct{}{}
+	f := &Function{api: newRuntimeAPI(), lock: make(chan struct{}, 1), done: make(chan struct{})}
+	f.lock <- struct{}{}
 	server := httptest.NewServer(f.api)
 	cmd := exec.Command(cfg.Binary)
 	cmd.Dir = filepath.Dir(cfg.Binary)
@@ -95,7 +92,7 @@ func Start(t testing.TB, cfg Config) *Function {
 		close(f.done)
 	}()
 	t.Cleanup(func() {
-		cmd.Process.Kill() // an error means that it has ended already
+		cmd.Process.Kill() // fails if it has ended already
 		<-f.done
 		server.Close()
 		if t.Failed() {
@@ -105,13 +102,13 @@ func Start(t testing.TB, cfg Config) *Function {
 	return f
 }
 
-// Invoke hands the function an event, a JSON document, and returns its answer.
-// The error is an [*InvocationError] if the function reported one; otherwise
-// the process has ended without a report, or ctx has.
+// Invoke sends the function an event, a JSON document, and returns the response. The
+// error is an [*InvocationError] if the function reported one. Otherwise the process
+// has ended without a report, or ctx is done.
 func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	select {
-	case <-f.turn:
-		defer func() { f.turn <- struct{}{} }()
+	case <-f.lock:
+		defer func() { f.lock <- struct{}{} }()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for earlier events: %w", context.Cause(ctx))
 	}
@@ -137,7 +134,7 @@ func (f *Function) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	}
 }
 
-// ended returns why there is no process any more.
+// ended returns why the process has ended.
 func (f *Function) ended() error {
 	select {
 	case <-f.api.failed:
@@ -147,8 +144,8 @@ func (f *Function) ended() error {
 	}
 }
 
-// Wait waits until the process has ended, and returns how: nil for status 0, an
-// [*exec.ExitError] for others. It returns ctx's error if that ends first.
+// Wait waits until the process has ended. It returns nil for exit status 0, an
+// [*exec.ExitError] for others, and ctx's error if ctx is done first.
 func (f *Function) Wait(ctx context.Context) error {
 	select {
 	case <-f.done:
@@ -158,8 +155,8 @@ func (f *Function) Wait(ctx context.Context) error {
 	}
 }
 
-// Log returns what the process has written to standard output and error so far:
-// what CloudWatch Logs would hold.
+// Log returns what the process has written to standard output and error so far, which
+// Lambda would send to CloudWatch Logs.
 func (f *Function) Log() string { return f.log.String() }
 
 // log is a bytes.Buffer for concurrent use.

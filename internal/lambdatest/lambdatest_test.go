@@ -36,7 +36,8 @@ func TestMain(m *testing.M) {
 }
 
 func TestBuildFails(t *testing.T) {
-	if _, err := Build(t.TempDir(), "./testdata/absent"); err == nil || !strings.Contains(err.Error(), "building ./testdata/absent") {
+	if _, err := Build(t.TempDir(), "./testdata/absent"); err == nil ||
+		!strings.Contains(err.Error(), "building ./testdata/absent") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -52,10 +53,12 @@ func TestInvoke(t *testing.T) {
 	}
 
 	var reported *InvocationError
-	if _, err = f.Invoke(t.Context(), []byte(`{"rawPath": "/fail"}`)); !errors.As(err, &reported) || reported.Message != "told to" || reported.Init {
+	if _, err = f.Invoke(t.Context(), []byte(`{"rawPath": "/fail"}`)); !errors.As(err, &reported) ||
+		reported.Message != "told to" || reported.Init {
 		t.Errorf("error is %v, want the reported one", err)
 	}
-	if _, err = f.Invoke(t.Context(), []byte(`{"rawPath": "/large"}`)); !errors.As(err, &reported) || reported.Type != "Function.ResponseSizeTooLarge" {
+	if _, err = f.Invoke(t.Context(), []byte(`{"rawPath": "/large"}`)); !errors.As(err, &reported) ||
+		reported.Type != "Function.ResponseSizeTooLarge" {
 		t.Errorf("error is %v, want that the answer is too large", err)
 	}
 }
@@ -72,14 +75,16 @@ func TestInvokeUntilDeadline(t *testing.T) {
 	if _, err := f.Invoke(ctx, []byte(`{"rawPath": "/hang"}`)); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v", err)
 	}
-	if out, err := f.Invoke(t.Context(), []byte(`{"body": "next"}`)); err != nil || !strings.Contains(string(out), "next") {
+	if out, err := f.Invoke(t.Context(), []byte(`{"body": "next"}`)); err != nil ||
+		!strings.Contains(string(out), "next") {
 		t.Errorf("after a timeout the answer is %s, %v", out, err)
 	}
 }
 
 func TestProcessEnds(t *testing.T) {
 	f := Start(t, Config{Binary: echo})
-	if _, err := f.Invoke(t.Context(), []byte(`{"rawPath": "/exit"}`)); err == nil || !strings.Contains(err.Error(), "exit status 4") {
+	if _, err := f.Invoke(t.Context(), []byte(`{"rawPath": "/exit"}`)); err == nil ||
+		!strings.Contains(err.Error(), "exit status 4") {
 		t.Errorf("error is %v, want that the process has ended", err)
 	}
 	var exit *exec.ExitError
@@ -95,7 +100,8 @@ func TestInitError(t *testing.T) {
 	f := Start(t, Config{Binary: echo, Env: []string{"BROKEN=1"}})
 	for range 2 {
 		var reported *InvocationError
-		if _, err := f.Invoke(t.Context(), []byte(`{}`)); !errors.As(err, &reported) || *reported != (InvocationError{"Runtime.Broken", "it is broken", true}) {
+		if _, err := f.Invoke(t.Context(), []byte(`{}`)); !errors.As(err, &reported) ||
+			*reported != (InvocationError{"Runtime.Broken", "it is broken", true}) {
 			t.Errorf("error is %#v", err)
 		}
 	}
@@ -135,7 +141,8 @@ func TestServeHTTP(t *testing.T) {
 			t.Errorf("%s: answer is %d %q, %v", test.contentType, resp.StatusCode, body, err)
 		}
 		h := resp.Header
-		if h.Get("X-Cookies") != "c=3|d=4" || h.Get("X-List") != "1,2" || h.Get("X-Query") != "q=%20" || len(h["Set-Cookie"]) != 2 {
+		if h.Get("X-Cookies") != "c=3|d=4" || h.Get("X-List") != "1,2" || h.Get("X-Query") != "q=%20" ||
+			len(h["Set-Cookie"]) != 2 {
 			t.Errorf("headers are %v", h)
 		}
 	}

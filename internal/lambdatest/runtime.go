@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// maxAnswer is the size limit that Lambda puts on buffered answers: 6 MiB.
+// maxAnswer is Lambda's size limit for buffered responses: 6 MiB.
 const maxAnswer = 6 << 20
 
-// An InvocationError is what a function reports of itself: that it could not
-// start, or not answer an event.
+// An InvocationError is an error that a function reports: it couldn't start, or
+// couldn't handle an event.
 type InvocationError struct {
 	Type    string
 	Message string
-	Init    bool // it could not start
+	Init    bool // it couldn't start
 }
 
 // Error returns the type and the message.
@@ -30,20 +30,20 @@ func (e *InvocationError) Error() string { return e.Type + ": " + e.Message }
 // runtimeAPI is the server side of the Lambda Runtime API, version 2018-06-01.
 type runtimeAPI struct {
 	mux     *http.ServeMux
-	pending chan *invocation // what the next request for an event gets
-	failed  chan struct{}    // closed when the function could not start
+	pending chan *invocation // for the next request for an event
+	failed  chan struct{}    // closed when the function couldn't start
 	failure *InvocationError // why; valid when failed is closed
 
 	mu     sync.Mutex
-	last   int                    // number of the last event handed out
-	events map[string]*invocation // handed out, not answered; by request id
+	last   int                    // number of the last event sent
+	events map[string]*invocation // sent, without a response yet; by request ID
 }
 
-// An invocation is one event on its way.
+// An invocation is an event that waits for its response.
 type invocation struct {
 	event    []byte
 	deadline time.Time
-	answer   chan answer // has room for the one answer
+	answer   chan answer // has room for one
 }
 
 type answer struct {
@@ -67,7 +67,7 @@ func newRuntimeAPI() *runtimeAPI {
 
 func (api *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) { api.mux.ServeHTTP(w, r) }
 
-// next hands out an event, once there is one.
+// next waits for an event and sends it.
 func (api *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	var call *invocation
 	select {
@@ -89,8 +89,7 @@ func (api *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	w.Write(call.event)
 }
 
-// take returns the event with the id of r's path, which is being answered; if
-// there is none it answers r.
+// take returns the event with the ID in r's path. If there is none, it responds to r.
 func (api *runtimeAPI) take(w http.ResponseWriter, r *http.Request) *invocation {
 	id := r.PathValue("id")
 	api.mu.Lock()
@@ -118,7 +117,8 @@ func (api *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 			Type:    "Function.ResponseSizeTooLarge",
 			Message: fmt.Sprintf("the answer is larger than %d bytes", maxAnswer),
 		}}
-		reply(w, http.StatusRequestEntityTooLarge, `{"errorMessage":"Exceeded maximum allowed payload size","errorType":"RequestEntityTooLarge"}`)
+		reply(w, http.StatusRequestEntityTooLarge,
+			`{"errorMessage":"Exceeded maximum allowed payload size","errorType":"RequestEntityTooLarge"}`)
 		return
 	}
 	call.answer <- answer{body: body}
@@ -140,7 +140,8 @@ func (api *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	if api.last > 0 || api.failure != nil {
-		reply(w, http.StatusForbidden, `{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}`)
+		reply(w, http.StatusForbidden,
+			`{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}`)
 		return
 	}
 	api.failure = failure

@@ -15,9 +15,9 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// ServeHTTP answers r by the function, as its Function URL would: a request
-// becomes an event in payload format 2.0, the function's answer becomes the
-// response. If the function fails, the status is 502.
+// ServeHTTP handles r like a Function URL: it turns the request into an event in payload
+// format 2.0, and the function's result into the response. If the function fails, the
+// status is 502.
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	event, err := urlEvent(r)
 	if err != nil {
@@ -33,7 +33,7 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// urlEvent returns the event that a Function URL makes of a request.
+// urlEvent turns a request into an event, as a Function URL does.
 func urlEvent(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer+1))
 	if err != nil {
@@ -78,7 +78,7 @@ func urlEvent(r *http.Request) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// isText reports whether Function URLs pass bodies of that type as they are.
+// isText reports whether Function URLs pass bodies of that type unencoded.
 func isText(contentType string) bool {
 	kind, _, _ := strings.Cut(strings.ToLower(contentType), ";")
 	switch kind = strings.TrimSpace(kind); kind {
@@ -88,7 +88,7 @@ func isText(contentType string) bool {
 	return strings.HasPrefix(kind, "text/")
 }
 
-// writeAnswer writes the response that a Function URL makes of an answer.
+// writeAnswer turns a function's result into a response, as a Function URL does.
 func writeAnswer(w http.ResponseWriter, out []byte) error {
 	var a events.LambdaFunctionURLResponse
 	if err := json.Unmarshal(out, &a); err != nil {
@@ -111,6 +111,6 @@ func writeAnswer(w http.ResponseWriter, out []byte) error {
 		w.Header().Add("Set-Cookie", cookie)
 	}
 	w.WriteHeader(a.StatusCode)
-	w.Write(body) // an error is the client's, which has gone
+	w.Write(body) // an error means that the client has gone
 	return nil
 }

@@ -14,7 +14,8 @@ func TestParse(t *testing.T) {
 		"s3://bucket":      {Scheme: "s3", S3: location.S3{Bucket: "bucket"}},
 		"s3://bucket//a/../b/./c/?region=eu-west-1&endpoint=http://127.0.0.1:9000&path_style=true&requester_pays=1": {
 			Scheme: "s3", Path: "//a/../b/./c/", S3: location.S3{
-				Bucket: "bucket", Prefix: "b/c", Region: "eu-west-1", Endpoint: "http://127.0.0.1:9000", PathStyle: true, RequesterPays: true,
+				Bucket: "bucket", Prefix: "b/c", Region: "eu-west-1", Endpoint: "http://127.0.0.1:9000", PathStyle: true,
+				RequesterPays: true,
 			},
 		},
 		"file:///srv/100%25/a%20b":   {Scheme: "file", Path: "/srv/100%/a b"},
@@ -82,7 +83,8 @@ func TestParseRefuses(t *testing.T) {
 // an environment added, as publishing and reading do.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		"s3://bucket/a/../b?region=x", "S3://b//", "file:///srv/100%25", "file://localhost/x", "https://u:p@h:1/%2e%2e", "s3://b/%2F?endpoint=http://x", "s3://b/.",
+		"s3://bucket/a/../b?region=x", "S3://b//", "file:///srv/100%25", "file://localhost/x", "https://u:p@h:1/%2e%2e",
+		"s3://b/%2F?endpoint=http://x", "s3://b/.",
 	} {
 		f.Add(seed)
 	}

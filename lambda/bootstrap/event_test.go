@@ -54,8 +54,9 @@ func TestRequest(t *testing.T) {
 				"body": "{\"context\":{}}", "isBase64Encoded": false
 			}`,
 			want: seen{
-				Method: "POST", Path: "/ofrep/v1/evaluate/flags/a-b", EscapedPath: "/ofrep/v1/evaluate/flags/a-b", Query: "x=1&y=%20",
-				Host: "id.lambda-url.eu-west-1.on.aws", RemoteAddr: "203.0.113.9", Body: `{"context":{}}`, Length: 14,
+				Method: "POST", Path: "/ofrep/v1/evaluate/flags/a-b", EscapedPath: "/ofrep/v1/evaluate/flags/a-b",
+				Query: "x=1&y=%20",
+				Host:  "id.lambda-url.eu-west-1.on.aws", RemoteAddr: "203.0.113.9", Body: `{"context":{}}`, Length: 14,
 				Header: http.Header{
 					"Content-Type": {"application/json"}, "Cookie": {"a=1; b=2"}, "Host": {"id.lambda-url.eu-west-1.on.aws"},
 					"If-None-Match": {`"e1", "e2"`},
@@ -77,7 +78,8 @@ func TestRequest(t *testing.T) {
 		{
 			name:  "API Gateway, named stage",
 			event: `{"version": "2.0", "rawPath": "/prod/ofrep/v1/evaluate/flags", "requestContext": {"stage": "prod", "http": {"method": "POST"}}}`,
-			want:  seen{Method: "POST", Path: "/ofrep/v1/evaluate/flags", EscapedPath: "/ofrep/v1/evaluate/flags", Header: http.Header{}},
+			want: seen{Method: "POST", Path: "/ofrep/v1/evaluate/flags", EscapedPath: "/ofrep/v1/evaluate/flags",
+				Header: http.Header{}},
 		},
 		{
 			name:  "API Gateway, a path that only begins like the stage",

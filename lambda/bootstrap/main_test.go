@@ -68,7 +68,8 @@ func TestS3(t *testing.T) {
 	})
 	server := httptest.NewServer(f)
 	defer server.Close()
-	resp, err := http.Post(server.URL+"/ofrep/v1/evaluate/flags/limit", "application/json", strings.NewReader(`{"context":{"targetingKey":"u-1"}}`))
+	resp, err := http.Post(server.URL+"/ofrep/v1/evaluate/flags/limit", "application/json",
+		strings.NewReader(`{"context":{"targetingKey":"u-1"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,8 @@ func publish(t *testing.T, store release.Store, keys release.Keys, limit int64) 
 			Unit:       "user",
 			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 			Flags: []evaluator.Flag{{
-				Key: "limit", Type: evaluator.TypeInteger, Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(limit)}},
+				Key: "limit", Type: evaluator.TypeInteger,
+				Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(limit)}},
 			}},
 		}}},
 	})
@@ -133,7 +135,8 @@ func TestBaked(t *testing.T) {
 	}})
 	server := httptest.NewServer(f)
 	defer server.Close()
-	for path, want := range map[string]string{"/ofrep/v1/evaluate/flags/limit": `"value":7`, "/status": `"state":"LAST-KNOWN-GOOD"`} {
+	for path, want := range map[string]string{"/ofrep/v1/evaluate/flags/limit": `"value":7`,
+		"/status": `"state":"LAST-KNOWN-GOOD"`} {
 		method := http.MethodPost
 		if path == "/status" {
 			method = http.MethodGet
@@ -176,7 +179,8 @@ func TestRefreshing(t *testing.T) {
 		defer client.Close()
 		limit := sdk.Int("limit", 0)
 		var got int64
-		handler := refreshing(client, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got = limit.Get(client, sdk.Context{}) }))
+		handler := refreshing(client,
+			http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got = limit.Get(client, sdk.Context{}) }))
 		ask := func() {
 			handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 		}
@@ -257,7 +261,8 @@ func testAPIGateway(t *testing.T, f *lambdatest.Function, flag string) {
 		if err := json.Unmarshal(out, &answer); err != nil {
 			t.Fatal(err)
 		}
-		if answer.StatusCode != test.status || answer.Body != test.want || answer.IsBase64Encoded || answer.Headers["content-type"] != "application/json" {
+		if answer.StatusCode != test.status || answer.Body != test.want || answer.IsBase64Encoded ||
+			answer.Headers["content-type"] != "application/json" {
 			t.Errorf("%s %s: the answer is %s", test.method, test.path, out)
 		}
 	}
@@ -288,12 +293,18 @@ func TestMisconfigured(t *testing.T) {
 	}{
 		{"nothing set", nil, []string{"SERIN_FROM is not set", "s3://bucket/prefix/production"}},
 		{"no root", []string{"SERIN_FROM=file:///srv/flags/production"}, []string{"SERIN_ROOT is not set", "root.json"}},
-		{"unknown scheme", []string{"SERIN_FROM=ftp://flags.example/production", "SERIN_ROOT=" + notRoot}, []string{"SERIN_FROM: ", "ftp"}},
-		{"absent root", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=absent.json"}, []string{"SERIN_ROOT: ", "absent.json", "no such file"}},
-		{"root that is none", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=" + notRoot}, []string{"SERIN_ROOT: ", "not-root.json"}},
-		{"another environment", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_ENV=staging"}, []string{"SERIN_ENV: ", `environment "production", not "staging"`}},
-		{"no copy", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_BAKED=" + emptied}, []string{"SERIN_BAKED: ", "serin bake"}},
-		{"large root", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=" + large}, []string{"SERIN_ROOT: ", "large.json is larger than 524288 bytes"}},
+		{"unknown scheme", []string{"SERIN_FROM=ftp://flags.example/production", "SERIN_ROOT=" + notRoot},
+			[]string{"SERIN_FROM: ", "ftp"}},
+		{"absent root", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=absent.json"},
+			[]string{"SERIN_ROOT: ", "absent.json", "no such file"}},
+		{"root that is none", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=" + notRoot},
+			[]string{"SERIN_ROOT: ", "not-root.json"}},
+		{"another environment", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_ENV=staging"},
+			[]string{"SERIN_ENV: ", `environment "production", not "staging"`}},
+		{"no copy", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_BAKED=" + emptied},
+			[]string{"SERIN_BAKED: ", "serin bake"}},
+		{"large root", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=" + large},
+			[]string{"SERIN_ROOT: ", "large.json is larger than 524288 bytes"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

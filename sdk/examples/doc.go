@@ -1,9 +1,9 @@
-// Package examples holds four programs that use package sdk, each in its own way:
+// Package examples contains four programs that use package sdk in different ways:
 //
 //   - web: a web service, with a context for each request and a health check
-//   - worker: rests while a flag says so; two sources
-//   - function: an AWS Lambda function, which polls when it is asked
-//   - kubernetes: reads a volume that a sidecar fills; with its manifest
+//   - worker: pauses while a flag says so; two sources
+//   - function: an AWS Lambda function, which polls when requests arrive
+//   - kubernetes: reads a volume that a sidecar fills; includes the manifest
 //
-// They are built and run by the tests here, against published flags.
+// The tests in this folder build them and run them against published flags.
 package examples

@@ -221,7 +221,8 @@ func TestWeb(t *testing.T) {
 	env[2] = "SERIN_CACHE=" + t.TempDir()
 	web := start(t, env, filepath.Join(bin, "web"))
 	_, url, _ := strings.Cut(web.await(t, "url="), "url=")
-	if code, body := get(t, url+"/healthz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "state=EMPTY") {
+	if code, body := get(t, url+"/healthz"); code != http.StatusServiceUnavailable ||
+		!strings.Contains(body, "state=EMPTY") {
 		t.Errorf("without flags the health check answers %d %s", code, body)
 	}
 	if _, body := get(t, url+"/checkout?country=CN"); body != "classic: card\n" {
@@ -323,7 +324,8 @@ func TestFunction(t *testing.T) {
 // bake writes what a publisher has to a folder, as serin bake does.
 func bake(t *testing.T, p *sdktest.Publisher, dir string) {
 	t.Helper()
-	cmd := exec.Command("go", "run", "../../cmd/serin", "bake", p.URL, "--root", write(t, filepath.Join(t.TempDir(), "root.json"), p.Root, 0o666), "--out", dir)
+	cmd := exec.Command("go", "run", "../../cmd/serin", "bake", p.URL, "--root",
+		write(t, filepath.Join(t.TempDir(), "root.json"), p.Root, 0o666), "--out", dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("baking: %v\n%s", err, out)
 	}
@@ -438,7 +440,8 @@ func TestKubernetes(t *testing.T) {
 	write(t, filepath.Join(pod, "etc/serin/root.json"), b.keys.Root, 0o666)
 	write(t, filepath.Join(pod, "bin/aws"), []byte(aws), 0o777)
 	env := func(c container) []string {
-		env := []string{"BUCKETS=" + filepath.Dir(filepath.Dir(filepath.Dir(b.dir))), "PATH=" + filepath.Join(pod, "bin") + ":" + os.Getenv("PATH")}
+		env := []string{"BUCKETS=" + filepath.Dir(filepath.Dir(filepath.Dir(b.dir))),
+			"PATH=" + filepath.Join(pod, "bin") + ":" + os.Getenv("PATH")}
 		for _, v := range c.Env {
 			if v.Name == "PAUSE" {
 				v.Value = "0.1"
@@ -468,7 +471,8 @@ func TestKubernetes(t *testing.T) {
 		t.Error("the probes succeed before there are flags")
 	}
 	start(t, env(sidecar), sidecar.Command[0], append(sidecar.Command[1:], sidecar.Args...)...)
-	for deadline := time.Now().Add(time.Minute); run(sidecar, sidecar.StartupProbe) != nil; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); run(sidecar,
+		sidecar.StartupProbe) != nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the sidecar has mirrored nothing in a minute")
 		}
@@ -506,7 +510,8 @@ func TestKubernetesSymlinks(t *testing.T) {
 		}
 	}
 	point("rev-1", false)
-	app := start(t, []string{"SERIN_DIR=" + filepath.Join(volume, "current"), "SERIN_ROOT=" + root}, filepath.Join(bin, "kubernetes"))
+	app := start(t, []string{"SERIN_DIR=" + filepath.Join(volume, "current"), "SERIN_ROOT=" + root},
+		filepath.Join(bin, "kubernetes"))
 	app.await(t, "maintenance: false")
 	point("rev-2", true)
 	app.await(t, "maintenance: true")

@@ -18,7 +18,8 @@ func TestCondense(t *testing.T) {
 		{nil, nil},
 		{[]of.Event{state(of.ProviderStale), state(of.ProviderReady)}, []of.Event{state(of.ProviderReady)}},
 		{[]of.Event{change("b", "d"), change("a", "b")}, []of.Event{change("a", "b", "d")}},
-		{[]of.Event{change("b"), state(of.ProviderReady), change("a"), state(of.ProviderStale)}, []of.Event{state(of.ProviderStale), change("a", "b")}},
+		{[]of.Event{change("b"), state(of.ProviderReady), change("a"), state(of.ProviderStale)},
+			[]of.Event{state(of.ProviderStale), change("a", "b")}},
 	} {
 		if diff := cmp.Diff(test.want, condense(test.in)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", test.in, diff)

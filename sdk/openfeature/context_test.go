@@ -50,17 +50,24 @@ func TestValueOf(t *testing.T) {
 	}{
 		{"x", evaluator.StringValue("x")}, {city("x"), evaluator.StringValue("x")}, {"", evaluator.StringValue("")},
 		{true, evaluator.BoolValue(true)}, {on(true), evaluator.BoolValue(true)},
-		{-7, evaluator.IntValue(-7)}, {int8(-7), evaluator.IntValue(-7)}, {int64(math.MinInt64), evaluator.IntValue(math.MinInt64)},
-		{number(7), evaluator.IntValue(7)}, {uint8(7), evaluator.IntValue(7)}, {uint64(math.MaxInt64), evaluator.IntValue(math.MaxInt64)},
+		{-7, evaluator.IntValue(-7)}, {int8(-7), evaluator.IntValue(-7)},
+		{int64(math.MinInt64), evaluator.IntValue(math.MinInt64)},
+		{number(7), evaluator.IntValue(7)}, {uint8(7), evaluator.IntValue(7)},
+		{uint64(math.MaxInt64), evaluator.IntValue(math.MaxInt64)},
 		{uint64(math.MaxUint64), evaluator.FloatValue(math.MaxUint64)},
-		{0.5, evaluator.FloatValue(0.5)}, {7.0, evaluator.IntValue(7)}, {share(7), evaluator.IntValue(7)}, {float32(0.5), evaluator.FloatValue(0.5)},
-		{float64(1<<53 - 1), evaluator.IntValue(1<<53 - 1)}, {float64(1 << 53), evaluator.FloatValue(1 << 53)}, {math.Copysign(0, -1), evaluator.IntValue(0)},
+		{0.5, evaluator.FloatValue(0.5)}, {7.0, evaluator.IntValue(7)}, {share(7), evaluator.IntValue(7)},
+		{float32(0.5), evaluator.FloatValue(0.5)},
+		{float64(1<<53 - 1), evaluator.IntValue(1<<53 - 1)}, {float64(1 << 53), evaluator.FloatValue(1 << 53)},
+		{math.Copysign(0, -1), evaluator.IntValue(0)},
 		{math.Inf(1), evaluator.FloatValue(math.Inf(1))},
-		{json.Number("9007199254740993"), evaluator.IntValue(9007199254740993)}, {json.Number("1e3"), evaluator.IntValue(1000)},
+		{json.Number("9007199254740993"), evaluator.IntValue(9007199254740993)},
+		{json.Number("1e3"), evaluator.IntValue(1000)},
 		{json.Number("0.5"), evaluator.FloatValue(0.5)}, {json.Number("x"), none},
-		{[]string{"x", ""}, evaluator.ListValue("x", "")}, {[]string(nil), evaluator.ListValue()}, {[]any{"x", 7, nil, "y"}, evaluator.ListValue("x", "y")},
+		{[]string{"x", ""}, evaluator.ListValue("x", "")}, {[]string(nil), evaluator.ListValue()},
+		{[]any{"x", 7, nil, "y"}, evaluator.ListValue("x", "y")},
 		{when, evaluator.StringValue("2026-11-28T09:00:00.5+08:00")},
-		{nil, none}, {&text, none}, {map[string]any{"a": 1}, none}, {struct{}{}, none}, {[]int{1}, none}, {func() {}, none}, {1i, none},
+		{nil, none}, {&text, none}, {map[string]any{"a": 1}, none}, {struct{}{}, none}, {[]int{1}, none}, {func() {}, none},
+		{1i, none},
 	} {
 		if got := valueOf(test.in); got != test.want {
 			t.Errorf("%T %v is %s, want %s", test.in, test.in, got.JSON(), test.want.JSON())
@@ -112,7 +119,8 @@ func TestContextAllocates(t *testing.T) {
 // it means by OFREP, to the same flags.
 func FuzzContext(f *testing.F) {
 	for _, seed := range []string{
-		`{}`, `{"targetingKey":"u-1","a":3,"b":"x"}`, `{"a":1e3,"b":null,"l":["x",1,null]}`, `{"a":9007199254740993}`, `{"a":0.5,"b":{"c":1}}`,
+		`{}`, `{"targetingKey":"u-1","a":3,"b":"x"}`, `{"a":1e3,"b":null,"l":["x",1,null]}`, `{"a":9007199254740993}`,
+		`{"a":0.5,"b":{"c":1}}`,
 		`{"a":1,"a":2}`, `{"a":-0,"b":"\u0000"}`, `{"targetingKey":7}`, `{"a":1e400}`, `[]`, `{"a":true,"a":false,"c":"d"}`,
 	} {
 		f.Add([]byte(seed))
@@ -158,7 +166,8 @@ func FuzzValue(f *testing.F) {
 	f.Add("x", int64(7), 0.5, true)
 	f.Add("1e400", int64(math.MinInt64), math.NaN(), false)
 	f.Fuzz(func(t *testing.T, s string, i int64, x float64, b bool) {
-		for _, v := range []any{s, i, x, b, json.Number(s), []string{s, s}, []any{s, i, x, b}, uint64(i), time.Unix(i, 0), city(s), map[string]any{s: i}} {
+		for _, v := range []any{s, i, x, b, json.Number(s), []string{s, s}, []any{s, i, x, b}, uint64(i), time.Unix(i, 0),
+			city(s), map[string]any{s: i}} {
 			valueOf(v)
 		}
 		if got, ok := valueOf(i).Int(); !ok || got != i {

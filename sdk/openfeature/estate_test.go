@@ -108,7 +108,8 @@ func stable(t testing.TB) *of.EvaluationAPI {
 }
 
 // ask evaluates a flag by the method of its default's type.
-func ask(ctx context.Context, client *of.Client, key string, def any, evalCtx of.EvaluationContext, options ...of.Option) of.InterfaceEvaluationDetails {
+func ask(ctx context.Context, client *of.Client, key string, def any, evalCtx of.EvaluationContext,
+	options ...of.Option) of.InterfaceEvaluationDetails {
 	switch def := def.(type) {
 	case bool:
 		d, _ := client.BooleanValueDetails(ctx, key, def, evalCtx, options...)

@@ -175,7 +175,8 @@ func TestSetAgain(t *testing.T) {
 	p.Publish(map[string]any{"changing-flag": "one"})
 	client := connect(t, p, "")
 	api := newAPI(t)
-	first, second := openfeature.New(client, openfeature.Config{}), openfeature.New(sdktest.New(t, nil).Client, openfeature.Config{})
+	first, second := openfeature.New(client, openfeature.Config{}),
+		openfeature.New(sdktest.New(t, nil).Client, openfeature.Config{})
 	for _, provider := range []of.FeatureProvider{first, second, first} {
 		if err := api.SetProviderAndWait(t.Context(), provider); err != nil {
 			t.Fatal(err)
@@ -303,7 +304,8 @@ func TestSegmentsChange(t *testing.T) {
 	scenarios.Flags[i].Default = 0
 	p.PublishRulesets(map[string]evaluator.Ruleset{"scenarios": scenarios})
 	poll(t, client)
-	if e := <-provider.EventChannel(); e.EventType != of.ProviderConfigChange || !slices.Equal(e.FlagChanges, []string{"half"}) {
+	if e := <-provider.EventChannel(); e.EventType != of.ProviderConfigChange ||
+		!slices.Equal(e.FlagChanges, []string{"half"}) {
 		t.Errorf("event %+v", e)
 	}
 }

@@ -49,39 +49,46 @@ func (p *Provider) Metadata() of.Metadata { return of.Metadata{Name: Name} }
 func (p *Provider) Hooks() []of.Hook { return nil }
 
 // BooleanEvaluation implements FeatureProvider.
-func (p *Provider) BooleanEvaluation(_ context.Context, flag string, def bool, flat of.FlattenedContext) of.BoolResolutionDetail {
+func (p *Provider) BooleanEvaluation(_ context.Context, flag string, def bool,
+	flat of.FlattenedContext) of.BoolResolutionDetail {
 	return resolve(p, flag, def, flat, evaluator.Value.Bool)
 }
 
 // StringEvaluation implements FeatureProvider.
-func (p *Provider) StringEvaluation(_ context.Context, flag, def string, flat of.FlattenedContext) of.StringResolutionDetail {
+func (p *Provider) StringEvaluation(_ context.Context, flag, def string,
+	flat of.FlattenedContext) of.StringResolutionDetail {
 	return resolve(p, flag, def, flat, evaluator.Value.Text)
 }
 
 // IntEvaluation implements FeatureProvider.
-func (p *Provider) IntEvaluation(_ context.Context, flag string, def int64, flat of.FlattenedContext) of.IntResolutionDetail {
+func (p *Provider) IntEvaluation(_ context.Context, flag string, def int64,
+	flat of.FlattenedContext) of.IntResolutionDetail {
 	return resolve(p, flag, def, flat, evaluator.Value.Int)
 }
 
 // FloatEvaluation implements FeatureProvider. It also evaluates integer flags.
-func (p *Provider) FloatEvaluation(_ context.Context, flag string, def float64, flat of.FlattenedContext) of.FloatResolutionDetail {
+func (p *Provider) FloatEvaluation(_ context.Context, flag string, def float64,
+	flat of.FlattenedContext) of.FloatResolutionDetail {
 	return resolve(p, flag, def, flat, evaluator.Value.Float)
 }
 
 // ObjectEvaluation implements FeatureProvider. The caller may modify the result.
-func (p *Provider) ObjectEvaluation(_ context.Context, flag string, def any, flat of.FlattenedContext) of.InterfaceResolutionDetail {
+func (p *Provider) ObjectEvaluation(_ context.Context, flag string, def any,
+	flat of.FlattenedContext) of.InterfaceResolutionDetail {
 	return resolve(p, flag, def, flat, decodeObject)
 }
 
 // Track implements Tracker.
-func (p *Provider) Track(ctx context.Context, event string, evalCtx of.EvaluationContext, details of.TrackingEventDetails) {
+func (p *Provider) Track(ctx context.Context, event string, evalCtx of.EvaluationContext,
+	details of.TrackingEventDetails) {
 	if p.track != nil {
 		p.track(ctx, event, evalCtx, details)
 	}
 }
 
 // resolve evaluates the flag named key. It returns def if that fails.
-func resolve[T any](p *Provider, key string, def T, flat of.FlattenedContext, read func(evaluator.Value) (T, bool)) of.GenericResolutionDetail[T] {
+func resolve[T any](p *Provider, key string, def T, flat of.FlattenedContext,
+	read func(evaluator.Value) (T, bool)) of.GenericResolutionDetail[T] {
 	snapshot := p.client.Snapshot()
 	if snapshot == nil {
 		return failed(def, of.NewProviderNotReadyResolutionError(noFlags))

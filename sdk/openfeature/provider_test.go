@@ -57,7 +57,8 @@ func TestMetadataIsNotForged(t *testing.T) {
 	scenarios := r["scenarios"]
 	for i := range scenarios.Flags {
 		scenarios.Flags[i].Metadata = []evaluator.Attr{
-			evaluator.StringAttr("environment", "mine"), evaluator.StringAttr("flagSetId", "mine"), evaluator.StringAttr("missingUnit", "mine"),
+			evaluator.StringAttr("environment", "mine"), evaluator.StringAttr("flagSetId", "mine"),
+			evaluator.StringAttr("missingUnit", "mine"),
 			evaluator.StringAttr("revision", "mine"), evaluator.StringAttr("rule", "mine"),
 		}
 	}
@@ -65,7 +66,8 @@ func TestMetadataIsNotForged(t *testing.T) {
 	p.PublishRulesets(r)
 	provider := openfeature.New(connect(t, p, ""), openfeature.Config{})
 	want := of.FlagMetadata{"environment": "production", "flagSetId": "mine", "version": "1", "revision": int64(1)}
-	if diff := cmp.Diff(want, provider.BooleanEvaluation(t.Context(), "boolean-flag", false, nil).FlagMetadata); diff != "" {
+	if diff := cmp.Diff(want, provider.BooleanEvaluation(t.Context(), "boolean-flag", false,
+		nil).FlagMetadata); diff != "" {
 		t.Errorf("metadata (-want +got):\n%s", diff)
 	}
 }
@@ -127,7 +129,8 @@ func TestConcurrently(t *testing.T) {
 			wg.Go(func() {
 				c := api.NewClient(of.WithDomain(fmt.Sprint("domain-", i%2)))
 				for range 200 {
-					if d := ask(t.Context(), c, "string-flag", "bye", of.NewEvaluationContext("u-1", nil)); d.Value != "hi" && d.Value != "bye" {
+					if d := ask(t.Context(), c, "string-flag", "bye", of.NewEvaluationContext("u-1", nil)); d.Value != "hi" &&
+						d.Value != "bye" {
 						t.Errorf("answer %+v", d)
 					}
 				}

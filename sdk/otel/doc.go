@@ -17,10 +17,10 @@
 //
 //	serin.client.data.age     s        since the source last had nothing newer; absent if unknown
 //	serin.client.expiry       s        until the metadata expires; negative afterwards; absent without a revision
-//	serin.client.revision     1        revision served; 0: none
+//	serin.client.revision     1        served revision; 0: none
 //	serin.client.state        1        1 for the state that the client is in, 0 for others; attribute serin.state
 //	serin.client.held         1        1 while an update is held back, else 0
-//	serin.client.size         By       payloads of the revision served
+//	serin.client.size         By       payloads of the served revision
 //	serin.client.downloaded   By       downloaded so far
 //	serin.client.polls        {poll}   successful polls so far
 //	serin.client.errors       {error}  failed polls and refused caches so far; attribute error.type, the class
@@ -32,7 +32,8 @@
 // [Explain] instead. It emits the event feature_flag.evaluation of OpenTelemetry's
 // semantic conventions as part of the span of its ctx, and counts:
 //
-//	serin.evaluations         {evaluation}  attributes feature_flag.key, feature_flag.result.variant, feature_flag.result.reason, error.type
+//	serin.evaluations         {evaluation}  attributes feature_flag.key, feature_flag.result.variant,
+//	                                        feature_flag.result.reason, error.type
 //
 // The event also has these attributes, and feature_flag.provider.name,
 // feature_flag.set.id (the environment) and feature_flag.version (the revision). It

@@ -58,16 +58,17 @@ func (o *observer) make(meter metric.Meter) error {
 		errs, o.all = append(errs, err), append(o.all, c)
 		return c
 	}
-	o.age = seconds("serin.client.data.age", "Time since the source last had nothing newer than the flags served.")
+	o.age = seconds("serin.client.data.age", "Time since the source last had nothing newer than the served flags.")
 	o.expiry = seconds("serin.client.expiry", "Time until the first part of the metadata expires; negative afterwards.")
-	o.revision = gauge("serin.client.revision", "1", "Revision of the flags served; 0: none.")
+	o.revision = gauge("serin.client.revision", "1", "Revision of the served flags; 0: none.")
 	o.state = gauge("serin.client.state", "1", "1 for the state that the client is in, 0 for the others.")
 	o.held = gauge("serin.client.held", "1", "1 while an update is held back, else 0.")
-	o.size = gauge("serin.client.size", "By", "Length of the payloads of the revision served.")
-	o.polls = counter("serin.client.polls", "{poll}", "Polls that succeeded.")
-	o.errors = counter("serin.client.errors", "{error}", "Polls that failed, and caches that were refused.")
-	o.downloaded = counter("serin.client.downloaded", "By", "Bytes that the source has given.")
-	o.mismatches = counter("serin.client.mismatches", "{flag}", "Flags that a handle of another type asked for, once for each revision.")
+	o.size = gauge("serin.client.size", "By", "Size of the payloads of the served revision.")
+	o.polls = counter("serin.client.polls", "{poll}", "Successful polls.")
+	o.errors = counter("serin.client.errors", "{error}", "Failed polls, and refused caches.")
+	o.downloaded = counter("serin.client.downloaded", "By", "Bytes downloaded from the source.")
+	o.mismatches = counter("serin.client.mismatches", "{flag}",
+		"Flags that a handle of another type has evaluated, once per revision.")
 	return errors.Join(errs...)
 }
 

@@ -72,7 +72,8 @@ func TestObserve(t *testing.T) {
 	}
 	check("nothing is published", map[string]map[string]float64{
 		"serin.client.state":    states("production", "empty"),
-		"serin.client.revision": {set: 0}, "serin.client.polls": {set: 0}, "serin.client.size": {set: 0}, "serin.client.held": {set: 0},
+		"serin.client.revision": {set: 0}, "serin.client.polls": {set: 0}, "serin.client.size": {set: 0},
+		"serin.client.held":     {set: 0},
 		"serin.client.errors":   {"error.type=not_found " + set: 1},
 		"serin.client.data.age": nil, "serin.client.expiry": nil,
 	})
@@ -85,7 +86,8 @@ func TestObserve(t *testing.T) {
 	pageSize.Get(client, sdk.Context{})
 	check("published", map[string]map[string]float64{
 		"serin.client.state":    states("production", "fresh"),
-		"serin.client.revision": {set: 1}, "serin.client.polls": {set: 1}, "serin.client.mismatches": {set: 1}, "serin.client.held": {set: 0},
+		"serin.client.revision": {set: 1}, "serin.client.polls": {set: 1}, "serin.client.mismatches": {set: 1},
+		"serin.client.held":   {set: 0},
 		"serin.client.errors": {"error.type=not_found " + set: 1},
 	})
 	m := c.metrics(t)

@@ -96,7 +96,8 @@ func (c *collector) metrics(t testing.TB) map[string]map[string]float64 {
 	}
 	all := make(map[string]map[string]float64)
 	for _, scope := range data.ScopeMetrics {
-		if scope.Scope.Name != "github.com/serin-flags/serin/sdk/otel" || !strings.HasPrefix(scope.Scope.SchemaURL, "https://opentelemetry.io/schemas/") {
+		if scope.Scope.Name != "github.com/serin-flags/serin/sdk/otel" ||
+			!strings.HasPrefix(scope.Scope.SchemaURL, "https://opentelemetry.io/schemas/") {
 			t.Errorf("the scope is %q, schema %q", scope.Scope.Name, scope.Scope.SchemaURL)
 		}
 		for _, m := range scope.Metrics {
@@ -193,7 +194,8 @@ func TestContextID(t *testing.T) {
 			otel.Explain(t.Context(), recorder, flag, sdk.Context{})
 		}
 		lines := strings.Join(c.events.lines(), "\n")
-		if got := strings.Count(lines, "u-secret"); got != map[bool]int{false: 0, true: 2}[id] || strings.Contains(lines, "s-secret") {
+		if got := strings.Count(lines, "u-secret"); got != map[bool]int{false: 0, true: 2}[id] ||
+			strings.Contains(lines, "s-secret") {
 			t.Errorf("with ContextID %t the events are\n%s", id, lines)
 		}
 		if id != strings.Contains(lines, "feature_flag.context.id=u-secret") || strings.Contains(lines, "context.id= ") {
@@ -215,7 +217,8 @@ func TestSpan(t *testing.T) {
 	otel.Explain(ctx, recorder, newCheckout, sdk.Context{})
 	span.End()
 	record := c.events.records[0]
-	if record.SpanID() != span.SpanContext().SpanID() || record.TraceID() != span.SpanContext().TraceID() || !record.SpanID().IsValid() {
+	if record.SpanID() != span.SpanContext().SpanID() || record.TraceID() != span.SpanContext().TraceID() ||
+		!record.SpanID().IsValid() {
 		t.Errorf("the event belongs to span %s of trace %s", record.SpanID(), record.TraceID())
 	}
 	if record.Timestamp().IsZero() {
@@ -266,7 +269,8 @@ func (d deafProvider) Logger(name string, options ...log.LoggerOption) log.Logge
 
 func BenchmarkExplain(b *testing.B) {
 	client := sdktest.New(b, map[string]any{"new-checkout": true}).Client
-	for name, config := range map[string]otel.Config{"nobody": {}, "metrics": {MeterProvider: newCollector(b).config.MeterProvider}, "both": newCollector(b).config} {
+	for name, config := range map[string]otel.Config{"nobody": {},
+		"metrics": {MeterProvider: newCollector(b).config.MeterProvider}, "both": newCollector(b).config} {
 		b.Run(name, func(b *testing.B) {
 			recorder, err := otel.NewRecorder(client, config)
 			if err != nil {

@@ -39,7 +39,8 @@ func TestOpen(t *testing.T) {
 	endpoint := strings.Replace(server.Endpoint, "//127.0.0.1:", "//localhost:", 1)
 	for _, cfg := range []s3source.Config{
 		{Bucket: bucket, Prefix: prefix, Region: s3test.Region, Endpoint: endpoint},
-		{Bucket: bucket, Prefix: "/" + prefix + "/", Region: s3test.Region, Endpoint: endpoint, PathStyle: true, RequesterPays: true},
+		{Bucket: bucket, Prefix: "/" + prefix + "/", Region: s3test.Region, Endpoint: endpoint, PathStyle: true,
+			RequesterPays: true},
 	} {
 		src, err := s3source.Open(t.Context(), cfg)
 		if err != nil {
@@ -49,7 +50,8 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%+v: %v", cfg, err)
 		}
 	}
-	url := fmt.Sprintf("s3://%s/%s?region=%s&endpoint=%s&path_style=true&requester_pays=false", bucket, prefix, s3test.Region, endpoint)
+	url := fmt.Sprintf("s3://%s/%s?region=%s&endpoint=%s&path_style=true&requester_pays=false", bucket, prefix,
+		s3test.Region, endpoint)
 	src, err := s3source.FromURL(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +79,8 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", test.url, err, test.want)
 		}
 	}
-	if _, err := s3source.Open(t.Context(), s3source.Config{Region: "eu-west-1"}); err == nil || !strings.Contains(err.Error(), "Bucket is empty") {
+	if _, err := s3source.Open(t.Context(), s3source.Config{Region: "eu-west-1"}); err == nil ||
+		!strings.Contains(err.Error(), "Bucket is empty") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -110,14 +113,16 @@ func TestAssumedRole(t *testing.T) {
 	t.Setenv("AWS_CONFIG_FILE", file)
 	t.Setenv("AWS_PROFILE", "reader")
 	t.Setenv("AWS_ENDPOINT_URL_STS", server.URL)
-	src, err := s3source.Open(context.WithoutCancel(t.Context()), s3source.Config{Bucket: bucket, Prefix: prefix, Endpoint: server.URL, RequesterPays: true})
+	src, err := s3source.Open(context.WithoutCancel(t.Context()),
+		s3source.Config{Bucket: bucket, Prefix: prefix, Endpoint: server.URL, RequesterPays: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := src.Fetch(t.Context(), "timestamp.json", "", 1<<20); err != nil {
 		t.Fatal(err)
 	}
-	if assumed != "AssumeRole arn:aws:iam::1:role/reader" || !strings.Contains(signed, "Credential=ROLEKEY/") || !strings.Contains(signed, "/eu-west-1/") || payer != "requester" {
+	if assumed != "AssumeRole arn:aws:iam::1:role/reader" || !strings.Contains(signed, "Credential=ROLEKEY/") ||
+		!strings.Contains(signed, "/eu-west-1/") || payer != "requester" {
 		t.Errorf("STS was asked for %q, the request is signed by %q and paid by %q", assumed, signed, payer)
 	}
 }

@@ -18,11 +18,12 @@ func TestRotation(t *testing.T) {
 	server := s3test.Start(t)
 	server.CreateBucket(t, bucket)
 	for name, steps := range map[string][]release.RotateOptions{
-		"the online key":                    {{Online: "new"}},
-		"a root key":                        {{AddRoots: []string{"new"}, Threshold: 2}},
-		"the expiry":                        {{}},
-		"targets apart":                     {{Targets: "new"}},
-		"the online key, five roots behind": {{Online: "new"}, {}, {AddRoots: []string{"new"}}, {Online: "new"}, {Online: "new", Threshold: 2}},
+		"the online key": {{Online: "new"}},
+		"a root key":     {{AddRoots: []string{"new"}, Threshold: 2}},
+		"the expiry":     {{}},
+		"targets apart":  {{Targets: "new"}},
+		"the online key, five roots behind": {{Online: "new"}, {}, {AddRoots: []string{"new"}}, {Online: "new"},
+			{Online: "new", Threshold: 2}},
 	} {
 		for _, forget := range []bool{false, true} {
 			name := name + map[bool]string{true: ", old key gone"}[forget]
@@ -40,7 +41,8 @@ func testRotation(t *testing.T, server s3test.Server, prefix string, steps []rel
 	pinned := p.keys.Root
 	p.publish(t, 1)
 	var w wire
-	cfg := sdk.Config{Source: s3source.New(w.client(t, server, keysOf(server)), bucket, prefix), Root: pinned, Interval: -1}
+	cfg := sdk.Config{Source: s3source.New(w.client(t, server, keysOf(server)), bucket, prefix), Root: pinned,
+		Interval: -1}
 	running, off := open(t, cfg), open(t, cfg)
 	cached := cfg
 	cached.CacheDir = t.TempDir()

@@ -201,10 +201,13 @@ func TestFetch(t *testing.T) {
 		{"unchanged", fetch(src, "timestamp.json", obj.ETag, 1<<20), bundle.ErrNotModified},
 		{"too large", fetch(src, "timestamp.json", "", int64(len(obj.Data))-1), bundle.ErrTooLarge},
 		{"missing", fetch(src, "2.root.json", "", 1<<20), bundle.ErrNotFound},
-		{"no such bucket", fetch(s3source.New(w.client(t, server, admin), "gone", prefix), "timestamp.json", "", 1<<20), bundle.ErrNotFound},
-		{"may not read", fetch(s3source.New(w.client(t, server, aws.AnonymousCredentials{}), bucket, prefix), "timestamp.json", "", 1<<20), bundle.ErrNotFound},
+		{"no such bucket", fetch(s3source.New(w.client(t, server, admin), "gone", prefix), "timestamp.json", "", 1<<20),
+			bundle.ErrNotFound},
+		{"may not read", fetch(s3source.New(w.client(t, server, aws.AnonymousCredentials{}), bucket, prefix),
+			"timestamp.json", "", 1<<20), bundle.ErrNotFound},
 		{"wrong key", fetch(s3source.New(w.client(t, server,
-			credentials.NewStaticCredentialsProvider(server.AccessKey, "wrong", "")), bucket, prefix), "timestamp.json", "", 1<<20), nil},
+			credentials.NewStaticCredentialsProvider(server.AccessKey, "wrong", "")), bucket, prefix), "timestamp.json", "",
+			1<<20), nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.err == nil {
@@ -302,7 +305,8 @@ func TestFromURL(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "timestamp.json"), []byte("{}"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	for _, raw := range []string{"s3://flags/shop/production", "s3://flags/shop/production/", "file://" + filepath.ToSlash(dir)} {
+	for _, raw := range []string{"s3://flags/shop/production", "s3://flags/shop/production/",
+		"file://" + filepath.ToSlash(dir)} {
 		src, err := s3source.FromURL(t.Context(), raw)
 		if err != nil {
 			t.Errorf("%s: %v", raw, err)
@@ -312,7 +316,8 @@ func TestFromURL(t *testing.T) {
 			t.Errorf("%s: %v", raw, err)
 		}
 	}
-	for _, raw := range []string{"", "s3:", "s3:///prefix", "s3://bucket/prefix?versionId=pw", "s3://user:pw@bucket/prefix", "s3://bucket:80/prefix", "s3://bucket/%zz", "gopher://host"} {
+	for _, raw := range []string{"", "s3:", "s3:///prefix", "s3://bucket/prefix?versionId=pw",
+		"s3://user:pw@bucket/prefix", "s3://bucket:80/prefix", "s3://bucket/%zz", "gopher://host"} {
 		if src, err := s3source.FromURL(t.Context(), raw); err == nil || src != nil || strings.Contains(err.Error(), "pw") {
 			t.Errorf("%s: %v, %v", raw, src, err)
 		}
@@ -329,7 +334,8 @@ func TestRegionIsMissing(t *testing.T) {
 		t.Setenv(name, "")
 	}
 	const want = "opening source: configuring S3: no region is configured: set AWS_REGION, or add ?region= to the URL"
-	if src, err := s3source.FromURL(t.Context(), "s3://flags/shop/production"); err == nil || src != nil || err.Error() != want {
+	if src, err := s3source.FromURL(t.Context(), "s3://flags/shop/production"); err == nil || src != nil ||
+		err.Error() != want {
 		t.Errorf("%v, error %v, want %s", src, err, want)
 	}
 }
@@ -342,7 +348,8 @@ func TestRedirect(t *testing.T) {
 	defer elsewhere.Close()
 	for _, status := range []int{http.StatusMovedPermanently, http.StatusTemporaryRedirect} {
 		server := httptest.NewServer(http.RedirectHandler(elsewhere.URL+"/timestamp.json", status))
-		for _, client := range []s3.HTTPClient{nil, awshttp.NewBuildableClient(), &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}} {
+		for _, client := range []s3.HTTPClient{nil, awshttp.NewBuildableClient(),
+			&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}} {
 			source := s3source.New(s3.New(s3.Options{
 				Region: s3test.Region, BaseEndpoint: &server.URL, UsePathStyle: true, HTTPClient: client,
 				Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""), Retryer: aws.NopRetryer{},

@@ -42,7 +42,8 @@ func TestNew(t *testing.T) {
 		"whole": 3,
 	})
 	user := sdk.User("u-1")
-	if got := newCheckout.Explain(flags.Client, user); !got.Value || got.Variant != "on" || got.Reason != evaluator.ReasonStatic || got.Err != nil {
+	if got := newCheckout.Explain(flags.Client, user); !got.Value || got.Variant != "on" ||
+		got.Reason != evaluator.ReasonStatic || got.Err != nil {
 		t.Errorf("a true flag is %+v", got)
 	}
 	if got := color.Get(flags.Client, user); got != "#00f" {
@@ -77,7 +78,8 @@ func TestOverride(t *testing.T) {
 	flags := sdktest.New(t, map[string]any{"new-checkout": false, "page-size": 20})
 	want := func(t *testing.T, checkout bool, size int64, missing bool) {
 		t.Helper()
-		got := []any{newCheckout.Get(flags.Client, sdk.Context{}), pageSize.Get(flags.Client, sdk.Context{}), absent.Get(flags.Client, sdk.Context{})}
+		got := []any{newCheckout.Get(flags.Client, sdk.Context{}), pageSize.Get(flags.Client, sdk.Context{}),
+			absent.Get(flags.Client, sdk.Context{})}
 		if diff := cmp.Diff([]any{checkout, size, missing}, got); diff != "" {
 			t.Errorf("served (-want +got):\n%s", diff)
 		}
@@ -206,13 +208,17 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%T: %q, want %q", value, got, want)
 		}
 	}
-	if got := failure(t, "T", func(t testing.TB) { sdktest.New(t, map[string]any{"b": nil, "a": nil}) }); !strings.Contains(got, `"a"`) || !strings.Contains(got, `"b"`) {
+	if got := failure(t, "T", func(t testing.TB) {
+		sdktest.New(t,
+			map[string]any{"b": nil, "a": nil})
+	}); !strings.Contains(got, `"a"`) || !strings.Contains(got, `"b"`) {
 		t.Errorf("not all errors are named: %q", got)
 	}
 	if got := failure(t, "T", func(t testing.TB) { sdktest.New(t, map[string]any{"": 1}) }); got == "" {
 		t.Error("a flag without a key is served")
 	}
-	if got := failure(t, "T", func(t testing.TB) { sdktest.NewPublisher(t, `a"b`) }); !strings.Contains(got, "environment") {
+	if got := failure(t, "T", func(t testing.TB) { sdktest.NewPublisher(t, `a"b`) }); !strings.Contains(got,
+		"environment") {
 		t.Errorf("an environment that can't be one: %q", got)
 	}
 }
@@ -236,7 +242,8 @@ func TestOverrideRefused(t *testing.T) {
 		})
 	}
 	for value, want := range map[any]string{"20": `flag "page-size" has type integer, not string`, 20.0: "not number"} {
-		if got := failure(t, "T", func(t testing.TB) { flags.Override(t, "page-size", value) }); !strings.Contains(got, want) {
+		if got := failure(t, "T", func(t testing.TB) { flags.Override(t, "page-size", value) }); !strings.Contains(got,
+			want) {
 			t.Errorf("%v: %q, want %q", value, got, want)
 		}
 	}

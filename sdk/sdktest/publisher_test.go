@@ -68,7 +68,8 @@ func TestPublisher(t *testing.T) {
 	refresh(t, client)
 	p.Down()
 	refused(t, client, bundle.Network)
-	if got := pageSize.Explain(client, sdk.Context{}); got.Value != 30 || got.Revision != 2 || client.Status().State != sdk.Stale {
+	if got := pageSize.Explain(client, sdk.Context{}); got.Value != 30 || got.Revision != 2 ||
+		client.Status().State != sdk.Stale {
 		t.Errorf("in an outage %+v is served, state %v", got, client.Status().State)
 	}
 	p.Publish(map[string]any{})
@@ -84,11 +85,13 @@ func TestPublishRulesets(t *testing.T) {
 	p := sdktest.NewPublisher(t, "staging")
 	ruleset := func(key string) evaluator.Ruleset {
 		return evaluator.Ruleset{
-			Unit:       "user",
-			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}, {Name: "city", Type: evaluator.AttrString}},
+			Unit: "user",
+			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString},
+				{Name: "city", Type: evaluator.AttrString}},
 			Flags: []evaluator.Flag{{
 				Key: key, Type: evaluator.TypeBoolean, Default: 1,
-				Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}},
+				Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
+					{Name: "off", Value: evaluator.BoolValue(false)}},
 				Rules: []evaluator.Rule{{Name: "by city", When: &evaluator.Condition{
 					Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{"shenzhen"}}}},
 			}},
@@ -160,7 +163,8 @@ func TestRevisionBefore(t *testing.T) {
 	for n := range 3 {
 		p.Publish(map[string]any{"page-size": n})
 	}
-	for path, want := range map[string]int{"/1.targets.json": 404, "/2.targets.json": 200, "/2.snapshot.json": 200, "/3.targets.json": 200} {
+	for path, want := range map[string]int{"/1.targets.json": 404, "/2.targets.json": 200, "/2.snapshot.json": 200,
+		"/3.targets.json": 200} {
 		if got := status(t, p.URL+path); got != want {
 			t.Errorf("%s is answered %d, want %d", path, got, want)
 		}
@@ -183,7 +187,8 @@ func status(t *testing.T, url string) int {
 func TestOtherRequests(t *testing.T) {
 	p := sdktest.NewPublisher(t, "production")
 	p.Publish(nil)
-	for path, want := range map[string]int{"/timestamp.json": 200, "/1.root.json": 200, "/7.root.json": 404, "/": 404, "/../staging/timestamp.json": 404} {
+	for path, want := range map[string]int{"/timestamp.json": 200, "/1.root.json": 200, "/7.root.json": 404, "/": 404,
+		"/../staging/timestamp.json": 404} {
 		if got := status(t, p.URL+path); got != want {
 			t.Errorf("%s is answered %d", path, got)
 		}

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -86,20 +85,28 @@ func (r *repository) publish(rulesets map[string]evaluator.Ruleset) (int64, erro
 	objects := map[string][]byte{"1.root.json": r.root}
 	targets := make(map[string]any)
 	for _, namespace := range slices.Sorted(maps.Keys(rulesets)) {
-		data, err := bundle.EncodePayload(bundle.Payload{Environment: r.environment, Namespace: namespace, Ruleset: rulesets[namespace]})
+		data, err := bundle.EncodePayload(bundle.Payload{Environment: r.environment, Namespace: namespace,
+			Ruleset: rulesets[namespace]})
 		if err != nil {
 			return 0, err
 		}
-		targets[namespace+"/"+bundle.PayloadName] = map[string]any{"length": len(data), "hashes": map[string]string{"sha256": sum(data)}}
+		targets[namespace+"/"+bundle.PayloadName] = map[string]any{"length": len(data),
+			"hashes": map[string]string{"sha256": sum(data)}}
 		objects["targets/"+namespace+"/"+sum(data)+"."+bundle.PayloadName] = data
 	}
 	version := map[string]int64{"version": revision}
-	var errs [3]error
-	objects[fmt.Sprintf("%d.targets.json", revision)], errs[0] = r.sign("targets", revision, map[string]any{"targets": targets})
-	objects[fmt.Sprintf("%d.snapshot.json", revision)], errs[1] = r.sign("snapshot", revision, map[string]any{"meta": map[string]any{"targets.json": version}})
-	objects["timestamp.json"], errs[2] = r.sign("timestamp", revision, map[string]any{"meta": map[string]any{"snapshot.json": version}})
-	if err := errors.Join(errs[:]...); err != nil {
-		return 0, err
+	for _, role := range []struct {
+		object, name, field string
+		value               map[string]any
+	}{
+		{fmt.Sprintf("%d.targets.json", revision), "targets", "targets", targets},
+		{fmt.Sprintf("%d.snapshot.json", revision), "snapshot", "meta", map[string]any{"targets.json": version}},
+		{"timestamp.json", "timestamp", "meta", map[string]any{"snapshot.json": version}},
+	} {
+		var err error
+		if objects[role.object], err = r.sign(role.name, revision, map[string]any{role.field: role.value}); err != nil {
+			return 0, err
+		}
 	}
 	r.objects = maps.Clone(r.latest)
 	if r.objects == nil {

@@ -57,7 +57,8 @@ func valueOf(value any) (evaluator.Type, evaluator.Value, error) {
 		return evaluator.TypeInteger, evaluator.IntValue(v.Int()), nil
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		if v.Uint() > math.MaxInt64 {
-			return 0, evaluator.Value{}, fmt.Errorf("%d is larger than the largest integer of a flag, %d", v.Uint(), int64(math.MaxInt64))
+			return 0, evaluator.Value{},
+				fmt.Errorf("%d is larger than the largest integer of a flag, %d", v.Uint(), int64(math.MaxInt64))
 		}
 		return evaluator.TypeInteger, evaluator.IntValue(int64(v.Uint())), nil
 	case reflect.Float32, reflect.Float64:
@@ -78,7 +79,8 @@ func objectOf(value any) (evaluator.Type, evaluator.Value, error) {
 		return 0, evaluator.Value{}, err
 	}
 	if data[0] != '{' && data[0] != '[' {
-		return 0, evaluator.Value{}, fmt.Errorf("a value of type %T is encoded as %.20s, which is neither an object nor a list", value, data)
+		return 0, evaluator.Value{},
+			fmt.Errorf("a value of type %T is encoded as %.20s, which is neither an object nor a list", value, data)
 	}
 	return evaluator.TypeObject, evaluator.ObjectValue(string(data)), nil
 }

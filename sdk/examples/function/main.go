@@ -1,13 +1,12 @@
-// The program function is an example of an AWS Lambda function, which is frozen
-// between requests: nothing polls in the background. A request that finds flags
-// older than half a minute polls, for a fifth of a second at most, and is answered
-// by what there is then.
+// The program function is an example of an AWS Lambda function. Lambda freezes it
+// between requests, so it doesn't poll in the background. Instead a request polls if
+// the flags are older than maxAge. It waits no longer than budget, and then uses the
+// flags that are there.
 //
 //	SERIN_FROM  URL of a published environment, such as s3://acme-flags/shop/production
 //
-// The deployment package holds root.json and, in the folder baked, what serin bake
-// made of the environment, so that a cold start answers while the bucket can't be
-// reached.
+// The deployment package contains root.json and, in the folder baked, the output of
+// serin bake, so that a cold start works even if the bucket can't be reached.
 package main
 
 import (
@@ -24,8 +23,8 @@ import (
 )
 
 const (
-	maxAge = 30 * time.Second       // of flags, before a request polls
-	budget = 200 * time.Millisecond // that a request gives to a poll
+	maxAge = 30 * time.Second       // of flags; requests poll if they are older
+	budget = 200 * time.Millisecond // of a request for polling
 )
 
 var retention = sdk.Int("retention-days", 30)
@@ -62,7 +61,7 @@ func open(ctx context.Context) (*sdk.Client, error) {
 
 type function struct{ flags *sdk.Client }
 
-// A request asks for how long somebody's messages are kept.
+// A request asks how long to keep somebody's messages.
 type request struct {
 	User string `json:"user"`
 	Plan string `json:"plan"`
@@ -76,7 +75,7 @@ type response struct {
 func (f function) answer(ctx context.Context, r request) (response, error) {
 	poll, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	_ = f.flags.RefreshIfOlder(poll, maxAge) // in an outage the client logs once, not for each request
+	_ = f.flags.RefreshIfOlder(poll, maxAge) // during an outage the client logs once, not for each request
 	days := retention.Explain(f.flags, sdk.User(r.User, sdk.Attr("plan", r.Plan)))
 	return response{Days: days.Value, Revision: days.Revision}, nil
 }

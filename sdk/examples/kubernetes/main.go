@@ -1,11 +1,11 @@
-// The program kubernetes is an example of a container that has no access to the
-// bucket: a sidecar mirrors the flags into a volume that both mount, by an ordinary
-// tool. deployment.yaml beside it is the manifest.
+// The program kubernetes is an example of a container without access to the bucket. A
+// sidecar mirrors the flags into a shared volume with an ordinary tool. See
+// deployment.yaml in this folder for the manifest.
 //
 //	SERIN_DIR   folder of the environment in the volume
-//	SERIN_ROOT  path of the pinned root.json, which is not in that volume
+//	SERIN_ROOT  path of the pinned root.json, which must not be in that volume
 //
-// Called as "kubernetes ready" it is a probe: it ends with 0 if there are flags.
+// "kubernetes ready" is a probe. Its exit status is 0 if there are flags.
 package main
 
 import (
@@ -37,7 +37,7 @@ func main() {
 
 // config returns the configuration that the environment variables describe.
 func config() (sdk.Config, error) {
-	source, err := sdk.File(os.Getenv("SERIN_DIR")) // sees changes at once
+	source, err := sdk.File(os.Getenv("SERIN_DIR")) // notices changes immediately
 	if err != nil {
 		return sdk.Config{}, err
 	}
@@ -45,7 +45,7 @@ func config() (sdk.Config, error) {
 	return sdk.Config{Source: source, Root: root, Logger: slog.Default()}, err
 }
 
-// run says what the flag is, at the start and whenever that changes.
+// run prints the flag at the start and whenever it changes.
 func run(ctx context.Context) error {
 	cfg, err := config()
 	if err != nil {

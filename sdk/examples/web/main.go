@@ -1,8 +1,8 @@
 // The program web is an example of a web service: one context for each request,
-// several flags, and a health check that tells how old the flags are.
+// several flags, and a health check that shows how old the flags are.
 //
 //	SERIN_FROM   URL of a published environment, such as https://flags.example.com/shop/production
-//	SERIN_ROOT   path of the pinned root.json; a program of your own embeds it
+//	SERIN_ROOT   path of the pinned root.json; your own program would embed it
 //	SERIN_CACHE  folder for the last good revision
 //	LISTEN       address, such as 127.0.0.1:8080
 package main
@@ -21,13 +21,13 @@ import (
 	"github.com/serin-flags/serin/sdk"
 )
 
-// Methods is what the flag payment-methods holds.
+// Methods is the value of the flag payment-methods.
 type Methods struct {
 	Methods []string `json:"methods"`
 	Default string   `json:"default"`
 }
 
-// Flags are declared once, with what is served when nothing better is known.
+// Declare flags once, with the defaults to serve when there is nothing better.
 var (
 	newCheckout    = sdk.Bool("new-checkout", false)
 	paymentMethods = sdk.JSON("payment-methods", Methods{Methods: []string{"card"}})
@@ -68,7 +68,7 @@ func run(ctx context.Context) error {
 	return serve(ctx, mux)
 }
 
-// checkout answers what the checkout of a user looks like.
+// checkout responds with what a user's checkout looks like.
 type checkout struct{ flags *sdk.Client }
 
 func (c checkout) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -83,8 +83,8 @@ func (c checkout) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(page + ": " + strings.Join(methods.Methods, ", ") + "\n"))
 }
 
-// health answers whether there are flags. Old flags are no reason to take a
-// service out of rotation: the status is for people and alerts.
+// health reports whether there are flags. Don't take a service out of rotation because
+// its flags are old: the status is for people and alerts.
 type health struct{ flags *sdk.Client }
 
 func (h health) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
@@ -111,6 +111,6 @@ func serve(ctx context.Context, h http.Handler) error {
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	<-ended // what was being answered is answered
+	<-ended // running requests have finished
 	return nil
 }

@@ -1,13 +1,13 @@
-// The program worker is an example of a worker: it takes jobs from its standard
-// input, and rests while a flag says so, until that changes. Its flags come from a
-// bucket in one region or, where that can't be reached, from its replica.
+// The program worker is an example of a worker. It reads jobs from standard input, and
+// pauses while a flag says so. Its flags come from a bucket in one region or, if that
+// can't be reached, from its replica in another.
 //
 //	SERIN_FROM      URL of a published environment
 //	SERIN_REPLICA   URL of its replica
 //	SERIN_ROOT      path of the pinned root.json
 //	SERIN_INTERVAL  time between polls, such as 10s
 //
-// A job is a line: a user, and the channel through which they have the app.
+// A job is a line with a user and the channel from which they got the app.
 package main
 
 import (
@@ -66,7 +66,7 @@ func run(ctx context.Context) error {
 	}
 	defer client.Close()
 
-	// One word whenever flags have changed: a worker needn't know which.
+	// Wake up whenever any flag has changed.
 	changed := make(chan struct{}, 1)
 	defer client.OnChange(func(sdk.Change) {
 		select {
@@ -90,10 +90,10 @@ func run(ctx context.Context) error {
 	return jobs.Err()
 }
 
-// deliver does a job.
+// deliver processes a job.
 func deliver(client *sdk.Client, job string) {
 	user, channel, _ := strings.Cut(job, " ")
 	provider := pushProvider.Explain(client, sdk.User(user, sdk.Attr("channel", channel)))
-	// An explanation is what to keep beside a job that somebody may ask about.
+	// Store the explanation with a job if people may ask about it later.
 	fmt.Printf("%s goes by %s (%s %s)\n", user, provider.Value, provider.Reason, provider.Rule)
 }
