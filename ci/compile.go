@@ -9,7 +9,7 @@ import (
 )
 
 // Compile returns the payloads of an environment, one for each namespace,
-// sorted. The environment "" is none: flags as they are without what
+// sorted. The environment "" stands for the flags without what
 // environments replace.
 //
 // A payload holds the namespace's flags, sorted by key, with what their rules

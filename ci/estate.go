@@ -20,16 +20,16 @@ type Estate struct {
 	tests []*flagtest.Case // by file, then in the order written
 }
 
-// Load reads and checks the estate in the folder dir. If anything is wrong with
-// the files the error is [Problems], all that there are; any other error says
-// that the folder couldn't be read.
+// Load reads and checks the estate in the folder dir. If the files have errors, it
+// returns all of them as [Problems]. Any other error means that the folder couldn't
+// be read.
 //
-// If there is a lock file ([LockFile]) it decides who has which positions of splits
-// and layers, and must agree with the other files. [Lock] brings it up to date.
+// If there is a lock file ([LockFile]), it decides which variants and flags have
+// which positions of splits and layers. It must agree with the other files; [Lock]
+// updates it.
 //
-// Limits: 100,000 files and folders, 1 MiB a file, 64 MiB a list of ids or a lock
-// file, and 256 MiB in all; within a file 50 levels, 1,000 keys of one mapping and 400,000
-// words.
+// An estate has at most 100,000 files and folders and 256 MiB. A file has at most
+// 1 MiB, and a list of ids or the lock file 64 MiB.
 func Load(dir string) (*Estate, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -39,9 +39,9 @@ func Load(dir string) (*Estate, error) {
 	return load(root.FS(), dir, false)
 }
 
-// LoadFS is [Load] of the estate at the root of fsys, which users know as dir:
-// messages name files below it. Of a link that leads out of fsys, its Open and
-// Stat return an error other than [fs.ErrNotExist].
+// LoadFS loads the estate at the root of fsys, as [Load] does. Messages name files
+// below dir, which is how users know the folder. For a symbolic link that leads out
+// of fsys, Open and Stat must return an error other than [fs.ErrNotExist].
 func LoadFS(fsys fs.FS, dir string) (*Estate, error) { return load(fsys, dir, false) }
 
 // load is LoadFS. With locking it is what "serin lock" reads: that need not agree with
@@ -68,10 +68,10 @@ func load(fsys fs.FS, dir string, locking bool) (*Estate, error) {
 	return e, nil
 }
 
-// Lock returns the update that makes the lock file fit the flag files in the folder
-// dir and moves the fewest units. What the lock file doesn't know starts in the order
-// of the file, and so do the splits of the flags that anew names, and layers that it
-// names as layer:NAME. Lock writes nothing. The error is as that of [Load].
+// Lock returns the update that makes the lock file in the folder dir fit the flag
+// files and moves the fewest units. New splits get their positions in the order of
+// the flag file. So do the splits of the flags that anew names, and the layers that it
+// names as layer:NAME. Lock writes nothing. Errors are those of [Load].
 func Lock(dir string, anew []string) (*LockUpdate, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -110,9 +110,9 @@ func (e *Estate) CheckEnvironment(name string) error {
 type Declaration struct {
 	Name string
 	Type evaluator.AttributeType
-	Unit bool // it may be hashed
-	// Values are those of its enum: text, of lists what they may hold, or
-	// integers. Without an enum there are none.
+	Unit bool // splits may hash it
+	// Values are those of its enum; for a list, those that it may contain. They
+	// are empty if it has no enum.
 	Values []evaluator.Value
 }
 
@@ -133,14 +133,13 @@ func (e *Estate) Attributes() []Declaration {
 	return list
 }
 
-// Lint returns warnings: what the files may say, but hardly mean to. Each has the
-// name of a lint, and is of [SeverityWarning]. A file silences a lint by its name,
-// with the reason; warnings that are silenced are left out. At most 500 are
-// returned for one file.
+// Lint warns of likely mistakes in valid files. Each warning has the name of a lint
+// and [SeverityWarning]. A file can silence a lint by its name, with the reason. At
+// most 500 warnings are returned for one file.
 func (e *Estate) Lint(o LintOptions) Problems { return lint.Run(e.flags, o) }
 
-// Test runs the estate's tests. An environment that the estate doesn't have
-// leaves every test failed that would run in it.
+// Test runs the estate's tests. Tests that would run in an environment that the
+// estate doesn't have fail.
 func (e *Estate) Test(opts TestOptions) TestReport {
 	return flagtest.Run(e.flags, e.tests, opts)
 }

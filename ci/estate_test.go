@@ -298,7 +298,7 @@ func encode(t *testing.T, e *Estate, environment string) []string {
 func TestSegmentChains(t *testing.T) {
 	for n, want := range map[int]string{
 		evaluator.MaxDepth:     "",
-		evaluator.MaxDepth + 1: "flags/segments/s0.yaml:1:1: the segment refers to others, and these to others, more than 100 in a row",
+		evaluator.MaxDepth + 1: "flags/segments/s0.yaml:1:1: the segment starts a chain of references to other segments that is longer than 100",
 	} {
 		fsys := base(t)
 		for i := range n - 1 {

@@ -109,7 +109,7 @@ func TestListsTotal(t *testing.T) {
 	}
 	fsys["shop/x3.yaml"] = file(strings.Replace(asksForList, "testers", "3", 1))
 	_, err := LoadFS(fsys, "flags")
-	if want := "reading flags: its files come to more than 256 MiB"; err == nil || err.Error() != want {
+	if want := "reading flags: its files are together larger than 256 MiB"; err == nil || err.Error() != want {
 		t.Errorf("four lists: error %v, want %s", err, want)
 	}
 }
@@ -155,8 +155,8 @@ func TestListLinks(t *testing.T) {
 		}
 	}
 	want := []string{
-		"flags/shop/out:1:1: the symbolic link leads out of flags; the files of an estate lie in its folder",
-		"flags/shop/secret.txt:1:1: the symbolic link leads out of flags; the files of an estate lie in its folder",
+		"flags/shop/out:1:1: the symbolic link leads out of flags; the files of a flag folder must be inside it",
+		"flags/shop/secret.txt:1:1: the symbolic link leads out of flags; the files of a flag folder must be inside it",
 		"flags/shop/z.yaml:3:50: rule \"r\": there is no file flags/shop/out/secret.txt",
 	}
 	if diff := cmp.Diff(want, messages(t, dir)); diff != "" {

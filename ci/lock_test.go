@@ -383,7 +383,7 @@ func TestTooManyPieces(t *testing.T) {
 	}
 	fsys[LockFile] = file(line + "\n")
 	_, err := relock(fsys, "flags", nil)
-	const want = `flag "x", rule "r" would have 100 ranges, over 64 more than shares; start it anew, by 'serin lock --anew x', which moves users`
+	const want = `flag "x", rule "r" would have 100 ranges, over 64 more than shares; start again with 'serin lock --anew x', which moves users`
 	if err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}

@@ -303,7 +303,7 @@ func visible(message string) bool {
 	}
 	for _, kind := range []string{
 		"unknown key", "unknown operator", "unknown lint", " is a mapping of", " is a list, not", " is true or false, not", " is an integer, not",
-		" is a share such as", " is one such as", " is a date such as", " is a word, not", "has no \"", "is empty",
+		" is a share such as", " must be a share such as", " is a date such as", " is a word, not", "has no \"", "is empty",
 		" needs \"", " go together", "\" has no effect: the ", " bound the same end", " is a time such as", " is a length of time", "names no time", " is no weekday",
 	} {
 		if strings.Contains(message, kind) {

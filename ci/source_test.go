@@ -78,12 +78,12 @@ func TestLoadLinks(t *testing.T) {
 	}
 	got := messages(t, dir)
 	want := []string{
-		"flags/checkout/absolute.yaml:1:1: the symbolic link leads out of flags; the files of an estate lie in its folder",
-		"flags/checkout/dangling.yaml:1:1: the symbolic link leads nowhere",
-		"flags/checkout/relative.yaml:1:1: the symbolic link leads out of flags; the files of an estate lie in its folder",
-		"flags/escape:1:1: the symbolic link leads out of flags; the files of an estate lie in its folder",
+		"flags/checkout/absolute.yaml:1:1: the symbolic link leads out of flags; the files of a flag folder must be inside it",
+		"flags/checkout/dangling.yaml:1:1: the symbolic link is broken",
+		"flags/checkout/relative.yaml:1:1: the symbolic link leads out of flags; the files of a flag folder must be inside it",
+		"flags/escape:1:1: the symbolic link leads out of flags; the files of a flag folder must be inside it",
 		"flags/folder:1:1: the symbolic link leads to a folder; only links to files are followed",
-		"flags/loop:1:1: the symbolic link leads out of flags; the files of an estate lie in its folder",
+		"flags/loop:1:1: the symbolic link leads out of flags; the files of a flag folder must be inside it",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -209,11 +209,11 @@ func (g git) list(object string) (tree, error) {
 			return nil, fmt.Errorf("%s is larger than %d MiB", name, maxFile>>20)
 		}
 		if total += e.size; total > maxTotal {
-			return nil, fmt.Errorf("its files come to more than %d MiB", maxTotal>>20)
+			return nil, fmt.Errorf("its files take more than %d MiB together", maxTotal>>20)
 		}
 		t.add(name, e)
 		if len(t) > maxFiles {
-			return nil, fmt.Errorf("it holds more than %d files; is it a folder of flag files?", maxFiles)
+			return nil, fmt.Errorf("it contains more than %d files; is it a folder of flag files?", maxFiles)
 		}
 	}
 	return t, nil

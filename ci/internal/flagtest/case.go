@@ -55,7 +55,7 @@ func Read(files *source.Files, e *lang.Estate) []*Case {
 			}
 			s.Problem("there is no flag %q to test%s", s.Stem(), suggest.DidYouMean(s.Stem(), keys))
 		case f.Namespace != s.Folder():
-			s.Problem("the flag %q is %s; its tests belong beside it", f.Key, f.File.Shown)
+			s.Problem("the flag %q is %s; its tests belong next to it", f.Key, f.File.Shown)
 		case s.Root != nil:
 			tests = append(tests, readCases(s, f, e)...)
 		}
@@ -138,7 +138,7 @@ func (c reader) testCase(n *source.Node, t *Case) {
 	}
 	if people := n.Get("population"); people != nil {
 		if n.Get("context") != nil {
-			c.Errorf(people, "a test has a \"context\" or a \"population\", not both; a population has a context of its own")
+			c.Errorf(people, "a test has a \"context\" or a \"population\", not both; a population has its own context")
 		}
 		c.population(people, t)
 	}
@@ -258,7 +258,7 @@ func (c reader) expect(n *source.Node, t *Case, population bool) {
 	wrong := []string{"share", "within"}
 	why := "is for a population"
 	if population {
-		wrong, why = []string{"value", "variant", "rule", "reason"}, "is for one context; of a population, expect shares"
+		wrong, why = []string{"value", "variant", "rule", "reason"}, "is for one context; for a population, expect shares"
 	}
 	for _, f := range n.Fields {
 		if slices.Contains(wrong, f.Key.Text) {

@@ -111,7 +111,7 @@ func (t *Case) units(known *lang.Vocabulary, environment string) []string {
 func (c reader) expectShares(n *source.Node, variants []string, e *expectation) {
 	shares, within := n.Get("share"), n.Get("within")
 	if shares == nil || within == nil {
-		c.Errorf(n, "of a population, expect shares and how far off they may be: {share: {on: 20%%}, within: 0.5%%}")
+		c.Errorf(n, "for a population, expect shares and a tolerance: {share: {on: 20%%}, within: 0.5%%}")
 		return
 	}
 	e.within, _ = c.PlainShare(within, "\"within\"")

@@ -247,7 +247,7 @@ func because(t evaluator.Trace) string {
 		if t.Reserved != nil && t.Reserved.Missing {
 			what = fmt.Sprintf("the layer %q", t.Reserved.Layer)
 		}
-		why += fmt.Sprintf("; %s by %q did not match, for the context has no %q that can be hashed", what, unit, unit)
+		why += fmt.Sprintf("; %s by %q did not match, because the context has no %q that can be hashed", what, unit, unit)
 	}
 	return why
 }

@@ -97,7 +97,7 @@ func (l *loader) readContext(config Checker) {
 	s := l.files.Single(source.ContextFile)
 	if s == nil {
 		l.known.broken = true
-		l.files.Problem(l.known.contextPath, "the file is missing; it declares the attributes that rules may speak of")
+		l.files.Problem(l.known.contextPath, "the file is missing; it declares the attributes that rules may use")
 		return
 	}
 	l.known.contextPath, l.known.ContextFile = s.Shown, s
@@ -133,7 +133,7 @@ func (l *loader) readSegments() {
 func (l *loader) readFlags(e *Estate) {
 	sources := l.files.ByRole[source.FlagFile]
 	if len(sources) == 0 {
-		l.files.Problem(l.files.Dir, "the folder holds no flag files, such as NAMESPACE/KEY.yaml")
+		l.files.Problem(l.files.Dir, "the folder contains no flag files, such as NAMESPACE/KEY.yaml")
 	}
 	flags := make(map[*source.File]*Flag, len(sources))
 	var mu sync.Mutex

@@ -59,7 +59,7 @@ func (c Checker) readLayer(y *layer) {
 	y.By = c.Known.Unit
 	if by := n.Get("by"); by != nil {
 		if by.Text == "chance" {
-			c.Errorf(by, "a layer is not by chance: nobody would stay in one flag")
+			c.Errorf(by, "a layer can't be by chance: nobody would stay in one flag")
 		} else if _, ok := c.Name(by, "\"by\""); ok {
 			c.UnitAttribute(by)
 		}
@@ -132,7 +132,7 @@ func (c Checker) entry(n *source.Node) (key *source.Node, portion int64, ok bool
 	_, ok = c.Name(key, "\"flag\"")
 	portion, fine := c.PlainShare(of, "\"share\"")
 	if fine && portion == 0 {
-		c.Errorf(of, "the share of %q is nothing; leave the entry out", key.Text)
+		c.Errorf(of, "the share of %q is 0; remove the entry", key.Text)
 	}
 	return key, portion, ok && fine && portion > 0
 }

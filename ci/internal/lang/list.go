@@ -92,10 +92,10 @@ func (c Checker) listFile(n *source.Node) *IDList {
 		c.Errorf(n, "\"list\" is %q; write the path from this file's folder", source.Shorten(name))
 		return nil
 	case p == "..", strings.HasPrefix(p, "../"):
-		c.Errorf(n, "\"list\" is %q, which leads out of %s; the files of an estate lie in its folder", source.Shorten(name), lists.files.Dir)
+		c.Errorf(n, "\"list\" is %q, which leads out of %s; the files of a flag folder must be inside it", source.Shorten(name), lists.files.Dir)
 		return nil
 	case p != "." && strings.Contains("/"+p, "/."):
-		c.Errorf(n, "\"list\" is %q; names that start with a dot are passed over", source.Shorten(name))
+		c.Errorf(n, "\"list\" is %q; names that start with a dot are ignored", source.Shorten(name))
 		return nil
 	case source.RoleOf(p) != source.ListFile:
 		c.Errorf(n, "\"list\" is %q; a list is a file that ends in .txt, with one id on each line", source.Shorten(name))
@@ -157,7 +157,7 @@ func (l *IDList) parse() {
 		l.IDs = append(l.IDs, line.ID)
 	}
 	if len(l.IDs) == 0 {
-		l.File.Problem("there is no id on the list; if nobody is meant, don't refer to it")
+		l.File.Problem("the list is empty; if nobody is meant, don't refer to it")
 	}
 	if len(l.File.Problems) > 0 {
 		l.IDs = nil
@@ -203,7 +203,7 @@ func (l *IDList) allLines() iter.Seq[listLine] {
 // checkID returns what is wrong with an id, or "". valid says that it is UTF-8.
 func checkID(id string, valid bool) string {
 	if source.IsConflict(id) {
-		return "a merge conflict: keep the ids that are meant, and remove this line"
+		return "a merge conflict: keep the right ids, and remove this line"
 	}
 	if len(id) > maxID {
 		return fmt.Sprintf("the id is longer than %d bytes", maxID)
@@ -211,9 +211,9 @@ func checkID(id string, valid bool) string {
 	for i := range len(id) {
 		switch b := id[i]; {
 		case b == '#' && (id[i-1] == ' ' || id[i-1] == '\t'): // an id doesn't begin with #
-			return "a comment stands on a line of its own"
+			return "a comment must be on a line of its own"
 		case b < ' ' && b != '\t', b == 0x7f:
-			return fmt.Sprintf("the id holds the control character %U", b)
+			return fmt.Sprintf("the id contains the control character %U", b)
 		}
 	}
 	if !valid && !utf8.ValidString(id) {
@@ -239,7 +239,7 @@ func (l *IDList) integers() []int64 {
 		for line := range l.Lines() {
 			i, err := strconv.ParseInt(line.ID, 10, 64)
 			if err != nil {
-				l.problem(line, fmt.Sprintf("%q is not a 64-bit integer, as what the list is compared with", source.Shorten(line.ID)))
+				l.problem(line, fmt.Sprintf("%q is not a 64-bit integer, but the list is compared with one", source.Shorten(line.ID)))
 				ok = false
 			}
 			ints = append(ints, i)

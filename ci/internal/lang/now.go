@@ -84,7 +84,7 @@ func (c Checker) period(n *source.Node, z zone) (cond evaluator.Condition, ok bo
 		ok = ok && fine
 	}
 	if ok && cond.Ints[0] >= cond.Ints[1] {
-		c.Errorf(before, "\"before\" is not later than \"after\": it is never between them")
+		c.Errorf(before, "\"before\" is not later than \"after\", so it is never between them")
 		ok = false
 	}
 	return cond, ok

@@ -55,7 +55,7 @@ func (c Checker) rangeOf(a *Attribute, n, first *source.Node) (cond evaluator.Co
 		}
 		i, fine := c.Integer(f.Value, "\""+f.Key.Text+"\"")
 		if fine && (step > 0 && i == math.MaxInt64 || step < 0 && i == math.MinInt64) {
-			c.Errorf(f.Value, "no integer of 64 bits is beyond %d", i)
+			c.Errorf(f.Value, "no 64-bit integer is beyond %d", i)
 			fine = false
 		}
 		ok = ok && fine

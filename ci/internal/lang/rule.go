@@ -64,7 +64,7 @@ func (c Checker) rules(n *source.Node, environment string) []*Rule {
 			continue
 		}
 		if r.NameAt == nil {
-			within.Errorf(item, "the rule has no \"name\"; it is the reason that people are shown")
+			within.Errorf(item, "the rule has no \"name\"; names are shown as reasons")
 		}
 		r.place = strings.TrimPrefix(within.Place, c.Place)
 		r.owner = lock.ID{Owner: c.File.Stem(), Environment: environment, Rule: r.Name}

@@ -123,7 +123,7 @@ func (v *Vocabulary) segmentCost(s *segment) int {
 		s.File.Problem("the segment takes more than %d comparisons, those of the segments it refers to included", evaluator.MaxCost)
 	}
 	if s.depth == evaluator.MaxDepth+1 { // said once, not of those before it too
-		s.File.Problem("the segment refers to others, and these to others, more than %d in a row", evaluator.MaxDepth)
+		s.File.Problem("the segment starts a chain of references to other segments that is longer than %d", evaluator.MaxDepth)
 	}
 	s.cost = cost
 	return cost

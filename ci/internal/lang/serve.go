@@ -58,7 +58,7 @@ func isMisplaced(f source.Field) bool {
 
 // misplaced records a key of a rule that stands within what the rule serves.
 func (c Checker) misplaced(n *source.Node) {
-	c.Errorf(n, "%q is a key of the rule: it stands beside \"serve\", not within", n.Text)
+	c.Errorf(n, "%q is a key of the rule; it belongs next to \"serve\", not inside it", n.Text)
 }
 
 // sum returns the variants and shares of a split, which must come to a whole.
@@ -118,7 +118,7 @@ func (c Checker) compileSplit(r *Rule, set *variantSet, split *evaluator.Split) 
 // Share reads the share of a variant.
 func (c Checker) Share(f source.Field) (portion int64, isRest, ok bool) {
 	if f.Value.Kind != source.Scalar {
-		c.Errorf(f.Value, "the share of %q is one such as 20%%, not %s", f.Key.Text, f.Value.Describe())
+		c.Errorf(f.Value, "the share of %q must be a share such as 20%%, not %s", f.Key.Text, f.Value.Describe())
 		return 0, false, false
 	}
 	if f.Value.Text == share.Rest {

@@ -44,7 +44,7 @@ func (c Checker) silences(n *source.Node) {
 		c.Errorf(n, "it is a mapping of lints to the reasons why they don't apply, not %s", n.Describe())
 		return
 	case len(n.Fields) == 0:
-		c.Errorf(n, "it names no lint; take it out")
+		c.Errorf(n, "it names no lint; remove it")
 		return
 	}
 	for _, f := range n.Fields {

@@ -52,7 +52,7 @@ func (c Checker) timeIn(n *source.Node, what string, zone *time.Location) (int64
 	}
 	t, err := time.Parse(layout, local)
 	if err != nil {
-		c.Errorf(n, "%s is %s, which no calendar or clock shows", what, n.Text)
+		c.Errorf(n, "%s is %s, which is not a valid date or time", what, n.Text)
 		return 0, false
 	}
 	if offset == "" {

@@ -60,9 +60,9 @@ func TestTime(t *testing.T) {
 		{"Australia/Lord_Howe", "2026-04-05T01:45", "T is 2026-04-05T01:45, which clocks in Australia/Lord_Howe show twice; write an offset: 2026-04-05T01:45:00+11:00 or 2026-04-05T01:45:00+10:30"},
 		{"Pacific/Kiritimati", "2026-01-01", "2025-12-31T10:00:00Z"},
 
-		{"UTC", "2026-02-29", "T is 2026-02-29, which no calendar or clock shows"},
-		{"UTC", "2026-12-01T24:00", "T is 2026-12-01T24:00, which no calendar or clock shows"},
-		{"UTC", "2026-12-01T23:59:60Z", "T is 2026-12-01T23:59:60Z, which no calendar or clock shows"},
+		{"UTC", "2026-02-29", "T is 2026-02-29, which is not a valid date or time"},
+		{"UTC", "2026-12-01T24:00", "T is 2026-12-01T24:00, which is not a valid date or time"},
+		{"UTC", "2026-12-01T23:59:60Z", "T is 2026-12-01T23:59:60Z, which is not a valid date or time"},
 		{"UTC", "1969-12-31T23:59:59Z", "T is 1969-12-31T23:59:59Z, outside of the years 1970 to 2100"},
 		{"Asia/Shanghai", "1970-01-01", "T is 1970-01-01, outside of the years 1970 to 2100"},
 		{"UTC", "2101-01-01", "T is 2101-01-01, outside of the years 1970 to 2100"},

@@ -28,7 +28,7 @@ func (l *linter) file(s *source.File) {
 }
 
 func secretMessage(what string) string {
-	return "this looks like " + what + "; flag files are no place for secrets: take it out, and revoke it, for the history of the files keeps it"
+	return "this looks like " + what + "; flag files are no place for secrets: remove it, and revoke it, because the history of the files keeps it"
 }
 
 // values looks for values that a list names twice, and for white space around
@@ -71,7 +71,7 @@ func (l *linter) space(s *source.File, n *source.Node, under string) {
 		return // it may be meant
 	}
 	if trimmed := strings.TrimSpace(n.Text); trimmed != n.Text && trimmed != "" {
-		l.warn(lang.LintStraySpace, s, n, "white space around %q is part of the value; nothing without it is equal", source.Shorten(trimmed))
+		l.warn(lang.LintStraySpace, s, n, "white space around %q is part of the value; values without it don't match", source.Shorten(trimmed))
 	}
 }
 
@@ -105,7 +105,7 @@ func (l *linter) list(list *lang.IDList) {
 			if before == 0 {
 				column += utf8.RuneCountInString(text[:len(text)-after])
 			}
-			l.warnAt(lang.LintStraySpace, s, line.Number, column, text, "white space around an id; it doesn't count, and may hide that the list is not what it seems")
+			l.warnAt(lang.LintStraySpace, s, line.Number, column, text, "white space around an id is ignored, but may hide that the list is not what it seems")
 		}
 		if seen == nil {
 			continue
@@ -205,7 +205,7 @@ func (l *linter) published(s *source.File, n *source.Node, lists map[*lang.IDLis
 	}
 }
 
-const addressMessage = "an e-mail address in what is published for anybody to read; ask for an id that says nothing about the person"
+const addressMessage = "an e-mail address in a public payload; use an id that says nothing about the person"
 
 func (l *linter) publishedList(list *lang.IDList) {
 	if strings.IndexByte(list.Text, '@') < 0 {
@@ -237,7 +237,7 @@ func (l *linter) unused() {
 	}
 	for _, name := range e.Known.SegmentNames {
 		if s := e.Known.Segments[name]; !u.Segments[name] {
-			l.warn(lang.LintUnusedSegment, s.File, s.File.Root, "no rule asks for the segment %q", name)
+			l.warn(lang.LintUnusedSegment, s.File, s.File.Root, "no rule uses the segment %q", name)
 			// What it uses is used, or there would be a warning for each.
 			u.Condition(&evaluator.Condition{Op: evaluator.OpInSegment, Strings: []string{name}})
 		}
@@ -247,7 +247,7 @@ func (l *linter) unused() {
 	}
 	for _, name := range e.Known.AttributeNames {
 		if !u.Attributes[name] {
-			l.warn(lang.LintUnusedAttribute, e.Known.ContextFile, e.Known.Attributes[name].At, "no rule, segment or layer speaks of the attribute %q", name)
+			l.warn(lang.LintUnusedAttribute, e.Known.ContextFile, e.Known.Attributes[name].At, "no rule, segment or layer uses the attribute %q", name)
 		}
 	}
 }

@@ -127,7 +127,7 @@ func (l *linter) unusedSilences() {
 				continue
 			}
 			l.warnAt(lang.LintUnusedSilence, s, silent.Line, silent.Column, l.textOf(s, silent.Line),
-				fmt.Sprintf("%q is silenced and says nothing here; take it out", silent.Lint))
+				fmt.Sprintf("%q is silenced, but would say nothing here; remove it", silent.Lint))
 		}
 	}
 }
@@ -156,7 +156,7 @@ func (l *linter) expired(f *lang.Flag) {
 	zone := l.estate.Known.Zone
 	date, err := time.ParseInLocation(time.DateOnly, n.Text, zone)
 	if err == nil && !l.now.Before(date.AddDate(0, 0, 1)) {
-		l.warn(lang.LintExpiredFlag, f.File, n, "the flag expired on %s; take it out of the code and delete it, or give it a later date", n.Text)
+		l.warn(lang.LintExpiredFlag, f.File, n, "the flag expired on %s; remove it from the code and delete it, or give it a later date", n.Text)
 	}
 }
 
@@ -209,7 +209,7 @@ func (l *linter) prerequisiteTypes(f *lang.Flag) {
 			for _, p := range r.Requires {
 				ours, theirs := f.Base().Type, l.estate.ByKey[p.Key].Base().Type
 				if theirs != ours && theirs != evaluator.TypeBoolean {
-					l.warn(lang.LintPrerequisiteType, f.File, p.At, "rule %q: flag %q is of type %v and asks for a variant of %q, which is of type %v; ask for a boolean flag, which says what is meant",
+					l.warn(lang.LintPrerequisiteType, f.File, p.At, "rule %q: flag %q is of type %v and asks for a variant of %q, which is of type %v; ask for a boolean flag instead",
 						r.Name, f.Key, ours, p.Key, theirs)
 				}
 			}

@@ -33,7 +33,7 @@ func (l *linter) reach(f *lang.Flag, b *lang.Body) {
 		}
 		i := slices.IndexFunc(rules[:j], func(above evaluator.Rule) bool { return im.Covers(&above, &rules[j]) })
 		if i >= 0 {
-			l.warn(lang.LintUnreachableRule, f.File, at, "%srule %q is never reached: rule %q on line %d matches whoever it would",
+			l.warn(lang.LintUnreachableRule, f.File, at, "%srule %q is never reached: rule %q on line %d matches everyone that it would",
 				b.Place(), rules[j].Name, rules[i].Name, b.Rules[i].At.Line())
 			continue
 		}

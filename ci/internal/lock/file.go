@@ -148,21 +148,21 @@ func Read(s *source.File, again bool) *File {
 			continue
 		}
 		if source.IsConflict(line) {
-			s.ProblemAt(number, 1, fmt.Sprintf("a merge conflict: take the file of the branch that is published, for instance by 'git checkout origin/main -- %s', and run 'serin lock'", s.Shown))
+			s.ProblemAt(number, 1, fmt.Sprintf("a merge conflict: take the file of the published branch, for instance with 'git checkout origin/main -- %s', and run 'serin lock'", s.Shown))
 			return l
 		}
 		p := parser{rest: line}
 		e, err := p.entry()
 		if err != nil {
 			column := 1 + utf8.RuneCountInString(line[:len(line)-len(p.rest)])
-			s.ProblemAt(number, column, err.Error()+"; take the line of the branch that is published or, to start anew, remove it, and run 'serin lock'")
+			s.ProblemAt(number, column, err.Error()+"; take the line of the published branch, or remove it to start again, and run 'serin lock'")
 			continue
 		}
 		e.line = number
 		if other, twice := l.byID[e.ID]; !twice {
 			l.byID[e.ID] = e
 		} else if !again {
-			s.ProblemAt(number, 1, fmt.Sprintf("%s stands on line %d too; keep the line of the branch that is published, and run 'serin lock'", e.ID, other.line))
+			s.ProblemAt(number, 1, fmt.Sprintf("%s is on line %d too; keep the line of the published branch, and run 'serin lock'", e.ID, other.line))
 		}
 	}
 	return l
@@ -188,7 +188,7 @@ type parser struct {
 
 var (
 	errWord = errors.New("a word is missing or malformed")
-	errBy   = errors.New("what the split is by is missing, such as by=user")
+	errBy   = errors.New("the attribute to split by is missing, such as by=user")
 	errLong = fmt.Errorf("the line has more than %d words", maxWords)
 )
 

@@ -43,7 +43,7 @@ func (l *File) Check(divisions []*Division, dir string) {
 	}
 	for id, entry := range l.byID {
 		if !used[id] {
-			l.File.ProblemAt(entry.line, 1, fmt.Sprintf("%s is no split of the flags any more; run 'serin lock %s'", id, dir))
+			l.File.ProblemAt(entry.line, 1, fmt.Sprintf("%s is no longer a split of the flags; run 'serin lock %s'", id, dir))
 		}
 	}
 }
@@ -325,7 +325,7 @@ func (r *relocking) update(d *Division, from *Entry) error {
 	after := share.Rebalance(start, d.Parts)
 	change.Moves = share.Moves(before, after)
 	if change.Pieces = len(after); change.Pieces > maxPieces+len(d.Parts) {
-		return fmt.Errorf("%s would have %d ranges, over %d more than shares; start it anew, by 'serin lock --anew %s', which moves users", d.ID, change.Pieces, maxPieces, d.ID.Owner)
+		return fmt.Errorf("%s would have %d ranges, over %d more than shares; start again with 'serin lock --anew %s', which moves users", d.ID, change.Pieces, maxPieces, d.ID.Owner)
 	}
 	r.entries = append(r.entries, &Entry{ID: d.ID, Draw: d.Draw, pieces: after})
 	if change.Kind != Changed || !slices.Equal(before, after) {

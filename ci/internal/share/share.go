@@ -37,7 +37,7 @@ func Parse(text string) (int64, error) {
 	}
 	if shut := strings.ReplaceAll(text, " ", ""); shut != text {
 		if _, err := Parse(shut); err == nil {
-			return 0, fmt.Errorf("it holds a space; did you mean %s?", shut)
+			return 0, fmt.Errorf("it contains a space; did you mean %s?", shut)
 		}
 	}
 	integer, fraction, point := strings.Cut(number, ".")
@@ -64,7 +64,7 @@ func Parse(text string) (int64, error) {
 	}
 	switch {
 	case share > Whole && number == text:
-		return 0, fmt.Errorf("as a fraction of one it is more than all; did you mean %s%%?", text)
+		return 0, fmt.Errorf("as a fraction it is more than 1; did you mean %s%%?", text)
 	case share > Whole:
 		return 0, errors.New("it is more than 100%")
 	}

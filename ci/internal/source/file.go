@@ -232,7 +232,7 @@ func readSources(fsys fs.FS, dir string) (sources []*File, total int, err error)
 			return err
 		}
 		if entries++; entries > maxEntries {
-			return fmt.Errorf("it holds more than %d files; is it a folder of flag files?", maxEntries)
+			return fmt.Errorf("it contains more than %d files; is it a folder of flag files?", maxEntries)
 		}
 		if p != "." && strings.HasPrefix(entry.Name(), ".") {
 			if entry.IsDir() {
@@ -283,7 +283,7 @@ func readContents(fsys fs.FS, sources []*File) (total int, err error) {
 	return total, err
 }
 
-var errTooLarge = fmt.Errorf("its files come to more than %d MiB", maxTotalSize>>20)
+var errTooLarge = fmt.Errorf("its files take more than %d MiB together", maxTotalSize>>20)
 
 // admit reports whether the directory entry is a file to read. If it is one
 // that can't be read it says so in s.problems.
@@ -293,10 +293,10 @@ func (s *File) admit(fsys fs.FS, entry fs.DirEntry, dir string) bool {
 		info, err := fs.Stat(fsys, s.Path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			s.Problem("the symbolic link leads nowhere")
+			s.Problem("the symbolic link is broken")
 			return false
 		case err != nil:
-			s.Problem("the symbolic link leads out of %s; the files of an estate lie in its folder", dir)
+			s.Problem("the symbolic link leads out of %s; the files of a flag folder must be inside it", dir)
 			return false
 		case info.IsDir():
 			s.Problem("the symbolic link leads to a folder; only links to files are followed")
@@ -311,7 +311,7 @@ func (s *File) admit(fsys fs.FS, entry fs.DirEntry, dir string) bool {
 		s.Problem("not a regular file")
 		return false
 	case s.Role == misplaced && s.Folder() == "":
-		s.Problem("a flag file lies in a folder, which is its namespace: move it to %s", filepath.Join(dir, "NAMESPACE", path.Base(s.Path)))
+		s.Problem("a flag file must be in a folder, its namespace: move it to %s", filepath.Join(dir, "NAMESPACE", path.Base(s.Path)))
 		return false
 	case s.Role == misplaced:
 		kind, _, _ := strings.Cut(s.Path, "/")

@@ -159,7 +159,7 @@ func (r Reader) Name(n *Node, what string) (string, bool) {
 	case len(n.Text) > maxName:
 		r.Errorf(n, "%s is longer than %d bytes", what, maxName)
 	case strings.ContainsFunc(n.Text, unicode.IsControl):
-		r.Errorf(n, "%s holds a control character or line break", what)
+		r.Errorf(n, "%s contains a control character or line break", what)
 	case strings.TrimSpace(n.Text) != n.Text:
 		r.Errorf(n, "%s starts or ends with white space", what)
 	default:
