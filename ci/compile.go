@@ -9,13 +9,13 @@ import (
 )
 
 // Compile returns the payloads of an environment, one for each namespace,
-// sorted. The environment "" stands for the flags without what
+// sorted. The environment "" stands for the flags themselves, without what
 // environments replace.
 //
-// A payload holds the namespace's flags, sorted by key, with what their rules
-// refer to: flags of other namespaces as prerequisites, and of the estate's
-// attributes, segments and time zones those that all these use. Equal estates
-// give equal payloads. They share memory with e; don't modify them.
+// A payload contains the namespace's flags, sorted by key, and what their rules refer
+// to: flags of other namespaces as prerequisites, and the attributes, segments and time
+// zones that all these use. Equal estates give equal payloads. They share memory with
+// e; don't modify them.
 //
 // Compile doesn't try whether the evaluator accepts the rulesets: Load has made
 // sure, and [bundle.EncodePayload] and [evaluator.Compile] find out for themselves.

@@ -13,13 +13,12 @@ import (
 // An EffectiveFlag is a flag as it is in one environment.
 type EffectiveFlag struct {
 	Key, Namespace string
-	Environment    string // "" for none: what stands in the file, without what environments replace
+	Environment    string // "" for the flag itself, without what environments replace
 	File           string // the file, as in [Problem]
-	// Description, Owner and Expires are what the file says to readers; "" if
-	// it doesn't.
+	// Description, Owner and Expires are from the file; "" if it has none.
 	Description, Owner, Expires string
-	// Replaced are the keys that the environment has in the place of the
-	// flag's, in the order of the file. They are nil if there are none.
+	// Replaced are the keys that the environment replaces, in the order of the
+	// file. They are nil if there are none.
 	Replaced []string
 	// Compiled is the flag as it is published. It shares memory with the
 	// estate; don't modify it.
@@ -28,8 +27,8 @@ type EffectiveFlag struct {
 	root *source.Node // a mapping
 }
 
-// Effective returns a flag as it is in an environment, or as it stands without
-// one, which is "". It is an error if there is no such flag or environment.
+// Effective returns a flag as it is in an environment, or the flag itself if that is
+// "". It is an error if there is no such flag or environment.
 func (e *Estate) Effective(key, environment string) (EffectiveFlag, error) {
 	f, ok := e.flags.ByKey[key]
 	if !ok {
@@ -70,9 +69,9 @@ func (e *Estate) Effective(key, environment string) (EffectiveFlag, error) {
 	return out, nil
 }
 
-// YAML returns the flag as a flag file, which in the place of the one that it is
-// from is the same flag in any environment. Keys that the environment replaces
-// say so. Other comments are gone.
+// YAML returns the flag as a flag file that, instead of the original, gives the same
+// flag in every environment. Comments say which keys the environment replaces; other
+// comments are gone.
 func (f EffectiveFlag) YAML() string {
 	comments := make(map[string]string, len(f.Replaced))
 	for _, key := range f.Replaced {

@@ -39,7 +39,7 @@ type expectation struct {
 
 var caseKeys = []string{"name", "environment", "at", "age", "context", "given", "population", "expect"}
 
-// Read reads the test files among files. A test stands beside its flag.
+// Read reads the test files among files. A test is beside its flag.
 func Read(files *source.Files, e *lang.Estate) []*Case {
 	var tests []*Case
 	for _, s := range files.ByRole[source.TestFile] {

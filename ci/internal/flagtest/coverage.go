@@ -9,10 +9,10 @@ import (
 // A RuleCoverage says whether a rule served in any test.
 type RuleCoverage struct {
 	Flag, Rule string
-	// Environment is the one that has the rule for itself, in the place of
-	// those that the flag has elsewhere; "" if it is the flag's own.
+	// Environment is the environment whose own rules include this one, "" for
+	// the rules of the flag itself.
 	Environment string
-	// File, Line and Column are where the rule's name stands, as in [source.Problem].
+	// File, Line and Column say where the rule's name is, as in [source.Problem].
 	File         string
 	Line, Column int
 	// Reached says that the rule served in a test, whether or not the test
@@ -20,8 +20,8 @@ type RuleCoverage struct {
 	Reached bool
 }
 
-// A ruleList is a list of rules as it stands in a file: a flag has one of its
-// own, and one for each environment that replaces it.
+// A ruleList identifies a list of rules: a flag has its own, and one for each
+// environment that replaces it.
 type ruleList struct{ flag, environment string }
 
 // coverage is which rules of which lists served.

@@ -1,4 +1,4 @@
-// Package flagtest reads the tests that lie beside flags, and runs them.
+// Package flagtest reads and runs the tests beside flags.
 //
 // Start at [Read] and [Run]. A test evaluates one flag for a context or for a
 // population, with the evaluator that clients use.
@@ -22,18 +22,17 @@ import (
 type Options struct {
 	// Run, if not nil, chooses the tests whose "flag/name" it matches.
 	Run *regexp.Regexp
-	// Environment is where tests run that name none. If it is set, tests
-	// that name another one are left out; if it is "", tests run in the
-	// environment that they name or, if they name none, in the flags as they
-	// are without what environments replace.
+	// Environment is where tests run that name no environment. If it is set,
+	// tests that name another one are left out. If it is "", those tests run on
+	// the flags without what environments replace.
 	Environment string
 }
 
 // A Report is the outcome of a run.
 type Report struct {
 	Results []Result // by file, then in the order written
-	// Rules are the rules that tests may reach, by namespace, flag and place:
-	// those of all flags or, with [Options].Run, of those tested.
+	// Rules are the rules that tests can reach, by namespace, flag and place:
+	// those of all flags or, with [Options].Run, of the tested flags.
 	Rules []RuleCoverage
 }
 
@@ -61,15 +60,15 @@ func (r Report) Problems() source.Problems {
 type Result struct {
 	Flag, Name  string
 	Environment string // "" for none
-	// File, Line and Column are where the test stands, as in [source.Problem].
+	// File, Line and Column say where the test is, as in [source.Problem].
 	File         string
 	Line, Column int
-	// Failures has a problem for each expectation that doesn't hold, at its
-	// place. It is empty if the test passed.
+	// Failures has a problem at each expectation that isn't met. It is empty if
+	// the test passed.
 	Failures source.Problems
 }
 
-// Passed reports whether everything that the test expects came true.
+// Passed reports whether all expectations of the test are met.
 func (r Result) Passed() bool { return len(r.Failures) == 0 }
 
 // Run runs tests of an estate's flags.
@@ -113,8 +112,7 @@ type testRun struct {
 	reached     []string // the rules that served
 }
 
-// A runner runs tests, several at once. Flags are compiled once for all tests
-// that pin nothing.
+// A runner runs tests concurrently. Tests that pin nothing share compiled flags.
 type runner struct {
 	estate   *lang.Estate
 	mu       sync.Mutex
@@ -183,7 +181,7 @@ func (r *runner) run(run *testRun) {
 	run.result.Failures = failed.list
 }
 
-// failures are what a test expects and doesn't get.
+// failures are the expectations of a test that aren't met.
 type failures struct {
 	file  *source.File // the test's file
 	place string       // prefix of messages
@@ -223,7 +221,7 @@ func (f *failures) compare(flag *evaluator.CompiledFlag, ctx evaluator.Context, 
 	return reached
 }
 
-// because says in words why a flag served what it did.
+// because returns in words why a flag served what it did.
 func because(t evaluator.Trace) string {
 	var why string
 	switch t.Reason {

@@ -53,14 +53,14 @@ func (im *Implication) Spent() bool { return im.steps < 0 }
 // Spend takes steps that its caller makes.
 func (im *Implication) Spend(steps int) { im.steps -= steps }
 
-// Covers reports whether rule a serves whoever rule b, which stands below it,
-// could.
+// Covers reports whether rule a serves everyone that rule b, which is below it,
+// could serve.
 func (im *Implication) Covers(a, b *evaluator.Rule) bool {
 	always := a.When == nil || a.When.Op == evaluator.OpAll && len(a.When.Of) == 0
 	if !always && (b.When == nil || !im.implies(b.When, a.When)) {
 		return false
 	}
-	// A split passes over contexts that lack its unit.
+	// A split doesn't match contexts that lack its unit.
 	if a.Split == nil || a.Split.By == "" || b.Split != nil && b.Split.By == a.Split.By {
 		return true
 	}

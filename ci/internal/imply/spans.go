@@ -7,7 +7,7 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A Ranged is a condition on a range, among others that must hold beside it.
+// A Ranged is a condition on a range, with the others that must hold as well.
 type Ranged struct {
 	attribute string
 	spans     []Span
@@ -26,9 +26,9 @@ func (im *Implication) Ranges(c *evaluator.Condition) []Ranged {
 	return list
 }
 
-// Hides returns what rule a takes of a range that rule b, which stands below it,
-// is for, and the attribute; "" if that is nothing. It is nothing too if one range
-// holds the other: first the few and then the many is how exceptions are written.
+// Hides returns which part of a range of rule b, which is below a, rule a takes, and
+// the attribute; "" if it takes nothing. A range that contains the other doesn't count:
+// exceptions are written that way.
 func (im *Implication) Hides(a *evaluator.Rule, theirs []Ranged, b *evaluator.Rule, ours []Ranged) (attribute, common string) {
 	for _, x := range theirs {
 		for _, y := range ours {

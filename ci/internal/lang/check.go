@@ -15,7 +15,7 @@ import (
 type Checker struct {
 	source.Reader
 	Known *Vocabulary
-	// layer is the one that the flag is in whose rules are read, nil if none.
+	// layer is that of the flag whose rules are read, nil if it isn't in one.
 	layer *layer
 	// rule is the one whose condition is read, nil if it isn't that of a rule.
 	rule *Rule
@@ -46,8 +46,8 @@ var otherTypes = map[string]string{
 	"array": "list", "set": "list", "version": "semver", "text": "string", "address": "ip", "flag": "boolean",
 }
 
-// typeOf reads a "type", one of those that parse knows; they are numbered from 1.
-// What it is the type of is called what, and stands at place.
+// typeOf reads a "type". Types are numbered from 1. what and place are what has the
+// type, and where it is.
 func typeOf[T interface {
 	~uint8
 	fmt.Stringer

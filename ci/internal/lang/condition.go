@@ -5,14 +5,14 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// combinations are the words that stand where an attribute could.
+// combinations are the words that may be written instead of an attribute.
 var combinations = []string{"all", "any", "not", "now", "flag"}
 
 // otherCombinations are what other systems call ours.
 var otherCombinations = map[string]string{"and": "all", "or": "any"}
 
-// condition reads what stands below "when". A condition with problems, which
-// are recorded, is false in ok.
+// condition reads the value of "when". If the condition has problems, they are
+// recorded, and ok is false.
 func (c Checker) condition(n *source.Node) (cond evaluator.Condition, ok bool) {
 	if n.Kind != source.Mapping {
 		c.Errorf(n, "a condition is a mapping such as {city: [BJ, SH]}, not %s", n.Describe())

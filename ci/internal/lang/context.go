@@ -13,8 +13,8 @@ import (
 	"github.com/serin-flags/serin/internal/suggest"
 )
 
-// A Vocabulary is what the rules of an estate may speak of. It is complete
-// before flags are checked, and then only read.
+// A Vocabulary is what the rules of an estate may refer to. It is complete before
+// flags are read, and doesn't change then.
 type Vocabulary struct {
 	config
 	contextPath string // as a user would type it
@@ -36,7 +36,7 @@ type Vocabulary struct {
 	broken bool
 }
 
-// Ruleset returns what conditions can be about: the attributes, and the segments.
+// Ruleset returns all attributes and segments, which conditions refer to.
 func (v *Vocabulary) Ruleset() *evaluator.Ruleset {
 	set := new(evaluator.Ruleset)
 	for _, name := range v.AttributeNames {

@@ -31,16 +31,17 @@ type Estate struct {
 	Namespaces []string
 }
 
-// A loader makes an estate of parsed files, each kind after those it speaks of.
+// A loader makes an estate of parsed files. It reads each kind of file after the kinds
+// that it refers to.
 type loader struct {
 	files   *source.Files
 	locking bool
 	known   *Vocabulary
 }
 
-// Read reads the flag files among files, and what these refer to. What is
-// wrong with them is recorded; an error means that a file couldn't be read. With
-// locking there is a lock to update, if only an empty one.
+// Read reads the flag files and what they refer to. It records what is wrong with
+// them; an error means that a file couldn't be read. locking says that the lock is
+// going to be updated: it exists then, if only empty.
 func Read(files *source.Files, locking bool) (*Estate, error) {
 	l := loader{files: files, locking: locking}
 	e := l.estate()

@@ -26,7 +26,7 @@ type entry struct {
 	at   *source.Node // the flag's key
 }
 
-// What of a layer belongs to no flag. No flag's key has such characters.
+// Parts of a layer that belong to no flag. No flag's key contains such characters.
 const (
 	heldOut = "(holdout)"
 	free    = "(free)"

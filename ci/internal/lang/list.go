@@ -40,7 +40,7 @@ func newLists(files *source.Files) *lists {
 	return l
 }
 
-// An IDList is a file with one id on each line.
+// An IDList is a file with one id per line.
 type IDList struct {
 	mu    sync.Mutex // guards the file's problems, and enums
 	File  *source.File

@@ -234,8 +234,7 @@ func (c Checker) linear(n *source.Node, ramp *Ramp) bool {
 	return true
 }
 
-// fromTo reads the shares between which a ramp grows: 0% and 100% unless it
-// says otherwise.
+// fromTo reads the shares between which a ramp grows: 0% and 100% by default.
 func (c Checker) fromTo(n *source.Node) (from, to int64, ok bool) {
 	to, ok = share.Whole, true
 	if f := n.Get("from"); f != nil {
@@ -258,7 +257,7 @@ func (c Checker) shrinks(n *source.Node, from, to int64) {
 	c.Errorf(n, "the share shrinks from %s to %s; a ramp only grows", share.Format(from), share.Format(to))
 }
 
-// pause reads whether the share stands still, and since when.
+// pause reads whether the ramp is paused, and since when.
 func (c Checker) pause(n *source.Node) (paused bool, at int64, ok bool) {
 	p, t := n.Get("pause"), n.Get("at")
 	ok = true

@@ -86,8 +86,8 @@ func canonicalInt(s string) bool {
 	return err == nil
 }
 
-// checkSegments records segments that refer to themselves, directly or by way
-// of others, and those that cost too much.
+// checkSegments records segments that refer to themselves, directly or via others,
+// and those that cost too much.
 func (v *Vocabulary) checkSegments() {
 	for _, name := range v.SegmentNames {
 		v.segmentCost(v.Segments[name])

@@ -15,7 +15,7 @@ func (u *Usage) Everywhere(f *Flag) {
 	}
 }
 
-// Pins are what a test puts in the place of parts of the estate.
+// Pins replace parts of the estate in a test.
 type Pins struct {
 	Segments map[string][]string // the members, by name
 	Flags    map[string]string   // the variant served, by key
@@ -62,7 +62,7 @@ func (e *Estate) Ruleset(environment string, flags []evaluator.Flag, pins Pins) 
 	return set
 }
 
-// Usage is what a set of flags uses.
+// A Usage collects what a set of flags uses.
 type Usage struct {
 	Estate      *Estate
 	environment string
@@ -89,6 +89,7 @@ func (u *Usage) flag(f *evaluator.Flag) {
 	}
 }
 
+// Condition adds what a condition uses.
 func (u *Usage) Condition(c *evaluator.Condition) {
 	for i := range c.Of {
 		u.Condition(&c.Of[i])

@@ -17,7 +17,7 @@ const (
 	lastZoneYear  = 2100
 )
 
-// zones are the time zones that an estate speaks of. They are safe for
+// zones are the time zones that an estate uses. They are safe for
 // concurrent use.
 type zones struct {
 	mu     sync.Mutex

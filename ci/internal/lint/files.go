@@ -14,7 +14,7 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// file asks the lints that look at what a file holds, whatever it means.
+// file runs the lints that look at the content of a file, whatever its meaning.
 func (l *linter) file(s *source.File) {
 	found := 0
 	for what, at := range source.Secrets(s.Data) {
@@ -31,8 +31,8 @@ func secretMessage(what string) string {
 	return "this looks like " + what + "; flag files are no place for secrets: remove it, and revoke it, because the history of the files keeps it"
 }
 
-// values looks for values that a list names twice, and for white space around
-// them. under is the key that n stands below.
+// values warns of values that a list has twice, and of white space around values.
+// under is the key that n is below.
 func (l *linter) values(s *source.File, n *source.Node, under string) {
 	switch n.Kind {
 	case source.Mapping:
@@ -75,7 +75,7 @@ func (l *linter) space(s *source.File, n *source.Node, under string) {
 	}
 }
 
-// list asks the lints that look at a list of ids.
+// list runs the lints that look at a list of ids.
 func (l *linter) list(list *lang.IDList) {
 	s := list.File
 	found := 0
@@ -141,8 +141,8 @@ func lineOf(text string, number int) string {
 	return strings.TrimSuffix(line, "\r")
 }
 
-// addresses looks for e-mail addresses in what the payloads of public namespaces
-// hold: their flags, and the flags, segments and lists that those ask for.
+// addresses warns of e-mail addresses in the payloads of public namespaces: in their
+// flags, and in the flags, segments and lists that these refer to.
 func (l *linter) addresses() {
 	e := l.estate
 	u := lang.Usage{
@@ -219,7 +219,7 @@ func (l *linter) publishedList(list *lang.IDList) {
 	}
 }
 
-// unused says which segments and attributes no rule speaks of.
+// unused warns of segments and attributes that no rule uses.
 func (l *linter) unused() {
 	e := l.estate
 	u := lang.Usage{
@@ -260,8 +260,8 @@ type saltUse struct {
 	written *source.Node // nil: the flag's key, or made of the layer's name
 }
 
-// salts says which flags and layers share their salt with others: who has the
-// first tenth of one has the first tenth of the other.
+// salts warns of flags and layers that share a salt: the users in the first tenth of
+// one are those in the first tenth of the other.
 func (l *linter) salts() {
 	bySalt := make(map[string][]saltUse)
 	for _, f := range l.estate.Flags {

@@ -17,14 +17,14 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// Options say what Run looks at.
+// Options configure Run.
 type Options struct {
-	// Now is the time at which flags have expired and ramps have ended. If it
-	// is zero, lints that depend on the time say nothing.
+	// Now decides which flags have expired and which ramps have ended. If it is
+	// zero, lints that depend on the time say nothing.
 	Now time.Time
 }
 
-// Run returns the warnings of an estate.
+// Run returns the warnings about an estate, sorted, and none twice.
 func Run(e *lang.Estate, o Options) source.Problems {
 	l := &linter{estate: e, facts: imply.NewFacts(e.Known.Ruleset()), now: o.Now, files: make(map[*source.File]*lintedFile)}
 	source.Parallel(e.Flags, l.flag)
@@ -57,15 +57,15 @@ type lintedFile struct {
 	silenced map[string]bool // lints that would have said something
 }
 
-// warn says something about n.
+// warn records a warning at n.
 func (l *linter) warn(lint string, s *source.File, n *source.Node, format string, args ...any) {
 	if l.wants(lint, s) { // to find a line takes time
 		l.warnAt(lint, s, n.Line(), n.Column(), s.Line(n.Line()), fmt.Sprintf(format, args...))
 	}
 }
 
-// wants reports whether what a lint says about a file is shown: it isn't silenced,
-// and there isn't enough.
+// wants reports whether warnings of a lint about a file are shown: the lint isn't
+// silenced, and the file doesn't have too many.
 func (l *linter) wants(lint string, s *source.File) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,7 +81,7 @@ func (l *linter) wants(lint string, s *source.File) bool {
 	return len(f.warnings) <= source.MaxProblems
 }
 
-// warnAt says something about a place in a file, whose line is given.
+// warnAt records a warning at a place in a file, whose line is given.
 func (l *linter) warnAt(lint string, s *source.File, line, column int, text, message string) {
 	if !l.wants(lint, s) {
 		return
@@ -100,19 +100,19 @@ func (l *linter) warnAt(lint string, s *source.File, line, column int, text, mes
 	f.warnings = append(f.warnings, p)
 }
 
-// timedLints are those that say nothing without knowing what time it is.
+// timedLints say nothing without knowing the time.
 var timedLints = []string{lang.LintExpiredFlag, lang.LintFinishedRamp}
 
 // tooManyWarnings takes the place of the first warning that isn't shown.
 const tooManyWarnings = "there are more warnings about this file than are shown"
 
-// everyFile asks the lints that look at files whatever these are about.
+// everyFile runs the lints that apply to all kinds of files.
 func (l *linter) everyFile() {
 	source.Parallel(slices.Collect(l.estate.Sources()), l.file)
 	source.Parallel(l.estate.UsedLists(), l.list)
 }
 
-// unusedSilences says which lints are silenced where they say nothing.
+// unusedSilences warns of lints that are silenced where they say nothing.
 func (l *linter) unusedSilences() {
 	files := slices.Collect(l.estate.Sources())
 	for _, list := range l.estate.UsedLists() {
@@ -132,7 +132,7 @@ func (l *linter) unusedSilences() {
 	}
 }
 
-// flag asks the lints that look at one flag.
+// flag runs the lints that look at one flag.
 func (l *linter) flag(f *lang.Flag) {
 	l.expired(f)
 	l.prerequisiteTypes(f)
@@ -147,7 +147,7 @@ func (l *linter) flag(f *lang.Flag) {
 	}
 }
 
-// expired says that a flag is debt.
+// expired warns of a flag whose time is over.
 func (l *linter) expired(f *lang.Flag) {
 	n := f.Expires
 	if n == nil || l.now.IsZero() {
@@ -160,7 +160,7 @@ func (l *linter) expired(f *lang.Flag) {
 	}
 }
 
-// served looks at what a rule serves.
+// served warns of what a rule serves.
 func (l *linter) served(f *lang.Flag, b *lang.Body, r *lang.Rule, compiled *evaluator.Rule) {
 	if compiled.Split == nil {
 		return
@@ -177,7 +177,7 @@ func (l *linter) served(f *lang.Flag, b *lang.Body, r *lang.Rule, compiled *eval
 	}
 }
 
-// ramp says that a ramp has reached its last share.
+// ramp warns of a ramp that has reached its last share.
 func (l *linter) ramp(f *lang.Flag, b *lang.Body, r *lang.Rule) {
 	if l.now.IsZero() {
 		return
@@ -199,9 +199,9 @@ func (l *linter) ramp(f *lang.Flag, b *lang.Body, r *lang.Rule) {
 		b.Place(), r.Name, time.Unix(last.At, 0).In(l.estate.Known.Zone).Format("2006-01-02T15:04"), serve)
 }
 
-// prerequisiteTypes says which flags of another type a flag asks for. A boolean
-// one is a gate that any may stand behind; of others it is the name of a value
-// that is asked for, which is for its own kind to know.
+// prerequisiteTypes warns of prerequisites of another type. A boolean flag is a gate
+// that any flag may ask for. The variants of other flags are names of values, which
+// flags of other types should know nothing about.
 func (l *linter) prerequisiteTypes(f *lang.Flag) {
 	for i := range f.Bodies {
 		b := &f.Bodies[i]

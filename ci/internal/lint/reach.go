@@ -9,11 +9,11 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// maxReachSteps bounds what is spent on one flag, so that a file of thousands of rules
-// takes no time to speak of. Beyond it nothing more is found.
+// maxReachSteps bounds the work per flag, so that a file of thousands of rules doesn't
+// take long. Beyond it nothing more is found.
 const maxReachSteps = 2_000_000
 
-// reach says which rules are never reached, and which ranges overlap.
+// reach warns of rules that are never reached, and of ranges that overlap.
 func (l *linter) reach(f *lang.Flag, b *lang.Body) {
 	im := imply.New(l.facts, maxReachSteps)
 	rules := b.Flag.Rules

@@ -28,18 +28,18 @@ const Header = `# Who has which positions of splits and layers, so that editing 
 # flags. After a merge conflict take the published branch's file and run it again.
 `
 
-// maxPieces bounds how many pieces more than parts are kept: with more of them
-// evaluation takes longer and a line says less.
+// maxPieces bounds how many more pieces than parts there may be. More would slow
+// evaluation down and make lines unreadable.
 const maxPieces = 64
 
 // maxWords bounds the words of a line.
 const maxWords = 4 * share.MaxVariants
 
-// everyEnvironment stands in the place of an environment for the flag's own rules,
-// and is no environment's name.
+// everyEnvironment is written instead of an environment for the flag's own rules. No
+// environment has this name.
 const everyEnvironment = "*"
 
-// LayerPrefix stands before the name of a layer. No flag's key has a colon.
+// LayerPrefix precedes the name of a layer. No flag's key contains a colon.
 const LayerPrefix = "layer:"
 
 // A ID says what is divided: the split of a rule, or a layer.
@@ -72,7 +72,7 @@ type Entry struct {
 	line   int
 }
 
-// A File is what stands in a lock file.
+// A File is the content of a lock file.
 type File struct {
 	File  *source.File // nil if there is none
 	Shown string       // as a user would type it
@@ -119,12 +119,12 @@ func (e *Entry) format(b *bytes.Buffer) {
 	b.WriteByte('\n')
 }
 
-// specialRune reports whether a word with r stands in quotes.
+// specialRune reports whether a word with r needs quotes.
 func specialRune(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./@%+()", r)
 }
 
-// quoteWord returns a word as it stands in the file.
+// quoteWord returns a word as the file has it, in quotes if need be.
 func quoteWord(s string) string {
 	if s == "" || strings.ContainsFunc(s, specialRune) {
 		return strconv.Quote(s)
@@ -132,9 +132,9 @@ func quoteWord(s string) string {
 	return s
 }
 
-// Read reads a lock file. What is wrong with it is recorded. With again,
-// "serin lock" reads it: a split that stands there twice, as after a merge that kept
-// both sides, counts as the first line says.
+// Read reads a lock file and records what is wrong with it. again says that
+// "serin lock" is going to rewrite the file: then a split may be there twice, as after
+// a merge that kept both sides, and the first line counts.
 func Read(s *source.File, again bool) *File {
 	l := &File{File: s, Shown: s.Shown, byID: make(map[ID]*Entry, bytes.Count(s.Data, []byte{'\n'}))}
 	if len(s.Problems) > 0 || !s.Normalise() {

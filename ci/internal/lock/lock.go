@@ -12,18 +12,18 @@ import (
 	"github.com/serin-flags/serin/internal/suggest"
 )
 
-// A Division is what the lock file keeps the positions of, as the files have it: a
-// split by a unit, or a layer.
+// A Division is a split by a unit or a layer, as the flag files have it. The lock file
+// records its positions.
 type Division struct {
-	File  *source.File // the file that it stands in
+	File  *source.File // where it is written
 	ID    ID
 	Draw  evaluator.Bucketing
 	Parts []share.Part
 	At    *source.Node
 }
 
-// Pieces returns who has which positions of d, nil if the file doesn't say, or if
-// what it says doesn't fit.
+// Pieces returns the positions that the file records for d, nil if it has none or they
+// don't fit.
 func (l *File) Pieces(d *Division) []share.Piece {
 	if e := l.byID[d.ID]; e != nil && e.Draw == d.Draw && share.Fit(e.pieces, d.Parts) {
 		return e.pieces
@@ -31,8 +31,8 @@ func (l *File) Pieces(d *Division) []share.Piece {
 	return nil
 }
 
-// Check holds the file against what it is to keep, as files without other problems
-// have it. What doesn't fit is recorded.
+// Check compares the lock file with the divisions of flag files that have no other
+// problems, and records what doesn't fit. dir is the folder, for messages.
 func (l *File) Check(divisions []*Division, dir string) {
 	used := make(map[ID]bool, len(l.byID))
 	for _, d := range divisions {
@@ -48,7 +48,7 @@ func (l *File) Check(divisions []*Division, dir string) {
 	}
 }
 
-// place is what messages about d start with, in the file that it stands in.
+// place is the start of messages about d.
 func (d *Division) place() string {
 	switch _, isLayer := d.ID.layer(); {
 	case isLayer:
@@ -59,7 +59,7 @@ func (d *Division) place() string {
 	return fmt.Sprintf("rule %q: ", d.ID.Rule)
 }
 
-// misfit says why the lock file doesn't fit d, "" if it does.
+// misfit returns why the lock file doesn't fit d, "" if it does.
 func (l *File) misfit(d *Division) string {
 	what := "the split"
 	if _, ok := d.ID.layer(); ok {
@@ -77,8 +77,7 @@ func (l *File) misfit(d *Division) string {
 	return ""
 }
 
-// partsOf returns the shares that pieces come to, rounded to a billionth, in their
-// order.
+// partsOf returns the shares of pieces, rounded to a billionth, in their order.
 func partsOf(list []share.Piece) []share.Part {
 	have := share.Positions(list)
 	var parts []share.Part
@@ -113,7 +112,7 @@ type Update struct {
 	Splits  int      // how many splits and layers After keeps
 }
 
-// A Change is a line of the lock file that comes, goes or changes.
+// A Change is a line of the lock file that is added, removed or changed.
 type Change struct {
 	// What names the split or layer, for people.
 	What string
@@ -122,19 +121,18 @@ type Change struct {
 	Flag, Environment, Rule, Layer string
 
 	Kind Kind
-	// Shares are in words, such as "20% on, 80% off"; of one that goes, those
-	// that it had.
+	// Shares are in words, such as "20% on, 80% off". If the line is removed, they
+	// are those that it had.
 	Shares string
-	// Moves are the positions that change hands, most first. There are none if
-	// the unit, the salt or the hash is another: then all units have other
-	// positions.
+	// Moves are the positions that change hands, largest first. They are empty if
+	// the unit, the salt or the hash changes: then every unit has another position.
 	Moves []share.Move
-	// Pieces is how many ranges the split has, which get more as shares are edited.
-	// More than 64 beyond the shares are refused.
+	// Pieces is how many ranges the split has. Editing shares adds some; more than
+	// 64 beyond the number of shares are refused.
 	Pieces int
 }
 
-// Kind says what becomes of a line.
+// Kind says what happens to a line.
 type Kind uint8
 
 // The kinds of changes.
@@ -163,8 +161,9 @@ func (k Kind) String() string {
 	return fmt.Sprintf("LockChangeKind(%d)", uint8(k))
 }
 
-// Update returns the update that makes the file fit the divisions. Those of the owners
-// that anew names start in the order of the files.
+// Update returns the update that makes the file fit the divisions. The divisions of
+// owners in anew get their positions in the order of the files; the others keep as many
+// as possible.
 func (l *File) Update(divisions []*Division, anew []string) (*Update, error) {
 	r := relocking{lock: l, divisions: divisions, anew: anew, used: make(map[ID]bool)}
 	slices.SortFunc(r.divisions, func(a, b *Division) int { return a.ID.compare(b.ID) })
@@ -200,7 +199,7 @@ func newChange(id ID, kind Kind, parts []share.Part) Change {
 	return c
 }
 
-// relocking finds for each division which line of the lock file it goes on from.
+// A relocking finds the line of the lock file that each division continues.
 type relocking struct {
 	lock      *File
 	anew      []string
@@ -211,7 +210,7 @@ type relocking struct {
 	changes   []Change
 }
 
-// checkAnew returns an error if what shall start anew isn't there.
+// checkAnew returns an error if anew names something that doesn't exist.
 func (r *relocking) checkAnew() error {
 	owners := func(yield func(string) bool) {
 		for _, d := range r.divisions {
@@ -228,10 +227,10 @@ func (r *relocking) checkAnew() error {
 	return nil
 }
 
-// match finds where divisions go on from: from their own lines; of what isn't known,
-// from the line that is gone and the only one that draws alike, in the same
-// environment, first with the same rule and then with any, so that flags and rules
-// may be renamed; and from the flag's own rule, if an environment's is new.
+// match finds the line that each division continues: its own, if there is one.
+// Otherwise, so that flags and rules can be renamed, it is the only unused line in the
+// same environment with the same unit, salt and hash, first among those of the same
+// rule and then among all. A new rule of an environment continues the flag's own.
 func (r *relocking) match() {
 	r.from = make([]*Entry, len(r.divisions))
 	known := make(map[ID]bool, len(r.divisions))
@@ -259,8 +258,8 @@ func (r *relocking) match() {
 	}
 }
 
-// A likeness is what a line that is gone and a new division have in common if one
-// is the other under another name.
+// A likeness is what an unused line and a new division have in common if one is the
+// other under another name.
 type likeness struct {
 	draw              evaluator.Bucketing
 	environment, rule string
@@ -276,8 +275,7 @@ func like(id ID, d evaluator.Bucketing, byRule bool) likeness {
 	return l
 }
 
-// rename finds lines that are gone and new divisions that are alike, if no others
-// are like them.
+// rename pairs unused lines and new divisions that are alike, if exactly one of each is.
 func (r *relocking) rename(gone []*Entry, byRule bool) {
 	lines := make(map[likeness][]*Entry)
 	for _, e := range gone {
@@ -301,7 +299,7 @@ func (r *relocking) rename(gone []*Entry, byRule bool) {
 	}
 }
 
-// update makes the line of d, going on from one that there was or nil.
+// update makes the line of d, which continues from, or nothing if that is nil.
 func (r *relocking) update(d *Division, from *Entry) error {
 	before := share.InOrder(d.Parts, d.Draw.Total()) // what there is, or what to start from
 	change := newChange(d.ID, Changed, partsOf(before))

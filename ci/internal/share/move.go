@@ -13,8 +13,8 @@ func Nearest(n, total uint64) int64 {
 	return int64(share)
 }
 
-// Share returns the part of all positions that moves, rounded to the nearest
-// billionth, such as "10%".
+// Share returns the share of all positions that moves, such as "10%", rounded to the
+// nearest billionth.
 func (m Move) Share() string {
 	if share := Nearest(m.Positions, m.Total); share > 0 {
 		return Format(share)

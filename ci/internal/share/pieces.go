@@ -15,7 +15,7 @@ type Part struct {
 	Share int64 // in billionths
 }
 
-// A total is what all parts of a name come to.
+// A total is the sum of all parts of one name.
 type total struct {
 	Part
 	times int64 // how many there are
@@ -79,8 +79,7 @@ func end(list []Piece) uint64 {
 	return list[len(list)-1].To
 }
 
-// totals returns what the parts come to, sorted by name. Parts without a share are
-// left out.
+// totals returns the sums of the parts, sorted by name, without those of share 0.
 func totals(parts []Part) []total {
 	list := slices.DeleteFunc(slices.Clone(parts), func(p Part) bool { return p.Share == 0 })
 	slices.SortStableFunc(list, func(a, b Part) int { return cmp.Compare(a.Name, b.Name) })
@@ -96,9 +95,9 @@ func totals(parts []Part) []total {
 	return out
 }
 
-// Fit reports whether every part has the positions of its share, rounded down or
-// up, and nobody else has any. Parts that are listed several times may have been
-// rounded each time.
+// Fit reports whether every part has the positions of its share, rounded down or up,
+// and nothing else has any. A part that is listed several times may have been rounded
+// each time.
 func Fit(list []Piece, parts []Part) bool {
 	have, all := Positions(list), totals(parts)
 	for _, p := range all {
@@ -116,9 +115,9 @@ func Fit(list []Piece, parts []Part) bool {
 	return len(have) == len(all)
 }
 
-// wanted returns how many positions each part should have: what its share comes
-// to, rounded down or up so that all come to the positions there are. Rounded up are
-// first those who have that many now.
+// wanted returns how many positions each part should have: its share, rounded down
+// or up so that the sum is all positions. Parts that have the larger number now are
+// rounded up first.
 func wanted(parts []Part, have map[string]uint64, positions uint64) map[string]uint64 {
 	all := totals(parts)
 	want := make(map[string]uint64, len(all))
@@ -140,25 +139,25 @@ func wanted(parts []Part, have map[string]uint64, positions uint64) map[string]u
 		}
 		return 1
 	})
-	// What is left of all comes to over positions, and of each to less than one.
+	// The fractions add up to over positions, and each is less than one.
 	for _, p := range all[:over] {
 		want[p.Name]++
 	}
 	return want
 }
 
-// A balance moves positions from those who have too many to those who have too
-// few. Nobody else loses or gains one, so no way of moving takes fewer.
+// A balance moves positions from parts that have too many to parts that have too
+// few. No other part loses or gains one, so fewer moves aren't possible.
 type balance struct {
 	pieces []Piece
 	spare  map[string]uint64 // how many too many, of those who have
 	short  map[string]uint64 // how many too few
 }
 
-// Rebalance returns pieces that fit the parts, and moves the fewest positions of
-// list. Which ones depends on nothing but the arguments, and not on the order of the
-// parts. To get few pieces it moves boundaries before it passes on whole pieces, and
-// that before it cuts one.
+// Rebalance returns pieces that fit the parts, and moves as few positions of list as
+// possible. The result depends only on the arguments, and not on the order of the
+// parts. To keep the number of pieces small, it first moves boundaries, then gives
+// away whole pieces, and only then cuts a piece.
 func Rebalance(list []Piece, parts []Part) []Piece {
 	if Fit(list, parts) {
 		return list
@@ -192,7 +191,7 @@ func (b *balance) from(i int) uint64 {
 	return b.pieces[i-1].To
 }
 
-// give books that positions change hands.
+// give records that n positions moved.
 func (b *balance) give(from, to string, n uint64) {
 	if b.spare[from] -= n; b.spare[from] == 0 {
 		delete(b.spare, from)
@@ -203,8 +202,8 @@ func (b *balance) give(from, to string, n uint64) {
 	b.pieces = Joined(b.pieces)
 }
 
-// shift moves the first boundary between one who has too many and one who has too
-// few.
+// shift moves the first boundary between a part that has too many and one that has
+// too few.
 func (b *balance) shift() bool {
 	for i := 0; i+1 < len(b.pieces); i++ {
 		left, right := &b.pieces[i], b.pieces[i+1]
@@ -222,8 +221,8 @@ func (b *balance) shift() bool {
 	return false
 }
 
-// pass gives the longest piece away that its part doesn't need and another needs
-// as a whole; of several others, to the one that is short of least.
+// pass gives away the longest piece that its part doesn't need and another part needs
+// as a whole. Of several such parts it chooses the one that is short of least.
 func (b *balance) pass() bool {
 	longest, length, to := -1, uint64(0), ""
 	for i, p := range b.pieces {
@@ -244,7 +243,7 @@ func (b *balance) pass() bool {
 	return true
 }
 
-// shortOf returns who is short of n positions or more, and of the least.
+// shortOf returns the part that is short of the fewest positions, but at least n.
 func (b *balance) shortOf(n uint64) (name string, ok bool) {
 	for _, other := range slices.Sorted(maps.Keys(b.short)) {
 		if b.short[other] >= n && (!ok || b.short[other] < b.short[name]) {
@@ -254,9 +253,9 @@ func (b *balance) shortOf(n uint64) (name string, ok bool) {
 	return name, ok
 }
 
-// cut cuts the longest piece of those who have too many, for the one that is short
-// of most. It cuts at the end where another one who has too many follows, so that
-// the new piece can take from that too, and else at the upper end.
+// cut cuts the longest piece of a part that has too many, for the part that is short
+// of most. It cuts where the neighbour has too many as well, so that the new piece can
+// grow into it, and otherwise at the upper end.
 func (b *balance) cut() {
 	longest, length := -1, uint64(0)
 	for i, p := range b.pieces {
@@ -270,7 +269,7 @@ func (b *balance) cut() {
 			to = name
 		}
 	}
-	n := min(b.spare[from], b.short[to]) // less than the piece has, or it had been passed on
+	n := min(b.spare[from], b.short[to]) // less than the piece has, or pass would have given it away
 	if b.spares(longest-1) && !b.spares(longest+1) {
 		b.pieces = slices.Insert(b.pieces, longest, Piece{to, b.from(longest) + n})
 	} else {

@@ -16,11 +16,10 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// Shares are exact: integers of a billionth, so that no sum depends on how a
-// machine rounds.
+// Whole is the share of everything. Shares are exact: integers of a billionth.
 const Whole = 1_000_000_000
 
-// Rest is the share of a variant that gets what the others leave.
+// Rest stands for the share that the other variants leave.
 const Rest = "rest"
 
 var errShare = errors.New("it is not a share such as 20%, 3‰ or 0.125")
@@ -81,7 +80,7 @@ func Format(share int64) string {
 
 // Ranges gives each variant its share of the positions, in the order given:
 // the boundary after the first i shares is floor(sum of them × total / 10^9).
-// Shares come to a whole; those that get no position are left out.
+// The shares must add up to Whole; those without a position are left out.
 func Ranges(variants []int, shares []int64, total uint64) []evaluator.Range {
 	var list []evaluator.Range
 	var sum int64

@@ -52,10 +52,10 @@ type Silence struct {
 	Line, Column int
 }
 
-// The bounds of an estate. They are far above what people write and keep what a
-// mistaken or hostile folder can cost within reason.
+// The bounds of an estate. They are far above what people write, and limit what a
+// mistaken or hostile folder can cost.
 const (
-	maxEntries   = 100_000   // files and folders, those passed over included
+	maxEntries   = 100_000   // files and folders, including ignored ones
 	maxFileSize  = 1 << 20   // bytes of a file
 	maxListSize  = 64 << 20  // bytes of a list file
 	maxTotalSize = 256 << 20 // bytes of all files
@@ -65,16 +65,16 @@ const (
 type Role uint8
 
 const (
-	noRole Role = iota // passed over
-	ConfigFile
-	ContextFile
-	SegmentFile
-	LayerFile
-	FlagFile
-	TestFile
-	ListFile  // read when something refers to it
-	LockFile  // LockName
-	misplaced // a file of ours in a place where it means nothing
+	noRole      Role = iota // ignored
+	ConfigFile              // serin.yaml
+	ContextFile             // context.yaml
+	SegmentFile             // segments/NAME.yaml
+	LayerFile               // layers/NAME.yaml
+	FlagFile                // NAMESPACE/KEY.yaml
+	TestFile                // NAMESPACE/KEY.test.yaml
+	ListFile                // read when something refers to it
+	LockFile                // LockName
+	misplaced               // a file of ours in a place where it means nothing
 )
 
 // A File is one file of the estate.
@@ -100,7 +100,7 @@ func (s *File) Stem() string {
 	return base
 }
 
-// Folder returns the folder that holds the file, "" for the estate itself.
+// Folder returns the folder of the file, "" for the estate itself.
 func (s *File) Folder() string {
 	if dir := path.Dir(s.Path); dir != "." {
 		return dir
@@ -153,8 +153,8 @@ type Files struct {
 }
 
 // Read reads and parses the files of the estate at the root of fsys, which
-// users know as dir, all but list files. What is wrong with a file stands in its
-// problems; an error means that the folder as a whole couldn't be read.
+// users know as dir, except list files. What is wrong with a file is in its
+// Problems; an error means that the folder as a whole couldn't be read.
 func Read(fsys fs.FS, dir string) (*Files, error) {
 	sources, total, err := readSources(fsys, dir)
 	if err != nil {
@@ -181,7 +181,7 @@ func (f *Files) Single(r Role) *File {
 	return list[0]
 }
 
-// Problem records a problem of a file that doesn't exist.
+// Problem records a problem of a missing file.
 func (f *Files) Problem(file, format string, args ...any) {
 	f.extra = append(f.extra, Problem{File: file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
 }
@@ -212,7 +212,7 @@ func (f *Files) ReadList(s *File) (string, error) {
 	return string(bytes.TrimPrefix(s.Data, []byte("\ufeff"))), nil
 }
 
-// Problems returns those of all files.
+// Problems returns the problems of all files.
 func (f *Files) Problems() Problems {
 	problems := f.extra
 	for _, s := range f.all {
@@ -222,7 +222,7 @@ func (f *Files) Problems() Problems {
 }
 
 // readSources reads the files of the estate at the root of fsys, which users
-// know as dir, all but list files. What is wrong with a file stands in its
+// know as dir, except list files. What is wrong with a file is in its
 // problems; an error means that the folder as a whole couldn't be read. total is
 // the number of bytes.
 func readSources(fsys fs.FS, dir string) (sources []*File, total int, err error) {
@@ -259,8 +259,8 @@ func readSources(fsys fs.FS, dir string) (sources []*File, total int, err error)
 	return sources, total, nil
 }
 
-// readContents reads the files that are right so far, and returns how many bytes they
-// come to.
+// readContents reads the files without problems, and returns how many bytes they have
+// together.
 func readContents(fsys fs.FS, sources []*File) (total int, err error) {
 	var mu sync.Mutex
 	Parallel(sources, func(s *File) {
@@ -362,7 +362,7 @@ const MaxProblems = 500
 // tooManyProblems takes the place of the first problem that isn't reported.
 const tooManyProblems = "there are more problems in this file than are shown"
 
-// full reports whether enough is said about the file.
+// full reports whether the file has too many problems to record more.
 func (s *File) full() bool { return len(s.Problems) > MaxProblems }
 
 // ProblemAt records a problem at a place of the file.
@@ -383,7 +383,7 @@ func (s *File) has(n *Node, message string) bool {
 	})
 }
 
-// Add records a problem, unless enough is said about the file.
+// Add records a problem, unless the file has too many.
 func (s *File) Add(p Problem) {
 	if s.full() {
 		return

@@ -10,13 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// A Severity says what follows from a Problem.
+// A Severity says how serious a Problem is.
 type Severity uint8
 
 // The severities.
 const (
 	SeverityError   Severity = iota // the files are refused
-	SeverityWarning                 // the files are right, but hardly what is meant
+	SeverityWarning                 // the files are valid, but probably not what is meant
 )
 
 // String returns "error" or "warning".
@@ -33,11 +33,11 @@ type Problem struct {
 	// and the file below it.
 	File string
 	// Line and Column, counted from 1, columns in characters. A problem of
-	// a file as a whole, such as its size or name, stands at 1:1.
+	// a file as a whole, such as its size or name, is at 1:1.
 	Line, Column int
 	// Message says what is wrong, on one line.
 	Message string
-	// Quote is the line as it stands in the file, without its end. Long
+	// Quote is the line from the file, without its end. Long
 	// lines are cut around Column, which "…" marks. It is empty for problems
 	// of a file as a whole.
 	Quote string
@@ -83,8 +83,8 @@ func (ps Problems) Error() string {
 // quoteIndent sets quoted lines off from messages.
 const quoteIndent = "    "
 
-// Write writes the problems as a compiler would: the message, the line that it
-// is about and a caret under the place.
+// Write writes the problems as a compiler would: the message, the line, and a
+// caret under the place.
 func (ps Problems) Write(w io.Writer) error {
 	for _, p := range ps {
 		text := p.Error() + "\n"
@@ -98,6 +98,7 @@ func (ps Problems) Write(w io.Writer) error {
 	return nil
 }
 
+// Sort sorts problems by file, line, column and message.
 func (ps Problems) Sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(

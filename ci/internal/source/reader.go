@@ -47,8 +47,8 @@ func (r Reader) Errorf(n *Node, format string, args ...any) {
 	r.File.ProblemAt(n.Line(), n.Column(), message)
 }
 
-// Keys reports whether n is a mapping, and records the keys it has that are not
-// known. what names n in messages, such as "a rule".
+// Keys reports whether n is a mapping, and records its unknown keys. what names n
+// in messages, such as "a rule".
 func (r Reader) Keys(n *Node, what string, known ...string) bool {
 	if n.Kind != Mapping {
 		r.Errorf(n, "%s is a mapping of keys to values, not %s", what, n.Describe())
@@ -118,8 +118,7 @@ func (r Reader) Required(n *Node, what string, keys ...string) bool {
 	return ok
 }
 
-// Text returns the text that n holds. A number or truth value isn't text unless
-// it stands in quotes.
+// Text returns the text of n. Numbers and booleans are text only in quotes.
 func (r Reader) Text(n *Node, what string) (string, bool) {
 	switch {
 	case n.Kind != Scalar:
@@ -148,8 +147,8 @@ func (r Reader) OptionalText(n *Node, what string) string {
 // syntax of its own.
 const maxName = 200
 
-// Name returns a name: text however it looks, so that a variant may be called
-// 1 or true without quotes.
+// Name returns a name. It may look like any scalar, so a variant may be called 1 or
+// true without quotes.
 func (r Reader) Name(n *Node, what string) (string, bool) {
 	switch {
 	case n.Kind != Scalar:
@@ -191,7 +190,7 @@ func (r Reader) Integer(n *Node, what string) (int64, bool) {
 	return i, true
 }
 
-// Number reads an integer or a floating-point number.
+// Number returns the number that n is, an integer or not.
 func (r Reader) Number(n *Node, what string) (evaluator.Value, bool) {
 	t := n.Type()
 	if n.Kind != Scalar || t != IntScalar && t != FloatScalar {
@@ -252,7 +251,7 @@ func (r Reader) JSON(b *bytes.Buffer, n *Node) bool {
 	return true
 }
 
-// Describe says in a few words what n is.
+// Describe returns a few words for n, such as "a list" or "the number 3".
 func (n *Node) Describe() string {
 	switch n.Kind {
 	case Sequence:
@@ -280,7 +279,7 @@ func Shorten(s string) string {
 	return string([]rune(s)[:limit]) + "…"
 }
 
-// QuotedList returns names in quotes, for lists of what is allowed: twelve at most.
+// QuotedList returns up to twelve names in quotes, for lists of what is allowed.
 func QuotedList(names iter.Seq[string]) string {
 	var list []string
 	for name := range names {

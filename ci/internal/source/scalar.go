@@ -11,11 +11,11 @@ import (
 type ScalarType uint8
 
 const (
-	TextScalar ScalarType = iota
-	NullScalar
-	BoolScalar
-	IntScalar
-	FloatScalar
+	TextScalar  ScalarType = iota // anything else, or in quotes
+	NullScalar                    // null or ~
+	BoolScalar                    // true or false
+	IntScalar                     // an integer of any size
+	FloatScalar                   // another number
 )
 
 // scalarType returns the type of a scalar.

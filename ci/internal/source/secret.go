@@ -8,11 +8,11 @@ import (
 )
 
 // A secretShape is what the keys and tokens of one kind look like. Only shapes
-// that nothing else has are here: what is merely random could be anybody's id.
+// that nothing else has are here: random text could be anyone's id.
 type secretShape struct {
 	what string
-	// marks are texts one of which all of the kind hold: a quick look whether
-	// it is worth while to match.
+	// marks are texts of which every match contains one. Looking for them first
+	// is much faster than matching.
 	marks  []string
 	regexp *regexp.Regexp
 }
@@ -37,8 +37,7 @@ var address = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._%+'-]*@(?:[A-Za-z0-9](?
 // HasAddress reports whether there is an e-mail address in a text.
 func HasAddress(text string) bool { return address.MatchString(text) }
 
-// Secrets yields the keys and tokens in data, of each what it is and from where
-// to where.
+// Secrets yields the keys and tokens in data: what each is, and its start and end.
 func Secrets(data []byte) iter.Seq2[string, [2]int] {
 	return func(yield func(string, [2]int) bool) {
 		for _, shape := range secretShapes {
@@ -63,8 +62,8 @@ func (s *secretShape) marked(data []byte) bool {
 	return false
 }
 
-// maskSecrets puts asterisks in the place of the keys and tokens of a text: what
-// quotes it must not spread them.
+// maskSecrets replaces keys and tokens in a text with asterisks, so that messages
+// which quote it don't spread them.
 func maskSecrets(line string) string {
 	data := []byte(line)
 	for _, at := range Secrets(data) {
@@ -73,7 +72,7 @@ func maskSecrets(line string) string {
 	return line
 }
 
-// MaskAddresses does it to e-mail addresses.
+// MaskAddresses replaces e-mail addresses in a text with asterisks.
 func MaskAddresses(line string) string {
 	for _, at := range address.FindAllStringIndex(line, -1) {
 		line = mask(line, at[0], at[1])

@@ -43,7 +43,7 @@ func (w *yamlWriter) mapping(n *Node, indent int, indented bool) {
 	}
 }
 
-// value writes what stands after a key, and ends the line.
+// value writes the value of a key, and ends the line.
 func (w *yamlWriter) value(n *Node, indent int, comment string) {
 	text, short := w.flow(n)
 	lines, block := blockText(n)
@@ -139,7 +139,7 @@ func flowText(n *Node) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// scalarText returns a scalar as it can stand anywhere, on one line.
+// scalarText returns a scalar on one line, in a form that is valid anywhere.
 func scalarText(n *Node) string {
 	if n.Plain && (n.Type() != TextScalar || plainText(n.Text)) {
 		return n.Text

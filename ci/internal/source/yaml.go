@@ -16,9 +16,9 @@ import (
 type Kind uint8
 
 const (
-	Scalar Kind = iota
-	Sequence
-	Mapping
+	Scalar   Kind = iota // a word
+	Sequence             // a list
+	Mapping              // keys and values
 )
 
 // A Node is a value in a file and its position, reduced to the YAML that flag
