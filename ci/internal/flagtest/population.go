@@ -141,7 +141,8 @@ func drawn(unit string, layer *evaluator.Reservation) string {
 
 // comparePopulation evaluates the flag for everybody and records which shares
 // are too far off. It returns the rules that served anybody.
-func (f *failures) comparePopulation(flag *evaluator.CompiledFlag, t *Case, units []string, layer *evaluator.Reservation) (reached []string) {
+func (f *failures) comparePopulation(flag *evaluator.CompiledFlag, t *Case, units []string,
+	layer *evaluator.Reservation) (reached []string) {
 	counts := make(map[string]int64)
 	missing := ""
 	var last evaluator.Result // and how many had it in a row
@@ -170,10 +171,12 @@ func (f *failures) comparePopulation(flag *evaluator.CompiledFlag, t *Case, unit
 		}
 		hint := ""
 		if missing != "" {
-			hint = fmt.Sprintf("; %s by %q did not match: choose it as the population's unit, or put it into its context", drawn(missing, layer), missing)
+			hint = fmt.Sprintf("; %s by %q did not match: choose it as the population's unit, or put it into its context",
+				drawn(missing, layer), missing)
 		}
 		f.add(s.at, "expected share %s ± %s of %q, got %s of %d by %s (%s)%s", share.Format(s.share),
-			share.Format(t.expect.within), s.variant, share.Format(got), t.Population.Count, source.QuotedList(slices.Values(units)), sharesText(counts), hint)
+			share.Format(t.expect.within), s.variant, share.Format(got), t.Population.Count,
+			source.QuotedList(slices.Values(units)), sharesText(counts), hint)
 	}
 	return reached
 }

@@ -76,7 +76,8 @@ func (im *Implication) hasUnit(c *evaluator.Condition, attribute string) bool {
 		return slices.ContainsFunc(c.Of, has)
 	case evaluator.OpAny:
 		return len(c.Of) > 0 && !slices.ContainsFunc(c.Of, func(one evaluator.Condition) bool { return !has(one) })
-	case evaluator.OpOneOf, evaluator.OpBetween, evaluator.OpModulo, evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains:
+	case evaluator.OpOneOf, evaluator.OpBetween, evaluator.OpModulo, evaluator.OpPrefix, evaluator.OpSuffix,
+		evaluator.OpContains:
 		return c.Attribute == attribute && !slices.Contains(c.Strings, "")
 	}
 	return false
@@ -171,7 +172,8 @@ func (im *Implication) excludes(a, b *evaluator.Condition) bool {
 		return every(a.Of, with(b))
 	case b.Op == evaluator.OpAny:
 		return every(b.Of, with(a))
-	case a.Op == evaluator.OpAll && slices.ContainsFunc(a.Of, with(b)), b.Op == evaluator.OpAll && slices.ContainsFunc(b.Of, with(a)):
+	case a.Op == evaluator.OpAll && slices.ContainsFunc(a.Of, with(b)),
+		b.Op == evaluator.OpAll && slices.ContainsFunc(b.Of, with(a)):
 		return true
 	case a.Op == evaluator.OpAll, b.Op == evaluator.OpAll:
 		return false
@@ -192,7 +194,8 @@ func (im *Implication) leafExcludes(a, b *evaluator.Condition) bool {
 	if x, y := im.spansOf(a), im.spansOf(b); x != nil && y != nil {
 		return Intersection(x, y) == ""
 	}
-	if a.Op == evaluator.OpOneOf && b.Op == evaluator.OpOneOf && im.typeOf(a) == evaluator.AttrString && len(a.Strings) <= maxSingles && len(b.Strings) <= maxSingles {
+	if a.Op == evaluator.OpOneOf && b.Op == evaluator.OpOneOf && im.typeOf(a) == evaluator.AttrString &&
+		len(a.Strings) <= maxSingles && len(b.Strings) <= maxSingles {
 		return !slices.ContainsFunc(a.Strings, func(s string) bool {
 			return slices.ContainsFunc(b.Strings, func(t string) bool { return strings.EqualFold(s, t) })
 		})
@@ -237,7 +240,8 @@ func (im *Implication) leafImplies(a, b *evaluator.Condition) bool {
 
 // same reports whether two comparisons are written alike.
 func same(a, b *evaluator.Condition) bool {
-	return a.Op == b.Op && a.Attribute == b.Attribute && a.Fold == b.Fold && slices.Equal(a.Strings, b.Strings) && slices.Equal(a.Ints, b.Ints)
+	return a.Op == b.Op && a.Attribute == b.Attribute && a.Fold == b.Fold && slices.Equal(a.Strings, b.Strings) &&
+		slices.Equal(a.Ints, b.Ints)
 }
 
 // circumstanceImplies compares conditions that aren't about an attribute.

@@ -29,7 +29,8 @@ func (im *Implication) Ranges(c *evaluator.Condition) []Ranged {
 // Hides returns which part of a range of rule b, which is below a, rule a takes, and
 // the attribute; "" if it takes nothing. A range that contains the other doesn't count:
 // exceptions are written that way.
-func (im *Implication) Hides(a *evaluator.Rule, theirs []Ranged, b *evaluator.Rule, ours []Ranged) (attribute, common string) {
+func (im *Implication) Hides(a *evaluator.Rule, theirs []Ranged, b *evaluator.Rule,
+	ours []Ranged) (attribute, common string) {
 	for _, x := range theirs {
 		for _, y := range ours {
 			if im.steps -= 1 + len(x.spans)*len(y.spans); im.steps < 0 || x.attribute != y.attribute {

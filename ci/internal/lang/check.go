@@ -42,7 +42,8 @@ func (c Checker) Within(format string, args ...any) Checker {
 
 // otherTypes are what other systems call our types.
 var otherTypes = map[string]string{
-	"json": "object", "map": "object", "dict": "object", "float": "number", "double": "number", "decimal": "number", "number": "integer", "long": "integer",
+	"json": "object", "map": "object", "dict": "object", "float": "number", "double": "number", "decimal": "number",
+	"number": "integer", "long": "integer",
 	"array": "list", "set": "list", "version": "semver", "text": "string", "address": "ip", "flag": "boolean",
 }
 

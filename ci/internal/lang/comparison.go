@@ -104,7 +104,8 @@ func (c Checker) InEnum(n *source.Node, a *Attribute, text string, fold bool) bo
 		return true
 	}
 	c.Errorf(n, "%q is not a value that %q may have%s; %s lists %s",
-		source.Shorten(text), a.Name, suggest.DidYouMean(text, slices.Values(a.Strings)), c.Known.contextPath, source.QuotedList(slices.Values(a.Strings)))
+		source.Shorten(text), a.Name, suggest.DidYouMean(text, slices.Values(a.Strings)), c.Known.contextPath,
+		source.QuotedList(slices.Values(a.Strings)))
 	return false
 }
 
@@ -264,7 +265,8 @@ func (c Checker) operator(a *Attribute, f source.Field, fold bool) (cond evaluat
 		c.unknownOperator(a, f.Key)
 		return cond, false
 	}
-	if cond.Op == evaluator.OpCIDR && a.Type != evaluator.AttrIP || cond.Op != evaluator.OpCIDR && a.Type != evaluator.AttrString {
+	if cond.Op == evaluator.OpCIDR && a.Type != evaluator.AttrIP ||
+		cond.Op != evaluator.OpCIDR && a.Type != evaluator.AttrString {
 		return cond, c.check(f.Key, a, cond)
 	}
 	values, ok := c.values(f.Value)
@@ -300,7 +302,8 @@ func (c Checker) listHas(a *Attribute, f source.Field) (cond evaluator.Condition
 		cond.Op = evaluator.OpAllOf
 	}
 	if a.Type != evaluator.AttrList {
-		c.Errorf(f.Key, "%q applies to list attributes, %q is of type %v; to combine conditions, write it beside %q", f.Key.Text, a.Name, a.Type, a.Name)
+		c.Errorf(f.Key, "%q applies to list attributes, %q is of type %v; to combine conditions, write it beside %q",
+			f.Key.Text, a.Name, a.Type, a.Name)
 		return cond, false
 	}
 	values, ok := c.values(f.Value)

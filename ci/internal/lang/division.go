@@ -11,7 +11,8 @@ import (
 
 // locked returns the ranges that a split has by the lock file, nil if it says
 // nothing of it, or nothing that fits.
-func (c Checker) locked(r *Rule, variants []int, shares []int64, set *variantSet, split *evaluator.Split) []evaluator.Range {
+func (c Checker) locked(r *Rule, variants []int, shares []int64, set *variantSet,
+	split *evaluator.Split) []evaluator.Range {
 	if c.Known.Lock == nil || split.By == "" {
 		return nil
 	}

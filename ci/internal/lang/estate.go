@@ -198,7 +198,8 @@ func (v *Vocabulary) checkEnvironment(name string) error {
 	if len(v.Environments) == 0 {
 		return fmt.Errorf("environment %q: %s lists no environments; write there: environments: [%s]", name, v.configPath, name)
 	}
-	return fmt.Errorf("environment %q is not listed in %s%s", name, v.configPath, suggest.DidYouMean(name, slices.Values(v.Environments)))
+	return fmt.Errorf("environment %q is not listed in %s%s", name, v.configPath,
+		suggest.DidYouMean(name, slices.Values(v.Environments)))
 }
 
 // Sources yields the files of the estate that warnings can be about, but lists

@@ -68,7 +68,8 @@ func (f *Flag) Rules(environment string) (rules []*Rule, from string) {
 // bodyKeys are the keys that an environment can replace, each whole.
 var bodyKeys = []string{"variants", "default", "enabled", "off_variant", "max_stale", "rules", "metadata"}
 
-var flagKeys = append([]string{"description", "owner", "expires", "type", "exclusive", "environments", "lint"}, bodyKeys...)
+var flagKeys = append([]string{"description", "owner", "expires", "type", "exclusive", "environments", "lint"},
+	bodyKeys...)
 
 // flag reads a flag file. What is wrong with it is recorded.
 func (c Checker) flag() *Flag {

@@ -149,7 +149,8 @@ func (c Checker) exclusive(n *source.Node) *layer {
 	y, ok := c.Known.layers[name]
 	if !ok {
 		names := slices.Values(slices.Sorted(maps.Keys(c.Known.layers)))
-		c.Errorf(n, "there is no layer %q%s; a layer is a file such as layers/search.yaml", name, suggest.DidYouMean(name, names))
+		c.Errorf(n, "there is no layer %q%s; a layer is a file such as layers/search.yaml", name,
+			suggest.DidYouMean(name, names))
 	}
 	return y
 }
@@ -187,7 +188,8 @@ func (l *loader) reserve(e *Estate) {
 	for _, f := range e.Flags {
 		if y := f.layer; y != nil && !listed[f] && len(y.File.Problems) == 0 {
 			c := source.Reader{File: f.File}
-			c.Errorf(f.File.Root.Get("exclusive"), "layer %q doesn't list the flag; write in %s, below \"shares\": {flag: %s, share: 10%%}", y.Name, y.File.Shown, f.Key)
+			c.Errorf(f.File.Root.Get("exclusive"),
+				"layer %q doesn't list the flag; write in %s, below \"shares\": {flag: %s, share: 10%%}", y.Name, y.File.Shown, f.Key)
 		}
 	}
 }

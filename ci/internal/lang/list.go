@@ -92,7 +92,8 @@ func (c Checker) listFile(n *source.Node) *IDList {
 		c.Errorf(n, "\"list\" is %q; write the path from this file's folder", source.Shorten(name))
 		return nil
 	case p == "..", strings.HasPrefix(p, "../"):
-		c.Errorf(n, "\"list\" is %q, which leads out of %s; the files of a flag folder must be inside it", source.Shorten(name), lists.files.Dir)
+		c.Errorf(n, "\"list\" is %q, which leads out of %s; the files of a flag folder must be inside it",
+			source.Shorten(name), lists.files.Dir)
 		return nil
 	case p != "." && strings.Contains("/"+p, "/."):
 		c.Errorf(n, "\"list\" is %q; names that start with a dot are ignored", source.Shorten(name))
@@ -103,7 +104,8 @@ func (c Checker) listFile(n *source.Node) *IDList {
 	}
 	l, ok := lists.ByPath[p]
 	if !ok {
-		c.Errorf(n, "there is no file %s%s", source.Shorten(filepath.Join(lists.files.Dir, filepath.FromSlash(p))), suggest.DidYouMean(name, lists.beside(c.File.Folder())))
+		c.Errorf(n, "there is no file %s%s", source.Shorten(filepath.Join(lists.files.Dir, filepath.FromSlash(p))),
+			suggest.DidYouMean(name, lists.beside(c.File.Folder())))
 		return nil
 	}
 	l.read.Do(func() { lists.load(l) })
@@ -239,7 +241,8 @@ func (l *IDList) integers() []int64 {
 		for line := range l.Lines() {
 			i, err := strconv.ParseInt(line.ID, 10, 64)
 			if err != nil {
-				l.problem(line, fmt.Sprintf("%q is not a 64-bit integer, but the list is compared with one", source.Shorten(line.ID)))
+				l.problem(line, fmt.Sprintf("%q is not a 64-bit integer, but the list is compared with one",
+					source.Shorten(line.ID)))
 				ok = false
 			}
 			ints = append(ints, i)
@@ -299,7 +302,8 @@ func (l *IDList) checkEnum(context string, a *Attribute) bool {
 			known = true
 		}
 		if !known {
-			l.problem(line, fmt.Sprintf("%q is not a value that %q may have; %s lists them", source.Shorten(line.ID), a.Name, context))
+			l.problem(line, fmt.Sprintf("%q is not a value that %q may have; %s lists them", source.Shorten(line.ID), a.Name,
+				context))
 			ok = false
 		}
 	}

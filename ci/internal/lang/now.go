@@ -122,7 +122,8 @@ func (c Checker) window(n *source.Node, z zone) (cond evaluator.Condition, ok bo
 	if closes == 0 {
 		closes = secondsOfDay // midnight, where the day ends
 	}
-	return evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{z.compiled.Name}, Ints: []int64{days, opens, closes}}, ok
+	return evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{z.compiled.Name},
+		Ints: []int64{days, opens, closes}}, ok
 }
 
 // weekdays reads a list of weekdays into bits.

@@ -165,7 +165,8 @@ func (p *prerequisiteCheck) cost(f *Flag) int {
 func (p *prerequisiteCheck) tooCostly(f *Flag) {
 	if !p.reported[f.File.Root] {
 		p.reported[f.File.Root] = true
-		f.File.Problem("%sthe flag takes more than %d comparisons, those of the flags and segments it refers to included", p.place(), evaluator.MaxFlagCost)
+		f.File.Problem("%sthe flag takes more than %d comparisons, those of the flags and segments it refers to included",
+			p.place(), evaluator.MaxFlagCost)
 	}
 }
 
@@ -213,7 +214,8 @@ func (p *prerequisiteCheck) variants(f, next *Flag, r Prerequisite) {
 		if hint == "" {
 			hint = (&variantSet{list: body.Variants}).byValue(n)
 		}
-		p.errorf(f, r, n, "flag %q has no variant %q%s; it has %s", next.Key, n.Text, hint, source.QuotedList(slices.Values(names)))
+		p.errorf(f, r, n, "flag %q has no variant %q%s; it has %s", next.Key, n.Text, hint,
+			source.QuotedList(slices.Values(names)))
 	}
 }
 

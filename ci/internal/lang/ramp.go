@@ -206,7 +206,8 @@ func (c Checker) double(n *source.Node, ramp *Ramp) bool {
 		at += every
 	}
 	if year := time.Unix(at, 0).UTC().Year(); year > lastYear {
-		c.Errorf(n.Get("every"), "doubling from %s to %s would take until the year %d", share.Format(from), share.Format(to), year)
+		c.Errorf(n.Get("every"), "doubling from %s to %s would take until the year %d", share.Format(from),
+			share.Format(to), year)
 		return false
 	}
 	ramp.Points, ramp.To = append(ramp.Points, evaluator.Point{At: at, Level: uint64(to)}), to

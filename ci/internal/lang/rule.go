@@ -47,7 +47,8 @@ func (c Checker) rules(n *source.Node, environment string) []*Rule {
 	}
 	lines := make(map[string]int, len(n.Items))
 	for i, item := range n.Items {
-		r := &Rule{At: item, NameAt: item.Get("name"), WhenAt: item.Get("when"), Serve: item.Get("serve"), SaltAt: item.Get("salt")}
+		r := &Rule{At: item, NameAt: item.Get("name"), WhenAt: item.Get("when"), Serve: item.Get("serve"),
+			SaltAt: item.Get("salt")}
 		within := c.Within("rule %d", i+1)
 		if r.NameAt != nil {
 			if s, ok := within.Name(r.NameAt, "\"name\""); ok {

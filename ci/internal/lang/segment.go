@@ -120,10 +120,12 @@ func (v *Vocabulary) segmentCost(s *segment) int {
 	}
 	s.visiting = false
 	if cost > evaluator.MaxCost {
-		s.File.Problem("the segment takes more than %d comparisons, those of the segments it refers to included", evaluator.MaxCost)
+		s.File.Problem("the segment takes more than %d comparisons, those of the segments it refers to included",
+			evaluator.MaxCost)
 	}
 	if s.depth == evaluator.MaxDepth+1 { // said once, not of those before it too
-		s.File.Problem("the segment starts a chain of references to other segments that is longer than %d", evaluator.MaxDepth)
+		s.File.Problem("the segment starts a chain of references to other segments that is longer than %d",
+			evaluator.MaxDepth)
 	}
 	s.cost = cost
 	return cost

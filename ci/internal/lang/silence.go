@@ -28,8 +28,9 @@ const (
 
 // Lints are sorted.
 var Lints = []string{
-	LintDuplicateID, LintEmailAddress, LintExpiredFlag, LintFinishedRamp, LintOverlappingRanges, LintPrerequisiteType, LintSecret,
-	LintSharedSalt, LintSingleVariant, LintStraySpace, LintUnreachableRule, LintUnusedAttribute, LintUnusedSegment, LintUnusedSilence,
+	LintDuplicateID, LintEmailAddress, LintExpiredFlag, LintFinishedRamp, LintOverlappingRanges,
+	LintPrerequisiteType, LintSecret, LintSharedSalt, LintSingleVariant, LintStraySpace,
+	LintUnreachableRule, LintUnusedAttribute, LintUnusedSegment, LintUnusedSilence,
 }
 
 // silences reads "lint", which may be nil: the lints that a file silences, each
@@ -56,7 +57,8 @@ func (c Checker) silences(n *source.Node) {
 		if ok && strings.TrimSpace(reason) == "" {
 			c.Errorf(f.Value, "%s", noReason(f.Key.Text))
 		}
-		c.File.Silences = append(c.File.Silences, source.Silence{Lint: f.Key.Text, Line: f.Key.Line(), Column: f.Key.Column()})
+		c.File.Silences = append(c.File.Silences, source.Silence{Lint: f.Key.Text, Line: f.Key.Line(),
+			Column: f.Key.Column()})
 	}
 }
 

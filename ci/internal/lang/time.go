@@ -45,7 +45,8 @@ func (c Checker) timeIn(n *source.Node, what string, zone *time.Location) (int64
 		return 0, false
 	}
 	local, offset := parts[1], parts[2]
-	layout := map[int]string{len(dateLayout): dateLayout, len(minuteLayout): minuteLayout, len(secondLayout): secondLayout}[len(local)]
+	layout := map[int]string{len(dateLayout): dateLayout, len(minuteLayout): minuteLayout,
+		len(secondLayout): secondLayout}[len(local)]
 	if layout == dateLayout && offset != "" {
 		c.Errorf(n, "%s is %s, a date with an offset; write the time of day too: %sT00:00%s", what, n.Text, local, offset)
 		return 0, false
@@ -106,7 +107,8 @@ func (c Checker) localTime(n *source.Node, what string, wall time.Time, zone *ti
 	case 0:
 		// What clocks that weren't set forward show as wall.
 		later := wall.Add(-time.Duration(offsets[0]) * time.Second).In(zone)
-		c.Errorf(n, "%s is %s, which clocks in %v skip; write an offset, such as %s", what, n.Text, zone, later.Format(time.RFC3339))
+		c.Errorf(n, "%s is %s, which clocks in %v skip; write an offset, such as %s", what, n.Text, zone,
+			later.Format(time.RFC3339))
 		return time.Time{}, false
 	case 1:
 		return found[0], true

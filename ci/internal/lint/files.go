@@ -38,7 +38,8 @@ func (l *linter) values(s *source.File, n *source.Node, under string) {
 	case source.Mapping:
 		for _, f := range n.Fields {
 			switch f.Key.Text {
-			case "variants", "metadata", "environments", "description", "owner", "attributes", "lint", "shares", "serve", "now", "name":
+			case "variants", "metadata", "environments", "description", "owner", "attributes", "lint", "shares", "serve",
+				"now", "name":
 				if f.Key.Text == "environments" && f.Value.Kind == source.Mapping {
 					l.values(s, f.Value, "")
 				}
@@ -71,7 +72,8 @@ func (l *linter) space(s *source.File, n *source.Node, under string) {
 		return // it may be meant
 	}
 	if trimmed := strings.TrimSpace(n.Text); trimmed != n.Text && trimmed != "" {
-		l.warn(lang.LintStraySpace, s, n, "white space around %q is part of the value; values without it don't match", source.Shorten(trimmed))
+		l.warn(lang.LintStraySpace, s, n, "white space around %q is part of the value; values without it don't match",
+			source.Shorten(trimmed))
 	}
 }
 
@@ -105,13 +107,15 @@ func (l *linter) list(list *lang.IDList) {
 			if before == 0 {
 				column += utf8.RuneCountInString(text[:len(text)-after])
 			}
-			l.warnAt(lang.LintStraySpace, s, line.Number, column, text, "white space around an id is ignored, but may hide that the list is not what it seems")
+			l.warnAt(lang.LintStraySpace, s, line.Number, column, text,
+				"white space around an id is ignored, but may hide that the list is not what it seems")
 		}
 		if seen == nil {
 			continue
 		}
 		if first, dup := seen[line.ID]; dup {
-			l.warnAt(lang.LintDuplicateID, s, line.Number, 1+before, text, fmt.Sprintf("%q is on the list twice; the first is on line %d", source.Shorten(line.ID), first))
+			l.warnAt(lang.LintDuplicateID, s, line.Number, 1+before, text,
+				fmt.Sprintf("%q is on the list twice; the first is on line %d", source.Shorten(line.ID), first))
 			continue
 		}
 		seen[line.ID] = line.Number
@@ -153,7 +157,8 @@ func (l *linter) addresses() {
 		Flags:      make(map[string]bool),
 	}
 	for _, f := range e.Flags {
-		if e.Known.Public || slices.ContainsFunc(e.Known.PublicNames, func(n *source.Node) bool { return n.Text == f.Namespace }) {
+		if e.Known.Public || slices.ContainsFunc(e.Known.PublicNames,
+			func(n *source.Node) bool { return n.Text == f.Namespace }) {
 			u.Flags[f.Key] = true
 			u.Everywhere(f)
 		}
@@ -214,7 +219,8 @@ func (l *linter) publishedList(list *lang.IDList) {
 	for line := range list.Lines() {
 		if source.HasAddress(line.ID) {
 			before, _ := spaceAround(line.Text)
-			l.warnAt(lang.LintEmailAddress, list.File, line.Number, 1+before, strings.TrimSuffix(line.Text, "\r"), addressMessage)
+			l.warnAt(lang.LintEmailAddress, list.File, line.Number, 1+before, strings.TrimSuffix(line.Text, "\r"),
+				addressMessage)
 		}
 	}
 }
@@ -247,7 +253,8 @@ func (l *linter) unused() {
 	}
 	for _, name := range e.Known.AttributeNames {
 		if !u.Attributes[name] {
-			l.warn(lang.LintUnusedAttribute, e.Known.ContextFile, e.Known.Attributes[name].At, "no rule, segment or layer uses the attribute %q", name)
+			l.warn(lang.LintUnusedAttribute, e.Known.ContextFile, e.Known.Attributes[name].At,
+				"no rule, segment or layer uses the attribute %q", name)
 		}
 	}
 }
@@ -295,7 +302,8 @@ func (l *linter) salts() {
 				return other.owner != use.owner && (other.by == use.by || other.by == "")
 			})
 			if i >= 0 {
-				l.warn(lang.LintSharedSalt, use.owner, use.written, "the salt %q is %s of %s too: by %s both choose the same units first",
+				l.warn(lang.LintSharedSalt, use.owner, use.written,
+					"the salt %q is %s of %s too: by %s both choose the same units first",
 					source.Shorten(salt), saltKind(uses[i]), uses[i].what, use.by)
 			}
 		}

@@ -26,7 +26,8 @@ type Options struct {
 
 // Run returns the warnings about an estate, sorted, and none twice.
 func Run(e *lang.Estate, o Options) source.Problems {
-	l := &linter{estate: e, facts: imply.NewFacts(e.Known.Ruleset()), now: o.Now, files: make(map[*source.File]*lintedFile)}
+	l := &linter{estate: e, facts: imply.NewFacts(e.Known.Ruleset()), now: o.Now,
+		files: make(map[*source.File]*lintedFile)}
 	source.Parallel(e.Flags, l.flag)
 	l.everyFile()
 	l.unused()
@@ -156,7 +157,8 @@ func (l *linter) expired(f *lang.Flag) {
 	zone := l.estate.Known.Zone
 	date, err := time.ParseInLocation(time.DateOnly, n.Text, zone)
 	if err == nil && !l.now.Before(date.AddDate(0, 0, 1)) {
-		l.warn(lang.LintExpiredFlag, f.File, n, "the flag expired on %s; remove it from the code and delete it, or give it a later date", n.Text)
+		l.warn(lang.LintExpiredFlag, f.File, n,
+			"the flag expired on %s; remove it from the code and delete it, or give it a later date", n.Text)
 	}
 }
 
@@ -173,7 +175,8 @@ func (l *linter) served(f *lang.Flag, b *lang.Body, r *lang.Rule, compiled *eval
 	first := ranges[0].Variant
 	if !slices.ContainsFunc(ranges, func(other evaluator.Range) bool { return other.Variant != first }) {
 		name := b.Flag.Variants[first].Name
-		l.warn(lang.LintSingleVariant, f.File, r.Serve, "%srule %q: the split gives everybody %q; write serve: %s", b.Place(), r.Name, name, name)
+		l.warn(lang.LintSingleVariant, f.File, r.Serve, "%srule %q: the split gives everybody %q; write serve: %s",
+			b.Place(), r.Name, name, name)
 	}
 }
 
@@ -209,7 +212,8 @@ func (l *linter) prerequisiteTypes(f *lang.Flag) {
 			for _, p := range r.Requires {
 				ours, theirs := f.Base().Type, l.estate.ByKey[p.Key].Base().Type
 				if theirs != ours && theirs != evaluator.TypeBoolean {
-					l.warn(lang.LintPrerequisiteType, f.File, p.At, "rule %q: flag %q is of type %v and asks for a variant of %q, which is of type %v; ask for a boolean flag instead",
+					l.warn(lang.LintPrerequisiteType, f.File, p.At,
+						"rule %q: flag %q is of type %v and asks for a variant of %q, which is of type %v; ask for a boolean flag instead",
 						r.Name, f.Key, ours, p.Key, theirs)
 				}
 			}

@@ -33,13 +33,15 @@ func (l *linter) reach(f *lang.Flag, b *lang.Body) {
 		}
 		i := slices.IndexFunc(rules[:j], func(above evaluator.Rule) bool { return im.Covers(&above, &rules[j]) })
 		if i >= 0 {
-			l.warn(lang.LintUnreachableRule, f.File, at, "%srule %q is never reached: rule %q on line %d matches everyone that it would",
+			l.warn(lang.LintUnreachableRule, f.File, at,
+				"%srule %q is never reached: rule %q on line %d matches everyone that it would",
 				b.Place(), rules[j].Name, rules[i].Name, b.Rules[i].At.Line())
 			continue
 		}
 		for i := range rules[:j] {
 			if attribute, common := im.Hides(&rules[i], ranges[i], &rules[j], ranges[j]); common != "" {
-				l.warn(lang.LintOverlappingRanges, f.File, at, "%srule %q: its range of %q overlaps that of rule %q on line %d, which takes %s",
+				l.warn(lang.LintOverlappingRanges, f.File, at,
+					"%srule %q: its range of %q overlaps that of rule %q on line %d, which takes %s",
 					b.Place(), rules[j].Name, attribute, rules[i].Name, b.Rules[i].At.Line(), common)
 				break
 			}
@@ -84,7 +86,8 @@ func (l *linter) alternatives(f *lang.Flag, b *lang.Body, im *imply.Implication,
 		}
 		for _, other := range before {
 			if common := imply.Intersection(other.spans, spans); common != "" && other.attribute == cond.Attribute {
-				l.warn(lang.LintOverlappingRanges, f.File, item, "%srule %q: the range of %q overlaps that on line %d: both have %s",
+				l.warn(lang.LintOverlappingRanges, f.File, item,
+					"%srule %q: the range of %q overlaps that on line %d: both have %s",
 					b.Place(), rule, cond.Attribute, other.line, common)
 				break
 			}
@@ -94,13 +97,15 @@ func (l *linter) alternatives(f *lang.Flag, b *lang.Body, im *imply.Implication,
 }
 
 // networks compares the networks of one list.
-func (l *linter) networks(f *lang.Flag, b *lang.Body, im *imply.Implication, rule, attribute string, items []*source.Node) {
+func (l *linter) networks(f *lang.Flag, b *lang.Body, im *imply.Implication, rule, attribute string,
+	items []*source.Node) {
 	spans := make([][]imply.Span, len(items))
 	for i, item := range items {
 		spans[i] = im.Spans(&evaluator.Condition{Op: evaluator.OpCIDR, Attribute: attribute, Strings: []string{item.Text}})
 		for j := range spans[:i] {
 			if items[j].Text != item.Text && imply.Intersection(spans[j], spans[i]) != "" { // the same twice is duplicate-id's
-				l.warn(lang.LintOverlappingRanges, f.File, item, "%srule %q: the network %s overlaps %s", b.Place(), rule, item.Text, items[j].Text)
+				l.warn(lang.LintOverlappingRanges, f.File, item, "%srule %q: the network %s overlaps %s", b.Place(), rule,
+					item.Text, items[j].Text)
 				break
 			}
 		}

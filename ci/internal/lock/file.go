@@ -42,7 +42,7 @@ const everyEnvironment = "*"
 // LayerPrefix precedes the name of a layer. No flag's key contains a colon.
 const LayerPrefix = "layer:"
 
-// A ID says what is divided: the split of a rule, or a layer.
+// An ID identifies what is divided: the split of a rule, or a layer.
 type ID struct {
 	Owner       string // a flag's key, or a layer's name after LayerPrefix
 	Environment string // "" for the flag's own rules
@@ -148,21 +148,24 @@ func Read(s *source.File, again bool) *File {
 			continue
 		}
 		if source.IsConflict(line) {
-			s.ProblemAt(number, 1, fmt.Sprintf("a merge conflict: take the file of the published branch, for instance with 'git checkout origin/main -- %s', and run 'serin lock'", s.Shown))
+			s.ProblemAt(number, 1,
+				fmt.Sprintf("a merge conflict: take the file of the published branch, for instance with 'git checkout origin/main -- %s', and run 'serin lock'", s.Shown))
 			return l
 		}
 		p := parser{rest: line}
 		e, err := p.entry()
 		if err != nil {
 			column := 1 + utf8.RuneCountInString(line[:len(line)-len(p.rest)])
-			s.ProblemAt(number, column, err.Error()+"; take the line of the published branch, or remove it to start again, and run 'serin lock'")
+			s.ProblemAt(number, column,
+				err.Error()+"; take the line of the published branch, or remove it to start again, and run 'serin lock'")
 			continue
 		}
 		e.line = number
 		if other, twice := l.byID[e.ID]; !twice {
 			l.byID[e.ID] = e
 		} else if !again {
-			s.ProblemAt(number, 1, fmt.Sprintf("%s is on line %d too; keep the line of the published branch, and run 'serin lock'", e.ID, other.line))
+			s.ProblemAt(number, 1,
+				fmt.Sprintf("%s is on line %d too; keep the line of the published branch, and run 'serin lock'", e.ID, other.line))
 		}
 	}
 	return l

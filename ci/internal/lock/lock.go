@@ -38,7 +38,8 @@ func (l *File) Check(divisions []*Division, dir string) {
 	for _, d := range divisions {
 		used[d.ID] = true
 		if why := l.misfit(d); why != "" {
-			d.File.ProblemAt(d.At.Line(), d.At.Column(), fmt.Sprintf("%s%s; run 'serin lock %s' and commit that file too", d.place(), why, dir))
+			d.File.ProblemAt(d.At.Line(), d.At.Column(), fmt.Sprintf("%s%s; run 'serin lock %s' and commit that file too",
+				d.place(), why, dir))
 		}
 	}
 	for id, entry := range l.byID {
@@ -70,7 +71,8 @@ func (l *File) misfit(d *Division) string {
 	case e == nil:
 		return fmt.Sprintf("%s doesn't know %s", l.Shown, what)
 	case e.Draw != d.Draw:
-		return fmt.Sprintf("%s has %s by %q with the salt %q, and not by %q with the salt %q", l.Shown, what, e.Draw.By, e.Draw.Salt, d.Draw.By, d.Draw.Salt)
+		return fmt.Sprintf("%s has %s by %q with the salt %q, and not by %q with the salt %q", l.Shown, what, e.Draw.By,
+			e.Draw.Salt, d.Draw.By, d.Draw.Salt)
 	case !share.Fit(e.pieces, d.Parts):
 		return fmt.Sprintf("%s has other shares of %s: %s", l.Shown, what, shareList(partsOf(e.pieces)))
 	}
@@ -103,7 +105,7 @@ func shareList(parts []share.Part) string {
 	return strings.Join(list, ", ")
 }
 
-// A Update is what brings the lock file of an estate up to date.
+// An Update is a new content for the lock file, and what changes.
 type Update struct {
 	File    string   // the path, as a user would type it
 	Before  []byte   // what is in the file; nil if there is none

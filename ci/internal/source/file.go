@@ -311,7 +311,8 @@ func (s *File) admit(fsys fs.FS, entry fs.DirEntry, dir string) bool {
 		s.Problem("not a regular file")
 		return false
 	case s.Role == misplaced && s.Folder() == "":
-		s.Problem("a flag file must be in a folder, its namespace: move it to %s", filepath.Join(dir, "NAMESPACE", path.Base(s.Path)))
+		s.Problem("a flag file must be in a folder, its namespace: move it to %s",
+			filepath.Join(dir, "NAMESPACE", path.Base(s.Path)))
 		return false
 	case s.Role == misplaced:
 		kind, _, _ := strings.Cut(s.Path, "/")

@@ -71,13 +71,18 @@ func (r Reader) Keys(n *Node, what string, known ...string) bool {
 
 // otherKeys are what other systems call our keys.
 var otherKeys = map[string]string{
-	"variations": "variants", "values": "variants", "fallthrough": "default", "fallback": "default", "defaultVariant": "default", "default_variant": "default",
-	"disabled": "enabled: false", "kill_switch": "enabled: false", "targeting": "rules", "off": "off_variant", "offVariation": "off_variant",
-	"env": "environments", "envs": "environments", "overrides": "environments", "team": "owner", "expiry": "expires", "layer": "exclusive",
-	"if": "when", "condition": "when", "conditions": "when", "clauses": "when", "match": "when",
-	"then": "serve", "variant": "serve", "variation": "serve", "value": "serve", "rollout": "serve", "split": "serve", "percentage": "serve", "weights": "serve",
+	"variations": "variants", "values": "variants", "fallthrough": "default", "fallback": "default",
+	"defaultVariant": "default", "default_variant": "default",
+	"disabled": "enabled: false", "kill_switch": "enabled: false", "targeting": "rules", "off": "off_variant",
+	"offVariation": "off_variant",
+	"env":          "environments", "envs": "environments", "overrides": "environments", "team": "owner", "expiry": "expires",
+	"layer": "exclusive",
+	"if":    "when", "condition": "when", "conditions": "when", "clauses": "when", "match": "when",
+	"then": "serve", "variant": "serve", "variation": "serve", "value": "serve", "rollout": "serve", "split": "serve",
+	"percentage": "serve", "weights": "serve",
 	"bucket_by": "by", "bucketBy": "by", "unit": "by", "seed": "salt",
-	"members": "include", "ids": "include", "users": "include", "included": "include", "excluded": "exclude", "rules": "when",
+	"members": "include", "ids": "include", "users": "include", "included": "include", "excluded": "exclude",
+	"rules":    "when",
 	"timezone": "time_zone", "tz": "time_zone", "targeting_key": "unit", "targetingKey": "unit",
 }
 
