@@ -106,7 +106,7 @@ func (m *maker) bucketing(key string) evaluator.Bucketing {
 	case 1:
 		b.By = "uid"
 	case 2:
-		b.Hash = choose(m, evaluator.HashMurmur3)
+		b.Hash = choose(m, evaluator.Hashes()...)
 	}
 	return b
 }
@@ -233,7 +233,7 @@ func (m *maker) condition(depth int) evaluator.Condition {
 		if from > to {
 			from, to = to, from
 		}
-		if false && to > from {
+		if to > from {
 			c = evaluator.Condition{Op: evaluator.OpBucket, Attribute: b.By, Strings: []string{b.Hash, b.Salt}, Ints: []int64{int64(b.Positions), int64(from), int64(to)}}
 		}
 	case 20:

@@ -211,25 +211,11 @@ func atomKey(typ evaluator.AttributeType, c *evaluator.Condition) string {
 
 // predicate compiles a comparison.
 func predicate(typ evaluator.AttributeType, cond *evaluator.Condition) func(evaluator.Value) bool {
-	const unit = "unit"
-	test := *cond
-	test.Attribute = "value"
-	program, err := evaluator.Compile(evaluator.Ruleset{
-		Unit: unit,
-		Attributes: []evaluator.Attribute{
-			{Name: unit, Type: evaluator.AttrString}, {Name: test.Attribute, Type: typ},
-		},
-		Flags: []evaluator.Flag{yesIf(&test)},
-	})
+	holds, err := cond.Holds(typ)
 	if err != nil { // of payloads that no client accepts
 		return func(evaluator.Value) bool { return false }
 	}
-	f := program.Flag("f")
-	ctx := evaluator.Context{Attrs: []evaluator.Attr{{Name: test.Attribute}}}
-	return func(v evaluator.Value) bool {
-		ctx.Attrs[0].Value = v
-		return f.Evaluate(&ctx).Variant() == "yes"
-	}
+	return holds
 }
 
 // yesIf returns the flag f, which serves the variant yes where a condition holds.

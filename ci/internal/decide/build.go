@@ -24,7 +24,7 @@ type builder struct {
 }
 
 func (p *problem) builder(c clock) *builder {
-	b := &builder{problem: p, diagram: newDiagram(), clock: c, memos: make(map[*atom]node)}
+	b := &builder{problem: p, diagram: newDiagram(&p.room), clock: c, memos: make(map[*atom]node)}
 	for side := range b.flags {
 		b.flags[side], b.parts[side] = make(map[string]node), make(map[string]node)
 	}

@@ -140,7 +140,10 @@ func (f *findings) add(x *comparison) {
 		if t != x.clock {
 			y = x.problem.compare(t)
 		}
-		if !y.full && y.moved != never {
+		switch {
+		case y.full:
+			f.limited = true
+		case y.moved != never:
 			f.single = append(f.single, y)
 		}
 	}
@@ -159,6 +162,11 @@ func (p *problem) moments(c clock) []clock {
 	return []clock{c}
 }
 
+// full reports whether a diagram is full: then what was made of it may be wrong.
+func (f *findings) full() bool {
+	return slices.ContainsFunc(slices.Concat(f.whole, f.single), func(x *comparison) bool { return x.full })
+}
+
 // settle finds out what can be said of differences.
 func (v *Verdict) settle(f *findings, now int64) {
 	var ahead, aside []*comparison
@@ -170,12 +178,22 @@ func (v *Verdict) settle(f *findings, now int64) {
 		}
 	}
 	most := 1
+	for _, x := range f.single {
+		*x.room = maxSteps // whatever it took to find them
+	}
 	if !f.limited {
 		v.Aside = len(ahead) == 0
-		v.shares(ahead, now)
 		if named, values := namedOnly(f.whole); named {
 			v.Named, most = len(values), 3
+		} else {
+			v.shares(ahead, now)
 		}
+	}
+	if f.full() {
+		*v, most = Verdict{}, 1
+	}
+	if v.Shares != nil {
+		return
 	}
 	for _, x := range slices.Concat(ahead, aside) {
 		if v.Examples = x.examples(most); len(v.Examples) > 0 {

@@ -28,7 +28,7 @@ type diagram struct {
 	unique map[string]node
 	memo   map[[3]node]node
 	key    []byte
-	room   int // how many more edges it may have
+	room   *int // how many more steps may be taken
 	full   bool
 }
 
@@ -39,11 +39,18 @@ type inner struct {
 	kids     []node // by case
 }
 
-// maxEdges bounds the memory and the time of one diagram.
-const maxEdges = 1 << 20
+// maxSteps bounds the memory and the time that two flags take.
+const maxSteps = 1 << 20
 
-func newDiagram() *diagram {
-	return &diagram{unique: make(map[string]node), memo: make(map[[3]node]node), room: maxEdges}
+func newDiagram(room *int) *diagram {
+	return &diagram{unique: make(map[string]node), memo: make(map[[3]node]node), room: room}
+}
+
+// spend takes some steps, if there is room for them.
+func (d *diagram) spend(steps int) bool {
+	*d.room -= steps
+	d.full = d.full || *d.room < 0
+	return !d.full
 }
 
 // choose returns the function that is kids[i] in case i of a variable. Once the
@@ -60,8 +67,7 @@ func (d *diagram) choose(variable int, kids []node) node {
 	if n, ok := d.unique[string(d.key)]; ok {
 		return n
 	}
-	if d.room -= len(kids); d.room < 0 {
-		d.full = true
+	if !d.spend(len(kids)) {
 		return never
 	}
 	n := node(len(d.inner))
@@ -115,6 +121,9 @@ func (d *diagram) ifElse(c, yes, no node) node {
 		return n
 	}
 	variable, cases := d.top(c, yes, no)
+	if !d.spend(cases) {
+		return c
+	}
 	kids := make([]node, cases)
 	for i := range kids {
 		kids[i] = d.ifElse(d.kid(c, variable, i), d.kid(yes, variable, i), d.kid(no, variable, i))
@@ -141,14 +150,14 @@ func (d *diagram) combine(a, b node, f func(a, b int) int) node {
 		if a.isConstant() && b.isConstant() {
 			return constant(f(a.value(), b.value()))
 		}
-		if d.full {
-			return never
-		}
 		key := [2]node{a, b}
 		if n, ok := memo[key]; ok {
 			return n
 		}
 		variable, cases := d.top(a, b)
+		if !d.spend(cases) {
+			return never
+		}
 		kids := make([]node, cases)
 		for i := range kids {
 			kids[i] = visit(d.kid(a, variable, i), d.kid(b, variable, i))

@@ -22,6 +22,7 @@ type problem struct {
 	events   []int64 // when what time has to do with changes
 	ages     []int64 // from which on flags are stale
 	unit     string  // of the new side, "" if that of the old side is another
+	room     int     // steps left
 	complete bool    // every context is in one of the cases
 
 	atoms   map[*evaluator.Condition]*atom
@@ -67,7 +68,7 @@ type served struct{ rule, outcome int }
 func (c *Comparer) newProblem(old, new Side) *problem {
 	p := &problem{
 		c: c, sides: [2]*index{c.index(old.Set), c.index(new.Set)}, flags: [2]*evaluator.Flag{old.Flag, new.Flag},
-		atoms: make(map[*evaluator.Condition]*atom), codes: make(map[served]int), complete: true,
+		atoms: make(map[*evaluator.Condition]*atom), codes: make(map[served]int), complete: true, room: maxSteps,
 	}
 	for side, f := range p.flags {
 		p.visited[side] = make(map[string]bool)
