@@ -179,7 +179,7 @@ func (v *Verdict) settle(f *findings, now int64) {
 	}
 	most := 1
 	for _, x := range f.single {
-		*x.room = maxSteps // whatever it took to find them
+		x.problem.room = maxSteps // whatever it took to find them
 	}
 	if !f.limited {
 		v.Aside = len(ahead) == 0
