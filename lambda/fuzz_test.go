@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzHandler holds that no request makes the handler panic (which would be a
+// FuzzHandler checks that no request makes the handler panic (which would be a
 // 500), and that each gets JSON, or nothing where there is nothing to say, with
 // one of the documented statuses. [ask] checks the form.
 func FuzzHandler(f *testing.F) {

@@ -110,7 +110,7 @@ func TestAllFlags(t *testing.T) {
 	}
 }
 
-// TestMetadata holds that a flag's metadata never stands where answers tell
+// TestMetadata checks that a flag's metadata never stands where answers tell
 // something of their own, and that what JSON can't carry is left out.
 func TestMetadata(t *testing.T) {
 	var names []evaluator.Attr
@@ -236,7 +236,7 @@ func TestLargestBody(t *testing.T) {
 	}
 }
 
-// TestDeclared holds that evaluation isn't handed more attributes than it can
+// TestDeclared checks that evaluation isn't handed more attributes than it can
 // use, however many a request has.
 func TestDeclared(t *testing.T) {
 	program, err := evaluator.Compile(testRuleset())
@@ -363,7 +363,7 @@ func TestEntityTags(t *testing.T) {
 	}
 }
 
-// TestChanceIsNeverStale holds that a flag by chance is drawn for every request,
+// TestChanceIsNeverStale checks that a flag by chance is drawn for every request,
 // and that 304 is only said of the answer that the asker holds.
 func TestChanceIsNeverStale(t *testing.T) {
 	handler := Handler(newEstate(t, withChance(testRuleset())).open(t))

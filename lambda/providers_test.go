@@ -129,7 +129,7 @@ func decode(t *testing.T, text string) evaluator.Context {
 	return ctx
 }
 
-// testSameBytes holds that a door's answers are the SDK's, headers and failures
+// testSameBytes checks that a door's answers are the SDK's, headers and failures
 // included.
 func testSameBytes(t *testing.T, url string, client *sdk.Client) {
 	reference := Handler(client)
@@ -403,7 +403,7 @@ func testWebProviderFollows(t *testing.T, url string, e *estate) {
 	}
 }
 
-// TestServerProviderWithoutRevision holds that a provider serves defaults in
+// TestServerProviderWithoutRevision checks that a provider serves defaults in
 // code, and doesn't say that flags were deleted, while no flags are loaded.
 func TestServerProviderWithoutRevision(t *testing.T) {
 	npmtest.Install(t, providers)

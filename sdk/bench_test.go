@@ -15,7 +15,7 @@ func benchClient(b *testing.B) (*sdk.Client, []string) {
 	return open(b, sdk.Config{Source: r.source(b), Root: r.keys.Root, Interval: -1}), users(1024)
 }
 
-// BenchmarkGet asks through a handle: of a constant, of a 30 % rollout for
+// BenchmarkGet asks through a handle: of a constant, of a 30% rollout for
 // another user each time, of one with the context built each time, and of a flag
 // that doesn't exist.
 func BenchmarkGet(b *testing.B) {
@@ -59,7 +59,7 @@ func BenchmarkGet(b *testing.B) {
 	})
 }
 
-// BenchmarkGetParallel is the 30 % rollout on all processors.
+// BenchmarkGetParallel is the 30% rollout on all processors.
 func BenchmarkGetParallel(b *testing.B) {
 	client, names := benchClient(b)
 	rollout := sdk.Bool("new-checkout", false)

@@ -208,7 +208,7 @@ func (c *chaos) suffer(kind chaosFault) {
 	c.recovers(kind.name)
 }
 
-// recovers holds that the first poll that begins after a fault succeeds.
+// recovers checks that the first poll that begins after a fault succeeds.
 func (c *chaos) recovers(kind string) {
 	c.sleep(31 * time.Second) // a request from before may take that long
 	c.sleep(time.Until(c.client.Status().NextPoll) + time.Second)

@@ -69,7 +69,7 @@ var doors = map[string]func(c *sdk.Client, key string, ctx sdk.Context) bool{
 	},
 }
 
-// TestClock holds that flags which depend on time change exactly at the second,
+// TestClock checks that flags which depend on time change exactly at the second,
 // without a poll, through each door; and that a caller's own time counts more.
 func TestClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -137,7 +137,7 @@ func sides(t *testing.T, client *sdk.Client, start time.Time) (early, late strin
 }
 
 // TestRampFollowsTheClock counts the share of a linear ramp every ten minutes:
-// it grows, and nobody who has the variant loses it. 2 % of 10,000 are 4 standard
+// it grows, and nobody who has the variant loses it. 2% of 10,000 are 4 standard
 // deviations or more.
 func TestRampFollowsTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestRampFollowsTheClock(t *testing.T) {
 	})
 }
 
-// TestSnapshotExplain compares traces with answers, and holds that absent flags
+// TestSnapshotExplain compares traces with answers, and checks that absent flags
 // and snapshots have one too.
 func TestSnapshotExplain(t *testing.T) {
 	client := filled(t)
@@ -198,7 +198,7 @@ func TestSnapshotExplain(t *testing.T) {
 	}
 }
 
-// TestExplainMetadata holds that an explanation has what the flag and the rule
+// TestExplainMetadata checks that an explanation has what the flag and the rule
 // that served say about themselves, and what was missing for a layer.
 func TestExplainMetadata(t *testing.T) {
 	r := newRepository(t, "production")

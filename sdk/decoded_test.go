@@ -8,7 +8,7 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// TestDecodedIsBounded holds that a handle doesn't keep all that it ever served,
+// TestDecodedIsBounded checks that a handle doesn't keep all that it ever served,
 // but as much as it may.
 func TestDecodedIsBounded(t *testing.T) {
 	for length, want := range map[int]int{10: maxDecoded, 200_000: 20, maxDecodedSize: 1} {

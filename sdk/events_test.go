@@ -109,7 +109,7 @@ func TestSlowSubscriber(t *testing.T) {
 	})
 }
 
-// TestSubscriberPanics holds that others are told, and the client goes on.
+// TestSubscriberPanics checks that others are told, and the client goes on.
 func TestSubscriberPanics(t *testing.T) {
 	var log bytes.Buffer
 	r := newRepository(t, "production")

@@ -246,7 +246,7 @@ func TestFallbackOfNothing(t *testing.T) {
 	}
 }
 
-// TestFallbackIsTakenAway starts a program anew without the fallback that it had: what
+// TestFallbackIsTakenAway starts a program again without the fallback that it had: what
 // the cache remembers of that must not get into requests, which servers may refuse.
 func TestFallbackIsTakenAway(t *testing.T) {
 	r, replica, a, b, both := pair(t)
@@ -283,7 +283,7 @@ func TestFallbackOfFallbacks(t *testing.T) {
 	_ = client.Refresh(t.Context())
 }
 
-// TestFallbackWatches holds that a fallback can be watched if one of its sources
+// TestFallbackWatches checks that a fallback can be watched if one of its sources
 // can, and that changes of both are seen.
 func TestFallbackWatches(t *testing.T) {
 	r := newRepository(t, "production")

@@ -323,7 +323,7 @@ func TestWatchFails(t *testing.T) {
 }
 
 // TestWatchIsTriedAgain checks when: that has nothing to do with the interval of
-// polling, and begins anew after a watch that worked for long.
+// polling, and begins again after a watch that worked for long.
 func TestWatchIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const long = 12 // which of them works

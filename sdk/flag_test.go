@@ -130,7 +130,7 @@ func TestAttr(t *testing.T) {
 	}
 }
 
-// TestChance draws anew for each call, through each door. With 10 % in 10,000
+// TestChance draws again for each call, through each door. With 10% in 10,000
 // draws, 7 standard deviations are 210.
 func TestChance(t *testing.T) {
 	client := filled(t)

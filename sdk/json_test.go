@@ -69,7 +69,7 @@ func TestObject(t *testing.T) {
 	}
 }
 
-// TestObjectIsDecodedOnce holds that a value is decoded once, by whoever comes
+// TestObjectIsDecodedOnce checks that a value is decoded once, by whoever comes
 // first, and again if and only if it changes.
 func TestObjectIsDecodedOnce(t *testing.T) {
 	r := newRepository(t, "production")

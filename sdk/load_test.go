@@ -14,7 +14,7 @@ import (
 	"github.com/serin-flags/serin/sdk"
 )
 
-// TestUpdateKeepsWhatIsUnchanged holds that an update compiles only the payloads
+// TestUpdateKeepsWhatIsUnchanged checks that an update compiles only the payloads
 // that changed.
 func TestUpdateKeepsWhatIsUnchanged(t *testing.T) {
 	r := newRepository(t, "production")

@@ -67,7 +67,7 @@ func TestManyClients(t *testing.T) {
 	})
 }
 
-// spreads holds that no second has more than three times as many requests as
+// spreads checks that no second has more than three times as many requests as
 // seconds have on average.
 func spreads(t *testing.T, perSecond []int) {
 	t.Helper()

@@ -41,7 +41,7 @@ func counting(calls *atomic.Int64) guard {
 	}
 }
 
-func TestUnitsAreUsedAgain(t *testing.T) {
+func TestModulesAreUsedAgain(t *testing.T) {
 	payloads := verified(t, 20)
 	var calls atomic.Int64
 	modules, err := (*Snapshot)(nil).modules(payloads, counting(&calls))
@@ -67,9 +67,9 @@ func TestUnitsAreUsedAgain(t *testing.T) {
 	}
 }
 
-// TestUnitsRefuse holds that what is signed but damaged is an error that names
+// TestModulesRefuse checks that what is signed but damaged is an error that names
 // the first namespace that is.
-func TestUnitsRefuse(t *testing.T) {
+func TestModulesRefuse(t *testing.T) {
 	payloads := verified(t, 20)
 	for _, i := range []int{17, 3, 4} {
 		payloads[i].Data = payloads[i].Data[:len(payloads[i].Data)-9]
@@ -80,10 +80,10 @@ func TestUnitsRefuse(t *testing.T) {
 	}
 }
 
-// TestUnitsAreGuarded holds that what runs beside the caller is guarded, on as
+// TestModulesAreGuarded checks that what runs beside the caller is guarded, on as
 // many goroutines as there are processors at first and half as many later, and that
 // the caller waits for it.
-func TestUnitsAreGuarded(t *testing.T) {
+func TestModulesAreGuarded(t *testing.T) {
 	payloads := verified(t, 50)
 	for _, test := range []struct {
 		before *Snapshot
@@ -119,9 +119,9 @@ func TestUnitsAreGuarded(t *testing.T) {
 	}
 }
 
-// TestUnitsKeepNoRuleset holds that what is compiled doesn't keep what it was
+// TestModulesKeepNoRuleset checks that what is compiled doesn't keep what it was
 // compiled from in memory, which is several times as large.
-func TestUnitsKeepNoRuleset(t *testing.T) {
+func TestModulesKeepNoRuleset(t *testing.T) {
 	payload, err := bundle.DecodePayload(verified(t, 1)[0].Data)
 	if err != nil {
 		t.Fatal(err)

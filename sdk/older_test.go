@@ -166,7 +166,7 @@ func TestThaw(t *testing.T) {
 	}
 }
 
-// TestAgeAfterRestart: how old what the disk cache holds is doesn't begin anew with
+// TestAgeAfterRestart: how old what the disk cache holds is doesn't begin again with
 // each process.
 func TestAgeAfterRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -82,7 +82,7 @@ func (r *repository) number(t testing.TB, n int64) int64 {
 	return r.publish(t, numbered(r.env, n)...)
 }
 
-// renew signs what is published anew.
+// renew signs what is published again.
 func (r *repository) renew(t testing.TB) {
 	t.Helper()
 	_, err := release.Publish(t.Context(), release.Options{

@@ -193,7 +193,7 @@ func TestRefusedEvents(t *testing.T) {
 	}
 }
 
-// TestHead holds that the answer to HEAD is that to GET without the body.
+// TestHead checks that the answer to HEAD is that to GET without the body.
 func TestHead(t *testing.T) {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("ETag", `"e1"`)
@@ -211,7 +211,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// FuzzInvoke holds that no event makes the adapter panic, and that whatever the
+// FuzzInvoke checks that no event makes the adapter panic, and that whatever the
 // handler reads from an event, and writes, arrives, except where there is to be
 // no body.
 func FuzzInvoke(f *testing.F) {

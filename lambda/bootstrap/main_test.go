@@ -268,7 +268,7 @@ func testAPIGateway(t *testing.T, f *lambdatest.Function, flag string) {
 	}
 }
 
-// TestMisconfigured holds that the function, when a variable is missing or
+// TestMisconfigured checks that the function, when a variable is missing or
 // wrong, tells Lambda which and why, and ends.
 func TestMisconfigured(t *testing.T) {
 	dir := t.TempDir()
@@ -330,7 +330,7 @@ func TestMisconfigured(t *testing.T) {
 	}
 }
 
-// TestOutsideLambda holds that somebody who starts the function by hand is told
+// TestOutsideLambda checks that somebody who starts the function by hand is told
 // what to start instead.
 func TestOutsideLambda(t *testing.T) {
 	t.Setenv("AWS_LAMBDA_RUNTIME_API", "")

@@ -7,7 +7,7 @@ import (
 	of "github.com/open-feature/go-sdk/openfeature"
 )
 
-// TestCondense holds that of several events the latest state is left, and one
+// TestCondense checks that of several events the latest state is left, and one
 // change that has the keys of all.
 func TestCondense(t *testing.T) {
 	state := func(e of.EventType) of.Event { return of.Event{EventType: e} }

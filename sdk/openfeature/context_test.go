@@ -75,7 +75,7 @@ func TestValueOf(t *testing.T) {
 	}
 }
 
-// TestContextOf holds that the targeting key is the context's key, that attributes
+// TestContextOf checks that the targeting key is the context's key, that attributes
 // nobody declares are left out, and that the caller's map stays as it is.
 func TestContextOf(t *testing.T) {
 	p := program(t)
@@ -99,7 +99,7 @@ func TestContextOf(t *testing.T) {
 	}
 }
 
-// TestContextAllocates holds that contexts are converted on the stack.
+// TestContextAllocates checks that contexts are converted on the stack.
 func TestContextAllocates(t *testing.T) {
 	p := program(t)
 	flat := of.FlattenedContext{of.TargetingKey: "u-1", "a": 3, "b": "x", "c": 1, "d": 2}
@@ -115,7 +115,7 @@ func TestContextAllocates(t *testing.T) {
 	}
 }
 
-// FuzzContext holds that a context which comes from JSON means by OpenFeature what
+// FuzzContext checks that a context which comes from JSON means by OpenFeature what
 // it means by OFREP, to the same flags.
 func FuzzContext(f *testing.F) {
 	for _, seed := range []string{
@@ -161,7 +161,7 @@ func FuzzContext(f *testing.F) {
 	})
 }
 
-// FuzzValue holds that no string, number or list is beyond valueOf.
+// FuzzValue checks that no string, number or list is beyond valueOf.
 func FuzzValue(f *testing.F) {
 	f.Add("x", int64(7), 0.5, true)
 	f.Add("1e400", int64(math.MinInt64), math.NaN(), false)

@@ -137,7 +137,7 @@ func poll(t *testing.T, client *sdk.Client) {
 	}
 }
 
-// TestStaleFromTheStart holds that a provider which begins with what the disk cache
+// TestStaleFromTheStart checks that a provider which begins with what the disk cache
 // has, in an outage, is stale, and that its client is told so.
 func TestStaleFromTheStart(t *testing.T) {
 	p := sdktest.NewPublisher(t, "production")
@@ -168,7 +168,7 @@ func TestStaleFromTheStart(t *testing.T) {
 	again.await(t, "PROVIDER_READY", "PROVIDER_STALE")
 }
 
-// TestSetAgain holds that a provider which was replaced tells of changes when it is
+// TestSetAgain checks that a provider which was replaced tells of changes when it is
 // set again.
 func TestSetAgain(t *testing.T) {
 	p := sdktest.NewPublisher(t, "production")
@@ -189,7 +189,7 @@ func TestSetAgain(t *testing.T) {
 	events.await(t, "PROVIDER_CONFIGURATION_CHANGED [changing-flag] in 2")
 }
 
-// TestUnheard holds that events which nobody takes hold nothing up, and that none
+// TestUnheard checks that events which nobody takes hold nothing up, and that none
 // of what they say is lost.
 func TestUnheard(t *testing.T) {
 	p := sdktest.NewPublisher(t, "production")
@@ -232,7 +232,7 @@ func TestUnheard(t *testing.T) {
 }
 
 // TestEventsConcurrently publishes while providers are set, replaced and shut down
-// and others ask, and holds that the last change is told of all the same.
+// and others ask, and checks that the last change is told of all the same.
 func TestEventsConcurrently(t *testing.T) {
 	p := sdktest.NewPublisher(t, "production")
 	p.Publish(map[string]any{"n": 0})
@@ -287,7 +287,7 @@ func TestEventsConcurrently(t *testing.T) {
 	}
 }
 
-// TestSegmentsChange holds that a flag counts as changed when what it refers to
+// TestSegmentsChange checks that a flag counts as changed when what it refers to
 // has changed.
 func TestSegmentsChange(t *testing.T) {
 	p := sdktest.NewPublisher(t, "production")

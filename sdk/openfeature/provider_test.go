@@ -50,7 +50,7 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestMetadataIsNotForged holds that a flag can't say of itself what is told of
+// TestMetadataIsNotForged checks that a flag can't say of itself what is told of
 // answers, whoever has compiled it.
 func TestMetadataIsNotForged(t *testing.T) {
 	r := rulesets(t)
@@ -72,7 +72,7 @@ func TestMetadataIsNotForged(t *testing.T) {
 	}
 }
 
-// TestObjectsAreCopies holds that callers may change what they are handed.
+// TestObjectsAreCopies checks that callers may change what they are handed.
 func TestObjectsAreCopies(t *testing.T) {
 	client := stable(t).NewClient()
 	for range 2 {
@@ -84,7 +84,7 @@ func TestObjectsAreCopies(t *testing.T) {
 	}
 }
 
-// TestClientCloses holds that a provider answers on after its client was closed,
+// TestClientCloses checks that a provider answers on after its client was closed,
 // and that neither closes the other.
 func TestClientCloses(t *testing.T) {
 	client := openClient(t)

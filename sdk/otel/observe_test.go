@@ -119,7 +119,7 @@ func TestObserve(t *testing.T) {
 	})
 }
 
-// TestObserveNothing holds that a nil client can be observed.
+// TestObserveNothing checks that a nil client can be observed.
 func TestObserveNothing(t *testing.T) {
 	got := observe(t, nil).metrics(t)
 	if diff := cmp.Diff(states("", "empty"), got["serin.client.state"]); diff != "" {
@@ -127,7 +127,7 @@ func TestObserveNothing(t *testing.T) {
 	}
 }
 
-// TestAge holds that age and expiry follow the clock without a poll.
+// TestAge checks that age and expiry follow the clock without a poll.
 func TestAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := observe(t, sdktest.New(t, map[string]any{"new-checkout": true}).Client)
@@ -147,7 +147,7 @@ func TestAge(t *testing.T) {
 	})
 }
 
-// TestDocumented holds that the package comment lists the metrics that there are,
+// TestDocumented checks that the package comment lists the metrics that there are,
 // with their units.
 func TestDocumented(t *testing.T) {
 	c := observe(t, sdktest.New(t, nil).Client)

@@ -10,7 +10,7 @@ import (
 	"github.com/serin-flags/serin/sdk"
 )
 
-// TestReasons holds that every reason has its name in the semantic conventions,
+// TestReasons checks that every reason has its name in the semantic conventions,
 // which is that of OpenFeature in lower case.
 func TestReasons(t *testing.T) {
 	for r := evaluator.ReasonStatic; r <= evaluator.ReasonError; r++ {
@@ -23,7 +23,7 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// TestErrorTypes holds that errors that wrap others are known, and that there is a
+// TestErrorTypes checks that errors that wrap others are known, and that there is a
 // name for those which nobody has thought of.
 func TestErrorTypes(t *testing.T) {
 	for want, err := range map[string]error{

@@ -179,7 +179,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// TestContextID holds that targeting keys are recorded if that is asked for, and
+// TestContextID checks that targeting keys are recorded if that is asked for, and
 // never otherwise, nor any attribute of a context.
 func TestContextID(t *testing.T) {
 	for _, id := range []bool{false, true} {
@@ -204,7 +204,7 @@ func TestContextID(t *testing.T) {
 	}
 }
 
-// TestSpan holds that an event belongs to the span that it happens in.
+// TestSpan checks that an event belongs to the span that it happens in.
 func TestSpan(t *testing.T) {
 	c := newCollector(t)
 	recorder, err := otel.NewRecorder(sdktest.New(t, map[string]any{"new-checkout": true}).Client, c.config)
@@ -226,7 +226,7 @@ func TestSpan(t *testing.T) {
 	}
 }
 
-// TestNoProvider holds that nothing is recorded, nor allocated beyond what an
+// TestNoProvider checks that nothing is recorded, nor allocated beyond what an
 // explanation takes, where nobody wants it.
 func TestNoProvider(t *testing.T) {
 	client := sdktest.New(t, map[string]any{"new-checkout": true}).Client
@@ -247,7 +247,7 @@ type deaf struct{ log.Logger }
 func (deaf) Enabled(context.Context, log.EnabledParameters) bool { return false }
 func (deaf) Emit(context.Context, log.Record)                    { panic("a record that nobody wants") }
 
-// TestDisabled holds that events are not made when the logger doesn't want them.
+// TestDisabled checks that events are not made when the logger doesn't want them.
 func TestDisabled(t *testing.T) {
 	c := newCollector(t)
 	c.config.LoggerProvider = deafProvider{c.config.LoggerProvider}

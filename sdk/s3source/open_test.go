@@ -61,7 +61,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestOpenRefuses holds that what is wrong with a Config or a URL is said, and
+// TestOpenRefuses checks that what is wrong with a Config or a URL is said, and
 // nothing of what may be secret.
 func TestOpenRefuses(t *testing.T) {
 	alone(t)

@@ -13,7 +13,7 @@ import (
 
 // TestRotation replaces keys below running programs. They pin what they always did,
 // and follow: the one that polls all the time, the one that was off, one that starts
-// anew, and one that starts from its cache.
+// again, and one that starts from its cache.
 func TestRotation(t *testing.T) {
 	server := s3test.Start(t)
 	server.CreateBucket(t, bucket)

@@ -340,7 +340,7 @@ func TestRegionIsMissing(t *testing.T) {
 	}
 }
 
-// TestRedirect holds that no client of AWS's or Go's goes where a server sends it.
+// TestRedirect checks that no client of AWS's or Go's goes where a server sends it.
 func TestRedirect(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("%s was asked for %s", r.Host, r.URL)

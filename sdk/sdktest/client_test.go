@@ -34,7 +34,7 @@ var (
 	absent      = sdk.Bool("absent", true)
 )
 
-// TestNew holds that every type of value is served as it will be in production.
+// TestNew checks that every type of value is served as it will be in production.
 func TestNew(t *testing.T) {
 	flags := sdktest.New(t, map[string]any{
 		"new-checkout": true, "color": "#00f", "page-size": uint8(20), "ratio": float32(0.5),
@@ -72,7 +72,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// TestOverride holds that an override lasts as long as its test, that overrides
+// TestOverride checks that an override lasts as long as its test, that overrides
 // nest, and that flags without a value can be overridden too.
 func TestOverride(t *testing.T) {
 	flags := sdktest.New(t, map[string]any{"new-checkout": false, "page-size": 20})
@@ -101,7 +101,7 @@ func TestOverride(t *testing.T) {
 	}
 }
 
-// TestOverrideOnly holds that the one flag that a test asks for may go away.
+// TestOverrideOnly checks that the one flag that a test asks for may go away.
 func TestOverrideOnly(t *testing.T) {
 	flags := sdktest.New(t, nil)
 	for range 2 {
@@ -117,7 +117,7 @@ func TestOverrideOnly(t *testing.T) {
 	}
 }
 
-// TestParallel holds that clients have nothing to do with each other.
+// TestParallel checks that clients have nothing to do with each other.
 func TestParallel(t *testing.T) {
 	for i := range 10 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -190,7 +190,7 @@ func failure(t *testing.T, name string, f func(t testing.TB)) string {
 	return fake.message
 }
 
-// TestRefused holds that what can't be served ends the test and says why.
+// TestRefused checks that what can't be served ends the test and says why.
 func TestRefused(t *testing.T) {
 	for want, value := range map[string]any{
 		`flag "f": a flag can't have a value of type <nil>`:                                                nil,
@@ -223,7 +223,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestOverrideRefused holds that overrides which can't mean what they say end the
+// TestOverrideRefused checks that overrides which can't mean what they say end the
 // test, and change nothing.
 func TestOverrideRefused(t *testing.T) {
 	flags := sdktest.New(t, map[string]any{"page-size": 20})

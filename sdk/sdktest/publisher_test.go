@@ -117,7 +117,7 @@ func TestPublishRulesets(t *testing.T) {
 	}
 }
 
-// TestSlow holds that a slow server answers late, is given up on by those who
+// TestSlow checks that a slow server answers late, is given up on by those who
 // don't wait for that, and doesn't keep the test from ending.
 func TestSlow(t *testing.T) {
 	p := sdktest.NewPublisher(t, "production")
@@ -156,7 +156,7 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// TestRevisionBefore holds that the revision before stays, for who is reading it
+// TestRevisionBefore checks that the revision before stays, for who is reading it
 // while the next one is published.
 func TestRevisionBefore(t *testing.T) {
 	p := sdktest.NewPublisher(t, "production")
@@ -183,7 +183,7 @@ func status(t *testing.T, url string) int {
 	return resp.StatusCode
 }
 
-// TestOtherRequests holds that the server gives away nothing but the environment.
+// TestOtherRequests checks that the server gives away nothing but the environment.
 func TestOtherRequests(t *testing.T) {
 	p := sdktest.NewPublisher(t, "production")
 	p.Publish(nil)
