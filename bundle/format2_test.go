@@ -369,3 +369,18 @@ func TestFormat2Refuses(t *testing.T) {
 		})
 	}
 }
+
+// TestDamagedColumns decodes columns with some bytes changed: whatever they become,
+// decoding ends, as a whole and flag by flag, in the same way.
+func TestDamagedColumns(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	l := labelOf(latest())
+	valid := encodeRuleset(ptrTo(latest().Ruleset)).marshal(format2)
+	for range soak.Times(1000, 1_000_000) {
+		columns := slices.Clone(valid)
+		for range 1 + random.IntN(3) {
+			columns[random.IntN(len(columns))] = byte(random.Uint32())
+		}
+		checkDecoding(t, &l, columns)
+	}
+}
