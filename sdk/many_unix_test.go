@@ -22,7 +22,8 @@ func TestManyClients(t *testing.T) {
 		span = 5 * time.Minute
 		most = 200 << 10 // bytes for each client; its flags take less than 10 KiB
 	)
-	clients := soak.Times(250, 1000)
+	clients := soak.Times(65, 1000)
+	interval := time.Duration(soak.Times(5, 30)) * time.Second
 	synctest.Test(t, func(t *testing.T) {
 		r := newRepository(t, "production")
 		r.number(t, 1)
@@ -47,7 +48,7 @@ func TestManyClients(t *testing.T) {
 		before := inUse()
 		list := make([]*sdk.Client, clients)
 		for i := range list {
-			list[i] = open(t, sdk.Config{Source: source, Root: r.keys.Root})
+			list[i] = open(t, sdk.Config{Source: source, Root: r.keys.Root, Interval: interval})
 		}
 		time.Sleep(span)
 		synctest.Wait()
