@@ -66,11 +66,14 @@ func newPools() *pools {
 	p.tags = append(p.tags, p.units[:6]...)
 	p.tags = append(p.tags, "\xff", strings.Repeat("u", 128))
 	p.texts = append(p.texts, "aab\nb", "a.b", "北京市", "\xe2\x84", "\u212a\u017f\xaaK", strings.Repeat("aK\xff", 40)+"b", "ΑΣ σας", "İıI")
-	p.hashes = []evaluator.Bucketing{
-		{Hash: "unleash"}, {Hash: "unleash", Positions: 1000}, {Hash: "unleash-variants"}, {Hash: "unleash-variants", Positions: 3}, {Hash: "launchdarkly"},
+	for _, name := range evaluator.Hashes() {
+		p.hashes = append(p.hashes, evaluator.Bucketing{Hash: name})
+		if naiveHashes[name].most > 0 {
+			p.hashes = append(p.hashes, evaluator.Bucketing{Hash: name, Positions: 3})
+		}
 	}
 	p.levels = make(map[evaluator.Bucketing][]uint64)
-	for _, b := range append(p.hashes, evaluator.Bucketing{Hash: evaluator.HashMurmur3}) {
+	for _, b := range p.hashes {
 		p.levels[b] = p.boundaries(b)
 	}
 	p.levels[evaluator.Bucketing{}] = p.levels[evaluator.Bucketing{Hash: evaluator.HashMurmur3}] // by chance

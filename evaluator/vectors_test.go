@@ -163,7 +163,7 @@ func TestVectorPositions(t *testing.T) {
 	}
 	set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
 	for i, row := range rows {
-		set.Flags = append(set.Flags, around(fmt.Sprintf("row-%d", i), row.Salt, uint64(row.Position)))
+		set.Flags = append(set.Flags, around(fmt.Sprintf("row-%d", i), row.Bucketing(), row.Position))
 	}
 	p, err := evaluator.Compile(set)
 	if err != nil {
@@ -185,14 +185,14 @@ func TestVectorPositions(t *testing.T) {
 }
 
 // around returns a flag that tells one position from those below and above.
-func around(key, salt string, position uint64) evaluator.Flag {
-	ranges := []evaluator.Range{{From: 0, To: position, Variant: 0}, {From: position, To: position + 1, Variant: 1}, {From: position + 1, To: evaluator.Positions, Variant: 2}}
+func around(key string, b evaluator.Bucketing, position uint64) evaluator.Flag {
+	ranges := []evaluator.Range{{From: 0, To: position, Variant: 0}, {From: position, To: position + 1, Variant: 1}, {From: position + 1, To: b.Total(), Variant: 2}}
 	ranges = slices.DeleteFunc(ranges, func(r evaluator.Range) bool { return r.From == r.To })
 	return evaluator.Flag{
 		Key: key, Type: evaluator.TypeInteger,
 		Variants: []evaluator.Variant{
 			{Name: "above", Value: evaluator.IntValue(-1)}, {Name: "at", Value: evaluator.IntValue(0)}, {Name: "below", Value: evaluator.IntValue(1)},
 		},
-		Rules: []evaluator.Rule{{Name: "all", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: salt, Hash: evaluator.HashMurmur3}, Ranges: ranges}}},
+		Rules: []evaluator.Rule{{Name: "all", Split: &evaluator.Split{Bucketing: b, Ranges: ranges}}},
 	}
 }

@@ -2,9 +2,12 @@ package vectors
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/sha1"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -29,7 +32,7 @@ func TestBucketing(t *testing.T) {
 	}
 	lengths := make(map[int]bool)
 	for i, row := range rows {
-		if want := rowOf(row.Salt, row.Unit); row != want {
+		if want := rowOf(row.Salt, row.Unit, row.Hash, row.Positions); row != want {
 			t.Errorf("line %d: got seed %d and position %d, want %d and %d", i+1, row.Seed, row.Position, want.Seed, want.Position)
 		}
 		lengths[len(row.Unit)] = true
@@ -39,7 +42,7 @@ func TestBucketing(t *testing.T) {
 			t.Errorf("there is no unit of %d bytes", n)
 		}
 	}
-	if len(rows) != 10_000 || !lengths[10_240] {
+	if len(rows) < 10_500 || !lengths[10_240] {
 		t.Errorf("there are %d rows, or none has a very long unit", len(rows))
 	}
 }
@@ -82,15 +85,64 @@ func hash(text string, seed uint32) uint64 {
 	return h
 }
 
-func rowOf(salt, unit string) Row {
-	seed := uint32(hash(salt, 0))
-	return Row{Salt: salt, Unit: unit, Seed: seed, Position: uint32(hash(unit, seed) >> 32)}
+func rowOf(salt, unit, name string, positions uint64) Row {
+	row := Row{Salt: salt, Unit: unit, Hash: name, Positions: positions}
+	switch name {
+	case "":
+		row.Seed = uint32(hash(salt, 0))
+		row.Position = hash(unit, row.Seed) >> 32
+	case "unleash":
+		row.Position = uint64(murmur3.SeedSum32(0, []byte(salt+":"+unit))) % cmp.Or(positions, 100)
+	case "unleash-variants":
+		row.Position = uint64(murmur3.SeedSum32(86028157, []byte(salt+":"+unit))) % cmp.Or(positions, 1000)
+	case "launchdarkly":
+		digits := fmt.Sprintf("%x", sha1.Sum([]byte(salt+"."+unit)))[:15]
+		row.Position, _ = strconv.ParseUint(digits, 16, 64)
+	}
+	return row
+}
+
+// TestPublished holds the hashes of other systems to the values that they publish:
+// the tests of LaunchDarkly's SDKs for bucketing (spec/impl/evaluator_bucketing_spec.rb
+// of ruby-server-sdk, which gives float32 fractions), and the tests of Unleash's SDKs
+// for normalizedValue and normalizedVariantValue, which count from 1.
+func TestPublished(t *testing.T) {
+	rows, err := Positions(os.DirFS(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := make(map[Row]bool, len(rows))
+	for _, row := range rows {
+		has[row] = true
+	}
+	for _, want := range []struct {
+		salt, unit string
+		fraction   float64
+	}{
+		{"hashKey.saltyA", "userKeyA", 0.42157587}, {"hashKey.saltyA", "userKeyB", 0.6708485}, {"hashKey.saltyA", "userKeyC", 0.10343106},
+		{"hashKey.saltyA", "33333", 0.54771423},
+		{"61", "userKeyA", 0.09801207}, {"61", "userKeyB", 0.14483777}, {"61", "userKeyC", 0.9242641},
+	} {
+		row := rowOf(want.salt, want.unit, "launchdarkly", 0)
+		if got := float64(row.Position) / (1<<60 - 1); math.Abs(got-want.fraction) > 1e-7 || !has[row] {
+			t.Errorf("launchdarkly: %q of %q is %v, want %v; among the rows: %v", want.unit, want.salt, got, want.fraction, has[row])
+		}
+	}
+	for _, want := range []Row{
+		{Salt: "gr1", Unit: "123", Position: 73 - 1, Hash: "unleash"}, {Salt: "groupX", Unit: "999", Position: 25 - 1, Hash: "unleash"},
+		{Salt: "gr1", Unit: "123", Position: 96 - 1, Hash: "unleash-variants", Positions: 100},
+		{Salt: "groupX", Unit: "999", Position: 60 - 1, Hash: "unleash-variants", Positions: 100},
+	} {
+		if !has[want] {
+			t.Errorf("%+v is not among the rows", want)
+		}
+	}
 }
 
 // makeRows makes 10,000 rows.
 func makeRows() []Row {
 	var rows []Row
-	add := func(salt, unit string) { rows = append(rows, rowOf(salt, unit)) }
+	add := func(salt, unit string) { rows = append(rows, rowOf(salt, unit, "", 0)) }
 	for n := range 65 { // every length of what is left after blocks of 16
 		for _, salt := range []string{"new-checkout", "layer:checkout", "盐"} {
 			add(salt, strings.Repeat("0123456789abcdef", 5)[:n])
@@ -114,6 +166,33 @@ func makeRows() []Row {
 	salts := []string{"new-checkout", "neural-search", "dark-mode", "price-2026-q3", "layer:ranking", "订单"}
 	for i := 0; len(rows) < 10_000; i++ {
 		add(salts[r.IntN(len(salts))], realistic(r, i))
+	}
+	return append(rows, otherRows()...)
+}
+
+// otherRows makes rows of the hashes of other systems.
+func otherRows() []Row {
+	var rows []Row
+	add := func(salt, unit, name string, positions uint64) { rows = append(rows, rowOf(salt, unit, name, positions)) }
+	for _, unit := range []string{"userKeyA", "userKeyB", "userKeyC", "33333"} {
+		add("hashKey.saltyA", unit, "launchdarkly", 0)
+		add("61", unit, "launchdarkly", 0)
+	}
+	add("gr1", "123", "unleash", 0)
+	add("groupX", "999", "unleash", 0)
+	add("gr1", "123", "unleash-variants", 100)
+	add("groupX", "999", "unleash-variants", 100)
+	for _, h := range []struct {
+		name      string
+		positions uint64
+	}{{"unleash", 0}, {"unleash", 1}, {"unleash", 1 << 32}, {"unleash-variants", 0}, {"unleash-variants", 7}, {"launchdarkly", 0}} {
+		for n := range 65 {
+			add("new-checkout", strings.Repeat("0123456789abcdef", 5)[:n], h.name, h.positions)
+		}
+		for _, unit := range odd {
+			add("盐 🧂", unit, h.name, h.positions)
+		}
+		add("long-units", strings.Repeat("北京", 100), h.name, h.positions)
 	}
 	return rows
 }

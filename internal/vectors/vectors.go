@@ -59,8 +59,17 @@ type Answer struct {
 type Row struct {
 	Salt     string `json:"salt"`
 	Unit     string `json:"unit"` // empty: a vector of the hash alone
-	Seed     uint32 `json:"seed"`
-	Position uint32 `json:"position"`
+	Seed     uint32 `json:"seed,omitempty"` // of murmur3_x64_128
+	Position uint64 `json:"position"`
+	// Hash and Positions are those of the Bucketing; absent: murmur3_x64_128, and
+	// the hash's own number.
+	Hash      string `json:"hash,omitempty"`
+	Positions uint64 `json:"positions,omitempty"`
+}
+
+// Bucketing returns how the row's position is found, by the attribute user.
+func (r Row) Bucketing() evaluator.Bucketing {
+	return evaluator.Bucketing{By: "user", Salt: r.Salt, Hash: cmp.Or(r.Hash, evaluator.HashMurmur3), Positions: r.Positions}
 }
 
 // Scenarios reads all scenarios in the folder evaluation of fsys, by name.
@@ -180,31 +189,38 @@ func Positions(fsys fs.FS) ([]Row, error) {
 	return rows, nil
 }
 
-// Bucketing returns a scenario in which every row is a case: for each salt there
-// is a flag by which each of its positions is served as a variant of its own.
+// compareBucketings orders by salt, hash and number of positions.
+func compareBucketings(a, b evaluator.Bucketing) int {
+	return cmp.Or(cmp.Compare(a.Salt, b.Salt), cmp.Compare(a.Hash, b.Hash), cmp.Compare(a.Positions, b.Positions))
+}
+
+// Bucketing returns a scenario in which every row is a case: for each salt and hash
+// there is a flag that serves each of its positions as a variant of its own. The
+// values are texts, because positions may have more bits than numbers of JSON.
 func Bucketing(rows []Row) Scenario {
 	s := Scenario{Name: "bucketing", Ruleset: evaluator.Ruleset{
 		Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 	}}
-	positions := make(map[string][]uint32) // by salt
+	positions := make(map[evaluator.Bucketing][]uint64)
 	for _, row := range rows {
-		positions[row.Salt] = append(positions[row.Salt], row.Position)
+		b := row.Bucketing()
+		positions[b] = append(positions[b], row.Position)
 	}
-	keys := make(map[string]string) // of flags, by salt
-	for i, salt := range slices.Sorted(maps.Keys(positions)) {
-		keys[salt] = fmt.Sprintf("bucketing-%d", i)
-		s.Ruleset.Flags = append(s.Ruleset.Flags, positionFlag(keys[salt], salt, positions[salt]))
+	keys := make(map[evaluator.Bucketing]string) // of flags
+	for i, b := range slices.SortedFunc(maps.Keys(positions), compareBucketings) {
+		keys[b] = fmt.Sprintf("bucketing-%d", i)
+		s.Ruleset.Flags = append(s.Ruleset.Flags, positionFlag(keys[b], b, positions[b]))
 	}
 	for i, row := range rows {
 		unit, _ := json.Marshal(row.Unit) // texts have a JSON form
 		c := Case{
 			Name:    fmt.Sprintf("bucketing.jsonl, line %d", i+1),
-			Flag:    keys[row.Salt],
+			Flag:    keys[row.Bucketing()],
 			Context: json.RawMessage(`{"targetingKey":` + string(unit) + `}`),
 		}
 		position := fmt.Sprint(row.Position)
-		if c.Want = (Answer{Value: json.RawMessage(position), Variant: position, Reason: "SPLIT", Rule: "all"}); row.Unit == "" {
-			c.Want = Answer{Value: json.RawMessage("-1"), Variant: "other", Reason: "DEFAULT", MissingUnit: "user"}
+		if c.Want = (Answer{Value: json.RawMessage(`"` + position + `"`), Variant: position, Reason: "SPLIT", Rule: "all"}); row.Unit == "" {
+			c.Want = Answer{Value: json.RawMessage(`"other"`), Variant: "other", Reason: "DEFAULT", MissingUnit: "user"}
 		}
 		s.Cases = append(s.Cases, c)
 	}
@@ -212,21 +228,20 @@ func Bucketing(rows []Row) Scenario {
 }
 
 // positionFlag returns a flag that serves each of the positions as it is.
-func positionFlag(key, salt string, positions []uint32) evaluator.Flag {
-	f := evaluator.Flag{Key: key, Type: evaluator.TypeInteger, Variants: []evaluator.Variant{{Name: "other", Value: evaluator.IntValue(-1)}}}
-	split := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: salt, Hash: evaluator.HashMurmur3}}
+func positionFlag(key string, b evaluator.Bucketing, positions []uint64) evaluator.Flag {
+	f := evaluator.Flag{Key: key, Type: evaluator.TypeString, Variants: []evaluator.Variant{{Name: "other", Value: evaluator.StringValue("other")}}}
+	split := &evaluator.Split{Bucketing: b}
 	from := uint64(0)
-	for _, p := range slices.Compact(slices.Sorted(slices.Values(positions))) {
-		at := uint64(p)
+	for _, at := range slices.Compact(slices.Sorted(slices.Values(positions))) {
 		if from < at {
 			split.Ranges = append(split.Ranges, evaluator.Range{From: from, To: at})
 		}
 		split.Ranges = append(split.Ranges, evaluator.Range{From: at, To: at + 1, Variant: len(f.Variants)})
-		f.Variants = append(f.Variants, evaluator.Variant{Name: fmt.Sprint(p), Value: evaluator.IntValue(int64(p))})
+		f.Variants = append(f.Variants, evaluator.Variant{Name: fmt.Sprint(at), Value: evaluator.StringValue(fmt.Sprint(at))})
 		from = at + 1
 	}
-	if from < evaluator.Positions {
-		split.Ranges = append(split.Ranges, evaluator.Range{From: from, To: evaluator.Positions})
+	if total := b.Total(); from < total {
+		split.Ranges = append(split.Ranges, evaluator.Range{From: from, To: total})
 	}
 	f.Rules = []evaluator.Rule{{Name: "all", Split: split}}
 	return f

@@ -48,7 +48,7 @@ func TestScenarios(t *testing.T) {
 	if cases < 2500 {
 		t.Errorf("there are %d cases only", cases)
 	}
-	for op := evaluator.OpAll; op <= evaluator.OpServes; op++ {
+	for op := evaluator.OpAll; op <= evaluator.OpBucket; op++ {
 		if !ops[op] {
 			t.Errorf("no scenario has the condition %q", op)
 		}
