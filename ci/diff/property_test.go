@@ -1,9 +1,11 @@
 package diff_test
 
 import (
+	"bytes"
 	"flag"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/serin-flags/serin/bundle"
@@ -215,4 +217,47 @@ func ruleOf(t *testing.T, p []bundle.Payload, key string) *evaluator.CompiledFla
 	}
 	set.Flags = append(set.Flags, f)
 	return compile(t, []bundle.Payload{{Ruleset: set}}).Flag(f.Key)
+}
+
+// TestCounted holds counts of a population to the evaluation of each of its people, for
+// flags of which conditions alone differ, too: most people needn't be evaluated for these.
+func TestCounted(t *testing.T) {
+	const n = 200
+	counted := 0
+	for seed := range uint64(150) {
+		p := newMaker(seed).pair()
+		old, new := compile(t, p.Old), compile(t, p.New)
+		r := compare(t, diff.Config{Now: at, Pairs: []diff.Pair{p}, Population: people(n)})
+		for _, f := range r.Environments[0].Flags {
+			if slices.ContainsFunc(f.Groups, func(g diff.Group) bool { return strings.Contains(g.Who, "by chance") }) {
+				continue // which draws are made is not to be seen here
+			}
+			moved := make(map[string]int)
+			for line := range bytes.Lines(lines(n)) {
+				ctx, err := evaluator.DecodeContext(line)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx.Now = at
+				a, b := old.Flag(f.Key).Evaluate(&ctx), new.Flag(f.Key).Evaluate(&ctx)
+				if a.Variant() != b.Variant() || a.Value() != b.Value() {
+					moved[a.Variant()+" → "+b.Variant()]++
+				}
+			}
+			if len(f.Groups) > 0 && !f.Groups[0].Exact {
+				counted++
+				for _, m := range f.Groups[0].Moves {
+					moved[m.From+" → "+m.To] -= int(m.Share.Float()*n + 0.5)
+				}
+			}
+			for move, count := range moved {
+				if count != 0 {
+					t.Errorf("seed %d, %s: %s by %d more than was counted", seed, f.Key, move, count)
+				}
+			}
+		}
+	}
+	if counted < 30 {
+		t.Errorf("only %d flags were counted", counted)
+	}
 }

@@ -40,7 +40,7 @@ type inner struct {
 }
 
 // maxSteps bounds the memory and the time that two flags take.
-const maxSteps = 1 << 20
+const maxSteps = 1 << 19
 
 func newDiagram(room *int) *diagram {
 	return &diagram{unique: make(map[string]node), memo: make(map[[3]node]node), room: room}
