@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/soak"
 )
 
 // asksForList is a flag of the namespace shop that asks whether the user is on
@@ -36,9 +37,10 @@ func manyIDs(n int) *fstest.MapFile {
 
 // TestLongList holds that a list of a million lines is nothing special.
 func TestLongList(t *testing.T) {
+	ids := soak.Times(100_000, 500_000)
 	fsys := base(t)
 	fsys["shop/x.yaml"] = file(asksForList)
-	fsys["shop/testers.txt"] = manyIDs(500_000)
+	fsys["shop/testers.txt"] = manyIDs(ids)
 	fsys["segments/testers.yaml"] = file("include: {list: ../shop/testers.txt}\n")
 	fsys["shop/y.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {user: {segment: testers}}}]\n")
 	e, err := LoadFS(fsys, "flags")
@@ -47,7 +49,9 @@ func TestLongList(t *testing.T) {
 	}
 	program := compiled(t, e, "")
 	for _, key := range []string{"x", "y"} {
-		for user, want := range map[string]bool{"user-00000000": true, "user-00499999": true, "user-00500000": false, "": false} {
+		for user, want := range map[string]bool{
+			"user-00000000": true, fmt.Sprintf("user-%08d", ids-1): true, fmt.Sprintf("user-%08d", ids): false, "": false,
+		} {
 			if got, _ := program.Flag(key).Evaluate(&evaluator.Context{Key: user}).Value().Bool(); got != want {
 				t.Errorf("%s: %q: %v, want %v", key, user, got, want)
 			}
@@ -58,7 +62,7 @@ func TestLongList(t *testing.T) {
 		t.Fatal(err)
 	}
 	segments := payloads[slices.Index(e.Namespaces(), "shop")].Ruleset.Segments
-	if n := len(segments[0].Include); n != 500_000 {
+	if n := len(segments[0].Include); n != ids {
 		t.Errorf("the segment %s includes %d ids", segments[0].Name, n)
 	}
 }

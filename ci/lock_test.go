@@ -17,6 +17,7 @@ import (
 	"github.com/serin-flags/serin/ci/internal/lock"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/soak"
 	"golang.org/x/tools/txtar"
 )
 
@@ -184,7 +185,7 @@ func layerText(parts []share.Part) string {
 // move. Two runs give the same bytes.
 func TestRandomLocks(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
-	for range 20 {
+	for range soak.Times(20, 200) {
 		fsys := base(t)
 		parts := map[string][]share.Part{"": redrawn(rnd), "staging": redrawn(rnd), "layer": redrawn(rnd)}
 		var before map[string][]share.Piece

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/soak"
 )
 
 // pct returns parts of whole percents: "on", 60, "off", 40.
@@ -109,7 +110,7 @@ func edit(rnd *rand.Rand, parts []Part) []Part {
 func TestRandomEdits(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	most := 0
-	for range 300 {
+	for range soak.Times(100, 3000) {
 		parts := edit(rnd, pct("on", 50, "off", 50))
 		list := InOrder(parts, evaluator.Positions)
 		if !Fit(list, parts) {
