@@ -1,6 +1,6 @@
-// Package awskms signs with keys in AWS KMS: a [release.Signer] over one key, which
-// never leaves it. The key has the spec ECC_NIST_P256 and the usage SIGN_VERIFY.
-// Using it takes kms:GetPublicKey and kms:Sign.
+// Package awskms signs with keys in AWS KMS, which never leave it. A [Key] is a
+// [release.Signer] over one key with the spec ECC_NIST_P256 and the usage SIGN_VERIFY.
+// Using it needs the permissions kms:GetPublicKey and kms:Sign.
 package awskms
 
 import (
@@ -27,10 +27,10 @@ import (
 )
 
 const (
-	// Scheme is what the URIs of these keys begin with.
+	// Scheme is the prefix of the URIs of keys in KMS.
 	Scheme = "awskms:///"
-	// maxResponse is the most bytes that are read of an answer: they have a
-	// few hundred.
+	// maxResponse is the most bytes that are read of a response. Responses have
+	// a few hundred.
 	maxResponse = 1 << 20
 )
 
@@ -44,15 +44,15 @@ type Key struct {
 
 var _ release.Signer = (*Key)(nil)
 
-// Open opens the key that a URI names: "awskms:///" and then its ARN, its ID,
-// or the ARN or the name of an alias, as in awskms:///alias/flags. The region is
-// that of the ARN; if there is none, it and everything else come from where the AWS
-// tools look for them: the environment, the shared configuration files, the role of
-// the machine. Open asks KMS for the public key.
+// Open opens the key with the given URI: "awskms:///" followed by the key's ARN or
+// ID, or by the ARN or name of an alias, as in awskms:///alias/flags. The region is
+// that of the ARN, if there is one. Everything else comes from the AWS SDK's default
+// configuration: the environment, the shared configuration files, the role of the
+// machine. Open requests the public key from KMS.
 func Open(ctx context.Context, uri string) (*Key, error) {
 	id, ok := strings.CutPrefix(uri, Scheme)
 	if !ok || id == "" || strings.ContainsAny(id, "?# \t\r\n") {
-		return nil, fmt.Errorf("opening %s: a key in KMS is named %sARN or %salias/NAME", uri, Scheme, Scheme)
+		return nil, fmt.Errorf("opening %s: the URI of a key in KMS is %sARN or %salias/NAME", uri, Scheme, Scheme)
 	}
 	var options []func(*config.LoadOptions) error
 	if parsed, err := arn.Parse(id); err == nil {
@@ -63,13 +63,14 @@ func Open(ctx context.Context, uri string) (*Key, error) {
 		return nil, fmt.Errorf("opening %s: configuring KMS: %w", uri, err)
 	}
 	if cfg.Region == "" {
-		return nil, fmt.Errorf("opening %s: no region is configured: name the key by its ARN, or set AWS_REGION", uri)
+		return nil, fmt.Errorf("opening %s: no region is configured: use the ARN of the key, or set AWS_REGION", uri)
 	}
 	client := kms.NewFromConfig(cfg, func(o *kms.Options) { o.HTTPClient = bounded{o.HTTPClient} })
 	return New(ctx, client, id)
 }
 
-// New returns the key that client knows by id, of which it asks for the public key.
+// New opens the key with the given ID, ARN or alias. It requests the public key from
+// KMS.
 func New(ctx context.Context, client *kms.Client, id string) (*Key, error) {
 	public, err := publicKey(ctx, client, id)
 	if err != nil {
@@ -89,7 +90,7 @@ func publicKey(ctx context.Context, client *kms.Client, id string) (*ecdsa.Publi
 	parsed, err := x509.ParsePKIXPublicKey(out.PublicKey)
 	public, ok := parsed.(*ecdsa.PublicKey)
 	if err != nil || !ok || public.Curve != elliptic.P256() {
-		return nil, errors.New("KMS answered with something that is no public key on P-256")
+		return nil, errors.New("KMS returned something other than a public key on P-256")
 	}
 	return public, nil
 }
@@ -97,8 +98,8 @@ func publicKey(ctx context.Context, client *kms.Client, id string) (*ecdsa.Publi
 // Public implements [release.Signer].
 func (k *Key) Public() crypto.PublicKey { return k.public }
 
-// Sign implements [release.Signer]. KMS gets the SHA-256 of message only. What it
-// answers is verified: nothing is ever published that another key has signed.
+// Sign implements [release.Signer]. It sends KMS only the SHA-256 of message, and
+// verifies the signature that KMS returns.
 func (k *Key) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	digest := sha256.Sum256(message)
 	out, err := k.client.Sign(ctx, &kms.SignInput{
@@ -111,21 +112,21 @@ func (k *Key) Sign(ctx context.Context, message []byte) ([]byte, error) {
 		return nil, fmt.Errorf("signing with %s%s: %w", Scheme, k.id, explain(err))
 	}
 	if !ecdsa.VerifyASN1(k.public, digest[:], out.Signature) {
-		return nil, fmt.Errorf("signing with %s%s: KMS answered with something that isn't the key's signature", Scheme, k.id)
+		return nil, fmt.Errorf("signing with %s%s: KMS returned something other than a signature by the key", Scheme, k.id)
 	}
 	return out.Signature, nil
 }
 
-// explain adds what helps to an error of KMS.
+// explain adds the needed permissions to an error of KMS.
 func explain(err error) error {
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) && strings.Contains(err.Error(), "AccessDenied") {
-		return fmt.Errorf("%w (signing takes kms:GetPublicKey and kms:Sign for the key)", err)
+		return fmt.Errorf("%w (signing needs kms:GetPublicKey and kms:Sign for the key)", err)
 	}
 	return err
 }
 
-// bounded is an HTTP client that reads no more of an answer than there can be to it.
+// bounded is an HTTP client that bounds the length of responses.
 type bounded struct{ kms.HTTPClient }
 
 func (b bounded) Do(r *http.Request) (*http.Response, error) {

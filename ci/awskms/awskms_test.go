@@ -99,19 +99,19 @@ func TestFaults(t *testing.T) {
 		fault      kmstest.Fault
 		want       string
 	}{
-		{"no access", "GetPublicKey", kmstest.Fault{Status: 400, Type: "AccessDeniedException"}, "takes kms:GetPublicKey and kms:Sign"},
-		{"no access to sign", "Sign", kmstest.Fault{Status: 400, Type: "AccessDeniedException"}, "takes kms:GetPublicKey and kms:Sign"},
+		{"no access", "GetPublicKey", kmstest.Fault{Status: 400, Type: "AccessDeniedException"}, "needs kms:GetPublicKey and kms:Sign"},
+		{"no access to sign", "Sign", kmstest.Fault{Status: 400, Type: "AccessDeniedException"}, "needs kms:GetPublicKey and kms:Sign"},
 		{"disabled", "Sign", kmstest.Fault{Status: 400, Type: "DisabledException"}, "DisabledException"},
 		{"broken", "Sign", kmstest.Fault{Status: 500, Type: "KMSInternalException"}, "KMSInternalException"},
 		{"RSA", "GetPublicKey", kmstest.Fault{Change: set("KeySpec", "RSA_2048")}, "it is RSA_2048 for SIGN_VERIFY"},
 		{"another curve", "GetPublicKey", kmstest.Fault{Change: set("KeySpec", "ECC_NIST_P384")}, "it is ECC_NIST_P384"},
 		{"for encryption", "GetPublicKey", kmstest.Fault{Change: set("KeyUsage", "KEY_AGREEMENT")}, "for KEY_AGREEMENT"},
-		{"no key", "GetPublicKey", kmstest.Fault{Change: set("PublicKey", []byte("garbage"))}, "no public key on P-256"},
+		{"no key", "GetPublicKey", kmstest.Fault{Change: set("PublicKey", []byte("garbage"))}, "other than a public key on P-256"},
 		{"no member", "GetPublicKey", kmstest.Fault{Body: []byte("{}")}, "want a key of spec ECC_NIST_P256"},
 		{"no JSON", "GetPublicKey", kmstest.Fault{Body: []byte("<html>")}, "opening awskms:///alias/flags: "},
-		{"another key's signature", "Sign", kmstest.Fault{Change: set("Signature", foreign)}, "isn't the key's signature"},
-		{"garbage", "Sign", kmstest.Fault{Change: set("Signature", []byte("garbage"))}, "isn't the key's signature"},
-		{"no signature", "Sign", kmstest.Fault{Body: []byte("{}")}, "isn't the key's signature"},
+		{"another key's signature", "Sign", kmstest.Fault{Change: set("Signature", foreign)}, "other than a signature by the key"},
+		{"garbage", "Sign", kmstest.Fault{Change: set("Signature", []byte("garbage"))}, "other than a signature by the key"},
+		{"no signature", "Sign", kmstest.Fault{Body: []byte("{}")}, "other than a signature by the key"},
 		{"endless", "Sign", kmstest.Fault{Change: set("KeyId", strings.Repeat("x", 2<<20))}, "signing with awskms:///alias/flags: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

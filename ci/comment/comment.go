@@ -1,10 +1,8 @@
-// Package comment puts a report on the pull request, or on GitLab the merge
-// request, that a CI job runs for: one comment that each run replaces, so that
-// the last word on a change stands in one place.
+// Package comment writes a report to the pull request, or on GitLab the merge
+// request, that a CI job runs for. There is one comment, which each run replaces.
 //
-// Start at [FromEnvironment]. It knows GitHub and GitLab by the variables that
-// they set for jobs, and asks no others. Nothing that it returns or reports
-// holds the token.
+// Start at [FromEnvironment], which recognizes GitHub and GitLab by the variables that
+// they set for jobs. Nothing that this package returns contains the token.
 package comment
 
 import (
@@ -24,50 +22,50 @@ import (
 )
 
 const (
-	// marker begins each comment of ours, by which the next run finds it.
+	// marker is the start of the comment, by which the next run finds it.
 	// Neither service shows it to readers.
 	marker = "<!-- serin: flags -->\n"
 
-	// maxPages bounds the search for the comment, pageSize comments each.
+	// maxPages bounds the search for the comment. A page has pageSize comments.
 	maxPages = 30
 	pageSize = 100
 
-	maxAnswer = 16 << 20 // bytes of one answer
-	maxEvent  = 8 << 20  // bytes of the event of GitHub
+	maxAnswer = 16 << 20 // bytes of a response
+	maxEvent  = 8 << 20  // bytes of the file with GitHub's event
 	timeout   = 30 * time.Second
 )
 
-// The most characters that a comment may have, by service.
+// The maximum lengths of comments, in characters.
 const (
 	maxGitHub = 65_536
 	maxGitLab = 1_000_000
 )
 
-// ErrNoRequest is what [FromEnvironment] returns, wrapped, if the job runs for no
-// pull request: on a branch, say, or on a schedule.
-var ErrNoRequest = errors.New("this job runs for no pull request")
+// ErrNoRequest is wrapped by the error of [FromEnvironment] if the job doesn't run for
+// a pull request, but for a branch or on a schedule, say.
+var ErrNoRequest = errors.New("this job doesn't run for a pull request")
 
-// ErrForbidden is what [Request.Put] returns, wrapped, if the token may not write
-// comments, as that of a pull request from a fork may not.
+// ErrForbidden is wrapped by the error of [Request.Put] if the token may not write
+// comments. That of a pull request from a fork may not.
 var ErrForbidden = errors.New("the token may not write comments")
 
 // A Request is a pull request or merge request. It is safe for concurrent use.
 type Request struct {
 	comments *url.URL // where its comments are listed and added
-	one      *url.URL // where one of them is, but for its number
-	method   string   // that replaces one
+	one      *url.URL // where one of them is, without its number
+	method   string   // HTTP method that replaces one
 	header   http.Header
-	most     int // characters of a comment
+	most     int // maximum length of a comment, in characters
 	client   *http.Client
 }
 
-// FromEnvironment returns the request that a job runs for, by the variables that
-// getenv returns, as [os.Getenv] does.
+// FromEnvironment returns the pull request or merge request that the job runs for. It
+// reads environment variables with getenv, such as [os.Getenv].
 //
-// On GitHub Actions these are GITHUB_TOKEN, which must be allowed to write to pull
-// requests, GITHUB_API_URL, GITHUB_REPOSITORY and GITHUB_EVENT_PATH. On GitLab they
-// are CI_API_V4_URL, CI_PROJECT_ID, CI_MERGE_REQUEST_IID, and SERIN_GITLAB_TOKEN,
-// which is to be set to a token with scope "api": that of the job can't write
+// On GitHub Actions it reads GITHUB_TOKEN, which needs the permission to write to pull
+// requests, GITHUB_API_URL, GITHUB_REPOSITORY and GITHUB_EVENT_PATH. On GitLab it reads
+// CI_API_V4_URL, CI_PROJECT_ID, CI_MERGE_REQUEST_IID and SERIN_GITLAB_TOKEN. You have to
+// set the last to a token with scope "api", because the job's own token can't write
 // comments.
 func FromEnvironment(getenv func(string) string) (*Request, error) {
 	switch {
@@ -90,7 +88,7 @@ func github(getenv func(string) string) (*Request, error) {
 	}}
 	token := getenv("GITHUB_TOKEN")
 	if token == "" {
-		return nil, errors.New("GITHUB_TOKEN isn't set: give the step the job's token")
+		return nil, errors.New("GITHUB_TOKEN isn't set: pass the job's token to the step")
 	}
 	r.header.Set("Authorization", "Bearer "+token)
 	owner, name, ok := strings.Cut(getenv("GITHUB_REPOSITORY"), "/")
@@ -102,7 +100,7 @@ func github(getenv func(string) string) (*Request, error) {
 		[]string{"repos", owner, name, "issues", "comments"})
 }
 
-// githubNumber returns the number of the pull request that an event is about.
+// githubNumber returns the number of the pull request in GitHub's event.
 func githubNumber(path string) (int64, error) {
 	if path == "" {
 		return 0, errors.New("GITHUB_EVENT_PATH isn't set")
@@ -133,19 +131,19 @@ func gitlab(getenv func(string) string) (*Request, error) {
 	}
 	for _, n := range []string{project, iid} {
 		if _, err := strconv.ParseUint(n, 10, 64); err != nil {
-			return nil, errors.New("CI_PROJECT_ID or CI_MERGE_REQUEST_IID is no number")
+			return nil, errors.New("CI_PROJECT_ID or CI_MERGE_REQUEST_IID isn't a number")
 		}
 	}
 	token := getenv("SERIN_GITLAB_TOKEN")
 	if token == "" {
-		return nil, errors.New("SERIN_GITLAB_TOKEN isn't set: make a project access token with scope \"api\", and a masked variable of it")
+		return nil, errors.New("SERIN_GITLAB_TOKEN isn't set: create a project access token with scope \"api\" and store it in this variable, masked")
 	}
 	r := &Request{method: http.MethodPut, most: maxGitLab, header: http.Header{"Private-Token": {token}}}
 	notes := []string{"projects", project, "merge_requests", iid, "notes"}
 	return r, r.at(getenv("CI_API_V4_URL"), "CI_API_V4_URL", notes, notes)
 }
 
-// at sets where comments are, below the API's URL, which variable holds.
+// at sets the URLs of comments, below that of the API, which variable holds.
 func (r *Request) at(api, variable string, comments, one []string) error {
 	base, err := url.Parse(api)
 	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Host == "" {
@@ -154,15 +152,15 @@ func (r *Request) at(api, variable string, comments, one []string) error {
 	r.comments, r.one = base.JoinPath(comments...), base.JoinPath(one...)
 	r.client = &http.Client{
 		Timeout: timeout,
-		// The token is for this API and nobody else.
+		// Never send the token anywhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return nil
 }
 
-// Put makes body, which is Markdown, the comment: it replaces the one that an
-// earlier Put made, or adds one. A body that is too long for the service is cut
-// at a line, and says so.
+// Put writes body, which is Markdown, as the comment: it replaces the comment of an
+// earlier Put, or adds one. A body that is too long for the service is cut at the end
+// of a line, and says so.
 func (r *Request) Put(ctx context.Context, body string) error {
 	body = marker + fit(body, r.most-utf8.RuneCountInString(marker))
 	id, err := r.find(ctx)
@@ -180,8 +178,8 @@ func (r *Request) Put(ctx context.Context, body string) error {
 	return nil
 }
 
-// find returns the number of our comment, 0 if there is none among the first
-// maxPages·pageSize.
+// find returns the number of the comment, or 0 if it isn't among the first
+// maxPages*pageSize.
 func (r *Request) find(ctx context.Context) (int64, error) {
 	for page := 1; page <= maxPages; page++ {
 		var list []struct {
@@ -206,8 +204,8 @@ func (r *Request) find(ctx context.Context) (int64, error) {
 	return 0, nil
 }
 
-// send makes one request, with body unless it is empty, and decodes the answer
-// into result unless it is nil.
+// send makes one request, with body unless it is empty, and decodes the response into
+// result unless that is nil.
 func (r *Request) send(ctx context.Context, method string, to *url.URL, body string, result any) error {
 	var payload io.Reader
 	if body != "" {
@@ -235,21 +233,21 @@ func (r *Request) send(ctx context.Context, method string, to *url.URL, body str
 	case resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusUnauthorized:
 		return fmt.Errorf("%w: %s %s", ErrForbidden, to.Host, resp.Status)
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		return fmt.Errorf("%s answered %s", to.Host, resp.Status)
+		return fmt.Errorf("%s responded with %s", to.Host, resp.Status)
 	case err != nil:
-		return fmt.Errorf("reading the answer of %s: %w", to.Host, err)
+		return fmt.Errorf("reading the response of %s: %w", to.Host, err)
 	case len(answer) > maxAnswer:
-		return fmt.Errorf("the answer of %s is longer than %d MiB", to.Host, maxAnswer>>20)
+		return fmt.Errorf("the response of %s is longer than %d MiB", to.Host, maxAnswer>>20)
 	case result == nil:
 		return nil
 	}
 	if err := json.Unmarshal(answer, result); err != nil {
-		return fmt.Errorf("reading the answer of %s: %w", to.Host, err)
+		return fmt.Errorf("reading the response of %s: %w", to.Host, err)
 	}
 	return nil
 }
 
-// fit cuts text to at most so many characters.
+// fit cuts text to at most the given number of characters.
 func fit(text string, most int) string {
 	const cut = "\n\n… cut here: the comment would be too long.\n"
 	if utf8.RuneCountInString(text) <= most {

@@ -155,8 +155,8 @@ func TestPutRefused(t *testing.T) {
 	}{
 		{http.StatusForbidden, true, "may not write comments"},
 		{http.StatusUnauthorized, true, "may not write comments"},
-		{http.StatusInternalServerError, false, "answered 500"},
-		{http.StatusFound, false, "answered 302"},
+		{http.StatusInternalServerError, false, "responded with 500"},
+		{http.StatusFound, false, "responded with 302"},
 	} {
 		s := &service{t: t, status: test.status}
 		server := httptest.NewServer(s)
@@ -209,14 +209,14 @@ func TestFromEnvironment(t *testing.T) {
 		want      string
 	}{
 		"nowhere":       {variables(nil), true, "neither GITHUB_ACTIONS nor GITLAB_CI"},
-		"push":          {onGitHub(t, api, `{"ref": "refs/heads/main"}`), true, "no pull request"},
+		"push":          {onGitHub(t, api, `{"ref": "refs/heads/main"}`), true, "doesn't run for a pull request"},
 		"event":         {onGitHub(t, api, `{`), false, "reading the event"},
 		"no event":      {github("GITHUB_EVENT_PATH", ""), false, "GITHUB_EVENT_PATH"},
 		"no token":      {github("GITHUB_TOKEN", ""), false, "GITHUB_TOKEN"},
 		"repository":    {github("GITHUB_REPOSITORY", "a/b/c"), false, "GITHUB_REPOSITORY"},
 		"api":           {github("GITHUB_API_URL", "api.example.com"), false, "GITHUB_API_URL"},
-		"branch":        {variables(map[string]string{"GITLAB_CI": "true", "CI_PROJECT_ID": "1"}), true, "no pull request"},
-		"number":        {variables(map[string]string{"GITLAB_CI": "true", "CI_PROJECT_ID": "../1", "CI_MERGE_REQUEST_IID": "2"}), false, "no number"},
+		"branch":        {variables(map[string]string{"GITLAB_CI": "true", "CI_PROJECT_ID": "1"}), true, "doesn't run for a pull request"},
+		"number":        {variables(map[string]string{"GITLAB_CI": "true", "CI_PROJECT_ID": "../1", "CI_MERGE_REQUEST_IID": "2"}), false, "isn't a number"},
 		"GitLab, token": {variables(map[string]string{"GITLAB_CI": "true", "CI_PROJECT_ID": "1", "CI_MERGE_REQUEST_IID": "2"}), false, "SERIN_GITLAB_TOKEN"},
 	} {
 		_, err := FromEnvironment(test.env)

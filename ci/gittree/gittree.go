@@ -1,7 +1,6 @@
-// Package gittree reads a folder as it is in a revision of a git repository,
-// without checking it out: into memory, by the git command. Nothing of the
-// repository's configuration or attributes changes what is read, and nothing is
-// written.
+// Package gittree reads a folder from a revision of a git repository into memory,
+// without checking it out. It runs the git command, which writes nothing, and ignores
+// configuration and attributes that would change what is read.
 //
 // Start at [Parse] and [Source.Read].
 package gittree
@@ -21,7 +20,7 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of what is read. They are those of an estate.
+// The limits of what is read, which are those of a flag folder.
 const (
 	maxFiles = 100_000
 	maxFile  = 64 << 20  // bytes
@@ -29,23 +28,23 @@ const (
 	maxList  = 64 << 20  // bytes of the list of files
 )
 
-// Prefix is how the names of sources begin.
+// Prefix is the prefix of the names of sources.
 const Prefix = "git:"
 
 // A Source names a folder in a revision.
 type Source struct {
-	// Revision is whatever git takes for a commit or a tree: a branch, a tag,
-	// a hash, HEAD~3.
+	// Revision is anything that git accepts as a commit or a tree: a branch, a
+	// tag, a hash, HEAD~3.
 	Revision string
-	// Path is the folder from the top of the repository, with slashes; or,
-	// with "./" before it, from the folder that git is run in. "" if the name
-	// doesn't have one.
+	// Path is the folder, with slashes, relative to the top of the repository
+	// or, if it starts with "./" or "../", to the folder that git runs in. It is
+	// empty if the name has no path.
 	Path string
 }
 
-// Parse takes a name apart: git:REV or git:REV:PATH. Like git itself it takes a
-// path that begins with "./" or "../" as one from where it is run. The name
-// doesn't have to be that of something that exists.
+// Parse parses a name: git:REV or git:REV:PATH. As in git, a path that starts with
+// "./" or "../" is relative to the current folder. Parse doesn't check that revision and
+// path exist.
 func Parse(name string) (Source, error) {
 	rest, ok := strings.CutPrefix(name, Prefix)
 	if !ok {
@@ -53,7 +52,7 @@ func Parse(name string) (Source, error) {
 	}
 	s := Source{Revision: rest}
 	// No name of a revision has a colon, except ":/text" and "^{/text}", which
-	// look for a commit's message; those have to be named otherwise.
+	// search commit messages and aren't supported.
 	if i := strings.IndexByte(rest, ':'); i >= 0 {
 		s.Revision, s.Path = rest[:i], rest[i+1:]
 	}
@@ -72,14 +71,13 @@ func Parse(name string) (Source, error) {
 	return s, nil
 }
 
-// Read returns the folder's files, as they are in the revision. It runs git in
-// the folder dir, which lies in the repository; "" is the current folder. Files
-// that no estate has (see ext) are left out, like submodules.
+// Read returns the folder's files as they are in the revision. It runs git in the
+// folder dir, which must be in the repository; "" is the current folder. It leaves out
+// submodules, and files whose extension no flag folder uses (see ext).
 //
-// Links that lead out of the folder are found when they are followed: opening
-// one is an error other than [fs.ErrNotExist]. An error says that the revision
-// or the folder isn't there, or that it is too large: 100,000 files, 64 MiB a file
-// and 256 MiB in all.
+// Opening a link that leads out of the folder is an error other than
+// [fs.ErrNotExist]. Read fails if the revision or the folder doesn't exist, or if it is
+// too large: it may have 100,000 files, with 64 MiB each and 256 MiB in total.
 func (s Source) Read(ctx context.Context, dir string) (fs.FS, error) {
 	g := git{ctx: ctx, dir: dir}
 	object, err := g.resolve(s)
@@ -105,7 +103,7 @@ func (s Source) String() string {
 	return Prefix + s.Revision + ":" + s.Path
 }
 
-// ErrNoFolder says that the revision has no such folder.
+// ErrNoFolder reports that the revision doesn't have the folder.
 var ErrNoFolder = errors.New("the revision has no such folder")
 
 // git runs the git command in a folder.
@@ -114,7 +112,7 @@ type git struct {
 	dir string
 }
 
-// command returns a command that takes no configuration from objects' names.
+// command returns a git command that ignores replacement objects and takes no locks.
 func (g git) command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(g.ctx, "git", append([]string{"--no-replace-objects", "--no-optional-locks"}, args...)...)
 	cmd.Dir = g.dir
@@ -136,7 +134,7 @@ func (g git) output(limit int, args ...string) ([]byte, error) {
 	out, err := io.ReadAll(io.LimitReader(stdout, int64(limit)+1))
 	if err == nil && len(out) > limit {
 		err = fmt.Errorf("git %s prints more than %d MiB", args[0], limit>>20)
-		_ = cmd.Process.Kill() // Wait tells whether it ended
+		_ = cmd.Process.Kill() // Wait reports whether it ended
 	}
 	if waitErr := cmd.Wait(); err == nil && waitErr != nil {
 		err = failed(args[0], stderr.Bytes(), waitErr)
@@ -144,7 +142,7 @@ func (g git) output(limit int, args ...string) ([]byte, error) {
 	return out, err
 }
 
-// missing says what to do if there is no git.
+// missing adds what to do if git isn't installed.
 func missing(err error) error {
 	if errors.Is(err, exec.ErrNotFound) {
 		return fmt.Errorf("running git, which sources that begin with git: are read by: %w", err)
@@ -152,7 +150,7 @@ func missing(err error) error {
 	return fmt.Errorf("running git: %w", err)
 }
 
-// failed makes git's last words an error.
+// failed turns git's error output into an error.
 func failed(verb string, stderr []byte, err error) error {
 	words := strings.TrimSpace(string(stderr))
 	if words == "" {
@@ -172,7 +170,7 @@ func (g git) resolve(s Source) (string, error) {
 	if _, err := g.output(4096, "rev-parse", "--verify", "--quiet", "--end-of-options", s.Revision+"^{tree}"); err != nil {
 		return "", fmt.Errorf("the repository has no revision %q; a shallow clone has only the newest (git fetch --unshallow)", s.Revision)
 	}
-	// By git's own rules for paths: from the top, or from here.
+	// As in git, paths are relative to the top, or to the current folder.
 	out, err := g.output(4096, "rev-parse", "--verify", "--quiet", "--end-of-options", s.Revision+":"+s.Path)
 	if err != nil {
 		return "", fmt.Errorf("reading %s: %w", s, ErrNoFolder)
@@ -188,7 +186,7 @@ func (g git) resolve(s Source) (string, error) {
 	return object, nil
 }
 
-// list returns the folder's files without what is in them.
+// list returns the folder's files without their content.
 func (g git) list(object string) (tree, error) {
 	out, err := g.output(maxList, "ls-tree", "-r", "-z", "-l", "--full-tree", object)
 	if err != nil {
@@ -219,7 +217,7 @@ func (g git) list(object string) (tree, error) {
 	return t, nil
 }
 
-// wanted reports whether an estate could have a file of that name.
+// wanted reports whether a flag folder can have a file with that name.
 func wanted(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".yaml", ".yml", ".json", ".txt", ".lock":
@@ -249,7 +247,7 @@ func parseLine(line string) (name string, e *entry, err error) {
 	return name, e, nil
 }
 
-// fill reads what is in the files.
+// fill reads the content of the files.
 func (g git) fill(t tree) error {
 	var list []*entry
 	var asked bytes.Buffer
@@ -273,7 +271,7 @@ func (g git) fill(t tree) error {
 	r := bufio.NewReaderSize(stdout, 1<<16)
 	for _, e := range list {
 		if err = e.fill(r); err != nil {
-			_ = cmd.Process.Kill() // Wait tells whether it ended
+			_ = cmd.Process.Kill() // Wait reports whether it ended
 			break
 		}
 	}
@@ -283,8 +281,8 @@ func (g git) fill(t tree) error {
 	return err
 }
 
-// fill reads one answer of git cat-file --batch: "HASH TYPE SIZE", the data, and
-// an end of line.
+// fill reads one response of git cat-file --batch: "HASH TYPE SIZE", the data, and a
+// newline.
 func (e *entry) fill(r *bufio.Reader) error {
 	head, err := r.ReadString('\n')
 	if err != nil {

@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// A tree is a folder in memory. It follows symbolic links that stay in it, as
-// [os.Root] does. It is only read once it is complete.
+// A tree is a folder in memory. Like [os.Root], it follows symbolic links that stay
+// inside it. It must be complete before it is read.
 type tree map[string]*entry // by path, "." for the folder itself
 
 // An entry is a file, a folder or a symbolic link.
 type entry struct {
 	name   string
 	mode   fs.FileMode
-	data   []byte   // of a file; of a link, where it leads
+	data   []byte   // of a file; the target of a link
 	names  []string // of a folder: its entries, sorted once the tree is complete
-	object string   // of a file or link: the hash of what is in it
+	object string   // of a file or link: the hash of its content
 	size   int64
 }
 
 func newTree() tree { return tree{".": {name: ".", mode: fs.ModeDir | 0o755}} }
 
-// add adds an entry, and the folders that it lies in.
+// add adds an entry and the folders that contain it.
 func (t tree) add(name string, e *entry) {
 	e.name = path.Base(name)
 	t[name] = e
@@ -53,7 +53,7 @@ func (t tree) sort() {
 	}
 }
 
-// maxLinks is how many symbolic links may lead to each other.
+// maxLinks is how many symbolic links are followed in a row.
 const maxLinks = 40
 
 var (
@@ -61,7 +61,7 @@ var (
 	errLinks   = errors.New("too many links lead to each other")
 )
 
-// find returns what name leads to.
+// find returns the entry called name, following links.
 func (t tree) find(name string) (*entry, error) {
 	links := 0
 	rest, at := strings.Split(name, "/"), "."
@@ -127,7 +127,7 @@ func (f *folder) Read([]byte) (int, error) {
 	return 0, &fs.PathError{Op: "read", Path: f.path, Err: errors.New("is a directory")}
 }
 
-// ReadDir implements [fs.ReadDirFile]. Links are shown as links.
+// ReadDir implements [fs.ReadDirFile]. It doesn't follow links.
 func (f *folder) ReadDir(n int) ([]fs.DirEntry, error) {
 	names := f.names[f.read:]
 	if n > 0 && len(names) == 0 {
@@ -144,8 +144,7 @@ func (f *folder) ReadDir(n int) ([]fs.DirEntry, error) {
 	return list, nil
 }
 
-// An info describes an entry. It is no file of its own, so a link's size is that
-// of its target's name, as elsewhere.
+// An info describes an entry. The size of a link is the length of its target's name.
 type info struct{ *entry }
 
 func (i info) Name() string       { return i.name }

@@ -16,16 +16,15 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// A Copy is the part of a published environment that leads from a pinned root to
-// one release: what a program can carry, to have flags before it reaches the
-// source.
+// A Copy is everything a client needs to get from a pinned root to one release.
+// Programs ship with one to have flags before they reach the source.
 type Copy struct {
 	Release *bundle.Release
 	objects map[string][]byte // by name in the source
 }
 
-// Pull downloads and verifies what src has of the namespaces that v looks for, as
-// a client without a cache does.
+// Pull downloads and verifies the namespaces that v asks for, as a client without a
+// cache does.
 func Pull(ctx context.Context, src bundle.Source, v *bundle.Verifier, now time.Time) (*Copy, error) {
 	r := recorder{src, make(map[string][]byte)}
 	release, err := v.Update(ctx, r, nil, now)
@@ -35,7 +34,7 @@ func Pull(ctx context.Context, src bundle.Source, v *bundle.Verifier, now time.T
 	return &Copy{release, r.objects}, nil
 }
 
-// A recorder is a source that keeps what it gives.
+// A recorder is a source that keeps the objects it returns.
 type recorder struct {
 	bundle.Source
 	objects map[string][]byte
@@ -49,15 +48,15 @@ func (r recorder) Fetch(ctx context.Context, name, etag string, limit int64) (bu
 	return object, err
 }
 
-// CopyLabel is the name of the file that says what a copy on disk is of. Only
-// folders that have it are replaced.
+// CopyLabel is the name of the file that describes a copy on disk. [Copy.Write]
+// replaces only folders that have it.
 const CopyLabel = "baked.json"
 
-// ErrNotCopy is wrapped by the error of writing a copy to a folder that holds
-// anything else.
-var ErrNotCopy = errors.New("the folder holds something else than a copy")
+// ErrNotCopy is wrapped by the error of [Copy.Write] if the folder holds anything
+// but a copy.
+var ErrNotCopy = errors.New("the folder holds something other than a copy")
 
-// copyLabel is what CopyLabel holds.
+// copyLabel is the content of the file CopyLabel.
 type copyLabel struct {
 	Environment string    `json:"environment"`
 	Revision    int64     `json:"revision"`
@@ -65,9 +64,9 @@ type copyLabel struct {
 	Namespaces  []string  `json:"namespaces"`
 }
 
-// Write makes the copy the content of the folder dir. That must not exist yet, or
-// be empty, or hold a copy and nothing else. The folder is replaced as a whole,
-// so that it never holds parts of two.
+// Write replaces the folder dir with the copy. The folder must not exist yet, be
+// empty, or hold only a copy. It is replaced as a whole, so that it never mixes two
+// copies.
 func (c *Copy) Write(dir string) error {
 	if err := replaceable(dir); err != nil {
 		return fmt.Errorf("writing copy to %s: %w", dir, err)
@@ -82,7 +81,7 @@ func (c *Copy) replace(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return err
 	}
-	// Beside it, so that it can be renamed.
+	// In the same file system, so that it can be renamed.
 	temp, err := os.MkdirTemp(filepath.Dir(dir), ".serin-bake-*")
 	if err != nil {
 		return err
@@ -109,13 +108,13 @@ func (c *Copy) replace(dir string) error {
 		return err
 	}
 	if err := os.Rename(fresh, dir); err != nil {
-		_ = os.Rename(old, dir) // what was there is better than nothing
+		_ = os.Rename(old, dir) // the old copy is better than none
 		return err
 	}
 	return nil
 }
 
-// writeIn writes a file of a folder, and the folders that it is in.
+// writeIn writes a file below dir and creates the folders it needs.
 func writeIn(dir, name string, data []byte) error {
 	if !fs.ValidPath(name) { // not reached: bundle asks for no other names
 		return fmt.Errorf("%q is not a valid name", name)
@@ -127,7 +126,7 @@ func writeIn(dir, name string, data []byte) error {
 	return os.WriteFile(file, data, 0o666)
 }
 
-// replaceable refuses folders that hold anything but a copy.
+// replaceable returns an error if a folder holds anything but a copy.
 func replaceable(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {

@@ -20,21 +20,21 @@ import (
 const (
 	// lockName is the file whose lock is held while an object is replaced.
 	lockName = ".serin.lock"
-	// lockPoll is how often a lock that another publisher holds is asked for:
-	// it is held for a few writes to the disk.
+	// lockPoll is the pause between attempts to take a lock that another
+	// publisher holds. Locks are held for a few disk writes.
 	lockPoll = 5 * time.Millisecond
 )
 
 // fileStore is a [Store] over a folder. An entity tag is the hash of the content.
 type fileStore struct{ dir string }
 
-// FileStore returns a store over the folder dir, which the first write makes if
-// necessary. Objects appear whole, and last through a crash of the machine. No
-// name leads out of dir, symbolic links included.
+// FileStore returns a store over the folder dir, which the first write creates if it
+// doesn't exist. Writes are atomic and survive a crash of the machine. No name, and no
+// symbolic link, leads out of dir.
 //
-// Several processes may write at once if dir is on a file system with hard
-// links and locks; that is every local one of Unix and Windows. Dotted files in
-// dir belong to the store.
+// Several processes may write at once if the file system has hard links and locks, as
+// all local ones of Unix and Windows do. Files in dir whose names start with a dot
+// belong to the store.
 func FileStore(dir string) Store { return fileStore{dir} }
 
 // Get implements [Store].
@@ -69,7 +69,7 @@ func tag(hash [sha256.Size]byte) string { return fmt.Sprintf("%q", fmt.Sprintf("
 // Put implements [Store].
 func (s fileStore) Put(ctx context.Context, name string, data []byte, opts PutOptions) error {
 	if err := s.put(ctx, name, data, opts); err != nil {
-		return fmt.Errorf("in folder %s: %w", s.dir, err) // the rest names what is in it
+		return fmt.Errorf("in folder %s: %w", s.dir, err)
 	}
 	return nil
 }
@@ -91,8 +91,7 @@ func (s fileStore) put(ctx context.Context, name string, data []byte, opts PutOp
 	if err := writeSynced(root, temp, data); err != nil {
 		return err
 	}
-	// Once it is renamed it is gone already.
-	defer root.Remove(temp) // a file too many hurts nobody
+	defer root.Remove(temp) // fails if temp was renamed; a leftover file does no harm
 	if opts.IfNoneMatch {
 		err = create(root, temp, name)
 	} else {
@@ -104,8 +103,7 @@ func (s fileStore) put(ctx context.Context, name string, data []byte, opts PutOp
 	return syncFolders(root, folder)
 }
 
-// create gives the file temp a second name, which fails if there is such a file:
-// unlike a rename.
+// create links the file temp to name. Unlike a rename, this fails if name exists.
 func create(root *os.Root, temp, name string) error {
 	err := root.Link(temp, filepath.FromSlash(name))
 	if errors.Is(err, fs.ErrExist) {
@@ -114,8 +112,8 @@ func create(root *os.Root, temp, name string) error {
 	return err
 }
 
-// replace renames the file temp, provided that the file called name has the
-// entity tag etag, if that isn't empty.
+// replace renames the file temp to name, on the condition that the file there has
+// the entity tag etag, unless that is empty.
 func replace(ctx context.Context, root *os.Root, temp, name, etag string) error {
 	unlock, err := lock(ctx, root)
 	if err != nil {
@@ -137,7 +135,7 @@ func replace(ctx context.Context, root *os.Root, temp, name, etag string) error 
 	return root.Rename(temp, filepath.FromSlash(name))
 }
 
-// hash returns the entity tag of the file called name, however long that is.
+// hash returns the entity tag of the file called name, whatever its length.
 func hash(root *os.Root, name string) (etag string, err error) {
 	file, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
@@ -159,12 +157,12 @@ func writeSynced(root *os.Root, name string, data []byte) error {
 	_, err = file.Write(data)
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err != nil {
-		root.Remove(name) // the first error is the one to tell
+		root.Remove(name) // the first error is the one to report
 	}
 	return err
 }
 
-// syncFolders makes the entries of folder, and of those above it, last.
+// syncFolders flushes the entries of folder, and of those above it, to the disk.
 func syncFolders(root *os.Root, folder string) error {
 	if runtime.GOOS == "windows" {
 		return nil // folders can't be synced there
@@ -183,8 +181,8 @@ func syncFolders(root *os.Root, folder string) error {
 	}
 }
 
-// lock waits until it holds the lock of root, and returns what releases it. A
-// process that dies releases it too.
+// lock waits until it holds the lock of root. The operating system releases the lock
+// if the process dies.
 func lock(ctx context.Context, root *os.Root) (unlock func(), err error) {
 	file, err := root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {

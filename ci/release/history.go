@@ -12,31 +12,30 @@ import (
 )
 
 const (
-	// maxTargets is the most bytes that are read of targets metadata, as in
+	// maxTargets is the most bytes of targets metadata that are read, as in
 	// clients.
 	maxTargets = 5_000_000
-	// maxRevisions bounds a history, and maxStrays how many numbers outside it
-	// are looked at: each is a request.
+	// maxRevisions bounds the length of a history, and maxStrays how many
+	// numbers outside it are tried. Each takes a request.
 	maxRevisions = 100_000
 	maxStrays    = 200
 )
 
-// LogOptions say whose history to read.
+// LogOptions specify whose history to read.
 type LogOptions struct {
 	Source bundle.Source // required
 	Root   []byte        // required: the pinned root.json
-	// Limit is how many revisions to read, from the newest back. 0: all.
+	// Limit is how many revisions to read, from the newest back; 0 means all.
 	Limit int
 }
 
-// A History is the revisions of an environment, newest first.
+// A History lists the revisions of an environment, newest first.
 type History struct {
 	Environment string
-	// Expires is that of the newest revision, which may be in the past: a
-	// history can be read all the same.
+	// Expires is when the newest revision expires or expired.
 	Expires time.Time
 	Entries []Entry
-	// More says that the limit cut off what came before.
+	// More reports that there are older revisions beyond the limit.
 	More bool
 }
 
@@ -44,26 +43,26 @@ type History struct {
 type Standing uint8
 
 const (
-	// Published: it was what clients saw. Its hash is in the revision after it,
-	// and so on up to the one that is verified now.
-	Published Standing = iota + 1
-	// Stray: there is an object of that number, and it isn't part of the
-	// history. A publisher may have left it behind, or anybody planted it; and
-	// if an old timestamp.json was put back, it may be newer than that.
-	Stray
-	// Lost: it was published, but the object isn't there any more, or isn't
-	// what it was. What came before is unknown.
-	Lost
+	// StandingPublished means that clients saw the revision. The next revision
+	// holds its hash, and so on up to the one that is verified now.
+	StandingPublished Standing = iota + 1
+	// StandingStray means that an object with this number exists but isn't part
+	// of the history. A publisher left it behind, or somebody planted it. If
+	// somebody restored an old timestamp.json, it may be newer than that.
+	StandingStray
+	// StandingLost means that the revision was published, but its object is
+	// missing or was changed. Earlier revisions are unknown.
+	StandingLost
 )
 
 // String returns "published", "stray" or "lost".
 func (s Standing) String() string {
 	switch s {
-	case Published:
+	case StandingPublished:
 		return "published"
-	case Stray:
+	case StandingStray:
 		return "stray"
-	case Lost:
+	case StandingLost:
 		return "lost"
 	}
 	return fmt.Sprintf("Standing(%d)", uint8(s))
@@ -73,26 +72,26 @@ func (s Standing) String() string {
 type Entry struct {
 	Revision int64
 	Standing Standing
-	// What follows is known of what was published, and zero for the others.
+	// The other fields are zero unless the revision was published.
 
-	// Signed says that the keys that the newest root names signed the revision.
-	// If they were replaced since, what was published isn't.
+	// Signed reports whether keys that the newest root trusts signed the
+	// revision. It is false for revisions before a rotation of those keys.
 	Signed     bool
 	Provenance Provenance
 	// Added, Changed and Removed are the namespaces that differ from the
-	// revision before, sorted. Known says that there is none before, or that
-	// it could be read; otherwise they are empty.
+	// previous revision, sorted. Known reports whether there was no previous
+	// revision or it could be read; if it is false, the lists are empty.
 	Added, Changed, Removed []string
 	Known                   bool
 }
 
-// Log reads the history of an environment back from what is published now, which
-// is verified from the pinned root, except that it may have expired. Each revision
-// holds the hash of the one before, so that all are as trustworthy as the last,
-// whoever could write to the store since, or signed with a key that was replaced.
+// Log reads the history of an environment, from the newest revision back. It verifies
+// the newest from the pinned root, but ignores expiry. Each revision holds the hash of
+// the previous one, so all are as trustworthy as the newest, even if keys were
+// replaced or somebody else could write to the store.
 //
-// An object that can't be verified makes an entry, not an error: there is an error
-// only if what is published now is refused, or the source can't be read.
+// An object that can't be verified results in an entry, not in an error. Log fails only
+// if the newest revision is refused or the source can't be read.
 func Log(ctx context.Context, opts LogOptions) (History, error) {
 	verifier, err := bundle.NewVerifier(bundle.VerifierConfig{Root: opts.Root})
 	if err != nil {
@@ -120,7 +119,7 @@ func Log(ctx context.Context, opts LogOptions) (History, error) {
 type logger struct {
 	chain   *chain
 	history History
-	strays  int // how many more numbers may be looked at
+	strays  int // how many more numbers may be tried
 }
 
 func (l *logger) add(e Entry) { l.history.Entries = append(l.history.Entries, e) }
@@ -134,7 +133,7 @@ func (l *logger) read(ctx context.Context, limit int) error {
 	}
 	for n := 1; ; n++ {
 		this := l.chain.at
-		entry := Entry{Revision: this.revision, Standing: Published, Signed: l.chain.signed(this), Provenance: this.provenance}
+		entry := Entry{Revision: this.revision, Standing: StandingPublished, Signed: l.chain.signed(this), Provenance: this.provenance}
 		err := l.chain.back(ctx)
 		var broken *brokenLink
 		switch {
@@ -159,7 +158,7 @@ func (l *logger) read(ctx context.Context, limit int) error {
 			if err := l.between(ctx, this.revision, broken.revision); err != nil {
 				return err
 			}
-			l.add(Entry{Revision: broken.revision, Standing: Lost})
+			l.add(Entry{Revision: broken.revision, Standing: StandingLost})
 			return l.between(ctx, broken.revision, 0)
 		default:
 			return err
@@ -167,7 +166,7 @@ func (l *logger) read(ctx context.Context, limit int) error {
 	}
 }
 
-// above adds what has the numbers after that of what is published.
+// above adds the strays numbered after the newest revision.
 func (l *logger) above(ctx context.Context) error {
 	revision := l.chain.at.revision
 	for ; l.strays > 0; revision++ {
@@ -180,12 +179,12 @@ func (l *logger) above(ctx context.Context) error {
 		}
 	}
 	for ; revision > l.chain.at.revision; revision-- {
-		l.add(Entry{Revision: revision, Standing: Stray})
+		l.add(Entry{Revision: revision, Standing: StandingStray})
 	}
 	return nil
 }
 
-// between adds what there is between two revisions of the history.
+// between adds the strays numbered between two revisions of the history.
 func (l *logger) between(ctx context.Context, newer, older int64) error {
 	for revision := newer - 1; revision > older && l.strays > 0; revision-- {
 		found, err := l.exists(ctx, revision)
@@ -193,14 +192,13 @@ func (l *logger) between(ctx context.Context, newer, older int64) error {
 			return err
 		}
 		if found {
-			l.add(Entry{Revision: revision, Standing: Stray})
+			l.add(Entry{Revision: revision, Standing: StandingStray})
 		}
 	}
 	return nil
 }
 
-// exists reports whether there is an object for a revision, which may hold
-// anything.
+// exists reports whether there is an object for a revision, whatever it holds.
 func (l *logger) exists(ctx context.Context, revision int64) (bool, error) {
 	l.strays--
 	_, err := l.chain.fetch(ctx, revision, 0)
@@ -237,20 +235,20 @@ func newChain(source bundle.Source, release *bundle.Release, root *metadata.Meta
 	return &chain{source, root, at}, nil
 }
 
-// newRecord reads targets metadata that is, or once was, published: it takes no
-// other, for the decoder isn't made for what a verifier hasn't seen.
+// newRecord reads targets metadata that is or was published. The metadata must have
+// been verified, because the decoder isn't made for hostile input.
 func newRecord(revision int64, raw []byte) (record, error) {
 	targets, err := metadata.Targets().FromBytes(raw)
 	if err != nil {
 		return record{}, fmt.Errorf("reading revision %d: %w", revision, err)
 	}
 	if targets.Signed.Version != revision {
-		return record{}, fmt.Errorf("reading revision %d: it says that it is %d", revision, targets.Signed.Version)
+		return record{}, fmt.Errorf("reading revision %d: its version is %d", revision, targets.Signed.Version)
 	}
 	provenance, previous := provenanceOf(&targets.Signed)
 	r := record{revision, targets, provenance, previous}
 	if content := contentHash(r.payloads()); provenance.Content != content {
-		// It was copied from elsewhere, or isn't there.
+		// The provenance is missing, or belongs to other content.
 		r.provenance = Provenance{Content: content}
 	}
 	return r, nil
@@ -258,7 +256,7 @@ func newRecord(revision int64, raw []byte) (record, error) {
 
 func (r record) payloads() map[string]string { return payloadsOf(&r.targets.Signed) }
 
-// signed reports whether the newest root's keys signed r.
+// signed reports whether keys that the newest root trusts signed r.
 func (c *chain) signed(r record) bool {
 	return c.root.VerifyDelegate(metadata.TARGETS, r.targets) == nil
 }
@@ -266,7 +264,7 @@ func (c *chain) signed(r record) bool {
 // errFirst says that nothing came before a revision.
 var errFirst = errors.New("it is the first revision")
 
-// A brokenLink says that the revision that came before isn't there as it was.
+// A brokenLink reports that the previous revision is missing or was changed.
 type brokenLink struct {
 	revision int64
 	err      error
@@ -278,15 +276,15 @@ func (e *brokenLink) Error() string {
 
 func (e *brokenLink) Unwrap() error { return e.err }
 
-// back goes to the revision before. Its error is errFirst, a [*brokenLink], or that
-// of the source.
+// back goes to the previous revision. It returns errFirst, a [*brokenLink], or an
+// error of the source.
 func (c *chain) back(ctx context.Context) error {
 	previous := c.at.previous
 	if previous == nil {
 		return errFirst
 	}
 	if previous.Revision < 1 || previous.Revision >= c.at.revision {
-		return &brokenLink{c.at.revision - 1, errors.New("what follows it names another revision")}
+		return &brokenLink{c.at.revision - 1, errors.New("the revision after it names another one")}
 	}
 	raw, err := c.fetch(ctx, previous.Revision, maxTargets)
 	switch {
@@ -306,7 +304,7 @@ func (c *chain) back(ctx context.Context) error {
 	return nil
 }
 
-// fetch returns a revision's targets metadata, of which nothing is verified.
+// fetch returns a revision's targets metadata, unverified.
 func (c *chain) fetch(ctx context.Context, revision, limit int64) ([]byte, error) {
 	obj, err := c.source.Fetch(ctx, versionedName(revision, metadata.TARGETS), "", limit)
 	if err == nil && int64(len(obj.Data)) > limit {

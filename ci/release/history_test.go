@@ -49,7 +49,7 @@ func wantLog(t *testing.T, got release.History, want []release.Entry) {
 }
 
 func published(revision int64, commit string) release.Entry {
-	e := release.Entry{Revision: revision, Standing: release.Published, Signed: true, Known: true}
+	e := release.Entry{Revision: revision, Standing: release.StandingPublished, Signed: true, Known: true}
 	e.Provenance = from(release.Options{}, commit).Provenance
 	return e
 }
@@ -126,7 +126,7 @@ func TestLogWithStrays(t *testing.T) {
 		plant(t, store, "6.targets.json")
 		plant(t, store, "8.targets.json") // nobody looks that far
 
-		stray := func(n int64) release.Entry { return release.Entry{Revision: n, Standing: release.Stray} }
+		stray := func(n int64) release.Entry { return release.Entry{Revision: n, Standing: release.StandingStray} }
 		first, second := published(1, "c1"), published(4, "c3")
 		first.Added, second.Changed = []string{"a"}, []string{"a"}
 		wantLog(t, mustLog(t, store, keys.Root, 0), []release.Entry{stray(6), stray(5), second, stray(3), stray(2), first})
@@ -159,7 +159,7 @@ func TestLogWithoutARevision(t *testing.T) {
 			newest, before := published(4, "c4"), published(3, "c3")
 			newest.Changed, before.Known = []string{"a"}, false
 			wantLog(t, mustLog(t, store, keys.Root, 0), []release.Entry{
-				newest, before, {Revision: 2, Standing: release.Lost}, {Revision: 1, Standing: release.Stray},
+				newest, before, {Revision: 2, Standing: release.StandingLost}, {Revision: 1, Standing: release.StandingStray},
 			})
 		})
 	}
@@ -194,15 +194,15 @@ func TestProvenanceIsChecked(t *testing.T) {
 	store := release.FileStore(t.TempDir())
 	keys := newKeys(t, production)
 	for text, p := range map[string]release.Provenance{
-		"the commit is longer":           {Commit: strings.Repeat("c", 101)},
-		"the commit has white space":     {Commit: "one two"},
-		"the author is longer":           {Author: strings.Repeat("a", 201)},
-		"the author has characters that": {Author: "\x1b[31m"},
-		"the reason has characters that": {Reason: "one\ntwo"},
-		"the reason is longer":           {Reason: strings.Repeat("a", 1001)},
-		"the run's URL has characters":   {RunURL: "https://a/\xff"},
-		"the run's URL is not one":       {RunURL: "file:///etc/passwd"},
-		"without a password":             {RunURL: "https://a:b@c/"},
+		"the commit is longer":                {Commit: strings.Repeat("c", 101)},
+		"the commit contains white space":     {Commit: "one two"},
+		"the author is longer":                {Author: strings.Repeat("a", 201)},
+		"the author contains characters that": {Author: "\x1b[31m"},
+		"the reason contains characters that": {Reason: "one\ntwo"},
+		"the reason is longer":                {Reason: strings.Repeat("a", 1001)},
+		"the run's URL contains characters":   {RunURL: "https://a/\xff"},
+		"the run's URL is not an http":        {RunURL: "file:///etc/passwd"},
+		"without a password":                  {RunURL: "https://a:b@c/"},
 	} {
 		opts := options(store, keys, content{"a": "1"})
 		opts.Provenance = p

@@ -27,49 +27,49 @@ const (
 	oldSuffix = ".old.key"
 )
 
-// maxKeyFile is the length in bytes above which a file of a keys folder isn't
-// read: roots are the longest, and clients refuse more.
+// maxKeyFile is the most bytes that are read of a file in a keys folder. Roots
+// are the longest, and clients refuse longer ones.
 const maxKeyFile = 512 << 10
 
-// Keys are what a publisher needs of one environment's keys. The root's private
-// keys aren't among them.
+// Keys are what a publisher needs of one environment's keys. They don't include
+// the root's private keys.
 type Keys struct {
 	// Root is the root.json that clients pin.
 	Root []byte
-	// Newer are the roots that follow it, in order. Publish puts those that
+	// Newer are the roots that follow Root, in order. Publish puts those that
 	// the store lacks.
 	Newer [][]byte
-	// Online signs snapshot and timestamp, and also targets unless Targets
-	// does.
+	// Online signs snapshot and timestamp, and targets too unless there is a key
+	// for targets.
 	Online Signer
-	// Targets, if not nil, signs targets. A renewal can do without it.
+	// Targets, if not nil, signs targets. A renewal doesn't need it.
 	Targets Signer
-	// Replaced are the keys that Online and Targets have taken the place of, as
-	// far as they are at hand. With them, Publish can put what clients accept
-	// both before and after they see the newer root.
+	// Replaced are the keys that Online and Targets have replaced, if available.
+	// With them, Publish can sign so that clients accept the publication both
+	// before and after they see the newer root.
 	Replaced []Signer
 }
 
-// A KeyFile is a file that was made.
+// A KeyFile is a file that was created in a keys folder.
 type KeyFile struct {
 	Path    string
-	Secret  bool   // whoever reads it can sign
-	Purpose string // what it is for and where it belongs, in a few sentences
+	Secret  bool   // anyone who can read it can sign
+	Purpose string // in a few sentences: what it is for and where it belongs
 }
 
-// InitKeys makes the keys of the environment called env: dir/root.key,
-// dir/online.key and dir/root.json. It is [Opener.Init] at its simplest.
+// InitKeys creates the keys of the environment env: dir/root.key, dir/online.key
+// and dir/root.json. It is [Opener.Init] with default options.
 func InitKeys(dir, env string) ([]KeyFile, error) {
 	return Opener{}.Init(context.Background(), InitOptions{Dir: dir, Environment: env})
 }
 
-// LoadKeys is [Opener.Keys] for keys that are files and not encrypted.
+// LoadKeys is [Opener.Keys] for keys in files that aren't encrypted.
 func LoadKeys(dir string) (Keys, error) { return Opener{}.Keys(context.Background(), dir) }
 
-// Keys reads a keys folder: root.json and the <N>.root.json that follow it, and the
-// key online.key, or targets.key for targets if there is such a file. It reads no
-// root key; none need be there. Roots that haven't enough signatures yet are left
-// out. Whether keys and roots belong together shows in [Publish].
+// Keys reads a keys folder: root.json, the <N>.root.json that follow it, online.key
+// and, if it exists, targets.key. It doesn't read root keys. It leaves out roots that
+// don't have enough signatures yet. Keys doesn't check that keys and roots belong
+// together; [Publish] does.
 func (o Opener) Keys(ctx context.Context, dir string) (Keys, error) {
 	roots, err := readLineage(dir)
 	if err != nil {
@@ -78,10 +78,10 @@ func (o Opener) Keys(ctx context.Context, dir string) (Keys, error) {
 	keys := Keys{Root: roots.pinned, Newer: roots.newer}
 	if w := roots.waiting; w != nil {
 		if w.Signed.Version == roots.last.Signed.Version {
-			return Keys{}, fmt.Errorf("loading the pinned root: %s hasn't all signatures: %s", filepath.Join(dir, rootFile), inWords(roots.quorums))
+			return Keys{}, fmt.Errorf("loading the pinned root: %s lacks signatures: it has %s", filepath.Join(dir, rootFile), inWords(roots.quorums))
 		}
 		if o.Warn != nil {
-			o.Warn(fmt.Sprintf("version %d of the root doesn't count yet: %s", w.Signed.Version, inWords(roots.quorums)))
+			o.Warn(fmt.Sprintf("version %d of the root isn't valid yet: it has %s", w.Signed.Version, inWords(roots.quorums)))
 		}
 	}
 	if keys.Online, err = o.Signer(ctx, filepath.Join(dir, onlineKeyFile)); err != nil {
@@ -102,10 +102,11 @@ func (o Opener) Keys(ctx context.Context, dir string) (Keys, error) {
 	return keys, nil
 }
 
-// old returns the name of the file for the key that was in the file called name.
+// old returns the file name under which the replaced key in the file called name is
+// kept.
 func old(name string) string { return strings.TrimSuffix(name, ".key") + oldSuffix }
 
-// inWords says how many signatures there are and should be.
+// inWords describes how many signatures there are and how many are needed.
 func inWords(quorums []Quorum) string {
 	var words []string
 	for _, q := range quorums {
@@ -114,47 +115,47 @@ func inWords(quorums []Quorum) string {
 	return strings.Join(words, ", ")
 }
 
-// InitOptions say which keys to make for an environment.
+// InitOptions specify the keys of an environment.
 type InitOptions struct {
-	Dir         string // required; made if necessary
+	Dir         string // required; created if it doesn't exist
 	Environment string // required
-	// RootKeys are keys that exist: private or public ones in files, or URIs.
+	// RootKeys are existing keys: private or public ones in files, or URIs.
 	RootKeys []string
-	// NewRootKeys is how many root keys to make beside them. 0: one, if there
-	// are no RootKeys.
+	// NewRootKeys is how many root keys to create in addition. If it is 0 and
+	// there are no RootKeys, one is created.
 	NewRootKeys int
-	// Threshold is how many root keys have to sign a root. 0: one.
+	// Threshold is how many root keys must sign a root; 0 means one.
 	Threshold int
-	// Online and Targets are keys that exist, or "new". Online "": new.
-	// Targets "": there is no such key, Online signs for it.
+	// Online and Targets are existing keys, or "new" to create one. If Online is
+	// empty, a key is created; if Targets is empty, Online signs targets.
 	Online, Targets string
-	// RootPassphrase and OnlinePassphrase protect the keys that are made, if
-	// they aren't empty.
+	// RootPassphrase and OnlinePassphrase, if not empty, encrypt the keys that
+	// are created.
 	RootPassphrase, OnlinePassphrase []byte
-	// Now is the clock. Nil: [time.Now].
+	// Now is the clock. If it is nil, [time.Now] is used.
 	Now func() time.Time
 }
 
-// newKeyword stands for a key that is to be made.
+// newKeyword stands for a key to create.
 const newKeyword = "new"
 
-// Init makes the keys of an environment, and Dir/root.json, the root that clients
-// pin: signed with all root keys that are at hand, and valid for [RootLifetime].
-// Keys that it makes are ed25519: no signature depends on a good random number
-// then, keys and signatures are small, and every TUF client must know it. Files are
-// never overwritten: if any of them exists Init returns an error that wraps
-// [fs.ErrExist] and leaves none of its own.
+// Init creates the keys of an environment, and Dir/root.json, the root that clients
+// pin. It signs the root with all private root keys that it has, and the root is valid
+// for [RootLifetime]. New keys are ed25519: signing needs no random numbers, keys and
+// signatures are small, and every TUF client supports it. Init never overwrites a
+// file: if one exists, it returns an error that wraps [fs.ErrExist] and removes the
+// files it has created.
 func (o Opener) Init(ctx context.Context, opts InitOptions) ([]KeyFile, error) {
 	made, err := o.init(ctx, opts)
 	if err != nil {
-		return nil, fmt.Errorf("making the keys of %q in %s: %w", opts.Environment, opts.Dir, err)
+		return nil, fmt.Errorf("creating the keys of %q in %s: %w", opts.Environment, opts.Dir, err)
 	}
 	return made, nil
 }
 
 func (o Opener) init(ctx context.Context, opts InitOptions) ([]KeyFile, error) {
 	if !validEnvironment(opts.Environment) {
-		return nil, errors.New("an environment's name has letters, digits, '-', '_' and '.', and starts with none of the last")
+		return nil, errors.New("the name of an environment must consist of letters, digits, '-', '_' and '.', and start with a letter or digit")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -195,28 +196,27 @@ func (o Opener) init(ctx context.Context, opts InitOptions) ([]KeyFile, error) {
 	if quorums, err := w.root.quorums(nil); err != nil {
 		return nil, err
 	} else if !complete(quorums) {
-		purpose += " It has " + inWords(quorums) + ": have it signed by the others first."
+		purpose += " It has " + inWords(quorums) + ": have the other root keys sign it first."
 	}
 	w.add(rootFile, data, false, purpose)
 	return w.write()
 }
 
-// validEnvironment reports whether env can be the last part of a repository's
-// URL.
+// validEnvironment reports whether env can be the last part of a repository's URL.
 func validEnvironment(env string) bool {
 	return bundle.ValidNamespace(env) && !strings.Contains(env, "/")
 }
 
-// A keyWriter collects the files of a keys folder, and writes all or none.
+// A keyWriter collects the files of a keys folder and writes all of them or none.
 type keyWriter struct {
 	Opener
 	dir     string
 	root    root
-	signers []Signer // the root keys that are at hand
+	signers []Signer // root keys whose private keys are available
 	files   []keyData
 }
 
-// keyData is a file to be written.
+// keyData is a file to write.
 type keyData struct {
 	KeyFile
 	data []byte
@@ -226,7 +226,7 @@ func (w *keyWriter) add(name string, data []byte, secret bool, purpose string) {
 	w.files = append(w.files, keyData{KeyFile{filepath.Join(w.dir, name), secret, purpose}, data})
 }
 
-// rootKeys opens and makes the root keys.
+// rootKeys opens and creates the root keys.
 func (w *keyWriter) rootKeys(ctx context.Context, opts InitOptions) error {
 	for _, name := range opts.RootKeys {
 		if err := w.addRoot(ctx, name, opts.RootPassphrase); err != nil {
@@ -239,11 +239,11 @@ func (w *keyWriter) rootKeys(ctx context.Context, opts InitOptions) error {
 			return err
 		}
 		name, purpose := rootKeyFile, "The root key. It decides which other keys are trusted, and signs nothing else. "+
-			"Keep it offline and backed up, away from CI: publishing doesn't need it."
+			"Keep it offline, back it up, and keep it away from CI: publishing doesn't need it."
 		if opts.NewRootKeys > 1 {
 			name = "root-" + strconv.Itoa(n+1) + ".key"
-			purpose = "A root key. Root keys decide together which other keys are trusted, and sign nothing else. " +
-				"Keep each with another person, offline and backed up."
+			purpose = "A root key. Together, root keys decide which other keys are trusted; they sign nothing else. " +
+				"Give each to a different person, to keep offline and backed up."
 		}
 		w.add(name, encoded, true, purpose)
 		w.signers = append(w.signers, signer)
@@ -254,34 +254,33 @@ func (w *keyWriter) rootKeys(ctx context.Context, opts InitOptions) error {
 	return w.threshold(opts.Threshold)
 }
 
-// threshold sets how many root keys must sign, unless that is to stay.
+// threshold sets how many root keys must sign; 0 leaves the number as it is.
 func (w *keyWriter) threshold(n int) error {
 	role := w.root.Signed.Roles[metadata.ROOT]
 	if n > 0 {
 		role.Threshold = n
 	}
 	if role.Threshold > len(role.KeyIDs) {
-		return fmt.Errorf("%d signatures by %d different root keys can't be had", role.Threshold, len(role.KeyIDs))
+		return fmt.Errorf("the threshold of %d exceeds the number of root keys, %d", role.Threshold, len(role.KeyIDs))
 	}
 	return nil
 }
 
-// online opens or makes the key that signs for some roles, and writes what the
-// folder is to hold of it.
+// online opens or creates the key that signs for some roles, and adds its file.
 func (w *keyWriter) online(ctx context.Context, file, name string, passphrase []byte, roles ...string) error {
 	purpose := "The online key. It signs what is published. "
 	switch {
 	case file == targetsKeyFile:
 		purpose = "The targets key. It signs which flags are published. "
 	case len(roles) == 2:
-		purpose = "The online key. It signs that what is published is current, and is all that a renewal needs. "
+		purpose = "The online key. It certifies that what is published is current. A renewal needs no other key. "
 	}
 	if name == newKeyword {
 		encoded, signer, err := newKey(passphrase)
 		if err != nil {
 			return err
 		}
-		w.add(file, encoded, true, purpose+"Keep it as a secret of the CI job that publishes, and nowhere else.")
+		w.add(file, encoded, true, purpose+"Store it as a secret of the CI job that publishes, and nowhere else.")
 		return w.root.replace(signer.Public(), roles...)
 	}
 	k, err := w.open(ctx, name)
@@ -289,7 +288,7 @@ func (w *keyWriter) online(ctx context.Context, file, name string, passphrase []
 		return fmt.Errorf("opening key %s: %w", name, err)
 	}
 	if isURI(name) {
-		w.add(file, []byte(name+"\n"), false, purpose+"The file says where it is, and isn't secret.")
+		w.add(file, []byte(name+"\n"), false, purpose+"The file only names the key, so it isn't secret.")
 	}
 	return w.root.replace(k.public, roles...)
 }
@@ -303,7 +302,7 @@ func (w *keyWriter) write() ([]KeyFile, error) {
 	for _, file := range w.files {
 		if err := writeNew(file.Path, file.data, file.Secret); err != nil {
 			for _, m := range made {
-				os.Remove(m.Path) // the first error is the one to tell
+				os.Remove(m.Path) // the first error is the one to report
 			}
 			return nil, err
 		}
@@ -312,7 +311,7 @@ func (w *keyWriter) write() ([]KeyFile, error) {
 	return made, nil
 }
 
-// writeNew writes a file that mustn't exist.
+// writeNew writes a file that must not exist yet.
 func writeNew(path string, data []byte, secret bool) error {
 	mode := fs.FileMode(0o644)
 	if secret {
@@ -325,7 +324,7 @@ func writeNew(path string, data []byte, secret bool) error {
 	_, err = file.Write(data)
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err != nil {
-		os.Remove(path) // the first error is the one to tell
+		os.Remove(path) // the first error is the one to report
 	}
 	return err
 }

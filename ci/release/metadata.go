@@ -11,14 +11,14 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
 
-// expiry returns when metadata that is signed now expires: in UTC and whole
-// seconds, as TUF writes times.
+// expiry returns when metadata that is signed now expires, in UTC and whole seconds,
+// as TUF writes times.
 func expiry(now time.Time, lifetime time.Duration) time.Time {
 	return now.UTC().Truncate(time.Second).Add(lifetime)
 }
 
-// sign returns md as it is published, with the signatures of signers and no other.
-// (The Sign of md itself has no context, and hides why a signer failed.)
+// sign encodes md with the signatures of signers and no others. (The method Sign of md
+// takes no context, and hides why a signer failed.)
 func sign[T metadata.Roles](ctx context.Context, md *metadata.Metadata[T], signers []Signer) ([]byte, error) {
 	md.Signatures = nil
 	for _, signer := range signers {
@@ -31,7 +31,7 @@ func sign[T metadata.Roles](ctx context.Context, md *metadata.Metadata[T], signe
 	return md.ToBytes(false)
 }
 
-// signWith returns the signature of one key for what stands in "signed".
+// signWith returns a signature of the part of metadata that is called "signed".
 func signWith(ctx context.Context, signed any, signer Signer) (metadata.Signature, error) {
 	id, err := keyID(signer.Public())
 	if err != nil {
@@ -48,7 +48,7 @@ func signWith(ctx context.Context, signed any, signer Signer) (metadata.Signatur
 	return metadata.Signature{KeyID: id, Signature: signature}, nil
 }
 
-// keyID returns the name that TUF metadata has for a key.
+// keyID returns the ID of a key in TUF metadata.
 func keyID(public crypto.PublicKey) (string, error) {
 	key, err := metadata.KeyFromPublicKey(public)
 	if err != nil {
@@ -57,7 +57,7 @@ func keyID(public crypto.PublicKey) (string, error) {
 	return key.ID()
 }
 
-// describe returns the entry for data in the metadata that refers to it.
+// describe returns the entry with which other metadata refers to data.
 func describe(version int64, data []byte) *metadata.MetaFiles {
 	digest := sha256.Sum256(data)
 	file := metadata.MetaFile(version)

@@ -15,22 +15,22 @@ import (
 	"fmt"
 )
 
-// A private key that is protected by a passphrase is an EncryptedPrivateKeyInfo of
-// PKCS #8 by the scheme PBES2 (RFC 8018): PBKDF2 makes a key of the passphrase, with
-// which AES in CBC mode encrypts. That is what openssl writes and reads.
+// An encrypted private key is an EncryptedPrivateKeyInfo of PKCS #8 with the scheme
+// PBES2 (RFC 8018): PBKDF2 derives a key from the passphrase, and AES in CBC mode
+// encrypts with it. OpenSSL reads and writes the same.
 
 const (
-	// iterations is what makes guessing a passphrase slow, and each use of it
-	// take a tenth of a second.
+	// iterations makes guessing a passphrase slow. Each use of a passphrase takes
+	// about a tenth of a second.
 	iterations = 600_000
-	// maxIterations and maxSalt bound what a file can ask for: seconds.
+	// maxIterations and maxSalt limit the work that a file can ask for to seconds.
 	maxIterations = 5_000_000
 	maxSalt       = 1024
 	saltSize      = 16
 )
 
-// ErrPassphrase says that a private key can't be decrypted. A wrong passphrase
-// can't be told from a damaged file.
+// ErrPassphrase reports that a private key can't be decrypted. A wrong passphrase is
+// indistinguishable from a damaged file.
 var ErrPassphrase = errors.New("the passphrase is wrong, or the file is damaged")
 
 var (
@@ -59,7 +59,7 @@ type pbkdf2Parameters struct {
 	PRF        pkix.AlgorithmIdentifier `asn1:"optional"`
 }
 
-// encrypt protects a private key in PKCS #8 by a passphrase.
+// encrypt encrypts a private key in PKCS #8 with a passphrase.
 func encrypt(der, passphrase []byte) ([]byte, error) {
 	salt, iv := make([]byte, saltSize), make([]byte, aes.BlockSize)
 	rand.Read(salt) // it never fails
@@ -99,8 +99,8 @@ func algorithm(oid asn1.ObjectIdentifier, parameters any) (pkix.AlgorithmIdentif
 	return pkix.AlgorithmIdentifier{Algorithm: oid, Parameters: asn1.RawValue{FullBytes: encoded}}, err
 }
 
-// decrypt returns the private key in PKCS #8 that der protects. It never takes more
-// than a few seconds, whatever der asks for.
+// decrypt returns the private key in PKCS #8 that is encrypted in der. It never takes
+// more than a few seconds, whatever der asks for.
 func decrypt(der, passphrase []byte) ([]byte, error) {
 	var outer encryptedKey
 	var scheme pbes2
@@ -110,13 +110,13 @@ func decrypt(der, passphrase []byte) ([]byte, error) {
 		return nil, err
 	}
 	if !outer.Algorithm.Algorithm.Equal(oidPBES2) {
-		return nil, errors.New("the key is encrypted by another scheme than PBES2")
+		return nil, errors.New("the key's encryption scheme isn't PBES2")
 	}
 	if err := unmarshal(outer.Algorithm.Parameters.FullBytes, &scheme); err != nil {
 		return nil, err
 	}
 	if !scheme.KDF.Algorithm.Equal(oidPBKDF2) {
-		return nil, errors.New("the key is encrypted with another function than PBKDF2")
+		return nil, errors.New("the key derivation function isn't PBKDF2")
 	}
 	if err := unmarshal(scheme.KDF.Parameters.FullBytes, &kdf); err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func unmarshal(der []byte, into any) error {
 	return nil
 }
 
-// block returns the cipher that the parameters and a passphrase make.
+// block returns the cipher for the parameters and a passphrase.
 func (p pbkdf2Parameters) block(scheme asn1.ObjectIdentifier, passphrase []byte) (cipher.Block, error) {
 	size := 32
 	switch {
@@ -157,7 +157,7 @@ func (p pbkdf2Parameters) block(scheme asn1.ObjectIdentifier, passphrase []byte)
 	case scheme.Equal(oidAES128):
 		size = 16
 	default:
-		return nil, errors.New("the key is encrypted with another cipher than AES-128 or AES-256 in CBC mode")
+		return nil, errors.New("the key's cipher is neither AES-128 nor AES-256 in CBC mode")
 	}
 	prf := sha1.New // the default
 	switch oid := p.PRF.Algorithm; {
@@ -167,10 +167,10 @@ func (p pbkdf2Parameters) block(scheme asn1.ObjectIdentifier, passphrase []byte)
 	case oid.Equal(oidHMACSHA512):
 		prf = sha512.New
 	default:
-		return nil, errors.New("the key is encrypted with another hash than SHA-1, SHA-256 or SHA-512")
+		return nil, errors.New("the key's hash is not SHA-1, SHA-256 or SHA-512")
 	}
 	if p.Iterations < 1 || p.Iterations > maxIterations || len(p.Salt) > maxSalt || p.KeyLength != 0 && p.KeyLength != size {
-		return nil, fmt.Errorf("the key asks for more than %d iterations, or for what can't be", maxIterations)
+		return nil, fmt.Errorf("the key asks for more than %d iterations, or has invalid parameters", maxIterations)
 	}
 	key, err := pbkdf2.Key(prf, string(passphrase), p.Salt, p.Iterations, size)
 	if err != nil {

@@ -18,12 +18,12 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// provenanceField is the custom field of targets metadata that says where a
-// revision comes from. TUF lets implementations add fields, and clients pass over
-// those they don't know; all are signed.
+// provenanceField is the custom field of targets metadata that holds the provenance.
+// TUF lets implementations add fields, which are signed, and clients ignore those
+// they don't know.
 const provenanceField = "x-serin-provenance"
 
-// The longest that a part of [Provenance] may be, in bytes.
+// The maximum lengths of the fields of [Provenance], in bytes.
 const (
 	maxCommit = 100
 	maxAuthor = 200
@@ -31,17 +31,17 @@ const (
 	maxReason = 1000
 )
 
-// Provenance says where a revision comes from: by whom, when, and from what. It
-// is signed with the revision, and is as true as the publisher who signed is
-// honest. Everything but Time and Content may be missing.
+// Provenance says who made a revision, when, and from what. It is signed with the
+// revision, and as trustworthy as the publisher that signed it. All fields but Time
+// and Content are optional.
 type Provenance struct {
-	// Commit names the state of the flag files, in git's spelling, without
-	// white space; at most 100 bytes.
+	// Commit is the git commit of the flag files, without white space; at most
+	// 100 bytes.
 	Commit string
-	// Dirty says that the flag files had changes that Commit doesn't hold.
+	// Dirty reports whether the flag files had changes that aren't in Commit.
 	Dirty bool
-	// Author is who changed the flags, at most 200 bytes. It is published:
-	// a name is enough.
+	// Author is who changed the flags, at most 200 bytes. It is public, so a
+	// name is enough.
 	Author string
 	// RunURL is the http or https URL of the pipeline's run, at most 1,000
 	// bytes.
@@ -49,18 +49,19 @@ type Provenance struct {
 	// Reason is why, in words, at most 1,000 bytes.
 	Reason string
 
-	// What follows is filled in by Publish.
+	// Publish fills in the fields below.
 
-	// Time is when, by the publisher's clock, in whole seconds.
+	// Time is when the revision was made, by the publisher's clock, in whole
+	// seconds.
 	Time time.Time
-	// Content is the SHA-256, in hexadecimal, of what is published, whatever
-	// the revision. It is that of lines such as sha256sum prints, one for each
-	// namespace, sorted by namespace: the payload's SHA-256, two spaces, the
-	// target path, a newline.
+	// Content is the hash of the content: equal content has the same hash in
+	// every revision. It is the SHA-256, in hexadecimal, of lines as sha256sum
+	// prints them, one per namespace, sorted by namespace: the payload's
+	// SHA-256, two spaces, the target path, a newline.
 	Content string
 	// RollbackOf is the revision whose content was published again, or 0.
 	RollbackOf int64
-	// RenewalOf is the revision that was only signed anew, or 0.
+	// RenewalOf is the revision that this one only renews, or 0.
 	RenewalOf int64
 }
 
@@ -74,24 +75,24 @@ func (p Provenance) check() error {
 		case len(text.value) > text.limit:
 			return fmt.Errorf("the %s is longer than %d bytes", text.name, text.limit)
 		case !utf8.ValidString(text.value), strings.ContainsFunc(text.value, unprintable):
-			return fmt.Errorf("the %s has characters that can't be printed", text.name)
+			return fmt.Errorf("the %s contains characters that can't be printed", text.name)
 		}
 	}
 	if strings.ContainsFunc(p.Commit, unicode.IsSpace) {
-		return errors.New("the commit has white space")
+		return errors.New("the commit contains white space")
 	}
 	if p.RunURL == "" {
 		return nil
 	}
 	u, err := url.Parse(p.RunURL)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return errors.New("the run's URL is not one of a web page, https://… without a password")
+		return errors.New("the run's URL is not an http or https URL without a password")
 	}
 	return nil
 }
 
-// Signable returns p without what [Publish] would refuse: for what was found in
-// places that promise nothing, such as the name of a commit's author.
+// Signable returns p without anything that [Publish] would refuse. Use it for values
+// from untrusted places, such as the author of a commit.
 func (p Provenance) Signable() Provenance {
 	for _, text := range []struct {
 		value *string
@@ -117,12 +118,11 @@ func (p Provenance) Signable() Provenance {
 	return p
 }
 
-// unprintable reports whether r could do harm to a terminal, or to the layout of
-// a line.
+// unprintable reports whether r could manipulate a terminal or break a line.
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 
-// A link names the targets metadata of the revision that was published before.
-// Its hash makes the revisions a chain, which is as trustworthy as its end.
+// A link names the targets metadata of the previous revision. Its hash chains the
+// revisions, so that all are as trustworthy as the newest.
 type link struct {
 	Revision int64  `json:"revision"`
 	SHA256   string `json:"sha256"`
@@ -142,8 +142,8 @@ type provenanceJSON struct {
 	Previous   *link  `json:"previous,omitempty"`
 }
 
-// put makes p a part of targets, as the revision that follows previous, which is
-// nil if it is the first.
+// put adds p to targets, with the link to the previous revision, which is nil for the
+// first.
 func (p Provenance) put(targets *metadata.TargetsType, previous *link) {
 	targets.UnrecognizedFields = map[string]any{provenanceField: provenanceJSON{
 		p.Time.UTC().Format(time.RFC3339), p.Content, p.Commit, p.Dirty, p.Author, p.RunURL, p.Reason,
@@ -151,10 +151,10 @@ func (p Provenance) put(targets *metadata.TargetsType, previous *link) {
 	}}
 }
 
-// provenanceOf reads what put has written. What isn't well formed is missing: it
-// takes no part in what clients do.
+// provenanceOf reads what put has written. It ignores anything malformed, because
+// clients don't depend on it.
 func provenanceOf(targets *metadata.TargetsType) (Provenance, *link) {
-	// The field was decoded into maps; this makes of it what it was.
+	// The decoder made maps of the field; encode it to decode it again.
 	encoded, err := json.Marshal(targets.UnrecognizedFields[provenanceField])
 	if err != nil {
 		return Provenance{}, nil
@@ -170,7 +170,7 @@ func provenanceOf(targets *metadata.TargetsType) (Provenance, *link) {
 	if p.check() != nil {
 		return Provenance{}, j.Previous
 	}
-	// A time that can't be read is the zero one.
+	// A malformed time becomes the zero time.
 	p.Time, _ = time.Parse(time.RFC3339, j.Time)
 	return p, j.Previous
 }
@@ -181,8 +181,8 @@ func linkTo(revision int64, raw []byte) *link {
 	return &link{revision, hex.EncodeToString(digest[:])}
 }
 
-// contentHash returns the hash of [Provenance.Content] of payloads, whose SHA-256
-// in hexadecimal are given by namespace.
+// contentHash returns the [Provenance.Content] of payloads, whose hashes are given by
+// namespace in hexadecimal.
 func contentHash(payloads map[string]string) string {
 	h := sha256.New()
 	for _, namespace := range sorted(payloads) {

@@ -16,98 +16,97 @@ import (
 )
 
 const (
-	// targetsRenewal is how long before they expire targets are renewed.
+	// targetsRenewal is how long before their expiry targets are renewed.
 	targetsRenewal = 30 * 24 * time.Hour
-	// maxAttempts bounds how many races a publisher may lose. Each one means
-	// that another publisher has succeeded.
+	// maxAttempts is how many races a publisher may lose. In each of them,
+	// another publisher succeeded.
 	maxAttempts = 20
-	// maxPassed bounds how many versions that are taken a publisher passes
-	// over: the length of a history whose timestamp.json was deleted.
-	maxPassed = 10_000
+	// maxSkipped is how many taken versions a publisher skips. There are many
+	// if the timestamp.json of a long history was deleted.
+	maxSkipped = 10_000
 	// retryPause is the longest pause after the first lost race.
 	retryPause = 50 * time.Millisecond
 )
 
-// Options say what to publish, where, and as whom.
+// Options specify a publication.
 type Options struct {
 	Store       Store  // required
 	Keys        Keys   // required
 	Environment string // required; the one that Keys.Root names
-	// Payloads are the whole content, one for each namespace. A namespace
-	// that is published but isn't among them is withdrawn.
+	// Payloads are the whole content, one for each namespace. Published
+	// namespaces that are missing here are removed.
 	Payloads []bundle.Payload
-	// Renew asks for new signatures for what is published, whatever it is;
-	// Payloads must be empty. It belongs on a schedule, at least once in
-	// [TimestampLifetime]. Since it takes the store's word for what is the
-	// newest, it refuses metadata that has expired already: to recover from
-	// that, publish from the source.
+	// Renew signs what is published again, so that it expires later; Payloads
+	// must be empty. Run it on a schedule, at least once per
+	// [TimestampLifetime]. A renewal trusts the store to hold the newest
+	// release, so it refuses metadata that has expired. To recover from that,
+	// publish from the flag files.
 	Renew bool
-	// Rollback, if not 0, asks to publish the content of that revision again;
-	// Payloads must be empty. It must be in the history that [Log] reads, and
-	// be signed with keys that are trusted now, or have only payloads that a
-	// later revision had that is. Commit and Dirty of the provenance are then
-	// those of the old revision.
+	// Rollback, if not 0, publishes the content of that revision again;
+	// Payloads must be empty. The revision must be in the history that [Log]
+	// reads. Each of its payloads must be in a revision, this one or a later
+	// one, that is signed with keys that are trusted now. Commit and Dirty of
+	// the provenance are taken from the old revision.
 	Rollback int64
-	// Provenance says where the content comes from. Its last four fields are
-	// filled in.
+	// Provenance says where the content comes from. Publish fills in its last
+	// four fields.
 	Provenance Provenance
-	// DryRun does everything but write.
+	// DryRun does everything except writing.
 	DryRun bool
-	// Now is the clock. Nil: [time.Now].
+	// Now is the clock. If it is nil, [time.Now] is used.
 	Now func() time.Time
 }
 
-// A Report says what a publication did or, if it was a dry run, would have done.
+// A Report says what a publication did or, in a dry run, would have done.
 type Report struct {
-	// Revision is the one that is published now, and Previous the one before
-	// it: the same if the content is the same, 0 if there was none.
+	// Revision is the published revision, and Previous the one that was
+	// published before: the same if nothing changed, 0 if there was none.
 	Revision, Previous int64
 	// Added, Changed and Removed are the namespaces that differ, sorted.
 	Added, Changed, Removed []string
-	// Formats are the namespaces whose payloads change their format, or that are
-	// new and have one that not all clients know, sorted.
+	// Formats are the namespaces whose payload format changes, and new ones whose
+	// format not all clients know, sorted.
 	Formats []FormatChange
 	// Content is the hash of what is published: see [Provenance.Content].
 	Content string
-	// Objects are the names of what was put, in order, and Bytes is their
-	// length. Both are empty if everything was as it should be. After a lost
-	// race they include what was put in vain.
+	// Objects are the names of the objects that were put, in order, and Bytes
+	// is their total length. They include objects put before a lost race.
 	Objects []string
 	Bytes   int64
-	// Expires is when clients begin to report the release as stale, unless it
+	// Expires is when clients start to report the release as stale, unless it
 	// is renewed before.
 	Expires time.Time
-	// RootExpires is when the root does: from then on clients refuse
-	// everything, and only root keys can help.
+	// RootExpires is when the root expires. From then on, clients refuse
+	// everything until the root keys sign a new root.
 	RootExpires time.Time
-	// TargetsExpire is set by a renewal that had no key for targets: when they
-	// expire. A publication, or a renewal with that key, has to come before.
+	// TargetsExpire is set by a renewal that had no key for targets. A
+	// publication, or a renewal with that key, must happen before then.
 	TargetsExpire time.Time
 }
 
-// A FormatChange says that the payload of a namespace has another format than the
-// one before.
+// A FormatChange says that the payload of a namespace has a different format than
+// before.
 type FormatChange struct {
 	Namespace string
 	// Before is 0 if the namespace is new.
 	Before, After int
-	// Features are what clients must know to read it: see [bundle.Needs].
+	// Features are what clients need to support to read it: see [bundle.Needs].
 	Features []string
 }
 
-// Publish makes opts.Payloads the content of the store, or what an earlier revision
-// had, or renews what is there.
+// Publish publishes opts.Payloads or the content of an earlier revision, or renews
+// what is published.
 //
-// What is there already is verified first, from the pinned root. That it has
-// expired is no obstacle, except to Renew; that it was signed with other keys,
-// or tampered with, is. (Deleting timestamp.json then makes Publish start anew,
-// with versions above all that are taken.)
+// It first verifies what is published from the pinned root. It ignores expiry there,
+// except for Renew, but refuses content that was tampered with or signed with other
+// keys. (If you delete timestamp.json then, Publish starts over, with versions above
+// all that are taken.)
 //
-// If the content is the same already, and no metadata is in the last half of its
-// life, nothing is done. If other publishers work at the same time they follow
-// each other, in any order; a publisher that only ever loses returns an error that
-// wraps [ErrConflict]. After any error the store serves what it did before, and
-// Publish can be called again.
+// If the content is already published and its metadata is in the first half of its
+// lifetime, Publish does nothing. Concurrent publishers succeed one after the other,
+// in any order; one that loses too often returns an error that wraps [ErrConflict].
+// After an error the store still serves what it did before, and Publish can be called
+// again.
 func Publish(ctx context.Context, opts Options) (Report, error) {
 	p, err := newPublisher(opts)
 	if err != nil {
@@ -132,7 +131,7 @@ func Publish(ctx context.Context, opts Options) (Report, error) {
 	}
 }
 
-// errLostRace says that timestamp.json changed after it was read.
+// errLostRace reports that timestamp.json changed after it was read.
 var errLostRace = errors.New("another publisher was faster")
 
 // A publisher is one call of [Publish].
@@ -142,7 +141,7 @@ type publisher struct {
 	newer    map[string][]byte // Keys.Newer, by name
 	files    map[string]file   // by namespace
 	report   Report
-	// pending is what this attempt has put, or would have, by name.
+	// pending is what this attempt has put or, in a dry run, would have.
 	pending map[string][]byte
 }
 
@@ -157,7 +156,7 @@ func newPublisher(opts Options) (*publisher, error) {
 	case opts.Store == nil || opts.Keys.Online == nil:
 		return nil, errors.New("a store and an online key are required")
 	case opts.Renew && (len(opts.Payloads) > 0 || opts.Rollback != 0):
-		return nil, errors.New("a renewal takes no payloads, and is no rollback")
+		return nil, errors.New("a renewal takes neither payloads nor a revision to roll back to")
 	case opts.Rollback < 0, opts.Rollback > 0 && len(opts.Payloads) > 0:
 		return nil, errors.New("a rollback takes a revision, 1 or more, and no payloads")
 	case !opts.Renew && opts.Rollback == 0 && len(opts.Payloads) == 0:
@@ -189,7 +188,7 @@ func newPublisher(opts Options) (*publisher, error) {
 			return nil, fmt.Errorf("%q can't be the name of a namespace", namespace)
 		}
 		if _, ok := p.files[namespace]; ok {
-			return nil, fmt.Errorf("namespace %q is there twice", namespace)
+			return nil, fmt.Errorf("namespace %q occurs twice", namespace)
 		}
 		data, err := bundle.EncodePayload(payload)
 		if err != nil {
@@ -200,8 +199,8 @@ func newPublisher(opts Options) (*publisher, error) {
 	return p, nil
 }
 
-// attempt publishes upon the state that it finds, or returns errLostRace if that
-// state changed meanwhile.
+// attempt publishes on top of the state that it finds. It returns errLostRace if that
+// state changed in the meantime.
 func (p *publisher) attempt(ctx context.Context) error {
 	p.pending = make(map[string][]byte)
 	now := p.Now()
@@ -226,7 +225,7 @@ func (p *publisher) attempt(ctx context.Context) error {
 		return err
 	}
 	if cur.vouched {
-		// Clients can see newer roots at once.
+		// Clients accept the current state with the newer roots too.
 		if err := p.putRoots(ctx, cur); err != nil {
 			return err
 		}
@@ -238,7 +237,7 @@ func (p *publisher) attempt(ctx context.Context) error {
 	return p.write(ctx, cur, newTargets, now)
 }
 
-// write publishes what p has found out about cur.
+// write puts what differs from cur.
 func (p *publisher) write(ctx context.Context, cur *state, newTargets bool, now time.Time) error {
 	if err := p.putPayloads(ctx); err != nil {
 		return err
@@ -262,23 +261,23 @@ func (p *publisher) write(ctx context.Context, cur *state, newTargets bool, now 
 	return p.putTimestamp(ctx, cur, snapshot, now)
 }
 
-// A state is what a publication is built upon.
+// A state is what a publication builds on.
 type state struct {
 	pinned  int64           // the version of the pinned root
-	root    root            // the newest, be it in the store or not
+	root    root            // the newest, whether the store has it or not
 	release *bundle.Release // nil if nothing is published
 	etag    string          // of timestamp.json
 	// lacking are the names of roots that the store doesn't have yet.
 	lacking []string
-	// vouched says that what is published is signed as the newest root says. If
-	// not, before is the root that it is signed for.
+	// vouched reports whether keys that the newest root trusts signed what is
+	// published. If not, before is the root that trusts those keys.
 	vouched bool
 	before  root
 }
 
-// maxUnvouched is the version above which the numbers of what only replaced keys
-// have signed are not continued: a thief may have chosen them so that none are
-// left. Clients that see the new root forget them too.
+// maxUnvouched is the highest version by a replaced key that is continued. A thief of
+// that key may have used up the versions above. Clients that see the new root forget
+// those versions too.
 const maxUnvouched = 1 << 40
 
 func (s *state) versions() bundle.Versions {
@@ -303,7 +302,7 @@ func (s *state) payloads() map[string]string {
 	return payloads
 }
 
-// previous returns the link to the revision that is published, or nil.
+// previous returns the link to the published revision, or nil.
 func (s *state) previous() *link {
 	if s.release == nil {
 		return nil
@@ -311,8 +310,7 @@ func (s *state) previous() *link {
 	return linkTo(s.release.Revision(), s.release.Metadata().Targets)
 }
 
-// describeTargets returns the snapshot's entry for the targets that are
-// published, or nil.
+// describeTargets returns the snapshot's entry for the published targets, or nil.
 func (s *state) describeTargets() *metadata.MetaFiles {
 	if s.release == nil {
 		return nil
@@ -320,14 +318,14 @@ func (s *state) describeTargets() *metadata.MetaFiles {
 	return describe(s.release.Revision(), s.release.Metadata().Targets)
 }
 
-// current returns the published state, verified.
+// current reads and verifies the published state.
 func (p *publisher) current(ctx context.Context, now time.Time) (*state, error) {
 	from := &source{store: p.Store, roots: p.newer}
 	var release *bundle.Release
 	var err error
 	if p.Renew {
 		release, err = p.verifier.Update(ctx, from, nil, now)
-	} else { // publishing is how one recovers from expired metadata
+	} else { // publishing recovers from expired metadata
 		release, err = p.verifier.UpdateIgnoreExpiry(ctx, from)
 	}
 	cur := &state{release: release, etag: from.etag, lacking: from.lacking, vouched: true}
@@ -358,23 +356,23 @@ func nothingPublished(err error) bool {
 	return errors.As(err, &refused) && refused.Class == bundle.NotFound && refused.Object == timestampName
 }
 
-// refusal says what to do about an err that the verifier found.
+// refusal adds to an error of the verifier what to do about it.
 func refusal(err error) error {
 	class, _ := bundle.ClassOf(err)
 	switch class {
 	case bundle.Network:
 		return err
 	case bundle.Expired:
-		return fmt.Errorf("%w: publish from the source to recover", err)
+		return fmt.Errorf("%w: publish from the flag files to recover", err)
 	}
 	if errors.Is(err, bundle.ErrUnsupported) {
 		return fmt.Errorf("what is published was made by a newer version: %w", err)
 	}
-	return fmt.Errorf("refusing to build upon what is published, which belongs to other keys or was tampered with "+
+	return fmt.Errorf("refusing to build on what is published, which belongs to other keys or was tampered with "+
 		"(if the keys are right, delete %s and publish again): %w", timestampName, err)
 }
 
-// compare notes in the report what is different from cur.
+// compare records in the report what differs from cur.
 func (p *publisher) compare(cur *state) error {
 	r := &p.report
 	r.Previous, r.Revision = cur.versions().Targets.Version, cur.versions().Targets.Version
@@ -414,7 +412,7 @@ func (p *publisher) formats(cur *state) (changes []FormatChange, err error) {
 	return changes, nil
 }
 
-// hashes returns the SHA-256 of what is to be published, by namespace.
+// hashes returns the SHA-256 of the payloads to publish, by namespace.
 func (p *publisher) hashes() map[string]string {
 	hashes := make(map[string]string)
 	for namespace, file := range p.files {
@@ -423,7 +421,7 @@ func (p *publisher) hashes() map[string]string {
 	return hashes
 }
 
-// differences compares payloads, given as their hashes by namespace.
+// differences compares payloads by their hashes, which are given by namespace.
 func differences(before, after map[string]string) (added, changed, removed []string) {
 	for _, namespace := range sorted(after) {
 		switch before[namespace] {
@@ -442,7 +440,7 @@ func differences(before, after map[string]string) (added, changed, removed []str
 	return added, changed, removed
 }
 
-// needsTargets reports whether there is to be another revision.
+// needsTargets reports whether this publication needs a new revision.
 func (p *publisher) needsTargets(ctx context.Context, cur *state, now time.Time) (bool, error) {
 	r := &p.report
 	if cur.release == nil || !cur.vouched || len(r.Added)+len(r.Changed)+len(r.Removed) > 0 {
@@ -452,11 +450,11 @@ func (p *publisher) needsTargets(ctx context.Context, cur *state, now time.Time)
 	if due := targets.Expires.Sub(now) < targetsRenewal; due || p.Renew {
 		return due && p.signer(cur.root, metadata.TARGETS) != nil, nil
 	}
-	// The content is the same, but there is a later revision that isn't
-	// published. If it was once, and somebody has put an old timestamp.json
-	// back, clients that saw it accept nothing that is older. So this content
-	// takes a revision of its own. Not in a renewal, though, where the content
-	// is what the store says it is: that would help whoever put it back.
+	// The content is the same, but there may be a later revision that isn't
+	// published. If it was, and somebody restored an old timestamp.json, clients
+	// that saw it accept nothing older, so this content needs a revision of its
+	// own. A renewal doesn't make one: it takes the content from the store, and
+	// would help whoever restored the old timestamp.json.
 	_, err := p.get(ctx, versionedName(targets.Version+1, metadata.TARGETS), 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -467,8 +465,8 @@ func (p *publisher) needsTargets(ctx context.Context, cur *state, now time.Time)
 	return false, err
 }
 
-// renewalDue reports whether metadata should be signed anew although the content
-// is the same.
+// renewalDue reports whether metadata should be signed again although the content
+// hasn't changed.
 func renewalDue(v bundle.Versions, now time.Time) bool {
 	return v.Timestamp.Expires.Sub(now) < TimestampLifetime/2 || v.Snapshot.Expires.Sub(now) < SnapshotLifetime/2
 }

@@ -156,7 +156,7 @@ func plant(t *testing.T, store release.Store, name string) {
 	}
 }
 
-// Publishers that work at the same time follow each other: no two build upon the
+// Publishers that work at the same time follow each other: no two build on the
 // same state, and a reader sees one publication or another, never a mixture.
 func TestPublishersAtTheSameTime(t *testing.T) {
 	const publishers, publications = 10, 2
@@ -229,11 +229,11 @@ func wantWholeHistory(t *testing.T, store release.Store, keys release.Keys, publ
 	t.Helper()
 	left := maps.Clone(published)
 	for _, e := range mustLog(t, store, keys.Root, 0).Entries {
-		if e.Standing == release.Stray {
+		if e.Standing == release.StandingStray {
 			continue // what a publisher that lost a race left behind
 		}
 		c, ok := left[e.Revision]
-		if !ok || e.Standing != release.Published || !e.Signed {
+		if !ok || e.Standing != release.StandingPublished || !e.Signed {
 			t.Errorf("in the history: %+v, which nobody reported", e)
 			continue
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// putPayloads puts the payloads that the published revision doesn't refer to.
+// putPayloads puts the payloads that the published revision doesn't have.
 func (p *publisher) putPayloads(ctx context.Context) error {
 	for _, namespaces := range [][]string{p.report.Added, p.report.Changed} {
 		for _, namespace := range namespaces {
@@ -33,8 +33,8 @@ func (p *publisher) putPayloads(ctx context.Context) error {
 	return nil
 }
 
-// putOver makes sure that an object that exists, and whose name is the hash of
-// data, holds data. It may hold something else only if it was damaged or planted.
+// putOver makes sure that an existing object, whose name is the hash of data, holds
+// data. It holds something else only if it was damaged or planted.
 func (p *publisher) putOver(ctx context.Context, name string, data []byte) error {
 	found, err := p.get(ctx, name, int64(len(data)))
 	if err == nil && bytes.Equal(found, data) {
@@ -56,7 +56,7 @@ func (p *publisher) putTargets(ctx context.Context, cur *state, now time.Time) (
 		if _, err := targets.FromBytes(cur.release.Metadata().Targets); err != nil {
 			return nil, fmt.Errorf("reading the published targets: %w", err)
 		}
-		// The content is still where it came from; only the run is another.
+		// The content still comes from the same place; only the run differs.
 		provenance, _ = provenanceOf(&targets.Signed)
 		provenance.RunURL, provenance.RenewalOf = p.Provenance.RunURL, cur.release.Revision()
 	} else {
@@ -92,12 +92,13 @@ func (p *publisher) putSnapshot(ctx context.Context, cur *state, targets *metada
 	})
 }
 
-// putTimestamp makes everything that was put the published state.
+// putTimestamp puts timestamp.json, which publishes everything that was put before.
 func (p *publisher) putTimestamp(ctx context.Context, cur *state, snapshot *metadata.MetaFiles, now time.Time) error {
 	timestamp := metadata.Timestamp(expiry(now, TimestampLifetime))
 	timestamp.Signed.Meta = map[string]*metadata.MetaFiles{"snapshot.json": snapshot}
-	// Snapshots' versions are never used twice. With one that isn't lower, the
-	// timestamp's isn't either, even if an old timestamp.json was put back.
+	// Snapshot versions are never used twice. A timestamp version that is at
+	// least as high is never used twice either, even if somebody restored an old
+	// timestamp.json.
 	timestamp.Signed.Version = max(cur.versions().Timestamp.Version+1, snapshot.Version)
 	data, err := sign(ctx, timestamp, p.signers(cur, metadata.TIMESTAMP))
 	if err != nil {
@@ -125,7 +126,8 @@ func (p *publisher) swap(ctx context.Context, data []byte, opts PutOptions) erro
 	if !errors.Is(err, ErrConflict) {
 		return err
 	}
-	// A store that repeats a request whose answer was lost finds its own work.
+	// A store that repeats a request whose response was lost conflicts with
+	// itself.
 	found, err := p.get(ctx, timestampName, int64(len(data)))
 	switch {
 	case err == nil && bytes.Equal(found, data):
@@ -137,8 +139,8 @@ func (p *publisher) swap(ctx context.Context, data []byte, opts PutOptions) erro
 	return err
 }
 
-// verify makes sure, before it is too late, that clients accept what timestamp
-// would publish: those that see newer roots and, if it is meant for them too, those
+// verify checks, before anything goes live, that clients accept what timestamp would
+// publish: clients that see the newer roots and, if it is signed for them too, clients
 // that don't yet.
 func (p *publisher) verify(ctx context.Context, cur *state, timestamp []byte, now time.Time) error {
 	p.pending[timestampName] = timestamp
@@ -159,10 +161,10 @@ func (p *publisher) verify(ctx context.Context, cur *state, timestamp []byte, no
 	return nil
 }
 
-// putFree puts metadata under the first version from the given one on that isn't
-// taken, and returns the entry for it.
+// putFree puts metadata under the first free version, from the given one on, and
+// returns the entry for it.
 func (p *publisher) putFree(ctx context.Context, role string, version int64, signed func(version int64) ([]byte, error)) (*metadata.MetaFiles, error) {
-	for last := version + maxPassed; version < last; version++ {
+	for last := version + maxSkipped; version < last; version++ {
 		data, err := signed(version)
 		if err != nil {
 			return nil, err
@@ -175,5 +177,5 @@ func (p *publisher) putFree(ctx context.Context, role string, version int64, sig
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("looking for a free version of %s: the %d up to %d are taken", role, maxPassed, version-1)
+	return nil, fmt.Errorf("looking for a free version of %s: the last %d, up to %d, are taken", role, maxSkipped, version-1)
 }

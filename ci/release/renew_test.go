@@ -119,10 +119,10 @@ func TestRenewRefuses(t *testing.T) {
 	keys := newKeys(t, production)
 	wantError(t, renewal(store, keys, 0), "nothing is published")
 	mustPublish(t, options(store, keys, content{"a": "1"}))
-	wantError(t, renewal(store, keys, 8*day), "publish from the source")
+	wantError(t, renewal(store, keys, 8*day), "publish from the flag files")
 	opts := renewal(store, keys, 0)
 	opts.Payloads = content{"a": "1"}.payloads(production)
-	wantError(t, opts, "takes no payloads")
+	wantError(t, opts, "takes neither payloads nor")
 }
 
 // wantError publishes in vain: nothing is put and the error has the given text.

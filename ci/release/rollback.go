@@ -12,8 +12,7 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// restore makes the content of the revision that p.Rollback names what is to be
-// published.
+// restore sets the payloads to publish to those of the revision p.Rollback.
 func (p *publisher) restore(ctx context.Context, cur *state) error {
 	if cur.release == nil {
 		return errors.New("there is nothing to roll back: nothing is published")
@@ -43,7 +42,7 @@ func (p *publisher) restore(ctx context.Context, cur *state) error {
 	return nil
 }
 
-// origin says where else the content of a revision can be had.
+// origin says how else the content of a revision can be published.
 func (r record) origin() string {
 	if r.provenance.Commit == "" {
 		return "can be published again from its files"
@@ -51,9 +50,9 @@ func (r record) origin() string {
 	return "can be published again from commit " + r.provenance.Commit
 }
 
-// find returns the revision to go back to. It must be one that was published, and
-// keys that count now must have signed it, or its payloads in a later revision: a
-// key may have been replaced because it was stolen.
+// find returns the revision to go back to. It must have been published, and keys that
+// are trusted now must have signed its payloads, in it or in a later revision: a key
+// may have been replaced because it was stolen.
 func (p *publisher) find(ctx context.Context, cur *state) (record, error) {
 	c, err := newChain(&source{store: p.Store}, cur.release, cur.root.Metadata)
 	if err != nil {
@@ -81,18 +80,18 @@ func (p *publisher) find(ctx context.Context, cur *state) (record, error) {
 		}
 	}
 	if c.at.revision != p.Rollback {
-		return record{}, fmt.Errorf("revision %d isn't in the history of what is published, which 'serin log' prints", p.Rollback)
+		return record{}, fmt.Errorf("revision %d isn't in the history, which 'serin log' prints", p.Rollback)
 	}
 	for namespace, hash := range c.at.payloads() {
 		if !signed[namespace+" "+hash] {
-			return record{}, fmt.Errorf("refusing revision %d, whose %s only a key has signed that is no longer trusted; it %s",
+			return record{}, fmt.Errorf("refusing revision %d, because only a key that is no longer trusted has signed its %s; it %s",
 				p.Rollback, namespace, c.at.origin())
 		}
 	}
 	return c.at, nil
 }
 
-// payload returns a payload that the store or the published release has, verified.
+// payload returns a payload from the published release or the store, verified.
 func (p *publisher) payload(ctx context.Context, cur *state, namespace, hash string, length int64) ([]byte, error) {
 	for _, payload := range cur.release.Payloads() {
 		if payload.Namespace == namespace && payload.SHA256 == hash {

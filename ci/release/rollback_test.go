@@ -87,7 +87,7 @@ func TestRollbackRefuses(t *testing.T) {
 	wantError(t, both, "no payloads")
 	both = renewal(store, keys, 0)
 	both.Rollback = 1
-	wantError(t, both, "is no rollback")
+	wantError(t, both, "nor a revision to roll back to")
 
 	payload := mustGet(t, store, payloads[0])
 	for _, damaged := range [][]byte{flip(payload, len(payload)/2), payload[1:], append(payload, 'x')} {

@@ -19,18 +19,17 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// environmentField is the custom field of root.json that says which environment
-// it is the root of.
+// environmentField is the custom field of root.json that names the environment.
 const environmentField = "x-serin-environment"
 
-// A root is root metadata, of which the signatures may still be too few.
+// A root is root metadata, which may still lack signatures.
 type root struct {
 	*metadata.Metadata[metadata.RootType]
 	environment string
 }
 
-// parseRoot reads a root. Only one that clients could read is handed to the
-// decoder, which isn't made for anything else.
+// parseRoot reads a root. It has the verifier check it first, because the decoder
+// isn't made for hostile input.
 func parseRoot(data []byte) (root, error) {
 	_, err := bundle.NewVerifier(bundle.VerifierConfig{Root: data})
 	if class, _ := bundle.ClassOf(err); err != nil && class != bundle.Signature {
@@ -52,7 +51,7 @@ func newRoot(env string, now time.Time) root {
 	return root{md, env}
 }
 
-// next returns the version after r, with the same keys and without signatures.
+// next returns the version after r, with the same keys and no signatures.
 func (r root) next(now time.Time) (root, error) {
 	encoded, err := r.ToBytes(false)
 	if err != nil {
@@ -68,7 +67,7 @@ func (r root) next(now time.Time) (root, error) {
 	return root{md, r.environment}, nil
 }
 
-// add lets public sign for some roles.
+// add lets the key public sign for some roles.
 func (r root) add(public crypto.PublicKey, roles ...string) error {
 	key, err := metadata.KeyFromPublicKey(public)
 	if err != nil {
@@ -82,7 +81,7 @@ func (r root) add(public crypto.PublicKey, roles ...string) error {
 	return nil
 }
 
-// replace lets nobody but public sign for some roles.
+// replace lets only the key public sign for some roles.
 func (r root) replace(public crypto.PublicKey, roles ...string) error {
 	for _, role := range roles {
 		for _, id := range slices.Clone(r.Signed.Roles[role].KeyIDs) {
@@ -106,7 +105,7 @@ func (r root) trustsKey(signer Signer, role string) bool {
 	return err == nil && r.trusts(id, role)
 }
 
-// sign adds the signature of a root key of r, or of the root before.
+// sign adds the signature of a root key of r, or of the previous root.
 func (r root) sign(ctx context.Context, signer Signer) error {
 	id, err := keyID(signer.Public())
 	if err != nil {
@@ -121,7 +120,7 @@ func (r root) sign(ctx context.Context, signer Signer) error {
 	return nil
 }
 
-// signatures returns how many keys that r names for root have signed other.
+// signatures returns how many of r's root keys have signed other.
 func (r root) signatures(other root) (int, error) {
 	message, err := cjson.EncodeCanonical(other.Signed)
 	if err != nil {
@@ -153,18 +152,17 @@ func verifies(public crypto.PublicKey, message, signature []byte) bool {
 	return false
 }
 
-// A Quorum says how many signatures by the root keys of one version of root a newer
-// version has, and how many it needs.
+// A Quorum counts the signatures of a root by the root keys of one version.
 type Quorum struct {
-	Version    int64 // whose keys
-	Have, Need int
+	Version    int64 // the version whose root keys count
+	Have, Need int   // signatures
 }
 
 // Complete reports whether there are enough.
 func (q Quorum) Complete() bool { return q.Have >= q.Need }
 
-// quorums returns how many signatures r has: by its own keys, and by those of the
-// root before, if there is one.
+// quorums counts the signatures of r by its own keys and, if before isn't nil, by
+// those of the previous root.
 func (r root) quorums(before *root) ([]Quorum, error) {
 	by := []root{r}
 	if before != nil {
@@ -181,18 +179,18 @@ func (r root) quorums(before *root) ([]Quorum, error) {
 	return quorums, nil
 }
 
-// complete reports whether there are enough signatures everywhere.
+// complete reports whether all quorums have enough signatures.
 func complete(quorums []Quorum) bool {
 	return !slices.ContainsFunc(quorums, func(q Quorum) bool { return !q.Complete() })
 }
 
-// A lineage is the roots of a keys folder.
+// A lineage is the sequence of roots in a keys folder.
 type lineage struct {
 	pinned []byte
 	newer  [][]byte // in order, with all signatures
 	last   root     // the newest of these
-	// waiting is what has its turn next but not all signatures yet, or nil, and
-	// quorums what it has.
+	// waiting is the next root if that still lacks signatures, or nil; quorums
+	// counts the signatures it has.
 	waiting *root
 	quorums []Quorum
 }

@@ -24,50 +24,51 @@ const (
 	pemPublic    = "PUBLIC KEY"            // PKIX
 )
 
-// A Signer signs with one private key, wherever that is. Implementations must
-// be safe for concurrent use.
+// A Signer signs with one private key, which may be in memory or in a service.
+// Implementations must be safe for concurrent use.
 type Signer interface {
 	// Public returns the public key: an [ed25519.PublicKey], or an
 	// [*ecdsa.PublicKey] on curve P-256.
 	Public() crypto.PublicKey
-	// Sign signs message: with ed25519 as it is, with ECDSA its SHA-256, the
-	// signature then being in ASN.1 DER. The error must not hold key material.
+	// Sign signs message. Ed25519 signs the message itself; ECDSA signs its
+	// SHA-256 and encodes the signature in ASN.1 DER. The error must not contain
+	// key material.
 	Sign(ctx context.Context, message []byte) (signature []byte, err error)
 }
 
-// An Opener opens keys. A key is named by the path of a file or by a URI. The file
-// holds an ed25519 or an ECDSA P-256 key in PEM, as PKCS #8, encrypted or not; or,
-// in one line, a URI in its stead. The zero Opener opens files that are not
-// encrypted.
+// An Opener opens keys. The name of a key is the path of a file or a URI. A file holds
+// either an ed25519 or ECDSA P-256 key in PEM (PKCS #8, possibly encrypted), or one
+// line with a URI. The zero Opener opens files that aren't encrypted.
 type Opener struct {
 	// Passphrase returns the passphrase of the key in the file called path.
 	Passphrase func(path string) ([]byte, error)
 	// Remote opens the key that a URI such as "awskms:///alias/flags" names.
 	Remote func(ctx context.Context, uri string) (Signer, error)
-	// Warn, if not nil, is told in a sentence what is no error and should not
-	// be: a private key that others can read, a root that lacks signatures.
+	// Warn, if not nil, is called with a sentence about a problem that isn't an
+	// error, such as a private key that others can read, or a root that lacks
+	// signatures.
 	Warn func(message string)
 }
 
-// Signer opens the private key that name names.
+// Signer opens the private key with the given name, a path or a URI.
 func (o Opener) Signer(ctx context.Context, name string) (Signer, error) {
 	k, err := o.open(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("opening key %s: %w", name, err)
 	}
 	if k.signer == nil {
-		return nil, fmt.Errorf("opening key %s: it is a public key, and signing takes the private one", name)
+		return nil, fmt.Errorf("opening key %s: it is a public key, but signing needs the private key", name)
 	}
 	return k.signer, nil
 }
 
-// A key is a public key and, unless that is elsewhere, what signs with it.
+// A key is a public key and, if the private key is available, its signer.
 type key struct {
 	public crypto.PublicKey
 	signer Signer // or nil
 }
 
-// isURI reports whether a key is named by a URI.
+// isURI reports whether the name of a key is a URI.
 func isURI(name string) bool { return strings.Contains(name, "://") }
 
 // open opens a private or a public key.
@@ -96,7 +97,7 @@ func (o Opener) open(ctx context.Context, name string) (key, error) {
 		return key{public: public}, nil
 	case pemEncrypted:
 		if o.Passphrase == nil {
-			return key{}, errors.New("it is protected by a passphrase")
+			return key{}, errors.New("it is encrypted with a passphrase")
 		}
 		passphrase, err := o.Passphrase(name)
 		if err != nil {
@@ -114,7 +115,7 @@ func (o Opener) open(ctx context.Context, name string) (key, error) {
 }
 
 var (
-	errNoKey = fmt.Errorf("want one PEM block of type %q or %q, which is PKCS #8, or the URI of a key",
+	errNoKey = fmt.Errorf("want one PEM block of type %q or %q (PKCS #8), or the URI of a key",
 		pemPrivate, pemEncrypted)
 	errWrongKind = errors.New("want an ed25519 or an ECDSA P-256 key")
 )
@@ -136,7 +137,7 @@ func parsePrivate(der []byte, decrypted bool) (key, error) {
 
 func (o Opener) remote(ctx context.Context, uri string) (key, error) {
 	if o.Remote == nil {
-		return key{}, fmt.Errorf("%s: only files are opened here", uri)
+		return key{}, fmt.Errorf("%s: keys named by a URI are not supported here", uri)
 	}
 	signer, err := o.Remote(ctx, uri)
 	if err != nil {
@@ -148,15 +149,15 @@ func (o Opener) remote(ctx context.Context, uri string) (key, error) {
 	return key{signer.Public(), signer}, nil
 }
 
-// checkMode tells of a private key that others may read.
+// checkMode warns of a private key that other users may read.
 func (o Opener) checkMode(path string) {
 	info, err := os.Stat(path)
 	if o.Warn != nil && err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		o.Warn(fmt.Sprintf("others can read the private key %s: chmod 600 it", path))
+		o.Warn(fmt.Sprintf("other users can read the private key %[1]s: run chmod 600 %[1]s", path))
 	}
 }
 
-// supported reports whether clients take signatures of a key.
+// supported reports whether clients accept signatures by a key.
 func supported(public crypto.PublicKey) bool {
 	switch public := public.(type) {
 	case ed25519.PublicKey:
@@ -170,7 +171,7 @@ func supported(public crypto.PublicKey) bool {
 // privateKey is a [Signer] whose key is in memory.
 type privateKey struct{ key crypto.Signer }
 
-// Format keeps the key out of everything that is printed.
+// Format keeps the key out of everything that package fmt prints.
 func (k privateKey) Format(f fmt.State, _ rune) { io.WriteString(f, "private key") } // as fmt does
 
 func (k privateKey) Public() crypto.PublicKey { return k.key.Public() }
@@ -183,7 +184,7 @@ func (k privateKey) Sign(_ context.Context, message []byte) ([]byte, error) {
 	return k.key.Sign(rand.Reader, digest[:], crypto.SHA256)
 }
 
-// newKey makes an ed25519 key, protected by a passphrase if that isn't empty.
+// newKey creates an ed25519 key, encrypted with the passphrase unless that is empty.
 func newKey(passphrase []byte) (encoded []byte, signer Signer, err error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

@@ -77,7 +77,7 @@ func TestPassphraseOfOurs(t *testing.T) {
 				t.Errorf("%s, with passphrase %q: error %v", name, wrong, err)
 			}
 		}
-		if _, err := (release.Opener{}).Signer(t.Context(), f.path(name)); err == nil || !strings.Contains(err.Error(), "protected by a passphrase") {
+		if _, err := (release.Opener{}).Signer(t.Context(), f.path(name)); err == nil || !strings.Contains(err.Error(), "encrypted with a passphrase") {
 			t.Errorf("%s, without a passphrase: error %v", name, err)
 		}
 	}

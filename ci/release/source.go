@@ -12,7 +12,7 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// put is Store.Put, or its pretence in a dry run.
+// put is Store.Put or, in a dry run, only checks what it can.
 func (p *publisher) put(ctx context.Context, name string, data []byte, opts PutOptions) error {
 	var err error
 	if p.DryRun {
@@ -27,10 +27,10 @@ func (p *publisher) put(ctx context.Context, name string, data []byte, opts PutO
 	return nil
 }
 
-// pretend returns the error that a put would, as far as one can tell.
+// pretend returns the error that a put would return, as far as reads can tell.
 func (p *publisher) pretend(ctx context.Context, name string, opts PutOptions) error {
 	if !opts.IfNoneMatch {
-		return nil // timestamp.json, which was read just now, and repairs
+		return nil // a repair, or timestamp.json, which was just read
 	}
 	_, err := p.get(ctx, name, 0)
 	switch {
@@ -57,13 +57,13 @@ func (p *publisher) get(ctx context.Context, name string, limit int64) ([]byte, 
 	return data, nil
 }
 
-// source reads a store on behalf of a verifier. It serves one goroutine.
+// source reads a store for a verifier. It isn't safe for concurrent use.
 type source struct {
 	store   Store
-	pending map[string][]byte // is read first, by name
-	roots   map[string][]byte // is read where the store has nothing
-	hidden  map[string][]byte // is never found: names count
-	lacking []string          // the names of roots that the store had to be helped out with
+	pending map[string][]byte // objects that hide those in the store, by name
+	roots   map[string][]byte // objects that the store may lack, by name
+	hidden  map[string][]byte // objects that are never found, by name
+	lacking []string          // names of the roots that the store lacked
 	etag    string            // of timestamp.json, once that was read
 }
 

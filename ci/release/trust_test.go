@@ -39,7 +39,7 @@ func mustGet(t *testing.T, store release.Store, name string) []byte {
 
 // A publisher builds upon nothing that its pinned root doesn't vouch for.
 func TestTamperedStoreIsRefused(t *testing.T) {
-	const refused = "refusing to build upon what is published"
+	const refused = "refusing to build on what is published"
 	keys := newKeys(t, production)
 	names := publishAndList(t, release.FileStore(t.TempDir()), keys, content{"a": "1", "b": "1"})
 	for _, name := range names {
@@ -82,7 +82,7 @@ func flip(data []byte, i int) []byte {
 	return data
 }
 
-// What is in the way of the next publication is passed over or repaired.
+// What is in the way of the next publication is skipped or repaired.
 func TestPlantedObjects(t *testing.T) {
 	onEachStore(t, func(t *testing.T, store release.Store) {
 		keys := newKeys(t, production)
@@ -111,7 +111,7 @@ func TestPlantedObjects(t *testing.T) {
 		store := release.FileStore(t.TempDir())
 		plant(t, store, "1.root.json")
 		_, err := release.Publish(t.Context(), options(store, newKeys(t, production), content{"a": "1"}))
-		if err == nil || !strings.Contains(err.Error(), "isn't the one of the keys") {
+		if err == nil || !strings.Contains(err.Error(), "the store has another 1.root.json") {
 			t.Errorf("got error %v", err)
 		}
 	})
@@ -186,9 +186,9 @@ func TestDeletedTimestamp(t *testing.T) {
 		}
 	}
 	remove(t, dir, "timestamp.json")
-	mustPublish(t, options(store, keys, content{"a": "anew"}))
+	mustPublish(t, options(store, keys, content{"a": "again"}))
 	got, err := clients.read(t.Context(), 0)
-	if err != nil || got["a"] != "anew" {
+	if err != nil || got["a"] != "again" {
 		t.Errorf("read %v, error %v", got, err)
 	}
 }
@@ -202,8 +202,8 @@ func TestWrongKeysAreRefused(t *testing.T) {
 	c := content{"a": "2"}
 
 	wantError(t, options(store, others, c), "belongs to other keys")
-	wantError(t, options(store, release.Keys{Root: keys.Root, Online: others.Online}, c), "does it belong to this root.json?")
-	wantError(t, options(release.FileStore(t.TempDir()), release.Keys{Root: keys.Root, Online: others.Online}, c), "does it belong to this root.json?")
+	wantError(t, options(store, release.Keys{Root: keys.Root, Online: others.Online}, c), "does the key belong to this root.json?")
+	wantError(t, options(release.FileStore(t.TempDir()), release.Keys{Root: keys.Root, Online: others.Online}, c), "does the key belong to this root.json?")
 	wantError(t, options(store, staging, c), `the keys are those of environment "staging"`)
 	wantError(t, release.Options{Store: store, Keys: staging, Environment: "staging", Payloads: c.payloads("staging")}, "belongs to other keys")
 	wantError(t, release.Options{Store: store, Keys: keys, Environment: production, Payloads: c.payloads("staging")}, `was compiled for environment "staging"`)
@@ -259,7 +259,7 @@ func TestWrongOptions(t *testing.T) {
 		"an online key are required":             func(o *release.Options) { o.Keys.Online = nil },
 		"reading the pinned root":                func(o *release.Options) { o.Keys.Root = []byte("{}") },
 		"no namespaces to publish":               func(o *release.Options) { o.Payloads = nil },
-		"is there twice":                         func(o *release.Options) { o.Payloads = append(o.Payloads, o.Payloads[0]) },
+		"occurs twice":                           func(o *release.Options) { o.Payloads = append(o.Payloads, o.Payloads[0]) },
 		"can't be the name of a namespace":       func(o *release.Options) { o.Payloads = content{"../a": "1"}.payloads(production) },
 		`encoding namespace "a"`: func(o *release.Options) {
 			o.Payloads = content{"a": "1"}.payloads(production)

@@ -1,11 +1,11 @@
-// Package s3store publishes to S3, and to servers that speak its protocol: a
+// Package s3store publishes to S3, and to servers that speak its protocol. It is a
 // [release.Store] over one prefix of a bucket.
 //
-// It depends on conditional writes (If-None-Match and If-Match on PutObject),
-// and on the strong consistency of reads, both of which S3 has. A publisher needs
-// s3:GetObject and s3:PutObject for the prefix, and s3:ListBucket for the bucket:
-// without it S3 doesn't tell objects that are missing from ones that are
-// forbidden, and nothing that is published is ever to be mistaken for missing.
+// It depends on conditional writes (If-None-Match and If-Match of PutObject) and on
+// strongly consistent reads; S3 has both. A publisher needs s3:GetObject and
+// s3:PutObject for the prefix, and s3:ListBucket for the bucket. Without
+// s3:ListBucket, S3 reports missing objects as forbidden, and publishing fails rather
+// than mistake a published object for a missing one.
 package s3store
 
 import (
@@ -30,8 +30,8 @@ import (
 	"github.com/serin-flags/serin/internal/s3client"
 )
 
-// A Store is one repository's folder in a bucket. It implements
-// [release.Store] and is safe for concurrent use.
+// A Store is a repository in a bucket. It implements [release.Store] and is safe for
+// concurrent use.
 type Store struct {
 	client *s3.Client
 	bucket string
@@ -41,7 +41,7 @@ type Store struct {
 
 var _ release.Store = (*Store)(nil)
 
-// New returns the store of the objects of bucket below prefix, which may be
+// New returns a store for the objects in bucket that start with prefix, which may be
 // empty. It makes no request.
 func New(client *s3.Client, bucket, prefix string) *Store {
 	if prefix = strings.Trim(prefix, "/"); prefix != "" {
@@ -50,12 +50,12 @@ func New(client *s3.Client, bucket, prefix string) *Store {
 	return &Store{client: client, bucket: bucket, prefix: prefix}
 }
 
-// FromURL returns the store at a URL such as "s3://bucket/prefix/env". Its query
-// may name region, endpoint, path_style and requester_pays, as in URLs to read from.
-// What it leaves open comes from where the AWS tools look for it: the environment,
-// the shared configuration files, the role of the machine. It is an error if no
-// region is configured. FromURL may make requests for credentials, but makes none to
-// the bucket. Errors don't quote the URL.
+// FromURL returns the store at a URL such as "s3://bucket/prefix/env". The query may
+// set region, endpoint, path_style and requester_pays, as in URLs to read from.
+// Everything else comes from the AWS SDK's default configuration: the environment, the
+// shared configuration files, the role of the machine. It is an error if no region is
+// configured. FromURL may request credentials, but makes no request to the bucket.
+// Errors don't quote the URL.
 func FromURL(ctx context.Context, url string) (*Store, error) {
 	l, err := location.Parse(url, "s3")
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Store) get(ctx context.Context, name string, limit int64) (data []byte,
 		case code(err) == "NoSuchKey":
 			return nil, "", fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 		case status(err) == http.StatusForbidden:
-			return nil, "", fmt.Errorf("%w (publishing takes s3:GetObject and s3:PutObject for the objects, and s3:ListBucket for the bucket)", err)
+			return nil, "", fmt.Errorf("%w (publishing needs s3:GetObject and s3:PutObject for the objects, and s3:ListBucket for the bucket)", err)
 		}
 		return nil, "", err
 	}
@@ -134,22 +134,22 @@ func (s *Store) Put(ctx context.Context, name string, data []byte, opts release.
 	return fmt.Errorf("writing %s: %w", s.url(name), err)
 }
 
-// failedPrecondition reports whether err is the answer to a put with
-// preconditions that don't hold.
+// failedPrecondition reports whether err means that a precondition of a put didn't
+// hold.
 func failedPrecondition(err error, opts release.PutOptions) bool {
 	switch status(err) {
 	case http.StatusPreconditionFailed:
 		return true
-	case http.StatusConflict: // another conditional put was under way
+	case http.StatusConflict: // another conditional put was in progress
 		return opts.IfNoneMatch || opts.IfMatch != ""
 	}
-	return opts.IfMatch != "" && code(err) == "NoSuchKey" // there is nothing to match
+	return opts.IfMatch != "" && code(err) == "NoSuchKey" // nothing to match
 }
 
 // url names an object in messages.
 func (s *Store) url(name string) string { return "s3://" + s.bucket + "/" + s.prefix + name }
 
-// status returns the HTTP status that an error is the answer of, or 0.
+// status returns the HTTP status of the response that an error carries, or 0.
 func status(err error) int {
 	var response *awshttp.ResponseError
 	if !errors.As(err, &response) {

@@ -78,11 +78,11 @@ func writeLog(w io.Writer, h release.History) error {
 	var b strings.Builder
 	for _, e := range h.Entries {
 		switch e.Standing {
-		case release.Stray:
+		case release.StandingStray:
 			fmt.Fprintf(&b, "? %d  not verified: left behind by a publisher that failed, planted, or hidden by an old timestamp.json\n\n", e.Revision)
-		case release.Lost:
+		case release.StandingLost:
 			fmt.Fprintf(&b, "? %d  was published, but its object is missing or was changed: earlier revisions can't be verified\n\n", e.Revision)
-		case release.Published:
+		case release.StandingPublished:
 			writeEntry(&b, e)
 		}
 	}
@@ -166,7 +166,7 @@ func newLogJSON(h release.History) logJSON {
 	j := logJSON{Environment: h.Environment, Revisions: []entryJSON{}, More: h.More}
 	for _, e := range h.Entries {
 		entry := entryJSON{Revision: e.Revision, Standing: e.Standing.String()}
-		if p := e.Provenance; e.Standing == release.Published {
+		if p := e.Provenance; e.Standing == release.StandingPublished {
 			entry.publishedJSON = &publishedJSON{
 				Signed: e.Signed, Author: p.Author, Commit: p.Commit, Dirty: p.Dirty, RunURL: p.RunURL, Reason: p.Reason,
 				Content: p.Content, RollbackOf: p.RollbackOf, RenewalOf: p.RenewalOf,

@@ -15,41 +15,43 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
 
-// RotateOptions say what the next version of a root changes. Without any change it
-// expires later.
+// RotateOptions specify what the next version of a root changes. Without changes, it
+// only expires later.
 type RotateOptions struct {
-	Dir string // required: the folder of keys
-	// Online and Targets replace the keys of these names, by one that exists or
-	// by a "new" one. "": as before.
+	Dir string // required: the keys folder
+	// Online and Targets are existing keys, or "new", that replace the current
+	// ones. If empty, the current ones stay.
 	Online, Targets string
-	// AddRoots are root keys to add, which exist, or "new". RemoveRoots are
-	// the beginnings of the IDs of root keys to remove, of 8 digits or more.
+	// AddRoots are root keys to add: existing ones, or "new". RemoveRoots are
+	// prefixes, of 8 digits or more, of the IDs of root keys to remove.
 	AddRoots, RemoveRoots []string
-	// Threshold is how many root keys have to sign from then on. 0: as before.
+	// Threshold is how many root keys must sign from then on; 0 leaves the
+	// number as it is.
 	Threshold int
-	// SignWith are root keys to sign with. Empty: all private ones of Dir.
+	// SignWith are the root keys to sign with. If empty, those are all private
+	// root keys in Dir.
 	SignWith []string
-	// RootPassphrase and OnlinePassphrase protect the keys that are made, if
-	// they aren't empty.
+	// RootPassphrase and OnlinePassphrase, if not empty, encrypt the keys that
+	// are created.
 	RootPassphrase, OnlinePassphrase []byte
-	// Now is the clock. Nil: [time.Now].
+	// Now is the clock. If it is nil, [time.Now] is used.
 	Now func() time.Time
 }
 
-// A Ceremony is what came of making or signing a root.
+// A Ceremony is the result of creating or signing a root.
 type Ceremony struct {
 	Path    string    // of the root
-	Made    []KeyFile // in addition
-	Quorums []Quorum
+	Made    []KeyFile // the other files that were created
+	Quorums []Quorum  // the signatures that the root has and needs
 }
 
-// Complete reports whether the root has all signatures that it needs.
+// Complete reports whether the root has all the signatures it needs.
 func (c Ceremony) Complete() bool { return complete(c.Quorums) }
 
-// Rotate makes Dir/<N>.root.json, the root that follows the newest one in Dir, valid
-// for [RootLifetime] from now, and signs it. It counts once it has enough signatures
-// by the root keys of the version before, and by its own; [Opener.Sign] adds more.
-// Publish then puts it. A key that is made takes the place of the old one, which is
+// Rotate creates and signs Dir/<N>.root.json, the root that follows the newest one in
+// Dir, valid for [RootLifetime] from now. The root becomes valid once it has enough
+// signatures by the root keys of the previous version and by its own; [Opener.Sign]
+// adds signatures. [Publish] then puts it. A new key replaces the old one, which is
 // kept as <name>.old.key.
 func (o Opener) Rotate(ctx context.Context, opts RotateOptions) (Ceremony, error) {
 	made, err := o.rotate(ctx, opts)
@@ -68,7 +70,7 @@ func (o Opener) rotate(ctx context.Context, opts RotateOptions) (Ceremony, error
 		return Ceremony{}, err
 	}
 	if w := roots.waiting; w != nil {
-		return Ceremony{}, fmt.Errorf("version %d of the root is there already and lacks signatures, %s: have it signed, or remove it",
+		return Ceremony{}, fmt.Errorf("version %d of the root exists already and lacks signatures; it has %s: have it signed, or remove it",
 			w.Signed.Version, inWords(roots.quorums))
 	}
 	before := roots.last
@@ -90,7 +92,7 @@ func (o Opener) rotate(ctx context.Context, opts RotateOptions) (Ceremony, error
 	for _, signer := range w.signers {
 		err := signRoot(ctx, next, &before, signer)
 		if errors.Is(err, errNotARootKey) && len(opts.SignWith) == 0 {
-			continue // a key that was removed before
+			continue // a key that an earlier rotation removed
 		}
 		if err != nil {
 			return Ceremony{}, err
@@ -99,7 +101,7 @@ func (o Opener) rotate(ctx context.Context, opts RotateOptions) (Ceremony, error
 	return w.finish(next, before)
 }
 
-// candidates returns the root keys to sign with.
+// candidates returns the names of the root keys to sign with.
 func (w *keyWriter) candidates(named []string) []string {
 	if len(named) > 0 {
 		return named
@@ -109,7 +111,7 @@ func (w *keyWriter) candidates(named []string) []string {
 	return found
 }
 
-// change makes w.root what opts ask for.
+// change applies opts to w.root.
 func (w *keyWriter) change(ctx context.Context, opts RotateOptions) error {
 	online := []string{metadata.SNAPSHOT, metadata.TIMESTAMP}
 	shared := slices.Equal(w.root.Signed.Roles[metadata.TARGETS].KeyIDs, w.root.Signed.Roles[metadata.SNAPSHOT].KeyIDs)
@@ -143,7 +145,7 @@ func (w *keyWriter) change(ctx context.Context, opts RotateOptions) error {
 	return w.threshold(opts.Threshold)
 }
 
-// addRoot adds a root key, which exists or is to be made.
+// addRoot adds a root key, which it opens or creates.
 func (w *keyWriter) addRoot(ctx context.Context, name string, passphrase []byte) error {
 	if name != newKeyword {
 		k, err := w.open(ctx, name)
@@ -175,7 +177,7 @@ func (w *keyWriter) addRoot(ctx context.Context, name string, passphrase []byte)
 	return w.root.add(signer.Public(), metadata.ROOT)
 }
 
-// findKey returns the one ID that begins with prefix.
+// findKey returns the ID that starts with prefix. There must be exactly one.
 func findKey(ids []string, prefix string) (string, error) {
 	var found []string
 	for _, id := range ids {
@@ -184,12 +186,12 @@ func findKey(ids []string, prefix string) (string, error) {
 		}
 	}
 	if len(found) != 1 {
-		return "", fmt.Errorf("%q is not the beginning, of 8 digits or more, of the ID of one of the root keys %s", prefix, short(ids))
+		return "", fmt.Errorf("%q isn't a prefix, of 8 digits or more, of the ID of exactly one of the root keys %s", prefix, short(ids))
 	}
 	return found[0], nil
 }
 
-// short returns the beginnings of key IDs, as people are shown them.
+// short returns prefixes of key IDs that people can compare.
 func short(ids []string) string {
 	var words []string
 	for _, id := range ids {
@@ -198,7 +200,7 @@ func short(ids []string) string {
 	return strings.Join(words, ", ")
 }
 
-// finish writes the next root and the keys that it brings.
+// finish writes the next root and its new keys.
 func (w *keyWriter) finish(next, before root) (Ceremony, error) {
 	data, err := next.ToBytes(true)
 	if err != nil {
@@ -211,13 +213,13 @@ func (w *keyWriter) finish(next, before root) (Ceremony, error) {
 	if err != nil {
 		return Ceremony{}, err
 	}
-	// A key file that is there is replaced last: until then nothing is lost.
+	// Replace existing key files last, so that a failure before loses nothing.
 	var replace []string
 	for i, file := range w.files {
 		if _, err := os.Lstat(file.Path); err == nil {
 			kept := old(file.Path)
 			if _, err := os.Lstat(kept); err == nil {
-				return Ceremony{}, fmt.Errorf("%w: %s, of the rotation before: remove it once that is published", fs.ErrExist, kept)
+				return Ceremony{}, fmt.Errorf("%w: %s, from the previous rotation: remove it once that rotation is published", fs.ErrExist, kept)
 			}
 			replace = append(replace, file.Path)
 			w.files[i].Path += ".new"
@@ -240,9 +242,9 @@ func (w *keyWriter) finish(next, before root) (Ceremony, error) {
 	return Ceremony{Path: path, Made: made[:len(made)-1], Quorums: quorums}, nil
 }
 
-var errNotARootKey = errors.New("it isn't a root key of this version or the one before")
+var errNotARootKey = errors.New("it isn't a root key of this version or the previous one")
 
-// signRoot adds a signature to next if that counts for something.
+// signRoot adds a signature to next, if the signer is a root key of next or before.
 func signRoot(ctx context.Context, next root, before *root, signer Signer) error {
 	id, err := keyID(signer.Public())
 	if err != nil {
@@ -278,7 +280,7 @@ func (o Opener) sign(ctx context.Context, path string, keys []string) (Ceremony,
 		name, before = rootFile, nil
 	}
 	if filepath.Base(path) != name {
-		return Ceremony{}, fmt.Errorf("it isn't what lacks signatures in its folder: that is %s", name)
+		return Ceremony{}, fmt.Errorf("the root that lacks signatures in this folder is %s", name)
 	}
 	for _, key := range keys {
 		signer, err := o.Signer(ctx, key)
@@ -300,28 +302,28 @@ func (o Opener) sign(ctx context.Context, path string, keys []string) (Ceremony,
 	return Ceremony{Path: path, Quorums: quorums}, replaceFile(path, data)
 }
 
-// replaceFile replaces a file that isn't secret, whole.
+// replaceFile atomically replaces a file that isn't secret.
 func replaceFile(path string, data []byte) error {
 	temp := path + ".tmp"
 	if err := writeNew(temp, data, false); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, path); err != nil {
-		os.Remove(temp) // the first error is the one to tell
+		os.Remove(temp) // the first error is the one to report
 		return err
 	}
 	return nil
 }
 
-// A RootInfo is what a root says, for people.
+// A RootInfo describes a root to people.
 type RootInfo struct {
 	Path        string
 	Environment string
 	Version     int64
 	Expires     time.Time
 	Roles       []RoleInfo
-	// Quorums are the signatures it has and needs. By the root before only if
-	// that is in the same folder.
+	// Quorums are the signatures that the root has and needs. Those by the
+	// previous root are included only if that is in the same folder.
 	Quorums []Quorum
 }
 
@@ -338,8 +340,8 @@ type KeyInfo struct {
 	Algorithm string // "ed25519" or "ecdsa-sha2-nistp256"
 }
 
-// Roots describes the roots of a keys folder, in order: the pinned one, those that
-// follow it, and the one that lacks signatures, if there is one.
+// Roots describes the roots of a keys folder in order: the pinned one, those that
+// follow it, and the one that still lacks signatures, if there is one.
 func Roots(dir string) ([]RootInfo, error) {
 	roots, err := readLineage(dir)
 	if err != nil {
@@ -376,7 +378,7 @@ func Roots(dir string) ([]RootInfo, error) {
 	return infos, nil
 }
 
-// RootOf describes a root by itself.
+// RootOf describes the root in the file called path, without looking at others.
 func RootOf(path string) (RootInfo, error) {
 	data, err := readLimited(path)
 	if err != nil {

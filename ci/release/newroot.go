@@ -14,18 +14,18 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// How a newer root goes live. Clients look for it when timestamp.json changes, and
-// once an hour. Where it trusts the keys that signed what is published, it is put
-// first of all: clients see it or don't, and accept what is there.
+// This file publishes newer roots. Clients look for one when timestamp.json changes,
+// and once an hour. A root that trusts the keys that signed what is published is put
+// first: clients accept what is published whether they see the new root or not.
 //
-// Where it replaces those keys, there are two ways. If the replaced keys are at hand,
-// the next publication is signed with both, which clients accept whether they see
-// the newer root or not, and the root is put after it. If they aren't, the root is
-// put right before timestamp.json. Clients that look between the two keep what they
-// have, and so do all if a publisher dies there, until the next one is done.
+// For a root that replaces those keys there are two ways. If the replaced keys are
+// available, the next publication is signed with both the old and the new keys, so that
+// clients accept it with either root, and the root is put after it. Otherwise the root
+// is put just before timestamp.json. Clients that look between the two keep what they
+// have. If a publisher dies there, all clients do, until the next publication.
 
-// newerRoots returns keys.Newer by name, having checked what decoders need; whether
-// they follow each other is for the verifier to say.
+// newerRoots returns keys.Newer by name. It checks only what decoders need; the
+// verifier checks that the roots follow each other.
 func newerRoots(keys Keys) (map[string][]byte, error) {
 	newer := make(map[string][]byte)
 	for _, data := range keys.Newer {
@@ -38,8 +38,8 @@ func newerRoots(keys Keys) (map[string][]byte, error) {
 	return newer, nil
 }
 
-// newest makes the last of the newer roots that of cur, in which nothing is
-// published, and returns the names of all of them.
+// newest sets cur.root to the last of the newer roots, and returns the names of all
+// of them. Nothing is published in cur.
 func (p *publisher) newest(cur *state) (names []string, err error) {
 	for _, data := range p.Keys.Newer {
 		if cur.root, err = parseRoot(data); err != nil {
@@ -50,9 +50,9 @@ func (p *publisher) newest(cur *state) (names []string, err error) {
 	return names, nil
 }
 
-// beforeRotation returns the state of a store in which what is published isn't signed
-// as the newest root says, but as an earlier one did: keys were replaced. refused is
-// the error if that isn't the case.
+// beforeRotation returns the state of a store whose content is signed with keys that
+// an earlier root trusts and the newest doesn't, because keys were replaced. If no
+// root trusts those keys, it returns refused.
 func (p *publisher) beforeRotation(ctx context.Context, cur *state, refused error) (*state, error) {
 	hidden := make(map[string][]byte)
 	for _, data := range slices.Backward(p.Keys.Newer) {
@@ -70,7 +70,7 @@ func (p *publisher) beforeRotation(ctx context.Context, cur *state, refused erro
 			continue
 		}
 		if p.Renew {
-			return nil, errors.New("refusing to renew what only replaced keys have signed: publish from the source once")
+			return nil, errors.New("refusing to renew what only replaced keys have signed: publish from the flag files once")
 		}
 		cur.release, cur.etag, cur.vouched = release, from.etag, false
 		cur.before, err = parseRoot(release.Metadata().Root)
@@ -79,8 +79,8 @@ func (p *publisher) beforeRotation(ctx context.Context, cur *state, refused erro
 	return nil, refused
 }
 
-// signer returns the key that r trusts for a role, or nil if it isn't at hand. While
-// the root that names a new key lacks signatures, that is the replaced one.
+// signer returns the key that r trusts for a role, or nil if it isn't available. As
+// long as the root that names a new key lacks signatures, that is the replaced key.
 func (p *publisher) signer(r root, role string) Signer {
 	for _, signer := range append([]Signer{p.Keys.Targets, p.Keys.Online}, p.Keys.Replaced...) {
 		if signer != nil && r.trustsKey(signer, role) {
@@ -90,8 +90,8 @@ func (p *publisher) signer(r root, role string) Signer {
 	return nil
 }
 
-// bridges reports whether cur isn't vouched for and there are keys to sign for those
-// who don't see the newer roots.
+// bridges reports whether publications must be signed with replaced keys too, for
+// clients that don't see the newer roots yet, and whether those keys are available.
 func (p *publisher) bridges(cur *state) bool {
 	if cur.vouched || len(cur.lacking) == 0 {
 		return false
@@ -113,31 +113,31 @@ func (p *publisher) signers(cur *state, role string) []Signer {
 	return signers
 }
 
-// checkRoot returns an error if nothing that is signed now would be accepted.
+// checkRoot returns an error if clients would refuse everything that is signed now.
 func (p *publisher) checkRoot(cur *state, now time.Time) error {
 	signed := cur.root.Signed
 	if signed.IsExpired(now) {
-		return fmt.Errorf("version %d of the root expired at %s: clients refuse everything until there is a newer one, which 'serin keys rotate' makes",
+		return fmt.Errorf("version %d of the root expired at %s: clients refuse everything until there is a newer one; create it with 'serin keys rotate'",
 			signed.Version, signed.Expires.Format(time.RFC3339))
 	}
 	for _, name := range onlineRoles {
 		if p.signer(cur.root, name) == nil {
 			if name == metadata.TARGETS && p.Renew {
-				continue // it can do without
+				continue // a renewal doesn't need it
 			}
 			if name == metadata.TARGETS && p.Keys.Targets == nil && p.signer(cur.root, metadata.TIMESTAMP) != nil {
-				return fmt.Errorf("version %d of the root has a key of its own for targets, and there is no %s beside the online key",
+				return fmt.Errorf("version %d of the root has a separate key for targets, but there is no %s next to the online key",
 					signed.Version, targetsKeyFile)
 			}
 			id, err := keyID(p.Keys.Online.Public())
 			if err != nil {
 				return err
 			}
-			return fmt.Errorf("the online key, %.8s, isn't one that version %d of the root trusts for %s: does it belong to this root.json?",
+			return fmt.Errorf("version %[2]d of the root doesn't trust the online key %.8[1]s for %[3]s: does the key belong to this root.json?",
 				id, signed.Version, name)
 		}
 		if threshold := signed.Roles[name].Threshold; threshold > 1 {
-			return fmt.Errorf("version %d of the root asks for %d signatures for %s, and there is one online key",
+			return fmt.Errorf("version %d of the root requires %d signatures for %s, but there is only one online key",
 				signed.Version, threshold, name)
 		}
 	}
@@ -164,8 +164,8 @@ func (p *publisher) putRoots(ctx context.Context, cur *state) error {
 	return nil
 }
 
-// putRoot puts the pinned root into a new repository. Clients have it; it is
-// there for people and for other TUF tools.
+// putRoot puts the pinned root into a new repository. Clients have it already; it is
+// for people and for other TUF tools.
 func (p *publisher) putRoot(ctx context.Context, version int64, data []byte) error {
 	return p.putRootAs(ctx, versionedName(version, metadata.ROOT), data)
 }
@@ -180,7 +180,7 @@ func (p *publisher) putRootAs(ctx context.Context, name string, data []byte) err
 		return nil
 	}
 	if err == nil || errors.Is(err, bundle.ErrTooLarge) {
-		return fmt.Errorf("%s is there and isn't the one of the keys: the store belongs to other keys", name)
+		return fmt.Errorf("the store has another %s: it belongs to other keys", name)
 	}
 	return err
 }

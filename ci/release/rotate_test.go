@@ -95,7 +95,7 @@ func TestRotateOnlineKey(t *testing.T) {
 			[]string{"2.targets.json", "2.snapshot.json", "timestamp.json", "2.root.json"}},
 	}
 	for _, tt := range tests {
-		refused := "isn't one that version 2 of the root trusts"
+		refused := "version 2 of the root doesn't trust the online key"
 		if tt.init.Targets == "" && tt.rotate.Targets != "" {
 			refused = "there is no targets.key"
 		}
@@ -139,7 +139,7 @@ func TestRotateOnlineKey(t *testing.T) {
 				// The history goes on, and knows whose signatures count.
 				history := mustLog(t, store, before.Root, 0)
 				for i, want := range []bool{true, true, tt.rotate.Online != "" && tt.init.Targets != ""} {
-					if e := history.Entries[i]; e.Revision != int64(3-i) || e.Signed != want || e.Standing != release.Published {
+					if e := history.Entries[i]; e.Revision != int64(3-i) || e.Signed != want || e.Standing != release.StandingPublished {
 						t.Errorf("history: %+v", e)
 					}
 				}
@@ -168,7 +168,7 @@ func TestRenewalWithoutTargetsKey(t *testing.T) {
 			t.Fatalf("targets are said to expire in %v", left)
 		}
 	}
-	wantError(t, options(store, some, content{"a": "2"}), "version 1 of the root has a key of its own for targets, and there is no targets.key")
+	wantError(t, options(store, some, content{"a": "2"}), "version 1 of the root has a separate key for targets, but there is no targets.key")
 }
 
 // A root that only expires later, or has other root keys, is all that is put.
@@ -261,7 +261,7 @@ func TestCeremony(t *testing.T) {
 	var words []string
 	opener := release.Opener{Warn: func(message string) { words = append(words, message) }}
 	keys, err := opener.Keys(t.Context(), string(f))
-	if err != nil || len(keys.Newer) > 0 || len(words) != 1 || !strings.Contains(words[0], "version 2 of the root doesn't count yet: 0 of 2 signatures") {
+	if err != nil || len(keys.Newer) > 0 || len(words) != 1 || !strings.Contains(words[0], "version 2 of the root isn't valid yet: it has 0 of 2 signatures") {
 		t.Errorf("%d newer roots, warnings %q, error %v", len(keys.Newer), words, err)
 	}
 	if report := mustPublish(t, options(store, keys, content{"a": "1"})); len(report.Objects) > 0 {
@@ -334,7 +334,7 @@ func TestFirstCeremony(t *testing.T) {
 	public := filepath.Join(t.TempDir(), "yours.pub")
 	writePublic(t, yours.path("root.key"), public)
 	f := newFolder(t, release.InitOptions{RootKeys: []string{mine.path("root.key"), public}, Threshold: 2})
-	if _, err := release.LoadKeys(string(f)); err == nil || !strings.Contains(err.Error(), "hasn't all signatures: 1 of 2") {
+	if _, err := release.LoadKeys(string(f)); err == nil || !strings.Contains(err.Error(), "lacks signatures: it has 1 of 2") {
 		t.Errorf("with one of two signatures: error %v", err)
 	}
 	made, err := release.Opener{}.Sign(t.Context(), f.path("root.json"), []string{yours.path("root.key")})
@@ -463,7 +463,7 @@ func TestRollbackOverRotation(t *testing.T) {
 		for _, n := range []string{"2", "3"} {
 			mustPublish(t, options(store, keys, content{"a": n}))
 		}
-		wantError(t, rollback(store, keys, 1), "refusing revision 1, whose a only a key has signed that is no longer trusted; it can be published again from commit c1")
+		wantError(t, rollback(store, keys, 1), "refusing revision 1, because only a key that is no longer trusted has signed its a; it can be published again from commit c1")
 		if report := mustPublish(t, rollback(store, keys, 2)); report.Revision != 5 {
 			t.Errorf("report %+v", report)
 		}
@@ -486,15 +486,15 @@ func TestRotateRefuses(t *testing.T) {
 			t.Errorf("left %v", entries)
 		}
 	}
-	refused("2 signatures by 1 different root keys can't be had", release.RotateOptions{Threshold: 2})
-	refused(`"00000000" is not the beginning`, release.RotateOptions{RemoveRoots: []string{"00000000"}})
-	refused(`"" is not the beginning`, release.RotateOptions{RemoveRoots: []string{""}})
+	refused("the threshold of 2 exceeds the number of root keys, 1", release.RotateOptions{Threshold: 2})
+	refused(`"00000000" isn't a prefix`, release.RotateOptions{RemoveRoots: []string{"00000000"}})
+	refused(`"" isn't a prefix`, release.RotateOptions{RemoveRoots: []string{""}})
 	refused("no such file", release.RotateOptions{Online: "nowhere"})
 	refused("isn't a root key", release.RotateOptions{SignWith: []string{f.path("online.key")}})
 	refused("root.key is a root key already", release.RotateOptions{AddRoots: []string{f.path("root.key")}})
 	// What was replaced is kept, and not for ever.
 	f.rotate(t, release.RotateOptions{Online: "new"})
-	if _, err := (release.Opener{}).Rotate(t.Context(), release.RotateOptions{Dir: string(f), Online: "new"}); err == nil || !strings.Contains(err.Error(), "remove it once that is published") {
+	if _, err := (release.Opener{}).Rotate(t.Context(), release.RotateOptions{Dir: string(f), Online: "new"}); err == nil || !strings.Contains(err.Error(), "remove it once that rotation is published") {
 		t.Errorf("twice: error %v", err)
 	}
 }
