@@ -113,7 +113,7 @@ func TestListsTotal(t *testing.T) {
 	}
 	fsys["shop/x3.yaml"] = file(strings.Replace(asksForList, "testers", "3", 1))
 	_, err := LoadFS(fsys, "flags")
-	if want := "reading flags: its files are together larger than 256 MiB"; err == nil || err.Error() != want {
+	if want := "reading flags: its files take more than 256 MiB together"; err == nil || err.Error() != want {
 		t.Errorf("four lists: error %v, want %s", err, want)
 	}
 }
