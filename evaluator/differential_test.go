@@ -22,7 +22,7 @@ const contexts = 10
 // TestDifferential holds the evaluator against the naive interpreter of
 // docs/evaluation.md.
 func TestDifferential(t *testing.T) {
-	pairs := soak.Times(100_000, 10_000_000)
+	pairs := soak.Times(40_000, 10_000_000)
 	pools := newPools()
 	var next atomic.Int64
 	var mu sync.Mutex
@@ -169,7 +169,7 @@ func printed(v any) string {
 func TestGenerator(t *testing.T) {
 	const rounds = 1000
 	pools := newPools()
-	for op := evaluator.OpExists; op <= evaluator.OpServes; op++ {
+	for op := evaluator.OpExists; op <= evaluator.OpBucket; op++ {
 		hold := 0
 		for i := range rounds {
 			g := &generator{next: byRandom(2, uint64(i)), pools: pools}

@@ -2,6 +2,8 @@
 
 package evaluator_test
 
+import "github.com/serin-flags/serin/internal/soak"
+
 // idsPerKind is how many ids of each kind the tests of uniformity go through:
-// one million in all.
-const idsPerKind = 250_000
+// in a soak, one million in all.
+func idsPerKind() int { return soak.Times(50_000, 250_000) }

@@ -2,5 +2,7 @@
 
 package evaluator_test
 
+import "github.com/serin-flags/serin/internal/soak"
+
 // idsPerKind under the race detector, which makes evaluation many times slower.
-const idsPerKind = 8_000
+func idsPerKind() int { return soak.Times(4_000, 8_000) }

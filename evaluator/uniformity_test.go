@@ -219,13 +219,13 @@ func (t *tally) dependent() (found []string) {
 }
 
 func TestUniformity(t *testing.T) {
-	counts := count(idsPerKind, evaluated(t))
+	counts := count(idsPerKind(), evaluated(t))
 	total := 0
 	for _, n := range counts.single[0][0] {
 		total += n
 	}
-	if total != idsPerKind {
-		t.Fatalf("%d ids were counted, not %d", total, idsPerKind)
+	if total != idsPerKind() {
+		t.Fatalf("%d ids were counted, not %d", total, idsPerKind())
 	}
 	for _, s := range append(counts.uneven(), counts.dependent()...) {
 		t.Error(s)
@@ -371,7 +371,7 @@ func TestSharesGrow(t *testing.T) {
 			cut := shareAt(step)
 			f.Rules[0].Split = by(evaluator.Range{From: 0, To: cut, Variant: 1}, evaluator.Range{From: cut, To: evaluator.Positions})
 		})
-		report(t, lost(idsPerKind, func(step int, id string) bool { return serves(flags[step], id, 0) == 1 }))
+		report(t, lost(idsPerKind(), func(step int, id string) bool { return serves(flags[step], id, 0) == 1 }))
 	})
 	t.Run("split in three", func(t *testing.T) {
 		// The last third stays what it is; the first variant grows into the second.
@@ -380,7 +380,7 @@ func TestSharesGrow(t *testing.T) {
 			cut := shareAt(step) * 2 / 3
 			f.Rules[0].Split = by(evaluator.Range{From: 0, To: cut, Variant: 1}, evaluator.Range{From: cut, To: third}, evaluator.Range{From: third, To: evaluator.Positions, Variant: 2})
 		})
-		report(t, lost(idsPerKind/4, func(step int, id string) bool {
+		report(t, lost(idsPerKind()/4, func(step int, id string) bool {
 			v := serves(flags[step], id, 0)
 			if serves(flags[0], id, 0) == 2 { // to be seen by lost: has it after step 0, and for ever
 				return step > 0 && v == 2
@@ -400,7 +400,7 @@ func TestSharesGrow(t *testing.T) {
 			}
 			f.Reserved.Spans = append(f.Reserved.Spans, evaluator.Span{From: half, To: half + max(1, min(cut, half))})
 		})
-		report(t, lost(idsPerKind/4, func(step int, id string) bool { return serves(flags[step], id, 0) == 1 }))
+		report(t, lost(idsPerKind()/4, func(step int, id string) bool { return serves(flags[step], id, 0) == 1 }))
 	})
 	for _, linear := range []bool{false, true} {
 		t.Run(fmt.Sprintf("ramp, linear %v", linear), func(t *testing.T) {
@@ -413,9 +413,9 @@ func TestSharesGrow(t *testing.T) {
 				f.Rules[0].Split = by()
 				f.Rules[0].Split.Ramp = ramp
 			})
-			report(t, lost(idsPerKind/2, func(step int, id string) bool { return serves(flags[0], id, int64(step)*length) == 1 }))
+			report(t, lost(idsPerKind()/2, func(step int, id string) bool { return serves(flags[0], id, int64(step)*length) == 1 }))
 			// A second before each of them, and at the end.
-			report(t, lost(idsPerKind/4, func(step int, id string) bool {
+			report(t, lost(idsPerKind()/4, func(step int, id string) bool {
 				return serves(flags[0], id, int64(step)*length-1+int64(step/steps)) == 1
 			}))
 		})
@@ -505,7 +505,7 @@ func TestShareSizes(t *testing.T) {
 		cut := shareAt(step)
 		f.Rules[0].Split = &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "sizes", Hash: evaluator.HashMurmur3}, Ranges: ranges(evaluator.Range{From: 0, To: cut, Variant: 1}, evaluator.Range{From: cut, To: evaluator.Positions})}
 	})
-	const n = idsPerKind / 4
+	n := idsPerKind() / 4
 	for _, kind := range idKinds {
 		for step := range steps + 1 {
 			have := 0
@@ -513,7 +513,7 @@ func TestShareSizes(t *testing.T) {
 				have += int(serves(flags[step], kind.make(i), 0))
 			}
 			p := float64(shareAt(step)) / evaluator.Positions
-			if diff := math.Abs(float64(have) - n*p); diff > 6*math.Sqrt(n*p*(1-p)) {
+			if diff := math.Abs(float64(have) - float64(n)*p); diff > 6*math.Sqrt(float64(n)*p*(1-p)) {
 				t.Errorf("%s: %d of %d have a share of %.4f", kind.name, have, n, p)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/soak"
 )
 
 // A judge finds out whether rulesets are valid, as docs/evaluation.md says in
@@ -404,7 +405,7 @@ func (j *judge) costs(flags []evaluator.Flag) {
 // TestDifferentialRefusals holds what Compile refuses to what the specification
 // says is not valid, for rulesets with something overwritten.
 func TestDifferentialRefusals(t *testing.T) {
-	const rounds = 10_000
+	rounds := soak.Times(3_000, 100_000)
 	pools := newPools()
 	refused, lenient := 0, 0
 	for i := range rounds {
