@@ -66,7 +66,9 @@ func TestOperatorsAreComplete(t *testing.T) {
 		}) {
 			t.Errorf("docs/evaluation.md doesn't say when %s is valid", name)
 		}
-		if !has(func(line string) bool { return strings.HasPrefix(line, "| condition | `op`") && strings.Contains(line, name) }) {
+		if !has(func(line string) bool {
+			return strings.HasPrefix(line, "| condition | `op`") && strings.Contains(line, name)
+		}) {
 			t.Errorf("docs/evaluation.md doesn't list %s among the operators of the JSON form", name)
 		}
 		if !vector[op] {

@@ -173,7 +173,9 @@ func makeRows() []Row {
 // otherRows makes rows of the hashes of other systems.
 func otherRows() []Row {
 	var rows []Row
-	add := func(salt, unit, name string, positions uint64) { rows = append(rows, rowOf(salt, unit, name, positions)) }
+	add := func(salt, unit, name string, positions uint64) {
+		rows = append(rows, rowOf(salt, unit, name, positions))
+	}
 	for _, unit := range []string{"userKeyA", "userKeyB", "userKeyC", "33333"} {
 		add("hashKey.saltyA", unit, "launchdarkly", 0)
 		add("61", unit, "launchdarkly", 0)

@@ -58,7 +58,7 @@ type Answer struct {
 // A Row is one position of a unit.
 type Row struct {
 	Salt     string `json:"salt"`
-	Unit     string `json:"unit"` // empty: a vector of the hash alone
+	Unit     string `json:"unit"`           // empty: a vector of the hash alone
 	Seed     uint32 `json:"seed,omitempty"` // of murmur3_x64_128
 	Position uint64 `json:"position"`
 	// Hash and Positions are those of the Bucketing; absent: murmur3_x64_128, and
