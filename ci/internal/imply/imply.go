@@ -7,7 +7,6 @@ package imply
 
 import (
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,7 +76,7 @@ func (im *Implication) hasUnit(c *evaluator.Condition, attribute string) bool {
 	case evaluator.OpAny:
 		return len(c.Of) > 0 && !slices.ContainsFunc(c.Of, func(one evaluator.Condition) bool { return !has(one) })
 	case evaluator.OpOneOf, evaluator.OpBetween, evaluator.OpModulo, evaluator.OpPrefix, evaluator.OpSuffix,
-		evaluator.OpContains:
+		evaluator.OpContains, evaluator.OpBucket:
 		return c.Attribute == attribute && !slices.Contains(c.Strings, "")
 	}
 	return false
@@ -191,6 +190,9 @@ func (im *Implication) leafExcludes(a, b *evaluator.Condition) bool {
 	if a.Attribute == "" || a.Attribute != b.Attribute {
 		return a.Op == evaluator.OpPeriod && b.Op == evaluator.OpPeriod && (a.Ints[1] <= b.Ints[0] || b.Ints[1] <= a.Ints[0])
 	}
+	if sameBuckets(a, b) {
+		return a.Ints[2] <= b.Ints[1] || b.Ints[2] <= a.Ints[1]
+	}
 	if x, y := im.spansOf(a), im.spansOf(b); x != nil && y != nil {
 		return Intersection(x, y) == ""
 	}
@@ -221,6 +223,8 @@ func (im *Implication) leafImplies(a, b *evaluator.Condition) bool {
 		return circumstanceImplies(a, b)
 	case b.Op == evaluator.OpExists:
 		return true // no comparison of a missing attribute holds
+	case sameBuckets(a, b):
+		return b.Ints[1] <= a.Ints[1] && a.Ints[2] <= b.Ints[2]
 	}
 	if x, y := im.spansOf(a), im.spansOf(b); x != nil && y != nil {
 		return within(x, y)
@@ -236,6 +240,12 @@ func (im *Implication) leafImplies(a, b *evaluator.Condition) bool {
 		return listsImply(a, b)
 	}
 	return false
+}
+
+// sameBuckets reports whether two comparisons ask about the same positions.
+func sameBuckets(a, b *evaluator.Condition) bool {
+	return a.Op == evaluator.OpBucket && b.Op == evaluator.OpBucket && slices.Equal(a.Strings, b.Strings) &&
+		a.Ints[0] == b.Ints[0]
 }
 
 // same reports whether two comparisons are written alike.
@@ -357,19 +367,26 @@ func pointOf(a netip.Addr) point {
 
 // intsImply compares comparisons of an integer.
 func (im *Implication) intsImply(a, b *evaluator.Condition) bool {
+	predicate := im.predicate(b, false)
+	holds := func(i int64) bool {
+		if im.typeOf(a) == evaluator.AttrBoolean {
+			return predicate(evaluator.BoolValue(i == 1))
+		}
+		return predicate(evaluator.IntValue(i))
+	}
 	switch a.Op {
 	case evaluator.OpOneOf:
 		if b.Op == evaluator.OpOneOf {
 			return subset(a.Ints, b.Ints)
 		}
-		return !slices.ContainsFunc(a.Ints, func(i int64) bool { return !im.intHolds(i, b) })
+		return !slices.ContainsFunc(a.Ints, func(i int64) bool { return !holds(i) })
 	case evaluator.OpBetween:
 		lo, hi := a.Ints[0], a.Ints[1]
 		if uint64(hi)-uint64(lo) >= maxSingles {
 			return false
 		}
 		for i := lo; ; i++ {
-			if !im.intHolds(i, b) {
+			if !holds(i) {
 				return false
 			}
 			if i == hi {
@@ -385,33 +402,43 @@ func (im *Implication) intsImply(a, b *evaluator.Condition) bool {
 		members, ok := im.members(a.Strings[0])
 		return ok && !slices.ContainsFunc(members, func(s string) bool {
 			i, err := strconv.ParseInt(s, 10, 64)
-			return err == nil && !im.intHolds(i, b)
+			return err == nil && !holds(i)
 		})
 	}
 	return false
 }
 
-// intHolds reports whether a comparison holds for an integer.
-func (im *Implication) intHolds(i int64, c *evaluator.Condition) bool {
-	if im.steps -= 1 + len(c.Ints); im.steps < 0 {
-		return false
-	}
-	switch c.Op {
-	case evaluator.OpOneOf:
-		return slices.Contains(c.Ints, i)
-	case evaluator.OpBetween:
-		return c.Ints[0] <= i && i <= c.Ints[1]
-	case evaluator.OpModulo:
-		m := c.Ints[0]
-		r := i % m
-		if r < 0 {
-			r += m
+// predicate returns a function that reports whether a comparison holds for a value
+// and, if fold, for all texts that differ from it in letter case. The function is
+// false where that isn't known.
+func (im *Implication) predicate(c *evaluator.Condition, fold bool) func(evaluator.Value) bool {
+	never := func(evaluator.Value) bool { return false }
+	size := 1 + len(c.Strings) + len(c.Ints)
+	switch {
+	case c.Op == evaluator.OpInSegment && !fold:
+		return func(v evaluator.Value) bool {
+			id, ok := v.Text()
+			if i, isInt := v.Int(); isInt {
+				id, ok = strconv.FormatInt(i, 10), true
+			}
+			return ok && im.isMember(id, c.Strings[0])
 		}
-		return slices.Contains(c.Ints[1:], r)
-	case evaluator.OpInSegment:
-		return im.isMember(strconv.FormatInt(i, 10), c.Strings[0])
+	case c.Op == evaluator.OpInSegment, c.Op == evaluator.OpMatches && (fold || c.Fold):
+		return never
+	case c.Op == evaluator.OpMatches:
+		size += len(strings.Join(c.Strings, ""))
 	}
-	return false
+	if im.steps -= size; im.steps < 0 {
+		return never
+	}
+	holds, err := c.Holds(im.typeOf(c))
+	if err != nil {
+		return never
+	}
+	return func(v evaluator.Value) bool {
+		im.steps -= size
+		return im.steps >= 0 && holds(v)
+	}
 }
 
 // members returns the members of a segment that has no condition, unless they are
@@ -467,37 +494,8 @@ func (im *Implication) textsImply(a, b *evaluator.Condition) bool {
 	default:
 		return false
 	}
-	return !slices.ContainsFunc(texts, func(s string) bool { return !im.textHolds(s, a.Fold, b) })
-}
-
-// textHolds reports whether a comparison holds for a text and, if fold, for all
-// that differ from it in letter case.
-func (im *Implication) textHolds(s string, fold bool, c *evaluator.Condition) bool {
-	if im.steps -= 1 + len(c.Strings); im.steps < 0 {
-		return false
-	}
-	var holds func(operand string) bool
-	switch c.Op {
-	case evaluator.OpOneOf:
-		holds = func(operand string) bool { return operand == s || c.Fold && strings.EqualFold(operand, s) }
-	case evaluator.OpPrefix:
-		holds = func(operand string) bool { return strings.HasPrefix(s, operand) }
-	case evaluator.OpSuffix:
-		holds = func(operand string) bool { return strings.HasSuffix(s, operand) }
-	case evaluator.OpContains:
-		holds = func(operand string) bool { return strings.Contains(s, operand) }
-	case evaluator.OpMatches:
-		holds = func(operand string) bool {
-			re, err := regexp.Compile(operand)
-			im.steps -= len(operand) + len(s)
-			return err == nil && !fold && !c.Fold && re.MatchString(s)
-		}
-	case evaluator.OpInSegment:
-		return !fold && im.isMember(s, c.Strings[0])
-	default:
-		return false
-	}
-	return slices.ContainsFunc(c.Strings, holds)
+	holds := im.predicate(b, a.Fold)
+	return !slices.ContainsFunc(texts, func(s string) bool { return !holds(evaluator.StringValue(s)) })
 }
 
 // listsImply compares comparisons of a list.

@@ -3,6 +3,7 @@ package imply
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -75,7 +76,7 @@ func (m conditionMaker) valid(kind int) evaluator.Condition {
 	}
 }
 
-const comparisons = 9
+const comparisons = 10
 
 func (m conditionMaker) comparison(kind int) (evaluator.Condition, evaluator.AttributeType) {
 	c := evaluator.Condition{Attribute: "uid"}
@@ -128,6 +129,11 @@ func (m conditionMaker) comparison(kind int) (evaluator.Condition, evaluator.Att
 			c.Attribute, c.Op, c.Ints = "in", evaluator.OpOneOf, []int64{m.Int64N(2)}
 			return c, evaluator.AttrBoolean
 		}
+		return c, evaluator.AttrString
+	}
+	if kind == 8 {
+		c.Attribute, c.Op, c.Strings = "user", evaluator.OpBucket, []string{"unleash", pick(m, []string{"s", "t"})}
+		c.Ints = []int64{pick(m, []int64{0, 4}), m.Int64N(4), 1 + m.Int64N(4)}
 		return c, evaluator.AttrString
 	}
 	c.Attribute = pick(m, []string{"user", "city"})
@@ -214,9 +220,13 @@ func TestImplicationIsSound(t *testing.T) {
 	set := makerRuleset()
 	about := NewFacts(&set)
 	covered, reached := 0, 0
+	made := make(map[evaluator.Op]bool)
 	for seed := range uint64(soak.Times(20_000, 400_000)) {
 		m := conditionMaker{rand.New(rand.NewPCG(seed, 1))}
 		above, below := m.pair(seed)
+		for c := range below.When.Walk() {
+			made[c.Op] = true
+		}
 		im := New(about, 2_000_000)
 		says := im.Covers(&above, &below)
 		if !says && seed%4 > 0 {
@@ -249,6 +259,12 @@ func TestImplicationIsSound(t *testing.T) {
 		}
 	}
 	t.Logf("%d rules covered, %d reached", covered, reached)
+	for op := evaluator.OpAll; !strings.HasPrefix(op.String(), "Op("); op++ {
+		// Windows and flags need a ruleset of their own; they are compared as a whole.
+		if !made[op] && op != evaluator.OpWindow && op != evaluator.OpServes {
+			t.Errorf("no rule has %q", op)
+		}
+	}
 	if covered < 1000 || reached < 1000 {
 		t.Errorf("%d rules are covered and %d reached: too few to say something", covered, reached)
 	}

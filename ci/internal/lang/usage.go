@@ -74,43 +74,26 @@ type Usage struct {
 	Wanted      []string        // of the prerequisites, those not looked at yet
 }
 
-func (u *Usage) flag(f *evaluator.Flag) {
-	if f.Reserved != nil {
-		u.Attributes[f.Reserved.By] = true
-	}
-	for i := range f.Rules {
-		r := &f.Rules[i]
-		if r.When != nil {
-			u.Condition(r.When)
-		}
-		if r.Split != nil && r.Split.By != "" {
-			u.Attributes[r.Split.By] = true
-		}
-	}
-}
+func (u *Usage) flag(f *evaluator.Flag) { u.Add(f.Refs()) }
 
-// Condition adds what a condition uses.
-func (u *Usage) Condition(c *evaluator.Condition) {
-	for i := range c.Of {
-		u.Condition(&c.Of[i])
+// Add adds what something refers to, and what that refers to in turn.
+func (u *Usage) Add(refs evaluator.Refs) {
+	for _, name := range refs.Attributes {
+		u.Attributes[name] = true
 	}
-	if c.Attribute != "" {
-		u.Attributes[c.Attribute] = true
+	for _, name := range refs.Zones {
+		u.Zones[name] = true
 	}
-	switch c.Op {
-	case evaluator.OpWindow:
-		u.Zones[c.Strings[0]] = true
-	case evaluator.OpServes:
-		if key := c.Strings[0]; !u.Flags[key] {
+	for _, key := range refs.Flags {
+		if !u.Flags[key] {
 			u.Flags[key] = true
 			u.Wanted = append(u.Wanted, key)
 		}
-	case evaluator.OpInSegment:
-		if name := c.Strings[0]; !u.Segments[name] {
+	}
+	for _, name := range refs.Segments {
+		if !u.Segments[name] {
 			u.Segments[name] = true
-			if s := u.segment(name); s.When != nil {
-				u.Condition(s.When)
-			}
+			u.Add(u.segment(name).When.Refs())
 		}
 	}
 }

@@ -245,7 +245,7 @@ func (l *linter) unused() {
 		if s := e.Known.Segments[name]; !u.Segments[name] {
 			l.warn(lang.LintUnusedSegment, s.File, s.File.Root, "no rule uses the segment %q", name)
 			// What it uses is used, or there would be a warning for each.
-			u.Condition(&evaluator.Condition{Op: evaluator.OpInSegment, Strings: []string{name}})
+			u.Add(evaluator.Refs{Segments: []string{name}})
 		}
 	}
 	for _, y := range e.SortedLayers() {
