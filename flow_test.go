@@ -56,7 +56,7 @@ func TestFlow(t *testing.T) {
 	client := f.follow(t)
 	before := onShare(client)
 	if before < 0.08 || before > 0.12 {
-		t.Fatalf("%v of the users have the flag, not 10 %%", before)
+		t.Fatalf("%v of the users have the flag, not 10%%", before)
 	}
 
 	t.Run("bad edit", f.badEdit)
@@ -78,7 +78,7 @@ func TestFlow(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if after := onShare(client); after < 0.27 || after > 0.33 {
-		t.Errorf("%v of the users have the flag, not 30 %%", after)
+		t.Errorf("%v of the users have the flag, not 30%%", after)
 	}
 	if o := f.publish(t, "renew"); o.err != nil || o.outputs["revision"] != "2" {
 		t.Errorf("renewing: %v, revision %q\n%s", o.err, o.outputs["revision"], o.log)
@@ -339,7 +339,7 @@ func (f *team) goodEdit(t *testing.T) {
 	if n := f.request.count(); n != 1 {
 		t.Errorf("there are %d comments, not the one again", n)
 	}
-	for _, want := range []string{"new-cart", "20 %", "production"} {
+	for _, want := range []string{"new-cart", "20%", "production"} {
 		if !strings.Contains(comment, want) {
 			t.Errorf("the comment doesn't say %q:\n%s", want, comment)
 		}
@@ -353,7 +353,7 @@ func (f *team) tooMany(t *testing.T) {
 	f.propose(t, "everybody", strings.Replace(newCart, "{on: 10%, off: rest}", "on", 1))
 	o := f.check(t, map[string]string{"fail-over": "25%"})
 	if o.err == nil {
-		t.Errorf("a change for 90 %% of the users passes with --fail-over 25%%\n%s", o.log)
+		t.Errorf("a change for 90%% of the users passes with --fail-over 25%%\n%s", o.log)
 	}
 	if comment := f.request.comment(t); !strings.Contains(comment, "**Refused:** error: ") || !strings.Contains(comment, "25") {
 		t.Errorf("the comment doesn't say that the change is refused:\n%s", comment)

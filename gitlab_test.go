@@ -80,7 +80,7 @@ func TestGitLab(t *testing.T) {
 	}
 	client := f.follow(t)
 	f.propose(t, "more-users", strings.Replace(newCart, "10%", "30%", 1))
-	if out, err := run("flags:check", "SERIN_FAIL_OVER=25%"); err != nil || !strings.Contains(notes.body, "20 %") {
+	if out, err := run("flags:check", "SERIN_FAIL_OVER=25%"); err != nil || !strings.Contains(notes.body, "20%") {
 		t.Errorf("a good edit: %v, and the comment is:\n%s\n%s", err, notes.body, out)
 	}
 	if out, err := run("flags:check", "SERIN_FAIL_OVER=5%"); err == nil || !strings.Contains(notes.body, "**Refused:** error: ") {
