@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.yaml.in/yaml/v4"
@@ -80,11 +81,11 @@ func TestGitLab(t *testing.T) {
 	}
 	client := f.follow(t)
 	f.propose(t, "more-users", strings.Replace(newCart, "10%", "30%", 1))
-	if out, err := run("flags:check", "SERIN_FAIL_OVER=25%"); err != nil || !strings.Contains(notes.body, "20%") {
-		t.Errorf("a good edit: %v, and the comment is:\n%s\n%s", err, notes.body, out)
+	if out, err := run("flags:check", "SERIN_FAIL_OVER=25%"); err != nil || !strings.Contains(notes.note(), "20%") {
+		t.Errorf("a good edit: %v, and the comment is:\n%s\n%s", err, notes.note(), out)
 	}
-	if out, err := run("flags:check", "SERIN_FAIL_OVER=5%"); err == nil || !strings.Contains(notes.body, "**Refused:** error: ") {
-		t.Errorf("a change for too many: %v, and the comment is:\n%s\n%s", err, notes.body, out)
+	if out, err := run("flags:check", "SERIN_FAIL_OVER=5%"); err == nil || !strings.Contains(notes.note(), "**Refused:** error: ") {
+		t.Errorf("a change for too many: %v, and the comment is:\n%s\n%s", err, notes.note(), out)
 	}
 	if out, err := run("flags:publish"); err != nil {
 		t.Errorf("publishing: %v\n%s", err, out)
@@ -104,8 +105,8 @@ func TestGitLab(t *testing.T) {
 	f.write(t, "flags/shop/new-cart.yaml", strings.Replace(newCart, "type: boolean", "type: bolean", 1))
 	f.commit(t, "Break main")
 	f.propose(t, "mend", newCart)
-	if out, err := run("flags:check"); err != nil || !strings.Contains(notes.body, "### Flags: not compared\n\nthere ") {
-		t.Errorf("mending main: %v, and the comment is:\n%s\n%s", err, notes.body, out)
+	if out, err := run("flags:check"); err != nil || !strings.Contains(notes.note(), "### Flags: not compared\n\nthere ") {
+		t.Errorf("mending main: %v, and the comment is:\n%s\n%s", err, notes.note(), out)
 	}
 }
 
@@ -113,10 +114,20 @@ func TestGitLab(t *testing.T) {
 // which has one at most.
 type mergeRequest struct {
 	t    *testing.T
+	mu   sync.Mutex
 	body string
 }
 
+// note returns the text of the note.
+func (m *mergeRequest) note() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.body
+}
+
 func (m *mergeRequest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if got := r.Header.Get("Private-Token"); got != "glpat-of-this-test" {
 		m.t.Errorf("%s %s: the token is %q", r.Method, r.URL, got)
 	}
