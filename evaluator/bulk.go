@@ -20,11 +20,11 @@ func (p *Program) All(ctx *Context) iter.Seq2[*CompiledFlag, Result] {
 		if p == nil {
 			return
 		}
-		all := make([]bulk, len(p.units))
+		all := make([]bulk, len(p.modules))
 		for _, f := range p.sorted {
-			b := &all[f.unit]
+			b := &all[f.module]
 			if b.slots == nil {
-				*b = p.units[f.unit].bulk(ctx)
+				*b = p.modules[f.module].bulk(ctx)
 			}
 			if !yield(f.CompiledFlag, b.evaluate(f.CompiledFlag, f.index)) {
 				return
@@ -73,12 +73,12 @@ type tableServe struct {
 
 const fewRanges = 4
 
-func (u *Module) tableServe(s *serve) tableServe {
+func (mod *Module) tableServe(s *serve) tableServe {
 	t := tableServe{serve: s, seed: s.seed, unit: s.unit, kind: s.kind, few: s.kind&^splitChance == splitRanges && s.n <= fewRanges}
 	if !t.few {
 		return t
 	}
-	ends, picks := u.ends[s.from:s.from+s.n], u.picks[s.from:s.from+s.n]
+	ends, picks := mod.ends[s.from:s.from+s.n], mod.picks[s.from:s.from+s.n]
 	if s.n == 0 {
 		ends, picks = []uint32{s.end}, []uint16{s.variant, s.last}
 	}
@@ -90,10 +90,10 @@ func (u *Module) tableServe(s *serve) tableServe {
 	return t
 }
 
-// pick is Unit.pick.
-func (t *tableServe) pick(u *Module, position uint32, now int64) uint16 {
+// pick is Module.pick.
+func (t *tableServe) pick(mod *Module, position uint32, now int64) uint16 {
 	if !t.few {
-		return u.pick(t.serve, position, now)
+		return mod.pick(t.serve, position, now)
 	}
 	return t.picks[bit(position > t.ends[0])+bit(position > t.ends[1])+bit(position > t.ends[2])]
 }
@@ -130,10 +130,10 @@ type tableFlag struct {
 }
 
 // newTable returns the table of u.
-func newTable(u *Module) *table {
-	m := tableMaker{unit: u, table: new(table), known: make(map[string]uint32)}
-	for i := range u.flags[:u.count] {
-		m.flag(&u.flags[i])
+func newTable(mod *Module) *table {
+	m := tableMaker{module: mod, table: new(table), known: make(map[string]uint32)}
+	for i := range mod.flags[:mod.count] {
+		m.flag(&mod.flags[i])
 	}
 	m.number()
 	return m.table
@@ -143,9 +143,9 @@ func newTable(u *Module) *table {
 // kind.
 type tableMaker struct {
 	*table
-	unit  *Module
-	known map[string]uint32  // outcomes by what is compared
-	parts [][]pendingOutcome // of each rule: they must all hold
+	module *Module
+	known  map[string]uint32  // outcomes by what is compared
+	parts  [][]pendingOutcome // of each rule: they must all hold
 }
 
 type outcomeKind uint8
@@ -167,22 +167,22 @@ func (m *tableMaker) flag(f *CompiledFlag) {
 	tf := tableFlag{
 		first:     uint32(len(m.parts)),
 		otherwise: f.serves,
-		walks:     f.disabled || m.unit.code[f.entry].op == codeStale,
-		reserved:  m.unit.code[f.entry].op == codeReserve,
+		walks:     f.disabled || m.module.code[f.entry].op == codeStale,
+		reserved:  m.module.code[f.entry].op == codeReserve,
 	}
 	for i := range f.rules {
 		index := f.serves + f.rules - i
-		s := &m.unit.serves[index]
+		s := &m.module.serves[index]
 		var parts []pendingOutcome
 		if s.shape != 0 {
-			w := conditionWalk{unit: m.unit, shape: s.shape, pc: f.ruleEnd(i)}
+			w := conditionWalk{module: m.module, shape: s.shape, pc: f.ruleEnd(i)}
 			if !m.conjunction(&w, false, &parts) {
 				tf.walks = true
 				break
 			}
 		}
 		m.parts = append(m.parts, parts)
-		m.serves = append(m.serves, m.unit.tableServe(s))
+		m.serves = append(m.serves, m.module.tableServe(s))
 	}
 	if tf.walks {
 		m.parts, m.serves = m.parts[:tf.first], m.serves[:tf.first]
@@ -217,22 +217,22 @@ func (m *tableMaker) conjunction(w *conditionWalk, negated bool, parts *[]pendin
 // outcome returns the place of the outcome of an instruction, which may be one
 // that another instruction has too.
 func (m *tableMaker) outcome(pc uint32) pendingOutcome {
-	u := m.unit
-	in := &u.code[pc]
+	mod := m.module
+	in := &mod.code[pc]
 	switch in.op {
 	case codeBetween:
-		t := betweenTest{in.attribute, u.ints[in.arg], u.ints[in.arg+1]}
+		t := betweenTest{in.attribute, mod.ints[in.arg], mod.ints[in.arg+1]}
 		return pendingOutcome{kind: betweenOutcome, index: once(m, &m.between, t, "b", int64(t.attribute), t.lo, t.hi)}
 	case codeVersion:
-		i := &u.versions[in.arg]
+		i := &mod.versions[in.arg]
 		t := orderTest{in.attribute, i.lo, i.hi}
 		return pendingOutcome{kind: orderOutcome, index: once(m, &m.orders, t, "v", int64(t.attribute), int64(t.lo), int64(t.hi))}
 	case codeIs:
 		return m.symbolTest(in, []uint32{in.arg})
 	case codeIn:
-		return m.symbolTest(in, u.operands[in.arg:in.arg+uint32(in.n)])
+		return m.symbolTest(in, mod.operands[in.arg:in.arg+uint32(in.n)])
 	case codeIDs:
-		if symbols := u.ids[in.arg].symbols; symbols != nil {
+		if symbols := mod.ids[in.arg].symbols; symbols != nil {
 			return m.symbolTest(in, symbols)
 		}
 	}
@@ -304,7 +304,7 @@ func (m *tableMaker) number() {
 
 // A bulk is the evaluation of all flags of a Module for one context.
 type bulk struct {
-	unit    *Module
+	module  *Module
 	table   *table
 	ctx     *Context
 	slots   []slot
@@ -312,9 +312,9 @@ type bulk struct {
 }
 
 // bulk computes what depends on the context alone.
-func (u *Module) bulk(ctx *Context) bulk {
-	t := u.table()
-	b := bulk{u, t, ctx, u.resolve(ctx), make([]uint8, len(t.rules)+8)}
+func (mod *Module) bulk(ctx *Context) bulk {
+	t := mod.table()
+	b := bulk{mod, t, ctx, mod.resolve(ctx), make([]uint8, len(t.rules)+8)}
 	holds := t.compare(&b)
 	matches := b.matches[:len(t.rules)]
 	for i, r := range t.rules {
@@ -357,7 +357,7 @@ func (t *table) compare(b *bulk) []uint8 {
 	}
 	holds = part(len(t.others))
 	for i, pc := range t.others {
-		holds[i] = bit(b.unit.holds(&b.unit.code[pc], b.ctx, b.slots))
+		holds[i] = bit(b.module.holds(&b.module.code[pc], b.ctx, b.slots))
 	}
 	holds = part(len(t.negated))
 	for i, o := range t.negated {
@@ -386,16 +386,16 @@ const eachByte = 0x0101010101010101
 
 // evaluate evaluates the flag with that index in the Module.
 func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
-	u, t := b.unit, b.table
+	mod, t := b.module, b.table
 	tf := &t.flags[index]
 	if tf.walks {
-		s, variant, missing := u.walk(f.entry, b.ctx, b.slots)
+		s, variant, missing := mod.walk(f.entry, b.ctx, b.slots)
 		return Result{f, s, variant, missing}
 	}
 	var missing uint16
 	at := tf.first // of eight rules
 	matching := binary.LittleEndian.Uint64(b.matches[at:]) & tf.mask
-	if tf.reserved && !b.reserved(&u.code[f.entry], &missing) {
+	if tf.reserved && !b.reserved(&mod.code[f.entry], &missing) {
 		matching, at = 0, tf.end
 	}
 	for {
@@ -416,33 +416,33 @@ func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 			if s.kind&splitChance != 0 {
 				break
 			}
-			position, ok := u.bucketings[s.seed].of(b.slots[s.unit].value)
+			position, ok := mod.bucketings[s.seed].of(b.slots[s.unit].value)
 			if !ok {
 				missing = s.unit + 1
 				continue
 			}
-			return Result{f, s.serve, u.pickOther(s.serve, position, b.ctx.Now), missing}
+			return Result{f, s.serve, mod.pickOther(s.serve, position, b.ctx.Now), missing}
 		case !b.slots[s.unit].id.valid:
 			missing = s.unit + 1
 			continue
 		default:
 			position = b.slots[s.unit].id.position(s.seed)
 		}
-		return Result{f, s.serve, s.pick(u, position, b.ctx.Now), missing}
+		return Result{f, s.serve, s.pick(mod, position, b.ctx.Now), missing}
 	}
-	s := &u.serves[tf.otherwise]
+	s := &mod.serves[tf.otherwise]
 	return Result{f, s, s.variant, missing}
 }
 
 // reserved reports whether the flag's reservation has the unit.
 func (b *bulk) reserved(in *instr, missing *uint16) bool {
-	r := &b.unit.reservations[in.arg]
+	r := &b.module.reservations[in.arg]
 	slot := &b.slots[in.attribute]
 	if !slot.id.valid {
 		*missing = in.attribute + 1
 		return false
 	}
-	by := &b.unit.bucketings[r.bucketing]
+	by := &b.module.bucketings[r.bucketing]
 	if by.algorithm.position == nil {
 		return r.has(uint64(slot.id.position(by.seed)))
 	}

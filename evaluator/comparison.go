@@ -413,14 +413,14 @@ func (t listSet) String() string {
 	return t.op.String() + " " + listText(len(t.want), slices.Values(t.want))
 }
 
-// MaxExpression is the longest regular expression that [OpMatches] accepts, in
+// maxExpression is the longest regular expression that [OpMatches] accepts, in
 // bytes.
-const MaxExpression = 1000
+const maxExpression = 1000
 
-// MaxExpressionSize is how large the regular expressions of one [OpMatches] may be
+// maxExpressionSize is how large the regular expressions of one [OpMatches] may be
 // together, repetitions such as {1000} written out. It bounds the memory that they
 // take, and the time.
-const MaxExpressionSize = 10_000
+const maxExpressionSize = 10_000
 
 // expressions holds for text in which one of the regular expressions matches.
 type expressions []*regexp.Regexp
@@ -429,13 +429,13 @@ func (c *Condition) expressions(AttributeType) (test, error) {
 	if len(c.Strings) == 0 {
 		return nil, errors.New("\"matches\" takes one regular expression or more")
 	}
-	if n := expressionSizes(c.Strings); n > MaxExpressionSize {
-		return nil, fmt.Errorf("the regular expressions are too large: with repetitions written out, %d; the limit is %d", n, MaxExpressionSize)
+	if n := expressionSizes(c.Strings); n > maxExpressionSize {
+		return nil, fmt.Errorf("the regular expressions are too large: with repetitions written out, %d; the limit is %d", n, maxExpressionSize)
 	}
 	var es expressions
 	for _, s := range c.Strings {
-		if len(s) > MaxExpression {
-			return nil, fmt.Errorf("a regular expression of %d bytes is too long; the limit is %d", len(s), MaxExpression)
+		if len(s) > maxExpression {
+			return nil, fmt.Errorf("a regular expression of %d bytes is too long; the limit is %d", len(s), maxExpression)
 		}
 		re, err := regexp.Compile(s)
 		if err == nil && c.Fold {
@@ -454,11 +454,11 @@ func (c *Condition) expressions(AttributeType) (test, error) {
 func expressionSizes(list []string) int {
 	n := 0
 	for _, s := range list {
-		if len(s) > MaxExpression {
+		if len(s) > maxExpression {
 			continue
 		}
 		if re, err := syntax.Parse(s, syntax.Perl); err == nil {
-			n = min(n+expressionSize(re), MaxExpressionSizes+1)
+			n = min(n+expressionSize(re), maxExpressionSizes+1)
 		}
 	}
 	return n
@@ -485,7 +485,7 @@ func expressionSize(re *syntax.Regexp) int {
 	return n + max(len(re.Sub), 1)
 }
 
-// has keeps s in the heap for a while: see Unit.matches.
+// has keeps s in the heap for a while: see Module.matches.
 func (es expressions) has(s string) bool {
 	return slices.ContainsFunc(es, func(re *regexp.Regexp) bool { return re.MatchString(s) })
 }

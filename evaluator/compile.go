@@ -22,9 +22,9 @@ const (
 	// MaxFlagCost is how many comparisons the evaluation of a flag may take,
 	// those of the segments and flags that it refers to included.
 	MaxFlagCost = 1_000_000
-	// MaxExpressionSizes is how large all regular expressions of a ruleset may
-	// be together; see [MaxExpressionSize].
-	MaxExpressionSizes = 1_000_000
+	// maxExpressionSizes is how large all regular expressions of a ruleset may
+	// be together; see maxExpressionSize.
+	maxExpressionSizes = 1_000_000
 )
 
 // A CompileError says what is wrong with a ruleset.
@@ -56,11 +56,11 @@ func (e *CompileError) Unwrap() error { return e.Err }
 // the ruleset but immutable text. The error is as that of [Compile].
 func CompileModule(set Ruleset) (*Module, error) {
 	var all problems
-	u := compileModule(&set, &all)
+	mod := compileModule(&set, &all)
 	if err := all.err(); err != nil {
 		return nil, err
 	}
-	return u, nil
+	return mod, nil
 }
 
 // compileModule returns what is of no use if it adds to the problems.
@@ -72,7 +72,7 @@ func compileModule(set *Ruleset, all *problems) *Module {
 type compiler struct {
 	*problems
 	set      *Ruleset // but for the flags
-	unit     *Module
+	module   *Module
 	segments map[string]int    // index by name
 	flags    map[string]uint32 // index by key, of those that there were so far; nil: see indexFlags
 	zones    map[string]zone
@@ -106,26 +106,26 @@ func (c *compiler) errorf(format string, args ...any) {
 
 // declare takes over the unit and the attributes.
 func (c *compiler) declare() {
-	u := c.unit
+	mod := c.module
 	for _, a := range c.set.Attributes {
-		switch _, dup := u.index[a.Name]; {
+		switch _, dup := mod.index[a.Name]; {
 		case dup:
 			c.errorf("the attribute %q is declared twice", a.Name)
 		case a.Name == "" || a.Type < AttrString || a.Type > AttrList:
 			c.errorf("the attribute %q of type %v is not valid", a.Name, a.Type)
-		case len(u.attributes) == math.MaxUint16:
+		case len(mod.attributes) == math.MaxUint16:
 			c.errorf("there are more than %d attributes", math.MaxUint16)
 			return
 		default:
-			u.index[a.Name] = uint16(len(u.attributes))
-			u.attributes = append(u.attributes, a)
+			mod.index[a.Name] = uint16(len(mod.attributes))
+			mod.attributes = append(mod.attributes, a)
 		}
 	}
-	i, ok := u.index[c.set.Unit]
-	if !ok || u.attributes[i].Type != AttrString {
+	i, ok := mod.index[c.set.Unit]
+	if !ok || mod.attributes[i].Type != AttrString {
 		c.errorf("the unit %q is not a declared string attribute", c.set.Unit)
 	}
-	u.unit = i
+	mod.unit = i
 }
 
 func (c *compiler) compileSegments() {
@@ -144,12 +144,12 @@ func (c *compiler) compileSegments() {
 		yes, no := c.emit(instr{op: codeTrue}), c.emit(instr{op: codeFalse})
 		compiled.when = no
 		if s.When != nil {
-			shape := len(c.unit.shapes)
+			shape := len(c.module.shapes)
 			compiled.when = c.condition(s.When, yes, no, 0)
 			compiled.shape = c.shareShape(shape)
 		}
-		compiled.end = uint32(len(c.unit.code))
-		c.unit.segments = append(c.unit.segments, compiled)
+		compiled.end = uint32(len(c.module.code))
+		c.module.segments = append(c.module.segments, compiled)
 		c.segmentUses[i] = c.end()
 	}
 	c.at = CompileError{}
@@ -169,30 +169,30 @@ func (c *compiler) idSet(list []string) idSet {
 
 // findWays looks for short ways to the flag's answers.
 func (f *CompiledFlag) findWays() {
-	u := f.unit
-	f.way = u.way(f.entry)
-	in := &u.code[f.entry]
+	mod := f.module
+	f.way = mod.way(f.entry)
+	in := &mod.code[f.entry]
 	switch {
-	case in.attribute != u.unit:
+	case in.attribute != mod.unit:
 		return
 	case in.op == codeIDs:
-		f.list = &u.ids[in.arg]
-	case in.op == codeSegment && u.segments[in.arg].shape == 0 && u.segments[in.arg].exclude.count == 0:
-		f.list = &u.segments[in.arg].include
+		f.list = &mod.ids[in.arg]
+	case in.op == codeSegment && mod.segments[in.arg].shape == 0 && mod.segments[in.arg].exclude.count == 0:
+		f.list = &mod.segments[in.arg].include
 	default:
 		return
 	}
-	f.listed, f.unlisted = u.way(in.yes), u.way(in.no)
+	f.listed, f.unlisted = mod.way(in.yes), mod.way(in.no)
 }
 
 // way returns the way that begins at an instruction.
-func (u *Module) way(pc uint32) way {
-	in := &u.code[pc]
+func (mod *Module) way(pc uint32) way {
+	in := &mod.code[pc]
 	switch in.op {
 	case codeServe:
-		return way{&u.serves[in.arg], pc}
+		return way{&mod.serves[in.arg], pc}
 	case codeSplit:
-		if s := &u.serves[in.arg]; s.kind == splitRanges && s.n == 0 && in.attribute == u.unit {
+		if s := &mod.serves[in.arg]; s.kind == splitRanges && s.n == 0 && in.attribute == mod.unit {
 			return way{s, pc}
 		}
 	}
@@ -200,12 +200,12 @@ func (u *Module) way(pc uint32) way {
 }
 
 func (c *compiler) compileFlag(f *Flag) CompiledFlag {
-	u := c.unit
+	mod := c.module
 	compiled := CompiledFlag{
-		unit:     u,
+		module:   mod,
 		key:      f.Key,
 		typ:      f.Type,
-		serves:   uint32(len(u.serves)),
+		serves:   uint32(len(mod.serves)),
 		rules:    uint32(len(f.Rules)),
 		disabled: f.Disabled,
 	}
@@ -233,7 +233,7 @@ func (c *compiler) compileFlag(f *Flag) CompiledFlag {
 		entry = c.rule(f, &f.Rules[i], metadata, entry)
 	}
 	c.at.Rule = ""
-	compiled.end = uint32(len(u.code))
+	compiled.end = uint32(len(mod.code))
 	if f.Reserved != nil {
 		entry = c.reserve(f.Reserved, entry, last)
 	}
@@ -317,9 +317,9 @@ func (c *compiler) variant(f *Flag, i int) uint16 {
 // metadata merges a flag's and a rule's metadata and returns where the list
 // stands.
 func (c *compiler) metadata(flag, rule []Attr) uint32 {
-	u := c.unit
-	if len(u.metadata) == 0 {
-		u.metadata = append(u.metadata, nil)
+	mod := c.module
+	if len(mod.metadata) == 0 {
+		mod.metadata = append(mod.metadata, nil)
 	}
 	c.checkMetadata(flag)
 	c.checkMetadata(rule)
@@ -333,11 +333,11 @@ func (c *compiler) metadata(flag, rule []Attr) uint32 {
 		}
 	}
 	slices.SortFunc(list, func(a, b Attr) int { return cmp.Compare(a.Name, b.Name) })
-	if slices.Equal(u.metadata[len(u.metadata)-1], list) {
-		return uint32(len(u.metadata) - 1)
+	if slices.Equal(mod.metadata[len(mod.metadata)-1], list) {
+		return uint32(len(mod.metadata) - 1)
 	}
-	u.metadata = append(u.metadata, list)
-	return uint32(len(u.metadata) - 1)
+	mod.metadata = append(mod.metadata, list)
+	return uint32(len(mod.metadata) - 1)
 }
 
 func (c *compiler) checkMetadata(list []Attr) {
@@ -360,16 +360,16 @@ func (c *compiler) checkMetadata(list []Attr) {
 
 // emit appends an instruction and returns where it stands.
 func (c *compiler) emit(in instr) uint32 {
-	c.unit.code = append(c.unit.code, in)
-	return uint32(len(c.unit.code) - 1)
+	c.module.code = append(c.module.code, in)
+	return uint32(len(c.module.code) - 1)
 }
 
 // emitServe appends an instruction that serves s.
 func (c *compiler) emitServe(in instr, s serve) uint32 {
-	u := c.unit
-	s.pc = uint32(len(u.code))
-	in.arg = uint32(len(u.serves))
-	u.serves = append(u.serves, s)
+	mod := c.module
+	s.pc = uint32(len(mod.code))
+	in.arg = uint32(len(mod.serves))
+	mod.serves = append(mod.serves, s)
 	return c.emit(in)
 }
 
@@ -393,9 +393,9 @@ func (c *compiler) rule(f *Flag, r *Rule, metadata, next uint32) uint32 {
 	}
 	entry := c.emitServe(in, s)
 	if r.When != nil {
-		i, shape := len(c.unit.serves)-1, len(c.unit.shapes)
+		i, shape := len(c.module.serves)-1, len(c.module.shapes)
 		entry = c.condition(r.When, entry, next, 0)
-		c.unit.serves[i].shape = c.shareShape(shape)
+		c.module.serves[i].shape = c.shareShape(shape)
 	}
 	return entry
 }

@@ -11,13 +11,13 @@ import (
 // it starts. Its instructions stand one after the other, those of its first
 // comparison last; its shape is appended to the shapes.
 func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 {
-	u := c.unit
+	mod := c.module
 	if depth > MaxDepth {
 		c.errorf("conditions are nested deeper than %d", MaxDepth)
 		return no
 	}
 	if !cond.Op.Combines() {
-		u.shapes = append(u.shapes, 0)
+		mod.shapes = append(mod.shapes, 0)
 		return c.comparison(cond, yes, no)
 	}
 	if cond.Attribute != "" || len(cond.Strings)+len(cond.Ints) > 0 || cond.Fold {
@@ -44,19 +44,19 @@ func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 
 			entry = c.condition(&cond.Of[i], no, yes, depth+1)
 		}
 	}
-	u.shapes = appendBackwards(u.shapes, uint64(len(cond.Of)))
-	u.shapes = append(u.shapes, byte(cond.Op))
+	mod.shapes = appendBackwards(mod.shapes, uint64(len(cond.Of)))
+	mod.shapes = append(mod.shapes, byte(cond.Op))
 	return entry
 }
 
 // shareShape returns where the shape that was written last ends, which begins at a
 // place. If the one before it is the same, as it mostly is, that is enough.
 func (c *compiler) shareShape(from int) uint32 {
-	all := c.unit.shapes
+	all := c.module.shapes
 	if bytes.HasSuffix(all[:from], all[from:]) {
-		c.unit.shapes = all[:from]
+		c.module.shapes = all[:from]
 	}
-	return uint32(len(c.unit.shapes))
+	return uint32(len(c.module.shapes))
 }
 
 // appendBackwards appends a varint to be read from its end.
@@ -72,7 +72,7 @@ func appendBackwards(b []byte, n uint64) []byte {
 // condition, both from their ends to their beginnings: so it meets conditions in
 // the order in which they were written, each before those that it combines.
 type conditionWalk struct {
-	unit      *Module
+	module    *Module
 	shape, pc uint32 // ends of what is still to come
 }
 
@@ -92,7 +92,7 @@ func (w *conditionWalk) next() (op Op, n int) {
 
 func (w *conditionWalk) byte() byte {
 	w.shape--
-	return w.unit.shapes[w.shape]
+	return w.module.shapes[w.shape]
 }
 
 // comparison returns where the instruction of the next comparison stands.
@@ -128,13 +128,13 @@ func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
 // attribute returns the index of an attribute. With a few, it is quicker to look
 // at each, all the more as equal texts are mostly one text.
 func (c *compiler) attribute(name string) (uint16, bool) {
-	u := c.unit
-	if len(u.attributes) > 8 {
-		i, ok := u.index[name]
+	mod := c.module
+	if len(mod.attributes) > 8 {
+		i, ok := mod.index[name]
 		return i, ok
 	}
-	for i := range u.attributes {
-		if u.attributes[i].Name == name {
+	for i := range mod.attributes {
+		if mod.attributes[i].Name == name {
 			return uint16(i), true
 		}
 	}
@@ -143,8 +143,8 @@ func (c *compiler) attribute(name string) (uint16, bool) {
 
 // compare compiles the comparison of an attribute into in.
 func (c *compiler) compare(cond *Condition, in *instr) error {
-	u := c.unit
-	t := u.attributes[in.attribute].Type
+	mod := c.module
+	t := mod.attributes[in.attribute].Type
 	switch cond.Op {
 	case OpExists:
 		in.op = codeExists
@@ -184,7 +184,7 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 
 // interval compiles a constraint of versions into in, if it is an interval.
 func (c *compiler) interval(text string, in *instr) bool {
-	u := c.unit
+	mod := c.module
 	place, ok := c.intervals[text]
 	if !ok {
 		cs, err := parseConstraint(text)
@@ -195,8 +195,8 @@ func (c *compiler) interval(text string, in *instr) bool {
 		if !ok {
 			return false
 		}
-		place = uint32(len(u.versions))
-		u.versions = append(u.versions, i)
+		place = uint32(len(mod.versions))
+		mod.versions = append(mod.versions, i)
 		c.intervals[text] = place
 	}
 	in.op, in.arg = codeVersion, place
@@ -229,8 +229,8 @@ func (c *compiler) ids(list []string) uint32 {
 			return i
 		}
 	}
-	i := uint32(len(c.unit.ids))
-	c.unit.ids = append(c.unit.ids, c.idSet(list))
+	i := uint32(len(c.module.ids))
+	c.module.ids = append(c.module.ids, c.idSet(list))
 	if share {
 		c.lists[string(c.key)] = i
 	}
@@ -240,7 +240,7 @@ func (c *compiler) ids(list []string) uint32 {
 // shortList is ids for a list that a table compares by symbols. Which list it is
 // is known by these.
 func (c *compiler) shortList(list []string) uint32 {
-	u := c.unit
+	mod := c.module
 	var symbols [fewSymbols]uint32
 	hash := uint64(0)
 	for i, id := range list {
@@ -248,11 +248,11 @@ func (c *compiler) shortList(list []string) uint32 {
 		hash = mix(hash, uint64(symbols[i]))
 	}
 	place := &c.recentLists[hash>>(64-recentBits)]
-	if int(*place) >= len(u.ids) || !slices.Equal(u.ids[*place].symbols, symbols[:len(list)]) {
+	if int(*place) >= len(mod.ids) || !slices.Equal(mod.ids[*place].symbols, symbols[:len(list)]) {
 		set := c.idSet(list)
 		set.symbols = slices.Clone(symbols[:len(list)])
-		*place = uint32(len(u.ids))
-		u.ids = append(u.ids, set)
+		*place = uint32(len(mod.ids))
+		mod.ids = append(mod.ids, set)
 	}
 	return *place
 }
@@ -273,16 +273,16 @@ func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
 		}
 	}
 	if cond.Op == OpMatches {
-		if c.expressions += expressionSizes(cond.Strings); c.expressions > MaxExpressionSizes {
-			return fmt.Errorf("the regular expressions of all conditions are too large; the limit is %d in all", MaxExpressionSizes)
+		if c.expressions += expressionSizes(cond.Strings); c.expressions > maxExpressionSizes {
+			return fmt.Errorf("the regular expressions of all conditions are too large; the limit is %d in all", maxExpressionSizes)
 		}
 	}
 	compiled, err := cond.test(t)
 	if err != nil {
 		return err
 	}
-	in.arg = uint32(len(c.unit.tests))
-	c.unit.tests = append(c.unit.tests, compiled)
+	in.arg = uint32(len(c.module.tests))
+	c.module.tests = append(c.module.tests, compiled)
 	if share {
 		c.tests[string(c.key)] = in.arg
 	}
@@ -291,7 +291,7 @@ func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
 
 // circumstance compiles a condition that is not about an attribute into in.
 func (c *compiler) circumstance(cond *Condition, in *instr) {
-	u := c.unit
+	mod := c.module
 	switch cond.Op {
 	case OpPeriod:
 		c.uses.time = true
@@ -302,10 +302,10 @@ func (c *compiler) circumstance(cond *Condition, in *instr) {
 		if !ok {
 			c.errorf("the time zone %q is not defined", cond.Strings[0])
 		}
-		in.op, in.arg = codeWindow, uint32(len(u.windows))
-		u.windows = append(u.windows, window{cond.Strings[0], z, uint8(cond.Ints[0]), cond.Ints[1], cond.Ints[2]})
+		in.op, in.arg = codeWindow, uint32(len(mod.windows))
+		mod.windows = append(mod.windows, window{cond.Strings[0], z, uint8(cond.Ints[0]), cond.Ints[1], cond.Ints[2]})
 	case OpServes:
-		in.op, in.arg = codeServes, uint32(len(u.requirements))
-		u.requirements = append(u.requirements, c.requirement(cond.Strings[0], cond.Strings[1:]))
+		in.op, in.arg = codeServes, uint32(len(mod.requirements))
+		mod.requirements = append(mod.requirements, c.requirement(cond.Strings[0], cond.Strings[1:]))
 	}
 }

@@ -192,7 +192,7 @@ func TestCompileRefuses(t *testing.T) {
 	}
 	when := func(name string) *Condition { return ptr(texts(OpInSegment, "user", name)) }
 	var expressions []Condition
-	for i := range MaxExpressionSizes/9000 + 1 {
+	for i := range maxExpressionSizes/9000 + 1 {
 		expressions = append(expressions, texts(OpMatches, "city", strings.Repeat("a{1000}b?", 9)+strconv.Itoa(i)))
 	}
 	large := rule(either(expressions...))
@@ -245,7 +245,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"large expression", rule(texts(OpMatches, "city", "a{1000}b{1000}", strings.Repeat("(ab{500}){2}", 9))), "the limit is 10000"},
 		{"large expression, alternatives", rule(texts(OpMatches, "city", "a{1000}|b{1000,}|c{1000}|d{1000}|(?:ef{500}){2}", "(g|h){0,1000}i{1000}j{1000}", "k{999}l+")), "the limit is 10000"},
 		{"many large expressions", large, "the limit is 1000000 in all"},
-		{"huge expression", rule(texts(OpMatches, "city", strings.Repeat("a", MaxExpression+1))), "the limit is 1000"},
+		{"huge expression", rule(texts(OpMatches, "city", strings.Repeat("a", maxExpression+1))), "the limit is 1000"},
 		{"expression bomb", rule(texts(OpMatches, "city", "((a{100}){100}){100}")), "is not a regular expression"},
 		{"unknown operator", rule(Condition{Op: 99, Attribute: "city"}), "Op(99) is not a comparison"},
 		{"not of two", rule(Condition{Op: OpNot, Of: []Condition{deep, deep}}), `"not" takes one condition, not 2`},

@@ -4,7 +4,7 @@ package evaluator
 type uses struct {
 	comparisons int     // of its own
 	segments    stretch // of compiler.asked
-	flags       stretch // of Unit.requirements
+	flags       stretch // of Module.requirements
 	chance      bool
 	time        bool
 }
@@ -14,12 +14,12 @@ type stretch struct{ from, to uint32 }
 
 // begin begins to note what a flag or a segment uses, and end ends it.
 func (c *compiler) begin() {
-	c.uses = uses{segments: stretch{from: uint32(len(c.asked))}, flags: stretch{from: uint32(len(c.unit.requirements))}}
+	c.uses = uses{segments: stretch{from: uint32(len(c.asked))}, flags: stretch{from: uint32(len(c.module.requirements))}}
 }
 
 func (c *compiler) end() uses {
 	c.uses.segments.to = uint32(len(c.asked))
-	c.uses.flags.to = uint32(len(c.unit.requirements))
+	c.uses.flags.to = uint32(len(c.module.requirements))
 	return c.uses
 }
 
@@ -48,7 +48,7 @@ func (c *compiler) checkCosts() {
 		}
 	}
 	for i := range k.flags {
-		f := &c.unit.flags[i]
+		f := &c.module.flags[i]
 		c.at = CompileError{Flag: f.key}
 		cost := k.flag(uint32(i), 1)
 		if cost.comparisons > MaxFlagCost {
@@ -98,12 +98,12 @@ func (k *costs) flag(i uint32, depth int) cost {
 	}
 	k.flags[i] = tooMuch
 	uses := &k.c.flagUses[i]
-	f := &k.c.unit.flags[i]
+	f := &k.c.module.flags[i]
 	total := cost{comparisons: 1 + uses.comparisons, chance: uses.chance, time: uses.time, age: f.age}
 	for _, s := range k.c.asked[uses.segments.from:uses.segments.to] {
 		total.add(k.segment(s, 1))
 	}
-	for _, r := range k.c.unit.requirements[uses.flags.from:uses.flags.to] {
+	for _, r := range k.c.module.requirements[uses.flags.from:uses.flags.to] {
 		if r.flag == noFlag {
 			continue
 		}

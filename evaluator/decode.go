@@ -10,18 +10,18 @@ import (
 	"strconv"
 )
 
-// MaxAttributes is the most attributes that [DecodeContext] accepts: evaluation
+// maxAttributes is the most attributes that [DecodeContext] accepts: evaluation
 // looks for them one by one.
-const MaxAttributes = 1000
+const maxAttributes = 1000
 
 // DecodeContext decodes an OpenFeature evaluation context as OFREP carries it:
 // a JSON object. Its member targetingKey, a string, becomes [Context.Key];
 // strings, numbers, booleans and lists become attributes, in their order. A number
 // without a fraction becomes an integer if it is one of 64 bits (written with
-// a point or an exponent: below 2^53, where JSON libraries are exact). Of lists
-// the strings count; other elements are passed over. Null means absent; objects
-// are passed over. Of members of one name the last counts, the others are
-// dropped; more than [MaxAttributes] names are an error.
+// a point or an exponent: below 2^53, where JSON libraries are exact). Only the
+// strings of a list count; other elements are ignored. Null means absent; objects
+// are ignored. If members share a name, the last one counts. More than 1,000 names
+// are an error.
 //
 // Errors don't quote the input: contexts are personal data.
 func DecodeContext(data []byte) (Context, error) {
@@ -74,8 +74,8 @@ func (ctx *Context) set(index map[string]int, name string, raw json.RawMessage) 
 		ctx.Attrs[i].Value = v
 		return nil
 	}
-	if len(ctx.Attrs) == MaxAttributes {
-		return fmt.Errorf("decoding context: there are more than %d attributes", MaxAttributes)
+	if len(ctx.Attrs) == maxAttributes {
+		return fmt.Errorf("decoding context: there are more than %d attributes", maxAttributes)
 	}
 	index[name] = len(ctx.Attrs)
 	ctx.Attrs = append(ctx.Attrs, Attr{name, v})

@@ -66,7 +66,7 @@ func TestDecodeContextIsBounded(t *testing.T) {
 		}
 		return append(b, '}')
 	}
-	for _, test := range []struct{ members, names int }{{MaxAttributes, MaxAttributes}, {10 * MaxAttributes, MaxAttributes}, {50_000, 1}} {
+	for _, test := range []struct{ members, names int }{{maxAttributes, maxAttributes}, {10 * maxAttributes, maxAttributes}, {50_000, 1}} {
 		ctx, err := DecodeContext(members(test.members, test.names))
 		if err != nil {
 			t.Errorf("%d members of %d names: %v", test.members, test.names, err)
@@ -77,8 +77,8 @@ func TestDecodeContextIsBounded(t *testing.T) {
 		}
 	}
 	const want = "decoding context: there are more than 1000 attributes"
-	if _, err := DecodeContext(members(MaxAttributes+1, MaxAttributes+1)); err == nil || err.Error() != want {
-		t.Errorf("%d attributes gave error %v, want %q", MaxAttributes+1, err, want)
+	if _, err := DecodeContext(members(maxAttributes+1, maxAttributes+1)); err == nil || err.Error() != want {
+		t.Errorf("%d attributes gave error %v, want %q", maxAttributes+1, err, want)
 	}
 }
 

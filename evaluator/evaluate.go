@@ -36,7 +36,7 @@ func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 			return Result{f, s, s.last, 0}
 		}
 	}
-	s, variant, missing := f.unit.walk(way.pc, ctx, nil)
+	s, variant, missing := f.module.walk(way.pc, ctx, nil)
 	return Result{f, s, variant, missing}
 }
 
@@ -53,22 +53,22 @@ type slot struct {
 }
 
 // resolve returns the slots of a context, one for each attribute.
-func (u *Module) resolve(ctx *Context) []slot {
-	slots := make([]slot, len(u.attributes))
+func (mod *Module) resolve(ctx *Context) []slot {
+	slots := make([]slot, len(mod.attributes))
 	for _, a := range ctx.Attrs {
-		if i, ok := u.index[a.Name]; ok {
+		if i, ok := mod.index[a.Name]; ok {
 			slots[i].value = a.Value
 		}
 	}
 	if ctx.Key != "" {
-		slots[u.unit].value = StringValue(ctx.Key)
+		slots[mod.unit].value = StringValue(ctx.Key)
 	}
 	for i := range slots {
 		s := &slots[i]
-		switch u.attributes[i].Type {
+		switch mod.attributes[i].Type {
 		case AttrString:
 			if s.value.kind == KindString {
-				s.symbol = u.symbols[s.value.str]
+				s.symbol = mod.symbols[s.value.str]
 			}
 		case AttrSemver:
 			s.version, s.isVersion = versionOf(s.value, nil)
@@ -77,7 +77,7 @@ func (u *Module) resolve(ctx *Context) []slot {
 			s.addr = addrOf(s.value)
 		}
 	}
-	for _, i := range u.splitters {
+	for _, i := range mod.splitters {
 		slots[i].id = newHashed(slots[i].value)
 	}
 	return slots
@@ -86,66 +86,66 @@ func (u *Module) resolve(ctx *Context) []slot {
 // walk goes from instruction to instruction until one of them ends it: for a
 // flag it returns what is served, for a condition 1 or 0 as variant. missing is
 // 1 + the index of the attribute that a split missed last.
-func (u *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, missing uint16) {
+func (mod *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, missing uint16) {
 	for {
-		in := &u.code[pc]
+		in := &mod.code[pc]
 		ok := false
 		switch in.op {
 		case codeServe:
-			s := &u.serves[in.arg]
+			s := &mod.serves[in.arg]
 			return s, s.variant, missing
 		case codeSplit:
-			s := &u.serves[in.arg]
+			s := &mod.serves[in.arg]
 			position := ctx.Chance
 			switch {
 			case s.kind&splitChance != 0:
-			case in.attribute == u.unit && ctx.Key != "":
+			case in.attribute == mod.unit && ctx.Key != "":
 				position = positionOf(ctx.Key, s.seed)
 			default:
-				if position, ok = u.position(in.attribute, s.seed, ctx, slots); !ok {
+				if position, ok = mod.position(in.attribute, s.seed, ctx, slots); !ok {
 					missing = in.attribute + 1
 					pc = in.no
 					continue
 				}
 			}
-			return s, u.pick(s, position, ctx.Now), missing
+			return s, mod.pick(s, position, ctx.Now), missing
 		case codeSplitOther:
-			s := &u.serves[in.arg]
-			position, ok := u.bucketings[s.seed].of(u.value(in.attribute, ctx, slots))
+			s := &mod.serves[in.arg]
+			position, ok := mod.bucketings[s.seed].of(mod.value(in.attribute, ctx, slots))
 			if !ok {
 				missing = in.attribute + 1
 				pc = in.no
 				continue
 			}
-			return s, u.pickOther(s, position, ctx.Now), missing
+			return s, mod.pickOther(s, position, ctx.Now), missing
 		case codeIs:
 			if slots != nil {
 				ok = slots[in.attribute].symbol == in.arg
-			} else if text, found := u.text(in.attribute, ctx); found {
-				ok = text == u.texts[in.arg]
+			} else if text, found := mod.text(in.attribute, ctx); found {
+				ok = text == mod.texts[in.arg]
 			}
 		case codeIn:
-			operands := u.operands[in.arg : in.arg+uint32(in.n)]
+			operands := mod.operands[in.arg : in.arg+uint32(in.n)]
 			if slots != nil {
 				symbol := slots[in.attribute].symbol
 				for _, operand := range operands {
 					ok = ok || operand == symbol
 				}
-			} else if text, found := u.text(in.attribute, ctx); found {
+			} else if text, found := mod.text(in.attribute, ctx); found {
 				for _, operand := range operands {
-					ok = ok || text == u.texts[operand]
+					ok = ok || text == mod.texts[operand]
 				}
 			}
 		case codeBetween:
-			v := u.value(in.attribute, ctx, slots)
-			ok = v.kind == KindInt && u.between(in.arg, int64(v.num))
+			v := mod.value(in.attribute, ctx, slots)
+			ok = v.kind == KindInt && mod.between(in.arg, int64(v.num))
 		case codeVersion:
-			order, isVersion := u.order(in.attribute, ctx, slots)
-			ok = isVersion && u.versions[in.arg].has(order)
+			order, isVersion := mod.order(in.attribute, ctx, slots)
+			ok = isVersion && mod.versions[in.arg].has(order)
 		case codeReserve:
-			r := &u.reservations[in.arg]
+			r := &mod.reservations[in.arg]
 			var position uint64
-			if position, ok = u.bucketings[r.bucketing].of(u.value(in.attribute, ctx, slots)); !ok {
+			if position, ok = mod.bucketings[r.bucketing].of(mod.value(in.attribute, ctx, slots)); !ok {
 				missing = in.attribute + 1
 			}
 			ok = ok && r.has(position)
@@ -156,7 +156,7 @@ func (u *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant,
 		case codeFalse:
 			return nil, 0, 0
 		default:
-			ok = u.holds(in, ctx, slots)
+			ok = mod.holds(in, ctx, slots)
 		}
 		if ok {
 			pc = in.yes
@@ -167,53 +167,53 @@ func (u *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant,
 }
 
 // holds reports the outcome of a test that walk doesn't make itself.
-func (u *Module) holds(in *instr, ctx *Context, slots []slot) bool {
+func (mod *Module) holds(in *instr, ctx *Context, slots []slot) bool {
 	switch in.op {
 	case codeTest:
 		if slots != nil {
 			s := &slots[in.attribute]
-			return holds(u.tests[in.arg], s.value, s)
+			return holds(mod.tests[in.arg], s.value, s)
 		}
-		return holds(u.tests[in.arg], u.value(in.attribute, ctx, nil), nil)
+		return holds(mod.tests[in.arg], mod.value(in.attribute, ctx, nil), nil)
 	case codeAddr:
-		return holdsAddr(u.tests[in.arg], u.addr(in.attribute, ctx, slots))
+		return holdsAddr(mod.tests[in.arg], mod.addr(in.attribute, ctx, slots))
 	case codeMatch:
-		return u.matches(in, ctx)
+		return mod.matches(in, ctx)
 	case codeExists:
-		return u.value(in.attribute, ctx, slots).kind != KindNone
+		return mod.value(in.attribute, ctx, slots).kind != KindNone
 	case codeSegment:
-		return u.member(&u.segments[in.arg], u.value(in.attribute, ctx, slots), ctx, slots)
+		return mod.member(&mod.segments[in.arg], mod.value(in.attribute, ctx, slots), ctx, slots)
 	case codeServes:
-		r := &u.requirements[in.arg]
-		_, variant, _ := u.walk(u.flags[r.flag].entry, ctx, slots)
+		r := &mod.requirements[in.arg]
+		_, variant, _ := mod.walk(mod.flags[r.flag].entry, ctx, slots)
 		return slices.Contains(r.variants, variant)
 	case codeIDs:
-		text, ok := u.text(in.attribute, ctx)
-		return ok && u.ids[in.arg].has(text)
+		text, ok := mod.text(in.attribute, ctx)
+		return ok && mod.ids[in.arg].has(text)
 	case codePeriod:
-		return u.ints[in.arg] <= ctx.Now && ctx.Now < u.ints[in.arg+1]
+		return mod.ints[in.arg] <= ctx.Now && ctx.Now < mod.ints[in.arg+1]
 	case codeWindow:
-		return u.windows[in.arg].has(ctx.Now)
+		return mod.windows[in.arg].has(ctx.Now)
 	}
 	return false
 }
 
 // order returns the order of the version that the context has for an attribute,
 // and whether it has one.
-func (u *Module) order(attribute uint16, ctx *Context, slots []slot) (order uint64, ok bool) {
+func (mod *Module) order(attribute uint16, ctx *Context, slots []slot) (order uint64, ok bool) {
 	if slots != nil {
 		s := &slots[attribute]
 		return s.order, s.isVersion
 	}
-	if a := u.attr(attribute, ctx); a != nil && a.Value.kind == KindString {
+	if a := mod.attr(attribute, ctx); a != nil && a.Value.kind == KindString {
 		return parseOrder(a.Value.str)
 	}
 	return 0, false
 }
 
 // between reports whether n is between the two integers at a place.
-func (u *Module) between(place uint32, n int64) bool {
-	bounds := u.ints[place : place+2]
+func (mod *Module) between(place uint32, n int64) bool {
+	bounds := mod.ints[place : place+2]
 	return bounds[0] <= n && n <= bounds[1]
 }
 
@@ -221,18 +221,18 @@ func (u *Module) between(place uint32, n int64) bool {
 // they keep what they look at in the heap. That a key be there is more than
 // callers know, and it would put the whole context on the heap: so they get a
 // copy.
-func (u *Module) matches(in *instr, ctx *Context) bool {
-	es, ok := u.tests[in.arg].(expressions)
-	if in.attribute == u.unit && ctx.Key != "" {
+func (mod *Module) matches(in *instr, ctx *Context) bool {
+	es, ok := mod.tests[in.arg].(expressions)
+	if in.attribute == mod.unit && ctx.Key != "" {
 		return ok && es.has(strings.Clone(ctx.Key))
 	}
-	a := u.attr(in.attribute, ctx)
+	a := mod.attr(in.attribute, ctx)
 	return ok && a != nil && a.Value.kind == KindString && es.has(a.Value.str)
 }
 
 // member reports whether v is a member of a segment. Segments refer to each
 // other without circles, which [Compile] has made sure of.
-func (u *Module) member(s *segment, v Value, ctx *Context, slots []slot) bool {
+func (mod *Module) member(s *segment, v Value, ctx *Context, slots []slot) bool {
 	id := v.str
 	switch v.kind {
 	case KindString:
@@ -248,14 +248,14 @@ func (u *Module) member(s *segment, v Value, ctx *Context, slots []slot) bool {
 	if s.include.has(id) {
 		return true
 	}
-	_, yes, _ := u.walk(s.when, ctx, slots)
+	_, yes, _ := mod.walk(s.when, ctx, slots)
 	return yes == 1
 }
 
 // attr returns the last attribute of that name that ctx has, or nil. The
 // targeting key is not one.
-func (u *Module) attr(attribute uint16, ctx *Context) *Attr {
-	name := u.attributes[attribute].Name
+func (mod *Module) attr(attribute uint16, ctx *Context) *Attr {
+	name := mod.attributes[attribute].Name
 	for i := len(ctx.Attrs) - 1; i >= 0; i-- {
 		if ctx.Attrs[i].Name == name {
 			return &ctx.Attrs[i]
@@ -265,14 +265,14 @@ func (u *Module) attr(attribute uint16, ctx *Context) *Attr {
 }
 
 // value returns the context's value of an attribute, or the zero Value.
-func (u *Module) value(attribute uint16, ctx *Context, slots []slot) Value {
+func (mod *Module) value(attribute uint16, ctx *Context, slots []slot) Value {
 	if slots != nil {
 		return slots[attribute].value
 	}
-	if attribute == u.unit && ctx.Key != "" {
+	if attribute == mod.unit && ctx.Key != "" {
 		return StringValue(ctx.Key)
 	}
-	if a := u.attr(attribute, ctx); a != nil {
+	if a := mod.attr(attribute, ctx); a != nil {
 		return a.Value
 	}
 	return Value{}
@@ -281,22 +281,22 @@ func (u *Module) value(attribute uint16, ctx *Context, slots []slot) Value {
 // addr returns the IP address that the context's value of an attribute holds.
 // The targeting key's isn't one, and parsing would put it on the heap, as
 // matching does.
-func (u *Module) addr(attribute uint16, ctx *Context, slots []slot) netip.Addr {
+func (mod *Module) addr(attribute uint16, ctx *Context, slots []slot) netip.Addr {
 	if slots != nil {
 		return slots[attribute].addr
 	}
-	if a := u.attr(attribute, ctx); a != nil {
+	if a := mod.attr(attribute, ctx); a != nil {
 		return addrOf(a.Value)
 	}
 	return netip.Addr{}
 }
 
 // text returns the context's value of an attribute, if it is text.
-func (u *Module) text(attribute uint16, ctx *Context) (text string, ok bool) {
-	if attribute == u.unit && ctx.Key != "" {
+func (mod *Module) text(attribute uint16, ctx *Context) (text string, ok bool) {
+	if attribute == mod.unit && ctx.Key != "" {
 		return ctx.Key, true
 	}
-	if a := u.attr(attribute, ctx); a != nil && a.Value.kind == KindString {
+	if a := mod.attr(attribute, ctx); a != nil && a.Value.kind == KindString {
 		return a.Value.str, true
 	}
 	return "", false
@@ -305,11 +305,11 @@ func (u *Module) text(attribute uint16, ctx *Context) (text string, ok bool) {
 // position returns the position of a unit, and whether ctx has one that can be
 // bucketed: text that is not empty, or an integer. If empty text counted,
 // everybody without an id would share a bucket.
-func (u *Module) position(attribute uint16, seed uint32, ctx *Context, slots []slot) (position uint32, ok bool) {
-	if attribute == u.unit && ctx.Key != "" {
+func (mod *Module) position(attribute uint16, seed uint32, ctx *Context, slots []slot) (position uint32, ok bool) {
+	if attribute == mod.unit && ctx.Key != "" {
 		return positionOf(ctx.Key, seed), true
 	}
-	v := u.value(attribute, ctx, slots)
+	v := mod.value(attribute, ctx, slots)
 	switch v.kind {
 	case KindString:
 		return positionOf(v.str, seed), v.str != ""

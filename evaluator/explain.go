@@ -120,13 +120,13 @@ func (f *CompiledFlag) Explain(ctx *Context) Trace {
 	if f == nil {
 		return Trace{Reason: ReasonError}
 	}
-	x := explainer{unit: f.unit, ctx: ctx, flags: make(map[uint32]bool), segments: make(map[uint32]bool)}
+	x := explainer{module: f.module, ctx: ctx, flags: make(map[uint32]bool), segments: make(map[uint32]bool)}
 	return x.flag(f)
 }
 
 // An explainer explains a flag and those that it depends on.
 type explainer struct {
-	unit     *Module
+	module   *Module
 	ctx      *Context
 	flags    map[uint32]bool // explained, by index
 	segments map[uint32]bool // whose condition is explained, by index
@@ -139,19 +139,19 @@ func (x *explainer) flag(f *CompiledFlag) Trace {
 		Rule: result.Rule(), MissingUnit: result.MissingUnit(),
 	}
 	reached := !f.disabled
-	in := x.unit.code[f.entry]
+	in := x.module.code[f.entry]
 	if in.op == codeStale {
 		t.Stale = &StaleTrace{x.ctx.Age, in.arg, x.ctx.Age > int64(in.arg)}
 		reached = !t.Stale.Stale
-		in = x.unit.code[in.no]
+		in = x.module.code[in.no]
 	}
 	if reached && in.op == codeReserve {
 		t.Reserved = x.reserved(in)
 		reached = t.Reserved.Within
 	}
 	for i := range f.rules {
-		s := &x.unit.serves[f.serves+f.rules-i]
-		r := RuleTrace{Name: f.unit.names[s.rule]}
+		s := &x.module.serves[f.serves+f.rules-i]
+		r := RuleTrace{Name: f.module.names[s.rule]}
 		if reached {
 			x.rule(f, s, f.ruleEnd(i), &r)
 			reached = !r.Matched
@@ -168,7 +168,7 @@ func (x *explainer) rule(f *CompiledFlag, s *serve, end uint32, r *RuleTrace) {
 		when := x.condition(s.shape, end)
 		r.When, r.Matched = &when, when.Holds
 	}
-	if in := x.unit.code[s.pc]; r.Matched && s.kind != 0 {
+	if in := x.module.code[s.pc]; r.Matched && s.kind != 0 {
 		r.Draw = x.split(f, in, s)
 		r.Matched = !r.Draw.Missing
 	}
@@ -176,8 +176,8 @@ func (x *explainer) rule(f *CompiledFlag, s *serve, end uint32, r *RuleTrace) {
 
 // reserved explains a reservation.
 func (x *explainer) reserved(in instr) *Draw {
-	r := &x.unit.reservations[in.arg]
-	d := x.draw(in.attribute, &x.unit.bucketings[r.bucketing])
+	r := &x.module.reservations[in.arg]
+	d := x.draw(in.attribute, &x.module.bucketings[r.bucketing])
 	d.Layer = r.layer
 	if d.Missing {
 		return d
@@ -199,8 +199,8 @@ func (x *explainer) reserved(in instr) *Draw {
 
 // draw returns the position of a unit.
 func (x *explainer) draw(attribute uint16, b *bucketing) *Draw {
-	unit := x.unit.value(attribute, x.ctx, nil)
-	d := &Draw{By: x.unit.attributes[attribute].Name, Unit: unit, Salt: b.Salt, Hash: b.Hash, Positions: b.total}
+	unit := x.module.value(attribute, x.ctx, nil)
+	d := &Draw{By: x.module.attributes[attribute].Name, Unit: unit, Salt: b.Salt, Hash: b.Hash, Positions: b.total}
 	position, ok := b.of(unit)
 	if !ok {
 		d.Missing = true
@@ -212,17 +212,17 @@ func (x *explainer) draw(attribute uint16, b *bucketing) *Draw {
 
 // split explains a split of f.
 func (x *explainer) split(f *CompiledFlag, in instr, s *serve) *Draw {
-	u := x.unit
+	mod := x.module
 	var d *Draw
 	switch {
 	case s.kind&splitChance != 0:
 		d = &Draw{Position: uint64(x.ctx.Chance), Positions: Positions}
 	case s.kind&splitOther != 0:
-		d = x.draw(in.attribute, &u.bucketings[s.seed])
+		d = x.draw(in.attribute, &mod.bucketings[s.seed])
 	default:
 		salt := f.key
 		if s.salt != 0 {
-			salt = u.texts[s.salt]
+			salt = mod.texts[s.salt]
 		}
 		b := newBucketing(Bucketing{Salt: salt, Hash: HashMurmur3})
 		d = x.draw(in.attribute, &b)
@@ -233,16 +233,16 @@ func (x *explainer) split(f *CompiledFlag, in instr, s *serve) *Draw {
 	d.To = d.Positions
 	var variant uint16
 	if s.kind&splitOther != 0 {
-		variant = u.pickOther(s, d.Position, x.ctx.Now)
+		variant = mod.pickOther(s, d.Position, x.ctx.Now)
 	} else {
-		variant = u.pick(s, uint32(d.Position), x.ctx.Now)
+		variant = mod.pick(s, uint32(d.Position), x.ctx.Now)
 	}
 	d.Variant = f.variants[variant].Name
 	if s.kind&splitRamp != 0 {
-		d.ramp(&u.ramps[s.from], x.ctx.Now)
+		d.ramp(&mod.ramps[s.from], x.ctx.Now)
 		return d
 	}
-	for end := range u.endsOf(s) {
+	for end := range mod.endsOf(s) {
 		if d.Position < end {
 			d.To = end
 			break
@@ -254,17 +254,17 @@ func (x *explainer) split(f *CompiledFlag, in instr, s *serve) *Draw {
 
 // endsOf yields where the ranges of a split end, but for the last one of
 // HashMurmur3.
-func (u *Module) endsOf(s *serve) iter.Seq[uint64] {
+func (mod *Module) endsOf(s *serve) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
 		if s.kind&splitOther != 0 {
-			for _, r := range u.wide[s.from : s.from+s.n] {
+			for _, r := range mod.wide[s.from : s.from+s.n] {
 				if !yield(r.to) {
 					return
 				}
 			}
 			return
 		}
-		for _, last := range append([]uint32{s.end}, u.ends[s.from:s.from+s.n]...) {
+		for _, last := range append([]uint32{s.end}, mod.ends[s.from:s.from+s.n]...) {
 			if !yield(uint64(last) + 1) {
 				return
 			}
@@ -290,13 +290,13 @@ func (d *Draw) ramp(r *ramp, now int64) {
 // condition explains the condition whose shape ends at shape and whose
 // instructions end before end.
 func (x *explainer) condition(shape, end uint32) ConditionTrace {
-	return x.next(&conditionWalk{x.unit, shape, end})
+	return x.next(&conditionWalk{x.module, shape, end})
 }
 
 func (x *explainer) next(w *conditionWalk) ConditionTrace {
 	op, n := w.next()
 	if op == 0 {
-		return x.comparison(&x.unit.code[w.comparison()])
+		return x.comparison(&x.module.code[w.comparison()])
 	}
 	t := ConditionTrace{Op: op, Holds: op == OpAll}
 	for range n {
@@ -316,34 +316,34 @@ func (x *explainer) next(w *conditionWalk) ConditionTrace {
 
 // comparison explains an instruction.
 func (x *explainer) comparison(in *instr) ConditionTrace {
-	u := x.unit
+	mod := x.module
 	t := ConditionTrace{Op: OpComparison, Holds: x.holds(in)}
 	switch in.op {
 	case codePeriod, codeWindow, codeServes:
 	default:
-		t.Attribute = u.attributes[in.attribute].Name
-		t.Value = u.value(in.attribute, x.ctx, nil)
-		t.Unfit = unfit(t.Value, u.attributes[in.attribute].Type)
+		t.Attribute = mod.attributes[in.attribute].Name
+		t.Value = mod.value(in.attribute, x.ctx, nil)
+		t.Unfit = unfit(t.Value, mod.attributes[in.attribute].Type)
 	}
 	switch in.op {
 	case codeIs, codeIn:
-		symbols := u.symbolsOf(in)
+		symbols := mod.symbolsOf(in)
 		t.Asked = "one of " + listText(len(symbols), func(yield func(string) bool) {
 			for _, symbol := range symbols {
-				if !yield(u.texts[symbol]) {
+				if !yield(mod.texts[symbol]) {
 					return
 				}
 			}
 		})
 	case codeIDs:
-		t.Asked = "one of " + u.ids[in.arg].String()
+		t.Asked = "one of " + mod.ids[in.arg].String()
 	case codeBetween:
-		t.Asked = betweenText(u.ints[in.arg], u.ints[in.arg+1])
+		t.Asked = betweenText(mod.ints[in.arg], mod.ints[in.arg+1])
 	case codeVersion:
-		t.Asked = "semver " + strconv.Quote(u.versions[in.arg].text)
+		t.Asked = "semver " + strconv.Quote(mod.versions[in.arg].text)
 	case codeTest, codeAddr, codeMatch:
-		t.Asked = u.tests[in.arg].String()
-		if bucket, ok := u.tests[in.arg].(bucketTest); ok {
+		t.Asked = mod.tests[in.arg].String()
+		if bucket, ok := mod.tests[in.arg].(bucketTest); ok {
 			t.Unfit, t.Draw = "", x.draw(in.attribute, bucket.bucketing)
 			t.Draw.From, t.Draw.To, t.Draw.Within = bucket.from, bucket.to, t.Holds
 		}
@@ -352,13 +352,13 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 	case codeSegment:
 		x.segment(in, &t)
 	case codeServes:
-		x.prerequisite(&u.requirements[in.arg], &t)
+		x.prerequisite(&mod.requirements[in.arg], &t)
 	case codePeriod:
 		t.Value = StringValue(timeText(x.ctx.Now))
-		t.Asked = periodText(u.ints[in.arg], u.ints[in.arg+1])
+		t.Asked = periodText(mod.ints[in.arg], mod.ints[in.arg+1])
 	case codeWindow:
 		t.Value = StringValue(timeText(x.ctx.Now))
-		t.Asked = u.windows[in.arg].String()
+		t.Asked = mod.windows[in.arg].String()
 	}
 	return t
 }
@@ -389,32 +389,32 @@ func unfit(v Value, t AttributeType) string {
 
 // holds reports the outcome of an instruction, as walk finds it.
 func (x *explainer) holds(in *instr) bool {
-	u := x.unit
+	mod := x.module
 	switch in.op {
 	case codeIs, codeIn:
-		text, ok := u.text(in.attribute, x.ctx)
-		return ok && slices.ContainsFunc(u.symbolsOf(in), func(symbol uint32) bool { return u.texts[symbol] == text })
+		text, ok := mod.text(in.attribute, x.ctx)
+		return ok && slices.ContainsFunc(mod.symbolsOf(in), func(symbol uint32) bool { return mod.texts[symbol] == text })
 	case codeBetween:
-		n, ok := u.value(in.attribute, x.ctx, nil).Int()
-		return ok && u.between(in.arg, n)
+		n, ok := mod.value(in.attribute, x.ctx, nil).Int()
+		return ok && mod.between(in.arg, n)
 	case codeVersion:
-		order, ok := u.order(in.attribute, x.ctx, nil)
-		return ok && u.versions[in.arg].has(order)
+		order, ok := mod.order(in.attribute, x.ctx, nil)
+		return ok && mod.versions[in.arg].has(order)
 	}
-	return u.holds(in, x.ctx, nil)
+	return mod.holds(in, x.ctx, nil)
 }
 
 // symbolsOf returns the operands of codeIs and codeIn.
-func (u *Module) symbolsOf(in *instr) []uint32 {
+func (mod *Module) symbolsOf(in *instr) []uint32 {
 	if in.op == codeIs {
 		return []uint32{in.arg}
 	}
-	return u.operands[in.arg : in.arg+uint32(in.n)]
+	return mod.operands[in.arg : in.arg+uint32(in.n)]
 }
 
 // segment explains the membership in a segment.
 func (x *explainer) segment(in *instr, t *ConditionTrace) {
-	s := &x.unit.segments[in.arg]
+	s := &x.module.segments[in.arg]
 	t.Asked, t.Unfit = "member of segment "+strconv.Quote(s.name), ""
 	id, ok := t.Value.Text()
 	if n, isInt := t.Value.Int(); isInt {
@@ -439,7 +439,7 @@ func (x *explainer) segment(in *instr, t *ConditionTrace) {
 
 // prerequisite explains what another flag serves.
 func (x *explainer) prerequisite(r *requirement, t *ConditionTrace) {
-	f := &x.unit.flags[r.flag]
+	f := &x.module.flags[r.flag]
 	t.Asked = "flag " + strconv.Quote(f.key) + " serves " + listText(len(r.variants), func(yield func(string) bool) {
 		for _, v := range r.variants {
 			if !yield(f.variants[v].Name) {

@@ -149,7 +149,7 @@ type requirement struct {
 // A CompiledFlag is a flag ready to be evaluated. It is immutable and safe for
 // concurrent use.
 type CompiledFlag struct {
-	unit     *Module
+	module   *Module
 	key      string
 	variants []Variant
 	typ      Type
@@ -195,11 +195,11 @@ func (f *CompiledFlag) Variants() []string {
 // AttributeType returns the type that the flag's ruleset declares for an
 // attribute, and whether it does.
 func (f *CompiledFlag) AttributeType(name string) (AttributeType, bool) {
-	i, ok := f.unit.index[name]
+	i, ok := f.module.index[name]
 	if !ok {
 		return 0, false
 	}
-	return f.unit.attributes[i].Type, true
+	return f.module.attributes[i].Type, true
 }
 
 // UsesChance reports whether the answer may depend on [Context.Chance].
@@ -220,5 +220,5 @@ func (f *CompiledFlag) ruleEnd(i uint32) uint32 {
 	if i == 0 {
 		return f.end
 	}
-	return f.unit.serves[f.serves+f.rules-i+1].pc
+	return f.module.serves[f.serves+f.rules-i+1].pc
 }

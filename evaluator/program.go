@@ -11,16 +11,16 @@ import (
 // A Program is a set of flags that can be evaluated. It is immutable and safe
 // for concurrent use. A nil Program has no flags.
 type Program struct {
-	units  []*Module
-	byKey  map[string]*CompiledFlag
-	sorted []linkedFlag // by key
-	types  map[string]AttributeType
+	modules []*Module
+	byKey   map[string]*CompiledFlag
+	sorted  []linkedFlag // by key
+	types   map[string]AttributeType
 }
 
 // A linkedFlag is a flag, the index of its Module and its index in that.
 type linkedFlag struct {
 	*CompiledFlag
-	unit, index uint32
+	module, index uint32
 }
 
 // Compile checks rulesets and makes one Program of all their flags. It is
@@ -32,37 +32,37 @@ type linkedFlag struct {
 // 100 of them, one more says how many are not listed.
 func Compile(sets ...Ruleset) (*Program, error) {
 	var all problems
-	units := make([]*Module, len(sets))
+	modules := make([]*Module, len(sets))
 	for i := range sets {
-		units[i] = compileModule(&sets[i], &all)
+		modules[i] = compileModule(&sets[i], &all)
 	}
 	if err := all.err(); err != nil {
 		return nil, err
 	}
-	return Link(units...)
+	return Link(modules...)
 }
 
-// Link makes one Program of the flags of all units. Their keys must be unique,
-// and what the units have in common, the unit attribute and the types of
+// Link makes one Program of the flags of all modules. Their keys must be unique,
+// and what the modules have in common, the unit attribute and the types of
 // attributes, must agree; each has segments and prerequisites of its own.
 //
 // The error is as that of [Compile].
-func Link(units ...*Module) (*Program, error) {
+func Link(modules ...*Module) (*Program, error) {
 	n := 0
-	for _, u := range units {
-		n += u.count
+	for _, mod := range modules {
+		n += mod.count
 	}
 	p := &Program{
-		units:  slices.Clone(units),
-		byKey:  make(map[string]*CompiledFlag, n),
-		sorted: make([]linkedFlag, 0, n),
-		types:  make(map[string]AttributeType),
+		modules: slices.Clone(modules),
+		byKey:   make(map[string]*CompiledFlag, n),
+		sorted:  make([]linkedFlag, 0, n),
+		types:   make(map[string]AttributeType),
 	}
 	var all problems
-	for i, u := range units {
-		p.declare(u, &all)
-		for j := range u.flags[:u.count] {
-			f := &u.flags[j]
+	for i, mod := range modules {
+		p.declare(mod, &all)
+		for j := range mod.flags[:mod.count] {
+			f := &mod.flags[j]
 			if _, dup := p.byKey[f.key]; dup {
 				all.add(&CompileError{Flag: f.key, Err: fmt.Errorf("the key %q is not unique", f.key)})
 			}
@@ -77,17 +77,17 @@ func Link(units ...*Module) (*Program, error) {
 	return p, nil
 }
 
-// declare takes over the attributes of a unit, which must agree with the units
+// declare takes over the attributes of a module, which must agree with the modules
 // before it.
-func (p *Program) declare(u *Module, all *problems) {
-	for _, a := range u.attributes {
+func (p *Program) declare(mod *Module, all *problems) {
+	for _, a := range mod.attributes {
 		if t, ok := p.types[a.Name]; ok && t != a.Type {
 			all.add(&CompileError{Err: fmt.Errorf("the attribute %q is declared as %v and as %v", a.Name, t, a.Type)})
 		}
 		p.types[a.Name] = a.Type
 	}
-	if unit := p.Unit(); u.attributes[u.unit].Name != unit {
-		all.add(&CompileError{Err: fmt.Errorf("the unit is %q in one ruleset and %q in another", unit, u.attributes[u.unit].Name)})
+	if unit := p.Unit(); mod.attributes[mod.unit].Name != unit {
+		all.add(&CompileError{Err: fmt.Errorf("the unit is %q in one ruleset and %q in another", unit, mod.attributes[mod.unit].Name)})
 	}
 }
 
@@ -135,13 +135,13 @@ func (p *Program) Flags() iter.Seq[*CompiledFlag] {
 }
 
 // Unit returns the name of the attribute that a context's targeting key stands
-// for; "" if the Program is of no units.
+// for; "" if the Program is of no modules.
 func (p *Program) Unit() string {
-	if p == nil || len(p.units) == 0 {
+	if p == nil || len(p.modules) == 0 {
 		return ""
 	}
-	u := p.units[0]
-	return u.attributes[u.unit].Name
+	mod := p.modules[0]
+	return mod.attributes[mod.unit].Name
 }
 
 // AttributeType returns the declared type of an attribute, and whether any

@@ -33,7 +33,7 @@ func (r Result) Rule() string {
 	if r.flag == nil {
 		return ""
 	}
-	return r.flag.unit.names[r.serve.rule]
+	return r.flag.module.names[r.serve.rule]
 }
 
 // Reason returns why the variant was served.
@@ -50,7 +50,7 @@ func (r Result) Metadata() []Attr {
 	if r.flag == nil {
 		return nil
 	}
-	return r.flag.unit.metadata[r.serve.metadata]
+	return r.flag.module.metadata[r.serve.metadata]
 }
 
 // MissingUnit returns the name of the attribute that the context lacked, or had
@@ -61,5 +61,5 @@ func (r Result) MissingUnit() string {
 	if r.flag == nil || r.missing == 0 {
 		return ""
 	}
-	return r.flag.unit.attributes[r.missing-1].Name
+	return r.flag.module.attributes[r.missing-1].Name
 }

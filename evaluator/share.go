@@ -23,8 +23,8 @@ func shared[T comparable](known *recent, all *[]T, from int, hash uint64) uint32
 	return *place
 }
 
-// mix adds a number to a hash, of which the upper bits are to be used. What it is
-// for gets slower if somebody makes them collide, and not wrong.
+// mix adds a number to a hash. Use the upper bits of the hash. Collisions cost time,
+// never correctness.
 func mix(hash, n uint64) uint64 { return (hash ^ n) * phi }
 
 // mixText is mix for the ends of a text.
@@ -44,38 +44,38 @@ func mixText(hash uint64, s string) uint64 {
 // addInts appends integers, unless they stand there already, and returns where
 // they do.
 func (c *compiler) addInts(list []int64) uint32 {
-	from, hash := len(c.unit.ints), uint64(0)
+	from, hash := len(c.module.ints), uint64(0)
 	for _, n := range list {
 		hash = mix(hash, uint64(n))
 	}
-	c.unit.ints = append(c.unit.ints, list...)
-	return shared(&c.recentInts, &c.unit.ints, from, hash)
+	c.module.ints = append(c.module.ints, list...)
+	return shared(&c.recentInts, &c.module.ints, from, hash)
 }
 
 // addOperands is addInts for texts.
 func (c *compiler) addOperands(list []string) uint32 {
-	u := c.unit
-	from, hash := len(u.operands), uint64(0)
+	mod := c.module
+	from, hash := len(mod.operands), uint64(0)
 	for _, s := range list {
 		symbol := c.symbol(s)
 		hash = mix(hash, uint64(symbol))
-		u.operands = append(u.operands, symbol)
+		mod.operands = append(mod.operands, symbol)
 	}
-	return shared(&c.recentOperands, &u.operands, from, hash)
+	return shared(&c.recentOperands, &mod.operands, from, hash)
 }
 
 // symbol returns the number of a text.
 func (c *compiler) symbol(text string) uint32 {
-	u := c.unit
+	mod := c.module
 	known := &c.recentTexts[mixText(0, text)>>(64-recentBits)]
-	if u.texts[*known] == text && *known != 0 {
+	if mod.texts[*known] == text && *known != 0 {
 		return *known
 	}
-	s, ok := u.symbols[text]
+	s, ok := mod.symbols[text]
 	if !ok {
-		s = uint32(len(u.texts))
-		u.symbols[text] = s
-		u.texts = append(u.texts, text)
+		s = uint32(len(mod.texts))
+		mod.symbols[text] = s
+		mod.texts = append(mod.texts, text)
 	}
 	*known = s
 	return s
@@ -83,11 +83,11 @@ func (c *compiler) symbol(text string) uint32 {
 
 // name returns where the name of a rule stands.
 func (c *compiler) name(name string) uint32 {
-	u := c.unit
+	mod := c.module
 	known := &c.recentNames[mixText(0, name)>>(64-recentBits)]
-	if u.names[*known] != name {
-		*known = uint32(len(u.names))
-		u.names = append(u.names, name)
+	if mod.names[*known] != name {
+		*known = uint32(len(mod.names))
+		mod.names = append(mod.names, name)
 	}
 	return *known
 }
@@ -118,28 +118,28 @@ func (c *compiler) variants(f *Flag) ([]Variant, bool) {
 }
 
 // clip gives room back that lists have beyond their ends.
-func (u *Module) clip() {
-	clip(&u.flags)
-	clip(&u.code)
-	clip(&u.serves)
-	clip(&u.operands)
-	clip(&u.ids)
-	clip(&u.ints)
-	clip(&u.versions)
-	clip(&u.tests)
-	clip(&u.segments)
-	clip(&u.reservations)
-	clip(&u.bucketings)
-	clip(&u.requirements)
-	clip(&u.windows)
-	clip(&u.ramps)
-	clip(&u.ends)
-	clip(&u.picks)
-	clip(&u.wide)
-	clip(&u.metadata)
-	clip(&u.shapes)
-	clip(&u.texts)
-	clip(&u.names)
+func (mod *Module) clip() {
+	clip(&mod.flags)
+	clip(&mod.code)
+	clip(&mod.serves)
+	clip(&mod.operands)
+	clip(&mod.ids)
+	clip(&mod.ints)
+	clip(&mod.versions)
+	clip(&mod.tests)
+	clip(&mod.segments)
+	clip(&mod.reservations)
+	clip(&mod.bucketings)
+	clip(&mod.requirements)
+	clip(&mod.windows)
+	clip(&mod.ramps)
+	clip(&mod.ends)
+	clip(&mod.picks)
+	clip(&mod.wide)
+	clip(&mod.metadata)
+	clip(&mod.shapes)
+	clip(&mod.texts)
+	clip(&mod.names)
 }
 
 func clip[T any](list *[]T) {

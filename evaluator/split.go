@@ -68,11 +68,11 @@ func (c *compiler) bucketing(what string, b Bucketing) (unit uint16, compiled bu
 		c.errorf("%s: %w", what, err)
 	}
 	unit, ok := c.attribute(b.By)
-	if t := c.unit.attributes; !ok || t[unit].Type != AttrString && t[unit].Type != AttrInteger {
+	if t := c.module.attributes; !ok || t[unit].Type != AttrString && t[unit].Type != AttrInteger {
 		c.errorf("the unit %q of %s is not a declared string or integer attribute", b.By, what)
 	}
-	if !slices.Contains(c.unit.splitters, unit) {
-		c.unit.splitters = append(c.unit.splitters, unit)
+	if !slices.Contains(c.module.splitters, unit) {
+		c.module.splitters = append(c.module.splitters, unit)
 	}
 	compiled = newBucketing(b)
 	if c.count == before { // or else it is an error in each of them
@@ -83,7 +83,7 @@ func (c *compiler) bucketing(what string, b Bucketing) (unit uint16, compiled bu
 
 // addBucketing returns where a bucketing stands.
 func (c *compiler) addBucketing(b bucketing) uint32 {
-	all := &c.unit.bucketings
+	all := &c.module.bucketings
 	if n := len(*all); n == 0 || (*all)[n-1] != b {
 		*all = append(*all, b)
 	}
@@ -109,30 +109,30 @@ func (c *compiler) checkRanges(ranges []Range, total uint64) bool {
 
 // wideRanges compiles ranges of another hash than HashMurmur3 into s.
 func (c *compiler) wideRanges(f *Flag, ranges []Range, s *serve) {
-	s.from, s.n = uint32(len(c.unit.wide)), uint32(len(ranges))
+	s.from, s.n = uint32(len(c.module.wide)), uint32(len(ranges))
 	for _, r := range ranges {
-		c.unit.wide = append(c.unit.wide, wideRange{r.To, c.variant(f, r.Variant)})
+		c.module.wide = append(c.module.wide, wideRange{r.To, c.variant(f, r.Variant)})
 	}
 }
 
 // ranges compiles ranges of 2^32 positions into s. Most splits have two, and need no
 // more than s.
 func (c *compiler) ranges(f *Flag, ranges []Range, s *serve) {
-	u := c.unit
+	mod := c.module
 	hash := uint64(0)
-	before := len(u.ends)
+	before := len(mod.ends)
 	for i, r := range ranges {
 		s.last = c.variant(f, r.Variant)
 		if i == 0 {
 			s.end, s.variant = uint32(r.To-1), s.last
 		}
 		if len(ranges) > 2 {
-			u.ends = append(u.ends, uint32(r.To-1))
-			u.picks = append(u.picks, s.last)
+			mod.ends = append(mod.ends, uint32(r.To-1))
+			mod.picks = append(mod.picks, s.last)
 			hash = mix(hash, r.To<<16|uint64(s.last))
 		}
 	}
-	s.n = uint32(len(u.ends) - before)
+	s.n = uint32(len(mod.ends) - before)
 	if s.n > 0 {
 		s.from = c.shareRanges(before, hash)
 	}
@@ -140,11 +140,11 @@ func (c *compiler) ranges(f *Flag, ranges []Range, s *serve) {
 
 // shareRanges is shared for ranges, whose ends and picks stand side by side.
 func (c *compiler) shareRanges(from int, hash uint64) uint32 {
-	u := c.unit
+	mod := c.module
 	place := &c.recentRanges[hash>>(64-recentBits)]
-	if end := int(*place) + len(u.ends) - from; end <= from &&
-		slices.Equal(u.ends[*place:end], u.ends[from:]) && slices.Equal(u.picks[*place:end], u.picks[from:]) {
-		u.ends, u.picks = u.ends[:from], u.picks[:from]
+	if end := int(*place) + len(mod.ends) - from; end <= from &&
+		slices.Equal(mod.ends[*place:end], mod.ends[from:]) && slices.Equal(mod.picks[*place:end], mod.picks[from:]) {
+		mod.ends, mod.picks = mod.ends[:from], mod.picks[:from]
 	} else {
 		*place = uint32(from)
 	}
@@ -154,7 +154,7 @@ func (c *compiler) shareRanges(from int, hash uint64) uint32 {
 // reserve compiles a reservation, which goes on at yes or no, and returns where
 // it starts.
 func (c *compiler) reserve(r *Reservation, yes, no uint32) uint32 {
-	u := c.unit
+	mod := c.module
 	unit, b := c.bucketing("a reservation", r.Bucketing)
 	from := uint64(0)
 	for _, s := range r.Spans {
@@ -167,8 +167,8 @@ func (c *compiler) reserve(r *Reservation, yes, no uint32) uint32 {
 	if len(r.Spans) == 0 {
 		c.errorf("a reservation has no spans")
 	}
-	u.reservations = append(u.reservations, reservation{r.Layer, c.addBucketing(b), slices.Clone(r.Spans)})
-	return c.emit(instr{op: codeReserve, attribute: unit, yes: yes, no: no, arg: uint32(len(u.reservations) - 1)})
+	mod.reservations = append(mod.reservations, reservation{r.Layer, c.addBucketing(b), slices.Clone(r.Spans)})
+	return c.emit(instr{op: codeReserve, attribute: unit, yes: yes, no: no, arg: uint32(len(mod.reservations) - 1)})
 }
 
 // A ramp is a compiled Ramp.
@@ -191,8 +191,8 @@ func (c *compiler) ramp(f *Flag, r *Ramp, total uint64) uint32 {
 	if len(r.Points) == 0 {
 		c.errorf("a ramp has no points")
 	}
-	c.unit.ramps = append(c.unit.ramps, ramp{slices.Clone(r.Points), r.Linear, c.variant(f, r.Variant), c.variant(f, r.Rest)})
-	return uint32(len(c.unit.ramps) - 1)
+	c.module.ramps = append(c.module.ramps, ramp{slices.Clone(r.Points), r.Linear, c.variant(f, r.Variant), c.variant(f, r.Rest)})
+	return uint32(len(c.module.ramps) - 1)
 }
 
 // level returns how many positions the ramp's variant owns at a time.
@@ -233,11 +233,11 @@ func part(n, done, whole uint64) uint64 {
 }
 
 // pickOther is pick for splits by another hash than HashMurmur3.
-func (u *Module) pickOther(s *serve, position uint64, now int64) uint16 {
+func (mod *Module) pickOther(s *serve, position uint64, now int64) uint16 {
 	if s.kind&splitRamp != 0 {
-		return u.ramps[s.from].pick(position, now)
+		return mod.ramps[s.from].pick(position, now)
 	}
-	ranges := u.wide[s.from : s.from+s.n]
+	ranges := mod.wide[s.from : s.from+s.n]
 	return ranges[sort.Search(len(ranges)-1, func(i int) bool { return position < ranges[i].to })].variant
 }
 
@@ -253,9 +253,9 @@ func (r *ramp) pick(position uint64, now int64) uint16 {
 const halved = 8
 
 // pick returns the variant that owns a position.
-func (u *Module) pick(s *serve, position uint32, now int64) uint16 {
+func (mod *Module) pick(s *serve, position uint32, now int64) uint16 {
 	if s.kind&splitRamp != 0 {
-		return u.ramps[s.from].pick(uint64(position), now)
+		return mod.ramps[s.from].pick(uint64(position), now)
 	}
 	if s.n == 0 {
 		if position <= s.end {
@@ -263,7 +263,7 @@ func (u *Module) pick(s *serve, position uint32, now int64) uint16 {
 		}
 		return s.last
 	}
-	ends, before := u.ends[s.from:s.from+s.n], int(s.from)
+	ends, before := mod.ends[s.from:s.from+s.n], int(s.from)
 	for len(ends) > halved {
 		half := len(ends) / 2
 		if position > ends[half-1] {
@@ -279,5 +279,5 @@ func (u *Module) pick(s *serve, position uint32, now int64) uint16 {
 			before++
 		}
 	}
-	return u.picks[before]
+	return mod.picks[before]
 }

@@ -17,22 +17,22 @@ func splitOf(t testing.TB, n uint64) (*Module, []Range) {
 	}
 	f := Flag{Key: "f", Type: TypeBoolean, Variants: []Variant{{"on", BoolValue(true)}, {"off", BoolValue(false)}}}
 	f.Rules = []Rule{{Name: "r", Split: &Split{Bucketing: Bucketing{By: "user", Salt: "f", Hash: HashMurmur3}, Ranges: ranges}}}
-	u, err := CompileModule(Ruleset{Unit: "user", Attributes: []Attribute{{"user", AttrString}}, Flags: []Flag{f}})
+	mod, err := CompileModule(Ruleset{Unit: "user", Attributes: []Attribute{{"user", AttrString}}, Flags: []Flag{f}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return u, ranges
+	return mod, ranges
 }
 
 // TestManyRanges holds that both ends of every range belong to its variant, however
 // many there are.
 func TestManyRanges(t *testing.T) {
 	for n := uint64(1); n <= 100; n++ {
-		u, ranges := splitOf(t, n)
-		s := &u.serves[len(u.serves)-1]
+		mod, ranges := splitOf(t, n)
+		s := &mod.serves[len(mod.serves)-1]
 		for i, r := range ranges {
 			for _, position := range []uint64{r.From, r.To - 1} {
-				if got := u.pick(s, uint32(position), 0); int(got) != r.Variant {
+				if got := mod.pick(s, uint32(position), 0); int(got) != r.Variant {
 					t.Errorf("of %d ranges, number %d has %d, but it picks %d", n, i, position, got)
 				}
 			}
@@ -43,13 +43,13 @@ func TestManyRanges(t *testing.T) {
 // BenchmarkRanges picks among ranges for positions that can't be predicted.
 func BenchmarkRanges(b *testing.B) {
 	for _, n := range []uint64{2, 3, 8, 16, 66} {
-		u, _ := splitOf(b, n)
-		s := &u.serves[len(u.serves)-1]
+		mod, _ := splitOf(b, n)
+		s := &mod.serves[len(mod.serves)-1]
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			position, sum := uint32(1), uint16(0)
 			for b.Loop() {
 				position = position*1664525 + 1013904223
-				sum += u.pick(s, position, 0)
+				sum += mod.pick(s, position, 0)
 			}
 			_ = sum
 		})

@@ -23,11 +23,11 @@ type Stream struct {
 // that of the flags before, and it is up to the caller not to use it.
 func CompileStream(set Ruleset, flags Stream) (*Module, error) {
 	var all problems
-	u := compileStream(&set, &flags, &all)
+	mod := compileStream(&set, &flags, &all)
 	if err := all.err(); err != nil {
 		return nil, err
 	}
-	return u, nil
+	return mod, nil
 }
 
 // stream returns the flags of a ruleset as a stream.
@@ -61,22 +61,22 @@ func compileStream(set *Ruleset, flags *Stream, all *problems) *Module {
 	c.compileFlags(flags)
 	c.resolve()
 	c.checkCosts()
-	u := c.unit // without the compiler, which has the ruleset
-	u.clip()
+	mod := c.module // without the compiler, which has the ruleset
+	mod.clip()
 	if all.count == 0 { // what follows relies on it
-		for i := range u.flags {
-			u.flags[i].findWays()
+		for i := range mod.flags {
+			mod.flags[i].findWays()
 		}
 	}
-	u.table = sync.OnceValue(func() *table { return newTable(u) })
-	return u
+	mod.table = sync.OnceValue(func() *table { return newTable(mod) })
+	return mod
 }
 
 func newCompiler(set *Ruleset, flags *Stream, all *problems) *compiler {
 	return &compiler{
 		problems: all,
 		set:      set,
-		unit: &Module{
+		module: &Module{
 			index:   make(map[string]uint16, len(set.Attributes)),
 			flags:   make([]CompiledFlag, 0, flags.Count),
 			serves:  make([]serve, 0, flags.Count+flags.Rules),
@@ -96,14 +96,14 @@ func newCompiler(set *Ruleset, flags *Stream, all *problems) *compiler {
 }
 
 // compileFlags compiles the flags as they come. Of those that are over nothing is
-// kept but what is in the unit, and what resolve needs.
+// kept but what is in the module, and what resolve needs.
 func (c *compiler) compileFlags(flags *Stream) {
 	if flags.Flags != nil {
 		for f := range flags.Flags {
 			c.nextFlag(f)
 		}
 	}
-	c.unit.count = len(c.unit.flags)
+	c.module.count = len(c.module.flags)
 	if flags.Prerequisites != nil {
 		for f := range flags.Prerequisites {
 			c.nextFlag(f)
@@ -113,9 +113,9 @@ func (c *compiler) compileFlags(flags *Stream) {
 }
 
 func (c *compiler) nextFlag(f *Flag) {
-	u := c.unit
+	mod := c.module
 	c.at = CompileError{Flag: f.Key}
-	if n := len(u.flags); c.flags != nil || f.Key == "" || n > 0 && f.Key <= u.flags[n-1].key {
+	if n := len(mod.flags); c.flags != nil || f.Key == "" || n > 0 && f.Key <= mod.flags[n-1].key {
 		c.indexFlags()
 		if _, dup := c.flags[f.Key]; dup || f.Key == "" {
 			c.errorf("the key %q is empty or not unique", f.Key)
@@ -123,7 +123,7 @@ func (c *compiler) nextFlag(f *Flag) {
 		c.flags[f.Key] = uint32(n)
 	}
 	c.begin()
-	u.flags = append(u.flags, c.compileFlag(f))
+	mod.flags = append(mod.flags, c.compileFlag(f))
 	c.flagUses = append(c.flagUses, c.end())
 }
 
@@ -133,9 +133,9 @@ func (c *compiler) indexFlags() {
 	if c.flags != nil {
 		return
 	}
-	c.flags = make(map[string]uint32, len(c.unit.flags))
-	for i := range c.unit.flags {
-		c.flags[c.unit.flags[i].key] = uint32(i)
+	c.flags = make(map[string]uint32, len(c.module.flags))
+	for i := range c.module.flags {
+		c.flags[c.module.flags[i].key] = uint32(i)
 	}
 }
 
@@ -155,7 +155,7 @@ func (c *compiler) requirement(key string, variants []string) requirement {
 	if c.at.Flag == "" {
 		c.errorf("segments don't depend on flags, but this one on %q", key)
 	} else {
-		c.unresolved = append(c.unresolved, unresolved{c.at, len(c.unit.requirements), key, slices.Clone(variants)})
+		c.unresolved = append(c.unresolved, unresolved{c.at, len(c.module.requirements), key, slices.Clone(variants)})
 	}
 	return requirement{flag: noFlag}
 }
@@ -172,9 +172,9 @@ func (c *compiler) resolve() {
 			c.errorf("the flag %q is neither in the ruleset nor one of its prerequisites", r.key)
 			continue
 		}
-		resolved := &c.unit.requirements[r.requirement]
+		resolved := &c.module.requirements[r.requirement]
 		resolved.flag = i
-		known := c.unit.flags[i].variants
+		known := c.module.flags[i].variants
 		for _, name := range r.variants {
 			j := slices.IndexFunc(known, func(v Variant) bool { return v.Name == name })
 			switch {

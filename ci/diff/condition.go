@@ -42,36 +42,10 @@ func normal(c *evaluator.Condition) evaluator.Condition {
 			return part.Of[0]
 		}
 		n.Of = []evaluator.Condition{part}
-	case evaluator.OpOneOf, evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains, evaluator.OpMatches,
-		evaluator.OpAnyOf, evaluator.OpAllOf, evaluator.OpCIDR:
-		n.Strings, n.Ints = set(c.Strings), set(c.Ints)
-	case evaluator.OpModulo, evaluator.OpServes:
-		n.Strings, n.Ints = setAfterFirst(c.Strings), setAfterFirst(c.Ints)
+	default:
+		return c.Canonical()
 	}
 	return n
-}
-
-// set returns a list in order, each once. One that is so already is returned as it
-// is.
-func set[T cmp.Ordered](list []T) []T {
-	ascending := true
-	for i := 1; i < len(list) && ascending; i++ {
-		ascending = list[i-1] < list[i]
-	}
-	if ascending {
-		return list
-	}
-	list = slices.Clone(list)
-	slices.Sort(list)
-	return slices.Compact(list)
-}
-
-// setAfterFirst is set for all but the first, which has a meaning of its own.
-func setAfterFirst[T cmp.Ordered](list []T) []T {
-	if len(list) < 3 {
-		return list
-	}
-	return append([]T{list[0]}, set(list[1:])...)
 }
 
 // compareConditions orders conditions: first by what they are about, so that

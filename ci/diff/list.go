@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unsafe"
+
+	"github.com/serin-flags/serin/evaluator"
 )
 
 // A listPair identifies two lists by where they stand in memory. Namespaces that
@@ -44,6 +46,11 @@ func (l *listDiffs) compare(old, new []string) listDiff {
 		l.known[pair] = d
 	}
 	return d
+}
+
+// set returns a list in order, each text once. It shares a list that is so already.
+func set(list []string) []string {
+	return evaluator.Condition{Op: evaluator.OpOneOf, Strings: list}.Canonical().Strings
 }
 
 // compareSets compares lists in order, each of which has a text once.

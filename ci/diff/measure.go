@@ -67,67 +67,20 @@ func changedValues(old, new *evaluator.Flag) []string {
 // only returns rulesets of some flags alone, with what these refer to: one, if the
 // namespaces agree, for evaluation computes much once for all flags of a ruleset.
 func (s side) only(wanted map[string]bool) []evaluator.Ruleset {
-	bySet := make(map[*evaluator.Ruleset][]evaluator.Flag)
+	bySet := make(map[*evaluator.Ruleset][]string)
 	var order []*evaluator.Ruleset
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {
 		p := s.places[key]
 		if bySet[p.set] == nil {
 			order = append(order, p.set)
 		}
-		bySet[p.set] = append(bySet[p.set], *p.flag)
+		bySet[p.set] = append(bySet[p.set], key)
 	}
 	var m merger
 	for _, set := range order {
-		m.merge(s.sets[set].ruleset(set, bySet[set]))
+		m.merge(set.Only(bySet[set]...))
 	}
 	return m.list()
-}
-
-// ruleset returns flags of a ruleset with the segments and prerequisites that they
-// refer to. Attributes and zones are few, and all there.
-func (x *index) ruleset(set *evaluator.Ruleset, flags []evaluator.Flag) evaluator.Ruleset {
-	out := evaluator.Ruleset{Unit: set.Unit, Attributes: set.Attributes, Zones: set.Zones, Flags: flags}
-	segments, keys := make(map[string]bool), make(map[string]bool)
-	for _, f := range flags {
-		keys[f.Key] = true
-	}
-	var visit func(*evaluator.Condition)
-	var pending []*evaluator.Flag
-	visit = func(c *evaluator.Condition) {
-		for i := range c.Of {
-			visit(&c.Of[i])
-		}
-		name := first(c.Strings)
-		switch c.Op {
-		case evaluator.OpInSegment:
-			if s := x.segments[name]; s != nil && !segments[name] {
-				segments[name] = true
-				out.Segments = append(out.Segments, *s)
-				if s.When != nil {
-					visit(s.When)
-				}
-			}
-		case evaluator.OpServes:
-			if f := x.flags[name]; f != nil && !keys[name] {
-				keys[name] = true
-				out.Prerequisites = append(out.Prerequisites, *f)
-				pending = append(pending, f)
-			}
-		}
-	}
-	for i := range flags {
-		pending = append(pending, &flags[i])
-	}
-	for len(pending) > 0 {
-		f := pending[0]
-		pending = pending[1:]
-		for i := range f.Rules {
-			if when := f.Rules[i].When; when != nil {
-				visit(when)
-			}
-		}
-	}
-	return out
 }
 
 // A tally is how many moved from one variant to another.

@@ -138,15 +138,18 @@ func (j *job) probe(probes []probe) {
 		return
 	}
 	compile := func(set *evaluator.Ruleset, when func(*probe) *evaluator.Condition) *evaluator.Program {
-		var flags []evaluator.Flag
+		with := *set
+		with.Flags = slices.Clip(set.Flags)
+		keys := make([]string, len(probes))
 		for i := range probes {
-			flags = append(flags, evaluator.Flag{
-				Key: fmt.Sprintf(":%d", i), Type: evaluator.TypeBoolean, // no flag of a file has a colon
+			keys[i] = fmt.Sprintf(":%d", i)
+			with.Flags = append(with.Flags, evaluator.Flag{
+				Key: keys[i], Type: evaluator.TypeBoolean, // no flag of a file has a colon
 				Variants: []evaluator.Variant{{Name: "no", Value: evaluator.BoolValue(false)}, {Name: "yes", Value: evaluator.BoolValue(true)}},
 				Rules:    []evaluator.Rule{{Name: "probe", When: when(&probes[i]), Variant: 1}},
 			})
 		}
-		program, err := evaluator.Compile(newIndex(set).ruleset(set, flags))
+		program, err := evaluator.Compile(with.Only(keys...))
 		if err != nil {
 			return nil // then everybody is looked at
 		}

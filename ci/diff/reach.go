@@ -36,9 +36,6 @@ func (c *comparison) reachedEdits(old, new *evaluator.Flag) []Edit {
 // seen.
 func (c *comparison) reach(cond *evaluator.Condition, seen map[reference]bool) []Edit {
 	var list []Edit
-	for i := range cond.Of {
-		list = append(list, c.reach(&cond.Of[i], seen)...)
-	}
 	look := func(kind Kind, name string, compare func(string) []Edit) {
 		ref := reference{c.oldSet, c.newSet, kind, name}
 		if seen[ref] {
@@ -57,17 +54,18 @@ func (c *comparison) reach(cond *evaluator.Condition, seen map[reference]bool) [
 			}
 		}
 	}
-	if cond.Attribute != "" {
-		look(KindAttribute, cond.Attribute, c.attributeEdits)
+	refs := cond.Refs()
+	for _, name := range refs.Attributes {
+		look(KindAttribute, name, c.attributeEdits)
 	}
-	name := first(cond.Strings)
-	switch cond.Op {
-	case evaluator.OpInSegment:
+	for _, name := range refs.Segments {
 		look(KindSegment, name, c.segmentEdits)
-	case evaluator.OpWindow:
+	}
+	for _, name := range refs.Zones {
 		look(KindZone, name, c.zoneEdits)
-	case evaluator.OpServes:
-		look(KindPrerequisite, name, c.prerequisiteEdits)
+	}
+	for _, key := range refs.Flags {
+		look(KindPrerequisite, key, c.prerequisiteEdits)
 	}
 	return list
 }
