@@ -29,7 +29,7 @@ func TestRootExpiry(t *testing.T) {
 	}{
 		{300 * day, "(in 64 days)", "published revision 1", 0},
 		{310 * day, "(in 54 days: run 'serin keys rotate')", "warning: the root expires at ", 0},
-		{366 * day, "(EXPIRED: run 'serin keys rotate')", "which 'serin keys rotate' makes", 1},
+		{366 * day, "(EXPIRED: run 'serin keys rotate')", "create it with 'serin keys rotate'", 1},
 	} {
 		keys, out := filepath.Join(t.TempDir(), "keys"), t.TempDir()
 		_, err := release.Opener{}.Init(t.Context(), release.InitOptions{
