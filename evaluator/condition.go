@@ -106,7 +106,7 @@ func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
 	c.uses.comparisons = min(c.uses.comparisons+1, MaxFlagCost+1)
 	in := instr{yes: yes, no: no}
 	if o := cond.Op.operator(); o != nil && o.types == nil {
-		if err := cond.Check(0); err != nil {
+		if err := cond.check(0); err != nil {
 			c.errorf("%w", err)
 			return no
 		}
@@ -148,7 +148,7 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 	switch cond.Op {
 	case OpExists:
 		in.op = codeExists
-		return cond.Check(t)
+		return cond.check(t)
 	case OpInSegment:
 		in.op = codeSegment
 		for _, name := range cond.Strings {
@@ -159,10 +159,10 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 				c.errorf("the segment %q is not defined", name)
 			}
 		}
-		return cond.Check(t)
+		return cond.check(t)
 	case OpBetween:
 		in.op, in.arg = codeBetween, c.addInts(cond.Ints)
-		return cond.Check(t)
+		return cond.check(t)
 	case OpOneOf:
 		if t == AttrString && !cond.Fold && len(cond.Strings) > 0 && len(cond.Ints) == 0 {
 			c.oneOf(cond, in)

@@ -200,7 +200,10 @@ func (op Op) Combines() bool { return op == OpAll || op == OpAny || op == OpNot 
 // applies to attributes of type t, which is ignored for operators without an
 // attribute. [Compile] checks combinations (OpAll, OpAny, OpNot), and whether
 // what c refers to exists.
-func (c Condition) Check(t AttributeType) error {
+func (c Condition) Check(t AttributeType) error { return c.check(t) }
+
+// check is Check without a copy, which would move to the heap.
+func (c *Condition) check(t AttributeType) error {
 	_, err := c.test(t)
 	return err
 }
