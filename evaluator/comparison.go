@@ -13,7 +13,7 @@ import (
 )
 
 // A test is a compiled comparison with everything precomputed: one small type
-// per operator, all of which [holds] or [holdsAddr] lists. It prints as what it asks.
+// per operator, all of which [holdsAlone] lists. It prints as what it asks.
 type test interface {
 	String() string
 }
@@ -43,8 +43,6 @@ func holds(t test, v Value, s *slot) bool {
 		return ok && t.has(got)
 	case listSet:
 		return v.kind == KindList && t.has(v.str)
-	case bucketTest:
-		return t.has(v)
 	}
 	return false
 }
@@ -56,6 +54,8 @@ func holdsAlone(t test, v Value) bool {
 		return holdsAddr(t, addrOf(v))
 	case expressions:
 		return v.kind == KindString && t.has(v.str)
+	case bucketTest:
+		return t.has(v)
 	}
 	return holds(t, v, nil)
 }

@@ -176,6 +176,8 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 	switch {
 	case cond.Op == OpMatches:
 		in.op = codeMatch
+	case cond.Op == OpBucket:
+		in.op = codeBucket
 	case t == AttrIP:
 		in.op = codeAddr
 	}

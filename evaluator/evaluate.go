@@ -111,13 +111,10 @@ func (mod *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, varian
 			return s, mod.pick(s, position, ctx.Now), missing
 		case codeSplitOther:
 			s := &mod.serves[in.arg]
-			position, ok := mod.bucketings[s.seed].of(mod.value(in.attribute, ctx, slots))
-			if !ok {
-				missing = in.attribute + 1
-				pc = in.no
-				continue
+			if variant, ok = mod.splitOther(s, ctx, slots); ok {
+				return s, variant, missing
 			}
-			return s, mod.pickOther(s, position, ctx.Now), missing
+			missing = in.attribute + 1
 		case codeIs:
 			if slots != nil {
 				ok = slots[in.attribute].symbol == in.arg
@@ -144,11 +141,11 @@ func (mod *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, varian
 			ok = isVersion && mod.versions[in.arg].has(order)
 		case codeReserve:
 			r := &mod.reservations[in.arg]
-			var position uint64
-			if position, ok = mod.bucketings[r.bucketing].of(mod.value(in.attribute, ctx, slots)); !ok {
+			position, hasUnit := mod.bucketings[r.bucketing].of(mod.value(in.attribute, ctx, slots))
+			if !hasUnit {
 				missing = in.attribute + 1
 			}
-			ok = ok && r.has(position)
+			ok = hasUnit && r.has(position)
 		case codeStale:
 			ok = ctx.Age > int64(in.arg)
 		case codeTrue:
@@ -166,6 +163,16 @@ func (mod *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, varian
 	}
 }
 
+// splitOther returns which variant a split by another hash than HashMurmur3 serves,
+// and whether ctx has its unit.
+func (mod *Module) splitOther(s *serve, ctx *Context, slots []slot) (variant uint16, ok bool) {
+	position, ok := mod.bucketings[s.seed].of(mod.value(s.unit, ctx, slots))
+	if !ok {
+		return 0, false
+	}
+	return mod.pickOther(s, position, ctx.Now), true
+}
+
 // holds reports the outcome of a test that walk doesn't make itself.
 func (mod *Module) holds(in *instr, ctx *Context, slots []slot) bool {
 	switch in.op {
@@ -177,6 +184,9 @@ func (mod *Module) holds(in *instr, ctx *Context, slots []slot) bool {
 		return holds(mod.tests[in.arg], mod.value(in.attribute, ctx, nil), nil)
 	case codeAddr:
 		return holdsAddr(mod.tests[in.arg], mod.addr(in.attribute, ctx, slots))
+	case codeBucket:
+		bucket, ok := mod.tests[in.arg].(bucketTest)
+		return ok && bucket.has(mod.value(in.attribute, ctx, slots))
 	case codeMatch:
 		return mod.matches(in, ctx)
 	case codeExists:

@@ -341,7 +341,7 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 		t.Asked = betweenText(mod.ints[in.arg], mod.ints[in.arg+1])
 	case codeVersion:
 		t.Asked = "semver " + strconv.Quote(mod.versions[in.arg].text)
-	case codeTest, codeAddr, codeMatch:
+	case codeTest, codeAddr, codeMatch, codeBucket:
 		t.Asked = mod.tests[in.arg].String()
 		if bucket, ok := mod.tests[in.arg].(bucketTest); ok {
 			t.Unfit, t.Draw = "", x.draw(in.attribute, bucket.bucketing)

@@ -72,7 +72,8 @@ const (
 	codeVersion                  // is it a version within versions[arg]?
 	codeTest                     // does tests[arg] hold for it?
 	codeAddr                     // the same, for tests of IP addresses,
-	codeMatch                    // and for regular expressions
+	codeMatch                    // for regular expressions,
+	codeBucket                   // and for positions
 	codeExists                   // does the context have the attribute?
 	codeSegment                  // is it a member of segments[arg]?
 	codeServes                   // does another flag serve what requirements[arg] says?
