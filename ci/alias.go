@@ -61,6 +61,6 @@ const (
 	LockAdded   = lock.Added
 	LockChanged = lock.Changed // shares
 	LockRenamed = lock.Renamed // the flag or the rule, and perhaps shares
-	LockAnew    = lock.Anew    // the unit, the salt or the hash is another, or --anew was given
+	LockAnew    = lock.Anew    // the unit, salt or hash has changed, or --anew was given
 	LockRemoved = lock.Removed
 )

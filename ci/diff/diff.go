@@ -88,7 +88,7 @@ type Flag struct {
 	// it hold what it goes by. A flag that was added or removed has none: what
 	// programs serve without it, only they know.
 	Verdict Verdict
-	// Groups are people of whom a share is served something else. The first is of
+	// Groups are the people among which a share gets another variant. The first is of
 	// the population that was counted, if there is one.
 	Groups []Group
 	// Named is how many people, named in the flags, are served something else.
