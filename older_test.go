@@ -190,7 +190,7 @@ func constant(key string, value int64) evaluator.Ruleset {
 		Unit:       "user",
 		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{{
-			Key: key, Type: evaluator.TypeInteger, Variants: []evaluator.Variant{{Name: "n", Value: evaluator.IntValue(value)}},
+			Key: key, Type: evaluator.KindInt, Variants: []evaluator.Variant{{Name: "n", Value: evaluator.IntValue(value)}},
 		}},
 	}
 }

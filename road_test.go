@@ -398,14 +398,14 @@ func (r *road) providers(t *testing.T) {
 	var evaluations []evaluation
 	for _, a := range want {
 		e := evaluation{Flag: a.Key, Context: ctx}
-		switch program.Flag(a.Key).Type() {
-		case evaluator.TypeBoolean:
+		switch program.Flag(a.Key).Evaluate(&evaluator.Context{}).Value().Kind() {
+		case evaluator.KindBool:
 			e.Type, e.DefaultValue = "boolean", false
-		case evaluator.TypeString:
+		case evaluator.KindString:
 			e.Type, e.DefaultValue = "string", "fallback"
-		case evaluator.TypeInteger, evaluator.TypeNumber:
+		case evaluator.KindInt, evaluator.KindFloat:
 			e.Type, e.DefaultValue = "number", -1
-		case evaluator.TypeObject:
+		case evaluator.KindObject:
 			e.Type, e.DefaultValue = "object", map[string]any{}
 		}
 		evaluations = append(evaluations, e)

@@ -99,7 +99,7 @@ func serinRuleset(flags []Flag) evaluator.Ruleset {
 func serinBoolFlag(f *Flag) evaluator.Flag {
 	flag := evaluator.Flag{
 		Key:  f.Key,
-		Type: evaluator.TypeBoolean,
+		Type: evaluator.KindBool,
 		Variants: []evaluator.Variant{
 			{Name: "off", Value: evaluator.BoolValue(false)},
 			{Name: "on", Value: evaluator.BoolValue(true)},
@@ -125,7 +125,7 @@ func serinBoolFlag(f *Flag) evaluator.Flag {
 func serinRuleFlag(f *Flag) evaluator.Flag {
 	flag := evaluator.Flag{
 		Key:      f.Key,
-		Type:     evaluator.TypeString,
+		Type:     evaluator.KindString,
 		Variants: []evaluator.Variant{{Name: "off", Value: evaluator.StringValue("off")}},
 	}
 	for _, v := range Variants {

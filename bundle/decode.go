@@ -408,7 +408,10 @@ func (d *decoder) flag(f *evaluator.Flag) {
 	if form >= 2*flagStale {
 		d.fail("flag_form has bits that are not known")
 	}
-	f.Type, f.Disabled = evaluator.Type(form&typeBits), form&flagDisabled != 0
+	if number := form & typeBits; int(number) < len(flagTypes) {
+		f.Type = flagTypes[number]
+	}
+	f.Disabled = form&flagDisabled != 0
 	f.Default, f.Off = int(w.flagDefault.take()), int(w.flagOff.take())
 	variants, rules := w.flagVariants.take(), w.flagRules.take()
 	f.Variants = cut(d, &d.variants, variants)
@@ -432,21 +435,15 @@ func (d *decoder) flag(f *evaluator.Flag) {
 }
 
 // value takes a value of a flag's type.
-func (d *decoder) value(t evaluator.Type) evaluator.Value {
+func (d *decoder) value(t evaluator.Kind) evaluator.Value {
 	switch t {
-	case evaluator.TypeBoolean:
-		return d.scalar(evaluator.KindBool)
-	case evaluator.TypeInteger:
-		return d.scalar(evaluator.KindInt)
-	case evaluator.TypeNumber:
-		return d.scalar(evaluator.KindFloat)
-	case evaluator.TypeString:
-		return d.scalar(evaluator.KindString)
-	case evaluator.TypeObject:
+	case evaluator.KindNone:
+		d.fail("a flag's type is not known")
+		return evaluator.Value{}
+	case evaluator.KindObject:
 		return evaluator.ObjectValue(d.ref(&d.w.values))
 	}
-	d.fail("a flag's type is not known")
-	return evaluator.Value{}
+	return d.scalar(t)
 }
 
 func (d *decoder) scalar(kind evaluator.Kind) evaluator.Value {

@@ -21,7 +21,7 @@ func TestDocumentedPayload(t *testing.T) {
 		Unit:       "user",
 		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{{
-			Key: "new-cart", Type: evaluator.TypeBoolean,
+			Key: "new-cart", Type: evaluator.KindBool,
 			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)},
 				{Name: "on", Value: evaluator.BoolValue(true)}},
 			Rules: []evaluator.Rule{{Name: "half", Split: &evaluator.Split{

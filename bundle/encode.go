@@ -1,6 +1,10 @@
 package bundle
 
-import "github.com/serin-flags/serin/evaluator"
+import (
+	"slices"
+
+	"github.com/serin-flags/serin/evaluator"
+)
 
 // encodeRuleset turns a ruleset that compiles into columns.
 func encodeRuleset(set *evaluator.Ruleset) *wire {
@@ -82,7 +86,7 @@ func (e *encoder) segment(s *evaluator.Segment) {
 func (e *encoder) flag(f *evaluator.Flag) {
 	w := &e.w
 	e.ref(&w.flagKey, f.Key)
-	w.flagForm.put(uint32(f.Type) +
+	w.flagForm.put(uint32(max(slices.Index(flagTypes[:], f.Type), 0)) +
 		bit(f.Disabled, flagDisabled) + bit(f.Reserved != nil, flagReserved) + bit(len(f.Metadata) > 0, flagMetadata) +
 		bit(f.Stale != nil, flagStale))
 	w.flagDefault.put(uint32(f.Default))

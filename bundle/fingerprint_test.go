@@ -18,7 +18,7 @@ import (
 func related() evaluator.Ruleset {
 	flag := func(key string, when *evaluator.Condition) evaluator.Flag {
 		return evaluator.Flag{
-			Key: key, Type: evaluator.TypeBoolean, Default: 1,
+			Key: key, Type: evaluator.KindBool, Default: 1,
 			Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
 				{Name: "off", Value: evaluator.BoolValue(false)}},
 			Rules: []evaluator.Rule{{Name: "rule", When: when}},

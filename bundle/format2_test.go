@@ -26,7 +26,7 @@ func latest() Payload {
 		Ints: []int64{0, 1, 1 << 32}}
 	set.Segments = append(set.Segments, evaluator.Segment{Name: "half", When: &bucket})
 	set.Flags = append(set.Flags, evaluator.Flag{
-		Key: "moved", Type: evaluator.TypeBoolean,
+		Key: "moved", Type: evaluator.KindBool,
 		Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)},
 			{Name: "on", Value: evaluator.BoolValue(true)}},
 		Reserved: &evaluator.Reservation{Layer: "old", Bucketing: ld,
@@ -179,7 +179,7 @@ func TestPositions(t *testing.T) {
 		}
 		ramp.Ramp = &evaluator.Ramp{Points: []evaluator.Point{{At: 1, Level: number()}, {At: 2, Level: number()}}}
 		want := evaluator.Ruleset{Unit: "user", Flags: []evaluator.Flag{{
-			Key: "f", Type: evaluator.TypeBoolean,
+			Key: "f", Type: evaluator.KindBool,
 			Reserved: &evaluator.Reservation{Bucketing: bucketing(), Spans: []evaluator.Span{{From: number(), To: number()}}},
 			Rules:    []evaluator.Rule{{Name: "a", Split: split}, {Name: "b", Split: ramp}},
 		}}}

@@ -86,20 +86,20 @@ func everything() Payload {
 			{Name: "again", Include: []string{"u-3", "u-2", "u-4"}, Exclude: []string{"u-5"}},
 		},
 		Flags: []evaluator.Flag{
-			{Key: "bool", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{on, off}, Default: 1, Off: 1,
+			{Key: "bool", Type: evaluator.KindBool, Variants: []evaluator.Variant{on, off}, Default: 1, Off: 1,
 				Disabled: true,
 				Rules: []evaluator.Rule{{Name: "all", When: &when, Variant: 1}, {Name: "share", Split: split},
 					{Name: "luck", Split: chance}}},
-			{Key: "int", Type: evaluator.TypeInteger,
+			{Key: "int", Type: evaluator.KindInt,
 				Variants: []evaluator.Variant{{Name: "low", Value: evaluator.IntValue(-1 << 63)}}, Metadata: metadata[2:3]},
-			{Key: "number", Type: evaluator.TypeNumber,
+			{Key: "number", Type: evaluator.KindFloat,
 				Variants: []evaluator.Variant{{Name: "pi", Value: evaluator.FloatValue(3.14)}}},
-			{Key: "string", Type: evaluator.TypeString,
+			{Key: "string", Type: evaluator.KindString,
 				Variants: []evaluator.Variant{{Name: "empty", Value: evaluator.StringValue("")}},
 				Stale:    &evaluator.Staleness{After: 3600}},
-			{Key: "object", Type: evaluator.TypeObject,
+			{Key: "object", Type: evaluator.KindObject,
 				Variants: []evaluator.Variant{{Name: "o", Value: evaluator.ObjectValue(`{"a":[1]}`)}}},
-			{Key: "layered", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{off, on}, Metadata: metadata,
+			{Key: "layered", Type: evaluator.KindBool, Variants: []evaluator.Variant{off, on}, Metadata: metadata,
 				Reserved: &evaluator.Reservation{Layer: "pricing",
 					Bucketing: evaluator.Bucketing{By: "user", Salt: "layer:pricing", Hash: evaluator.HashMurmur3},
 					Spans:     []evaluator.Span{{From: 1, To: 2}, {From: 1 << 31, To: evaluator.Positions}}},
@@ -109,8 +109,8 @@ func everything() Payload {
 				}},
 		},
 		Prerequisites: []evaluator.Flag{
-			{Key: "new-cart", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{off, on}},
-			{Key: "other", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{on, off}, Rules: []evaluator.Rule{
+			{Key: "new-cart", Type: evaluator.KindBool, Variants: []evaluator.Variant{off, on}},
+			{Key: "other", Type: evaluator.KindBool, Variants: []evaluator.Variant{on, off}, Rules: []evaluator.Rule{
 				{Name: "on", When: &evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"new-cart", "on"}}},
 			}},
 		},
@@ -551,7 +551,7 @@ func TestDecodePayloadMemory(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			one := evaluator.Ruleset{Flags: []evaluator.Flag{{Type: evaluator.TypeBoolean}}}
+			one := evaluator.Ruleset{Flags: []evaluator.Flag{{Type: evaluator.KindBool}}}
 			w := encodeRuleset(&one)
 			change(w)
 			columns := w.marshal(format2)

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/serin-flags/serin/evaluator"
 )
 
 // wire is a ruleset as columns: a MessagePack map from the names that columns
@@ -143,6 +145,11 @@ const (
 	flagMetadata = 32
 	flagStale    = 64
 )
+
+// flagTypes are the types of flags by their number in flag_form; no type has 0.
+var flagTypes = [...]evaluator.Kind{
+	1: evaluator.KindBool, 2: evaluator.KindString, 3: evaluator.KindInt, 4: evaluator.KindFloat, 5: evaluator.KindObject,
+}
 
 // The bits of rule_form.
 const (

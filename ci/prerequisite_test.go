@@ -137,10 +137,10 @@ func TestPrerequisitePins(t *testing.T) {
 		Unit:       "user",
 		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{{
-			Key: "three", Type: evaluator.TypeBoolean, Variants: variants, Default: 1, Off: 1,
+			Key: "three", Type: evaluator.KindBool, Variants: variants, Default: 1, Off: 1,
 			Rules: []evaluator.Rule{{Name: "r", When: &evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"two", "on"}}}},
 		}},
-		Prerequisites: []evaluator.Flag{{Key: "two", Type: evaluator.TypeBoolean, Variants: variants}},
+		Prerequisites: []evaluator.Flag{{Key: "two", Type: evaluator.KindBool, Variants: variants}},
 	}
 	if diff := cmp.Diff(want, set, cmp.Comparer(func(a, b evaluator.Value) bool { return a == b })); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -28,7 +28,7 @@ func ids(n int) []string {
 func crowded(n int) Ruleset {
 	set := Ruleset{Unit: "user", Attributes: declared}
 	for i := range n {
-		f := Flag{Key: fmt.Sprintf("flag-%05d", i), Type: TypeString, Variants: []Variant{
+		f := Flag{Key: fmt.Sprintf("flag-%05d", i), Type: KindString, Variants: []Variant{
 			{"a", StringValue("a")}, {"b", StringValue("b")}, {"c", StringValue("c")},
 		}}
 		for j := range 5 {

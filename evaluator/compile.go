@@ -204,7 +204,6 @@ func (c *compiler) compileFlag(f *Flag) CompiledFlag {
 	compiled := CompiledFlag{
 		module:   mod,
 		key:      f.Key,
-		typ:      f.Type,
 		serves:   uint32(len(mod.serves)),
 		rules:    uint32(len(f.Rules)),
 		disabled: f.Disabled,
@@ -283,21 +282,18 @@ func (c *compiler) checkVariants(f *Flag) bool {
 	return c.count == before
 }
 
-// checkValue reports whether v is a value of a flag of type t.
-func checkValue(v Value, t Type) error {
-	ok := false
+// checkValue checks that v is a valid value for a flag of type t.
+func checkValue(v Value, t Kind) error {
+	ok := v.kind == t
 	switch t {
-	case TypeBoolean:
-		ok = v.kind == KindBool
-	case TypeString:
-		ok = v.kind == KindString
-	case TypeInteger:
-		ok = v.kind == KindInt
-	case TypeNumber:
+	case KindBool, KindInt, KindString:
+	case KindFloat:
 		f, _ := v.Float()
-		ok = v.kind == KindFloat && !math.IsInf(f, 0) && !math.IsNaN(f)
-	case TypeObject:
-		ok = v.kind == KindObject && validObject(v.str)
+		ok = ok && !math.IsInf(f, 0) && !math.IsNaN(f)
+	case KindObject:
+		ok = ok && validObject(v.str)
+	default:
+		ok = false
 	}
 	if !ok {
 		return fmt.Errorf("the value %s is not of type %v", strconv.Quote(string(v.JSON())), t)

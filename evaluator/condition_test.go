@@ -20,7 +20,7 @@ var declared = []Attribute{
 // gate returns a ruleset with one flag, on for those for whom when holds.
 func gate(when *Condition, segments ...Segment) Ruleset {
 	return Ruleset{Unit: "user", Attributes: declared, Segments: segments, Flags: []Flag{{
-		Key: "gate", Type: TypeBoolean,
+		Key: "gate", Type: KindBool,
 		Variants: []Variant{{"on", BoolValue(true)}, {"off", BoolValue(false)}},
 		Default:  1,
 		Rules:    []Rule{{Name: "r", When: when}},
@@ -274,13 +274,13 @@ func TestCompileRefuses(t *testing.T) {
 		{"no variants", flag(func(f *Flag) { f.Variants = nil }), "this one 0"},
 		{"two variants of one name", flag(func(f *Flag) { f.Variants[1].Name = "on" }), `the variant name "on" is empty or not unique`},
 		{"value of another type", flag(func(f *Flag) { f.Variants[1].Value = IntValue(0) }), `variant "off": the value "0" is not of type boolean`},
-		{"bad object", flag(func(f *Flag) { f.Type = TypeObject; f.Variants = []Variant{{"a", ObjectValue(`{"a":`)}}; f.Default = 0 }), "is not of type object"},
+		{"bad object", flag(func(f *Flag) { f.Type = KindObject; f.Variants = []Variant{{"a", ObjectValue(`{"a":`)}}; f.Default = 0 }), "is not of type object"},
 		{"infinite number", flag(func(f *Flag) {
-			f.Type = TypeNumber
+			f.Type = KindFloat
 			f.Variants = []Variant{{"a", FloatValue(math.Inf(1))}}
 			f.Default = 0
 		}), "is not of type number"},
-		{"integer as a number", flag(func(f *Flag) { f.Type = TypeNumber; f.Variants = []Variant{{"a", IntValue(1)}}; f.Default = 0 }), `the value "1" is not of type number`},
+		{"integer as a number", flag(func(f *Flag) { f.Type = KindFloat; f.Variants = []Variant{{"a", IntValue(1)}}; f.Default = 0 }), `the value "1" is not of type number`},
 		{"default out of range", flag(func(f *Flag) { f.Default = 2 }), "there is no variant 2"},
 		{"off out of range", flag(func(f *Flag) { f.Off = -1 }), "there is no variant -1"},
 		{"rule's variant out of range", flag(func(f *Flag) { f.Rules[0].Variant = 2 }), "there is no variant 2"},

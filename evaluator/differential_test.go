@@ -218,7 +218,7 @@ func TestCorners(t *testing.T) {
 	}
 	for _, test := range tests {
 		f := test.flag
-		f.Key, f.Type, f.Default = "f", evaluator.TypeBoolean, 1
+		f.Key, f.Type, f.Default = "f", evaluator.KindBool, 1
 		f.Variants = []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}}
 		set := evaluator.Ruleset{Unit: "user", Attributes: declared(), Zones: test.zones, Flags: []evaluator.Flag{f}}
 		p, err := evaluator.Compile(set)

@@ -38,28 +38,28 @@ func explained() Ruleset {
 			{Name: "cities", Include: []string{"beijing"}},
 		},
 		Flags: []Flag{
-			{Key: "banner", Type: TypeBoolean, Variants: onOff, Default: 1, Rules: []Rule{
+			{Key: "banner", Type: KindBool, Variants: onOff, Default: 1, Rules: []Rule{
 				{Name: "staff", When: ptr(texts(OpInSegment, "user", "staff"))},
 				{Name: "everything", When: &every},
 				{Name: "rest", When: ptr(not(is("user", "nobody"))), Split: thirty("banner")},
 				{Name: "never", Variant: 1},
 			}},
-			{Key: "colors", Type: TypeString, Variants: []Variant{{"red", StringValue("#f00")}, {"green", StringValue("#0f0")}, {"blue", StringValue("#00f")}},
+			{Key: "colors", Type: KindString, Variants: []Variant{{"red", StringValue("#f00")}, {"green", StringValue("#0f0")}, {"blue", StringValue("#00f")}},
 				Rules: []Rule{{Name: "thirds", Split: three}}},
-			{Key: "dependent", Type: TypeBoolean, Variants: onOff, Default: 1, Rules: []Rule{
+			{Key: "dependent", Type: KindBool, Variants: onOff, Default: 1, Rules: []Rule{
 				{Name: "with colors", When: ptr(either(texts(OpServes, "", "colors", "red"), texts(OpServes, "", "colors", "green", "blue"), texts(OpServes, "", "off", "on")))},
 			}},
-			{Key: "draw", Type: TypeBoolean, Variants: onOff, Default: 1, Rules: []Rule{
+			{Key: "draw", Type: KindBool, Variants: onOff, Default: 1, Rules: []Rule{
 				{Name: "coin", Split: &Split{Ranges: []Range{{0, Positions / 2, 0}, {Positions / 2, Positions, 1}}}},
 			}},
-			{Key: "layered", Type: TypeBoolean, Variants: onOff, Default: 1, Reserved: &Reservation{
+			{Key: "layered", Type: KindBool, Variants: onOff, Default: 1, Reserved: &Reservation{
 				Layer: "checkout", Bucketing: Bucketing{By: "user", Salt: "layer:checkout", Hash: HashMurmur3}, Spans: []Span{{Positions / 10, Positions / 5}, {Positions / 2, Positions}},
 			}, Rules: []Rule{{Name: "all"}}},
-			{Key: "off", Type: TypeBoolean, Variants: onOff, Disabled: true, Off: 1, Rules: []Rule{{Name: "all"}}},
-			{Key: "ramp", Type: TypeBoolean, Variants: onOff, Default: 1, Rules: []Rule{{Name: "ramp", Split: &Split{Bucketing: Bucketing{By: "uid", Salt: "other", Hash: HashMurmur3},
+			{Key: "off", Type: KindBool, Variants: onOff, Disabled: true, Off: 1, Rules: []Rule{{Name: "all"}}},
+			{Key: "ramp", Type: KindBool, Variants: onOff, Default: 1, Rules: []Rule{{Name: "ramp", Split: &Split{Bucketing: Bucketing{By: "uid", Salt: "other", Hash: HashMurmur3},
 				Ramp: &Ramp{Variant: 0, Rest: 1, Linear: true, Points: []Point{{1_700_000_000, 0}, {1_900_000_000, Positions}}}}}}},
-			{Key: "stale", Type: TypeBoolean, Variants: onOff, Default: 1, Stale: &Staleness{After: 5400, Variant: 1}, Rules: []Rule{{Name: "all"}}},
-			{Key: "static", Type: TypeObject, Variants: []Variant{{"theme", ObjectValue(`{"ink":"` + strings.Repeat("0", 100) + `"}`)}}},
+			{Key: "stale", Type: KindBool, Variants: onOff, Default: 1, Stale: &Staleness{After: 5400, Variant: 1}, Rules: []Rule{{Name: "all"}}},
+			{Key: "static", Type: KindObject, Variants: []Variant{{"theme", ObjectValue(`{"ink":"` + strings.Repeat("0", 100) + `"}`)}}},
 		},
 	}
 }

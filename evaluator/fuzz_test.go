@@ -183,7 +183,7 @@ func naiveMember(member any) (evaluator.Value, bool) {
 func verdicts(t *testing.T, c evaluator.Condition, valid bool) (program *evaluator.Program, set evaluator.Ruleset) {
 	t.Helper()
 	set = evaluator.Ruleset{Unit: "user", Attributes: declared(), Flags: []evaluator.Flag{{
-		Key: "f", Type: evaluator.TypeBoolean, Default: 1, Rules: []evaluator.Rule{{Name: "r", When: &c}},
+		Key: "f", Type: evaluator.KindBool, Default: 1, Rules: []evaluator.Rule{{Name: "r", When: &c}},
 		Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}},
 	}}}
 	set.Zones = []evaluator.Zone{{Name: "zone", Offsets: []evaluator.Offset{{Seconds: 3600}, {From: 1792890000, Seconds: 0}}}}
@@ -394,7 +394,7 @@ func FuzzRamp(f *testing.F) {
 			r.Points = append(r.Points, p)
 		}
 		set := evaluator.Ruleset{Unit: "user", Attributes: declared(), Flags: []evaluator.Flag{{
-			Key: "f", Type: evaluator.TypeBoolean, Rules: []evaluator.Rule{{Name: "r", Split: &evaluator.Split{Ramp: r}}},
+			Key: "f", Type: evaluator.KindBool, Rules: []evaluator.Rule{{Name: "r", Split: &evaluator.Split{Ramp: r}}},
 			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}, {Name: "on", Value: evaluator.BoolValue(true)}},
 		}}}
 		program, err := evaluator.Compile(set)

@@ -155,7 +155,7 @@ func (g *generator) segment(name string) evaluator.Segment {
 }
 
 func (g *generator) flag(key string) evaluator.Flag {
-	f := evaluator.Flag{Key: key, Type: evaluator.TypeBoolean + evaluator.Type(g.next(5)), Disabled: g.rarely(16)}
+	f := evaluator.Flag{Key: key, Type: evaluator.KindBool + evaluator.Kind(g.next(5)), Disabled: g.rarely(16)}
 	for i := range 1 + g.next(4) {
 		f.Variants = append(f.Variants, evaluator.Variant{Name: "v" + strconv.Itoa(i), Value: pick(g, g.pools.values[f.Type])})
 	}
@@ -192,7 +192,7 @@ func (g *generator) metadata() []evaluator.Attr {
 	var list []evaluator.Attr
 	for _, name := range g.pools.metadata {
 		if g.rarely(4) {
-			values := g.pools.values[evaluator.TypeBoolean+evaluator.Type(g.next(4))]
+			values := g.pools.values[evaluator.KindBool+evaluator.Kind(g.next(4))]
 			list = append(list, evaluator.Attr{Name: name, Value: pick(g, values)})
 		}
 	}

@@ -153,7 +153,6 @@ type CompiledFlag struct {
 	module   *Module
 	key      string
 	variants []Variant
-	typ      Type
 	chance   bool
 	time     bool
 	age      bool
@@ -180,28 +179,6 @@ type way struct {
 
 // Key returns the flag's key.
 func (f *CompiledFlag) Key() string { return f.key }
-
-// Type returns the type of the flag's values.
-func (f *CompiledFlag) Type() Type { return f.typ }
-
-// Variants returns the names of the flag's variants, in their order.
-func (f *CompiledFlag) Variants() []string {
-	names := make([]string, len(f.variants))
-	for i, v := range f.variants {
-		names[i] = v.Name
-	}
-	return names
-}
-
-// AttributeType returns the type that the flag's ruleset declares for an
-// attribute, and whether it does.
-func (f *CompiledFlag) AttributeType(name string) (AttributeType, bool) {
-	i, ok := f.module.index[name]
-	if !ok {
-		return 0, false
-	}
-	return f.module.attributes[i].Type, true
-}
 
 // UsesChance reports whether the answer may depend on [Context.Chance].
 func (f *CompiledFlag) UsesChance() bool { return f.chance }

@@ -23,19 +23,19 @@ func (t *AttributeType) UnmarshalText(name []byte) (err error) {
 	return err
 }
 
-var typeNames = [...]string{
-	TypeBoolean: "boolean", TypeString: "string", TypeInteger: "integer", TypeNumber: "number", TypeObject: "object",
+var kindNames = [...]string{
+	KindNone: "none", KindBool: "boolean", KindInt: "integer", KindFloat: "number", KindString: "string",
+	KindObject: "object", KindList: "list",
 }
 
-func (t Type) String() string { return nameOf(typeNames[:], t, "Type") }
+func (k Kind) String() string { return nameOf(kindNames[:], k, "Kind") }
 
 // MarshalText returns what String does.
-func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// UnmarshalText sets t to the flag type of that name: boolean, string, integer,
-// number or object.
-func (t *Type) UnmarshalText(name []byte) (err error) {
-	*t, err = valueOf[Type](typeNames[:], name, "flag type")
+// UnmarshalText sets k to the kind with the given name, one that String returns.
+func (k *Kind) UnmarshalText(name []byte) (err error) {
+	*k, err = valueOf[Kind](kindNames[:], name, "type")
 	return err
 }
 

@@ -44,8 +44,8 @@ func TestNames(t *testing.T) {
 	for typ := evaluator.AttrString; typ <= evaluator.AttrList; typ++ {
 		check(typ, new(evaluator.AttributeType))
 	}
-	for typ := evaluator.TypeBoolean; typ <= evaluator.TypeObject; typ++ {
-		check(typ, new(evaluator.Type))
+	for typ := evaluator.KindBool; typ <= evaluator.KindObject; typ++ {
+		check(typ, new(evaluator.Kind))
 	}
 }
 
@@ -72,7 +72,7 @@ func TestHolds(t *testing.T) {
 		compared[op]++
 		unit, declared := evaluator.Attribute{Name: "id", Type: evaluator.AttrString}, evaluator.Attribute{Name: c.Attribute, Type: typ}
 		program, err := evaluator.Compile(evaluator.Ruleset{Unit: "id", Attributes: []evaluator.Attribute{unit, declared}, Flags: []evaluator.Flag{{
-			Key: "f", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{
+			Key: "f", Type: evaluator.KindBool, Variants: []evaluator.Variant{
 				{Name: "no", Value: evaluator.BoolValue(false)}, {Name: "yes", Value: evaluator.BoolValue(true)},
 			}, Rules: []evaluator.Rule{{Name: "r", When: &c, Variant: 1}},
 		}}})

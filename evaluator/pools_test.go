@@ -31,7 +31,7 @@ type pools struct {
 	versions    []string
 	noVersions  []string
 	expressions []string
-	values      map[evaluator.Type][]evaluator.Value
+	values      map[evaluator.Kind][]evaluator.Value
 	odd         []evaluator.Value
 }
 
@@ -126,12 +126,12 @@ func (p *pools) versionPools() {
 }
 
 func (p *pools) valuePools() {
-	p.values = map[evaluator.Type][]evaluator.Value{
-		evaluator.TypeBoolean: {evaluator.BoolValue(true), evaluator.BoolValue(false)},
-		evaluator.TypeString:  {evaluator.StringValue(""), evaluator.StringValue("blue"), evaluator.StringValue("\xff")},
-		evaluator.TypeInteger: {evaluator.IntValue(0), evaluator.IntValue(math.MaxInt64), evaluator.IntValue(math.MinInt64)},
-		evaluator.TypeNumber:  {evaluator.FloatValue(0.5), evaluator.FloatValue(0), evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(math.MaxFloat64)},
-		evaluator.TypeObject:  {evaluator.ObjectValue(`{}`), evaluator.ObjectValue(` {"a": [1]}`), evaluator.ObjectValue(`[]`)},
+	p.values = map[evaluator.Kind][]evaluator.Value{
+		evaluator.KindBool:   {evaluator.BoolValue(true), evaluator.BoolValue(false)},
+		evaluator.KindString: {evaluator.StringValue(""), evaluator.StringValue("blue"), evaluator.StringValue("\xff")},
+		evaluator.KindInt:    {evaluator.IntValue(0), evaluator.IntValue(math.MaxInt64), evaluator.IntValue(math.MinInt64)},
+		evaluator.KindFloat:  {evaluator.FloatValue(0.5), evaluator.FloatValue(0), evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(math.MaxFloat64)},
+		evaluator.KindObject: {evaluator.ObjectValue(`{}`), evaluator.ObjectValue(` {"a": [1]}`), evaluator.ObjectValue(`[]`)},
 	}
 	p.odd = []evaluator.Value{
 		{}, evaluator.FloatValue(0), evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(42), evaluator.FloatValue(math.NaN()),

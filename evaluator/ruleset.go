@@ -74,7 +74,7 @@ type Segment struct {
 // choose among them. The first rule that matches serves.
 type Flag struct {
 	Key      string    `json:"key"`
-	Type     Type      `json:"type"`
+	Type     Kind      `json:"type"`               // of the variants' values: any but KindNone and KindList
 	Variants []Variant `json:"variants"`           // at least one; names are unique
 	Default  int       `json:"default"`            // index of the variant served when no rule matches
 	Disabled bool      `json:"disabled,omitempty"` // the kill switch: Off is served whatever the rules say
@@ -111,18 +111,6 @@ type Span struct {
 	From uint64 `json:"from"`
 	To   uint64 `json:"to"` // at most [Bucketing.Total]
 }
-
-// Type is the type of a flag's values.
-type Type uint8
-
-// The types of flags.
-const (
-	TypeBoolean Type = iota + 1
-	TypeString
-	TypeInteger
-	TypeNumber // [KindFloat] only, integral values too; finite
-	TypeObject
-)
 
 // A Variant is a value a flag can serve, and its name.
 type Variant struct {

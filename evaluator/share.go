@@ -94,7 +94,7 @@ func (c *compiler) name(name string) uint32 {
 
 // checkedVariants are variants that a flag of a type may have.
 type checkedVariants struct {
-	typ  Type
+	typ  Kind
 	list []Variant
 }
 

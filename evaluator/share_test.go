@@ -14,7 +14,7 @@ func TestSharing(t *testing.T) {
 	set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{
 		{Name: "user", Type: evaluator.AttrString}, {Name: "city", Type: evaluator.AttrString}, {Name: "uid", Type: evaluator.AttrInteger},
 	}}
-	f := evaluator.Flag{Key: "f", Type: evaluator.TypeInteger}
+	f := evaluator.Flag{Key: "f", Type: evaluator.KindInt}
 	for i := range base {
 		f.Variants = append(f.Variants, evaluator.Variant{Name: fmt.Sprint(i), Value: evaluator.IntValue(int64(i))})
 	}
@@ -80,7 +80,7 @@ func TestSharing(t *testing.T) {
 	}
 	// The same variants are checked for each type.
 	set.Flags = []evaluator.Flag{boolean("a", evaluator.Condition{Op: evaluator.OpAll}), boolean("b", evaluator.Condition{Op: evaluator.OpAll})}
-	set.Flags[1].Type = evaluator.TypeString
+	set.Flags[1].Type = evaluator.KindString
 	if _, err := evaluator.Compile(set); err == nil {
 		t.Error("a flag of texts may serve booleans, after another that has the same")
 	}

@@ -15,7 +15,7 @@ func splitOf(t testing.TB, n uint64) (*Module, []Range) {
 		ranges = append(ranges, Range{from, to, int(i % 2)})
 		from = to
 	}
-	f := Flag{Key: "f", Type: TypeBoolean, Variants: []Variant{{"on", BoolValue(true)}, {"off", BoolValue(false)}}}
+	f := Flag{Key: "f", Type: KindBool, Variants: []Variant{{"on", BoolValue(true)}, {"off", BoolValue(false)}}}
 	f.Rules = []Rule{{Name: "r", Split: &Split{Bucketing: Bucketing{By: "user", Salt: "f", Hash: HashMurmur3}, Ranges: ranges}}}
 	mod, err := CompileModule(Ruleset{Unit: "user", Attributes: []Attribute{{"user", AttrString}}, Flags: []Flag{f}})
 	if err != nil {

@@ -70,7 +70,7 @@ func copied(v reflect.Value) reflect.Value {
 
 // boolean returns a flag that serves "on" or "off" by a condition.
 func boolean(key string, when evaluator.Condition) evaluator.Flag {
-	return evaluator.Flag{Key: key, Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{
+	return evaluator.Flag{Key: key, Type: evaluator.KindBool, Variants: []evaluator.Variant{
 		{Name: "off", Value: evaluator.BoolValue(false)}, {Name: "on", Value: evaluator.BoolValue(true)},
 	}, Rules: []evaluator.Rule{{Name: "rule", When: &when, Variant: 1}}}
 }
@@ -94,7 +94,7 @@ func TestStreamRefuses(t *testing.T) {
 		{"a key of a prerequisite", []evaluator.Flag{boolean("a", always)}, []evaluator.Flag{boolean("a", always)}, `flag "a": the key "a" is empty or not unique`},
 		{"no such flag", []evaluator.Flag{boolean("a", serves("b", "on"))}, nil, `flag "a": rule "rule": the flag "b" is neither in the ruleset nor one of its prerequisites`},
 		{"no such variant", []evaluator.Flag{boolean("a", serves("b", "off", "up")), boolean("b", always)}, nil, `flag "a": rule "rule": the flag "b" has no variant "up"`},
-		{"a flag without variants", []evaluator.Flag{boolean("a", serves("b", "on")), {Key: "b", Type: evaluator.TypeBoolean}}, nil,
+		{"a flag without variants", []evaluator.Flag{boolean("a", serves("b", "on")), {Key: "b", Type: evaluator.KindBool}}, nil,
 			"flag \"b\": a flag has 1 to 65535 variants, this one 0\nflag \"b\": there is no variant 0\nflag \"b\": there is no variant 0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

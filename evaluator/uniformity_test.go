@@ -66,7 +66,7 @@ type bucketing func(flag int, id string) int
 func evaluated(t *testing.T) bucketing {
 	set := userSet()
 	for i := range flagCount {
-		f := evaluator.Flag{Key: strconv.Itoa(i), Type: evaluator.TypeInteger, Rules: []evaluator.Rule{{Name: "all"}}}
+		f := evaluator.Flag{Key: strconv.Itoa(i), Type: evaluator.KindInt, Rules: []evaluator.Rule{{Name: "all"}}}
 		split := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: saltOf(i), Hash: evaluator.HashMurmur3}}
 		for b := range buckets {
 			f.Variants = append(f.Variants, evaluator.Variant{Name: strconv.Itoa(b), Value: evaluator.IntValue(int64(b))})
@@ -335,7 +335,7 @@ func shareAt(step int) uint64 {
 func grown(t *testing.T, change func(step int, f *evaluator.Flag)) []*evaluator.CompiledFlag {
 	set := userSet()
 	for step := range steps + 1 {
-		f := evaluator.Flag{Key: strconv.Itoa(step), Type: evaluator.TypeInteger, Rules: []evaluator.Rule{{Name: "all"}}}
+		f := evaluator.Flag{Key: strconv.Itoa(step), Type: evaluator.KindInt, Rules: []evaluator.Rule{{Name: "all"}}}
 		for i, name := range []string{"off", "on", "other"} {
 			f.Variants = append(f.Variants, evaluator.Variant{Name: name, Value: evaluator.IntValue(int64(i))})
 		}
@@ -481,7 +481,7 @@ func TestSharesAreExact(t *testing.T) {
 			if (float32(p) < float32(cut)) != (p < cut) {
 				rounded++
 			}
-			f := evaluator.Flag{Key: fmt.Sprintf("%d %d", i, cut-p), Type: evaluator.TypeInteger, Variants: []evaluator.Variant{{Name: "off", Value: evaluator.IntValue(0)}, {Name: "on", Value: evaluator.IntValue(1)}}}
+			f := evaluator.Flag{Key: fmt.Sprintf("%d %d", i, cut-p), Type: evaluator.KindInt, Variants: []evaluator.Variant{{Name: "off", Value: evaluator.IntValue(0)}, {Name: "on", Value: evaluator.IntValue(1)}}}
 			f.Rules = []evaluator.Rule{{Name: "all", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "exact", Hash: evaluator.HashMurmur3},
 				Ranges: ranges(evaluator.Range{From: 0, To: cut, Variant: 1}, evaluator.Range{From: cut, To: evaluator.Positions})}}}
 			set.Flags = append(set.Flags, f)

@@ -136,18 +136,18 @@ func (j *judge) flag(f evaluator.Flag) {
 	}
 }
 
-func fits(v evaluator.Value, t evaluator.Type) bool {
+func fits(v evaluator.Value, t evaluator.Kind) bool {
 	switch t {
-	case evaluator.TypeBoolean:
+	case evaluator.KindBool:
 		return v.Kind() == evaluator.KindBool
-	case evaluator.TypeString:
+	case evaluator.KindString:
 		return v.Kind() == evaluator.KindString
-	case evaluator.TypeInteger:
+	case evaluator.KindInt:
 		return v.Kind() == evaluator.KindInt
-	case evaluator.TypeNumber:
+	case evaluator.KindFloat:
 		f, _ := v.Float()
 		return v.Kind() == evaluator.KindFloat && finite(f)
-	case evaluator.TypeObject:
+	case evaluator.KindObject:
 		text := strings.TrimLeft(string(v.JSON()), " \t\r\n")
 		return v.Kind() == evaluator.KindObject && json.Valid([]byte(text)) && (text[0] == '{' || text[0] == '[')
 	}
@@ -452,7 +452,7 @@ func TestLimits(t *testing.T) {
 	flags := func(set evaluator.Ruleset, rules ...[]evaluator.Rule) evaluator.Ruleset {
 		for i, rules := range rules {
 			set.Flags = append(set.Flags, evaluator.Flag{
-				Key: string(rune('f' + i)), Type: evaluator.TypeBoolean, Rules: rules,
+				Key: string(rune('f' + i)), Type: evaluator.KindBool, Rules: rules,
 				Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
 			})
 		}

@@ -189,7 +189,7 @@ func around(key string, b evaluator.Bucketing, position uint64) evaluator.Flag {
 	ranges := []evaluator.Range{{From: 0, To: position, Variant: 0}, {From: position, To: position + 1, Variant: 1}, {From: position + 1, To: b.Total(), Variant: 2}}
 	ranges = slices.DeleteFunc(ranges, func(r evaluator.Range) bool { return r.From == r.To })
 	return evaluator.Flag{
-		Key: key, Type: evaluator.TypeInteger,
+		Key: key, Type: evaluator.KindInt,
 		Variants: []evaluator.Variant{
 			{Name: "above", Value: evaluator.IntValue(-1)}, {Name: "at", Value: evaluator.IntValue(0)}, {Name: "below", Value: evaluator.IntValue(1)},
 		},

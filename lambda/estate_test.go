@@ -32,20 +32,20 @@ func testRuleset() evaluator.Ruleset {
 			{Name: "uid", Type: evaluator.AttrInteger},
 		},
 		Flags: []evaluator.Flag{
-			{Key: "banner", Type: evaluator.TypeString, Default: 0,
+			{Key: "banner", Type: evaluator.KindString, Default: 0,
 				Variants: []evaluator.Variant{{Name: "plain", Value: evaluator.StringValue("<b>&\u2028\"")},
 					{Name: "none", Value: evaluator.StringValue("")}},
 				Rules: []evaluator.Rule{{Name: "not there yet", When: inCity("lhasa"), Variant: 1}}},
-			{Key: "by-device", Type: evaluator.TypeBoolean, Variants: onOff, Default: 1,
+			{Key: "by-device", Type: evaluator.KindBool, Variants: onOff, Default: 1,
 				Rules: []evaluator.Rule{{Name: "half",
 					Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "device", Salt: "by-device",
 						Hash: evaluator.HashMurmur3}, Ranges: halves}}}},
-			{Key: "limit", Type: evaluator.TypeInteger,
+			{Key: "limit", Type: evaluator.KindInt,
 				Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(1<<53 + 1)},
 					{Name: "small", Value: evaluator.IntValue(-3)}},
 				Rules: []evaluator.Rule{{Name: "tail", Variant: 1,
 					When: &evaluator.Condition{Op: evaluator.OpModulo, Attribute: "uid", Ints: []int64{10, 7}}}}},
-			{Key: "new-checkout", Type: evaluator.TypeBoolean, Variants: onOff, Default: 1,
+			{Key: "new-checkout", Type: evaluator.KindBool, Variants: onOff, Default: 1,
 				Metadata: []evaluator.Attr{evaluator.StringAttr("owner", "<checkout>"), evaluator.IntAttr("Weight", 3)},
 				Rules: []evaluator.Rule{
 					{Name: "shenzhen", When: inCity("shenzhen"), Variant: 0},
@@ -54,10 +54,10 @@ func testRuleset() evaluator.Ruleset {
 						Metadata: []evaluator.Attr{evaluator.StringAttr("owner", "growth"), evaluator.BoolAttr("experiment", true),
 							evaluator.FloatAttr("share", 0.5)}},
 				}},
-			{Key: "rate", Type: evaluator.TypeNumber,
+			{Key: "rate", Type: evaluator.KindFloat,
 				Metadata: []evaluator.Attr{evaluator.StringAttr("rule", "mine"), evaluator.StringAttr("zone", "")},
 				Variants: []evaluator.Variant{{Name: "quarter", Value: evaluator.FloatValue(0.25)}}},
-			{Key: "theme", Type: evaluator.TypeObject, Disabled: true, Off: 1, Variants: []evaluator.Variant{
+			{Key: "theme", Type: evaluator.KindObject, Disabled: true, Off: 1, Variants: []evaluator.Variant{
 				{Name: "dark", Value: evaluator.ObjectValue(`{"ink":"#fff"}`)},
 				{Name: "light", Value: evaluator.ObjectValue(`{"ink":"#000","levels":[1,2.5]}`)}}},
 		},
@@ -67,7 +67,7 @@ func testRuleset() evaluator.Ruleset {
 // withChance returns r with a flag more, one that is drawn for every request.
 func withChance(r evaluator.Ruleset) evaluator.Ruleset {
 	r.Flags = append(r.Flags, evaluator.Flag{
-		Key: "draw", Type: evaluator.TypeBoolean,
+		Key: "draw", Type: evaluator.KindBool,
 		Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
 			{Name: "off", Value: evaluator.BoolValue(false)}},
 		Rules: []evaluator.Rule{{Name: "coin", Split: &evaluator.Split{Ranges: []evaluator.Range{

@@ -123,7 +123,7 @@ func TestMetadata(t *testing.T) {
 		Unit:       "user",
 		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{{
-			Key: "x", Type: evaluator.TypeBoolean, Variants: onOff, Default: 1, Metadata: names,
+			Key: "x", Type: evaluator.KindBool, Variants: onOff, Default: 1, Metadata: names,
 			Rules: []evaluator.Rule{{Name: "all",
 				Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "x", Hash: evaluator.HashMurmur3},
 					Ranges: []evaluator.Range{{To: evaluator.Positions}}}}},

@@ -197,14 +197,14 @@ func evaluations(t *testing.T, client *sdk.Client) []evaluation {
 	var all []evaluation
 	for _, key := range client.Snapshot().Program().Keys() {
 		e := evaluation{Flag: key}
-		switch kind := client.Snapshot().Program().Flag(key).Type(); kind {
-		case evaluator.TypeBoolean:
+		switch client.Evaluate(key, evaluator.Context{}).Value().Kind() {
+		case evaluator.KindBool:
 			e.Type, e.DefaultValue = "boolean", false
-		case evaluator.TypeString:
+		case evaluator.KindString:
 			e.Type, e.DefaultValue = "string", "no"
-		case evaluator.TypeInteger, evaluator.TypeNumber:
+		case evaluator.KindInt, evaluator.KindFloat:
 			e.Type, e.DefaultValue = "number", -1
-		case evaluator.TypeObject:
+		case evaluator.KindObject:
 			e.Type, e.DefaultValue = "object", map[string]any{}
 		}
 		all = append(all, e)

@@ -163,7 +163,7 @@ func TestSharedHandle(t *testing.T) {
 		payload.Ruleset.Flags = nil
 		for _, key := range flags {
 			payload.Ruleset.Flags = append(payload.Ruleset.Flags,
-				constant(key, evaluator.TypeInteger, evaluator.IntValue(int64(i))))
+				constant(key, evaluator.KindInt, evaluator.IntValue(int64(i))))
 		}
 		r.publish(t, payload)
 		clients = append(clients, open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1}))

@@ -26,8 +26,8 @@ func (r *repository) object(t testing.TB, text string) {
 	t.Helper()
 	payload := numbered(r.env, 0)[0]
 	payload.Ruleset.Flags = []evaluator.Flag{
-		constant("shape", evaluator.TypeObject, evaluator.ObjectValue(text)),
-		constant("text", evaluator.TypeString, evaluator.StringValue(text)),
+		constant("shape", evaluator.KindObject, evaluator.ObjectValue(text)),
+		constant("text", evaluator.KindString, evaluator.StringValue(text)),
 	}
 	r.publish(t, payload)
 }

@@ -130,13 +130,13 @@ func numbered(env string, n int64) []bundle.Payload {
 	number := evaluator.IntValue(n)
 	return []bundle.Payload{
 		payload("one",
-			constant("left", evaluator.TypeInteger, number),
-			constant("color", evaluator.TypeString, evaluator.StringValue("#00f")),
-			constant("ratio", evaluator.TypeNumber, evaluator.FloatValue(0.5)),
-			constant("shape", evaluator.TypeObject, evaluator.ObjectValue(`{"sides":3}`)),
+			constant("left", evaluator.KindInt, number),
+			constant("color", evaluator.KindString, evaluator.StringValue("#00f")),
+			constant("ratio", evaluator.KindFloat, evaluator.FloatValue(0.5)),
+			constant("shape", evaluator.KindObject, evaluator.ObjectValue(`{"sides":3}`)),
 		),
 		payload("two",
-			constant("right", evaluator.TypeInteger, number),
+			constant("right", evaluator.KindInt, number),
 			split("new-checkout", "user", 30),
 			split("lottery", "", 10),
 			inCity("local", "shenzhen"),
@@ -145,14 +145,14 @@ func numbered(env string, n int64) []bundle.Payload {
 }
 
 // constant returns a flag that has one value.
-func constant(key string, typ evaluator.Type, v evaluator.Value) evaluator.Flag {
+func constant(key string, typ evaluator.Kind, v evaluator.Value) evaluator.Flag {
 	return evaluator.Flag{Key: key, Type: typ, Variants: []evaluator.Variant{{Name: "only", Value: v}}}
 }
 
 func boolean(key string, rule evaluator.Rule) evaluator.Flag {
 	return evaluator.Flag{
 		Key:  key,
-		Type: evaluator.TypeBoolean,
+		Type: evaluator.KindBool,
 		Variants: []evaluator.Variant{
 			{Name: "on", Value: evaluator.BoolValue(true)},
 			{Name: "off", Value: evaluator.BoolValue(false)},

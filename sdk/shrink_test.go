@@ -21,7 +21,7 @@ func flags(n int64, keys ...string) bundle.Payload {
 	payload := numbered("production", n)[0]
 	payload.Ruleset.Flags = nil
 	for _, key := range keys {
-		payload.Ruleset.Flags = append(payload.Ruleset.Flags, constant(key, evaluator.TypeInteger, evaluator.IntValue(n)))
+		payload.Ruleset.Flags = append(payload.Ruleset.Flags, constant(key, evaluator.KindInt, evaluator.IntValue(n)))
 	}
 	return payload
 }

@@ -187,7 +187,7 @@ func TestPublish(t *testing.T) {
 		_, err = release.Publish(t.Context(), release.Options{Store: store, Keys: keys, Environment: "production", Payloads: []bundle.Payload{{
 			Environment: "production", Namespace: "shop", Ruleset: evaluator.Ruleset{
 				Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
-				Flags: []evaluator.Flag{{Key: "on", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}}}},
+				Flags: []evaluator.Flag{{Key: "on", Type: evaluator.KindBool, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}}}},
 			},
 		}}})
 		if err != nil {

@@ -266,7 +266,7 @@ func (m *maker) rule(key, name string, variants int) evaluator.Rule {
 }
 
 func (m *maker) flag(key string) evaluator.Flag {
-	f := evaluator.Flag{Key: key, Type: evaluator.TypeString, Disabled: m.IntN(12) == 0}
+	f := evaluator.Flag{Key: key, Type: evaluator.KindString, Disabled: m.IntN(12) == 0}
 	for i := range 2 + m.IntN(2) {
 		f.Variants = append(f.Variants, evaluator.Variant{Name: "v" + strconv.Itoa(i), Value: evaluator.StringValue(strconv.Itoa(i))})
 	}

@@ -26,7 +26,7 @@ func markdown(t *testing.T, r diff.Report) string {
 
 // TestMarkdownEscapes: a published environment may have any names.
 func TestMarkdownEscapes(t *testing.T) {
-	old := evaluator.Flag{Key: hostile, Type: evaluator.TypeString, Variants: []evaluator.Variant{
+	old := evaluator.Flag{Key: hostile, Type: evaluator.KindString, Variants: []evaluator.Variant{
 		{Name: hostile, Value: evaluator.StringValue(hostile)}, {Name: "off", Value: evaluator.StringValue("")},
 	}}
 	new := old
@@ -72,7 +72,7 @@ func TestMarkdownLength(t *testing.T) {
 		for _, name := range []string{"flag", strings.Repeat("a|b", 100)} {
 			var old, new []evaluator.Flag
 			for i := range n {
-				f := evaluator.Flag{Key: fmt.Sprintf("%s-%d", name, i), Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{
+				f := evaluator.Flag{Key: fmt.Sprintf("%s-%d", name, i), Type: evaluator.KindBool, Variants: []evaluator.Variant{
 					{Name: "on", Value: evaluator.BoolValue(true)}, {Name: name, Value: evaluator.BoolValue(false)},
 				}}
 				old = append(old, f)

@@ -30,7 +30,7 @@ func lines(n int) []byte {
 
 // onlyBeijing is a flag that has to be counted: of everybody in one city.
 func onlyBeijing() diff.Pair {
-	old := evaluator.Flag{Key: "f", Type: evaluator.TypeBoolean, Default: 1, Variants: []evaluator.Variant{
+	old := evaluator.Flag{Key: "f", Type: evaluator.KindBool, Default: 1, Variants: []evaluator.Variant{
 		{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)},
 	}}
 	new := old

@@ -144,7 +144,7 @@ func (j *job) probe(probes []probe) {
 		for i := range probes {
 			keys[i] = fmt.Sprintf(":%d", i)
 			with.Flags = append(with.Flags, evaluator.Flag{
-				Key: keys[i], Type: evaluator.TypeBoolean, // no flag of a file has a colon
+				Key: keys[i], Type: evaluator.KindBool, // no flag of a file has a colon
 				Variants: []evaluator.Variant{{Name: "no", Value: evaluator.BoolValue(false)}, {Name: "yes", Value: evaluator.BoolValue(true)}},
 				Rules:    []evaluator.Rule{{Name: "probe", When: when(&probes[i]), Variant: 1}},
 			})

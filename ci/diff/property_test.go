@@ -203,7 +203,7 @@ func ruleOf(t *testing.T, p []bundle.Payload, key string) *evaluator.CompiledFla
 	i := slices.IndexFunc(set.Flags, func(f evaluator.Flag) bool { return f.Key == key })
 	f := set.Flags[i]
 	f.Key, f.Reserved, f.Stale, f.Rules = "rule of "+key, nil, nil, slices.Clone(f.Rules)
-	f.Type, f.Variants = evaluator.TypeString, []evaluator.Variant{{Name: "rule ", Value: evaluator.StringValue("")}}
+	f.Type, f.Variants = evaluator.KindString, []evaluator.Variant{{Name: "rule ", Value: evaluator.StringValue("")}}
 	f.Default, f.Off = 0, 0
 	for j := range f.Rules {
 		r := &f.Rules[j]

@@ -15,7 +15,7 @@ import (
 
 // onOff returns a boolean flag with rules that serve on.
 func onOff(key string, when ...evaluator.Condition) evaluator.Flag {
-	f := evaluator.Flag{Key: key, Type: evaluator.TypeBoolean, Default: 1, Variants: []evaluator.Variant{
+	f := evaluator.Flag{Key: key, Type: evaluator.KindBool, Default: 1, Variants: []evaluator.Variant{
 		{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)},
 	}}
 	for i := range when {

@@ -41,7 +41,7 @@ func ExamplePublish() {
 				Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 				Flags: []evaluator.Flag{{
 					Key:      "new-checkout",
-					Type:     evaluator.TypeBoolean,
+					Type:     evaluator.KindBool,
 					Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
 				}},
 			},

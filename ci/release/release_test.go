@@ -65,7 +65,7 @@ func (c content) payloads(env string) []bundle.Payload {
 		payloads = append(payloads, bundle.Payload{Environment: env, Namespace: namespace, Ruleset: evaluator.Ruleset{
 			Unit:       "user",
 			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
-			Flags: []evaluator.Flag{{Key: flag, Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{
+			Flags: []evaluator.Flag{{Key: flag, Type: evaluator.KindBool, Variants: []evaluator.Variant{
 				{Name: "on", Value: evaluator.BoolValue(true)},
 			}}},
 		}})

@@ -14,7 +14,7 @@ func TestVerifyCompiles(t *testing.T) {
 	payload := func(namespace string) bundle.VerifiedPayload {
 		data, err := bundle.EncodePayload(bundle.Payload{Environment: "production", Namespace: namespace, Ruleset: evaluator.Ruleset{
 			Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
-			Flags: []evaluator.Flag{{Key: "flag", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}}}},
+			Flags: []evaluator.Flag{{Key: "flag", Type: evaluator.KindBool, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}}}},
 		}})
 		if err != nil {
 			t.Fatal(err)

@@ -48,7 +48,7 @@ func (r *ruleset) UnmarshalJSON(data []byte) error {
 
 // numbers makes the values of a number flag floats: as JSON, 3 and 3.0 are the same.
 func numbers(f *evaluator.Flag) {
-	if f.Type != evaluator.TypeNumber {
+	if f.Type != evaluator.KindFloat {
 		return
 	}
 	for i := range f.Variants {

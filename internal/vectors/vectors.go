@@ -229,7 +229,7 @@ func Bucketing(rows []Row) Scenario {
 
 // positionFlag returns a flag that serves each of the positions as it is.
 func positionFlag(key string, b evaluator.Bucketing, positions []uint64) evaluator.Flag {
-	f := evaluator.Flag{Key: key, Type: evaluator.TypeString, Variants: []evaluator.Variant{{Name: "other", Value: evaluator.StringValue("other")}}}
+	f := evaluator.Flag{Key: key, Type: evaluator.KindString, Variants: []evaluator.Variant{{Name: "other", Value: evaluator.StringValue("other")}}}
 	split := &evaluator.Split{Bucketing: b}
 	from := uint64(0)
 	for _, at := range slices.Compact(slices.Sorted(slices.Values(positions))) {

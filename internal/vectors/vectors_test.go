@@ -115,7 +115,7 @@ func TestParseScenarioRefuses(t *testing.T) {
 		{"a member of an answer", `"reason"`, `"rules": "r", "reason"`, `unknown field "rules"`},
 		{"a condition", `"exists"`, `"exist"`, `there is no operator "exist"`},
 		{"a type of attributes", `"type": "string"`, `"type": "text"`, `there is no attribute type "text"`},
-		{"a type of flags", `"type": "boolean"`, `"type": "bool"`, `there is no flag type "bool"`},
+		{"a type of flags", `"type": "boolean"`, `"type": "bool"`, `there is no type "bool"`},
 		{"a flag without default", `"default": 0, `, ``, `"default" or "off" is missing`},
 		{"a rule without variant", `, "variant": 0}]}]`, `}]}]`, `"variant" is missing`},
 		{"no value", `"value": true, "variant"`, `"variant"`, "the answer lacks value"},

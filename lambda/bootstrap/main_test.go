@@ -109,7 +109,7 @@ func publish(t *testing.T, store release.Store, keys release.Keys, limit int64) 
 			Unit:       "user",
 			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 			Flags: []evaluator.Flag{{
-				Key: "limit", Type: evaluator.TypeInteger,
+				Key: "limit", Type: evaluator.KindInt,
 				Variants: []evaluator.Variant{{Name: "large", Value: evaluator.IntValue(limit)}},
 			}},
 		}}},

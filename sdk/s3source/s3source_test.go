@@ -115,7 +115,7 @@ func (p *publisher) publish(t testing.TB, number int64) {
 			Unit:       "user",
 			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 			Flags: []evaluator.Flag{{
-				Key: "number", Type: evaluator.TypeInteger,
+				Key: "number", Type: evaluator.KindInt,
 				Variants: []evaluator.Variant{{Name: "only", Value: evaluator.IntValue(number)}},
 			}},
 		}}},

@@ -89,7 +89,7 @@ func TestPublishRulesets(t *testing.T) {
 			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString},
 				{Name: "city", Type: evaluator.AttrString}},
 			Flags: []evaluator.Flag{{
-				Key: key, Type: evaluator.TypeBoolean, Default: 1,
+				Key: key, Type: evaluator.KindBool, Default: 1,
 				Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
 					{Name: "off", Value: evaluator.BoolValue(false)}},
 				Rules: []evaluator.Rule{{Name: "by city", When: &evaluator.Condition{

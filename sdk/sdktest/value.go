@@ -32,7 +32,7 @@ func flagsOf(values map[string]any) (map[string]evaluator.Flag, error) {
 // flagOf returns a flag that serves a value to everyone.
 func flagOf(key string, value any) (evaluator.Flag, error) {
 	if on, ok := value.(bool); ok {
-		flag := evaluator.Flag{Key: key, Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{
+		flag := evaluator.Flag{Key: key, Type: evaluator.KindBool, Variants: []evaluator.Variant{
 			{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)},
 		}}
 		if !on {
@@ -48,24 +48,24 @@ func flagOf(key string, value any) (evaluator.Flag, error) {
 }
 
 // valueOf converts any value but a bool, and returns its flag's type too.
-func valueOf(value any) (evaluator.Type, evaluator.Value, error) {
+func valueOf(value any) (evaluator.Kind, evaluator.Value, error) {
 	v := reflect.ValueOf(value)
 	switch v.Kind() {
 	case reflect.String:
-		return evaluator.TypeString, evaluator.StringValue(v.String()), nil
+		return evaluator.KindString, evaluator.StringValue(v.String()), nil
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return evaluator.TypeInteger, evaluator.IntValue(v.Int()), nil
+		return evaluator.KindInt, evaluator.IntValue(v.Int()), nil
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		if v.Uint() > math.MaxInt64 {
 			return 0, evaluator.Value{},
 				fmt.Errorf("%d is larger than the largest integer of a flag, %d", v.Uint(), int64(math.MaxInt64))
 		}
-		return evaluator.TypeInteger, evaluator.IntValue(int64(v.Uint())), nil
+		return evaluator.KindInt, evaluator.IntValue(int64(v.Uint())), nil
 	case reflect.Float32, reflect.Float64:
 		if math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0) {
 			return 0, evaluator.Value{}, fmt.Errorf("a flag can't have the value %v", v.Float())
 		}
-		return evaluator.TypeNumber, evaluator.FloatValue(v.Float()), nil
+		return evaluator.KindFloat, evaluator.FloatValue(v.Float()), nil
 	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Array, reflect.Pointer:
 		return objectOf(value)
 	}
@@ -73,7 +73,7 @@ func valueOf(value any) (evaluator.Type, evaluator.Value, error) {
 		"use bool, string, an integer, a float, or a type that encoding/json encodes as an object or a list", value)
 }
 
-func objectOf(value any) (evaluator.Type, evaluator.Value, error) {
+func objectOf(value any) (evaluator.Kind, evaluator.Value, error) {
 	data, err := json.Marshal(value)
 	if err != nil {
 		return 0, evaluator.Value{}, err
@@ -82,7 +82,7 @@ func objectOf(value any) (evaluator.Type, evaluator.Value, error) {
 		return 0, evaluator.Value{},
 			fmt.Errorf("a value of type %T is encoded as %.20s, which is neither an object nor a list", value, data)
 	}
-	return evaluator.TypeObject, evaluator.ObjectValue(string(data)), nil
+	return evaluator.KindObject, evaluator.ObjectValue(string(data)), nil
 }
 
 // rulesetOf returns a ruleset with these flags.

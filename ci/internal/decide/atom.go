@@ -221,7 +221,7 @@ func predicate(typ evaluator.AttributeType, cond *evaluator.Condition) func(eval
 // yesIf returns the flag f, which serves the variant yes where a condition holds.
 func yesIf(cond *evaluator.Condition) evaluator.Flag {
 	return evaluator.Flag{
-		Key: "f", Type: evaluator.TypeBoolean,
+		Key: "f", Type: evaluator.KindBool,
 		Variants: []evaluator.Variant{{Name: "no", Value: evaluator.BoolValue(false)}, {Name: "yes", Value: evaluator.BoolValue(true)}},
 		Rules:    []evaluator.Rule{{Name: "r", When: cond, Variant: 1}},
 	}

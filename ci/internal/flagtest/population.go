@@ -141,13 +141,13 @@ func drawn(unit string, layer *evaluator.Reservation) string {
 
 // comparePopulation evaluates the flag for everybody and records which shares
 // are too far off. It returns the rules that served anybody.
-func (f *failures) comparePopulation(flag *evaluator.CompiledFlag, t *Case, units []string,
+func (f *failures) comparePopulation(flag *evaluator.CompiledFlag, t *Case, known *lang.Vocabulary, units []string,
 	layer *evaluator.Reservation) (reached []string) {
 	counts := make(map[string]int64)
 	missing := ""
 	var last evaluator.Result // and how many had it in a row
 	row := int64(0)
-	for ctx := range t.members(flag, units) {
+	for ctx := range t.members(known, units) {
 		result := flag.Evaluate(&ctx)
 		if result == last {
 			row++
@@ -183,12 +183,12 @@ func (f *failures) comparePopulation(flag *evaluator.CompiledFlag, t *Case, unit
 
 // members yields the contexts of a population. They share memory: each is valid
 // until the next one.
-func (t *Case) members(f *evaluator.CompiledFlag, units []string) iter.Seq[evaluator.Context] {
+func (t *Case) members(known *lang.Vocabulary, units []string) iter.Seq[evaluator.Context] {
 	attrs := slices.Clone(t.context)
 	names := make([]unitNames, len(units))
 	for i, unit := range units {
 		attrs = append(attrs, evaluator.Attr{Name: unit})
-		if typ, _ := f.AttributeType(unit); typ != evaluator.AttrInteger {
+		if a := known.Attributes[unit]; a == nil || a.Type != evaluator.AttrInteger {
 			names[i].prefix = unit + "-"
 		}
 	}

@@ -174,7 +174,8 @@ func (r *runner) run(run *testRun) {
 	case f.UsesTime() && !t.timed:
 		failed.add(t.at, "the flag depends on time; say when the test takes place, for instance: at: 2026-12-01T09:00")
 	case t.Population != nil:
-		run.reached = failed.comparePopulation(f, t, t.units(r.estate.Known, environment), t.flag.In(environment).Reserved)
+		known := r.estate.Known
+		run.reached = failed.comparePopulation(f, t, known, t.units(known, environment), t.flag.In(environment).Reserved)
 	default:
 		run.reached = failed.compare(f, evaluator.Context{Attrs: t.context, Now: t.now, Age: t.age}, &t.expect)
 	}

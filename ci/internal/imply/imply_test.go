@@ -233,7 +233,7 @@ func TestImplicationIsSound(t *testing.T) {
 			continue
 		}
 		set.Flags = []evaluator.Flag{{
-			Key: "f", Type: evaluator.TypeBoolean, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
+			Key: "f", Type: evaluator.KindBool, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
 			Rules: []evaluator.Rule{above, below},
 		}}
 		program, err := evaluator.Compile(set)

@@ -1,7 +1,6 @@
 package lang
 
 import (
-	"encoding"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,45 +46,33 @@ var otherTypes = map[string]string{
 	"array": "list", "set": "list", "version": "semver", "text": "string", "address": "ip", "flag": "boolean",
 }
 
-// typeOf reads a "type". Types are numbered from 1. what and place are what has the
-// type, and where it is.
-func typeOf[T interface {
-	~uint8
-	fmt.Stringer
-}, P interface {
-	*T
-	encoding.TextUnmarshaler
-}](c Checker, n, place *source.Node, what string) T {
-	parse := func(name string) (t T, ok bool) {
-		err := P(&t).UnmarshalText([]byte(name))
-		return t, err == nil
-	}
-	var names []string
-	for t := T(1); ; t++ {
-		if _, ok := parse(t.String()); !ok {
-			break
-		}
-		names = append(names, t.String())
+// typeOf reads a "type", which must be one of types. What has the type, and where it
+// is, say what and place.
+func typeOf[T fmt.Stringer](c Checker, n, place *source.Node, what string, types []T) (t T) {
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = t.String()
 	}
 	last := len(names) - 1
 	known := strings.Join(names[:last], ", ") + " or " + names[last]
 	if n == nil {
 		c.Errorf(place, "%s has no \"type\": %s", what, known)
-		return 0
+		return t
 	}
 	name, ok := c.Text(n, "\"type\"")
 	if !ok {
-		return 0
+		return t
 	}
-	t, ok := parse(name)
-	if !ok {
+	i := slices.Index(names, name)
+	if i < 0 {
 		hint := suggest.DidYouMean(name, slices.Values(names))
 		if ours := otherTypes[name]; slices.Contains(names, ours) {
 			hint = fmt.Sprintf(" (did you mean %q?)", ours)
 		}
 		c.Errorf(n, "unknown type %q%s; the types are %s", source.Shorten(name), hint, known)
+		return t
 	}
-	return t
+	return types[i]
 }
 
 // maxKey is the length in bytes of the longest flag key.

@@ -112,6 +112,13 @@ func checkName(name string) string {
 	return ""
 }
 
+// attributeTypes are the types that an attribute may have, in the order in which
+// messages name them.
+var attributeTypes = []evaluator.AttributeType{
+	evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP,
+	evaluator.AttrList,
+}
+
 // attribute reads one declaration.
 func (c Checker) attribute(name string, f source.Field) *Attribute {
 	a := &Attribute{Name: name, At: f.Key}
@@ -119,7 +126,7 @@ func (c Checker) attribute(name string, f source.Field) *Attribute {
 	if !c.Keys(n, "an attribute", "type", "unit", "enum", "derived", "description") {
 		return a
 	}
-	a.Type = typeOf[evaluator.AttributeType](c, n.Get("type"), f.Key, "it")
+	a.Type = typeOf(c, n.Get("type"), f.Key, "it", attributeTypes)
 	if unit := n.Get("unit"); unit != nil {
 		a.Unit, _ = c.Boolean(unit, "\"unit\"")
 		if a.Unit && a.Type != 0 && a.Type != evaluator.AttrString && a.Type != evaluator.AttrInteger {

@@ -66,6 +66,12 @@ func (f *Flag) Rules(environment string) (rules []*Rule, from string) {
 }
 
 // bodyKeys are the keys that an environment can replace, each whole.
+// flagTypes are the types that a flag may have, in the order in which messages name
+// them.
+var flagTypes = []evaluator.Kind{
+	evaluator.KindBool, evaluator.KindString, evaluator.KindInt, evaluator.KindFloat, evaluator.KindObject,
+}
+
 var bodyKeys = []string{"variants", "default", "enabled", "off_variant", "max_stale", "rules", "metadata"}
 
 var flagKeys = append([]string{"description", "owner", "expires", "type", "exclusive", "environments", "lint"},
@@ -95,7 +101,7 @@ func (c Checker) flag() *Flag {
 	c.silences(n.Get("lint"))
 	f.layer = c.exclusive(n.Get("exclusive"))
 	c.layer = f.layer
-	typ := typeOf[evaluator.Type](c, n.Get("type"), n, "the flag")
+	typ := typeOf(c, n.Get("type"), n, "the flag", flagTypes)
 	base := c.readBody(n, typ, &f.Bodies[0], nil)
 	if environments := n.Get("environments"); environments != nil {
 		c.overrides(f, base, environments)
@@ -139,7 +145,7 @@ func (c Checker) overrides(f *Flag, base *draft, environments *source.Node) {
 // A draft is a body that is being read.
 type draft struct {
 	root     *source.Node // what is written for it
-	typ      evaluator.Type
+	typ      evaluator.Kind
 	base     *draft // whose keys count that aren't written, nil if there are no others
 	variants *variantSet
 	rules    []*Rule
@@ -156,7 +162,7 @@ func (d *draft) get(key string) *source.Node {
 
 // readBody reads the keys below n into b, and takes from base, which may be nil,
 // those that aren't there.
-func (c Checker) readBody(n *source.Node, typ evaluator.Type, b *Body, base *draft) *draft {
+func (c Checker) readBody(n *source.Node, typ evaluator.Kind, b *Body, base *draft) *draft {
 	d := &draft{root: n, typ: typ, base: base}
 	if base != nil && n.Get("variants") == nil {
 		d.variants = base.variants
@@ -214,16 +220,16 @@ func (c Checker) maxStale(n *source.Node, set *variantSet) *evaluator.Staleness 
 }
 
 // variants reads what a flag may serve.
-func (c Checker) variants(typ evaluator.Type, n *source.Node) *variantSet {
+func (c Checker) variants(typ evaluator.Kind, n *source.Node) *variantSet {
 	set := &variantSet{broken: typ == 0, fallback: -1}
 	switch {
-	case n == nil && typ == evaluator.TypeBoolean:
+	case n == nil && typ == evaluator.KindBool:
 		set.list = []evaluator.Variant{
 			{Name: "on", Value: evaluator.BoolValue(true)},
 			{Name: "off", Value: evaluator.BoolValue(false)},
 		}
 		return set
-	case n == nil && typ == evaluator.TypeString:
+	case n == nil && typ == evaluator.KindString:
 		set.open = true
 		return set
 	case n == nil:
@@ -255,19 +261,19 @@ func (c Checker) variants(typ evaluator.Type, n *source.Node) *variantSet {
 }
 
 // VariantValue reads a value of a flag of that type.
-func (c Checker) VariantValue(typ evaluator.Type, n *source.Node) (evaluator.Value, bool) {
+func (c Checker) VariantValue(typ evaluator.Kind, n *source.Node) (evaluator.Value, bool) {
 	const what = "the value"
 	switch typ {
-	case evaluator.TypeBoolean:
+	case evaluator.KindBool:
 		b, ok := c.Boolean(n, what)
 		return evaluator.BoolValue(b), ok
-	case evaluator.TypeString:
+	case evaluator.KindString:
 		s, ok := c.Text(n, what)
 		return evaluator.StringValue(s), ok
-	case evaluator.TypeInteger:
+	case evaluator.KindInt:
 		i, ok := c.Integer(n, what)
 		return evaluator.IntValue(i), ok
-	case evaluator.TypeNumber:
+	case evaluator.KindFloat:
 		return c.Number(n, what)
 	}
 	if n.Kind == source.Scalar {

@@ -211,7 +211,7 @@ func (l *linter) prerequisiteTypes(f *lang.Flag) {
 		for _, r := range b.Rules {
 			for _, p := range r.Requires {
 				ours, theirs := f.Base().Type, l.estate.ByKey[p.Key].Base().Type
-				if theirs != ours && theirs != evaluator.TypeBoolean {
+				if theirs != ours && theirs != evaluator.KindBool {
 					l.warn(lang.LintPrerequisiteType, f.File, p.At,
 						"rule %q: flag %q is of type %v and asks for a variant of %q, which is of type %v; ask for a boolean flag instead",
 						r.Name, f.Key, ours, p.Key, theirs)

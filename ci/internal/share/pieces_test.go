@@ -178,7 +178,7 @@ func checkMove(t *testing.T, before, after []Piece, old, parts []Part) {
 func checkRanges(t *testing.T, list []Piece) {
 	t.Helper()
 	names := slices.Sorted(maps.Keys(Positions(list)))
-	f := evaluator.Flag{Key: "f", Type: evaluator.TypeString}
+	f := evaluator.Flag{Key: "f", Type: evaluator.KindString}
 	for _, name := range names {
 		f.Variants = append(f.Variants, evaluator.Variant{Name: name, Value: evaluator.StringValue(name)})
 	}
