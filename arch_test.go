@@ -13,7 +13,7 @@ const module = "github.com/serin-flags/serin"
 // of this module by their path in it, and other modules by theirs.
 var allowed = map[string][]string{
 	"":          {},
-	"evaluator": {"github.com/spaolacci/murmur3"},
+	"evaluator": {"internal/jsontext", "github.com/spaolacci/murmur3"},
 	"bundle":    {"evaluator", "github.com/tinylib/msgp"},
 
 	"sdk":             {"bundle", "evaluator", "internal/location", "github.com/fsnotify/fsnotify"},
@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"sdk/examples/function":   {"sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 	"sdk/examples/kubernetes": {"sdk"},
 
-	"lambda":           {"sdk", "evaluator"},
+	"lambda":           {"sdk", "evaluator", "internal/jsontext"},
 	"lambda/bootstrap": {"lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
 	"ci":         {"bundle", "evaluator", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
@@ -50,6 +50,7 @@ var allowed = map[string][]string{
 
 	"schema": {},
 
+	"internal/jsontext": {},
 	"internal/location": {},
 	"internal/s3client": {"internal/location", "github.com/aws/aws-sdk-go-v2"},
 	"internal/suggest":  {},

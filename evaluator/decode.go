@@ -5,125 +5,136 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
+
+	"github.com/serin-flags/serin/internal/jsontext"
 )
 
-// maxAttributes is the most attributes that [DecodeContext] accepts: evaluation
-// looks for them one by one.
-const maxAttributes = 1000
-
-// DecodeContext decodes an OpenFeature evaluation context as OFREP carries it:
-// a JSON object. Its member targetingKey, a string, becomes [Context.Key];
-// strings, numbers, booleans and lists become attributes, in their order. A number
-// without a fraction becomes an integer if it is one of 64 bits (written with
-// a point or an exponent: below 2^53, where JSON libraries are exact). Only the
-// strings of a list count; other elements are ignored. Null means absent; objects
-// are ignored. If members share a name, the last one counts. More than 1,000 names
-// are an error.
-//
-// Errors don't quote the input: contexts are personal data.
-func DecodeContext(data []byte) (Context, error) {
-	var ctx Context
-	index := make(map[string]int)
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return ctx, errors.New("decoding context: it is not a JSON object")
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		var raw json.RawMessage
-		if err == nil {
-			err = dec.Decode(&raw)
-		}
-		if err != nil {
-			return Context{}, fmt.Errorf("decoding context: the JSON is malformed near byte %d", dec.InputOffset())
-		}
-		if err := ctx.set(index, name.(string), raw); err != nil {
-			return Context{}, err
-		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return Context{}, errors.New("decoding context: the JSON ends too early")
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return Context{}, errors.New("decoding context: there is something after the JSON object")
-	}
-	return ctx, nil
-}
+// Limits on what [DecodeContext] accepts. They bound what a request can cost: evaluation
+// looks at attributes one by one, and regular expressions look at every byte of a text.
+const (
+	maxMembers     = 1000
+	maxContextText = 4096 // bytes of a text
+	maxElements    = 1000 // of all lists together
+)
 
 // targetingKey is the name that OpenFeature gives to what a context is about.
 const targetingKey = "targetingKey"
 
-// set takes over a member of the object; index finds attributes by their name.
-func (ctx *Context) set(index map[string]int, name string, raw json.RawMessage) error {
-	v, err := decodeValue(raw)
+// DecodeContext decodes an OpenFeature evaluation context as OFREP carries it: a JSON
+// object. Its member targetingKey, a string, becomes [Context.Key]. Strings, numbers,
+// booleans and lists become attributes, in their order. A number without a fraction
+// becomes an integer if it fits 64 bits; written with a point or an exponent, it must be
+// below 2^53, where JSON libraries are exact. Only the strings of a list count. Null means
+// absent, and objects are ignored. If members share a name, the last one counts.
+//
+// More than 1,000 members, lists with more than 1,000 elements in total, and texts longer
+// than 4,096 bytes are errors. Errors don't quote the input: contexts are personal data.
+func DecodeContext(data []byte) (Context, error) {
+	d := contextDecoder{index: map[string]int{}}
+	err := jsontext.Object(data, d.member)
+	if err == jsontext.ErrKind {
+		err = errors.New("it is not a JSON object")
+	}
+	if err != nil {
+		return Context{}, fmt.Errorf("decoding context: %w", err)
+	}
+	return d.ctx, nil
+}
+
+// A contextDecoder builds a context out of the members of an object.
+type contextDecoder struct {
+	ctx      Context
+	index    map[string]int // of ctx.Attrs, by name
+	members  int
+	elements int
+}
+
+func (d *contextDecoder) member(name, value []byte) error {
+	if d.members++; d.members > maxMembers {
+		return fmt.Errorf("there are more than %d attributes", maxMembers)
+	}
+	v, err := d.value(value)
 	if err != nil {
 		return err
 	}
-	if name == targetingKey {
-		if raw[0] != '"' && raw[0] != 'n' {
-			return errors.New("decoding context: targetingKey is not a string")
+	attr := jsontext.Text(name)
+	if attr == targetingKey {
+		if value[0] != '"' && value[0] != 'n' {
+			return errors.New("targetingKey is not a string")
 		}
-		ctx.Key = v.str
+		d.ctx.Key = v.str
 		return nil
 	}
 	// The zero Value is set too: it replaces an earlier one of that name.
-	if i, ok := index[name]; ok {
-		ctx.Attrs[i].Value = v
+	if i, ok := d.index[attr]; ok {
+		d.ctx.Attrs[i].Value = v
 		return nil
 	}
-	if len(ctx.Attrs) == maxAttributes {
-		return fmt.Errorf("decoding context: there are more than %d attributes", maxAttributes)
-	}
-	index[name] = len(ctx.Attrs)
-	ctx.Attrs = append(ctx.Attrs, Attr{name, v})
+	d.index[attr] = len(d.ctx.Attrs)
+	d.ctx.Attrs = append(d.ctx.Attrs, Attr{attr, v})
 	return nil
 }
 
-// decodeList decodes the strings of a list.
-func decodeList(raw json.RawMessage) (Value, error) {
-	var elements []json.RawMessage
-	if err := json.Unmarshal(raw, &elements); err != nil {
-		return Value{}, errors.New("decoding context: a list is malformed")
+// value decodes the value of a member, within the limits.
+func (d *contextDecoder) value(raw []byte) (Value, error) {
+	switch raw[0] {
+	case '"':
+		text, err := contextText(raw)
+		return StringValue(text), err
+	case '[':
+		return d.list(raw)
 	}
-	texts := make([]string, 0, len(elements))
-	for _, element := range elements {
+	return decodeValue(raw)
+}
+
+// list decodes the strings of a list.
+func (d *contextDecoder) list(raw []byte) (Value, error) {
+	var texts []string
+	err := jsontext.Array(raw, func(element []byte) error {
+		if d.elements++; d.elements > maxElements {
+			return fmt.Errorf("the lists have more than %d elements", maxElements)
+		}
 		if element[0] != '"' {
-			continue
+			return nil
 		}
-		v, err := decodeValue(element)
-		if err != nil {
-			return Value{}, err
-		}
-		texts = append(texts, v.str)
+		text, err := contextText(element)
+		texts = append(texts, text)
+		return err
+	})
+	if err != nil {
+		return Value{}, err
 	}
 	return ListValue(texts...), nil
 }
 
-// decodeValue decodes valid JSON; the zero Value is null or an object.
-func decodeValue(raw json.RawMessage) (Value, error) {
+func contextText(raw []byte) (string, error) {
+	if len(raw) <= maxContextText {
+		return jsontext.Text(raw), nil
+	}
+	if text := jsontext.Text(raw); len(text) <= maxContextText {
+		return text, nil
+	}
+	return "", fmt.Errorf("a text is longer than %d bytes", maxContextText)
+}
+
+// decodeValue decodes valid JSON that is no list; the zero Value is null or an object.
+func decodeValue(raw []byte) (Value, error) {
 	switch raw[0] {
 	case '"':
-		var s string
-		if err := json.Unmarshal(raw, &s); err != nil {
-			return Value{}, errors.New("decoding context: a string is malformed")
-		}
-		return StringValue(s), nil
+		return StringValue(jsontext.Text(raw)), nil
 	case 't', 'f':
 		return BoolValue(raw[0] == 't'), nil
 	case 'n', '{':
 		return Value{}, nil
-	case '[':
-		return decodeList(raw)
 	}
 	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
 		return IntValue(n), nil
 	}
 	f, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil {
-		return Value{}, errors.New("decoding context: a number is out of range")
+		return Value{}, errors.New("a number is out of range")
 	}
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 		return IntValue(int64(f)), nil

@@ -2,7 +2,6 @@ package evaluator
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -42,7 +41,7 @@ func TestDecodeContextRefuses(t *testing.T) {
 		`null`:                       "not a JSON object",
 		`{"secret":"hunter2"`:        "ends too early",
 		`{"secret":hunter2}`:         "malformed near byte",
-		`{"secret":"hunter2"} x`:     "after the JSON object",
+		`{"secret":"hunter2"} x`:     "after the end of the JSON",
 		`{"targetingKey":7}`:         "targetingKey is not a string",
 		`{"n":1e999}`:                "out of range",
 		`{"secret":"hunter2",}`:      "",
@@ -58,27 +57,32 @@ func TestDecodeContextRefuses(t *testing.T) {
 	}
 }
 
-func TestDecodeContextIsBounded(t *testing.T) {
-	members := func(n, names int) []byte {
-		b := []byte(`{"targetingKey":"u-1"`)
-		for i := range n {
-			b = fmt.Appendf(b, `,"a%d":%d`, i%names, i)
-		}
-		return append(b, '}')
+// TestDecodeContextLimits holds that each limit is exact.
+func TestDecodeContextLimits(t *testing.T) {
+	members := func(n int) string {
+		return `{"targetingKey":"u-1"` + strings.Repeat(`,"a":1`, n-1) + `}`
 	}
-	for _, test := range []struct{ members, names int }{{maxAttributes, maxAttributes}, {10 * maxAttributes, maxAttributes}, {50_000, 1}} {
-		ctx, err := DecodeContext(members(test.members, test.names))
-		if err != nil {
-			t.Errorf("%d members of %d names: %v", test.members, test.names, err)
-			continue
-		}
-		if len(ctx.Attrs) != test.names || ctx.Attrs[test.names-1] != IntAttr(fmt.Sprintf("a%d", test.names-1), int64(test.members-1)) {
-			t.Errorf("%d members of %d names gave %d attributes, the last of them %v", test.members, test.names, len(ctx.Attrs), ctx.Attrs[len(ctx.Attrs)-1])
-		}
+	lists := func(n int) string {
+		return `{"a":[` + strings.Repeat(`"x",`, n-2) + `1],"b":["y"]}`
 	}
-	const want = "decoding context: there are more than 1000 attributes"
-	if _, err := DecodeContext(members(maxAttributes+1, maxAttributes+1)); err == nil || err.Error() != want {
-		t.Errorf("%d attributes gave error %v, want %q", maxAttributes+1, err, want)
+	text := func(n int) string { return strings.Repeat("x", n) }
+	for _, test := range []struct {
+		name, fits, exceeds, want string
+	}{
+		{"members", members(maxMembers), members(maxMembers + 1), "there are more than 1000 attributes"},
+		{"elements", lists(maxElements), lists(maxElements + 1), "the lists have more than 1000 elements"},
+		{"text", `{"a":"` + text(4096) + `"}`, `{"a":"` + text(4097) + `"}`, "a text is longer than 4096 bytes"},
+		{"element", `{"a":["` + text(4096) + `"]}`, `{"a":["` + text(4097) + `"]}`, "a text is longer than 4096 bytes"},
+		{"key", `{"targetingKey":"` + text(4096) + `"}`, `{"targetingKey":"` + text(4097) + `"}`, "a text is longer than 4096 bytes"},
+		{"escapes", `{"a":"` + strings.Repeat(`\u0041`, 4096) + `"}`, `{"a":"` + strings.Repeat(`\u0041`, 4097) + `"}`, "a text is longer than 4096 bytes"},
+	} {
+		if _, err := DecodeContext([]byte(test.fits)); err != nil {
+			t.Errorf("%s within the limit: %v", test.name, err)
+		}
+		want := "decoding context: " + test.want
+		if _, err := DecodeContext([]byte(test.exceeds)); err == nil || err.Error() != want {
+			t.Errorf("%s beyond the limit: got error %v, want %q", test.name, err, want)
+		}
 	}
 }
 
