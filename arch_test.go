@@ -16,7 +16,7 @@ var allowed = map[string][]string{
 	"evaluator": {"internal/jsontext", "github.com/spaolacci/murmur3"},
 	"bundle":    {"evaluator", "github.com/tinylib/msgp"},
 
-	"sdk":             {"bundle", "evaluator", "internal/location", "github.com/fsnotify/fsnotify"},
+	"sdk":             {"bundle", "evaluator", "internal/location", "internal/regular", "github.com/fsnotify/fsnotify"},
 	"sdk/s3source":    {"sdk", "bundle", "internal/location", "internal/s3client", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 	"sdk/openfeature": {"sdk", "evaluator", "github.com/open-feature/go-sdk"},
 	"sdk/otel":        {"sdk", "evaluator", "go.opentelemetry.io/otel"},
@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"ci":         {"bundle", "evaluator", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
 	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/values"},
 	"ci/gittree": {},
-	"ci/release": {"bundle", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
+	"ci/release": {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/comment": {},
 	"ci/awskms":  {"ci/release", "github.com/aws/aws-sdk-go-v2"},
 	"ci/s3store": {"ci/release", "bundle", "internal/location", "internal/s3client", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
@@ -52,12 +52,13 @@ var allowed = map[string][]string{
 
 	"internal/jsontext": {},
 	"internal/location": {},
+	"internal/regular":  {},
 	"internal/s3client": {"internal/location", "github.com/aws/aws-sdk-go-v2"},
 	"internal/suggest":  {},
 	"internal/values":   {"evaluator"},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/location", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",
+		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/location", "internal/regular", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",
 		"github.com/fsnotify/fsnotify", "github.com/spf13/cobra", "golang.org/x/term",
 	},
 }

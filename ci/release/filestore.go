@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/internal/regular"
 )
 
 const (
@@ -48,7 +49,7 @@ func (s fileStore) Get(_ context.Context, name string, limit int64) (data []byte
 }
 
 func read(root *os.Root, name string, limit int64) (data []byte, etag string, err error) {
-	file, err := root.Open(filepath.FromSlash(name))
+	file, err := regular.OpenIn(root, filepath.FromSlash(name))
 	if err != nil {
 		return nil, "", err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/internal/regular"
 )
 
 // The files of a keys folder.
@@ -330,7 +331,7 @@ func writeNew(path string, data []byte, secret bool) error {
 }
 
 func readLimited(path string) ([]byte, error) {
-	file, err := os.Open(path)
+	file, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

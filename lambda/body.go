@@ -1,0 +1,103 @@
+package lambda
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/jsontext"
+)
+
+const (
+	// defaultMaxBody is the size limit of a request's body in bytes: 64 KiB. Contexts
+	// rarely have more than 1 KiB.
+	defaultMaxBody = 64 << 10
+	// smallBody is how many bytes of a body don't count towards the limit for all bodies.
+	// So clients that send large bodies slowly can't keep usual requests out.
+	smallBody = 4 << 10
+	// maxInFlight limits the bytes of all bodies in memory, beyond smallBody of each.
+	maxInFlight = 16 << 20
+)
+
+// bodies reads the bodies of requests, in bounded memory.
+type bodies struct {
+	limit    int64        // of one body, in bytes
+	inFlight atomic.Int64 // bytes that count towards maxInFlight
+}
+
+// read reads the body of r. Memory grows with what has arrived, not with what was
+// announced, and counts as used until release is called. release must be called once,
+// whatever read returns.
+func (b *bodies) read(r *http.Request) (data []byte, release func(), fail *failure) {
+	reserved := int64(0)
+	release = func() { b.inFlight.Add(-reserved) }
+	if r.ContentLength > b.limit {
+		return nil, release, b.tooLarge()
+	}
+	size := int64(smallBody)
+	if r.ContentLength >= 0 {
+		size = min(size, r.ContentLength)
+	}
+	data = make([]byte, 0, size+1) // room for one byte more shows the end
+	for {
+		n, err := r.Body.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case int64(len(data)) > b.limit:
+			return nil, release, b.tooLarge()
+		case err == io.EOF:
+			return data, release, nil
+		case err != nil:
+			return nil, release, &failure{status: http.StatusBadRequest, code: parseError, details: "the body is incomplete"}
+		case len(data) < cap(data):
+			continue
+		}
+		size = min(2*int64(cap(data)), b.limit+1)
+		if !b.reserve(size - smallBody - reserved) {
+			return nil, release, &failure{status: http.StatusServiceUnavailable, retryAfter: 1,
+				details: "there are too many large requests at once"}
+		}
+		reserved = size - smallBody
+		data = append(make([]byte, 0, size), data...)
+	}
+}
+
+// reserve counts n more bytes as used, unless that exceeds the limit for all bodies.
+func (b *bodies) reserve(n int64) bool {
+	if b.inFlight.Add(n) > maxInFlight {
+		b.inFlight.Add(-n)
+		return false
+	}
+	return true
+}
+
+func (b *bodies) tooLarge() *failure {
+	return &failure{status: http.StatusRequestEntityTooLarge, details: fmt.Sprintf("the body is larger than %d bytes", b.limit)}
+}
+
+// decodeRequest returns the context in a request's body.
+func decodeRequest(body []byte) (evaluator.Context, *failure) {
+	if len(body) == 0 {
+		return evaluator.Context{}, nil
+	}
+	var raw []byte
+	if err := jsontext.Object(body, func(name, value []byte) error {
+		if jsontext.Text(name) == "context" {
+			raw = value
+		}
+		return nil
+	}); err != nil {
+		return evaluator.Context{}, &failure{status: http.StatusBadRequest, code: parseError,
+			details: "the body is not a JSON object"}
+	}
+	if raw == nil || string(raw) == "null" {
+		return evaluator.Context{}, nil
+	}
+	ctx, err := evaluator.DecodeContext(raw)
+	if err != nil {
+		return evaluator.Context{}, &failure{status: http.StatusBadRequest, code: invalidContext, details: err.Error()}
+	}
+	return ctx, nil
+}
