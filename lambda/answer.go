@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -143,10 +144,11 @@ func hasTag(ifNoneMatch []string, tag string) bool {
 
 // A failure is an error of OFREP.
 type failure struct {
-	status  int
-	code    string  // an OpenFeature error code; "": a general error
-	details string  // for people
-	key     *string // of the requested flag; only written with a code
+	status     int
+	code       string  // an OpenFeature error code; "": a general error
+	details    string  // for people
+	key        *string // of the requested flag; only written with a code
+	retryAfter int     // in seconds; 0: callers aren't told
 }
 
 func (f failure) appendJSON(b []byte) []byte {
@@ -165,4 +167,9 @@ func (f failure) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-func (f failure) write(w http.ResponseWriter) { write(w, f.status, f.appendJSON(nil)) }
+func (f failure) write(w http.ResponseWriter) {
+	if f.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(f.retryAfter))
+	}
+	write(w, f.status, f.appendJSON(nil))
+}

@@ -11,7 +11,7 @@ import (
 // 500), and that each gets JSON, or nothing where there is nothing to say, with
 // one of the documented statuses. [ask] checks the form.
 func FuzzHandler(f *testing.F) {
-	handler := Handler(newEstate(f, withChance(testRuleset())).open(f))
+	handler := New(newEstate(f, withChance(testRuleset())).open(f), Config{})
 	for _, seed := range []struct{ method, path, ifNoneMatch, body string }{
 		{"POST", flagsPath, `"x", W/"y"`,
 			`{"context":{"targetingKey":"u-1","city":"shenzhen","uid":17,"tags":["a"],"more":{"deep":null}}}`},

@@ -31,14 +31,15 @@
 //
 //	400  PARSE_ERROR      the body is not a JSON object, or is incomplete
 //	400  INVALID_CONTEXT  the context is not an object, its targeting key is not a string,
-//	                      a number is out of range, or there are more than 1,000 attributes
+//	                      a number is out of range, or there are more than 1,000 attributes,
+//	                      more than 1,000 elements of lists, or a text of more than 4,096 bytes
 //	404  FLAG_NOT_FOUND   there is no such flag
 //
 // TARGETING_KEY_MISSING never occurs: a rule doesn't match if its unit is missing, and
 // the answer's metadata says so. Other failures have no code, only
 // {"errorDetails": …}: 404 for other paths, 405 for other methods, 413 for bodies
-// larger than 1 MiB, 500 for a bug, and 503 while the client has no revision. Providers
-// treat 503 like an outage and serve defaults or stored values; they don't behave as
+// larger than [Config].MaxBody, 500 for a bug, and 503 while the client has no revision,
+// or with Retry-After while bodies larger than 4 KiB take up 16 MiB. Providers treat 503 like an outage and serve defaults or stored values; they don't behave as
 // if the flags had been deleted. Failures don't quote the request, except for the
 // flag's key.
 //
@@ -52,16 +53,14 @@
 package lambda
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/sdk"
@@ -70,23 +69,59 @@ import (
 const (
 	flagsPath  = "/ofrep/v1/evaluate/flags"
 	statusPath = "/status"
-
-	// maxBody is the size limit of a request's body in bytes: 1 MiB.
-	maxBody = 1 << 20
 )
 
-// Handler returns a handler that evaluates the flags of client, in the revision that
-// client serves when a request arrives. It is safe for concurrent use and doesn't close
-// the client. A nil client has no flags.
-func Handler(client *sdk.Client) http.Handler {
-	return recovering(http.HandlerFunc(handler{client}.serve))
+// Config configures a [Handler]. The zero Config is valid.
+type Config struct {
+	// MaxBody is the size limit of a request's body in bytes. 0 and less mean 64 KiB.
+	MaxBody int64
 }
 
-type handler struct {
-	client *sdk.Client
+// A Handler evaluates the flags of a client, in the revision that the client serves when
+// a request arrives. It is safe for concurrent use and never closes the client.
+type Handler struct {
+	client   *sdk.Client
+	bodies   bodies
+	draining atomic.Bool
 }
 
-func (h handler) serve(w http.ResponseWriter, r *http.Request) {
+// New returns a Handler. A nil client has no flags.
+func New(client *sdk.Client, cfg Config) *Handler {
+	h := &Handler{client: client}
+	if h.bodies.limit = cfg.MaxBody; h.bodies.limit <= 0 {
+		h.bodies.limit = defaultMaxBody
+	}
+	return h
+}
+
+// Drain prepares for the end of the server: from now on /status answers 503, so that load
+// balancers send no more requests, and every response asks for its connection to be
+// closed. Requests are still answered.
+func (h *Handler) Drain() { h.draining.Store(true) }
+
+// ServeHTTP answers a request, as the package documentation describes. If that panics,
+// the status is 500, and the log has the place. The panic's value may contain a part of
+// the request, so neither the response nor the log contains it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		cause := fmt.Sprintf("%T", v)
+		if err, ok := v.(runtime.Error); ok {
+			cause = err.Error()
+		}
+		slog.Error("panic while handling a request", "cause", cause, "stack", string(debug.Stack()))
+		failure{status: http.StatusInternalServerError, details: "internal error"}.write(w)
+	}()
+	if h.draining.Load() {
+		w.Header().Set("Connection", "close")
+	}
+	h.serve(w, r)
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Access-Control-Allow-Origin", "*")
 	header.Set("Access-Control-Expose-Headers", "ETag")
@@ -118,7 +153,7 @@ func preflight(w http.ResponseWriter) {
 }
 
 // one evaluates the flag named key.
-func (h handler) one(w http.ResponseWriter, r *http.Request, key string) {
+func (h *Handler) one(w http.ResponseWriter, r *http.Request, key string) {
 	ctx, snapshot, fail := h.read(w, r)
 	if fail != nil {
 		fail.key = &key
@@ -139,7 +174,7 @@ func (h handler) one(w http.ResponseWriter, r *http.Request, key string) {
 }
 
 // all evaluates all flags.
-func (h handler) all(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) all(w http.ResponseWriter, r *http.Request) {
 	ctx, snapshot, fail := h.read(w, r)
 	if fail != nil {
 		fail.write(w)
@@ -157,12 +192,17 @@ func (h handler) all(w http.ResponseWriter, r *http.Request) {
 
 // read returns the context of a request and the revision to evaluate, or the failure to
 // respond with.
-func (h handler) read(w http.ResponseWriter, r *http.Request) (evaluator.Context, *sdk.Snapshot, *failure) {
+func (h *Handler) read(w http.ResponseWriter, r *http.Request) (evaluator.Context, *sdk.Snapshot, *failure) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "OPTIONS, POST")
 		return evaluator.Context{}, nil, &failure{status: http.StatusMethodNotAllowed, details: "the method must be POST"}
 	}
-	ctx, fail := decodeRequest(w, r)
+	body, release, fail := h.bodies.read(r)
+	defer release()
+	if fail != nil {
+		return evaluator.Context{}, nil, fail
+	}
+	ctx, fail := decodeRequest(body)
 	if fail != nil {
 		return evaluator.Context{}, nil, fail
 	}
@@ -172,37 +212,6 @@ func (h handler) read(w http.ResponseWriter, r *http.Request) (evaluator.Context
 			&failure{status: http.StatusServiceUnavailable, details: "no flags have been loaded yet"}
 	}
 	return declared(ctx, snapshot.Program()), snapshot, nil
-}
-
-// decodeRequest returns the context that a request's body holds.
-func decodeRequest(w http.ResponseWriter, r *http.Request) (evaluator.Context, *failure) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-			return evaluator.Context{},
-				&failure{status: http.StatusRequestEntityTooLarge, details: "the body is larger than 1 MiB"}
-		}
-		return evaluator.Context{}, &failure{status: http.StatusBadRequest, code: parseError,
-			details: "the body is incomplete"}
-	}
-	if len(body) == 0 {
-		return evaluator.Context{}, nil
-	}
-	// Use a map: the fields of a struct would match names in any case.
-	var request map[string]json.RawMessage
-	if err := json.Unmarshal(body, &request); err != nil || request == nil {
-		return evaluator.Context{}, &failure{status: http.StatusBadRequest, code: parseError,
-			details: "the body is not a JSON object"}
-	}
-	raw := request["context"]
-	if raw == nil || string(raw) == "null" {
-		return evaluator.Context{}, nil
-	}
-	ctx, err := evaluator.DecodeContext(raw)
-	if err != nil {
-		return evaluator.Context{}, &failure{status: http.StatusBadRequest, code: invalidContext, details: err.Error()}
-	}
-	return ctx, nil
 }
 
 // declared removes the attributes from ctx that the program doesn't declare, and returns
@@ -221,24 +230,4 @@ func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	w.Write(body) // an error means that the client has gone
-}
-
-// recovering responds with 500 when next panics, and logs where. The panic's value may
-// contain a part of the request, so neither the response nor the log contains it.
-func recovering(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			v := recover()
-			if v == nil {
-				return
-			}
-			cause := fmt.Sprintf("%T", v)
-			if err, ok := v.(runtime.Error); ok {
-				cause = err.Error()
-			}
-			slog.Error("panic while handling a request", "cause", cause, "stack", string(debug.Stack()))
-			failure{status: http.StatusInternalServerError, details: "internal error"}.write(w)
-		}()
-		next.ServeHTTP(w, r)
-	})
 }

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -47,7 +48,7 @@ func post(path, body string) *http.Request {
 }
 
 func TestOneFlag(t *testing.T) {
-	handler := Handler(newEstate(t, testRuleset()).open(t))
+	handler := New(newEstate(t, testRuleset()).open(t), Config{})
 	tests := []struct {
 		name, flag, body, want string
 	}{
@@ -92,7 +93,7 @@ func TestOneFlag(t *testing.T) {
 }
 
 func TestAllFlags(t *testing.T) {
-	handler := Handler(newEstate(t, testRuleset()).open(t))
+	handler := New(newEstate(t, testRuleset()).open(t), Config{})
 	w := ask(t, handler, post(flagsPath, `{"context":{"targetingKey":"u-1","city":"shenzhen"}}`))
 	if w.Code != http.StatusOK {
 		t.Errorf("status is %d", w.Code)
@@ -163,9 +164,9 @@ func TestMetadata(t *testing.T) {
 }
 
 func TestFailures(t *testing.T) {
-	handler := Handler(newEstate(t, testRuleset()).open(t))
+	handler := New(newEstate(t, testRuleset()).open(t), Config{})
 	one, all := flagsPath+"/rate", flagsPath
-	large := `{"context":{"city":"` + strings.Repeat("x", maxBody) + `"}}`
+	large := `{"context":{"city":"` + strings.Repeat("x", defaultMaxBody) + `"}}`
 	notAnObject := `{"errorCode":"PARSE_ERROR","errorDetails":"the body is not a JSON object"`
 	tests := []struct {
 		name   string
@@ -205,9 +206,9 @@ func TestFailures(t *testing.T) {
 		{"GET, all flags", "GET", all, nil, 405, `{"errorDetails":"the method must be POST"}`, "OPTIONS, POST"},
 		{"POST to the status", "POST", statusPath, nil, 405, `{"errorDetails":"the method must be GET"}`,
 			"GET, HEAD, OPTIONS"},
-		{"large", "POST", one, strings.NewReader(large), 413, `{"errorDetails":"the body is larger than 1 MiB"}`, ""},
+		{"large", "POST", one, strings.NewReader(large), 413, `{"errorDetails":"the body is larger than 65536 bytes"}`, ""},
 		{"large, of unknown length", "POST", all, io.MultiReader(strings.NewReader(large)), 413,
-			`{"errorDetails":"the body is larger than 1 MiB"}`, ""},
+			`{"errorDetails":"the body is larger than 65536 bytes"}`, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -228,11 +229,80 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// TestLargestBody holds that the limit is exact, as configured and by default.
 func TestLargestBody(t *testing.T) {
-	handler := Handler(newEstate(t, testRuleset()).open(t))
-	body := `{"context":{"city":"` + strings.Repeat("x", maxBody-len(`{"context":{"city":""}}`)) + `"}}`
-	if w := ask(t, handler, post(flagsPath, body)); len(body) != maxBody || w.Code != http.StatusOK {
-		t.Errorf("status of a body of %d bytes is %d", len(body), w.Code)
+	client := newEstate(t, testRuleset()).open(t)
+	for _, test := range []struct{ configured, limit int }{{0, 64 << 10}, {-1, 64 << 10}, {100, 100}, {1 << 20, 1 << 20}} {
+		handler := New(client, Config{MaxBody: int64(test.configured)})
+		for more, want := range []int{http.StatusOK, http.StatusRequestEntityTooLarge} {
+			text := `{"context":{}}` + strings.Repeat(" ", test.limit-len(`{"context":{}}`)+more)
+			for _, body := range []io.Reader{strings.NewReader(text), io.MultiReader(strings.NewReader(text)), iotest.OneByteReader(strings.NewReader(text))} {
+				if w := ask(t, handler, httptest.NewRequest(http.MethodPost, flagsPath, body)); w.Code != want {
+					t.Errorf("MaxBody %d: status of a body of %d bytes is %d, want %d", test.configured, len(text), w.Code, want)
+				}
+			}
+			if n := handler.bodies.inFlight.Load(); n != 0 {
+				t.Fatalf("%d bytes count as in flight after all requests have ended", n)
+			}
+		}
+	}
+}
+
+// TestBodiesInFlight holds that large bodies that don't end can't use up the memory, nor
+// keep out usual requests.
+func TestBodiesInFlight(t *testing.T) {
+	handler := New(newEstate(t, testRuleset()).open(t), Config{})
+	const held = maxInFlight / (defaultMaxBody + 1 - smallBody)
+	var requests sync.WaitGroup
+	end := make(chan struct{})
+	for range held {
+		arrived, rest := io.Pipe()
+		requests.Go(func() {
+			if w := ask(t, handler, httptest.NewRequest(http.MethodPost, flagsPath, arrived)); w.Code != http.StatusOK {
+				t.Errorf("a body that fits got the status %d", w.Code)
+			}
+		})
+		requests.Go(func() {
+			io.WriteString(rest, `{}`+strings.Repeat(" ", defaultMaxBody-100))
+			<-end
+			rest.Close()
+		})
+	}
+	// The memory is taken once the limit has room for no more.
+	for handler.bodies.inFlight.Load() < held*(defaultMaxBody+1-smallBody) {
+		runtime.Gosched()
+	}
+	large, small := `{}`+strings.Repeat(" ", defaultMaxBody-2), `{}`+strings.Repeat(" ", smallBody-2)
+	w := ask(t, handler, post(flagsPath, large))
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("another large body got the status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	}
+	if w := ask(t, handler, post(flagsPath, small)); w.Code != http.StatusOK {
+		t.Errorf("a small body got the status %d", w.Code)
+	}
+	close(end)
+	requests.Wait()
+	if w := ask(t, handler, post(flagsPath, large)); w.Code != http.StatusOK {
+		t.Errorf("a large body got the status %d after the others had ended", w.Code)
+	}
+	if n := handler.bodies.inFlight.Load(); n != 0 {
+		t.Errorf("%d bytes count as in flight after all requests have ended", n)
+	}
+}
+
+// TestDrain holds what a server says that is about to end, and that it still answers.
+func TestDrain(t *testing.T) {
+	handler := New(newEstate(t, testRuleset()).open(t), Config{})
+	status := httptest.NewRequest(http.MethodGet, statusPath, nil)
+	if w := ask(t, handler, status); w.Code != http.StatusOK || w.Header().Get("Connection") != "" || strings.Contains(w.Body.String(), "draining") {
+		t.Errorf("before: %d, Connection %q, %s", w.Code, w.Header().Get("Connection"), w.Body)
+	}
+	handler.Drain()
+	if w := ask(t, handler, status); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"draining":true`) {
+		t.Errorf("status while draining: %d %s", w.Code, w.Body)
+	}
+	if w := ask(t, handler, post(flagsPath+"/rate", `{}`)); w.Code != http.StatusOK || w.Header().Get("Connection") != "close" {
+		t.Errorf("a request while draining: %d, Connection %q", w.Code, w.Header().Get("Connection"))
 	}
 }
 
@@ -244,8 +314,8 @@ func TestDeclared(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := `{"targetingKey":"u-1"`
-	for i := range 900 {
-		text += fmt.Sprintf(`,"uid":%d,"undeclared-%d":%d,"city":"lhasa"`, 100+i, i, i)
+	for i := range 300 {
+		text += fmt.Sprintf(`,"uid":%d,"undeclared-%d":%d,"city":"lhasa"`, 700+i, i, i)
 	}
 	ctx, err := evaluator.DecodeContext([]byte(text + "}"))
 	if err != nil {
@@ -260,7 +330,7 @@ func TestDeclared(t *testing.T) {
 }
 
 func TestWithoutRevision(t *testing.T) {
-	handler := Handler(nil)
+	handler := New(nil, Config{})
 	for path, want := range map[string]string{
 		flagsPath:           `{"errorDetails":"no flags have been loaded yet"}`,
 		flagsPath + "/rate": `{"errorDetails":"no flags have been loaded yet"}`,
@@ -278,7 +348,7 @@ func TestWithoutRevision(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
-	handler := Handler(newEstate(t, testRuleset()).open(t))
+	handler := New(newEstate(t, testRuleset()).open(t), Config{})
 	w := ask(t, handler, httptest.NewRequest(http.MethodGet, statusPath, nil))
 	var got condition
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
@@ -300,7 +370,7 @@ func TestStatusCountsErrors(t *testing.T) {
 	if err := client.Refresh(t.Context()); err == nil {
 		t.Fatal("a broken timestamp.json is accepted")
 	}
-	w := ask(t, Handler(client), httptest.NewRequest(http.MethodGet, statusPath, nil))
+	w := ask(t, New(client, Config{}), httptest.NewRequest(http.MethodGet, statusPath, nil))
 	var got condition
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
@@ -314,7 +384,7 @@ func TestStatusCountsErrors(t *testing.T) {
 func TestEntityTags(t *testing.T) {
 	e := newEstate(t, testRuleset())
 	client := e.open(t)
-	handler := Handler(client)
+	handler := New(client, Config{})
 	const inShenzhen, inLhasa = `{"context":{"targetingKey":"u-1","city":"shenzhen"}}`,
 		`{"context":{"targetingKey":"u-1","city":"lhasa"}}`
 	get := func(body, ifNoneMatch string) (status int, tag string) {
@@ -366,7 +436,7 @@ func TestEntityTags(t *testing.T) {
 // TestChanceIsNeverStale checks that a flag by chance is drawn for every request,
 // and that 304 is only said of the answer that the asker holds.
 func TestChanceIsNeverStale(t *testing.T) {
-	handler := Handler(newEstate(t, withChance(testRuleset())).open(t))
+	handler := New(newEstate(t, withChance(testRuleset())).open(t), Config{})
 	bodies := make(map[string]string) // by entity tag
 	held := ""
 	for range 200 {
@@ -398,7 +468,7 @@ func TestPreflight(t *testing.T) {
 	r.Header.Set("Origin", "https://shop.example")
 	r.Header.Set("Access-Control-Request-Method", "POST")
 	r.Header.Set("Access-Control-Request-Headers", "content-type,if-none-match")
-	w := ask(t, Handler(nil), r)
+	w := ask(t, New(nil, Config{}), r)
 	if w.Code != http.StatusNoContent {
 		t.Errorf("status is %d", w.Code)
 	}
@@ -419,14 +489,10 @@ func TestPanicsTellNothing(t *testing.T) {
 	defer slog.SetDefault(slog.Default())
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	for _, cause := range []any{"secret u-1", errors.New("secret u-1"), nilDereference} {
-		handler := recovering(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-			if f, ok := cause.(func() int); ok {
-				f()
-			}
-			panic(cause)
-		}))
+		r := post(flagsPath, `{}`)
+		r.Body = panicking{cause}
 		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, post(flagsPath, `{}`))
+		New(nil, Config{}).ServeHTTP(w, r)
 		if w.Code != http.StatusInternalServerError || w.Body.String() != `{"errorDetails":"internal error"}` {
 			t.Errorf("answer is %d %s", w.Code, w.Body)
 		}
@@ -442,6 +508,18 @@ func TestPanicsTellNothing(t *testing.T) {
 	}
 }
 
+// panicking is a body that panics when it is read.
+type panicking struct{ cause any }
+
+func (p panicking) Read([]byte) (int, error) {
+	if f, ok := p.cause.(func() int); ok {
+		f()
+	}
+	panic(p.cause)
+}
+
+func (p panicking) Close() error { return nil }
+
 func nilDereference() int {
 	var p *int
 	return *p
@@ -453,7 +531,7 @@ func nilDereference() int {
 func TestConcurrentRequests(t *testing.T) {
 	e := newEstate(t, testRuleset())
 	client := e.open(t)
-	server := httptest.NewServer(Handler(client))
+	server := httptest.NewServer(New(client, Config{}))
 	defer server.Close()
 	done := make(chan struct{})
 	var wg sync.WaitGroup

@@ -35,7 +35,7 @@ func TestDoors(t *testing.T) {
 	}
 	doors := map[string]func(t *testing.T, e *estate) http.Handler{
 		"handler": func(t *testing.T, e *estate) http.Handler {
-			return Handler(e.follow(t))
+			return New(e.follow(t), Config{})
 		},
 		"lambda": func(t *testing.T, e *estate) http.Handler {
 			root := filepath.Join(t.TempDir(), "root.json")
@@ -132,7 +132,7 @@ func decode(t *testing.T, text string) evaluator.Context {
 // testSameBytes checks that a door's answers are the SDK's, headers and failures
 // included.
 func testSameBytes(t *testing.T, url string, client *sdk.Client) {
-	reference := Handler(client)
+	reference := New(client, Config{})
 	for _, text := range contexts {
 		body := `{"context":` + text + `}`
 		for _, path := range []string{flagsPath, flagsPath + "/limit", flagsPath + "/new-checkout", flagsPath + "/absent"} {
@@ -141,7 +141,7 @@ func testSameBytes(t *testing.T, url string, client *sdk.Client) {
 	}
 	compare(t, url, reference, flagsPath, `{"context":[]}`)
 	compare(t, url, reference, flagsPath, "\xff\x00")
-	compare(t, url, reference, flagsPath, strings.Repeat("x", maxBody+1))
+	compare(t, url, reference, flagsPath, strings.Repeat("x", defaultMaxBody+1))
 	compare(t, url, reference, "/elsewhere", ``)
 }
 
@@ -407,7 +407,7 @@ func testWebProviderFollows(t *testing.T, url string, e *estate) {
 // code, and doesn't say that flags were deleted, while no flags are loaded.
 func TestServerProviderWithoutRevision(t *testing.T) {
 	npmtest.Install(t, providers)
-	server := httptest.NewServer(Handler(nil))
+	server := httptest.NewServer(New(nil, Config{}))
 	defer server.Close()
 	var got []details
 	asked := []evaluation{{"rate", "number", 7.0, nil}}

@@ -13,6 +13,7 @@ import (
 type condition struct {
 	Age         *int64           `json:"age,omitempty"` // in seconds; nil: unknown
 	Checked     time.Time        `json:"checked,omitzero"`
+	Draining    bool             `json:"draining,omitempty"` // the server is about to end
 	Environment string           `json:"environment"`
 	Errors      map[string]int64 `json:"errors"`
 	Expires     time.Time        `json:"expires,omitzero"`
@@ -25,7 +26,7 @@ type condition struct {
 
 // status responds with the client's status. The status code suits health checks: 200 if
 // there are flags, however old, and 503 if not.
-func (h handler) status(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) status(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 		failure{status: http.StatusMethodNotAllowed, details: "the method must be GET"}.write(w)
@@ -34,6 +35,7 @@ func (h handler) status(w http.ResponseWriter, r *http.Request) {
 	s := h.client.Status()
 	c := condition{
 		Checked:     s.Checked.UTC(),
+		Draining:    h.draining.Load(),
 		Environment: s.Environment,
 		Errors:      make(map[string]int64, len(s.Errors)),
 		Expires:     s.Expires.UTC(),
@@ -58,7 +60,7 @@ func (h handler) status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	code := http.StatusOK
-	if s.State == sdk.Empty {
+	if s.State == sdk.Empty || c.Draining {
 		code = http.StatusServiceUnavailable
 	}
 	w.Header().Set("Cache-Control", "no-store")

@@ -211,7 +211,7 @@ func (d *demo) serve(context.Context) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: lambda.Handler(d.client), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: lambda.New(d.client, lambda.Config{}), ReadHeaderTimeout: 5 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -64,7 +64,7 @@ serves the flags they test.`,
 			following.Go(func() { d.follow(ctx, watcher) })
 			defer following.Wait()
 			defer cancel()
-			return listenAndServe(cmd, listen, lambda.Handler(d.client))
+			return listenAndServe(cmd, listen, lambda.New(d.client, lambda.Config{}))
 		},
 	}
 	registerEnv(cmd, &env, "the environment to compile for (default: none, without overrides)")

@@ -50,7 +50,7 @@ trying.`,
 			if client.Snapshot() == nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: answering 503 until there are")
 			}
-			return listenAndServe(cmd, listen, lambda.Handler(client))
+			return listenAndServe(cmd, listen, lambda.New(client, lambda.Config{}))
 		},
 	}
 	f.register(cmd)

@@ -53,7 +53,7 @@ func main() {
 		}
 		os.Exit(1)
 	}
-	awslambda.Start(adapter{refreshing(client, lambda.Handler(client))}.invoke) // doesn't return
+	awslambda.Start(adapter{refreshing(client, lambda.New(client, lambda.Config{}))}.invoke) // doesn't return
 }
 
 const (
