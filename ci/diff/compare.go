@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -35,9 +36,9 @@ type reference struct {
 	name     string
 }
 
-func newComparison(p Pair, now int64) *comparison {
+func newComparison(p Pair, c *Config) *comparison {
 	return &comparison{
-		old: newSide(p.Old), new: newSide(p.New), now: now, decide: decide.New(now),
+		old: newSide(p.Old), new: newSide(p.New), now: c.Now, decide: decide.New(c.Now, cmp.Or(c.steps, decide.MaxSteps)),
 		lists: &listDiffs{known: make(map[listPair]listDiff)}, reached: make(map[reference][]Edit),
 	}
 }

@@ -35,6 +35,7 @@ type Config struct {
 	// Progress, if not nil, is told now and then how much of the population is
 	// done, in units of its own. It is called by one goroutine at a time.
 	Progress func(done, total int64)
+	steps    int // that decide takes for a flag, if not its MaxSteps
 }
 
 // A Report is what differs.
@@ -215,7 +216,7 @@ func Compare(ctx context.Context, c Config) (Report, error) {
 	r := Report{Now: c.Now, Environments: make([]Environment, len(c.Pairs))}
 	var jobs []*job
 	for i, pair := range c.Pairs {
-		w := newComparison(pair, c.Now)
+		w := newComparison(pair, &c)
 		flags, err := w.flags(ctx)
 		if err != nil {
 			return Report{}, err

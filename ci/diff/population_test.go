@@ -46,9 +46,9 @@ func TestPopulation(t *testing.T) {
 	bom := "\xef\xbb\xbf"
 	for text, want := range map[string]string{
 		`{"city":"BJ"}`: "100%/1", bom + "{\"city\":\"BJ\"}\r\n\r\n  \n{}": "50%/2",
-		strings.Repeat("{\"city\":\"BJ\"}\n{}\n{}\n", 1000):                   "33.3333%/3000",
-		strings.Repeat("\n", 5000) + "{}":                                     "0%/1",
-		"{\"city\":\"BJ\",\"x\":\"" + strings.Repeat("x", 1<<20-20) + "\"}\n": "100%/1",
+		strings.Repeat("{\"city\":\"BJ\"}\n{}\n{}\n", 1000):        "33.3333%/3000",
+		strings.Repeat("\n", 5000) + "{}":                          "0%/1",
+		"{\"city\":\"BJ\"" + strings.Repeat(" ", 1<<20-14) + "}\n": "100%/1",
 	} {
 		r, err := count(strings.NewReader(text))
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/diff"
+	"github.com/serin-flags/serin/ci/internal/decide"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/soak"
 )
@@ -43,7 +44,7 @@ type tallies struct {
 func TestHonest(t *testing.T) {
 	seen := tallies{verdicts: make(map[diff.Verdict]int)}
 	for seed := *first; seed < *first+uint64(*pairs); seed++ {
-		if honest(t, seed, *contexts, &seen); t.Failed() {
+		if honest(t, seed, *contexts, decide.MaxSteps, &seen); t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
 	}
@@ -57,11 +58,26 @@ func TestHonest(t *testing.T) {
 	}
 }
 
-func honest(t *testing.T, seed uint64, count int, seen *tallies) {
+// TestHonestOfBigFlags does the same with so few steps that small flags are as big ones
+// are otherwise: what is shown of them is less, but as true.
+func TestHonestOfBigFlags(t *testing.T) {
+	seen := tallies{verdicts: make(map[diff.Verdict]int)}
+	for seed := *first; seed < *first+uint64(*pairs); seed++ {
+		if honest(t, seed, *contexts, 30+int(seed%40)*5, &seen); t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	t.Logf("%d flags differ, of %d this is shown; %d shares, %d measured; %v", seen.differ, seen.shown, seen.groups, seen.measured, seen.verdicts)
+	if seen.shown*100 < seen.differ*80 {
+		t.Errorf("of %d flags that differ, only of %d this is shown", seen.differ, seen.shown)
+	}
+}
+
+func honest(t *testing.T, seed uint64, count, steps int, seen *tallies) {
 	m := newMaker(seed)
 	p := m.pair()
 	old, new := compile(t, p.Old), compile(t, p.New)
-	r := compare(t, diff.Config{Now: at, Pairs: []diff.Pair{p}})
+	r := compare(t, diff.Config{Now: at, Pairs: []diff.Pair{p}}.WithSteps(steps))
 	people := make([]evaluator.Context, count)
 	for i := range people {
 		people[i] = m.context()
@@ -89,7 +105,7 @@ func honest(t *testing.T, seed uint64, count int, seen *tallies) {
 			continue
 		}
 		report := &r.Environments[0].Flags[i]
-		if seen.verdicts[verdict]++; verdict == diff.VerdictUnknown {
+		if seen.verdicts[verdict]++; verdict == diff.VerdictUnknown && steps == decide.MaxSteps {
 			t.Logf("seed %d: nothing is known of %s: %v", seed, f.Key(), report.Edits)
 		}
 		shown := verdict == diff.VerdictShare || verdict == diff.VerdictNamed || verdict == diff.VerdictExample

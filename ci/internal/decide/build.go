@@ -1,14 +1,17 @@
 package decide
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// Where the variables of drawings and of ramps begin. Those of attributes are before
-// them, so that what depends on positions alone stands at the bottom.
+// Where the variables of opaque conditions, of drawings and of ramps begin. Those of
+// attributes are before them, so that what depends on positions alone stands at the
+// bottom.
 const (
+	opaqueVariables  = 1 << 19
 	drawingVariables = 1 << 20
 	rampVariables    = 1 << 24
 )
@@ -31,53 +34,101 @@ func (p *problem) builder(c clock) *builder {
 	return b
 }
 
-// served returns which code a flag's problem has for what a side serves.
-func (b *builder) side(side int) node {
-	f := b.problem.flags[side]
-	return b.flag(side, f, func(rule, variant int) int { return b.code(served{rule, b.outcome(f, variant)}) })
+// A naming gives numbers to rules with what they serve.
+type naming func(rule, variant int) int
+
+// outcomes names what a side serves.
+func (b *builder) outcomes(side int) naming {
+	return func(_, variant int) int { return b.outcome(b.problem.flags[side], variant) }
+}
+
+// serves returns the code of what a side serves, and by which rule.
+func (b *builder) serves(side int) node {
+	outcome := b.outcomes(side)
+	return b.flag(side, b.problem.flags[side], 0, func(rule, variant int) int {
+		return b.code(served{rule, outcome(rule, variant)})
+	})
+}
+
+// moved returns where the outcomes of both sides differ. Nobody for whom one of the
+// rules is that both flags begin with gets a different value.
+func (b *builder) moved() node {
+	first, nodes := b.equalRules()
+	n := b.differ(b.flag(0, b.problem.flags[0], first, b.outcomes(0)), b.flag(1, b.problem.flags[1], first, b.outcomes(1)))
+	for _, when := range slices.Backward(nodes) {
+		n = b.ifElse(when, never, n)
+	}
+	return n
+}
+
+// equalRules returns how many rules both flags begin with that are for the same people
+// and serve them the same, and whom each is for.
+func (b *builder) equalRules() (int, []node) {
+	old, new := b.problem.flags[0], b.problem.flags[1]
+	if old.Disabled || new.Disabled || b.isStale(old) || b.isStale(new) || !reflect.DeepEqual(old.Reserved, new.Reserved) {
+		return 0, nil
+	}
+	var nodes []node
+	for i := range min(len(old.Rules), len(new.Rules)) {
+		when, serves := b.rule(0, old, i, b.outcomes(0))
+		same, also := b.rule(1, new, i, b.outcomes(1))
+		if when != same || serves != also || old.Reserved != nil && b.outcomes(0)(i, old.Default) != b.outcomes(1)(i, new.Default) {
+			break
+		}
+		nodes = append(nodes, when)
+	}
+	return len(nodes), nodes
 }
 
 // variant returns the index of the variant that a flag serves, which others refer to.
 func (b *builder) variant(side int, f *evaluator.Flag) node {
 	n, ok := b.flags[side][f.Key]
 	if !ok {
-		n = b.flag(side, f, func(_, variant int) int { return variant })
+		n = b.flag(side, f, 0, func(_, variant int) int { return variant })
 		b.flags[side][f.Key] = n
 	}
 	return n
 }
 
-// flag returns what a flag serves. name gives numbers to rules with what they serve.
-func (b *builder) flag(side int, f *evaluator.Flag, name func(rule, variant int) int) node {
+func (b *builder) isStale(f *evaluator.Flag) bool {
+	return f.Stale != nil && b.clock.age > int64(f.Stale.After)
+}
+
+// rule returns whom a rule is for, and what it serves to them.
+func (b *builder) rule(side int, f *evaluator.Flag, i int, name naming) (when, serves node) {
+	r := &f.Rules[i]
+	when, serves = always, constant(name(i, r.Variant))
+	if r.When != nil {
+		when = b.condition(side, r.When)
+	}
+	if s := r.Split; s != nil {
+		d := b.drawing(s.Bucketing)
+		when = b.and(when, b.hasPosition(d))
+		serves = b.split(d, s, func(variant int) node { return constant(name(i, variant)) })
+	}
+	return when, serves
+}
+
+// flag returns what a flag serves to those for whom no rule before the first one is.
+func (b *builder) flag(side int, f *evaluator.Flag, first int, name naming) node {
 	last := len(f.Rules)
-	constant := func(rule, variant int) node { return constant(name(rule, variant)) }
 	switch {
 	case f.Disabled:
-		return constant(last, f.Off)
-	case f.Stale != nil && b.clock.age > int64(f.Stale.After):
-		return constant(last, f.Stale.Variant)
+		return constant(name(last, f.Off))
+	case b.isStale(f):
+		return constant(name(last, f.Stale.Variant))
 	}
-	serves := constant(last, f.Default)
+	serves := constant(name(last, f.Default))
 	outside := serves // by the rules that are for those outside of the reservation
-	for i := last - 1; i >= 0; i-- {
-		r := &f.Rules[i]
-		when, one, other := always, constant(i, r.Variant), constant(i, f.Default)
-		if r.When != nil {
-			when = b.condition(side, r.When)
-		}
-		if s := r.Split; s != nil {
-			d := b.drawing(s.Bucketing)
-			when = b.and(when, b.hasPosition(d))
-			one = b.split(d, s, func(variant int) node { return constant(i, variant) })
-		}
+	for i := last - 1; i >= first; i-- {
+		when, one := b.rule(side, f, i, name)
 		serves = b.ifElse(when, one, serves)
 		if f.Reserved != nil {
-			outside = b.ifElse(when, other, outside)
+			outside = b.ifElse(when, constant(name(i, f.Default)), outside)
 		}
 	}
 	if r := f.Reserved; r != nil && last > 0 {
-		d := b.drawing(r.Bucketing)
-		within := b.position(d, func(from, _ uint64) node {
+		within := b.position(b.drawing(r.Bucketing), func(from, _ uint64) node {
 			return truth(slices.ContainsFunc(r.Spans, func(s evaluator.Span) bool { return s.From <= from && from < s.To }))
 		})
 		serves = b.ifElse(within, serves, outside)
@@ -94,6 +145,9 @@ func truth(b bool) node {
 
 // condition returns whether a condition holds.
 func (b *builder) condition(side int, c *evaluator.Condition) node {
+	if n, ok := b.opaque(side, c); ok {
+		return b.choose(opaqueVariables+n, []node{never, always})
+	}
 	switch c.Op {
 	case evaluator.OpAll:
 		n := always

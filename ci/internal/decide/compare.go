@@ -3,6 +3,7 @@ package decide
 import (
 	"math/big"
 	"slices"
+	"sync"
 
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -67,8 +68,9 @@ func (s *Share) Moved() *big.Rat {
 // A comparison is two flags at a clock.
 type comparison struct {
 	*builder
-	both  node // the number of a pair
-	moved node // whether they differ
+	moved node // where the outcomes differ
+	// both is the number of a pair. It takes long, and shares alone need it.
+	both  func() node
 	pairs []pair
 }
 
@@ -76,60 +78,81 @@ type pair struct{ old, new served }
 
 // compare compares the flags at a clock.
 func (p *problem) compare(c clock) *comparison {
-	b := p.builder(c)
-	old, new := b.side(0), b.side(1)
-	x := &comparison{builder: b}
-	x.moved = b.combine(old, new, func(i, j int) int {
-		if p.served[i].outcome != p.served[j].outcome {
-			return 1
-		}
-		return 0
-	})
-	if x.moved == never {
-		return x
-	}
+	x := &comparison{builder: p.builder(c)}
+	x.both = sync.OnceValue(x.pair)
+	x.moved = x.builder.moved()
+	return x
+}
+
+// pair returns the number of a pair of what both sides serve.
+func (x *comparison) pair() node {
 	numbers := make(map[pair]int)
-	x.both = b.combine(old, new, func(i, j int) int {
-		k := pair{p.served[i], p.served[j]}
+	return x.combine(x.serves(0), x.serves(1), func(i, j node) (node, bool) {
+		if !i.isConstant() || !j.isConstant() {
+			return never, false
+		}
+		k := pair{x.served[i.value()], x.served[j.value()]}
 		n, ok := numbers[k]
 		if !ok {
 			n = len(x.pairs)
 			numbers[k] = n
 			x.pairs = append(x.pairs, k)
 		}
-		return n
+		return constant(n), true
 	})
-	return x
 }
 
 // Compare compares two flags.
 func (c *Comparer) Compare(old, new Side) Verdict {
-	p := c.newProblem(old, new)
-	var f findings
-	f.limited = !p.complete
-	for _, clock := range p.clocks {
-		x := p.compare(clock)
-		if x.full {
-			f.limited = true
-			continue
-		}
-		if x.moved != never {
-			f.add(x)
+	h := c.hide(old, new)
+	p := h.problem()
+	f := p.differences()
+	if f.none() {
+		return Verdict{Same: true}
+	}
+	if len(p.opaques) == 0 {
+		v, _ := f.verdict()
+		return v
+	}
+	all := c.newProblem(old, new, nil).differences()
+	if all.limited {
+		h.addValues(all.problem)
+		if v, ok := h.search(f); ok {
+			return v
 		}
 	}
-	v := Verdict{Same: len(f.whole) == 0 && !f.limited}
-	if !v.Same {
-		v.settle(&f, c.now)
-	}
+	v, _ := all.verdict()
 	return v
 }
 
 // findings are the comparisons that came out different.
 type findings struct {
+	*problem
 	whole   []*comparison // of all times of a clock
 	single  []*comparison // of single times
 	limited bool          // there may be differences that weren't found
+	// contradicted are opaque conditions about which a candidate supposed what isn't so.
+	contradicted []opaque
 }
+
+// differences compares the flags at all clocks.
+func (p *problem) differences() *findings {
+	f := &findings{problem: p, limited: !p.complete}
+	for _, clock := range p.clocks {
+		x := p.compare(clock)
+		if x.full {
+			f.limited = true
+			break // there is no room for the others either
+		}
+		if x.moved != never {
+			f.add(x)
+		}
+	}
+	return f
+}
+
+// none reports whether it is proved that nothing differs.
+func (f *findings) none() bool { return len(f.whole) == 0 && !f.limited }
 
 // add adds a comparison, with those of single times, of which none may differ.
 func (f *findings) add(x *comparison) {
@@ -167,37 +190,62 @@ func (f *findings) full() bool {
 	return slices.ContainsFunc(slices.Concat(f.whole, f.single), func(x *comparison) bool { return x.full })
 }
 
-// settle finds out what can be said of differences.
-func (v *Verdict) settle(f *findings, now int64) {
+// verdict says what is known of the differences, and whether that is anything. With
+// opaque conditions, differences are real only if there is an example, and named
+// people count only if each of them is one.
+func (f *findings) verdict() (v Verdict, known bool) {
+	if f.none() {
+		return Verdict{Same: true}, true
+	}
 	var ahead, aside []*comparison
 	for _, x := range f.single {
-		if x.clock.age == 0 && x.clock.now >= now {
+		if x.clock.age == 0 && x.clock.now >= f.c.now {
 			ahead = append(ahead, x)
 		} else {
 			aside = append(aside, x)
 		}
 	}
-	most := 1
-	for _, x := range f.single {
-		x.problem.room = maxSteps // whatever it took to find them
+	f.room = f.c.steps // whatever it took to find them
+	most, supposed := 1, len(f.opaques) > 0
+	named, values := false, []evaluator.Value(nil)
+	if !f.limited {
+		if named, values = namedOnly(f.whole); named {
+			most = shownNamed
+			if supposed {
+				most = min(len(values), maxGuesses)
+			}
+		}
+	}
+	examples := func() {
+		for _, x := range slices.Concat(ahead, aside) {
+			if v.Examples = x.examples(most, f); len(v.Examples) > 0 {
+				return
+			}
+		}
+	}
+	if supposed {
+		if examples(); len(v.Examples) == 0 {
+			return v, false
+		}
 	}
 	if !f.limited {
 		v.Aside = len(ahead) == 0
-		if named, values := namedOnly(f.whole); named {
-			v.Named, most = len(values), 3
-		} else {
-			v.shares(ahead, now)
+		switch {
+		case !named && (!supposed || v.Examples[0].Context.Now >= f.c.now):
+			v.shares(ahead, f.c.now)
+		case named && (!supposed || len(v.Examples) == len(values)):
+			v.Named = len(values)
 		}
 	}
 	if f.full() {
-		*v, most = Verdict{}, 1
+		v, most = Verdict{Examples: v.Examples}, 1
 	}
-	if v.Shares != nil {
-		return
+	if v.Shares == nil && !supposed {
+		examples()
 	}
-	for _, x := range slices.Concat(ahead, aside) {
-		if v.Examples = x.examples(most); len(v.Examples) > 0 {
-			return
-		}
-	}
+	v.Examples = v.Examples[:min(len(v.Examples), shownNamed)]
+	return v, v.Shares != nil || len(v.Examples) > 0
 }
+
+// shownNamed is how many of the people that flags name are examples.
+const shownNamed = 3

@@ -23,13 +23,20 @@ type Comparer struct {
 	diffs   map[[2]*list]listDiff
 	atoms   map[string]*atom
 	domains map[string]*domain
+	steps   int // how many a comparison of two flags may take
 }
 
-// New returns a Comparer for a present.
-func New(now int64) *Comparer {
+// MaxSteps bounds the memory and the time that a comparison of two flags takes: nodes
+// of diagrams, and how often they are looked at.
+const MaxSteps = 1 << 19
+
+// New returns a Comparer for a present. A comparison that looks at everything takes so
+// many steps at most, and otherwise twice as many.
+func New(now int64, steps int) *Comparer {
 	return &Comparer{
 		now: now, indexes: make(map[*evaluator.Ruleset]*index), lists: make(map[listKey]*list),
 		diffs: make(map[[2]*list]listDiff), atoms: make(map[string]*atom), domains: make(map[string]*domain),
+		steps: steps,
 	}
 }
 
@@ -55,6 +62,7 @@ type index struct {
 	zones      map[string]*evaluator.Zone
 	segments   map[string]*evaluator.Segment
 	flags      map[string]*evaluator.Flag
+	units      map[string]bool // attributes that flags or conditions are bucketed by
 	set        *evaluator.Ruleset
 	program    *evaluator.Program
 }
@@ -75,6 +83,7 @@ func (c *Comparer) index(set *evaluator.Ruleset) *index {
 		set:        set,
 		attributes: make(map[string]evaluator.AttributeType), zones: make(map[string]*evaluator.Zone),
 		segments: make(map[string]*evaluator.Segment), flags: make(map[string]*evaluator.Flag),
+		units: make(map[string]bool),
 	}
 	for _, a := range set.Attributes {
 		x.attributes[a.Name] = a.Type
@@ -84,12 +93,35 @@ func (c *Comparer) index(set *evaluator.Ruleset) *index {
 	}
 	for i := range set.Segments {
 		x.segments[set.Segments[i].Name] = &set.Segments[i]
+		x.addUnits(set.Segments[i].When)
 	}
 	for _, flags := range [][]evaluator.Flag{set.Prerequisites, set.Flags} {
 		for i := range flags {
-			x.flags[flags[i].Key] = &flags[i]
+			f := &flags[i]
+			x.flags[f.Key] = f
+			if f.Reserved != nil {
+				x.units[f.Reserved.By] = true
+			}
+			for j := range f.Rules {
+				if s := f.Rules[j].Split; s != nil {
+					x.units[s.By] = true
+				}
+				x.addUnits(f.Rules[j].When)
+			}
 		}
 	}
 	c.indexes[set] = x
 	return x
+}
+
+// addUnits adds the attributes that a condition computes positions of.
+func (x *index) addUnits(c *evaluator.Condition) {
+	if c == nil {
+		return
+	}
+	for part := range c.Walk() {
+		if part.Op == evaluator.OpBucket {
+			x.units[part.Attribute] = true
+		}
+	}
 }

@@ -26,6 +26,7 @@ func (n node) value() int { return int(^n) }
 type diagram struct {
 	inner  []inner
 	unique map[string]node
+	forks  map[fork]node // unique, too: those of two cases, which most are
 	memo   map[[3]node]node
 	key    []byte
 	room   *int // how many more steps may be taken
@@ -39,11 +40,14 @@ type inner struct {
 	kids     []node // by case
 }
 
-// maxSteps bounds the memory and the time that two flags take.
-const maxSteps = 1 << 19
+// A fork is an inner node of two cases.
+type fork struct {
+	variable int
+	no, yes  node
+}
 
 func newDiagram(room *int) *diagram {
-	return &diagram{unique: make(map[string]node), memo: make(map[[3]node]node), room: room}
+	return &diagram{unique: make(map[string]node), forks: make(map[fork]node), memo: make(map[[3]node]node), room: room}
 }
 
 // spend takes some steps, if there is room for them.
@@ -60,20 +64,34 @@ func (d *diagram) choose(variable int, kids []node) node {
 	if !slices.ContainsFunc(kids, func(k node) bool { return k != first }) {
 		return first
 	}
+	if len(kids) == 2 {
+		key := fork{variable, kids[0], kids[1]}
+		n, ok := d.forks[key]
+		if !ok {
+			n = d.add(variable, kids)
+			d.forks[key] = n
+		}
+		return n
+	}
 	d.key = binary.AppendUvarint(d.key[:0], uint64(variable))
 	for _, k := range kids {
 		d.key = binary.LittleEndian.AppendUint32(d.key, uint32(k))
 	}
-	if n, ok := d.unique[string(d.key)]; ok {
-		return n
+	n, ok := d.unique[string(d.key)]
+	if !ok {
+		n = d.add(variable, kids)
+		d.unique[string(d.key)] = n
 	}
+	return n
+}
+
+// add adds an inner node.
+func (d *diagram) add(variable int, kids []node) node {
 	if !d.spend(len(kids)) {
 		return never
 	}
-	n := node(len(d.inner))
 	d.inner = append(d.inner, inner{variable, slices.Clone(kids)})
-	d.unique[string(d.key)] = n
-	return n
+	return node(len(d.inner) - 1)
 }
 
 // noVariable is larger than all variables.
@@ -139,16 +157,31 @@ func (d *diagram) and(a, b node) node { return d.ifElse(a, b, never) }
 
 // convert returns n with other constants.
 func (d *diagram) convert(n node, to func(int) int) node {
-	return d.combine(n, never, func(a, _ int) int { return to(a) })
+	return d.combine(n, never, func(n, _ node) (node, bool) {
+		if !n.isConstant() {
+			return n, false
+		}
+		return constant(to(n.value())), true
+	})
 }
 
-// combine returns the function that is f of the values of two others.
-func (d *diagram) combine(a, b node, f func(a, b int) int) node {
+// differ returns where two functions differ.
+func (d *diagram) differ(a, b node) node {
+	return d.combine(a, b, func(a, b node) (node, bool) {
+		if a == b {
+			return never, true
+		}
+		return always, a.isConstant() && b.isConstant()
+	})
+}
+
+// combine returns the function that is f of two others. Of constants, f is known.
+func (d *diagram) combine(a, b node, f func(a, b node) (of node, known bool)) node {
 	memo := make(map[[2]node]node)
 	var visit func(a, b node) node
 	visit = func(a, b node) node {
-		if a.isConstant() && b.isConstant() {
-			return constant(f(a.value(), b.value()))
+		if n, known := f(a, b); known {
+			return n
 		}
 		key := [2]node{a, b}
 		if n, ok := memo[key]; ok {

@@ -23,7 +23,10 @@ type problem struct {
 	ages     []int64 // from which on flags are stale
 	unit     string  // of the new side, "" if that of the old side is another
 	room     int     // steps left
-	complete bool    // every context is in one of the cases
+	hidden   *hidden // what is opaque; nil: nothing
+	opaques  []opaque
+	numbers  map[string]int // of opaques, by key
+	complete bool           // every context is in one of the cases
 
 	atoms   map[*evaluator.Condition]*atom
 	visited [2]map[string]bool // flags and segments, whose names can't be equal by the sign before them
@@ -65,10 +68,14 @@ type window struct {
 // somebody is served, by its number in values.
 type served struct{ rule, outcome int }
 
-func (c *Comparer) newProblem(old, new Side) *problem {
+func (c *Comparer) newProblem(old, new Side, h *hidden) *problem {
 	p := &problem{
 		c: c, sides: [2]*index{c.index(old.Set), c.index(new.Set)}, flags: [2]*evaluator.Flag{old.Flag, new.Flag},
-		atoms: make(map[*evaluator.Condition]*atom), codes: make(map[served]int), complete: true, room: maxSteps,
+		atoms: make(map[*evaluator.Condition]*atom), codes: make(map[served]int), complete: true, room: c.steps,
+		hidden: h, numbers: make(map[string]int),
+	}
+	if h != nil {
+		p.room = h.room
 	}
 	for side, f := range p.flags {
 		p.visited[side] = make(map[string]bool)
@@ -132,6 +139,9 @@ func (p *problem) addFlag(side int, f *evaluator.Flag) {
 }
 
 func (p *problem) addCondition(side int, c *evaluator.Condition) {
+	if _, ok := p.opaque(side, c); ok {
+		return
+	}
 	for i := range c.Of {
 		p.addCondition(side, &c.Of[i])
 	}

@@ -48,6 +48,9 @@ func (v *Verdict) shares(found []*comparison, now int64) {
 // shares returns the shares of people at a time, nil if they can't be computed: if they
 // depend on more than positions.
 func (x *comparison) shares() []Share {
+	if x.both(); x.full {
+		return nil
+	}
 	for _, grouping := range []int{byEverybody, byNewRule, byOldRule} {
 		if list, ok := x.grouped(grouping); ok && len(list) > 0 {
 			return list
@@ -115,10 +118,13 @@ func (x *comparison) grouped(grouping int) ([]Share, bool) {
 func (x *comparison) fitNamed(grouping, unit int, moving map[int]bool) bool {
 	labels := make(map[int]bool)
 	for _, p := range x.pairs {
-		labels[p.label(grouping)] = true
+		labels[p.label(grouping)] = labels[p.label(grouping)] || p.old.outcome != p.new.outcome
 	}
-	for label := range labels {
-		group := x.convert(x.both, func(i int) int { return x.within(grouping, label, i) })
+	for label, moves := range labels {
+		if !moves {
+			continue
+		}
+		group := x.convert(x.both(), func(i int) int { return x.within(grouping, label, i) })
 		for i := range x.cases[unit] {
 			f := &x.cases[unit][i]
 			if f.named == nil || !f.usable {
@@ -151,14 +157,46 @@ func (x *comparison) within(grouping, label, i int) int {
 }
 
 // othersServed reports whether some who aren't named are served as a function says, if
-// they have certain positions.
+// they have certain positions. It is enough that all who belong to the group are served
+// one and the same at these positions.
 func (x *comparison) othersServed(group node, unit int, cells []int, served node) bool {
+	members := make(map[int]bool)
 	for i := range x.cases[unit] {
-		if f := &x.cases[unit][i]; f.named == nil && f.usable && x.fix(x.in(group, unit, i), unit, cells) == served {
-			return true
+		if f := &x.cases[unit][i]; f.named == nil && f.usable {
+			others := x.fix(x.in(group, unit, i), unit, cells)
+			if others == served {
+				return true
+			}
+			x.leaves(others, members)
 		}
 	}
-	return false
+	delete(members, isOutside)
+	if len(members) != 1 {
+		return false
+	}
+	x.leaves(served, members)
+	delete(members, isOutside)
+	return len(members) == 1
+}
+
+// leaves adds the values of a function.
+func (d *diagram) leaves(n node, list map[int]bool) {
+	seen := make(map[node]bool)
+	var visit func(node)
+	visit = func(n node) {
+		if n.isConstant() {
+			list[n.value()] = true
+			return
+		}
+		if seen[n] {
+			return
+		}
+		seen[n] = true
+		for _, k := range d.inner[n].kids {
+			visit(k)
+		}
+	}
+	visit(n)
 }
 
 // anyMoves reports whether a function of within is a move somewhere.
@@ -205,7 +243,7 @@ func merge(list []Share) []Share {
 // rulesByPosition reports whether positions decide which rule is for somebody.
 func (x *comparison) rulesByPosition() bool {
 	found := false
-	x.each(x.convert(x.both, func(i int) int { return x.pairs[i].new.rule }), func(variable int) {
+	x.each(x.convert(x.both(), func(i int) int { return x.pairs[i].new.rule }), func(variable int) {
 		found = found || variable >= drawingVariables
 	})
 	return found
@@ -281,7 +319,7 @@ func (x *comparison) units(grouping int) (units []int, chance bool) {
 			}
 		}
 	}
-	x.each(x.convert(x.both, func(i int) int { return x.reduced(grouping, i) }), func(variable int) {
+	x.each(x.convert(x.both(), func(i int) int { return x.reduced(grouping, i) }), func(variable int) {
 		if variable >= drawingVariables && variable < rampVariables {
 			domain := x.drawings[variable-drawingVariables].domain
 			chance = chance || domain < 0
@@ -319,9 +357,10 @@ func (x *comparison) parts(grouping int, units []int, pattern int) (map[int]map[
 		if v < drawingVariables {
 			unit := slices.Index(units, v)
 			for i, k := range x.inner[n].kids {
-				f := &x.cases[v][i]
-				if unit >= 0 && (f.named != nil || f.usable == (pattern>>unit&1 == 1)) {
-					continue
+				if unit >= 0 {
+					if f := &x.cases[v][i]; f.named != nil || f.usable == (pattern>>unit&1 == 1) {
+						continue
+					}
 				}
 				visit(k)
 			}
@@ -330,7 +369,7 @@ func (x *comparison) parts(grouping int, units []int, pattern int) (map[int]map[
 		all, fine := x.measure(n, measured)
 		ok = ok && fine && x.agree(out, all, grouping)
 	}
-	visit(x.both)
+	visit(x.both())
 	return out, ok
 }
 

@@ -13,6 +13,10 @@ const (
 	maxTries = 400_000 // values looked at for one that has wanted positions
 )
 
+// costOpaque is the cost of an opaque condition that holds: most don't, if a context has
+// few attributes.
+const costOpaque = 30
+
 // impossible is the cost of what isn't known to exist.
 const impossible = 1 << 30
 
@@ -75,14 +79,25 @@ type finder struct {
 	least map[node]int // what the cheapest way to a difference costs
 	taken map[int]int  // the case of each variable on the way
 	paths int
+	limit int // of paths
 	found []Example
 	most  int
+	// contradicted are the opaque conditions that the first way that led to nothing was
+	// wrong about.
+	contradicted []opaque
 }
 
-// examples returns up to so many examples, the simplest first.
-func (x *comparison) examples(most int) []Example {
-	f := &finder{comparison: x, least: make(map[node]int), taken: make(map[int]int), most: most}
+// examples returns up to so many examples, the simplest first. If there are none, it
+// notes why not in the findings.
+func (x *comparison) examples(most int, notes *findings) []Example {
+	f := &finder{comparison: x, least: make(map[node]int), taken: make(map[int]int), most: most, limit: maxPaths}
+	if len(x.opaques) > 0 {
+		f.limit = 2 * maxGuesses
+	}
 	f.walk(x.moved)
+	if len(notes.contradicted) == 0 {
+		notes.contradicted = f.contradicted
+	}
 	return f.found
 }
 
@@ -99,6 +114,8 @@ func (f *finder) cost(variable, i int) int {
 			return impossible
 		}
 		return rare / 3
+	case variable >= opaqueVariables:
+		return i * costOpaque
 	}
 	c := &f.cases[variable][i]
 	if !c.real {
@@ -145,7 +162,7 @@ func (f *finder) walk(n node) {
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return total[i] - total[j] })
 	for _, i := range order {
-		if f.paths >= maxPaths || len(f.found) >= f.most {
+		if f.paths >= f.limit || len(f.found) >= f.most {
 			return
 		}
 		f.taken[v] = i
@@ -180,13 +197,24 @@ func (f *finder) try() {
 			ctx.Chance = uint32(from)
 		}
 	}
-	f.keep(ctx)
+	kept := f.keep(ctx)
 	for _, v := range names {
 		other := ctx
 		other.Attrs = slices.Clone(ctx.Attrs)
 		f.set(&other, f.unit, v)
-		f.keep(other)
+		kept = f.keep(other) || kept
 	}
+	if kept || len(f.opaques) == 0 {
+		return
+	}
+	wrong := f.contradictions(&ctx)
+	needed := f.needed(wrong)
+	if len(f.contradicted) == 0 {
+		if f.contradicted = needed; len(needed) == 0 {
+			f.contradicted = wrong
+		}
+	}
+	f.repair(ctx, wrong)
 }
 
 // value returns a value of a case that has the positions on the way.
@@ -237,12 +265,13 @@ func (f *finder) set(ctx *evaluator.Context, name string, value evaluator.Value)
 }
 
 // keep keeps a context that is served something else, without what that takes none of.
-func (f *finder) keep(ctx evaluator.Context) {
-	if len(f.found) >= f.most {
-		return
-	}
+// It reports whether it is one.
+func (f *finder) keep(ctx evaluator.Context) bool {
 	if _, _, ok := f.differs(&ctx); !ok {
-		return
+		return false
+	}
+	if len(f.found) >= f.most {
+		return true
 	}
 	for i := len(ctx.Attrs) - 1; i >= 0; i-- {
 		less := ctx
@@ -262,6 +291,7 @@ func (f *finder) keep(ctx evaluator.Context) {
 	if !slices.ContainsFunc(f.found, func(o Example) bool { return o.Context.Key == ctx.Key }) {
 		f.found = append(f.found, e)
 	}
+	return true
 }
 
 // differs evaluates both flags.

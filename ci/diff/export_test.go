@@ -1,0 +1,7 @@
+package diff
+
+// WithSteps returns a configuration that gives up on a flag after so many steps.
+func (c Config) WithSteps(steps int) Config {
+	c.steps = steps
+	return c
+}
