@@ -35,7 +35,8 @@ temporary key and serves them over HTTP (OFREP). Whenever you save a file, it
 does so again and prints what changed. If the files have errors, it prints them
 and keeps serving the last good version. It prints tests that fail, and still
 serves the flags they test.`,
-		Args: oneWordAtMost("DIR"),
+		Args:        oneWordAtMost("DIR"),
+		Annotations: map[string]string{serves: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := newLocal(env)
 			if err != nil {
@@ -52,7 +53,7 @@ serves the flags they test.`,
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("watching %s: %w", d.dir, err)
 			}
-			if err := d.load(cmd.Context()); err != nil {
+			if err := interruptible(cmd.Context(), func() error { return d.load(cmd.Context()) }); err != nil {
 				return err
 			}
 			if d.client, err = l.open(cmd.Context()); err != nil {
@@ -64,7 +65,8 @@ serves the flags they test.`,
 			following.Go(func() { d.follow(ctx, watcher) })
 			defer following.Wait()
 			defer cancel()
-			return listenAndServe(cmd, listen, lambda.New(d.client, lambda.Config{}))
+			s := service{listen: listen, handler: lambda.New(d.client, lambda.Config{})}
+			return s.run(cmd)
 		},
 	}
 	registerEnv(cmd, &env, "the environment to compile for (default: none, without overrides)")

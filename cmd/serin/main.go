@@ -12,17 +12,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/spf13/cobra"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the second signal does what it does to any program
+	ctx, stop := notifyContext(context.Background())
 	status := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
@@ -45,6 +42,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		keysCommand(), publishCommand(), rollbackCommand(), verifyCommand(), logCommand(), catCommand(), bakeCommand(),
 		serveCommand(), devCommand(), demoCommand(),
 	)
+	makeInterruptible(root)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -52,6 +50,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
+	}
+	if cause := (*interruption)(nil); errors.As(context.Cause(ctx), &cause) {
+		err = cause // whatever else failed then, failed because of it
 	}
 	// What fails before a command starts is about its words and flags.
 	var usage *usageError

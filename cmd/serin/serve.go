@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/serin-flags/serin/lambda"
@@ -22,7 +24,8 @@ const defaultListen = "127.0.0.1:8787"
 func serveCommand() *cobra.Command {
 	var f sourceFlags
 	var from, listen, cache string
-	var interval time.Duration
+	var interval, grace time.Duration
+	var maxBody int64
 	cmd := &cobra.Command{
 		Use:   "serve --from SRC",
 		Short: "Serve flags over HTTP (OFREP)",
@@ -31,18 +34,30 @@ Protocol, like the Lambda function, but as an ordinary server. It follows a
 published environment. A folder is compiled only once; "serin dev" watches one.
 
 It prints its URL once it listens. If it can't pull the flags yet, it keeps
-trying.`,
-		Args: noWord("from"),
+trying.
+
+After SIGTERM it goes on answering for a while, so that no request is lost:
+/status answers 503, which takes it out of a load balancer, and connections close
+after their next request. An interrupt (Ctrl-C) or a second signal ends it at once.`,
+		Args:        noWord("from"),
+		Annotations: map[string]string{serves: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			changed := cmd.Flags().Changed
 			switch {
 			case changed("interval") && interval <= 0:
 				return usagef("--interval must be a positive time between polls, such as 30s, not %v", interval)
+			case maxBody < 0 || grace < 0:
+				return usagef("--max-body and --grace must not be negative")
 			case !published(from) && (changed("interval") || changed("cache")):
 				return usagef("--interval and --cache are for published flags; a folder is compiled once")
 			}
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			client, closeClient, err := f.client(cmd.Context(), from, sdk.Config{CacheDir: cache, Interval: interval, Logger: log})
+			var client *sdk.Client
+			closeClient := func() {}
+			err := interruptible(cmd.Context(), func() (err error) {
+				client, closeClient, err = f.client(cmd.Context(), from, sdk.Config{CacheDir: cache, Interval: interval, Logger: log})
+				return err
+			})
 			if err != nil {
 				return err
 			}
@@ -50,7 +65,8 @@ trying.`,
 			if client.Snapshot() == nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: answering 503 until there are")
 			}
-			return listenAndServe(cmd, listen, lambda.New(client, lambda.Config{}))
+			s := service{listen: listen, handler: lambda.New(client, lambda.Config{MaxBody: maxBody}), grace: grace}
+			return s.run(cmd)
 		},
 	}
 	f.register(cmd)
@@ -58,6 +74,8 @@ trying.`,
 	cmd.Flags().StringVar(&listen, "listen", defaultListen, "the address to listen on; port 0 selects a free port")
 	cmd.Flags().StringVar(&cache, "cache", "", "a folder for the last good revision, so that a restart doesn't need the source")
 	cmd.Flags().DurationVar(&interval, "interval", 0, "the mean time between polls (default 30s)")
+	cmd.Flags().Int64Var(&maxBody, "max-body", 0, "the size limit of a request's body in bytes (default 65536)")
+	cmd.Flags().DurationVar(&grace, "grace", 5*time.Second, "how long to go on after SIGTERM, before the last requests get up to 5s")
 	return cmd
 }
 
@@ -107,22 +125,44 @@ func (f *sourceFlags) folderClient(ctx context.Context, dir string) (*sdk.Client
 	}, nil
 }
 
-// listenAndServe serves until the command's context ends, and then lets the
-// requests that are under way finish.
-func listenAndServe(cmd *cobra.Command, address string, handler http.Handler) error {
-	listener, err := net.Listen("tcp", address)
+// A service answers requests for a command.
+type service struct {
+	listen  string // address
+	handler *lambda.Handler
+	grace   time.Duration // how long it goes on after SIGTERM, unless nobody asks anyway
+	// active is when a connection last got busy, in nanoseconds since 1970.
+	active atomic.Int64
+}
+
+const (
+	// idleTimeout is after how long connections without requests are closed.
+	idleTimeout = 2 * time.Minute
+	// lastRequests is how long requests may take to end after the server stops listening.
+	lastRequests = 5 * time.Second
+)
+
+// run serves until the command's context ends. After an interrupt it ends at once; after
+// SIGTERM so that no request is lost.
+func (s *service) run(cmd *cobra.Command) error {
+	listener, err := net.Listen("tcp", s.listen)
 	if err != nil {
-		if errors.Is(err, os.ErrPermission) || address == defaultListen {
+		if errors.Is(err, os.ErrPermission) || s.listen == defaultListen {
 			err = &hintedError{err, "--listen selects another address; port 0 selects a free port"}
 		}
 		return err
 	}
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           s.handler,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
+		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    16 << 10,
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateActive {
+				s.active.Store(time.Now().UnixNano())
+			}
+		},
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "http://%s\n", listener.Addr())
 	stopped := make(chan error, 1)
@@ -132,11 +172,28 @@ func listenAndServe(cmd *cobra.Command, address string, handler http.Handler) er
 		return err
 	case <-cmd.Context().Done():
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), 5*time.Second)
+	wait := patience
+	if terminated(cmd.Context()) {
+		s.drain(cmd.ErrOrStderr())
+		wait = lastRequests
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), wait)
 	defer cancel()
 	if err = server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close() // who still hasn't sent a whole request won't
+		err = server.Close() // the rest of a request isn't coming, or its response isn't read
 	}
 	<-stopped
 	return err
+}
+
+// drain goes on serving until load balancers have seen that /status fails and clients
+// have closed their connections. It doesn't if there is no client: if no connection can
+// be open that was ever used.
+func (s *service) drain(stderr io.Writer) {
+	if s.grace <= 0 || time.Since(time.Unix(0, s.active.Load())) > idleTimeout {
+		return
+	}
+	s.handler.Drain()
+	fmt.Fprintf(stderr, "stopping in %v: /status answers 503, and connections close after their next request\n", s.grace)
+	time.Sleep(s.grace)
 }

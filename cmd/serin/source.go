@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net/url"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/regular"
 	"github.com/serin-flags/serin/sdk/s3source"
 	"github.com/spf13/cobra"
 )
@@ -193,14 +195,25 @@ func (f *sourceFlags) checkEnvironment(named string) error {
 	return nil
 }
 
+// maxRoot is the size limit of a root in bytes, that of the verifier.
+const maxRoot = 512 << 10
+
 // readRoot reads a pinned root.
 func readRoot(name string) ([]byte, error) {
 	if name == "" {
 		return nil, usagef("no root: a published source is verified against the root.json that --root or SERIN_ROOT names")
 	}
-	root, err := os.ReadFile(name)
+	file, err := regular.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the root: %w", err)
+	}
+	defer file.Close()
+	root, err := io.ReadAll(io.LimitReader(file, maxRoot+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the root: %w", err)
+	}
+	if len(root) > maxRoot {
+		return nil, fmt.Errorf("reading the root: %s is larger than %d KiB", name, maxRoot>>10)
 	}
 	if bytes.HasPrefix(root, []byte("-----BEGIN")) {
 		return nil, usagef("%s is a key; the root is the file root.json that 'serin keys init' created next to it", name)
