@@ -96,7 +96,7 @@ func TestFingerprints(t *testing.T) {
 		{"a rule's name", func(s *evaluator.Ruleset) { s.Flags[1].Rules[0].Name = "other" }, []string{"b"}},
 		{"staleness", func(s *evaluator.Ruleset) { s.Flags[0].Stale = &evaluator.Staleness{After: 1} }, []string{"a"}},
 		{"metadata", func(s *evaluator.Ruleset) {
-			s.Flags[0].Metadata = []evaluator.Attr{evaluator.StringAttr("owner",
+			s.Flags[0].Metadata = []evaluator.Attr{evaluator.NewAttr("owner",
 				"x")}
 		}, []string{"a"}},
 		{"a type", func(s *evaluator.Ruleset) { s.Attributes[1].Type = evaluator.AttrInteger }, []string{"b"}},

@@ -62,8 +62,8 @@ func everything() Payload {
 		}}
 	line := &evaluator.Split{Ramp: &evaluator.Ramp{Variant: 1, Points: []evaluator.Point{{At: 1, Level: 1}}, Linear: true}}
 	metadata := []evaluator.Attr{
-		evaluator.StringAttr("owner", "search"), evaluator.StringAttr("empty", ""), evaluator.IntAttr("weight", -3),
-		evaluator.FloatAttr("share", 0.5), evaluator.BoolAttr("experiment", true), evaluator.BoolAttr("old", false),
+		evaluator.NewAttr("owner", "search"), evaluator.NewAttr("empty", ""), evaluator.NewAttr("weight", -3),
+		evaluator.NewAttr("share", 0.5), evaluator.NewAttr("experiment", true), evaluator.NewAttr("old", false),
 	}
 	on, off := evaluator.Variant{Name: "on", Value: evaluator.BoolValue(true)}, evaluator.Variant{Name: "off",
 		Value: evaluator.BoolValue(false)}
@@ -642,11 +642,11 @@ func compareModules(t *testing.T, got, want *evaluator.Module) {
 	}
 	for _, ctx := range []evaluator.Context{
 		{},
-		{Key: "u-1", Now: 1_700_000_000, Attrs: []evaluator.Attr{evaluator.StringAttr("city", "SH"),
-			evaluator.IntAttr("uid", 13)}},
-		{Key: "u-6", Chance: 1 << 31, Attrs: []evaluator.Attr{evaluator.StringAttr("city", "city-7"),
-			evaluator.IntAttr("uid", 7),
-			evaluator.StringAttr("ip", "10.0.0.1"), evaluator.StringAttr("version", "2.4.0"), evaluator.BoolAttr("beta", true)}},
+		{Key: "u-1", Now: 1_700_000_000, Attrs: []evaluator.Attr{evaluator.NewAttr("city", "SH"),
+			evaluator.NewAttr("uid", 13)}},
+		{Key: "u-6", Chance: 1 << 31, Attrs: []evaluator.Attr{evaluator.NewAttr("city", "city-7"),
+			evaluator.NewAttr("uid", 7),
+			evaluator.NewAttr("ip", "10.0.0.1"), evaluator.NewAttr("version", "2.4.0"), evaluator.NewAttr("beta", true)}},
 	} {
 		for f := range b.Flags() {
 			diff := cmp.Diff(f.Explain(&ctx), a.Flag(f.Key()).Explain(&ctx), compareValues,

@@ -38,7 +38,7 @@ func TestLongChain(t *testing.T) {
 	}
 	program := compiled(t, e, "production")
 	for city, want := range map[string]bool{"BJ": true, "SH": false} {
-		result := program.Flag("f0").Evaluate(&evaluator.Context{Attrs: []evaluator.Attr{evaluator.StringAttr("city", city)}})
+		result := program.Flag("f0").Evaluate(&evaluator.Context{Attrs: []evaluator.Attr{evaluator.NewAttr("city", city)}})
 		if got, _ := result.Value().Bool(); got != want {
 			t.Errorf("f0 in %s: %v, want %v", city, got, want)
 		}

@@ -51,7 +51,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	ten := is("user", users[:10]...)
 	whitelist.Flags[0].Rules = []Rule{{Name: "list", When: &ten}, {Name: "rest", Split: thirty("gate")}}
 	many := gate(ptr(is("user", ids(10_000)...)))
-	attrs := []Attr{StringAttr("city", "city-4"), StringAttr("phone", "13800000000"), StringAttr("version", "2.4.0"), IntAttr("uid", 450), BoolAttr("beta", true)}
+	attrs := []Attr{NewAttr("city", "city-4"), NewAttr("phone", "13800000000"), NewAttr("version", "2.4.0"), NewAttr("uid", 450), NewAttr("beta", true)}
 	for _, bench := range []struct {
 		name  string
 		set   Ruleset
@@ -80,7 +80,7 @@ func BenchmarkEvaluate(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
 			f.Evaluate(&Context{Key: users[i%len(users)], Attrs: []Attr{
-				StringAttr("city", "city-4"), StringAttr("phone", "13800000000"), StringAttr("version", "2.4.0"), IntAttr("uid", 450), BoolAttr("beta", true)}})
+				NewAttr("city", "city-4"), NewAttr("phone", "13800000000"), NewAttr("version", "2.4.0"), NewAttr("uid", 450), NewAttr("beta", true)}})
 		}
 	})
 }
@@ -89,7 +89,7 @@ func BenchmarkEvaluate(b *testing.B) {
 func BenchmarkAll(b *testing.B) {
 	p := compile(b, crowded(1000))
 	users := ids(1024)
-	ctx := Context{Attrs: []Attr{StringAttr("city", "city-4"), StringAttr("phone", "13800000000"), StringAttr("version", "2.4.0"), IntAttr("uid", 450), BoolAttr("beta", true)}}
+	ctx := Context{Attrs: []Attr{NewAttr("city", "city-4"), NewAttr("phone", "13800000000"), NewAttr("version", "2.4.0"), NewAttr("uid", 450), NewAttr("beta", true)}}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		ctx.Key = users[i%len(users)]

@@ -113,14 +113,14 @@ func TestConditions(t *testing.T) {
 		{"not not", not(not(is("city", "BJ"))), strs("BJ"), []Value{{}}, nil},
 		{"all of none", every(), strs("x"), nil, nil},
 		{"any of none", either(), nil, strs("x"), nil},
-		{"all", every(is("city", "BJ"), numbers(OpBetween, "uid", 1, 2)), strs("BJ"), strs("SH"), []Attr{IntAttr("uid", 1)}},
-		{"any", either(is("city", "BJ"), numbers(OpBetween, "uid", 1, 2), is("city", "TJ")), strs("BJ", "TJ"), strs("SH"), []Attr{IntAttr("uid", 3)}},
+		{"all", every(is("city", "BJ"), numbers(OpBetween, "uid", 1, 2)), strs("BJ"), strs("SH"), []Attr{NewAttr("uid", 1)}},
+		{"any", either(is("city", "BJ"), numbers(OpBetween, "uid", 1, 2), is("city", "TJ")), strs("BJ", "TJ"), strs("SH"), []Attr{NewAttr("uid", 3)}},
 		{"nested", either(every(is("city", "BJ", "SH"), not(either(is("city", "SH"), is("phone", "1")))), is("city", "TJ")), strs("BJ", "TJ"), strs("SH", "X"), nil},
 		{"not of all", not(every(is("city", "BJ"), is("phone", "1"))), strs("BJ", "SH"), nil, nil},
 
 		{"segment", texts(OpInSegment, "user", "staff"), strs("u-1", "42"), append(strs("u-2", "u-3", ""), BoolValue(true), FloatValue(42), Value{}), nil},
 		{"segment by integer", texts(OpInSegment, "uid", "staff"), ints(42), ints(43), nil},
-		{"segment by condition", texts(OpInSegment, "user", "staff"), strs("u-1", "u-2"), strs("u-3"), []Attr{StringAttr("city", "sz-hq")}},
+		{"segment by condition", texts(OpInSegment, "user", "staff"), strs("u-1", "u-2"), strs("u-3"), []Attr{NewAttr("city", "sz-hq")}},
 		{"segment in segment", texts(OpInSegment, "user", "nested"), strs("u-1"), strs("u-2"), nil},
 		{"empty segment", texts(OpInSegment, "user", "nobody"), nil, strs("u-1", ""), nil},
 	}

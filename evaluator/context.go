@@ -37,22 +37,27 @@ type Attr struct {
 	Value Value  `json:"value"`
 }
 
-// StringAttr returns an attribute that holds text: also the type of versions
-// and IP addresses, which conditions parse.
-func StringAttr(name, value string) Attr { return Attr{name, StringValue(value)} }
-
-// IntAttr returns an attribute that holds an integer.
-func IntAttr(name string, value int64) Attr { return Attr{name, IntValue(value)} }
-
-// ListAttr returns an attribute that holds a list of texts. It allocates.
-func ListAttr(name string, texts ...string) Attr { return Attr{name, ListValue(texts...)} }
-
-// FloatAttr returns an attribute that holds a floating-point number. No integer
-// comparison holds for it, even if it is integral.
-func FloatAttr(name string, value float64) Attr { return Attr{name, FloatValue(value)} }
-
-// BoolAttr returns an attribute that holds true or false.
-func BoolAttr(name string, value bool) Attr { return Attr{name, BoolValue(value)} }
+// NewAttr returns an attribute. Versions and IP addresses are strings, which
+// conditions parse. No integer comparison holds for a float64, even if it is
+// integral. A []string is a list; copying it allocates.
+func NewAttr[T string | bool | int | int64 | float64 | []string](name string, value T) Attr {
+	var v Value
+	switch value := any(value).(type) {
+	case string:
+		v = StringValue(value)
+	case bool:
+		v = BoolValue(value)
+	case int:
+		v = IntValue(int64(value))
+	case int64:
+		v = IntValue(value)
+	case float64:
+		v = FloatValue(value)
+	case []string:
+		v = ListValue(value...)
+	}
+	return Attr{name, v}
+}
 
 // Kind is the type of a [Value].
 type Kind uint8

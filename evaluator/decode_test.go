@@ -14,15 +14,15 @@ func TestDecodeContext(t *testing.T) {
 		want Context
 	}{
 		{`{}`, Context{}},
-		{` {"targetingKey":"u-1","city":"北京","beta":true} `, Context{Key: "u-1", Attrs: []Attr{StringAttr("city", "北京"), BoolAttr("beta", true)}}},
-		{`{"a":30,"b":-9223372036854775808,"c":30.0,"d":1e3,"e":-0}`, Context{Attrs: []Attr{IntAttr("a", 30), IntAttr("b", -1<<63), IntAttr("c", 30), IntAttr("d", 1000), IntAttr("e", 0)}}},
-		{`{"a":30.5,"b":9223372036854775808,"c":9007199254740992.0}`, Context{Attrs: []Attr{FloatAttr("a", 30.5), FloatAttr("b", 1<<63), FloatAttr("c", 1<<53)}}},
+		{` {"targetingKey":"u-1","city":"北京","beta":true} `, Context{Key: "u-1", Attrs: []Attr{NewAttr("city", "北京"), NewAttr("beta", true)}}},
+		{`{"a":30,"b":-9223372036854775808,"c":30.0,"d":1e3,"e":-0}`, Context{Attrs: []Attr{NewAttr("a", 30), NewAttr("b", -1<<63), NewAttr("c", 30), NewAttr("d", 1000), NewAttr("e", 0)}}},
+		{`{"a":30.5,"b":9223372036854775808,"c":9007199254740992.0}`, Context{Attrs: []Attr{NewAttr("a", 30.5), NewAttr("b", float64(1<<63)), NewAttr("c", float64(1<<53))}}},
 		{`{"a":null,"b":{"c":[1,{"d":2}]},"e":{}}`, Context{Attrs: []Attr{{"a", Value{}}, {"b", Value{}}, {"e", Value{}}}}},
 		{`{"a":[],"b":["x","","\u00e9"],"c":[1,"x",null,["y"],{"z":"z"},true,"z"]}`,
-			Context{Attrs: []Attr{ListAttr("a"), ListAttr("b", "x", "", "é"), ListAttr("c", "x", "z")}}},
-		{`{"targetingKey":null,"TargetingKey":"x"}`, Context{Attrs: []Attr{StringAttr("TargetingKey", "x")}}},
-		{`{"a":1,"b":2,"a":"x","b":null,"targetingKey":"u-1","targetingKey":"u-2"}`, Context{Key: "u-2", Attrs: []Attr{StringAttr("a", "x"), {"b", Value{}}}}},
-		{`{"a":"\ud83d\ude00\u0000"}`, Context{Attrs: []Attr{StringAttr("a", "😀\x00")}}},
+			Context{Attrs: []Attr{NewAttr("a", []string{}), NewAttr("b", []string{"x", "", "é"}), NewAttr("c", []string{"x", "z"})}}},
+		{`{"targetingKey":null,"TargetingKey":"x"}`, Context{Attrs: []Attr{NewAttr("TargetingKey", "x")}}},
+		{`{"a":1,"b":2,"a":"x","b":null,"targetingKey":"u-1","targetingKey":"u-2"}`, Context{Key: "u-2", Attrs: []Attr{NewAttr("a", "x"), {"b", Value{}}}}},
+		{`{"a":"\ud83d\ude00\u0000"}`, Context{Attrs: []Attr{NewAttr("a", "😀\x00")}}},
 	}
 	for _, test := range tests {
 		got, err := DecodeContext([]byte(test.json))

@@ -155,7 +155,7 @@ func (n naive) compareCondition(c evaluator.Condition, t evaluator.ConditionTrac
 	}
 	switch c.Op {
 	case evaluator.OpAll, evaluator.OpAny, evaluator.OpNot:
-		if t.Op != c.Op || len(t.Of) != len(c.Of) {
+		if t.Op != c.Op.String() || len(t.Of) != len(c.Of) {
 			return fmt.Errorf("the trace has %v of %d, want %v of %d", t.Op, len(t.Of), c.Op, len(c.Of))
 		}
 		for i := range c.Of {
@@ -165,7 +165,7 @@ func (n naive) compareCondition(c evaluator.Condition, t evaluator.ConditionTrac
 		}
 		return nil
 	}
-	if t.Op != evaluator.OpComparison || t.Attribute != c.Attribute || c.Attribute != "" && t.Value != n.value(c.Attribute) {
+	if t.Op != "comparison" || t.Attribute != c.Attribute || c.Attribute != "" && t.Value != n.value(c.Attribute) {
 		return fmt.Errorf("the trace has %v of %q, want %v of %q", t.Op, t.Attribute, c.Op, c.Attribute)
 	}
 	if err := n.compareAsked(c, t); err != nil {

@@ -246,13 +246,13 @@ func TestFoldTable(t *testing.T) {
 			if got := naiveFold(text); got != folded {
 				t.Errorf("%+q folds to %+q, want %+q", text, got, folded)
 			}
-			ctx := evaluator.Context{Attrs: []evaluator.Attr{evaluator.StringAttr("city", text)}}
+			ctx := evaluator.Context{Attrs: []evaluator.Attr{evaluator.NewAttr("city", text)}}
 			if got := program.Flag("f").Evaluate(&ctx).Variant(); got != "on" {
 				t.Errorf("%+q does not equal %+q", text, folded)
 			}
 		}
 		for _, text := range []string{"k", "s", "Σ", "ß", "\u0130", "\u0131", "\xff", "\ufffd", "i", "ss"} {
-			ctx := evaluator.Context{Attrs: []evaluator.Attr{evaluator.StringAttr("city", text)}}
+			ctx := evaluator.Context{Attrs: []evaluator.Attr{evaluator.NewAttr("city", text)}}
 			if got := program.Flag("f").Evaluate(&ctx).Variant(); (got == "on") != (text == folded) {
 				t.Errorf("%+q and %+q: %s", text, folded, got)
 			}

@@ -52,17 +52,17 @@ func TestEvaluate(t *testing.T) {
 		ctx  Context
 		want answer
 	}{
-		{"first rule wins", "gate", Context{Attrs: []Attr{StringAttr("city", "BJ")}}, answer{"on", "r", "", ReasonTargetingMatch}},
-		{"second rule", "gate", Context{Attrs: []Attr{StringAttr("city", "SH")}}, answer{"off", "also Beijing", "", ReasonTargetingMatch}},
-		{"last attribute counts", "gate", Context{Attrs: []Attr{StringAttr("city", "BJ"), StringAttr("city", "SH")}}, answer{"off", "also Beijing", "", ReasonTargetingMatch}},
-		{"inside the share", "gate", Context{Attrs: []Attr{StringAttr("phone", in)}}, answer{"on", "share", "", ReasonSplit}},
-		{"outside the share", "gate", Context{Attrs: []Attr{StringAttr("phone", out)}}, answer{"off", "share", "", ReasonSplit}},
-		{"integers hash as their decimal form", "gate", Context{Attrs: []Attr{IntAttr("uid", number)}}, answer{"on", "number", "phone", ReasonSplit}},
+		{"first rule wins", "gate", Context{Attrs: []Attr{NewAttr("city", "BJ")}}, answer{"on", "r", "", ReasonTargetingMatch}},
+		{"second rule", "gate", Context{Attrs: []Attr{NewAttr("city", "SH")}}, answer{"off", "also Beijing", "", ReasonTargetingMatch}},
+		{"last attribute counts", "gate", Context{Attrs: []Attr{NewAttr("city", "BJ"), NewAttr("city", "SH")}}, answer{"off", "also Beijing", "", ReasonTargetingMatch}},
+		{"inside the share", "gate", Context{Attrs: []Attr{NewAttr("phone", in)}}, answer{"on", "share", "", ReasonSplit}},
+		{"outside the share", "gate", Context{Attrs: []Attr{NewAttr("phone", out)}}, answer{"off", "share", "", ReasonSplit}},
+		{"integers hash as their decimal form", "gate", Context{Attrs: []Attr{NewAttr("uid", number)}}, answer{"on", "number", "phone", ReasonSplit}},
 		{"no unit", "gate", Context{}, answer{"off", "", "uid", ReasonDefault}},
-		{"empty unit", "gate", Context{Attrs: []Attr{StringAttr("phone", "")}}, answer{"off", "", "uid", ReasonDefault}},
-		{"unit of another type", "gate", Context{Attrs: []Attr{BoolAttr("phone", true), FloatAttr("uid", 1)}}, answer{"off", "", "uid", ReasonDefault}},
+		{"empty unit", "gate", Context{Attrs: []Attr{NewAttr("phone", "")}}, answer{"off", "", "uid", ReasonDefault}},
+		{"unit of another type", "gate", Context{Attrs: []Attr{NewAttr("phone", true), NewAttr("uid", 1.0)}}, answer{"off", "", "uid", ReasonDefault}},
 		{"static", "static", Context{}, answer{"off", "", "", ReasonStatic}},
-		{"disabled", "disabled", Context{Attrs: []Attr{StringAttr("city", "BJ")}}, answer{"off", "", "", ReasonDisabled}},
+		{"disabled", "disabled", Context{Attrs: []Attr{NewAttr("city", "BJ")}}, answer{"off", "", "", ReasonDisabled}},
 		{"absent", "absent", Context{}, answer{"", "", "", ReasonError}},
 	}
 	for _, test := range tests {
@@ -86,10 +86,10 @@ func TestTargetingKey(t *testing.T) {
 		want string
 	}{
 		{Context{Key: "u-1"}, "on"},
-		{Context{Attrs: []Attr{StringAttr("user", "u-1")}}, "on"},
-		{Context{Key: "u-1", Attrs: []Attr{StringAttr("user", "u-2")}}, "on"},
-		{Context{Key: "u-2", Attrs: []Attr{StringAttr("user", "u-1")}}, "off"},
-		{Context{Attrs: []Attr{StringAttr("targetingKey", "u-1")}}, "off"},
+		{Context{Attrs: []Attr{NewAttr("user", "u-1")}}, "on"},
+		{Context{Key: "u-1", Attrs: []Attr{NewAttr("user", "u-2")}}, "on"},
+		{Context{Key: "u-2", Attrs: []Attr{NewAttr("user", "u-1")}}, "off"},
+		{Context{Attrs: []Attr{NewAttr("targetingKey", "u-1")}}, "off"},
 	} {
 		if got := f.Evaluate(&test.ctx).Variant(); got != test.want {
 			t.Errorf("%+v: got %s, want %s", test.ctx, got, test.want)
@@ -243,7 +243,7 @@ func busy() Ruleset {
 }
 
 var busyContext = Context{Key: "u-42", Attrs: []Attr{
-	StringAttr("city", "BJ"), IntAttr("uid", 42), StringAttr("ip", "10.0.0.7"), StringAttr("version", "2.3.0-rc.2"), BoolAttr("beta", true),
+	NewAttr("city", "BJ"), NewAttr("uid", 42), NewAttr("ip", "10.0.0.7"), NewAttr("version", "2.3.0-rc.2"), NewAttr("beta", true),
 }}
 
 func TestEvaluateDoesNotAllocate(t *testing.T) {
@@ -299,7 +299,7 @@ func deepen(frames int) byte {
 func TestEvaluateFoldsWithoutAllocating(t *testing.T) {
 	f := compile(t, gate(ptr(fold(texts(OpSuffix, "city", "X"))))).Flag("gate")
 	for _, text := range []string{strings.Repeat("A", 63) + "x", strings.Repeat("\xff", 63) + "x", strings.Repeat("\u212a", 21) + "x"} {
-		ctx := Context{Attrs: []Attr{StringAttr("city", text)}}
+		ctx := Context{Attrs: []Attr{NewAttr("city", text)}}
 		if f.Evaluate(&ctx).Variant() != "on" {
 			t.Errorf("%q does not match", text)
 		}

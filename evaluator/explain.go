@@ -52,8 +52,8 @@ type RuleTrace struct {
 // A ConditionTrace is what came of a condition. Every part of a combination is
 // looked at, also those that evaluation needn't.
 type ConditionTrace struct {
-	Op    Op   `json:"op"` // All, Any, Not, or [OpComparison] in all other cases
-	Holds bool `json:"holds"`
+	Op    string `json:"op"` // "all", "any" or "not", and "comparison" for everything else
+	Holds bool   `json:"holds"`
 	// Attribute is what was compared, "" if it is no attribute.
 	Attribute string `json:"attribute,omitempty"`
 	// Value is what the context has for Attribute, the time for conditions of
@@ -77,6 +77,9 @@ type ConditionTrace struct {
 	// that, and it isn't in the Trace already.
 	Prerequisite *Trace `json:"prerequisite,omitempty"`
 }
+
+// comparison is the Op of a [ConditionTrace] that combines no other conditions.
+const comparison = "comparison"
 
 // A Draw is what came of asking for a position.
 type Draw struct {
@@ -298,7 +301,7 @@ func (x *explainer) next(w *conditionWalk) ConditionTrace {
 	if op == 0 {
 		return x.comparison(&x.module.code[w.comparison()])
 	}
-	t := ConditionTrace{Op: op, Holds: op == OpAll}
+	t := ConditionTrace{Op: op.String(), Holds: op == OpAll}
 	for range n {
 		part := x.next(w)
 		switch op {
@@ -317,7 +320,7 @@ func (x *explainer) next(w *conditionWalk) ConditionTrace {
 // comparison explains an instruction.
 func (x *explainer) comparison(in *instr) ConditionTrace {
 	mod := x.module
-	t := ConditionTrace{Op: OpComparison, Holds: x.holds(in)}
+	t := ConditionTrace{Op: comparison, Holds: x.holds(in)}
 	switch in.op {
 	case codePeriod, codeWindow, codeServes:
 	default:

@@ -69,18 +69,18 @@ func explained() Ruleset {
 func TestExplain(t *testing.T) {
 	p := compile(t, explained())
 	shenzhen := Context{Key: "u-2", Now: 1_854_244_800, Chance: 3 << 30, Attrs: []Attr{
-		StringAttr("city", "shenzhen"), IntAttr("uid", 42), BoolAttr("beta", true), StringAttr("version", "2.4.0+7"), StringAttr("ip", "::ffff:10.0.0.7"),
-		ListAttr("tags", "a", "c"), StringAttr("phone", "5"),
+		NewAttr("city", "shenzhen"), NewAttr("uid", 42), NewAttr("beta", true), NewAttr("version", "2.4.0+7"), NewAttr("ip", "::ffff:10.0.0.7"),
+		NewAttr("tags", []string{"a", "c"}), NewAttr("phone", "5"),
 	}}
 	for name, ctx := range map[string]Context{
 		"nothing":  {},
 		"shenzhen": shenzhen,
 		"staff":    {Key: "u-1"},
 		"excluded": {Key: "u-9"},
-		"beijing":  {Key: "u-8", Attrs: []Attr{StringAttr("city", "beijing"), StringAttr("uid", "42")}},
+		"beijing":  {Key: "u-8", Attrs: []Attr{NewAttr("city", "beijing"), NewAttr("uid", "42")}},
 		"unfit": {Key: "u-2", Attrs: []Attr{
-			IntAttr("city", 5), StringAttr("uid", "42"), IntAttr("beta", 1), StringAttr("version", "v2.4.0"), StringAttr("ip", "10.0.0"),
-			StringAttr("tags", "a"), BoolAttr("phone", true),
+			NewAttr("city", 5), NewAttr("uid", "42"), NewAttr("beta", 1), NewAttr("version", "v2.4.0"), NewAttr("ip", "10.0.0"),
+			NewAttr("tags", "a"), NewAttr("phone", true),
 		}},
 		"user-5": {Key: "u-5", Now: 1_800_000_000, Age: 7200},
 	} {
@@ -113,7 +113,7 @@ func TestExplainOnce(t *testing.T) {
 	set := gate(&when, Segment{Name: "s", When: ptr(is("phone", "of the segment"))})
 	set.Flags = append(set.Flags, gate(ptr(is("phone", "of the flag"))).Flags...)
 	set.Flags[1].Key = "other"
-	trace := compile(t, set).Flag("gate").Explain(&Context{Key: "u", Attrs: []Attr{StringAttr("city", "x")}}).String()
+	trace := compile(t, set).Flag("gate").Explain(&Context{Key: "u", Attrs: []Attr{NewAttr("city", "x")}}).String()
 	for _, part := range []string{"of the segment", "of the flag"} {
 		if n := strings.Count(trace, part); n != 1 {
 			t.Errorf("the condition %s is explained %d times:\n%s", part, n, trace)

@@ -207,7 +207,7 @@ func verdicts(t *testing.T, c evaluator.Condition, valid bool) (program *evaluat
 func evaluations(t *testing.T, program *evaluator.Program, set evaluator.Ruleset, attribute string, values ...string) {
 	t.Helper()
 	for _, s := range values {
-		ctx := evaluator.Context{Attrs: []evaluator.Attr{evaluator.StringAttr(attribute, s)}}
+		ctx := evaluator.Context{Attrs: []evaluator.Attr{evaluator.NewAttr(attribute, s)}}
 		if err := compareAll(program, []evaluator.Ruleset{set}, ctx, true, make(map[evaluator.Reason]int)); err != nil {
 			t.Error(err)
 		}

@@ -486,7 +486,7 @@ func (g *generator) context() evaluator.Context {
 		}
 	}
 	if g.rarely(8) {
-		ctx.Attrs = append(ctx.Attrs, evaluator.StringAttr("unknown", "x"), evaluator.StringAttr("", "x"))
+		ctx.Attrs = append(ctx.Attrs, evaluator.NewAttr("unknown", "x"), evaluator.NewAttr("", "x"))
 	}
 	shuffle(g, ctx.Attrs)
 	return ctx

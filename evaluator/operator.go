@@ -89,10 +89,6 @@ const (
 	OpBucket
 )
 
-// Comparison stands in a [ConditionTrace] for all that is no combination of
-// other conditions. It is not an Op of conditions.
-const OpComparison Op = 255
-
 // An operator is everything about an Op but its meaning: to add one, add its row
 // here, and its comparison in comparison.go.
 type operator struct {
@@ -171,9 +167,6 @@ func (op Op) operator() *operator {
 }
 
 func (op Op) String() string {
-	if op == OpComparison {
-		return "comparison"
-	}
 	if o := op.operator(); o != nil {
 		return o.name
 	}

@@ -46,7 +46,7 @@ func TestSharing(t *testing.T) {
 		in := -1
 		for i := rules - 1; i > rules-20; i-- {
 			for _, uid := range []int{i - 1, i} {
-				ctx.Attrs = []evaluator.Attr{evaluator.StringAttr("city", fmt.Sprint("c-", i)), evaluator.IntAttr("uid", int64(uid))}
+				ctx.Attrs = []evaluator.Attr{evaluator.NewAttr("city", fmt.Sprint("c-", i)), evaluator.NewAttr("uid", int64(uid))}
 				r := p.Flag("f").Evaluate(&ctx)
 				if uid < i {
 					if r.Rule() != "" {

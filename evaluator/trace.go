@@ -71,8 +71,8 @@ func (r RuleTrace) write(b *strings.Builder, indent string) {
 func (t ConditionTrace) write(b *strings.Builder, indent string) {
 	fmt.Fprintf(b, "%s%s ", indent, mark(t.Holds))
 	switch {
-	case t.Op != OpComparison:
-		b.WriteString(t.Op.String())
+	case t.Op != comparison:
+		b.WriteString(t.Op)
 	case t.Attribute == "":
 		fmt.Fprintf(b, "%s: it is %s", t.Asked, shortJSON(t.Value))
 	case t.Value.Kind() == KindNone:

@@ -116,7 +116,7 @@ func TestAllFlags(t *testing.T) {
 func TestMetadata(t *testing.T) {
 	var names []evaluator.Attr
 	for _, name := range []string{"rule", "revision", "missingUnit", "environment", "e", "f", "\"r\"", "z"} {
-		names = append(names, evaluator.StringAttr(name, "mine"))
+		names = append(names, evaluator.NewAttr(name, "mine"))
 	}
 	onOff := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
 		{Name: "off", Value: evaluator.BoolValue(false)}}
@@ -323,7 +323,7 @@ func TestDeclared(t *testing.T) {
 	}
 	got := declared(ctx, program)
 	slices.SortFunc(got.Attrs, func(a, b evaluator.Attr) int { return strings.Compare(a.Name, b.Name) })
-	want := []evaluator.Attr{evaluator.StringAttr("city", "lhasa"), evaluator.IntAttr("uid", 999)}
+	want := []evaluator.Attr{evaluator.NewAttr("city", "lhasa"), evaluator.NewAttr("uid", 999)}
 	if got.Key != "u-1" || !slices.Equal(got.Attrs, want) {
 		t.Errorf("the context is %v", got)
 	}

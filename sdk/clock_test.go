@@ -32,10 +32,10 @@ func (r *repository) timed(t testing.TB, start time.Time) {
 	}
 	when := func(key string, c evaluator.Condition) evaluator.Flag {
 		return boolean(key, evaluator.Rule{Name: "when", When: &c,
-			Metadata: []evaluator.Attr{evaluator.IntAttr("weight", 3)}})
+			Metadata: []evaluator.Attr{evaluator.NewAttr("weight", 3)}})
 	}
 	layered := boolean("layered", evaluator.Rule{Name: "all"})
-	layered.Metadata = []evaluator.Attr{evaluator.StringAttr("owner", "search")}
+	layered.Metadata = []evaluator.Attr{evaluator.NewAttr("owner", "search")}
 	layered.Reserved = &evaluator.Reservation{Layer: "search",
 		Bucketing: evaluator.Bucketing{By: "user", Salt: "layer:search", Hash: evaluator.HashMurmur3},
 		Spans:     []evaluator.Span{{To: evaluator.Positions / 2}}}
@@ -205,8 +205,8 @@ func TestExplainMetadata(t *testing.T) {
 	r.timed(t, time.Now())
 	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
 	sale, layered := sdk.Bool("sale", false), sdk.Bool("layered", true)
-	weight, owner := []evaluator.Attr{evaluator.IntAttr("weight", 3)},
-		[]evaluator.Attr{evaluator.StringAttr("owner", "search")}
+	weight, owner := []evaluator.Attr{evaluator.NewAttr("weight", 3)},
+		[]evaluator.Attr{evaluator.NewAttr("owner", "search")}
 	for _, test := range []struct {
 		name        string
 		got         sdk.Explanation[bool]

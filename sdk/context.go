@@ -25,20 +25,5 @@ func User(key string, attrs ...evaluator.Attr) Context {
 // strings. Integer comparisons don't match a float64, even if it is integral. A
 // []string is a list; copying it allocates.
 func Attr[T string | bool | int | int64 | float64 | []string](name string, value T) evaluator.Attr {
-	var v evaluator.Value
-	switch value := any(value).(type) {
-	case string:
-		v = evaluator.StringValue(value)
-	case bool:
-		v = evaluator.BoolValue(value)
-	case int:
-		v = evaluator.IntValue(int64(value))
-	case int64:
-		v = evaluator.IntValue(value)
-	case float64:
-		v = evaluator.FloatValue(value)
-	case []string:
-		v = evaluator.ListValue(value...)
-	}
-	return evaluator.Attr{Name: name, Value: v}
+	return evaluator.NewAttr(name, value)
 }

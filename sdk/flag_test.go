@@ -121,9 +121,9 @@ func TestAttr(t *testing.T) {
 		sdk.Attr("e", 0.25),
 		sdk.Attr("f", []string{"x", ""}), sdk.Attr("g", []string(nil)))
 	want := evaluator.Context{Key: "u-1", Attrs: []evaluator.Attr{
-		evaluator.StringAttr("a", "text"), evaluator.BoolAttr("b", true), evaluator.IntAttr("c", -3),
-		evaluator.IntAttr("d", 1<<60), evaluator.FloatAttr("e", 0.25),
-		evaluator.ListAttr("f", "x", ""), evaluator.ListAttr("g"),
+		evaluator.NewAttr("a", "text"), evaluator.NewAttr("b", true), evaluator.NewAttr("c", -3),
+		evaluator.NewAttr("d", int64(1<<60)), evaluator.NewAttr("e", 0.25),
+		evaluator.NewAttr("f", []string{"x", ""}), evaluator.NewAttr("g", []string{}),
 	}}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b evaluator.Value) bool { return a == b })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -207,18 +207,18 @@ func parseAttribute(p *evaluator.Program, name, value string) (evaluator.Attr, e
 		if err != nil {
 			return evaluator.Attr{}, usagef("-c %s: %q is not a 64-bit integer", name, value)
 		}
-		return evaluator.IntAttr(name, n), nil
+		return evaluator.NewAttr(name, n), nil
 	case evaluator.AttrBoolean:
 		if value != "true" && value != "false" {
 			return evaluator.Attr{}, usagef("-c %s: %q is neither true nor false", name, value)
 		}
-		return evaluator.BoolAttr(name, value == "true"), nil
+		return evaluator.NewAttr(name, value == "true"), nil
 	case evaluator.AttrList:
 		var texts []string
 		if value != "" {
 			texts = strings.Split(value, ",")
 		}
-		return evaluator.ListAttr(name, texts...), nil
+		return evaluator.NewAttr(name, texts), nil
 	}
-	return evaluator.StringAttr(name, value), nil
+	return evaluator.NewAttr(name, value), nil
 }

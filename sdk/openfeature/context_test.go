@@ -83,7 +83,7 @@ func TestContextOf(t *testing.T) {
 	before := maps.Clone(flat)
 	ctx := contextOf(flat, p, nil)
 	slices.SortFunc(ctx.Attrs, func(a, b evaluator.Attr) int { return strings.Compare(a.Name, b.Name) })
-	want := evaluator.Context{Key: "u-1", Attrs: []evaluator.Attr{evaluator.IntAttr("a", 3), evaluator.ListAttr("l", "x")}}
+	want := evaluator.Context{Key: "u-1", Attrs: []evaluator.Attr{evaluator.NewAttr("a", 3), evaluator.NewAttr("l", []string{"x"})}}
 	values := cmp.Comparer(func(a, b evaluator.Value) bool { return a == b })
 	if diff := cmp.Diff(want, ctx, values); diff != "" {
 		t.Errorf("context (-want +got):\n%s", diff)

@@ -57,9 +57,9 @@ func TestMetadataIsNotForged(t *testing.T) {
 	scenarios := r["scenarios"]
 	for i := range scenarios.Flags {
 		scenarios.Flags[i].Metadata = []evaluator.Attr{
-			evaluator.StringAttr("environment", "mine"), evaluator.StringAttr("flagSetId", "mine"),
-			evaluator.StringAttr("missingUnit", "mine"),
-			evaluator.StringAttr("revision", "mine"), evaluator.StringAttr("rule", "mine"),
+			evaluator.NewAttr("environment", "mine"), evaluator.NewAttr("flagSetId", "mine"),
+			evaluator.NewAttr("missingUnit", "mine"),
+			evaluator.NewAttr("revision", "mine"), evaluator.NewAttr("rule", "mine"),
 		}
 	}
 	p := sdktest.NewPublisher(t, "production")

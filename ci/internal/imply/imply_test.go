@@ -149,18 +149,18 @@ func (m conditionMaker) context() evaluator.Context {
 		switch m.IntN(8) {
 		case 0:
 		case 1:
-			ctx.Attrs = append(ctx.Attrs, evaluator.FloatAttr(a.Name, 0.5))
+			ctx.Attrs = append(ctx.Attrs, evaluator.NewAttr(a.Name, 0.5))
 		default:
 			ctx.Attrs = append(ctx.Attrs, a)
 		}
 	}
-	add(evaluator.StringAttr("user", pick(m, append(makerTexts, "3", "abab"))))
-	add(evaluator.StringAttr("city", pick(m, makerTexts)))
-	add(evaluator.IntAttr("uid", m.Int64N(20)-5))
-	add(evaluator.StringAttr("ip", pick(m, append(makerAddresses, "10.0.255.255", "none"))))
-	add(evaluator.StringAttr("version", pick(m, append(makerVersions, "1.1048576.0", "1.2.1-rc", "none"))))
-	add(evaluator.BoolAttr("in", m.IntN(2) == 0))
-	add(evaluator.ListAttr("tags", some(m, makerTags)[1:]...))
+	add(evaluator.NewAttr("user", pick(m, append(makerTexts, "3", "abab"))))
+	add(evaluator.NewAttr("city", pick(m, makerTexts)))
+	add(evaluator.NewAttr("uid", m.Int64N(20)-5))
+	add(evaluator.NewAttr("ip", pick(m, append(makerAddresses, "10.0.255.255", "none"))))
+	add(evaluator.NewAttr("version", pick(m, append(makerVersions, "1.1048576.0", "1.2.1-rc", "none"))))
+	add(evaluator.NewAttr("in", m.IntN(2) == 0))
+	add(evaluator.NewAttr("tags", some(m, makerTags)[1:]))
 	return ctx
 }
 
