@@ -11,12 +11,11 @@ import (
 	"github.com/serin-flags/serin/internal/jsontext"
 )
 
-// Limits on what [DecodeContext] accepts. They bound what a request can cost: evaluation
-// looks at attributes one by one, and regular expressions look at every byte of a text.
+// Limits on what [DecodeContext] accepts. They bound what a context can cost: evaluation
+// looks at attributes, and at the elements of lists, one by one.
 const (
-	maxMembers     = 1000
-	maxContextText = 4096 // bytes of a text
-	maxElements    = 1000 // of all lists together
+	maxMembers  = 1000
+	maxElements = 1000 // of all lists together
 )
 
 // targetingKey is the name that OpenFeature gives to what a context is about.
@@ -29,8 +28,8 @@ const targetingKey = "targetingKey"
 // below 2^53, where JSON libraries are exact. Only the strings of a list count. Null means
 // absent, and objects are ignored. If members share a name, the last one counts.
 //
-// More than 1,000 members, lists with more than 1,000 elements in total, and texts longer
-// than 4,096 bytes are errors. Errors don't quote the input: contexts are personal data.
+// More than 1,000 members, and lists with more than 1,000 elements in total, are errors.
+// Errors don't quote the input: contexts are personal data.
 func DecodeContext(data []byte) (Context, error) {
 	d := contextDecoder{index: map[string]int{}}
 	err := jsontext.Object(data, d.member)
@@ -79,11 +78,7 @@ func (d *contextDecoder) member(name, value []byte) error {
 
 // value decodes the value of a member, within the limits.
 func (d *contextDecoder) value(raw []byte) (Value, error) {
-	switch raw[0] {
-	case '"':
-		text, err := contextText(raw)
-		return StringValue(text), err
-	case '[':
+	if raw[0] == '[' {
 		return d.list(raw)
 	}
 	return decodeValue(raw)
@@ -96,27 +91,15 @@ func (d *contextDecoder) list(raw []byte) (Value, error) {
 		if d.elements++; d.elements > maxElements {
 			return fmt.Errorf("the lists have more than %d elements", maxElements)
 		}
-		if element[0] != '"' {
-			return nil
+		if element[0] == '"' {
+			texts = append(texts, jsontext.Text(element))
 		}
-		text, err := contextText(element)
-		texts = append(texts, text)
-		return err
+		return nil
 	})
 	if err != nil {
 		return Value{}, err
 	}
 	return ListValue(texts...), nil
-}
-
-func contextText(raw []byte) (string, error) {
-	if len(raw) <= maxContextText {
-		return jsontext.Text(raw), nil
-	}
-	if text := jsontext.Text(raw); len(text) <= maxContextText {
-		return text, nil
-	}
-	return "", fmt.Errorf("a text is longer than %d bytes", maxContextText)
 }
 
 // decodeValue decodes valid JSON that is no list; the zero Value is null or an object.

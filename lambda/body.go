@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/jsontext"
@@ -19,6 +20,9 @@ const (
 	smallBody = 4 << 10
 	// maxInFlight limits the bytes of all bodies in memory, beyond smallBody of each.
 	maxInFlight = 16 << 20
+	// maxText is the size limit in bytes of a text that flags use, since regular
+	// expressions look at every byte.
+	maxText = 1024
 )
 
 // bodies reads the bodies of requests, in bounded memory.
@@ -27,13 +31,22 @@ type bodies struct {
 	inFlight atomic.Int64 // bytes that count towards maxInFlight
 }
 
+// refuse closes the connection of w after the response, which doesn't wait for the rest
+// of the request: net/http would read it to keep the connection.
+func refuse(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	// On Lambda there is no connection, and this fails.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+}
+
 // read reads the body of r. Memory grows with what has arrived, not with what was
 // announced, and counts as used until release is called. release must be called once,
 // whatever read returns.
-func (b *bodies) read(r *http.Request) (data []byte, release func(), fail *failure) {
+func (b *bodies) read(w http.ResponseWriter, r *http.Request) (data []byte, release func(), fail *failure) {
 	reserved := int64(0)
 	release = func() { b.inFlight.Add(-reserved) }
 	if r.ContentLength > b.limit {
+		refuse(w)
 		return nil, release, b.tooLarge()
 	}
 	size := int64(smallBody)
@@ -46,6 +59,7 @@ func (b *bodies) read(r *http.Request) (data []byte, release func(), fail *failu
 		data = data[:len(data)+n]
 		switch {
 		case int64(len(data)) > b.limit:
+			refuse(w)
 			return nil, release, b.tooLarge()
 		case err == io.EOF:
 			return data, release, nil
@@ -56,6 +70,7 @@ func (b *bodies) read(r *http.Request) (data []byte, release func(), fail *failu
 		}
 		size = min(2*int64(cap(data)), b.limit+1)
 		if !b.reserve(size - smallBody - reserved) {
+			refuse(w)
 			return nil, release, &failure{status: http.StatusServiceUnavailable, retryAfter: 1,
 				details: "there are too many large requests at once"}
 		}

@@ -32,7 +32,8 @@
 //	400  PARSE_ERROR      the body is not a JSON object, or is incomplete
 //	400  INVALID_CONTEXT  the context is not an object, its targeting key is not a string,
 //	                      a number is out of range, or there are more than 1,000 attributes,
-//	                      more than 1,000 elements of lists, or a text of more than 4,096 bytes
+//	                      more than 1,000 elements of lists, or an attribute that flags use
+//	                      is longer than 1,024 bytes
 //	404  FLAG_NOT_FOUND   there is no such flag
 //
 // TARGETING_KEY_MISSING never occurs: a rule doesn't match if its unit is missing, and
@@ -197,7 +198,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) (evaluator.Contex
 		w.Header().Set("Allow", "OPTIONS, POST")
 		return evaluator.Context{}, nil, &failure{status: http.StatusMethodNotAllowed, details: "the method must be POST"}
 	}
-	body, release, fail := h.bodies.read(r)
+	body, release, fail := h.bodies.read(w, r)
 	defer release()
 	if fail != nil {
 		return evaluator.Context{}, nil, fail
@@ -211,18 +212,37 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) (evaluator.Contex
 		return evaluator.Context{}, nil,
 			&failure{status: http.StatusServiceUnavailable, details: "no flags have been loaded yet"}
 	}
-	return declared(ctx, snapshot.Program()), snapshot, nil
+	ctx, fail = declared(ctx, snapshot.Program())
+	return ctx, snapshot, fail
 }
 
 // declared removes the attributes from ctx that the program doesn't declare, and returns
 // ctx. Conditions search all attributes, so a request full of useless ones would slow
-// each condition down.
-func declared(ctx evaluator.Context, program *evaluator.Program) evaluator.Context {
+// each condition down. Texts that are left must not be too long.
+func declared(ctx evaluator.Context, program *evaluator.Program) (evaluator.Context, *failure) {
 	ctx.Attrs = slices.DeleteFunc(ctx.Attrs, func(a evaluator.Attr) bool {
 		_, ok := program.AttributeType(a.Name)
 		return !ok
 	})
-	return ctx
+	if len(ctx.Key) > maxText {
+		return ctx, tooLong("targetingKey")
+	}
+	for _, a := range ctx.Attrs {
+		if text, _ := a.Value.Text(); len(text) > maxText {
+			return ctx, tooLong(a.Name)
+		}
+		for text := range a.Value.Texts() {
+			if len(text) > maxText {
+				return ctx, tooLong(a.Name)
+			}
+		}
+	}
+	return ctx, nil
+}
+
+func tooLong(name string) *failure {
+	return &failure{status: http.StatusBadRequest, code: invalidContext,
+		details: fmt.Sprintf("the attribute %s is longer than %d bytes", name, maxText)}
 }
 
 // write writes a complete response.

@@ -74,6 +74,8 @@ func TestOneFlag(t *testing.T) {
 			`{"key":"rate","metadata":{"environment":"production","revision":1,"zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 		{"object, disabled", "theme", `{}`,
 			`{"key":"theme","metadata":{"environment":"production","revision":1},"reason":"DISABLED","value":{"ink":"#000","levels":[1,2.5]},"variant":"light"}`},
+		{"long text that no flag uses", "rate", `{"context":{"city":"` + strings.Repeat("x", maxText) + `","more":"` + strings.Repeat("x", maxText+1) + `"}}`,
+			`{"key":"rate","metadata":{"environment":"production","revision":1,"zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 		{"no body", "rate", ``,
 			`{"key":"rate","metadata":{"environment":"production","revision":1,"zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 		{"null context, other members", "rate", `{"context":null,"Context":5,"more":[]}`,
@@ -193,6 +195,12 @@ func TestFailures(t *testing.T) {
 			`{"errorCode":"INVALID_CONTEXT","errorDetails":"decoding context: targetingKey is not a string"}`, ""},
 		{"huge number", "POST", all, strings.NewReader(`{"context":{"uid":1e999}}`), 400,
 			`{"errorCode":"INVALID_CONTEXT","errorDetails":"decoding context: a number is out of range"}`, ""},
+		{"long text", "POST", one, strings.NewReader(`{"context":{"city":"` + strings.Repeat("x", maxText+1) + `"}}`), 400,
+			`{"errorCode":"INVALID_CONTEXT","errorDetails":"the attribute city is longer than 1024 bytes","key":"rate"}`, ""},
+		{"long element", "POST", one, strings.NewReader(`{"context":{"city":["x","` + strings.Repeat("x", maxText+1) + `"]}}`), 400,
+			`{"errorCode":"INVALID_CONTEXT","errorDetails":"the attribute city is longer than 1024 bytes","key":"rate"}`, ""},
+		{"long targeting key", "POST", all, strings.NewReader(`{"context":{"targetingKey":"` + strings.Repeat("x", maxText+1) + `"}}`), 400,
+			`{"errorCode":"INVALID_CONTEXT","errorDetails":"the attribute targetingKey is longer than 1024 bytes"}`, ""},
 		{"no such flag", "POST", flagsPath + "/abs%C3%A4nt%22", strings.NewReader(`{}`), 404,
 			`{"errorCode":"FLAG_NOT_FOUND","errorDetails":"there is no flag of this key","key":"absänt\""}`, ""},
 		{"key that is not UTF-8", "POST", flagsPath + "/%ff", strings.NewReader(`{}`), 404,
@@ -321,7 +329,10 @@ func TestDeclared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := declared(ctx, program)
+	got, fail := declared(ctx, program)
+	if fail != nil {
+		t.Fatal(fail)
+	}
 	slices.SortFunc(got.Attrs, func(a, b evaluator.Attr) int { return strings.Compare(a.Name, b.Name) })
 	want := []evaluator.Attr{evaluator.NewAttr("city", "lhasa"), evaluator.NewAttr("uid", 999)}
 	if got.Key != "u-1" || !slices.Equal(got.Attrs, want) {

@@ -157,7 +157,7 @@ func (s *service) run(cmd *cobra.Command) error {
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    16 << 10,
+		MaxHeaderBytes:    8 << 10, // net/http adds 4 KiB
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			if state == http.StateActive {
 				s.active.Store(time.Now().UnixNano())
