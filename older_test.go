@@ -248,7 +248,7 @@ func buildOlder(t *testing.T) (bin string) {
 		t.Fatal(err)
 	}
 	bin = filepath.Join(dir, "older.exe")
-	build := exec.Command("go", "build", "-o", bin, "./older")
+	build := exec.Command("go", "build", "-trimpath", "-o", bin, "./older")
 	build.Dir, build.Env = dir, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the client of %.7s: %v\n%s", format1Commit, err, out)
