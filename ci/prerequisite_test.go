@@ -28,10 +28,17 @@ func chain(t testing.TB, n int) fstest.MapFS {
 	return fsys
 }
 
+// The limits on comparisons that docs/evaluation.md gives: of a flag that others refer
+// to, and of any flag.
+const (
+	maxCost     = 10_000
+	maxFlagCost = 1_000_000
+)
+
 // TestLongChain holds that the cost alone limits how far flags refer to each
 // other: each of a chain takes two comparisons.
 func TestLongChain(t *testing.T) {
-	const longest = evaluator.MaxCost/2 + 1 // the first isn't asked for
+	const longest = maxCost/2 + 1 // the first isn't asked for
 	e, err := LoadFS(chain(t, longest), "flags")
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +54,7 @@ func TestLongChain(t *testing.T) {
 	// The last takes one comparison, so that the second takes one too many.
 	more[fmt.Sprintf("ns%d/f%d.yaml", longest%5, longest)] = file("type: boolean\ndefault: off\n")
 	_, err = LoadFS(more, "flags")
-	want := `flags/ns0/f0.yaml:3:33: rule "r": flag "f1" takes more than 10000 comparisons, those of the flags and segments it refers to included; that is too many for others to ask for it`
+	want := `flags/ns0/f0.yaml:3:33: rule "r": flag "f1" takes more than 10000 comparisons, including the flags and segments it refers to; that is too many for others to refer to it`
 	if err == nil || err.Error() != want {
 		t.Errorf("one more: error %v, want %s", err, want)
 	}
@@ -69,13 +76,13 @@ func TestLongCircle(t *testing.T) {
 func TestFlagCost(t *testing.T) {
 	// 99 questions for a segment, one comparison for each of them, one for the
 	// split and one for the flag itself.
-	const most = evaluator.MaxFlagCost - 99*(evaluator.MaxCost+1) - 2
+	const most = maxFlagCost - 99*(maxCost+1) - 2
 	for cities, want := range map[int]string{
 		most:     "",
-		most + 1: "flags/shop/x.yaml:1:1: the flag takes more than 1000000 comparisons, those of the flags and segments it refers to included",
+		most + 1: "flags/shop/x.yaml:1:1: the flag takes more than 1000000 comparisons, including the flags and segments it refers to",
 	} {
 		fsys := base(t)
-		fsys["segments/many.yaml"] = file("when: {any: [" + strings.Repeat("{city: BJ}, ", evaluator.MaxCost-2) + "]}\n")
+		fsys["segments/many.yaml"] = file("when: {any: [" + strings.Repeat("{city: BJ}, ", maxCost-2) + "]}\n")
 		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: {on: 50%, off: 50%}, when: {any: [" +
 			strings.Repeat("{user: {segment: many}}, ", 99) + strings.Repeat("{city: BJ}, ", cities) + "]}}]\n")
 		e, err := LoadFS(fsys, "flags")

@@ -422,6 +422,9 @@ const maxExpression = 1000
 // take, and the time.
 const maxExpressionSize = 10_000
 
+// maxExpressionSizes is how large the regular expressions of a ruleset may be together.
+const maxExpressionSizes = 1_000_000
+
 // expressions holds for text in which one of the regular expressions matches.
 type expressions []*regexp.Regexp
 

@@ -10,31 +10,19 @@ import (
 	"strings"
 )
 
-// Limits on what [Compile] accepts.
-const (
-	// MaxDepth is how deep conditions may nest, and how many segments a chain
-	// of them, each referring to the next, may have.
-	MaxDepth = 100
-	// MaxCost is how many comparisons asking for membership in one segment,
-	// or for what another flag serves, may take, those of the segments and
-	// flags that it refers to included.
-	MaxCost = 10_000
-	// MaxFlagCost is how many comparisons the evaluation of a flag may take,
-	// those of the segments and flags that it refers to included.
-	MaxFlagCost = 1_000_000
-	// maxExpressionSizes is how large all regular expressions of a ruleset may
-	// be together; see maxExpressionSize.
-	maxExpressionSizes = 1_000_000
-)
-
-// A CompileError says what is wrong with a ruleset.
+// A CompileError is something that is wrong with a ruleset. Fields that don't apply
+// are empty.
 type CompileError struct {
-	Flag    string // key of the flag, or "" if the error is not in a flag
-	Segment string // name of the segment, or "" if the error is not in one
-	Rule    string // name of the rule, or "" if the error is not in one
-	Err     error
+	Flag    string // key of the flag it is in
+	Segment string // name of the segment it is in
+	Rule    string // name of the flag's rule it is in
+	// Reference is the flag or segment that mustn't be referred to here because it
+	// leads back here or takes too many comparisons. The error is an [ErrCost].
+	Reference string
+	Err       error
 }
 
+// Error returns the place and what is wrong there.
 func (e *CompileError) Error() string {
 	var place []string
 	if e.Flag != "" {
@@ -90,8 +78,8 @@ type compiler struct {
 	uses                  uses     // of the flag or segment where we are
 	asked                 []uint32 // segments, by index, each time that one is asked for
 	flagUses, segmentUses []uses
-	unresolved            []unresolved
-	expressions           int // their sizes
+	required              []required // one for each of module.requirements
+	expressions           int        // their sizes
 }
 
 func (c *compiler) errorf(format string, args ...any) {

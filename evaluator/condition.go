@@ -103,7 +103,7 @@ func (w *conditionWalk) comparison() (pc uint32) {
 
 // comparison compiles a condition that is no combination.
 func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
-	c.uses.comparisons = min(c.uses.comparisons+1, MaxFlagCost+1)
+	c.uses.comparisons = min(c.uses.comparisons+1, maxFlagCost+1)
 	in := instr{yes: yes, no: no}
 	if o := cond.Op.operator(); o != nil && o.types == nil {
 		if err := cond.check(0); err != nil {

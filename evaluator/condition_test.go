@@ -260,10 +260,10 @@ func TestCompileRefuses(t *testing.T) {
 		{"combination that folds", rule(fold(not(is("city", "x")))), "\"not\" takes conditions and nothing else"},
 		{"too deep", rule(deep), "nested deeper than 100"},
 		{"unknown segment", rule(*when("x")), `the segment "x" is not defined`},
-		{"segment cycle", gate(nil, Segment{Name: "a", When: when("b")}, Segment{Name: "b", When: when("a")}), `segment "a": it refers to itself in a circle`},
-		{"hidden segment cycle", gate(nil, Segment{Name: "a", When: ptr(below(*when("b")))}, Segment{Name: "b", When: ptr(below(*when("a")))}), `segment "a": it refers to itself in a circle`},
-		{"segments too deep", gate(nil, chain...), `segment "100": it refers to itself in a circle, takes more than 10000 comparisons, or nests segments deeper than 100`},
-		{"segments too deep, the deepest last", gate(nil, backward...), "nests segments deeper than 100"},
+		{"segment cycle", gate(nil, Segment{Name: "a", When: when("b")}, Segment{Name: "b", When: when("a")}), `segment "b": segment "a" refers to itself: a → b → a`},
+		{"hidden segment cycle", gate(nil, Segment{Name: "a", When: ptr(below(*when("b")))}, Segment{Name: "b", When: ptr(below(*when("a")))}), `segment "b": segment "a" refers to itself: a → b → a`},
+		{"segments too deep", gate(nil, chain...), `segment "100": the segment starts a chain of references to other segments that is longer than 100`},
+		{"segments too deep, the deepest last", gate(nil, backward...), "a chain of references to other segments that is longer than 100"},
 		{"segment bomb", gate(nil, bomb...), "takes more than 10000 comparisons"},
 		{"two segments of one name", gate(nil, Segment{Name: "a"}, Segment{Name: "a"}), `the segment name "a" is empty or not unique`},
 		{"undeclared unit", Ruleset{Unit: "x"}, `the unit "x" is not a declared string attribute`},
@@ -324,7 +324,7 @@ func TestSegmentChains(t *testing.T) {
 		t.Errorf("a member of the last of %d segments is served %s", MaxDepth, got)
 	}
 	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
-	if _, err := Compile(chain(100_000)); err == nil || !strings.Contains(err.Error(), "nests segments deeper than 100") {
+	if _, err := Compile(chain(100_000)); err == nil || !strings.Contains(err.Error(), "a chain of references to other segments that is longer than 100") {
 		t.Errorf("a chain of 100,000 segments gave %.100v", err)
 	}
 }

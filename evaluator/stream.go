@@ -142,37 +142,36 @@ func (c *compiler) indexFlags() {
 // noFlag is the index of a flag that is not known, or not yet.
 const noFlag = math.MaxUint32
 
-// An unresolved is a requirement of a flag that may be still to come.
-type unresolved struct {
-	at          CompileError // where it stands
-	requirement int
-	key         string
-	variants    []string
+// A required is what a condition demands of another flag, which may come later.
+type required struct {
+	at       CompileError // where the condition is
+	key      string
+	variants []string
 }
 
-// requirement notes what has to be looked up when all flags are known.
+// requirement records a requirement for resolve to complete.
 func (c *compiler) requirement(key string, variants []string) requirement {
-	if c.at.Flag == "" {
-		c.errorf("segments don't depend on flags, but this one on %q", key)
-	} else {
-		c.unresolved = append(c.unresolved, unresolved{c.at, len(c.module.requirements), key, slices.Clone(variants)})
-	}
+	c.required = append(c.required, required{c.at, key, slices.Clone(variants)})
 	return requirement{flag: noFlag}
 }
 
-// resolve looks up what requirements refer to.
+// resolve looks up what requirements refer to, now that all flags are known.
 func (c *compiler) resolve() {
-	if len(c.unresolved) > 0 {
+	if len(c.required) > 0 {
 		c.indexFlags()
 	}
-	for _, r := range c.unresolved {
+	for j, r := range c.required {
 		c.at = r.at
+		if r.at.Flag == "" {
+			c.errorf("segments don't depend on flags, but this one on %q", r.key)
+			continue
+		}
 		i, ok := c.flags[r.key]
 		if !ok {
 			c.errorf("the flag %q is neither in the ruleset nor one of its prerequisites", r.key)
 			continue
 		}
-		resolved := &c.module.requirements[r.requirement]
+		resolved := &c.module.requirements[j]
 		resolved.flag = i
 		known := c.module.flags[i].variants
 		for _, name := range r.variants {

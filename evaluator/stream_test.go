@@ -6,7 +6,6 @@ import (
 	"iter"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -112,7 +111,13 @@ func TestStreamRefuses(t *testing.T) {
 	}
 	circle := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{boolean("a", serves("b", "on")), boolean("b", serves("a", "on"))}}
-	if _, err := streamed([]evaluator.Ruleset{circle}); err == nil || strings.Count(err.Error(), "circle") != 2 {
-		t.Errorf("a circle gave %v", err)
+	_, err := streamed([]evaluator.Ruleset{circle})
+	want := `flag "b": rule "rule": flag "a" refers to itself: a → b → a`
+	if err == nil || err.Error() != want || !errors.Is(err, evaluator.ErrCost) {
+		t.Errorf("a circle gave error %v, want the ErrCost %s", err, want)
+	}
+	var at *evaluator.CompileError
+	if !errors.As(err, &at) || at.Flag != "b" || at.Rule != "rule" || at.Reference != "a" {
+		t.Errorf("a circle is reported at %+v", at)
 	}
 }

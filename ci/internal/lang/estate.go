@@ -70,7 +70,7 @@ func (l *loader) estate() *Estate {
 	l.readFlags(e)
 	e.checkPublic(configChecker.Reader)
 	l.reserve(e)
-	e.checkPrerequisites()
+	e.checkReferences()
 	return e
 }
 
@@ -128,7 +128,6 @@ func (l *loader) readSegments() {
 	for _, seg := range list {
 		l.known.Checker(seg.File).segment(seg)
 	}
-	l.known.checkSegments()
 }
 
 func (l *loader) readFlags(e *Estate) {

@@ -1,10 +1,10 @@
 package lang
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -66,38 +66,21 @@ func (c Checker) flagCondition(f source.Field) (cond evaluator.Condition, ok boo
 	return cond, ok
 }
 
-// requires returns the prerequisites of the flag in an environment.
-func (f *Flag) requires(environment string) []Prerequisite {
-	rules, _ := f.Rules(environment)
-	var list []Prerequisite
-	for _, r := range rules {
-		list = append(list, r.Requires...)
-	}
-	return list
-}
-
-// A prerequisiteCheck looks at the flags that refer to each other, in one
+// A referenceCheck looks at the flags and segments that refer to each other, in one
 // environment after the other.
-type prerequisiteCheck struct {
+type referenceCheck struct {
 	estate      *Estate
 	environment string
-	broken      map[*Flag]bool        // flags of which it isn't known what they serve
-	reported    map[*source.Node]bool // places at which something is wrong
-	costs       map[*Flag]int         // of this environment
-	path        []*Flag               // from the flag that is looked at to the one that is asked for
-	inPath      map[*Flag]bool
+	broken      map[*Flag]bool        // flags whose variants aren't known
+	reported    map[*source.Node]bool // places with a problem
 }
 
-// checkPrerequisites records variants that prerequisites don't have, flags that
-// refer to themselves, and those that take too many comparisons.
-func (e *Estate) checkPrerequisites() {
-	p := prerequisiteCheck{
-		estate:   e,
-		broken:   make(map[*Flag]bool),
-		reported: make(map[*source.Node]bool),
-		inPath:   make(map[*Flag]bool),
-	}
-	differ := map[string]bool{"": true} // environments in which flags do
+// checkReferences records references to variants that don't exist, and what the
+// evaluator refuses once all flags and segments are known: those that refer to
+// themselves or take too many comparisons.
+func (e *Estate) checkReferences() {
+	p := referenceCheck{estate: e, broken: make(map[*Flag]bool), reported: make(map[*source.Node]bool)}
+	differ := map[string]bool{"": true} // environments that replace something
 	for _, f := range e.Flags {
 		p.broken[f] = len(f.File.Problems) > 0
 		for _, b := range f.Bodies {
@@ -109,99 +92,85 @@ func (e *Estate) checkPrerequisites() {
 			continue
 		}
 		p.environment = environment
-		p.costs = make(map[*Flag]int, len(e.Flags))
 		for _, f := range e.Flags {
-			p.cost(f)
+			rules, _ := f.Rules(environment)
+			for _, r := range rules {
+				for _, required := range r.Requires {
+					p.variants(f, required)
+				}
+			}
+		}
+		p.costs()
+	}
+}
+
+// costs records what takes too long to evaluate. It ignores all other errors: files
+// with problems may not compile, and the problems have been recorded.
+func (p *referenceCheck) costs() {
+	set := p.estate.Known.Ruleset()
+	set.Unit = p.estate.Known.Unit
+	for _, z := range p.estate.Known.zones.byName {
+		set.Zones = append(set.Zones, z.compiled)
+	}
+	for _, f := range p.estate.Flags {
+		set.Flags = append(set.Flags, f.In(p.environment))
+	}
+	_, err := evaluator.CompileModule(*set)
+	list, _ := err.(interface{ Unwrap() []error })
+	if list == nil {
+		return
+	}
+	for _, err := range list.Unwrap() {
+		var at *evaluator.CompileError
+		switch {
+		case !errors.As(err, &at) || !errors.Is(err, evaluator.ErrCost):
+		case at.Flag != "":
+			p.flagCost(at)
+		case p.environment == "": // segments are the same in all environments
+			p.segmentCost(at)
 		}
 	}
 }
 
-// unknownCost is that of flags of which something is said already.
-const unknownCost = -1
-
-// cost returns how many comparisons the evaluation of f takes, and looks at all
-// that it refers to.
-func (p *prerequisiteCheck) cost(f *Flag) int {
-	if cost, ok := p.costs[f]; ok {
-		return cost
-	}
-	p.path, p.inPath[f] = append(p.path, f), true
-	body := f.In(p.environment)
-	cost, known := p.estate.Known.flagCost(&body), true
-	for _, r := range f.requires(p.environment) {
-		next := p.estate.ByKey[r.Key]
-		if next == nil {
-			continue
+// flagCost records an error about a flag.
+func (p *referenceCheck) flagCost(at *evaluator.CompileError) {
+	f := p.estate.ByKey[at.Flag]
+	if at.Reference == "" {
+		if !p.reported[f.File.Root] {
+			p.reported[f.File.Root] = true
+			f.File.Problem("%s%v", p.place(), at.Err)
 		}
-		p.variants(f, next, r)
-		if p.inPath[next] {
-			p.errorf(f, r, r.At, "flag %q refers to itself: %s", next.Key, p.circle(next))
-			known = false
-			continue
+		return
+	}
+	rules, _ := f.Rules(p.environment)
+	for _, r := range rules {
+		for _, required := range r.Requires {
+			if r.Name == at.Rule && required.Key == at.Reference {
+				p.errorf(f, required, required.At, "%v", at.Err)
+			}
 		}
-		switch required := p.cost(next); {
-		case required == unknownCost:
-			known = false
-		case required > evaluator.MaxCost:
-			p.errorf(f, r, r.At, "flag %q takes more than %d comparisons, those of the flags and segments it refers to included; that is too many for others to ask for it", next.Key, evaluator.MaxCost)
-			known = false
-		default:
-			cost += required
-		}
-	}
-	p.path, p.inPath[f] = p.path[:len(p.path)-1], false
-	if cost > evaluator.MaxFlagCost && known {
-		p.tooCostly(f)
-		known = false
-	}
-	if !known {
-		cost = unknownCost
-	}
-	p.costs[f] = cost
-	return cost
-}
-
-// tooCostly records that f takes too many comparisons.
-func (p *prerequisiteCheck) tooCostly(f *Flag) {
-	if !p.reported[f.File.Root] {
-		p.reported[f.File.Root] = true
-		f.File.Problem("%sthe flag takes more than %d comparisons, those of the flags and segments it refers to included",
-			p.place(), evaluator.MaxFlagCost)
 	}
 }
 
-// flagCost returns how many comparisons the evaluation of f takes without its
-// prerequisites.
-func (v *Vocabulary) flagCost(f *evaluator.Flag) int {
-	cost := 1
-	for i := range f.Rules {
-		r := &f.Rules[i]
-		if r.When != nil {
-			cost += v.comparisons(r.When)
-		}
-		if r.Split != nil {
-			cost++
+// segmentCost records an error about a segment.
+func (p *referenceCheck) segmentCost(at *evaluator.CompileError) {
+	s := p.estate.Known.Segments[at.Segment]
+	if at.Reference == "" {
+		s.File.Problem("%v", at.Err)
+		return
+	}
+	for _, r := range s.references {
+		if r.segment == at.Reference && !p.reported[r.at] {
+			p.reported[r.at] = true
+			source.Reader{File: s.File}.Errorf(r.at, "%v", at.Err)
 		}
 	}
-	return cost
 }
 
-// comparisons returns how many comparisons a condition takes, those of the
-// segments that it refers to included.
-func (v *Vocabulary) comparisons(c *evaluator.Condition) int {
-	cost := 0
-	for leaf := range leaves(c) {
-		cost++
-		if leaf.Op == evaluator.OpInSegment {
-			cost += v.Segments[leaf.Strings[0]].cost
-		}
-	}
-	return cost
-}
-
-// variants records the variants that f asks for and next doesn't have.
-func (p *prerequisiteCheck) variants(f, next *Flag, r Prerequisite) {
-	if p.broken[next] {
+// variants records the variants that f refers to because of r and that don't exist.
+func (p *referenceCheck) variants(f *Flag, r Prerequisite) {
+	next := p.estate.ByKey[r.Key]
+	if next == nil || p.broken[next] {
 		return
 	}
 	body := next.In(p.environment)
@@ -221,7 +190,7 @@ func (p *prerequisiteCheck) variants(f, next *Flag, r Prerequisite) {
 
 // errorf records a problem at n, which f has because of r, once for all
 // environments.
-func (p *prerequisiteCheck) errorf(f *Flag, r Prerequisite, n *source.Node, format string, args ...any) {
+func (p *referenceCheck) errorf(f *Flag, r Prerequisite, n *source.Node, format string, args ...any) {
 	if p.reported[n] {
 		return
 	}
@@ -230,27 +199,9 @@ func (p *prerequisiteCheck) errorf(f *Flag, r Prerequisite, n *source.Node, form
 }
 
 // place says in which environment something is wrong.
-func (p *prerequisiteCheck) place() string {
+func (p *referenceCheck) place() string {
 	if p.environment == "" {
 		return ""
 	}
 	return fmt.Sprintf("environment %q: ", p.environment)
-}
-
-// circle returns the keys of the flags that lead from f back to f.
-func (p *prerequisiteCheck) circle(f *Flag) string {
-	var keys []string
-	for _, next := range p.path[slices.Index(p.path, f):] {
-		keys = append(keys, next.Key)
-	}
-	return circle(keys)
-}
-
-// circle shows names that lead from the first back to the first.
-func circle(names []string) string {
-	first := names[0]
-	if len(names) > 10 {
-		names = append(names[:9:9], "…", names[len(names)-1])
-	}
-	return strings.Join(names, " → ") + " → " + first
 }
