@@ -273,6 +273,9 @@ func (c Checker) operator(a *Attribute, f source.Field, fold bool) (cond evaluat
 	for _, value := range values {
 		ok = c.operand(a, value, &cond) && ok
 	}
+	if ok && cond.Op == evaluator.OpCIDR && c.rule != nil {
+		c.rule.Networks = append(c.rule.Networks, Networks{values, cond})
+	}
 	if ok && cond.Op == evaluator.OpMatches { // which has a limit for all together
 		ok = c.check(f.Value, a, cond)
 	}

@@ -19,6 +19,7 @@ type Rule struct {
 	When     *evaluator.Condition // nil if there is none, or a wrong one
 	WhenAt   *source.Node         // nil if there is none
 	Any      []Alternatives       // every "any" below When
+	Networks []Networks           // every list of networks below When
 	Requires []Prerequisite       // the flags that When asks for
 	Serve    *source.Node         // nil if there is none, which is an error
 	SaltAt   *source.Node         // nil if no salt is written
@@ -35,6 +36,13 @@ type Rule struct {
 type Alternatives struct {
 	At         []*source.Node
 	Conditions []evaluator.Condition
+}
+
+// Networks is a comparison with a list of networks: At[i] is where Condition.Strings[i]
+// is written.
+type Networks struct {
+	At        []*source.Node
+	Condition evaluator.Condition
 }
 
 var ruleKeys = []string{"name", "when", "serve", "by", "salt", "hash", "positions", "metadata"}

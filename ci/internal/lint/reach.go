@@ -5,7 +5,6 @@ import (
 
 	"github.com/serin-flags/serin/ci/internal/imply"
 	"github.com/serin-flags/serin/ci/internal/lang"
-	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -26,7 +25,9 @@ func (l *linter) reach(f *lang.Flag, b *lang.Body) {
 		at := written.NameAt
 		if written.WhenAt != nil {
 			ranges[j] = im.Ranges(rules[j].When)
-			l.networksBelow(f, b, im, written.Name, written.WhenAt)
+		}
+		for i := range written.Networks {
+			l.networks(f, b, im, written.Name, &written.Networks[i])
 		}
 		for _, any := range written.Any {
 			l.alternatives(f, b, im, written.Name, any)
@@ -44,25 +45,6 @@ func (l *linter) reach(f *lang.Flag, b *lang.Body) {
 					"%srule %q: its range of %q overlaps that of rule %q on line %d, which takes %s",
 					b.Place(), rules[j].Name, attribute, rules[i].Name, b.Rules[i].At.Line(), common)
 				break
-			}
-		}
-	}
-}
-
-// networksBelow compares the networks of every list below a condition.
-func (l *linter) networksBelow(f *lang.Flag, b *lang.Body, im *imply.Implication, rule string, n *source.Node) {
-	for _, field := range n.Fields {
-		switch field.Key.Text {
-		case "not":
-			l.networksBelow(f, b, im, rule, field.Value)
-		case "all", "any":
-			for _, item := range field.Value.Items {
-				l.networksBelow(f, b, im, rule, item)
-			}
-		case "now", "flag":
-		default:
-			if networks := field.Value.Get("cidr"); networks != nil && networks.Kind == source.Sequence {
-				l.networks(f, b, im, rule, field.Key.Text, networks.Items)
 			}
 		}
 	}
@@ -97,15 +79,16 @@ func (l *linter) alternatives(f *lang.Flag, b *lang.Body, im *imply.Implication,
 }
 
 // networks compares the networks of one list.
-func (l *linter) networks(f *lang.Flag, b *lang.Body, im *imply.Implication, rule, attribute string,
-	items []*source.Node) {
-	spans := make([][]imply.Span, len(items))
-	for i, item := range items {
-		spans[i] = im.Spans(&evaluator.Condition{Op: evaluator.OpCIDR, Attribute: attribute, Strings: []string{item.Text}})
+func (l *linter) networks(f *lang.Flag, b *lang.Body, im *imply.Implication, rule string, list *lang.Networks) {
+	spans := make([][]imply.Span, len(list.At))
+	for i, item := range list.At {
+		one := list.Condition
+		one.Strings = one.Strings[i : i+1]
+		spans[i] = im.Spans(&one)
 		for j := range spans[:i] {
-			if items[j].Text != item.Text && imply.Intersection(spans[j], spans[i]) != "" { // the same twice is duplicate-id's
+			if list.At[j].Text != item.Text && imply.Intersection(spans[j], spans[i]) != "" { // the same twice is duplicate-id's
 				l.warn(lang.LintOverlappingRanges, f.File, item, "%srule %q: the network %s overlaps %s", b.Place(), rule,
-					item.Text, items[j].Text)
+					item.Text, list.At[j].Text)
 				break
 			}
 		}
