@@ -123,6 +123,56 @@ func olderClients(t *testing.T, bin string) {
 	check(one, "one namespace, back at format 1", fresh(4, 0, 4), "")
 	check(both, "both namespaces, back at format 1", fresh(4, 4, 4), "")
 	check(all, "all namespaces, back at format 1", fresh(4, 4, 4), "")
+
+	// A new client starts with the cache that an older one has left, and the other way
+	// round, also if the new one has seen in it more than it serves.
+	nowhere := "file://" + filepath.ToSlash(filepath.Join(dir, "nowhere"))
+	checkCache := func(from string, want int64) {
+		t.Helper()
+		client := openCached(t, from, root, cache)
+		if got, _ := client.Evaluate("shop", sdk.User("u-1")).Value().Int(); got != want {
+			t.Errorf("a new client serves %d from the cache, want %d: %v", got, want, client.Status())
+		}
+	}
+	checkCache(nowhere, 4)
+	publish(constant("shop", 5), constant("search", 5))
+	payloads := filepath.Join(published, "targets")
+	if err := os.Rename(payloads, payloads+".hidden"); err != nil {
+		t.Fatal(err)
+	}
+	checkCache(url, 4)
+	if seen, err := filepath.Glob(filepath.Join(cache, "seen-*")); len(seen) != 1 {
+		t.Errorf("the cache has %v, %v", seen, err)
+	}
+	check(startOlder(t, bin, nowhere, root, cache), "with what a newer client has seen", stale("LAST-KNOWN-GOOD", 4, 4, 4),
+		"not_found")
+	if err := os.Rename(payloads+".hidden", payloads); err != nil {
+		t.Fatal(err)
+	}
+	check(startOlder(t, bin, url, root, cache), "with what a newer client has seen", fresh(5, 5, 5), "")
+	checkCache(nowhere, 5)
+}
+
+// openCached opens a client with a cache, which has polled once.
+func openCached(t *testing.T, url, rootFile, cache string) *sdk.Client {
+	t.Helper()
+	root, err := os.ReadFile(rootFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := sdk.FromURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := sdk.Open(t.Context(), sdk.Config{
+		Source: source, Root: root, CacheDir: cache, Interval: -1, InitTimeout: -1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	_ = client.Refresh(t.Context())
+	return client
 }
 
 // sameFormat1 holds that payloads of format 1 are, byte for byte, what was written

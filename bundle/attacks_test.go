@@ -163,12 +163,11 @@ func TestRotatedKeys(t *testing.T) {
 			r.bump(roleRoot, roleTargets, roleSnapshot)
 			r.signed[roleTimestamp]["version"] = 1
 			r.publish(roleTimestamp)
-		}, accepted, "2 1 1 1"}}},
+		}, Conflict, "1 1 1 1"}}},
 		{"expired timestamp after a rotation", nil, []step{first, {func(r *repo) {
 			r.now = testNow.Add(2 * day)
 			r.bump(roleRoot)
-			r.noETag = true
-			r.signed[roleTimestamp]["x"] = "y"
+			r.signers[roleTimestamp] = eds(1, 30)
 			r.publish(roleTimestamp)
 		}, Expired, "1 1 1 1"}}},
 		{"same versions, signed anew by new keys", nil, []step{first, {func(r *repo) {

@@ -24,11 +24,15 @@ const (
 	MaxState = 32 << 20
 )
 
-// maxRotations limits how many newer roots one update follows. If there are more,
-// the update continues with the last of these. If that makes a release, the next
-// UpdateRoot follows further roots, and so does an Update if timestamp.json has
-// changed.
-const maxRotations = 256
+const (
+	// maxRotations limits how many newer roots one update follows. If there are more,
+	// the update continues with the last of these, and so does the next one: the
+	// verifier remembers them even if the update fails.
+	maxRotations = 256
+	// maxHistory is maxRotations for updates that can't count on a next one: those of
+	// UpdateIgnoreExpiry and of Restore.
+	maxHistory = 1 << 16
+)
 
 // errUnchanged says that there is no newer timestamp.json.
 var errUnchanged = errors.New("unchanged")
@@ -39,16 +43,6 @@ type client struct {
 	// now is when the run began: expiry is judged by it, unless it is ignored.
 	now          time.Time
 	ignoreExpiry bool
-}
-
-// trusted is verified metadata. Each update works on its own copy, so that a
-// failed update changes nothing.
-type trusted struct {
-	root      *rootMetadata
-	chain     []*rootMetadata // the roots after the pinned one
-	timestamp *timestampMetadata
-	snapshot  *snapshotMetadata
-	targets   *targetsMetadata
 }
 
 // fetch reads an object. Its errors are of type *[Error].
@@ -118,6 +112,22 @@ func verified(name string, raw []byte, root *rootMetadata, role string) (envelop
 	return e, nil
 }
 
+// openAs is verified, and then parses the metadata.
+func openAs[M any](
+	name string, raw []byte, root *rootMetadata, role string, parse func(envelope) (M, error),
+) (M, error) {
+	var none M
+	e, err := verified(name, raw, root, role)
+	if err != nil {
+		return none, err
+	}
+	m, err := parse(e)
+	if err != nil {
+		return none, &Error{Malformed, name, err}
+	}
+	return m, nil
+}
+
 // checkVersion checks that the version of an object is want.
 func checkVersion(name string, h header, want int64) error {
 	if h.version < want {
@@ -136,31 +146,37 @@ func (c client) checkExpiry(name string, h header) error {
 	return &Error{Expired, name, fmt.Errorf("version %d expired at %s", h.version, h.expires.Format(time.RFC3339))}
 }
 
-// updateRoot follows the chain of roots to its end (TUF 5.3) and reports
-// whether there was a newer one.
-func (c client) updateRoot(ctx context.Context, t *trusted) (bool, error) {
+// updateRoot follows the chain of roots to its end (TUF 5.3). If it fails, t has got
+// as far as the chain is good.
+func (c client) updateRoot(ctx context.Context, t *trusted) error {
 	before := t.root
-	for range maxRotations {
+	defer func() {
+		if t.root != before {
+			t.forget()
+		}
+	}()
+	limit := maxRotations
+	if c.ignoreExpiry {
+		limit = maxHistory
+	}
+	for range limit {
 		name := fmt.Sprintf("%d.root.json", t.root.version+1)
 		obj, err := c.fetch(ctx, name, "", maxRoot)
 		if class, _ := ClassOf(err); class == NotFound {
 			break
 		}
 		if err != nil {
-			return false, err
+			return err
 		}
 		next, err := nextRoot(name, obj.Data, t.root)
 		if err != nil {
-			return false, err
+			return err
 		}
 		t.root = next
-		// Clipped, because the release before has the same chain.
+		// Clipped, because a release may have the same chain.
 		t.chain = append(t.chain[:len(t.chain):len(t.chain)], next)
 	}
-	if t.root != before {
-		t.forget()
-	}
-	return t.root != before, nil
+	return nil
 }
 
 // nextRoot verifies the root that follows root.
@@ -185,89 +201,82 @@ func nextRoot(name string, raw []byte, root *rootMetadata) (*rootMetadata, error
 	return next, nil
 }
 
-// forget drops metadata that no key of the new root signed, and its versions with
-// it, so that a thief who signed version 2^53 with a stolen key hasn't stopped
-// updates for good (TUF 5.3.11).
-func (t *trusted) forget() {
-	vouched := func(h header, role string) bool {
-		_, err := verified("", h.raw, t.root, role)
-		return err == nil
-	}
-	if t.timestamp != nil && !vouched(t.timestamp.header, roleTimestamp) {
-		t.timestamp = nil
-	}
-	if t.snapshot != nil && !vouched(t.snapshot.header, roleSnapshot) {
-		t.snapshot = nil
-	}
-	if t.targets != nil && !vouched(t.targets.header, roleTargets) {
-		t.targets = nil
-	}
-}
-
-// updateTimestamp verifies raw as the next timestamp.json (TUF 5.4). If its version
-// is that of the trusted one, the trusted one stays, and the error is errUnchanged,
-// unless the root was rotated: its keys may not have signed what is listed.
-func (c client) updateTimestamp(t *trusted, raw []byte, rotated bool) error {
+// updateTimestamp verifies raw as the next timestamp.json (TUF 5.4). If it is the
+// trusted one, that stays. Like the steps after it, it trusts metadata before it looks
+// at its expiry: expired metadata isn't used, but what is older isn't accepted any more.
+func (c client) updateTimestamp(t *trusted, raw []byte) error {
 	const name = "timestamp.json"
 	if err := c.checkExpiry(fmt.Sprintf("%d.root.json", t.root.version), t.root.header); err != nil {
 		return err
 	}
-	e, err := verified(name, raw, t.root, roleTimestamp)
+	next, err := openAs(name, raw, t.root, roleTimestamp, parseTimestamp)
 	if err != nil {
 		return err
-	}
-	next, err := parseTimestamp(e)
-	if err != nil {
-		return &Error{Malformed, name, err}
 	}
 	if old := t.timestamp; old != nil {
 		if next.version < old.version {
 			return &Error{Rollback, name, fmt.Errorf("version %d after %d", next.version, old.version)}
 		}
-		if next.version == old.version {
-			if rotated {
-				return c.checkExpiry(name, old.header)
-			}
-			return errUnchanged
+		if err := checkConflict(name, next.header, old.header); err != nil {
+			return err
 		}
 		if next.snapshot.version < old.snapshot.version {
 			return &Error{Rollback, name, fmt.Errorf("snapshot %d after %d", next.snapshot.version, old.snapshot.version)}
+		}
+		if next.version == old.version {
+			next = old
 		}
 	}
 	t.timestamp = next
 	return c.checkExpiry(name, next.header)
 }
 
+// checkConflict checks that next isn't another file of the version of old.
+func checkConflict(name string, next, old header) error {
+	if next.version == old.version && next.content != old.content {
+		return &Error{Conflict, name, fmt.Errorf("another file was signed as version %d before", old.version)}
+	}
+	return nil
+}
+
 // updateSnapshot makes t.snapshot the one that t.timestamp lists (TUF 5.5).
 func (c client) updateSnapshot(ctx context.Context, t *trusted) error {
 	l := t.timestamp.snapshot
 	name := fmt.Sprintf("%d.snapshot.json", l.version)
-	old := t.snapshot
-	if old == nil || old.version != l.version || l.check(old.raw) != nil {
+	if old := t.snapshot; old == nil || old.version != l.version || l.check(old.raw) != nil {
 		raw, err := c.fetchListed(ctx, name, l, maxSnapshot)
 		if err != nil {
 			return err
 		}
-		e, err := verified(name, raw, t.root, roleSnapshot)
+		next, err := openAs(name, raw, t.root, roleSnapshot, parseSnapshot)
 		if err != nil {
 			return err
 		}
-		if t.snapshot, err = parseSnapshot(e); err != nil {
-			return &Error{Malformed, name, err}
+		if err := checkVersion(name, next.header, l.version); err != nil {
+			return err
 		}
-	}
-	if err := checkVersion(name, t.snapshot.header, l.version); err != nil {
-		return err
-	}
-	if old != nil {
-		for file, was := range old.meta {
-			// A file that is gone has version 0.
-			if is := t.snapshot.meta[file]; is.version < was.version {
-				return &Error{Rollback, name, fmt.Errorf("%s %d after %d", file, is.version, was.version)}
+		if old != nil {
+			if err := checkSnapshot(name, next, old); err != nil {
+				return err
 			}
 		}
+		t.snapshot = next
 	}
 	return c.checkExpiry(name, t.snapshot.header)
+}
+
+// checkSnapshot checks that next may follow old.
+func checkSnapshot(name string, next, old *snapshotMetadata) error {
+	if err := checkConflict(name, next.header, old.header); err != nil {
+		return err
+	}
+	for file, was := range old.meta {
+		// A file that is gone has version 0.
+		if is := next.meta[file]; is.version < was.version {
+			return &Error{Rollback, name, fmt.Errorf("%s %d after %d", file, is.version, was.version)}
+		}
+	}
+	return nil
 }
 
 // updateTargets makes t.targets the one that t.snapshot lists (TUF 5.6).
@@ -279,16 +288,19 @@ func (c client) updateTargets(ctx context.Context, t *trusted, minRevision int64
 		if err != nil {
 			return err
 		}
-		e, err := verified(name, raw, t.root, roleTargets)
+		next, err := openAs(name, raw, t.root, roleTargets, parseTargets)
 		if err != nil {
 			return err
 		}
-		if t.targets, err = parseTargets(e); err != nil {
-			return &Error{Malformed, name, err}
+		if err := checkVersion(name, next.header, l.version); err != nil {
+			return err
 		}
-	}
-	if err := checkVersion(name, t.targets.header, l.version); err != nil {
-		return err
+		if old != nil {
+			if err := checkConflict(name, next.header, old.header); err != nil {
+				return err
+			}
+		}
+		t.targets = next
 	}
 	if t.targets.version < minRevision {
 		return &Error{Rollback, name, fmt.Errorf("revision %d, but %d is the least accepted", t.targets.version, minRevision)}

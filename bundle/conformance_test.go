@@ -45,13 +45,13 @@ func TestBasics(t *testing.T) {
 		{"same timestamp version, other content", nil, []step{first, {func(r *repo) {
 			r.listed(roleSnapshot)["version"] = 100
 			r.publish(roleTimestamp)
-		}, accepted, "1 1 1 1"}}},
+		}, Conflict, "1 1 1 1"}}},
 		{"same timestamp version, older snapshot", nil, []step{
 			{release, accepted, "1 2 2 2"},
 			{func(r *repo) {
 				r.listed(roleSnapshot)["version"] = 1
 				r.publish(roleTimestamp)
-			}, accepted, "1 2 2 2"},
+			}, Conflict, "1 2 2 2"},
 		}},
 		{"snapshot replaced under a trusted timestamp", nil, []step{
 			{release, accepted, "1 2 2 2"},

@@ -133,27 +133,32 @@
 //
 // # Verification
 //
-// An update starts from the pinned root, or from the release before it, whose
-// metadata is called trusted below. It takes these steps, in this order; if one
-// fails, the update has failed and nothing has changed. Metadata is always
-// checked in the order length and hashes (as listed, if they are), form of the
-// outside, signatures, content, version, expiry. It is expired unless "expires"
-// is later than the time at which the update began.
+// An update starts from the pinned root and from the newest metadata of each role
+// that the release before, or any update before, has verified; it is called trusted
+// below. The update takes these steps, in this order; if one fails, the update has
+// failed, and the release before it stays. But what the steps before have verified is
+// trusted from then on, as TUF has it (5.3): nothing older is accepted any more, and the
+// chain of roots goes on where it stopped. Metadata is always checked in the order
+// length and hashes (as listed, if they are), form of the outside, signatures, content,
+// version, expiry. It is expired unless "expires" is later than the time at which the
+// update began; metadata that has expired isn't used, but it is trusted too.
 //
-//  1. If there is a release before, ask for timestamp.json with its ETag. If it
-//     isn't modified, or has the same bytes, the release stays. [Verifier.UpdateRoot]
-//     takes this step after the next one.
+//  1. If there is a release before, and no newer root or timestamp is trusted, ask for
+//     timestamp.json with its ETag. If it isn't modified, or has the same bytes, the
+//     release stays. [Verifier.UpdateRoot] takes this step after the next one.
 //  2. Ask for root N+1, N being the version of the trusted one, until it isn't
 //     found, but not more than 256 times. Each must be signed as the root before
 //     it says, and as it says itself, have exactly version N+1, and name the
 //     same environment.
-//  3. If there was a newer root, forget the trusted timestamp, snapshot and
-//     targets unless the new root's keys signed them, and ask for timestamp.json
-//     again. In any case, the last root must not be expired.
+//  3. If there was a newer root, ask for timestamp.json again. Forget the trusted
+//     timestamp, snapshot and targets, with their versions, unless the new root's
+//     keys signed the first two (5.3.11); and targets that its keys didn't sign. In any
+//     case, the last root must not be expired.
 //  4. Verify timestamp. Its version must not be lower than the trusted one's. If
-//     it is the same, the trusted one stays, and so does the release unless the
-//     root is new. The version of snapshot that it lists must not be lower than
-//     before.
+//     it is the same, so must be what is signed, or there is a [Conflict]; then the
+//     trusted one stays, and so does the release unless the root is new. The version
+//     of snapshot that it lists must not be lower than before. Snapshot and targets of
+//     the trusted version must also be the trusted ones.
 //  5. Get the snapshot, <N>.snapshot.json, unless it is the trusted one. It must
 //     have the version listed. All files that the trusted one lists must still be
 //     listed, none with a lower version.
@@ -171,7 +176,8 @@
 //
 // The result of an update is a [Release], in memory. [Release.State] turns it into
 // a small repository, which [Verifier.Restore] takes through the same steps from
-// the pinned root, except that nothing expires.
+// the pinned root, except that nothing expires. [Verifier.Seen] does that with what
+// is trusted beyond the release, and [Verifier.Remember] verifies it.
 //
 // # What this does not protect from
 //
@@ -181,9 +187,7 @@
 // a client without a state accepts any release that hasn't expired; see
 // [VerifierConfig.MinRevision].
 //
-// A newer root counts only once the whole update has succeeded, where TUF would
-// keep it at once: here, an update that fails changes nothing, so that a client
-// always holds one whole release. So someone who controls the network can show a
-// client a new root and withhold the rest: the client continues with the keys of
-// the old one, as if it hadn't seen the new one.
+// A client that holds a release asks for timestamp.json before it looks for newer
+// roots. So who controls the network, and answers nothing at all to that, keeps it from
+// seeing a new root, as by cutting the network.
 package bundle

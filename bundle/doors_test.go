@@ -29,7 +29,34 @@ func TestMain(m *testing.M) {
 		"http": func(testing.TB) func(testing.TB, bundle.Objects) bundle.Source { return overHTTP },
 		"s3":   overS3,
 	}
+	bundle.Clients = map[string]func(testing.TB, []byte, bundle.Source) (func() error, func()){"sdk": startSDK}
 	os.Exit(m.Run())
+}
+
+// startSDK starts a client of the SDK with a disk cache.
+func startSDK(t testing.TB, root []byte, src bundle.Source) (poll func() error, restart func()) {
+	dir := t.TempDir()
+	open := func() *sdk.Client {
+		client, err := sdk.Open(t.Context(), sdk.Config{
+			Source: src, Root: root, Interval: -1, InitTimeout: -1, CacheDir: dir,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client
+	}
+	client := open()
+	t.Cleanup(func() { client.Close() })
+	return func() error {
+			err := client.Refresh(t.Context())
+			if err := client.Status().CacheError; err != nil {
+				t.Errorf("disk cache: %v", err)
+			}
+			return err
+		}, func() {
+			client.Close()
+			client = open()
+		}
 }
 
 func overHTTP(t testing.TB, objects bundle.Objects) bundle.Source {

@@ -27,10 +27,14 @@ const (
 	// Malformed: not in the format, too large, or inconsistent. If the error
 	// wraps [ErrUnsupported], the format is one that needs a newer client.
 	Malformed
+	// Conflict: two files with different content are validly signed as the same
+	// version of the same role, and this is the second one. The first one counts.
+	// Either two publishers share a key, or somebody else has it.
+	Conflict
 )
 
 // String returns the name of the class as metrics and logs show it: "network",
-// "not_found", "signature", "rollback", "expired" or "malformed".
+// "not_found", "signature", "rollback", "expired", "malformed" or "conflict".
 func (c Class) String() string {
 	switch c {
 	case Network:
@@ -45,6 +49,8 @@ func (c Class) String() string {
 		return "expired"
 	case Malformed:
 		return "malformed"
+	case Conflict:
+		return "conflict"
 	}
 	return fmt.Sprintf("Class(%d)", uint8(c))
 }

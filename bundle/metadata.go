@@ -27,6 +27,7 @@ const environmentField = "x-serin-environment"
 type envelope struct {
 	raw        []byte
 	signed     node
+	message    []byte            // the canonical form of signed
 	signatures map[string][]byte // by keyid
 }
 
@@ -63,7 +64,7 @@ func open(raw []byte) (envelope, error) {
 		}
 		signatures[keyid.text] = sig
 	}
-	return envelope{raw, signed, signatures}, nil
+	return envelope{raw, signed, appendCanonical(nil, signed), signatures}, nil
 }
 
 // A role is the keys that may sign for a role, and how many must.
@@ -75,10 +76,9 @@ type role struct {
 // verify checks that a threshold of different keys of r signed e. A signature
 // that is wrong, or by another key, counts for nothing but does no harm.
 func (r role) verify(e envelope) error {
-	message := appendCanonical(nil, e.signed)
 	signers := make(map[string]bool)
 	for keyid, sig := range e.signatures {
-		if k, ok := r.keys[keyid]; ok && k.verifies(message, sig) {
+		if k, ok := r.keys[keyid]; ok && k.verifies(e.message, sig) {
 			signers[k.point] = true
 		}
 	}
@@ -91,9 +91,13 @@ func (r role) verify(e envelope) error {
 // A header is what all metadata has.
 type header struct {
 	raw     []byte
+	content [sha256.Size]byte // the SHA-256 of what is signed, in canonical form
 	version int64
 	expires time.Time
 }
+
+// head returns h itself, of any metadata that embeds it.
+func (h *header) head() *header { return h }
 
 func (h header) roleVersion() RoleVersion { return RoleVersion{h.version, h.expires} }
 
@@ -125,7 +129,7 @@ func (e envelope) header(role string) (header, error) {
 	if err != nil || len(expires.text) != len("2006-01-02T15:04:05Z") {
 		return header{}, errors.New(`"expires" is not of the form YYYY-MM-DDTHH:MM:SSZ`)
 	}
-	return header{e.raw, version, t}, nil
+	return header{e.raw, sha256.Sum256(e.message), version, t}, nil
 }
 
 // isSpecVersion reports whether s is 1.minor or 1.minor.patch.

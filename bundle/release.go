@@ -105,15 +105,25 @@ type storedState struct {
 // restart, except for the payloads, which the caller keeps by their SHA-256. It
 // has at most [MaxState] bytes, none of them secret.
 func (r *Release) State() ([]byte, error) {
-	objects := map[string][]byte{
-		"timestamp.json": r.timestamp.raw,
-		fmt.Sprintf("%d.snapshot.json", r.snapshot.version): r.snapshot.raw,
-		fmt.Sprintf("%d.targets.json", r.targets.version):   r.targets.raw,
-	}
-	for _, root := range r.chain {
+	return r.encode(r.etag)
+}
+
+// encode returns t as a state.
+func (t *trusted) encode(etag string) ([]byte, error) {
+	objects := make(map[string][]byte)
+	for _, root := range t.chain {
 		objects[fmt.Sprintf("%d.root.json", root.version)] = root.raw
 	}
-	data, err := json.Marshal(storedState{stateFormat, r.etag, objects})
+	if t.timestamp != nil {
+		objects["timestamp.json"] = t.timestamp.raw
+	}
+	if t.snapshot != nil {
+		objects[fmt.Sprintf("%d.snapshot.json", t.snapshot.version)] = t.snapshot.raw
+	}
+	if t.targets != nil {
+		objects[fmt.Sprintf("%d.targets.json", t.targets.version)] = t.targets.raw
+	}
+	data, err := json.Marshal(storedState{stateFormat, etag, objects})
 	if err != nil {
 		return nil, fmt.Errorf("encoding state: %w", err)
 	}

@@ -20,7 +20,7 @@ type step struct {
 
 // A scenario is a story of a repository and one client. Its steps run with a
 // client that keeps its release in memory, and with one that restarts between
-// steps and has it from its state.
+// steps and has it from its state, and the rest from what the verifier had seen.
 type scenario struct {
 	name   string
 	config func(*VerifierConfig)
@@ -85,8 +85,8 @@ func (s scenario) run(t *testing.T, r *repo, src Source, restarts bool) {
 		if step.do != nil {
 			step.do(r)
 		}
-		if restarts && last != nil {
-			last = restored(t, v, last)
+		if restarts && i > 0 {
+			v, last = restarted(t, r.verifier(t, config...), v, last)
 		}
 		before := stateOf(t, last)
 		next, err := v.Update(t.Context(), src, last, r.now)
@@ -103,6 +103,25 @@ func (s scenario) run(t *testing.T, r *repo, src Source, restarts bool) {
 			t.Fatalf("step %d: versions %s, want %s", i, got, step.have)
 		}
 	}
+}
+
+// restarted takes what the verifier old has, and its release last, which may be nil, to
+// the verifier v, as a restart does.
+func restarted(t testing.TB, v, old *Verifier, last *Release) (*Verifier, *Release) {
+	t.Helper()
+	seen, err := old.Seen(last)
+	if err != nil {
+		t.Fatalf("Seen: %v", err)
+	}
+	if last != nil {
+		last = restored(t, v, last)
+	}
+	if seen != nil {
+		if err := v.Remember(seen); err != nil {
+			t.Fatalf("Remember: %v", err)
+		}
+	}
+	return v, last
 }
 
 func stateOf(t testing.TB, r *Release) []byte {

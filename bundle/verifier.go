@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,12 +28,16 @@ type VerifierConfig struct {
 	MinRevision int64
 }
 
-// A Verifier verifies one repository, as a TUF client. It holds configuration and
-// no state, and is safe for concurrent use.
+// A Verifier verifies one repository, as a TUF client. It remembers what it has
+// verified, of updates that failed as well: the roots, and the newest metadata of each
+// role. It accepts nothing older from then on, and what a new root has revoked never
+// again. [Verifier.Seen] and [Verifier.Remember] carry that over a restart. A Verifier
+// is safe for concurrent use.
 type Verifier struct {
-	root        *rootMetadata
+	root        *rootMetadata // the pinned one
 	namespaces  []string
 	minRevision int64
+	seen        atomic.Pointer[trusted] // never nil
 }
 
 // NewVerifier returns a verifier that trusts cfg.Root. The root must be well formed,
@@ -50,7 +55,9 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 	}
 	namespaces := slices.Clone(cfg.Namespaces)
 	slices.Sort(namespaces)
-	return &Verifier{root, slices.Compact(namespaces), cfg.MinRevision}, nil
+	v := &Verifier{root: root, namespaces: slices.Compact(namespaces), minRevision: cfg.MinRevision}
+	v.seen.Store(&trusted{root: root})
+	return v, nil
 }
 
 func parsePinned(raw []byte) (*rootMetadata, error) {
@@ -80,9 +87,10 @@ func (v *Verifier) Environment() string { return v.root.environment }
 // with [Release.Expires] whether that has expired meanwhile. Otherwise it returns
 // a new release.
 //
-// last is the release before, from this verifier, or nil. Nothing older is
-// accepted, and payloads that it has aren't downloaded again. now is the present
-// time, by which metadata expires; the zero time is refused.
+// last is the release before, from this verifier, or nil. Nothing older is accepted
+// than last and than what v has verified in any update before, even if that failed.
+// Payloads that last has aren't downloaded again. now is the present time, by which
+// metadata expires; the zero time is refused.
 //
 // Errors are always of type [*Error], and leave last as usable as it was.
 func (v *Verifier) Update(ctx context.Context, src Source, last *Release, now time.Time) (*Release, error) {
@@ -90,8 +98,8 @@ func (v *Verifier) Update(ctx context.Context, src Source, last *Release, now ti
 }
 
 // UpdateIgnoreExpiry is [Verifier.Update] from the pinned root for readers that
-// must see what is published even after it expired: it accepts expired metadata.
-// [Release.Expires] says how old that is.
+// must see what is published even after it expired: it accepts expired metadata, and
+// what is older than v has seen. [Release.Expires] says how old that is.
 func (v *Verifier) UpdateIgnoreExpiry(ctx context.Context, src Source) (*Release, error) {
 	return v.update(ctx, client{src: src, ignoreExpiry: true}, nil, false)
 }
@@ -108,48 +116,66 @@ func (v *Verifier) update(ctx context.Context, c client, last *Release, probe bo
 	if c.now.IsZero() && !c.ignoreExpiry {
 		return nil, &Error{Expired, "timestamp.json", errors.New("there is no time to judge expiry by")}
 	}
+	if last != nil && last.verifier != v {
+		return nil, &Error{Malformed, "timestamp.json", errors.New("the last release is of another verifier")}
+	}
+	seen := v.seen.Load()
 	t := trusted{root: v.root}
-	var polled Object
-	var err error
+	if !c.ignoreExpiry {
+		t = *seen
+	}
 	if last != nil {
-		if last.verifier != v {
-			return nil, &Error{Malformed, "timestamp.json", errors.New("the last release is of another verifier")}
-		}
-		t = last.trusted
-		if !probe {
-			polled, err = c.poll(ctx, last)
-		}
+		t = merge(last.trusted, t)
 	}
-	if err != nil {
-		return unchanged(last, err)
+	var polled *Object
+	// If more has been seen since, it isn't enough that nothing has changed since last.
+	if last != nil && !probe && t.confirms(last) {
+		obj, err := c.poll(ctx, last)
+		if err != nil {
+			return unchanged(last, err)
+		}
+		polled = &obj
 	}
-	rotated, err := c.updateRoot(ctx, &t)
-	if err != nil {
+	release, err := v.verify(ctx, c, &t, last, polled)
+	v.remember(t, seen)
+	return release, err
+}
+
+// verify takes the steps of an update from the roots on. polled is timestamp.json, nil
+// if it hasn't been read yet. Whatever the outcome, t is then all that is verified.
+func (v *Verifier) verify(ctx context.Context, c client, t *trusted, last *Release, polled *Object) (*Release, error) {
+	before := t.root
+	if err := c.updateRoot(ctx, t); err != nil {
 		return nil, err
 	}
-	if rotated {
-		// What was polled before may be signed with a key that is gone.
-		polled, err = c.poll(ctx, nil)
-	} else if last == nil || probe {
-		polled, err = c.poll(ctx, last)
+	newest := last
+	if last != nil && !t.confirms(last) {
+		newest = nil
 	}
-	if err == nil {
-		err = c.updateTimestamp(&t, polled.Data, rotated)
+	if polled == nil || t.root != before { // what was polled may be signed with a key that is gone
+		obj, err := c.poll(ctx, newest)
+		if err != nil {
+			return unchanged(last, err)
+		}
+		polled = &obj
 	}
-	if err != nil {
-		return unchanged(last, err)
-	}
-	if err := c.updateSnapshot(ctx, &t); err != nil {
+	if err := c.updateTimestamp(t, polled.Data); err != nil {
 		return nil, err
 	}
-	if err := c.updateTargets(ctx, &t, v.minRevision); err != nil {
+	if newest != nil && t.confirms(newest) {
+		return newest, nil // it was signed again
+	}
+	if err := c.updateSnapshot(ctx, t); err != nil {
+		return nil, err
+	}
+	if err := c.updateTargets(ctx, t, v.minRevision); err != nil {
 		return nil, err
 	}
 	payloads, err := v.updatePayloads(ctx, c, t.targets, last)
 	if err != nil {
 		return nil, err
 	}
-	return &Release{v, t, polled.ETag, payloads}, nil
+	return &Release{v, *t, polled.ETag, payloads}, nil
 }
 
 // unchanged returns last if that is what err says.
@@ -234,18 +260,29 @@ func (v *Verifier) fetchPayload(ctx context.Context, c client, namespace string,
 // in hexadecimal and its length in bytes. payload should read no more than that.
 // If it doesn't have the payload, its error should wrap [ErrNotFound] or
 // [fs.ErrNotExist].
+//
+// The release may be older than what v has seen, since it is what was served. If
+// Restore fails, v remembers what it has verified until then.
 func (v *Verifier) Restore(state []byte, payload func(sha256 string, length int64) ([]byte, error)) (*Release, error) {
+	stored, err := parseState(state)
+	if err != nil {
+		return nil, err
+	}
+	return v.UpdateIgnoreExpiry(context.Background(), stateSource{stored, payload})
+}
+
+func parseState(state []byte) (storedState, error) {
+	var stored storedState
 	if len(state) > MaxState {
-		return nil, &Error{Malformed, "state", ErrTooLarge}
+		return stored, &Error{Malformed, "state", ErrTooLarge}
 	}
-	stored := stateSource{payload: payload}
-	if err := json.Unmarshal(state, &stored.state); err != nil {
-		return nil, &Error{Malformed, "state", errors.New("not JSON")}
+	if err := json.Unmarshal(state, &stored); err != nil {
+		return stored, &Error{Malformed, "state", errors.New("not JSON")}
 	}
-	if stored.state.Format != stateFormat {
-		return nil, &Error{Malformed, "state", errors.New("not of a known format")}
+	if stored.Format != stateFormat {
+		return stored, &Error{Malformed, "state", errors.New("not of a known format")}
 	}
-	return v.UpdateIgnoreExpiry(context.Background(), stored)
+	return stored, nil
 }
 
 // stateSource is the Source that Restore restores from.

@@ -157,7 +157,7 @@ func (c *choice) ask(ctx context.Context, name, etag string, limit int64, last b
 // what the first choice should have done, that is the first choice's error.
 func (a *attempt) explain(err error) error {
 	class, _ := bundle.ClassOf(err)
-	if a.failure == nil || class == bundle.Signature || class == bundle.Malformed {
+	if a.failure == nil || class == bundle.Signature || class == bundle.Malformed || class == bundle.Conflict {
 		return err
 	}
 	class = bundle.Network

@@ -22,17 +22,27 @@ import (
 // payload in a file named after its SHA-256, and when the source last confirmed it in
 // confirmed.json. Every file is written under a temporary name, synced and renamed,
 // state.json after the payloads. So the folder contains a complete release at any
-// moment.
+// moment. What the client has verified beyond that release, in updates that failed, is
+// in a file of its own: see saveSeen.
 //
 // Several processes may write. None of them replaces a newer release than its own: a
 // source that lags behind must not undo what another client has seen. A process checks
 // that before it writes, so if two write at the same moment, the last one to rename
 // state.json wins. No process removes payloads that another may be about to refer to.
-type cache struct{ dir string }
+type cache struct {
+	dir string
+	// config is that of the client's verifier, which must not learn from what
+	// other processes have seen while it runs: their sources may be ahead.
+	config bundle.VerifierConfig
+	// seen are the names of the files of which the verifier remembers everything.
+	seen []string
+}
 
 const (
 	stateFile     = "state.json"
 	confirmedFile = "confirmed.json"
+	seenPrefix    = "seen-"
+	seenSuffix    = ".json"
 	payloadSuffix = ".payload"
 	tempPrefix    = "serin-"
 	tempSuffix    = ".tmp"
@@ -53,7 +63,8 @@ func (c *Client) restore(baked fs.FS) *state {
 		s.next = time.Now()
 	}
 	if c.cache != nil {
-		if err := c.startFrom(s, "disk cache", c.loadCache); err != nil {
+		err := errors.Join(c.startFrom(s, "disk cache", c.loadCache), c.recall(s))
+		if err != nil {
 			s.cacheErr = fmt.Errorf("reading disk cache: %w", err)
 		}
 	}
@@ -95,12 +106,27 @@ func (c *Client) startFrom(s *state, origin string, load func() (*bundle.Release
 		return nil
 	})
 	if err != nil {
-		if class, ok := bundle.ClassOf(err); ok {
-			s.errors[class]++
-		}
+		s.count(err)
 		c.log.Warn(origin+" not used", "error", err)
 	}
 	return err
+}
+
+// recall makes the verifier remember what the disk cache has of what was seen.
+func (c *Client) recall(s *state) error {
+	err := c.guard("disk cache", func() error { return c.cache.loadSeen(c.verifier) })
+	if err != nil {
+		s.count(err)
+		c.log.Warn("part of the disk cache not used", "error", err)
+	}
+	return err
+}
+
+// count counts an error of a class.
+func (s *state) count(err error) {
+	if class, ok := bundle.ClassOf(err); ok {
+		s.errors[class]++
+	}
 }
 
 func (c *Client) loadCache() (*bundle.Release, error) { return c.cache.load(c.verifier) }
@@ -109,21 +135,6 @@ func (c *Client) loadCache() (*bundle.Release, error) { return c.cache.load(c.ve
 func (c *Client) loadBaked(copy fs.FS) (*bundle.Release, error) {
 	// Without entity tags: those of a copy mean nothing to the source.
 	return c.verifier.UpdateIgnoreExpiry(c.ctx, fsSource{fsys: copy, untagged: true})
-}
-
-// save writes the release of a state to the disk cache and returns the state after that.
-func (c *Client) save(before *state) *state {
-	after := *before
-	after.cacheErr = c.guard("cache", func() error { return c.cache.store(c.verifier, before.release, before.confirmed) })
-	if after.cacheErr == nil {
-		after.saved = before.release
-		return &after
-	}
-	after.cacheErr = fmt.Errorf("writing disk cache: %w", after.cacheErr)
-	if before.cacheErr == nil {
-		c.log.Warn("disk cache not written", "error", after.cacheErr)
-	}
-	return &after
 }
 
 // load returns the release in the folder, nil if there is none.
@@ -142,7 +153,11 @@ func (d *cache) load(v *bundle.Verifier) (*bundle.Release, error) {
 
 // store writes r to the folder, unless that has a newer release. confirmed is when the
 // source last had nothing newer than r; zero: unknown.
-func (d *cache) store(v *bundle.Verifier, r *bundle.Release, confirmed time.Time) error {
+func (d *cache) store(r *bundle.Release, confirmed time.Time) error {
+	v, err := bundle.NewVerifier(d.config)
+	if err != nil {
+		return err
+	}
 	// Replace a release that can't be read or verified.
 	if held, err := d.load(v); err == nil && held != nil && newer(held, r) {
 		return nil
@@ -307,10 +322,14 @@ func (d *cache) clean(keep map[string]bool) {
 // files. The folder may contain other files, too.
 func ours(name string) bool {
 	if sum, ok := strings.CutSuffix(name, payloadSuffix); ok {
-		_, err := hex.DecodeString(sum)
-		return err == nil && len(sum) == 2*sha256.Size
+		return isSHA256(sum)
 	}
 	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix)
+}
+
+func isSHA256(text string) bool {
+	sum, err := hex.DecodeString(text)
+	return err == nil && len(sum) == sha256.Size
 }
 
 // syncDir makes renames in a folder durable.

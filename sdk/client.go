@@ -1,11 +1,13 @@
 package sdk
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,8 +45,12 @@ type Config struct {
 	// not_found, and the other namespaces stay as they are.
 	Namespaces []string
 	// CacheDir is a folder for the last good revision, so that a restart
-	// doesn't depend on the source. Open creates it if necessary. It isn't
-	// trusted: its content is verified like a download. Clients with the
+	// doesn't depend on the source, and for what polls that failed have
+	// verified, so that nothing older is accepted after a restart either. The
+	// client creates it if necessary. It isn't trusted: its content is
+	// verified like a download. A new revision is written there before it is
+	// served, but if that takes longer than 1 s, it is served all the same,
+	// and [Status].CacheError says so until it is written. Clients with the
 	// same Root and Namespaces may share a folder, in one process or in
 	// several; none of them overwrites a newer revision with an older one.
 	// "": no disk cache.
@@ -97,6 +103,7 @@ type Client struct {
 	state    atomic.Pointer[state] // never nil
 	pollLock chan struct{}         // holds an element during a poll; only polls store state
 
+	writing     chan struct{}            // holds an element during a write to the disk cache
 	fetched     map[string]bundle.Object // by an attempt that ran out of time, for the next one
 	lastAttempt atomic.Pointer[outcome]  // nil: no poll has ended yet
 
@@ -134,11 +141,12 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("opening flags: Config.Interval is %v, less than %v: is a unit such as time.Second missing?",
 			cfg.Interval, minInterval)
 	}
-	verifier, err := bundle.NewVerifier(bundle.VerifierConfig{
-		Root:        cfg.Root,
-		Namespaces:  cfg.Namespaces,
+	verified := bundle.VerifierConfig{
+		Root:        bytes.Clone(cfg.Root),
+		Namespaces:  slices.Clone(cfg.Namespaces),
 		MinRevision: cfg.MinRevision,
-	})
+	}
+	verifier, err := bundle.NewVerifier(verified)
 	if err != nil {
 		return nil, fmt.Errorf("opening flags: %w", err)
 	}
@@ -149,6 +157,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		shrink:      cfg.MaxShrink,
 		log:         cfg.Logger,
 		pollLock:    make(chan struct{}, 1),
+		writing:     make(chan struct{}, 1),
 		ready:       make(chan struct{}),
 		changed:     make(chan struct{}, 1),
 		rescheduled: make(chan struct{}, 1),
@@ -164,7 +173,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	c.log = c.log.With("environment", verifier.Environment())
 	if cfg.CacheDir != "" {
-		c.cache = &cache{dir: cfg.CacheDir}
+		c.cache = &cache{dir: cfg.CacheDir, config: verified}
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.events.guard = c.guard
@@ -223,8 +232,8 @@ func (c *Client) startDelivering(f func()) {
 	})
 }
 
-// Close stops polling and waits for everything the client started, including a
-// write to the disk cache. The client keeps serving its last revision. Close also
+// Close stops polling and waits for everything the client started, but not more than
+// 1 s for a write to the disk cache. The client keeps serving its last revision. Close also
 // waits for functions passed to [Client.OnChange] and [Client.OnStatus], which
 // therefore must not call it. It doesn't wait for those that a [Client.Refresh] is
 // calling, but no others are called after them. Closing twice, or closing nil, is
@@ -236,6 +245,7 @@ func (c *Client) Close() error {
 	c.events.close()
 	c.cancel()
 	c.wg.Wait()
+	c.awaitWrite()
 	c.logMismatches()
 	return nil
 }

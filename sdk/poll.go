@@ -89,27 +89,35 @@ func (c *Client) poll(ctx context.Context, skip func() (done bool, err error)) e
 	}
 	before := c.state.Load()
 	after := c.advance(ctx, before)
-	if after.err != nil { // an interrupted poll says nothing about the source
-		if c.ctx.Err() != nil {
-			return ErrClosed
-		}
-		if err := ctx.Err(); err != nil {
-			if errors.Is(err, context.DeadlineExceeded) {
-				c.recordAttempt(err)
-				if c.interval < 0 { // no other poll would report it
-					c.publishState(before, after)
-				}
-			}
-			return err
-		}
+	if after.err != nil && (c.ctx.Err() != nil || ctx.Err() != nil) {
+		return c.interrupted(before, after, ctx.Err())
 	}
 	c.publishState(before, after)
 	c.recordAttempt(after.err)
 	return after.err
 }
 
-// publishState serves the outcome of a poll.
+// interrupted ends a poll that was interrupted, which says nothing about the source. err
+// is that of the caller's context. What was verified until then is kept.
+func (c *Client) interrupted(before, after *state, err error) error {
+	if c.ctx.Err() != nil {
+		err = ErrClosed
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		c.recordAttempt(err)
+		if c.interval < 0 { // no other poll would report it
+			c.publishState(before, after)
+			return err
+		}
+	}
+	c.state.Store(c.save(before))
+	return err
+}
+
+// publishState serves the outcome of a poll. It writes to the disk cache first, for a
+// limited time, so that a process that is killed starts again with what it has served.
 func (c *Client) publishState(before, after *state) {
+	after = c.save(after)
 	if !after.confirmed.IsZero() {
 		c.record.confirmed.Store(&after.confirmed)
 	}
@@ -119,12 +127,6 @@ func (c *Client) publishState(before, after *state) {
 	}
 	c.report(before, after)
 	c.events.wake()
-
-	// Save last, so that a slow disk doesn't delay the new revision.
-	unsaved := after.release != after.saved
-	if c.cache != nil && (unsaved || after.err == nil && !c.cache.confirm(after.release, after.confirmed)) {
-		c.state.Store(c.save(after))
-	}
 }
 
 // advance polls the source and returns the state after that.

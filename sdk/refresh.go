@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Refresh polls the source now. It returns once the outcome is served and written to
-// the disk cache, which neither ctx nor [Client.Close] interrupts. If the poll fails,
+// Refresh polls the source now. It returns once the outcome is written to the disk cache
+// and served; it waits up to 1 s for the disk, whatever ctx says. If the poll fails,
 // the client keeps the last good revision, and [Status] counts the failure like that
 // of any poll.
 //
-// If ctx is done before the poll is over, nothing changes and nothing is counted,
+// If ctx is done before the poll is over, nothing served changes and nothing is counted,
 // because that says nothing about the source. There is one exception: a client that
 // doesn't poll by itself counts a poll that ran out of time as a failure of class
 // network. Otherwise nothing would show that its flags are no longer kept up to date.

@@ -73,9 +73,9 @@ type Status struct {
 	// refused contents of the disk cache and of [Config].Baked. The caller
 	// may modify the map.
 	Errors map[bundle.Class]int64
-	// CacheError is why the disk cache couldn't be read at the start or
-	// couldn't be written the last time; nil if it works, is still empty, or
-	// isn't used.
+	// CacheError is why the disk cache couldn't be read at the start, or
+	// couldn't be written the last time, or not in time; nil if it works, is
+	// still empty, or isn't used.
 	CacheError error
 	// BakedError is why [Config].Baked wasn't usable; nil if it was, or there
 	// is none.
@@ -123,7 +123,7 @@ func (s Status) attrs() []slog.Attr {
 	if !s.NextPoll.IsZero() {
 		attrs = append(attrs, slog.String("next_poll", s.NextPoll.UTC().Format(time.RFC3339)))
 	}
-	for class := range bundle.Malformed + 1 {
+	for class := range bundle.Conflict + 1 {
 		if n := s.Errors[class]; n > 0 {
 			attrs = append(attrs, slog.Int64("errors_"+class.String(), n))
 		}
@@ -159,10 +159,10 @@ type state struct {
 	confirmed              time.Time // checked, with a monotonic reading, or what the disk cache says
 	probed                 time.Time // when the client last looked for a newer root
 
-	polls    int64                       // that succeeded
-	failures int                         // polls that failed in a row
-	err      error                       // of the latest poll
-	errors   [bundle.Malformed + 1]int64 // by class
+	polls    int64                      // that succeeded
+	failures int                        // polls that failed in a row
+	err      error                      // of the latest poll
+	errors   [bundle.Conflict + 1]int64 // by class
 	cacheErr error
 	bakedErr error
 	fallback error // Status.FallbackError

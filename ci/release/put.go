@@ -150,7 +150,11 @@ func (p *publisher) verify(ctx context.Context, cur *state, timestamp []byte, no
 		views = append(views, &source{store: p.Store, pending: p.pending, hidden: p.unseen(cur)})
 	}
 	for _, view := range views {
-		next, err := p.verifier.Update(ctx, view, cur.release, now)
+		client, last, err := p.client(cur)
+		if err != nil {
+			return err
+		}
+		next, err := client.Update(ctx, view, last, now)
 		if err != nil {
 			return fmt.Errorf("checking what would be published: %w", err)
 		}
@@ -159,6 +163,29 @@ func (p *publisher) verify(ctx context.Context, cur *state, timestamp []byte, no
 		}
 	}
 	return nil
+}
+
+// client returns a verifier of its own that has seen what is published and nothing
+// else, and its release, nil if nothing is published: a verifier remembers what it has
+// seen, and one client doesn't know what another knows.
+func (p *publisher) client(cur *state) (*bundle.Verifier, *bundle.Release, error) {
+	verifier, err := bundle.NewVerifier(bundle.VerifierConfig{Root: p.Keys.Root})
+	if err != nil || cur.release == nil {
+		return verifier, nil, err
+	}
+	state, err := cur.release.State()
+	if err != nil {
+		return nil, nil, err
+	}
+	release, err := verifier.Restore(state, func(sha256 string, _ int64) ([]byte, error) {
+		for _, payload := range cur.release.Payloads() {
+			if payload.SHA256 == sha256 {
+				return payload.Data, nil
+			}
+		}
+		return nil, bundle.ErrNotFound
+	})
+	return verifier, release, err
 }
 
 // putFree puts metadata under the first free version, from the given one on, and
