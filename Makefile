@@ -23,19 +23,21 @@ demo:
 # The race detector makes tests five times slower and compiles all that they link once more. With it run the packages
 # whose own goroutines share memory and, of the others, the tests that have Concurrent in their names. All others run
 # with the flags of the programs that tests build, so that these packages are compiled once. In the evaluator's tests,
-# conversions of pointers are checked. Nothing is vetted, which make check does.
+# conversions of pointers are checked. Beside the race detector the AWS SDK isn't optimized, which would take as long as
+# to compile it. Nothing is vetted, which make check does.
 RACE       = ./lambda ./sdk ./sdk/openfeature ./sdk/otel ./sdk/sdktest
 CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci cmd evaluator | xargs -n1 dirname | sort -u | sed 's|^|./|')
 OTHERS     = $$(go list ./... | grep -vxF "$$(go list $(RACE) ./evaluator)")
 GOTEST     = go test -vet=off -timeout 10m
 PLAIN      = CGO_ENABLED=0 $(GOTEST) -trimpath
+RACING     = $(GOTEST) -race -gcflags='github.com/aws/...=-N -l'
 CHECKPTR   = -gcflags=$$(go list ./evaluator)=-d=checkptr -gcflags=github.com/spaolacci/murmur3=-d=checkptr
 
 test: $(VERSITYGW)
 	$(ENV) $(PLAIN) $(OTHERS)
 	$(PLAIN) $(CHECKPTR) ./evaluator
-	$(ENV) $(GOTEST) -race $(RACE)
-	$(ENV) $(GOTEST) -race -run Concurrent $(CONCURRENT)
+	$(ENV) $(RACING) $(RACE)
+	$(ENV) $(RACING) -run Concurrent $(CONCURRENT)
 	cd bench && $(PLAIN) ./...
 
 check:
