@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"lambda":           {"sdk", "evaluator", "internal/jsontext"},
 	"lambda/bootstrap": {"lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
-	"ci":         {"bundle", "evaluator", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
+	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
 	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/values"},
 	"ci/gittree": {},
 	"ci/release": {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
@@ -39,14 +39,16 @@ var allowed = map[string][]string{
 	"ci/awskms":  {"ci/release", "github.com/aws/aws-sdk-go-v2"},
 	"ci/s3store": {"ci/release", "bundle", "internal/location", "internal/s3client", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 
-	"ci/internal/source":   {"evaluator", "internal/suggest", "go.yaml.in/yaml/v4"},
+	"ci/internal/parallel": {},
+	"ci/internal/problem":  {},
+	"ci/internal/source":   {"ci/internal/parallel", "ci/internal/problem", "evaluator", "internal/suggest", "go.yaml.in/yaml/v4"},
 	"ci/internal/share":    {"evaluator"},
 	"ci/internal/imply":    {"evaluator"},
-	"ci/internal/lock":     {"ci/internal/share", "ci/internal/source", "evaluator", "internal/suggest"},
-	"ci/internal/lang":     {"ci/internal/lock", "ci/internal/share", "ci/internal/source", "bundle", "evaluator", "internal/suggest"},
-	"ci/internal/lint":     {"ci/internal/imply", "ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator"},
+	"ci/internal/lock":     {"ci/internal/problem", "ci/internal/share", "ci/internal/source", "evaluator", "internal/suggest"},
+	"ci/internal/lang":     {"ci/internal/parallel", "ci/internal/problem", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "bundle", "evaluator", "internal/suggest"},
+	"ci/internal/lint":     {"ci/internal/parallel", "ci/internal/problem", "ci/internal/imply", "ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator"},
 	"ci/internal/decide":   {"evaluator", "internal/values"},
-	"ci/internal/flagtest": {"ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator", "internal/suggest", "internal/values"},
+	"ci/internal/flagtest": {"ci/internal/parallel", "ci/internal/problem", "ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator", "internal/suggest", "internal/values"},
 
 	"schema": {},
 

@@ -4,6 +4,7 @@ import (
 	"github.com/serin-flags/serin/ci/internal/flagtest"
 	"github.com/serin-flags/serin/ci/internal/lint"
 	"github.com/serin-flags/serin/ci/internal/lock"
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 )
@@ -11,17 +12,17 @@ import (
 // What is wrong with files, and where.
 type (
 	// A Problem is an error in a file, or a warning, and where it is.
-	Problem = source.Problem
+	Problem = problem.Problem
 	// Problems are errors in files, or warnings, sorted by file, line and column.
-	Problems = source.Problems
+	Problems = problem.Problems
 	// A Severity says what follows from a Problem.
-	Severity = source.Severity
+	Severity = problem.Severity
 )
 
 // The severities.
 const (
-	SeverityError   = source.SeverityError   // the files are refused
-	SeverityWarning = source.SeverityWarning // the files are valid, but probably not what is meant
+	SeverityError   = problem.SeverityError   // the files are refused
+	SeverityWarning = problem.SeverityWarning // the files are valid, but probably not what is meant
 )
 
 // LintOptions say what [Estate.Lint] looks at.

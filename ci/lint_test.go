@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/ci/internal/lang"
-	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"golang.org/x/tools/txtar"
 )
 
@@ -126,8 +126,8 @@ func TestLintManyWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	warnings := e.Lint(LintOptions{})
-	if n := len(warnings); n != source.MaxProblems+1 {
-		t.Errorf("there are %d warnings, want %d", n, source.MaxProblems+1)
+	if n := len(warnings); n != problem.Max+1 {
+		t.Errorf("there are %d warnings, want %d", n, problem.Max+1)
 	}
 	if !slices.ContainsFunc(warnings, func(p Problem) bool {
 		return p.Message == "there are more warnings about this file than are shown"

@@ -12,7 +12,7 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/soak"
 )
@@ -87,13 +87,13 @@ func TestListLimits(t *testing.T) {
 	fsys["shop/testers.txt"] = file(strings.Repeat("x", 1000) + "\n" + strings.Repeat("y", 1000+1) + "\n" + strings.Repeat("a b\n c # d\n", 600))
 	_, err := LoadFS(fsys, "flags")
 	var problems Problems
-	if !errors.As(err, &problems) || len(problems) != source.MaxProblems+1 {
-		t.Fatalf("error %v, want %d problems", err, source.MaxProblems+1)
+	if !errors.As(err, &problems) || len(problems) != problem.Max+1 {
+		t.Fatalf("error %v, want %d problems", err, problem.Max+1)
 	}
 	if want := "flags/shop/testers.txt:2:1: the id is longer than 1000 bytes"; problems[0].Error() != want {
 		t.Errorf("an id that is too long: %v, want %s", problems[0], want)
 	}
-	if p := problems[source.MaxProblems]; p.Message != "there are more problems in this file than are shown" || p.Line != 2+2*source.MaxProblems {
+	if p := problems[problem.Max]; p.Message != "there are more problems in this file than are shown" || p.Line != 2+2*problem.Max {
 		t.Errorf("the last problem is %v", p)
 	}
 }

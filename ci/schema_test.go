@@ -93,7 +93,7 @@ func valueOf(n *source.Node) any {
 	case source.BoolScalar:
 		return n.IsTrue()
 	case source.IntScalar:
-		if i, err := source.ParseInt(n.Text); err == nil {
+		if i, err := strconv.ParseInt(n.Text, 0, 64); err == nil {
 			return json.Number(strconv.FormatInt(i, 10))
 		}
 		return json.Number(strings.TrimLeft(n.Text, "+0"))

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/suggest"
@@ -313,7 +314,7 @@ func (c reader) oneOfNames(n *source.Node, what string, names []string) string {
 		case hint == "" && len(names) == 0:
 			hint = "; the flag has none"
 		case hint == "":
-			hint = "; it is one of " + source.QuotedList(slices.Values(names))
+			hint = "; it is one of " + problem.QuotedList(slices.Values(names))
 		}
 		c.Errorf(n, "unknown %s %q%s", what, name, hint)
 	}

@@ -12,7 +12,7 @@ type RuleCoverage struct {
 	// Environment is the environment whose own rules include this one, "" for
 	// the rules of the flag itself.
 	Environment string
-	// File, Line and Column say where the rule's name is, as in [source.Problem].
+	// File, Line and Column say where the rule's name is, as in [problem.Problem].
 	File         string
 	Line, Column int
 	// Reached says that the rule served in a test, whether or not the test

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -176,7 +177,7 @@ func (f *failures) comparePopulation(flag *evaluator.CompiledFlag, t *Case, know
 		}
 		f.add(s.at, "expected share %s ± %s of %q, got %s of %d by %s (%s)%s", share.Format(s.share),
 			share.Format(t.expect.within), s.variant, share.Format(got), t.Population.Count,
-			source.QuotedList(slices.Values(units)), sharesText(counts), hint)
+			problem.QuotedList(slices.Values(units)), sharesText(counts), hint)
 	}
 	return reached
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/parallel"
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/values"
@@ -48,8 +50,8 @@ func (r Report) Failed() int {
 }
 
 // Problems returns what went wrong in all tests.
-func (r Report) Problems() source.Problems {
-	var all source.Problems
+func (r Report) Problems() problem.Problems {
+	var all problem.Problems
 	for _, result := range r.Results {
 		all = append(all, result.Failures...)
 	}
@@ -60,12 +62,12 @@ func (r Report) Problems() source.Problems {
 type Result struct {
 	Flag, Name  string
 	Environment string // "" for none
-	// File, Line and Column say where the test is, as in [source.Problem].
+	// File, Line and Column say where the test is, as in [problem.Problem].
 	File         string
 	Line, Column int
 	// Failures has a problem at each expectation that isn't met. It is empty if
 	// the test passed.
-	Failures source.Problems
+	Failures problem.Problems
 }
 
 // Passed reports whether all expectations of the test are met.
@@ -88,7 +90,7 @@ func Run(e *lang.Estate, tests []*Case, opts Options) Report {
 		runs = append(runs, &testRun{test: t, environment: environment})
 	}
 	r := runner{estate: e, programs: make(map[programKey]*evaluator.CompiledFlag)}
-	source.Parallel(runs, r.run)
+	parallel.Do(runs, r.run)
 	var report Report
 	covered, tested := make(coverage), make(map[*lang.Flag]bool)
 	for _, run := range runs {
@@ -186,13 +188,13 @@ func (r *runner) run(run *testRun) {
 type failures struct {
 	file  *source.File // the test's file
 	place string       // prefix of messages
-	list  source.Problems
+	list  problem.Problems
 }
 
 // add records a failure at n.
 func (f *failures) add(n *source.Node, format string, args ...any) {
 	message := f.place + fmt.Sprintf(format, args...)
-	f.list = append(f.list, source.NewProblem(f.file.Shown, n.Line(), n.Column(), f.file.Line(n.Line()), message))
+	f.list = append(f.list, problem.New(f.file.Shown, n.Line(), n.Column(), f.file.Line(n.Line()), message))
 }
 
 // compare records which expectations the flag doesn't meet, and returns the rule

@@ -3,6 +3,7 @@ package lang
 import (
 	"slices"
 
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -16,7 +17,7 @@ func (c Checker) hash(n *source.Node, b *evaluator.Bucketing) bool {
 	if h := n.Get("hash"); h != nil {
 		known := slices.Values(evaluator.Hashes())
 		if b.Hash, ok = c.Name(h, "\"hash\""); ok && !slices.Contains(evaluator.Hashes(), b.Hash) {
-			c.Errorf(h, "unknown hash %q%s; the hashes are %s", source.Shorten(b.Hash), suggest.DidYouMean(b.Hash, known), source.QuotedList(known))
+			c.Errorf(h, "unknown hash %q%s; the hashes are %s", problem.Shorten(b.Hash), suggest.DidYouMean(b.Hash, known), problem.QuotedList(known))
 			ok = false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/internal/suggest"
 )
@@ -69,7 +70,7 @@ func typeOf[T fmt.Stringer](c Checker, n, place *source.Node, what string, types
 		if ours := otherTypes[name]; slices.Contains(names, ours) {
 			hint = fmt.Sprintf(" (did you mean %q?)", ours)
 		}
-		c.Errorf(n, "unknown type %q%s; the types are %s", source.Shorten(name), hint, known)
+		c.Errorf(n, "unknown type %q%s; the types are %s", problem.Shorten(name), hint, known)
 		return t
 	}
 	return types[i]

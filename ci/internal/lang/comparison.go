@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/suggest"
@@ -104,8 +105,8 @@ func (c Checker) InEnum(n *source.Node, a *Attribute, text string, fold bool) bo
 		return true
 	}
 	c.Errorf(n, "%q is not a value that %q may have%s; %s lists %s",
-		source.Shorten(text), a.Name, suggest.DidYouMean(text, slices.Values(a.Strings)), c.Known.contextPath,
-		source.QuotedList(slices.Values(a.Strings)))
+		problem.Shorten(text), a.Name, suggest.DidYouMean(text, slices.Values(a.Strings)), c.Known.contextPath,
+		problem.QuotedList(slices.Values(a.Strings)))
 	return false
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/ci/internal/lock"
+	"github.com/serin-flags/serin/ci/internal/parallel"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/internal/suggest"
 )
@@ -137,7 +138,7 @@ func (l *loader) readFlags(e *Estate) {
 	}
 	flags := make(map[*source.File]*Flag, len(sources))
 	var mu sync.Mutex
-	source.Parallel(sources, func(s *source.File) {
+	parallel.Do(sources, func(s *source.File) {
 		f := l.known.Checker(s).flag()
 		mu.Lock()
 		flags[s] = f

@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/suggest"
@@ -86,25 +87,25 @@ func (c Checker) listFile(n *source.Node) *IDList {
 	case !ok:
 		return nil
 	case strings.ContainsRune(name, '\\'):
-		c.Errorf(n, "\"list\" is %q; write / between folders", source.Shorten(name))
+		c.Errorf(n, "\"list\" is %q; write / between folders", problem.Shorten(name))
 		return nil
 	case path.IsAbs(name):
-		c.Errorf(n, "\"list\" is %q; write the path from this file's folder", source.Shorten(name))
+		c.Errorf(n, "\"list\" is %q; write the path from this file's folder", problem.Shorten(name))
 		return nil
 	case p == "..", strings.HasPrefix(p, "../"):
 		c.Errorf(n, "\"list\" is %q, which leads out of %s; the files of a flag folder must be inside it",
-			source.Shorten(name), lists.files.Dir)
+			problem.Shorten(name), lists.files.Dir)
 		return nil
 	case p != "." && strings.Contains("/"+p, "/."):
-		c.Errorf(n, "\"list\" is %q; names that start with a dot are ignored", source.Shorten(name))
+		c.Errorf(n, "\"list\" is %q; names that start with a dot are ignored", problem.Shorten(name))
 		return nil
 	case source.RoleOf(p) != source.ListFile:
-		c.Errorf(n, "\"list\" is %q; a list is a file that ends in .txt, with one id on each line", source.Shorten(name))
+		c.Errorf(n, "\"list\" is %q; a list is a file that ends in .txt, with one id on each line", problem.Shorten(name))
 		return nil
 	}
 	l, ok := lists.ByPath[p]
 	if !ok {
-		c.Errorf(n, "there is no file %s%s", source.Shorten(filepath.Join(lists.files.Dir, filepath.FromSlash(p))),
+		c.Errorf(n, "there is no file %s%s", problem.Shorten(filepath.Join(lists.files.Dir, filepath.FromSlash(p))),
 			suggest.DidYouMean(name, lists.beside(c.File.Folder())))
 		return nil
 	}
@@ -204,7 +205,7 @@ func (l *IDList) allLines() iter.Seq[listLine] {
 
 // checkID returns what is wrong with an id, or "". valid says that it is UTF-8.
 func checkID(id string, valid bool) string {
-	if source.IsConflict(id) {
+	if problem.IsConflict(id) {
 		return "a merge conflict: keep the right ids, and remove this line"
 	}
 	if len(id) > maxID {
@@ -230,7 +231,7 @@ func (l *IDList) problem(line listLine, message string) {
 	defer l.mu.Unlock()
 	text := strings.ToValidUTF8(strings.TrimSuffix(line.Text, "\r"), "\ufffd")
 	column := 1 + utf8.RuneCountInString(text) - utf8.RuneCountInString(strings.TrimLeftFunc(text, unicode.IsSpace))
-	l.File.Add(source.NewProblem(l.File.Shown, line.Number, column, text, message))
+	l.File.Add(problem.New(l.File.Shown, line.Number, column, text, message))
 }
 
 // integers returns the ids as integers, sorted. If some are none they are
@@ -242,7 +243,7 @@ func (l *IDList) integers() []int64 {
 			i, err := strconv.ParseInt(line.ID, 10, 64)
 			if err != nil {
 				l.problem(line, fmt.Sprintf("%q is not a 64-bit integer, but the list is compared with one",
-					source.Shorten(line.ID)))
+					problem.Shorten(line.ID)))
 				ok = false
 			}
 			ints = append(ints, i)
@@ -302,7 +303,7 @@ func (l *IDList) checkEnum(context string, a *Attribute) bool {
 			known = true
 		}
 		if !known {
-			l.problem(line, fmt.Sprintf("%q is not a value that %q may have; %s lists them", source.Shorten(line.ID), a.Name,
+			l.problem(line, fmt.Sprintf("%q is not a value that %q may have; %s lists them", problem.Shorten(line.ID), a.Name,
 				context))
 			ok = false
 		}

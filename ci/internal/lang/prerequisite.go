@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/suggest"
@@ -51,7 +52,7 @@ func (c Checker) flagCondition(f source.Field) (cond evaluator.Condition, ok boo
 		if base := path.Base(key); c.Known.flags[base] {
 			hint = fmt.Sprintf(" (did you mean %q? A namespace is not part of a key)", base)
 		}
-		c.Errorf(f.Key, "flag %q doesn't exist%s", source.Shorten(key), hint)
+		c.Errorf(f.Key, "flag %q doesn't exist%s", problem.Shorten(key), hint)
 		return cond, false
 	}
 	values, ok := c.values(f.Value)
@@ -184,7 +185,7 @@ func (p *referenceCheck) variants(f *Flag, r Prerequisite) {
 			hint = (&variantSet{list: body.Variants}).byValue(n)
 		}
 		p.errorf(f, r, n, "flag %q has no variant %q%s; it has %s", next.Key, n.Text, hint,
-			source.QuotedList(slices.Values(names)))
+			problem.QuotedList(slices.Values(names)))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -302,7 +303,7 @@ func (c Checker) Duration(n *source.Node, what string) (int64, bool) {
 	}
 	seconds, err := parseDuration(n.Text)
 	if err != nil {
-		c.Errorf(n, "%s %q: %v", what, source.Shorten(n.Text), err)
+		c.Errorf(n, "%s %q: %v", what, problem.Shorten(n.Text), err)
 		return 0, false
 	}
 	return seconds, true

@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/serin-flags/serin/ci/internal/source"
@@ -72,6 +73,6 @@ func canonicalInt(s string) bool {
 	if strings.Trim(digits, "0123456789") != "" || len(digits) > 1 && digits[0] == '0' || s == "-0" {
 		return false
 	}
-	_, err := source.ParseInt(s)
+	_, err := strconv.ParseInt(s, 10, 64)
 	return err == nil
 }

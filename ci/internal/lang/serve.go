@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -126,7 +127,7 @@ func (c Checker) Share(f source.Field) (portion int64, isRest, ok bool) {
 	}
 	portion, err := share.Parse(f.Value.Text)
 	if err != nil {
-		c.Errorf(f.Value, "share %q of %q: %v", source.Shorten(f.Value.Text), f.Key.Text, err)
+		c.Errorf(f.Value, "share %q of %q: %v", problem.Shorten(f.Value.Text), f.Key.Text, err)
 		return 0, false, false
 	}
 	return portion, false, true
@@ -140,7 +141,7 @@ func (c Checker) PlainShare(n *source.Node, what string) (int64, bool) {
 	}
 	portion, err := share.Parse(n.Text)
 	if err != nil {
-		c.Errorf(n, "%s %q: %v", what, source.Shorten(n.Text), err)
+		c.Errorf(n, "%s %q: %v", what, problem.Shorten(n.Text), err)
 	}
 	return portion, err == nil
 }
@@ -183,7 +184,7 @@ func (c Checker) UnitAttribute(n *source.Node, also ...string) {
 
 // otherUnits names the attributes that a split may be by.
 func (c Checker) otherUnits() string {
-	if list := source.QuotedList(c.Known.units()); list != "" {
+	if list := problem.QuotedList(c.Known.units()); list != "" {
 		return "; those that are: " + list
 	}
 	return ""
@@ -247,7 +248,7 @@ func (c Checker) variant(n *source.Node, set *variantSet) (int, bool) {
 	if hint == "" {
 		hint = set.byValue(n)
 	}
-	c.Errorf(n, "unknown variant %q%s; the flag has %s", name, hint, source.QuotedList(names))
+	c.Errorf(n, "unknown variant %q%s; the flag has %s", name, hint, problem.QuotedList(names))
 	return 0, false
 }
 

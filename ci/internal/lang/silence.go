@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/internal/suggest"
 )
@@ -57,7 +58,7 @@ func (c Checker) silences(n *source.Node) {
 		if ok && strings.TrimSpace(reason) == "" {
 			c.Errorf(f.Value, "%s", noReason(f.Key.Text))
 		}
-		c.File.Silences = append(c.File.Silences, source.Silence{Lint: f.Key.Text, Line: f.Key.Line(),
+		c.File.Silences = append(c.File.Silences, problem.Silence{Lint: f.Key.Text, Line: f.Key.Line(),
 			Column: f.Key.Column()})
 	}
 }
@@ -67,7 +68,7 @@ func unknownLint(name string) string {
 	if hint == "" {
 		hint = "; the lints are " + strings.Join(Lints, ", ")
 	}
-	return "unknown lint \"" + source.Shorten(name) + "\"" + hint
+	return "unknown lint \"" + problem.Shorten(name) + "\"" + hint
 }
 
 func noReason(lint string) string {
@@ -92,6 +93,6 @@ func (l *IDList) silence(line listLine) string {
 	case strings.TrimSpace(reason) == "":
 		return noReason(name) + "; write # lint: " + name + ": and why"
 	}
-	l.File.Silences = append(l.File.Silences, source.Silence{Lint: name, Line: line.Number, Column: 1})
+	l.File.Silences = append(l.File.Silences, problem.Silence{Lint: name, Line: line.Number, Column: 1})
 	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 	_ "time/tzdata"
 
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -83,7 +84,7 @@ func (c Checker) zone(n *source.Node, what string) (zone, bool) {
 	}
 	z, err := c.Known.zones.load(name)
 	if err != nil {
-		c.Errorf(n, "%q is not a time zone of the IANA database, such as Asia/Shanghai or UTC", source.Shorten(name))
+		c.Errorf(n, "%q is not a time zone of the IANA database, such as Asia/Shanghai or UTC", problem.Shorten(name))
 		return zone{}, false
 	}
 	return z, true

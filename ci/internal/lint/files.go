@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -17,8 +18,8 @@ import (
 // file runs the lints that look at the content of a file, whatever its meaning.
 func (l *linter) file(s *source.File) {
 	found := 0
-	for what, at := range source.Secrets(s.Data) {
-		if found++; found > source.MaxProblems {
+	for what, at := range problem.Secrets(s.Data) {
+		if found++; found > problem.Max {
 			break
 		}
 		line, column := s.Position(at[0])
@@ -73,7 +74,7 @@ func (l *linter) space(s *source.File, n *source.Node, under string) {
 	}
 	if trimmed := strings.TrimSpace(n.Text); trimmed != n.Text && trimmed != "" {
 		l.warn(lang.LintStraySpace, s, n, "white space around %q is part of the value; values without it don't match",
-			source.Shorten(trimmed))
+			problem.Shorten(trimmed))
 	}
 }
 
@@ -81,8 +82,8 @@ func (l *linter) space(s *source.File, n *source.Node, under string) {
 func (l *linter) list(list *lang.IDList) {
 	s := list.File
 	found := 0
-	for what, at := range source.Secrets([]byte(list.Text)) {
-		if found++; found > source.MaxProblems {
+	for what, at := range problem.Secrets([]byte(list.Text)) {
+		if found++; found > problem.Max {
 			break
 		}
 		number := 1 + strings.Count(list.Text[:at[0]], "\n")
@@ -115,7 +116,7 @@ func (l *linter) list(list *lang.IDList) {
 		}
 		if first, dup := seen[line.ID]; dup {
 			l.warnAt(lang.LintDuplicateID, s, line.Number, 1+before, text,
-				fmt.Sprintf("%q is on the list twice; the first is on line %d", source.Shorten(line.ID), first))
+				fmt.Sprintf("%q is on the list twice; the first is on line %d", problem.Shorten(line.ID), first))
 			continue
 		}
 		seen[line.ID] = line.Number
@@ -205,7 +206,7 @@ func (l *linter) published(s *source.File, n *source.Node, lists map[*lang.IDLis
 	for _, item := range n.Items {
 		l.published(s, item, lists)
 	}
-	if n.Kind == source.Scalar && source.HasAddress(n.Text) {
+	if n.Kind == source.Scalar && problem.HasAddress(n.Text) {
 		l.warn(lang.LintEmailAddress, s, n, "%s", addressMessage)
 	}
 }
@@ -217,7 +218,7 @@ func (l *linter) publishedList(list *lang.IDList) {
 		return
 	}
 	for line := range list.Lines() {
-		if source.HasAddress(line.ID) {
+		if problem.HasAddress(line.ID) {
 			before, _ := spaceAround(line.Text)
 			l.warnAt(lang.LintEmailAddress, list.File, line.Number, 1+before, strings.TrimSuffix(line.Text, "\r"),
 				addressMessage)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/serin-flags/serin/ci/internal/imply"
 	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/parallel"
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -25,16 +27,16 @@ type Options struct {
 }
 
 // Run returns the warnings about an estate, sorted, and none twice.
-func Run(e *lang.Estate, o Options) source.Problems {
+func Run(e *lang.Estate, o Options) problem.Problems {
 	l := &linter{estate: e, facts: imply.NewFacts(e.Known.Ruleset()), now: o.Now,
 		files: make(map[*source.File]*lintedFile)}
-	source.Parallel(e.Flags, l.flag)
+	parallel.Do(e.Flags, l.flag)
 	l.everyFile()
 	l.unused()
 	l.salts()
 	l.addresses()
 	l.unusedSilences()
-	var list source.Problems
+	var list problem.Problems
 	for _, f := range l.files {
 		list = append(list, f.warnings...)
 	}
@@ -54,7 +56,7 @@ type linter struct {
 
 // A lintedFile is what is said about a file.
 type lintedFile struct {
-	warnings source.Problems
+	warnings problem.Problems
 	silenced map[string]bool // lints that would have said something
 }
 
@@ -75,11 +77,11 @@ func (l *linter) wants(lint string, s *source.File) bool {
 		f = &lintedFile{silenced: make(map[string]bool)}
 		l.files[s] = f
 	}
-	if slices.ContainsFunc(s.Silences, func(s source.Silence) bool { return s.Lint == lint }) {
+	if slices.ContainsFunc(s.Silences, func(s problem.Silence) bool { return s.Lint == lint }) {
 		f.silenced[lint] = true
 		return false
 	}
-	return len(f.warnings) <= source.MaxProblems
+	return len(f.warnings) <= problem.Max
 }
 
 // warnAt records a warning at a place in a file, whose line is given.
@@ -88,14 +90,14 @@ func (l *linter) warnAt(lint string, s *source.File, line, column int, text, mes
 		return
 	}
 	if lint == lang.LintEmailAddress {
-		text = source.MaskAddresses(text)
+		text = problem.MaskAddresses(text)
 	}
-	p := source.NewProblem(s.Shown, line, column, text, message)
-	p.Severity, p.Lint = source.SeverityWarning, lint
+	p := problem.New(s.Shown, line, column, text, message)
+	p.Severity, p.Lint = problem.SeverityWarning, lint
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.files[s]
-	if len(f.warnings) == source.MaxProblems {
+	if len(f.warnings) == problem.Max {
 		p.Message = tooManyWarnings
 	}
 	f.warnings = append(f.warnings, p)
@@ -109,8 +111,8 @@ const tooManyWarnings = "there are more warnings about this file than are shown"
 
 // everyFile runs the lints that apply to all kinds of files.
 func (l *linter) everyFile() {
-	source.Parallel(slices.Collect(l.estate.Sources()), l.file)
-	source.Parallel(l.estate.UsedLists(), l.list)
+	parallel.Do(slices.Collect(l.estate.Sources()), l.file)
+	parallel.Do(l.estate.UsedLists(), l.list)
 }
 
 // unusedSilences warns of lints that are silenced where they say nothing.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -63,7 +64,7 @@ func (l *linter) salts() {
 			if i >= 0 {
 				l.warn(lang.LintSharedSalt, use.owner, use.written,
 					"the salt %q is %s of %s too: by %s both choose the same units first",
-					source.Shorten(shared.salt), saltKind(uses[i]), uses[i].what, use.by)
+					problem.Shorten(shared.salt), saltKind(uses[i]), uses[i].what, use.by)
 			}
 		}
 	}

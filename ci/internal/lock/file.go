@@ -17,13 +17,20 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// Header is what the file starts with.
-const Header = `# Who has which positions of splits and layers, so that editing a share moves the
+// Header is the comment that a new file starts with.
+const Header = `# The positions of splits and layers, kept so that editing a share moves as few users as
+# possible. "serin lock" writes this file, and "serin check" compares it with the flags.
+# After a merge conflict, take the published branch's file and run "serin lock" again.
+`
+
+// earlierHeader is what files started with before.
+const earlierHeader = `# Who has which positions of splits and layers, so that editing a share moves the
 # fewest users. "serin lock" writes this file and "serin check" holds it against the
 # flags. After a merge conflict take the published branch's file and run it again.
 `
@@ -64,7 +71,7 @@ func (id ID) layer() (string, bool) { return strings.CutPrefix(id.Owner, LayerPr
 // salt is what units are hashed with unless another salt is written down.
 func (id ID) salt() string { return id.Owner }
 
-// A Entry is a line of the lock file.
+// An Entry is a line of the lock file.
 type Entry struct {
 	ID     ID
 	Draw   evaluator.Bucketing
@@ -79,11 +86,11 @@ type File struct {
 	byID  map[ID]*Entry
 }
 
-// format returns the file that says this of entries, which it sorts.
-func Format(entries []*Entry) []byte {
+// Format returns a file with a header and the entries, which it sorts.
+func Format(header string, entries []*Entry) []byte {
 	slices.SortFunc(entries, func(a, b *Entry) int { return a.ID.compare(b.ID) })
 	var b bytes.Buffer
-	b.WriteString(Header)
+	b.WriteString(header)
 	for i, e := range entries {
 		if i == 0 || e.ID.Owner != entries[i-1].ID.Owner {
 			b.WriteByte('\n') // or git couldn't merge edits of neighbours
@@ -132,6 +139,15 @@ func quoteWord(s string) string {
 	return s
 }
 
+// header returns the header of an earlier release if the file has it, so that the file
+// changes only if positions do, and otherwise that of a new file.
+func (l *File) header() string {
+	if l.File != nil && bytes.HasPrefix(l.File.Data, []byte(earlierHeader)) {
+		return earlierHeader
+	}
+	return Header
+}
+
 // Read reads a lock file and records what is wrong with it. again says that
 // "serin lock" is going to rewrite the file: then a split may be there twice, as after
 // a merge that kept both sides, and the first line counts.
@@ -147,7 +163,7 @@ func Read(s *source.File, again bool) *File {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if source.IsConflict(line) {
+		if problem.IsConflict(line) {
 			s.ProblemAt(number, 1,
 				fmt.Sprintf("a merge conflict: take the file of the published branch, for instance with 'git checkout origin/main -- %s', and run 'serin lock'", s.Shown))
 			return l

@@ -30,7 +30,7 @@ func TestLockFileKeepsNames(t *testing.T) {
 			entries = append(entries, &Entry{ID: id, Draw: draw, pieces: []share.Piece{{Name: a, To: 1}, {Name: "x" + b, To: 2}, {Name: b, To: draw.Total()}}})
 		}
 	}
-	text := Format(entries)
+	text := Format(Header, entries)
 	s := &source.File{Path: source.LockName, Data: slices.Clone(text)}
 	l := Read(s, false)
 	if len(s.Problems) > 0 || len(l.byID) != len(entries) {
@@ -57,7 +57,7 @@ func FuzzRead(f *testing.F) {
 		s := &source.File{Path: source.LockName, Shown: "flags/flags.lock", Data: slices.Clone(data)}
 		l := Read(s, false)
 		entries := slices.Collect(maps.Values(l.byID))
-		text := Format(entries)
+		text := Format(Header, entries)
 		again := Read(&source.File{Path: source.LockName, Data: slices.Clone(text)}, false)
 		if len(again.File.Problems) > 0 {
 			t.Fatalf("%s of %q: %v", text, data, again.File.Problems)
@@ -72,7 +72,7 @@ func FuzzRead(f *testing.F) {
 			}
 			checkPieces(t, e.pieces, e.Draw.Total())
 		}
-		if !bytes.Equal(Format(slices.Collect(maps.Values(again.byID))), text) {
+		if !bytes.Equal(Format(Header, slices.Collect(maps.Values(again.byID))), text) {
 			t.Fatal("not the same bytes")
 		}
 	})
@@ -90,5 +90,26 @@ func checkPieces(t *testing.T, list []share.Piece, total uint64) {
 	}
 	if from != total {
 		t.Fatalf("pieces %+v", list)
+	}
+}
+
+// TestHeaderStays: a file of an earlier release isn't rewritten for its comment alone.
+func TestHeaderStays(t *testing.T) {
+	const line = "\nnew-cart * half by=user on:2147483648 off:4294967296\n"
+	division := func() *Division {
+		d := &Division{ID: ID{Owner: "new-cart", Rule: "half"}, Draw: evaluator.Bucketing{By: "user", Salt: "new-cart", Hash: evaluator.HashMurmur3}}
+		d.Parts = []share.Part{{Name: "on", Share: share.Whole / 2}, {Name: "off", Share: share.Whole / 2}}
+		return d
+	}
+	for text, want := range map[string]string{
+		earlierHeader + line:     earlierHeader + line,
+		line[1:]:                 Header + line,
+		"# by hand\n" + line[1:]: Header + line,
+	} {
+		s := &source.File{Path: source.LockName, Data: []byte(text)}
+		u, err := Read(s, true).Update([]*Division{division()}, nil)
+		if err != nil || string(u.After) != want {
+			t.Errorf("%q becomes %q, %v; want %q", text, u.After, err, want)
+		}
 	}
 }

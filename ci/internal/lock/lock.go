@@ -184,7 +184,7 @@ func (l *File) Update(divisions []*Division, anew []string) (*Update, error) {
 		}
 	}
 	slices.SortFunc(r.changes, func(a, b Change) int { return cmp.Compare(a.What, b.What) })
-	u := &Update{File: l.Shown, After: Format(r.entries), Changes: r.changes, Splits: len(r.entries)}
+	u := &Update{File: l.Shown, After: Format(l.header(), r.entries), Changes: r.changes, Splits: len(r.entries)}
 	if l.File != nil {
 		u.Before = l.File.Data
 	}

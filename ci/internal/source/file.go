@@ -19,12 +19,13 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/serin-flags/serin/ci/internal/parallel"
+	"github.com/serin-flags/serin/ci/internal/problem"
 )
 
 // LockName is the name of the file, beside serin.yaml, that keeps who has which
@@ -45,12 +46,6 @@ const LockName = "flags.lock"
 
 // maxLockSize bounds the lock file in bytes.
 const maxLockSize = 64 << 20
-
-// A Silence is what a file says about a lint that doesn't apply to it.
-type Silence struct {
-	Lint         string
-	Line, Column int
-}
 
 // The bounds of an estate. They are far above what people write, and limit what a
 // mistaken or hostile folder can cost.
@@ -84,8 +79,8 @@ type File struct {
 	Role  Role
 	Data  []byte // without byte order mark and carriage returns once parsed
 
-	Problems Problems
-	Silences []Silence
+	Problems problem.Problems
+	Silences []problem.Silence
 	Root     *Node // nil if the file couldn't be parsed
 }
 
@@ -98,14 +93,6 @@ func (s *File) Stem() string {
 		base = strings.TrimSuffix(base, ".test")
 	}
 	return base
-}
-
-// Folder returns the folder of the file, "" for the estate itself.
-func (s *File) Folder() string {
-	if dir := path.Dir(s.Path); dir != "." {
-		return dir
-	}
-	return ""
 }
 
 // RoleOf says what the file at that path is for.
@@ -144,8 +131,8 @@ type Files struct {
 	Dir    string // as a user would type it
 	ByRole map[Role][]*File
 	fsys   fs.FS
-	all    []*File  // by path
-	extra  Problems // of no file that exists
+	all    []*File          // by path
+	extra  problem.Problems // of no file that exists
 
 	mu    sync.Mutex
 	total int   // bytes of those that are read
@@ -154,14 +141,14 @@ type Files struct {
 
 // Read reads and parses the files of the estate at the root of fsys, which
 // users know as dir, except list files. What is wrong with a file is in its
-// Problems; an error means that the folder as a whole couldn't be read.
+// problem.Problems; an error means that the folder as a whole couldn't be read.
 func Read(fsys fs.FS, dir string) (*Files, error) {
 	sources, total, err := readSources(fsys, dir)
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(sources, func(a, b *File) int { return cmp.Compare(a.Shown, b.Shown) })
-	Parallel(sources, (*File).parse)
+	parallel.Do(sources, (*File).parse)
 	f := &Files{fsys: fsys, Dir: dir, all: sources, ByRole: make(map[Role][]*File), total: total}
 	for _, s := range sources {
 		f.ByRole[s.Role] = append(f.ByRole[s.Role], s)
@@ -183,7 +170,7 @@ func (f *Files) Single(r Role) *File {
 
 // Problem records a problem of a missing file.
 func (f *Files) Problem(file, format string, args ...any) {
-	f.extra = append(f.extra, Problem{File: file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
+	f.extra = append(f.extra, problem.Problem{File: file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
 }
 
 // ReadList returns the content of a list file, without its byte order mark. It is safe
@@ -213,7 +200,7 @@ func (f *Files) ReadList(s *File) (string, error) {
 }
 
 // Problems returns the problems of all files.
-func (f *Files) Problems() Problems {
+func (f *Files) Problems() problem.Problems {
 	problems := f.extra
 	for _, s := range f.all {
 		problems = append(problems, s.Problems...)
@@ -263,7 +250,7 @@ func readSources(fsys fs.FS, dir string) (sources []*File, total int, err error)
 // together.
 func readContents(fsys fs.FS, sources []*File) (total int, err error) {
 	var mu sync.Mutex
-	Parallel(sources, func(s *File) {
+	parallel.Do(sources, func(s *File) {
 		mu.Lock()
 		failed := err != nil
 		mu.Unlock()
@@ -354,22 +341,27 @@ func (s *File) read(fsys fs.FS) error {
 
 // Problem records a problem of the file as a whole.
 func (s *File) Problem(format string, args ...any) {
-	s.Problems = append(s.Problems, Problem{File: s.Shown, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
+	s.Problems = append(s.Problems, problem.Problem{File: s.Shown, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
 }
-
-// MaxProblems bounds the problems that are reported for one file.
-const MaxProblems = 500
 
 // tooManyProblems takes the place of the first problem that isn't reported.
 const tooManyProblems = "there are more problems in this file than are shown"
 
 // full reports whether the file has too many problems to record more.
-func (s *File) full() bool { return len(s.Problems) > MaxProblems }
+func (s *File) full() bool { return len(s.Problems) > problem.Max }
+
+// Folder returns the folder of the file, "" for the estate itself.
+func (s *File) Folder() string {
+	if dir := path.Dir(s.Path); dir != "." {
+		return dir
+	}
+	return ""
+}
 
 // ProblemAt records a problem at a place of the file.
 func (s *File) ProblemAt(line, column int, message string) {
 	if !s.full() { // to find a line takes time
-		s.Add(NewProblem(s.Shown, line, column, s.Line(line), message))
+		s.Add(problem.New(s.Shown, line, column, s.Line(line), message))
 	}
 }
 
@@ -378,18 +370,18 @@ func (s *File) has(n *Node, message string) bool {
 	if len(s.Problems) == 0 {
 		return false
 	}
-	message = maskSecrets(message)
-	return slices.ContainsFunc(s.Problems, func(p Problem) bool {
+	message = problem.MaskSecrets(message)
+	return slices.ContainsFunc(s.Problems, func(p problem.Problem) bool {
 		return p.Line == n.Line() && p.Column == n.Column() && p.Message == message
 	})
 }
 
 // Add records a problem, unless the file has too many.
-func (s *File) Add(p Problem) {
+func (s *File) Add(p problem.Problem) {
 	if s.full() {
 		return
 	}
-	if len(s.Problems) == MaxProblems {
+	if len(s.Problems) == problem.Max {
 		p.Message = tooManyProblems
 	}
 	s.Problems = append(s.Problems, p)
@@ -416,18 +408,4 @@ func (s *File) Position(offset int) (line, column int) {
 	before := s.Data[:offset]
 	line = 1 + bytes.Count(before, []byte{'\n'})
 	return line, 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
-}
-
-// Parallel calls f for every item, on all cores, and waits.
-func Parallel[T any](items []T, f func(T)) {
-	var wg sync.WaitGroup
-	var next atomic.Int64
-	for range min(runtime.GOMAXPROCS(0), len(items)) {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(items)); i = next.Add(1) - 1 {
-				f(items[i])
-			}
-		})
-	}
-	wg.Wait()
 }

@@ -3,19 +3,18 @@ package source
 import (
 	"bytes"
 	"fmt"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // A Reader reads the nodes of a file and records what is wrong with them. It is a
-// value: within returns one whose messages say more about the place.
+// value: Within returns one whose messages say more about the place.
 type Reader struct {
 	File  *File
 	Place string // prefix of messages, such as `rule "staff": `
@@ -61,7 +60,7 @@ func (r Reader) Keys(n *Node, what string, known ...string) bool {
 				hint = fmt.Sprintf(" (did you mean %q?)", ours)
 			}
 			if hint == "" {
-				hint = "; the keys are " + QuotedList(slices.Values(known))
+				hint = "; the keys are " + problem.QuotedList(slices.Values(known))
 			}
 			r.Errorf(f.Key, "unknown key %q in %s%s", f.Key.Text, what, hint)
 		}
@@ -187,9 +186,9 @@ func (r Reader) Integer(n *Node, what string) (int64, bool) {
 		r.Errorf(n, "%s is an integer, not %s", what, n.Describe())
 		return 0, false
 	}
-	i, err := ParseInt(n.Text)
+	i, err := parseInt(n.Text)
 	if err != nil {
-		r.Errorf(n, "%s is %s, which doesn't fit a 64-bit integer", what, Shorten(n.Text))
+		r.Errorf(n, "%s is %s, which doesn't fit a 64-bit integer", what, problem.Shorten(n.Text))
 		return 0, false
 	}
 	return i, true
@@ -204,7 +203,7 @@ func (r Reader) Number(n *Node, what string) (evaluator.Value, bool) {
 	}
 	f, ok := parseFloat(n.Text)
 	if !ok {
-		r.Errorf(n, "%s is %s, which is not a finite number of 64 bits", what, Shorten(n.Text))
+		r.Errorf(n, "%s is %s, which is not a finite number of 64 bits", what, problem.Shorten(n.Text))
 	}
 	return evaluator.FloatValue(f), ok
 }
@@ -268,31 +267,9 @@ func (n *Node) Describe() string {
 	case NullScalar:
 		return "null"
 	case IntScalar, FloatScalar:
-		return "the number " + Shorten(n.Text)
+		return "the number " + problem.Shorten(n.Text)
 	case BoolScalar:
 		return n.Text
 	}
-	return strconv.Quote(Shorten(n.Text))
-}
-
-// Shorten cuts text that would make a message unreadable.
-func Shorten(s string) string {
-	const limit = 60
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit]) + "…"
-}
-
-// QuotedList returns up to twelve names in quotes, for lists of what is allowed.
-func QuotedList(names iter.Seq[string]) string {
-	var list []string
-	for name := range names {
-		if len(list) == 12 {
-			list = append(list, "…")
-			break
-		}
-		list = append(list, strconv.Quote(name))
-	}
-	return strings.Join(list, ", ")
+	return strconv.Quote(problem.Shorten(n.Text))
 }

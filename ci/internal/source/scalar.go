@@ -88,8 +88,8 @@ func trimSign(s string) string {
 
 func trimDigits(s string) string { return strings.TrimLeft(s, "0123456789") }
 
-// ParseInt parses what isInt accepts; an error means that it doesn't fit.
-func ParseInt(s string) (int64, error) {
+// parseInt parses what isInt accepts; an error means that it doesn't fit.
+func parseInt(s string) (int64, error) {
 	switch {
 	case strings.HasPrefix(s, "0o"):
 		return strconv.ParseInt(s[2:], 8, 64)
@@ -103,7 +103,7 @@ func ParseInt(s string) (int64, error) {
 // finite number of 64 bits.
 func parseFloat(s string) (f float64, ok bool) {
 	if strings.HasPrefix(s, "0o") || strings.HasPrefix(s, "0x") {
-		i, err := ParseInt(s)
+		i, err := parseInt(s)
 		return float64(i), err == nil
 	}
 	f, err := strconv.ParseFloat(s, 64)

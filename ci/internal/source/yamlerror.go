@@ -80,19 +80,41 @@ func (s *File) syntaxError(text []byte, err error) (offset int, repairable bool)
 	return offsetOf(text, mark), repairable
 }
 
+// A failure is an error of the parser, and the text around it.
+type failure struct {
+	*yaml.LoadError
+	text  []byte
+	at    int    // the offset of the mark
+	next  byte   // the byte there, 0 at the end
+	line  []byte // what stands before it on its line
+	atEnd bool   // nothing but white space follows
+}
+
+func newFailure(text []byte, err *yaml.LoadError) *failure {
+	f := &failure{LoadError: err, text: text, at: offsetOf(text, err.Mark)}
+	if f.at < len(text) {
+		f.next = text[f.at]
+	}
+	f.line = text[bytes.LastIndexByte(text[:f.at], '\n')+1 : f.at]
+	f.atEnd = len(bytes.TrimSpace(text[f.at:])) == 0
+	return f
+}
+
+// entry returns what stands before the mark on its line, without the indentation, and
+// the column where that begins.
+func (f *failure) entry() (entry []byte, column int) {
+	entry = bytes.TrimLeft(f.line, " ")
+	return entry, len(f.line) - len(entry) + 1
+}
+
 // explain returns the position and message of a parser failure, and whether a
 // letter in place of the character there would avoid it.
-func (s *File) explain(text []byte, failure *yaml.LoadError) (mark yaml.Mark, message string, repairable bool) {
-	mark = failure.Mark
-	at := offsetOf(text, mark)
-	next := byte(0) // 0 at the end
-	if at < len(text) {
-		next = text[at]
-	}
-	atEnd := len(bytes.TrimSpace(text[at:])) == 0
-	switch failure.Message {
+func (s *File) explain(text []byte, err *yaml.LoadError) (mark yaml.Mark, message string, repairable bool) {
+	f := newFailure(text, err)
+	mark = f.Mark
+	switch f.Message {
 	case "found character that cannot start any token":
-		switch next {
+		switch f.next {
 		case '\t':
 			return mark, noTabs, false
 		case '%':
@@ -100,78 +122,101 @@ func (s *File) explain(text []byte, failure *yaml.LoadError) (mark yaml.Mark, me
 		}
 		return mark, needsQuotes, true
 	case "found unknown escape character":
-		return mark, badEscape(s.Data[at:]), true
+		return mark, badEscape(s.Data[f.at:]), true
 	case "did not find expected hexadecimal number", "found invalid Unicode character escape code":
 		mark.Column -= len(`\x`)
-		return mark, badEscape(s.Data[at-len(`\x`):]), true
+		return mark, badEscape(s.Data[f.at-len(`\x`):]), true
 	case "mapping values are not allowed in this context":
-		before := text[bytes.LastIndexByte(text[:at], '\n')+1 : at]
-		entry := bytes.TrimLeft(before, " ")
-		switch {
-		case bytes.Contains(before, []byte(": ")):
-			return mark, secondColon, false
-		case bytes.HasPrefix(entry, []byte("- ")):
-			mark.Column = len(before) - len(entry) + 1
-			return mark, dashOfAbove, false
-		}
-		return mark, colonOfAbove, false
+		mark, message = f.colon()
+		return mark, message, false
 	case "did not find expected node content":
-		switch {
-		case atEnd:
-			return unclosed(text, mark)
-		case next == '-':
-			return mark, dashInFlow, false
-		case next == ',':
-			return mark, "missing value before this comma", false
-		}
-		return mark, needsQuotes, false
+		mark, message = f.noValue()
+		return mark, message, false
 	case "did not find expected ',' or ']'", "did not find expected ',' or '}'":
-		bracket := text[min(offsetOf(text, failure.ContextMark), len(text)-1)]
-		if atEnd {
-			return failure.ContextMark, fmt.Sprintf("this %c is never closed", bracket), false
-		}
-		before := text[bytes.LastIndexByte(text[:at], '\n')+1 : at]
-		entry := bytes.TrimLeft(before, " ")
-		if failure.ContextMark.Line < mark.Line && (next == ':' || bytes.HasPrefix(entry, []byte("- "))) {
-			mark.Column = len(before) - len(entry) + 1 // the unexpected entry starts before the mark
-			next = text[at-len(entry)]
-		}
-		if next == '-' {
-			return mark, dashInFlow, false
-		}
-		message = fmt.Sprintf("expected a , or a %c", bracket+2) // in ASCII, brackets are two apart
-		if failure.ContextMark.Line < mark.Line {
-			message += fmt.Sprintf("; the %c on line %d isn't closed", bracket, failure.ContextMark.Line)
-		}
+		mark, message = f.inBrackets()
 		return mark, message, false
 	case "did not find expected key":
-		if mark.Column == failure.ContextMark.Column {
+		if mark.Column == f.ContextMark.Column {
 			return mark, expectedKey, false
 		}
 	}
+	return f.translated()
+}
+
+// colon explains a colon where no key can be.
+func (f *failure) colon() (yaml.Mark, string) {
+	entry, column := f.entry()
+	switch {
+	case bytes.Contains(f.line, []byte(": ")):
+		return f.Mark, secondColon
+	case bytes.HasPrefix(entry, []byte("- ")):
+		mark := f.Mark
+		mark.Column = column
+		return mark, dashOfAbove
+	}
+	return f.Mark, colonOfAbove
+}
+
+// noValue explains that a value is missing.
+func (f *failure) noValue() (yaml.Mark, string) {
+	switch {
+	case f.atEnd:
+		return unclosed(f.text, f.Mark)
+	case f.next == '-':
+		return f.Mark, dashInFlow
+	case f.next == ',':
+		return f.Mark, "missing value before this comma"
+	}
+	return f.Mark, needsQuotes
+}
+
+// inBrackets explains what can't follow an entry within brackets or braces.
+func (f *failure) inBrackets() (yaml.Mark, string) {
+	mark, next := f.Mark, f.next
+	bracket := f.text[min(offsetOf(f.text, f.ContextMark), len(f.text)-1)]
+	if f.atEnd {
+		return f.ContextMark, fmt.Sprintf("this %c is never closed", bracket)
+	}
+	entry, column := f.entry()
+	if f.ContextMark.Line < mark.Line && (next == ':' || bytes.HasPrefix(entry, []byte("- "))) {
+		mark.Column = column // the unexpected entry starts before the mark
+		next = f.text[f.at-len(entry)]
+	}
+	if next == '-' {
+		return mark, dashInFlow
+	}
+	message := fmt.Sprintf("expected a , or a %c", bracket+2) // in ASCII, brackets are two apart
+	if f.ContextMark.Line < mark.Line {
+		message += fmt.Sprintf("; the %c on line %d isn't closed", bracket, f.ContextMark.Line)
+	}
+	return mark, message
+}
+
+// translated looks the failure up in parserMessages.
+func (f *failure) translated() (yaml.Mark, string, bool) {
 	for _, m := range parserMessages {
-		if strings.Contains(failure.ContextMsg, m.context) && strings.Contains(failure.Message, m.theirs) {
+		if strings.Contains(f.ContextMsg, m.context) && strings.Contains(f.Message, m.theirs) {
 			if m.start {
-				mark = failure.ContextMark
+				return f.ContextMark, m.ours, m.ours == noAnchors
 			}
-			return mark, m.ours, m.ours == noAnchors
+			return f.Mark, m.ours, m.ours == noAnchors
 		}
 	}
-	return mark, malformed + ": " + failure.Message, false
+	return f.Mark, malformed + ": " + f.Message, false
 }
 
 // unclosed says which bracket is still open at the end of text. To find out, it
 // appends a word, which the parser complains about in the context of that bracket.
-func unclosed(text []byte, mark yaml.Mark) (yaml.Mark, string, bool) {
+func unclosed(text []byte, mark yaml.Mark) (yaml.Mark, string) {
 	_, err := compose(slices.Concat(text, []byte("\n x")))
 	var failure *yaml.LoadError
 	if errors.As(err, &failure) && failure.ContextMark.Line > 0 {
 		at := offsetOf(text, failure.ContextMark)
 		if at < len(text) && (text[at] == '[' || text[at] == '{') {
-			return failure.ContextMark, fmt.Sprintf("this %c is never closed", text[at]), false
+			return failure.ContextMark, fmt.Sprintf("this %c is never closed", text[at])
 		}
 	}
-	return mark, "a bracket or brace is never closed", false
+	return mark, "a bracket or brace is never closed"
 }
 
 // offsetOf returns the offset of a mark, or that of the line's end if the line is

@@ -3,8 +3,9 @@ package source
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"unicode/utf8"
+
+	"github.com/serin-flags/serin/ci/internal/problem"
 )
 
 // These limits bound the memory that parsing takes.
@@ -58,21 +59,8 @@ func (s *File) isUTF16() bool {
 	return false
 }
 
-// conflictMarkers are the prefixes of lines that git adds around a merge conflict.
-var conflictMarkers = [...]string{"<<<<<<<", "=======", ">>>>>>>", "|||||||"}
-
 const mergeConflict = "unresolved merge conflict: " +
 	"keep the lines you want from both sides, and remove git's markers"
-
-// IsConflict reports whether a line is one of git's conflict markers.
-func IsConflict(line string) bool {
-	for _, marker := range conflictMarkers {
-		if rest, ok := strings.CutPrefix(line, marker); ok && (rest == "" || rest[0] == ' ') {
-			return true
-		}
-	}
-	return false
-}
 
 // checkLines rejects what the start of a line reveals without parsing: merge
 // conflicts, directives, document ends and second documents.
@@ -84,7 +72,7 @@ func (s *File) checkLines() bool {
 		text := bytes.TrimLeft(line, " \t")
 		switch {
 		case len(text) == 0 || text[0] == '#':
-		case IsConflict(string(line)):
+		case problem.IsConflict(string(line)):
 			s.ProblemAt(number, 1, mergeConflict)
 			return false
 		case isMark(line, "..."):

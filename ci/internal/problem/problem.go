@@ -1,4 +1,8 @@
-package source
+// Package problem describes what is wrong in files: a message, the place, and the line
+// there, without the secrets in it.
+//
+// It knows nothing of what the files say. Start at [New].
+package problem
 
 import (
 	"cmp"
@@ -51,11 +55,11 @@ type Problem struct {
 	Lint string
 }
 
-// NewProblem returns an error at a place in a file, whose line is text. Secrets in
+// New returns an error at a place in a file, whose line is text. Secrets in
 // what it quotes are masked.
-func NewProblem(file string, line, column int, text, message string) Problem {
-	p := Problem{File: file, Line: line, Column: column, Message: maskSecrets(message)}
-	p.Quote, p.Caret = quote(maskSecrets(text), column)
+func New(file string, line, column int, text, message string) Problem {
+	p := Problem{File: file, Line: line, Column: column, Message: MaskSecrets(message)}
+	p.Quote, p.Caret = quote(MaskSecrets(text), column)
 	return p
 }
 
@@ -67,6 +71,9 @@ func (p Problem) Error() string {
 	}
 	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
 }
+
+// Max bounds the problems that are reported for one file.
+const Max = 500
 
 // Problems are errors in files, or warnings, sorted by file, line and column.
 type Problems []Problem
@@ -187,4 +194,10 @@ func quote(line string, column int) (quoted string, caret int) {
 		b.WriteRune('…')
 	}
 	return b.String(), caret
+}
+
+// A Silence is what a file says about a lint that doesn't apply to it.
+type Silence struct {
+	Lint         string
+	Line, Column int
 }

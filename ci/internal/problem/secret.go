@@ -1,4 +1,4 @@
-package source
+package problem
 
 import (
 	"bytes"
@@ -62,9 +62,9 @@ func (s *secretShape) marked(data []byte) bool {
 	return false
 }
 
-// maskSecrets replaces keys and tokens in a text with asterisks, so that messages
+// MaskSecrets replaces keys and tokens in a text with asterisks, so that messages
 // which quote it don't spread them.
-func maskSecrets(line string) string {
+func MaskSecrets(line string) string {
 	data := []byte(line)
 	for _, at := range Secrets(data) {
 		line = mask(line, at[0], at[1])
