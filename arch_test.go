@@ -32,15 +32,15 @@ var allowed = map[string][]string{
 	"lambda/bootstrap": {"lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
 	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
-	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/values"},
+	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},
 	"ci/gittree": {},
 	"ci/release": {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
-	"ci/comment": {},
+	"ci/comment": {"internal/display"},
 	"ci/awskms":  {"ci/release", "github.com/aws/aws-sdk-go-v2"},
 	"ci/s3store": {"ci/release", "bundle", "internal/location", "internal/s3client", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 
 	"ci/internal/parallel": {},
-	"ci/internal/problem":  {},
+	"ci/internal/problem":  {"internal/display"},
 	"ci/internal/source":   {"ci/internal/parallel", "ci/internal/problem", "evaluator", "internal/suggest", "go.yaml.in/yaml/v4"},
 	"ci/internal/share":    {"evaluator"},
 	"ci/internal/imply":    {"evaluator"},
@@ -52,6 +52,7 @@ var allowed = map[string][]string{
 
 	"schema": {},
 
+	"internal/display":  {},
 	"internal/jsontext": {},
 	"internal/location": {},
 	"internal/regular":  {},
@@ -60,7 +61,7 @@ var allowed = map[string][]string{
 	"internal/values":   {"evaluator"},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/location", "internal/regular", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",
+		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/location", "internal/regular", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",
 		"github.com/fsnotify/fsnotify", "github.com/spf13/cobra", "golang.org/x/term",
 	},
 }

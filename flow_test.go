@@ -355,7 +355,7 @@ func (f *team) tooMany(t *testing.T) {
 	if o.err == nil {
 		t.Errorf("a change for 90%% of the users passes with --fail-over 25%%\n%s", o.log)
 	}
-	if comment := f.request.comment(t); !strings.Contains(comment, "**Refused:** error: ") || !strings.Contains(comment, "25") {
+	if comment := f.request.comment(t); !strings.Contains(comment, "### Refused\n\n```text\nerror: ") || !strings.Contains(comment, "25") {
 		t.Errorf("the comment doesn't say that the change is refused:\n%s", comment)
 	}
 }

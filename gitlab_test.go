@@ -84,7 +84,7 @@ func TestGitLab(t *testing.T) {
 	if out, err := run("flags:check", "SERIN_FAIL_OVER=25%"); err != nil || !strings.Contains(notes.note(), "20%") {
 		t.Errorf("a good edit: %v, and the comment is:\n%s\n%s", err, notes.note(), out)
 	}
-	if out, err := run("flags:check", "SERIN_FAIL_OVER=5%"); err == nil || !strings.Contains(notes.note(), "**Refused:** error: ") {
+	if out, err := run("flags:check", "SERIN_FAIL_OVER=5%"); err == nil || !strings.Contains(notes.note(), "### Refused\n\n```text\nerror: ") {
 		t.Errorf("a change for too many: %v, and the comment is:\n%s\n%s", err, notes.note(), out)
 	}
 	if out, err := run("flags:publish"); err != nil {

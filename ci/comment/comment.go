@@ -247,23 +247,51 @@ func (r *Request) send(ctx context.Context, method string, to *url.URL, body str
 	return nil
 }
 
-// fit cuts text to at most the given number of characters.
+// fit cuts text to at most the given number of characters, at the end of a line. It ends
+// the block of code and the folded details that the cut is in.
 func fit(text string, most int) string {
-	const cut = "\n\n… cut here: the comment would be too long.\n"
+	const cut = "\n… cut here: the comment would be too long.\n"
 	if utf8.RuneCountInString(text) <= most {
 		return text
 	}
-	room := most - utf8.RuneCountInString(cut)
-	end := 0
-	for i := range text {
-		if room == 0 {
-			end = i
+	room := most - utf8.RuneCountInString(cut) - maxClosing
+	var kept strings.Builder
+	var open closing
+	for line := range strings.Lines(text) {
+		if room -= utf8.RuneCountInString(line); room < 0 {
 			break
 		}
-		room--
+		kept.WriteString(line)
+		open.read(strings.TrimRight(line, "\n"))
 	}
-	if line := strings.LastIndexByte(text[:end], '\n'); line > 0 {
-		end = line
+	return kept.String() + open.String() + cut
+}
+
+// maxClosing limits the length of what ends a block of code and folded details.
+const maxClosing = 100
+
+// A closing is what is open in Markdown, and has to be closed at its end.
+type closing struct {
+	fence   string // of a block of code
+	details int
+}
+
+func (c *closing) read(line string) {
+	run := line[:len(line)-len(strings.TrimLeft(line, "`"))]
+	switch {
+	case c.fence == "" && len(run) >= 3 && len(run) <= maxClosing/2:
+		c.fence = run
+	case c.fence != "" && len(run) >= len(c.fence) && run == line:
+		c.fence = ""
+	case c.fence == "":
+		c.details += strings.Count(line, "<details>") - strings.Count(line, "</details>")
 	}
-	return text[:end] + cut
+}
+
+func (c *closing) String() string {
+	text := ""
+	if c.fence != "" {
+		text = c.fence + "\n"
+	}
+	return text + strings.Repeat("\n</details>\n", min(c.details, 3))
 }

@@ -233,11 +233,28 @@ func TestFit(t *testing.T) {
 	if n := utf8.RuneCountInString(got); n > 1000 {
 		t.Errorf("cut to %d characters, not 1000", n)
 	}
-	kept, _, ok := strings.Cut(got, "\n\n… cut here")
-	if !ok || !strings.HasPrefix(long, kept+"\n") || len(kept) < 8*len(line) {
+	kept, _, ok := strings.Cut(got, "\n… cut here")
+	if !ok || !strings.HasPrefix(long, kept) || len(kept) < 8*len(line) {
 		t.Errorf("cut to %q", got)
 	}
 	if got := fit(long, 2000); got != long {
 		t.Error("what fits was cut")
+	}
+}
+
+// TestFitCloses holds that nothing after a cut is within a block of code or folded.
+func TestFitCloses(t *testing.T) {
+	line := strings.Repeat("ä", 99) + "\n"
+	for start, end := range map[string]string{
+		"````text\n```\n":                         "````\n",
+		"```text\nx\n```\n":                       "",
+		"<details><summary>x</summary>\n\n":       "\n</details>\n",
+		"<details>\n</details>\n":                 "",
+		"<details>\n\n```text\n</details>\n~~~\n": "```\n\n</details>\n",
+	} {
+		got := fit(start+strings.Repeat(line, 20), 1000)
+		if want := line + end + "\n… cut here: the comment would be too long.\n"; !strings.HasSuffix(got, want) {
+			t.Errorf("%q: cut to an end of %q", start, got[len(got)-150:])
+		}
 	}
 }

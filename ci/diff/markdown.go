@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/serin-flags/serin/internal/display"
 )
 
 // MaxMarkdown is the most characters that [Report.Markdown] writes: what GitHub
@@ -168,17 +170,16 @@ func (m *markdown) details(f *Flag, s section) string {
 		if len(g.Bars) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "\nOf %s:\n\n```text\n", escape(shorten(g.Who, 200)))
+		fmt.Fprintf(&b, "\nOf %s:\n\n", escape(shorten(g.Who, 200)))
+		var bars []string
 		for _, bar := range g.Bars {
-			for _, line := range bar.lines() {
-				b.WriteString(strings.ReplaceAll(line, "`", "'") + "\n")
-			}
+			bars = append(bars, bar.lines()...)
 		}
-		b.WriteString("```\n")
+		b.WriteString(display.Fence(strings.Join(bars, "\n")))
 	}
 	for i := range f.Examples {
 		if command := m.report.command(f, s.names[0], &f.Examples[i]); command != "" {
-			fmt.Fprintf(&b, "\n```text\n%s\n```\n", strings.ReplaceAll(printable(shorten(command, 1000)), "`", "'"))
+			b.WriteString("\n" + display.Fence(display.Line(shorten(command, 1000))))
 		}
 	}
 	b.WriteString("\n</details>\n\n")
@@ -189,15 +190,8 @@ func (m *markdown) details(f *Flag, s section) string {
 // everything, and a | would end the cell of a table.
 func code(text string) string { return "<code>" + escape(text) + "</code>" }
 
-// escaper makes what has a meaning in Markdown or HTML mean itself. A mention is
-// broken by a space without width: names of flags are not those of people.
-var escaper = strings.NewReplacer(
-	"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "`", "&#96;", "*", "&#42;", "_", "&#95;",
-	"[", "&#91;", "]", "&#93;", "\\", "&#92;", "~", "&#126;", "#", "&#35;", "@", "@&#8203;", "!", "&#33;",
-)
-
 // escape returns text that stands in a line of Markdown as it is.
-func escape(text string) string { return escaper.Replace(printable(text)) }
+func escape(text string) string { return display.Markdown(text) }
 
 // count puts a number before a noun.
 func count(n int, noun string) string {

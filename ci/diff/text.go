@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/serin-flags/serin/internal/display"
 )
 
 // A section is environments in which the same differs.
@@ -67,13 +69,13 @@ func timeText(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(
 func (r Report) Text(w io.Writer) error {
 	var b strings.Builder
 	if r.NotCompared != "" {
-		fmt.Fprintf(&b, "%s: %s\n", notCompared, printable(r.NotCompared))
+		fmt.Fprintf(&b, "%s: %s\n", notCompared, display.Line(r.NotCompared))
 	}
 	for i, s := range r.sections() {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "%s: %s\n", printable(s.title()), s.counts())
+		fmt.Fprintf(&b, "%s: %s\n", display.Line(s.title()), s.counts())
 		for _, f := range s.flags {
 			b.WriteByte('\n')
 			r.text(&b, s, &f)
@@ -96,17 +98,17 @@ func (c Change) sign() string {
 
 // text writes a flag of a section.
 func (r *Report) text(b *strings.Builder, s section, f *Flag) {
-	fmt.Fprintf(b, "%s %s (%s): %s\n", f.Change.sign(), printable(f.Key), printable(f.Namespace), f.summary())
+	fmt.Fprintf(b, "%s %s (%s): %s\n", f.Change.sign(), display.Line(f.Key), display.Line(f.Namespace), f.summary())
 	for _, e := range f.Edits {
-		fmt.Fprintf(b, "    %s\n", printable(e.String()))
+		fmt.Fprintf(b, "    %s\n", display.Line(e.String()))
 	}
 	for _, g := range f.Groups {
 		g.text(b)
 	}
 	for i := range f.Examples {
-		fmt.Fprintf(b, "    %s\n", printable(f.Examples[i].words(r.Now)))
+		fmt.Fprintf(b, "    %s\n", display.Line(f.Examples[i].words(r.Now)))
 		if command := r.command(f, s.names[0], &f.Examples[i]); command != "" {
-			fmt.Fprintf(b, "      %s\n", printable(command))
+			fmt.Fprintf(b, "      %s\n", display.Line(command))
 		}
 	}
 }
@@ -124,11 +126,11 @@ func (g Group) text(b *strings.Builder) {
 	if len(g.Moves) == 0 {
 		nobody = ": nobody"
 	}
-	fmt.Fprintf(b, "    of %s (%s)%s\n", printable(g.Who), g.method(), nobody)
+	fmt.Fprintf(b, "    of %s (%s)%s\n", display.Line(g.Who), g.method(), nobody)
 	width := 0
 	lines := make([]string, len(g.Moves))
 	for i, m := range g.Moves {
-		lines[i] = printable(m.words())
+		lines[i] = display.Line(m.words())
 		width = max(width, utf8.RuneCountInString(lines[i]))
 	}
 	for i, m := range g.Moves {
@@ -153,18 +155,7 @@ func (m Move) words() string {
 func (b Bar) lines() []string {
 	var legend []string
 	for _, l := range b.Legend {
-		legend = append(legend, l.Mark+" "+printable(shorten(l.Means, 40)))
+		legend = append(legend, l.Mark+" "+display.Line(shorten(l.Means, 40)))
 	}
 	return []string{"before " + b.Old, "after  " + b.New, "       " + strings.Join(legend, "  ")}
-}
-
-// printable makes a line of text: names come from files, and a published one may
-// have anything.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || 0x80 <= r && r < 0xa0 || r == 0x2028 || r == 0x2029 || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 {
-			return '\ufffd'
-		}
-		return r
-	}, text)
 }

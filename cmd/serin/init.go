@@ -68,7 +68,7 @@ func begin(cmd *cobra.Command, dir string, keep bool) error {
 	}
 	if len(there) > 0 && !keep {
 		return &hintedError{
-			fmt.Errorf("nothing was written, because these files already exist:\n  %s", strings.Join(there, "\n  ")),
+			fmt.Errorf("nothing was written, because these files already exist:\n%s", strings.Join(there, "\n")),
 			"name another folder, or use --keep to write only what is missing",
 		}
 	}

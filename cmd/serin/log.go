@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/internal/display"
 	"github.com/serin-flags/serin/sdk/s3source"
 	"github.com/spf13/cobra"
 )
@@ -115,7 +116,7 @@ func writeEntry(b *strings.Builder, e release.Entry) {
 		{"time", date}, {"author", p.Author}, {"commit", commit}, {"run", p.RunURL}, {"reason", p.Reason}, {"content", p.Content},
 	} {
 		if part.value != "" {
-			fmt.Fprintf(b, "  %-8s %s\n", part.name, part.value)
+			fmt.Fprintf(b, "  %-8s %s\n", part.name, display.Line(part.value))
 		}
 	}
 	if !e.Signed {
@@ -126,7 +127,7 @@ func writeEntry(b *strings.Builder, e release.Entry) {
 		namespaces []string
 	}{{"+", e.Added}, {"~", e.Changed}, {"-", e.Removed}} {
 		for _, namespace := range change.namespaces {
-			fmt.Fprintf(b, "  %s %s\n", change.sign, namespace)
+			fmt.Fprintf(b, "  %s %s\n", change.sign, display.Line(namespace))
 		}
 	}
 	b.WriteString("\n")

@@ -13,8 +13,10 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/internal/display"
 	"github.com/spf13/cobra"
 )
 
@@ -27,6 +29,8 @@ func main() {
 
 // run runs one command and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	// Files and published flags may contain anything, and terminals do what they are told.
+	stdout, stderr = display.NewWriter(stdout), display.NewWriter(stderr)
 	started := false
 	root := &cobra.Command{
 		Use:               "serin",
@@ -38,7 +42,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(
-		initCommand(), checkCommand(), testCommand(), showCommand(), diffCommand(), commentCommand(), lockCommand(), evalCommand(), explainCommand(),
+		initCommand(), checkCommand(), testCommand(), showCommand(), diffCommand(), quoteCommand(), commentCommand(),
+		lockCommand(), evalCommand(), explainCommand(),
 		keysCommand(), publishCommand(), rollbackCommand(), verifyCommand(), logCommand(), catCommand(), bakeCommand(),
 		serveCommand(), devCommand(), demoCommand(),
 	)
@@ -57,7 +62,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	// What fails before a command starts is about its words and flags.
 	var usage *usageError
 	if !started || errors.As(err, &usage) {
-		fmt.Fprintf(stderr, "error: %v\nhint: see '%s --help'\n", err, cmd.CommandPath())
+		fmt.Fprintf(stderr, "error: %s\nhint: see '%s --help'\n", indented(err), cmd.CommandPath())
 		return 2
 	}
 	report(stderr, err)
@@ -82,12 +87,16 @@ func report(w io.Writer, err error) {
 		fmt.Fprintf(w, "error: %s in the flag files\n", count(len(problems), "problem"))
 		return
 	}
-	fmt.Fprintf(w, "error: %v\n", err)
+	fmt.Fprintf(w, "error: %s\n", indented(err))
 	var hinted *hintedError
 	if errors.As(err, &hinted) {
 		fmt.Fprintf(w, "hint: %s\n", hinted.hint)
 	}
 }
+
+// indented returns the text of an error. Only its first line begins at the left, so that
+// a name with a line break in it can't pass for other output.
+func indented(err error) string { return strings.ReplaceAll(err.Error(), "\n", "\n  ") }
 
 // A usageError says that the command was used wrongly.
 type usageError struct{ message string }

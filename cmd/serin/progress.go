@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/serin-flags/serin/internal/display"
 )
 
 // A progress is a bar on a terminal. Anywhere else it shows nothing.
@@ -16,6 +18,9 @@ type progress struct {
 
 func newProgress(w io.Writer, what string) *progress {
 	p := &progress{what: what, shown: -1}
+	if d, ok := w.(*display.Writer); ok {
+		w = d.Unwrap() // the bar goes back in its line
+	}
 	if terminal(w) {
 		p.w = w
 	}

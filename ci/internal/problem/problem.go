@@ -12,6 +12,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/serin-flags/serin/internal/display"
 )
 
 // A Severity says how serious a Problem is.
@@ -67,9 +69,9 @@ func New(file string, line, column int, text, message string) Problem {
 // "file:line:column: warning: message [lint]".
 func (p Problem) Error() string {
 	if p.Severity == SeverityWarning {
-		return fmt.Sprintf("%s:%d:%d: warning: %s [%s]", p.File, p.Line, p.Column, p.Message, p.Lint)
+		return fmt.Sprintf("%s:%d:%d: warning: %s [%s]", display.Line(p.File), p.Line, p.Column, display.Line(p.Message), p.Lint)
 	}
-	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
+	return fmt.Sprintf("%s:%d:%d: %s", display.Line(p.File), p.Line, p.Column, display.Line(p.Message))
 }
 
 // Max bounds the problems that are reported for one file.
