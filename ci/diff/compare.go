@@ -43,8 +43,8 @@ func newComparison(p Pair, c *Config) *comparison {
 	}
 }
 
-// flags returns the flags that differ, by key, with what is known of who is served
-// something else.
+// flags returns the flags that differ, by key, with what is known of who gets a
+// different value.
 func (c *comparison) flags(ctx context.Context) ([]Flag, error) {
 	keys := make(map[string]bool, len(c.new.places))
 	for key := range c.old.places {

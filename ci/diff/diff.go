@@ -1,10 +1,31 @@
 // Package diff says what a change of flags does to users. It compares two sets
 // of payloads, compiled from a folder or published: which flags differ, in words,
-// and who is served something else.
+// and who gets a different value.
 //
-// It is pure: it has no clock, reads nothing but the population that it is given,
-// and gives equal answers to equal questions. Start at [Compare], and write what it
-// returns with [Report.Text], [Report.Markdown] or [Report.JSON].
+// For every flag that changed, the report has a [Verdict], which is never a guess:
+//
+//   - nobody gets a different value, which is proved for all contexts at all times;
+//   - a share of users does, computed exactly from the ranges of splits and layers;
+//   - only people that the flags name do, and how many these are;
+//   - somebody does: an example, which both sides have been evaluated for;
+//   - or nothing is known, because no example was found and nothing is proved.
+//
+// Reviewers and CI rely on these sentences, so doubt is always resolved in favour of
+// the weaker one. See the decision record 0029 for why a proof is one, and package
+// decide for how it is found.
+//
+// A population, such as a log of contexts, can be counted as well. Counts are never
+// called exact, because the next population may be a different one.
+//
+// The package is pure: it has no clock, reads nothing but the population that it is
+// given, and gives equal answers to equal questions. It trusts the payloads: callers
+// verify published ones before. Secrets aren't masked, since flags have none; contexts
+// of a population never appear in a report.
+//
+// Start at [Compare], and write what it returns with [Report.Text] for a terminal,
+// [Report.Markdown] for a pull request, or [Report.JSON] for programs. The differences
+// between flags, as [Edit] values, come from compare.go, condition.go and serve.go;
+// verdict.go asks decide; measure.go and probe.go count.
 package diff
 
 import (
@@ -85,28 +106,28 @@ type Flag struct {
 	Change    Change
 	// Edits say how it differs. Of one that was removed there are none.
 	Edits []Edit
-	// Verdict says what is known of who is served something else. The fields after
+	// Verdict says what is known of who gets a different value. The fields after
 	// it hold what it goes by. A flag that was added or removed has none: what
 	// programs serve without it, only they know.
 	Verdict Verdict
 	// Groups are the people among which a share gets another variant. The first is of
 	// the population that was counted, if there is one.
 	Groups []Group
-	// Named is how many people, named in the flags, are served something else.
+	// Named is how many people, named in the flags, get a different value.
 	Named int
-	// Examples are contexts that are served something else.
+	// Examples are contexts that get a different value.
 	Examples []Example
-	// Aside says that nobody is served something else from the present on, by flags
+	// Aside says that nobody gets a different value from the present on, by flags
 	// that are fresh: examples are in the past, or of flags that have grown old.
 	Aside bool
-	// Moved is the share of users who are served something else: of the population
+	// Moved is the share of users who get a different value: of the population
 	// that was counted or else the largest of a group's. Unknown says that nothing is
 	// known of how many they are.
 	Moved   Share
 	Unknown bool
 }
 
-// A Verdict is what is known of who is served something else.
+// A Verdict is what is known of who gets a different value.
 type Verdict string
 
 // The verdicts.
@@ -166,7 +187,7 @@ func (e Edit) String() string {
 	return "rule " + quoted(e.Rule) + ": " + e.Words
 }
 
-// A Group is people of whom a share is served something else.
+// A Group is people of whom a share gets a different value.
 type Group struct {
 	// Rule is whose users these are; "" if no rule's. Old says that it is one of the
 	// old flag's rules.
@@ -181,11 +202,11 @@ type Group struct {
 	// Exact says that the shares are computed. Otherwise they were counted.
 	Exact bool
 	At    int64  // when; of a share that is not of the present
-	Moves []Move // the largest share first; empty: nobody is served something else
+	Moves []Move // the largest share first; empty: nobody gets a different value
 	Bars  []Bar  // of exact groups
 }
 
-// An Example is a context that is served something else.
+// An Example is a context that gets a different value.
 type Example struct {
 	Context  evaluator.Context
 	From, To string
@@ -195,7 +216,7 @@ type Example struct {
 	unit  string // the attribute that the targeting key is
 }
 
-// moved returns the share of a group that is served something else.
+// moved returns the share of a group that gets a different value.
 func (g Group) moved() Share {
 	var sum Share
 	for _, m := range g.Moves {
@@ -210,8 +231,12 @@ type Move struct {
 	Share    Share
 }
 
-// Compare compares pairs. The error is that of the context or the population, or
-// says that a payload is not one that clients accept.
+// Compare compares pairs. It takes up to a second for each flag that changed, and as
+// long as it takes to evaluate both sides for each person of a population, on all
+// cores. Memory doesn't grow with the population.
+//
+// The error is that of the context or the population, or says that a payload is not
+// one that clients accept.
 func Compare(ctx context.Context, c Config) (Report, error) {
 	r := Report{Now: c.Now, Environments: make([]Environment, len(c.Pairs))}
 	var jobs []*job
@@ -280,10 +305,10 @@ func (r Report) Equal() bool {
 	return r.NotCompared == "" && !slices.ContainsFunc(r.Environments, func(e Environment) bool { return len(e.Flags) > 0 })
 }
 
-// Over returns the changed flags of which a larger share than limit is served
-// something else, or nobody knows how large a share, as "KEY in ENVIRONMENT (SHARE)".
+// Over returns the changed flags for which a larger share of users than limit gets a
+// different value, or an unknown share, as "KEY in ENVIRONMENT (SHARE)".
 // People that the flags name don't count. With a limit of 0 the list is of all flags
-// of which it isn't proved that nobody is served something else.
+// of which it isn't proved that nobody gets a different value.
 //
 // Ranges end at whole positions, so 50% → 60% may move a billionth more than 10%: less
 // than is shown of a share doesn't count.

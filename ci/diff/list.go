@@ -5,15 +5,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A listPair identifies two lists by where they stand in memory. Namespaces that
-// use one long list share it, so it is compared once.
+// A listPair identifies two lists by where they are in memory. Namespaces that use one
+// long list share it, so it is compared once.
 type listPair struct {
-	old, new       *string
+	old, new       *string // their first texts, nil for an empty list
 	oldLen, newLen int
 }
 
@@ -34,8 +33,14 @@ const mostShown = 3
 const longList = 1000
 
 func (l *listDiffs) compare(old, new []string) listDiff {
-	pair := listPair{unsafe.SliceData(old), unsafe.SliceData(new), len(old), len(new)}
-	if pair.old == pair.new && pair.oldLen == pair.newLen {
+	pair := listPair{oldLen: len(old), newLen: len(new)}
+	if len(old) > 0 {
+		pair.old = &old[0]
+	}
+	if len(new) > 0 {
+		pair.new = &new[0]
+	}
+	if pair.old == pair.new && pair.oldLen == pair.newLen { // the same list
 		return listDiff{oldLen: len(old), newLen: len(new)}
 	}
 	if d, ok := l.known[pair]; ok {

@@ -100,12 +100,12 @@ func (m *markdown) most() string {
 		}
 	}
 	if worst == nil {
-		return ", and nobody is served something else (proved)"
+		return ", and nobody gets a different value (proved)"
 	}
 	return fmt.Sprintf(" — most of all %s, %s", code(shorten(worst.Key, 100)), escape(worst.summary()))
 }
 
-// table writes who is served something else.
+// table writes who gets a different value.
 func (m *markdown) table(s section, limit int) {
 	fmt.Fprintf(m, "**%s**: %s\n\n", escape(s.title()), s.counts())
 	if len(s.flags) == 0 {

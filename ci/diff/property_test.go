@@ -39,7 +39,7 @@ type tallies struct {
 }
 
 // TestHonest compares random pairs with the evaluation of many random contexts: where
-// one is served something else, the verdict is not "nobody", and computed shares are
+// one gets a different value, the verdict is not "nobody", and computed shares are
 // those of the contexts, within sampling error.
 func TestHonest(t *testing.T) {
 	seen := tallies{verdicts: make(map[diff.Verdict]int)}
@@ -97,7 +97,7 @@ func honest(t *testing.T, seed uint64, count, steps int, seen *tallies) {
 			}
 			differs = true
 			if verdict == diff.VerdictNobody {
-				t.Errorf("%s: nobody is served something else, but %+v is: %s → %s", f.Key(), people[j], x.Variant(), y.Variant())
+				t.Errorf("%s: nobody gets a different value, but %+v is: %s → %s", f.Key(), people[j], x.Variant(), y.Variant())
 				return
 			}
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// judge finds out who is served something else.
+// judge finds out who gets a different value.
 func (c *comparison) judge(f *Flag, was, is place) {
 	if !slices.ContainsFunc(f.Edits, func(e Edit) bool { return e.Kind.serves() }) {
 		f.Verdict = VerdictNobody
@@ -217,7 +217,7 @@ func shellQuote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// amount says in a few words how many are served something else.
+// amount says in a few words how many get a different value.
 func (f *Flag) amount() string {
 	switch f.Verdict {
 	case VerdictNobody:
@@ -247,28 +247,28 @@ func (f *Flag) summary() string {
 	case f.Change == Removed:
 		return "removed: programs that ask for it serve their own default"
 	}
-	const other = " served something else"
+	const other = " a different value"
 	switch f.Verdict {
 	case VerdictNobody:
-		return "nobody is" + other + " (proved)"
+		return "nobody gets" + other + " (proved)"
 	case VerdictNamed:
-		return fmt.Sprintf("%s named in the flags %s%s", people(f.Named), map[bool]string{true: "is", false: "are"}[f.Named == 1], other)
+		return fmt.Sprintf("%s named in the flags %s%s", people(f.Named), map[bool]string{true: "gets", false: "get"}[f.Named == 1], other)
 	case VerdictUnknown:
-		return "no example found of somebody who is" + other + ", and no proof that nobody is"
+		return "no example found of somebody who gets" + other + ", and no proof that nobody does"
 	case VerdictExample:
 		switch {
 		case f.Aside && f.Examples[0].Context.Age > 0:
-			return "nobody is" + other + " while flags are fresh"
+			return "nobody gets" + other + " while flags are fresh"
 		case f.Aside:
-			return "nobody is" + other + " from now on"
+			return "nobody gets" + other + " from now on"
 		}
-		return "somebody is" + other
+		return "somebody gets" + other
 	}
 	at := ""
 	if g := f.largest(); g != nil && g.At != 0 {
 		at = " at " + timeText(g.At)
 	}
-	return f.Moved.String() + f.whose() + " are" + other + at
+	return f.Moved.String() + f.whose() + " get" + other + at
 }
 
 // largest returns the group that Moved is of.

@@ -27,12 +27,12 @@ func diffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Show which flags change, and for whom",
-		Long: `Diff compares two flag folders: which flags differ and how, and who is served
-something else. OLD and NEW are folders of flag files, URLs of published
+		Long: `Diff compares two flag folders: which flags differ and how, and who gets a
+different value. OLD and NEW are folders of flag files, URLs of published
 environments, or folders of a revision, git:REV or git:REV:PATH; without a path
 that is the folder that the other one names, or ./flags.
 
-For each flag that changed it says one of these: nobody is served something else,
+For each flag that changed it says one of these: nobody gets a different value,
 which is proved; a share of users, computed exactly, and of which users; how many
 people the flags name; or an example, with the command that reproduces it. With
 --population, a file of contexts, it also counts these people.
@@ -55,7 +55,7 @@ with --fail-over, because NEW may fix them.`,
 	registerEnv(cmd, &f.env, "the one environment to compare; of a published source, what it must be")
 	cmd.Flags().StringVar(&f.population, "population", "", "a file of contexts to count, one JSON object a line")
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, markdown (for a comment on a pull request) or json")
-	cmd.Flags().StringVar(&f.failOver, "fail-over", "", "fail if a larger share than this, such as 5%, is served something else, or an unknown one; 0%: unless it is proved that nobody is")
+	cmd.Flags().StringVar(&f.failOver, "fail-over", "", "fail if a larger share of users than this, such as 5%, gets a different value, or an unknown share does; 0%: unless it is proved that nobody does")
 	cmd.Flags().StringVar(&f.at, "at", "", "the time that shares are computed at, as for eval; without it, the present")
 	return cmd
 }
@@ -104,9 +104,9 @@ func judgeShares(over []string, limit diff.Share) error {
 		over, more = over[:most], fmt.Sprintf(" and %d more", n)
 	}
 	list := strings.Join(over, ", ") + more
-	err := fmt.Errorf("more than %s of users are served something else, or it isn't known how many: %s", limit, list)
+	err := fmt.Errorf("more than %s of users get a different value, or it isn't known how many: %s", limit, list)
 	if limit.IsZero() {
-		err = fmt.Errorf("it isn't proved that nobody is served something else: %s", list)
+		err = fmt.Errorf("it isn't proved that nobody gets a different value: %s", list)
 	}
 	return &hintedError{err, "if that is intended, raise --fail-over or leave it out"}
 }

@@ -2,9 +2,9 @@ package decide
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strconv"
-	"unsafe"
 
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -77,28 +77,32 @@ func (l *list) has(text string) bool {
 // isLong reports whether there are too many texts to look at each.
 func (l *list) isLong() bool { return len(l.texts) > maxNamed }
 
-// A listKey tells where in memory a list is. Flags that use one list share it.
+// A listKey tells long lists apart by where in memory they are. Flags that use one list
+// share it.
 type listKey struct {
 	first  *string
 	length int
 }
 
-func keyOf(texts []string) listKey { return listKey{unsafe.SliceData(texts), len(texts)} }
-
 // list returns a list in order.
 func (c *Comparer) list(texts []string) *list {
-	key := keyOf(texts)
+	if len(texts) <= longKey {
+		return newList(texts)
+	}
+	key := listKey{&texts[0], len(texts)}
 	l, ok := c.lists[key]
 	if !ok {
-		l = &list{texts}
-		if !ascending(texts) {
-			l.texts = slices.Compact(slices.Sorted(slices.Values(texts)))
-		}
-		if len(texts) > longKey {
-			c.lists[key] = l
-		}
+		l = newList(texts)
+		c.lists[key] = l
 	}
 	return l
+}
+
+func newList(texts []string) *list {
+	if !ascending(texts) {
+		texts = slices.Compact(slices.Sorted(slices.Values(texts)))
+	}
+	return &list{texts}
 }
 
 func ascending(texts []string) bool {
@@ -196,8 +200,7 @@ func atomKey(typ evaluator.AttributeType, c *evaluator.Condition) string {
 	}
 	b = append(b, ':')
 	if len(c.Strings) > longKey {
-		b = binary.AppendUvarint(b, uint64(uintptr(unsafe.Pointer(unsafe.SliceData(c.Strings)))))
-		return string(binary.AppendUvarint(b, uint64(len(c.Strings))))
+		return string(fmt.Appendf(b, "%p %d", &c.Strings[0], len(c.Strings)))
 	}
 	texts := c.Strings
 	if !slices.IsSorted(texts) && c.Op != evaluator.OpIPBetween {

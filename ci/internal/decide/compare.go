@@ -12,17 +12,17 @@ import (
 type Verdict struct {
 	// Same says that both serve the same to everybody, at any time: it is proved.
 	Same bool
-	// Shares are of people who are served something else at the present, or if
+	// Shares are of people who get a different value at the present, or if
 	// nobody is, at the first time from which on some are; Later those at the
-	// time, after that, at which they are the largest. Nobody else is served
-	// something else, but for named people. nil: not known.
+	// time, after that, at which they are the largest. Nobody else gets a different
+	// value, except named people. nil: not known.
 	Shares, Later []Share
-	// Named is how many values of the unit, named in the flags, are served
-	// something else, if nobody else is: 0 if others are.
+	// Named is how many values of the unit, named in the flags, get a different value,
+	// if nobody else does: 0 if others do.
 	Named int
 	// Aside says that differences are in the past, or of old flags, only.
 	Aside bool
-	// Examples are contexts that are served something else: several if people are
+	// Examples are contexts that get a different value: several if people are
 	// named, and otherwise one, or none if none was found.
 	Examples []Example
 }
@@ -34,7 +34,7 @@ type Example struct {
 	Timed    bool   // the flags tell times apart
 }
 
-// A Share says how many are served something else.
+// A Share says how many get a different value.
 type Share struct {
 	// Rule is whose people these are, or "" for those whom no rule serves; Old
 	// says that it is one of the old flag's rules. Everybody: of all.
@@ -56,7 +56,7 @@ type Move struct {
 	Part     *big.Rat
 }
 
-// Moved returns the part of people that is served something else.
+// Moved returns the part of people that gets a different value.
 func (s *Share) Moved() *big.Rat {
 	sum := new(big.Rat)
 	for _, m := range s.Moves {

@@ -14,7 +14,7 @@ const (
 	byOldRule
 )
 
-// shares computes the shares of all who are served something else, at every time.
+// shares computes the shares of all who get a different value, at every time.
 func (v *Verdict) shares(found []*comparison, now int64) {
 	var first, largest []Share
 	most := new(big.Rat)
@@ -114,7 +114,7 @@ func (x *comparison) grouped(grouping int) ([]Share, bool) {
 
 // fitNamed reports whether people whose unit is named are served as others at their
 // positions are, as far as they belong to a group. If no one else does, it must be that
-// none of them is served something else.
+// none of them gets a different value.
 func (x *comparison) fitNamed(grouping, unit int, moving map[int]bool) bool {
 	labels := make(map[int]bool)
 	for _, p := range x.pairs {

@@ -20,7 +20,7 @@ const costOpaque = 30
 // impossible is the cost of what isn't known to exist.
 const impossible = 1 << 30
 
-// namedOnly reports whether all who are served something else, at some times, are
+// namedOnly reports whether all who get a different value, at some times, are
 // named: whether they have one of some values of the unit, and which.
 func namedOnly(found []*comparison) (bool, []evaluator.Value) {
 	var list []evaluator.Value
@@ -73,7 +73,7 @@ func (d *diagram) in(n node, variable, i int) node {
 	return visit(n)
 }
 
-// A finder finds contexts that are served something else.
+// A finder finds contexts that get a different value.
 type finder struct {
 	*comparison
 	least map[node]int // what the cheapest way to a difference costs
@@ -264,7 +264,7 @@ func (f *finder) set(ctx *evaluator.Context, name string, value evaluator.Value)
 	}
 }
 
-// keep keeps a context that is served something else, without what that takes none of.
+// keep keeps a context that gets a different value, without what that takes none of.
 // It reports whether it is one.
 func (f *finder) keep(ctx evaluator.Context) bool {
 	if _, _, ok := f.differs(&ctx); !ok {
