@@ -213,6 +213,9 @@ func ruleWords(f *evaluator.Flag, r *evaluator.Rule, words speaker, now int64) s
 	return words.condition(normal(r.When)) + ": " + serveWords(f, r, now)
 }
 
+// Rules have names, and so an edit can say which rule it is about even if the rule was
+// moved, too. A rule that only changed its name is found by everything else it has.
+
 // A match is a rule that both flags have.
 type match struct {
 	old, new int

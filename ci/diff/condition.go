@@ -8,6 +8,11 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
+// Conditions are compared by meaning, as far as that is cheap: whoever sorts a list, or
+// puts a condition of one part into "all", has changed nothing that anybody has to
+// review. Whether two conditions in different forms hold for the same people is for
+// package decide to prove.
+
 // normal returns a condition in a form that is equal for conditions that differ
 // only in what has no meaning: the order and repetition of lists and of the parts
 // of a combination, combinations of one, and double negations. nil, which always

@@ -16,6 +16,9 @@ type listPair struct {
 	oldLen, newLen int
 }
 
+// Lists may have a million members, so of a difference only the first few are shown,
+// and what came of two long lists is kept for the other flags that use them.
+
 // A listDiff is how two lists differ, without regard to order and repetition.
 type listDiff struct {
 	added, removed         int

@@ -31,6 +31,12 @@ func (r Report) Markdown(w io.Writer) error {
 	return err
 }
 
+// A comment may be about thousands of flags, but GitHub refuses more than MaxMarkdown
+// characters. So the table is bounded first, because it answers who is affected; then
+// details follow for as many flags as there is room for, those that change most first;
+// and the last line says how many were left out. Names come from files of others, and
+// none of them can end a cell, open a tag or mention anybody.
+
 // A markdown writes a comment of bounded length.
 type markdown struct {
 	strings.Builder

@@ -14,6 +14,13 @@ import (
 	"github.com/serin-flags/serin/internal/values"
 )
 
+// Counting evaluates both sides for each person of the population, once for all flags
+// that changed: a file of millions of contexts is read once, in lots that as many
+// goroutines take as there are cores. Each goroutine keeps tallies of its own, which
+// are added up at the end, so counting takes no locks but for taking a lot.
+//
+// Flags of which nothing differs, and those proved to be the same, aren't counted.
+
 // A job is flags of a pair whose people have to be counted.
 type job struct {
 	flags    []*Flag
@@ -161,7 +168,7 @@ func measure(ctx context.Context, c *Config, jobs []*job, r *Report) error {
 		total.add(other)
 	}
 	if total.people == 0 {
-		return fmt.Errorf("counting people: %w", &EmptyError{p.name})
+		return fmt.Errorf("counting people: %s holds no contexts", p.name)
 	}
 	r.Counted = &Counted{Name: p.name, People: total.people}
 	for i, j := range jobs {
@@ -171,11 +178,6 @@ func measure(ctx context.Context, c *Config, jobs []*job, r *Report) error {
 	}
 	return nil
 }
-
-// An EmptyError says that a population has nobody in it.
-type EmptyError struct{ Name string }
-
-func (e *EmptyError) Error() string { return e.Name + " holds no contexts" }
 
 // run counts until there is nobody left.
 func (c *counter) run(ctx context.Context, source *feed) {

@@ -7,6 +7,10 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
+// A flag differs also if something differs that its rules refer to. That is said at each
+// of these flags, as an edit: whoever reads about the flag needn't know that somebody
+// has edited a segment in another folder.
+
 // reachedEdits says what differs in what the rules of both flags refer to: in
 // segments, other flags, attributes' types and time zones. What only one of them
 // refers to is the edit of a rule.

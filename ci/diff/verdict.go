@@ -12,6 +12,11 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
+// A verdict is stated in the strongest form that is certain. Of what package decide
+// knows, a proof comes first, then the people that the flags name, then shares, which
+// are exact, and then an example. An edit of metadata alone needs no proof: no answer
+// depends on it.
+
 // judge finds out who gets a different value.
 func (c *comparison) judge(f *Flag, was, is place) {
 	if !slices.ContainsFunc(f.Edits, func(e Edit) bool { return e.Kind.serves() }) {
@@ -90,6 +95,10 @@ func (c *comparison) group(old, new *evaluator.Flag, s *decide.Share) Group {
 	}
 	return g
 }
+
+// The command of an example has to reproduce it whatever the shell, so attributes go
+// one by one only if the command line reads each of them as the type that it has, and
+// otherwise as one JSON object.
 
 // typed reports whether the attributes of a context are of the types that a ruleset
 // declares, and such that the command line can have them one by one.
@@ -216,6 +225,9 @@ func shellQuote(word string) string {
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
+
+// The words of summaries are what reviewers act on. They never say more than the
+// verdict: "proved" only of proofs, and "somebody" where nobody knows how many.
 
 // amount says in a few words how many get a different value.
 func (f *Flag) amount() string {

@@ -23,11 +23,10 @@ type builder struct {
 	clock clock
 	flags [2]map[string]node // what other flags serve: the index of a variant
 	parts [2]map[string]node // whether segments' conditions hold
-	memos map[*atom]node
 }
 
 func (p *problem) builder(c clock) *builder {
-	b := &builder{problem: p, diagram: newDiagram(&p.room), clock: c, memos: make(map[*atom]node)}
+	b := &builder{problem: p, diagram: newDiagram(&p.room), clock: c}
 	for side := range b.flags {
 		b.flags[side], b.parts[side] = make(map[string]node), make(map[string]node)
 	}
