@@ -18,6 +18,7 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/internal/soak"
 )
 
 func TestPublish(t *testing.T) {
@@ -159,7 +160,8 @@ func plant(t *testing.T, store release.Store, name string) {
 // Publishers that work at the same time follow each other: no two build on the
 // same state, and a reader sees one publication or another, never a mixture.
 func TestPublishersAtTheSameTime(t *testing.T) {
-	const publishers, publications = 10, 2
+	const publications = 2
+	publishers := soak.Times(5, 10)
 	onEachStore(t, func(t *testing.T, store release.Store) {
 		keys := newKeys(t, production)
 		var (
