@@ -66,7 +66,7 @@ fuzz:
 	@set -e; pkgs=$$(go list ./...); for pkg in $$pkgs; do \
 		list=$$(go test -list '^Fuzz' $$pkg) || { echo "$$list" >&2; exit 1; }; \
 		for target in $$(echo "$$list" | grep '^Fuzz'); do \
-			go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) $$pkg; done; done
+			go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=20x $$pkg; done; done
 
 soak: $(VERSITYGW)
 	$(ENV) SERIN_SOAK=1 go test -timeout 0 ./...
