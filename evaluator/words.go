@@ -1,8 +1,11 @@
 package evaluator
 
 import (
+	"fmt"
+	"iter"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Asked returns what c, a comparison, asks, in the words of [ConditionTrace]:
@@ -49,4 +52,50 @@ func (c Condition) Asked(t AttributeType) string {
 func (r *Ramp) LevelAt(now int64) uint64 {
 	compiled := ramp{points: r.Points, linear: r.Linear}
 	return compiled.level(now)
+}
+
+// listText prints texts in quotes: all if there are few, and otherwise the first
+// and how many there are.
+func listText(n int, list iter.Seq[string]) string {
+	var b strings.Builder
+	i := 0
+	for s := range list {
+		if i == mostListed {
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.Quote(s))
+		i++
+	}
+	if n > mostListed {
+		fmt.Fprintf(&b, ", … (%d)", n)
+	}
+	return b.String()
+}
+
+// listPlain is listText without quotes.
+func listPlain[T any](list []T) string {
+	var b strings.Builder
+	for i, v := range list[:min(len(list), mostListed)] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprint(&b, v)
+	}
+	if len(list) > mostListed {
+		fmt.Fprintf(&b, ", … (%d)", len(list))
+	}
+	return b.String()
+}
+
+// mostListed is how many elements of a list are printed.
+const mostListed = 5
+
+func foldText(text string, fold bool) string {
+	if fold {
+		return text + ", whatever the letter case"
+	}
+	return text
 }

@@ -1,0 +1,99 @@
+package evaluator
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// text holds for text that starts with, ends with or contains one of a list.
+type text struct {
+	op   Op // Prefix, Suffix or Contains
+	list []string
+	fold bool
+}
+
+func (c *Condition) text(AttributeType) (test, error) {
+	if len(c.Strings) == 0 || slices.Contains(c.Strings, "") {
+		return nil, fmt.Errorf("%q takes one text or more, none of them empty", c.Op)
+	}
+	t := text{c.Op, slices.Clone(c.Strings), c.Fold}
+	if c.Fold {
+		t.list = folded(t.list)
+	}
+	return t, nil
+}
+
+func (t text) has(s string) bool {
+	if t.fold {
+		var buf [64]byte
+		s = view(appendFold(buf[:0], s))
+	}
+	for _, operand := range t.list {
+		switch t.op {
+		case OpPrefix:
+			if strings.HasPrefix(s, operand) {
+				return true
+			}
+		case OpSuffix:
+			if strings.HasSuffix(s, operand) {
+				return true
+			}
+		case OpContains:
+			if strings.Contains(s, operand) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (t text) String() string {
+	return foldText(t.op.String()+" "+listText(len(t.list), slices.Values(t.list)), t.fold)
+}
+
+// listSet holds for lists that have one of the texts or, for OpAllOf, all of them.
+type listSet struct {
+	op   Op
+	want []string // ascending
+}
+
+func (c *Condition) listSet(AttributeType) (test, error) {
+	if len(c.Strings) == 0 {
+		return nil, errors.New("the list of values is empty")
+	}
+	list := slices.Clone(c.Strings)
+	slices.Sort(list)
+	return listSet{c.Op, slices.Compact(list)}, nil
+}
+
+// has reports whether it holds for what [ListValue] has written.
+func (t listSet) has(list string) bool {
+	if t.op == OpAnyOf {
+		for rest := list; rest != ""; {
+			var text string
+			text, rest = cutText(rest)
+			if _, ok := slices.BinarySearch(t.want, text); ok {
+				return true
+			}
+		}
+		return false
+	}
+	for _, want := range t.want {
+		found := false
+		for rest := list; rest != "" && !found; {
+			var text string
+			text, rest = cutText(rest)
+			found = text == want
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+func (t listSet) String() string {
+	return t.op.String() + " " + listText(len(t.want), slices.Values(t.want))
+}
