@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// holdsAddr is holds for tests of IP attributes.
+// holdsAddr is like holds, for tests of IP attributes.
 func holdsAddr(t test, a netip.Addr) bool {
 	if !a.IsValid() {
 		return false
@@ -23,7 +23,7 @@ func holdsAddr(t test, a netip.Addr) bool {
 	return false
 }
 
-// parseAddr parses an IP address. IPv4 in IPv6 form becomes IPv4.
+// parseAddr parses an IP address. It converts IPv4 in IPv6 form to IPv4.
 func parseAddr(s string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(s)
 	if err != nil || a.Zone() != "" {
@@ -32,8 +32,7 @@ func parseAddr(s string) (netip.Addr, error) {
 	return a.Unmap(), nil
 }
 
-// addrOf returns the IP address that v holds, one that is not valid if it holds
-// none.
+// addrOf returns the IP address that v holds, or the zero Addr if v isn't an address.
 func addrOf(v Value) netip.Addr {
 	if v.kind != KindString || len(v.str) > maxAddr {
 		return netip.Addr{}
@@ -45,16 +44,16 @@ func addrOf(v Value) netip.Addr {
 	return a.Unmap()
 }
 
-// maxAddr is the longest an IP address can be, IPv4 in IPv6 form. Longer text
-// isn't worth an error value, which allocates.
+// maxAddr is the length of the longest IP address, IPv4 in IPv6 form. Longer strings are
+// rejected without parsing them, because the error would allocate.
 const maxAddr = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
 
-// An addrSet holds for IP addresses that are one of it.
+// An addrSet holds for the IP addresses that it contains.
 type addrSet []netip.Addr
 
 func (s addrSet) String() string { return "one of " + listPlain(s) }
 
-// networks holds for IP addresses that lie in one of the networks.
+// networks holds for IP addresses in one of the networks.
 type networks []netip.Prefix
 
 func (c *Condition) networks(AttributeType) (test, error) {
@@ -80,8 +79,8 @@ func (c *Condition) networks(AttributeType) (test, error) {
 
 func (ns networks) String() string { return "in a network of " + listPlain(ns) }
 
-// addresses holds for IP addresses from lo to hi, of their family: netip orders
-// all of IPv4 before IPv6.
+// addresses holds for IP addresses from lo to hi. Both are of the same family, and netip
+// orders IPv4 before IPv6, so addresses of the other family don't match.
 type addresses struct{ lo, hi netip.Addr }
 
 func (c *Condition) addresses(AttributeType) (test, error) {

@@ -8,40 +8,38 @@ import (
 	"github.com/spaolacci/murmur3"
 )
 
-// seedOf returns the seed of splits with that salt, see [Split].
+// seedOf returns the seed for a salt, see [HashMurmur3].
 func seedOf(salt string) uint32 { return uint32(hash(salt, 0)) }
 
-// positionOf returns the position in [0, 2^32) of a unit, see [Split].
+// positionOf returns the position of a unit, see [HashMurmur3].
 func positionOf(unit string, seed uint32) uint32 { return uint32(hash(unit, seed) >> 32) }
 
-// hash returns the first 64 bits of murmur3_x64_128. murmur3 reads data through a
-// variable of its own that escape analysis takes for one on the heap, so data is
-// hidden from it, as hidden does.
+// hash returns the first 64 bits of murmur3_x64_128. To escape analysis it looks as if
+// module murmur3 retained its input, so hash hides it in the same way as hidden.
 func hash(s string, seed uint32) uint64 {
 	address := uintptr(unsafe.Pointer(unsafe.StringData(s)))
 	data := *(**byte)(unsafe.Pointer(&address))
 	return murmur3.Sum64WithSeed(unsafe.Slice(data, len(s)), seed)
 }
 
-// hidden returns s, hidden from escape analysis: otherwise every context would have
-// to be on the heap. Use it only for functions that keep nothing of s when they
-// return, which tests hold.
+// hidden returns s, but hides from escape analysis that it is the same string. Without it,
+// each Context would escape to the heap. Pass the result only to functions that don't
+// retain it; tests enforce that.
 //
-// If the stack moves meanwhile, the text returned is a pointer as any other, and
-// follows. The address alone doesn't, but stacks move only where functions are
-// called, which is not in the two lines that have it.
+// The result is a regular pointer, and is updated if the stack moves. The uintptr isn't, but
+// a stack only moves at function calls, and there is none while the uintptr is in use.
 func hidden(s string) string {
 	address := uintptr(unsafe.Pointer(unsafe.StringData(s)))
 	data := *(**byte)(unsafe.Pointer(&address))
 	return unsafe.String(data, len(s))
 }
 
-// hashed is a unit of which everything is computed that a position does not owe
-// to the seed: murmur3 mixes each part of the data before it adds it to what
-// comes from the seed. Positions for many seeds are then quick.
+// hashed is a unit prepared for computing its positions for many seeds. murmur3 mixes each
+// block of data before it combines it with the state that depends on the seed, and hashed
+// holds the mixed blocks.
 type hashed struct {
-	valid  bool     // the unit can be bucketed
-	blocks []uint64 // of 16 bytes, two words each
+	valid  bool     // the unit has positions
+	blocks []uint64 // two words for each 16 bytes
 	tail   [2]uint64
 	length uint64
 }
@@ -51,8 +49,7 @@ const (
 	murmurC2 = 0x4cf5ad432745937f
 )
 
-// newHashed returns v for positions, one that is not valid if it can't be
-// bucketed.
+// newHashed prepares v. The result isn't valid if v has no positions.
 func newHashed(v Value) hashed {
 	text, ok := unitText(v)
 	h := hashed{valid: ok, length: uint64(len(text))}
@@ -63,8 +60,8 @@ func newHashed(v Value) hashed {
 	return h
 }
 
-// unitText returns what of a unit is hashed, and whether it can be bucketed: text
-// that is not empty, or an integer.
+// unitText returns the string to hash for a unit, and whether the unit has positions. See
+// bucketing.of.
 func unitText(v Value) (text string, ok bool) {
 	switch v.kind {
 	case KindString:
@@ -75,7 +72,7 @@ func unitText(v Value) (text string, ok bool) {
 	return "", false
 }
 
-// word returns up to eight bytes, the first lowest.
+// word returns up to eight bytes as a little-endian number.
 func word(s string) (w uint64) {
 	for i := range len(s) {
 		w |= uint64(s[i]) << (8 * i)
@@ -86,7 +83,7 @@ func word(s string) (w uint64) {
 func mix1(k uint64) uint64 { return bits.RotateLeft64(k*murmurC1, 31) * murmurC2 }
 func mix2(k uint64) uint64 { return bits.RotateLeft64(k*murmurC2, 33) * murmurC1 }
 
-// position is positionOf.
+// position returns the same as positionOf.
 func (h *hashed) position(seed uint32) uint32 {
 	h1, h2 := uint64(seed), uint64(seed)
 	for i := 0; i+1 < len(h.blocks); i += 2 {

@@ -8,13 +8,13 @@ import (
 	"strconv"
 )
 
-// All yields every flag by its key in ascending order, and what ctx is served.
-// For many flags that is many times quicker than evaluating one by one: what
-// depends on the context alone is done once, and so are most comparisons that
-// several flags make. ctx, which is not nil, is only read.
+// All evaluates all flags for ctx. It yields each flag with its result, sorted by key. For
+// many flags it is many times faster than [CompiledFlag.Evaluate], because it parses the
+// context, and makes most comparisons that flags have in common, only once. ctx must not
+// be nil. All doesn't modify it.
 //
-// The first call for a Module takes longer and allocates: it makes the table that
-// later calls use.
+// All allocates. The first call for a [Module] takes longer, because it builds a table for
+// later calls.
 func (p *Program) All(ctx *Context) iter.Seq2[*CompiledFlag, Result] {
 	return func(yield func(*CompiledFlag, Result) bool) {
 		if p == nil {
@@ -33,41 +33,41 @@ func (p *Program) All(ctx *Context) iter.Seq2[*CompiledFlag, Result] {
 	}
 }
 
-// A table is a Module seen from another side. Walking through instructions takes a
-// decision at every step, and processors are bad at guessing the decisions of a
-// thousand flags. The table has every comparison of the Module once. Their
-// outcomes for a context are computed first, one after the other, and joined to
-// what rules match; what remains for a flag is to find its first rule that does.
+// A table is another form of a Module, for evaluating all flags. A walk through the
+// instructions branches at every step, and the branches of a thousand flags are hard to
+// predict. The table has each comparison of the Module once. Loops without branches
+// compute the outcomes of all comparisons, kind by kind, and then which rules match. It
+// remains to find the first such rule of each flag.
 //
-// An outcome is a byte, 1 or 0. The first is that of what always holds.
+// An outcome is a byte, 1 or 0. The first outcome is always 1.
 type table struct {
-	// What outcomes come of, in their order.
+	// The sources of the outcomes, in the order of the outcomes.
 	between []betweenTest
 	symbols []symbolTest
 	orders  []orderTest
 	others  []uint32   // instructions
-	negated []uint32   // outcomes that must not hold
-	joined  [][]uint32 // outcomes that must all hold
+	negated []uint32   // outcomes to negate
+	joined  [][]uint32 // outcomes to join by "and"
 
-	rules  [][2]uint32 // of all flags, one after the other: two outcomes that must hold
+	rules  [][2]uint32 // of all flags: two outcomes that must both hold
 	serves []tableServe
 	flags  []tableFlag
 }
 
-// outcomes returns how many outcomes there are.
+// outcomes returns the number of outcomes.
 func (t *table) outcomes() int {
 	return 1 + len(t.between) + len(t.symbols) + len(t.orders) + len(t.others) + len(t.negated) + len(t.joined)
 }
 
-// A tableServe is what a rule serves: of serve, what is needed to choose, and of a
-// split into few ranges their last positions and what they serve.
+// A tableServe is a compact copy of a serve. For a split into few ranges it contains their
+// last positions and variants.
 type tableServe struct {
 	serve *serve
 	seed  uint32
 	unit  uint16
 	kind  splitKind
 	few   bool
-	ends  [fewRanges - 1]uint32 // the last position of all for ranges that there aren't
+	ends  [fewRanges - 1]uint32 // the last position of all for ranges that don't exist
 	picks [fewRanges]uint16
 }
 
@@ -110,26 +110,26 @@ type orderTest struct {
 	lo, hi    uint64
 }
 
-// fewSymbols is the number of texts up to which a table compares symbols.
+// fewSymbols is the largest number of strings that a symbolTest compares.
 const fewSymbols = 8
 
-// A symbolTest holds if the attribute has one of the symbols, which are filled up
-// by repetition.
+// A symbolTest holds if the attribute has one of the symbols. Symbols are repeated to fill
+// the array.
 type symbolTest struct {
 	attribute uint16
 	symbols   [fewSymbols]uint32
 }
 
-// A tableFlag has the rules [first, end), or is evaluated by walking.
+// A tableFlag is a flag of a table.
 type tableFlag struct {
-	first, end uint32
-	mask       uint64 // has a bit for each of the first eight rules, the lowest of its byte
-	otherwise  uint32 // what it serves if no rule matches
-	walks      bool
-	reserved   bool // it has a reservation
+	first, end uint32 // range of its rules
+	mask       uint64 // the lowest bit of a byte is set for each of the first eight rules
+	otherwise  uint32 // index into Module.serves, if no rule matches
+	walks      bool   // it must be evaluated by walking the instructions
+	reserved   bool   // it has a reservation
 }
 
-// newTable returns the table of u.
+// newTable returns the table of a module.
 func newTable(mod *Module) *table {
 	m := tableMaker{module: mod, table: new(table), known: make(map[string]uint32)}
 	for i := range mod.flags[:mod.count] {
@@ -139,13 +139,13 @@ func newTable(mod *Module) *table {
 	return m.table
 }
 
-// A tableMaker makes a table. While it does, outcomes are numbered within their
-// kind.
+// A tableMaker builds a table. Outcomes are numbered within their kind until number is
+// called.
 type tableMaker struct {
 	*table
 	module *Module
-	known  map[string]uint32  // outcomes by what is compared
-	parts  [][]pendingOutcome // of each rule: they must all hold
+	known  map[string]uint32  // outcomes by the comparison
+	parts  [][]pendingOutcome // for each rule, the outcomes that must hold
 }
 
 type outcomeKind uint8
@@ -192,8 +192,8 @@ func (m *tableMaker) flag(f *CompiledFlag) {
 	m.flags = append(m.flags, tf)
 }
 
-// conjunction adds the comparisons of a condition, and reports whether all of
-// them, some negated, is what the condition is.
+// conjunction adds the comparisons of a condition to parts. It reports whether the condition
+// is a conjunction of comparisons, each possibly negated. If not, a table can't represent it.
 func (m *tableMaker) conjunction(w *conditionWalk, negated bool, parts *[]pendingOutcome) bool {
 	switch op, n := w.next(); {
 	case op == 0:
@@ -214,8 +214,8 @@ func (m *tableMaker) conjunction(w *conditionWalk, negated bool, parts *[]pendin
 	return false
 }
 
-// outcome returns the place of the outcome of an instruction, which may be one
-// that another instruction has too.
+// outcome returns the outcome of an instruction. Instructions that make the same comparison
+// share it.
 func (m *tableMaker) outcome(pc uint32) pendingOutcome {
 	mod := m.module
 	in := &mod.code[pc]
@@ -249,8 +249,8 @@ func (m *tableMaker) symbolTest(in *instr, symbols []uint32) pendingOutcome {
 	return pendingOutcome{kind: symbolOutcome, index: once(m, &m.symbols, t, "s", key...)}
 }
 
-// once appends t to a list unless what stands for it is known, and returns where
-// it stands.
+// once appends t to a list, unless the list contains it already, and returns its index. kind
+// and parts identify t.
 func once[T any](m *tableMaker, list *[]T, t T, kind string, parts ...int64) uint32 {
 	key := []byte(kind)
 	for _, p := range parts {
@@ -265,8 +265,8 @@ func once[T any](m *tableMaker, list *[]T, t T, kind string, parts ...int64) uin
 	return i
 }
 
-// number numbers the outcomes of all kinds one after the other, and gives each
-// rule two of them: more are joined to one.
+// number numbers the outcomes of all kinds consecutively, and assigns two of them to each
+// rule. If a rule has more, it joins all but one.
 func (m *tableMaker) number() {
 	var first [otherOutcome + 1]uint32
 	last := uint32(1)
@@ -308,10 +308,10 @@ type bulk struct {
 	table   *table
 	ctx     *Context
 	slots   []slot
-	matches []uint8 // for each rule 1 or 0, and eight bytes of no meaning
+	matches []uint8 // 1 or 0 for each rule; eight more bytes, so that eight can be read at once
 }
 
-// bulk computes what depends on the context alone.
+// bulk computes what doesn't depend on the flag, and which rules match.
 func (mod *Module) bulk(ctx *Context) bulk {
 	t := mod.table()
 	b := bulk{mod, t, ctx, mod.resolve(ctx), make([]uint8, len(t.rules)+8)}
@@ -373,7 +373,7 @@ func (t *table) compare(b *bulk) []uint8 {
 	return all
 }
 
-// bit returns 1 or 0, without a decision.
+// bit returns 1 or 0. The compiler implements it without a branch.
 func bit(b bool) uint8 {
 	if b {
 		return 1
@@ -381,10 +381,10 @@ func bit(b bool) uint8 {
 	return 0
 }
 
-// eachByte has the lowest bit of each byte.
+// eachByte has the lowest bit of each byte set.
 const eachByte = 0x0101010101010101
 
-// evaluate evaluates the flag with that index in the Module.
+// evaluate evaluates the flag with the given index in the module.
 func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 	mod, t := b.module, b.table
 	tf := &t.flags[index]
@@ -434,7 +434,7 @@ func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 	return Result{f, s, s.variant, missing}
 }
 
-// reserved reports whether the flag's reservation has the unit.
+// reserved reports whether a reservation contains the position of the unit.
 func (b *bulk) reserved(in *instr, missing *uint16) bool {
 	r := &b.module.reservations[in.arg]
 	slot := &b.slots[in.attribute]

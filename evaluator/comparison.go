@@ -7,17 +7,18 @@ import (
 	"strconv"
 )
 
-// A test is a compiled comparison with everything precomputed: one small type
-// per operator, all of which [holdsAlone] lists. It prints as what it asks.
+// A test is a compiled comparison: one small type for each operator, with everything
+// precomputed. String describes it for traces. The functions holds, holdsAlone and holdsAddr
+// evaluate it.
 type test interface {
 	String() string
 }
 
-// holds reports whether t holds for v. s is the slot of v, or nil. A value of a
-// type that a test isn't about fails it.
+// holds reports whether t holds for v. s is the slot of v, or nil. No test holds for a value
+// of a type that it isn't about.
 //
-// The list has every type by name, for what an interface is called with has to
-// be on the heap: a context would be.
+// This is a type switch because calling through an interface would make the context escape
+// to the heap.
 func holds(t test, v Value, s *slot) bool {
 	switch t := t.(type) {
 	case foldedSet:
@@ -42,7 +43,7 @@ func holds(t test, v Value, s *slot) bool {
 	return false
 }
 
-// holdsAlone reports whether t holds for v, whatever type of attribute t is about.
+// holdsAlone reports whether t, a test of any type, holds for v.
 func holdsAlone(t test, v Value) bool {
 	switch t := t.(type) {
 	case addrSet, networks, addresses:
@@ -94,11 +95,11 @@ func (c *Condition) oneOf(t AttributeType) (test, error) {
 		}
 		return as, nil
 	}
-	ids := newIDSet(folded(c.Strings)) // without folding it is an instruction of its own
+	ids := newIDSet(folded(c.Strings)) // without Fold it is an instruction of its own
 	return foldedSet{&ids}, nil
 }
 
-// foldedSet holds for text that is one of a list, whatever the letter case.
+// foldedSet holds for strings that are one of a list, ignoring case.
 type foldedSet struct{ ids *idSet }
 
 func (t foldedSet) has(s string) bool {
@@ -116,7 +117,7 @@ func folded(list []string) []string {
 	return out
 }
 
-// An intSet, ascending, holds for integers that are one of it.
+// An intSet holds for the integers that it contains. It is sorted.
 type intSet []int64
 
 func newIntSet(list []int64) intSet {
@@ -132,7 +133,7 @@ func (s intSet) has(n int64) bool {
 
 func (s intSet) String() string { return "one of " + listPlain(s) }
 
-// isBool holds for booleans.
+// isBool holds for false, for true or for both.
 type isBool struct{ no, yes bool }
 
 func (t isBool) String() string {
@@ -172,7 +173,7 @@ func (t modulo) has(n int64) bool {
 
 func (t modulo) String() string { return fmt.Sprintf("mod %d %v", t.m, t.in) }
 
-// versions holds for semantic versions of the same precedence as one of them.
+// versions holds for semantic versions with the same precedence as one of a list.
 type versions []version
 
 func (vs versions) has(got version) bool {
@@ -181,7 +182,8 @@ func (vs versions) has(got version) bool {
 
 func (vs versions) String() string { return "one of " + listPlain(vs) }
 
-// versionOf returns the semantic version that v holds. s is the slot of v, or nil.
+// versionOf returns the semantic version that v holds, and whether it holds one. s is the slot
+// of v, or nil.
 func versionOf(v Value, s *slot) (got version, ok bool) {
 	if s != nil {
 		return s.version, s.isVersion
@@ -217,7 +219,7 @@ func (t constraint) has(got version) bool {
 
 func (t constraint) String() string { return "semver " + strconv.Quote(t.text) }
 
-// bucketTest holds for units whose position is from ≤ p < to.
+// bucketTest holds for units with a position from ≤ p < to.
 type bucketTest struct {
 	bucketing *bucketing
 	from, to  uint64
@@ -248,7 +250,7 @@ func (t bucketTest) String() string {
 	return fmt.Sprintf("bucket by %s, salt %q: from %d to before %d of %d", b.Hash, b.Salt, t.from, t.to, b.Total())
 }
 
-// checkMembership reports whether c, which is OpInSegment, is well formed.
+// checkMembership returns an error unless c, an OpInSegment, is well formed.
 func (c *Condition) checkMembership() error {
 	if len(c.Strings) != 1 {
 		return fmt.Errorf("%q takes one name, not %d", c.Op, len(c.Strings))
@@ -256,7 +258,7 @@ func (c *Condition) checkMembership() error {
 	return nil
 }
 
-// checkBetween reports whether c, which is OpBetween, is well formed.
+// checkBetween returns an error unless c, an OpBetween, is well formed.
 func (c *Condition) checkBetween() error {
 	if len(c.Ints) != 2 || c.Ints[0] > c.Ints[1] {
 		return fmt.Errorf("the range %v is empty", c.Ints)
@@ -264,7 +266,7 @@ func (c *Condition) checkBetween() error {
 	return nil
 }
 
-// checkServes reports whether c, which is OpServes, is well formed.
+// checkServes returns an error unless c, an OpServes, is well formed.
 func (c *Condition) checkServes() error {
 	if len(c.Strings) < 2 || len(c.Ints) > 0 {
 		return fmt.Errorf("%q takes the key of a flag, and one variant or more", c.Op)

@@ -40,8 +40,8 @@ func (e *CompileError) Error() string {
 // Unwrap returns e.Err.
 func (e *CompileError) Unwrap() error { return e.Err }
 
-// CompileModule checks a ruleset and compiles it. The Module shares no memory with
-// the ruleset but immutable text. The error is as that of [Compile].
+// CompileModule checks and compiles a ruleset. The Module doesn't retain the ruleset,
+// except for its strings. Errors are reported as by [Compile].
 func CompileModule(set Ruleset) (*Module, error) {
 	var all problems
 	mod := compileModule(&set, &all)
@@ -51,7 +51,7 @@ func CompileModule(set Ruleset) (*Module, error) {
 	return mod, nil
 }
 
-// compileModule returns what is of no use if it adds to the problems.
+// compileModule compiles a ruleset. If it adds problems, the Module must not be used.
 func compileModule(set *Ruleset, all *problems) *Module {
 	return compileStream(set, set.stream(), all)
 }
@@ -59,14 +59,14 @@ func compileModule(set *Ruleset, all *problems) *Module {
 // A compiler compiles one ruleset.
 type compiler struct {
 	*problems
-	set      *Ruleset // but for the flags
+	set      *Ruleset // its flags come from the stream
 	module   *Module
 	segments map[string]int    // index by name
-	flags    map[string]uint32 // index by key, of those that there were so far; nil: see indexFlags
+	flags    map[string]uint32 // index by key, of the flags so far; nil unless needed, see indexFlags
 	zones    map[string]zone
-	at       CompileError // where we are, for errors
+	at       CompileError // the current place, for errors
 
-	// Where things stand that several conditions share.
+	// Where to find what conditions share, by content.
 	tests                                                                           map[string]uint32
 	lists                                                                           map[string]uint32 // of ids
 	key                                                                             []byte            // of tests or lists, that was asked for last
@@ -83,7 +83,7 @@ type compiler struct {
 }
 
 func (c *compiler) errorf(format string, args ...any) {
-	if c.count >= maxErrors { // it would not be listed
+	if c.count >= maxErrors { // it won't be listed, so don't format it
 		c.count++
 		return
 	}
@@ -92,7 +92,7 @@ func (c *compiler) errorf(format string, args ...any) {
 	c.add(&e)
 }
 
-// declare takes over the unit and the attributes.
+// declare declares the unit and the attributes.
 func (c *compiler) declare() {
 	mod := c.module
 	for _, a := range c.set.Attributes {
@@ -155,7 +155,7 @@ func (c *compiler) idSet(list []string) idSet {
 	return newIDSet(list)
 }
 
-// findWays looks for short ways to the flag's answers.
+// findWays sets the flag's shortcuts.
 func (f *CompiledFlag) findWays() {
 	mod := f.module
 	f.way = mod.way(f.entry)
@@ -173,7 +173,7 @@ func (f *CompiledFlag) findWays() {
 	f.listed, f.unlisted = mod.way(in.yes), mod.way(in.no)
 }
 
-// way returns the way that begins at an instruction.
+// way returns the way that starts at an instruction.
 func (mod *Module) way(pc uint32) way {
 	in := &mod.code[pc]
 	switch in.op {
@@ -213,8 +213,8 @@ func (c *compiler) compileFlag(f *Flag) CompiledFlag {
 	}
 	last := c.emitServe(instr{op: codeServe}, end)
 	entry := last
-	// From the last rule to the first: where a rule goes on when it doesn't
-	// match has then been compiled.
+	// Compile rules from the last to the first, because a rule needs to know where to
+	// continue if it doesn't match.
 	for i := len(f.Rules) - 1; i >= 0; i-- {
 		c.at.Rule = f.Rules[i].Name
 		entry = c.rule(f, &f.Rules[i], metadata, entry)
@@ -232,7 +232,7 @@ func (c *compiler) compileFlag(f *Flag) CompiledFlag {
 	return compiled
 }
 
-// stale has the flag first ask for the age of the flags, if it is to.
+// stale prepends the test of the age, if the flag has one.
 func (c *compiler) stale(f *Flag, metadata uint32, compiled *CompiledFlag) {
 	if f.Stale == nil {
 		return
@@ -246,7 +246,7 @@ func (c *compiler) stale(f *Flag, metadata uint32, compiled *CompiledFlag) {
 	compiled.entry = c.emit(instr{op: codeStale, arg: f.Stale.After, yes: old, no: compiled.entry})
 }
 
-// checkVariants checks what a flag may serve, and reports whether it may.
+// checkVariants checks the variants of a flag and reports whether they are valid.
 func (c *compiler) checkVariants(f *Flag) bool {
 	before := c.count
 	if len(f.Variants) == 0 || len(f.Variants) > math.MaxUint16 {
@@ -255,7 +255,7 @@ func (c *compiler) checkVariants(f *Flag) bool {
 	names := make(map[string]bool)
 	for i, v := range f.Variants {
 		dup := names[v.Name]
-		if len(f.Variants) <= 4 { // quicker, and by far the most
+		if len(f.Variants) <= 4 { // the usual case, faster without a map
 			dup = slices.ContainsFunc(f.Variants[:i], func(w Variant) bool { return w.Name == v.Name })
 		} else {
 			names[v.Name] = true
@@ -289,7 +289,7 @@ func checkValue(v Value, t Kind) error {
 	return nil
 }
 
-// variant checks an index into f.Variants.
+// variant checks and converts an index into f.Variants.
 func (c *compiler) variant(f *Flag, i int) uint16 {
 	if i < 0 || i >= len(f.Variants) {
 		c.errorf("there is no variant %d", i)
@@ -298,8 +298,7 @@ func (c *compiler) variant(f *Flag, i int) uint16 {
 	return uint16(i)
 }
 
-// metadata merges a flag's and a rule's metadata and returns where the list
-// stands.
+// metadata merges a flag's and a rule's metadata and returns the index of the result.
 func (c *compiler) metadata(flag, rule []Attr) uint32 {
 	mod := c.module
 	if len(mod.metadata) == 0 {
@@ -342,13 +341,13 @@ func (c *compiler) checkMetadata(list []Attr) {
 	}
 }
 
-// emit appends an instruction and returns where it stands.
+// emit appends an instruction and returns its index.
 func (c *compiler) emit(in instr) uint32 {
 	c.module.code = append(c.module.code, in)
 	return uint32(len(c.module.code) - 1)
 }
 
-// emitServe appends an instruction that serves s.
+// emitServe appends an instruction that serves s, and returns its index.
 func (c *compiler) emitServe(in instr, s serve) uint32 {
 	mod := c.module
 	s.pc = uint32(len(mod.code))
@@ -357,8 +356,8 @@ func (c *compiler) emitServe(in instr, s serve) uint32 {
 	return c.emit(in)
 }
 
-// rule compiles a rule and returns where it starts; next is where evaluation
-// goes on if it doesn't match. metadata is that of the flag alone.
+// rule compiles a rule and returns its first instruction. next is where evaluation
+// continues if the rule doesn't match. metadata is the index of the flag's own metadata.
 func (c *compiler) rule(f *Flag, r *Rule, metadata, next uint32) uint32 {
 	if r.Name == "" {
 		c.errorf("a rule has no name")

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// condition compiles a condition that goes on at yes or no, and returns where
-// it starts. Its instructions stand one after the other, those of its first
-// comparison last; its shape is appended to the shapes.
+// condition compiles a condition that continues at yes or no, and returns its first
+// instruction. The instructions are consecutive, in reverse order of the comparisons. Its
+// shape is appended to Module.shapes.
 func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 {
 	mod := c.module
 	if depth > MaxDepth {
@@ -28,8 +28,8 @@ func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 
 		c.errorf("\"not\" takes one condition, not %d", len(cond.Of))
 		return no
 	}
-	// The shape is written from the last condition to the first, like the
-	// code: both are read backwards.
+	// Like the code, the shape is written from the last condition to the first, and
+	// read backwards.
 	entry := yes
 	if cond.Op == OpAny {
 		entry = no
@@ -49,8 +49,8 @@ func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 
 	return entry
 }
 
-// shareShape returns where the shape that was written last ends, which begins at a
-// place. If the one before it is the same, as it mostly is, that is enough.
+// shareShape returns the end of the shape that starts at from. If the shape before it is
+// the same, as it mostly is, shareShape removes the copy.
 func (c *compiler) shareShape(from int) uint32 {
 	all := c.module.shapes
 	if bytes.HasSuffix(all[:from], all[from:]) {
@@ -59,7 +59,7 @@ func (c *compiler) shareShape(from int) uint32 {
 	return uint32(len(c.module.shapes))
 }
 
-// appendBackwards appends a varint to be read from its end.
+// appendBackwards appends a varint that is to be read from its end.
 func appendBackwards(b []byte, n uint64) []byte {
 	var buf [binary.MaxVarintLen64]byte
 	for i := binary.PutUvarint(buf[:], n) - 1; i >= 0; i-- {
@@ -68,16 +68,16 @@ func appendBackwards(b []byte, n uint64) []byte {
 	return b
 }
 
-// A conditionWalk goes through the shape and the instructions of a compiled
-// condition, both from their ends to their beginnings: so it meets conditions in
-// the order in which they were written, each before those that it combines.
+// A conditionWalk visits the conditions below a compiled condition in the order in which
+// they were written, parents first. To that end it reads the shape and the instructions
+// backwards.
 type conditionWalk struct {
 	module    *Module
-	shape, pc uint32 // ends of what is still to come
+	shape, pc uint32 // ends of what remains
 }
 
-// next returns how the next condition combines how many others, or 0 if it is a
-// comparison.
+// next returns the operator of the next condition, and the number of conditions that it
+// combines. Both are 0 for a comparison.
 func (w *conditionWalk) next() (op Op, n int) {
 	if op = Op(w.byte()); op == 0 {
 		return 0, 0
@@ -95,13 +95,13 @@ func (w *conditionWalk) byte() byte {
 	return w.module.shapes[w.shape]
 }
 
-// comparison returns where the instruction of the next comparison stands.
+// comparison returns the index of the instruction of the next comparison.
 func (w *conditionWalk) comparison() (pc uint32) {
 	w.pc--
 	return w.pc
 }
 
-// comparison compiles a condition that is no combination.
+// comparison compiles a condition that isn't a combination.
 func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
 	c.uses.comparisons = min(c.uses.comparisons+1, maxFlagCost+1)
 	in := instr{yes: yes, no: no}
@@ -125,8 +125,8 @@ func (c *compiler) comparison(cond *Condition, yes, no uint32) uint32 {
 	return c.emit(in)
 }
 
-// attribute returns the index of an attribute. With a few, it is quicker to look
-// at each, all the more as equal texts are mostly one text.
+// attribute returns the index of an attribute. If there are few, a linear search is faster
+// than the map, especially because equal strings mostly share their bytes.
 func (c *compiler) attribute(name string) (uint16, bool) {
 	mod := c.module
 	if len(mod.attributes) > 8 {
@@ -184,7 +184,8 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 	return c.test(cond, t, in)
 }
 
-// interval compiles a constraint of versions into in, if it is an interval.
+// interval compiles a version constraint into in if it is an interval, and reports whether
+// it is.
 func (c *compiler) interval(text string, in *instr) bool {
 	mod := c.module
 	place, ok := c.intervals[text]
@@ -205,7 +206,7 @@ func (c *compiler) interval(text string, in *instr) bool {
 	return true
 }
 
-// oneOf compiles the comparison with texts: with a few by their symbols.
+// oneOf compiles the comparison with a list of strings. A short list is compared by symbols.
 func (c *compiler) oneOf(cond *Condition, in *instr) {
 	switch n := len(cond.Strings); {
 	case n == 1:
@@ -218,8 +219,8 @@ func (c *compiler) oneOf(cond *Condition, in *instr) {
 	in.op, in.n, in.arg = codeIn, uint8(len(cond.Strings)), c.addOperands(cond.Strings)
 }
 
-// ids returns where the set of a list stands. Flags that ask for the same list in
-// the same order, if it isn't a long one, share its set.
+// ids returns the index of the set of a list. Equal lists share a set, if they are in the
+// same order and not too long.
 func (c *compiler) ids(list []string) uint32 {
 	if len(list) <= fewSymbols {
 		return c.shortList(list)
@@ -239,8 +240,8 @@ func (c *compiler) ids(list []string) uint32 {
 	return i
 }
 
-// shortList is ids for a list that a table compares by symbols. Which list it is
-// is known by these.
+// shortList is like ids, for a list that a table compares by symbols. The symbols identify
+// the list.
 func (c *compiler) shortList(list []string) uint32 {
 	mod := c.module
 	var symbols [fewSymbols]uint32
@@ -259,8 +260,7 @@ func (c *compiler) shortList(list []string) uint32 {
 	return *place
 }
 
-// test compiles a comparison into a test of its own or, if there is one that
-// asks the same, into that.
+// test compiles a comparison into a test. Short equal comparisons share it.
 func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
 	share := len(cond.Strings) <= fewIDs && len(cond.Ints) == 0
 	if share {
@@ -291,7 +291,7 @@ func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
 	return nil
 }
 
-// circumstance compiles a condition that is not about an attribute into in.
+// circumstance compiles a comparison without an attribute into in.
 func (c *compiler) circumstance(cond *Condition, in *instr) {
 	mod := c.module
 	switch cond.Op {

@@ -9,37 +9,36 @@ import (
 	"strconv"
 )
 
-// A Context says for whom, and under what circumstances, a flag is evaluated.
-// The zero Context is valid: it has no attributes. Evaluation only reads it, so
-// one Context may be used by any number of goroutines.
+// A Context is the subject and the circumstances of an evaluation. The zero Context is
+// valid and has no attributes. Evaluation only reads a Context, so goroutines may share
+// one.
 type Context struct {
-	// Key is the targeting key: the value of the ruleset's unit attribute,
-	// such as an account id. Empty means that the context has none. If Attrs
-	// names the unit attribute too, Key counts.
+	// Key is the targeting key, such as an account ID: the value of the ruleset's
+	// unit attribute. It overrides an attribute of that name in Attrs. If it is
+	// empty, the context has no targeting key.
 	Key string
-	// Attrs are the attributes. If a name occurs twice the last one counts.
+	// Attrs are the attributes. If a name occurs twice, the last one counts.
 	Attrs []Attr
-	// Now is the time, in seconds since the beginning of 1970 UTC, that
-	// ramps and conditions of time use; leap seconds don't count. The zero
-	// Context is at the beginning of 1970.
+	// Now is the Unix time in seconds, used by ramps and by conditions on time.
 	Now int64
-	// Age is how long ago, in seconds, it was last certain that there are no
-	// newer flags than those that are evaluated. Flags that mustn't be served
-	// by old rules use it: see [Flag].Stale. The zero Context is of new flags.
+	// Age is the number of seconds since the flags were last known to be up to
+	// date. See [Flag].Stale.
 	Age int64
-	// Chance is the position, a random number, that splits by chance use.
+	// Chance is the position used by splits by chance: a random number, drawn by
+	// the caller for each evaluation.
 	Chance uint32
 }
 
-// An Attr is a named value of a context, in the style of log/slog.Attr.
+// An Attr is a named value, as in log/slog: an attribute of a context, or metadata of a
+// flag.
 type Attr struct {
 	Name  string `json:"name"`
 	Value Value  `json:"value"`
 }
 
-// NewAttr returns an attribute. Versions and IP addresses are strings, which
-// conditions parse. No integer comparison holds for a float64, even if it is
-// integral. A []string is a list; copying it allocates.
+// NewAttr returns an attribute. Pass versions and IP addresses as strings. Integer
+// comparisons don't match a float64, even if it is integral. A []string becomes a list,
+// which allocates.
 func NewAttr[T string | bool | int | int64 | float64 | []string](name string, value T) Attr {
 	var v Value
 	switch value := any(value).(type) {
@@ -59,29 +58,30 @@ func NewAttr[T string | bool | int | int64 | float64 | []string](name string, va
 	return Attr{name, v}
 }
 
-// Kind is the type of a [Value].
+// Kind is the type of a [Value]. Its text form is the name that flag files use.
 type Kind uint8
 
 // The kinds of values.
 const (
 	KindNone   Kind = iota // the zero Value
 	KindBool               // true or false
-	KindInt                // a 64-bit signed integer
-	KindFloat              // a 64-bit floating-point number
+	KindInt                // 64-bit signed integer
+	KindFloat              // 64-bit floating-point number
 	KindString             // text
-	KindObject             // JSON text; variants only
-	KindList               // texts, in order; contexts only
+	KindObject             // JSON object or array; only variants have it
+	KindList               // list of strings; only attributes have it
 )
 
-// A Value is one scalar, a list of texts or, for variants, a JSON document. It
-// is immutable and comparable.
+// A Value is a boolean, an integer, a floating-point number, a string, a list of
+// strings, or a JSON document. It is immutable and comparable with ==. The zero Value
+// holds nothing.
 type Value struct {
 	kind Kind
-	num  uint64 // bool, int, float bits; how many texts a list has
-	str  string // a list: each text after its length as a varint
+	num  uint64 // a boolean, an integer, the bits of a float, or the length of a list
+	str  string // of a list: each string, preceded by its length as a varint
 }
 
-// StringValue returns a Value that holds text.
+// StringValue returns a Value that holds a string.
 func StringValue(v string) Value { return Value{kind: KindString, str: v} }
 
 // IntValue returns a Value that holds an integer.
@@ -98,11 +98,11 @@ func BoolValue(v bool) Value {
 	return Value{kind: KindBool}
 }
 
-// ObjectValue returns a Value that holds a JSON document. [Compile] refuses
-// rulesets in which it isn't valid JSON.
+// ObjectValue returns a Value that holds a JSON document. It doesn't validate the
+// JSON; [Compile] does.
 func ObjectValue(json string) Value { return Value{kind: KindObject, str: json} }
 
-// ListValue returns a Value that holds a list of texts. It allocates.
+// ListValue returns a Value that holds a list of strings. It allocates.
 func ListValue(texts ...string) Value {
 	size := 0
 	for _, t := range texts {
@@ -112,7 +112,7 @@ func ListValue(texts ...string) Value {
 	return Value{kind: KindList, num: uint64(len(texts)), str: string(b)}
 }
 
-// appendList appends each text after its length.
+// appendList appends each string, preceded by its length.
 func appendList(b []byte, texts []string) []byte {
 	for _, t := range texts {
 		b = append(binary.AppendUvarint(b, uint64(len(t))), t...)
@@ -120,10 +120,10 @@ func appendList(b []byte, texts []string) []byte {
 	return b
 }
 
-// Kind returns what v holds.
+// Kind returns the type of v.
 func (v Value) Kind() Kind { return v.kind }
 
-// Bool returns the boolean v holds, and whether it holds one.
+// Bool returns the boolean that v holds, and whether v holds one.
 func (v Value) Bool() (value, ok bool) {
 	if v.kind != KindBool {
 		return false, false
@@ -131,7 +131,7 @@ func (v Value) Bool() (value, ok bool) {
 	return v.num == 1, true
 }
 
-// Int returns the integer v holds, and whether it holds one.
+// Int returns the integer that v holds, and whether v holds one.
 func (v Value) Int() (value int64, ok bool) {
 	if v.kind != KindInt {
 		return 0, false
@@ -139,8 +139,8 @@ func (v Value) Int() (value int64, ok bool) {
 	return int64(v.num), true
 }
 
-// Float returns the number v holds, integers included, and whether it holds
-// one. Integers beyond ±2^53 are rounded.
+// Float returns the number that v holds, and whether v holds one. It converts integers,
+// and rounds those beyond ±2^53.
 func (v Value) Float() (value float64, ok bool) {
 	switch v.kind {
 	case KindFloat:
@@ -151,7 +151,7 @@ func (v Value) Float() (value float64, ok bool) {
 	return 0, false
 }
 
-// Text returns the text v holds, and whether it holds text.
+// Text returns the string that v holds, and whether v holds one.
 func (v Value) Text() (value string, ok bool) {
 	if v.kind != KindString {
 		return "", false
@@ -159,7 +159,7 @@ func (v Value) Text() (value string, ok bool) {
 	return v.str, true
 }
 
-// Texts yields the texts of the list v holds, none if it doesn't hold one.
+// Texts yields the strings of the list that v holds. It yields nothing if v isn't a list.
 func (v Value) Texts() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if v.kind != KindList {
@@ -174,7 +174,7 @@ func (v Value) Texts() iter.Seq[string] {
 	}
 }
 
-// cutText takes the first text off what [ListValue] has written.
+// cutText splits off the first string of a list in the form that appendList writes.
 func cutText(list string) (text, rest string) {
 	n, i := uint64(0), 0
 	for shift := 0; ; shift += 7 {
@@ -186,16 +186,16 @@ func cutText(list string) (text, rest string) {
 	}
 }
 
-// JSON returns v as a JSON document: null for the zero Value and for numbers
-// that JSON has no form for (infinities and NaN).
+// JSON returns v as a JSON document. The zero Value, NaN and infinities become null.
 func (v Value) JSON() []byte { return v.AppendJSON(nil) }
 
-// MarshalJSON returns what [Value.JSON] does.
+// MarshalJSON returns the same as [Value.JSON].
 func (v Value) MarshalJSON() ([]byte, error) { return v.JSON(), nil }
 
-// UnmarshalJSON sets v to what JSON holds: numbers without a point or an exponent that
-// fit 64 bits become integers, other numbers floats, and arrays and objects
-// objects. So floats without a fraction and lists don't survive [Value.JSON].
+// UnmarshalJSON sets v to the value of a JSON document. A number becomes an integer if
+// it is written without a point and an exponent and fits 64 bits, and a float otherwise.
+// Objects and arrays become a KindObject. Thus integral floats and lists don't survive a
+// round trip through [Value.JSON].
 func (v *Value) UnmarshalJSON(data []byte) (err error) {
 	switch data[0] {
 	case '{', '[':
@@ -216,7 +216,7 @@ func (v *Value) UnmarshalJSON(data []byte) (err error) {
 	return err
 }
 
-// AppendJSON appends what [Value.JSON] returns to b.
+// AppendJSON appends [Value.JSON] to b.
 func (v Value) AppendJSON(b []byte) []byte {
 	switch v.kind {
 	case KindBool:

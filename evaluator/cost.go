@@ -23,9 +23,9 @@ const (
 // forever: a flag or a segment refers to itself, or exceeds a limit.
 var ErrCost = errors.New("evaluation could take too long")
 
-// uses is what compiling a flag or a segment has found in it.
+// uses is what a flag or a segment itself uses, without what it refers to.
 type uses struct {
-	comparisons int     // of its own
+	comparisons int
 	segments    stretch // of compiler.asked
 	flags       stretch // of Module.requirements
 	chance      bool
@@ -35,7 +35,7 @@ type uses struct {
 // A stretch is the part [from, to) of a list.
 type stretch struct{ from, to uint32 }
 
-// begin begins to note what a flag or a segment uses, and end ends it.
+// begin starts recording what a flag or a segment uses, and end returns it.
 func (c *compiler) begin() {
 	c.uses = uses{segments: stretch{from: uint32(len(c.asked))}, flags: stretch{from: uint32(len(c.module.requirements))}}
 }

@@ -18,7 +18,7 @@ const (
 	maxElements = 1000 // of all lists together
 )
 
-// targetingKey is the name that OpenFeature gives to what a context is about.
+// targetingKey is the name of the member that OpenFeature reserves for the targeting key.
 const targetingKey = "targetingKey"
 
 // DecodeContext decodes an OpenFeature evaluation context as OFREP carries it: a JSON
@@ -66,7 +66,7 @@ func (d *contextDecoder) member(name, value []byte) error {
 		d.ctx.Key = v.str
 		return nil
 	}
-	// The zero Value is set too: it replaces an earlier one of that name.
+	// Set the zero Value too: it replaces an earlier value of that name.
 	if i, ok := d.index[attr]; ok {
 		d.ctx.Attrs[i].Value = v
 		return nil
@@ -102,7 +102,7 @@ func (d *contextDecoder) list(raw []byte) (Value, error) {
 	return ListValue(texts...), nil
 }
 
-// decodeValue decodes valid JSON that is no list; the zero Value is null or an object.
+// decodeValue decodes valid JSON that isn't a list. Null and objects become the zero Value.
 func decodeValue(raw []byte) (Value, error) {
 	switch raw[0] {
 	case '"':
@@ -134,7 +134,7 @@ func appendFloat(b []byte, f float64) []byte {
 	return append(b, j...)
 }
 
-// appendString appends s as JSON, with <, > and & as they are.
+// appendString appends s as JSON, without escaping <, > and &.
 func appendString(b []byte, s string) []byte {
 	plain := true
 	for i := range len(s) {

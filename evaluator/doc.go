@@ -1,23 +1,25 @@
 // Package evaluator decides which variant of a flag a context is served.
 //
-// A [Ruleset] is plain data. [Compile] checks one or more of them and turns
-// them into a [Program]; everything that can fail, fails there. After that
-// [CompiledFlag.Evaluate] always has an answer: a [Result], which says what is
-// served and why. It does not allocate, with the few exceptions that stand
-// there, and it is safe for concurrent use.
+// A [Ruleset] is plain data. [Compile] checks rulesets and compiles them into a
+// [Program]; every error is reported there. [CompiledFlag.Evaluate] can't fail: it
+// returns a [Result] that holds the value served and the reason. Evaluation is safe
+// for concurrent use and, with the exceptions listed there, doesn't allocate.
 //
-// The package is pure. It reads no clock, no file and no source of randomness:
-// what varies is handed in with the [Context]. (Hash tables have random seeds, of
-// which no answer knows.) It logs nothing.
+// The package is pure. It reads no clock, no file and no source of randomness, and it
+// logs nothing: the time and random numbers are part of the [Context]. (Hash tables
+// have random seeds, but no answer depends on them.)
 //
 // # How a flag is evaluated
 //
-// A disabled flag serves its off variant. Otherwise the rules are tried in
-// order, and the first one whose condition holds serves: its variant, or by its
-// split the variant that owns the position of the context's unit. A split whose
-// unit is missing, empty, or neither text nor an integer does not match; the
-// next rule is tried. If no rule matches, the default variant is served.
+// A disabled flag serves its off variant. Otherwise rules are tried in order, and the
+// first one whose condition holds is served: either its variant or, if it has a split,
+// the variant that owns the position of the context's unit. A split doesn't match if
+// the unit is missing, is empty, or is neither a string nor an integer; evaluation then
+// continues with the next rule. If no rule matches, the flag serves its default variant.
 //
-// Conditions are total and two-valued, see [Condition]; bucketing is described
-// at [Split].
+// A flag may first check the age of the rules ([Flag].Stale), and whether its
+// [Reservation] includes the unit.
+//
+// [Condition] describes conditions, and [Split] how units are assigned to variants.
+// docs/evaluation.md is the full specification.
 package evaluator

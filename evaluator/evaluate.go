@@ -7,13 +7,12 @@ import (
 	"strings"
 )
 
-// Evaluate returns the variant that ctx is served, and why. A nil flag's result
-// has [ReasonError]. ctx, which is not nil, is only read, and is not kept.
+// Evaluate returns the variant that ctx is served, and why. A nil flag's result has
+// [ReasonError]. ctx must not be nil. Evaluate neither modifies nor retains it.
 //
-// It does not allocate, except to find that text of a plausible length is not
-// an IP address, to fold text longer than 64 bytes, to look for a regular
-// expression in Key, and now and then to renew the space that regular
-// expressions work in.
+// Evaluate doesn't allocate, with these exceptions: parsing an IP address that turns out
+// to be invalid, folding a string longer than 64 bytes, matching Key with a regular
+// expression, and the buffers of package regexp, which it pools.
 func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 	if f == nil {
 		return Result{}
@@ -40,19 +39,18 @@ func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 	return Result{f, s, variant, missing}
 }
 
-// A slot is what a context has for one attribute, and what was found out about
-// it.
+// A slot is a context's value of one attribute, and what was computed from it.
 type slot struct {
 	value     Value
 	symbol    uint32
-	isVersion bool // of semver attributes, as version
+	isVersion bool // of semver attributes: version and order are set
 	version   version
 	order     uint64
-	addr      netip.Addr // of IP attributes; not valid: it is none
-	id        hashed     // of attributes by which splits choose
+	addr      netip.Addr // of IP attributes; the zero Addr if the value isn't an address
+	id        hashed     // of attributes that splits use as units
 }
 
-// resolve returns the slots of a context, one for each attribute.
+// resolve returns a slot for each attribute of the module.
 func (mod *Module) resolve(ctx *Context) []slot {
 	slots := make([]slot, len(mod.attributes))
 	for _, a := range ctx.Attrs {
@@ -83,9 +81,9 @@ func (mod *Module) resolve(ctx *Context) []slot {
 	return slots
 }
 
-// walk goes from instruction to instruction until one of them ends it: for a
-// flag it returns what is served, for a condition 1 or 0 as variant. missing is
-// 1 + the index of the attribute that a split missed last.
+// walk executes instructions from pc on. For a flag it returns the outcome, and for the
+// condition of a segment 1 or 0 as the variant. missing is 1 + the index of the unit that
+// was missing last, or 0. slots, which may be nil, are those of ctx.
 func (mod *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, missing uint16) {
 	for {
 		in := &mod.code[pc]
@@ -163,8 +161,8 @@ func (mod *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, varian
 	}
 }
 
-// splitOther returns which variant a split by another hash than HashMurmur3 serves,
-// and whether ctx has its unit.
+// splitOther returns the variant of a split that doesn't use HashMurmur3, and whether ctx
+// has its unit.
 func (mod *Module) splitOther(s *serve, ctx *Context, slots []slot) (variant uint16, ok bool) {
 	position, ok := mod.bucketings[s.seed].of(mod.value(s.unit, ctx, slots))
 	if !ok {
@@ -173,7 +171,7 @@ func (mod *Module) splitOther(s *serve, ctx *Context, slots []slot) (variant uin
 	return mod.pickOther(s, position, ctx.Now), true
 }
 
-// holds reports the outcome of a test that walk doesn't make itself.
+// holds returns the outcome of a test that walk doesn't handle itself.
 func (mod *Module) holds(in *instr, ctx *Context, slots []slot) bool {
 	switch in.op {
 	case codeTest:
@@ -208,8 +206,8 @@ func (mod *Module) holds(in *instr, ctx *Context, slots []slot) bool {
 	return false
 }
 
-// order returns the order of the version that the context has for an attribute,
-// and whether it has one.
+// order returns the order of the version that is the context's value of an attribute, and
+// whether it is a version.
 func (mod *Module) order(attribute uint16, ctx *Context, slots []slot) (order uint64, ok bool) {
 	if slots != nil {
 		s := &slots[attribute]
@@ -221,16 +219,15 @@ func (mod *Module) order(attribute uint16, ctx *Context, slots []slot) (order ui
 	return 0, false
 }
 
-// between reports whether n is between the two integers at a place.
+// between reports whether n is from ints[place] to ints[place+1].
 func (mod *Module) between(place uint32, n int64) bool {
 	bounds := mod.ints[place : place+2]
 	return bounds[0] <= n && n <= bounds[1]
 }
 
-// matches reports the outcome of a test by regular expressions. While they work
-// they keep what they look at in the heap. That a key be there is more than
-// callers know, and it would put the whole context on the heap: so they get a
-// copy.
+// matches returns the outcome of a test with regular expressions. Package regexp makes its
+// input escape to the heap, and Key would take the whole Context with it. So it gets a
+// copy of Key.
 func (mod *Module) matches(in *instr, ctx *Context) bool {
 	es, ok := mod.tests[in.arg].(expressions)
 	if in.attribute == mod.unit && ctx.Key != "" {
@@ -240,8 +237,8 @@ func (mod *Module) matches(in *instr, ctx *Context) bool {
 	return ok && a != nil && a.Value.kind == KindString && es.has(a.Value.str)
 }
 
-// member reports whether v is a member of a segment. Segments refer to each
-// other without circles, which [Compile] has made sure of.
+// member reports whether v is a member of a segment. The recursion ends because [Compile]
+// refuses segments that refer to themselves.
 func (mod *Module) member(s *segment, v Value, ctx *Context, slots []slot) bool {
 	id := v.str
 	switch v.kind {
@@ -262,8 +259,7 @@ func (mod *Module) member(s *segment, v Value, ctx *Context, slots []slot) bool 
 	return yes == 1
 }
 
-// attr returns the last attribute of that name that ctx has, or nil. The
-// targeting key is not one.
+// attr returns the last of ctx.Attrs with the name of an attribute, or nil.
 func (mod *Module) attr(attribute uint16, ctx *Context) *Attr {
 	name := mod.attributes[attribute].Name
 	for i := len(ctx.Attrs) - 1; i >= 0; i-- {
@@ -288,9 +284,8 @@ func (mod *Module) value(attribute uint16, ctx *Context, slots []slot) Value {
 	return Value{}
 }
 
-// addr returns the IP address that the context's value of an attribute holds.
-// The targeting key's isn't one, and parsing would put it on the heap, as
-// matching does.
+// addr returns the IP address that is the context's value of an attribute, or the zero
+// Addr. It ignores the targeting key, whose attribute isn't of type AttrIP.
 func (mod *Module) addr(attribute uint16, ctx *Context, slots []slot) netip.Addr {
 	if slots != nil {
 		return slots[attribute].addr
@@ -301,7 +296,7 @@ func (mod *Module) addr(attribute uint16, ctx *Context, slots []slot) netip.Addr
 	return netip.Addr{}
 }
 
-// text returns the context's value of an attribute, if it is text.
+// text returns the context's value of an attribute, and whether it is a string.
 func (mod *Module) text(attribute uint16, ctx *Context) (text string, ok bool) {
 	if attribute == mod.unit && ctx.Key != "" {
 		return ctx.Key, true
@@ -312,9 +307,7 @@ func (mod *Module) text(attribute uint16, ctx *Context) (text string, ok bool) {
 	return "", false
 }
 
-// position returns the position of a unit, and whether ctx has one that can be
-// bucketed: text that is not empty, or an integer. If empty text counted,
-// everybody without an id would share a bucket.
+// position returns the position of a unit, and whether it has one. See bucketing.of.
 func (mod *Module) position(attribute uint16, seed uint32, ctx *Context, slots []slot) (position uint32, ok bool) {
 	if attribute == mod.unit && ctx.Key != "" {
 		return positionOf(ctx.Key, seed), true

@@ -9,116 +9,117 @@ import (
 	"time"
 )
 
-// A Trace is an answer and everything that led to it. Its JSON form is meant for
-// programs, and gets additions only; String is for people. A Trace holds what
-// the context holds: who may not see the one may not see the other.
+// A Trace is the result of an evaluation with every step that led to it. Its JSON form is
+// for programs and only ever gains members; [Trace.String] is for people. A Trace contains
+// values of the context, and is as confidential as those.
 type Trace struct {
 	Flag        string `json:"flag"`
 	Value       Value  `json:"value"`
 	Variant     string `json:"variant"`
 	Reason      Reason `json:"reason"`
-	Rule        string `json:"rule,omitempty"`        // that served; "": none
+	Rule        string `json:"rule,omitempty"`        // the rule that matched; "" if none did
 	MissingUnit string `json:"missingUnit,omitempty"` // see [Result.MissingUnit]
-	// Stale is the look at the flags' age, nil if that makes no difference or the
-	// flag is disabled.
+	// Stale is the check of the rules' age. It is nil if the flag is disabled or has
+	// no [Flag].Stale.
 	Stale *StaleTrace `json:"stale,omitempty"`
-	// Reserved is the look at the flag's reservation, nil if it has none, has no
-	// rules, is disabled, or the flags are too old.
+	// Reserved is the check of the flag's reservation. It is nil if the flag has none
+	// or no rules, is disabled, or has rules that are too old.
 	Reserved *Draw `json:"reserved,omitempty"`
 	// Rules are all rules of the flag, in order.
 	Rules []RuleTrace `json:"rules,omitempty"`
 }
 
-// A StaleTrace is what came of asking for the age of the flags.
+// A StaleTrace is the check of the rules' age, see [Staleness].
 type StaleTrace struct {
-	Age   int64  `json:"age"`   // in seconds
-	After uint32 `json:"after"` // the greatest that is fine
-	Stale bool   `json:"stale"` // Age is more
+	Age   int64  `json:"age"`   // [Context].Age
+	After uint32 `json:"after"` // [Staleness].After
+	Stale bool   `json:"stale"` // Age > After
 }
 
-// A RuleTrace is what came of a rule.
+// A RuleTrace is the evaluation of a rule.
 type RuleTrace struct {
 	Name string `json:"name"`
-	// Reached is false if the flag's answer was clear before.
+	// Reached is false if the result was known before the rule's turn.
 	Reached bool `json:"reached"`
 	Matched bool `json:"matched"`
-	// When is the rule's condition, nil if it has none or was not reached.
+	// When is the rule's condition. It is nil if the rule has none or wasn't reached.
 	When *ConditionTrace `json:"when,omitempty"`
-	// Draw is what came of the rule's split, nil if it has none or When does
-	// not hold.
+	// Draw is the rule's split. It is nil if the rule has none, or if When doesn't
+	// hold.
 	Draw *Draw `json:"draw,omitempty"`
 }
 
-// A ConditionTrace is what came of a condition. Every part of a combination is
-// looked at, also those that evaluation needn't.
+// A ConditionTrace is the evaluation of a condition. It shows all parts of a combination,
+// including those that evaluation skips.
 type ConditionTrace struct {
 	Op    string `json:"op"` // "all", "any" or "not", and "comparison" for everything else
 	Holds bool   `json:"holds"`
-	// Attribute is what was compared, "" if it is no attribute.
+	// Attribute is the name of the attribute compared. It is "" if c isn't about an
+	// attribute.
 	Attribute string `json:"attribute,omitempty"`
-	// Value is what the context has for Attribute, the time for conditions of
-	// time. It is the zero Value if there is none.
+	// Value is the context's value of Attribute, if any. For conditions on time it is
+	// the time, and for those on flags the variant served.
 	Value Value `json:"value,omitzero"`
-	// Unfit says what Value is not, such as "version", if it can't satisfy any
-	// comparison of that kind.
+	// Unfit is the type that Attribute is declared as, such as "semver", if Value
+	// isn't of that type. It is "" if Value is missing.
 	Unfit string `json:"unfit,omitempty"`
-	// Asked is the question, such as: one of "shenzhen", "guangzhou". Of long
-	// lists it has the beginning.
+	// Asked describes the comparison, such as: one of "shenzhen", "guangzhou". It
+	// abbreviates long lists.
 	Asked string `json:"asked,omitempty"`
-	// Found says for segments on which list the value stands: include,
-	// exclude, or "" if on neither.
+	// Found is the list of the segment that contains Value: "include", "exclude", or
+	// "" if neither does.
 	Found string `json:"found,omitempty"`
-	// Draw is the position that the question is about, nil if it is about none.
+	// Draw is the position that OpBucket compares. For all others it is nil.
 	Draw *Draw `json:"draw,omitempty"`
-	// Of are the parts of a combination. Of a segment it is the condition
-	// that decides.
+	// Of are the parts of a combination. For a segment it is the segment's condition,
+	// if that decides and isn't shown already.
 	Of []ConditionTrace `json:"of,omitempty"`
-	// Prerequisite is the answer of the other flag, if the question is for
-	// that, and it isn't in the Trace already.
+	// Prerequisite is the evaluation of the flag that OpServes refers to, unless the
+	// Trace shows it already.
 	Prerequisite *Trace `json:"prerequisite,omitempty"`
 }
 
-// comparison is the Op of a [ConditionTrace] that combines no other conditions.
+// comparison is the Op of each [ConditionTrace] that isn't a combination.
 const comparison = "comparison"
 
-// A Draw is what came of asking for a position.
+// A Draw is a look at the position of a unit, by a split, a reservation or a condition.
 type Draw struct {
-	Layer    string `json:"layer,omitempty"` // of a reservation
-	By       string `json:"by,omitempty"`    // the unit's attribute; "": by chance
-	Unit     Value  `json:"unit,omitzero"`   // what the context has for By
-	Missing  bool   `json:"missing,omitempty"`
+	Layer    string `json:"layer,omitempty"`   // of a reservation
+	By       string `json:"by,omitempty"`      // the unit attribute; "" for splits by chance
+	Unit     Value  `json:"unit,omitzero"`     // the context's value of By
+	Missing  bool   `json:"missing,omitempty"` // Unit has no position
 	Salt     string `json:"salt,omitempty"`
 	Hash     string `json:"hash,omitempty"`
 	Position uint64 `json:"position"`
-	// Positions is how many there are.
+	// Positions is the number of positions.
 	Positions uint64 `json:"positions"`
-	// From ≤ Position < To is the range that Position lies in; of a
-	// reservation it may be one of the gaps between spans. For a condition
-	// they are the range that it asks for.
+	// From ≤ Position < To is the range that contains Position. For a reservation it
+	// is a span or a gap between spans. For a condition, From and To are the range
+	// that it compares Position with.
 	From uint64 `json:"from"`
 	To   uint64 `json:"to"`
-	// Ramp is not nil if the range is one of a ramp, as it is at the time.
+	// Ramp is not nil if the range is part of a ramp at the time of the evaluation.
 	Ramp *RampTrace `json:"ramp,omitempty"`
-	// Variant is what the range serves; "" for reservations.
+	// Variant is the variant that owns the range. It is "" except for splits.
 	Variant string `json:"variant,omitempty"`
-	// Within says for reservations whether the range is reserved, and for
-	// conditions whether Position lies in it.
+	// Within says for a reservation whether the range is reserved, and for a condition
+	// whether it contains Position.
 	Within bool `json:"within,omitempty"`
 }
 
-// A RampTrace says how a ramp goes on.
+// A RampTrace is the future of a ramp.
 type RampTrace struct {
-	// Next is when it reaches its next point, in the form of RFC 3339, and
-	// Level how many positions its variant owns then. "": there is none.
+	// Next is the time of the ramp's next point, as in RFC 3339, and Level is its
+	// level. After the last point, Next is "".
 	Next  string `json:"next,omitempty"`
 	Level uint64 `json:"level,omitempty"`
 }
 
-// Explain is [CompiledFlag.Evaluate] with a trace of how the answer came about.
-// It takes far longer, and costs those nothing who don't ask. A nil flag's trace
-// has [ReasonError]. ctx, which is not nil, is only read.
+// Explain is like [CompiledFlag.Evaluate], but returns each step of the evaluation. It is
+// much slower, and allocates. A nil flag's trace has [ReasonError]. ctx must not be nil.
+// Explain doesn't modify it.
 //
-// A flag or a segment that a trace has explained already is not explained again.
+// A trace shows each segment and each other flag once, even if several rules use it.
 func (f *CompiledFlag) Explain(ctx *Context) Trace {
 	if f == nil {
 		return Trace{Reason: ReasonError}
@@ -131,8 +132,8 @@ func (f *CompiledFlag) Explain(ctx *Context) Trace {
 type explainer struct {
 	module   *Module
 	ctx      *Context
-	flags    map[uint32]bool // explained, by index
-	segments map[uint32]bool // whose condition is explained, by index
+	flags    map[uint32]bool // those explained, by index
+	segments map[uint32]bool // those whose condition is explained, by index
 }
 
 func (x *explainer) flag(f *CompiledFlag) Trace {
@@ -164,7 +165,7 @@ func (x *explainer) flag(f *CompiledFlag) Trace {
 	return t
 }
 
-// rule explains the rule whose outcome is s and whose instructions end before end.
+// rule explains the rule that serves s, and whose instructions end before end.
 func (x *explainer) rule(f *CompiledFlag, s *serve, end uint32, r *RuleTrace) {
 	r.Reached, r.Matched = true, true
 	if s.shape != 0 {
@@ -255,8 +256,8 @@ func (x *explainer) split(f *CompiledFlag, in instr, s *serve) *Draw {
 	return d
 }
 
-// endsOf yields where the ranges of a split end, but for the last one of
-// HashMurmur3.
+// endsOf yields the ends of the ranges of a split. It omits that of the last range if the
+// hash is HashMurmur3.
 func (mod *Module) endsOf(s *serve) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
 		if s.kind&splitOther != 0 {
@@ -275,7 +276,7 @@ func (mod *Module) endsOf(s *serve) iter.Seq[uint64] {
 	}
 }
 
-// ramp adds what a ramp makes of the position.
+// ramp sets what a ramp determines.
 func (d *Draw) ramp(r *ramp, now int64) {
 	d.Ramp = new(RampTrace)
 	for _, p := range r.points {
@@ -366,8 +367,7 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 	return t
 }
 
-// unfit returns what v, if there is one, would have to be to satisfy comparisons of
-// attributes of type t, and isn't.
+// unfit returns the name of t if v is present and isn't a value of that type.
 func unfit(v Value, t AttributeType) string {
 	fits := true
 	switch t {
@@ -390,7 +390,7 @@ func unfit(v Value, t AttributeType) string {
 	return t.String()
 }
 
-// holds reports the outcome of an instruction, as walk finds it.
+// holds returns the outcome of an instruction, including those that walk handles itself.
 func (x *explainer) holds(in *instr) bool {
 	mod := x.module
 	switch in.op {
@@ -415,7 +415,7 @@ func (mod *Module) symbolsOf(in *instr) []uint32 {
 	return mod.operands[in.arg : in.arg+uint32(in.n)]
 }
 
-// segment explains the membership in a segment.
+// segment explains membership in a segment.
 func (x *explainer) segment(in *instr, t *ConditionTrace) {
 	s := &x.module.segments[in.arg]
 	t.Asked, t.Unfit = "member of segment "+strconv.Quote(s.name), ""
@@ -440,7 +440,7 @@ func (x *explainer) segment(in *instr, t *ConditionTrace) {
 	t.Of = []ConditionTrace{x.condition(s.shape, s.end)}
 }
 
-// prerequisite explains what another flag serves.
+// prerequisite explains a condition on another flag.
 func (x *explainer) prerequisite(r *requirement, t *ConditionTrace) {
 	f := &x.module.flags[r.flag]
 	t.Asked = "flag " + strconv.Quote(f.key) + " serves " + listText(len(r.variants), func(yield func(string) bool) {

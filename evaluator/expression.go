@@ -8,19 +8,18 @@ import (
 	"slices"
 )
 
-// maxExpression is the longest regular expression that [OpMatches] accepts, in
-// bytes.
+// maxExpression is the length in bytes of the longest regular expression that [OpMatches]
+// accepts.
 const maxExpression = 1000
 
-// maxExpressionSize is how large the regular expressions of one [OpMatches] may be
-// together, repetitions such as {1000} written out. It bounds the memory that they
-// take, and the time.
+// maxExpressionSize limits the total size of the regular expressions of one [OpMatches], as
+// computed by expressionSize. It bounds the memory and the time that they take.
 const maxExpressionSize = 10_000
 
-// maxExpressionSizes is how large the regular expressions of a ruleset may be together.
+// maxExpressionSizes limits the total size of the regular expressions of a ruleset.
 const maxExpressionSizes = 1_000_000
 
-// expressions holds for text in which one of the regular expressions matches.
+// expressions holds for strings in which one of the regular expressions matches.
 type expressions []*regexp.Regexp
 
 func (c *Condition) expressions(AttributeType) (test, error) {
@@ -47,8 +46,7 @@ func (c *Condition) expressions(AttributeType) (test, error) {
 	return es, nil
 }
 
-// expressionSizes returns the sizes of regular expressions together; one that isn't
-// valid has none.
+// expressionSizes returns the total size of regular expressions. Invalid ones count as 0.
 func expressionSizes(list []string) int {
 	n := 0
 	for _, s := range list {
@@ -62,8 +60,9 @@ func expressionSizes(list []string) int {
 	return n
 }
 
-// expressionSize returns about how many instructions an expression is compiled to.
-// It is known before: Go's package accepts what takes a thousand times as long.
+// expressionSize returns roughly the number of instructions that an expression is compiled
+// to. Package regexp has a limit of its own, but accepts expressions that are a thousand
+// times as large.
 func expressionSize(re *syntax.Regexp) int {
 	n := 0
 	for _, sub := range re.Sub {
@@ -75,7 +74,7 @@ func expressionSize(re *syntax.Regexp) int {
 	case syntax.OpConcat:
 		return n
 	case syntax.OpRepeat:
-		if re.Max < 0 { // without end
+		if re.Max < 0 { // unlimited
 			return max(re.Min, 1)*n + 1
 		}
 		return re.Max*n + re.Max - re.Min
@@ -83,7 +82,7 @@ func expressionSize(re *syntax.Regexp) int {
 	return n + max(len(re.Sub), 1)
 }
 
-// has keeps s in the heap for a while: see Module.matches.
+// has makes s escape to the heap, see Module.matches.
 func (es expressions) has(s string) bool {
 	return slices.ContainsFunc(es, func(re *regexp.Regexp) bool { return re.MatchString(s) })
 }

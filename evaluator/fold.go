@@ -6,9 +6,9 @@ import (
 	"unsafe"
 )
 
-// appendFold appends s with every rune replaced by one that stands for all that
-// are equal to it under Unicode simple case folding. Bytes that are not UTF-8
-// stay as they are. What is appended is no longer than s.
+// appendFold appends s in a canonical case: it replaces each rune by a representative of all
+// runes that are equal under Unicode simple case folding. Invalid UTF-8 stays as it is. The
+// appended string is no longer than s.
 func appendFold(b []byte, s string) []byte {
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)

@@ -11,24 +11,25 @@ import (
 	"strconv"
 )
 
-// An algorithm is a hash that units can be bucketed by.
+// An algorithm is a hash that maps units to positions.
 type algorithm struct {
 	name      string
-	positions uint64 // how many it has by itself; below 2^63, so that ends fit an int64
-	most      uint64 // the largest other number that it accepts; 0: it accepts none
-	// position returns a position below positions. It keeps neither text.
+	positions uint64 // its own number of positions; below 2^63, so that ends fit an int64
+	most      uint64 // the largest other number that it accepts; 0 if it accepts none
+	// position returns a position below positions. It must not retain its arguments,
+	// see hidden.
 	position func(salt, unit string, positions uint64) uint64
 }
 
-// algorithms are all hashes. docs/evaluation.md specifies them.
+// algorithms are all hashes, which docs/evaluation.md specifies.
 var algorithms = [...]algorithm{
-	{name: HashMurmur3, positions: Positions}, // computed from a seed
+	{name: HashMurmur3, positions: Positions}, // computed by positionOf
 	{"unleash", 100, 1 << 32, func(salt, unit string, n uint64) uint64 { return murmur32(salt, ":", unit, 0) % n }},
 	{"unleash-variants", 1000, 1 << 32, func(salt, unit string, n uint64) uint64 { return murmur32(salt, ":", unit, 86028157) % n }},
 	{"launchdarkly", 1 << 60, 0, func(salt, unit string, _ uint64) uint64 { return sha1Of(salt, ".", unit) >> 4 }},
 }
 
-// algorithmOf returns the hash of that name, or nil.
+// algorithmOf returns the hash with the given name, or nil.
 func algorithmOf(name string) *algorithm {
 	for i := range algorithms {
 		if algorithms[i].name == name {
@@ -38,7 +39,7 @@ func algorithmOf(name string) *algorithm {
 	return nil
 }
 
-// Hashes returns the names of all hashes that a [Bucketing] may have.
+// Hashes returns the names of all hashes that a [Bucketing] may use.
 func Hashes() []string {
 	names := make([]string, len(algorithms))
 	for i, a := range algorithms {
@@ -47,9 +48,9 @@ func Hashes() []string {
 	return names
 }
 
-// Total returns how many positions there are: b.Positions, or the hash's own number
-// if that is 0, or 2^32 if b has no hash, for splits by chance. It returns 0 for
-// a hash that isn't known.
+// Total returns the number of positions: b.Positions or, if that is 0, the hash's own
+// number. It returns 2^32 if b has no hash, as in splits by chance, and 0 if the hash isn't
+// known.
 func (b Bucketing) Total() uint64 {
 	switch a := algorithmOf(b.Hash); {
 	case b.Hash == "":
@@ -62,7 +63,7 @@ func (b Bucketing) Total() uint64 {
 	return b.Positions
 }
 
-// Check reports whether b.Hash is known and accepts b.Salt and b.Positions.
+// Check returns an error unless b.Hash is known and accepts b.Salt and b.Positions.
 func (b Bucketing) Check() error {
 	a := algorithmOf(b.Hash)
 	switch {
@@ -78,8 +79,8 @@ func (b Bucketing) Check() error {
 	return nil
 }
 
-// Position returns the position of a unit, and whether it has one. [Bucketing.Check]
-// must accept b. b.By is not used.
+// Position returns the position of a unit, and whether it has one. It ignores b.By. It
+// panics if the hash isn't known, see [Bucketing.Check].
 func (b Bucketing) Position(unit Value) (position uint64, ok bool) {
 	compiled := newBucketing(b)
 	return compiled.of(unit)
@@ -103,9 +104,8 @@ func newBucketing(b Bucketing) bucketing {
 	return compiled
 }
 
-// of returns the position of a unit, and whether it has one: text that is not
-// empty, or an integer. If empty text counted, everybody without an id would
-// share a bucket.
+// of returns the position of a unit, and whether it has one: non-empty strings and integers
+// do. If the empty string counted, everyone without an ID would share a bucket.
 func (b *bucketing) of(unit Value) (position uint64, ok bool) {
 	switch unit.kind {
 	case KindString:
@@ -124,18 +124,17 @@ func (b *bucketing) position(unit string) uint64 {
 	return b.algorithm.position(b.Salt, hidden(unit), b.total)
 }
 
-// inputSize is the length up to which the input of a hash is put together on the
-// stack.
+// inputSize is the length up to which the input of a hash is assembled on the stack.
 const inputSize = 256
 
-// murmur32 returns murmur3_x86_32 of three texts, one after the other.
+// murmur32 returns the murmur3_x86_32 of the concatenation of three strings.
 func murmur32(salt, separator, unit string, seed uint32) uint64 {
 	var buf [inputSize]byte
 	return uint64(murmur3x86(append(append(append(buf[:0], salt...), separator...), unit...), seed))
 }
 
-// murmur3x86 returns MurmurHash3_x86_32. The function of the module murmur3 reads
-// through misaligned pointers.
+// murmur3x86 returns the MurmurHash3_x86_32 of data. It exists because module murmur3
+// implements that with misaligned pointers.
 func murmur3x86(data []byte, seed uint32) uint32 {
 	mix := func(k uint32) uint32 { return bits.RotateLeft32(k*0xcc9e2d51, 15) * 0x1b873593 }
 	h := seed
@@ -151,14 +150,13 @@ func murmur3x86(data []byte, seed uint32) uint32 {
 	return h ^ h>>16
 }
 
-// sha1Of returns the first 64 bits of the SHA-1 of three texts, one after the other.
-// Nothing relies on its security, so it is also computed where FIPS 140 is
-// enforced.
+// sha1Of returns the first 64 bits of the SHA-1 of the concatenation of three strings. It
+// isn't used for security, and so works where FIPS 140 is enforced.
 func sha1Of(salt, separator, unit string) uint64 {
 	var buf [inputSize]byte
 	data := append(append(append(buf[:0], salt...), separator...), unit...)
 	if fips140.Enforced() {
-		sum, copied := uint64(0), bytes.Clone(data) // what a closure has moves to the heap
+		sum, copied := uint64(0), bytes.Clone(data) // a closure makes what it captures escape
 		fips140.WithoutEnforcement(func() { sum = first64(copied) })
 		return sum
 	}

@@ -8,31 +8,29 @@ import (
 	"strings"
 )
 
-// An idSet is a set of texts. It is made for very many of them. If all are short
-// each takes 21 bytes, its own included; otherwise each takes 7 bytes beside its
-// own. A question for what isn't there mostly looks at the tags alone, which are
-// few enough for a processor's cache, and one for what is there at one text.
+// An idSet is a set of strings, designed for millions of them. If all are short, each takes
+// 21 bytes in total; otherwise each takes 7 bytes in addition to its own. Most lookups that
+// fail read nothing but tags, which are compact enough for the processor's cache. Most that
+// succeed also read a single string.
 type idSet struct {
-	few []string // up to fewIDs are compared one by one
+	few []string // up to fewIDs strings, which has compares one by one
 
-	// A hash table, whose slots are in groups of groupSlots. In which group to
-	// begin to look says the hash of the id; from there on it is in the first
-	// one that had a free slot.
-	tags  []uint64  // of a group: each slot's tag, the first as the lowest byte; 0 is a free slot
-	short []shortID // slots of ids up to maxShortID, or
-	long  []uint32  // slots of any: where in ids it is
-	ids   string    // of long: each text after its length, 7 bits in a byte, low bits first
+	// A hash table with groups of groupSlots slots. The hash selects the group where
+	// probing starts. A string is in the first group from there that had a free slot.
+	tags  []uint64  // for each group, the tags of its slots, the first in the lowest byte; 0 is free
+	short []shortID // slots, if all strings have up to maxShortID bytes
+	long  []uint32  // slots otherwise: indices into ids
+	ids   string    // each string, preceded by its length as a varint
 
 	count   int
-	random  uint64   // of this set
-	symbols []uint32 // of a few ids; nil: there are none
+	random  uint64   // seed of the hash
+	symbols []uint32 // of the strings, if a table compares them by symbols
 }
 
-// fewIDs is the number of texts up to which comparing all is quicker than
-// hashing.
+// fewIDs is the number of strings up to which comparing all is faster than hashing.
 const fewIDs = 4
 
-// groupSlots is how many tags fit a word.
+// groupSlots is the number of tags in a word.
 const groupSlots = 8
 
 func newIDSet(list []string) idSet {
@@ -45,7 +43,7 @@ func newIDSet(list []string) idSet {
 	for _, id := range list {
 		longest = max(longest, len(id))
 	}
-	// Four of five slots are in use, and so one is always free.
+	// At most four of five slots are in use, so there is always a free one.
 	s.tags = make([]uint64, (len(list)+len(list)/4+groupSlots-1)/groupSlots)
 	if longest > maxShortID {
 		s.long = make([]uint32, groupSlots*len(s.tags))
@@ -64,7 +62,7 @@ func newIDSet(list []string) idSet {
 	return s
 }
 
-// addLong fills the slots long.
+// addLong fills long and ids.
 func (s *idSet) addLong(list []string) {
 	size := 0
 	for _, id := range list {
@@ -91,25 +89,24 @@ func (s *idSet) addLong(list []string) {
 	s.ids = ids.String()
 }
 
-// take notes that a slot, which was free, has a text with the hash h.
+// take marks a free slot as taken by a string with the hash h.
 func (s *idSet) take(slot int, h uint64) {
 	s.tags[slot/groupSlots] |= tag(h) << (slot % groupSlots * 8)
 	s.count++
 }
 
-// tag returns the tag of a text with the hash h.
+// tag returns the tag of a string with the hash h.
 func tag(h uint64) uint64 { return max(h>>56, 1) }
 
-// equalTags returns a word whose lowest bit set is the highest of the first byte
-// of tags that is t; it is 0 if there is none. Above that there may be bits that
-// mean nothing, but seldom are.
+// equalTags returns a word in which the highest bit of each byte is set where that byte of
+// tags equals t. Bytes above the first match may be false positives, which are rare.
 func equalTags(tags, t uint64) uint64 {
 	other := tags ^ t*eachByte // 0 where it is equal
 	return (other - eachByte) &^ other & (0x80 * eachByte)
 }
 
-// A shortID is an id of up to 15 bytes: the first eight, and the others with
-// 1 + the length as the last byte. Bytes stand from the lowest on.
+// A shortID is a string of up to 15 bytes as two little-endian numbers. The last byte is 1 +
+// the length of the string.
 type shortID struct{ first, rest uint64 }
 
 const maxShortID = 15
@@ -137,7 +134,7 @@ func (id shortID) String() string {
 
 func (s *idSet) hashShort(id shortID) uint64 { return fold128(id.first^s.random, id.rest^phi) * phi }
 
-// maxIDs is how many bytes the texts of a set may have: their places fit 32 bits.
+// maxIDs limits the bytes of the strings in a set, so that indices into ids fit 32 bits.
 const maxIDs = 1<<32 - 1<<20
 
 // has reports whether id is in the set.
@@ -160,7 +157,8 @@ func (s *idSet) has(id string) (found bool) {
 	return found
 }
 
-// findShort returns the slot where id, with the hash h, is or belongs.
+// findShort returns the slot of id, which has the hash h. If id isn't in the set, it returns
+// the slot where id belongs.
 func (s *idSet) findShort(id shortID, h uint64) (slot int, found bool) {
 	for group := start(h, len(s.tags)); ; group++ {
 		if group == len(s.tags) {
@@ -178,8 +176,8 @@ func (s *idSet) findShort(id shortID, h uint64) (slot int, found bool) {
 	}
 }
 
-// findLong is findShort for ids of any length. (If it takes a free slot for one in
-// use it compares id with the first text, where no harm is done.)
+// findLong is like findShort, for strings of any length. (A false positive of equalTags may
+// be a free slot. Then findLong compares id with the first string, which is harmless.)
 func (s *idSet) findLong(id string, h uint64) (slot int, found bool) {
 	for group := start(h, len(s.tags)); ; group++ {
 		if group == len(s.tags) {
@@ -197,19 +195,17 @@ func (s *idSet) findLong(id string, h uint64) (slot int, found bool) {
 	}
 }
 
-// slotOf returns the slot of a group that the lowest bit stands for, see equalTags.
+// slotOf returns the slot that the lowest bit of a result of equalTags stands for.
 func slotOf(group int, found uint64) int {
 	return group*groupSlots + bits.TrailingZeros64(found)/8
 }
 
-// start returns which of n groups a text with the hash h belongs into, if one of
-// its slots is free.
+// start returns the group, of n, where probing for the hash h starts.
 func start(h uint64, n int) int { return int(uint64(uint32(h)) * uint64(n) >> 32) }
 
-// hash returns the hash of an id, in the manner of wyhash: sixteen bytes at a
-// time are multiplied with each other. It takes half of what maphash does, which
-// is a good part of the whole question. Nobody can prepare ids that collide, for
-// every set has a random number of its own.
+// hash returns a hash in the manner of wyhash, which multiplies pairs of eight bytes. It
+// takes half the time of maphash, a good part of a lookup. Nobody can prepare strings that
+// collide, because each set has a random seed.
 func (s *idSet) hash(id string) uint64 {
 	h := s.random + uint64(len(id))*phi
 	for ; len(id) > 16; id = id[16:] {
@@ -234,7 +230,7 @@ func fold128(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// load8 returns the first eight bytes. The compiler makes one load of it.
+// load8 returns the first eight bytes. The compiler turns it into a single load.
 func load8(s string) uint64 {
 	_ = s[7]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
@@ -247,10 +243,10 @@ func load4(s string) uint64 {
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
 }
 
-// at reports whether the text that stands at a place is id.
+// at reports whether the string at an index of ids is id.
 func (s *idSet) at(place uint32, id string) bool {
 	rest := s.ids[place:]
-	if rest == "" { // before there is a first one
+	if rest == "" { // the set is still empty
 		return false
 	}
 	n := uint(len(id))
@@ -264,7 +260,7 @@ func (s *idSet) at(place uint32, id string) bool {
 	return rest[i] == byte(n) && strings.HasPrefix(rest[i+1:], id)
 }
 
-// all yields the texts of the set.
+// all yields the strings of the set.
 func (s *idSet) all(yield func(string) bool) {
 	for _, id := range s.few {
 		if !yield(id) {
@@ -284,7 +280,7 @@ func (s *idSet) all(yield func(string) bool) {
 	}
 }
 
-// String lists the texts, of many the first in order.
+// String lists the strings. If there are many, it lists the first few in sorted order.
 func (s *idSet) String() string {
 	list := make([]string, 0, mostListed+1)
 	for id := range s.all {

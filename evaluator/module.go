@@ -1,22 +1,20 @@
 package evaluator
 
-// A Module is one compiled ruleset: what [Link] makes a [Program] of. It is
-// immutable and safe for concurrent use, and may be part of any number of
-// Programs.
-//
-// The rules of all flags stand in one array of instructions. A test goes on at
-// one of two places, so that any nesting of All, Any and Not, and the step from
-// one rule to the next, becomes a walk from instruction to instruction without
-// a stack. What instructions need beside that stands in arrays of their own,
-// few and large instead of many and small: it is quick to build and to walk
-// through, and there is little for the garbage collector to do.
+// A Module is one compiled ruleset. [Link] combines Modules into a [Program]. A Module is
+// immutable and safe for concurrent use, and may be part of any number of Programs.
 type Module struct {
+	// The rules of all flags are compiled into one array of instructions, code. A test
+	// continues at one of two instructions. So any nesting of OpAll, OpAny and OpNot,
+	// and the step from one rule to the next, is a walk through the array that needs
+	// no stack. Operands are kept in further arrays. A few large arrays are fast to
+	// build and to walk, and easy on the garbage collector.
+
 	unit       uint16 // index of the unit attribute
 	attributes []Attribute
-	index      map[string]uint16 // of attributes by name
+	index      map[string]uint16 // from a name to its index in attributes
 
-	flags []CompiledFlag // those that are served, then the prerequisites
-	count int            // how many are served
+	flags []CompiledFlag // those to serve, then the prerequisites
+	count int            // number of flags to serve
 
 	code         []instr
 	serves       []serve
@@ -27,23 +25,23 @@ type Module struct {
 	tests        []test
 	segments     []segment
 	reservations []reservation
-	bucketings   []bucketing // of reservations, and of splits by another hash than HashMurmur3
+	bucketings   []bucketing // of reservations, and of splits that don't use HashMurmur3
 	requirements []requirement
 	windows      []window
 	ramps        []ramp
-	ends         []uint32    // the last positions of ranges of splits
-	picks        []uint16    // and what they serve
-	wide         []wideRange // of splits by another hash
+	ends         []uint32    // last positions of the ranges of splits
+	picks        []uint16    // variants of the ranges of splits
+	wide         []wideRange // ranges of splits that don't use HashMurmur3
 	metadata     [][]Attr
-	splitters    []uint16 // attributes by which splits choose
+	splitters    []uint16 // attributes that splits use as units
 	names        []string // of rules; the first is empty
-	shapes       []byte   // of conditions, for [CompiledFlag.Explain]: see shape
+	shapes       []byte   // nesting of conditions, read by conditionWalk
 
-	table func() *table // made when it is first asked for
+	table func() *table // built by the first call
 
-	// A symbol is the number of a text that conditions compare string
-	// attributes with, so that texts of a context are looked up once where
-	// many flags are evaluated. 0 is no symbol.
+	// A symbol is the index of a string in texts, which has all strings that are
+	// compared with attributes. To evaluate many flags, each attribute of the context
+	// is looked up once; comparisons then compare symbols. 0 is no symbol.
 	texts   []string
 	symbols map[string]uint32
 }
@@ -51,54 +49,59 @@ type Module struct {
 // An instr is one step of an evaluation.
 type instr struct {
 	op        opcode
-	n         uint8  // codeIn: how many operands
-	attribute uint16 // index of the attribute tested, or of a split's unit
-	yes, no   uint32 // where to go on
-	arg       uint32 // where its operand stands, see opcode
+	n         uint8  // codeIn: number of operands
+	attribute uint16 // index of the attribute to test, or of a split's unit
+	yes, no   uint32 // the next instruction, depending on the outcome
+	arg       uint32 // index of the operand, see opcode
 }
 
 type opcode uint8
 
 const (
-	codeServe      opcode = iota // the end: serves[arg]
-	codeStale                    // are the flags older than arg seconds?
-	codeSplit                    // the end: serves[arg], by chance or HashMurmur3; no unit: no
-	codeSplitOther               // the same, by another hash
-	codeReserve                  // is the unit's position in reservations[arg]?
-	codeIs                       // is the attribute the text of the symbol arg?
-	codeIn                       // … of one of the n symbols operands[arg:]?
-	codeIDs                      // … of one of ids[arg]?
-	codeBetween                  // is it between ints[arg] and ints[arg+1]?
-	codeVersion                  // is it a version within versions[arg]?
-	codeTest                     // does tests[arg] hold for it?
-	codeAddr                     // the same, for tests of IP addresses,
-	codeMatch                    // for regular expressions,
-	codeBucket                   // and for positions
-	codeExists                   // does the context have the attribute?
-	codeSegment                  // is it a member of segments[arg]?
-	codeServes                   // does another flag serve what requirements[arg] says?
-	codePeriod                   // is the time between ints[arg] and ints[arg+1]?
-	codeWindow                   // is the time in windows[arg]?
-	codeTrue                     // the end of a segment's condition: it holds
-	codeFalse                    // the end of a segment's condition: it doesn't
+	codeServe      opcode = iota // serve serves[arg]
+	codeStale                    // test: is Context.Age more than arg?
+	codeSplit                    // serve serves[arg] by chance or HashMurmur3; without a unit go to no
+	codeSplitOther               // the same for other hashes
+	codeReserve                  // test: is the unit's position in reservations[arg]?
+	codeIs                       // test: is the attribute the string with the symbol arg?
+	codeIn                       // test: is it one of the n strings with the symbols operands[arg:]?
+	codeIDs                      // test: is it in ids[arg]?
+	codeBetween                  // test: is it from ints[arg] to ints[arg+1]?
+	codeVersion                  // test: is it a version in versions[arg]?
+	codeTest                     // test: does tests[arg] hold for it?
+	codeAddr                     // the same for tests of IP addresses
+	codeMatch                    // the same for regular expressions
+	codeBucket                   // the same for positions
+	codeExists                   // test: does the context have the attribute?
+	codeSegment                  // test: is the attribute a member of segments[arg]?
+	codeServes                   // test: is requirements[arg] met?
+	codePeriod                   // test: is the time from ints[arg] to before ints[arg+1]?
+	codeWindow                   // test: is the time in windows[arg]?
+	codeTrue                     // end of a segment's condition that holds
+	codeFalse                    // end of a segment's condition that doesn't hold
 )
 
-// serve is the outcome of an evaluation. It has no pointers: there are many, and
-// the garbage collector needn't look at them.
+// A serve is an outcome of an evaluation. There are many, so it has no pointers for the
+// garbage collector to follow.
 type serve struct {
-	rule     uint32 // index of its name in names; 0: none
-	variant  uint16 // codeServe; codeSplit: that of the first range,
-	last     uint16 // and that of the last
-	unit     uint16 // codeSplit: index of the attribute
-	reason   Reason
-	kind     splitKind // codeSplit; 0: codeServe
-	seed     uint32    // splitOther: index into bucketings
-	end      uint32    // splitRanges: the last position of the first range; splitRamp: 0
-	from, n  uint32    // splitRanges: ends[from:from+n], unless there are just two, or wide[from:from+n]; splitRamp: ramps[from]
-	salt     uint32    // symbol; 0: the flag's key
-	metadata uint32    // index into metadata
-	pc       uint32    // where its instruction stands: those of its condition follow
-	shape    uint32    // where the shape of its condition ends; 0: no condition
+	rule    uint32 // index into names; 0 if no rule matched
+	variant uint16 // the variant or, for a split, that of the first range
+	last    uint16 // for a split, the variant of the last range
+	unit    uint16 // for a split, the index of the unit attribute
+	reason  Reason
+	kind    splitKind // 0 if it isn't a split
+	seed    uint32    // of HashMurmur3; for splitOther, an index into bucketings
+	end     uint32    // for splitRanges, the last position of the first range; for splitRamp, 0
+
+	// For splitRamp the ramp is ramps[from]. For splitRanges the ranges are
+	// wide[from:from+n] if the hash is another one, and those of ends and picks
+	// [from:from+n] otherwise. If n is 0 there are two ranges, which end describes.
+	from, n uint32
+
+	salt     uint32 // symbol of the salt; 0 stands for the flag's key
+	metadata uint32 // index into metadata
+	pc       uint32 // its instruction; those of its condition follow
+	shape    uint32 // end of its condition's shape; 0 if it has no condition
 }
 
 type splitKind uint8
@@ -114,12 +117,12 @@ const (
 type segment struct {
 	name             string
 	include, exclude idSet
-	when             uint32 // where its condition starts
+	when             uint32 // first instruction of its condition
 	end              uint32 // after the last instruction of its condition
-	shape            uint32 // as in serve
+	shape            uint32 // end of its condition's shape, as in serve
 }
 
-// A wideRange is a range of a split by another hash than HashMurmur3.
+// A wideRange is a range of a split that doesn't use HashMurmur3.
 type wideRange struct {
 	to      uint64
 	variant uint16
@@ -141,14 +144,14 @@ func (r *reservation) has(position uint64) bool {
 	return false
 }
 
-// A requirement is what another flag has to serve.
+// A requirement is a compiled OpServes.
 type requirement struct {
 	flag     uint32   // index into flags
-	variants []uint16 // one of these
+	variants []uint16 // the flag must serve one of them
 }
 
-// A CompiledFlag is a flag ready to be evaluated. It is immutable and safe for
-// concurrent use.
+// A CompiledFlag is a flag of a [Program]. It is immutable and safe for concurrent use. A
+// nil CompiledFlag can be evaluated, with [ReasonError].
 type CompiledFlag struct {
 	module   *Module
 	key      string
@@ -156,22 +159,25 @@ type CompiledFlag struct {
 	chance   bool
 	time     bool
 	age      bool
-	varies   bool // one of them
+	varies   bool // chance, time or age
 	disabled bool
-	entry    uint32 // where its evaluation starts
+	entry    uint32 // first instruction
 	end      uint32 // after the last instruction of its rules
-	rules    uint32 // how many
-	serves   uint32 // serves[serves] is for no rule; after it those of the rules, last to first
+	rules    uint32 // number of rules
+	serves   uint32 // index of its default in serves; its rules follow, from the last to the first
 
-	way      way    // of all evaluations, unless there is a list
-	list     *idSet // if the flag first asks whether this has the targeting key,
-	listed   way    // the ways from there
+	// Shortcuts. If list isn't nil, the flag first tests whether list has the
+	// targeting key, and continues with listed or unlisted. All other evaluations
+	// start at way.
+	way      way
+	list     *idSet
+	listed   way
 	unlisted way
 }
 
-// A way is from where an evaluation goes on. If there is nothing more to test,
-// serve is the outcome, a variant or one of two by the targeting key: so most
-// answers are found without a walk. It is nil in all other cases.
+// A way is where an evaluation continues. If nothing is left to test, serve is the
+// outcome: a variant, or one of two by the targeting key. So most evaluations don't need
+// a walk. Otherwise serve is nil, and pc is the next instruction.
 type way struct {
 	serve *serve
 	pc    uint32
@@ -180,17 +186,17 @@ type way struct {
 // Key returns the flag's key.
 func (f *CompiledFlag) Key() string { return f.key }
 
-// UsesChance reports whether the answer may depend on [Context.Chance].
+// UsesChance reports whether the result may depend on [Context].Chance.
 func (f *CompiledFlag) UsesChance() bool { return f.chance }
 
-// UsesTime reports whether the answer may depend on [Context.Now].
+// UsesTime reports whether the result may depend on [Context].Now.
 func (f *CompiledFlag) UsesTime() bool { return f.time }
 
-// UsesAge reports whether the answer may depend on [Context.Age].
+// UsesAge reports whether the result may depend on [Context].Age.
 func (f *CompiledFlag) UsesAge() bool { return f.age }
 
-// Varies reports whether the answer may depend on anything but the flag and the
-// attributes: on chance, on time, or on age.
+// Varies reports whether the result may depend on more than the targeting key and the
+// attributes: on chance, time or age.
 func (f *CompiledFlag) Varies() bool { return f.varies }
 
 // ruleEnd returns where the instructions of rule i end.

@@ -5,18 +5,19 @@ import (
 	"slices"
 )
 
-// The names below are those of flag files, payloads and OpenFeature.
+// The names below are part of flag files, payloads and OpenFeature. Don't change them.
 
 var attributeTypeNames = [...]string{
 	AttrString: "string", AttrInteger: "integer", AttrBoolean: "boolean", AttrSemver: "semver", AttrIP: "ip", AttrList: "list",
 }
 
+// String returns the name that flag files use.
 func (t AttributeType) String() string { return nameOf(attributeTypeNames[:], t, "AttributeType") }
 
-// MarshalText returns what String does.
+// MarshalText returns the same as String.
 func (t AttributeType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// UnmarshalText sets t to the attribute type of that name: string, integer, boolean,
+// UnmarshalText sets t to the type with the given name: string, integer, boolean,
 // semver, ip or list.
 func (t *AttributeType) UnmarshalText(name []byte) (err error) {
 	*t, err = valueOf[AttributeType](attributeTypeNames[:], name, "attribute type")
@@ -28,18 +29,20 @@ var kindNames = [...]string{
 	KindObject: "object", KindList: "list",
 }
 
+// String returns the name that flag files use, such as "integer".
 func (k Kind) String() string { return nameOf(kindNames[:], k, "Kind") }
 
-// MarshalText returns what String does.
+// MarshalText returns the same as String.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// UnmarshalText sets k to the kind with the given name, one that String returns.
+// UnmarshalText sets k to the kind with the given name: none, boolean, integer, number,
+// string, object or list.
 func (k *Kind) UnmarshalText(name []byte) (err error) {
 	*k, err = valueOf[Kind](kindNames[:], name, "type")
 	return err
 }
 
-// nameOf returns the name of an enum's value.
+// nameOf returns the name of v, such as "integer", or "Kind(9)" if it has none.
 func nameOf[T ~uint8](names []string, v T, enum string) string {
 	if int(v) < len(names) && names[v] != "" {
 		return names[v]
@@ -47,7 +50,7 @@ func nameOf[T ~uint8](names []string, v T, enum string) string {
 	return fmt.Sprintf("%s(%d)", enum, uint8(v))
 }
 
-// valueOf returns the value of an enum that has that name.
+// valueOf returns the value with the given name.
 func valueOf[T ~uint8](names []string, name []byte, enum string) (T, error) {
 	i := slices.Index(names, string(name))
 	if i < 0 || len(name) == 0 {
@@ -56,17 +59,18 @@ func valueOf[T ~uint8](names []string, name []byte, enum string) (T, error) {
 	return T(i), nil
 }
 
-// Reason says why a variant was served: OpenFeature's resolution reasons.
+// Reason says why a variant was served. Its text form is an OpenFeature resolution
+// reason, such as TARGETING_MATCH.
 type Reason uint8
 
-// The reasons.
+// The reasons of a [Result].
 const (
 	ReasonStatic         Reason = iota + 1 // the flag has no rules
 	ReasonDefault                          // no rule matched
 	ReasonTargetingMatch                   // a rule matched
-	ReasonSplit                            // a rule matched, and its split chose
-	ReasonDisabled                         // the flag's kill switch is on
-	ReasonStale                            // the flags are older than the flag allows
+	ReasonSplit                            // a rule matched, and its split chose the variant
+	ReasonDisabled                         // the flag is disabled
+	ReasonStale                            // the rules are older than the flag allows
 	ReasonError                            // there is no such flag, or it has another type
 )
 
@@ -76,7 +80,8 @@ var reasonNames = [...]string{
 	ReasonDisabled: "DISABLED", ReasonStale: "STALE", ReasonError: "ERROR",
 }
 
+// String returns OpenFeature's name of the reason, such as "STATIC".
 func (r Reason) String() string { return nameOf(reasonNames[:], r, "Reason") }
 
-// MarshalText returns what String does.
+// MarshalText returns the same as String.
 func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }

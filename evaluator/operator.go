@@ -10,110 +10,103 @@ import (
 // Op says what a [Condition] tests.
 type Op uint8
 
-// The conditions, with the fields of [Condition] that they use and the types
-// of attribute that they apply to.
+// The operators, with the fields of [Condition] that they use and the types of
+// attributes that they apply to.
 const (
-	// All of Of hold. True if Of is empty.
+	// OpAll: all of Of hold. It is true if Of is empty.
 	OpAll Op = iota + 1
-	// Any of Of holds. False if Of is empty.
+	// OpAny: at least one of Of holds. It is false if Of is empty.
 	OpAny
-	// Not: Of[0] does not hold.
+	// OpNot: Of[0], its only condition, doesn't hold.
 	OpNot
 
-	// Exists: the context has Attribute, of the declared type or not.
+	// OpExists: the context has Attribute, whatever the type of its value.
 	OpExists
-	// OpOneOf: Attribute is one of Strings or, for an integer attribute, of
-	// Ints. For boolean attributes Ints holds 0 for false and 1 for true;
-	// IP addresses and versions are compared by value, not by spelling.
-	// Fold applies to string attributes.
+	// OpOneOf: Attribute is one of Strings or, if it is an integer or a boolean, of
+	// Ints, where 0 is false and 1 is true. IP addresses and versions are compared by
+	// value, not by spelling. Fold applies to string attributes. All types but lists.
 	OpOneOf
-	// OpInSegment: Attribute's text (an integer in decimal form) is a member
-	// of the segment Strings[0]. String and integer attributes.
+	// OpInSegment: Attribute is a member of the segment Strings[0]. An integer is
+	// looked up in its decimal form. String and integer attributes.
 	OpInSegment
 
-	// Between: Ints[0] ≤ Attribute ≤ Ints[1]. Integer attributes.
+	// OpBetween: Ints[0] ≤ Attribute ≤ Ints[1]. Integer attributes.
 	OpBetween
-	// Modulo: Attribute mod Ints[0] is one of Ints[1:]; the remainder is
-	// Euclidean, 0 ≤ r < Ints[0], for negative attributes too. Integer
-	// attributes.
+	// OpModulo: Attribute mod Ints[0] is one of Ints[1:]. The remainder is Euclidean:
+	// 0 ≤ r < Ints[0], also for negative attributes. Integer attributes.
 	OpModulo
 
-	// CIDR: Attribute lies in one of the networks Strings. An IPv4 address
-	// in IPv6 form (::ffff:a.b.c.d) counts as IPv4. IP attributes.
+	// OpCIDR: Attribute is in one of the networks Strings. An IPv4 address in IPv6
+	// form (::ffff:a.b.c.d) counts as IPv4. IP attributes.
 	OpCIDR
-	// OpIPBetween: Strings[0] ≤ Attribute ≤ Strings[1], both of the same
-	// family as Attribute. IP attributes.
+	// OpIPBetween: Strings[0] ≤ Attribute ≤ Strings[1]. Addresses of the other family,
+	// IPv4 or IPv6, don't match. IP attributes.
 	OpIPBetween
 
-	// Semver: Attribute satisfies Strings[0], comparisons such as
-	// ">=2.3.0 <3" that must all hold, ordered by Semantic Versioning 2.0
-	// precedence. Semver attributes.
+	// OpSemver: Attribute satisfies all comparisons in Strings[0], such as
+	// ">=2.3.0 <3", by the precedence of Semantic Versioning 2.0. Semver attributes.
 	OpSemver
 
-	// Prefix: Attribute starts with one of Strings. String attributes, as
-	// all that follow.
+	// OpPrefix: Attribute starts with one of Strings. String attributes. Fold applies
+	// to this operator and the next three.
 	OpPrefix
-	// Suffix: Attribute ends with one of Strings.
+	// OpSuffix: Attribute ends with one of Strings. String attributes.
 	OpSuffix
-	// Contains: Attribute contains one of Strings.
+	// OpContains: Attribute contains one of Strings. String attributes.
 	OpContains
-	// Matches: Attribute contains a match of one of the RE2 expressions
-	// Strings.
+	// OpMatches: Attribute contains a match of one of the regular expressions
+	// Strings, in the syntax of RE2. String attributes.
 	OpMatches
 
-	// OpAnyOf: one of the texts in the list Attribute is one of Strings. List
-	// attributes.
+	// OpAnyOf: the list Attribute contains at least one of Strings. List attributes.
 	OpAnyOf
-	// OpAllOf: each of Strings is one of the texts in the list Attribute. List
-	// attributes.
+	// OpAllOf: the list Attribute contains all of Strings. List attributes.
 	OpAllOf
 
-	// Period: Ints[0] ≤ [Context.Now] < Ints[1]. There is no Attribute, nor is
-	// there for OpWindow and OpServes.
+	// OpPeriod: Ints[0] ≤ [Context].Now < Ints[1]. No attribute.
 	OpPeriod
-	// Window: local time in the zone Strings[0] is in a window that recurs
-	// weekly: it opens at Ints[1] seconds after midnight of the weekdays
-	// that Ints[0] has bits for (bit 0 is Sunday), and closes before Ints[2]
-	// seconds after midnight of the same day or, if that is not more than
-	// Ints[1], of the next. A day has 86,400 seconds on the clock, whatever
-	// was skipped or repeated.
+	// OpWindow: local time in the zone Strings[0] is in a window that recurs weekly.
+	// The window opens Ints[1] seconds after midnight on the weekdays whose bits are
+	// set in Ints[0] (bit 0 is Sunday). It closes Ints[2] seconds after midnight, of
+	// the next day if Ints[2] ≤ Ints[1]. Seconds are those that a clock shows: each
+	// day has 86,400, even if the clock is changed. No attribute.
 	OpWindow
-	// Serves: the flag Strings[0] serves one of the variants Strings[1:].
-	// Flags do not refer to themselves, directly or by way of others.
+	// OpServes: the flag Strings[0] serves one of the variants Strings[1:]. A flag
+	// can't refer to itself, not even via other flags. No attribute.
 	OpServes
 
-	// OpBucket: Ints[1] ≤ p < Ints[2] for the position p that Attribute has by
-	// the hash Strings[0], the salt Strings[1] and Ints[0] positions (0: the
-	// hash's own number), see [Bucketing]. False if Attribute has no position.
-	// String and integer attributes.
+	// OpBucket: Ints[1] ≤ p < Ints[2], where p is the position of Attribute in the
+	// [Bucketing] with the hash Strings[0], the salt Strings[1] and Ints[0] positions.
+	// It is false if Attribute has no position. String and integer attributes.
 	OpBucket
 )
 
-// An operator is everything about an Op but its meaning: to add one, add its row
-// here, and its comparison in comparison.go.
+// An operator is what the compiler needs to know about an Op. To add an Op, add a row to
+// operators and a type that implements [test].
 type operator struct {
 	name     string
-	combines bool            // it combines conditions and compares nothing
-	types    []AttributeType // of attributes that it applies to; nil: it has no attribute
-	fold     bool            // it may ignore the letter case of string attributes
+	combines bool            // it combines other conditions
+	types    []AttributeType // types of attributes that it applies to; nil if it has no attribute
+	fold     bool            // it supports Fold for string attributes
 	sets     setKind
 	refers   refKind
-	// test checks and compiles a comparison. check is for operators that have an
-	// instruction of their own: it only checks.
+	// test checks and compiles a comparison. Operators with an instruction of their
+	// own have check instead, which only checks.
 	test  func(*Condition, AttributeType) (test, error)
 	check func(*Condition) error
 }
 
-// A setKind says in which lists of a condition order and repetition mean nothing.
+// A setKind says which part of a condition's lists is a set, in which neither order nor
+// repetition matters.
 type setKind uint8
 
 const (
 	noSet    setKind = iota
-	wholeSet         // in Strings and Ints
-	restSet          // in both, without their first elements
+	wholeSet         // all of Strings and Ints
+	restSet          // all but their first elements
 )
 
-// A refKind says what the first of a condition's Strings is the name of.
+// A refKind says what Strings[0] of a condition is the name of.
 type refKind uint8
 
 const (
@@ -166,6 +159,7 @@ func (op Op) operator() *operator {
 	return &operators[op]
 }
 
+// String returns the name of the operator as used in traces and errors.
 func (op Op) String() string {
 	if o := op.operator(); o != nil {
 		return o.name
@@ -173,10 +167,10 @@ func (op Op) String() string {
 	return fmt.Sprintf("Op(%d)", uint8(op))
 }
 
-// MarshalText returns what String does.
+// MarshalText returns the same as String.
 func (op Op) MarshalText() ([]byte, error) { return []byte(op.String()), nil }
 
-// UnmarshalText sets op to the operator of that name.
+// UnmarshalText sets op to the operator with the given name, one that String returns.
 func (op *Op) UnmarshalText(name []byte) error {
 	i := slices.IndexFunc(operators[:], func(o operator) bool { return o.name == string(name) })
 	if i < 0 || len(name) == 0 {
@@ -186,23 +180,24 @@ func (op *Op) UnmarshalText(name []byte) error {
 	return nil
 }
 
-// Combines reports whether op combines conditions. All others compare.
+// Combines reports whether op combines conditions: OpAll, OpAny or OpNot. All other
+// operators are comparisons.
 func (op Op) Combines() bool { return op == OpAll || op == OpAny || op == OpNot }
 
-// Check reports whether c, a comparison, is well formed and its operator
-// applies to attributes of type t, which is ignored for operators without an
-// attribute. [Compile] checks combinations (OpAll, OpAny, OpNot), and whether
-// what c refers to exists.
+// Check returns an error unless c is a well-formed comparison whose operator applies to
+// attributes of type t. It ignores t if the operator has no attribute. It doesn't check
+// combinations, or whether the segment, flag or zone that c refers to exists; [Compile]
+// does.
 func (c Condition) Check(t AttributeType) error { return c.check(t) }
 
-// check is Check without a copy, which would move to the heap.
+// check is Check without a copy of c, which would escape to the heap.
 func (c *Condition) check(t AttributeType) error {
 	_, err := c.test(t)
 	return err
 }
 
-// test checks c, a comparison, and compiles it. The test is nil if the operator has
-// an instruction of its own.
+// test checks and compiles the comparison c. The test is nil if the operator has an
+// instruction of its own.
 func (c *Condition) test(t AttributeType) (test, error) {
 	if err := c.applies(t); err != nil {
 		return nil, err
@@ -216,8 +211,8 @@ func (c *Condition) test(t AttributeType) (test, error) {
 	return nil, nil
 }
 
-// applies reports whether c is a comparison and its operator applies to
-// attributes of type t.
+// applies returns an error unless c is a comparison whose operator applies to attributes
+// of type t.
 func (c *Condition) applies(t AttributeType) error {
 	o := c.Op.operator()
 	switch {
@@ -241,11 +236,11 @@ func (c *Condition) applies(t AttributeType) error {
 	return nil
 }
 
-// Holds returns a function that reports whether c holds for a value of its
-// attribute, which is of type t. It exists for comparisons that look at nothing but
-// that value: not for combinations, segments, other flags, and the time.
+// Holds returns a function that reports whether c holds for a value of its attribute,
+// which is of type t. It returns an error if c depends on more than that value:
+// combinations do, and comparisons with segments, flags and the time.
 func (c Condition) Holds(t AttributeType) (func(Value) bool, error) {
-	if c.Op == OpOneOf && t == AttrString && !c.Fold { // without making a set of what may be a million
+	if c.Op == OpOneOf && t == AttrString && !c.Fold { // don't build a set of what may be a million strings
 		if err := c.applies(t); err != nil {
 			return nil, err
 		}
@@ -266,9 +261,9 @@ func (c Condition) Holds(t AttributeType) (func(Value) bool, error) {
 	return func(v Value) bool { return holdsAlone(test, v) }, nil
 }
 
-// Canonical returns c, a comparison, with lists in ascending order, each element
-// once, wherever order and repetition mean nothing. It shares lists that are so
-// already.
+// Canonical returns the comparison c with lists sorted and without duplicates wherever
+// neither order nor repetition matters. Equal comparisons have equal canonical forms,
+// unless they spell versions or addresses differently. The result shares lists with c.
 func (c Condition) Canonical() Condition {
 	o := c.Op.operator()
 	switch {
@@ -283,7 +278,7 @@ func (c Condition) Canonical() Condition {
 	return c
 }
 
-// ascending returns the elements of a list in ascending order, each once.
+// ascending returns a list sorted and without duplicates. It copies only if it must.
 func ascending[T cmp.Ordered](list []T) []T {
 	for i := 1; i < len(list); i++ {
 		if list[i-1] >= list[i] {

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// A Program is a set of flags that can be evaluated. It is immutable and safe
-// for concurrent use. A nil Program has no flags.
+// A Program is a set of compiled flags. It is immutable and safe for concurrent use. A
+// nil Program has no flags.
 type Program struct {
 	modules []*Module
 	byKey   map[string]*CompiledFlag
@@ -17,19 +17,20 @@ type Program struct {
 	types   map[string]AttributeType
 }
 
-// A linkedFlag is a flag, the index of its Module and its index in that.
+// A linkedFlag is a flag of a Program.
 type linkedFlag struct {
 	*CompiledFlag
-	module, index uint32
+	module uint32 // index into Program.modules
+	index  uint32 // index into Module.flags
 }
 
-// Compile checks rulesets and makes one Program of all their flags. It is
-// [CompileModule] for each of them, and [Link].
+// Compile checks rulesets and compiles them into one Program. It calls [CompileModule]
+// for each ruleset, and then [Link].
 //
-// The Program shares no memory with the rulesets but immutable text.
+// The Program doesn't retain the rulesets, except for their strings.
 //
-// The error joins what is wrong, each a [*CompileError]. If there are more than
-// 100 of them, one more says how many are not listed.
+// The error joins a [*CompileError] for everything that is wrong. After 100 of them, one
+// more says how many were left out.
 func Compile(sets ...Ruleset) (*Program, error) {
 	var all problems
 	modules := make([]*Module, len(sets))
@@ -42,11 +43,9 @@ func Compile(sets ...Ruleset) (*Program, error) {
 	return Link(modules...)
 }
 
-// Link makes one Program of the flags of all modules. Their keys must be unique,
-// and what the modules have in common, the unit attribute and the types of
-// attributes, must agree; each has segments and prerequisites of its own.
-//
-// The error is as that of [Compile].
+// Link combines modules into one Program. Flag keys must be unique across all modules,
+// and modules must agree on the unit attribute and on the types of attributes. Segments
+// and prerequisites belong to their module. Errors are reported as by [Compile].
 func Link(modules ...*Module) (*Program, error) {
 	n := 0
 	for _, mod := range modules {
@@ -77,8 +76,7 @@ func Link(modules ...*Module) (*Program, error) {
 	return p, nil
 }
 
-// declare takes over the attributes of a module, which must agree with the modules
-// before it.
+// declare adds the attributes of a module, which must agree with earlier modules.
 func (p *Program) declare(mod *Module, all *problems) {
 	for _, a := range mod.attributes {
 		if t, ok := p.types[a.Name]; ok && t != a.Type {
@@ -91,8 +89,8 @@ func (p *Program) declare(mod *Module, all *problems) {
 	}
 }
 
-// Flag returns the flag with that key, or nil if there is none. Callers that
-// evaluate a flag often keep it for as long as they use the Program.
+// Flag returns the flag with the given key, or nil if there is none. To save the lookup,
+// callers may keep the flag for as long as they use the Program.
 func (p *Program) Flag(key string) *CompiledFlag {
 	if p == nil {
 		return nil
@@ -100,7 +98,7 @@ func (p *Program) Flag(key string) *CompiledFlag {
 	return p.byKey[key]
 }
 
-// Keys returns the keys of all flags in ascending order.
+// Keys returns the keys of all flags, sorted.
 func (p *Program) Keys() []string {
 	if p == nil {
 		return nil
@@ -112,7 +110,7 @@ func (p *Program) Keys() []string {
 	return keys
 }
 
-// Len returns how many flags there are.
+// Len returns the number of flags.
 func (p *Program) Len() int {
 	if p == nil {
 		return 0
@@ -120,7 +118,7 @@ func (p *Program) Len() int {
 	return len(p.sorted)
 }
 
-// Flags yields all flags by their keys in ascending order.
+// Flags yields all flags, sorted by key.
 func (p *Program) Flags() iter.Seq[*CompiledFlag] {
 	return func(yield func(*CompiledFlag) bool) {
 		if p == nil {
@@ -134,8 +132,8 @@ func (p *Program) Flags() iter.Seq[*CompiledFlag] {
 	}
 }
 
-// Unit returns the name of the attribute that a context's targeting key stands
-// for; "" if the Program is of no modules.
+// Unit returns the name of the unit attribute, whose value [Context].Key is. A Program
+// without modules has none, and returns "".
 func (p *Program) Unit() string {
 	if p == nil || len(p.modules) == 0 {
 		return ""
@@ -144,8 +142,7 @@ func (p *Program) Unit() string {
 	return mod.attributes[mod.unit].Name
 }
 
-// AttributeType returns the declared type of an attribute, and whether any
-// ruleset of the Program declares it.
+// AttributeType returns the declared type of an attribute, and whether it is declared.
 func (p *Program) AttributeType(name string) (AttributeType, bool) {
 	if p == nil {
 		return 0, false
@@ -157,10 +154,10 @@ func (p *Program) AttributeType(name string) (AttributeType, bool) {
 // maxErrors is the number of errors that [Compile] lists.
 const maxErrors = 100
 
-// problems are the errors of a compilation.
+// problems collects the errors of a compilation.
 type problems struct {
 	list  []error // the first maxErrors
-	count int     // how many there were in all
+	count int     // of all errors
 }
 
 func (p *problems) add(e *CompileError) {

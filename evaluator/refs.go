@@ -2,8 +2,8 @@ package evaluator
 
 import "iter"
 
-// Walk yields c and all conditions below it, each before those that it combines. c
-// may be nil.
+// Walk yields c and all conditions below it in depth-first order, parents first. It yields
+// nothing if c is nil.
 func (c *Condition) Walk() iter.Seq[*Condition] {
 	return func(yield func(*Condition) bool) { c.walk(yield) }
 }
@@ -23,10 +23,11 @@ func (c *Condition) walk(yield func(*Condition) bool) bool {
 	return true
 }
 
-// Refs are the names of what conditions and flags refer to, as often as they do.
+// Refs are the names that conditions and flags refer to. A name that is used several times
+// is listed several times.
 type Refs struct{ Attributes, Segments, Zones, Flags []string }
 
-// Refs returns what c and the conditions below it refer to. c may be nil.
+// Refs returns the names that c and the conditions below it refer to. c may be nil.
 func (c *Condition) Refs() Refs {
 	var refs Refs
 	refs.add(c)
@@ -53,7 +54,7 @@ func (r *Refs) add(c *Condition) {
 	}
 }
 
-// Refs returns what the rules and the reservation of f refer to.
+// Refs returns the names that f's rules and reservation refer to.
 func (f *Flag) Refs() Refs {
 	var refs Refs
 	if f.Reserved != nil {
@@ -69,10 +70,10 @@ func (f *Flag) Refs() Refs {
 	return refs
 }
 
-// Only returns a ruleset of the flags with those keys and everything that they
-// refer to, directly or indirectly, in the order of set. Flags that they refer to
-// and that aren't among keys become prerequisites. It ignores keys that set.Flags
-// doesn't have, and references to what set doesn't have. Both rulesets share memory.
+// Only returns a ruleset of the flags with the given keys and of everything they refer to,
+// directly or indirectly, in the order of set. Other flags that they refer to become
+// prerequisites. Only ignores unknown keys, and references to what set doesn't contain.
+// Both rulesets share memory.
 func (set *Ruleset) Only(keys ...string) Ruleset {
 	wanted := nameSet(keys)
 	only := Ruleset{Unit: set.Unit, Flags: filter(set.Flags, func(f *Flag) bool { return wanted[f.Key] })}
@@ -120,7 +121,7 @@ func nameSet(names []string) map[string]bool {
 	return set
 }
 
-// filter returns the elements of a list that keep wants.
+// filter returns the elements of a list for which keep returns true.
 func filter[T any](list []T, keep func(*T) bool) (kept []T) {
 	for i := range list {
 		if keep(&list[i]) {
@@ -130,8 +131,8 @@ func filter[T any](list []T, keep func(*T) bool) (kept []T) {
 	return kept
 }
 
-// segment returns the segment of that name, or nil. For the few look-ups of
-// [Ruleset.Only] an index would take longer to build.
+// segment returns the segment with the given name, or nil. An index wouldn't pay off for
+// the few lookups of [Ruleset.Only].
 func (set *Ruleset) segment(name string) *Segment {
 	for i := range set.Segments {
 		if set.Segments[i].Name == name {
@@ -141,7 +142,7 @@ func (set *Ruleset) segment(name string) *Segment {
 	return nil
 }
 
-// flag returns the flag or prerequisite with that key, or nil.
+// flag returns the flag or prerequisite with the given key, or nil.
 func (set *Ruleset) flag(key string) *Flag {
 	for _, list := range [][]Flag{set.Flags, set.Prerequisites} {
 		for i := range list {

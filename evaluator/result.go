@@ -1,18 +1,16 @@
 package evaluator
 
-// A Result is the answer of an evaluation and why it was given. It is small,
-// immutable, and keeps its [Module] alive. The zero Result has
-// [ReasonError] and no value.
+// A Result is the outcome of an evaluation. It is small and immutable, and keeps the
+// [Module] of its flag in memory. The zero Result has [ReasonError] and no value.
 type Result struct {
-	// No more than four fields, which is what the compiler keeps in
-	// registers.
+	// The compiler keeps structs of up to four fields in registers. Don't add one.
 	flag    *CompiledFlag // nil: error
 	serve   *serve
 	variant uint16
 	missing uint16 // 1 + index of the attribute that a split missed; 0: none
 }
 
-// Value returns the value served; the zero Value if Reason is [ReasonError].
+// Value returns the value served, or the zero Value if the reason is [ReasonError].
 func (r Result) Value() Value {
 	if r.flag == nil {
 		return Value{}
@@ -20,7 +18,7 @@ func (r Result) Value() Value {
 	return r.flag.variants[r.variant].Value
 }
 
-// Variant returns the name of the variant served.
+// Variant returns the name of the variant served, or "" if the reason is [ReasonError].
 func (r Result) Variant() string {
 	if r.flag == nil {
 		return ""
@@ -28,7 +26,7 @@ func (r Result) Variant() string {
 	return r.flag.variants[r.variant].Name
 }
 
-// Rule returns the name of the rule that served, or "" if none did.
+// Rule returns the name of the rule that matched, or "" if none did.
 func (r Result) Rule() string {
 	if r.flag == nil {
 		return ""
@@ -44,8 +42,8 @@ func (r Result) Reason() Reason {
 	return r.serve.reason
 }
 
-// Metadata returns the flag's metadata and that of the rule that served, by name
-// in ascending order. The caller must not change it.
+// Metadata returns the metadata of the flag and of the rule that matched, sorted by
+// name. The caller must not modify it.
 func (r Result) Metadata() []Attr {
 	if r.flag == nil {
 		return nil
@@ -53,10 +51,10 @@ func (r Result) Metadata() []Attr {
 	return r.flag.module.metadata[r.serve.metadata]
 }
 
-// MissingUnit returns the name of the attribute that the context lacked, or had
-// in a form that can't be bucketed, so that a rule with a split did not match,
-// or that the flag's reservation did not hold; "" if that was not so. If it was
-// so for several it is the last.
+// MissingUnit helps to debug splits. It returns the name of the unit attribute because
+// of which a split, or the flag's reservation, didn't match: the context lacks it, or its
+// value can't be bucketed. If there are several, it returns the last one, and if there
+// are none, "".
 func (r Result) MissingUnit() string {
 	if r.flag == nil || r.missing == 0 {
 		return ""

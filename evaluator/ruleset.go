@@ -1,26 +1,25 @@
 package evaluator
 
-// A Ruleset is a set of flags with everything their rules refer to: plain
-// data, as a payload carries it and before [Compile] has checked it. Its JSON
-// form is for people and programs to look at; nothing reads it back.
+// A Ruleset is a set of flags together with everything their rules refer to. It is plain
+// data, not yet checked: pass it to [Compile]. Its JSON form is for inspection; nothing
+// reads it back.
 type Ruleset struct {
-	// Unit names the attribute that a context's targeting key stands for
-	// (see [Context.Key]): one of Attributes, a string.
+	// Unit is the name of the attribute whose value [Context].Key is. It is one of
+	// Attributes, and of type AttrString.
 	Unit string `json:"unit"`
-	// Attributes declares every attribute that a condition or a split
-	// names. Names are unique.
+	// Attributes declares all attributes that conditions and splits use. Names are
+	// unique.
 	Attributes []Attribute `json:"attributes"`
-	// Zones are the time zones that conditions refer to. Names are unique.
+	// Zones are the time zones that conditions use. Names are unique.
 	Zones []Zone `json:"zones,omitempty"`
-	// Segments are the named groups that conditions of flags, and of other
-	// segments, refer to. Names are unique.
+	// Segments are the named groups that conditions use, including those of other
+	// segments. Names are unique.
 	Segments []Segment `json:"segments,omitempty"`
-	// Flags in any order. Keys are unique.
+	// Flags are the flags to serve, in any order. Keys are unique.
 	Flags []Flag `json:"flags"`
-	// Prerequisites are copies of flags of other rulesets, for the
-	// conditions here that refer to them, directly or by way of each other.
-	// They are evaluated as those conditions need it, and not served. Their
-	// keys are unique, among Flags too.
+	// Prerequisites are copies of flags of other rulesets that conditions use. They
+	// are evaluated for these conditions but not served. Keys are unique, also among
+	// Flags.
 	Prerequisites []Flag `json:"prerequisites,omitempty"`
 }
 
@@ -30,10 +29,9 @@ type Attribute struct {
 	Type AttributeType `json:"type"`
 }
 
-// AttributeType is what conditions may assume about an attribute. It decides
-// which operators apply to it ([Condition.Check]); what a context really holds
-// is decided at evaluation, where a value of another type makes a comparison
-// false.
+// AttributeType is the declared type of an attribute. It determines which operators
+// apply to the attribute. A context may still hold a value of another type, which most
+// comparisons don't match.
 type AttributeType uint8
 
 // The types of attributes.
@@ -46,156 +44,154 @@ const (
 	AttrList                             // a list of texts
 )
 
-// A Zone is a time zone: what a clock on the wall there shows, without a
-// database of time zones at the place of evaluation.
+// A Zone is a time zone. Rulesets carry their time zones so that evaluation doesn't
+// depend on the machine's time zone database.
 type Zone struct {
 	Name string `json:"name"` // such as Asia/Shanghai
-	// Offsets in ascending order of their times, at least one.
+	// Offsets are in ascending order of From. There is at least one.
 	Offsets []Offset `json:"offsets"`
 }
 
-// An Offset is how far local time is ahead of UTC from a time on, until the
-// next offset's. The first one of a zone holds before its time too.
+// An Offset is the difference between local time and UTC from a point in time until the
+// next Offset. The first Offset of a zone also applies to earlier times.
 type Offset struct {
 	From    int64 `json:"from"`    // Unix time in seconds
-	Seconds int   `json:"seconds"` // within ±86,399
+	Seconds int   `json:"seconds"` // east of UTC, within ±86,399
 }
 
-// A Segment is a named group. A value is a member if it is not on Exclude, and
-// is on Include or When holds for the context.
+// A Segment is a named group. A value is a member if Exclude doesn't list it and either
+// Include lists it or When holds for the context.
 type Segment struct {
 	Name    string     `json:"name"`
 	Include []string   `json:"include,omitempty"`
 	Exclude []string   `json:"exclude,omitempty"`
-	When    *Condition `json:"when,omitempty"` // nil: nobody but Include
+	When    *Condition `json:"when,omitempty"` // nil: only Include counts
 }
 
-// A Flag is a feature flag: the variants it may serve and the rules that
-// choose among them. The first rule that matches serves.
+// A Flag is a feature flag: variants, and rules that choose among them. The first rule
+// that matches decides.
 type Flag struct {
 	Key      string    `json:"key"`
 	Type     Kind      `json:"type"`               // of the variants' values: any but KindNone and KindList
 	Variants []Variant `json:"variants"`           // at least one; names are unique
 	Default  int       `json:"default"`            // index of the variant served when no rule matches
-	Disabled bool      `json:"disabled,omitempty"` // the kill switch: Off is served whatever the rules say
+	Disabled bool      `json:"disabled,omitempty"` // the kill switch: serve Off, whatever the rules say
 	Off      int       `json:"off"`                // index of the variant served while Disabled
-	// Stale, if not nil, says what is served when the flags have grown old,
-	// unless the flag is Disabled.
+	// Stale, if not nil, overrides the rules when they are too old. It doesn't apply
+	// to a disabled flag.
 	Stale *Staleness `json:"stale,omitempty"`
-	// Reserved, if not nil, keeps the rules to a share of all units: for
-	// others the flag serves its default variant.
+	// Reserved, if not nil, limits the rules to a share of all units. All others are
+	// served the default variant.
 	Reserved *Reservation `json:"reserved,omitempty"`
 	Rules    []Rule       `json:"rules,omitempty"`
-	// Metadata is handed to callers with every result. Names are unique;
-	// values are text, numbers and booleans.
+	// Metadata is returned with every [Result]. Names are unique. Values are strings,
+	// finite numbers and booleans.
 	Metadata []Attr `json:"metadata,omitempty"`
 }
 
-// A Staleness is how old flags may be, and what a flag serves when they are older.
+// A Staleness limits the age of the rules that decide about a flag.
 type Staleness struct {
-	// After is the greatest [Context.Age] that is fine, in seconds: 0 or more.
-	After   uint32 `json:"after"`
-	Variant int    `json:"variant"` // index of the variant served beyond that
+	After   uint32 `json:"after"`   // largest [Context].Age for which rules count, in seconds
+	Variant int    `json:"variant"` // index of the variant served to older contexts
 }
 
-// A Reservation is a flag's part of a layer. Flags share a layer without overlap if
+// A Reservation is a flag's part of a layer. Flags of a layer are mutually exclusive if
 // their reservations have the same Bucketing and no position in common.
 type Reservation struct {
-	Layer string `json:"layer"` // name of the layer, for people
+	Layer string `json:"layer"` // name of the layer, for traces
 	Bucketing
 	Spans []Span `json:"spans"` // ascending, without overlap; at least one
 }
 
-// A Span is the positions From ≤ p < To.
+// A Span is the range of positions From ≤ p < To.
 type Span struct {
 	From uint64 `json:"from"`
 	To   uint64 `json:"to"` // at most [Bucketing.Total]
 }
 
-// A Variant is a value a flag can serve, and its name.
+// A Variant is a named value that a flag can serve.
 type Variant struct {
 	Name  string `json:"name"`
 	Value Value  `json:"value"` // of the flag's type
 }
 
-// A Rule serves a variant, or one of several by a split, to the contexts that
-// When matches.
+// A Rule serves a variant, or one of several by means of a split, to the contexts for
+// which When holds.
 type Rule struct {
 	Name    string     `json:"name"`
 	When    *Condition `json:"when,omitempty"` // nil: always
 	Variant int        `json:"variant"`        // index into the flag's variants, unless Split is set
 	Split   *Split     `json:"split,omitempty"`
-	// Metadata is handed to callers with the results of this rule. It takes
-	// the place of the flag's metadata of the same name.
+	// Metadata is returned with the results of this rule. It overrides the flag's
+	// metadata of the same name.
 	Metadata []Attr `json:"metadata,omitempty"`
 }
 
-// A Split chooses among variants by a position, and by Ranges or by a Ramp. If By
-// is empty the rest of Bucketing is too, and the position is [Context.Chance],
-// one of 2^32, which callers draw for every evaluation.
+// A Split chooses a variant by the position of the context's unit. Either Ranges or Ramp
+// assigns positions to variants; the other one is empty.
+//
+// A split by chance has a zero Bucketing. Its position is [Context].Chance.
 type Split struct {
 	Bucketing
 	Ranges []Range `json:"ranges,omitempty"`
 	Ramp   *Ramp   `json:"ramp,omitempty"`
 }
 
-// A Bucketing maps units to positions: Hash computes from Salt and the value of the
-// attribute By a number from 0 to below the number of positions. Text that isn't
-// empty has a position, and so has an integer, that of its decimal form. No other
-// value has one.
+// A Bucketing maps units to positions. Hash computes the position, a number from 0 to
+// Total-1, from Salt and the value of the attribute By. Non-empty strings and integers
+// have a position; an integer has that of its decimal form. Other values have none.
 type Bucketing struct {
 	By   string `json:"by,omitempty"` // attribute that names the unit
 	Salt string `json:"salt,omitempty"`
 	Hash string `json:"hash,omitempty"` // one of [Hashes]
-	// Positions is how many positions there are, 0 for the hash's own number,
-	// which most hashes insist on. See [Bucketing.Total].
+	// Positions is the number of positions. 0 stands for the hash's own number, and
+	// most hashes accept no other. See [Bucketing.Total].
 	Positions uint64 `json:"positions,omitempty"`
 }
 
-// HashMurmur3 is the name of Serin's own hash. It has 2^32 positions: h(unit,
-// seed) >> 32 with seed = uint32(h(salt, 0)) and h the first 64 bits of
-// murmur3_x64_128. The other [Hashes] are those of other systems.
+// HashMurmur3 is the name of Serin's own hash. The position is h(unit, seed) >> 32, where
+// h is the first 64 bits of murmur3_x64_128 and seed is uint32(h(salt, 0)). The other
+// [Hashes] are those of other systems.
 const HashMurmur3 = "murmur3_x64_128"
 
-// Positions is how many positions [HashMurmur3] and [Context.Chance] have: 2^32.
+// Positions is the number of positions of [HashMurmur3] and of [Context].Chance.
 const Positions = 1 << 32
 
-// A Range gives the positions From ≤ p < To to a variant. The ranges of a
-// split are in ascending order and cover all positions without gap or overlap.
+// A Range assigns the positions From ≤ p < To to a variant. The ranges of a split are in
+// ascending order and cover all positions without gaps and overlaps.
 type Range struct {
 	From    uint64 `json:"from"`
 	To      uint64 `json:"to"`
 	Variant int    `json:"variant"`
 }
 
-// A Ramp is a split between two variants whose share changes with time: Variant
-// owns the positions below the level that [Context.Now] has, and Rest all others.
+// A Ramp splits units between two variants in shares that change over time. Variant owns
+// the positions below the level at [Context].Now, and Rest owns all others.
 type Ramp struct {
-	Variant int `json:"variant"`
-	Rest    int `json:"rest"`
-	// Points in strictly ascending order of their times, at least one. The
-	// level is 0 before the first point and that of the last point after it.
-	// In between it is that of the last point reached or, if Linear, on the
-	// line between two points: with the point (a, x) and the next (b, y), at
-	// the time t it is x + (y-x)·(t-a)/(b-a), the quotient rounded toward zero.
+	Variant int `json:"variant"` // index of a variant
+	Rest    int `json:"rest"`    // index of a variant
+	// Points are in strictly ascending order of time. There is at least one. The
+	// level is 0 before the first point, and stays constant after the last. Between
+	// the points (a, x) and (b, y) it is x or, if Linear, x + (y-x)·(t-a)/(b-a) at the
+	// time t, where the quotient is rounded toward zero.
 	Points []Point `json:"points"`
 	Linear bool    `json:"linear,omitempty"`
 }
 
-// A Point is a level that a ramp reaches at a time.
+// A Point is the level of a ramp at a point in time.
 type Point struct {
 	At    int64  `json:"at"`    // Unix time in seconds
 	Level uint64 `json:"level"` // at most [Bucketing.Total]
 }
 
-// A Condition is a test of a context: a comparison of one attribute, or a
-// combination of other conditions, as Op says. It is a tree of plain data in
-// the manner of regexp/syntax.Regexp; which fields Op uses stands at each Op.
-// A comparison has no Of, and a combination nothing else: [Compile] refuses it.
+// A Condition is a predicate about a context. Depending on Op it is a comparison, mostly
+// of an attribute, or a combination of the conditions Of. Like regexp/syntax.Regexp it is
+// a tree of plain data: each [Op] documents which fields it uses. [Compile] refuses
+// comparisons with conditions in Of, and combinations with anything else.
 //
-// Conditions are total and two-valued: a comparison of a missing attribute, or
-// of one that holds another type, is false, and Not negates whatever it is
-// given.
+// A condition either holds or doesn't; there is no third value. A comparison with an
+// attribute that is missing, or that has a value of another type, is false, and OpNot
+// negates it like any other.
 type Condition struct {
 	Op        Op          `json:"op"`
 	Attribute string      `json:"attribute,omitempty"`

@@ -8,15 +8,14 @@ import (
 	"strings"
 )
 
-// A version is a semantic version without its build metadata, which has no
-// part in precedence.
+// A version is a semantic version without build metadata, which precedence ignores.
 type version struct {
 	major, minor, patch uint64
 	pre                 string // "" for a release
 }
 
-// parseVersion parses a version of Semantic Versioning 2.0. Minor and patch
-// may be left out, as app stores do, and count as 0.
+// parseVersion parses a version of Semantic Versioning 2.0. A missing minor or patch
+// version, which app stores allow, counts as 0.
 func parseVersion(s string) (version, bool) {
 	s, build, hasBuild := strings.Cut(s, "+")
 	s, pre, hasPre := strings.Cut(s, "-")
@@ -40,11 +39,11 @@ func parseVersion(s string) (version, bool) {
 	return version{}, false // a fourth part
 }
 
-// maxPart is the largest part of a version that its order tells from larger ones.
+// maxPart is the smallest part of a version that order doesn't distinguish from larger ones.
 const maxPart = 1<<21 - 1
 
-// order returns a number by which versions compare as they do, unless parts of
-// both are maxPart or more, or both are pre-releases of one release.
+// order returns a number that compares like the version, except to versions that have a part
+// of maxPart or more as well, and to other pre-releases of the same release.
 func (v version) order() uint64 {
 	switch {
 	case v.major >= maxPart:
@@ -61,9 +60,9 @@ func (v version) order() uint64 {
 	return order
 }
 
-// parseOrder returns the order of the version that s is.
+// parseOrder returns the order of the version s, and whether s is a version.
 func parseOrder(s string) (order uint64, ok bool) {
-	// Most are three numbers, and quickly done.
+	// Fast path for three numbers.
 	var parts [3]uint64
 	part, digits := 0, 0
 	for i := range len(s) {
@@ -206,7 +205,7 @@ func (c comparator) holds(v version) bool {
 	return order == 0
 }
 
-// An interval has the orders of the versions that satisfy a constraint.
+// An interval is the range of the orders of all versions that satisfy a constraint.
 type interval struct {
 	lo, hi uint64
 	text   string // the constraint
@@ -214,8 +213,8 @@ type interval struct {
 
 func (i *interval) has(order uint64) bool { return i.lo <= order && order <= i.hi }
 
-// newInterval returns the interval of a constraint. It is false if orders can't
-// tell which versions satisfy it.
+// newInterval returns the interval of a constraint. ok is false if orders can't decide which
+// versions satisfy it.
 func newInterval(text string, cs []comparator) (i interval, ok bool) {
 	lo, hi := uint64(0), uint64(math.MaxUint64)
 	for _, c := range cs {

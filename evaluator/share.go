@@ -2,16 +2,15 @@ package evaluator
 
 import "slices"
 
-// A recent remembers where lists stand in an array of many, so that of equal ones
-// one is enough. It is small, to stay in the processor's cache, and forgets: a
-// list takes the place of another that has the same number. So the same flags may
-// take some more memory in one order than in another.
+// A recent remembers the indices of lists in a large array, so that equal lists are stored
+// once. It is small enough for the processor's cache, and forgets: a list evicts another
+// one with the same hash. So the memory that flags take depends a little on their order.
 type recent [1 << recentBits]uint32
 
 const recentBits = 10
 
-// shared returns where the list that all has from a place on stands. If it is known
-// to stand at a place before, that is cut off again.
+// shared returns the index of the list (*all)[from:]. If all is known to contain an equal
+// list further ahead, shared removes the copy at the end.
 func shared[T comparable](known *recent, all *[]T, from int, hash uint64) uint32 {
 	place := &known[hash>>(64-recentBits)]
 	list := (*all)[from:]
@@ -27,7 +26,7 @@ func shared[T comparable](known *recent, all *[]T, from int, hash uint64) uint32
 // never correctness.
 func mix(hash, n uint64) uint64 { return (hash ^ n) * phi }
 
-// mixText is mix for the ends of a text.
+// mixText adds the length of a string and some of its first and last bytes to a hash.
 func mixText(hash uint64, s string) uint64 {
 	n := len(s)
 	switch {
@@ -41,8 +40,7 @@ func mixText(hash uint64, s string) uint64 {
 	return mix(hash, uint64(n))
 }
 
-// addInts appends integers, unless they stand there already, and returns where
-// they do.
+// addInts returns the index of a list in Module.ints, and appends it if necessary.
 func (c *compiler) addInts(list []int64) uint32 {
 	from, hash := len(c.module.ints), uint64(0)
 	for _, n := range list {
@@ -52,7 +50,7 @@ func (c *compiler) addInts(list []int64) uint32 {
 	return shared(&c.recentInts, &c.module.ints, from, hash)
 }
 
-// addOperands is addInts for texts.
+// addOperands is like addInts, for the symbols of strings in Module.operands.
 func (c *compiler) addOperands(list []string) uint32 {
 	mod := c.module
 	from, hash := len(mod.operands), uint64(0)
@@ -64,7 +62,7 @@ func (c *compiler) addOperands(list []string) uint32 {
 	return shared(&c.recentOperands, &mod.operands, from, hash)
 }
 
-// symbol returns the number of a text.
+// symbol returns the symbol of a string.
 func (c *compiler) symbol(text string) uint32 {
 	mod := c.module
 	known := &c.recentTexts[mixText(0, text)>>(64-recentBits)]
@@ -81,7 +79,7 @@ func (c *compiler) symbol(text string) uint32 {
 	return s
 }
 
-// name returns where the name of a rule stands.
+// name returns the index of the name of a rule.
 func (c *compiler) name(name string) uint32 {
 	mod := c.module
 	known := &c.recentNames[mixText(0, name)>>(64-recentBits)]
@@ -92,14 +90,14 @@ func (c *compiler) name(name string) uint32 {
 	return *known
 }
 
-// checkedVariants are variants that a flag of a type may have.
+// checkedVariants are valid variants of a flag of the given type.
 type checkedVariants struct {
 	typ  Kind
 	list []Variant
 }
 
-// variants checks the variants of f and returns a copy. Flags that have the same,
-// such as on and off, share it.
+// variants checks the variants of f and returns a copy, which flags with equal variants,
+// such as on and off, share.
 func (c *compiler) variants(f *Flag) ([]Variant, bool) {
 	hash := uint64(0)
 	for i := range f.Variants {
@@ -117,7 +115,7 @@ func (c *compiler) variants(f *Flag) ([]Variant, bool) {
 	return known.list, true
 }
 
-// clip gives room back that lists have beyond their ends.
+// clip releases the spare capacity of lists.
 func (mod *Module) clip() {
 	clip(&mod.flags)
 	clip(&mod.code)

@@ -6,7 +6,7 @@ import (
 	"sort"
 )
 
-// split compiles a split into s and returns its instruction, without where to go on.
+// split compiles a split into s and returns its instruction, without the next ones.
 func (c *compiler) split(f *Flag, split *Split, s *serve) (in instr) {
 	c.uses.comparisons++
 	c.uses.chance = c.uses.chance || split.By == ""
@@ -50,17 +50,17 @@ func (c *compiler) split(f *Flag, split *Split, s *serve) (in instr) {
 	return in
 }
 
-// bucketed is the valid Bucketing that was met last, and what came of it.
+// bucketed is the last valid Bucketing in its compiled form.
 type bucketed struct {
 	Bucketing
 	unit     uint16
 	compiled bucketing
 }
 
-// bucketing checks and compiles a Bucketing, and returns the index of the unit too.
-// what is what it is for.
+// bucketing checks and compiles a Bucketing, and also returns the index of the unit. what
+// names its purpose in errors.
 func (c *compiler) bucketing(what string, b Bucketing) (unit uint16, compiled bucketing) {
-	if b == c.bucketed.Bucketing && b.Hash != "" { // as in all rules of a flag
+	if b == c.bucketed.Bucketing && b.Hash != "" { // often the case within a flag
 		return c.bucketed.unit, c.bucketed.compiled
 	}
 	before := c.count
@@ -75,13 +75,13 @@ func (c *compiler) bucketing(what string, b Bucketing) (unit uint16, compiled bu
 		c.module.splitters = append(c.module.splitters, unit)
 	}
 	compiled = newBucketing(b)
-	if c.count == before { // or else it is an error in each of them
+	if c.count == before { // otherwise report the error wherever it occurs
 		c.bucketed = bucketed{b, unit, compiled}
 	}
 	return unit, compiled
 }
 
-// addBucketing returns where a bucketing stands.
+// addBucketing returns the index of a bucketing, and appends it if necessary.
 func (c *compiler) addBucketing(b bucketing) uint32 {
 	all := &c.module.bucketings
 	if n := len(*all); n == 0 || (*all)[n-1] != b {
@@ -90,7 +90,7 @@ func (c *compiler) addBucketing(b bucketing) uint32 {
 	return uint32(len(*all) - 1)
 }
 
-// checkRanges checks that ranges follow each other from 0 to the number of positions.
+// checkRanges checks that ranges cover all positions in order, and reports whether they do.
 func (c *compiler) checkRanges(ranges []Range, total uint64) bool {
 	from := uint64(0)
 	for _, r := range ranges {
@@ -107,7 +107,7 @@ func (c *compiler) checkRanges(ranges []Range, total uint64) bool {
 	return true
 }
 
-// wideRanges compiles ranges of another hash than HashMurmur3 into s.
+// wideRanges compiles the ranges of a split that doesn't use HashMurmur3 into s.
 func (c *compiler) wideRanges(f *Flag, ranges []Range, s *serve) {
 	s.from, s.n = uint32(len(c.module.wide)), uint32(len(ranges))
 	for _, r := range ranges {
@@ -115,8 +115,8 @@ func (c *compiler) wideRanges(f *Flag, ranges []Range, s *serve) {
 	}
 }
 
-// ranges compiles ranges of 2^32 positions into s. Most splits have two, and need no
-// more than s.
+// ranges compiles ranges of 2^32 positions into s. Two ranges, the usual number, fit into s
+// itself.
 func (c *compiler) ranges(f *Flag, ranges []Range, s *serve) {
 	mod := c.module
 	hash := uint64(0)
@@ -138,7 +138,7 @@ func (c *compiler) ranges(f *Flag, ranges []Range, s *serve) {
 	}
 }
 
-// shareRanges is shared for ranges, whose ends and picks stand side by side.
+// shareRanges is like shared, for ranges, which are kept in two parallel arrays.
 func (c *compiler) shareRanges(from int, hash uint64) uint32 {
 	mod := c.module
 	place := &c.recentRanges[hash>>(64-recentBits)]
@@ -151,8 +151,8 @@ func (c *compiler) shareRanges(from int, hash uint64) uint32 {
 	return *place
 }
 
-// reserve compiles a reservation, which goes on at yes or no, and returns where
-// it starts.
+// reserve compiles a reservation, which continues at yes or no, and returns the index of its
+// instruction.
 func (c *compiler) reserve(r *Reservation, yes, no uint32) uint32 {
 	mod := c.module
 	unit, b := c.bucketing("a reservation", r.Bucketing)
@@ -178,7 +178,7 @@ type ramp struct {
 	variant, rest uint16
 }
 
-// ramp compiles a ramp and returns where it stands.
+// ramp compiles a ramp and returns its index.
 func (c *compiler) ramp(f *Flag, r *Ramp, total uint64) uint32 {
 	for i, p := range r.Points {
 		if i > 0 && p.At <= r.Points[i-1].At {
@@ -195,7 +195,7 @@ func (c *compiler) ramp(f *Flag, r *Ramp, total uint64) uint32 {
 	return uint32(len(c.module.ramps) - 1)
 }
 
-// level returns how many positions the ramp's variant owns at a time.
+// level returns the number of positions that the ramp's variant owns at a time.
 func (r *ramp) level(now int64) uint64 {
 	i, exact := slices.BinarySearchFunc(r.points, now, func(p Point, now int64) int {
 		switch {
@@ -232,7 +232,7 @@ func part(n, done, whole uint64) uint64 {
 	return q
 }
 
-// pickOther is pick for splits by another hash than HashMurmur3.
+// pickOther is like pick, for splits that don't use HashMurmur3.
 func (mod *Module) pickOther(s *serve, position uint64, now int64) uint16 {
 	if s.kind&splitRamp != 0 {
 		return mod.ramps[s.from].pick(position, now)
@@ -249,7 +249,7 @@ func (r *ramp) pick(position uint64, now int64) uint16 {
 	return r.rest
 }
 
-// halved is the number of ranges above which half of them are left out at once.
+// halved is the number of ranges above which pick searches them in a binary search.
 const halved = 8
 
 // pick returns the variant that owns a position.
@@ -273,7 +273,7 @@ func (mod *Module) pick(s *serve, position uint32, now int64) uint16 {
 			ends = ends[:half]
 		}
 	}
-	// Of few all are counted, for where to stop can't be guessed.
+	// Compare with all that remain: where to stop would be hard to predict.
 	for _, end := range ends {
 		if position > end {
 			before++

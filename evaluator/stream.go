@@ -7,20 +7,21 @@ import (
 	"sync"
 )
 
-// A Stream is flags that come one by one, so that they needn't all be in memory.
+// A Stream yields the flags of a ruleset one by one, so that a large ruleset can be
+// compiled while it is decoded.
 type Stream struct {
-	// Flags and Prerequisites yield what a [Ruleset] has under these names; nil
-	// yields nothing. Flags is gone through first, and both once. A flag and its
-	// lists may be overwritten as soon as the next one is asked for.
+	// Flags and Prerequisites correspond to the fields of [Ruleset]; nil yields
+	// nothing. Each is iterated once, Flags first. A yielded flag and its lists may be
+	// overwritten as soon as the loop asks for the next one.
 	Flags, Prerequisites iter.Seq[*Flag]
-	// For how many flags, rules of all of them, and comparisons in conditions of
-	// flags and segments there is to be room at first. They need not be right.
+	// Count, Rules and Comparisons are estimates of the number of flags, of their
+	// rules, and of comparisons in all conditions. They only save reallocations.
 	Count, Rules, Comparisons int
 }
 
-// CompileStream is [CompileModule] for a ruleset whose flags come one by one: set
-// has no Flags and Prerequisites. An iterator that fails stops; then the Module is
-// that of the flags before, and it is up to the caller not to use it.
+// CompileStream is like [CompileModule], but takes the flags from a Stream and ignores
+// set.Flags and set.Prerequisites. If an iterator stops early because of an error, the
+// Module lacks the remaining flags, and the caller must discard it.
 func CompileStream(set Ruleset, flags Stream) (*Module, error) {
 	var all problems
 	mod := compileStream(&set, &flags, &all)
@@ -52,7 +53,7 @@ func each(flags []Flag) iter.Seq[*Flag] {
 	}
 }
 
-// compileStream returns what is of no use if it adds to the problems.
+// compileStream compiles a ruleset. If it adds problems, the Module must not be used.
 func compileStream(set *Ruleset, flags *Stream, all *problems) *Module {
 	c := newCompiler(set, flags, all)
 	c.declare()
@@ -61,9 +62,9 @@ func compileStream(set *Ruleset, flags *Stream, all *problems) *Module {
 	c.compileFlags(flags)
 	c.resolve()
 	c.checkCosts()
-	mod := c.module // without the compiler, which has the ruleset
+	mod := c.module // table below must not retain the compiler, which refers to the ruleset
 	mod.clip()
-	if all.count == 0 { // what follows relies on it
+	if all.count == 0 { // shortcuts exist only in a valid module
 		for i := range mod.flags {
 			mod.flags[i].findWays()
 		}
@@ -95,8 +96,8 @@ func newCompiler(set *Ruleset, flags *Stream, all *problems) *compiler {
 	}
 }
 
-// compileFlags compiles the flags as they come. Of those that are over nothing is
-// kept but what is in the module, and what resolve needs.
+// compileFlags compiles the flags as they come. It retains nothing of a flag but what is
+// in the module, and what resolve needs.
 func (c *compiler) compileFlags(flags *Stream) {
 	if flags.Flags != nil {
 		for f := range flags.Flags {
@@ -127,8 +128,8 @@ func (c *compiler) nextFlag(f *Flag) {
 	c.flagUses = append(c.flagUses, c.end())
 }
 
-// indexFlags begins to note which flags there are. As long as they come in the
-// order of their keys, as they are published, nobody needs to know.
+// indexFlags builds the index of flags unless there is one. As long as keys are in
+// ascending order, as in published rulesets, they are unique, and no index is needed.
 func (c *compiler) indexFlags() {
 	if c.flags != nil {
 		return
@@ -139,7 +140,7 @@ func (c *compiler) indexFlags() {
 	}
 }
 
-// noFlag is the index of a flag that is not known, or not yet.
+// noFlag is the index of a flag that isn't known, or not yet.
 const noFlag = math.MaxUint32
 
 // A required is what a condition demands of another flag, which may come later.
@@ -179,7 +180,7 @@ func (c *compiler) resolve() {
 			switch {
 			case j >= 0:
 				resolved.variants = append(resolved.variants, uint16(j))
-			case known != nil: // or else they are in error themselves
+			case known != nil: // otherwise the variants themselves are in error
 				c.errorf("the flag %q has no variant %q", r.key, name)
 			}
 		}

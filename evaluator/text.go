@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// text holds for text that starts with, ends with or contains one of a list.
+// text holds for strings that start with, end with or contain one of a list.
 type text struct {
-	op   Op // Prefix, Suffix or Contains
+	op   Op // OpPrefix, OpSuffix or OpContains
 	list []string
 	fold bool
 }
@@ -53,7 +53,7 @@ func (t text) String() string {
 	return foldText(t.op.String()+" "+listText(len(t.list), slices.Values(t.list)), t.fold)
 }
 
-// listSet holds for lists that have one of the texts or, for OpAllOf, all of them.
+// listSet holds for lists that contain one of the strings or, for OpAllOf, all of them.
 type listSet struct {
 	op   Op
 	want []string // ascending
@@ -68,7 +68,7 @@ func (c *Condition) listSet(AttributeType) (test, error) {
 	return listSet{c.Op, slices.Compact(list)}, nil
 }
 
-// has reports whether it holds for what [ListValue] has written.
+// has reports whether t holds for a list in the form that appendList writes.
 func (t listSet) has(list string) bool {
 	if t.op == OpAnyOf {
 		for rest := list; rest != ""; {

@@ -48,7 +48,7 @@ func (c *compiler) compileZones() {
 	}
 }
 
-// A window is a compiled condition Window.
+// A window is a compiled OpWindow.
 type window struct {
 	name        string
 	zone        zone
@@ -56,7 +56,7 @@ type window struct {
 	open, close int64 // seconds after midnight
 }
 
-// checkPeriod reports whether c, which is Period, is well formed.
+// checkPeriod returns an error unless c, an OpPeriod, is well formed.
 func (c *Condition) checkPeriod() error {
 	if len(c.Ints) != 2 || c.Ints[0] >= c.Ints[1] {
 		return fmt.Errorf("the period %v is empty", c.Ints)
@@ -64,7 +64,8 @@ func (c *Condition) checkPeriod() error {
 	return nil
 }
 
-// checkWindow reports whether c, which is Window, is well formed but for its zone.
+// checkWindow returns an error unless c, an OpWindow, is well formed. It doesn't check
+// whether the zone exists.
 func (c *Condition) checkWindow() error {
 	if len(c.Strings) != 1 || len(c.Ints) != 3 {
 		return errors.New("a window takes the name of a time zone, and weekdays and two times")

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// String returns the trace for people, with line breaks: ✓ stands before what
-// holds, ✗ before what doesn't, and – before what was not looked at.
+// String returns the trace as text for people, one step on a line. ✓ marks what holds or
+// matches, ✗ what doesn't, and – rules that weren't reached.
 func (t Trace) String() string {
 	var b strings.Builder
 	t.write(&b, "")
@@ -41,7 +41,7 @@ func (s *StaleTrace) write(b *strings.Builder, indent string) {
 	fmt.Fprintf(b, "%s%s flags are at most %s old: they are %s old\n", indent, mark(!s.Stale), seconds(int64(s.After)), seconds(s.Age))
 }
 
-// seconds prints a length of time in the largest unit that it is a whole number of.
+// seconds prints a duration in the largest unit of which it is a multiple.
 func seconds(n int64) string {
 	for _, unit := range []struct {
 		seconds int64
@@ -159,7 +159,7 @@ func mark(holds bool) string {
 	return "✗"
 }
 
-// percent prints positions as a share of all.
+// percent prints a number of positions as a share of all.
 func (d *Draw) percent(positions uint64) string {
 	const digits = 1_000_000 // 100% with four digits after the point
 	hi, lo := bits.Mul64(positions, digits)
@@ -169,7 +169,7 @@ func (d *Draw) percent(positions uint64) string {
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".") + "%"
 }
 
-// shortJSON prints a value, and of a long one the beginning.
+// shortJSON prints a value as JSON, and truncates long ones.
 func shortJSON(v Value) string {
 	const most = 80
 	text := []rune(string(v.JSON()))

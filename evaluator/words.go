@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// Asked returns what c, a comparison, asks, in the words of [ConditionTrace]:
-// one of "shenzhen", "guangzhou". Of long lists it has the beginning. t is the
-// type of the attribute, and of no account to conditions that have none. If c is
-// a combination, or [Condition.Check] refuses it, the words are those of c.Op.
+// Asked describes the comparison c in the words of [ConditionTrace], such as
+// one of "shenzhen", "guangzhou". It abbreviates long lists. t is the type of c's
+// attribute, if it has one. If c is a combination, or if [Condition.Check] refuses it,
+// Asked returns the name of the operator.
 //
-// Contrary to what a trace shows, a segment or flag that c refers to needn't
-// exist, and the list of a long one-of condition is in the order of c.
+// Unlike in a trace, the segment or flag that c refers to may not exist, and a long list
+// keeps the order of c.
 func (c Condition) Asked(t AttributeType) string {
 	quoted := func(list []string) string { return listText(len(list), slices.Values(list)) }
 	switch {
 	case c.Op.Combines():
 		return c.Op.String()
 	case c.Op == OpOneOf && t == AttrString && !c.Fold:
-		return "one of " + quoted(c.Strings) // without making a set of what may be a million
+		return "one of " + quoted(c.Strings) // don't build a set of what may be a million strings
 	case c.Check(t) != nil:
 		return c.Op.String()
 	}
@@ -47,15 +47,15 @@ func (c Condition) Asked(t AttributeType) string {
 	return test.String()
 }
 
-// LevelAt returns how many positions the ramp's variant owns at a time, in
-// seconds since 1970. The points of r must be as they have to be.
+// LevelAt returns the number of positions that r.Variant owns at a Unix time in seconds.
+// r.Points must be in order.
 func (r *Ramp) LevelAt(now int64) uint64 {
 	compiled := ramp{points: r.Points, linear: r.Linear}
 	return compiled.level(now)
 }
 
-// listText prints texts in quotes: all if there are few, and otherwise the first
-// and how many there are.
+// listText prints n quoted strings. If there are many, it prints the first few and the
+// count.
 func listText(n int, list iter.Seq[string]) string {
 	var b strings.Builder
 	i := 0
@@ -90,7 +90,7 @@ func listPlain[T any](list []T) string {
 	return b.String()
 }
 
-// mostListed is how many elements of a list are printed.
+// mostListed is the number of elements of a list that are printed.
 const mostListed = 5
 
 func foldText(text string, fold bool) string {
