@@ -74,7 +74,8 @@ type tableServe struct {
 const fewRanges = 4
 
 func (mod *Module) tableServe(s *serve) tableServe {
-	t := tableServe{serve: s, seed: s.seed, unit: s.unit, kind: s.kind, few: s.kind&^splitChance == splitRanges && s.n <= fewRanges}
+	t := tableServe{serve: s, seed: s.seed, unit: s.unit, kind: s.kind}
+	t.few = s.kind&^splitChance == splitRanges && s.n <= fewRanges
 	if !t.few {
 		return t
 	}
@@ -226,7 +227,8 @@ func (m *tableMaker) outcome(pc uint32) pendingOutcome {
 	case codeVersion:
 		i := &mod.versions[in.arg]
 		t := orderTest{in.attribute, i.lo, i.hi}
-		return pendingOutcome{kind: orderOutcome, index: once(m, &m.orders, t, "v", int64(t.attribute), int64(t.lo), int64(t.hi))}
+		place := once(m, &m.orders, t, "v", int64(t.attribute), int64(t.lo), int64(t.hi))
+		return pendingOutcome{kind: orderOutcome, index: place}
 	case codeIs:
 		return m.symbolTest(in, []uint32{in.arg})
 	case codeIn:
@@ -236,7 +238,8 @@ func (m *tableMaker) outcome(pc uint32) pendingOutcome {
 			return m.symbolTest(in, symbols)
 		}
 	}
-	return pendingOutcome{kind: otherOutcome, index: once(m, &m.others, pc, "o", int64(in.op), int64(in.attribute), int64(in.arg))}
+	place := once(m, &m.others, pc, "o", int64(in.op), int64(in.attribute), int64(in.arg))
+	return pendingOutcome{kind: otherOutcome, index: place}
 }
 
 func (m *tableMaker) symbolTest(in *instr, symbols []uint32) pendingOutcome {
@@ -270,7 +273,11 @@ func once[T any](m *tableMaker, list *[]T, t T, kind string, parts ...int64) uin
 func (m *tableMaker) number() {
 	var first [otherOutcome + 1]uint32
 	last := uint32(1)
-	for kind, n := range [...]int{betweenOutcome: len(m.between), symbolOutcome: len(m.symbols), orderOutcome: len(m.orders), otherOutcome: len(m.others)} {
+	counts := [...]int{
+		betweenOutcome: len(m.between), symbolOutcome: len(m.symbols),
+		orderOutcome: len(m.orders), otherOutcome: len(m.others),
+	}
+	for kind, n := range counts {
 		first[kind] = last
 		last += uint32(n)
 	}

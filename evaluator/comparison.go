@@ -79,7 +79,8 @@ func (c *Condition) oneOf(t AttributeType) (test, error) {
 		for _, s := range c.Strings {
 			v, ok := parseVersion(s)
 			if !ok {
-				return nil, fmt.Errorf("%q is not a semantic version such as 2.3.0; comparisons such as \">=2.3.0\" are for \"semver\"", s)
+				return nil, fmt.Errorf("%q is not a semantic version such as 2.3.0; "+
+					"comparisons such as \">=2.3.0\" are for \"semver\"", s)
 			}
 			vs = append(vs, v)
 		}

@@ -67,19 +67,25 @@ type compiler struct {
 	at       CompileError // the current place, for errors
 
 	// Where to find what conditions share, by content.
-	tests                                                                           map[string]uint32
-	lists                                                                           map[string]uint32 // of ids
-	key                                                                             []byte            // of tests or lists, that was asked for last
-	intervals                                                                       map[string]uint32 // of versions, by constraint
-	recentTexts, recentNames, recentLists, recentInts, recentOperands, recentRanges recent
-	recentVariants                                                                  [1 << 8]checkedVariants
-	bucketed                                                                        bucketed
+	tests          map[string]uint32
+	lists          map[string]uint32 // index into ids
+	intervals      map[string]uint32 // index into versions, by constraint
+	key            []byte            // of the last lookup in tests or lists
+	recentTexts    recent
+	recentNames    recent
+	recentLists    recent
+	recentInts     recent
+	recentOperands recent
+	recentRanges   recent
+	recentVariants [1 << 8]checkedVariants
+	bucketed       bucketed
 
-	uses                  uses     // of the flag or segment where we are
-	asked                 []uint32 // segments, by index, each time that one is asked for
-	flagUses, segmentUses []uses
-	required              []required // one for each of module.requirements
-	expressions           int        // their sizes
+	uses        uses     // of the current flag or segment
+	asked       []uint32 // segments, by index, once for each condition that refers to one
+	flagUses    []uses
+	segmentUses []uses
+	required    []required // one for each of module.requirements
+	expressions int        // total size of regular expressions
 }
 
 func (c *compiler) errorf(format string, args ...any) {

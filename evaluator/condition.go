@@ -276,7 +276,8 @@ func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
 	}
 	if cond.Op == OpMatches {
 		if c.expressions += expressionSizes(cond.Strings); c.expressions > maxExpressionSizes {
-			return fmt.Errorf("the regular expressions of all conditions are too large; the limit is %d in all", maxExpressionSizes)
+			return fmt.Errorf("the regular expressions of all conditions are too large; the limit is %d in all",
+				maxExpressionSizes)
 		}
 	}
 	compiled, err := cond.test(t)

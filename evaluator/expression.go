@@ -27,7 +27,8 @@ func (c *Condition) expressions(AttributeType) (test, error) {
 		return nil, errors.New("\"matches\" takes one regular expression or more")
 	}
 	if n := expressionSizes(c.Strings); n > maxExpressionSize {
-		return nil, fmt.Errorf("the regular expressions are too large: with repetitions written out, %d; the limit is %d", n, maxExpressionSize)
+		return nil, fmt.Errorf("the regular expressions are too large: with repetitions written out, %d; the limit is %d",
+			n, maxExpressionSize)
 	}
 	var es expressions
 	for _, s := range c.Strings {

@@ -24,9 +24,15 @@ type algorithm struct {
 // algorithms are all hashes, which docs/evaluation.md specifies.
 var algorithms = [...]algorithm{
 	{name: HashMurmur3, positions: Positions}, // computed by positionOf
-	{"unleash", 100, 1 << 32, func(salt, unit string, n uint64) uint64 { return murmur32(salt, ":", unit, 0) % n }},
-	{"unleash-variants", 1000, 1 << 32, func(salt, unit string, n uint64) uint64 { return murmur32(salt, ":", unit, 86028157) % n }},
-	{"launchdarkly", 1 << 60, 0, func(salt, unit string, _ uint64) uint64 { return sha1Of(salt, ".", unit) >> 4 }},
+	{"unleash", 100, 1 << 32, func(salt, unit string, n uint64) uint64 {
+		return murmur32(salt, ":", unit, 0) % n
+	}},
+	{"unleash-variants", 1000, 1 << 32, func(salt, unit string, n uint64) uint64 {
+		return murmur32(salt, ":", unit, 86028157) % n
+	}},
+	{"launchdarkly", 1 << 60, 0, func(salt, unit string, _ uint64) uint64 {
+		return sha1Of(salt, ".", unit) >> 4
+	}},
 }
 
 // algorithmOf returns the hash with the given name, or nil.

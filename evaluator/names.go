@@ -8,7 +8,8 @@ import (
 // The names below are part of flag files, payloads and OpenFeature. Don't change them.
 
 var attributeTypeNames = [...]string{
-	AttrString: "string", AttrInteger: "integer", AttrBoolean: "boolean", AttrSemver: "semver", AttrIP: "ip", AttrList: "list",
+	AttrString: "string", AttrInteger: "integer", AttrBoolean: "boolean",
+	AttrSemver: "semver", AttrIP: "ip", AttrList: "list",
 }
 
 // String returns the name that flag files use.

@@ -84,8 +84,8 @@ func (p *Program) declare(mod *Module, all *problems) {
 		}
 		p.types[a.Name] = a.Type
 	}
-	if unit := p.Unit(); mod.attributes[mod.unit].Name != unit {
-		all.add(&CompileError{Err: fmt.Errorf("the unit is %q in one ruleset and %q in another", unit, mod.attributes[mod.unit].Name)})
+	if unit, other := p.Unit(), mod.attributes[mod.unit].Name; unit != other {
+		all.add(&CompileError{Err: fmt.Errorf("the unit is %q in one ruleset and %q in another", unit, other)})
 	}
 }
 

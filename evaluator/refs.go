@@ -84,7 +84,8 @@ func (set *Ruleset) Only(keys ...string) Ruleset {
 		served[only.Flags[i].Key] = true
 		queue = append(queue, only.Flags[i].Refs())
 	}
-	attributes, segments, zones, flags := make(map[string]bool), make(map[string]bool), make(map[string]bool), make(map[string]bool)
+	attributes, zones := make(map[string]bool), make(map[string]bool)
+	segments, flags := make(map[string]bool), make(map[string]bool)
 	for ; len(queue) > 0; queue = queue[1:] {
 		for _, name := range queue[0].Attributes {
 			attributes[name] = true

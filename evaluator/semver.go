@@ -253,7 +253,8 @@ func parseConstraint(s string) ([]comparator, error) {
 		}
 		v, ok := parseVersion(field)
 		if !ok {
-			return nil, fmt.Errorf("%q is not a comparison of versions; write it like \">=2.3.0 <3\", without spaces after the sign", field)
+			return nil, fmt.Errorf("%q is not a comparison of versions; "+
+				"write it like \">=2.3.0 <3\", without spaces after the sign", field)
 		}
 		cs = append(cs, comparator{op, v})
 	}

@@ -191,7 +191,8 @@ func (c *compiler) ramp(f *Flag, r *Ramp, total uint64) uint32 {
 	if len(r.Points) == 0 {
 		c.errorf("a ramp has no points")
 	}
-	c.module.ramps = append(c.module.ramps, ramp{slices.Clone(r.Points), r.Linear, c.variant(f, r.Variant), c.variant(f, r.Rest)})
+	compiled := ramp{slices.Clone(r.Points), r.Linear, c.variant(f, r.Variant), c.variant(f, r.Rest)}
+	c.module.ramps = append(c.module.ramps, compiled)
 	return uint32(len(c.module.ramps) - 1)
 }
 

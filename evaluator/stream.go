@@ -33,7 +33,8 @@ func CompileStream(set Ruleset, flags Stream) (*Module, error) {
 
 // stream returns the flags of a ruleset as a stream.
 func (set *Ruleset) stream() *Stream {
-	s := &Stream{Flags: each(set.Flags), Prerequisites: each(set.Prerequisites), Count: len(set.Flags) + len(set.Prerequisites)}
+	s := &Stream{Flags: each(set.Flags), Prerequisites: each(set.Prerequisites)}
+	s.Count = len(set.Flags) + len(set.Prerequisites)
 	for _, flags := range [][]Flag{set.Flags, set.Prerequisites} {
 		for i := range flags {
 			s.Rules += len(flags[i].Rules)

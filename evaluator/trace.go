@@ -38,7 +38,8 @@ func (t Trace) write(b *strings.Builder, indent string) {
 }
 
 func (s *StaleTrace) write(b *strings.Builder, indent string) {
-	fmt.Fprintf(b, "%s%s flags are at most %s old: they are %s old\n", indent, mark(!s.Stale), seconds(int64(s.After)), seconds(s.Age))
+	fmt.Fprintf(b, "%s%s flags are at most %s old: they are %s old\n",
+		indent, mark(!s.Stale), seconds(int64(s.After)), seconds(s.Age))
 }
 
 // seconds prints a duration in the largest unit of which it is a multiple.
@@ -126,7 +127,8 @@ func (d *Draw) write(b *strings.Builder, indent string) {
 			fmt.Fprintf(b, ", hash %s", d.Hash)
 		}
 	}
-	fmt.Fprintf(b, ": position %d (%s), in %s to %s", d.Position, d.percent(d.Position), d.percent(d.From), d.percent(d.To))
+	fmt.Fprintf(b, ": position %d (%s), in %s to %s",
+		d.Position, d.percent(d.Position), d.percent(d.From), d.percent(d.To))
 	switch {
 	case d.Variant != "":
 		fmt.Fprintf(b, ": %q", d.Variant)
