@@ -83,9 +83,9 @@ func (c *comparison) flags(ctx context.Context) ([]Flag, error) {
 func (c *comparison) enter(was, is place) {
 	c.oldSet, c.newSet = was.set, is.set
 	if x := c.old.sets[was.set]; x != nil {
-		c.oldWords = speaker{x.attributes}
+		c.oldWords = speaker{x.Attributes}
 	}
-	c.newWords = speaker{c.new.sets[is.set].attributes}
+	c.newWords = speaker{c.new.sets[is.set].Attributes}
 }
 
 // edits returns how two flags of one key differ.

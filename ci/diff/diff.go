@@ -36,6 +36,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/internal/decide"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -343,50 +344,19 @@ type place struct {
 // A side is one of the two that are compared.
 type side struct {
 	places map[string]place // of the flags that are served, by key
-	sets   map[*evaluator.Ruleset]*index
-}
-
-// An index finds the parts of a ruleset by their names.
-type index struct {
-	attributes map[string]evaluator.AttributeType
-	zones      map[string]*evaluator.Zone
-	segments   map[string]*evaluator.Segment
-	flags      map[string]*evaluator.Flag // prerequisites included
+	sets   map[*evaluator.Ruleset]*decide.Index
 }
 
 func newSide(payloads []bundle.Payload) side {
-	s := side{places: make(map[string]place), sets: make(map[*evaluator.Ruleset]*index, len(payloads))}
+	s := side{places: make(map[string]place), sets: make(map[*evaluator.Ruleset]*decide.Index, len(payloads))}
 	for i := range payloads {
 		set := &payloads[i].Ruleset
-		s.sets[set] = newIndex(set)
+		x := decide.NewIndex(set)
+		s.sets[set] = &x
 		for j := range set.Flags {
 			f := &set.Flags[j]
 			s.places[f.Key] = place{payloads[i].Namespace, set, f}
 		}
 	}
 	return s
-}
-
-func newIndex(set *evaluator.Ruleset) *index {
-	x := &index{
-		attributes: make(map[string]evaluator.AttributeType, len(set.Attributes)),
-		zones:      make(map[string]*evaluator.Zone, len(set.Zones)),
-		segments:   make(map[string]*evaluator.Segment, len(set.Segments)),
-		flags:      make(map[string]*evaluator.Flag, len(set.Flags)+len(set.Prerequisites)),
-	}
-	for _, a := range set.Attributes {
-		x.attributes[a.Name] = a.Type
-	}
-	for i := range set.Zones {
-		x.zones[set.Zones[i].Name] = &set.Zones[i]
-	}
-	for i := range set.Segments {
-		x.segments[set.Segments[i].Name] = &set.Segments[i]
-	}
-	for _, flags := range [][]evaluator.Flag{set.Prerequisites, set.Flags} {
-		for i := range flags {
-			x.flags[flags[i].Key] = &flags[i]
-		}
-	}
-	return x
 }

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/serin-flags/serin/ci/internal/decide"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -11,7 +12,7 @@ import (
 // namespaces of an estate do. Those that don't agree with it stay alone.
 type merger struct {
 	all   evaluator.Ruleset
-	have  *index
+	have  *decide.Index
 	alone []evaluator.Ruleset
 }
 
@@ -33,24 +34,25 @@ func (m *merger) list() []evaluator.Ruleset {
 func (m *merger) merge(set evaluator.Ruleset) {
 	if m.have == nil {
 		m.all.Unit = set.Unit
-		m.have = newIndex(&evaluator.Ruleset{})
+		none := decide.NewIndex(&evaluator.Ruleset{})
+		m.have = &none
 	}
 	if !m.agrees(&set) {
 		m.alone = append(m.alone, set)
 		return
 	}
 	for _, a := range set.Attributes {
-		if _, ok := m.have.attributes[a.Name]; !ok {
-			m.have.attributes[a.Name] = a.Type
+		if _, ok := m.have.Attributes[a.Name]; !ok {
+			m.have.Attributes[a.Name] = a.Type
 			m.all.Attributes = append(m.all.Attributes, a)
 		}
 	}
-	mergeNew(m.have.zones, &m.all.Zones, set.Zones, func(z *evaluator.Zone) string { return z.Name })
-	mergeNew(m.have.segments, &m.all.Segments, set.Segments, func(s *evaluator.Segment) string { return s.Name })
+	mergeNew(m.have.Zones, &m.all.Zones, set.Zones, func(z *evaluator.Zone) string { return z.Name })
+	mergeNew(m.have.Segments, &m.all.Segments, set.Segments, func(s *evaluator.Segment) string { return s.Name })
 	key := func(f *evaluator.Flag) string { return f.Key }
-	mergeNew(m.have.flags, &m.all.Prerequisites, set.Prerequisites, key)
+	mergeNew(m.have.Flags, &m.all.Prerequisites, set.Prerequisites, key)
 	for i := range set.Flags {
-		m.have.flags[set.Flags[i].Key] = &set.Flags[i]
+		m.have.Flags[set.Flags[i].Key] = &set.Flags[i]
 	}
 	m.all.Flags = append(m.all.Flags, set.Flags...)
 }
@@ -72,25 +74,25 @@ func (m *merger) agrees(set *evaluator.Ruleset) bool {
 		return false
 	}
 	for _, a := range set.Attributes {
-		if typ, ok := m.have.attributes[a.Name]; ok && typ != a.Type {
+		if typ, ok := m.have.Attributes[a.Name]; ok && typ != a.Type {
 			return false
 		}
 	}
 	for i := range set.Zones {
-		if z := m.have.zones[set.Zones[i].Name]; z != nil && !slices.Equal(z.Offsets, set.Zones[i].Offsets) {
+		if z := m.have.Zones[set.Zones[i].Name]; z != nil && !slices.Equal(z.Offsets, set.Zones[i].Offsets) {
 			return false
 		}
 	}
 	for i := range set.Segments {
 		s := &set.Segments[i]
-		if t := m.have.segments[s.Name]; t != nil && (compareLists(s.Include, t.Include) != 0 ||
+		if t := m.have.Segments[s.Name]; t != nil && (compareLists(s.Include, t.Include) != 0 ||
 			compareLists(s.Exclude, t.Exclude) != 0 || !reflect.DeepEqual(s.When, t.When)) {
 			return false
 		}
 	}
 	for _, flags := range [][]evaluator.Flag{set.Flags, set.Prerequisites} {
 		for i := range flags {
-			if f := m.have.flags[flags[i].Key]; f != nil && !reflect.DeepEqual(*f, flags[i]) {
+			if f := m.have.Flags[flags[i].Key]; f != nil && !reflect.DeepEqual(*f, flags[i]) {
 				return false
 			}
 		}

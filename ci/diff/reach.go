@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/decide"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -75,14 +76,14 @@ func (c *comparison) reach(cond *evaluator.Condition, seen map[reference]bool) [
 }
 
 // indexes returns what finds things in the two rulesets.
-func (c *comparison) indexes() (old, new *index) {
+func (c *comparison) indexes() (old, new *decide.Index) {
 	return c.old.sets[c.oldSet], c.new.sets[c.newSet]
 }
 
 func (c *comparison) attributeEdits(name string) []Edit {
 	old, new := c.indexes()
-	a, isOld := old.attributes[name]
-	b, isNew := new.attributes[name]
+	a, isOld := old.Attributes[name]
+	b, isNew := new.Attributes[name]
 	if !isOld || !isNew || a == b {
 		return nil
 	}
@@ -91,7 +92,7 @@ func (c *comparison) attributeEdits(name string) []Edit {
 
 func (c *comparison) zoneEdits(name string) []Edit {
 	old, new := c.indexes()
-	a, b := old.zones[name], new.zones[name]
+	a, b := old.Zones[name], new.Zones[name]
 	if a == nil || b == nil || slices.Equal(a.Offsets, b.Offsets) {
 		return nil
 	}
@@ -101,7 +102,7 @@ func (c *comparison) zoneEdits(name string) []Edit {
 // segmentEdits says how a segment differs, and those that it refers to.
 func (c *comparison) segmentEdits(name string) []Edit {
 	old, new := c.indexes()
-	a, b := old.segments[name], new.segments[name]
+	a, b := old.Segments[name], new.Segments[name]
 	if a == nil || b == nil {
 		return nil
 	}
@@ -137,7 +138,7 @@ func (c *comparison) segmentEdits(name string) []Edit {
 // differently, if it does.
 func (c *comparison) prerequisiteEdits(key string) []Edit {
 	old, new := c.indexes()
-	a, b := old.flags[key], new.flags[key]
+	a, b := old.Flags[key], new.Flags[key]
 	if a == nil || b == nil {
 		return nil
 	}

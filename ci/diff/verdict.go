@@ -103,7 +103,7 @@ func (c *comparison) group(old, new *evaluator.Flag, s *decide.Share) Group {
 // typed reports whether the attributes of a context are of the types that a ruleset
 // declares, and such that the command line can have them one by one.
 func (c *comparison) typed(ctx *evaluator.Context, set *evaluator.Ruleset) bool {
-	types := c.new.sets[set].attributes
+	types := c.new.sets[set].Attributes
 	return !slices.ContainsFunc(ctx.Attrs, func(a evaluator.Attr) bool {
 		switch types[a.Name] {
 		case evaluator.AttrInteger:

@@ -168,7 +168,7 @@ func (b *builder) condition(side int, c *evaluator.Condition) node {
 		i := slices.IndexFunc(b.windows, func(w window) bool { return w.cond == c })
 		return truth(i >= 0 && b.windows[i].holds(b.clock.now))
 	case evaluator.OpServes:
-		f := b.sides[side].flags[c.Strings[0]]
+		f := b.sides[side].Flags[c.Strings[0]]
 		if f == nil {
 			return never
 		}
@@ -190,7 +190,7 @@ func (b *builder) condition(side int, c *evaluator.Condition) node {
 
 // segment returns whether an attribute's value is a member of a segment.
 func (b *builder) segment(side int, c *evaluator.Condition) node {
-	s := b.sides[side].segments[c.Strings[0]]
+	s := b.sides[side].Segments[c.Strings[0]]
 	if s == nil {
 		return never
 	}

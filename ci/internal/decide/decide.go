@@ -56,15 +56,45 @@ func (c *Comparer) domain(d *domain) *domain {
 
 func (c *Comparer) same(a, b evaluator.Value) bool { return values.Same(a, b) }
 
-// An index finds the parts of a ruleset by their names.
+// An Index finds the parts of a ruleset by their names.
+type Index struct {
+	Attributes map[string]evaluator.AttributeType
+	Zones      map[string]*evaluator.Zone
+	Segments   map[string]*evaluator.Segment
+	Flags      map[string]*evaluator.Flag // those that others depend on included
+}
+
+// NewIndex returns the index of a ruleset, whose parts it points to.
+func NewIndex(set *evaluator.Ruleset) Index {
+	x := Index{
+		Attributes: make(map[string]evaluator.AttributeType, len(set.Attributes)),
+		Zones:      make(map[string]*evaluator.Zone, len(set.Zones)),
+		Segments:   make(map[string]*evaluator.Segment, len(set.Segments)),
+		Flags:      make(map[string]*evaluator.Flag, len(set.Flags)+len(set.Prerequisites)),
+	}
+	for _, a := range set.Attributes {
+		x.Attributes[a.Name] = a.Type
+	}
+	for i := range set.Zones {
+		x.Zones[set.Zones[i].Name] = &set.Zones[i]
+	}
+	for i := range set.Segments {
+		x.Segments[set.Segments[i].Name] = &set.Segments[i]
+	}
+	for _, flags := range [][]evaluator.Flag{set.Prerequisites, set.Flags} {
+		for i := range flags {
+			x.Flags[flags[i].Key] = &flags[i]
+		}
+	}
+	return x
+}
+
+// An index is that of a ruleset that is compared.
 type index struct {
-	attributes map[string]evaluator.AttributeType
-	zones      map[string]*evaluator.Zone
-	segments   map[string]*evaluator.Segment
-	flags      map[string]*evaluator.Flag
-	units      map[string]bool // attributes that flags or conditions are bucketed by
-	set        *evaluator.Ruleset
-	program    *evaluator.Program
+	Index
+	units   map[string]bool // attributes that flags or conditions are bucketed by
+	set     *evaluator.Ruleset
+	program *evaluator.Program
 }
 
 // compiled returns the ruleset as the evaluator has it.
@@ -79,35 +109,19 @@ func (c *Comparer) index(set *evaluator.Ruleset) *index {
 	if x, ok := c.indexes[set]; ok {
 		return x
 	}
-	x := &index{
-		set:        set,
-		attributes: make(map[string]evaluator.AttributeType), zones: make(map[string]*evaluator.Zone),
-		segments: make(map[string]*evaluator.Segment), flags: make(map[string]*evaluator.Flag),
-		units: make(map[string]bool),
+	x := &index{Index: NewIndex(set), set: set, units: make(map[string]bool)}
+	for _, segment := range x.Segments {
+		x.addUnits(segment.When)
 	}
-	for _, a := range set.Attributes {
-		x.attributes[a.Name] = a.Type
-	}
-	for i := range set.Zones {
-		x.zones[set.Zones[i].Name] = &set.Zones[i]
-	}
-	for i := range set.Segments {
-		x.segments[set.Segments[i].Name] = &set.Segments[i]
-		x.addUnits(set.Segments[i].When)
-	}
-	for _, flags := range [][]evaluator.Flag{set.Prerequisites, set.Flags} {
-		for i := range flags {
-			f := &flags[i]
-			x.flags[f.Key] = f
-			if f.Reserved != nil {
-				x.units[f.Reserved.By] = true
+	for _, f := range x.Flags {
+		if f.Reserved != nil {
+			x.units[f.Reserved.By] = true
+		}
+		for i := range f.Rules {
+			if s := f.Rules[i].Split; s != nil {
+				x.units[s.By] = true
 			}
-			for j := range f.Rules {
-				if s := f.Rules[j].Split; s != nil {
-					x.units[s.By] = true
-				}
-				x.addUnits(f.Rules[j].When)
-			}
+			x.addUnits(f.Rules[i].When)
 		}
 	}
 	c.indexes[set] = x

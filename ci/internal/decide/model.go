@@ -152,9 +152,9 @@ func (p *problem) addCondition(side int, c *evaluator.Condition) {
 		p.periods = append(p.periods, c)
 		p.events = append(p.events, c.Ints...)
 	case evaluator.OpWindow:
-		p.addWindow(c, x.zones[c.Strings[0]])
+		p.addWindow(c, x.Zones[c.Strings[0]])
 	case evaluator.OpServes:
-		if f := x.flags[c.Strings[0]]; f != nil {
+		if f := x.Flags[c.Strings[0]]; f != nil {
 			p.addFlag(side, f)
 		}
 	case evaluator.OpBucket:
@@ -163,7 +163,7 @@ func (p *problem) addCondition(side int, c *evaluator.Condition) {
 	case evaluator.OpInSegment:
 		p.addSegment(side, c)
 	default:
-		typ := x.attributes[c.Attribute]
+		typ := x.Attributes[c.Attribute]
 		a := p.c.atom(typ, c)
 		p.atoms[c] = a
 		p.domain(c.Attribute).addAtom(a, typ)
@@ -172,11 +172,11 @@ func (p *problem) addCondition(side int, c *evaluator.Condition) {
 
 // addSegment adds the lists that an attribute is looked for in.
 func (p *problem) addSegment(side int, c *evaluator.Condition) {
-	s := p.sides[side].segments[c.Strings[0]]
+	s := p.sides[side].Segments[c.Strings[0]]
 	if s == nil {
 		return
 	}
-	d, typ := p.domain(c.Attribute), p.sides[side].attributes[c.Attribute]
+	d, typ := p.domain(c.Attribute), p.sides[side].Attributes[c.Attribute]
 	for _, a := range p.c.segmentAtoms(s) {
 		d.addAtom(a, typ)
 	}
@@ -225,7 +225,7 @@ func (p *problem) drawing(b evaluator.Bucketing) int {
 			attribute := p.domain(b.By)
 			attribute.unit = true
 			for _, x := range p.sides {
-				if typ := x.attributes[b.By]; typ != 0 && !slices.Contains(attribute.types, typ) {
+				if typ := x.Attributes[b.By]; typ != 0 && !slices.Contains(attribute.types, typ) {
 					attribute.types = append(attribute.types, typ)
 				}
 			}

@@ -97,7 +97,7 @@ func (h *hidden) newKey(in conditionIn) string {
 	if c.Attribute == "" || c.Op == evaluator.OpInSegment || c.Op == evaluator.OpBucket || h.units[c.Attribute] {
 		return ""
 	}
-	key := atomKey(in.set.attributes[c.Attribute], c)
+	key := atomKey(in.set.Attributes[c.Attribute], c)
 	return strconv.Quote(c.Attribute) + strconv.Itoa(len(key)) + ":" + key
 }
 
@@ -158,7 +158,7 @@ func (h *hidden) test(in conditionIn) func(*evaluator.Context) bool {
 	case evaluator.OpNot:
 		return func(ctx *evaluator.Context) bool { return !parts[0](ctx) }
 	}
-	atom := h.comparer.atom(in.set.attributes[c.Attribute], c)
+	atom := h.comparer.atom(in.set.Attributes[c.Attribute], c)
 	return func(ctx *evaluator.Context) bool {
 		for i := range ctx.Attrs {
 			if ctx.Attrs[i].Name == c.Attribute {
