@@ -19,31 +19,40 @@ func (c *Client) save(s *state) *state {
 	if c.cache == nil {
 		return s
 	}
-	after := *s
-	select {
-	case c.writing <- struct{}{}:
-		done := make(chan struct{})
-		written := after
-		go func() {
-			c.write(&written)
-			<-c.writing
-			close(done)
-		}()
-		patience := time.NewTimer(writePatience)
-		defer patience.Stop()
-		select {
-		case <-done:
-			after = written
-		case <-patience.C:
-			after.cacheErr = fmt.Errorf("writing disk cache: %w", errSlowDisk)
-		}
-	default:
+	after, written := *s, *s
+	if c.patiently(func() { c.write(&written) }) {
+		after = written
+	} else {
 		after.cacheErr = fmt.Errorf("writing disk cache: %w", errSlowDisk)
 	}
 	if after.cacheErr != nil && s.cacheErr == nil {
 		c.log.Warn("disk cache not written", "error", after.cacheErr)
 	}
 	return &after
+}
+
+// patiently calls write and reports whether it is done, after writePatience at the
+// latest. If an earlier call is still going on, it does nothing.
+func (c *Client) patiently(write func()) (done bool) {
+	select {
+	case c.writing <- struct{}{}:
+	default:
+		return false
+	}
+	end := make(chan struct{})
+	go func() {
+		defer close(end)
+		defer func() { <-c.writing }()
+		write()
+	}()
+	patience := time.NewTimer(writePatience)
+	defer patience.Stop()
+	select {
+	case <-end:
+		return true
+	case <-patience.C:
+		return false
+	}
 }
 
 // write brings the disk cache up to date with s, and notes in s what came of it. It

@@ -261,3 +261,26 @@ func TestSeenCannotBeWritten(t *testing.T) {
 	must(t, client.Refresh(t.Context()))
 	serves(t, client, 1)
 }
+
+// TestHangingDisk has a disk that never answers: what is published is served, the status
+// says so, and it is written when the disk works again.
+func TestHangingDisk(t *testing.T) {
+	r, cache := cached(t)
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, CacheDir: cache})
+	end := sdk.HangDisk(client)
+	for n := int64(2); n < 4; n++ {
+		r.number(t, n)
+		must(t, client.Refresh(t.Context()))
+		serves(t, client, n)
+		if st := client.Status(); st.CacheError == nil || st.State != sdk.Fresh {
+			t.Errorf("status %v", st)
+		}
+	}
+	serves(t, offline(t, r, cache), 1)
+	end()
+	must(t, client.Refresh(t.Context())) // nothing new
+	if err := client.Status().CacheError; err != nil {
+		t.Error(err)
+	}
+	serves(t, offline(t, r, cache), 3)
+}
