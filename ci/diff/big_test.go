@@ -231,7 +231,8 @@ func bigEditShown(t *testing.T, seed uint64, edit func(m *bigMaker, old, new *ev
 	f := flags[0]
 	t.Logf("seed %d: %s in %v: %v", seed, f.Verdict, time.Since(start).Round(time.Millisecond), f.Edits)
 	for _, e := range f.Examples {
-		from, to := compile(t, pair.Old).Flag("big").Evaluate(&e.Context), compile(t, pair.New).Flag("big").Evaluate(&e.Context)
+		from := compile(t, pair.Old).Flag("big").Evaluate(&e.Context)
+		to := compile(t, pair.New).Flag("big").Evaluate(&e.Context)
 		if from.Variant() != e.From || to.Variant() != e.To || e.From == e.To {
 			t.Errorf("seed %d: the example %+v gets %s → %s", seed, e, from.Variant(), to.Variant())
 		}

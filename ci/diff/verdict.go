@@ -2,7 +2,6 @@ package diff
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -264,7 +263,11 @@ func (f *Flag) summary() string {
 	case VerdictNobody:
 		return "nobody gets" + other + " (proved)"
 	case VerdictNamed:
-		return fmt.Sprintf("%s named in the flags %s%s", people(f.Named), map[bool]string{true: "gets", false: "get"}[f.Named == 1], other)
+		gets := "get"
+		if f.Named == 1 {
+			gets = "gets"
+		}
+		return people(f.Named) + " named in the flags " + gets + other
 	case VerdictUnknown:
 		return "no example found of somebody who gets" + other + ", and no proof that nobody does"
 	case VerdictExample:

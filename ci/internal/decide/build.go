@@ -71,7 +71,8 @@ func (b *builder) equalRules() (int, []node) {
 	for i := range min(len(old.Rules), len(new.Rules)) {
 		when, serves := b.rule(0, old, i, b.outcomes(0))
 		same, also := b.rule(1, new, i, b.outcomes(1))
-		if when != same || serves != also || old.Reserved != nil && b.outcomes(0)(i, old.Default) != b.outcomes(1)(i, new.Default) {
+		outside := old.Reserved == nil || b.outcomes(0)(i, old.Default) == b.outcomes(1)(i, new.Default)
+		if when != same || serves != also || !outside {
 			break
 		}
 		nodes = append(nodes, when)

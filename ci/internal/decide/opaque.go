@@ -53,7 +53,10 @@ const (
 )
 
 func (c *Comparer) hide(old, new Side) *hidden {
-	h := &hidden{comparer: c, old: old, new: new, opened: make(map[string]bool), keys: make(map[conditionIn]string), room: 2 * c.steps}
+	h := &hidden{
+		comparer: c, old: old, new: new, room: 2 * c.steps,
+		opened: make(map[string]bool), keys: make(map[conditionIn]string),
+	}
 	h.units = map[string]bool{old.Set.Unit: true, new.Set.Unit: true}
 	for _, set := range [2]*evaluator.Ruleset{old.Set, new.Set} {
 		for unit := range c.index(set).units {
@@ -239,7 +242,9 @@ func (f *finder) contradictions(ctx *evaluator.Context) []opaque {
 // needed returns those conditions of a list that were supposed to hold: those that the
 // difference is about.
 func (f *finder) needed(list []opaque) []opaque {
-	return slices.DeleteFunc(slices.Clone(list), func(o opaque) bool { return f.taken[opaqueVariables+f.numbers[o.key]] == 0 })
+	return slices.DeleteFunc(slices.Clone(list), func(o opaque) bool {
+		return f.taken[opaqueVariables+f.numbers[o.key]] == 0
+	})
 }
 
 // search looks for a difference that is real, opening conditions as it needs them. It
