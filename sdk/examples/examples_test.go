@@ -324,8 +324,9 @@ func TestFunction(t *testing.T) {
 // bake writes what a publisher has to a folder, as serin bake does.
 func bake(t *testing.T, p *sdktest.Publisher, dir string) {
 	t.Helper()
-	cmd := exec.Command("go", "run", "../../cmd/serin", "bake", p.URL, "--root",
+	cmd := exec.Command("go", "run", "-trimpath", "../../cmd/serin", "bake", p.URL, "--root",
 		write(t, filepath.Join(t.TempDir(), "root.json"), p.Root, 0o666), "--out", dir)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("baking: %v\n%s", err, out)
 	}
