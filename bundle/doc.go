@@ -113,7 +113,8 @@
 // Keys are ed25519 (keytype and scheme "ed25519", the public key in hexadecimal)
 // or ECDSA on P-256 (keytype "ecdsa" or "ecdsa-sha2-nistp256", scheme
 // "ecdsa-sha2-nistp256", the public key in PEM, signatures in ASN.1 of a SHA-256
-// digest). A root with any other kind of key, RSA included, is refused. A keyid
+// digest). A root with any other kind of key, RSA included, is refused, and so is one
+// with an ed25519 key that is a point of small order. A keyid
 // must be the SHA-256 of the canonical form of its key, either of the whole object
 // or of the three fields that TUF defines. A role is satisfied if as many different
 // public keys of it signed as its threshold says; signatures that are wrong, or by

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -10,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // A publicKey is an ed25519 or an ECDSA P-256 key.
@@ -91,7 +93,31 @@ func parseEd25519(public string) (publicKey, error) {
 	if err != nil || len(b) != ed25519.PublicKeySize {
 		return publicKey{}, errors.New("an ed25519 key must be 32 bytes in hexadecimal")
 	}
+	if isSmallOrder(b) {
+		return publicKey{}, errors.New("an ed25519 key is a point of small order, which has signatures that nobody made")
+	}
 	return publicKey{point: string(b)}, nil
+}
+
+// smallOrder are the y coordinates, in little-endian order, of the points of edwards25519
+// whose order divides 8, and the two of them that have a second encoding. They are
+// public keys under which anyone can make signatures: RFC 8032 leaves it to protocols to
+// refuse them.
+var smallOrder = [...]string{
+	"0000000000000000000000000000000000000000000000000000000000000000", // 0: order 4
+	"0100000000000000000000000000000000000000000000000000000000000000", // 1: the identity
+	"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", // order 8
+	"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", // order 8
+	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // -1: order 2
+	"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // 0 again
+	"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // 1 again
+}
+
+// isSmallOrder reports whether an ed25519 key of 32 bytes is a point of small order.
+func isSmallOrder(key []byte) bool {
+	y := bytes.Clone(key)
+	y[len(y)-1] &= 0x7f // without the sign of x
+	return slices.Contains(smallOrder[:], hex.EncodeToString(y))
 }
 
 func parseECDSA(public string) (publicKey, error) {

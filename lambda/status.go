@@ -17,8 +17,9 @@ type condition struct {
 	Environment string           `json:"environment"`
 	Errors      map[string]int64 `json:"errors"`
 	Expires     time.Time        `json:"expires,omitzero"`
-	Failing     bool             `json:"failing"`        // the latest poll failed
-	Held        int64            `json:"held,omitempty"` // revision that is held back
+	Expired     bool             `json:"expired,omitempty"` // Expires has passed
+	Failing     bool             `json:"failing"`           // the latest poll failed
+	Held        int64            `json:"held,omitempty"`    // revision that is held back
 	Revision    int64            `json:"revision"`
 	State       string           `json:"state"`
 	Updated     time.Time        `json:"updated,omitzero"`
@@ -39,6 +40,7 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request) {
 		Environment: s.Environment,
 		Errors:      make(map[string]int64, len(s.Errors)),
 		Expires:     s.Expires.UTC(),
+		Expired:     s.Expired,
 		Failing:     s.LastError != nil,
 		Revision:    s.Revision,
 		State:       s.State.String(),

@@ -63,6 +63,10 @@ func (c *Client) restore(baked fs.FS) *state {
 		s.next = time.Now()
 	}
 	if c.cache != nil {
+		if problem := exposed(c.cache.dir); problem != "" {
+			c.log.Warn("others can write to the disk cache: they can delete it, or hide what was seen before a restart",
+				"folder", c.cache.dir, "reason", problem)
+		}
 		err := errors.Join(c.startFrom(s, "disk cache", c.loadCache), c.recall(s))
 		if err != nil {
 			s.cacheErr = fmt.Errorf("reading disk cache: %w", err)

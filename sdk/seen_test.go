@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/sdk"
@@ -283,4 +285,49 @@ func TestHangingDisk(t *testing.T) {
 		t.Error(err)
 	}
 	serves(t, offline(t, r, cache), 3)
+}
+
+// TestConflict has one version signed twice: that is an error of its own, and what was
+// signed first stays.
+func TestConflict(t *testing.T) {
+	r := newRepository(t, "production")
+	r.number(t, 1)
+	twin := &repository{dir: r.copy(t), env: r.env, keys: r.keys}
+	twin.store = folder(twin.dir)
+	r.number(t, 2)
+	twin.number(t, 3) // as revision 2, with the same keys
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, CacheDir: t.TempDir()})
+	good := r.copy(t)
+	r.reset(t, twin.dir)
+	for n := range int64(2) {
+		err := client.Refresh(t.Context())
+		st := client.Status()
+		if class, _ := bundle.ClassOf(err); class != bundle.Conflict || st.Errors[bundle.Conflict] != n+1 ||
+			st.State != sdk.Stale || !strings.Contains(st.String(), "errors_conflict=") {
+			t.Errorf("error %v, status %v", err, st)
+		}
+	}
+	serves(t, client, 2)
+	r.reset(t, good)
+	must(t, client.Refresh(t.Context()))
+	if st := client.Status(); st.State != sdk.Fresh {
+		t.Errorf("status %v", st)
+	}
+}
+
+// TestExpired tells flags from the disk cache that have expired from those that haven't.
+func TestExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, cache := cached(t)
+		client := offline(t, r, cache)
+		expires := client.Status().Expires
+		time.Sleep(time.Until(expires) - time.Second)
+		if st := client.Status(); st.Expired || st.State != sdk.LastKnownGood || strings.Contains(st.String(), "expired") {
+			t.Errorf("a second before: status %v", st)
+		}
+		time.Sleep(time.Second)
+		if st := client.Status(); !st.Expired || st.State != sdk.LastKnownGood || !strings.Contains(st.String(), " expired=true") {
+			t.Errorf("status %v", st)
+		}
+	})
 }

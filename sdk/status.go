@@ -18,7 +18,8 @@ const (
 	// Empty: there is no revision. Handles serve their defaults.
 	Empty State = iota
 	// LastKnownGood: the revision comes from the disk cache or a baked-in
-	// copy, and no poll has succeeded since [Open].
+	// copy, and no poll has succeeded since [Open]. [Status].Expired says
+	// whether it should have been renewed by now.
 	LastKnownGood
 	// Fresh: the latest poll succeeded, and no part of the metadata has
 	// expired.
@@ -53,6 +54,7 @@ type Status struct {
 	Updated     time.Time // when this client started to serve Revision; zero: never
 	Checked     time.Time // when a poll last succeeded; zero: never
 	Expires     time.Time // when the first part of the metadata expires; zero: no revision
+	Expired     bool      // Expires has passed, in any State: the flags may be long out of date
 	NextPoll    time.Time // when the next poll is due; zero: the client doesn't poll, or is closed
 	// Age is the time since the source last had nothing newer than Revision,
 	// which may have been before a restart if there is a disk cache. max_stale
@@ -128,6 +130,9 @@ func (s Status) attrs() []slog.Attr {
 			attrs = append(attrs, slog.Int64("errors_"+class.String(), n))
 		}
 	}
+	if s.Expired {
+		attrs = append(attrs, slog.Bool("expired", true))
+	}
 	if s.Mismatches > 0 {
 		attrs = append(attrs, slog.Int64("mismatches", s.Mismatches))
 	}
@@ -202,6 +207,7 @@ func (s *state) status(environment string, record *record, now time.Time) Status
 		return st
 	}
 	st.Expires = s.release.Expires()
+	st.Expired = !now.Before(st.Expires)
 	for _, p := range s.release.Payloads() {
 		st.Bytes += int64(len(p.Data))
 	}
@@ -215,7 +221,7 @@ func (s *state) status(environment string, record *record, now time.Time) Status
 	switch {
 	case s.checked.IsZero():
 		st.State = LastKnownGood
-	case s.err != nil || !now.Before(st.Expires):
+	case s.err != nil || st.Expired:
 		st.State = Stale
 	default:
 		st.State = Fresh

@@ -535,6 +535,13 @@ func TestStrangeRoots(t *testing.T) {
 		"another version":     {changed(func(r *metadata.RootType) { r.Version = 3 }), "is version 3"},
 		"the same":            {f.keys(t).Root, "is version 1"},
 		"garbage":             {[]byte("garbage"), "malformed"},
+		"a key of small order": {changed(func(r *metadata.RootType) {
+			r.Version = 2
+			key := &metadata.Key{Type: "ed25519", Scheme: "ed25519", Value: metadata.KeyVal{PublicKey: "01" + strings.Repeat("00", 31)}}
+			if err := r.AddKey(key, metadata.TIMESTAMP); err != nil {
+				t.Fatal(err)
+			}
+		}), "small order"},
 		"null":                {[]byte(`{"signed":{"_type":"root","keys":{"a":null}},"signatures":[]}`), "malformed"},
 		"too long":            {make([]byte, 600<<10), "too large"},
 	} {

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package sdk
+
+// exposed is for systems whose permissions aren't looked at.
+func exposed(string) string { return "" }
