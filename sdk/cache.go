@@ -27,13 +27,16 @@ import (
 //
 // Several processes may write. None of them replaces a newer release than its own: a
 // source that lags behind must not undo what another client has seen. A process checks
-// that before it writes, so if two write at the same moment, the last one to rename
-// state.json wins. No process removes payloads that another may be about to refer to.
+// that before it writes. If two write at the same moment, the last one to rename
+// state.json wins, and the other one sees that with its next poll. No process removes payloads that another may be about to refer to.
 type cache struct {
 	dir string
 	// config is that of the client's verifier, which must not learn from what
 	// other processes have seen while it runs: their sources may be ahead.
 	config bundle.VerifierConfig
+	// state is the state.json that this process has written, or has found to be newer
+	// than its own; nil: none.
+	state fs.FileInfo
 	// seen are the names of the files of which the verifier remembers everything.
 	seen []string
 }
@@ -163,7 +166,9 @@ func (d *cache) store(r *bundle.Release, confirmed time.Time) error {
 		return err
 	}
 	// Replace a release that can't be read or verified.
+	found, _ := os.Stat(filepath.Join(d.dir, stateFile))
 	if held, err := d.load(v); err == nil && held != nil && newer(held, r) {
+		d.state = found
 		return nil
 	}
 	state, err := r.State()
@@ -177,11 +182,11 @@ func (d *cache) store(r *bundle.Release, confirmed time.Time) error {
 	for _, p := range r.Payloads() {
 		name := p.SHA256 + payloadSuffix
 		keep[name] = true
-		if err := d.put(name, p.Data); err != nil {
+		if _, err := d.put(name, p.Data); err != nil {
 			return err
 		}
 	}
-	if err := d.put(stateFile, state); err != nil {
+	if d.state, err = d.put(stateFile, state); err != nil {
 		return err
 	}
 	d.confirm(r, confirmed)
@@ -202,18 +207,22 @@ type confirmation struct {
 // confirm saves when the source last had nothing newer than r, for [Status].Age after
 // a restart; zero: unknown. If that fails, r will seem older than it is. Confirm also
 // touches the files, so that programs that remove old files leave them alone. It
-// reports whether all files are there.
+// reports whether all files are there, and nobody has replaced state.json.
 func (d *cache) confirm(r *bundle.Release, at time.Time) (whole bool) {
 	v := r.Versions()
 	if data, err := json.Marshal(confirmation{v.Root.Version, v.Timestamp.Version, at.UTC()}); err == nil {
-		_ = d.replace(confirmedFile, data, false)
+		_, _ = d.replace(confirmedFile, data, false)
 	}
 	if at.IsZero() {
 		at = time.Unix(0, 0)
 	}
 	// Clients built before confirmed.json existed may share the folder. They take
 	// the time of state.json for it.
-	whole = !errors.Is(os.Chtimes(filepath.Join(d.dir, stateFile), at, at), fs.ErrNotExist)
+	state := filepath.Join(d.dir, stateFile)
+	whole = !errors.Is(os.Chtimes(state, at, at), fs.ErrNotExist)
+	if info, err := os.Stat(state); err == nil {
+		whole = d.state != nil && os.SameFile(info, d.state) && info.Size() == d.state.Size()
+	}
 	now := time.Now()
 	for _, p := range r.Payloads() {
 		if errors.Is(os.Chtimes(filepath.Join(d.dir, p.SHA256+payloadSuffix), now, now), fs.ErrNotExist) {
@@ -265,32 +274,36 @@ func newer(a, b *bundle.Release) bool {
 	) > 0
 }
 
-// put makes data the content of the file called name, durably.
-func (d *cache) put(name string, data []byte) error {
+// put makes data the content of the file called name, durably, and returns that file.
+func (d *cache) put(name string, data []byte) (fs.FileInfo, error) {
 	path := filepath.Join(d.dir, name)
 	// Compare an existing file instead of trusting its name. The new time keeps
 	// other processes from removing it.
-	if old, err := readFile(path, int64(len(data))); err == nil && bytes.Equal(old, data) {
+	info, err := os.Stat(path)
+	if old, err1 := readFile(path, int64(len(data))); err == nil && err1 == nil && bytes.Equal(old, data) {
 		if now := time.Now(); os.Chtimes(path, now, now) == nil {
-			return nil
+			return info, nil
 		}
 	}
-	if err := d.replace(name, data, true); err != nil {
-		return err
+	if info, err = d.replace(name, data, true); err != nil {
+		return nil, err
 	}
-	return syncDir(d.dir)
+	return info, syncDir(d.dir)
 }
 
-// replace makes data the content of the file called name, atomically. If sync is set,
-// the content is on the disk before the name refers to it.
-func (d *cache) replace(name string, data []byte, sync bool) error {
+// replace makes data the content of the file called name, atomically, and returns the new
+// file. If sync is set, the content is on the disk before the name refers to it.
+func (d *cache) replace(name string, data []byte, sync bool) (info fs.FileInfo, err error) {
 	f, err := os.CreateTemp(d.dir, tempPrefix+"*"+tempSuffix)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = f.Write(data)
 	if err == nil && sync {
 		err = f.Sync()
+	}
+	if err == nil {
+		info, err = f.Stat()
 	}
 	if err1 := f.Close(); err == nil {
 		err = err1
@@ -301,7 +314,7 @@ func (d *cache) replace(name string, data []byte, sync bool) error {
 	if err != nil {
 		os.Remove(f.Name())
 	}
-	return err
+	return info, err
 }
 
 // clean removes old payloads that nothing refers to any more, and files that killed

@@ -79,7 +79,7 @@ func (d *cache) saveSeen(v *bundle.Verifier, r *bundle.Release) (any bool, err e
 		}
 		sum := sha256.Sum256(data)
 		name := seenPrefix + hex.EncodeToString(sum[:]) + seenSuffix
-		if err := d.put(name, data); err != nil {
+		if _, err := d.put(name, data); err != nil {
 			return true, err
 		}
 		keep = []string{name}

@@ -331,3 +331,24 @@ func TestExpired(t *testing.T) {
 		}
 	})
 }
+
+// TestReplacedState: whoever has put an older state.json into the folder, or half of one,
+// the client that has the newer one notices when it polls, although there is nothing new.
+func TestReplacedState(t *testing.T) {
+	r, cache := cached(t)
+	path := filepath.Join(cache, "state.json")
+	old, err := os.ReadFile(path)
+	must(t, err)
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, CacheDir: cache})
+	r.number(t, 2)
+	must(t, client.Refresh(t.Context()))
+	for _, state := range []string{string(old), "{}", ""} {
+		write(t, path+".new", state)
+		must(t, os.Rename(path+".new", path))
+		must(t, client.Refresh(t.Context()))
+		serves(t, offline(t, r, cache), 2)
+	}
+	write(t, path, "in place")
+	must(t, client.Refresh(t.Context()))
+	serves(t, offline(t, r, cache), 2)
+}

@@ -542,8 +542,8 @@ func TestStrangeRoots(t *testing.T) {
 				t.Fatal(err)
 			}
 		}), "small order"},
-		"null":                {[]byte(`{"signed":{"_type":"root","keys":{"a":null}},"signatures":[]}`), "malformed"},
-		"too long":            {make([]byte, 600<<10), "too large"},
+		"null":     {[]byte(`{"signed":{"_type":"root","keys":{"a":null}},"signatures":[]}`), "malformed"},
+		"too long": {make([]byte, 600<<10), "too large"},
 	} {
 		if err := os.WriteFile(f.path("2.root.json"), tt.root, 0o600); err != nil {
 			t.Fatal(err)
