@@ -44,10 +44,13 @@ type table struct {
 	// The sources of the outcomes, in the order of the outcomes.
 	between []betweenTest
 	symbols []symbolTest
-	orders  []orderTest
-	others  []uint32   // instructions
-	negated []uint32   // outcomes to negate
-	joined  [][]uint32 // outcomes to join by "and"
+	// postings of a symbol are postings[starts[symbol]:starts[symbol+1]].
+	postings []posting
+	starts   []uint32
+	orders   []orderTest
+	others   []uint32   // instructions
+	negated  []uint32   // outcomes to negate
+	joined   [][]uint32 // outcomes to join by "and"
 
 	rules  [][2]uint32 // of all flags: two outcomes that must both hold
 	serves []tableServe
@@ -111,14 +114,18 @@ type orderTest struct {
 	lo, hi    uint64
 }
 
-// fewSymbols is the largest number of strings that a symbolTest compares.
-const fewSymbols = 8
-
-// A symbolTest holds if the attribute has one of the symbols. Symbols are repeated to fill
-// the array.
+// A symbolTest holds if the attribute has one of the symbols that the instruction looks
+// for. In a table it is spread over the symbols: see posting.
 type symbolTest struct {
 	attribute uint16
-	symbols   [fewSymbols]uint32
+	pc        uint32
+}
+
+// A posting says that a symbolTest holds for a symbol, if the attribute has it. So tests
+// cost nothing if they don't hold, however long their lists are.
+type posting struct {
+	test      uint32
+	attribute uint16
 }
 
 // A tableFlag is a flag of a table.
@@ -137,6 +144,7 @@ func newTable(mod *Module) *table {
 		m.flag(&mod.flags[i])
 	}
 	m.number()
+	m.post()
 	return m.table
 }
 
@@ -229,27 +237,37 @@ func (m *tableMaker) outcome(pc uint32) pendingOutcome {
 		t := orderTest{in.attribute, i.lo, i.hi}
 		place := once(m, &m.orders, t, "v", int64(t.attribute), int64(t.lo), int64(t.hi))
 		return pendingOutcome{kind: orderOutcome, index: place}
-	case codeIs:
-		return m.symbolTest(in, []uint32{in.arg})
-	case codeIn:
-		return m.symbolTest(in, mod.operands[in.arg:in.arg+uint32(in.n)])
-	case codeIDs:
-		if symbols := mod.ids[in.arg].symbols; symbols != nil {
-			return m.symbolTest(in, symbols)
-		}
+	case codeIs, codeIn, codeAmong:
+		t := symbolTest{in.attribute, pc}
+		place := once(m, &m.symbols, t, "s", int64(in.op), int64(in.n), int64(in.attribute), int64(in.arg))
+		return pendingOutcome{kind: symbolOutcome, index: place}
 	}
 	place := once(m, &m.others, pc, "o", int64(in.op), int64(in.attribute), int64(in.arg))
 	return pendingOutcome{kind: otherOutcome, index: place}
 }
 
-func (m *tableMaker) symbolTest(in *instr, symbols []uint32) pendingOutcome {
-	t := symbolTest{attribute: in.attribute}
-	key := []int64{int64(in.attribute)}
-	for i := range t.symbols {
-		t.symbols[i] = symbols[i%len(symbols)]
-		key = append(key, int64(t.symbols[i]))
+// post spreads the symbolTests over the symbols.
+func (m *tableMaker) post() {
+	mod := m.module
+	m.starts = make([]uint32, len(mod.texts)+1)
+	for _, t := range m.symbols {
+		for symbol := range mod.eachSymbol(&mod.code[t.pc]) {
+			m.starts[symbol]++
+		}
 	}
-	return pendingOutcome{kind: symbolOutcome, index: once(m, &m.symbols, t, "s", key...)}
+	// The places where the postings of symbols end, which become those where they start.
+	n := uint32(0)
+	for symbol := range m.starts {
+		n += m.starts[symbol]
+		m.starts[symbol] = n
+	}
+	m.postings = make([]posting, n)
+	for i, t := range m.symbols {
+		for symbol := range mod.eachSymbol(&mod.code[t.pc]) {
+			m.starts[symbol]--
+			m.postings[m.starts[symbol]] = posting{uint32(i), t.attribute}
+		}
+	}
 }
 
 // once appends t to a list, unless the list contains it already, and returns its index. kind
@@ -311,17 +329,16 @@ func (m *tableMaker) number() {
 
 // A bulk is the evaluation of all flags of a Module for one context.
 type bulk struct {
-	module  *Module
-	table   *table
-	ctx     *Context
-	slots   []slot
+	module *Module
+	table  *table
+	evaluation
 	matches []uint8 // 1 or 0 for each rule; eight more bytes, so that eight can be read at once
 }
 
 // bulk computes what doesn't depend on the flag, and which rules match.
 func (mod *Module) bulk(ctx *Context) bulk {
 	t := mod.table()
-	b := bulk{mod, t, ctx, mod.resolve(ctx), make([]uint8, len(t.rules)+8)}
+	b := bulk{mod, t, evaluation{ctx: ctx, slots: mod.resolve(ctx)}, make([]uint8, len(t.rules)+8)}
 	holds := t.compare(&b)
 	matches := b.matches[:len(t.rules)]
 	for i, r := range t.rules {
@@ -347,14 +364,14 @@ func (t *table) compare(b *bulk) []uint8 {
 		holds[i] = bit(v.kind == KindInt) & bit(test.lo <= n) & bit(n <= test.hi)
 	}
 	holds = part(len(t.symbols))
-	for i := range holds {
-		test := &t.symbols[i]
-		has := b.slots[test.attribute].symbol
-		is := uint8(0)
-		for _, symbol := range test.symbols {
-			is |= bit(has == symbol)
+	for i := range b.slots {
+		symbol := b.slots[i].symbol
+		if symbol == 0 {
+			continue
 		}
-		holds[i] = is
+		for _, p := range t.postings[t.starts[symbol]:t.starts[symbol+1]] {
+			holds[p.test] |= bit(int(p.attribute) == i)
+		}
 	}
 	holds = part(len(t.orders))
 	for i := range holds {
@@ -364,7 +381,7 @@ func (t *table) compare(b *bulk) []uint8 {
 	}
 	holds = part(len(t.others))
 	for i, pc := range t.others {
-		holds[i] = bit(b.module.holds(&b.module.code[pc], b.ctx, b.slots))
+		holds[i] = bit(b.holds(b.module, &b.module.code[pc]))
 	}
 	holds = part(len(t.negated))
 	for i, o := range t.negated {
@@ -396,7 +413,7 @@ func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 	mod, t := b.module, b.table
 	tf := &t.flags[index]
 	if tf.walks {
-		s, variant, missing := mod.walk(f.entry, b.ctx, b.slots)
+		s, variant, missing := b.walk(mod, f.entry)
 		return Result{f, s, variant, missing}
 	}
 	var missing uint16

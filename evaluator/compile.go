@@ -77,6 +77,7 @@ type compiler struct {
 	recentInts     recent
 	recentOperands recent
 	recentRanges   recent
+	known          []uint32 // symbols, for symbolList to compare
 	recentVariants [1 << 8]checkedVariants
 	bucketed       bucketed
 

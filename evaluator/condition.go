@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"slices"
 )
 
 // condition compiles a condition that continues at yes or no, and returns its first
@@ -206,25 +205,25 @@ func (c *compiler) interval(text string, in *instr) bool {
 	return true
 }
 
-// oneOf compiles the comparison with a list of strings. A short list is compared by symbols.
+// oneOf compiles the comparison with a list of strings. Lists of IDs are sets of strings.
+// All others are compared by symbols, so that a context's string is looked up once for all
+// of them.
 func (c *compiler) oneOf(cond *Condition, in *instr) {
 	switch n := len(cond.Strings); {
 	case n == 1:
 		in.op, in.arg = codeIs, c.symbol(cond.Strings[0])
-		return
-	case n > fewIDs:
+	case n <= fewIDs:
+		in.op, in.n, in.arg = codeIn, uint8(n), c.addOperands(cond.Strings)
+	case n <= maxSymbols && in.attribute != c.module.unit:
+		in.op, in.arg = codeAmong, c.symbolList(cond.Strings)
+	default:
 		in.op, in.arg = codeIDs, c.ids(cond.Strings)
-		return
 	}
-	in.op, in.n, in.arg = codeIn, uint8(len(cond.Strings)), c.addOperands(cond.Strings)
 }
 
 // ids returns the index of the set of a list. Equal lists share a set, if they are in the
 // same order and not too long.
 func (c *compiler) ids(list []string) uint32 {
-	if len(list) <= fewSymbols {
-		return c.shortList(list)
-	}
 	share := len(list) <= 100
 	if share {
 		c.key = appendList(c.key[:0], list)
@@ -238,26 +237,6 @@ func (c *compiler) ids(list []string) uint32 {
 		c.lists[string(c.key)] = i
 	}
 	return i
-}
-
-// shortList is like ids, for a list that a table compares by symbols. The symbols identify
-// the list.
-func (c *compiler) shortList(list []string) uint32 {
-	mod := c.module
-	var symbols [fewSymbols]uint32
-	hash := uint64(0)
-	for i, id := range list {
-		symbols[i] = c.symbol(id)
-		hash = mix(hash, uint64(symbols[i]))
-	}
-	place := &c.recentLists[hash>>(64-recentBits)]
-	if int(*place) >= len(mod.ids) || !slices.Equal(mod.ids[*place].symbols, symbols[:len(list)]) {
-		set := c.idSet(list)
-		set.symbols = slices.Clone(symbols[:len(list)])
-		*place = uint32(len(mod.ids))
-		mod.ids = append(mod.ids, set)
-	}
-	return *place
 }
 
 // test compiles a comparison into a test. Short equal comparisons share it.

@@ -35,9 +35,32 @@ func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 			return Result{f, s, s.last, 0}
 		}
 	}
-	s, variant, missing := f.module.walk(way.pc, ctx, nil)
+	e := evaluation{ctx: ctx}
+	s, variant, missing := e.walk(f.module, way.pc)
 	return Result{f, s, variant, missing}
 }
+
+// An evaluation is the work on one context and one Module.
+type evaluation struct {
+	ctx   *Context
+	slots []slot // of the Module, if the whole context was resolved before
+	// Otherwise attributes are looked up when they are first needed, and memo remembers
+	// them. It has a place for each, which another attribute may take.
+	memo [memoSize]memo
+}
+
+const memoSize = 8
+
+// A memo is what is known about one attribute of a context. The zero memo is unused.
+type memo struct {
+	attribute uint16 // 1 + the index of the attribute
+	place     uint16 // 1 + the index in Context.Attrs; 0: the context doesn't have it
+	symbol    uint32 // 1 + the symbol of its text; 0: not looked up yet
+}
+
+// maxMemo is the number of attributes of a context from which on it isn't remembered where
+// they are.
+const maxMemo = 1<<16 - 1
 
 // A slot is a context's value of one attribute, and what was computed from it.
 type slot struct {
@@ -83,8 +106,9 @@ func (mod *Module) resolve(ctx *Context) []slot {
 
 // walk executes instructions from pc on. For a flag it returns the outcome, and for the
 // condition of a segment 1 or 0 as the variant. missing is 1 + the index of the unit that
-// was missing last, or 0. slots, which may be nil, are those of ctx.
-func (mod *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, variant, missing uint16) {
+// was missing last, or 0.
+func (e *evaluation) walk(mod *Module, pc uint32) (s *serve, variant, missing uint16) {
+	ctx := e.ctx
 	for {
 		in := &mod.code[pc]
 		ok := false
@@ -100,7 +124,7 @@ func (mod *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, varian
 			case in.attribute == mod.unit && ctx.Key != "":
 				position = positionOf(ctx.Key, s.seed)
 			default:
-				if position, ok = mod.position(in.attribute, s.seed, ctx, slots); !ok {
+				if position, ok = e.position(mod, in.attribute, s.seed); !ok {
 					missing = in.attribute + 1
 					pc = in.no
 					continue
@@ -109,37 +133,38 @@ func (mod *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, varian
 			return s, mod.pick(s, position, ctx.Now), missing
 		case codeSplitOther:
 			s := &mod.serves[in.arg]
-			if variant, ok = mod.splitOther(s, ctx, slots); ok {
+			if variant, ok = e.splitOther(mod, s); ok {
 				return s, variant, missing
 			}
 			missing = in.attribute + 1
 		case codeIs:
-			if slots != nil {
-				ok = slots[in.attribute].symbol == in.arg
-			} else if text, found := mod.text(in.attribute, ctx); found {
+			if symbol, known := e.known(mod, in.attribute); known {
+				ok = symbol == in.arg
+			} else if text, found := e.text(mod, in.attribute); found {
 				ok = text == mod.texts[in.arg]
 			}
 		case codeIn:
 			operands := mod.operands[in.arg : in.arg+uint32(in.n)]
-			if slots != nil {
-				symbol := slots[in.attribute].symbol
+			if symbol, known := e.known(mod, in.attribute); known {
 				for _, operand := range operands {
 					ok = ok || operand == symbol
 				}
-			} else if text, found := mod.text(in.attribute, ctx); found {
+			} else if text, found := e.text(mod, in.attribute); found {
 				for _, operand := range operands {
 					ok = ok || text == mod.texts[operand]
 				}
 			}
+		case codeAmong:
+			ok = mod.lists[in.arg].has(mod, e.symbol(mod, in.attribute))
 		case codeBetween:
-			v := mod.value(in.attribute, ctx, slots)
+			v := e.value(mod, in.attribute)
 			ok = v.kind == KindInt && mod.between(in.arg, int64(v.num))
 		case codeVersion:
-			order, isVersion := mod.order(in.attribute, ctx, slots)
+			order, isVersion := e.order(mod, in.attribute)
 			ok = isVersion && mod.versions[in.arg].has(order)
 		case codeReserve:
 			r := &mod.reservations[in.arg]
-			position, hasUnit := mod.bucketings[r.bucketing].of(mod.value(in.attribute, ctx, slots))
+			position, hasUnit := mod.bucketings[r.bucketing].of(e.value(mod, in.attribute))
 			if !hasUnit {
 				missing = in.attribute + 1
 			}
@@ -151,7 +176,7 @@ func (mod *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, varian
 		case codeFalse:
 			return nil, 0, 0
 		default:
-			ok = mod.holds(in, ctx, slots)
+			ok = e.holds(mod, in)
 		}
 		if ok {
 			pc = in.yes
@@ -163,57 +188,57 @@ func (mod *Module) walk(pc uint32, ctx *Context, slots []slot) (s *serve, varian
 
 // splitOther returns the variant of a split that doesn't use HashMurmur3, and whether ctx
 // has its unit.
-func (mod *Module) splitOther(s *serve, ctx *Context, slots []slot) (variant uint16, ok bool) {
-	position, ok := mod.bucketings[s.seed].of(mod.value(s.unit, ctx, slots))
+func (e *evaluation) splitOther(mod *Module, s *serve) (variant uint16, ok bool) {
+	position, ok := mod.bucketings[s.seed].of(e.value(mod, s.unit))
 	if !ok {
 		return 0, false
 	}
-	return mod.pickOther(s, position, ctx.Now), true
+	return mod.pickOther(s, position, e.ctx.Now), true
 }
 
 // holds returns the outcome of a test that walk doesn't handle itself.
-func (mod *Module) holds(in *instr, ctx *Context, slots []slot) bool {
+func (e *evaluation) holds(mod *Module, in *instr) bool {
 	switch in.op {
 	case codeTest:
-		if slots != nil {
-			s := &slots[in.attribute]
+		if e.slots != nil {
+			s := &e.slots[in.attribute]
 			return holds(mod.tests[in.arg], s.value, s)
 		}
-		return holds(mod.tests[in.arg], mod.value(in.attribute, ctx, nil), nil)
+		return holds(mod.tests[in.arg], e.value(mod, in.attribute), nil)
 	case codeAddr:
-		return holdsAddr(mod.tests[in.arg], mod.addr(in.attribute, ctx, slots))
+		return holdsAddr(mod.tests[in.arg], e.addr(mod, in.attribute))
 	case codeBucket:
 		bucket, ok := mod.tests[in.arg].(bucketTest)
-		return ok && bucket.has(mod.value(in.attribute, ctx, slots))
+		return ok && bucket.has(e.value(mod, in.attribute))
 	case codeMatch:
-		return mod.matches(in, ctx)
+		return e.matches(mod, in)
 	case codeExists:
-		return mod.value(in.attribute, ctx, slots).kind != KindNone
+		return e.value(mod, in.attribute).kind != KindNone
 	case codeSegment:
-		return mod.member(&mod.segments[in.arg], mod.value(in.attribute, ctx, slots), ctx, slots)
+		return e.member(mod, &mod.segments[in.arg], e.value(mod, in.attribute))
 	case codeServes:
 		r := &mod.requirements[in.arg]
-		_, variant, _ := mod.walk(mod.flags[r.flag].entry, ctx, slots)
+		_, variant, _ := e.walk(mod, mod.flags[r.flag].entry)
 		return slices.Contains(r.variants, variant)
 	case codeIDs:
-		text, ok := mod.text(in.attribute, ctx)
+		text, ok := e.text(mod, in.attribute)
 		return ok && mod.ids[in.arg].has(text)
 	case codePeriod:
-		return mod.ints[in.arg] <= ctx.Now && ctx.Now < mod.ints[in.arg+1]
+		return mod.ints[in.arg] <= e.ctx.Now && e.ctx.Now < mod.ints[in.arg+1]
 	case codeWindow:
-		return mod.windows[in.arg].has(ctx.Now)
+		return mod.windows[in.arg].has(e.ctx.Now)
 	}
 	return false
 }
 
 // order returns the order of the version that is the context's value of an attribute, and
 // whether it is a version.
-func (mod *Module) order(attribute uint16, ctx *Context, slots []slot) (order uint64, ok bool) {
-	if slots != nil {
-		s := &slots[attribute]
+func (e *evaluation) order(mod *Module, attribute uint16) (order uint64, ok bool) {
+	if e.slots != nil {
+		s := &e.slots[attribute]
 		return s.order, s.isVersion
 	}
-	if a := mod.attr(attribute, ctx); a != nil && a.Value.kind == KindString {
+	if a := e.attr(mod, attribute); a != nil && a.Value.kind == KindString {
 		return parseOrder(a.Value.str)
 	}
 	return 0, false
@@ -228,18 +253,18 @@ func (mod *Module) between(place uint32, n int64) bool {
 // matches returns the outcome of a test with regular expressions. Package regexp makes its
 // input escape to the heap, and Key would take the whole Context with it. So it gets a
 // copy of Key.
-func (mod *Module) matches(in *instr, ctx *Context) bool {
+func (e *evaluation) matches(mod *Module, in *instr) bool {
 	es, ok := mod.tests[in.arg].(expressions)
-	if in.attribute == mod.unit && ctx.Key != "" {
-		return ok && es.has(strings.Clone(ctx.Key))
+	if in.attribute == mod.unit && e.ctx.Key != "" {
+		return ok && es.has(strings.Clone(e.ctx.Key))
 	}
-	a := mod.attr(in.attribute, ctx)
+	a := e.attr(mod, in.attribute)
 	return ok && a != nil && a.Value.kind == KindString && es.has(a.Value.str)
 }
 
 // member reports whether v is a member of a segment. The recursion ends because [Compile]
 // refuses segments that refer to themselves.
-func (mod *Module) member(s *segment, v Value, ctx *Context, slots []slot) bool {
+func (e *evaluation) member(mod *Module, s *segment, v Value) bool {
 	id := v.str
 	switch v.kind {
 	case KindString:
@@ -255,30 +280,81 @@ func (mod *Module) member(s *segment, v Value, ctx *Context, slots []slot) bool 
 	if s.include.has(id) {
 		return true
 	}
-	_, yes, _ := mod.walk(s.when, ctx, slots)
+	_, yes, _ := e.walk(mod, s.when)
 	return yes == 1
 }
 
-// attr returns the last of ctx.Attrs with the name of an attribute, or nil.
-func (mod *Module) attr(attribute uint16, ctx *Context) *Attr {
-	name := mod.attributes[attribute].Name
-	for i := len(ctx.Attrs) - 1; i >= 0; i-- {
-		if ctx.Attrs[i].Name == name {
-			return &ctx.Attrs[i]
+// find returns what is remembered about an attribute, having looked for it first if need
+// be. It must not be called if the context was resolved before.
+func (e *evaluation) find(mod *Module, attribute uint16) *memo {
+	m := &e.memo[attribute%memoSize]
+	if m.attribute == attribute+1 {
+		return m
+	}
+	*m = memo{attribute: attribute + 1}
+	name, attrs := mod.attributes[attribute].Name, e.ctx.Attrs
+	for i := len(attrs) - 1; i >= 0; i-- {
+		if attrs[i].Name == name {
+			m.place = uint16(i + 1)
+			break
 		}
+	}
+	return m
+}
+
+// attr returns the last of the context's attributes with the name of an attribute, or nil.
+func (e *evaluation) attr(mod *Module, attribute uint16) *Attr {
+	attrs := e.ctx.Attrs
+	if len(attrs) >= maxMemo {
+		name := mod.attributes[attribute].Name
+		for i := len(attrs) - 1; i >= 0; i-- {
+			if attrs[i].Name == name {
+				return &attrs[i]
+			}
+		}
+		return nil
+	}
+	if m := e.find(mod, attribute); m.place > 0 {
+		return &attrs[m.place-1]
 	}
 	return nil
 }
 
+// symbol returns the symbol of the context's text of an attribute, 0 if it has none.
+func (e *evaluation) symbol(mod *Module, attribute uint16) uint32 {
+	if symbol, known := e.known(mod, attribute); known {
+		return symbol
+	}
+	symbol := uint32(0)
+	if text, ok := e.text(mod, attribute); ok {
+		symbol = mod.symbols[text]
+	}
+	if len(e.ctx.Attrs) < maxMemo {
+		e.find(mod, attribute).symbol = symbol + 1
+	}
+	return symbol
+}
+
+// known returns the symbol of an attribute's text if that needn't be looked up.
+func (e *evaluation) known(mod *Module, attribute uint16) (symbol uint32, ok bool) {
+	if e.slots != nil {
+		return e.slots[attribute].symbol, true
+	}
+	if m := &e.memo[attribute%memoSize]; m.attribute == attribute+1 && m.symbol > 0 {
+		return m.symbol - 1, true
+	}
+	return 0, false
+}
+
 // value returns the context's value of an attribute, or the zero Value.
-func (mod *Module) value(attribute uint16, ctx *Context, slots []slot) Value {
-	if slots != nil {
-		return slots[attribute].value
+func (e *evaluation) value(mod *Module, attribute uint16) Value {
+	if e.slots != nil {
+		return e.slots[attribute].value
 	}
-	if attribute == mod.unit && ctx.Key != "" {
-		return StringValue(ctx.Key)
+	if attribute == mod.unit && e.ctx.Key != "" {
+		return StringValue(e.ctx.Key)
 	}
-	if a := mod.attr(attribute, ctx); a != nil {
+	if a := e.attr(mod, attribute); a != nil {
 		return a.Value
 	}
 	return Value{}
@@ -286,33 +362,33 @@ func (mod *Module) value(attribute uint16, ctx *Context, slots []slot) Value {
 
 // addr returns the IP address that is the context's value of an attribute, or the zero
 // Addr. It ignores the targeting key, whose attribute isn't of type AttrIP.
-func (mod *Module) addr(attribute uint16, ctx *Context, slots []slot) netip.Addr {
-	if slots != nil {
-		return slots[attribute].addr
+func (e *evaluation) addr(mod *Module, attribute uint16) netip.Addr {
+	if e.slots != nil {
+		return e.slots[attribute].addr
 	}
-	if a := mod.attr(attribute, ctx); a != nil {
+	if a := e.attr(mod, attribute); a != nil {
 		return addrOf(a.Value)
 	}
 	return netip.Addr{}
 }
 
 // text returns the context's value of an attribute, and whether it is a string.
-func (mod *Module) text(attribute uint16, ctx *Context) (text string, ok bool) {
-	if attribute == mod.unit && ctx.Key != "" {
-		return ctx.Key, true
+func (e *evaluation) text(mod *Module, attribute uint16) (text string, ok bool) {
+	if attribute == mod.unit && e.ctx.Key != "" {
+		return e.ctx.Key, true
 	}
-	if a := mod.attr(attribute, ctx); a != nil && a.Value.kind == KindString {
+	if a := e.attr(mod, attribute); a != nil && a.Value.kind == KindString {
 		return a.Value.str, true
 	}
 	return "", false
 }
 
 // position returns the position of a unit, and whether it has one. See bucketing.of.
-func (mod *Module) position(attribute uint16, seed uint32, ctx *Context, slots []slot) (position uint32, ok bool) {
-	if attribute == mod.unit && ctx.Key != "" {
-		return positionOf(ctx.Key, seed), true
+func (e *evaluation) position(mod *Module, attribute uint16, seed uint32) (position uint32, ok bool) {
+	if attribute == mod.unit && e.ctx.Key != "" {
+		return positionOf(e.ctx.Key, seed), true
 	}
-	v := mod.value(attribute, ctx, slots)
+	v := e.value(mod, attribute)
 	switch v.kind {
 	case KindString:
 		return positionOf(v.str, seed), v.str != ""

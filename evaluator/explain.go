@@ -124,14 +124,14 @@ func (f *CompiledFlag) Explain(ctx *Context) Trace {
 	if f == nil {
 		return Trace{Reason: ReasonError}
 	}
-	x := explainer{module: f.module, ctx: ctx, flags: make(map[uint32]bool), segments: make(map[uint32]bool)}
+	x := explainer{module: f.module, evaluation: evaluation{ctx: ctx}, flags: make(map[uint32]bool), segments: make(map[uint32]bool)}
 	return x.flag(f)
 }
 
 // An explainer explains a flag and those that it depends on.
 type explainer struct {
-	module   *Module
-	ctx      *Context
+	module *Module
+	evaluation
 	flags    map[uint32]bool // those explained, by index
 	segments map[uint32]bool // those whose condition is explained, by index
 }
@@ -203,7 +203,7 @@ func (x *explainer) reserved(in instr) *Draw {
 
 // draw returns the position of a unit.
 func (x *explainer) draw(attribute uint16, b *bucketing) *Draw {
-	unit := x.module.value(attribute, x.ctx, nil)
+	unit := x.value(x.module, attribute)
 	d := &Draw{By: x.module.attributes[attribute].Name, Unit: unit, Salt: b.Salt, Hash: b.Hash, Positions: b.total}
 	position, ok := b.of(unit)
 	if !ok {
@@ -326,11 +326,11 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 	case codePeriod, codeWindow, codeServes:
 	default:
 		t.Attribute = mod.attributes[in.attribute].Name
-		t.Value = mod.value(in.attribute, x.ctx, nil)
+		t.Value = x.value(mod, in.attribute)
 		t.Unfit = unfit(t.Value, mod.attributes[in.attribute].Type)
 	}
 	switch in.op {
-	case codeIs, codeIn:
+	case codeIs, codeIn, codeAmong:
 		symbols := mod.symbolsOf(in)
 		t.Asked = "one of " + listText(len(symbols), func(yield func(string) bool) {
 			for _, symbol := range symbols {
@@ -394,25 +394,27 @@ func unfit(v Value, t AttributeType) string {
 func (x *explainer) holds(in *instr) bool {
 	mod := x.module
 	switch in.op {
-	case codeIs, codeIn:
-		text, ok := mod.text(in.attribute, x.ctx)
+	case codeIs, codeIn, codeAmong:
+		text, ok := x.text(mod, in.attribute)
 		return ok && slices.ContainsFunc(mod.symbolsOf(in), func(symbol uint32) bool { return mod.texts[symbol] == text })
 	case codeBetween:
-		n, ok := mod.value(in.attribute, x.ctx, nil).Int()
+		n, ok := x.value(mod, in.attribute).Int()
 		return ok && mod.between(in.arg, n)
 	case codeVersion:
-		order, ok := mod.order(in.attribute, x.ctx, nil)
+		order, ok := x.order(mod, in.attribute)
 		return ok && mod.versions[in.arg].has(order)
 	}
-	return mod.holds(in, x.ctx, nil)
+	return x.evaluation.holds(mod, in)
 }
 
-// symbolsOf returns the operands of codeIs and codeIn.
+// symbolsOf returns the symbols that codeIs, codeIn and codeAmong look for, those of
+// codeAmong in the order of their texts.
 func (mod *Module) symbolsOf(in *instr) []uint32 {
-	if in.op == codeIs {
-		return []uint32{in.arg}
+	symbols := slices.Collect(mod.eachSymbol(in))
+	if in.op == codeAmong {
+		slices.SortFunc(symbols, func(a, b uint32) int { return strings.Compare(mod.texts[a], mod.texts[b]) })
 	}
-	return mod.operands[in.arg : in.arg+uint32(in.n)]
+	return symbols
 }
 
 // segment explains membership in a segment.

@@ -22,9 +22,8 @@ type idSet struct {
 	long  []uint32  // slots otherwise: indices into ids
 	ids   string    // each string, preceded by its length as a varint
 
-	count   int
-	random  uint64   // seed of the hash
-	symbols []uint32 // of the strings, if a table compares them by symbols
+	count  int
+	random uint64 // seed of the hash
 }
 
 // fewIDs is the number of strings up to which comparing all is faster than hashing.

@@ -18,7 +18,7 @@ type Module struct {
 
 	code         []instr
 	serves       []serve
-	operands     []uint32   // symbols of codeIn
+	operands     []uint32   // symbols of codeIn and of lists
 	ids          []idSet    // operands of codeIDs
 	ints         []int64    // operands of codeBetween and codePeriod
 	versions     []interval // operands of codeVersion
@@ -35,6 +35,8 @@ type Module struct {
 	metadata     [][]Attr
 	splitters    []uint16 // attributes that splits use as units
 	names        []string // of rules; the first is empty
+	lists        []symbolList
+	bits         []uint64 // of lists
 	shapes       []byte   // nesting of conditions, read by conditionWalk
 
 	table func() *table // built by the first call
@@ -65,6 +67,7 @@ const (
 	codeReserve                  // test: is the unit's position in reservations[arg]?
 	codeIs                       // test: is the attribute the string with the symbol arg?
 	codeIn                       // test: is it one of the n strings with the symbols operands[arg:]?
+	codeAmong                    // test: is its symbol in lists[arg]?
 	codeIDs                      // test: is it in ids[arg]?
 	codeBetween                  // test: is it from ints[arg] to ints[arg+1]?
 	codeVersion                  // test: is it a version in versions[arg]?

@@ -138,6 +138,8 @@ func (mod *Module) clip() {
 	clip(&mod.shapes)
 	clip(&mod.texts)
 	clip(&mod.names)
+	clip(&mod.lists)
+	clip(&mod.bits)
 }
 
 func clip[T any](list *[]T) {

@@ -323,7 +323,7 @@ func TestRestarts(t *testing.T) {
 	b := &balancer{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: restartClients}}}
 	t.Cleanup(b.client.CloseIdleConnections)
 	serve := func() *process {
-		p := launch(t, dir, nil, nil, "serve", "--from", "flags", "--listen", "127.0.0.1:0", "--grace", "300ms")
+		p := launch(t, dir, nil, nil, "serve", "--from", "flags", "--listen", "127.0.0.1:0", "--grace", "2s")
 		eventually(t, "\n", p.output.String)
 		b.add(strings.TrimSpace(p.output.String()))
 		return p
@@ -339,12 +339,12 @@ func TestRestarts(t *testing.T) {
 			}
 		})
 	}
-	for range soak.Times(3, 20) {
+	for range soak.Times(2, 20) {
 		next, before := serve(), b.answered.Load()
 		if err := old.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		if status := old.wait(t); status != 0 || !strings.Contains(old.output.String(), "stopping in 300ms") {
+		if status := old.wait(t); status != 0 || !strings.Contains(old.output.String(), "stopping in 2s") {
 			t.Errorf("status %d\n%s", status, old.output)
 		}
 		if b.answered.Load() == before {
