@@ -36,7 +36,7 @@ func TestSymbolLists(t *testing.T) {
 	for i := range conditions {
 		// The first rule never matches, but looks for another attribute first.
 		other := conditions[random.IntN(len(conditions))]
-		never := Condition{Op: OpAll, Of: []Condition{conditions[i], other, conditions[i], {Op: OpNot, Of: []Condition{conditions[i]}}}}
+		never := Condition{Op: OpAll, Of: []Condition{other, {Op: OpNot, Of: []Condition{other}}}}
 		set.Flags = append(set.Flags, Flag{Key: fmt.Sprintf("f%03d", i), Type: KindBool, Variants: onOff, Rules: []Rule{
 			{Name: "never", When: &never, Variant: 0}, {Name: "listed", When: &conditions[i], Variant: 1},
 		}})
