@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/serin-flags/serin"
 )
 
 // An action is ci/action.yml, of which the tests run the steps as GitHub's runner
@@ -133,6 +135,36 @@ func (a action) run(t *testing.T, j job) outcome {
 		t.Errorf("keys were left behind in %v, %v", left, err)
 	}
 	return o
+}
+
+// The jobs that publish need the whole history, to tell older commits from newer ones.
+func TestTemplatesFetchHistory(t *testing.T) {
+	var workflow struct {
+		Jobs map[string]struct {
+			Steps []struct {
+				Uses string
+				With map[string]any
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(serin.Workflow), &workflow); err != nil {
+		t.Fatal(err)
+	}
+	checkout := workflow.Jobs["publish"].Steps[0]
+	if !strings.HasPrefix(checkout.Uses, "actions/checkout@") || checkout.With["fetch-depth"] != 0 || checkout.With["filter"] != "blob:none" {
+		t.Errorf("for GitHub: %+v", checkout)
+	}
+	data, err := os.ReadFile("ci/gitlab.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var jobs map[string]struct{ Variables map[string]string }
+	if err := yaml.Unmarshal(data, &jobs); err != nil {
+		t.Fatal(err)
+	}
+	if got := jobs["flags:publish"].Variables["GIT_DEPTH"]; got != "0" {
+		t.Errorf("for GitLab: GIT_DEPTH is %q", got)
+	}
 }
 
 // lines returns the lines of a file, none if it isn't there.

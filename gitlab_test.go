@@ -93,6 +93,10 @@ func TestGitLab(t *testing.T) {
 	if err := client.Refresh(t.Context()); err != nil || client.Snapshot().Revision() != 2 {
 		t.Errorf("the program sees revision %d, %v", client.Snapshot().Revision(), err)
 	}
+	f.git(t, "switch", "--quiet", "--detach", "main")
+	if out, err := run("flags:publish"); err == nil || !strings.Contains(out, "refusing to go back: commit ") {
+		t.Errorf("a late job of an older commit: %v\n%s", err, out)
+	}
 	if out, err := run("flags:renew"); err != nil {
 		t.Errorf("renewing: %v\n%s", err, out)
 	}

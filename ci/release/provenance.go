@@ -38,6 +38,10 @@ type Provenance struct {
 	// Commit is the git commit of the flag files, without white space; at most
 	// 100 bytes.
 	Commit string
+	// CommitTime is the committer's time of Commit, in whole seconds. It orders
+	// commits where their history isn't known. It is zero if it isn't known, as for
+	// revisions made by earlier versions.
+	CommitTime time.Time
 	// Dirty reports whether the flag files had changes that aren't in Commit.
 	Dirty bool
 	// Author is who changed the flags, at most 200 bytes. It is public, so a
@@ -81,6 +85,9 @@ func (p Provenance) check() error {
 	if strings.ContainsFunc(p.Commit, unicode.IsSpace) {
 		return errors.New("the commit contains white space")
 	}
+	if !writable(p.CommitTime) {
+		return errors.New("the time of the commit isn't in the years 1 to 9999")
+	}
 	if p.RunURL == "" {
 		return nil
 	}
@@ -112,6 +119,9 @@ func (p Provenance) Signable() Provenance {
 	if (Provenance{Commit: p.Commit}).check() != nil {
 		p.Commit = ""
 	}
+	if !writable(p.CommitTime) {
+		p.CommitTime = time.Time{}
+	}
 	if (Provenance{RunURL: p.RunURL}).check() != nil {
 		p.RunURL = ""
 	}
@@ -133,6 +143,7 @@ type provenanceJSON struct {
 	Time       string `json:"time"`
 	Content    string `json:"content"`
 	Commit     string `json:"commit,omitempty"`
+	CommitTime string `json:"commit_time,omitempty"`
 	Dirty      bool   `json:"dirty,omitempty"`
 	Author     string `json:"author,omitempty"`
 	RunURL     string `json:"run_url,omitempty"`
@@ -146,9 +157,17 @@ type provenanceJSON struct {
 // first.
 func (p Provenance) put(targets *metadata.TargetsType, previous *link) {
 	targets.UnrecognizedFields = map[string]any{provenanceField: provenanceJSON{
-		p.Time.UTC().Format(time.RFC3339), p.Content, p.Commit, p.Dirty, p.Author, p.RunURL, p.Reason,
+		formatTime(p.Time), p.Content, p.Commit, formatTime(p.CommitTime), p.Dirty, p.Author, p.RunURL, p.Reason,
 		p.RollbackOf, p.RenewalOf, previous,
 	}}
+}
+
+// formatTime returns a time in UTC and whole seconds, or "" for the zero time.
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // provenanceOf reads what put has written. It ignores anything malformed, because
@@ -170,9 +189,24 @@ func provenanceOf(targets *metadata.TargetsType) (Provenance, *link) {
 	if p.check() != nil {
 		return Provenance{}, j.Previous
 	}
-	// A malformed time becomes the zero time.
-	p.Time, _ = time.Parse(time.RFC3339, j.Time)
+	p.Time, p.CommitTime = parseTime(j.Time), parseTime(j.CommitTime)
 	return p, j.Previous
+}
+
+// writable reports whether RFC 3339 can express t in UTC.
+func writable(t time.Time) bool {
+	year := t.UTC().Year()
+	return 1 <= year && year <= 9999
+}
+
+// parseTime returns the time in UTC that formatTime wrote. Anything malformed becomes
+// the zero time.
+func parseTime(text string) time.Time {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || !writable(t) {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 // linkTo returns the link to targets metadata that was published.

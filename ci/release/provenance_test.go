@@ -40,6 +40,9 @@ func TestStrangeProvenance(t *testing.T) {
 		{"with control characters", map[string]any{"content": content, "author": "\x1b[2J"}, Provenance{Content: content}},
 		{"too long", map[string]any{"content": content, "reason": strings.Repeat("x", 1<<20)}, Provenance{Content: content}},
 		{"of other types", map[string]any{"content": content, "commit": 7}, Provenance{Content: content}},
+		{"with the time of its commit", map[string]any{"content": content, "commit_time": "2026-11-28T12:00:00+01:00"},
+			Provenance{Content: content, CommitTime: time.Date(2026, 11, 28, 11, 0, 0, 0, time.UTC)}},
+		{"with a time that can't be written", map[string]any{"content": content, "commit_time": "0000-12-31T23:59:59Z"}, Provenance{Content: content}},
 		{"a list", []any{1, 2}, Provenance{Content: content}},
 		{"none", nil, Provenance{Content: content}},
 	} {

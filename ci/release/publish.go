@@ -45,12 +45,23 @@ type Options struct {
 	// Rollback, if not 0, publishes the content of that revision again;
 	// Payloads must be empty. The revision must be in the history that [Log]
 	// reads. Each of its payloads must be in a revision, this one or a later
-	// one, that is signed with keys that are trusted now. Commit and Dirty of
-	// the provenance are taken from the old revision.
+	// one, that is signed with keys that are trusted now. Commit, CommitTime and
+	// Dirty of the provenance are taken from the old revision.
 	Rollback int64
 	// Provenance says where the content comes from. Publish fills in its last
 	// four fields.
 	Provenance Provenance
+	// Supersedes, if not nil, decides whether Payloads may replace a published
+	// revision, which comes from what published says: an older commit must not
+	// replace a newer one. Its error is that of Publish, which then has written
+	// nothing in this attempt. It is called in each attempt that would make a
+	// revision, because a publisher that lost a race finds another revision. It is
+	// not called for a renewal or a rollback, nor if only keys that are no longer
+	// trusted have signed what is published.
+	//
+	// A publication that changes nothing leaves the published revision, and its
+	// provenance, as they are.
+	Supersedes func(ctx context.Context, revision int64, published Provenance) error
 	// DryRun does everything except writing.
 	DryRun bool
 	// Now is the clock. If it is nil, [time.Now] is used.
@@ -224,6 +235,11 @@ func (p *publisher) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if newTargets {
+		if err := p.supersedes(ctx, cur); err != nil {
+			return err
+		}
+	}
 	if cur.vouched {
 		// Clients accept the current state with the newer roots too.
 		if err := p.putRoots(ctx, cur); err != nil {
@@ -235,6 +251,18 @@ func (p *publisher) attempt(ctx context.Context) error {
 		return nil
 	}
 	return p.write(ctx, cur, newTargets, now)
+}
+
+// supersedes returns an error if the content must not replace that of cur.
+func (p *publisher) supersedes(ctx context.Context, cur *state) error {
+	if p.Supersedes == nil || p.Renew || p.Rollback > 0 || cur.release == nil || !cur.vouched {
+		return nil
+	}
+	published, err := newRecord(cur.release.Revision(), cur.release.Metadata().Targets)
+	if err != nil {
+		return err
+	}
+	return p.Supersedes(ctx, published.revision, published.provenance)
 }
 
 // write puts what differs from cur.

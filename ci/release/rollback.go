@@ -37,7 +37,8 @@ func (p *publisher) restore(ctx context.Context, cur *state) error {
 	if len(p.files) == 0 {
 		return fmt.Errorf("revision %d has no namespaces", old.revision)
 	}
-	p.Provenance.Commit, p.Provenance.Dirty = old.provenance.Commit, old.provenance.Dirty
+	p.Provenance.Commit, p.Provenance.CommitTime = old.provenance.Commit, old.provenance.CommitTime
+	p.Provenance.Dirty = old.provenance.Dirty
 	p.Provenance.RollbackOf = old.revision
 	return nil
 }

@@ -152,6 +152,7 @@ type publishedJSON struct {
 	Time       *time.Time `json:"time,omitempty"`
 	Author     string     `json:"author,omitempty"`
 	Commit     string     `json:"commit,omitempty"`
+	CommitTime *time.Time `json:"commit_time,omitempty"`
 	Dirty      bool       `json:"dirty,omitempty"`
 	RunURL     string     `json:"run_url,omitempty"`
 	Reason     string     `json:"reason,omitempty"`
@@ -175,6 +176,9 @@ func newLogJSON(h release.History) logJSON {
 			}
 			if !p.Time.IsZero() {
 				entry.Time = &p.Time
+			}
+			if !p.CommitTime.IsZero() {
+				entry.CommitTime = &p.CommitTime
 			}
 		}
 		j.Revisions = append(j.Revisions, entry)

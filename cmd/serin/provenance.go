@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,9 +39,13 @@ func (f *provenanceFlags) ofFolder(ctx context.Context, dir string) release.Prov
 	if found.Commit == "" {
 		found.Commit = firstVariable("GITHUB_SHA", "CI_COMMIT_SHA")
 	}
-	if found.Author = git(ctx, dir, "log", "-1", "--format=%an", "--end-of-options", cmp.Or(f.commit, "HEAD"), "--"); found.Author == "" {
-		found.Author = actor()
+	commit := cmp.Or(f.commit, found.Commit, "HEAD")
+	stated := git(ctx, dir, "log", "-1", "--format=%ct %an", "--end-of-options", commit, "--")
+	seconds, author, _ := strings.Cut(stated, " ")
+	if unix, err := strconv.ParseInt(seconds, 10, 64); err == nil {
+		found.CommitTime = time.Unix(unix, 0)
 	}
+	found.Author = cmp.Or(author, actor())
 	return f.over(found)
 }
 

@@ -89,7 +89,8 @@ func (o *publication) run(cmd *cobra.Command, opts release.Options, done, would 
 // publishOptions are the flags of publish.
 type publishOptions struct {
 	publication
-	renew bool
+	renew      bool
+	forceOlder string // the reason, or "" if it isn't forced
 }
 
 func publishCommand() *cobra.Command {
@@ -102,12 +103,18 @@ for environment E, signs them with the keys in the folder that --keys names, and
 uploads what has changed to URL/E/. Clients see either the complete old state or
 the complete new one. It prints the revision.
 
+It refuses to replace a commit with one of its ancestors, which happens if two
+pipelines race: 'serin rollback' is the way back.
+
 With --renew, it takes no DIR and signs the published metadata again. Run that on
 a schedule, at least once a week.`,
 		Example: `  serin publish flags --env production --to s3://flags --keys keys/production
   serin publish --renew --env production --to s3://flags --keys keys/production`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("force-older") && (o.renew || strings.TrimSpace(o.forceOlder) == "") {
+				return usagef("--force-older takes a reason, and doesn't go with --renew")
+			}
 			opts, err := o.options(cmd, args)
 			if err != nil {
 				return err
@@ -121,6 +128,7 @@ a schedule, at least once a week.`,
 	o.register(cmd)
 	o.provenance.register(cmd)
 	cmd.Flags().BoolVar(&o.renew, "renew", false, "only sign the published metadata again")
+	cmd.Flags().StringVar(&o.forceOlder, "force-older", "", "publish even if a later commit is published, and record this reason")
 	return cmd
 }
 
@@ -138,8 +146,12 @@ func (o *publishOptions) options(cmd *cobra.Command, args []string) (release.Opt
 		opts.Renew, opts.Provenance = true, o.provenance.ofPerson(cmd.Context())
 		return opts, nil
 	}
-	opts.Provenance = o.provenance.ofFolder(cmd.Context(), estateArg(args))
-	estate, err := loadEstate(estateArg(args))
+	dir := estateArg(args)
+	opts.Provenance = o.provenance.ofFolder(cmd.Context(), dir)
+	if opts.Provenance.Reason = o.forceOlder; o.forceOlder == "" {
+		opts.Supersedes = (&lineage{dir: dir, ours: opts.Provenance, notes: cmd.ErrOrStderr()}).supersedes
+	}
+	estate, err := loadEstate(dir)
 	if err != nil {
 		return none, err
 	}
