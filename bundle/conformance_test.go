@@ -8,9 +8,9 @@ import (
 )
 
 // The behaviours below are those that the TUF specification asks of a client,
-// and that the conformance suite of the TUF project tests; written anew for
-// this client, which differs from others in that an error changes nothing, not
-// even the root.
+// and that the conformance suite of the TUF project tests, written anew for
+// this client. They look at what it serves; workflow_test.go looks at what it
+// trusts as well.
 
 func TestBasics(t *testing.T) {
 	runEverywhere(t, []scenario{

@@ -25,12 +25,13 @@ func merge(a, b trusted) trusted {
 	if b.root.version > a.root.version {
 		t, other = b, a
 	}
+	if t.root.content != other.root.content {
+		other.root = t.root
+		other.forget() // before it is mixed with what t's root vouches for
+	}
 	t.timestamp = newest(t.timestamp, other.timestamp)
 	t.snapshot = newest(t.snapshot, other.snapshot)
 	t.targets = newest(t.targets, other.targets)
-	if a.root.content != b.root.content {
-		t.forget()
-	}
 	return t
 }
 
