@@ -395,3 +395,36 @@ func TestSeenConcurrently(t *testing.T) {
 		t.Errorf("remembers %s", got)
 	}
 }
+
+// FuzzRemember: whatever a disk holds, the verifier trusts nothing but what was signed,
+// and follows the repository.
+func FuzzRemember(f *testing.F) {
+	r, v, _ := updated(f)
+	if _, err := v.Update(f.Context(), r, nil, testNow); err != nil {
+		f.Fatal(err)
+	}
+	valid, err := v.Seen(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(valid)
+	f.Add(valid[:len(valid)/2])
+	f.Add([]byte(`{"format":1,"objects":{"timestamp.json":"e30=","2.root.json":null}}`))
+	f.Add([]byte("null"))
+	f.Fuzz(func(t *testing.T, state []byte) {
+		v := r.verifier(t)
+		if err := v.Remember(state); err != nil {
+			if _, ok := ClassOf(err); !ok {
+				t.Fatalf("error %v", err)
+			}
+		}
+		for i, version := range strings.Fields(versionsSeen(v)) {
+			if version != "0" && version != "1" && version != "2" {
+				t.Fatalf("role %d has version %s", i, version)
+			}
+		}
+		if next, err := v.Update(t.Context(), r, nil, testNow); err != nil || versions(next) != "2 2 2 2" {
+			t.Fatalf("%s, %v", versions(next), err)
+		}
+	})
+}

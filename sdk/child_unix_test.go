@@ -260,6 +260,21 @@ func TestPipeInCache(t *testing.T) {
 	if err := client.Status().CacheError; err == nil {
 		t.Error("a pipe was read")
 	}
+	for _, name := range []string{"confirmed.json", "seen-" + strings.Repeat("ab", 32) + ".json"} {
+		r, cache := cached(t)
+		path := filepath.Join(cache, name)
+		os.Remove(path)
+		if err := syscall.Mkfifo(path, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, CacheDir: cache})
+		serves(t, client, 1)
+		r.number(t, 2)
+		if err := client.Refresh(t.Context()); err != nil {
+			t.Error(err)
+		}
+		serves(t, client, 2)
+	}
 	src, err := sdk.File(cache)
 	if err != nil {
 		t.Fatal(err)

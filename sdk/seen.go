@@ -43,24 +43,37 @@ func (d *cache) loadSeen(v *bundle.Verifier) error {
 	}
 	// Twice, because one file may have the roots that another has lost.
 	for range 2 {
-		err = nil
+		err, d.seen = nil, nil
 		for _, name := range names {
-			err = errors.Join(err, d.loadSeenFile(v, name))
+			read, err1 := d.loadSeenFile(v, name)
+			if read {
+				d.seen = append(d.seen, name)
+			}
+			err = errors.Join(err, err1)
 		}
 	}
-	d.seen = names
 	return err
 }
 
-func (d *cache) loadSeenFile(v *bundle.Verifier, name string) error {
+// loadSeenFile makes v remember what a file has. It reports whether it could read that:
+// all of it, or what damage has left. A file of a later version of this package, or of
+// another root, isn't for this process to remove.
+func (d *cache) loadSeenFile(v *bundle.Verifier, name string) (read bool, err error) {
 	data, err := readFile(filepath.Join(d.dir, name), bundle.MaxState)
 	if err == nil {
 		err = v.Remember(data)
+		read = err == nil || seenName(data) != name
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return read, fmt.Errorf("%s: %w", name, err)
 	}
-	return nil
+	return true, nil
+}
+
+// seenName returns the name of the file with that content.
+func seenName(data []byte) string {
+	sum := sha256.Sum256(data)
+	return seenPrefix + hex.EncodeToString(sum[:]) + seenSuffix
 }
 
 // saveSeen writes what v has verified beyond the release r, which the folder has, and
@@ -77,8 +90,7 @@ func (d *cache) saveSeen(v *bundle.Verifier, r *bundle.Release) (any bool, err e
 		if err := os.MkdirAll(d.dir, 0o700); err != nil {
 			return true, err
 		}
-		sum := sha256.Sum256(data)
-		name := seenPrefix + hex.EncodeToString(sum[:]) + seenSuffix
+		name := seenName(data)
 		if _, err := d.put(name, data); err != nil {
 			return true, err
 		}

@@ -2,7 +2,9 @@ package sdk_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -351,4 +353,24 @@ func TestReplacedState(t *testing.T) {
 	write(t, path, "in place")
 	must(t, client.Refresh(t.Context()))
 	serves(t, offline(t, r, cache), 2)
+}
+
+// TestForeignSeen: what a later client has written, or one with another root, stays.
+func TestForeignSeen(t *testing.T) {
+	_, _, foreignCache := halfSeen(t)
+	other, err := os.ReadFile(seenFiles(t, foreignCache)[0])
+	must(t, err)
+	for name, content := range map[string]string{"a later format": `{"format":99}`, "another root": string(other)} {
+		r, cache := cached(t)
+		path := filepath.Join(cache, fmt.Sprintf("seen-%x.json", sha256.Sum256([]byte(content))))
+		write(t, path, content)
+		client, err := restart(t, r, cache)
+		must(t, err)
+		r.number(t, 2)
+		must(t, client.Refresh(t.Context()))
+		serves(t, client, 2)
+		if got, err := os.ReadFile(path); err != nil || string(got) != content {
+			t.Errorf("%s: the file has %.20q, %v", name, got, err)
+		}
+	}
 }
