@@ -4,6 +4,7 @@
 # chaos: SEEDS random histories of faults that clients live through, and clients killed while they update
 # check: formatting, vet, staticcheck, workflows, the repository's flags, known vulnerabilities
 # bench: beside other systems, into bench/results    bench-packages: benchmarks of the packages
+# arm64: the evaluator and the bundles give the same answers on arm64, which QEMU emulates
 
 # The S3 server that the tests run against, in bin/ so that it can't be another version.
 VERSITYGW_VERSION = v1.8.0
@@ -15,7 +16,7 @@ SEEDS             = 60
 ENV               = SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)"
 TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 
-.PHONY: demo test check bench bench-packages build fuzz soak chaos
+.PHONY: demo test check bench bench-packages build fuzz soak chaos arm64
 
 demo:
 	go run ./cmd/serin demo
@@ -73,6 +74,17 @@ soak: $(VERSITYGW)
 
 chaos:
 	SERIN_SOAK=1 go test ./sdk -run 'TestChaos$$|TestKilledWhileUpdating$$' -v -timeout 0 -chaos.seeds=$(SEEDS) -kills=150
+
+# The vectors and the differential tests, with everything that depends on the order of bytes or on alignment: hashes,
+# lists of IDs, payloads and their fingerprints. Without cgo, the tests are static programs.
+QEMU      = qemu-aarch64-static
+ON_ARM64  = GOARCH=arm64 CGO_ENABLED=0 go test -vet=off -timeout 1h -trimpath -exec $(QEMU)
+SAME      = Vectors|Differential|Corners|FoldTable|Hash|IDSet|SymbolLists|Fingerprints|Payload[A-Z]|Columns|Format2
+
+arm64:
+	@command -v $(QEMU) >/dev/null || { echo "there is no $(QEMU): install it, such as with" \
+		"'apt-get install qemu-user-static', or name another one with QEMU=qemu-aarch64" >&2; exit 1; }
+	$(ON_ARM64) -run '$(SAME)' ./evaluator ./bundle
 
 $(VERSITYGW):
 	@GOBIN="$(CURDIR)/bin" CGO_ENABLED=0 go install -trimpath github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) && mv bin/versitygw $@ || \
