@@ -103,11 +103,16 @@ func compareAll(program *evaluator.Program, sets []evaluator.Ruleset, ctx evalua
 	for f, r := range program.All(&ctx) {
 		all[f.Key()] = answerOf(r)
 	}
+	var view evaluator.View
+	view.Set(ctx)
 	for _, set := range sets {
 		for _, f := range set.Flags {
 			want := naive{set, ctx}.evaluate(f.Key)
 			reasons[want.Reason]++
 			err := compareFlag(program.Flag(f.Key), ctx, want)
+			if err == nil {
+				err = differ("through a view", answerOf(view.Evaluate(program.Flag(f.Key))), want)
+			}
 			if err == nil {
 				err = differ("all flags at once", all[f.Key], want)
 			}

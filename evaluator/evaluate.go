@@ -35,7 +35,8 @@ func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 			return Result{f, s, s.last, 0}
 		}
 	}
-	e := evaluation{ctx: ctx}
+	var memos [memoSize]memo
+	e := evaluation{ctx: ctx, memos: &memos}
 	s, variant, missing := e.walk(f.module, way.pc)
 	return Result{f, s, variant, missing}
 }
@@ -44,12 +45,16 @@ func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 type evaluation struct {
 	ctx   *Context
 	slots []slot // of the Module, if the whole context was resolved before
-	// Otherwise attributes are looked up when they are first needed, and memo remembers
+	// Otherwise attributes are looked up when they are first needed, and memos remembers
 	// them. It has a place for each, which another attribute may take.
-	memo [memoSize]memo
+	memos *[memoSize]memo
+	// If the memos are those of a View they are complete, and not written. Attributes
+	// for which they have no place are looked up each time.
+	shared bool
+	spare  memo // of such an attribute
 }
 
-const memoSize = 8
+const memoSize = 12
 
 // A memo is what is known about one attribute of a context. The zero memo is unused.
 type memo struct {
@@ -287,9 +292,12 @@ func (e *evaluation) member(mod *Module, s *segment, v Value) bool {
 // find returns what is remembered about an attribute, having looked for it first if need
 // be. It must not be called if the context was resolved before.
 func (e *evaluation) find(mod *Module, attribute uint16) *memo {
-	m := &e.memo[attribute%memoSize]
+	m := &e.memos[attribute%memoSize]
 	if m.attribute == attribute+1 {
 		return m
+	}
+	if e.shared {
+		m = &e.spare
 	}
 	*m = memo{attribute: attribute + 1}
 	name, attrs := mod.attributes[attribute].Name, e.ctx.Attrs
@@ -305,7 +313,7 @@ func (e *evaluation) find(mod *Module, attribute uint16) *memo {
 // attr returns the last of the context's attributes with the name of an attribute, or nil.
 func (e *evaluation) attr(mod *Module, attribute uint16) *Attr {
 	attrs := e.ctx.Attrs
-	if len(attrs) >= maxMemo {
+	if e.slots != nil || len(attrs) >= maxMemo {
 		name := mod.attributes[attribute].Name
 		for i := len(attrs) - 1; i >= 0; i-- {
 			if attrs[i].Name == name {
@@ -329,7 +337,7 @@ func (e *evaluation) symbol(mod *Module, attribute uint16) uint32 {
 	if text, ok := e.text(mod, attribute); ok {
 		symbol = mod.symbols[text]
 	}
-	if len(e.ctx.Attrs) < maxMemo {
+	if len(e.ctx.Attrs) < maxMemo && !e.shared {
 		e.find(mod, attribute).symbol = symbol + 1
 	}
 	return symbol
@@ -340,7 +348,7 @@ func (e *evaluation) known(mod *Module, attribute uint16) (symbol uint32, ok boo
 	if e.slots != nil {
 		return e.slots[attribute].symbol, true
 	}
-	if m := &e.memo[attribute%memoSize]; m.attribute == attribute+1 && m.symbol > 0 {
+	if m := &e.memos[attribute%memoSize]; m.attribute == attribute+1 && m.symbol > 0 {
 		return m.symbol - 1, true
 	}
 	return 0, false
@@ -374,6 +382,10 @@ func (e *evaluation) addr(mod *Module, attribute uint16) netip.Addr {
 
 // text returns the context's value of an attribute, and whether it is a string.
 func (e *evaluation) text(mod *Module, attribute uint16) (text string, ok bool) {
+	if e.slots != nil {
+		v := &e.slots[attribute].value
+		return v.str, v.kind == KindString
+	}
 	if attribute == mod.unit && e.ctx.Key != "" {
 		return e.ctx.Key, true
 	}

@@ -55,13 +55,17 @@ func TestSymbolLists(t *testing.T) {
 				has[a.Name] = a.Value.str
 			}
 		}
+		var view View
+		view.Set(ctx)
 		i := 0
 		for f, all := range program.All(&ctx) {
 			c := conditions[i]
 			text, present := has[c.Attribute]
 			want := present && slices.Contains(c.Strings, text)
-			if got := f.Evaluate(&ctx); got.Value() != BoolValue(want) || all.Value() != BoolValue(want) {
-				t.Fatalf("%s of %d strings for %q: %v, among all flags %v, want %v", c.Attribute, len(c.Strings), text, got.Value(), all.Value(), want)
+			for how, got := range map[string]Result{"alone": f.Evaluate(&ctx), "among all": all, "through a view": view.Evaluate(f), "again": view.Evaluate(f)} {
+				if got.Value() != BoolValue(want) {
+					t.Fatalf("%s of %d strings for %q, %s: %v, want %v", c.Attribute, len(c.Strings), text, how, got.Value(), want)
+				}
 			}
 			if trace := f.Explain(&ctx); trace.Rules[1].When.Holds != want {
 				t.Fatalf("%s of %d strings for %q: the explanation has %v, want %v", c.Attribute, len(c.Strings), text, !want, want)

@@ -27,6 +27,7 @@ type Snapshot struct {
 	// number identifies the Snapshot in this process; it isn't 0. A [Flag]
 	// stores it, because a pointer would keep the Snapshot's memory alive.
 	number uint32
+	clock  bool // some flag depends on the time or on the age of the flags
 
 	record   *record // of the client
 	asked    bits    // flags that a handle has evaluated, by index in flags
@@ -60,6 +61,7 @@ func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guar
 		asked:       newBits(program.Len()),
 		mistyped:    newBits(program.Len()),
 	}
+	s.clock = slices.ContainsFunc(s.flags[:program.Len()], func(f *evaluator.CompiledFlag) bool { return f.UsesTime() || f.UsesAge() })
 	for i, p := range payloads {
 		if s.payloads[i] = before.payload(p.SHA256); s.payloads[i] == nil {
 			s.payloads[i] = &compiledPayload{sha256: p.SHA256, module: modules[i], data: p.Data}

@@ -1,0 +1,78 @@
+package sdk
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// A View answers for one context and one revision of the flags. It is for code that reads
+// several flags, such as for one request: the answers are consistent, and what was looked
+// up in the context for one flag needn't be looked up for the next.
+//
+//	view := client.For(sdk.User("u-42", sdk.Attr("city", "shenzhen")))
+//	if NewCheckout.In(view) { … }
+//
+// A View is immutable and safe for concurrent use. It keeps its revision in memory, so
+// don't keep it longer than a request. A nil View serves the defaults of handles.
+type View struct {
+	snapshot *Snapshot
+	view     evaluator.View
+}
+
+// For returns a View of the current revision for ctx. It allocates once, and once more if
+// ctx has more than 6 attributes. It neither retains nor modifies ctx.Attrs. Flags that
+// depend on time are evaluated for the moment at which the View was created.
+func (c *Client) For(ctx Context) *View { return c.Snapshot().For(ctx) }
+
+// For returns a View of s for ctx, as [Client.For] does.
+func (s *Snapshot) For(ctx Context) *View {
+	if s == nil {
+		return nil
+	}
+	if s.clock {
+		now := time.Now()
+		if ctx.Now == 0 {
+			ctx.Now = now.Unix()
+		}
+		if ctx.Age == 0 {
+			ctx.Age = s.record.age(now)
+		}
+	}
+	v := &View{snapshot: s}
+	v.view.Set(ctx)
+	return v
+}
+
+// Snapshot returns the revision that v answers from. It is nil if v is nil.
+func (v *View) Snapshot() *Snapshot {
+	if v == nil {
+		return nil
+	}
+	return v.snapshot
+}
+
+// In returns the flag's value for v's context in v's revision. It returns the handle's
+// default if v is nil, or if the flag is missing or has another type. In never blocks, and
+// allocates no more than [Flag.Get] does.
+func (f *Flag[T]) In(v *View) T {
+	s := v.Snapshot()
+	flag := f.resolve(s)
+	if flag == nil {
+		return f.def
+	}
+	if value, ok := f.read(v.evaluate(flag).Value()); ok {
+		return value
+	}
+	f.mismatch(s)
+	return f.def
+}
+
+// evaluate evaluates a flag. One that splits by chance is drawn again.
+func (v *View) evaluate(flag *evaluator.CompiledFlag) evaluator.Result {
+	if flag.UsesChance() {
+		return v.view.EvaluateChance(flag, rand.Uint32())
+	}
+	return v.view.Evaluate(flag)
+}
