@@ -48,11 +48,7 @@ func startSDK(t testing.TB, root []byte, src bundle.Source) (poll func() error, 
 	client := open()
 	t.Cleanup(func() { client.Close() })
 	return func() error {
-			err := client.Refresh(t.Context())
-			if err := client.Status().CacheError; err != nil {
-				t.Errorf("disk cache: %v", err)
-			}
-			return err
+			return client.Refresh(t.Context())
 		}, func() {
 			client.Close()
 			client = open()

@@ -120,7 +120,9 @@ func TestSeen(t *testing.T) {
 	}
 }
 
-func (f theft) run(t *testing.T, r *repo, c testClient, failing int, fault func(Object, error) (Object, error), cold bool) {
+func (f theft) run(
+	t *testing.T, r *repo, c testClient, failing int, fault func(Object, error) (Object, error), cold bool,
+) {
 	if !cold {
 		checkClass(t, c.poll(), accepted)
 	}
@@ -131,7 +133,8 @@ func (f theft) run(t *testing.T, r *repo, c testClient, failing int, fault func(
 	}
 	r.bump(roleRoot)
 	r.release()
-	object := []string{"2.root.json", "timestamp.json", "2.snapshot.json", "2.targets.json", r.payloadName("checkout")}[failing]
+	objects := []string{"2.root.json", "timestamp.json", "2.snapshot.json", "2.targets.json", r.payloadName("checkout")}
+	object := objects[failing]
 	r.faults[object] = fault
 	r.requests()
 	if err := c.poll(); err == nil {

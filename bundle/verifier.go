@@ -148,12 +148,12 @@ func (v *Verifier) verify(ctx context.Context, c client, t *trusted, last *Relea
 	if err := c.updateRoot(ctx, t); err != nil {
 		return nil, err
 	}
-	newest := last
+	current := last // nil: it isn't the newest that is verified
 	if last != nil && !t.confirms(last) {
-		newest = nil
+		current = nil
 	}
 	if polled == nil || t.root != before { // what was polled may be signed with a key that is gone
-		obj, err := c.poll(ctx, newest)
+		obj, err := c.poll(ctx, current)
 		if err != nil {
 			return unchanged(last, err)
 		}
@@ -162,8 +162,8 @@ func (v *Verifier) verify(ctx context.Context, c client, t *trusted, last *Relea
 	if err := c.updateTimestamp(t, polled.Data); err != nil {
 		return nil, err
 	}
-	if newest != nil && t.confirms(newest) {
-		return newest, nil // it was signed again
+	if current != nil && t.confirms(current) {
+		return current, nil // it was signed again
 	}
 	if err := c.updateSnapshot(ctx, t); err != nil {
 		return nil, err

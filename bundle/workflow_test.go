@@ -139,15 +139,18 @@ func expires(role string, d time.Duration) func(*repo) {
 func TestWorkflowOfSignatures(t *testing.T) {
 	tell(t, []story{
 		{"unsigned root at first", nil, []refresh{{unsigned(roleRoot), Signature, "-", "1 0 0 0", "2.root.json"}}},
-		{"unsigned timestamp at first", nil, []refresh{{unsigned(roleTimestamp), Signature, "-", "1 0 0 0", "timestamp.json"}}},
-		{"unsigned snapshot at first", nil, []refresh{{unsigned(roleSnapshot), Signature, "-", "1 2 0 0", "2.snapshot.json"}}},
+		{"unsigned timestamp at first", nil, []refresh{
+			{unsigned(roleTimestamp), Signature, "-", "1 0 0 0", "timestamp.json"}}},
+		{"unsigned snapshot at first", nil, []refresh{
+			{unsigned(roleSnapshot), Signature, "-", "1 2 0 0", "2.snapshot.json"}}},
 		{"unsigned targets at first", nil, []refresh{{unsigned(roleTargets), Signature, "-", "1 2 2 0", "2.targets.json"}}},
 		{"unsigned root", nil, []refresh{start, {unsigned(roleRoot), Signature, "1 1 1 1", "1 1 1 1", "2.root.json"}}},
 		{"unsigned timestamp", nil, []refresh{start,
 			{unsigned(roleTimestamp), Signature, "1 1 1 1", "1 1 1 1", "2.root.json"}}},
 		{"unsigned snapshot", nil, []refresh{start,
 			{unsigned(roleSnapshot), Signature, "1 1 1 1", "1 2 1 1", "2.snapshot.json"}}},
-		{"unsigned targets", nil, []refresh{start, {unsigned(roleTargets), Signature, "1 1 1 1", "1 2 2 1", "2.targets.json"}}},
+		{"unsigned targets", nil, []refresh{start,
+			{unsigned(roleTargets), Signature, "1 1 1 1", "1 2 2 1", "2.targets.json"}}},
 		{"a good root, and then an unsigned one", nil, []refresh{start,
 			{do(bumped(roleRoot), unsigned(roleRoot)), Signature, "1 1 1 1", "2 1 1 1", "3.root.json"}}},
 		{"unsigned, and then signed", nil, []refresh{
@@ -173,19 +176,21 @@ func TestWorkflowOfVersions(t *testing.T) {
 			r.bump(roleSnapshot)
 			r.objects["1.snapshot.json"] = r.objects["2.snapshot.json"]
 		}, Malformed, "-", "1 1 0 0", "1.snapshot.json"}}},
-		{"snapshot of a known version replaced", nil, []refresh{{bumped(roleSnapshot, roleTimestamp), accepted, "1 2 2 1",
-			"1 2 2 1", ""}, {version(roleSnapshot, 1), accepted, "1 2 2 1", "1 2 2 1", "timestamp.json"}}},
+		{"snapshot of a known version replaced", nil, []refresh{
+			{bumped(roleSnapshot, roleTimestamp), accepted, "1 2 2 1", "1 2 2 1", ""},
+			{version(roleSnapshot, 1), accepted, "1 2 2 1", "1 2 2 1", "timestamp.json"}}},
 		{"older timestamp", nil, []refresh{{bumped(roleTimestamp), accepted, "1 2 1 1", "1 2 1 1", ""},
 			{version(roleTimestamp, 1), Rollback, "1 2 1 1", "1 2 1 1", "2.root.json"}}},
 		{"timestamp with other content", nil, []refresh{start,
 			{func(r *repo) { r.listed(roleSnapshot)["version"] = 100; r.publish(roleTimestamp) }, Conflict, "1 1 1 1", "1 1 1 1",
 				"2.root.json"}}},
-		{"snapshot with other content", nil, []refresh{{do(withHashes, bumped(roleSnapshot, roleTimestamp)), accepted, "1 2 2 1",
-			"1 2 2 1", ""}, {func(r *repo) {
-			r.signed[roleSnapshot]["x"] = "other"
-			r.publish(roleSnapshot)
-			r.bump(roleTimestamp)
-		}, Conflict, "1 2 2 1", "1 3 2 1", "2.snapshot.json"}}},
+		{"snapshot with other content", nil, []refresh{
+			{do(withHashes, bumped(roleSnapshot, roleTimestamp)), accepted, "1 2 2 1", "1 2 2 1", ""},
+			{func(r *repo) {
+				r.signed[roleSnapshot]["x"] = "other"
+				r.publish(roleSnapshot)
+				r.bump(roleTimestamp)
+			}, Conflict, "1 2 2 1", "1 3 2 1", "2.snapshot.json"}}},
 		{"targets with other content", nil, []refresh{{do(withHashes, release), accepted, "1 2 2 2", "1 2 2 2", ""},
 			{func(r *repo) {
 				r.setPayload("checkout", "other")
@@ -361,7 +366,8 @@ func TestWorkflowOfTargets(t *testing.T) {
 		{"it is published later", only("absent"), []refresh{{nil, NotFound, "-", "1 1 1 1", ""},
 			{func(r *repo) { r.setPayload("absent", "v1"); r.bumpFrom(roleTargets) }, accepted, "1 2 2 2", "1 2 2 2", ""}}},
 		{"below folders", only("path/to/a/place"), []refresh{
-			{func(r *repo) { r.setPayload("path/to/a/place", "v1"); r.bumpFrom(roleTargets) }, accepted, "1 2 2 2", "1 2 2 2", ""}}},
+			{func(r *repo) { r.setPayload("path/to/a/place", "v1"); r.bumpFrom(roleTargets) }, accepted,
+				"1 2 2 2", "1 2 2 2", ""}}},
 		{"replaced by another", nil, []refresh{{func(r *repo) {
 			r.objects[r.payloadName("checkout")] = payloadOf("production", "checkout", "evil")
 		}, Signature, "-", "1 1 1 1", ""}}},
@@ -377,7 +383,8 @@ func TestWorkflowOfTargets(t *testing.T) {
 			name := r.payloadName("checkout")
 			r.objects[name] = append(r.objects[name], "more"...)
 		}, Signature, "-", "1 1 1 1", ""}}},
-		{"missing", nil, []refresh{{func(r *repo) { delete(r.objects, r.payloadName("checkout")) }, NotFound, "-", "1 1 1 1", ""}}},
+		{"missing", nil, []refresh{
+			{func(r *repo) { delete(r.objects, r.payloadName("checkout")) }, NotFound, "-", "1 1 1 1", ""}}},
 		{"many changes, of which every fifth is seen", nil, func() []refresh {
 			steps := []refresh{start}
 			for i := range 3 {

@@ -49,7 +49,7 @@ type Config struct {
 	// verified, so that nothing older is accepted after a restart either. The
 	// client creates it if necessary. It isn't trusted: its content is
 	// verified like a download. A new revision is written there before it is
-	// served, but if that takes longer than 1 s, it is served all the same,
+	// served, but if that takes longer than 2 s, it is served all the same,
 	// and [Status].CacheError says so until it is written. Clients with the
 	// same Root and Namespaces may share a folder, in one process or in
 	// several; none of them overwrites a newer revision with an older one.
@@ -233,7 +233,7 @@ func (c *Client) startDelivering(f func()) {
 }
 
 // Close stops polling and waits for everything the client started, but not more than
-// 1 s for a write to the disk cache. The client keeps serving its last revision. Close also
+// 2 s for a write to the disk cache. The client keeps serving its last revision. Close also
 // waits for functions passed to [Client.OnChange] and [Client.OnStatus], which
 // therefore must not call it. It doesn't wait for those that a [Client.Refresh] is
 // calling, but no others are called after them. Closing twice, or closing nil, is

@@ -6,7 +6,7 @@ import (
 )
 
 // Refresh polls the source now. It returns once the outcome is written to the disk cache
-// and served; it waits up to 1 s for the disk, whatever ctx says. If the poll fails,
+// and served; it waits up to 2 s for the disk, whatever ctx says. If the poll fails,
 // the client keeps the last good revision, and [Status] counts the failure like that
 // of any poll.
 //

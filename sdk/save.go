@@ -8,7 +8,7 @@ import (
 
 // writePatience is how long a poll waits for the disk cache before it serves what it has
 // got. The documentation of Config.CacheDir and of Close states it.
-const writePatience = time.Second
+const writePatience = 2 * time.Second
 
 var errSlowDisk = fmt.Errorf("not done after %v", writePatience)
 
