@@ -168,6 +168,9 @@ func (r *vectorRoad) askSDK(t *testing.T) {
 			if got := sdk.Bool(c.Flag, want != "true").Get(r.client, ctx); got != (want == "true") {
 				t.Errorf("%s: Get returns %v", c.Name, got)
 			}
+			if got := sdk.Bool(c.Flag, want != "true").In(r.client.For(ctx)); got != (want == "true") {
+				t.Errorf("%s: In returns %v", c.Name, got)
+			}
 		}
 	}
 }
