@@ -18,14 +18,18 @@ import (
 const (
 	// targetsRenewal is how long before their expiry targets are renewed.
 	targetsRenewal = 30 * 24 * time.Hour
-	// maxAttempts is how many races a publisher may lose. In each of them,
-	// another publisher succeeded.
-	maxAttempts = 20
+	// raceLimit is how long a publisher that loses races tries again. In each of
+	// them, another publisher succeeded.
+	raceLimit = 2 * time.Minute
+	// The pause after a lost race is random. Its upper bound doubles from firstPause
+	// to longestPause, so that any number of publishers spread out.
+	firstPause, longestPause = 50 * time.Millisecond, 5 * time.Second
 	// maxSkipped is how many taken versions a publisher skips. There are many
 	// if the timestamp.json of a long history was deleted.
 	maxSkipped = 10_000
-	// retryPause is the longest pause after the first lost race.
-	retryPause = 50 * time.Millisecond
+	// maxRechecks is after how many of them, at most, a publisher looks again whether
+	// it has lost the race.
+	maxRechecks = 100
 )
 
 // Options specify a publication.
@@ -115,7 +119,8 @@ type FormatChange struct {
 //
 // If the content is already published and its metadata is in the first half of its
 // lifetime, Publish does nothing. Concurrent publishers succeed one after the other,
-// in any order; one that loses too often returns an error that wraps [ErrConflict].
+// in any order. One that has lost races for two minutes returns an error that wraps
+// [ErrConflict].
 // After an error the store still serves what it did before, and Publish can be called
 // again.
 func Publish(ctx context.Context, opts Options) (Report, error) {
@@ -123,7 +128,8 @@ func Publish(ctx context.Context, opts Options) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("publishing %s: %w", opts.Environment, err)
 	}
-	for attempt := 1; ; attempt++ {
+	began := time.Now()
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := p.attempt(ctx)
 		if err == nil {
 			return p.report, nil
@@ -131,13 +137,13 @@ func Publish(ctx context.Context, opts Options) (Report, error) {
 		if !errors.Is(err, errLostRace) {
 			return Report{}, fmt.Errorf("publishing %s: %w", opts.Environment, err)
 		}
-		if attempt == maxAttempts {
-			return Report{}, fmt.Errorf("publishing %s: %w: other publishers were faster %d times", opts.Environment, ErrConflict, attempt)
+		if time.Since(began) >= raceLimit {
+			return Report{}, fmt.Errorf("publishing %s: %w: other publishers were faster for %v", opts.Environment, ErrConflict, raceLimit)
 		}
 		select {
 		case <-ctx.Done():
 			return Report{}, fmt.Errorf("publishing %s: %w", opts.Environment, ctx.Err())
-		case <-time.After(rand.N(retryPause * time.Duration(attempt))):
+		case <-time.After(rand.N(pause)):
 		}
 	}
 }

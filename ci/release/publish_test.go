@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -160,8 +161,8 @@ func plant(t *testing.T, store release.Store, name string) {
 // Publishers that work at the same time follow each other: no two build on the
 // same state, and a reader sees one publication or another, never a mixture.
 func TestPublishersAtTheSameTime(t *testing.T) {
-	const publications = 2
-	publishers := soak.Times(5, 10)
+	const publishers = 10
+	publications := soak.Times(1, 5)
 	onEachStore(t, func(t *testing.T, store release.Store) {
 		keys := newKeys(t, production)
 		var (
@@ -256,12 +257,34 @@ func wantWholeHistory(t *testing.T, store release.Store, keys release.Keys, publ
 	}
 }
 
+// A publisher that finds its number taken by the winner of the race leaves nothing
+// behind.
+func TestLostRaceIsNoticed(t *testing.T) {
+	onEachStore(t, func(t *testing.T, store release.Store) {
+		keys := newKeys(t, production)
+		mustPublish(t, options(store, keys, content{"a": "0"}))
+		overtaken := false
+		race := &spy{Store: store, before: func(name string) error {
+			if strings.HasSuffix(name, ".targets.json") && !overtaken {
+				overtaken = true
+				mustPublish(t, options(store, keys, content{"a": "1"}))
+			}
+			return nil
+		}}
+		report := mustPublish(t, options(race, keys, content{"a": "2"}))
+		if report.Revision != 3 || !slices.Equal(withoutHashes(race.put), []string{"targets/a/*", "3.targets.json", "3.snapshot.json", "timestamp.json"}) {
+			t.Errorf("revision %d, by putting %v", report.Revision, race.put)
+		}
+	})
+}
+
 func TestPublishGivesUpRacing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // it pauses after each lost race
-		store := release.FileStore(t.TempDir())
+		store := newMemory(time.Now)
 		keys := newKeys(t, production)
 		mustPublish(t, options(store, keys, content{"a": "0"}))
 		var losses int
+		began := time.Now()
 		unlucky := &spy{Store: store, before: func(name string) error {
 			if name == "timestamp.json" {
 				losses++
@@ -270,8 +293,12 @@ func TestPublishGivesUpRacing(t *testing.T) {
 			return nil
 		}}
 		_, err := release.Publish(t.Context(), options(unlucky, keys, content{"a": "unlucky"}))
-		if !errors.Is(err, release.ErrConflict) {
-			t.Errorf("after %d lost races: error %v", losses, err)
+		if took := time.Since(began); !errors.Is(err, release.ErrConflict) || took < 2*time.Minute || took > 2*time.Minute+5*time.Second {
+			t.Errorf("after %d lost races and %v: error %v", losses, took, err)
+		}
+		// Half of the bound on average: 5 s in the end, less in the beginning.
+		if losses < 30 || losses > 90 {
+			t.Errorf("lost %d races in two minutes", losses)
 		}
 		if c, _ := mustRead(t, store, keys); c["a"] != fmt.Sprint(losses) {
 			t.Errorf("read %v after %d publications of others", c, losses)

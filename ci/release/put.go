@@ -70,7 +70,7 @@ func (p *publisher) putTargets(ctx context.Context, cur *state, now time.Time) (
 	provenance.Time, provenance.Content = now, p.report.Content
 	provenance.put(&targets.Signed, cur.previous())
 	targets.Signed.Expires = expiry(now, TargetsLifetime)
-	made, err := p.putFree(ctx, metadata.TARGETS, cur.versions().Targets.Version+1, func(version int64) ([]byte, error) {
+	made, err := p.putFree(ctx, cur, metadata.TARGETS, cur.versions().Targets.Version+1, func(version int64) ([]byte, error) {
 		targets.Signed.Version = version
 		return sign(ctx, targets, p.signers(cur, metadata.TARGETS))
 	})
@@ -81,12 +81,27 @@ func (p *publisher) putTargets(ctx context.Context, cur *state, now time.Time) (
 	return made, nil
 }
 
+// unchanged returns errLostRace if timestamp.json isn't the one of cur.
+func (p *publisher) unchanged(ctx context.Context, cur *state) error {
+	_, etag, err := p.Store.Get(ctx, timestampName, maxTargets)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, bundle.ErrTooLarge):
+		etag, err = "", nil // if there was one, it isn't the same
+	case err != nil:
+		return fmt.Errorf("getting %s: %w", timestampName, err)
+	}
+	if etag != cur.etag {
+		return errLostRace
+	}
+	return nil
+}
+
 // putSnapshot puts a snapshot with the given targets and returns the timestamp's
 // entry for it.
 func (p *publisher) putSnapshot(ctx context.Context, cur *state, targets *metadata.MetaFiles, now time.Time) (*metadata.MetaFiles, error) {
 	snapshot := metadata.Snapshot(expiry(now, SnapshotLifetime))
 	snapshot.Signed.Meta = map[string]*metadata.MetaFiles{"targets.json": targets}
-	return p.putFree(ctx, metadata.SNAPSHOT, cur.versions().Snapshot.Version+1, func(version int64) ([]byte, error) {
+	return p.putFree(ctx, cur, metadata.SNAPSHOT, cur.versions().Snapshot.Version+1, func(version int64) ([]byte, error) {
 		snapshot.Signed.Version = version
 		return sign(ctx, snapshot, p.signers(cur, metadata.SNAPSHOT))
 	})
@@ -189,9 +204,12 @@ func (p *publisher) client(cur *state) (*bundle.Verifier, *bundle.Release, error
 }
 
 // putFree puts metadata under the first free version, from the given one on, and
-// returns the entry for it.
-func (p *publisher) putFree(ctx context.Context, role string, version int64, signed func(version int64) ([]byte, error)) (*metadata.MetaFiles, error) {
-	for last := version + maxSkipped; version < last; version++ {
+// returns the entry for it. A version that is taken suggests that another publisher is
+// at work. If that one has won, going on would only leave an object behind.
+func (p *publisher) putFree(
+	ctx context.Context, cur *state, role string, first int64, signed func(version int64) ([]byte, error),
+) (*metadata.MetaFiles, error) {
+	for version := first; version < first+maxSkipped; version++ {
 		data, err := signed(version)
 		if err != nil {
 			return nil, err
@@ -203,6 +221,11 @@ func (p *publisher) putFree(ctx context.Context, role string, version int64, sig
 		if !errors.Is(err, ErrConflict) {
 			return nil, err
 		}
+		if version < first+maxRechecks {
+			if err := p.unchanged(ctx, cur); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return nil, fmt.Errorf("looking for a free version of %s: the last %d, up to %d, are taken", role, maxSkipped, version-1)
+	return nil, fmt.Errorf("looking for a free version of %s: the last %d, up to %d, are taken", role, maxSkipped, first+maxSkipped-1)
 }
