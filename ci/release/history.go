@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -46,41 +47,53 @@ const (
 	// StandingPublished means that clients saw the revision. The next revision
 	// holds its hash, and so on up to the one that is verified now.
 	StandingPublished Standing = iota + 1
-	// StandingStray means that an object with this number exists but isn't part
-	// of the history. A publisher left it behind, or somebody planted it. If
-	// somebody restored an old timestamp.json, it may be newer than that.
-	StandingStray
+	// StandingLeftBehind means that trusted keys signed an object with a number
+	// between two revisions that follow each other. A publisher that lost a race or
+	// failed left it behind. If somebody restored an old timestamp.json, and others
+	// published after that, clients may have seen it.
+	StandingLeftBehind
+	// StandingNewer means that trusted keys signed an object with a higher number
+	// than the published one. A publisher is at work or failed, or somebody restored
+	// an old timestamp.json.
+	StandingNewer
+	// StandingUnlinked means that trusted keys signed an object that is older than
+	// the history goes back. It was published before the history broke off or was
+	// started again, or was left behind then.
+	StandingUnlinked
+	// StandingUntrusted means that an object has this number but no signature by
+	// keys that are trusted now. It was planted or damaged, or left behind before
+	// these keys were replaced.
+	StandingUntrusted
 	// StandingLost means that the revision was published, but its object is
 	// missing or was changed. Earlier revisions are unknown.
 	StandingLost
 )
 
-// String returns "published", "stray" or "lost".
+// String returns "published", "left_behind", "newer", "unlinked", "untrusted" or "lost".
 func (s Standing) String() string {
-	switch s {
-	case StandingPublished:
-		return "published"
-	case StandingStray:
-		return "stray"
-	case StandingLost:
-		return "lost"
+	names := [...]string{
+		StandingPublished: "published", StandingLeftBehind: "left_behind", StandingNewer: "newer",
+		StandingUnlinked: "unlinked", StandingUntrusted: "untrusted", StandingLost: "lost",
 	}
-	return fmt.Sprintf("Standing(%d)", uint8(s))
+	if s < StandingPublished || int(s) >= len(names) {
+		return fmt.Sprintf("Standing(%d)", uint8(s))
+	}
+	return names[s]
 }
 
 // An Entry is one line of a [History].
 type Entry struct {
 	Revision int64
 	Standing Standing
-	// The other fields are zero unless the revision was published.
-
 	// Signed reports whether keys that the newest root trusts signed the
 	// revision. It is false for revisions before a rotation of those keys.
-	Signed     bool
+	Signed bool
+	// Provenance is zero if the object is missing, or neither published nor signed.
 	Provenance Provenance
 	// Added, Changed and Removed are the namespaces that differ from the
 	// previous revision, sorted. Known reports whether there was no previous
-	// revision or it could be read; if it is false, the lists are empty.
+	// revision or it could be read; if it is false, as for everything that isn't
+	// published, the lists are empty.
 	Added, Changed, Removed []string
 	Known                   bool
 }
@@ -145,21 +158,21 @@ func (l *logger) read(ctx context.Context, limit int) error {
 				l.history.More = true
 				return nil
 			}
-			if err := l.between(ctx, this.revision, l.chain.at.revision); err != nil {
+			if err := l.strayed(ctx, this.revision, l.chain.at.revision, betweenLinked); err != nil {
 				return err
 			}
 		case errors.Is(err, errFirst):
 			entry.Known = true
 			entry.Added, _, _ = differences(nil, this.payloads())
 			l.add(entry)
-			return l.between(ctx, this.revision, 0)
+			return l.strayed(ctx, this.revision, 0, belowAll)
 		case errors.As(err, &broken):
 			l.add(entry)
-			if err := l.between(ctx, this.revision, broken.revision); err != nil {
+			if err := l.strayed(ctx, this.revision, broken.revision, betweenLinked); err != nil {
 				return err
 			}
 			l.add(Entry{Revision: broken.revision, Standing: StandingLost})
-			return l.between(ctx, broken.revision, 0)
+			return l.strayed(ctx, broken.revision, 0, belowAll)
 		default:
 			return err
 		}
@@ -168,47 +181,35 @@ func (l *logger) read(ctx context.Context, limit int) error {
 
 // above adds the strays numbered after the newest revision.
 func (l *logger) above(ctx context.Context) error {
-	revision := l.chain.at.revision
-	for ; l.strays > 0; revision++ {
-		found, err := l.exists(ctx, revision+1)
+	newest := l.chain.at.revision
+	var found []Entry
+	for revision := newest + 1; l.strays > 0; revision++ {
+		entry, ok, err := l.stray(ctx, revision, aboveAll)
 		if err != nil {
 			return err
 		}
-		if !found {
+		if !ok {
 			break
 		}
+		found = append(found, entry)
 	}
-	for ; revision > l.chain.at.revision; revision-- {
-		l.add(Entry{Revision: revision, Standing: StandingStray})
-	}
+	slices.Reverse(found)
+	l.history.Entries = append(l.history.Entries, found...)
 	return nil
 }
 
-// between adds the strays numbered between two revisions of the history.
-func (l *logger) between(ctx context.Context, newer, older int64) error {
+// strayed adds the strays numbered between two revisions.
+func (l *logger) strayed(ctx context.Context, newer, older int64, at place) error {
 	for revision := newer - 1; revision > older && l.strays > 0; revision-- {
-		found, err := l.exists(ctx, revision)
+		entry, ok, err := l.stray(ctx, revision, at)
 		if err != nil {
 			return err
 		}
-		if found {
-			l.add(Entry{Revision: revision, Standing: StandingStray})
+		if ok {
+			l.add(entry)
 		}
 	}
 	return nil
-}
-
-// exists reports whether there is an object for a revision, whatever it holds.
-func (l *logger) exists(ctx context.Context, revision int64) (bool, error) {
-	l.strays--
-	_, err := l.chain.fetch(ctx, revision, 0)
-	switch {
-	case err == nil, errors.Is(err, bundle.ErrTooLarge):
-		return true, nil
-	case errors.Is(err, bundle.ErrNotFound):
-		return false, nil
-	}
-	return false, err
 }
 
 // A chain is the history that leads back from the published revision.

@@ -1,6 +1,8 @@
 package release_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -105,32 +107,95 @@ func TestLogOfRenewal(t *testing.T) {
 	wantLog(t, mustLog(t, store, keys.Root, 0), []release.Entry{renewed, first})
 }
 
-// Numbers that were never published are told from those that were, be they left
-// behind or planted, and never read.
+// Numbers that were never published are told from those that were, and what trusted
+// keys signed from what anybody could have put there.
 func TestLogWithStrays(t *testing.T) {
 	onEachStore(t, func(t *testing.T, store release.Store) {
 		keys := newKeys(t, production)
 		mustPublish(t, from(options(store, keys, content{"a": "1"}), "c1"))
 		plant(t, store, "2.targets.json")
-		failing := &spy{Store: store, before: func(name string) error {
-			if name == "timestamp.json" {
-				return errCrash
-			}
-			return nil
-		}}
-		if _, err := release.Publish(t.Context(), from(options(failing, keys, content{"a": "left behind"}), "c2")); !errors.Is(err, errCrash) {
-			t.Fatal(err)
-		}
+		leaveBehind(t, from(options(store, keys, content{"a": "left behind"}), "c2"))
 		mustPublish(t, from(options(store, keys, content{"a": "2"}), "c3"))
-		plant(t, store, "5.targets.json")
+		leaveBehind(t, from(options(store, keys, content{"a": "later"}), "c4"))
 		plant(t, store, "6.targets.json")
-		plant(t, store, "8.targets.json") // nobody looks that far
+		copyTo(t, store, "7.targets.json", "5.targets.json")
+		forge(t, store, 8, true)
+		forge(t, store, 9, false)
+		plant(t, store, "11.targets.json") // nobody looks that far
 
-		stray := func(n int64) release.Entry { return release.Entry{Revision: n, Standing: release.StandingStray} }
 		first, second := published(1, "c1"), published(4, "c3")
 		first.Added, second.Changed = []string{"a"}, []string{"a"}
-		wantLog(t, mustLog(t, store, keys.Root, 0), []release.Entry{stray(6), stray(5), second, stray(3), stray(2), first})
+		want := []release.Entry{
+			untrusted(9), untrusted(8), untrusted(7), untrusted(6), signedStray(5, "c4", release.StandingNewer), second,
+			signedStray(3, "c2", release.StandingLeftBehind), untrusted(2), first,
+		}
+		wantLog(t, mustLog(t, store, keys.Root, 0), want)
 	})
+}
+
+func untrusted(n int64) release.Entry {
+	return release.Entry{Revision: n, Standing: release.StandingUntrusted}
+}
+
+// signedStray returns the entry for a revision that from(…, commit) left behind.
+func signedStray(n int64, commit string, standing release.Standing) release.Entry {
+	e := published(n, commit)
+	e.Standing, e.Known = standing, false
+	return e
+}
+
+// leaveBehind makes a publication fail right before timestamp.json is replaced.
+func leaveBehind(t *testing.T, opts release.Options) {
+	t.Helper()
+	opts.Store = &spy{Store: opts.Store, before: func(name string) error {
+		if name == "timestamp.json" {
+			return errCrash
+		}
+		return nil
+	}}
+	if _, err := release.Publish(t.Context(), opts); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+}
+
+func copyTo(t *testing.T, store release.Store, to, from string) {
+	t.Helper()
+	if err := store.Put(t.Context(), to, mustGet(t, store, from), release.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// forge puts revision 5 as another revision with the signatures of 5, which are over
+// another part of the object, if that is beside, or over nothing in it.
+func forge(t *testing.T, store release.Store, revision int, beside bool) {
+	t.Helper()
+	real := mustGet(t, store, "5.targets.json")
+	forged := bytes.Replace(real, []byte(`"version":5`), fmt.Appendf(nil, `"version":%d`, revision), 1)
+	if bytes.Equal(forged, real) {
+		t.Fatalf("no version in %s", real)
+	}
+	if beside {
+		var envelope struct{ Signed json.RawMessage }
+		if err := json.Unmarshal(real, &envelope); err != nil {
+			t.Fatal(err)
+		}
+		forged = fmt.Appendf(bytes.TrimSuffix(bytes.TrimSpace(forged), []byte("}")), `,"SIGNED":%s}`, envelope.Signed)
+	}
+	if err := store.Put(t.Context(), fmt.Sprint(revision, ".targets.json"), forged, release.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What was published before timestamp.json was deleted is not part of the new history.
+func TestLogAfterStartingAgain(t *testing.T) {
+	dir := t.TempDir()
+	store, keys := release.FileStore(dir), newKeys(t, production)
+	mustPublish(t, from(options(store, keys, content{"a": "1"}), "c1"))
+	remove(t, dir, "timestamp.json")
+	mustPublish(t, from(options(store, keys, content{"a": "2"}), "c2"))
+	again := published(2, "c2")
+	again.Added = []string{"a"}
+	wantLog(t, mustLog(t, store, keys.Root, 0), []release.Entry{again, signedStray(1, "c1", release.StandingUnlinked)})
 }
 
 // A revision that was changed, or is gone, ends what is known.
@@ -159,7 +224,7 @@ func TestLogWithoutARevision(t *testing.T) {
 			newest, before := published(4, "c4"), published(3, "c3")
 			newest.Changed, before.Known = []string{"a"}, false
 			wantLog(t, mustLog(t, store, keys.Root, 0), []release.Entry{
-				newest, before, {Revision: 2, Standing: release.StandingLost}, {Revision: 1, Standing: release.StandingStray},
+				newest, before, {Revision: 2, Standing: release.StandingLost}, signedStray(1, "c1", release.StandingUnlinked),
 			})
 		})
 	}

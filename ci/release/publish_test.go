@@ -232,7 +232,7 @@ func wantWholeHistory(t *testing.T, store release.Store, keys release.Keys, publ
 	t.Helper()
 	left := maps.Clone(published)
 	for _, e := range mustLog(t, store, keys.Root, 0).Entries {
-		if e.Standing == release.StandingStray {
+		if e.Standing == release.StandingLeftBehind {
 			continue // what a publisher that lost a race left behind
 		}
 		c, ok := left[e.Revision]

@@ -79,12 +79,14 @@ func writeLog(w io.Writer, h release.History) error {
 	var b strings.Builder
 	for _, e := range h.Entries {
 		switch e.Standing {
-		case release.StandingStray:
-			fmt.Fprintf(&b, "? %d  not verified: left behind by a publisher that failed, planted, or hidden by an old timestamp.json\n\n", e.Revision)
-		case release.StandingLost:
-			fmt.Fprintf(&b, "? %d  was published, but its object is missing or was changed: earlier revisions can't be verified\n\n", e.Revision)
 		case release.StandingPublished:
 			writeEntry(&b, e)
+		case release.StandingLost:
+			fmt.Fprintf(&b, "? %d  was published, but its object is missing or was changed: earlier revisions can't be verified\n\n", e.Revision)
+		default:
+			fmt.Fprintf(&b, "? %d  %s\n", e.Revision, strayWords[e.Standing])
+			writeParts(&b, e.Provenance)
+			b.WriteString("\n")
 		}
 	}
 	if h.More {
@@ -92,6 +94,14 @@ func writeLog(w io.Writer, h release.History) error {
 	}
 	_, err := io.WriteString(w, strings.TrimSuffix(b.String(), "\n")+"\n")
 	return err
+}
+
+// strayWords say what an object can be whose number isn't part of the history.
+var strayWords = map[release.Standing]string{
+	release.StandingLeftBehind: "left behind by a publisher that lost a race or failed, or hidden by an old timestamp.json",
+	release.StandingNewer:      "newer than what is published: a publisher is at work or failed, or somebody restored an old timestamp.json",
+	release.StandingUnlinked:   "signed by trusted keys, but from before this history begins or breaks off",
+	release.StandingUntrusted:  "not signed by trusted keys: planted or damaged, or left behind before a key was replaced",
 }
 
 func writeEntry(b *strings.Builder, e release.Entry) {
@@ -104,6 +114,23 @@ func writeEntry(b *strings.Builder, e release.Entry) {
 		fmt.Fprintf(b, ", which renews %d", p.RenewalOf)
 	}
 	b.WriteString("\n")
+	writeParts(b, p)
+	if !e.Signed {
+		b.WriteString("  signed   only by a key that is no longer trusted\n")
+	}
+	for _, change := range []struct {
+		sign       string
+		namespaces []string
+	}{{"+", e.Added}, {"~", e.Changed}, {"-", e.Removed}} {
+		for _, namespace := range change.namespaces {
+			fmt.Fprintf(b, "  %s %s\n", change.sign, display.Line(namespace))
+		}
+	}
+	b.WriteString("\n")
+}
+
+// writeParts writes what is known of the origin of a revision.
+func writeParts(b *strings.Builder, p release.Provenance) {
 	commit := p.Commit
 	if p.Dirty {
 		commit += " and uncommitted changes"
@@ -119,18 +146,6 @@ func writeEntry(b *strings.Builder, e release.Entry) {
 			fmt.Fprintf(b, "  %-8s %s\n", part.name, display.Line(part.value))
 		}
 	}
-	if !e.Signed {
-		b.WriteString("  signed   only by a key that is no longer trusted\n")
-	}
-	for _, change := range []struct {
-		sign       string
-		namespaces []string
-	}{{"+", e.Added}, {"~", e.Changed}, {"-", e.Removed}} {
-		for _, namespace := range change.namespaces {
-			fmt.Fprintf(b, "  %s %s\n", change.sign, display.Line(namespace))
-		}
-	}
-	b.WriteString("\n")
 }
 
 // logJSON is what log --json prints.
@@ -144,11 +159,21 @@ type entryJSON struct {
 	Revision int64  `json:"revision"`
 	Standing string `json:"standing"`
 	*publishedJSON
+	*originJSON
 }
 
 // publishedJSON is what is known of a revision that was published.
 type publishedJSON struct {
-	Signed     bool       `json:"signed"`
+	Signed     bool     `json:"signed"`
+	RollbackOf int64    `json:"rollback_of,omitempty"`
+	RenewalOf  int64    `json:"renewal_of,omitempty"`
+	Added      []string `json:"added"`
+	Changed    []string `json:"changed"`
+	Removed    []string `json:"removed"`
+}
+
+// originJSON says where a revision comes from that was published or is signed.
+type originJSON struct {
 	Time       *time.Time `json:"time,omitempty"`
 	Author     string     `json:"author,omitempty"`
 	Commit     string     `json:"commit,omitempty"`
@@ -157,33 +182,31 @@ type publishedJSON struct {
 	RunURL     string     `json:"run_url,omitempty"`
 	Reason     string     `json:"reason,omitempty"`
 	Content    string     `json:"content"`
-	RollbackOf int64      `json:"rollback_of,omitempty"`
-	RenewalOf  int64      `json:"renewal_of,omitempty"`
-	Added      []string   `json:"added"`
-	Changed    []string   `json:"changed"`
-	Removed    []string   `json:"removed"`
 }
 
 func newLogJSON(h release.History) logJSON {
 	j := logJSON{Environment: h.Environment, Revisions: []entryJSON{}, More: h.More}
 	for _, e := range h.Entries {
-		entry := entryJSON{Revision: e.Revision, Standing: e.Standing.String()}
-		if p := e.Provenance; e.Standing == release.StandingPublished {
-			entry.publishedJSON = &publishedJSON{
-				Signed: e.Signed, Author: p.Author, Commit: p.Commit, Dirty: p.Dirty, RunURL: p.RunURL, Reason: p.Reason,
-				Content: p.Content, RollbackOf: p.RollbackOf, RenewalOf: p.RenewalOf,
-				Added: list(e.Added), Changed: list(e.Changed), Removed: list(e.Removed),
-			}
-			if !p.Time.IsZero() {
-				entry.Time = &p.Time
-			}
-			if !p.CommitTime.IsZero() {
-				entry.CommitTime = &p.CommitTime
+		entry, p := entryJSON{Revision: e.Revision, Standing: e.Standing.String()}, e.Provenance
+		if e.Standing == release.StandingPublished {
+			entry.publishedJSON = &publishedJSON{e.Signed, p.RollbackOf, p.RenewalOf, list(e.Added), list(e.Changed), list(e.Removed)}
+		}
+		if e.Standing == release.StandingPublished || e.Signed {
+			entry.originJSON = &originJSON{
+				timeOrNil(p.Time), p.Author, p.Commit, timeOrNil(p.CommitTime), p.Dirty, p.RunURL, p.Reason, p.Content,
 			}
 		}
 		j.Revisions = append(j.Revisions, entry)
 	}
 	return j
+}
+
+// timeOrNil returns a time as JSON shows it, or nil for the zero time.
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 // list returns names as JSON shows them: never as null.

@@ -79,7 +79,7 @@ func TestProvenanceByGit(t *testing.T) {
 	// The first of what log prints, of which JSON can't fill the embedded part.
 	type entry struct {
 		Revision int64
-		publishedJSON
+		originJSON
 	}
 	publish := func() entry {
 		t.Helper()
