@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // condition compiles a condition that continues at yes or no, and returns its first
@@ -175,6 +176,9 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 	switch {
 	case cond.Op == OpMatches:
 		in.op = codeMatch
+		if !slices.Contains(mod.matched, in.attribute) {
+			mod.matched = append(mod.matched, in.attribute)
+		}
 	case cond.Op == OpBucket:
 		in.op = codeBucket
 	case t == AttrIP:

@@ -34,6 +34,7 @@ type Module struct {
 	wide         []wideRange // ranges of splits that don't use HashMurmur3
 	metadata     [][]Attr
 	splitters    []uint16 // attributes that splits use as units
+	matched      []uint16 // attributes that regular expressions are matched with
 	names        []string // of rules; the first is empty
 	lists        []symbolList
 	bits         []uint64 // of lists

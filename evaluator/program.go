@@ -15,6 +15,7 @@ type Program struct {
 	byKey   map[string]*CompiledFlag
 	sorted  []linkedFlag // by key
 	types   map[string]AttributeType
+	matched map[string]bool // attributes that regular expressions are matched with
 }
 
 // A linkedFlag is a flag of a Program.
@@ -56,6 +57,7 @@ func Link(modules ...*Module) (*Program, error) {
 		byKey:   make(map[string]*CompiledFlag, n),
 		sorted:  make([]linkedFlag, 0, n),
 		types:   make(map[string]AttributeType),
+		matched: make(map[string]bool),
 	}
 	var all problems
 	for i, mod := range modules {
@@ -83,6 +85,9 @@ func (p *Program) declare(mod *Module, all *problems) {
 			all.add(&CompileError{Err: fmt.Errorf("the attribute %q is declared as %v and as %v", a.Name, t, a.Type)})
 		}
 		p.types[a.Name] = a.Type
+	}
+	for _, i := range mod.matched {
+		p.matched[mod.attributes[i].Name] = true
 	}
 	if unit, other := p.Unit(), mod.attributes[mod.unit].Name; unit != other {
 		all.add(&CompileError{Err: fmt.Errorf("the unit is %q in one ruleset and %q in another", unit, other)})
@@ -150,6 +155,10 @@ func (p *Program) AttributeType(name string) (AttributeType, bool) {
 	t, ok := p.types[name]
 	return t, ok
 }
+
+// Matched reports whether regular expressions are matched with an attribute. They take
+// time for each byte of its value, so servers should limit the length of such attributes.
+func (p *Program) Matched(name string) bool { return p != nil && p.matched[name] }
 
 // maxErrors is the number of errors that [Compile] lists.
 const maxErrors = 100

@@ -20,9 +20,9 @@ const (
 	smallBody = 4 << 10
 	// maxInFlight limits the bytes of all bodies in memory, beyond smallBody of each.
 	maxInFlight = 16 << 20
-	// maxText is the size limit in bytes of a text that flags use, since regular
-	// expressions look at every byte.
-	maxText = 1024
+	// maxMatched is the size limit in bytes of a text that flags match regular expressions
+	// with, which look at every byte.
+	maxMatched = 1024
 )
 
 // bodies reads the bodies of requests, in bounded memory.

@@ -32,8 +32,8 @@
 //	400  PARSE_ERROR      the body is not a JSON object, or is incomplete
 //	400  INVALID_CONTEXT  the context is not an object, its targeting key is not a string,
 //	                      a number is out of range, or there are more than 1,000 attributes,
-//	                      more than 1,000 elements of lists, or an attribute that flags use
-//	                      is longer than 1,024 bytes
+//	                      more than 1,000 elements of lists, or an attribute that flags match
+//	                      with regular expressions is longer than 1,024 bytes
 //	404  FLAG_NOT_FOUND   there is no such flag
 //
 // TARGETING_KEY_MISSING never occurs: a rule doesn't match if its unit is missing, and
@@ -218,23 +218,18 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) (evaluator.Contex
 
 // declared removes the attributes from ctx that the program doesn't declare, and returns
 // ctx. Conditions search all attributes, so a request full of useless ones would slow
-// each condition down. Texts that are left must not be too long.
+// each condition down. It refuses long texts that regular expressions would be matched with.
 func declared(ctx evaluator.Context, program *evaluator.Program) (evaluator.Context, *failure) {
 	ctx.Attrs = slices.DeleteFunc(ctx.Attrs, func(a evaluator.Attr) bool {
 		_, ok := program.AttributeType(a.Name)
 		return !ok
 	})
-	if len(ctx.Key) > maxText {
+	if len(ctx.Key) > maxMatched && program.Matched(program.Unit()) {
 		return ctx, tooLong("targetingKey")
 	}
 	for _, a := range ctx.Attrs {
-		if text, _ := a.Value.Text(); len(text) > maxText {
+		if text, _ := a.Value.Text(); len(text) > maxMatched && program.Matched(a.Name) {
 			return ctx, tooLong(a.Name)
-		}
-		for text := range a.Value.Texts() {
-			if len(text) > maxText {
-				return ctx, tooLong(a.Name)
-			}
 		}
 	}
 	return ctx, nil
@@ -242,7 +237,7 @@ func declared(ctx evaluator.Context, program *evaluator.Program) (evaluator.Cont
 
 func tooLong(name string) *failure {
 	return &failure{status: http.StatusBadRequest, code: invalidContext,
-		details: fmt.Sprintf("the attribute %s is longer than %d bytes", name, maxText)}
+		details: fmt.Sprintf("the attribute %s is longer than %d bytes, the limit where flags match regular expressions", name, maxMatched)}
 }
 
 // write writes a complete response.
