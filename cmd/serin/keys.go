@@ -30,24 +30,25 @@ func keysCommand() *cobra.Command {
 // protection are the flags for the passphrases of keys that are made.
 type protection struct {
 	keyring
-	roots, online bool
+	roots, online, weak bool
 }
 
 func (p *protection) register(cmd *cobra.Command) {
 	p.keyring.register(cmd)
 	cmd.Flags().BoolVar(&p.roots, "encrypt", false, "encrypt new root keys with a passphrase")
 	cmd.Flags().BoolVar(&p.online, "encrypt-online", false, "encrypt new online keys with a passphrase, too")
+	cmd.Flags().BoolVar(&p.weak, "weak", false, fmt.Sprintf("accept a passphrase shorter than %d characters", minPassphrase))
 }
 
 // passphrases returns the two passphrases, or nil where there is none.
 func (p *protection) passphrases(cmd *cobra.Command) (roots, online []byte, err error) {
 	if p.roots {
-		if roots, err = p.choose(cmd, "root keys"); err != nil {
+		if roots, err = p.choose(cmd, "root keys", p.weak); err != nil {
 			return nil, nil, err
 		}
 	}
 	if p.online {
-		if online, err = p.choose(cmd, "online keys"); err != nil {
+		if online, err = p.choose(cmd, "online keys", p.weak); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/serin-flags/serin/ci/awskms"
 	"github.com/serin-flags/serin/ci/release"
@@ -22,6 +23,10 @@ const passphraseVariable = "SERIN_PASSPHRASE"
 // maxPassphrase is the longest line of a file that is taken for a passphrase, in
 // bytes.
 const maxPassphrase = 4096
+
+// minPassphrase is the length of the shortest passphrase for new keys, in characters.
+// Whoever gets hold of an encrypted key can try passphrases without limit.
+const minPassphrase = 12
 
 // keyring opens keys for a command, and asks for passphrases.
 type keyring struct{ file string }
@@ -57,11 +62,19 @@ func (k *keyring) opener(cmd *cobra.Command) release.Opener {
 	}
 }
 
-// choose returns a passphrase to protect new keys with.
-func (k *keyring) choose(cmd *cobra.Command, what string) ([]byte, error) {
+// choose returns a passphrase to protect new keys with. It refuses short ones unless
+// weak ones are allowed.
+func (k *keyring) choose(cmd *cobra.Command, what string, weak bool) ([]byte, error) {
 	passphrase, err := k.ask(cmd, "passphrase for "+what)
-	if err != nil || k.given() {
-		return passphrase, err
+	if err != nil {
+		return nil, err
+	}
+	if utf8.RuneCount(passphrase) < minPassphrase && !weak {
+		return nil, &hintedError{fmt.Errorf("the passphrase is shorter than %d characters; no keys were created", minPassphrase),
+			"take five random words, or use --weak"}
+	}
+	if k.given() {
+		return passphrase, nil
 	}
 	again, err := k.ask(cmd, "the same again")
 	if err != nil {
