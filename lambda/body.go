@@ -34,9 +34,9 @@ type bodies struct {
 // refuse closes the connection of w after the response, which doesn't wait for the rest
 // of the request: net/http would read it to keep the connection.
 func refuse(w http.ResponseWriter) {
-	w.Header().Set("Connection", "close")
-	// On Lambda there is no connection, and this fails.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+	if http.NewResponseController(w).SetReadDeadline(time.Now()) == nil { // on Lambda there is no connection
+		w.Header().Set("Connection", "close")
+	}
 }
 
 // read reads the body of r. Memory grows with what has arrived, not with what was

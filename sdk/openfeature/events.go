@@ -47,9 +47,9 @@ func (p *Provider) onChange(c sdk.Change) {
 }
 
 // stale reports whether the client's flags may be out of date. Flags from the disk cache
-// count as up to date until a poll has failed.
+// count as up to date until a poll has failed or they have expired.
 func stale(s sdk.Status) bool {
-	return s.State == sdk.Stale || s.State == sdk.LastKnownGood && s.LastError != nil
+	return s.State == sdk.Stale || s.State == sdk.LastKnownGood && (s.LastError != nil || s.Expired)
 }
 
 func messageOf(s sdk.Status) string {
