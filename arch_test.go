@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 
 	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
 	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},
-	"ci/gittree": {},
+	"ci/gittree": {"internal/gitexec"},
 	"ci/release": {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/comment": {"internal/display"},
 	"ci/awskms":  {"ci/release", "github.com/aws/aws-sdk-go-v2"},
@@ -53,6 +53,7 @@ var allowed = map[string][]string{
 	"schema": {},
 
 	"internal/display":  {},
+	"internal/gitexec":  {},
 	"internal/jsontext": {},
 	"internal/location": {},
 	"internal/regular":  {},
@@ -61,7 +62,7 @@ var allowed = map[string][]string{
 	"internal/values":   {"evaluator"},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/location", "internal/regular", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",
+		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/location", "internal/regular", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",
 		"github.com/fsnotify/fsnotify", "github.com/spf13/cobra", "golang.org/x/term",
 	},
 }

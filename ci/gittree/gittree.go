@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/serin-flags/serin/internal/gitexec"
 )
 
 // The limits of what is read, which are those of a flag folder.
@@ -112,12 +114,7 @@ type git struct {
 	dir string
 }
 
-// command returns a git command that ignores replacement objects and takes no locks.
-func (g git) command(args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(g.ctx, "git", append([]string{"--no-replace-objects", "--no-optional-locks"}, args...)...)
-	cmd.Dir = g.dir
-	return cmd
-}
+func (g git) command(args ...string) *exec.Cmd { return gitexec.Command(g.ctx, g.dir, args...) }
 
 // output runs a command and returns what it prints, up to a limit.
 func (g git) output(limit int, args ...string) ([]byte, error) {

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/internal/gitexec"
 )
 
 // A lineage decides whether flag files may replace what is published, by the git
@@ -141,9 +141,8 @@ func (l *lineage) resolve(ctx context.Context, commit string) string {
 func (l *lineage) git(ctx context.Context, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, gitTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "git", append([]string{"--no-replace-objects", "--no-optional-locks"}, args...)...)
-	cmd.Dir = l.dir
-	cmd.Env = append(os.Environ(), "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0")
+	cmd := gitexec.Command(ctx, l.dir, args...)
+	cmd.Env = append(cmd.Env, "GIT_NO_LAZY_FETCH=1")
 	out, err := cmd.Output()
 	return strings.TrimSpace(string(out)), err
 }

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/internal/gitexec"
 	"github.com/spf13/cobra"
 )
 
@@ -99,9 +99,7 @@ func firstVariable(names ...string) string {
 func git(ctx context.Context, dir string, args ...string) string {
 	ctx, cancel := context.WithTimeout(ctx, gitTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false"}, args...)...)
-	cmd.Dir = dir
-	out, err := cmd.Output()
+	out, err := gitexec.Command(ctx, dir, args...).Output()
 	if err != nil {
 		return ""
 	}
