@@ -23,14 +23,17 @@ of every file as file:line:col: message, with the line and a caret.
 If there are no errors, it prints warnings about likely mistakes, such as a rule
 that is never reached. Each ends with the name of a lint. A file silences the
 lint by giving a reason: lint: {unreachable-rule: kept for the audit until March}.
-With --strict, warnings fail the command.`,
+With --strict, warnings fail the command.
+
+Check fails if git tracks a private key of flags in the repository that contains DIR.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			now, err := parseTime(at)
 			if err != nil {
 				return err
 			}
-			estate, err := loadEstate(estateArg(args))
+			dir := estateArg(args)
+			estate, err := loadEstate(dir)
 			var problems ci.Problems
 			var needs []clientNeed
 			if err == nil {
@@ -44,8 +47,16 @@ With --strict, warnings fail the command.`,
 					return err
 				}
 			}
-			if err != nil {
+			tracked := refuseTrackedKeys(cmd.Context(), cmd.ErrOrStderr(), dir)
+			switch {
+			case err != nil && tracked != nil:
+				report(cmd.ErrOrStderr(), tracked)
 				return err
+			case err != nil:
+				return err
+			case tracked != nil:
+				_ = problems.Write(cmd.ErrOrStderr()) // as in report: nobody to tell
+				return tracked
 			}
 			return judgeCheck(cmd.ErrOrStderr(), estate, problems, needs, strict)
 		},

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,7 +63,8 @@ func keysInitCommand() *cobra.Command {
 		Use:   "init DIR --env E",
 		Short: "Create the keys of an environment",
 		Long: `Init creates the root key and the online key of an environment, and root.json,
-which clients pin. It never overwrites a file.
+which clients pin. It never overwrites a file. A .gitignore next to the keys keeps
+the private ones out of git; what is missing from an existing one is added to it.
 
 A key is a file, or awskms:/// and the ARN or the alias of a P-256 key in AWS KMS.
 Larger teams have several root keys, a given number of which must sign
@@ -79,7 +81,11 @@ new).`,
 				return usagef("--root-keys must be 1 to 100, and --threshold at most the number of root keys")
 			}
 			o.Dir = args[0]
-			var err error
+			anyKey := func(base string) bool { return strings.HasSuffix(base, ".key") }
+			err := refuseTrackedNames(cmd.Context(), cmd.ErrOrStderr(), o.Dir, anyKey)
+			if err != nil {
+				return err
+			}
 			if o.RootPassphrase, o.OnlinePassphrase, err = p.passphrases(cmd); err != nil {
 				return err
 			}
@@ -90,7 +96,7 @@ new).`,
 			if err != nil {
 				return err
 			}
-			return writeKeyFiles(cmd, files)
+			return writeKeyFiles(cmd, o.Dir, files)
 		},
 	}
 	registerEnv(cmd, &o.Environment, "the environment")
@@ -104,15 +110,17 @@ new).`,
 	return cmd
 }
 
-// writeKeyFiles names files that were made, and says what they are for.
-func writeKeyFiles(cmd *cobra.Command, files []release.KeyFile) error {
-	for _, f := range files {
+// writeKeyFiles makes git ignore the private keys among files that were made in the
+// folder dir, names the files, and says what they are for.
+func writeKeyFiles(cmd *cobra.Command, dir string, files []release.KeyFile) error {
+	ignoring, err := ignoreKeys(dir, files)
+	for _, f := range slices.Concat(files, ignoring) {
 		if _, err := fmt.Fprintln(cmd.OutOrStdout(), f.Path); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "  %s\n", f.Purpose)
 	}
-	return nil
+	return err
 }
 
 func keysRotateCommand() *cobra.Command {
@@ -137,7 +145,10 @@ redeployed.`,
 			if o.Threshold < 0 {
 				return usagef("--threshold must be the number of root keys that must sign")
 			}
-			var err error
+			err := refuseTrackedNames(cmd.Context(), cmd.ErrOrStderr(), o.Dir, createdBy(o))
+			if err != nil {
+				return err
+			}
 			if o.RootPassphrase, o.OnlinePassphrase, err = p.passphrases(cmd); err != nil {
 				return err
 			}
@@ -145,7 +156,7 @@ redeployed.`,
 			if err != nil {
 				return err
 			}
-			if err := writeKeyFiles(cmd, made.Made); err != nil {
+			if err := writeKeyFiles(cmd, o.Dir, made.Made); err != nil {
 				return err
 			}
 			return writeCeremony(cmd, made)
@@ -159,6 +170,19 @@ redeployed.`,
 	cmd.Flags().StringArrayVar(&o.SignWith, "key", nil, "a root key to sign with; may repeat (default: all in DIR)")
 	p.register(cmd)
 	return cmd
+}
+
+// createdBy returns whether a rotation may create a private key in the file of a name.
+func createdBy(o release.RotateOptions) func(base string) bool {
+	return func(base string) bool {
+		switch base {
+		case "online.key", "online.old.key":
+			return o.Online == "new"
+		case "targets.key", "targets.old.key":
+			return o.Targets == "new"
+		}
+		return false // root keys have names of their own, by their IDs
+	}
 }
 
 func keysSignCommand() *cobra.Command {

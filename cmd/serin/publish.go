@@ -143,10 +143,14 @@ func (o *publishOptions) options(cmd *cobra.Command, args []string) (release.Opt
 		return none, err
 	}
 	if o.renew {
+		warnOfTrackedKeys(cmd.Context(), cmd.ErrOrStderr(), o.keys)
 		opts.Renew, opts.Provenance = true, o.provenance.ofPerson(cmd.Context())
 		return opts, nil
 	}
 	dir := estateArg(args)
+	if err := refuseTrackedKeys(cmd.Context(), cmd.ErrOrStderr(), dir, o.keys); err != nil {
+		return none, err
+	}
 	opts.Provenance = o.provenance.ofFolder(cmd.Context(), dir)
 	if opts.Provenance.Reason = o.forceOlder; o.forceOlder == "" {
 		opts.Supersedes = (&lineage{dir: dir, ours: opts.Provenance, notes: cmd.ErrOrStderr()}).supersedes

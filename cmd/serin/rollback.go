@@ -25,6 +25,7 @@ publish' publishes them again. 'serin log' lists the revisions.`,
 			if err != nil {
 				return err
 			}
+			warnOfTrackedKeys(cmd.Context(), cmd.ErrOrStderr(), o.keys)
 			opts.Rollback = revision
 			opts.Provenance = o.provenance.ofPerson(cmd.Context())
 			opts.Provenance.Reason = reason
