@@ -77,7 +77,7 @@ type compiler struct {
 	recentInts     recent
 	recentOperands recent
 	recentRanges   recent
-	known          []uint32 // symbols, for symbolList to compare
+	symbols        []uint32 // of the list that is being compiled
 	recentVariants [1 << 8]checkedVariants
 	bucketed       bucketed
 

@@ -2,6 +2,7 @@ package evaluator
 
 import (
 	"iter"
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -48,39 +49,75 @@ func (l *symbolList) all(mod *Module) iter.Seq[uint32] {
 // symbolList returns the index in Module.lists of a list of texts. Lists with the same
 // texts mostly share one.
 func (c *compiler) symbolList(list []string) uint32 {
-	mod := c.module
-	from := len(mod.operands)
+	c.symbols = c.symbols[:0]
+	least, most := uint32(math.MaxUint32), uint32(0)
 	for _, text := range list {
-		mod.operands = append(mod.operands, c.symbol(text))
+		symbol := c.symbol(text)
+		least, most = min(least, symbol), max(most, symbol)
+		c.symbols = append(c.symbols, symbol)
 	}
-	symbols := mod.operands[from:]
-	slices.Sort(symbols)
-	symbols = slices.Compact(symbols)
+	// Each word of bits takes as much memory as two symbols.
+	if words := most/64 - least/64 + 1; int(words) <= len(list)/2+2 {
+		return c.bitList(least/64*64, words)
+	}
+	return c.sortedList()
+}
+
+// bitList is symbolList for c.symbols as bits.
+func (c *compiler) bitList(base, words uint32) uint32 {
+	mod := c.module
+	from := len(mod.bits)
+	mod.bits = append(mod.bits, make([]uint64, words)...)
+	bits := mod.bits[from:]
+	for _, symbol := range c.symbols {
+		i := symbol - base
+		bits[i/64] |= 1 << (i % 64)
+	}
+	hash := uint64(base)
+	for _, word := range bits {
+		hash = mix(hash, word)
+	}
+	l := symbolList{from: uint32(from), n: words, base: base, bits: true}
+	known, same := c.recentList(hash)
+	if same && known.bits && known.base == base && slices.Equal(mod.bits[known.from:known.from+known.n], bits) {
+		mod.bits = mod.bits[:from]
+		return c.recentLists[hash>>(64-recentBits)]
+	}
+	return c.addList(l, hash)
+}
+
+// sortedList is symbolList for c.symbols in order.
+func (c *compiler) sortedList() uint32 {
+	mod := c.module
+	slices.Sort(c.symbols)
+	symbols := slices.Compact(c.symbols)
 	hash := uint64(len(symbols))
 	for _, symbol := range symbols {
 		hash = mix(hash, uint64(symbol))
 	}
-	known := &c.recentLists[hash>>(64-recentBits)]
-	if int(*known) < len(mod.lists) && slices.Equal(slices.AppendSeq(c.known[:0], mod.lists[*known].all(mod)), symbols) {
-		mod.operands = mod.operands[:from]
-		return *known
+	known, same := c.recentList(hash)
+	if same && !known.bits && slices.Equal(mod.operands[known.from:known.from+known.n], symbols) {
+		return c.recentLists[hash>>(64-recentBits)]
 	}
-	*known = uint32(len(mod.lists))
-	l := symbolList{from: uint32(from), n: uint32(len(symbols))}
-	base := symbols[0] / 64
-	// Each word takes as much memory as two symbols.
-	if words := symbols[len(symbols)-1]/64 - base + 1; words <= l.n/2+2 {
-		l = symbolList{from: uint32(len(mod.bits)), n: words, base: 64 * base, bits: true}
-		mod.bits = append(mod.bits, make([]uint64, words)...)
-		for _, symbol := range symbols {
-			i := symbol - l.base
-			mod.bits[l.from+i/64] |= 1 << (i % 64)
-		}
-		symbols = nil
+	l := symbolList{from: uint32(len(mod.operands)), n: uint32(len(symbols))}
+	mod.operands = append(mod.operands, symbols...)
+	return c.addList(l, hash)
+}
+
+// recentList returns the list that was last added with about this hash, if there is one.
+func (c *compiler) recentList(hash uint64) (l symbolList, ok bool) {
+	i := c.recentLists[hash>>(64-recentBits)]
+	if int(i) >= len(c.module.lists) {
+		return symbolList{}, false
 	}
-	mod.operands = mod.operands[:from+len(symbols)]
-	mod.lists = append(mod.lists, l)
-	return *known
+	return c.module.lists[i], true
+}
+
+func (c *compiler) addList(l symbolList, hash uint64) uint32 {
+	i := uint32(len(c.module.lists))
+	c.module.lists = append(c.module.lists, l)
+	c.recentLists[hash>>(64-recentBits)] = i
+	return i
 }
 
 // eachSymbol yields the symbols that codeIs, codeIn or codeAmong looks for.
