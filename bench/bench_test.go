@@ -249,19 +249,20 @@ func BenchmarkUpdate(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			c, err := openSerin(source, root, false)
+			client, err := openSerin(source, root)
 			if err != nil {
 				b.Fatal(err)
 			}
+			c := serinClient{client}
 			defer c.Close()
 			source.at = 1
 			heap()
 			for b.Loop() {
-				if err := c.(serinClient).Refresh(b.Context()); err != nil {
+				if err := c.Refresh(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 			}
-			if revision := c.(serinClient).Snapshot().Revision(); revision != 2 {
+			if revision := c.Snapshot().Revision(); revision != 2 {
 				b.Fatalf("revision %d is served", revision)
 			}
 			if err := checkSome(Changed(RuleFlags(largeFlags), changes), c); err != nil {

@@ -20,8 +20,8 @@ type launchDarkly struct{}
 
 func (launchDarkly) Name() string { return "LaunchDarkly evaluation" }
 
-// ldData is what the service sends: flags and segments by key.
-type ldData struct {
+// LDData is what LaunchDarkly's service sends: flags and segments by key.
+type LDData struct {
 	Flags    map[string]ldmodel.FeatureFlag `json:"flags"`
 	Segments map[string]ldmodel.Segment     `json:"segments"`
 }
@@ -30,7 +30,7 @@ type ldData struct {
 const ldPath = "sdk/latest-all"
 
 func (launchDarkly) Publish(dir string, e *Estate) error {
-	data := ldData{make(map[string]ldmodel.FeatureFlag), make(map[string]ldmodel.Segment)}
+	data := LDData{make(map[string]ldmodel.FeatureFlag), make(map[string]ldmodel.Segment)}
 	for i := range e.Flags {
 		f := &e.Flags[i]
 		if len(f.Rules) > 0 {
@@ -42,8 +42,11 @@ func (launchDarkly) Publish(dir string, e *Estate) error {
 		}
 		data.Flags[f.Key] = ldBoolFlag(f)
 	}
-	return writeJSON(filepath.Join(dir, ldPath), data)
+	return PublishLD(dir, data)
 }
+
+// PublishLD writes flags and segments into the folder dir, for [LoadLD].
+func PublishLD(dir string, data LDData) error { return writeJSON(filepath.Join(dir, ldPath), data) }
 
 // writeJSON writes a file, making its folder.
 func writeJSON(path string, value any) error {
@@ -109,9 +112,21 @@ func ldClause(c *Condition) ldmodel.Clause {
 	return ldbuilders.Clause(c.Attribute, ldmodel.OperatorIn, texts...)
 }
 
-// Load reads the flags as the SDK does, which preprocesses them.
-func (launchDarkly) Load(p Place) (Client, error) {
-	data, err := os.ReadFile(filepath.Join(p.Dir, ldPath))
+func (launchDarkly) Load(p Place) (Client, error) { return loadLD(p.Dir) }
+
+// LoadLD returns LaunchDarkly's evaluation module with what [PublishLD] has written
+// into the folder dir, and the flags.
+func LoadLD(dir string) (ldeval.Evaluator, map[string]*ldmodel.FeatureFlag, error) {
+	c, err := loadLD(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.evaluator, c.flags, nil
+}
+
+// loadLD reads flags as the SDK does, which preprocesses them.
+func loadLD(dir string) (*ldClient, error) {
+	data, err := os.ReadFile(filepath.Join(dir, ldPath))
 	if err != nil {
 		return nil, err
 	}

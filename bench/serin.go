@@ -25,14 +25,18 @@ func (s serin) Name() string {
 	return "Serin"
 }
 
-const serinEnvironment = "bench"
+// Environment is the environment in which Serin's flags are published.
+const Environment = "bench"
 
-// Publish writes a repository, signed, and makes keys if the folder has none.
-// Publishing into the same folder again makes another revision.
-func (serin) Publish(dir string, e *Estate) error {
+func (serin) Publish(dir string, e *Estate) error { return PublishSerin(dir, serinPayloads(e)) }
+
+// PublishSerin writes a repository of payloads of [Environment] into the folder dir,
+// signed, and makes keys if the folder has none. Publishing into the same folder
+// again makes another revision.
+func PublishSerin(dir string, payloads []bundle.Payload) error {
 	keyDir := filepath.Join(dir, "serin-keys")
 	if _, err := os.Stat(keyDir); err != nil {
-		if _, err := release.InitKeys(keyDir, serinEnvironment); err != nil {
+		if _, err := release.InitKeys(keyDir, Environment); err != nil {
 			return err
 		}
 	}
@@ -46,8 +50,8 @@ func (serin) Publish(dir string, e *Estate) error {
 	_, err = release.Publish(context.Background(), release.Options{
 		Store:       release.FileStore(filepath.Join(dir, "serin")),
 		Keys:        keys,
-		Environment: serinEnvironment,
-		Payloads:    serinPayloads(e),
+		Environment: Environment,
+		Payloads:    payloads,
 	})
 	return err
 }
@@ -59,7 +63,7 @@ func serinPayloads(e *Estate) []bundle.Payload {
 	for i := range payloads {
 		flags := e.Flags[i*len(e.Flags)/n : (i+1)*len(e.Flags)/n]
 		payloads[i] = bundle.Payload{
-			Environment: serinEnvironment,
+			Environment: Environment,
 			Namespace:   fmt.Sprintf("part-%d", i),
 			Ruleset:     serinRuleset(flags),
 		}
@@ -164,32 +168,41 @@ func serinSplit(salt string, first int, weights ...int) *evaluator.Split {
 	return s
 }
 
-// Load opens a client that doesn't poll.
 func (s serin) Load(p Place) (Client, error) {
-	source, err := sdk.File(filepath.Join(p.Dir, "serin"))
+	client, err := OpenSerin(p.Dir)
 	if err != nil {
 		return nil, err
 	}
-	root, err := os.ReadFile(filepath.Join(p.Dir, "serin-root.json"))
-	if err != nil {
-		return nil, err
+	if s.byName {
+		return serinByName{serinClient{client}}, nil
 	}
-	return openSerin(source, root, s.byName)
+	return serinClient{client}, nil
 }
 
-func openSerin(source bundle.Source, root []byte, byName bool) (Client, error) {
+// OpenSerin opens a client, which doesn't poll, of what [PublishSerin] has written
+// into the folder dir.
+func OpenSerin(dir string) (*sdk.Client, error) {
+	source, err := sdk.File(filepath.Join(dir, "serin"))
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.ReadFile(filepath.Join(dir, "serin-root.json"))
+	if err != nil {
+		return nil, err
+	}
+	return openSerin(source, root)
+}
+
+func openSerin(source bundle.Source, root []byte) (*sdk.Client, error) {
 	client, err := sdk.Open(context.Background(), sdk.Config{Source: source, Root: root, Interval: -1})
 	if err != nil {
 		return nil, err
 	}
 	if err := client.Status().LastError; err != nil {
+		client.Close()
 		return nil, err
 	}
-	c := serinClient{client}
-	if byName {
-		return serinByName{c}, nil
-	}
-	return c, nil
+	return client, nil
 }
 
 type serinClient struct{ *sdk.Client }

@@ -9,11 +9,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/serin-flags/serin/bench"
 )
 
 func main() {
@@ -73,19 +74,12 @@ func run(rounds int, benchtime time.Duration, out string, least bool) error {
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return err
 	}
-	name := filepath.Join(out, fileName(began, samples.cpu))
+	name := filepath.Join(out, bench.FileName(began, samples.cpu))
 	if err := os.WriteFile(name+".txt", text.Bytes(), 0o666); err != nil {
 		return err
 	}
 	fmt.Printf("\nwritten to %s.txt, single measurements to %s.raw.txt; took %v\n", name, name, time.Since(began).Round(time.Second))
 	return os.WriteFile(name+".raw.txt", append([]byte(header), raw...), 0o666)
-}
-
-// fileName returns the name of a file without its extension: the date and the
-// processor.
-func fileName(now time.Time, cpu string) string {
-	word := regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(cpu), "-")
-	return now.Format(time.DateOnly) + "-" + strings.Trim(word, "-")
 }
 
 // peers are the modules that are measured, and what they are called in the header.

@@ -3,7 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 const measured = `goos: linux
@@ -77,12 +76,5 @@ func TestNumber(t *testing.T) {
 		if got := number(v); got != want {
 			t.Errorf("%v is %q, want %q", v, got, want)
 		}
-	}
-}
-
-func TestFileName(t *testing.T) {
-	day := time.Date(2026, 3, 4, 23, 0, 0, 0, time.UTC)
-	if got, want := fileName(day, "AMD EPYC 9R14 (2 cores)"), "2026-03-04-amd-epyc-9r14-2-cores"; got != want {
-		t.Errorf("%q, want %q", got, want)
 	}
 }
