@@ -148,6 +148,10 @@ func (l *lists) load(list *IDList) {
 func (l *IDList) parse() {
 	valid := utf8.ValidString(l.Text)
 	for line := range l.allLines() {
+		if len(l.IDs) == 0 && isMarkup(line.ID) {
+			l.problem(line, "this is a page or a document, not a list of ids; did the export fail?")
+			return
+		}
 		if line.ID[0] == '#' {
 			if why := l.silence(line); why != "" {
 				l.problem(line, why)
@@ -169,16 +173,28 @@ func (l *IDList) parse() {
 	l.IDs = slices.Compact(l.IDs)
 }
 
-// A listLine is a line with an id.
-type listLine struct {
-	Number int
-	Text   string
-	ID     string
+// isMarkup reports whether a file that begins with line is in HTML or XML, such as the
+// page by which a server reports an error.
+func isMarkup(line string) bool {
+	line = strings.ToLower(line)
+	for _, start := range []string{"<!doctype", "<html", "<head", "<body", "<?xml", "<error", "<!--"} {
+		if strings.HasPrefix(line, start) {
+			return true
+		}
+	}
+	return false
+}
+
+// A ListLine is a line with an id.
+type ListLine struct {
+	Number int    // counted from 1
+	Text   string // all of it, except "\n"
+	ID     string // without the white space around it
 }
 
 // Lines yields the lines that have ids.
-func (l *IDList) Lines() iter.Seq[listLine] {
-	return func(yield func(listLine) bool) {
+func (l *IDList) Lines() iter.Seq[ListLine] {
+	return func(yield func(ListLine) bool) {
 		for line := range l.allLines() {
 			if line.ID[0] != '#' && !yield(line) {
 				return
@@ -189,9 +205,9 @@ func (l *IDList) Lines() iter.Seq[listLine] {
 
 // allLines yields the lines that aren't empty: those that have ids, and comments,
 // whose id is the comment.
-func (l *IDList) allLines() iter.Seq[listLine] {
-	return func(yield func(listLine) bool) {
-		line, rest, more := listLine{}, l.Text, true
+func (l *IDList) allLines() iter.Seq[ListLine] {
+	return func(yield func(ListLine) bool) {
+		line, rest, more := ListLine{}, l.Text, true
 		for more {
 			line.Number++
 			line.Text, rest, more = strings.Cut(rest, "\n")
@@ -226,7 +242,7 @@ func checkID(id string, valid bool) string {
 }
 
 // problem records a problem of a line.
-func (l *IDList) problem(line listLine, message string) {
+func (l *IDList) problem(line ListLine, message string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	text := strings.ToValidUTF8(strings.TrimSuffix(line.Text, "\r"), "\ufffd")

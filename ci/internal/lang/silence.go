@@ -11,26 +11,28 @@ import (
 
 // The names of the lints.
 const (
-	LintDuplicateID       = "duplicate-id"
-	LintEmailAddress      = "email-address"
-	LintExpiredFlag       = "expired-flag"
-	LintFinishedRamp      = "finished-ramp"
-	LintOverlappingRanges = "overlapping-ranges"
-	LintPrerequisiteType  = "prerequisite-type"
-	LintSecret            = "secret"
-	LintSharedSalt        = "shared-salt"
-	LintSingleVariant     = "single-variant-split"
-	LintStraySpace        = "stray-space"
-	LintUnreachableRule   = "unreachable-rule"
-	LintUnusedAttribute   = "unused-attribute"
-	LintUnusedSegment     = "unused-segment"
-	LintUnusedSilence     = "unused-silence"
+	LintConfusingCharacter = "confusing-character"
+	LintDuplicateID        = "duplicate-id"
+	LintEmailAddress       = "email-address"
+	LintExpiredFlag        = "expired-flag"
+	LintFinishedRamp       = "finished-ramp"
+	LintListFormat         = "list-format"
+	LintOverlappingRanges  = "overlapping-ranges"
+	LintPrerequisiteType   = "prerequisite-type"
+	LintSecret             = "secret"
+	LintSharedSalt         = "shared-salt"
+	LintSingleVariant      = "single-variant-split"
+	LintStraySpace         = "stray-space"
+	LintUnreachableRule    = "unreachable-rule"
+	LintUnusedAttribute    = "unused-attribute"
+	LintUnusedSegment      = "unused-segment"
+	LintUnusedSilence      = "unused-silence"
 )
 
 // Lints are sorted.
 var Lints = []string{
-	LintDuplicateID, LintEmailAddress, LintExpiredFlag, LintFinishedRamp, LintOverlappingRanges,
-	LintPrerequisiteType, LintSecret, LintSharedSalt, LintSingleVariant, LintStraySpace,
+	LintConfusingCharacter, LintDuplicateID, LintEmailAddress, LintExpiredFlag, LintFinishedRamp,
+	LintListFormat, LintOverlappingRanges, LintPrerequisiteType, LintSecret, LintSharedSalt, LintSingleVariant, LintStraySpace,
 	LintUnreachableRule, LintUnusedAttribute, LintUnusedSegment, LintUnusedSilence,
 }
 
@@ -80,7 +82,7 @@ func noReason(lint string) string {
 const silenceMark = "lint:"
 
 // silence reads a comment of a list. It returns what is wrong with it, or "".
-func (l *IDList) silence(line listLine) string {
+func (l *IDList) silence(line ListLine) string {
 	text, ok := strings.CutPrefix(strings.TrimSpace(line.ID[1:]), silenceMark)
 	if !ok {
 		return ""

@@ -26,6 +26,10 @@ func (l *linter) file(s *source.File) {
 		l.warnAt(lang.LintSecret, s, line, column, s.Line(line), secretMessage(what))
 	}
 	l.values(s, s.Root, "")
+	if !isASCII(string(s.Data)) {
+		l.textOrder(s, string(s.Data))
+	}
+	l.characters(s, s.Root)
 }
 
 func secretMessage(what string) string {
@@ -91,6 +95,8 @@ func (l *linter) list(list *lang.IDList) {
 		column := 1 + utf8.RuneCountInString(list.Text[start:at[0]])
 		l.warnAt(lang.LintSecret, s, number, column, lineOf(list.Text, number), secretMessage(what))
 	}
+	l.listCharacters(list)
+	l.listFormat(list)
 	// The ids are unique: only where lines are more is one there twice.
 	seen := map[string]int(nil)
 	count := 0

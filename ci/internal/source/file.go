@@ -335,9 +335,16 @@ func (s *File) read(fsys fs.FS) error {
 		s.Problem("the file is larger than %d MiB%s", limit>>20, hint)
 		return nil
 	}
+	if bytes.HasPrefix(data, []byte(lfsPointer)) {
+		s.Problem("this is what Git LFS keeps in place of the file; get the file with git lfs pull (in CI, let the checkout do it)")
+		return nil
+	}
 	s.Data = data
 	return nil
 }
+
+// lfsPointer begins what Git LFS keeps in a repository in place of a file.
+const lfsPointer = "version https://git-lfs.github.com/spec/"
 
 // Problem records a problem of the file as a whole.
 func (s *File) Problem(format string, args ...any) {
