@@ -4,7 +4,7 @@
 # chaos: SEEDS random histories of faults that clients live through, and clients killed while they update
 # check: formatting, vet, staticcheck, workflows, the repository's flags, known vulnerabilities
 # bench: beside other systems, into bench/results    bench-shapes: the same along one axis at a time
-# bench-packages: benchmarks of the packages
+# bench-tail: single calls during updates               bench-packages: benchmarks of the packages
 # arm64: the evaluator and the bundles give the same answers on arm64, which QEMU emulates
 
 # The S3 server that the tests run against, in bin/ so that it can't be another version.
@@ -17,7 +17,7 @@ SEEDS             = 60
 ENV               = SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)"
 TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 
-.PHONY: demo test check bench bench-shapes bench-packages build fuzz soak chaos arm64
+.PHONY: demo test check bench bench-shapes bench-tail bench-packages build fuzz soak chaos arm64
 
 demo:
 	go run ./cmd/serin demo
@@ -59,6 +59,9 @@ bench:
 
 bench-shapes:
 	cd bench && go run ./shapes
+
+bench-tail:
+	cd bench && go run ./tail
 
 bench-packages: $(VERSITYGW)
 	$(ENV) go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk ./ci ./ci/diff ./cmd/serin

@@ -265,7 +265,7 @@ func BenchmarkUpdate(b *testing.B) {
 			if revision := c.Snapshot().Revision(); revision != 2 {
 				b.Fatalf("revision %d is served", revision)
 			}
-			if err := checkSome(Changed(RuleFlags(largeFlags), changes), c); err != nil {
+			if err := checkSome(Changed(RuleFlags(largeFlags), changes, 1), c); err != nil {
 				b.Fatal(err)
 			}
 		})

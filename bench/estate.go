@@ -175,11 +175,12 @@ func Rollouts(n int) []Flag {
 	return flags
 }
 
-// Changed returns flags with n of them, from the first on, made different.
-func Changed(flags []Flag, n int) []Flag {
+// Changed returns flags with n of them, from the first on, made different: from those
+// that RuleFlags returns, and from those of another round, which starts at 1.
+func Changed(flags []Flag, n, round int) []Flag {
 	flags = slices.Clone(flags)
 	for i := range n {
-		flags[i] = ruleFlag(flags[i].Key, len(flags)+i)
+		flags[i] = ruleFlag(flags[i].Key, len(flags)*round+i)
 	}
 	return flags
 }

@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/serin-flags/serin => ../
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/growthbook/growthbook-golang v0.7.0
 	github.com/launchdarkly/go-jsonstream/v3 v3.1.0
 	github.com/launchdarkly/go-sdk-common/v3 v3.4.0

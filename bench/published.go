@@ -65,7 +65,7 @@ func PublishLarge(dir string) error {
 	if err := Publish(filepath.Join(dir, listDir), list); err != nil {
 		return err
 	}
-	after := Changed(load.Flags, changes)
+	after := Changed(load.Flags, changes, 1)
 	for name, namespaces := range map[string]int{updateDir: 1, updateNDir: 20} {
 		path := filepath.Join(dir, name)
 		if err := (serin{}).Publish(path, &Estate{load.Flags, namespaces}); err != nil {

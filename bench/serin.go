@@ -56,6 +56,14 @@ func PublishSerin(dir string, payloads []bundle.Payload) error {
 	return err
 }
 
+// PublishRevision publishes an estate as [PublishSerin] does, and returns the root.
+func PublishRevision(dir string, e *Estate) (root []byte, err error) {
+	if err := PublishSerin(dir, serinPayloads(e)); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, "serin-root.json"))
+}
+
 // serinPayloads cuts an estate into namespaces.
 func serinPayloads(e *Estate) []bundle.Payload {
 	n := max(e.Namespaces, 1)
@@ -235,6 +243,9 @@ func (c serinByName) Text(flag string, u *User) string {
 	value, _ := c.Snapshot().Evaluate(flag, serinContext(u)).Value().Text()
 	return value
 }
+
+// SerinContext returns a user with all attributes, for Serin.
+func SerinContext(u *User) sdk.Context { return serinContext(u) }
 
 func serinContext(u *User) sdk.Context {
 	return sdk.User(u.ID,
