@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -77,11 +78,13 @@ serves the flags they test.`,
 // A dev serves a folder that is being edited.
 type dev struct {
 	dir, env string // dir as the user named it
-	watched  string // dir as a full path
-	local    *local
-	client   *sdk.Client    // nil until the first load
-	content  map[string]any // flags and segments by their names
-	out      io.Writer
+	folder   string // dir as a full path, without symbolic links
+	// names are the links that lead to the folder, and its own name.
+	names   map[string]bool
+	local   *local
+	client  *sdk.Client    // nil until the first load
+	content map[string]any // flags and segments by their names
+	out     io.Writer
 }
 
 // load takes the folder's present content live. If it can't, what was live
@@ -155,21 +158,85 @@ func changes(before, after map[string]any) []string {
 	return lines
 }
 
-// watch watches the folder and all below it, and the one above: there it shows if
-// the folder is replaced, as it is when branches are switched. The watcher is the
-// caller's to close, also if there is an error.
+// watch watches the folder and what leads to it. The watcher is the caller's to close,
+// also if there is an error.
 func (d *dev) watch() (*fsnotify.Watcher, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, err
 	}
-	if d.watched, err = filepath.Abs(d.dir); err != nil {
-		return watcher, err
+	return watcher, d.arm(watcher)
+}
+
+// arm makes the watcher watch the folder and all below it, and the folders where it
+// shows if another folder takes its place, as when branches are switched or a symbolic
+// link on the way is set to another folder.
+func (d *dev) arm(watcher *fsnotify.Watcher) (err error) {
+	if d.folder, d.names, err = trail(d.dir); err != nil {
+		return err
 	}
-	if err := watcher.Add(filepath.Dir(d.watched)); err != nil {
-		return watcher, err
+	wanted := make(map[string]bool)
+	for name := range d.names {
+		wanted[filepath.Dir(name)] = true
+		if err := watcher.Add(filepath.Dir(name)); err != nil {
+			return err
+		}
 	}
-	return watcher, watchTree(watcher, d.watched)
+	err = watchTree(watcher, d.folder)
+	for _, watched := range watcher.WatchList() {
+		if !wanted[watched] && !within(watched, d.folder) {
+			_ = watcher.Remove(watched) // it is gone already, then
+		}
+	}
+	return err
+}
+
+// maxLinks is how many symbolic links are followed on one path, as in the kernel.
+const maxLinks = 40
+
+// trail returns the full path of a folder, without symbolic links, and the names by
+// which it is found: those of the links on the way, and its own.
+func trail(dir string) (folder string, names map[string]bool, err error) {
+	if folder, err = filepath.Abs(dir); err != nil {
+		return "", nil, err
+	}
+	names = make(map[string]bool)
+	for range maxLinks {
+		link, below := firstLink(folder)
+		if link == "" {
+			names[folder] = true
+			return folder, names, nil
+		}
+		names[link] = true
+		target, err := os.Readlink(link)
+		if err != nil {
+			return "", nil, err
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(link), target)
+		}
+		folder = filepath.Join(target, below)
+	}
+	return "", nil, fmt.Errorf("more than %d symbolic links lead to %s", maxLinks, dir)
+}
+
+// firstLink returns the first part of a full path that is a symbolic link, and the rest
+// below it. The link is "" if there is none.
+func firstLink(full string) (link, below string) {
+	for at := full; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if info, err := os.Lstat(at); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			link = at // there may be another one above it
+		}
+	}
+	if link == "" {
+		return "", ""
+	}
+	return link, full[len(link):]
+}
+
+// within reports whether the path name is folder or below it.
+func within(name, folder string) bool {
+	return name == folder || strings.HasPrefix(name, strings.TrimSuffix(folder, string(filepath.Separator))+string(filepath.Separator))
 }
 
 // follow loads again whenever a file changes, until ctx is done.
@@ -182,7 +249,7 @@ func (d *dev) follow(ctx context.Context, watcher *fsnotify.Watcher) {
 		case <-ctx.Done():
 			return
 		case event := <-watcher.Events:
-			if filepath.Dir(event.Name) == filepath.Dir(d.watched) && event.Name != d.watched {
+			if !d.names[event.Name] && !within(event.Name, d.folder) {
 				continue // beside the folder
 			}
 			if event.Has(fsnotify.Create) {
@@ -197,6 +264,10 @@ func (d *dev) follow(ctx context.Context, watcher *fsnotify.Watcher) {
 			fmt.Fprintf(d.out, "error: watching %s: %v\n", d.dir, err)
 			timer.Reset(settle) // what was missed shows in the files
 		case <-timer.C:
+			// The folder may be another one. If it is gone, load has better words.
+			if err := d.arm(watcher); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				fmt.Fprintf(d.out, "error: watching %s: %v\n", d.dir, err)
+			}
 			if err := d.load(ctx); err != nil && ctx.Err() == nil {
 				report(d.out, err)
 				fmt.Fprintln(d.out, "still serving the last good version")

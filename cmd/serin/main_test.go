@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -163,6 +164,7 @@ func writeFile(t testing.TB, name, content string) {
 // where the race detector sees them.
 func TestConcurrentServers(t *testing.T) {
 	t.Run("dev", testDev)
+	t.Run("dev of a link", testDevOfLink)
 	t.Run("dev of a new project", testDevOfInit)
 	t.Run("serve a folder", testServeFolder)
 	t.Run("stop while a request is sent", testStop)
@@ -218,6 +220,46 @@ func testDev(t *testing.T) {
 	eventually(t, "+ segment staff\n", s.stderr.String)
 	writeFile(t, filepath.Join(dir, "segments", "staff.yaml"), "include: [u-1, u-2]\n")
 	eventually(t, "~ segment staff\n", s.stderr.String)
+}
+
+// testDevOfLink holds that edits are seen of a folder that is a symbolic link, that a
+// link on the way to it may be set to another folder, and that what is beside it is left
+// alone.
+func testDevOfLink(t *testing.T) {
+	top := t.TempDir()
+	flag := func(version, color string) string {
+		name := filepath.Join(top, version, "flags", "shop", "color.yaml")
+		writeFile(t, name, "type: string\ndefault: "+color+"\n")
+		return name
+	}
+	for _, version := range []string{"one", "two"} {
+		writeFile(t, filepath.Join(top, version, "flags", "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
+	}
+	one := flag("one", "red")
+	two := flag("two", "green")
+	link := func(target, name string) {
+		t.Helper()
+		temporary := filepath.Join(top, "temporary")
+		if err := errors.Join(os.Symlink(target, temporary), os.Rename(temporary, filepath.Join(top, name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("one", "current")
+	link(filepath.Join("current", "flags"), "link")
+
+	s := startServer(t, "dev", filepath.Join(top, "link"), "--listen", "127.0.0.1:0")
+	color := func() string { return s.ask(t, "color") }
+	eventually(t, `"value":"red"`, color)
+	writeFile(t, one, "type: string\ndefault: blue\n")
+	eventually(t, `"value":"blue"`, color)
+	link("two", "current")
+	eventually(t, `"value":"green"`, color)
+	writeFile(t, one, "type: nonsense\n") // nobody's business now
+	writeFile(t, two, "type: string\ndefault: violet\n")
+	eventually(t, `"value":"violet"`, color)
+	if strings.Contains(s.stderr.String(), "nonsense") {
+		t.Errorf("the folder that the link led to is still read:\n%s", s.stderr)
+	}
 }
 
 // testStop stops a server while a client has sent a part of a request.
