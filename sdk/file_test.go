@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -369,5 +370,59 @@ func TestWatchedSourceIsPolled(t *testing.T) {
 		time.Sleep(46 * time.Second)
 		synctest.Wait()
 		serves(t, client, 2)
+	})
+}
+
+// brokenSource is a source that can be out of order.
+type brokenSource struct {
+	bundle.Source
+	broken  atomic.Bool
+	fetches atomic.Int64
+}
+
+func (s *brokenSource) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
+	s.fetches.Add(1)
+	if s.broken.Load() {
+		return bundle.Object{}, bundle.ErrNotFound
+	}
+	return s.Source.Fetch(ctx, name, etag, limit)
+}
+
+// TestWatchedChangeIsTriedAgain holds that a change that is seen before all of it is
+// there is followed soon, even if polls are rare, and that one that never is there isn't
+// asked for without end.
+func TestWatchedChangeIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRepository(t, "production")
+		r.number(t, 1)
+		src := &brokenSource{Source: r.source(t)}
+		seen := make(chan func(), 1)
+		w := watcher{src, func(ctx context.Context, changed func()) error {
+			changed()
+			seen <- changed
+			<-ctx.Done()
+			return ctx.Err()
+		}}
+		client := open(t, sdk.Config{Source: w, Root: r.keys.Root, Interval: 7 * 24 * time.Hour})
+		changed := <-seen
+		synctest.Wait()
+		r.number(t, 2)
+		src.broken.Store(true)
+		changed()
+		synctest.Wait()
+		serves(t, client, 1)
+		src.broken.Store(false)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		serves(t, client, 2)
+
+		src.broken.Store(true)
+		before := src.fetches.Load()
+		changed()
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if n := src.fetches.Load() - before; n < 5 || n > 15 {
+			t.Errorf("asked %d times for what isn't there, in a day", n)
+		}
 	})
 }

@@ -24,10 +24,13 @@ const (
 	pollTimeout  = 5 * time.Minute
 )
 
-// run polls when a poll is due or the source has changed, until Close.
+// run polls when a poll is due or the source has changed, until Close. A change may be
+// seen before all of it is there, such as a volume's new names, so a poll that fails then
+// is repeated soon, and a few times more, even if polls are rare.
 func (c *Client) run() {
 	timer := time.NewTimer(time.Until(c.state.Load().next))
 	defer timer.Stop()
+	retry := time.Duration(0) // if not 0: how long after a failure to ask again for a change that was seen
 	for {
 		select {
 		case <-c.ctx.Done():
@@ -36,9 +39,19 @@ func (c *Client) run() {
 			_ = c.poll(c.ctx, nil)
 		case <-c.changed:
 			_ = c.poll(c.ctx, nil)
+			retry = firstRetry
 		case <-c.rescheduled:
 		}
-		timer.Reset(time.Until(c.state.Load().next))
+		now := c.state.Load()
+		wait := time.Until(now.next)
+		if now.failures == 0 || retry > maxBackoff {
+			retry = 0
+		}
+		if retry > 0 {
+			wait = min(wait, retry/2+rand.N(retry/2))
+			retry *= 2
+		}
+		timer.Reset(wait)
 	}
 }
 
