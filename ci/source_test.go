@@ -113,6 +113,44 @@ func TestLoadFollowsLinksInside(t *testing.T) {
 	}
 }
 
+// TestLoadVolume holds that a volume of Kubernetes is read: its entries are links into a
+// hidden folder, which is a link itself.
+func TestLoadVolume(t *testing.T) {
+	dir := onDisk(t, map[string]string{"..2026/shop/limit.yaml": "type: boolean\ndefault: off\n",
+		"..2026/shop/deep/nested.yaml": "type: boolean\ndefault: off\n"})
+	for _, link := range [][2]string{
+		{"..data", "..2026"},
+		{"shop", "..data/shop"},
+		{"..2026/shop/again", "../shop"},
+		{"..2026/shop/circle", "../../..data"},
+		{"out", "../..hidden"},
+	} {
+		if err := os.Symlink(link[1], filepath.Join(dir, filepath.FromSlash(link[0]))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{
+		"flags/out:1:1: the symbolic link leads out of flags; the files of a flag folder must be inside it",
+		"flags/shop/again:1:1: the symbolic link leads to a folder; only links to files are followed",
+		"flags/shop/circle:1:1: the symbolic link leads to a folder; only links to files are followed",
+	}
+	if diff := cmp.Diff(want, messages(t, dir)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for _, link := range []string{"out", "..2026/shop/again", "..2026/shop/circle"} {
+		if err := os.Remove(filepath.Join(dir, filepath.FromSlash(link))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"limit", "nested", "new-checkout"}, e.Keys()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func TestLoadOddFiles(t *testing.T) {
 	dir := onDisk(t, map[string]string{
 		"shop/large.yaml": "type: boolean\ndefault: off\ndescription: " + strings.Repeat("x", maxFileSize),

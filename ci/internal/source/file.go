@@ -213,8 +213,9 @@ func (f *Files) Problems() problem.Problems {
 // problems; an error means that the folder as a whole couldn't be read. total is
 // the number of bytes.
 func readSources(fsys fs.FS, dir string) (sources []*File, total int, err error) {
-	entries := 0
-	err = fs.WalkDir(fsys, ".", func(p string, entry fs.DirEntry, err error) error {
+	entries, followed := 0, false
+	var visit fs.WalkDirFunc
+	visit = func(p string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -227,6 +228,12 @@ func readSources(fsys fs.FS, dir string) (sources []*File, total int, err error)
 			}
 			return nil
 		}
+		if !followed && leadsToHidden(fsys, p, entry) {
+			followed = true // once, so that there are no circles
+			err := fs.WalkDir(fsys, p, visit)
+			followed = false
+			return err
+		}
 		s := &File{Path: p, Shown: filepath.Join(dir, filepath.FromSlash(p)), Role: RoleOf(p)}
 		if !s.admit(fsys, entry, dir) {
 			if len(s.Problems) > 0 {
@@ -236,7 +243,8 @@ func readSources(fsys fs.FS, dir string) (sources []*File, total int, err error)
 		}
 		sources = append(sources, s)
 		return nil
-	})
+	}
+	err = fs.WalkDir(fsys, ".", visit)
 	if err == nil {
 		total, err = readContents(fsys, sources)
 	}
@@ -244,6 +252,22 @@ func readSources(fsys fs.FS, dir string) (sources []*File, total int, err error)
 		return nil, 0, fmt.Errorf("reading %s: %w", dir, err)
 	}
 	return sources, total, nil
+}
+
+// leadsToHidden reports whether the directory entry is a symbolic link to a folder that
+// a name with a dot at the start hides, such as ..data/shop: Kubernetes mounts volumes
+// that way. What is there is read under the link's name, and under no other.
+func leadsToHidden(fsys fs.FS, p string, entry fs.DirEntry) bool {
+	if entry.Type()&fs.ModeSymlink == 0 {
+		return false
+	}
+	target, err := fs.ReadLink(fsys, p)
+	if err != nil || path.IsAbs(target) {
+		return false
+	}
+	target = path.Join(path.Dir(p), filepath.ToSlash(target))
+	info, err := fs.Stat(fsys, p)
+	return err == nil && info.IsDir() && fs.ValidPath(target) && strings.Contains("/"+target, "/.")
 }
 
 // readContents reads the files without problems, and returns how many bytes they have
