@@ -177,12 +177,14 @@ func (s *service) run(cmd *cobra.Command) error {
 		s.drain(cmd.ErrOrStderr())
 		wait = lastRequests
 	}
+	// Shutdown doesn't wait for a connection that was just accepted, unless Serve has ended.
+	listener.Close()
+	<-stopped
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), wait)
 	defer cancel()
 	if err = server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close() // the rest of a request isn't coming, or its response isn't read
 	}
-	<-stopped
 	return err
 }
 
