@@ -20,6 +20,9 @@ type EffectiveFlag struct {
 	// Replaced are the keys that the environment replaces, in the order of the
 	// file. They are nil if there are none.
 	Replaced []string
+	// Overriding are the environments that replace something of the flag, in the
+	// order of the file. They are nil if there are none.
+	Overriding []string
 	// Compiled is the flag as it is published. It shares memory with the
 	// estate; don't modify it.
 	Compiled evaluator.Flag
@@ -50,6 +53,11 @@ func (e *Estate) Effective(key, environment string) (EffectiveFlag, error) {
 	}{{"description", &out.Description}, {"owner", &out.Owner}, {"expires", &out.Expires}} {
 		if n := base.Get(text.key); n != nil {
 			*text.to = n.Text
+		}
+	}
+	if environments := base.Get("environments"); environments != nil {
+		for _, other := range environments.Fields {
+			out.Overriding = append(out.Overriding, other.Key.Text)
 		}
 	}
 	for _, own := range base.Fields {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/spf13/cobra"
 )
@@ -8,13 +10,17 @@ import (
 func catCommand() *cobra.Command {
 	var f sourceFlags
 	cmd := &cobra.Command{
-		Use:   "cat SRC",
+		Use:   "cat [SRC]",
 		Short: "Print compiled flags as JSON",
-		Long: `Cat prints the compiled flags of SRC as JSON, namespace by namespace. It compiles
-a folder, and verifies a published environment.`,
-		Args: oneWord("SRC"),
+		Long: `Cat prints the compiled flags of SRC (by default the folder flags) as JSON,
+namespace by namespace. It compiles a folder, and verifies a published environment.`,
+		Args: oneWordAtMost("SRC"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.open(cmd.Context(), args[0])
+			src, err := sourceOr(cmd, strings.Join(args, ""))
+			if err != nil {
+				return err
+			}
+			c, err := f.open(cmd.Context(), src)
 			if err != nil {
 				return err
 			}

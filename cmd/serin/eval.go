@@ -12,14 +12,15 @@ func evalCommand() *cobra.Command {
 	var q questionFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "eval FLAG --from SRC",
+		Use:   "eval FLAG",
 		Short: "Evaluate a flag for a context",
 		Long: `Eval prints the value of FLAG, or of every flag with --all. The context is a JSON
 object as in OpenFeature, {"targetingKey": "u-1", "city": "shenzhen"}; -c sets
 one attribute of the type that the flag files declare, a list as a,b. --at
-evaluates at another time.`,
-		Example: `  serin eval new-checkout --from flags -c user=u-1 -c city=shenzhen
-  serin eval new-year --from flags --at 2027-01-01T00:00:00+08:00
+evaluates at another time. The flags are those of the folder flags, unless --from
+names another one or a published environment.`,
+		Example: `  serin eval new-checkout -c user=u-1 -c city=shenzhen
+  serin eval new-year --at 2027-01-01T00:00:00+08:00
   serin eval --all --from s3://flags/production --root root.json --context '{"targetingKey": "u-1"}'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, args, func(w io.Writer, c content, f *evaluator.CompiledFlag, ctx evaluator.Context) error {

@@ -12,17 +12,17 @@ func explainCommand() *cobra.Command {
 	var q questionFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "explain FLAG --from SRC",
+		Use:   "explain FLAG",
 		Short: "Show what led to a flag's answer",
 		Long: `Explain prints the value of FLAG, or of every flag with --all, and what led to it:
 rules and conditions with the values they compared, positions with the ranges
 that contain them, layers, and prerequisites. ✓ marks what holds, ✗ what doesn't,
 and – what wasn't evaluated.
 
-The context and the time are given as for eval. For a flag by chance, it shows
+The flags, the context and the time are given as for eval. For a flag by chance, it shows
 one draw.`,
-		Example: `  serin explain new-checkout --from flags -c user=u-1 -c city=shenzhen
-  serin explain new-year --from flags --at 2027-01-01T00:00:00+08:00
+		Example: `  serin explain new-checkout -c user=u-1 -c city=shenzhen
+  serin explain new-year --at 2027-01-01T00:00:00+08:00
   serin explain --all --from s3://flags/production --root root.json --context '{"targetingKey": "u-1"}' --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, args, func(w io.Writer, _ content, f *evaluator.CompiledFlag, ctx evaluator.Context) error {

@@ -46,6 +46,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		lockCommand(), evalCommand(), explainCommand(),
 		keysCommand(), publishCommand(), rollbackCommand(), verifyCommand(), logCommand(), catCommand(), bakeCommand(),
 		serveCommand(), devCommand(), demoCommand(),
+		versionCommand(),
 	)
 	makeInterruptible(root)
 	root.SetArgs(args)
@@ -67,6 +68,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	report(stderr, err)
 	return 1
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "serin version %s\n", version())
+			return err
+		},
+	}
 }
 
 // version returns the version of the module that the command was built from.

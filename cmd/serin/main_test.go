@@ -287,7 +287,7 @@ func testServeFolder(t *testing.T) {
 	if err := os.CopyFS(dir, serin.Estate); err != nil {
 		t.Fatal(err)
 	}
-	s := startServer(t, "serve", "--from", filepath.Join(dir, "flags"), "--env", "staging", "--listen", "127.0.0.1:0")
+	s := startServer(t, "serve", filepath.Join(dir, "flags"), "--env", "staging", "--listen", "127.0.0.1:0")
 	if got := s.ask(t, "new-checkout"); !strings.Contains(got, `"value":true`) || !strings.Contains(got, `"environment":"staging"`) {
 		t.Errorf("new-checkout in staging: %s", got)
 	}

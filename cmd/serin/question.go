@@ -61,6 +61,9 @@ func (q *questionFlags) ask(cmd *cobra.Command, args []string, answer answerFunc
 	if err != nil {
 		return err
 	}
+	if q.from, err = sourceOr(cmd, q.from); err != nil {
+		return err
+	}
 	c, err := q.open(cmd.Context(), q.from)
 	if err != nil {
 		return err

@@ -27,11 +27,12 @@ func serveCommand() *cobra.Command {
 	var interval, grace time.Duration
 	var maxBody int64
 	cmd := &cobra.Command{
-		Use:   "serve --from SRC",
+		Use:   "serve [SRC]",
 		Short: "Serve flags over HTTP (OFREP)",
-		Long: `Serve serves the flags of SRC over HTTP with the OpenFeature Remote Evaluation
-Protocol, like the Lambda function, but as an ordinary server. It follows a
-published environment. A folder is compiled only once; "serin dev" watches one.
+		Long: `Serve serves the flags of SRC, or of --from, over HTTP with the OpenFeature Remote
+Evaluation Protocol, like the Lambda function, but as an ordinary server. It
+follows a published environment. A folder, by default flags, is compiled only
+once; "serin dev" watches one.
 
 It prints its URL once it listens. If it can't pull the flags yet, it keeps
 trying.
@@ -39,10 +40,20 @@ trying.
 After SIGTERM it goes on answering for a while, so that no request is lost:
 /status answers 503, which takes it out of a load balancer, and connections close
 after their next request. An interrupt (Ctrl-C) or a second signal ends it at once.`,
-		Args:        noWord("from"),
+		Args:        oneWordAtMost("SRC"),
 		Annotations: map[string]string{serves: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			changed := cmd.Flags().Changed
+			if len(args) > 0 && changed("from") {
+				return usagef("more than one source: %q and --from %s", args[0], shown(from))
+			}
+			if len(args) > 0 {
+				from = args[0]
+			}
+			var err error
+			if from, err = sourceOr(cmd, from); err != nil {
+				return err
+			}
 			switch {
 			case changed("interval") && interval <= 0:
 				return usagef("--interval must be a positive time between polls, such as 30s, not %v", interval)
@@ -54,7 +65,7 @@ after their next request. An interrupt (Ctrl-C) or a second signal ends it at on
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			var client *sdk.Client
 			closeClient := func() {}
-			err := interruptible(cmd.Context(), func() (err error) {
+			err = interruptible(cmd.Context(), func() (err error) {
 				client, closeClient, err = f.client(cmd.Context(), from, sdk.Config{CacheDir: cache, Interval: interval, Logger: log})
 				return err
 			})

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/evaluator"
@@ -16,8 +17,8 @@ func showCommand() *cobra.Command {
 		Use:   "show FLAG",
 		Short: "Print a flag as it applies in an environment",
 		Long: `Show prints FLAG as a flag file, as it applies in the environment that --env
-names, or without overrides. Comments mark the keys that the environment
-replaces. --from names the flag folder (by default "flags").`,
+names, or without overrides, and says which environments override it. Comments
+mark the keys that the environment replaces. --from names the flag folder (by default "flags").`,
 		Example: `  serin show new-checkout --env staging`,
 		Args:    oneWord("FLAG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,6 +39,8 @@ replaces. --from names the flag folder (by default "flags").`,
 			title := f.File
 			if env != "" {
 				title += " in " + env
+			} else if len(f.Overriding) > 0 {
+				title += ", which " + strings.Join(f.Overriding, ", ") + plural(len(f.Overriding), " overrides", " override") + ": see --env"
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "# %s\n%s", title, f.YAML())
 			return err
@@ -59,6 +62,7 @@ func writeFlagJSON(w io.Writer, f ci.EffectiveFlag) error {
 		Owner       string         `json:"owner,omitempty"`
 		Expires     string         `json:"expires,omitempty"`
 		Replaced    []string       `json:"replaced,omitempty"`
+		Overriding  []string       `json:"overriding,omitempty"`
 		Compiled    evaluator.Flag `json:"compiled"`
-	}{f.Key, f.Namespace, f.Environment, f.File, f.Description, f.Owner, f.Expires, f.Replaced, f.Compiled})
+	}{f.Key, f.Namespace, f.Environment, f.File, f.Description, f.Owner, f.Expires, f.Replaced, f.Overriding, f.Compiled})
 }

@@ -49,9 +49,23 @@ func registerEnv(cmd *cobra.Command, env *string, usage string) {
 	variableFlag(cmd, env, "env", usage)
 }
 
-// registerFrom registers the flag for a source that isn't an argument.
+// registerFrom registers the flag for a source, which is the folder flags by default.
 func registerFrom(cmd *cobra.Command, from *string) {
-	variableFlag(cmd, from, "from", "a folder of flag files, or the URL of a published environment")
+	variableFlag(cmd, from, "from", `a folder of flag files, or the URL of a published environment (default "flags")`)
+}
+
+// sourceOr returns the source that is named or, if none is, the default one. That is
+// none if --root says that flags are published somewhere.
+func sourceOr(cmd *cobra.Command, named string) (string, error) {
+	switch {
+	case named != "":
+		return named, nil
+	case cmd.Flags().Changed("root"):
+		return "", usagef("no source: --root is for a published one; name its URL")
+	case !exists(defaultEstate):
+		return "", usagef("no source: there is no folder %s here; name one, or a URL, with --from or SERIN_FROM", defaultEstate)
+	}
+	return defaultEstate, nil
 }
 
 // variableFlag registers a flag that an environment variable stands for. Its
@@ -91,9 +105,6 @@ type content struct {
 // open reads a source: it compiles a folder, or pulls and verifies what is
 // published.
 func (f *sourceFlags) open(ctx context.Context, src string) (content, error) {
-	if src == "" {
-		return content{}, usagef("no source: name it with --from or SERIN_FROM")
-	}
 	c := content{environment: f.env}
 	if published(src) {
 		release, err := f.pull(ctx, src)
