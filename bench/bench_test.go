@@ -35,6 +35,13 @@ func BenchmarkWorkload(b *testing.B) {
 		{"A", func(b *testing.B, c, _ timed) { c.boolean(b, "static", users) }},
 		{"B", func(b *testing.B, c, _ timed) { c.boolean(b, "rollout", users) }},
 		{"B+", func(b *testing.B, c, _ timed) { c.built(b, "rollout", users) }},
+		{"B++", func(b *testing.B, c, _ timed) {
+			if c, ok := c.(helped); ok {
+				c.helped(b, "rollout", users)
+			} else {
+				b.Skip("not measured with this system")
+			}
+		}},
 		{"C", func(b *testing.B, c, _ timed) { c.boolean(b, "short-list", users) }},
 		{"D", func(b *testing.B, c, _ timed) { c.boolean(b, "long-list", users) }},
 		{"E", func(b *testing.B, c, _ timed) { c.text(b, "rules", even) }},
@@ -123,8 +130,21 @@ func large(b *testing.B) func(name string) Place {
 // BenchmarkLoad is G. It means something with -benchtime=1x, one system in a
 // process. [NoSystem] loads nothing: it shows what the process itself has.
 func BenchmarkLoad(b *testing.B) {
-	place := large(b)(loadDir)
-	for _, s := range append(Loadable(), nil) {
+	benchmarkLoad(b, large(b)(loadDir), append(Loadable(), nil), func(c Client) error {
+		return checkSome(RuleFlags(largeFlags), Users(20), c)
+	})
+}
+
+// BenchmarkLoadLists is the same of flags with lists.
+func BenchmarkLoadLists(b *testing.B) {
+	benchmarkLoad(b, large(b)(loadListDir), WithLists(), func(c Client) error {
+		return checkSome(ListFlags(largeFlags, updateLength, false), ListUsers(20, updateLength), c)
+	})
+}
+
+// benchmarkLoad makes nothing that is large before it has measured what is in memory.
+func benchmarkLoad(b *testing.B, place Place, systems []System, check func(Client) error) {
+	for _, s := range systems {
 		name := NoSystem
 		if s != nil {
 			name = s.Name()
@@ -151,7 +171,7 @@ func BenchmarkLoad(b *testing.B) {
 				return
 			}
 			defer c.Close()
-			if err := checkSome(RuleFlags(largeFlags), c); err != nil {
+			if err := check(c); err != nil {
 				b.Fatal(err)
 			}
 		})
@@ -159,9 +179,9 @@ func BenchmarkLoad(b *testing.B) {
 }
 
 // checkSome checks every thousandth flag.
-func checkSome(flags []Flag, c Client) error {
+func checkSome(flags []Flag, users []User, c Client) error {
 	for i := 0; i < len(flags); i += 1000 {
-		for _, u := range Users(20) {
+		for _, u := range users {
 			if err := checkText(&flags[i], &u, c.Text(flags[i].Key, &u)); err != nil {
 				return err
 			}
@@ -236,39 +256,50 @@ func BenchmarkList(b *testing.B) {
 // them are different. It means something with -benchtime=1x.
 func BenchmarkUpdate(b *testing.B) {
 	at := large(b)
+	after := Changed(RuleFlags(largeFlags), changes, 1)
 	for name, namespaces := range map[string]int{updateDir: 1, updateNDir: 20} {
 		b.Run(fmt.Sprintf("namespaces=%d", namespaces), func(b *testing.B) {
-			source, root := &replaced{}, []byte(nil)
-			for i, suffix := range []string{"", afterSuffix} {
-				place := at(name + suffix)
-				var err error
-				if source.sources[i], err = sdk.File(filepath.Join(place.Dir, "serin")); err != nil {
-					b.Fatal(err)
-				}
-				if root, err = os.ReadFile(filepath.Join(place.Dir, "serin-root.json")); err != nil {
-					b.Fatal(err)
-				}
-			}
-			client, err := openSerin(source, root)
-			if err != nil {
-				b.Fatal(err)
-			}
-			c := serinClient{client}
-			defer c.Close()
-			source.at = 1
-			heap()
-			for b.Loop() {
-				if err := c.Refresh(b.Context()); err != nil {
-					b.Fatal(err)
-				}
-			}
-			if revision := c.Snapshot().Revision(); revision != 2 {
-				b.Fatalf("revision %d is served", revision)
-			}
-			if err := checkSome(Changed(RuleFlags(largeFlags), changes, 1), c); err != nil {
-				b.Fatal(err)
-			}
+			benchmarkUpdate(b, at, name, after, Users(20))
 		})
+	}
+}
+
+// BenchmarkUpdateLists is the same of flags with lists, in one namespace.
+func BenchmarkUpdateLists(b *testing.B) {
+	after := ChangedLists(ListFlags(largeFlags, updateLength, false), changes, updateLength)
+	benchmarkUpdate(b, large(b), updateLDir, after, ListUsers(20, updateLength))
+}
+
+func benchmarkUpdate(b *testing.B, at func(name string) Place, name string, after []Flag, users []User) {
+	source, root := &replaced{}, []byte(nil)
+	for i, suffix := range []string{"", afterSuffix} {
+		place := at(name + suffix)
+		var err error
+		if source.sources[i], err = sdk.File(filepath.Join(place.Dir, "serin")); err != nil {
+			b.Fatal(err)
+		}
+		if root, err = os.ReadFile(filepath.Join(place.Dir, "serin-root.json")); err != nil {
+			b.Fatal(err)
+		}
+	}
+	client, err := openSerin(source, root)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := serinClient{client}
+	defer c.Close()
+	source.at = 1
+	heap()
+	for b.Loop() {
+		if err := c.Refresh(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if revision := c.Snapshot().Revision(); revision != 2 {
+		b.Fatalf("revision %d is served", revision)
+	}
+	if err := checkSome(after, users, c); err != nil {
+		b.Fatal(err)
 	}
 }
 

@@ -60,6 +60,9 @@ type User struct {
 	ID                      string
 	Country, Plan, Language string
 	Age                     int
+	// City and Channel are those of users whom flags with long lists are for. They have
+	// a country and a version too, and nothing else: see [ListUsers].
+	City, Channel string
 	// Version is a semantic version, and Build a number that orders versions
 	// as they are, for the system that knows no versions.
 	Version string
@@ -75,6 +78,10 @@ func (u *User) text(attribute string) string {
 		return u.Plan
 	case "language":
 		return u.Language
+	case "city":
+		return u.City
+	case "channel":
+		return u.Channel
 	}
 	panic("no text attribute " + attribute)
 }

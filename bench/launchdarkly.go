@@ -177,11 +177,24 @@ func (c *ldClient) All(keys []string, u *User) map[string]string {
 }
 
 func ldContext(u *User) ldcontext.Context {
+	if u.City != "" {
+		return ldListContext(u)
+	}
 	return ldcontext.NewBuilder(u.ID).
 		SetString("country", u.Country).
 		SetString("plan", u.Plan).
 		SetString("language", u.Language).
 		SetInt("age", u.Age).
+		SetString("version", u.Version).
+		Build()
+}
+
+// ldListContext returns one of [ListUsers].
+func ldListContext(u *User) ldcontext.Context {
+	return ldcontext.NewBuilder(u.ID).
+		SetString("country", u.Country).
+		SetString("city", u.City).
+		SetString("channel", u.Channel).
 		SetString("version", u.Version).
 		Build()
 }

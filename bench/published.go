@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,12 +25,7 @@ func Serve(dir string) *httptest.Server {
 
 // Publish writes an estate into the folder dir for all systems.
 func Publish(dir string, e *Estate) error {
-	for _, s := range Loadable() {
-		if err := s.Publish(dir, e); err != nil {
-			return err
-		}
-	}
-	return nil
+	return publishFor(Loadable(), dir, e)
 }
 
 // The environment variables that tell a benchmark where PublishLarge has written,
@@ -41,12 +37,66 @@ const (
 
 // The names of what [PublishLarge] writes, each a folder.
 const (
-	loadDir     = "load"     // 10,000 flags with rules
-	listDir     = "list"     // a flag with a list of listIDs ids
-	updateDir   = "update"   // as load, for Serin alone; -after: with 10 flags changed
-	updateNDir  = "update20" // as update, in 20 namespaces
+	loadDir     = "load"         // 10,000 flags with rules
+	listDir     = "list"         // a flag with a list of listIDs ids
+	updateDir   = "update"       // as load, for Serin alone; -after: with 10 flags changed
+	updateNDir  = "update20"     // as update, in 20 namespaces
+	loadListDir = "load-lists"   // flags with lists of 10 texts, for Serin and LaunchDarkly's evaluation
+	updateLDir  = "update-lists" // the same for Serin alone; -after: with 10 flags changed
 	afterSuffix = "-after"
 )
+
+// listLengths are the lengths of lists in conditions. updateLength is that of flags that
+// are loaded and updated.
+var listLengths = []int{7, 10, 200}
+
+const updateLength = 10
+
+// listsDir is the name of what has [ListFlags]: [allFlags] of them.
+func listsDir(length int, equal bool) string { return fmt.Sprintf("lists-%d-%v", length, equal) }
+
+// allFlags is how many flags are asked for at once.
+const allFlags = 1000
+
+// WithLists returns the systems that are measured with long lists in conditions.
+func WithLists() []System { return []System{serin{}, launchDarkly{}} }
+
+func publishFor(systems []System, dir string, e *Estate) error {
+	for _, s := range systems {
+		if err := s.Publish(dir, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publishLists writes what has flags with lists.
+func publishLists(dir string) error {
+	for _, length := range listLengths {
+		for _, equal := range []bool{false, true} {
+			e := &Estate{Flags: ListFlags(allFlags, length, equal)}
+			if err := publishFor(WithLists(), filepath.Join(dir, listsDir(length, equal)), e); err != nil {
+				return err
+			}
+		}
+	}
+	flags := ListFlags(largeFlags, updateLength, false)
+	if err := publishFor(WithLists(), filepath.Join(dir, loadListDir), &Estate{Flags: flags}); err != nil {
+		return err
+	}
+	return publishUpdate(filepath.Join(dir, updateLDir), flags, ChangedLists(flags, changes, updateLength), 1)
+}
+
+// publishUpdate writes a revision for Serin and, next to it, the same and one more.
+func publishUpdate(dir string, before, after []Flag, namespaces int) error {
+	if err := (serin{}).Publish(dir, &Estate{before, namespaces}); err != nil {
+		return err
+	}
+	if err := os.CopyFS(dir+afterSuffix, os.DirFS(dir)); err != nil {
+		return err
+	}
+	return serin{}.Publish(dir+afterSuffix, &Estate{after, namespaces})
+}
 
 // How large that is.
 const (
@@ -67,16 +117,9 @@ func PublishLarge(dir string) error {
 	}
 	after := Changed(load.Flags, changes, 1)
 	for name, namespaces := range map[string]int{updateDir: 1, updateNDir: 20} {
-		path := filepath.Join(dir, name)
-		if err := (serin{}).Publish(path, &Estate{load.Flags, namespaces}); err != nil {
-			return err
-		}
-		if err := os.CopyFS(path+afterSuffix, os.DirFS(path)); err != nil {
-			return err
-		}
-		if err := (serin{}).Publish(path+afterSuffix, &Estate{after, namespaces}); err != nil {
+		if err := publishUpdate(filepath.Join(dir, name), load.Flags, after, namespaces); err != nil {
 			return err
 		}
 	}
-	return nil
+	return publishLists(dir)
 }

@@ -88,6 +88,8 @@ func serinRuleset(flags []Flag) evaluator.Ruleset {
 		Attributes: []evaluator.Attribute{
 			{Name: "age", Type: evaluator.AttrInteger},
 			{Name: "version", Type: evaluator.AttrSemver},
+			{Name: "channel", Type: evaluator.AttrString},
+			{Name: "city", Type: evaluator.AttrString},
 			{Name: "country", Type: evaluator.AttrString},
 			{Name: "language", Type: evaluator.AttrString},
 			{Name: "plan", Type: evaluator.AttrString},
@@ -248,10 +250,22 @@ func (c serinByName) Text(flag string, u *User) string {
 func SerinContext(u *User) sdk.Context { return serinContext(u) }
 
 func serinContext(u *User) sdk.Context {
+	if u.City != "" {
+		return serinListContext(u)
+	}
 	return sdk.User(u.ID,
 		sdk.Attr("country", u.Country),
 		sdk.Attr("plan", u.Plan),
 		sdk.Attr("language", u.Language),
 		sdk.Attr("age", u.Age),
+		sdk.Attr("version", u.Version))
+}
+
+// serinListContext returns one of [ListUsers].
+func serinListContext(u *User) sdk.Context {
+	return sdk.User(u.ID,
+		sdk.Attr("country", u.Country),
+		sdk.Attr("city", u.City),
+		sdk.Attr("channel", u.Channel),
 		sdk.Attr("version", u.Version))
 }

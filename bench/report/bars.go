@@ -31,13 +31,33 @@ func bars() []bar {
 		{title: "B by name", value: workload("B", "Serin_by_name", "ns/op"), limit: 35, unitOfFigure: "ns"},
 		{title: "B+ allocations", value: workload("B+", "Serin", "allocs/op"), limit: 1},
 	}
-	for _, name := range []string{"A", "B", "B+", "C", "D", "E", "F", "H"} {
-		limit := map[string]float64{"B+": 5, "F": 60}[name]
+	for _, name := range []string{"A", "B", "B+", "B++", "C", "D", "E", "F", "H"} {
+		limit := map[string]float64{"B+": 5, "B++": 5, "F": 60}[name]
 		if limit == 0 {
 			limit = 10
 		}
 		list = append(list, bar{title: name + ", how many times LaunchDarkly's evaluation takes", value: workload(name, "LaunchDarkly_evaluation", "ns/op"),
 			over: workload(name, "Serin", "ns/op"), least: true, limit: limit, unitOfFigure: "x"})
+	}
+	for _, r := range []struct {
+		title, name, of, over string
+		limit                 float64
+	}{
+		{"E with lists of 10", "length=10/equal=false", "one", "one", 10},
+		{"E with lists of 200", "length=200/equal=false", "one", "one", 10},
+		{"all, different lists of 7", "length=7/equal=false", "all", "all", 50},
+		{"all, different lists of 10", "length=10/equal=false", "all", "all", 50},
+		{"all, different lists of 200", "length=200/equal=false", "all", "all", 50},
+		{"all, equal lists of 7", "length=7/equal=true", "all", "all", 50},
+		{"all, equal lists of 10", "length=10/equal=true", "all", "all", 50},
+		{"all, equal lists of 200", "length=200/equal=true", "all", "all", 50},
+		{"20 flags through a view", "length=10/equal=false", "view", "request", 10},
+	} {
+		of := func(system, what string) key {
+			return key{"Lists/" + r.name + "/system=" + system + "/" + what, "ns/op"}
+		}
+		list = append(list, bar{title: r.title + ", how many times LaunchDarkly's evaluation takes",
+			value: of("LaunchDarkly_evaluation", r.over), over: of("Serin", r.of), least: true, limit: r.limit, unitOfFigure: "x"})
 	}
 	cores := func(n int) key { return key{fmt.Sprintf("Cores/cores=%d", n), "ns/op"} }
 	return append(list,

@@ -72,6 +72,17 @@ func (r *runner) round(i int, benchtime time.Duration) error {
 			return err
 		}
 	}
+	if err := r.run("^BenchmarkUpdateLists$", "1x"); err != nil {
+		return err
+	}
+	for _, s := range bench.WithLists() {
+		if err := r.run("^BenchmarkLoadLists$/^system="+s.Name()+"$", "1x"); err != nil {
+			return err
+		}
+	}
+	if err := r.run("^BenchmarkLists$", benchtime.String()); err != nil {
+		return err
+	}
 	if err := r.run("^BenchmarkLoad$/^system="+bench.NoSystem+"$", "1x"); err != nil {
 		return err
 	}

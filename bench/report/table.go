@@ -90,11 +90,28 @@ var workloadRows = []row{
 	{"A  static flag", "Workload/workload=A/system=%s", "ns/op", 1, true},
 	{"B  30 % rollout, new user each call", "Workload/workload=B/system=%s", "ns/op", 1, true},
 	{"B+ the same, building the user (5 attributes)", "Workload/workload=B+/system=%s", "ns/op", 1, true},
+	{"B++ the same, built by a helper from a request", "Workload/workload=B++/system=%s", "ns/op", 1, true},
 	{"C  10-id whitelist, then 30 % rollout", "Workload/workload=C/system=%s", "ns/op", 1, true},
 	{"D  10,000-id whitelist", "Workload/workload=D/system=%s", "ns/op", 1, true},
 	{"E  5 rules x 2 conditions, 3 weighted variants", "Workload/workload=E/system=%s", "ns/op", 1, true},
 	{"F  all of 1,000 such flags for one user (µs)", "Workload/workload=F/system=%s", "ns/op", 1000, true},
 	{"H  B on all cores", "Workload/workload=H/system=%s", "ns/op", 1, true},
+}
+
+// listRows are measured of flags with lists in their conditions, and of few systems.
+var listRows = []row{
+	{"E with lists of 10 texts, 1,000 flags", "Lists/length=10/equal=false/system=%s/one", "ns/op", 1, true},
+	{"E with lists of 200 texts", "Lists/length=200/equal=false/system=%s/one", "ns/op", 1, true},
+	{"all of 1,000, different lists of 7 (µs)", "Lists/length=7/equal=false/system=%s/all", "ns/op", 1000, true},
+	{"all of 1,000, different lists of 10 (µs)", "Lists/length=10/equal=false/system=%s/all", "ns/op", 1000, true},
+	{"all of 1,000, different lists of 200 (µs)", "Lists/length=200/equal=false/system=%s/all", "ns/op", 1000, true},
+	{"all of 1,000, equal lists of 7 (µs)", "Lists/length=7/equal=true/system=%s/all", "ns/op", 1000, true},
+	{"all of 1,000, equal lists of 10 (µs)", "Lists/length=10/equal=true/system=%s/all", "ns/op", 1000, true},
+	{"all of 1,000, equal lists of 200 (µs)", "Lists/length=200/equal=true/system=%s/all", "ns/op", 1000, true},
+	{"a request: the user made, 20 flags, lists of 10", "Lists/length=10/equal=false/system=%s/request", "ns/op", 1, true},
+	{"the same through a view", "Lists/length=10/equal=false/system=%s/view", "ns/op", 1, true},
+	{"load of 10,000 flags, lists of 10 (ms)", "LoadLists/system=%s", "ns/op", 1e6, true},
+	{"memory that they take (MB)", "LoadLists/system=%s", "retained-MB", 1, true},
 }
 
 var loadRows = []row{
@@ -118,11 +135,15 @@ func (s *samples) write(w io.Writer) error {
 	fmt.Fprintf(w, "%s, in nanoseconds unless a line says otherwise.\n", what)
 	fmt.Fprintln(w, "x NAME: how many times that of Serin, by handle, the value is.")
 	fmt.Fprintln(w)
-	if err := s.table(w, workloadRows, true); err != nil {
+	if err := s.table(w, workloadRows, bench.Systems(), true); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
-	if err := s.table(w, loadRows, false); err != nil {
+	if err := s.table(w, listRows, bench.WithLists(), true); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	if err := s.table(w, loadRows, bench.Loadable(), false); err != nil {
 		return err
 	}
 	none, _, _ := s.typical("Load/system="+bench.NoSystem, "rss-MB")
@@ -132,6 +153,13 @@ func (s *samples) write(w io.Writer) error {
 		if ns, _, ok := s.typical("Update/namespaces="+n, "ns/op"); ok {
 			fmt.Fprintf(w, "Serin: update of 10 of 10,000 flags, namespaces: %s; %s ms\n", n, number(ns/1e6))
 		}
+	}
+	if ns, _, ok := s.typical("UpdateLists", "ns/op"); ok {
+		fmt.Fprintf(w, "Serin: update of 10 of 10,000 flags with lists of 10, one namespace; %s ms", number(ns/1e6))
+		if full, _, ok := s.typical("LoadLists/system=Serin", "ns/op"); ok {
+			fmt.Fprintf(w, ", and to load them all %s ms", number(full/1e6))
+		}
+		fmt.Fprintln(w)
 	}
 	fmt.Fprintln(w, "\nWhat Serin is to reach:")
 	if err := s.bars(w); err != nil {
@@ -143,12 +171,8 @@ func (s *samples) write(w io.Writer) error {
 
 // table writes one line for each row, and a column for each system, and one for
 // how many times Serin's value each other system's is.
-func (s *samples) table(w io.Writer, rows []row, allocs bool) error {
+func (s *samples) table(w io.Writer, rows []row, systems []bench.System, allocs bool) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	systems := bench.Systems()
-	if !allocs {
-		systems = bench.Loadable()
-	}
 	var lines [][]string
 	head := []string{}
 	for _, system := range systems {
@@ -203,8 +227,11 @@ func (s *samples) line(r row, systems []bench.System, allocs bool) []string {
 		}
 		line = append(line, cell)
 		if i == 0 && allocs {
-			n, _, _ := s.typical(name, "allocs/op")
-			line = append(line, number(n))
+			allocs := "-"
+			if n, _, ok := s.typical(name, "allocs/op"); ok {
+				allocs = number(n)
+			}
+			line = append(line, allocs)
 		}
 		if isPeer(system) {
 			ratios = append(ratios, ratio)
