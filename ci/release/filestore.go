@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
@@ -21,6 +22,8 @@ import (
 const (
 	// lockName is the file whose lock is held while an object is replaced.
 	lockName = ".serin.lock"
+	// tempPrefix and tempSuffix are of the files that become objects.
+	tempPrefix, tempSuffix = ".serin-", ".tmp"
 	// lockPoll is the pause between attempts to take a lock that another
 	// publisher holds. Locks are held for a few disk writes.
 	lockPoll = 5 * time.Millisecond
@@ -29,14 +32,16 @@ const (
 // fileStore is a [Store] over a folder. An entity tag is the hash of the content.
 type fileStore struct{ dir string }
 
-// FileStore returns a store over the folder dir, which the first write creates if it
+var _ ListStore = fileStore{}
+
+// FileStore returns a [ListStore] over the folder dir, which the first write creates if it
 // doesn't exist. Writes are atomic and survive a crash of the machine. No name, and no
 // symbolic link, leads out of dir.
 //
 // Several processes may write at once if the file system has hard links and locks, as
 // all local ones of Unix and Windows do. Files in dir whose names start with a dot
 // belong to the store.
-func FileStore(dir string) Store { return fileStore{dir} }
+func FileStore(dir string) ListStore { return fileStore{dir} }
 
 // Get implements [Store].
 func (s fileStore) Get(_ context.Context, name string, limit int64) (data []byte, etag string, err error) {
@@ -88,7 +93,7 @@ func (s fileStore) put(ctx context.Context, name string, data []byte, opts PutOp
 	if err := root.MkdirAll(filepath.FromSlash(folder), 0o777); err != nil {
 		return err
 	}
-	temp := filepath.FromSlash(path.Join(folder, ".serin-"+rand.Text()+".tmp"))
+	temp := filepath.FromSlash(path.Join(folder, tempPrefix+rand.Text()+tempSuffix))
 	if err := writeSynced(root, temp, data); err != nil {
 		return err
 	}
@@ -102,6 +107,72 @@ func (s fileStore) put(ctx context.Context, name string, data []byte, opts PutOp
 		return err
 	}
 	return syncFolders(root, folder)
+}
+
+// List implements [ListStore].
+func (s fileStore) List(ctx context.Context, f func(Listed) error) error {
+	root, err := os.OpenRoot(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // no write has created it yet
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil {
+			err = ctx.Err()
+		}
+		temporary := isTemporary(entry)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // removed meanwhile
+			return nil
+		case err != nil:
+			return err
+		case !entry.Type().IsRegular(), entry.Name()[0] == '.' && !temporary:
+			return nil
+		}
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return f(Listed{Name: name, Modified: info.ModTime(), Size: info.Size(), Temporary: temporary})
+	})
+}
+
+// isTemporary reports whether a put may have made this file and not renamed it yet.
+func isTemporary(entry fs.DirEntry) bool {
+	return entry != nil && strings.HasPrefix(entry.Name(), tempPrefix) && strings.HasSuffix(entry.Name(), tempSuffix)
+}
+
+// Modified implements [ListStore].
+func (s fileStore) Modified(_ context.Context, name string) (time.Time, error) {
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer root.Close()
+	info, err := root.Lstat(filepath.FromSlash(name))
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}
+
+// Remove implements [ListStore]. Folders stay.
+func (s fileStore) Remove(_ context.Context, name string) error {
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.Remove(filepath.FromSlash(name)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // create links the file temp to name. Unlike a rename, this fails if name exists.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"sync"
 	"time"
 
@@ -52,7 +53,38 @@ func (m *memory) Put(_ context.Context, name string, data []byte, opts release.P
 	if ok && opts.IfNoneMatch || opts.IfMatch != "" && opts.IfMatch != object.etag {
 		return release.ErrConflict
 	}
-	m.puts++
+	m.puts++ // so that each put has another etag
 	m.objects[name] = stored{bytes.Clone(data), fmt.Sprint(m.puts), m.now()}
+	return nil
+}
+
+func (m *memory) List(_ context.Context, f func(release.Listed) error) error {
+	for name, object := range m.all() {
+		if err := f(release.Listed{Name: name, Modified: object.modified, Size: int64(len(object.data))}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// all returns what the store holds now.
+func (m *memory) all() map[string]stored {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.objects)
+}
+
+func (m *memory) Modified(_ context.Context, name string) (time.Time, error) {
+	object, ok := m.all()[name]
+	if !ok {
+		return time.Time{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	}
+	return object.modified, nil
+}
+
+func (m *memory) Remove(_ context.Context, name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.objects, name)
 	return nil
 }

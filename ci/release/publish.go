@@ -3,7 +3,6 @@ package release
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -138,7 +137,8 @@ func Publish(ctx context.Context, opts Options) (Report, error) {
 			return Report{}, fmt.Errorf("publishing %s: %w", opts.Environment, err)
 		}
 		if time.Since(began) >= raceLimit {
-			return Report{}, fmt.Errorf("publishing %s: %w: other publishers were faster for %v", opts.Environment, ErrConflict, raceLimit)
+			return Report{}, fmt.Errorf("publishing %s: %w: other publishers were faster for %v",
+				opts.Environment, ErrConflict, raceLimit)
 		}
 		select {
 		case <-ctx.Done():
@@ -160,6 +160,9 @@ type publisher struct {
 	report   Report
 	// pending is what this attempt has put or, in a dry run, would have.
 	pending map[string][]byte
+	// payloads are the payloads that any attempt has put, by name, and whether they
+	// existed before.
+	payloads map[string]bool
 }
 
 // A file is an encoded payload.
@@ -192,7 +195,7 @@ func newPublisher(opts Options) (*publisher, error) {
 	if env := verifier.Environment(); env != opts.Environment {
 		return nil, fmt.Errorf("the keys are those of environment %q", env)
 	}
-	p := &publisher{Options: opts, verifier: verifier, files: make(map[string]file)}
+	p := &publisher{Options: opts, verifier: verifier, files: make(map[string]file), payloads: make(map[string]bool)}
 	if p.newer, err = newerRoots(opts.Keys); err != nil {
 		return nil, err
 	}
@@ -404,74 +407,6 @@ func refusal(err error) error {
 	}
 	return fmt.Errorf("refusing to build on what is published, which belongs to other keys or was tampered with "+
 		"(if the keys are right, delete %s and publish again): %w", timestampName, err)
-}
-
-// compare records in the report what differs from cur.
-func (p *publisher) compare(cur *state) error {
-	r := &p.report
-	r.Previous, r.Revision = cur.versions().Targets.Version, cur.versions().Targets.Version
-	if p.Renew {
-		r.Content = contentHash(cur.payloads())
-		return nil
-	}
-	r.Added, r.Changed, r.Removed = differences(cur.payloads(), p.hashes())
-	r.Content = contentHash(p.hashes())
-	var err error
-	r.Formats, err = p.formats(cur)
-	return err
-}
-
-// formats returns the namespaces whose format changes.
-func (p *publisher) formats(cur *state) (changes []FormatChange, err error) {
-	before := make(map[string]int)
-	if cur.release != nil {
-		for _, payload := range cur.release.Payloads() {
-			label, err := bundle.ReadLabel(payload.Data)
-			if err != nil {
-				return nil, err
-			}
-			before[payload.Namespace] = label.Format
-		}
-	}
-	for _, namespace := range sorted(p.files) {
-		label, err := bundle.ReadLabel(p.files[namespace].data)
-		if err != nil {
-			return nil, err
-		}
-		was := before[namespace]
-		if label.Format != max(was, 1) {
-			changes = append(changes, FormatChange{namespace, was, label.Format, label.Features})
-		}
-	}
-	return changes, nil
-}
-
-// hashes returns the SHA-256 of the payloads to publish, by namespace.
-func (p *publisher) hashes() map[string]string {
-	hashes := make(map[string]string)
-	for namespace, file := range p.files {
-		hashes[namespace] = hex.EncodeToString(file.sha256[:])
-	}
-	return hashes
-}
-
-// differences compares payloads by their hashes, which are given by namespace.
-func differences(before, after map[string]string) (added, changed, removed []string) {
-	for _, namespace := range sorted(after) {
-		switch before[namespace] {
-		case after[namespace]:
-		case "":
-			added = append(added, namespace)
-		default:
-			changed = append(changed, namespace)
-		}
-	}
-	for _, namespace := range sorted(before) {
-		if _, ok := after[namespace]; !ok {
-			removed = append(removed, namespace)
-		}
-	}
-	return added, changed, removed
 }
 
 // needsTargets reports whether this publication needs a new revision.

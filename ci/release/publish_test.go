@@ -56,7 +56,7 @@ func TestPublish(t *testing.T) {
 			{
 				"back to what was there before", content{"checkout": "a", "search/web": "b"},
 				release.Report{Revision: 4, Previous: 3, Added: []string{"search/web"}, Removed: []string{"home"}},
-				[]string{"4.targets.json", "4.snapshot.json", "timestamp.json"},
+				[]string{"targets/search/web/*", "4.targets.json", "4.snapshot.json", "timestamp.json"},
 			},
 		}
 		for _, step := range steps {

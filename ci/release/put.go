@@ -21,11 +21,7 @@ func (p *publisher) putPayloads(ctx context.Context) error {
 		for _, namespace := range namespaces {
 			file := p.files[namespace]
 			name := payloadName(namespace, hex.EncodeToString(file.sha256[:]))
-			err := p.put(ctx, name, file.data, once(typePayload))
-			if errors.Is(err, ErrConflict) {
-				err = p.putOver(ctx, name, file.data)
-			}
-			if err != nil {
+			if err := p.putPayload(ctx, name, file.data); err != nil {
 				return err
 			}
 		}
@@ -33,19 +29,46 @@ func (p *publisher) putPayloads(ctx context.Context) error {
 	return nil
 }
 
-// putOver makes sure that an existing object, whose name is the hash of data, holds
-// data. It holds something else only if it was damaged or planted.
-func (p *publisher) putOver(ctx context.Context, name string, data []byte) error {
-	found, err := p.get(ctx, name, int64(len(data)))
-	if err == nil && bytes.Equal(found, data) {
+// putPayload puts a payload once in all attempts. If its name is taken, it puts the
+// payload again: the object may be damaged or planted, and if it isn't, it becomes
+// young, so that [GC] leaves it alone.
+func (p *publisher) putPayload(ctx context.Context, name string, data []byte) error {
+	if _, ok := p.payloads[name]; ok {
+		p.pending[name] = data
 		return nil
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, bundle.ErrTooLarge) {
+	opts := once(typePayload)
+	err := p.put(ctx, name, data, opts)
+	existed := errors.Is(err, ErrConflict)
+	if existed {
+		opts.IfNoneMatch = false
+		err = p.put(ctx, name, data, opts)
+	}
+	if err != nil {
 		return err
 	}
-	opts := once(typePayload)
-	opts.IfNoneMatch = false
-	return p.put(ctx, name, data, opts)
+	p.payloads[name] = existed
+	return nil
+}
+
+// putMissing puts reused payloads that are gone, once they are published: [GC] may have
+// found them unused before, and removed them after they were put. If it removes them
+// later than this, it finds that they are published.
+func (p *publisher) putMissing(ctx context.Context) error {
+	for _, name := range sorted(p.payloads) {
+		data, ok := p.pending[name]
+		if !ok || !p.payloads[name] || p.DryRun {
+			continue
+		}
+		_, err := p.get(ctx, name, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = p.put(ctx, name, data, once(typePayload))
+		}
+		if err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, bundle.ErrTooLarge) {
+			return fmt.Errorf("published, but a payload may be missing, so publish again: %w", err)
+		}
+	}
+	return nil
 }
 
 // putTargets puts the list of payloads and returns the snapshot's entry for it.
@@ -70,7 +93,11 @@ func (p *publisher) putTargets(ctx context.Context, cur *state, now time.Time) (
 	provenance.Time, provenance.Content = now, p.report.Content
 	provenance.put(&targets.Signed, cur.previous())
 	targets.Signed.Expires = expiry(now, TargetsLifetime)
-	made, err := p.putFree(ctx, cur, metadata.TARGETS, cur.versions().Targets.Version+1, func(version int64) ([]byte, error) {
+	first, err := p.first(ctx, cur, metadata.TARGETS)
+	if err != nil {
+		return nil, err
+	}
+	made, err := p.putFree(ctx, cur, metadata.TARGETS, first, func(version int64) ([]byte, error) {
 		targets.Signed.Version = version
 		return sign(ctx, targets, p.signers(cur, metadata.TARGETS))
 	})
@@ -101,7 +128,11 @@ func (p *publisher) unchanged(ctx context.Context, cur *state) error {
 func (p *publisher) putSnapshot(ctx context.Context, cur *state, targets *metadata.MetaFiles, now time.Time) (*metadata.MetaFiles, error) {
 	snapshot := metadata.Snapshot(expiry(now, SnapshotLifetime))
 	snapshot.Signed.Meta = map[string]*metadata.MetaFiles{"targets.json": targets}
-	return p.putFree(ctx, cur, metadata.SNAPSHOT, cur.versions().Snapshot.Version+1, func(version int64) ([]byte, error) {
+	first, err := p.first(ctx, cur, metadata.SNAPSHOT)
+	if err != nil {
+		return nil, err
+	}
+	return p.putFree(ctx, cur, metadata.SNAPSHOT, first, func(version int64) ([]byte, error) {
 		snapshot.Signed.Version = version
 		return sign(ctx, snapshot, p.signers(cur, metadata.SNAPSHOT))
 	})
@@ -129,10 +160,15 @@ func (p *publisher) putTimestamp(ctx context.Context, cur *state, snapshot *meta
 		}
 	}
 	opts := PutOptions{IfMatch: cur.etag, IfNoneMatch: cur.etag == "", CacheControl: cacheTimestamp, ContentType: typeJSON}
-	if err := p.swap(ctx, data, opts); err != nil || !bridged {
+	if err := p.swap(ctx, data, opts); err != nil {
 		return err
 	}
-	return p.putRoots(ctx, cur)
+	if bridged {
+		if err := p.putRoots(ctx, cur); err != nil {
+			return err
+		}
+	}
+	return p.putMissing(ctx)
 }
 
 // swap replaces timestamp.json, or returns errLostRace.
@@ -201,6 +237,34 @@ func (p *publisher) client(cur *state) (*bundle.Verifier, *bundle.Release, error
 		return nil, bundle.ErrNotFound
 	})
 	return verifier, release, err
+}
+
+// first returns the version of a role to try first: the one after the published one. If
+// timestamp.json was deleted, it is the one after all that the store has, if that can
+// list them. After [GC] the free versions in between may have been used.
+func (p *publisher) first(ctx context.Context, cur *state, role string) (int64, error) {
+	if cur.release != nil {
+		versions := cur.versions()
+		if role == metadata.TARGETS {
+			return versions.Targets.Version + 1, nil
+		}
+		return versions.Snapshot.Version + 1, nil
+	}
+	next := int64(1)
+	store, ok := p.Store.(ListStore)
+	if !ok {
+		return next, nil
+	}
+	err := store.List(ctx, func(object Listed) error {
+		if version, ok := versionOf(object.Name, role); ok && next <= version && version < maxUnvouched {
+			next = version + 1
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("listing versions: %w", err)
+	}
+	return next, nil
 }
 
 // putFree puts metadata under the first free version, from the given one on, and

@@ -15,13 +15,13 @@
 //	<N>.root.json <N>.targets.json <N>.snapshot.json
 //	targets/<namespace>/<sha256>.flags.msgpack.gz
 //
-// Every object but timestamp.json is written once, on the condition that it
-// doesn't exist, and never again. A publication puts the payloads, then targets,
-// then the snapshot. Last it replaces timestamp.json, on the condition that it
-// is still the one that the publication was built on. This compare-and-swap
-// decides every race between publishers: the loser starts again from the new
-// state. Readers see the whole old state until then, and the whole new state
-// from then on.
+// Metadata and payloads are written once, on the condition that they don't
+// exist. Only a payload, whose name is its hash, may be written again. A
+// publication puts the payloads, then targets, then the snapshot. Last it
+// replaces timestamp.json, on the condition that it is still the one that the
+// publication was built on. This compare-and-swap decides every race between
+// publishers: the loser starts again from the new state. Readers see the whole
+// old state until then, and the whole new state from then on.
 //
 // # Versions
 //
@@ -29,12 +29,15 @@
 // race leaves objects behind that nothing refers to. The next publication skips
 // their versions, because the objects may hold anything, and takes the first
 // free version. So versions can have gaps, but they only grow, even if somebody
-// restores an old timestamp.json or deletes it.
+// restores an old timestamp.json or deletes it. In the latter case, publishers
+// list the versions that are left, because [GC] may have made gaps.
 //
 // The revision changes when the flags do, and in two other cases: when targets
 // are renewed (see below), and when a publication of the same content finds that
 // the next version of targets is taken. That version may have been published,
 // and clients that saw it accept nothing older.
+//
+// [GC] removes what nothing refers to.
 //
 // # Lifetimes
 //

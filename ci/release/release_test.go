@@ -154,7 +154,7 @@ func mustRead(t *testing.T, store release.Store, keys release.Keys) (c content, 
 	return c, r.last.Revision()
 }
 
-// A spy is a store that notes what is put.
+// A spy is a store that notes what is put. It is a [release.ListStore] over one.
 type spy struct {
 	release.Store
 	put  []string // names
@@ -183,4 +183,16 @@ func (s *spy) Put(ctx context.Context, name string, data []byte, opts release.Pu
 		return s.after(name)
 	}
 	return nil
+}
+
+func (s *spy) List(ctx context.Context, f func(release.Listed) error) error {
+	return s.Store.(release.ListStore).List(ctx, f)
+}
+
+func (s *spy) Modified(ctx context.Context, name string) (time.Time, error) {
+	return s.Store.(release.ListStore).Modified(ctx, name)
+}
+
+func (s *spy) Remove(ctx context.Context, name string) error {
+	return s.Store.(release.ListStore).Remove(ctx, name)
 }

@@ -35,7 +35,7 @@ func (l *logger) stray(ctx context.Context, revision int64, at place) (Entry, bo
 		return Entry{}, false, err
 	}
 	entry := Entry{Revision: revision, Standing: StandingUntrusted}
-	signed, err := l.chain.signedPart(raw)
+	signed, err := signedPart(l.chain.root, metadata.TARGETS, raw)
 	if err != nil {
 		return entry, true, nil
 	}
@@ -43,16 +43,18 @@ func (l *logger) stray(ctx context.Context, revision int64, at place) (Entry, bo
 	if err != nil {
 		return entry, true, nil
 	}
-	entry.Standing = map[place]Standing{aboveAll: StandingNewer, betweenLinked: StandingLeftBehind, belowAll: StandingUnlinked}[at]
+	entry.Standing = [...]Standing{
+		aboveAll: StandingNewer, betweenLinked: StandingLeftBehind, belowAll: StandingUnlinked,
+	}[at]
 	entry.Signed, entry.Provenance = true, r.provenance
 	return entry, true, nil
 }
 
 var errUnsigned = errors.New("not signed by enough trusted keys")
 
-// signedPart verifies targets metadata that may be anything against the newest root. It
+// signedPart verifies the metadata of a role, which may be anything, against a root. It
 // returns metadata that holds what was signed and nothing else.
-func (c *chain) signedPart(raw []byte) ([]byte, error) {
+func signedPart(root *metadata.Metadata[metadata.RootType], role string, raw []byte) ([]byte, error) {
 	var envelope struct {
 		Signed     json.RawMessage `json:"signed"`
 		Signatures []struct {
@@ -67,10 +69,10 @@ func (c *chain) signedPart(raw []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	role := c.root.Signed.Roles[metadata.TARGETS]
+	by := root.Signed.Roles[role]
 	have := 0
-	for _, id := range role.KeyIDs {
-		public, err := c.root.Signed.Keys[id].ToPublicKey()
+	for _, id := range by.KeyIDs {
+		public, err := root.Signed.Keys[id].ToPublicKey()
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +83,7 @@ func (c *chain) signedPart(raw []byte) ([]byte, error) {
 			}
 		}
 	}
-	if have < role.Threshold {
+	if have < by.Threshold {
 		return nil, errUnsigned
 	}
 	return fmt.Appendf(nil, `{"signatures":[],"signed":%s}`, message), nil

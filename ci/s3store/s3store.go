@@ -1,11 +1,12 @@
 // Package s3store publishes to S3, and to servers that speak its protocol. It is a
-// [release.Store] over one prefix of a bucket.
+// [release.ListStore] over one prefix of a bucket.
 //
 // It depends on conditional writes (If-None-Match and If-Match of PutObject) and on
 // strongly consistent reads; S3 has both. A publisher needs s3:GetObject and
 // s3:PutObject for the prefix, and s3:ListBucket for the bucket. Without
 // s3:ListBucket, S3 reports missing objects as forbidden, and publishing fails rather
-// than mistake a published object for a missing one.
+// than mistake a published object for a missing one. Only [release.GC] needs
+// s3:DeleteObject.
 package s3store
 
 import (
@@ -17,6 +18,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -30,7 +32,7 @@ import (
 	"github.com/serin-flags/serin/internal/s3client"
 )
 
-// A Store is a repository in a bucket. It implements [release.Store] and is safe for
+// A Store is a repository in a bucket. It implements [release.ListStore] and is safe for
 // concurrent use.
 type Store struct {
 	client *s3.Client
@@ -39,7 +41,7 @@ type Store struct {
 	payer  types.RequestPayer // who pays for requests; "": the bucket's owner
 }
 
-var _ release.Store = (*Store)(nil)
+var _ release.ListStore = (*Store)(nil)
 
 // New returns a store for the objects in bucket that start with prefix, which may be
 // empty. It makes no request.
@@ -132,6 +134,56 @@ func (s *Store) Put(ctx context.Context, name string, data []byte, opts release.
 		err = fmt.Errorf("%w: %w", release.ErrConflict, err)
 	}
 	return fmt.Errorf("writing %s: %w", s.url(name), err)
+}
+
+// List implements [release.ListStore].
+func (s *Store) List(ctx context.Context, f func(release.Listed) error) error {
+	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &s.prefix, RequestPayer: s.payer}
+	pages := s3.NewListObjectsV2Paginator(s.client, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("listing %s: %w", s.url(""), err)
+		}
+		for _, object := range page.Contents {
+			name := strings.TrimPrefix(aws.ToString(object.Key), s.prefix)
+			listed := release.Listed{
+				Name: name, Modified: aws.ToTime(object.LastModified), Size: aws.ToInt64(object.Size),
+			}
+			if err := f(listed); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Modified implements [release.ListStore].
+func (s *Store) Modified(ctx context.Context, name string) (time.Time, error) {
+	in := &s3.HeadObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + name), RequestPayer: s.payer}
+	out, err := s.client.HeadObject(ctx, in)
+	switch {
+	case status(err) == http.StatusNotFound: // there is no body to tell what wasn't found
+		return time.Time{}, fmt.Errorf("%w: %s: %w", fs.ErrNotExist, s.url(name), err)
+	case err != nil:
+		return time.Time{}, fmt.Errorf("reading %s: %w", s.url(name), err)
+	case out.LastModified == nil:
+		return time.Time{}, fmt.Errorf("reading %s: the server doesn't say when it was modified", s.url(name))
+	}
+	return *out.LastModified, nil
+}
+
+// Remove implements [release.ListStore].
+func (s *Store) Remove(ctx context.Context, name string) error {
+	in := &s3.DeleteObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + name), RequestPayer: s.payer}
+	_, err := s.client.DeleteObject(ctx, in)
+	switch {
+	case err == nil, code(err) == "NoSuchKey":
+		return nil
+	case status(err) == http.StatusForbidden:
+		err = fmt.Errorf("%w (removing needs s3:DeleteObject for the objects)", err)
+	}
+	return fmt.Errorf("removing %s: %w", s.url(name), err)
 }
 
 // failedPrecondition reports whether err means that a precondition of a put didn't

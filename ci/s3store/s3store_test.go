@@ -2,12 +2,15 @@ package s3store_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -142,5 +145,30 @@ func TestConflictingPut(t *testing.T) {
 		if err == nil || errors.Is(err, release.ErrConflict) != want {
 			t.Errorf("with %+v: error %v", opts, err)
 		}
+	}
+}
+
+// Listings have pages, of which a server decides the size.
+func TestListPages(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		const object = `<Contents><Key>env/%s</Key><LastModified>2026-11-30T10:00:00.000Z</LastModified><Size>7</Size></Contents>`
+		body := fmt.Sprintf(object, "a") + "<IsTruncated>true</IsTruncated><NextContinuationToken>more</NextContinuationToken>"
+		if r.URL.Query().Get("continuation-token") == "more" {
+			body = fmt.Sprintf(object, "b/c") + "<IsTruncated>false</IsTruncated>"
+		}
+		w.Header().Set("Content-Type", "application/xml")
+		fmt.Fprintf(w, "<ListBucketResult>%s</ListBucketResult>", body)
+	}))
+	t.Cleanup(server.Close)
+	s3server := s3test.Server{Endpoint: server.URL, AccessKey: "a", SecretKey: "b"}
+	var got []release.Listed
+	err := s3store.New(s3server.Client(t), "bucket", "env").List(t.Context(), func(object release.Listed) error {
+		got = append(got, object)
+		return nil
+	})
+	modified := time.Date(2026, 11, 30, 10, 0, 0, 0, time.UTC)
+	want := []release.Listed{{Name: "a", Modified: modified, Size: 7}, {Name: "b/c", Modified: modified, Size: 7}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("listed %+v, error %v", got, err)
 	}
 }

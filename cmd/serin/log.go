@@ -82,7 +82,7 @@ func writeLog(w io.Writer, h release.History) error {
 		case release.StandingPublished:
 			writeEntry(&b, e)
 		case release.StandingLost:
-			fmt.Fprintf(&b, "? %d  was published, but its object is missing or was changed: earlier revisions can't be verified\n\n", e.Revision)
+			fmt.Fprintf(&b, "? %d  %s\n\n", e.Revision, lostWords)
 		default:
 			fmt.Fprintf(&b, "? %d  %s\n", e.Revision, strayWords[e.Standing])
 			writeParts(&b, e.Provenance)
@@ -98,11 +98,16 @@ func writeLog(w io.Writer, h release.History) error {
 
 // strayWords say what an object can be whose number isn't part of the history.
 var strayWords = map[release.Standing]string{
-	release.StandingLeftBehind: "left behind by a publisher that lost a race or failed, or hidden by an old timestamp.json",
-	release.StandingNewer:      "newer than what is published: a publisher is at work or failed, or somebody restored an old timestamp.json",
-	release.StandingUnlinked:   "signed by trusted keys, but from before this history begins or breaks off",
-	release.StandingUntrusted:  "not signed by trusted keys: planted or damaged, or left behind before a key was replaced",
+	release.StandingLeftBehind: "left behind by a publisher that lost a race or failed, " +
+		"or hidden by an old timestamp.json",
+	release.StandingNewer: "newer than what is published: a publisher is at work or failed, " +
+		"or somebody restored an old timestamp.json",
+	release.StandingUnlinked: "signed by trusted keys, but from before this history begins or breaks off",
+	release.StandingUntrusted: "not signed by trusted keys: planted or damaged, " +
+		"or left behind before a key was replaced",
 }
+
+const lostWords = "was published, but its object is missing or was changed: earlier revisions can't be verified"
 
 func writeEntry(b *strings.Builder, e release.Entry) {
 	p := e.Provenance
@@ -189,7 +194,9 @@ func newLogJSON(h release.History) logJSON {
 	for _, e := range h.Entries {
 		entry, p := entryJSON{Revision: e.Revision, Standing: e.Standing.String()}, e.Provenance
 		if e.Standing == release.StandingPublished {
-			entry.publishedJSON = &publishedJSON{e.Signed, p.RollbackOf, p.RenewalOf, list(e.Added), list(e.Changed), list(e.Removed)}
+			entry.publishedJSON = &publishedJSON{
+				e.Signed, p.RollbackOf, p.RenewalOf, list(e.Added), list(e.Changed), list(e.Removed),
+			}
 		}
 		if e.Standing == release.StandingPublished || e.Signed {
 			entry.originJSON = &originJSON{

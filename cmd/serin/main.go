@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.AddCommand(
 		initCommand(), checkCommand(), testCommand(), showCommand(), diffCommand(), quoteCommand(), commentCommand(),
 		lockCommand(), evalCommand(), explainCommand(),
-		keysCommand(), publishCommand(), rollbackCommand(), verifyCommand(), logCommand(), catCommand(), bakeCommand(),
+		keysCommand(), publishCommand(), rollbackCommand(), verifyCommand(), logCommand(), gcCommand(), catCommand(), bakeCommand(),
 		serveCommand(), devCommand(), demoCommand(),
 		versionCommand(),
 	)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"users": writeUsers, "moved": checkMoved},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"users": writeUsers, "moved": checkMoved, "old": makeOld},
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
 			mu.Lock()
@@ -67,6 +68,22 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// makeOld is "old DIR DAYS": all files below DIR were last changed so many days ago.
+func makeOld(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: old DIR DAYS")
+	}
+	age, err := time.ParseDuration(args[1] + "h")
+	ts.Check(err)
+	then := time.Now().Add(-24 * age)
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Chtimes(name, then, then)
+	}))
 }
 
 // A server is a command that serves, run in this process.

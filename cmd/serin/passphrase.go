@@ -70,8 +70,10 @@ func (k *keyring) choose(cmd *cobra.Command, what string, weak bool) ([]byte, er
 		return nil, err
 	}
 	if utf8.RuneCount(passphrase) < minPassphrase && !weak {
-		return nil, &hintedError{fmt.Errorf("the passphrase is shorter than %d characters; no keys were created", minPassphrase),
-			"take five random words, or use --weak"}
+		return nil, &hintedError{
+			fmt.Errorf("the passphrase is shorter than %d characters; no keys were created", minPassphrase),
+			"take five random words, or use --weak",
+		}
 	}
 	if k.given() {
 		return passphrase, nil

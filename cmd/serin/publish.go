@@ -128,7 +128,8 @@ a schedule, at least once a week.`,
 	o.register(cmd)
 	o.provenance.register(cmd)
 	cmd.Flags().BoolVar(&o.renew, "renew", false, "only sign the published metadata again")
-	cmd.Flags().StringVar(&o.forceOlder, "force-older", "", "publish even if a later commit is published, and record this reason")
+	cmd.Flags().StringVar(&o.forceOlder, "force-older", "",
+		"publish even if a later commit is published, and record this reason")
 	return cmd
 }
 
@@ -171,7 +172,7 @@ func (o *publishOptions) options(cmd *cobra.Command, args []string) (release.Opt
 }
 
 // openStore opens the folder of an environment below a URL.
-func openStore(ctx context.Context, to, env string) (release.Store, error) {
+func openStore(ctx context.Context, to, env string) (release.ListStore, error) {
 	l, err := location.Parse(to, "s3", "file")
 	if err != nil {
 		return nil, usagef("--to: %v", err)
@@ -180,7 +181,11 @@ func openStore(ctx context.Context, to, env string) (release.Store, error) {
 		return nil, usagef("--to %s: name the place of all environments; publish adds %s", to, env)
 	}
 	if l.Scheme == "s3" {
-		return s3store.FromURL(ctx, l.URL.JoinPath(env).String())
+		store, err := s3store.FromURL(ctx, l.URL.JoinPath(env).String())
+		if err != nil {
+			return nil, err // not a nil store in an interface
+		}
+		return store, nil
 	}
 	return release.FileStore(filepath.Join(filepath.FromSlash(l.Path), env)), nil
 }

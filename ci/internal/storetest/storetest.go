@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/release"
@@ -32,6 +34,8 @@ func Run(t *testing.T, open func(t *testing.T) release.Store) {
 		{"one of many creates", oneOfManyCreates},
 		{"one of many replaces", oneOfManyReplaces},
 		{"readers see whole objects", wholeObjects},
+		{"listing", listing},
+		{"removing", removing},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, open(t)) })
@@ -224,5 +228,64 @@ func wholeObjects(t *testing.T, s release.Store) {
 		if !bytes.Equal(data, bodies[0]) && !bytes.Equal(data, bodies[1]) {
 			t.Fatalf("got %d bytes that nobody put", len(data))
 		}
+	}
+}
+
+// listing tests a store that can list; it ends the test otherwise.
+func listing(t *testing.T, s release.Store) {
+	store, ok := s.(release.ListStore)
+	if !ok {
+		t.Fatal("the store can't list its objects")
+	}
+	wantNames(t, store)
+	began := time.Now().Add(-time.Minute) // servers have clocks of their own
+	mustPut(t, s, "b", "bb", release.PutOptions{})
+	mustPut(t, s, "a/x/y", "long enough", release.PutOptions{})
+	mustPut(t, s, "a.json", "", release.PutOptions{})
+	wantNames(t, store, "a.json 0", "a/x/y 11", "b 2")
+
+	modified, err := store.Modified(t.Context(), "a/x/y")
+	if err != nil || modified.Before(began) || modified.After(time.Now().Add(time.Minute)) {
+		t.Errorf("modified at %v, error %v", modified, err)
+	}
+	if _, err := store.Modified(t.Context(), "c"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("asking for a missing object: error %v", err)
+	}
+	stop := errors.New("stop")
+	calls := 0
+	err = store.List(t.Context(), func(release.Listed) error { calls++; return stop })
+	if !errors.Is(err, stop) || calls != 1 {
+		t.Errorf("after %d calls: error %v", calls, err)
+	}
+}
+
+func removing(t *testing.T, s release.Store) {
+	store := s.(release.ListStore)
+	mustPut(t, s, "a/b", "1", release.PutOptions{})
+	mustPut(t, s, "a/c", "1", release.PutOptions{})
+	for range 2 { // the second time, it's missing
+		if err := store.Remove(t.Context(), "a/b"); err != nil {
+			t.Error(err)
+		}
+	}
+	wantNames(t, store, "a/c 1")
+	mustPut(t, s, "a/b", "2", createNew)
+	mustGet(t, s, "a/b", "2")
+}
+
+// wantNames compares what a store lists with names and sizes.
+func wantNames(t *testing.T, s release.ListStore, want ...string) {
+	t.Helper()
+	var got []string
+	err := s.List(t.Context(), func(object release.Listed) error {
+		if object.Temporary || time.Since(object.Modified).Abs() > time.Minute {
+			t.Errorf("listed %+v", object)
+		}
+		got = append(got, fmt.Sprint(object.Name, " ", object.Size))
+		return nil
+	})
+	slices.Sort(got)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("listed %q, want %q, error %v", got, want, err)
 	}
 }
