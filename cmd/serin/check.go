@@ -18,7 +18,8 @@ func checkCommand() *cobra.Command {
 		Use:   "check [DIR]",
 		Short: "Check flag files: syntax, types, references and likely mistakes",
 		Long: `Check reads the flag files of DIR (by default "flags") and prints every problem
-of every file as file:line:col: message, with the line and a caret.
+of every file as file:line:col: message, with the line and a caret, on standard
+output. What it says of itself goes to standard error.
 
 If there are no errors, it prints warnings about likely mistakes, such as a rule
 that is never reached. Each ends with the name of a lint. A file silences the
@@ -42,20 +43,20 @@ Check fails if git tracks a private key of flags in the repository that contains
 					return err
 				}
 			}
-			if asJSON && (err == nil || errors.As(err, &problems)) {
+			if whole := err == nil || errors.As(err, &problems); whole && asJSON {
 				if err := writeProblems(cmd.OutOrStdout(), problems, needs); err != nil {
 					return err
 				}
 			}
+			_ = problems.Write(wordsOut(cmd, asJSON)) // as in report: nobody to tell
 			tracked := refuseTrackedKeys(cmd.Context(), cmd.ErrOrStderr(), dir)
 			switch {
 			case err != nil && tracked != nil:
 				report(cmd.ErrOrStderr(), tracked)
-				return err
+				return counted(err)
 			case err != nil:
-				return err
+				return counted(err)
 			case tracked != nil:
-				_ = problems.Write(cmd.ErrOrStderr()) // as in report: nobody to tell
 				return tracked
 			}
 			return judgeCheck(cmd.ErrOrStderr(), estate, problems, needs, strict)
@@ -67,10 +68,9 @@ Check fails if git tracks a private key of flags in the repository that contains
 	return cmd
 }
 
-// judgeCheck prints warnings and what was checked. The error says that the
-// warnings are too many for strict.
+// judgeCheck prints notes, and what was checked. The error says that the warnings are too
+// many for strict.
 func judgeCheck(w io.Writer, estate *ci.Estate, warnings ci.Problems, needs []clientNeed, strict bool) error {
-	_ = warnings.Write(w) // as in report: nobody to tell
 	for _, n := range needs {
 		fmt.Fprintf(w, "note: namespace %s; %s\n", n, olderClients)
 	}

@@ -116,7 +116,7 @@ func (d *dev) load(ctx context.Context) error {
 	fmt.Fprintf(d.out, "revision %d: %s, %v\n", published.Revision, count(len(estate.Keys()), "flag"), time.Since(start).Round(time.Millisecond))
 	_ = estate.Lint(ci.LintOptions{Now: time.Now()}).Write(d.out) // as in report: nobody to tell
 	// Tests inform here; they refuse at publish.
-	if err := judge(d.out, estate.Test(ci.TestOptions{})); err != nil {
+	if err := judge(d.out, d.out, estate.Test(ci.TestOptions{})); err != nil {
 		report(d.out, err)
 	}
 	return nil

@@ -97,14 +97,22 @@ func report(w io.Writer, err error) {
 	if errors.As(err, &problems) {
 		// Nothing can be done about a standard error that can't be written to.
 		_ = problems.Write(w)
-		fmt.Fprintf(w, "error: %s in the flag files\n", count(len(problems), "problem"))
-		return
+		err = counted(err)
 	}
 	fmt.Fprintf(w, "error: %s\n", indented(err))
 	var hinted *hintedError
 	if errors.As(err, &hinted) {
 		fmt.Fprintf(w, "hint: %s\n", hinted.hint)
 	}
+}
+
+// counted returns an error with the number of problems in place of problems that are
+// printed already. It returns other errors as they are.
+func counted(err error) error {
+	if problems := ci.Problems(nil); errors.As(err, &problems) {
+		return fmt.Errorf("%s in the flag files", count(len(problems), "problem"))
+	}
+	return err
 }
 
 // indented returns the text of an error. Only its first line begins at the left, so that

@@ -168,7 +168,7 @@ func (o *publishOptions) options(cmd *cobra.Command, args []string) (release.Opt
 	report := estate.Test(ci.TestOptions{})
 	there := estate.Test(ci.TestOptions{Environment: o.env})
 	report.Results = append(report.Results, there.Results...)
-	return opts, judge(cmd.ErrOrStderr(), report)
+	return opts, judge(cmd.ErrOrStderr(), cmd.ErrOrStderr(), eachCaseOnce(report))
 }
 
 // openStore opens the folder of an environment below a URL.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -16,7 +17,8 @@ func testCommand() *cobra.Command {
 		Use:   "test [DIR]",
 		Short: "Run the tests next to the flags",
 		Long: `Test checks the flag files of DIR (by default "flags") and runs the cases in their
-*.test.yaml files. With --cover, it lists the rules that no case reaches.`,
+*.test.yaml files. With --cover, it lists the rules that no case reaches. What it
+finds goes to standard output, and what it says of itself to standard error.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts := ci.TestOptions{Environment: env}
@@ -27,7 +29,12 @@ func testCommand() *cobra.Command {
 				}
 			}
 			dir := estateArg(args)
+			words := wordsOut(cmd, asJSON)
 			estate, err := loadEstate(dir)
+			if problems := ci.Problems(nil); errors.As(err, &problems) {
+				_ = problems.Write(words) // as in report: nobody to tell
+				return counted(err)
+			}
 			if err != nil {
 				return err
 			}
@@ -39,10 +46,10 @@ func testCommand() *cobra.Command {
 				return fmt.Errorf("no case matches --run %s", pattern)
 			}
 			if verbose {
-				writeResults(cmd.ErrOrStderr(), report)
+				writeResults(words, report)
 			}
 			if cover {
-				writeCover(cmd.ErrOrStderr(), report.Rules)
+				writeCover(words, report.Rules)
 			}
 			if junitFile != "" {
 				if err := writeJUnit(junitFile, dir, report); err != nil {
@@ -54,7 +61,7 @@ func testCommand() *cobra.Command {
 					return err
 				}
 			}
-			return judge(cmd.ErrOrStderr(), report)
+			return judge(words, cmd.ErrOrStderr(), report)
 		},
 	}
 	cmd.Flags().StringVar(&pattern, "run", "", `run only the cases whose "flag/case name" the regular expression matches`)
@@ -76,16 +83,48 @@ func writeResults(w io.Writer, report ci.TestReport) {
 	}
 }
 
-// judge prints what failed and how many cases there were; the error says that
-// some failed.
-func judge(w io.Writer, report ci.TestReport) error {
-	_ = report.Problems().Write(w) // as in report: nobody to tell
-	failed := report.Failed()
-	if failed > 0 {
+// wordsOut returns where a command prints the problems, warnings and cases that are its
+// result: standard output, unless JSON goes there.
+func wordsOut(cmd *cobra.Command, asJSON bool) io.Writer {
+	if asJSON {
+		return cmd.ErrOrStderr()
+	}
+	return cmd.OutOrStdout()
+}
+
+// judge prints what failed to failures, and how many cases there were to notes; the
+// error says that some failed.
+func judge(failures, notes io.Writer, report ci.TestReport) error {
+	_ = report.Problems().Write(failures) // as in report: nobody to tell
+	if failed := report.Failed(); failed > 0 {
 		return fmt.Errorf("%d of %s failed", failed, count(len(report.Results), "case"))
 	}
-	fmt.Fprintf(w, "ok: %s\n", count(len(report.Results), "case"))
+	fmt.Fprintf(notes, "ok: %s\n", count(len(report.Results), "case"))
 	return nil
+}
+
+// eachCaseOnce returns a report of several runs that has one result for each case: the
+// first that failed or, if none did, the first.
+func eachCaseOnce(report ci.TestReport) ci.TestReport {
+	type place struct {
+		file         string
+		line, column int
+	}
+	at := make(map[place]int)
+	once := report
+	once.Results = nil
+	for _, r := range report.Results {
+		p := place{r.File, r.Line, r.Column}
+		i, again := at[p]
+		switch {
+		case !again:
+			at[p] = len(once.Results)
+			once.Results = append(once.Results, r)
+		case once.Results[i].Passed():
+			once.Results[i] = r
+		}
+	}
+	return once
 }
 
 func writeTestJSON(w io.Writer, report ci.TestReport, cover bool) error {
