@@ -39,13 +39,8 @@ func (o *publication) register(cmd *cobra.Command) {
 // open opens the store and loads the keys.
 func (o *publication) open(cmd *cobra.Command) (release.Options, error) {
 	var none release.Options
-	switch {
-	case o.env == "":
-		return none, usagef("no environment: name it with --env or SERIN_ENV")
-	case o.to == "":
-		return none, usagef("no --to: name where to publish, such as s3://bucket/prefix")
-	case o.keys == "":
-		return none, usagef("no --keys: name the folder that 'serin keys init' created")
+	if missing := o.missing(); missing != "" {
+		return none, usagef("%s", missing)
 	}
 	opts := release.Options{Environment: o.env, DryRun: o.dryRun}
 	var err error
@@ -54,6 +49,21 @@ func (o *publication) open(cmd *cobra.Command) (release.Options, error) {
 	}
 	opts.Keys, err = o.keyring.opener(cmd).Keys(cmd.Context(), o.keys)
 	return opts, o.hintKeys(err)
+}
+
+// missing says which of the flags that every publication needs are missing, or "".
+func (o *publication) missing() string {
+	var lines []string
+	if o.env == "" {
+		lines = append(lines, "no environment: name it with --env or SERIN_ENV")
+	}
+	if o.to == "" {
+		lines = append(lines, "no --to: name where to publish, such as s3://bucket/prefix")
+	}
+	if o.keys == "" {
+		lines = append(lines, "no --keys: name the folder that 'serin keys init' created")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // hintKeys says where a key or a root is to be had that isn't there.
