@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -138,6 +139,45 @@ func TestGC(t *testing.T) {
 	}
 	mustPublish(t, w.rollback(3))
 	wantError(t, w.rollback(1), "the payload is gone")
+}
+
+// Stores remove what they are told to, and keep what is published whole.
+func TestGCOnEachStore(t *testing.T) {
+	onEachStore(t, func(t *testing.T, store release.Store) {
+		keys := newKeys(t, production)
+		old, next := options(store, keys, content{"a": "1"}), options(store, keys, content{"a": "2", "b": "1"})
+		old.Now = in(-4 * day)
+		removed := []string{"1.snapshot.json"}
+		for _, name := range mustPublish(t, old).Objects {
+			if strings.HasPrefix(name, "targets/") {
+				removed = append(removed, name)
+			}
+		}
+		next.Now = in(-1 * day)
+		mustPublish(t, next)
+		// Objects are young, so the clock goes on for ten days.
+		for _, name := range mustPublish(t, renewal(store, keys, 5*day)).Objects {
+			if strings.HasSuffix(name, ".snapshot.json") {
+				removed = append(removed, "2.snapshot.json", name)
+			}
+		}
+		mustPublish(t, renewal(store, keys, 9*day))
+		gc := release.GCOptions{Store: store.(release.ListStore), Root: keys.Root, Keep: 2 * day, Now: in(10 * day)}
+		report := mustGC(t, gc)
+		slices.Sort(removed)
+		if !slices.Equal(report.Removed, removed) || report.Oldest != 2 {
+			t.Errorf("removed %v, want %v: %+v", report.Removed, removed, report)
+		}
+		for _, name := range removed {
+			if _, _, err := store.Get(t.Context(), name, 1<<20); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s is still there, error %v", name, err)
+			}
+		}
+		c, err := newReader(t, store, keys).read(t.Context(), 10*day)
+		if err != nil || !cmp.Equal(c, content{"a": "2", "b": "1"}) {
+			t.Errorf("clients see %v, error %v", c, err)
+		}
+	})
 }
 
 // If somebody restored an old timestamp.json, what was published after that is kept.

@@ -89,7 +89,7 @@ func (l *lineage) compare(ctx context.Context, published string) (relation, stri
 		if errors.Is(err, exec.ErrNotFound) {
 			return unknown, "git isn't installed"
 		}
-		return unknown, "the flag files aren't in a git repository"
+		return unknown, "git finds no repository that it may read"
 	}
 	shallow, err := l.git(ctx, "rev-parse", "--is-shallow-repository")
 	ours, theirs := l.resolve(ctx, l.ours.Commit), l.resolve(ctx, published)
