@@ -62,6 +62,7 @@ func TestHostileText(t *testing.T) {
 	writeFile(t, filepath.Join(edited, "shop", "color.yaml"), "type: string\nvariants: {a: a, b: "+strings.ReplaceAll("\"c\\n# BAIT \\e[31m\"", "\n", "")+"}\ndefault: b\n")
 	for _, args := range [][]string{
 		{"check", estate}, {"check", broken}, {"check", broken, "--json"}, {"test", estate, "-v", "--cover"}, {"test", estate, "--json"},
+		{"list", estate}, {"list", estate, "--json"},
 		{"show", "color", "--from", estate}, {"eval", "color", "--from", estate, "--context", `{"city": ` + string(quoted) + `}`},
 		{"explain", "color", "--from", estate, "--attr", "city=" + bait}, {"explain", bait, "--from", estate}, {"lock", estate},
 		{"diff", estate, edited}, {"diff", edited, estate}, {"diff", estate, broken}, {"diff", estate, edited, "--format", "markdown"},

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/display"
+	"github.com/spf13/cobra"
+)
+
+func listCommand() *cobra.Command {
+	var env, owner, at string
+	var stale, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list [DIR]",
+		Short: "List the flags: owners, shares, next changes, expiries",
+		Long: `List prints a line for each flag of DIR (by default "flags"): what it serves now to
+those whom no rule with a condition matches, when a ramp changes that, until when
+the flag is meant to exist, and which environments override it.
+
+--stale lists those that have expired or whose ramps have ended, unless their
+files silence the lint that says so.`,
+		Example: `  serin list --owner team-checkout --env production
+  serin list --stale`,
+		Args: oneWordAtMost("DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			now, err := parseTime(at)
+			if err != nil {
+				return err
+			}
+			dir := estateArg(args)
+			estate, err := loadEstate(dir)
+			if err != nil {
+				return err
+			}
+			flags, err := listed(estate, env, now)
+			if err != nil {
+				return err
+			}
+			flags = slices.DeleteFunc(flags, func(f listedFlag) bool {
+				return cmd.Flags().Changed("owner") && f.Owner != owner || stale && len(f.Stale) == 0
+			})
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), struct {
+					Flags []listedFlag `json:"flags"`
+				}{flags})
+			}
+			return writeList(cmd.OutOrStdout(), flags)
+		},
+	}
+	registerEnv(cmd, &env, "the environment (default: none, without overrides)")
+	cmd.Flags().StringVar(&owner, "owner", "", `only flags of this owner; "" is those without one`)
+	cmd.Flags().BoolVar(&stale, "stale", false, "only flags that have expired or whose ramps have ended")
+	cmd.Flags().StringVar(&at, "at", "", "the time, as 2026-12-01T02:00:00Z or in Unix seconds (default: now)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// A listedFlag is a flag as list --json prints it.
+type listedFlag struct {
+	Key       string `json:"key"`
+	Namespace string `json:"namespace"`
+	File      string `json:"file"`
+	Type      string `json:"type"`
+	Owner     string `json:"owner,omitempty"`
+	Disabled  bool   `json:"disabled,omitempty"`
+	Layer     string `json:"layer,omitempty"` // only who is in the flag's part of it gets what rules serve
+	// Conditional are the rules with a condition that come before what Serves says.
+	Conditional []listedRule  `json:"conditional,omitempty"`
+	Serves      []listedShare `json:"serves"`
+	NextChange  *time.Time    `json:"next_change,omitempty"`
+	Expires     string        `json:"expires,omitempty"`
+	Overriding  []string      `json:"overriding,omitempty"`
+	Stale       []string      `json:"stale,omitempty"` // the lints that say so
+}
+
+// A listedRule is what a rule serves to those whom it matches.
+type listedRule struct {
+	Rule   string        `json:"rule"`
+	Serves []listedShare `json:"serves"`
+}
+
+// A listedShare is a variant and its share of those that it is one of, from 0 to 1.
+type listedShare struct {
+	Variant string  `json:"variant"`
+	Share   float64 `json:"share"`
+}
+
+// listed returns the flags of an estate, as they are in an environment at a time.
+func listed(estate *ci.Estate, env string, now int64) ([]listedFlag, error) {
+	stale := make(map[string][]string)
+	for _, p := range estate.Lint(ci.LintOptions{Now: time.Unix(now, 0)}) {
+		if (p.Lint == "expired-flag" || p.Lint == "finished-ramp") && !slices.Contains(stale[p.File], p.Lint) {
+			stale[p.File] = append(stale[p.File], p.Lint)
+		}
+	}
+	flags := []listedFlag{}
+	for _, key := range estate.Keys() {
+		f, err := estate.Effective(key, env)
+		if err != nil {
+			return nil, err
+		}
+		l := listedFlag{
+			Key: key, Namespace: f.Namespace, File: f.File, Type: f.Compiled.Type.String(), Owner: f.Owner,
+			Disabled: f.Compiled.Disabled, Expires: f.Expires, Overriding: f.Overriding, Stale: stale[f.File],
+		}
+		if r := f.Compiled.Reserved; r != nil {
+			l.Layer = r.Layer
+		}
+		l.Conditional, l.Serves = servedNow(&f.Compiled, now)
+		if change := nextChange(&f.Compiled, now); change != 0 {
+			t := time.Unix(change, 0).UTC()
+			l.NextChange = &t
+		}
+		flags = append(flags, l)
+	}
+	return flags, nil
+}
+
+// servedNow returns what a flag serves to those whom no rule with a condition matches,
+// largest share first, and the rules with a condition that come before.
+func servedNow(f *evaluator.Flag, now int64) (conditional []listedRule, shares []listedShare) {
+	whole := func(variant int) []listedShare { return []listedShare{{f.Variants[variant].Name, 1}} }
+	if f.Disabled {
+		return nil, whole(f.Off)
+	}
+	for i := range f.Rules {
+		r := &f.Rules[i]
+		served := whole(r.Variant)
+		if r.Split != nil {
+			served = sharesOf(f, r.Split, now)
+		}
+		if r.When == nil {
+			return conditional, served
+		}
+		conditional = append(conditional, listedRule{r.Name, served})
+	}
+	return conditional, whole(f.Default)
+}
+
+// sharesOf returns the shares of a split at a time, without those of nobody.
+func sharesOf(f *evaluator.Flag, s *evaluator.Split, now int64) []listedShare {
+	positions := make([]uint64, len(f.Variants))
+	for _, r := range s.Ranges {
+		positions[r.Variant] += r.To - r.From
+	}
+	if s.Ramp != nil {
+		level := s.Ramp.LevelAt(now)
+		positions[s.Ramp.Variant] += level
+		positions[s.Ramp.Rest] += s.Total() - level
+	}
+	var shares []listedShare
+	for i, n := range positions {
+		if n > 0 {
+			shares = append(shares, listedShare{f.Variants[i].Name, float64(n) / float64(s.Total())})
+		}
+	}
+	slices.SortStableFunc(shares, func(a, b listedShare) int { return cmp.Compare(b.Share, a.Share) })
+	return shares
+}
+
+// nextChange returns when a ramp of a flag next reaches a point: takes a step or, if it
+// grows all the time, begins or ends. It returns 0 if none does.
+func nextChange(f *evaluator.Flag, now int64) (at int64) {
+	if f.Disabled {
+		return 0
+	}
+	for _, r := range f.Rules {
+		if r.Split == nil || r.Split.Ramp == nil {
+			continue
+		}
+		for _, p := range r.Split.Ramp.Points {
+			if p.At > now && (at == 0 || p.At < at) {
+				at = p.At
+			}
+		}
+	}
+	return at
+}
+
+// writeList prints flags as a table.
+func writeList(w io.Writer, flags []listedFlag) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "FLAG\tTYPE\tOWNER\tSERVES\tNEXT CHANGE\tEXPIRES\tOVERRIDDEN IN")
+	for _, f := range flags {
+		next := ""
+		if f.NextChange != nil {
+			next = f.NextChange.Format("2006-01-02 15:04 UTC")
+		}
+		expires := f.Expires
+		if slices.Contains(f.Stale, "expired-flag") {
+			expires += " (expired)"
+		}
+		cells := []string{f.Key, f.Type, f.Owner, f.serves(), next, expires, strings.Join(f.Overriding, ", ")}
+		for i, cell := range cells {
+			cells[i] = display.Line(cmp.Or(cell, "-"))
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	return t.Flush()
+}
+
+// serves says in words what is served.
+func (f listedFlag) serves() string {
+	if f.Disabled {
+		return f.Serves[0].Variant + " (disabled)"
+	}
+	text := inShares(f.Serves)
+	if len(f.Conditional) > 0 {
+		var splits []string
+		for _, r := range f.Conditional {
+			if len(r.Serves) > 1 {
+				splits = append(splits, inShares(r.Serves))
+			}
+		}
+		before := count(len(f.Conditional), "rule")
+		if len(splits) > 0 {
+			before += " (" + strings.Join(splits, "; ") + ")"
+		}
+		text = before + ", else " + text
+	}
+	if f.Layer != "" {
+		text += " (in layer " + f.Layer + ")"
+	}
+	if slices.Contains(f.Stale, "finished-ramp") {
+		text += " (ramp ended)"
+	}
+	return text
+}
+
+// inShares returns shares in words, such as "60% on, 40% off", or "on" for all.
+func inShares(shares []listedShare) string {
+	var words []string
+	for _, s := range shares {
+		if s.Share == 1 {
+			words = append(words, s.Variant)
+		} else {
+			words = append(words, percent(s.Share)+" "+s.Variant)
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// percent returns a share that is neither 0 nor 1 with two digits after the point at
+// most. It isn't rounded to 0% or 100%.
+func percent(share float64) string {
+	switch {
+	case share < 0.0001:
+		return "<0.01%"
+	case share > 0.9999:
+		return ">99.99%"
+	}
+	text := strconv.FormatFloat(100*share, 'f', 2, 64)
+	return strings.TrimRight(strings.TrimRight(text, "0"), ".") + "%"
+}
