@@ -85,9 +85,25 @@ func TestFlow(t *testing.T) {
 	}
 	f.trail(t)
 	f.rotate(t, client)
+	f.leak(t)
 	if o := f.publish(t, "deploy"); o.err == nil || !strings.Contains(o.log, "check, publish or renew") {
 		t.Errorf("\"do: deploy\" isn't refused: %v\n%s", o.err, o.log)
 	}
+}
+
+// leak puts the online key into git, whose jobs then fail. Renewals go on.
+func (f *team) leak(t *testing.T) {
+	f.write(t, "keys/production/online.key", f.key)
+	f.git(t, "add", "--force", "keys/production/online.key")
+	for what, o := range map[string]outcome{"check": f.check(t, nil), "publish": f.publish(t, "publish")} {
+		if o.err == nil || !strings.Contains(o.log, "error: git tracks a private key: keys/production/online.key") {
+			t.Errorf("%s with a key in git: %v\n%s", what, o.err, o.log)
+		}
+	}
+	if o := f.publish(t, "renew"); o.err != nil {
+		t.Errorf("renewing with a key in git: %v\n%s", o.err, o.log)
+	}
+	f.git(t, "rm", "--quiet", "--cached", "keys/production/online.key")
 }
 
 // onShare returns the share of users that have new-cart.

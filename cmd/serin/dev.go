@@ -236,7 +236,8 @@ func firstLink(full string) (link, below string) {
 
 // within reports whether the path name is folder or below it.
 func within(name, folder string) bool {
-	return name == folder || strings.HasPrefix(name, strings.TrimSuffix(folder, string(filepath.Separator))+string(filepath.Separator))
+	const separator = string(filepath.Separator)
+	return name == folder || strings.HasPrefix(name, strings.TrimSuffix(folder, separator)+separator)
 }
 
 // follow loads again whenever a file changes, until ctx is done.

@@ -138,7 +138,8 @@ func refuseTrackedNames(ctx context.Context, notes io.Writer, dir string, create
 		}
 		name = filepath.Join(dir, path.Base(name))
 		return &hintedError{
-			fmt.Errorf("git tracks %s, so the private key created there would be in the next commit; no keys were created", name),
+			fmt.Errorf("git tracks %s, so the private key created there would be in the next commit; "+
+				"no keys were created", name),
 			"run git rm --cached " + name + " and commit that; then create the keys",
 		}
 	}

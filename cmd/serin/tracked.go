@@ -83,8 +83,8 @@ func keysAround(ctx context.Context, folder string) ([]string, error) {
 	if top == "" || err != nil {
 		return nil, err
 	}
-	// The pathspecs are the folder itself, and two kinds of names anywhere.
-	listed, err := gitList(ctx, folder, "ls-files", "-z", "--full-name", "--", ":(top,glob)**/root.json", ":(top,glob)**/*.root.json")
+	listed, err := gitList(ctx, folder, "ls-files", "-z", "--full-name", "--",
+		":(top,glob)**/root.json", ":(top,glob)**/*.root.json")
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +114,8 @@ func keysAround(ctx context.Context, folder string) ([]string, error) {
 // grepKeys returns the arguments for git to list the files of the index that match the
 // pathspec and hold a private key, whatever is configured.
 func grepKeys(pathspec string) []string {
-	return []string{"grep", "--cached", "--no-recurse-submodules", "--no-color", "--full-name", "-z", "-l", "-a", "-E", "-e", privateKey,
-		"--", pathspec}
+	return []string{"grep", "--cached", "--no-recurse-submodules", "--no-color", "--full-name", "-z", "-l", "-a",
+		"-E", "-e", privateKey, "--", pathspec}
 }
 
 // ourKey reports whether a file has a name that 'serin keys' gives to private keys.

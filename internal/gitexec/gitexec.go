@@ -17,7 +17,9 @@ import (
 // These are those of "git rev-parse --local-env-vars" that locate. The others stay: in
 // a hook that receives a push, GIT_OBJECT_DIRECTORY is where the new commits are, and
 // GIT_CONFIG_COUNT is how a CI system marks a folder as safe.
-var located = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
+var located = []string{
+	"GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR",
+}
 
 // Command returns a git command that runs in the folder dir, or in the current one if
 // dir is empty. It works on the repository that contains the folder. Git then ignores

@@ -65,13 +65,13 @@ func (f *Flag) Rules(environment string) (rules []*Rule, from string) {
 	return b.Rules, b.Environment
 }
 
-// bodyKeys are the keys that an environment can replace, each whole.
 // flagTypes are the types that a flag may have, in the order in which messages name
 // them.
 var flagTypes = []evaluator.Kind{
 	evaluator.KindBool, evaluator.KindString, evaluator.KindInt, evaluator.KindFloat, evaluator.KindObject,
 }
 
+// bodyKeys are the keys that an environment can replace, each whole.
 var bodyKeys = []string{"variants", "default", "enabled", "off_variant", "max_stale", "rules", "metadata"}
 
 var flagKeys = append([]string{"description", "owner", "expires", "type", "exclusive", "environments", "lint"},

@@ -41,7 +41,8 @@ func confusing(text string) (r rune, at int, message string) {
 		case invisible(r) && !joins(before, r, after):
 			return r, begin + i, nameOf(r) + " can't be seen; the same text without it doesn't match"
 		case r != ' ' && unicode.Is(unicode.Zs, r):
-			return r, begin + i, nameOf(r) + " looks like a space, but isn't one; the same text with a space doesn't match"
+			return r, begin + i, nameOf(r) +
+				" looks like a space, but isn't one; the same text with a space doesn't match"
 		case '０' <= r && r <= '９':
 			return r, begin + i, nameOf(r) + " is a full-width digit; the same text with ordinary digits doesn't match"
 		}
@@ -49,8 +50,10 @@ func confusing(text string) (r rune, at int, message string) {
 	}
 	for _, quotes := range []string{"‘’", "“”", "„“", "«»", "＂＂", "＇＇"} {
 		open, size := utf8.DecodeRuneInString(quotes)
-		if strings.HasPrefix(trimmed, quotes[:size]) && strings.HasSuffix(trimmed, quotes[size:]) && len(trimmed) > size {
-			return open, begin, nameOf(open) + " is no quotation mark of a file's syntax, but part of the text; remove it, or write ' or \""
+		quoted := strings.HasPrefix(trimmed, quotes[:size]) && strings.HasSuffix(trimmed, quotes[size:])
+		if quoted && len(trimmed) > size {
+			return open, begin, nameOf(open) +
+				" is no quotation mark of a file's syntax, but part of the text; remove it, or write ' or \""
 		}
 	}
 	return 0, 0, ""
@@ -68,7 +71,8 @@ func invisible(r rune) bool {
 // joins reports whether r, between two characters, is a joiner as some languages and
 // emoji need it: between characters that aren't of a European script.
 func joins(before, r, after rune) bool {
-	return (r == '\u200c' || r == '\u200d') && before > unicode.MaxLatin1 && after != utf8.RuneError && after > unicode.MaxLatin1
+	return (r == '\u200c' || r == '\u200d') &&
+		before > unicode.MaxLatin1 && after > unicode.MaxLatin1 && after != utf8.RuneError
 }
 
 // reorders reports whether r is a character by which what follows is read in another
@@ -142,7 +146,8 @@ func (l *linter) listCharacters(list *lang.IDList) {
 		}
 		text := strings.TrimSuffix(line.Text, "\r")
 		before, _ := spaceAround(text)
-		l.warnAt(lang.LintConfusingCharacter, list.File, line.Number, 1+utf8.RuneCountInString(text[:before+at]), text, message)
+		column := 1 + utf8.RuneCountInString(text[:before+at])
+		l.warnAt(lang.LintConfusingCharacter, list.File, line.Number, column, text, message)
 	}
 }
 

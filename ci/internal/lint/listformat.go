@@ -13,18 +13,19 @@ var separators = []struct {
 	char rune
 	name string
 }{
-	{',', "a comma"}, {';', "a semicolon"}, {'\t', "a tab"}, {'"', "a quotation mark"}, {'{', "a brace"}, {'[', "a bracket"},
+	{',', "a comma"}, {';', "a semicolon"}, {'\t', "a tab"}, {'"', "a quotation mark"},
+	{'{', "a brace"}, {'[', "a bracket"},
 }
 
 // listFormat warns of a list that looks like another kind of file, such as a table.
 // Each line is compared as a whole, so nobody would match it.
 func (l *linter) listFormat(list *lang.IDList) {
-	var first, last lang.ListLine
+	var first, title lang.ListLine
 	lines, odd := 0, 0
 	what := ""
 	for line := range list.Lines() {
 		if lines++; lines == 1 && l.isHeader(line.ID) {
-			last = line
+			title = line
 		}
 		for _, s := range separators {
 			if !strings.ContainsRune(line.ID, s.char) {
@@ -41,12 +42,13 @@ func (l *linter) listFormat(list *lang.IDList) {
 		if odd > 1 {
 			more = fmt.Sprintf("; there are %d such lines", odd)
 		}
-		l.warnLine(list, first, fmt.Sprintf("the id contains %s: a list has one id on each line, and each line is compared as a whole%s",
-			what, more))
+		l.warnLine(list, first, fmt.Sprintf(
+			"the id contains %s: a list has one id on each line, and each line is compared as a whole%s", what, more))
 		return
 	}
-	if last.ID != "" && lines > 1 {
-		l.warnLine(list, last, "this looks like the title of a column; a list contains ids alone, so start the line with # or remove it")
+	if title.ID != "" && lines > 1 {
+		l.warnLine(list, title,
+			"this looks like the title of a column; a list contains ids alone, so start the line with # or remove it")
 	}
 }
 

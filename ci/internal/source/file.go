@@ -360,7 +360,8 @@ func (s *File) read(fsys fs.FS) error {
 		return nil
 	}
 	if bytes.HasPrefix(data, []byte(lfsPointer)) {
-		s.Problem("this is what Git LFS keeps in place of the file; get the file with git lfs pull (in CI, let the checkout do it)")
+		s.Problem("this is what Git LFS keeps in place of the file; " +
+			"get the file with git lfs pull (in CI, let the checkout do it)")
 		return nil
 	}
 	s.Data = data
