@@ -81,9 +81,6 @@ func compareLists(a, b []string) int {
 	return slices.Compare(a, b)
 }
 
-// isAlways reports whether a condition in normal form always holds.
-func isAlways(c evaluator.Condition) bool { return c.Op == evaluator.OpAll && len(c.Of) == 0 }
-
 // A speaker puts conditions into words.
 type speaker struct {
 	types map[string]evaluator.AttributeType

@@ -15,8 +15,7 @@ import (
 // values are from small pools, so that conditions often have to do with each other.
 type maker struct {
 	*rand.Rand
-	set   *evaluator.Ruleset // being made
-	depth int                // of flags that refer to flags
+	set *evaluator.Ruleset // being made
 }
 
 func newMaker(seed uint64) *maker { return &maker{Rand: rand.New(rand.NewPCG(seed, 1))} }
