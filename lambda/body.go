@@ -22,7 +22,7 @@ const (
 	maxInFlight = 16 << 20
 	// maxMatched is the size limit in bytes of a text that flags match regular expressions
 	// with, which look at every byte.
-	maxMatched = 1024
+	maxMatched = 512
 )
 
 // bodies reads the bodies of requests, in bounded memory.
