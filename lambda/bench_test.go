@@ -19,7 +19,7 @@ func BenchmarkHostile(b *testing.B) {
 		n := min((defaultMaxBody-len(prefix)-len(suffix))/len(part), limit)
 		return prefix + strings.Repeat(part, n) + suffix
 	}
-	long := strings.Repeat("Mozilla/5.0 (", 39)
+	long := strings.Repeat("Mozilla/5.0 (", 78)
 	var names strings.Builder
 	for i := range 999 {
 		names.WriteString(`,"attribute-` + strconv.Itoa(i) + `":"` + strings.Repeat("x", 40) + `"`)
@@ -33,7 +33,7 @@ func BenchmarkHostile(b *testing.B) {
 		{"list", fill(`{"context":{"tags":[`, `"",`, `""]}}`, 1<<20)},
 		{"as long a list as may be", fill(`{"context":{"tags":["a"`, `,"tag-a-tag-a-tag-a-tag-a-tag-a-tag-a"`, `]}}`, 999)},
 		{"text", `{"context":{"agent":"` + long + `","city":"` + long + `"}}`},
-		{"escapes", fill(`{"context":{"agent":"`, `\u0041`, `"}}`, 512)},
+		{"escapes", fill(`{"context":{"agent":"`, `\u0041`, `"}}`, 1024)},
 		{"too many escapes", fill(`{"context":{"agent":"`, `\u0041`, `"}}`, 1<<20)},
 		{"digits", fill(`{"context":{"uid":`, `9`, `}}`, 1<<20)},
 		{"depth", fill(`{"context":{"a":`, `[`, ``, 1<<20)},

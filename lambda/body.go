@@ -22,7 +22,7 @@ const (
 	maxInFlight = 16 << 20
 	// maxMatched is the size limit in bytes of a text that flags match regular expressions
 	// with, which look at every byte.
-	maxMatched = 512
+	maxMatched = 1024
 )
 
 // bodies reads the bodies of requests, in bounded memory.

@@ -33,7 +33,7 @@
 //	400  INVALID_CONTEXT  the context is not an object, its targeting key is not a string,
 //	                      a number is out of range, or there are more than 1,000 attributes,
 //	                      more than 1,000 elements of lists, or an attribute that flags match
-//	                      with regular expressions is longer than 512 bytes
+//	                      with regular expressions is longer than 1,024 bytes
 //	404  FLAG_NOT_FOUND   there is no such flag
 //
 // TARGETING_KEY_MISSING never occurs: a rule doesn't match if its unit is missing, and

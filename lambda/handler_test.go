@@ -325,7 +325,7 @@ func TestLongTexts(t *testing.T) {
 			if n > maxMatched && declared != "" {
 				want = http.StatusBadRequest
 			}
-			if w.Code != want || want != http.StatusOK && !strings.Contains(w.Body.String(), "the attribute "+declared+" is longer than 512 bytes") {
+			if w.Code != want || want != http.StatusOK && !strings.Contains(w.Body.String(), "the attribute "+declared+" is longer than 1024 bytes") {
 				t.Errorf("%s of %d bytes: %d %s", name, n, w.Code, w.Body)
 			}
 		}
