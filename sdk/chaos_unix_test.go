@@ -27,7 +27,7 @@ import (
 
 var (
 	chaosSeeds  = flag.Int("chaos.seeds", soak.Times(1, 60), "how many random histories TestChaos goes through")
-	chaosFaults = flag.Int("chaos.faults", soak.Times(14, 50), "how many faults there are in each history")
+	chaosFaults = flag.Int("chaos.faults", soak.Times(26, 50), "how many faults there are in each history")
 )
 
 // chaosMode is the environment variable of the process that TestChaos starts.
