@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -31,12 +32,17 @@ type bodies struct {
 	inFlight atomic.Int64 // bytes that count towards maxInFlight
 }
 
-// refuse closes the connection of w after the response, which doesn't wait for the rest
-// of the request: net/http would read it to keep the connection.
+// refuse closes the connection of w after the response. net/http would wait for the rest
+// of the request to keep it open, or else reset it, and a reset takes the response away
+// from a client that is still sending. Only for a body that a MaxBytesReader has cut does
+// it close the connection in a way that the response arrives. So refuse cuts one, which
+// has nothing to do with the request.
 func refuse(w http.ResponseWriter) {
-	if http.NewResponseController(w).SetReadDeadline(time.Now()) == nil { // on Lambda there is no connection
-		w.Header().Set("Connection", "close")
+	if http.NewResponseController(w).SetReadDeadline(time.Now()) != nil {
+		return // on Lambda there is no connection
 	}
+	cut := http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0)
+	_, _ = io.ReadAll(cut) // fails as it is meant to
 }
 
 // read reads the body of r. Memory grows with what has arrived, not with what was
@@ -69,12 +75,13 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (data []byte, rele
 			continue
 		}
 		size = min(2*int64(cap(data)), b.limit+1)
-		if !b.reserve(size - smallBody - reserved) {
+		more := max(size-smallBody-reserved, 0)
+		if !b.reserve(more) {
 			refuse(w)
 			return nil, release, &failure{status: http.StatusServiceUnavailable, retryAfter: 1,
 				details: "there are too many large requests at once"}
 		}
-		reserved = size - smallBody
+		reserved += more
 		data = append(make([]byte, 0, size), data...)
 	}
 }

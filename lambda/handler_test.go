@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -289,6 +290,46 @@ func TestBodiesInFlight(t *testing.T) {
 	}
 	if n := handler.bodies.inFlight.Load(); n != 0 {
 		t.Errorf("%d bytes count as in flight after all requests have ended", n)
+	}
+}
+
+// TestRefusalsArrive holds that a client gets the answer to a body that is refused, also if
+// it sends all of it first: a connection that is closed with data left unread is reset,
+// which takes the answer away.
+func TestRefusalsArrive(t *testing.T) {
+	handler := New(newEstate(t, testRuleset()).open(t), Config{})
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	send := func(length string, body string) (status string) {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		// The server may close the connection before all is sent; what counts is the answer.
+		_, _ = io.WriteString(conn, "POST "+flagsPath+" HTTP/1.1\r\nHost: x\r\n"+length+"\r\n\r\n"+body)
+		answer, err := io.ReadAll(conn)
+		if err != nil {
+			return err.Error()
+		}
+		status, _, _ = strings.Cut(string(answer), "\r\n")
+		return status
+	}
+	const size = 3 * defaultMaxBody
+	large := strings.Repeat(" ", size)
+	for range 20 {
+		if got := send(fmt.Sprint("Content-Length: ", size), large); got != "HTTP/1.1 413 Request Entity Too Large" {
+			t.Errorf("a body of known length: %s", got)
+		}
+		if got := send("Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", size, large)); got != "HTTP/1.1 413 Request Entity Too Large" {
+			t.Errorf("a body of unknown length: %s", got)
+		}
+	}
+	handler.bodies.inFlight.Store(maxInFlight)
+	for range 20 {
+		if got := send(fmt.Sprint("Content-Length: ", defaultMaxBody), large[:defaultMaxBody]); got != "HTTP/1.1 503 Service Unavailable" {
+			t.Errorf("a body for which there is no memory: %s", got)
+		}
 	}
 }
 
