@@ -143,15 +143,17 @@ func (r *run) load(h *history) (during, between *hdrhistogram.Histogram, err err
 	}
 	each := r.calls / r.updates / r.readers
 	for range r.updates {
-		var updating atomic.Bool
-		updating.Store(true)
-		var wg sync.WaitGroup
+		var phase atomic.Int32
+		var calling, ended sync.WaitGroup
+		calling.Add(len(callers))
 		for i, c := range callers {
-			wg.Go(func() { c.calls(each, &updating, parts[i]) })
+			ended.Go(func() { c.calls(each, &phase, calling.Done, parts[i]) })
 		}
+		calling.Wait() // a short update would be over before they begin
+		phase.Store(updating)
 		err = h.update(client)
-		updating.Store(false)
-		wg.Wait()
+		phase.Store(updated)
+		ended.Wait()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -164,14 +166,25 @@ func (r *run) load(h *history) (during, between *hdrhistogram.Histogram, err err
 	return during, between, nil
 }
 
-// calls makes at least n calls, and more if the update takes longer.
-func (c *caller) calls(n int, updating *atomic.Bool, into [2]*hdrhistogram.Histogram) {
-	for i := 0; ; i++ {
-		to := into[1]
-		if updating.Load() {
-			to = into[0]
-		} else if i >= n {
+// The phases of a measured update: before it, 0, while it runs, and after it.
+const (
+	updating = 1 + iota
+	updated
+)
+
+// calls makes at least n calls, and goes on until the update is over. It calls began after
+// the first one.
+func (c *caller) calls(n int, phase *atomic.Int32, began func(), into [2]*hdrhistogram.Histogram) {
+	record(into[1], c.one())
+	began()
+	for i := 1; ; i++ {
+		now := phase.Load()
+		if now == updated && i >= n {
 			return
+		}
+		to := into[1]
+		if now == updating {
+			to = into[0]
 		}
 		record(to, c.one())
 	}

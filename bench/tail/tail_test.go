@@ -35,9 +35,10 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestLoadCounts checks that every call is in one distribution.
+// TestLoadCounts checks that every call is in one distribution, and that calls are made
+// while the flags are updated.
 func TestLoadCounts(t *testing.T) {
-	h, err := publish(t.TempDir(), 30, 2)
+	h, err := publish(t.TempDir(), 3000, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func TestLoadCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := during.TotalCount() + between.TotalCount(); n < 2000 {
+	if n := during.TotalCount() + between.TotalCount(); n < 2000 || during.TotalCount() == 0 {
 		t.Errorf("%d calls, %d of them during updates", n, during.TotalCount())
 	}
 }
