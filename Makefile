@@ -23,13 +23,12 @@ demo:
 	go run ./cmd/serin demo
 
 # The race detector makes tests five times slower and compiles all that they link once more. With it run the packages
-# whose own goroutines share memory and, of the others, the tests that have Concurrent in their names; those of the
-# command, which links most, only in a soak. All others run
+# whose own goroutines share memory and, of the others, the tests that have Concurrent in their names. All others run
 # with the flags of the programs that tests build, so that these packages are compiled once. In the evaluator's tests,
 # conversions of pointers are checked. Beside the race detector the AWS SDK isn't optimized, which would take as long as
 # to compile it. Nothing is vetted, which make check does.
 RACE       = ./lambda ./sdk ./sdk/openfeature ./sdk/otel ./sdk/sdktest
-CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci evaluator | xargs -n1 dirname | sort -u | sed 's|^|./|')
+CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci cmd evaluator | xargs -n1 dirname | sort -u | sed 's|^|./|')
 OTHERS     = $$(go list ./... | grep -vxF "$$(go list $(RACE) ./evaluator)")
 GOTEST     = go test -vet=off -timeout 10m
 PLAIN      = CGO_ENABLED=0 $(GOTEST) -trimpath
@@ -79,7 +78,6 @@ fuzz:
 
 soak: $(VERSITYGW)
 	$(ENV) SERIN_SOAK=1 go test -timeout 0 ./...
-	$(ENV) $(RACING) -run Concurrent ./cmd/serin
 
 chaos:
 	SERIN_SOAK=1 go test ./sdk -run 'TestChaos$$|TestKilledWhileUpdating$$' -v -timeout 0 -chaos.seeds=$(SEEDS) -kills=150
