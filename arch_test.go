@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"sdk/examples/kubernetes": {"sdk"},
 
 	"lambda":           {"sdk", "evaluator", "internal/jsontext"},
-	"lambda/bootstrap": {"lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
+	"lambda/bootstrap": {"bundle", "lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
 	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
 	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},

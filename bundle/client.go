@@ -12,7 +12,8 @@ import (
 // are the ones of other TUF clients, so that none refuses what another accepts. A
 // target takes about 200 bytes.
 const (
-	maxRoot      = 512 << 10
+	// MaxRoot limits the length of a root, in bytes.
+	MaxRoot      = 512 << 10
 	maxTimestamp = 16 << 10
 	maxSnapshot  = 2_000_000
 	maxTargets   = 5_000_000
@@ -161,7 +162,7 @@ func (c client) updateRoot(ctx context.Context, t *trusted) error {
 	}
 	for range limit {
 		name := fmt.Sprintf("%d.root.json", t.root.version+1)
-		obj, err := c.fetch(ctx, name, "", maxRoot)
+		obj, err := c.fetch(ctx, name, "", MaxRoot)
 		if class, _ := ClassOf(err); class == NotFound {
 			break
 		}

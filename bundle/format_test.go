@@ -343,7 +343,7 @@ func TestPinnedRoot(t *testing.T) {
 			return r.encode(roleRoot)
 		}, Malformed},
 		{"not a root", func(r *repo) []byte { return r.objects["timestamp.json"] }, Malformed},
-		{"too large", func(*repo) []byte { return append(bytes.Clone(valid), bytes.Repeat([]byte(" "), maxRoot)...) },
+		{"too large", func(*repo) []byte { return append(bytes.Clone(valid), bytes.Repeat([]byte(" "), MaxRoot)...) },
 			Malformed},
 	} {
 		t.Run(c.name, func(t *testing.T) {

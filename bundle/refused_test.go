@@ -172,7 +172,7 @@ func TestBoundless(t *testing.T) {
 	r, v, last := updated(t)
 	for _, name := range []string{"timestamp.json", "2.root.json"} {
 		r.faults[name] = func(obj Object, err error) (Object, error) {
-			return Object{Data: append(obj.Data, bytes.Repeat([]byte(" "), maxRoot)...)}, err
+			return Object{Data: append(obj.Data, bytes.Repeat([]byte(" "), MaxRoot)...)}, err
 		}
 		_, err := v.Update(t.Context(), r, last, testNow)
 		checkClass(t, err, Malformed)
@@ -263,8 +263,8 @@ func TestLimits(t *testing.T) {
 	r, v, last := updated(t)
 	want := map[string]int64{
 		"timestamp.json":             maxTimestamp,
-		"2.root.json":                maxRoot,
-		"3.root.json":                maxRoot,
+		"2.root.json":                MaxRoot,
+		"3.root.json":                MaxRoot,
 		"2.snapshot.json":            int64(len(r.objects["2.snapshot.json"])),
 		"2.targets.json":             int64(len(r.objects["2.targets.json"])),
 		r.payloadName("checkout"):    int64(len(r.payloads["checkout"])),
@@ -449,7 +449,7 @@ func mixAndMatch(t *testing.T, open func(*repo) Source) {
 }
 
 // TestFrozen serves what there is for ever: the release says by itself that it
-// is stale, and who comes anew is refused.
+// is stale, and a new client refuses it.
 func TestFrozen(t *testing.T) {
 	throughEach(t, func(t *testing.T, open func(*repo) Source) { frozen(t, open) })
 }

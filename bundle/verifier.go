@@ -62,7 +62,7 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 
 func parsePinned(raw []byte) (*rootMetadata, error) {
 	const name = "root.json"
-	if len(raw) > maxRoot {
+	if len(raw) > MaxRoot {
 		return nil, &Error{Malformed, name, ErrTooLarge}
 	}
 	e, err := open(raw)

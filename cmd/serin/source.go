@@ -206,9 +206,6 @@ func (f *sourceFlags) checkEnvironment(named string) error {
 	return nil
 }
 
-// maxRoot is the size limit of a root in bytes, that of the verifier.
-const maxRoot = 512 << 10
-
 // readRoot reads a pinned root.
 func readRoot(name string) ([]byte, error) {
 	if name == "" {
@@ -219,12 +216,12 @@ func readRoot(name string) ([]byte, error) {
 		return nil, fmt.Errorf("reading the root: %w", err)
 	}
 	defer file.Close()
-	root, err := io.ReadAll(io.LimitReader(file, maxRoot+1))
+	root, err := io.ReadAll(io.LimitReader(file, bundle.MaxRoot+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading the root: %w", err)
 	}
-	if len(root) > maxRoot {
-		return nil, fmt.Errorf("reading the root: %s is larger than %d KiB", name, maxRoot>>10)
+	if len(root) > bundle.MaxRoot {
+		return nil, fmt.Errorf("reading the root: %s is larger than %d KiB", name, bundle.MaxRoot>>10)
 	}
 	if bytes.HasPrefix(root, []byte("-----BEGIN")) {
 		return nil, usagef("%s is a key; the root is the file root.json that 'serin keys init' created next to it", name)

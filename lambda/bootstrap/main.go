@@ -33,13 +33,11 @@ import (
 
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/lambda"
 	"github.com/serin-flags/serin/sdk"
 	"github.com/serin-flags/serin/sdk/s3source"
 )
-
-// maxRoot is the size limit of the pinned root in bytes, that of the verifier.
-const maxRoot = 512 << 10
 
 func main() {
 	logger := slog.New(slog.NewJSONHandler(os.Stderr, nil))
@@ -135,12 +133,12 @@ func readRoot(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	root, err := io.ReadAll(io.LimitReader(f, maxRoot+1))
+	root, err := io.ReadAll(io.LimitReader(f, bundle.MaxRoot+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(root) > maxRoot {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxRoot)
+	if len(root) > bundle.MaxRoot {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, bundle.MaxRoot)
 	}
 	return root, nil
 }

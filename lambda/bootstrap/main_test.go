@@ -285,7 +285,7 @@ func TestMisconfigured(t *testing.T) {
 	}
 	root := filepath.Join(dir, "root.json")
 	emptied := t.TempDir()
-	large := file("large.json", strings.Repeat(" ", maxRoot+1))
+	large := file("large.json", strings.Repeat(" ", bundle.MaxRoot+1))
 	tests := []struct {
 		name string
 		env  []string
