@@ -18,7 +18,7 @@ import (
 
 // Line returns text on one line. It writes what isn't printable as \u001b, \n or \t.
 func Line(text string) string {
-	if !strings.ContainsFunc(text, func(r rune) bool { return r == '\n' || r == '\t' || hidden(r) }) {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r == '\n' || r == '\t' || Hidden(r) }) {
 		return strings.ToValidUTF8(text, "\ufffd")
 	}
 	var b strings.Builder
@@ -35,14 +35,14 @@ func Line(text string) string {
 	return b.String()
 }
 
-// hidden reports whether r, other than a line break or a tab, could change what a reader
+// Hidden reports whether r, other than a line break or a tab, could change what a reader
 // sees of other characters.
-func hidden(r rune) bool {
+func Hidden(r rune) bool {
 	return r != '\n' && r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
 func appendRune(b []byte, r rune) []byte {
-	if hidden(r) { // all of them have four digits, which JSON requires
+	if Hidden(r) { // all of them have four digits, which JSON requires
 		return fmt.Appendf(b, `\u%04x`, r)
 	}
 	return utf8.AppendRune(b, r)

@@ -157,11 +157,11 @@ func wide(r rune) bool {
 		r >= 0x1F300 && r <= 0x1F64F || r >= 0x1F680 && r <= 0x1F6FF || r >= 0x1F900 && r <= 0x1FAFF // pictographs
 }
 
-// printable replaces characters that would move a terminal's cursor or change
-// its state, so that quoting a hostile file is harmless.
+// printable replaces characters that would move a terminal's cursor or change what is
+// seen of others. Unlike [display.Line] it leaves each in its place, for the caret.
 func printable(line string) string {
 	return strings.Map(func(r rune) rune {
-		if r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		if display.Hidden(r) {
 			return unicode.ReplacementChar
 		}
 		return r
