@@ -4,6 +4,7 @@ package sdk
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -15,11 +16,20 @@ func exposed(dir string) string {
 	if err != nil {
 		return ""
 	}
-	if info.Mode().Perm()&0o002 != 0 {
-		return fmt.Sprintf("its mode is %v: everyone can write to it", info.Mode())
+	owner := 0
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		owner = int(stat.Uid)
 	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
-		return fmt.Sprintf("it belongs to user %d, and this is user %d", stat.Uid, os.Geteuid())
+	return exposedBy(info.Mode(), owner, os.Geteuid())
+}
+
+// exposedBy is exposed for a folder with a mode and an owner, and a process of user self.
+func exposedBy(mode fs.FileMode, owner, self int) string {
+	switch {
+	case mode.Perm()&0o002 != 0:
+		return fmt.Sprintf("its mode is %v: everyone can write to it", mode)
+	case owner != 0 && owner != self:
+		return fmt.Sprintf("it belongs to user %d, and this is user %d", owner, self)
 	}
 	return ""
 }
