@@ -21,11 +21,16 @@ import (
 // defaultListen is where serve and dev listen.
 const defaultListen = "127.0.0.1:8787"
 
+// serveOptions are the flags of serve.
+type serveOptions struct {
+	sourceFlags
+	from, listen, cache string
+	interval, grace     time.Duration
+	maxBody             int64
+}
+
 func serveCommand() *cobra.Command {
-	var f sourceFlags
-	var from, listen, cache string
-	var interval, grace time.Duration
-	var maxBody int64
+	var o serveOptions
 	cmd := &cobra.Command{
 		Use:   "serve [SRC]",
 		Short: "Serve flags over HTTP (OFREP)",
@@ -37,57 +42,69 @@ once; "serin dev" watches one.
 It prints its URL once it listens. If it can't pull the flags yet, it keeps
 trying.
 
-After SIGTERM it goes on answering for a while, so that no request is lost:
-/status answers 503, which takes it out of a load balancer, and connections close
+After SIGTERM it goes on answering for a while, so that a load balancer loses no
+request: /status answers 503, which takes the server out, and connections close
 after their next request. An interrupt (Ctrl-C) or a second signal ends it at once.`,
 		Args:        oneWordAtMost("SRC"),
 		Annotations: map[string]string{serves: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			changed := cmd.Flags().Changed
-			if len(args) > 0 && changed("from") {
-				return usagef("more than one source: %q and --from %s", args[0], shown(from))
-			}
-			if len(args) > 0 {
-				from = args[0]
-			}
-			var err error
-			if from, err = sourceOr(cmd, from); err != nil {
+			if err := o.read(cmd, args); err != nil {
 				return err
 			}
-			switch {
-			case changed("interval") && interval <= 0:
-				return usagef("--interval must be a positive time between polls, such as 30s, not %v", interval)
-			case maxBody < 0 || grace < 0:
-				return usagef("--max-body and --grace must not be negative")
-			case !published(from) && (changed("interval") || changed("cache")):
-				return usagef("--interval and --cache are for published flags; a folder is compiled once")
-			}
-			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			var client *sdk.Client
-			closeClient := func() {}
-			err = interruptible(cmd.Context(), func() (err error) {
-				client, closeClient, err = f.client(cmd.Context(), from, sdk.Config{CacheDir: cache, Interval: interval, Logger: log})
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			defer closeClient()
-			if client.Snapshot() == nil {
-				fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: answering 503 until there are")
-			}
-			s := service{listen: listen, handler: lambda.New(client, lambda.Config{MaxBody: maxBody}), grace: grace}
-			return s.run(cmd)
+			return o.serve(cmd)
 		},
 	}
-	f.register(cmd)
-	registerFrom(cmd, &from)
-	cmd.Flags().StringVar(&listen, "listen", defaultListen, "the address to listen on; port 0 selects a free port")
-	cmd.Flags().StringVar(&cache, "cache", "", "a folder for the last good revision, so that a restart doesn't need the source")
-	cmd.Flags().DurationVar(&interval, "interval", 0, "the mean time between polls (default 30s)")
-	cmd.Flags().Int64Var(&maxBody, "max-body", 0, "the size limit of a request's body in bytes (default 65536)")
-	cmd.Flags().DurationVar(&grace, "grace", 5*time.Second, "how long to go on after SIGTERM, before the last requests get up to 5s")
+	o.register(cmd)
+	registerFrom(cmd, &o.from)
+	cmd.Flags().StringVar(&o.listen, "listen", defaultListen, "the address to listen on; port 0 selects a free port")
+	cmd.Flags().StringVar(&o.cache, "cache", "", "a folder for the last good revision, so that a restart doesn't need the source")
+	cmd.Flags().DurationVar(&o.interval, "interval", 0, "the mean time between polls (default 30s)")
+	cmd.Flags().Int64Var(&o.maxBody, "max-body", 0, "the size limit of a request's body in bytes (default 65536)")
+	cmd.Flags().DurationVar(&o.grace, "grace", 5*time.Second, "how long to go on after SIGTERM, before the last requests get up to 5s")
 	return cmd
+}
+
+// read takes the source from the words of the command, and checks the flags.
+func (o *serveOptions) read(cmd *cobra.Command, args []string) (err error) {
+	changed := cmd.Flags().Changed
+	if len(args) > 0 && changed("from") {
+		return usagef("more than one source: %q and --from %s", args[0], shown(o.from))
+	}
+	if len(args) > 0 {
+		o.from = args[0]
+	}
+	if o.from, err = sourceOr(cmd, o.from); err != nil {
+		return err
+	}
+	switch {
+	case changed("interval") && o.interval <= 0:
+		return usagef("--interval must be a positive time between polls, such as 30s, not %v", o.interval)
+	case o.maxBody < 0 || o.grace < 0:
+		return usagef("--max-body and --grace must not be negative")
+	case !published(o.from) && (changed("interval") || changed("cache")):
+		return usagef("--interval and --cache are for published flags; a folder is compiled once")
+	}
+	return nil
+}
+
+// serve opens the source and serves its flags.
+func (o *serveOptions) serve(cmd *cobra.Command) error {
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	var client *sdk.Client
+	var closeClient func()
+	err := interruptible(cmd.Context(), func() (err error) {
+		client, closeClient, err = o.client(cmd.Context(), o.from, sdk.Config{CacheDir: o.cache, Interval: o.interval, Logger: log})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer closeClient()
+	if client.Snapshot() == nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: answering 503 until there are")
+	}
+	s := service{listen: o.listen, handler: lambda.New(client, lambda.Config{MaxBody: o.maxBody}), grace: o.grace}
+	return s.run(cmd)
 }
 
 // client opens a client of a source. closeClient must be called in the end.
@@ -152,8 +169,8 @@ const (
 	lastRequests = 5 * time.Second
 )
 
-// run serves until the command's context ends. After an interrupt it ends at once; after
-// SIGTERM so that no request is lost.
+// run serves until the command's context ends. After an interrupt it ends at once, after
+// SIGTERM once it has drained.
 func (s *service) run(cmd *cobra.Command) error {
 	listener, err := net.Listen("tcp", s.listen)
 	if err != nil {
@@ -199,9 +216,9 @@ func (s *service) run(cmd *cobra.Command) error {
 	return err
 }
 
-// drain goes on serving until load balancers have seen that /status fails and clients
-// have closed their connections. It doesn't if there is no client: if no connection can
-// be open that was ever used.
+// drain goes on serving for the grace period, in which load balancers see that /status
+// fails, and connections close after their next request. If nobody has asked anything for
+// so long that no used connection is open, it returns at once.
 func (s *service) drain(stderr io.Writer) {
 	if s.grace <= 0 || time.Since(time.Unix(0, s.active.Load())) > idleTimeout {
 		return
