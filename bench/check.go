@@ -80,7 +80,7 @@ func checkRules(f *Flag, c Client) error {
 func checkText(f *Flag, u *User, got string) error {
 	off := f.Answer(u, false) == Answer{}
 	if off != (got == "off") || !off && !slices.Contains(Variants[:], got) {
-		return fmt.Errorf("%q for %+v, whom rule %d matches (-1: none)", got, *u, f.Rule(u))
+		return fmt.Errorf("%q for %+v, who matches rule %d (-1: none)", got, *u, f.Rule(u))
 	}
 	return nil
 }

@@ -55,13 +55,13 @@ type Condition struct {
 	AtLeast   int
 }
 
-// A User is whom a flag is evaluated for.
+// A User is a user with attributes.
 type User struct {
 	ID                      string
 	Country, Plan, Language string
 	Age                     int
-	// City and Channel are those of users whom flags with long lists are for. They have
-	// a country and a version too, and nothing else: see [ListUsers].
+	// City and Channel are for flags with long lists. Users who have them also have a
+	// country and a version, and nothing else: see [ListUsers].
 	City, Channel string
 	// Version is a semantic version, and Build a number that orders versions
 	// as they are, for the system that knows no versions.

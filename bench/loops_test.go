@@ -20,8 +20,7 @@ import (
 // a slow one. Each makes what it needs for len(users) users, a power of two,
 // beforehand, and takes the next user each time.
 type timed interface {
-	// boolean asks for a flag without rules, and prepares users of whom no more
-	// than the id is known.
+	// boolean asks for a flag without rules, and prepares users who only have an id.
 	boolean(b *testing.B, flag string, users []User)
 	// booleans asks for another flag each time.
 	booleans(b *testing.B, flags []string, users []User)

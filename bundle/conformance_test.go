@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// The behaviours below are those that the TUF specification asks of a client,
-// and that the conformance suite of the TUF project tests, written anew for
-// this client. They look at what it serves; workflow_test.go looks at what it
-// trusts as well.
+// The behaviours below are those that the TUF specification asks of a client and that the
+// TUF project's conformance suite tests, in our own code. These tests look at what the
+// client serves; those in workflow_test.go look at what it trusts as well.
 
 func TestBasics(t *testing.T) {
 	runEverywhere(t, []scenario{

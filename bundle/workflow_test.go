@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The stories below are those of the TUF project's conformance suite, told anew for this
-// client, with what it must trust after each refresh, successful or not.
+// The stories below follow those of the TUF project's conformance suite, in our own code.
+// They add what the client must trust after each refresh, successful or not.
 
 // A refresh is something that happens to a repository, and what a client makes of it.
 type refresh struct {

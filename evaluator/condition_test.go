@@ -17,7 +17,7 @@ var declared = []Attribute{
 	{"version", AttrSemver}, {"ip", AttrIP}, {"phone", AttrString},
 }
 
-// gate returns a ruleset with one flag, on for those for whom when holds.
+// gate returns a ruleset with one flag, which is on where when holds.
 func gate(when *Condition, segments ...Segment) Ruleset {
 	return Ruleset{Unit: "user", Attributes: declared, Segments: segments, Flags: []Flag{{
 		Key: "gate", Type: KindBool,

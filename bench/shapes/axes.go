@@ -95,8 +95,8 @@ func (w world) listFlag(key string, r *rand.Rand, length int) flagSpec {
 	return f
 }
 
-// find returns people made by draw for whom the flag's rule is the wanted one. With
-// anyRule, equal numbers are for each rule.
+// find draws people until n of them match the wanted rule of the flag. With anyRule, each
+// rule matches equally many.
 func (e *estate) find(f *flagSpec, n, wanted int, draw func(*rand.Rand) person) []person {
 	r := rand.New(rand.NewPCG(3, 4))
 	people := make([]person, 0, n)

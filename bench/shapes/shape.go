@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A person is whom flags are evaluated for.
+// A person is a user with attributes.
 type person struct {
 	id    string
 	attrs []attr
@@ -102,8 +102,7 @@ func (e *estate) hasPeer() bool {
 	})
 }
 
-// A segment is a named group: those whose id is on the list, and those for whom the
-// condition holds.
+// A segment is a named group: its members are on the list, or match the condition.
 type segment struct {
 	include []string
 	when    *condition

@@ -66,7 +66,7 @@ func TestCheckFinds(t *testing.T) {
 		p.people[i].attrs = nil
 	}
 	if err := l.check(&p); err == nil || !strings.Contains(err.Error(), "not rule 0") {
-		t.Errorf("error %v with people for whom there is no rule", err)
+		t.Errorf("error %v for a rule that nobody matches", err)
 	}
 	p.wanted = anyRule
 	p.estate.flags[0].rules[0].when = always()

@@ -29,8 +29,8 @@ type job struct {
 	newSets  []evaluator.Ruleset
 	// changed has, for each flag, the variants whose value is another one.
 	changed [][]string
-	// oldProbe and newProbe, if not nil, tell who needn't be looked at: people for
-	// whom both serve the same.
+	// oldProbe and newProbe, if not nil, tell who needn't be looked at: both serve the
+	// same to these people.
 	oldProbe, newProbe *evaluator.Program
 }
 

@@ -9,9 +9,9 @@ import (
 )
 
 // A segment that ten thousand flags use may change by one member, or one city be
-// added to the same condition of a thousand. Flags of which nothing else differs
-// serve the same to all for whom these conditions hold as before: so they are asked
-// first, and the flags only for those for whom one of them differs.
+// added to the same condition of a thousand. If nothing else differs, such flags serve
+// the same wherever these conditions hold as before. So the conditions are evaluated
+// first, and the flags only where one of them differs.
 
 // A probe is a condition that has changed, or refers to what has. Both forms are
 // normal.

@@ -57,7 +57,7 @@ func TestObjectsOnTheServer(t *testing.T) {
 	}
 }
 
-// Only what is known to be missing is missing: a publisher starts anew then.
+// Only what is known to be missing is missing: a publisher starts over then.
 func TestTroubleIsNotAbsence(t *testing.T) {
 	server := s3test.Start(t)
 	server.CreateBucket(t, "bucket")

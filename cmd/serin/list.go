@@ -23,8 +23,8 @@ func listCommand() *cobra.Command {
 		Use:   "list [DIR]",
 		Short: "List the flags: owners, shares, next changes, expiries",
 		Long: `List prints a line for each flag of DIR (by default "flags"): what it serves now to
-those whom no rule with a condition matches, when a ramp changes that, until when
-the flag is meant to exist, and which environments override it.
+users who match no rule with a condition, when a ramp changes that, when the flag
+expires, and which environments override it.
 
 --stale lists those that have expired or whose ramps have ended, unless their
 files silence the lint that says so.`,
@@ -82,7 +82,7 @@ type listedFlag struct {
 	Stale       []string      `json:"stale,omitempty"` // the lints that say so
 }
 
-// A listedRule is what a rule serves to those whom it matches.
+// A listedRule is what a rule serves to the users it matches.
 type listedRule struct {
 	Rule   string        `json:"rule"`
 	Serves []listedShare `json:"serves"`
@@ -125,7 +125,7 @@ func listed(estate *ci.Estate, env string, now int64) ([]listedFlag, error) {
 	return flags, nil
 }
 
-// servedNow returns what a flag serves to those whom no rule with a condition matches,
+// servedNow returns what a flag serves to users who match no rule with a condition, the
 // largest share first, and the rules with a condition that come before.
 func servedNow(f *evaluator.Flag, now int64) (conditional []listedRule, shares []listedShare) {
 	whole := func(variant int) []listedShare { return []listedShare{{f.Variants[variant].Name, 1}} }

@@ -37,7 +37,7 @@ func terminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// show draws the bar anew, if it differs.
+// show draws the bar again if it differs.
 func (p *progress) show(done, total int64) {
 	const width = 30
 	if p.w == nil || total <= 0 {

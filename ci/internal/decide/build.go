@@ -49,8 +49,8 @@ func (b *builder) serves(side int) node {
 	})
 }
 
-// moved returns where the outcomes of both sides differ. Nobody for whom one of the
-// rules is that both flags begin with gets a different value.
+// moved returns where the outcomes of both sides differ. The rules that both flags begin
+// with give nobody a different value.
 func (b *builder) moved() node {
 	first, nodes := b.equalRules()
 	n := b.differ(b.flag(0, b.problem.flags[0], first, b.outcomes(0)), b.flag(1, b.problem.flags[1], first, b.outcomes(1)))
@@ -60,8 +60,8 @@ func (b *builder) moved() node {
 	return n
 }
 
-// equalRules returns how many rules both flags begin with that are for the same people
-// and serve them the same, and whom each is for.
+// equalRules returns how many rules at the beginning of both flags match the same people
+// and serve them the same, and when each matches.
 func (b *builder) equalRules() (int, []node) {
 	old, new := b.problem.flags[0], b.problem.flags[1]
 	if old.Disabled || new.Disabled || b.isStale(old) || b.isStale(new) || !reflect.DeepEqual(old.Reserved, new.Reserved) {
@@ -94,7 +94,7 @@ func (b *builder) isStale(f *evaluator.Flag) bool {
 	return f.Stale != nil && b.clock.age > int64(f.Stale.After)
 }
 
-// rule returns whom a rule is for, and what it serves to them.
+// rule returns when a rule matches, and what it serves then.
 func (b *builder) rule(side int, f *evaluator.Flag, i int, name naming) (when, serves node) {
 	r := &f.Rules[i]
 	when, serves = always, constant(name(i, r.Variant))
@@ -109,7 +109,7 @@ func (b *builder) rule(side int, f *evaluator.Flag, i int, name naming) (when, s
 	return when, serves
 }
 
-// flag returns what a flag serves to those for whom no rule before the first one is.
+// flag returns what a flag serves if no rule before the first one matches.
 func (b *builder) flag(side int, f *evaluator.Flag, first int, name naming) node {
 	last := len(f.Rules)
 	switch {

@@ -36,7 +36,7 @@ type Example struct {
 
 // A Share says how many get a different value.
 type Share struct {
-	// Rule is whose people these are, or "" for those whom no rule serves; Old
+	// Rule is whose people these are, or "" if no rule serves them; Old
 	// says that it is one of the old flag's rules. Everybody: of all.
 	Rule      string
 	Old       bool

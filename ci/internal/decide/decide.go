@@ -1,5 +1,5 @@
-// Package decide finds out whether two flags serve the same to everybody, and if
-// not, to whom they don't.
+// Package decide finds out whether two flags serve the same to everybody and, if not,
+// who gets a different value.
 package decide
 
 import (
