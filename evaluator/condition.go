@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"slices"
 )
 
 // condition compiles a condition that continues at yes or no, and returns its first
@@ -176,9 +175,10 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 	switch {
 	case cond.Op == OpMatches:
 		in.op = codeMatch
-		if !slices.Contains(mod.matched, in.attribute) {
-			mod.matched = append(mod.matched, in.attribute)
+		if mod.expressions == nil {
+			mod.expressions = make(map[uint16]int)
 		}
+		mod.expressions[in.attribute] += len(cond.Strings)
 	case cond.Op == OpBucket:
 		in.op = codeBucket
 	case t == AttrIP:

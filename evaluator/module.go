@@ -33,9 +33,9 @@ type Module struct {
 	picks        []uint16    // variants of the ranges of splits
 	wide         []wideRange // ranges of splits that don't use HashMurmur3
 	metadata     [][]Attr
-	splitters    []uint16 // attributes that splits use as units
-	matched      []uint16 // attributes that regular expressions are matched with
-	names        []string // of rules; the first is empty
+	splitters    []uint16       // attributes that splits use as units
+	expressions  map[uint16]int // regular expressions of all conditions, by attribute
+	names        []string       // of rules; the first is empty
 	lists        []symbolList
 	bits         []uint64 // of lists
 	shapes       []byte   // nesting of conditions, read by conditionWalk

@@ -11,11 +11,11 @@ import (
 // A Program is a set of compiled flags. It is immutable and safe for concurrent use. A
 // nil Program has no flags.
 type Program struct {
-	modules []*Module
-	byKey   map[string]*CompiledFlag
-	sorted  []linkedFlag // by key
-	types   map[string]AttributeType
-	matched map[string]bool // attributes that regular expressions are matched with
+	modules     []*Module
+	byKey       map[string]*CompiledFlag
+	sorted      []linkedFlag // by key
+	types       map[string]AttributeType
+	expressions map[string]int // regular expressions of all conditions, by attribute
 }
 
 // A linkedFlag is a flag of a Program.
@@ -53,11 +53,11 @@ func Link(modules ...*Module) (*Program, error) {
 		n += mod.count
 	}
 	p := &Program{
-		modules: slices.Clone(modules),
-		byKey:   make(map[string]*CompiledFlag, n),
-		sorted:  make([]linkedFlag, 0, n),
-		types:   make(map[string]AttributeType),
-		matched: make(map[string]bool),
+		modules:     slices.Clone(modules),
+		byKey:       make(map[string]*CompiledFlag, n),
+		sorted:      make([]linkedFlag, 0, n),
+		types:       make(map[string]AttributeType),
+		expressions: make(map[string]int),
 	}
 	var all problems
 	for i, mod := range modules {
@@ -86,8 +86,8 @@ func (p *Program) declare(mod *Module, all *problems) {
 		}
 		p.types[a.Name] = a.Type
 	}
-	for _, i := range mod.matched {
-		p.matched[mod.attributes[i].Name] = true
+	for i, n := range mod.expressions {
+		p.expressions[mod.attributes[i].Name] += n
 	}
 	if unit, other := p.Unit(), mod.attributes[mod.unit].Name; unit != other {
 		all.add(&CompileError{Err: fmt.Errorf("the unit is %q in one ruleset and %q in another", unit, other)})
@@ -156,9 +156,15 @@ func (p *Program) AttributeType(name string) (AttributeType, bool) {
 	return t, ok
 }
 
-// Matched reports whether regular expressions are matched with an attribute. They take
-// time for each byte of its value, so servers should limit the length of such attributes.
-func (p *Program) Matched(name string) bool { return p != nil && p.matched[name] }
+// Expressions returns how many regular expressions conditions match an attribute with. One
+// that several conditions have counts for each. Each takes time for every byte of the
+// attribute's value, so servers should limit the length of such attributes.
+func (p *Program) Expressions(name string) int {
+	if p == nil {
+		return 0
+	}
+	return p.expressions[name]
+}
 
 // maxErrors is the number of errors that [Compile] lists.
 const maxErrors = 100

@@ -32,8 +32,10 @@
 //	400  PARSE_ERROR      the body is not a JSON object, or is incomplete
 //	400  INVALID_CONTEXT  the context is not an object, its targeting key is not a string,
 //	                      a number is out of range, or there are more than 1,000 attributes,
-//	                      more than 1,000 elements of lists, or an attribute that flags match
-//	                      with regular expressions is longer than 1,024 bytes
+//	                      more than 1,000 elements of lists, or texts are too long for the
+//	                      regular expressions that flags match them with: one has more than
+//	                      1,024 bytes, or those of more than 256 bytes, each counted once per
+//	                      expression, have more than 16 KiB
 //	404  FLAG_NOT_FOUND   there is no such flag
 //
 // TARGETING_KEY_MISSING never occurs: a rule doesn't match if its unit is missing, and
@@ -224,20 +226,35 @@ func declared(ctx evaluator.Context, program *evaluator.Program) (evaluator.Cont
 		_, ok := program.AttributeType(a.Name)
 		return !ok
 	})
-	if len(ctx.Key) > maxMatched && program.Matched(program.Unit()) {
-		return ctx, tooLong("targetingKey")
-	}
+	total := 0
+	fail := matching(&total, "targetingKey", ctx.Key, program.Expressions(program.Unit()))
 	for _, a := range ctx.Attrs {
-		if text, _ := a.Value.Text(); len(text) > maxMatched && program.Matched(a.Name) {
-			return ctx, tooLong(a.Name)
+		if fail != nil {
+			break
 		}
+		text, _ := a.Value.Text()
+		fail = matching(&total, a.Name, text, program.Expressions(a.Name))
 	}
-	return ctx, nil
+	return ctx, fail
 }
 
-func tooLong(name string) *failure {
-	return &failure{status: http.StatusBadRequest, code: invalidContext,
-		details: fmt.Sprintf("the attribute %s is longer than %d bytes, the limit where flags match regular expressions", name, maxMatched)}
+// matching adds what it takes to match an attribute with all its regular expressions to
+// total, and refuses what is too much.
+func matching(total *int, name, text string, expressions int) *failure {
+	if expressions == 0 || len(text) <= shortText {
+		return nil
+	}
+	*total += len(text) * expressions
+	switch {
+	case len(text) > maxMatched:
+		return &failure{status: http.StatusBadRequest, code: invalidContext, details: fmt.Sprintf(
+			"the attribute %s is longer than %d bytes, the limit where flags match regular expressions", name, maxMatched)}
+	case *total > maxMatching:
+		return &failure{status: http.StatusBadRequest, code: invalidContext, details: fmt.Sprintf(
+			"the attribute %s is too long for the %d regular expressions that flags match it with; %d bytes are always accepted",
+			name, expressions, shortText)}
+	}
+	return nil
 }
 
 // write writes a complete response.

@@ -349,26 +349,54 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestLongTexts holds that texts that regular expressions are matched with have a limit,
+// matchingHandler serves flags of which n have a regular expression for each of some
+// attributes.
+func matchingHandler(t *testing.T, n int, attributes ...string) http.Handler {
+	t.Helper()
+	set := testRuleset()
+	for i := range n {
+		for _, attribute := range attributes {
+			set.Flags = append(set.Flags, evaluator.Flag{Key: fmt.Sprintf("%s-matches-%d", attribute, i), Type: evaluator.KindBool,
+				Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}},
+				Rules: []evaluator.Rule{{Name: "r", When: &evaluator.Condition{Op: evaluator.OpMatches, Attribute: attribute,
+					Strings: []string{"^x+$"}}}}})
+		}
+	}
+	return New(newEstate(t, set).open(t), Config{})
+}
+
+// TestLongTexts holds that texts that regular expressions are matched with have limits,
 // and others don't.
 func TestLongTexts(t *testing.T) {
-	set := testRuleset()
-	for _, attribute := range []string{"user", "city"} {
-		set.Flags = append(set.Flags, evaluator.Flag{Key: "matches-" + attribute, Type: evaluator.KindBool,
-			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}},
-			Rules:    []evaluator.Rule{{Name: "r", When: &evaluator.Condition{Op: evaluator.OpMatches, Attribute: attribute, Strings: []string{"^x+$"}}}}})
-	}
-	handler := New(newEstate(t, set).open(t), Config{})
-	for name, declared := range map[string]string{"targetingKey": "targetingKey", "city": "city", "device": "", "more": ""} {
-		for _, n := range []int{maxMatched, maxMatched + 1} {
-			w := ask(t, handler, post(flagsPath+"/rate", `{"context":{"`+name+`":"`+strings.Repeat("x", n)+`"}}`))
-			want := http.StatusOK
-			if n > maxMatched && declared != "" {
-				want = http.StatusBadRequest
-			}
-			if w.Code != want || want != http.StatusOK && !strings.Contains(w.Body.String(), "the attribute "+declared+" is longer than 1024 bytes") {
-				t.Errorf("%s of %d bytes: %d %s", name, n, w.Code, w.Body)
-			}
+	const tooLong, tooMuch = " is longer than 1024 bytes", " is too long for the 40 regular expressions"
+	few := matchingHandler(t, 1, "user", "city")
+	many := matchingHandler(t, 40, "user", "city") // 16,384 bytes for each attribute, or 409.6 times 40
+	for _, test := range []struct {
+		name           string
+		handler        http.Handler
+		key, city      int // their lengths
+		device, others int
+		want           string
+	}{
+		{"the key", few, 1024, 1, 1, 1, ""},
+		{"a long key", few, 1025, 1, 1, 1, "the attribute targetingKey" + tooLong},
+		{"an attribute", few, 1, 1024, 1, 1, ""},
+		{"a long attribute", few, 1, 1025, 1, 1, "the attribute city" + tooLong},
+		{"attributes without expressions", few, 1, 1, 1025, 30_000, ""},
+		{"the key, many expressions", many, 409, 1, 1, 1, ""},
+		{"a long key, many expressions", many, 410, 1, 1, 1, "the attribute targetingKey" + tooMuch},
+		{"an attribute, many expressions", many, 1, 409, 1, 1, ""},
+		{"a long attribute, many expressions", many, 1, 410, 1, 1, "the attribute city" + tooMuch},
+		{"short ones, many expressions", many, 256, 256, 1, 1, ""},
+		{"one short, many expressions", many, 409, 256, 1, 1, ""},
+		{"both long, many expressions", many, 257, 257, 1, 1, "the attribute city" + tooMuch},
+	} {
+		x := func(n int) string { return strings.Repeat("x", n) }
+		w := ask(t, test.handler, post(flagsPath+"/rate", fmt.Sprintf(`{"context":{"targetingKey":%q,"city":%q,"device":%q,"more":%q}}`,
+			x(test.key), x(test.city), x(test.device), x(test.others))))
+		if (test.want == "") != (w.Code == http.StatusOK) || test.want != "" && w.Code != http.StatusBadRequest ||
+			!strings.Contains(w.Body.String(), test.want) {
+			t.Errorf("%s: %d %s, want %q", test.name, w.Code, w.Body, test.want)
 		}
 	}
 }
