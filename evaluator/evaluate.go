@@ -48,24 +48,23 @@ type evaluation struct {
 	// Otherwise attributes are looked up when they are first needed, and memos remembers
 	// them. It has a place for each, which another attribute may take.
 	memos *[memoSize]memo
-	// If the memos are those of a View they are complete, and not written. Attributes
-	// for which they have no place are looked up each time.
+	// If the memos are those of a View they are complete, and not written. What they have
+	// no room for is looked up each time.
 	shared bool
 	spare  memo // of such an attribute
 }
 
-const memoSize = 12
+const memoSize = 8
 
 // A memo is what is known about one attribute of a context. The zero memo is unused.
 type memo struct {
 	attribute uint16 // 1 + the index of the attribute
-	place     uint16 // 1 + the index in Context.Attrs; 0: the context doesn't have it
+	place     uint32 // 1 + the index in Context.Attrs, or placeKey; 0: the context doesn't have it
 	symbol    uint32 // 1 + the symbol of its text; 0: not looked up yet
 }
 
-// maxMemo is the number of attributes of a context from which on it isn't remembered where
-// they are.
-const maxMemo = 1<<16 - 1
+// placeKey is the place of the unit attribute if it is Context.Key.
+const placeKey = 1<<32 - 1
 
 // A slot is a context's value of one attribute, and what was computed from it.
 type slot struct {
@@ -94,7 +93,7 @@ func (mod *Module) resolve(ctx *Context) []slot {
 		switch mod.attributes[i].Type {
 		case AttrString:
 			if s.value.kind == KindString {
-				s.symbol = mod.symbols[s.value.str]
+				s.symbol = mod.symbol(s.value.str)
 			}
 		case AttrSemver:
 			s.version, s.isVersion = versionOf(s.value, nil)
@@ -143,21 +142,11 @@ func (e *evaluation) walk(mod *Module, pc uint32) (s *serve, variant, missing ui
 			}
 			missing = in.attribute + 1
 		case codeIs:
-			if symbol, known := e.known(mod, in.attribute); known {
-				ok = symbol == in.arg
-			} else if text, found := e.text(mod, in.attribute); found {
-				ok = text == mod.texts[in.arg]
-			}
+			ok = e.is(mod, in)
 		case codeIn:
-			operands := mod.operands[in.arg : in.arg+uint32(in.n)]
-			if symbol, known := e.known(mod, in.attribute); known {
-				for _, operand := range operands {
-					ok = ok || operand == symbol
-				}
-			} else if text, found := e.text(mod, in.attribute); found {
-				for _, operand := range operands {
-					ok = ok || text == mod.texts[operand]
-				}
+			symbol := e.symbol(mod, in.attribute)
+			for _, operand := range mod.operands[in.arg : in.arg+uint32(in.n)] {
+				ok = ok || operand == symbol
 			}
 		case codeAmong:
 			ok = mod.lists[in.arg].has(mod, e.symbol(mod, in.attribute))
@@ -226,8 +215,8 @@ func (e *evaluation) holds(mod *Module, in *instr) bool {
 		_, variant, _ := e.walk(mod, mod.flags[r.flag].entry)
 		return slices.Contains(r.variants, variant)
 	case codeIDs:
-		text, ok := e.text(mod, in.attribute)
-		return ok && mod.ids[in.arg].has(text)
+		v := e.value(mod, in.attribute)
+		return v.kind == KindString && mod.ids[in.arg].has(v.str)
 	case codePeriod:
 		return mod.ints[in.arg] <= e.ctx.Now && e.ctx.Now < mod.ints[in.arg+1]
 	case codeWindow:
@@ -243,8 +232,8 @@ func (e *evaluation) order(mod *Module, attribute uint16) (order uint64, ok bool
 		s := &e.slots[attribute]
 		return s.order, s.isVersion
 	}
-	if a := e.attr(mod, attribute); a != nil && a.Value.kind == KindString {
-		return parseOrder(a.Value.str)
+	if text, ok := e.text(e.memo(mod, attribute)); ok {
+		return parseOrder(text)
 	}
 	return 0, false
 }
@@ -289,69 +278,79 @@ func (e *evaluation) member(mod *Module, s *segment, v Value) bool {
 	return yes == 1
 }
 
-// find returns what is remembered about an attribute, having looked for it first if need
+// memo returns what is remembered about an attribute, having looked for it first if need
 // be. It must not be called if the context was resolved before.
-func (e *evaluation) find(mod *Module, attribute uint16) *memo {
-	m := &e.memos[attribute%memoSize]
-	if m.attribute == attribute+1 {
+func (e *evaluation) memo(mod *Module, attribute uint16) *memo {
+	if m := &e.memos[attribute%memoSize]; m.attribute == attribute+1 {
 		return m
 	}
+	return e.find(mod, attribute)
+}
+
+// find looks for an attribute, and remembers where it is: the last of its name counts.
+func (e *evaluation) find(mod *Module, attribute uint16) *memo {
+	m := &e.memos[attribute%memoSize]
 	if e.shared {
 		m = &e.spare
 	}
 	*m = memo{attribute: attribute + 1}
-	name, attrs := mod.attributes[attribute].Name, e.ctx.Attrs
-	for i := len(attrs) - 1; i >= 0; i-- {
-		if attrs[i].Name == name {
-			m.place = uint16(i + 1)
-			break
-		}
+	if attribute == mod.unit && e.ctx.Key != "" {
+		m.place = placeKey
+		return m
 	}
+	m.place = lastPlace(e.ctx.Attrs, mod.attributes[attribute].Name)
 	return m
 }
 
-// attr returns the last of the context's attributes with the name of an attribute, or nil.
-func (e *evaluation) attr(mod *Module, attribute uint16) *Attr {
-	attrs := e.ctx.Attrs
-	if e.slots != nil || len(attrs) >= maxMemo {
-		name := mod.attributes[attribute].Name
-		for i := len(attrs) - 1; i >= 0; i-- {
-			if attrs[i].Name == name {
-				return &attrs[i]
-			}
+// lastPlace returns 1 + the index of the last attribute with a name, or 0.
+func lastPlace(attrs []Attr, name string) uint32 {
+	for i := len(attrs) - 1; i >= 0; i-- {
+		if attrs[i].Name == name {
+			return uint32(i + 1)
 		}
-		return nil
 	}
-	if m := e.find(mod, attribute); m.place > 0 {
-		return &attrs[m.place-1]
+	return 0
+}
+
+// text returns the context's value of the attribute of m, and whether it is a string.
+func (e *evaluation) text(m *memo) (text string, ok bool) {
+	switch m.place {
+	case 0:
+		return "", false
+	case placeKey:
+		return e.ctx.Key, true
 	}
-	return nil
+	v := &e.ctx.Attrs[m.place-1].Value
+	return v.str, v.kind == KindString
+}
+
+// is returns the outcome of codeIs. To compare one text takes less time than to look up
+// its symbol.
+func (e *evaluation) is(mod *Module, in *instr) bool {
+	if e.slots != nil {
+		return e.slots[in.attribute].symbol == in.arg
+	}
+	m := e.memo(mod, in.attribute)
+	if m.symbol > 0 {
+		return m.symbol-1 == in.arg
+	}
+	text, ok := e.text(m)
+	return ok && text == mod.texts[in.arg]
 }
 
 // symbol returns the symbol of the context's text of an attribute, 0 if it has none.
 func (e *evaluation) symbol(mod *Module, attribute uint16) uint32 {
-	if symbol, known := e.known(mod, attribute); known {
-		return symbol
-	}
-	symbol := uint32(0)
-	if text, ok := e.text(mod, attribute); ok {
-		symbol = mod.symbols[text]
-	}
-	if len(e.ctx.Attrs) < maxMemo && !e.shared {
-		e.find(mod, attribute).symbol = symbol + 1
-	}
-	return symbol
-}
-
-// known returns the symbol of an attribute's text if that needn't be looked up.
-func (e *evaluation) known(mod *Module, attribute uint16) (symbol uint32, ok bool) {
 	if e.slots != nil {
-		return e.slots[attribute].symbol, true
+		return e.slots[attribute].symbol
 	}
-	if m := &e.memos[attribute%memoSize]; m.attribute == attribute+1 && m.symbol > 0 {
-		return m.symbol - 1, true
+	m := e.memo(mod, attribute)
+	if m.symbol == 0 { // not so in a View, but for its spare memo
+		m.symbol = 1
+		if text, ok := e.text(m); ok {
+			m.symbol = 1 + mod.symbol(text)
+		}
 	}
-	return 0, false
+	return m.symbol - 1
 }
 
 // value returns the context's value of an attribute, or the zero Value.
@@ -359,17 +358,33 @@ func (e *evaluation) value(mod *Module, attribute uint16) Value {
 	if e.slots != nil {
 		return e.slots[attribute].value
 	}
-	if attribute == mod.unit && e.ctx.Key != "" {
+	m := e.memo(mod, attribute)
+	switch m.place {
+	case 0:
+		return Value{}
+	case placeKey:
 		return StringValue(e.ctx.Key)
 	}
-	if a := e.attr(mod, attribute); a != nil {
-		return a.Value
+	return e.ctx.Attrs[m.place-1].Value
+}
+
+// attr returns where an attribute is in Context.Attrs, or nil. Unlike those of value, texts
+// of the result may escape to the heap without the Context.
+func (e *evaluation) attr(mod *Module, attribute uint16) *Attr {
+	place := uint32(0)
+	if e.slots != nil {
+		place = lastPlace(e.ctx.Attrs, mod.attributes[attribute].Name)
+	} else {
+		place = e.memo(mod, attribute).place
 	}
-	return Value{}
+	if place == 0 || place == placeKey {
+		return nil
+	}
+	return &e.ctx.Attrs[place-1]
 }
 
 // addr returns the IP address that is the context's value of an attribute, or the zero
-// Addr. It ignores the targeting key, whose attribute isn't of type AttrIP.
+// Addr. Context.Key is none: its attribute is of type AttrString.
 func (e *evaluation) addr(mod *Module, attribute uint16) netip.Addr {
 	if e.slots != nil {
 		return e.slots[attribute].addr
@@ -378,21 +393,6 @@ func (e *evaluation) addr(mod *Module, attribute uint16) netip.Addr {
 		return addrOf(a.Value)
 	}
 	return netip.Addr{}
-}
-
-// text returns the context's value of an attribute, and whether it is a string.
-func (e *evaluation) text(mod *Module, attribute uint16) (text string, ok bool) {
-	if e.slots != nil {
-		v := &e.slots[attribute].value
-		return v.str, v.kind == KindString
-	}
-	if attribute == mod.unit && e.ctx.Key != "" {
-		return e.ctx.Key, true
-	}
-	if a := e.attr(mod, attribute); a != nil && a.Value.kind == KindString {
-		return a.Value.str, true
-	}
-	return "", false
 }
 
 // position returns the position of a unit, and whether it has one. See bucketing.of.

@@ -256,6 +256,18 @@ func TestEvaluateDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestContextsStayOnTheStack holds that a context that is built for one evaluation isn't
+// allocated, though regular expressions and addresses let their input escape.
+func TestContextsStayOnTheStack(t *testing.T) {
+	f := compile(t, busy()).Flag("gate")
+	key := "u-42"
+	if n := testing.AllocsPerRun(100, func() {
+		f.Evaluate(&Context{Key: key, Attrs: []Attr{{"city", StringValue("BJ")}, {"uid", IntValue(42)}, {"ip", StringValue("10.0.0.7")}}})
+	}); n != 0 {
+		t.Errorf("an evaluation with a context of its own allocates %v times", n)
+	}
+}
+
 // TestKeysOnTheStack evaluates keys that live on the stack, were the compiler
 // allowed to put them there, by an expression that keeps them in the heap while
 // it looks at them. To hide a key from escape analysis, so that contexts don't

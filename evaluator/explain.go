@@ -395,7 +395,7 @@ func (x *explainer) holds(in *instr) bool {
 	mod := x.module
 	switch in.op {
 	case codeIs, codeIn, codeAmong:
-		text, ok := x.text(mod, in.attribute)
+		text, ok := x.value(mod, in.attribute).Text()
 		return ok && slices.ContainsFunc(mod.symbolsOf(in), func(symbol uint32) bool { return mod.texts[symbol] == text })
 	case codeBetween:
 		n, ok := x.value(mod, in.attribute).Int()

@@ -29,11 +29,14 @@ type idSet struct {
 // fewIDs is the number of strings up to which comparing all is faster than hashing.
 const fewIDs = 4
 
+// randomSeed returns a seed that nobody can predict.
+func randomSeed() uint64 { return maphash.String(maphash.MakeSeed(), "") }
+
 // groupSlots is the number of tags in a word.
 const groupSlots = 8
 
 func newIDSet(list []string) idSet {
-	s := idSet{random: maphash.String(maphash.MakeSeed(), "")}
+	s := idSet{random: randomSeed()}
 	if len(list) <= fewIDs {
 		s.few, s.count = slices.Clone(list), len(list)
 		return s
@@ -71,7 +74,7 @@ func (s *idSet) addLong(list []string) {
 	ids.Grow(size)
 	for _, id := range list {
 		s.ids = ids.String()
-		h := s.hash(id)
+		h := hashText(id, s.random)
 		slot, found := s.findLong(id, h)
 		if found {
 			continue
@@ -145,7 +148,7 @@ func (s *idSet) has(id string) (found bool) {
 			_, found = s.findShort(short, s.hashShort(short))
 		}
 	case s.long != nil:
-		_, found = s.findLong(id, s.hash(id))
+		_, found = s.findLong(id, hashText(id, s.random))
 	default:
 		for _, one := range s.few {
 			if one == id {
@@ -202,11 +205,11 @@ func slotOf(group int, found uint64) int {
 // start returns the group, of n, where probing for the hash h starts.
 func start(h uint64, n int) int { return int(uint64(uint32(h)) * uint64(n) >> 32) }
 
-// hash returns a hash in the manner of wyhash, which multiplies pairs of eight bytes. It
+// hashText returns a hash in the manner of wyhash, which multiplies pairs of eight bytes. It
 // takes half the time of maphash, a good part of a lookup. Nobody can prepare strings that
-// collide, because each set has a random seed.
-func (s *idSet) hash(id string) uint64 {
-	h := s.random + uint64(len(id))*phi
+// collide, because random is the seed of a set or table, and different for each.
+func hashText(id string, random uint64) uint64 {
+	h := random + uint64(len(id))*phi
 	for ; len(id) > 16; id = id[16:] {
 		h = fold128(load8(id)^h, load8(id[8:])^phi)
 	}

@@ -46,7 +46,7 @@ type Module struct {
 	// compared with attributes. To evaluate many flags, each attribute of the context
 	// is looked up once; comparisons then compare symbols. 0 is no symbol.
 	texts   []string
-	symbols map[string]uint32
+	symbols textTable
 }
 
 // An instr is one step of an evaluation.

@@ -69,11 +69,11 @@ func (c *compiler) symbol(text string) uint32 {
 	if mod.texts[*known] == text && *known != 0 {
 		return *known
 	}
-	s, ok := mod.symbols[text]
-	if !ok {
+	s := mod.symbol(text)
+	if s == 0 {
 		s = uint32(len(mod.texts))
-		mod.symbols[text] = s
 		mod.texts = append(mod.texts, text)
+		mod.symbols.addLast(mod.texts)
 	}
 	*known = s
 	return s

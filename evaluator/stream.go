@@ -86,7 +86,7 @@ func newCompiler(set *Ruleset, flags *Stream, all *problems) *compiler {
 			shapes:  []byte{0},
 			texts:   []string{""},
 			names:   []string{""},
-			symbols: make(map[string]uint32),
+			symbols: textTable{random: randomSeed()},
 		},
 		segments:  make(map[string]int, len(set.Segments)),
 		zones:     make(map[string]zone, len(set.Zones)),

@@ -7,6 +7,9 @@ import (
 	"slices"
 )
 
+// symbol returns the symbol of a text, or 0.
+func (mod *Module) symbol(text string) uint32 { return mod.symbols.find(mod.texts, text) }
+
 // A symbolList is a list of texts that an attribute may have, as the set of their symbols:
 // a bit for each or, if the symbols are far apart, the symbols themselves in ascending
 // order. Whether it has a symbol takes about the same time however long it is.

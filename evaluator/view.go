@@ -93,9 +93,6 @@ func (v *View) memos(mod *Module) *[memoSize]memo {
 
 // fill looks up the attributes of a Module, as many as there are memos.
 func (known *viewModule) fill(mod *Module, ctx *Context) {
-	if len(ctx.Attrs) >= maxMemo {
-		return
-	}
 	for i := range known.memos[:min(len(mod.attributes), memoSize)] {
 		known.memos[i] = memo{attribute: uint16(i + 1), symbol: 1}
 	}
@@ -103,13 +100,14 @@ func (known *viewModule) fill(mod *Module, ctx *Context) {
 		a := &ctx.Attrs[i]
 		if attribute, ok := mod.index[a.Name]; ok && attribute < memoSize {
 			m := &known.memos[attribute]
-			m.place, m.symbol = uint16(i+1), 1
+			m.place, m.symbol = uint32(i+1), 1
 			if a.Value.kind == KindString {
-				m.symbol = 1 + mod.symbols[a.Value.str]
+				m.symbol = 1 + mod.symbol(a.Value.str)
 			}
 		}
 	}
 	if ctx.Key != "" && mod.unit < memoSize {
-		known.memos[mod.unit].symbol = 1 + mod.symbols[ctx.Key]
+		m := &known.memos[mod.unit]
+		m.place, m.symbol = placeKey, 1+mod.symbol(ctx.Key)
 	}
 }

@@ -1,0 +1,41 @@
+package evaluator
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"testing"
+)
+
+// TestTextTable holds that a table finds each text of a list of any length, also the empty
+// one, and no other, after each addition.
+func TestTextTable(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20 {
+		table := textTable{random: random.Uint64()}
+		texts := []string{""}
+		check := func(text string, want uint32) {
+			t.Helper()
+			if got := table.find(texts, text); got != want {
+				t.Fatalf("%q is at %d of %d texts, want %d", text, got, len(texts), want)
+			}
+		}
+		check("", 0)
+		empty := random.IntN(300)
+		for i := range 300 {
+			text := strconv.Itoa(i * i)
+			if i == empty {
+				text = ""
+			}
+			check(text, 0)
+			texts = append(texts, text)
+			table.addLast(texts)
+			for _, j := range []int{1, 1 + random.IntN(i+1), i + 1} {
+				check(texts[j], uint32(j))
+			}
+		}
+		for i, text := range texts[1:] {
+			check(text, uint32(i+1))
+			check(text+"x", 0)
+		}
+	}
+}
