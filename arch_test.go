@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"lambda":           {"sdk", "evaluator", "internal/jsontext"},
 	"lambda/bootstrap": {"bundle", "lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
-	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
+	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
 	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},
 	"ci/gittree": {"internal/gitexec"},
 	"ci/release": {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
@@ -48,6 +48,7 @@ var allowed = map[string][]string{
 	"ci/internal/lang":     {"ci/internal/parallel", "ci/internal/problem", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "bundle", "evaluator", "internal/suggest"},
 	"ci/internal/lint":     {"ci/internal/parallel", "ci/internal/problem", "ci/internal/imply", "ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator"},
 	"ci/internal/decide":   {"evaluator", "internal/values"},
+	"ci/internal/editor":   {"ci/internal/lang", "ci/internal/source", "evaluator", "schema"},
 	"ci/internal/flagtest": {"ci/internal/parallel", "ci/internal/problem", "ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator", "internal/suggest", "internal/values"},
 
 	"schema": {},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/serin-flags/serin/ci/internal/editor"
 	"github.com/serin-flags/serin/ci/internal/flagtest"
 	"github.com/serin-flags/serin/ci/internal/lang"
 	"github.com/serin-flags/serin/ci/internal/lint"
@@ -132,6 +133,12 @@ func (e *Estate) Attributes() []Declaration {
 	}
 	return list
 }
+
+// Schemas returns JSON Schemas for editors by their names, those of package schema. They
+// also know the names that the estate's files can refer to, such as attributes and
+// variants, so that an editor marks others. They accept the estate. Equal estates give
+// equal schemas.
+func (e *Estate) Schemas() (map[string][]byte, error) { return editor.Schemas(e.flags) }
 
 // Lint warns of likely mistakes in valid files. Each warning has the name of a lint
 // and [SeverityWarning]. A file can silence a lint by its name, with the reason. At

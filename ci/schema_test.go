@@ -1,7 +1,6 @@
 package ci
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,33 +38,17 @@ type schemas map[source.Role]*jsonschema.Schema
 
 func compileSchemas(t testing.TB) schemas {
 	t.Helper()
-	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft2020)
-	const base = "https://schema.invalid/"
 	paths, err := fs.Glob(schema.Files, "*.json")
-	if err != nil || len(paths) != len(schemaFiles)+1 {
-		t.Fatalf("found the schemas %q, %v", paths, err)
+	if err != nil {
+		t.Fatal(err)
 	}
+	files := make(map[string][]byte)
 	for _, path := range paths {
-		data, err := schema.Files.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		if err := c.AddResource(base+path, doc); err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-	}
-	compiled := make(schemas)
-	for r, path := range schemaFiles {
-		if compiled[r], err = c.Compile(base + path); err != nil {
+		if files[path], err = schema.Files.ReadFile(path); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return compiled
+	return compileFiles(t, files)
 }
 
 // verdict returns what the schema has to say against a parsed file.

@@ -45,6 +45,9 @@ func (l *loader) readLayers() {
 	}
 }
 
+// LayerNames returns the names of the layers, sorted.
+func (v *Vocabulary) LayerNames() []string { return slices.Sorted(maps.Keys(v.layers)) }
+
 // readLayer reads a layer file into y.
 func (c Checker) readLayer(y *layer) {
 	if why := checkKey(y.Name); why != "" {
@@ -148,7 +151,7 @@ func (c Checker) exclusive(n *source.Node) *layer {
 	}
 	y, ok := c.Known.layers[name]
 	if !ok {
-		names := slices.Values(slices.Sorted(maps.Keys(c.Known.layers)))
+		names := slices.Values(c.Known.LayerNames())
 		c.Errorf(n, "there is no layer %q%s; a layer is a file such as layers/search.yaml", name,
 			suggest.DidYouMean(name, names))
 	}
