@@ -59,6 +59,11 @@ Check fails if git tracks a private key of flags in the repository that contains
 			case tracked != nil:
 				return tracked
 			}
+			note, err := noteStaleSchemas(estate, dir)
+			if err != nil {
+				return err
+			}
+			fmt.Fprint(cmd.ErrOrStderr(), note)
 			return judgeCheck(cmd.ErrOrStderr(), estate, problems, needs, strict)
 		},
 	}

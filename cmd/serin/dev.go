@@ -35,7 +35,8 @@ func devCommand() *cobra.Command {
 temporary key and serves them over HTTP (OFREP). Whenever you save a file, it
 does so again and prints what changed. If the files have errors, it prints them
 and keeps serving the last good version. It prints tests that fail, and still
-serves the flags they test.`,
+serves the flags they test. Schemas in DIR/.schema, which 'serin schema' writes, are
+renewed as well.`,
 		Args:        oneWordAtMost("DIR"),
 		Annotations: map[string]string{serves: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -114,6 +115,12 @@ func (d *dev) load(ctx context.Context) error {
 	}
 	d.content = content
 	fmt.Fprintf(d.out, "revision %d: %s, %v\n", published.Revision, count(len(estate.Keys()), "flag"), time.Since(start).Round(time.Millisecond))
+	switch renewed, err := renewSchemas(estate, d.dir); {
+	case err != nil:
+		report(d.out, err)
+	case renewed:
+		fmt.Fprintf(d.out, "renewed %s\n", filepath.Join(d.dir, schemaFolder))
+	}
 	_ = estate.Lint(ci.LintOptions{Now: time.Now()}).Write(d.out) // as in report: nobody to tell
 	// Tests inform here; they refuse at publish.
 	if err := judge(d.out, d.out, estate.Test(ci.TestOptions{})); err != nil {
@@ -250,8 +257,8 @@ func (d *dev) follow(ctx context.Context, watcher *fsnotify.Watcher) {
 		case <-ctx.Done():
 			return
 		case event := <-watcher.Events:
-			if !d.names[event.Name] && !within(event.Name, d.folder) {
-				continue // beside the folder
+			if !d.names[event.Name] && !within(event.Name, d.folder) || within(event.Name, filepath.Join(d.folder, schemaFolder)) {
+				continue // beside the folder, or written by load
 			}
 			if event.Has(fsnotify.Create) {
 				// A new folder has to be watched too. If it is gone again

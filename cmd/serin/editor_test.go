@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,6 +61,49 @@ func TestEditor(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestEditorMarksTypos holds that the language server sees names that don't exist in the
+// folder that init writes, and shows them where they are.
+func TestEditorMarksTypos(t *testing.T) {
+	const server = "../../testdata/js/editor"
+	npmtest.Install(t, server)
+	project := initProject(t)
+	var files []wrongFile
+	want := make(map[string]string)
+	for _, typo := range []struct{ file, old, new, want string }{
+		{"shop/new-cart.yaml", "plan: [", "plann: [", "15: Property plann is not allowed."},
+		{"shop/new-cart.yaml", "[plus,", "[pluss,", `15: Value is not accepted. Valid values: "free", "plus", "business".`},
+		{"shop/new-cart.yaml", "segment: staff", "segment: staf", `11: Value is not accepted. Valid values: "staff".`},
+		{"shop/new-cart.yaml", "default: off", "default: of", `8: Value is not accepted. Valid values: "on", "off".`},
+		{"shop/new-cart.yaml", "off: rest", "offf: rest", `17: Value is not accepted. Valid values: "on", "off".`},
+		{"shop/new-cart.yaml", "staging:", "stagging:", `19: Value is not accepted. Valid values: "production", "staging".`},
+		{"shop/pay-button.yaml", "buy: 33%", "bye: 33%", `12: Value is not accepted. Valid values: "buy", "order", "pay".`},
+		{"shop/new-cart.test.yaml", "environment: staging", "environment: stagging", `17: Value is not accepted. Valid values: "production", "staging".`},
+	} {
+		data, err := os.ReadFile(filepath.Join(project, "flags", typo.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := strings.Replace(string(data), typo.old, typo.new, 1)
+		if wrong == string(data) {
+			t.Fatalf("%s doesn't contain %q", typo.file, typo.old)
+		}
+		name := filepath.Join("flags", filepath.Dir(typo.file), strconv.Itoa(len(files))+"-"+filepath.Base(typo.file))
+		files = append(files, wrongFile{name, wrong, string(data)})
+		want[name] = typo.want
+	}
+	type verdict struct{ Wrong, Right []string }
+	got := make(map[string]verdict)
+	out := npmtest.Run(t, server, "diagnose.mjs", map[string]any{"root": project, "schemas": map[string]any{}, "files": files})
+	if err := json.NewDecoder(out).Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range want {
+		if v := got[name]; len(v.Wrong) != 1 || v.Wrong[0] != want || len(v.Right) > 0 {
+			t.Errorf("%s: %q, and corrected %q, not %q", name, v.Wrong, v.Right, want)
+		}
 	}
 }
 

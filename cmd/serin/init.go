@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin"
+	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/schema"
 	"github.com/spf13/cobra"
 )
@@ -75,6 +76,9 @@ func begin(cmd *cobra.Command, dir string, keep bool) error {
 	if err := writeNew(missing); err != nil {
 		return err
 	}
+	if err := fillSchemas(cmd.ErrOrStderr(), dir, missing); err != nil {
+		return err
+	}
 	for _, f := range missing {
 		if _, err := fmt.Fprintln(cmd.OutOrStdout(), f.name); err != nil {
 			return err
@@ -82,6 +86,40 @@ func begin(cmd *cobra.Command, dir string, keep bool) error {
 	}
 	if !begun {
 		writeNextSteps(cmd.ErrOrStderr(), dir)
+	}
+	return nil
+}
+
+// fillSchemas has the schemas among files that were written to a flag folder know the
+// folder's names.
+func fillSchemas(notes io.Writer, dir string, written []newFile) error {
+	out := filepath.Join(dir, schemaFolder)
+	fresh := func(name string) bool {
+		return slices.ContainsFunc(written, func(f newFile) bool { return f.name == name })
+	}
+	if !fresh(filepath.Join(out, "flag.json")) {
+		return nil
+	}
+	estate, err := loadEstate(dir)
+	if problems := ci.Problems(nil); errors.As(err, &problems) {
+		fmt.Fprintf(notes, "note: the flag files have problems, so %s doesn't know their names: once 'serin check%[2]s' passes, run 'serin schema%[2]s'\n",
+			out, argOf(dir))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	stale, err := staleSchemas(estate, out)
+	if err != nil {
+		return err
+	}
+	for _, f := range stale {
+		if !fresh(f.name) {
+			continue
+		}
+		if err := writeSchema(f); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -124,7 +162,7 @@ func beginning(dir string, now time.Time) ([]newFile, error) {
 	}
 	err = cmp.Or(
 		add(templates, "init/flags", dir, true),
-		add(schema.Files, ".", filepath.Join(dir, ".schema"), false),
+		add(schema.Files, ".", filepath.Join(dir, schemaFolder), false),
 	)
 	files = append(files, newFile{name: filepath.Join(project, ".github", "workflows", "flags.yml"), data: workflowOf(estate)})
 	err = cmp.Or(err, add(templates, "init/vscode.json", filepath.Join(project, ".vscode", "settings.json"), false))
@@ -244,10 +282,6 @@ func createFile(f newFile) error {
 
 // writeNextSteps says how to go on.
 func writeNextSteps(w io.Writer, dir string) {
-	arg := " " + dir
-	if dir == defaultEstate {
-		arg = ""
-	}
 	fmt.Fprintf(w, `next:
   serin check%[1]s
   serin test%[1]s --cover
@@ -257,5 +291,5 @@ and to publish them:
   serin keys init keys/production --env production
   serin publish%[1]s --env production --to s3://BUCKET/PREFIX --keys keys/production
 %[3]s says more.
-`, arg, dir, filepath.Join(dir, "README.md"))
+`, argOf(dir), dir, filepath.Join(dir, "README.md"))
 }

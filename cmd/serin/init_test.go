@@ -66,6 +66,13 @@ func testDevOfInit(t *testing.T) {
 	}
 	writeFile(t, flag, strings.Replace(string(data), "default: off", "default: on", 1))
 	eventually(t, `"value":true`, func() string { return s.ask(t, "new-cart") })
+	// A new name is one for editors as well.
+	segment := filepath.Join(dir, "segments", "partners.yaml")
+	writeFile(t, segment, "include: [u-7]\nlint: {unused-segment: new}\n")
+	eventually(t, "renewed "+filepath.Join(dir, ".schema"), s.stderr.String)
+	if data, err = os.ReadFile(filepath.Join(dir, ".schema", "condition.json")); err != nil || !bytes.Contains(data, []byte(`"partners"`)) {
+		t.Errorf("the schemas don't know the new segment, %v", err)
+	}
 }
 
 // checkEditor holds that the settings for VS Code name schemas that exist, and

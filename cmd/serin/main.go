@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(
-		initCommand(), checkCommand(), testCommand(), listCommand(), showCommand(), diffCommand(), quoteCommand(), commentCommand(),
+		initCommand(), schemaCommand(), checkCommand(), testCommand(), listCommand(), showCommand(), diffCommand(), quoteCommand(), commentCommand(),
 		lockCommand(), evalCommand(), explainCommand(),
 		keysCommand(), publishCommand(), rollbackCommand(), verifyCommand(), logCommand(), gcCommand(), catCommand(), bakeCommand(),
 		serveCommand(), devCommand(), demoCommand(),

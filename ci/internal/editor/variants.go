@@ -19,7 +19,7 @@ import (
 const maxSets = 500
 
 // onOff are the variants of a boolean flag that doesn't list any.
-var onOff = []string{"off", "on"}
+var onOff = []string{"on", "off"}
 
 // variantSets returns the names of the variants that flags list, and environments, each
 // sorted: those that are the most frequent, in the order of their names.
@@ -73,16 +73,14 @@ func (n *names) flag(doc object, sets [][]string) {
 
 	at(defs, "split")["allOf"] = []any{wholeOfOne(), wholeOfTwo()}
 
-	all := doc["allOf"].([]any)
-	boolean := object{
-		"if": object{
-			"required":   []any{"type"},
-			"properties": object{"type": object{"const": "boolean"}, "variants": false},
-		},
-		"then": ref("flagOnOff"),
-	}
-	all = append(all, boolean)
 	define(defs, "OnOff", onOff)
+	all := doc["allOf"].([]any)
+	for _, rule := range all {
+		// Without variants, a boolean flag has two: this is stricter about them.
+		if rule := rule.(object); at(rule, "if")["not"] != nil {
+			rule["then"] = ref("flagOnOff")
+		}
+	}
 	var overrides []any
 	for i, set := range sets {
 		name := fmt.Sprintf("Set%d", i+1)
