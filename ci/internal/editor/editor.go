@@ -84,9 +84,6 @@ func at(o object, keys ...string) object {
 // ref refers to a definition of the same file.
 func ref(name string) object { return object{"$ref": "#/$defs/" + name} }
 
-// shared refers to a definition of condition.json from another file.
-func shared(name string) object { return object{"$ref": "condition.json#/$defs/" + name} }
-
 // oneOf accepts the given names, and nothing if there are none.
 func oneOf(names []string) object {
 	if len(names) == 0 {
@@ -106,20 +103,15 @@ func spellings(name string) []any {
 	switch n.Type() {
 	case source.BoolScalar:
 		return []any{name, n.IsTrue()}
-	case source.IntScalar:
+	case source.IntScalar, source.FloatScalar:
 		if i, err := strconv.ParseInt(name, 0, 64); err == nil {
 			return []any{name, i}
 		}
-	case source.FloatScalar:
 		if f, err := strconv.ParseFloat(name, 64); err == nil {
-			if number, err := json.Marshal(f); err == nil { // not an infinity
-				return []any{name, json.Number(number)}
-			}
+			return []any{name, f}
 		}
-	default:
-		return []any{name}
 	}
-	return []any{name, object{}}
+	return []any{name}
 }
 
 // texts returns strings as JSON values.
