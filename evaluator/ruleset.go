@@ -44,6 +44,32 @@ const (
 	AttrList                             // a list of texts
 )
 
+// Accepts reports whether v is a value of type t, which for versions and IP addresses
+// includes that it can be read as one. It accepts the zero Value, which means that the
+// attribute is absent.
+func (t AttributeType) Accepts(v Value) bool {
+	switch v.kind {
+	case KindNone:
+		return true
+	case KindString:
+		switch t {
+		case AttrSemver:
+			_, ok := parseVersion(v.str)
+			return ok
+		case AttrIP:
+			return addrOf(v).IsValid()
+		}
+		return t == AttrString
+	case KindInt:
+		return t == AttrInteger
+	case KindBool:
+		return t == AttrBoolean
+	case KindList:
+		return t == AttrList
+	}
+	return false
+}
+
 // A Zone is a time zone. Rulesets carry their time zones so that evaluation doesn't
 // depend on the machine's time zone database.
 type Zone struct {

@@ -1,0 +1,34 @@
+package evaluator
+
+import "testing"
+
+// TestAccepts holds which values are of which type.
+func TestAccepts(t *testing.T) {
+	absent := Value{}
+	values := map[string]Value{
+		"text": StringValue("lhasa"), "empty": StringValue(""), "version": StringValue("2.3"), "address": StringValue("::1"),
+		"integer": IntValue(7), "float": FloatValue(7), "boolean": BoolValue(false), "list": ListValue(), "object": ObjectValue("{}"),
+	}
+	for typ, accepted := range map[AttributeType][]string{
+		AttrString:  {"text", "empty", "version", "address"},
+		AttrInteger: {"integer"},
+		AttrBoolean: {"boolean"},
+		AttrSemver:  {"version"},
+		AttrIP:      {"address"},
+		AttrList:    {"list"},
+		0:           nil,
+	} {
+		want := make(map[string]bool)
+		for _, name := range accepted {
+			want[name] = true
+		}
+		for name, v := range values {
+			if got := typ.Accepts(v); got != want[name] {
+				t.Errorf("%v, %s: %v", typ, name, got)
+			}
+		}
+		if !typ.Accepts(absent) {
+			t.Errorf("%v: an absent attribute isn't accepted", typ)
+		}
+	}
+}
