@@ -72,9 +72,10 @@ func (q *questionFlags) ask(cmd *cobra.Command, args []string, answer answerFunc
 	if err != nil {
 		return err
 	}
-	q.warn(cmd.ErrOrStderr(), c)
+	notes := attributeNotes{w: cmd.ErrOrStderr(), from: c, quotes: q.contexts == "", about: make(map[string]bool)}
 	w := bufio.NewWriter(cmd.OutOrStdout())
 	err = q.each(cmd.InOrStdin(), c.program, func(ctx evaluator.Context) error {
+		notes.check(ctx)
 		ctx.Now, ctx.Age = now, int64(q.age/time.Second)
 		for _, f := range flags {
 			ctx.Chance = rand.Uint32()
@@ -102,6 +103,9 @@ func (q *questionFlags) flags(p *evaluator.Program, args []string) ([]*evaluator
 	return []*evaluator.CompiledFlag{f}, nil
 }
 
+// maxSeconds is the year 5138 in Unix seconds, and 1973 in milliseconds.
+const maxSeconds = 100_000_000_000
+
 // parseTime returns the Unix time in seconds that text names: RFC 3339, without
 // seconds too, or Unix seconds. Without text it is the present.
 func parseTime(text string) (int64, error) {
@@ -109,6 +113,10 @@ func parseTime(text string) (int64, error) {
 		return time.Now().Unix(), nil
 	}
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
+		if seconds > maxSeconds {
+			return 0, usagef("--at takes Unix seconds, and %d looks like milliseconds; in seconds it is %d, which is %s",
+				seconds, seconds/1000, time.Unix(seconds/1000, 0).UTC().Format(time.RFC3339))
+		}
 		return seconds, nil
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00"} {
@@ -117,16 +125,6 @@ func parseTime(text string) (int64, error) {
 		}
 	}
 	return 0, usagef("--at takes a time with its offset, such as 2026-12-01T02:00:00Z or 2026-12-01T10:00+08:00, or Unix seconds, not %q", text)
-}
-
-// warn names attributes that make no difference, because they are likely misspelt.
-func (q *questionFlags) warn(w io.Writer, c content) {
-	for _, pair := range q.pairs {
-		name, _, _ := strings.Cut(pair, "=")
-		if _, ok := c.program.AttributeType(name); !ok && name != targetingKey {
-			fmt.Fprintf(w, "note: no rule uses the attribute %q%s\n", name, suggest.DidYouMean(name, c.attributes()))
-		}
-	}
 }
 
 // targetingKey is the name that OpenFeature gives to the unit of a context.

@@ -100,6 +100,7 @@ type content struct {
 	revision    int64 // 0: a folder
 	payloads    []bundle.Payload
 	program     *evaluator.Program
+	declared    []ci.Declaration // of a folder; nil: published flags only have what rules use
 }
 
 // open reads a source: it compiles a folder, or pulls and verifies what is
@@ -127,6 +128,7 @@ func (f *sourceFlags) open(ctx context.Context, src string) (content, error) {
 		if c.payloads, err = estate.Compile(f.env); err != nil {
 			return content{}, err
 		}
+		c.declared = estate.Attributes()
 	}
 	var err error
 	c.program, err = compile(c.payloads)
