@@ -214,16 +214,20 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) (evaluator.Contex
 		return evaluator.Context{}, nil,
 			&failure{status: http.StatusServiceUnavailable, details: "no flags have been loaded yet"}
 	}
-	ctx, fail = declared(ctx, snapshot.Program())
+	ctx, fail = declared(ctx, snapshot.Program(), snapshot.ReportUnused)
 	return ctx, snapshot, fail
 }
 
-// declared removes the attributes from ctx that the program doesn't declare, and returns
-// ctx. Conditions search all attributes, so a request full of useless ones would slow
-// each condition down. It refuses long texts that regular expressions would be matched with.
-func declared(ctx evaluator.Context, program *evaluator.Program) (evaluator.Context, *failure) {
+// declared removes the attributes from ctx that the program doesn't use, calls unused with
+// their names, and returns ctx. Conditions search all attributes, so a request full of
+// useless ones would slow each condition down. It refuses long texts that regular
+// expressions would be matched with.
+func declared(ctx evaluator.Context, program *evaluator.Program, unused func(name string)) (evaluator.Context, *failure) {
 	ctx.Attrs = slices.DeleteFunc(ctx.Attrs, func(a evaluator.Attr) bool {
 		_, ok := program.AttributeType(a.Name)
+		if !ok {
+			unused(a.Name)
+		}
 		return !ok
 	})
 	total := 0

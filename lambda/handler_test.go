@@ -416,7 +416,7 @@ func TestDeclared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, fail := declared(ctx, program)
+	got, fail := declared(ctx, program, func(string) {})
 	if fail != nil {
 		t.Fatal(fail)
 	}
@@ -458,6 +458,19 @@ func TestStatus(t *testing.T) {
 	}
 	if got.Checked.IsZero() || got.Updated.IsZero() || !got.Expires.After(got.Checked) {
 		t.Errorf("the times are missing or wrong in %s", w.Body)
+	}
+}
+
+// TestMistakes checks that the client reports what requests ask for and that doesn't exist.
+func TestMistakes(t *testing.T) {
+	client := newEstate(t, testRuleset()).open(t)
+	handler := New(client, Config{})
+	ask(t, handler, post(flagsPath+"/gone", `{"context":{"uid":"seven","undeclared":1}}`))
+	ask(t, handler, post(flagsPath, `{"context":{"also":1}}`))
+	st := client.Status()
+	if !slices.Equal(st.Missing, []string{"gone"}) || !slices.Equal(st.MistypedAttributes, []string{"uid"}) ||
+		!slices.Equal(st.UnusedAttributes, []string{"also", "undeclared"}) {
+		t.Errorf("missing %q, mistyped %q, unused %q", st.Missing, st.MistypedAttributes, st.UnusedAttributes)
 	}
 }
 

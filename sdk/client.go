@@ -246,7 +246,7 @@ func (c *Client) Close() error {
 	c.cancel()
 	c.wg.Wait()
 	c.awaitWrite()
-	c.logMismatches()
+	c.logFindings()
 	return nil
 }
 

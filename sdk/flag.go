@@ -80,7 +80,7 @@ func (f *Flag[T]) Key() string { return f.key }
 // with the exceptions that [JSON] and package evaluator document. ctx doesn't escape.
 func (f *Flag[T]) Get(c *Client, ctx Context) T {
 	s := c.Snapshot()
-	flag := f.resolve(s)
+	flag := f.resolve(s, &ctx)
 	if flag == nil {
 		return f.def
 	}
@@ -99,7 +99,7 @@ func (f *Flag[T]) Get(c *Client, ctx Context) T {
 func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 	s := c.Snapshot()
 	e := Explanation[T]{Value: f.def, Reason: evaluator.ReasonError, Revision: s.Revision()}
-	flag := f.resolve(s)
+	flag := f.resolve(s, &ctx)
 	if flag == nil {
 		e.Err = ErrFlagNotFound
 		if s == nil {
@@ -123,19 +123,20 @@ func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 }
 
 // resolve returns the flag in a snapshot, nil if there is none. It is short enough to
-// be inlined.
-func (f *Flag[T]) resolve(s *Snapshot) *evaluator.CompiledFlag {
+// be inlined. ctx, which may be nil, is what the flag is going to be evaluated for.
+func (f *Flag[T]) resolve(s *Snapshot, ctx *Context) *evaluator.CompiledFlag {
 	if s != nil {
-		if found := f.found.Load(); uint32(found>>32) == s.number {
+		if found := f.found.Load(); uint32(found>>32) == s.number.Load() {
 			return s.flags[uint32(found)]
 		}
 	}
-	return f.search(s)
+	return f.search(s, ctx)
 }
 
-// search finds the flag in a snapshot other than the last one. It often has the same
-// index there.
-func (f *Flag[T]) search(s *Snapshot) *evaluator.CompiledFlag {
+// search finds the flag in a snapshot other than the last one, or after a poll. It often
+// has the same index there. Being the slow path, it also looks for mistakes of the
+// program.
+func (f *Flag[T]) search(s *Snapshot, ctx *Context) *evaluator.CompiledFlag {
 	if s == nil {
 		return nil
 	}
@@ -143,8 +144,14 @@ func (f *Flag[T]) search(s *Snapshot) *evaluator.CompiledFlag {
 	if i >= uint32(s.Program().Len()) || s.flags[i].Key() != f.key {
 		i = s.find(f.key)
 	}
-	f.found.Store(uint64(s.number)<<32 | uint64(i))
+	f.found.Store(uint64(s.number.Load())<<32 | uint64(i))
 	s.asked.set(i)
+	if s.flags[i] == nil {
+		s.lacksFlag(f.key)
+	}
+	if ctx != nil && s.inspected.set(i) {
+		s.inspect(ctx)
+	}
 	return s.flags[i]
 }
 
@@ -152,6 +159,6 @@ func (f *Flag[T]) search(s *Snapshot) *evaluator.CompiledFlag {
 // type.
 func (f *Flag[T]) mismatch(s *Snapshot) {
 	if i := s.find(f.key); int(i) < s.program.Len() && s.mistyped.set(i) {
-		s.record.mismatch(f.key, s.revision)
+		s.record.note(finding{what: mistypedFlag, name: f.key, revision: s.revision})
 	}
 }

@@ -135,6 +135,9 @@ func (c *Client) publishState(before, after *state) {
 		c.record.confirmed.Store(&after.confirmed)
 	}
 	c.state.Store(after)
+	if before.snapshot == after.snapshot {
+		after.snapshot.resample()
+	}
 	if before.snapshot == nil && after.snapshot != nil {
 		close(c.ready) // happens once: a client never loses its snapshot
 	}
@@ -233,6 +236,7 @@ func (c *Client) adopt(s *state, release *bundle.Release, now time.Time) error {
 	}
 	s.release, s.held = release, nil
 	s.snapshot.inheritAsked(snapshot)
+	s.snapshot.inheritFindings(snapshot)
 	s.snapshot, s.updated = snapshot, now
 	return nil
 }
@@ -291,12 +295,5 @@ func (c *Client) report(before, after *state) {
 	if after.snapshot != before.snapshot {
 		c.log.Info("serving flags", "revision", revision, "flags", after.snapshot.Program().Len())
 	}
-	c.logMismatches()
-}
-
-// logMismatches logs which handles have another type than their flag.
-func (c *Client) logMismatches() {
-	for _, m := range c.record.drainMismatches() {
-		c.log.Warn("a handle has another type than its flag, and serves its default", "flag", m.key, "revision", m.revision)
-	}
+	c.logFindings()
 }

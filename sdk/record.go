@@ -13,34 +13,31 @@ type record struct {
 	downloaded atomic.Int64              // bytes
 	mismatches atomic.Int64
 
-	mu         sync.Mutex
-	mismatched []mismatched // not logged yet
+	mu       sync.Mutex
+	findings []finding // not logged yet
 }
 
-// A mismatched is a flag that a handle of another type evaluated.
-type mismatched struct {
-	key      string
-	revision int64
-}
+// maxPending limits how many findings are kept until they are logged.
+const maxPending = 4 * maxFindings
 
-// maxMismatched limits how many are kept until they are logged.
-const maxMismatched = 100
-
-func (r *record) mismatch(key string, revision int64) {
-	r.mismatches.Add(1)
+// note keeps a finding for the log.
+func (r *record) note(f finding) {
+	if f.what == mistypedFlag {
+		r.mismatches.Add(1)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.mismatched) < maxMismatched {
-		r.mismatched = append(r.mismatched, mismatched{key, revision})
+	if len(r.findings) < maxPending {
+		r.findings = append(r.findings, f)
 	}
 }
 
-// drainMismatches returns the mismatches that haven't been logged yet.
-func (r *record) drainMismatches() []mismatched {
+// drain returns the findings that haven't been logged yet.
+func (r *record) drain() []finding {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := r.mismatched
-	r.mismatched = nil
+	list := r.findings
+	r.findings = nil
 	return list
 }
 
@@ -77,3 +74,9 @@ func (b bits) set(i uint32) bool {
 }
 
 func (b bits) has(i int) bool { return b[i/32].Load()&(1<<(i%32)) != 0 }
+
+func (b bits) clear() {
+	for i := range b {
+		b[i].Store(0)
+	}
+}

@@ -24,14 +24,17 @@ type Snapshot struct {
 	program     *evaluator.Program
 	payloads    []*compiledPayload        // by namespace
 	flags       []*evaluator.CompiledFlag // by key, and nil
-	// number identifies the Snapshot in this process; it isn't 0. A [Flag]
-	// stores it, because a pointer would keep the Snapshot's memory alive.
-	number uint32
+	// number identifies the Snapshot in this process between two polls; it isn't 0.
+	// A [Flag] stores it, because a pointer would keep the Snapshot's memory alive.
+	number atomic.Uint32
 	clock  bool // some flag depends on the time or on the age of the flags
 
 	record   *record // of the client
 	asked    bits    // flags that a handle has evaluated, by index in flags
 	mistyped bits    // flags that a handle of another type has evaluated
+
+	inspected bits // flags whose contexts were inspected since the last poll; one more for the rest
+	found     findings
 }
 
 // numbers counts the Snapshots of this process.
@@ -56,11 +59,12 @@ func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guar
 		program:     program,
 		payloads:    make([]*compiledPayload, len(payloads)),
 		flags:       append(slices.AppendSeq(make([]*evaluator.CompiledFlag, 0, program.Len()+1), program.Flags()), nil),
-		number:      numbers.Add(1),
 		record:      record,
 		asked:       newBits(program.Len()),
 		mistyped:    newBits(program.Len()),
+		inspected:   newBits(program.Len() + 1),
 	}
+	s.number.Store(numbers.Add(1))
 	s.clock = slices.ContainsFunc(s.flags[:program.Len()], func(f *evaluator.CompiledFlag) bool { return f.UsesTime() || f.UsesAge() })
 	for i, p := range payloads {
 		if s.payloads[i] = before.payload(p.SHA256); s.payloads[i] == nil {
@@ -128,6 +132,12 @@ func (s *Snapshot) find(key string) (index uint32) {
 // result has [evaluator.ReasonError].
 func (s *Snapshot) Evaluate(key string, ctx Context) evaluator.Result {
 	flag := s.Program().Flag(key)
+	if s != nil {
+		s.sample(&ctx)
+		if flag == nil {
+			s.lacksNamed(key)
+		}
+	}
 	if flag != nil && flag.Varies() {
 		s.fillIn(flag, &ctx)
 	}
@@ -154,6 +164,7 @@ func (s *Snapshot) All(ctx Context) iter.Seq2[string, evaluator.Result] {
 			return
 		}
 		ctx, now := ctx, time.Now()
+		s.sample(&ctx)
 		if ctx.Now == 0 {
 			ctx.Now = now.Unix()
 		}

@@ -91,6 +91,20 @@ type Status struct {
 	// Mismatches counts the flags that a handle of another type has evaluated
 	// since [Open], once per revision. The log names them.
 	Mismatches int64
+	// Missing are the keys of flags that the program has asked for and that
+	// Revision lacks, so that it got the default: sorted, at most 100, those of
+	// handles first. The log names each once per revision.
+	Missing []string
+	// UnusedAttributes are the names of attributes that contexts had and that no
+	// flag of Revision uses, which are often misspelt: sorted, at most 100. Not
+	// every context is looked at, only a sample. The log names each once per
+	// revision. A namespace that the client doesn't load may use them.
+	UnusedAttributes []string
+	// MistypedAttributes are the names of attributes whose values had another
+	// type than the flag files declare, such as text for an integer, or that
+	// can't be read as a version or an IP address. Rules don't match such
+	// values. Otherwise like UnusedAttributes.
+	MistypedAttributes []string
 }
 
 // String returns the status in one line.
@@ -135,6 +149,14 @@ func (s Status) attrs() []slog.Attr {
 	}
 	if s.Mismatches > 0 {
 		attrs = append(attrs, slog.Int64("mismatches", s.Mismatches))
+	}
+	for _, list := range []struct {
+		name  string
+		names []string
+	}{{"missing", s.Missing}, {"unused_attributes", s.UnusedAttributes}, {"mistyped_attributes", s.MistypedAttributes}} {
+		if n := len(list.names); n > 0 {
+			attrs = append(attrs, slog.Int(list.name, n))
+		}
 	}
 	if s.Held != nil {
 		attrs = append(attrs, slog.Int64("held", s.Held.Revision))
@@ -206,6 +228,9 @@ func (s *state) status(environment string, record *record, now time.Time) Status
 	if s.release == nil {
 		return st
 	}
+	found := &s.snapshot.found
+	st.Missing = sorted(&found.missing, &found.unnamed)
+	st.UnusedAttributes, st.MistypedAttributes = sorted(&found.unknown), sorted(&found.illTyped)
 	st.Expires = s.release.Expires()
 	st.Expired = !now.Before(st.Expires)
 	for _, p := range s.release.Payloads() {

@@ -31,6 +31,7 @@ func (s *Snapshot) For(ctx Context) *View {
 	if s == nil {
 		return nil
 	}
+	s.sample(&ctx)
 	if s.clock {
 		now := time.Now()
 		if ctx.Now == 0 {
@@ -58,7 +59,7 @@ func (v *View) Snapshot() *Snapshot {
 // allocates no more than [Flag.Get] does.
 func (f *Flag[T]) In(v *View) T {
 	s := v.Snapshot()
-	flag := f.resolve(s)
+	flag := f.resolve(s, nil)
 	if flag == nil {
 		return f.def
 	}

@@ -17,9 +17,10 @@ import (
 const inlineAttrs = 16
 
 // contextOf converts a flattened context for a program's flags. It appends the attributes
-// to attrs, except for those that the program doesn't declare: conditions search all
-// attributes, so many useless ones would slow each condition down.
-func contextOf(flat of.FlattenedContext, program *evaluator.Program, attrs []evaluator.Attr) evaluator.Context {
+// to attrs, except for those that the program doesn't use, with which it calls unused:
+// conditions search all attributes, so many useless ones would slow each condition down.
+func contextOf(flat of.FlattenedContext, program *evaluator.Program, attrs []evaluator.Attr,
+	unused func(name string)) evaluator.Context {
 	var ctx evaluator.Context
 	for name, value := range flat {
 		if name == of.TargetingKey {
@@ -27,6 +28,7 @@ func contextOf(flat of.FlattenedContext, program *evaluator.Program, attrs []eva
 			continue
 		}
 		if _, ok := program.AttributeType(name); !ok {
+			unused(name)
 			continue
 		}
 		if v := valueOf(value); v.Kind() != evaluator.KindNone {

@@ -32,6 +32,8 @@ func program(t testing.TB) *evaluator.Program {
 	return p
 }
 
+func ignore(string) {}
+
 type (
 	city   string
 	number int16
@@ -81,7 +83,7 @@ func TestContextOf(t *testing.T) {
 	p := program(t)
 	flat := of.FlattenedContext{of.TargetingKey: "u-1", "a": 3, "b": nil, "c": "not declared", "l": []string{"x"}}
 	before := maps.Clone(flat)
-	ctx := contextOf(flat, p, nil)
+	ctx := contextOf(flat, p, nil, ignore)
 	slices.SortFunc(ctx.Attrs, func(a, b evaluator.Attr) int { return strings.Compare(a.Name, b.Name) })
 	want := evaluator.Context{Key: "u-1", Attrs: []evaluator.Attr{evaluator.NewAttr("a", 3), evaluator.NewAttr("l", []string{"x"})}}
 	values := cmp.Comparer(func(a, b evaluator.Value) bool { return a == b })
@@ -91,10 +93,10 @@ func TestContextOf(t *testing.T) {
 	if diff := cmp.Diff(before, flat); diff != "" {
 		t.Errorf("the caller's map has changed (-want +got):\n%s", diff)
 	}
-	if ctx := contextOf(of.FlattenedContext{of.TargetingKey: 7}, p, nil); ctx.Key != "" || len(ctx.Attrs) > 0 {
+	if ctx := contextOf(of.FlattenedContext{of.TargetingKey: 7}, p, nil, ignore); ctx.Key != "" || len(ctx.Attrs) > 0 {
 		t.Errorf("a targeting key that is no text gives %+v", ctx)
 	}
-	if ctx := contextOf(nil, p, nil); ctx.Key != "" || len(ctx.Attrs) > 0 {
+	if ctx := contextOf(nil, p, nil, ignore); ctx.Key != "" || len(ctx.Attrs) > 0 {
 		t.Errorf("no context gives %+v", ctx)
 	}
 }
@@ -106,7 +108,7 @@ func TestContextAllocates(t *testing.T) {
 	length := 0
 	if n := testing.AllocsPerRun(100, func() {
 		var room [inlineAttrs]evaluator.Attr
-		length += len(contextOf(flat, p, room[:0]).Attrs)
+		length += len(contextOf(flat, p, room[:0], ignore).Attrs)
 	}); n != 0 {
 		t.Errorf("a context takes %v allocations", n)
 	}
@@ -137,7 +139,7 @@ func FuzzContext(f *testing.F) {
 		if err := decoder.Decode(&flat); err != nil {
 			return
 		}
-		got := contextOf(flat, p, nil)
+		got := contextOf(flat, p, nil, ignore)
 		if got.Key != want.Key {
 			t.Fatalf("the key is %q, by OFREP %q", got.Key, want.Key)
 		}

@@ -94,7 +94,7 @@ func resolve[T any](p *Provider, key string, def T, flat of.FlattenedContext,
 		return failed(def, of.NewProviderNotReadyResolutionError(noFlags))
 	}
 	var room [inlineAttrs]evaluator.Attr
-	r := snapshot.Evaluate(key, contextOf(flat, snapshot.Program(), room[:0]))
+	r := snapshot.Evaluate(key, contextOf(flat, snapshot.Program(), room[:0], snapshot.ReportUnused))
 	if r.Reason() == evaluator.ReasonError {
 		return failed(def, of.NewFlagNotFoundResolutionError("flag "+key+" not found"))
 	}

@@ -50,6 +50,22 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
+// TestMistakes checks that the client reports flags and attributes that don't exist.
+func TestMistakes(t *testing.T) {
+	flags := sdktest.New(t, map[string]any{"on": true})
+	provider := openfeature.New(flags.Client, openfeature.Config{})
+	flat := of.FlattenedContext{of.TargetingKey: "u-1", "cty": "lhasa"}
+	provider.BooleanEvaluation(t.Context(), "on", false, flat)
+	provider.BooleanEvaluation(t.Context(), "of", false, flat)
+	st := flags.Client.Status()
+	if diff := cmp.Diff([]string{"of"}, st.Missing); diff != "" {
+		t.Errorf("Missing (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"cty"}, st.UnusedAttributes); diff != "" {
+		t.Errorf("UnusedAttributes (-want +got):\n%s", diff)
+	}
+}
+
 // TestMetadataIsNotForged checks that a flag can't say of itself what is told of
 // answers, whoever has compiled it.
 func TestMetadataIsNotForged(t *testing.T) {

@@ -25,6 +25,9 @@
 //	serin.client.polls        {poll}   successful polls so far
 //	serin.client.errors       {error}  failed polls and refused caches so far; attribute error.type, the class
 //	serin.client.mismatches   {flag}   flags that a handle of another type has evaluated so far
+//	serin.client.missing      {flag}   flags that the program asks for and the revision lacks, at most 100
+//	serin.client.attributes.unused    {attribute}  attributes of contexts that no flag uses, at most 100
+//	serin.client.attributes.mistyped  {attribute}  those with another type than declared, at most 100
 //
 // # Evaluations
 //

@@ -37,6 +37,7 @@ type observer struct {
 
 	age, expiry                           metric.Float64ObservableGauge
 	revision, state, held, size           metric.Int64ObservableGauge
+	missing, unused, mistyped             metric.Int64ObservableGauge
 	polls, downloaded, errors, mismatches metric.Int64ObservableCounter
 }
 
@@ -69,6 +70,10 @@ func (o *observer) make(meter metric.Meter) error {
 	o.downloaded = counter("serin.client.downloaded", "By", "Bytes downloaded from the source.")
 	o.mismatches = counter("serin.client.mismatches", "{flag}",
 		"Flags that a handle of another type has evaluated, once per revision.")
+	o.missing = gauge("serin.client.missing", "{flag}", "Flags that the program asks for and that don't exist, at most 100.")
+	o.unused = gauge("serin.client.attributes.unused", "{attribute}", "Attributes of contexts that no flag uses, at most 100.")
+	o.mistyped = gauge("serin.client.attributes.mistyped", "{attribute}",
+		"Attributes of contexts that have another type than declared, at most 100.")
 	return errors.Join(errs...)
 }
 
@@ -97,6 +102,9 @@ func (o *observer) observe(_ context.Context, to metric.Observer) error {
 	}
 	to.ObserveInt64(o.downloaded, s.Downloaded, with())
 	to.ObserveInt64(o.mismatches, s.Mismatches, with())
+	to.ObserveInt64(o.missing, int64(len(s.Missing)), with())
+	to.ObserveInt64(o.unused, int64(len(s.UnusedAttributes)), with())
+	to.ObserveInt64(o.mistyped, int64(len(s.MistypedAttributes)), with())
 	return nil
 }
 

@@ -83,12 +83,16 @@ func TestObserve(t *testing.T) {
 		t.Fatal(err)
 	}
 	newCheckout.Get(client, sdk.Context{})
-	pageSize.Get(client, sdk.Context{})
+	pageSize.Get(client, sdk.User("u-1", sdk.Attr("cty", "lhasa"), sdk.Attr("user", 7)))
+	sdk.Bool("gone", false).Get(client, sdk.Context{})
 	check("published", map[string]map[string]float64{
 		"serin.client.state":    states("production", "fresh"),
 		"serin.client.revision": {set: 1}, "serin.client.polls": {set: 1}, "serin.client.mismatches": {set: 1},
-		"serin.client.held":   {set: 0},
-		"serin.client.errors": {"error.type=not_found " + set: 1},
+		"serin.client.missing":             {set: 1},
+		"serin.client.attributes.unused":   {set: 1},
+		"serin.client.attributes.mistyped": {set: 1},
+		"serin.client.held":                {set: 0},
+		"serin.client.errors":              {"error.type=not_found " + set: 1},
 	})
 	m := c.metrics(t)
 	if m["serin.client.size"][set] == 0 || m["serin.client.downloaded"][set] <= m["serin.client.size"][set] {
