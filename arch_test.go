@@ -64,7 +64,7 @@ var allowed = map[string][]string{
 
 	"cmd/serin": {
 		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/location", "internal/regular", "internal/suggest", "lambda", "schema", "sdk", "sdk/s3source",
-		"github.com/fsnotify/fsnotify", "github.com/spf13/cobra", "golang.org/x/term",
+		"github.com/fsnotify/fsnotify", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/term",
 	},
 }
 

@@ -133,7 +133,7 @@ func newTeam(t *testing.T) *team {
 	f.write(t, "flags/context.yaml", "attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n")
 	f.write(t, "flags/shop/new-cart.yaml", newCart)
 	f.write(t, "flags/shop/new-cart.test.yaml", "- name: somebody\n  population: {count: 1000}\n  expect: {share: {off: 80%}, within: 15%}\n")
-	f.write(t, ".gitignore", "*.key\n")
+	f.write(t, ".gitignore", "*.key\nflags.md\nflags.junit.xml\n")
 	f.offline = filepath.Join(t.TempDir(), "keys")
 	f.serin(t, "keys", "init", f.offline, "--env", "production")
 	f.takeKeys(t)
@@ -355,7 +355,9 @@ func (f *team) goodEdit(t *testing.T) {
 	if n := f.request.count(); n != 1 {
 		t.Errorf("there are %d comments, not the one again", n)
 	}
-	for _, want := range []string{"new-cart", "20%", "production"} {
+	for _, want := range []string{
+		"new-cart", "20%", "production", "### Checks that pass\n\n```text\n$ serin check flags\n", "[unused-attribute]", "1 of 1 rule reached (100%)", "$ serin test flags --env production\nok: ",
+	} {
 		if !strings.Contains(comment, want) {
 			t.Errorf("the comment doesn't say %q:\n%s", want, comment)
 		}

@@ -81,9 +81,21 @@ func TestGitLab(t *testing.T) {
 	}
 	client := f.follow(t)
 	f.propose(t, "more-users", strings.Replace(newCart, "10%", "30%", 1))
-	if out, err := run("flags:check", "SERIN_FAIL_OVER=25%"); err != nil || !strings.Contains(notes.note(), "20%") {
-		t.Errorf("a good edit: %v, and the comment is:\n%s\n%s", err, notes.note(), out)
+	merged := f.git(t, "rev-parse", "HEAD")
+	out, err := run("flags:check", "SERIN_FAIL_OVER=25%")
+	if err != nil {
+		t.Errorf("a good edit: %v\n%s", err, out)
 	}
+	for _, want := range []string{"20%", "### Checks that pass\n\n```text\n$ serin check flags\n", "1 of 1 rule reached (100%)"} {
+		if !strings.Contains(notes.note(), want) {
+			t.Errorf("the comment on a good edit doesn't say %q:\n%s", want, notes.note())
+		}
+	}
+	f.propose(t, "mistake", strings.Replace(newCart, "type: boolean", "type: bolean", 1))
+	if out, err := run("flags:check"); err == nil || !strings.Contains(notes.note(), "### Problems in the flag files\n\n```text\nflags/shop/new-cart.yaml:2:7: ") {
+		t.Errorf("a mistake: %v, and the comment is:\n%s\n%s", err, notes.note(), out)
+	}
+	f.git(t, "switch", "--quiet", "--detach", merged)
 	if out, err := run("flags:check", "SERIN_FAIL_OVER=5%"); err == nil || !strings.Contains(notes.note(), "### Refused\n\n```text\nerror: ") {
 		t.Errorf("a change for too many: %v, and the comment is:\n%s\n%s", err, notes.note(), out)
 	}

@@ -19,6 +19,7 @@ require (
 	github.com/sigstore/sigstore v1.10.9
 	github.com/spaolacci/murmur3 v1.1.0
 	github.com/spf13/cobra v1.10.2
+	github.com/tailscale/hujson v0.0.0-20260727124030-b80ff77dac4f
 	github.com/theupdateframework/go-tuf/v2 v2.4.2
 	github.com/tinylib/msgp v1.6.5
 	github.com/twmb/murmur3 v1.2.2

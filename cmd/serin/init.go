@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"embed"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,11 +36,12 @@ func initCommand() *cobra.Command {
 schemas that editors use to complete them. Into the repository that contains DIR,
 or into the current folder, it writes settings for VS Code and a workflow for
 GitHub, which checks, tests and compares the flags of pull requests, and can
-publish them.
+publish each environment that DIR declares.
 
-It never touches an existing file. If one is in the way, it writes nothing. With
---keep, existing files stay and missing ones are written, but no flags if DIR
-already contains some.`,
+It never touches an existing file, except that it adds to .vscode/settings.json what
+is missing there. If another one is in the way, it writes nothing. With --keep,
+existing files stay and missing ones are written, but no flags if DIR already
+contains some.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return begin(cmd, estateArg(args), keep)
@@ -59,12 +62,13 @@ func begin(cmd *cobra.Command, dir string, keep bool) error {
 	if begun && keep {
 		files = slices.DeleteFunc(files, func(f newFile) bool { return f.sample })
 	}
-	missing := make([]newFile, 0, len(files))
-	for _, f := range files {
-		if _, err := os.Lstat(f.name); err != nil {
-			missing = append(missing, f)
-		} else if !slices.Contains(there, f.name) {
-			there = append(there, f.name)
+	missing, merged, others, err := compareWithDisk(files)
+	if err != nil {
+		return err
+	}
+	for _, name := range others {
+		if !slices.Contains(there, name) {
+			there = append(there, name)
 		}
 	}
 	if len(there) > 0 && !keep {
@@ -79,15 +83,38 @@ func begin(cmd *cobra.Command, dir string, keep bool) error {
 	if err := fillSchemas(cmd.ErrOrStderr(), dir, missing); err != nil {
 		return err
 	}
-	for _, f := range missing {
+	for _, f := range merged {
+		if err := replaceFile(f.name, f.data); err != nil {
+			return err
+		}
+	}
+	for _, f := range append(missing, merged...) {
 		if _, err := fmt.Fprintln(cmd.OutOrStdout(), f.name); err != nil {
 			return err
 		}
 	}
 	if !begun {
-		writeNextSteps(cmd.ErrOrStderr(), dir)
+		writeNextSteps(cmd.ErrOrStderr(), dir, environmentsOf(dir))
 	}
 	return nil
+}
+
+// compareWithDisk returns the files that don't exist, those of settings that exist and
+// lack some, with these, and the names of all others that exist.
+func compareWithDisk(files []newFile) (missing, merged []newFile, there []string, err error) {
+	for _, f := range files {
+		switch _, err := os.Lstat(f.name); {
+		case err != nil:
+			missing = append(missing, f)
+		case f.merge:
+			if merged, err = appendMerged(merged, f); err != nil {
+				return nil, nil, nil, err
+			}
+		default:
+			there = append(there, f.name)
+		}
+	}
+	return missing, merged, there, nil
 }
 
 // fillSchemas has the schemas among files that were written to a flag folder know the
@@ -102,7 +129,7 @@ func fillSchemas(notes io.Writer, dir string, written []newFile) error {
 	}
 	estate, err := loadEstate(dir)
 	if problems := ci.Problems(nil); errors.As(err, &problems) {
-		fmt.Fprintf(notes, "note: the flag files have problems, so %s doesn't know their names: once 'serin check%[2]s' passes, run 'serin schema%[2]s'\n",
+		fmt.Fprintf(notes, "note: the flag files have problems, so %s doesn't know their names, nor the workflow their environments: once 'serin check%[2]s' passes, run 'serin schema%[2]s'\n",
 			out, argOf(dir))
 		return nil
 	}
@@ -129,6 +156,26 @@ type newFile struct {
 	name   string
 	data   []byte
 	sample bool // a part of the estate, which people replace by their own
+	merge  bool // settings, which an existing file may have some of
+}
+
+// appendMerged appends an existing file of settings with those of f, if it lacks some.
+func appendMerged(list []newFile, f newFile) ([]newFile, error) {
+	before, err := os.ReadFile(f.name)
+	if err != nil {
+		return nil, err
+	}
+	after, err := mergeSettings(before, f.data)
+	if err != nil {
+		return nil, &hintedError{
+			fmt.Errorf("nothing was written, because the settings can't be added to %s: %w", f.name, err),
+			"correct the file, or move it away and merge the two yourself",
+		}
+	}
+	if bytes.Equal(before, after) {
+		return list, nil
+	}
+	return append(list, newFile{name: f.name, data: after}), nil
 }
 
 // plainPath matches folders that mean themselves in workflows and patterns of
@@ -156,7 +203,12 @@ func beginning(dir string, now time.Time) ([]newFile, error) {
 			}
 			data, err := fs.ReadFile(fsys, name)
 			below := strings.TrimPrefix(name, from)
-			files = append(files, newFile{filepath.Join(to, filepath.FromSlash(below)), []byte(words.Replace(string(data))), sample})
+			files = append(files, newFile{
+				name:   filepath.Join(to, filepath.FromSlash(below)),
+				data:   []byte(words.Replace(string(data))),
+				sample: sample,
+				merge:  name == "init/vscode.json",
+			})
 			return err
 		})
 	}
@@ -164,21 +216,58 @@ func beginning(dir string, now time.Time) ([]newFile, error) {
 		add(templates, "init/flags", dir, true),
 		add(schema.Files, ".", filepath.Join(dir, schemaFolder), false),
 	)
-	files = append(files, newFile{name: filepath.Join(project, ".github", "workflows", "flags.yml"), data: workflowOf(estate)})
+	files = append(files, newFile{name: filepath.Join(project, ".github", "workflows", "flags.yml"), data: workflowOf(estate, environmentsOf(dir))})
 	err = cmp.Or(err, add(templates, "init/vscode.json", filepath.Join(project, ".vscode", "settings.json"), false))
 	return files, err
 }
 
+// environmentsOf returns the environments of a flag folder or, if it can't be read, those
+// of the one that init writes.
+func environmentsOf(dir string) []string {
+	if estate, err := ci.Load(dir); err == nil && len(estate.Environments()) > 0 {
+		return estate.Environments()
+	}
+	return []string{"production", "staging"}
+}
+
 // workflowOf returns this project's own workflow, for an estate of somebody else's.
-func workflowOf(estate string) []byte {
+func workflowOf(estate string, environments []string) []byte {
 	ref := "main"
 	if v := version(); released.MatchString(v) {
 		ref = v
 	}
 	within := strings.TrimPrefix(estate+"/", "./")
 	return []byte(strings.NewReplacer(
-		"uses: ./ci", "uses: serin-flags/serin/ci@"+ref, `"flags/**"`, `"`+within+`**"`, "flags: flags\n", "flags: "+estate+"\n",
+		"uses: ./ci", "uses: serin-flags/serin/ci@"+ref,
+		`"flags/**"`, `"`+within+`**"`,
+		"flags: flags\n", "flags: "+estate+"\n",
+		"environments: production staging development\n", "environments: "+strings.Join(environments, " ")+"\n",
+		"environment: [staging, development, production]\n", "environment: ["+strings.Join(quoted(productionLast(environments)), ", ")+"]\n",
 	).Replace(serin.Workflow))
+}
+
+// productionLast returns environments in the order in which a change reaches them.
+func productionLast(environments []string) []string {
+	rank := func(name string) int {
+		if strings.HasPrefix(name, "prod") || name == "live" {
+			return 1
+		}
+		return 0
+	}
+	list := slices.Clone(environments)
+	slices.SortStableFunc(list, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
+	return list
+}
+
+// quoted returns names as YAML has them; what begins with a digit could be a number.
+func quoted(names []string) []string {
+	list := slices.Clone(names)
+	for i, name := range list {
+		if name[0] < 'a' {
+			list[i] = strconv.Quote(name)
+		}
+	}
+	return list
 }
 
 var released = regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
@@ -281,15 +370,18 @@ func createFile(f newFile) error {
 }
 
 // writeNextSteps says how to go on.
-func writeNextSteps(w io.Writer, dir string) {
+func writeNextSteps(w io.Writer, dir string, environments []string) {
+	arg := argOf(dir)
 	fmt.Fprintf(w, `next:
   serin check%[1]s
   serin test%[1]s --cover
   serin eval new-cart --from %[2]s -c user=u-1001
   serin dev%[1]s    # serves the flags while you edit them
-and to publish them:
-  serin keys init keys/production --env production
-  serin publish%[1]s --env production --to s3://BUCKET/PREFIX --keys keys/production
-%[3]s says more.
-`, argOf(dir), dir, filepath.Join(dir, "README.md"))
+and to publish them, for each environment:
+`, arg, dir)
+	for _, env := range productionLast(environments) {
+		fmt.Fprintf(w, "  serin keys init keys/%[1]s --env %[1]s\n", env)
+		fmt.Fprintf(w, "  serin publish%[1]s --env %[2]s --to s3://BUCKET/PREFIX --keys keys/%[2]s\n", arg, env)
+	}
+	fmt.Fprintf(w, "%s says more.\n", filepath.Join(dir, "README.md"))
 }
