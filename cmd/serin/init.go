@@ -129,7 +129,7 @@ func fillSchemas(notes io.Writer, dir string, written []newFile) error {
 	}
 	estate, err := loadEstate(dir)
 	if problems := ci.Problems(nil); errors.As(err, &problems) {
-		fmt.Fprintf(notes, "note: the flag files have problems, so %s doesn't know their names, nor the workflow their environments: once 'serin check%[2]s' passes, run 'serin schema%[2]s'\n",
+		fmt.Fprintf(notes, "note: the flag files have problems, so %s doesn't know their names: once 'serin check%[2]s' passes, run 'serin schema%[2]s'\n",
 			out, argOf(dir))
 		return nil
 	}
