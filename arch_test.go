@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 
 	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
 	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},
+	"ci/edit":    {"ci", "ci/internal/share", "ci/internal/source", "ci/internal/splice", "evaluator", "internal/suggest"},
 	"ci/gittree": {"internal/gitexec"},
 	"ci/release": {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/comment": {"internal/display"},
@@ -42,6 +43,7 @@ var allowed = map[string][]string{
 	"ci/internal/parallel": {},
 	"ci/internal/problem":  {"internal/display"},
 	"ci/internal/source":   {"ci/internal/parallel", "ci/internal/problem", "evaluator", "internal/suggest", "go.yaml.in/yaml/v4"},
+	"ci/internal/splice":   {"ci/internal/source"},
 	"ci/internal/share":    {"evaluator"},
 	"ci/internal/imply":    {"evaluator"},
 	"ci/internal/lock":     {"ci/internal/problem", "ci/internal/share", "ci/internal/source", "evaluator", "internal/suggest"},

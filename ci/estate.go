@@ -79,11 +79,11 @@ func Lock(dir string, anew []string) (*LockUpdate, error) {
 		return nil, fmt.Errorf("opening flag files: %w", err)
 	}
 	defer root.Close()
-	return relock(root.FS(), dir, anew)
+	return LockFS(root.FS(), dir, anew)
 }
 
-// relock is [Lock] of the estate at the root of fsys.
-func relock(fsys fs.FS, dir string, anew []string) (*LockUpdate, error) {
+// LockFS is [Lock] of the estate at the root of fsys, which is as [LoadFS] needs it.
+func LockFS(fsys fs.FS, dir string, anew []string) (*LockUpdate, error) {
 	e, err := load(fsys, dir, true)
 	if err != nil {
 		return nil, err

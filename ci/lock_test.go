@@ -72,7 +72,7 @@ func lockStep(t *testing.T, fsys fstest.MapFS, out *strings.Builder) {
 			fmt.Fprintln(out, p)
 		}
 	}
-	u, err := relock(fsys, "flags", nil)
+	u, err := LockFS(fsys, "flags", nil)
 	if err != nil {
 		fmt.Fprintln(out, err)
 		return
@@ -92,7 +92,7 @@ func lockStep(t *testing.T, fsys fstest.MapFS, out *strings.Builder) {
 	if _, err := LoadFS(fsys, "flags"); err != nil {
 		t.Errorf("after locking: %v", err)
 	}
-	if again, err := relock(fsys, "flags", nil); err != nil || len(again.Changes) > 0 || !bytes.Equal(again.After, u.After) {
+	if again, err := LockFS(fsys, "flags", nil); err != nil || len(again.Changes) > 0 || !bytes.Equal(again.After, u.After) {
 		t.Errorf("locking again changes %+v: %v", again, err)
 	}
 }
@@ -136,7 +136,7 @@ func TestFirstLockMovesNobody(t *testing.T) {
 		}
 		fsys := scenario(t, archive)
 		before := everything(t, fsys)
-		u, err := relock(fsys, "flags", nil)
+		u, err := LockFS(fsys, "flags", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,11 +196,11 @@ func TestRandomLocks(t *testing.T) {
 				}
 			}
 			write(fsys, parts)
-			u, err := relock(fsys, "flags", nil)
+			u, err := LockFS(fsys, "flags", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again, err := relock(fsys, "flags", nil); err != nil || !bytes.Equal(again.After, u.After) {
+			if again, err := LockFS(fsys, "flags", nil); err != nil || !bytes.Equal(again.After, u.After) {
 				t.Fatalf("another run: %s, want %s: %v", again.After, u.After, err)
 			}
 			fsys[LockFile] = &fstest.MapFile{Data: u.After}
@@ -333,7 +333,7 @@ environments:
   staging: {default: on}
   production: {rules: [{name: split, serve: {on: 2%, off: rest}}]}
 `)
-	u, err := relock(fsys, "flags", nil)
+	u, err := LockFS(fsys, "flags", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,7 +353,7 @@ func TestAnew(t *testing.T) {
 	parts := []share.Part{{Name: "on", Share: share.Whole / 2}, {Name: "off", Share: share.Whole / 2}}
 	for _, parts = range [][]share.Part{parts, {{Name: "off", Share: share.Whole / 10 * 4}, {Name: "on", Share: share.Whole / 10 * 6}}} {
 		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: " + splitText(parts) + "}]\n")
-		u, err := relock(fsys, "flags", nil)
+		u, err := LockFS(fsys, "flags", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -362,14 +362,14 @@ func TestAnew(t *testing.T) {
 	if !strings.Contains(string(fsys[LockFile].Data), "x * r by=user on:2576980377 off:4294967296\n") {
 		t.Errorf("without: %s", fsys[LockFile].Data)
 	}
-	u, err := relock(fsys, "flags", []string{"x"})
+	u, err := LockFS(fsys, "flags", []string{"x"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(u.After), "x * r by=user off:1717986918 on:4294967296\n") || len(u.Changes) != 1 || u.Changes[0].Kind != LockAnew || len(u.Changes[0].Moves) != 2 {
 		t.Errorf("got %+v, %s", u.Changes, u.After)
 	}
-	if _, err := relock(fsys, "flags", []string{"y"}); err == nil || err.Error() != `there is no flag "y" with a split by a unit` {
+	if _, err := LockFS(fsys, "flags", []string{"y"}); err == nil || err.Error() != `there is no flag "y" with a split by a unit` {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -383,12 +383,12 @@ func TestTooManyPieces(t *testing.T) {
 		line += fmt.Sprintf(" %s:%d", []string{"on", "off"}[n%2], evaluator.Positions*(n+1)/100)
 	}
 	fsys[LockFile] = file(line + "\n")
-	_, err := relock(fsys, "flags", nil)
+	_, err := LockFS(fsys, "flags", nil)
 	const want = `flag "x", rule "r" would have 100 ranges, over 64 more than shares; start again with 'serin lock --anew x', which moves users`
 	if err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}
-	if u, err := relock(fsys, "flags", []string{"x"}); err != nil || len(u.Changes) == 0 {
+	if u, err := LockFS(fsys, "flags", []string{"x"}); err != nil || len(u.Changes) == 0 {
 		t.Errorf("anew: %+v, %v", u, err)
 	}
 }
@@ -406,7 +406,7 @@ func FuzzLockFile(f *testing.F) {
 		fsys := base(t)
 		fsys[LockFile] = &fstest.MapFile{Data: data}
 		checkLoad(t, fsys)
-		if u, err := relock(fsys, "flags", nil); err == nil {
+		if u, err := LockFS(fsys, "flags", nil); err == nil {
 			fsys[LockFile] = &fstest.MapFile{Data: u.After}
 			if _, err := LoadFS(fsys, "flags"); err != nil {
 				t.Fatalf("%s: %v", u.After, err)
@@ -430,7 +430,7 @@ func BenchmarkLock(b *testing.B) {
 		}
 	}
 	b.Run("load-without", loading)
-	u, err := relock(fsys, "flags", nil)
+	u, err := LockFS(fsys, "flags", nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -438,7 +438,7 @@ func BenchmarkLock(b *testing.B) {
 	b.Run("load-with", loading)
 	b.Run("lock", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := relock(fsys, "flags", nil); err != nil {
+			if _, err := LockFS(fsys, "flags", nil); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -332,3 +332,14 @@ func checkNode(t *testing.T, s *File, n *Node) {
 		checkNode(t, s, f.Value)
 	}
 }
+
+// TestBackslashAtEnd holds that a file that ends within an escape is an error, and not a
+// panic.
+func TestBackslashAtEnd(t *testing.T) {
+	for _, text := range []string{`"\`, `"\x`, `"\u12`, `a: "\`, `["\`} {
+		s := Parse("shop/x.yaml", "flags", []byte(text))
+		if len(s.Problems) == 0 {
+			t.Errorf("%s has no problems", text)
+		}
+	}
+}

@@ -240,9 +240,12 @@ func falseSpace(line string) rune {
 
 // badEscape returns the message for text that starts with an unknown escape.
 func badEscape(text []byte) string {
-	_, size := utf8.DecodeRune(text[1:])
+	_, size := utf8.DecodeRune(text[1:]) // 0 at the end of the file
 	end := 1 + size
-	digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[text[1]]
+	digits := 0
+	if size > 0 {
+		digits = map[byte]int{'x': 2, 'u': 4, 'U': 8}[text[1]]
+	}
 	for ; digits > 0 && end < len(text) && strings.IndexByte("0123456789abcdefABCDEF", text[end]) >= 0; digits-- {
 		end++
 	}

@@ -1,0 +1,189 @@
+package edit
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/ci/internal/splice"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/suggest"
+)
+
+// keyOrder is the order of a flag's keys. A key that is added takes its place in it.
+var keyOrder = []string{
+	"description", "owner", "expires", "type", "exclusive", "variants", "enabled", "default", "off_variant", "max_stale",
+	"metadata", "rules", "environments", "lint",
+}
+
+// reasonMark begins the comment that says why a flag is disabled.
+const reasonMark = "Disabled: "
+
+func boolean(value bool) *source.Node { return &source.Node{Text: fmt.Sprint(value), Plain: true} }
+
+// disable is "disable FLAG". Without an environment, the flag is disabled in all.
+func (e *editing) disable(words []string) error {
+	if strings.ContainsAny(e.reason, "\r\n") {
+		return errors.New("the reason must be one line")
+	}
+	f, doc, name, err := e.flag(words[1], e.environment)
+	if err != nil {
+		return err
+	}
+	var paths []splice.Path
+	if !f.Compiled.Disabled {
+		paths = append(paths, e.in(e.environment, "enabled"))
+	}
+	if e.environment == "" {
+		for _, env := range f.Overriding {
+			if n := doc.Get(e.in(env, "enabled")); n != nil && n.IsTrue() {
+				paths = append(paths, e.in(env, "enabled"))
+			}
+		}
+	}
+	for _, path := range paths {
+		if err := e.setEnabled(f.Key, doc, path, false); err != nil {
+			return err
+		}
+	}
+	if len(paths) > 0 && e.reason != "" && doc.Get(paths[0]) != nil {
+		ok, err := doc.Comment(paths[0], reasonMark+e.reason)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			e.note("%s is JSON, which has no comments: the reason isn't in the file", f.File)
+		}
+	}
+	off := variants(&f.Compiled)[f.Compiled.Off]
+	e.note("while it is disabled, %s serves %q", f.Key, off)
+	e.save(name, doc)
+	return nil
+}
+
+// enable is "enable FLAG". It undoes what disable does.
+func (e *editing) enable(words []string) error {
+	f, doc, name, err := e.flag(words[1], e.environment)
+	if err != nil {
+		return err
+	}
+	path := e.in(e.environment, "enabled")
+	if f.Compiled.Disabled {
+		if doc.Get(path) != nil {
+			if err := doc.Uncomment(path, reasonMark); err != nil {
+				return err
+			}
+		}
+		if err := e.setEnabled(f.Key, doc, path, true); err != nil {
+			return err
+		}
+	}
+	if e.environment == "" {
+		for _, env := range f.Overriding {
+			if n := doc.Get(e.in(env, "enabled")); n != nil && !n.IsTrue() {
+				e.note("%s is still disabled in %s, which overrides \"enabled\"; to enable it there: enable %s in %s", f.Key, env, f.Key, env)
+			}
+		}
+	}
+	e.save(name, doc)
+	return nil
+}
+
+// setEnabled makes a flag enabled or not, in the environment of a path to "enabled". If
+// it is so without that key, and the key was added by an edit, it is removed.
+func (e *editing) setEnabled(key string, doc *splice.Doc, path splice.Path, value bool) error {
+	without := true
+	if len(path) > 1 {
+		base, err := e.estate.Effective(key, "")
+		if err != nil {
+			return err
+		}
+		without = !base.Compiled.Disabled
+	}
+	removable := path
+	for n := len(path) - 1; n > 0 && doc.Get(path) != nil && len(doc.Get(path[:n]).Fields) == 1; n-- {
+		removable = path[:n]
+	}
+	if without == value && doc.AsSet(removable, keyOrder...) {
+		return doc.Remove(removable)
+	}
+	return doc.Set(path, boolean(value), keyOrder...)
+}
+
+// serve is "serve FLAG VARIANT": it sets the default.
+func (e *editing) serve(words []string) error {
+	f, doc, name, err := e.flag(words[1], e.environment)
+	if err != nil {
+		return err
+	}
+	if err := e.checkVariant(&f.Compiled, doc, words[2]); err != nil {
+		return err
+	}
+	if variants(&f.Compiled)[f.Compiled.Default] == words[2] {
+		return nil
+	}
+	if f.Compiled.Disabled {
+		e.note("%s is disabled: it serves %q to everybody", f.Key, variants(&f.Compiled)[f.Compiled.Off])
+	}
+	if err := doc.Set(e.in(e.environment, "default"), source.Word(words[2]), keyOrder...); err != nil {
+		return err
+	}
+	e.save(name, doc)
+	return nil
+}
+
+// expire is "expire FLAG DATE". The date "never" removes it.
+func (e *editing) expire(words []string) error {
+	_, doc, name, err := e.flag(words[1], "")
+	if err != nil {
+		return err
+	}
+	path := splice.Path{"expires"}
+	switch {
+	case words[2] != "never":
+		err = doc.Set(path, &source.Node{Text: words[2], Plain: true}, keyOrder...)
+	case doc.Get(path) != nil:
+		err = doc.Remove(path)
+	}
+	if err != nil {
+		return err
+	}
+	e.save(name, doc)
+	return nil
+}
+
+// variants returns the names of a flag's variants.
+func variants(f *evaluator.Flag) []string {
+	names := make([]string, len(f.Variants))
+	for i, v := range f.Variants {
+		names[i] = v.Name
+	}
+	return names
+}
+
+// checkVariant returns an error unless a flag has a variant. A string flag without
+// "variants" has those that it serves somewhere; a note says that another is new.
+func (e *editing) checkVariant(f *evaluator.Flag, doc *splice.Doc, name string) error {
+	known := variants(f)
+	if slices.Contains(known, name) {
+		return nil
+	}
+	hint := suggest.DidYouMean(name, slices.Values(known))
+	open := doc.Get(splice.Path{"variants"}) == nil && doc.Get(e.in(e.environment, "variants")) == nil
+	if f.Type == evaluator.KindString && open {
+		e.note("%q is a value that %s doesn't serve so far%s", name, f.Key, hint)
+		return nil
+	}
+	return fmt.Errorf("flag %q has no variant %q%s; it has %s", f.Key, name, hint, list(known))
+}
+
+// list returns names in quotes.
+func list(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = fmt.Sprintf("%q", name)
+	}
+	return strings.Join(quoted, ", ")
+}

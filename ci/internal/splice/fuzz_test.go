@@ -1,0 +1,70 @@
+package splice
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/serin-flags/serin/ci/internal/source"
+)
+
+// FuzzDoc edits arbitrary files at arbitrary places. Nothing may panic, an edit that
+// fails must leave the file as it was, and one that succeeds must be undone by its
+// opposite, at least in what the file means.
+func FuzzDoc(f *testing.F) {
+	for _, text := range []string{
+		"a: 1\nb:\n  - x\n  - y: z # c\n", "{a: [1, 2,\n 3 # c\n], b: {}}", "- - a\n  - b\n- |\n  c\n\n- 'd'\n",
+		"a: >-\r\n  x\r\n  y\r\n# c\r\nb: \"\\\"\" # d\r\n", "a: b\n  c\nd:\n- e\n-\n  f: g\n", "[a: b, {c: d}, e]", "\"\\",
+	} {
+		for i := range byte(8) {
+			f.Add(text, i, i)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string, where, what byte) {
+		d, err := Open("shop/x.yaml", "flags", []byte(text))
+		if err != nil {
+			return
+		}
+		var paths []Path
+		walk(d.Root(), nil, &paths)
+		path := paths[int(where)%len(paths)]
+		tree := d.Root()
+		switch word := source.Word("w" + string(rune('a'+what%26))); what % 3 {
+		case 0:
+			if err = d.Set(append(path, "new"), word); err == nil {
+				if err := d.Remove(append(path, "new")); err == nil && !d.Root().Same(tree) {
+					t.Errorf("added and removed at %v, the file is\n%s", path, d.Bytes())
+				}
+				return
+			}
+		case 1:
+			if err = d.Append(path, word); err == nil {
+				last := append(path, len(d.Get(path).Items)-1)
+				if err := d.Remove(last); err == nil && !d.Root().Same(tree) {
+					t.Errorf("added and removed at %v, the file is\n%s", path, d.Bytes())
+				}
+				return
+			}
+		case 2:
+			if len(path) > 0 {
+				if err = d.Remove(path); err == nil {
+					return
+				}
+			}
+		}
+		if !bytes.Equal(d.Bytes(), []byte(text)) {
+			t.Errorf("an edit that fails (%v) has changed the file to\n%s", err, d.Bytes())
+		}
+	})
+}
+
+func walk(n *source.Node, path Path, to *[]Path) {
+	*to = append(*to, clone(path))
+	for i, item := range n.Items {
+		walk(item, append(clone(path), i), to)
+	}
+	for _, f := range n.Fields {
+		walk(f.Value, append(clone(path), f.Key.Text), to)
+	}
+}
+
+func clone(p Path) Path { return append(Path(nil), p...) }
