@@ -100,10 +100,18 @@ func junitClass(dir string, r ci.TestResult) string {
 }
 
 // replaceFile writes a file as a whole or not at all, and its folder if need be.
-// What is no file, such as a pipe, is written to.
+// What is no file, such as a pipe, is written to. A file that is there keeps its mode,
+// and a link to one stays.
 func replaceFile(name string, data []byte) (err error) {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return os.WriteFile(name, data, 0o666)
+	mode := os.FileMode(0o644)
+	if info, err := os.Stat(name); err == nil {
+		if !info.Mode().IsRegular() {
+			return os.WriteFile(name, data, 0o666)
+		}
+		mode = info.Mode().Perm()
+		if name, err = filepath.EvalSymlinks(name); err != nil {
+			return err
+		}
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 		return err
@@ -114,7 +122,7 @@ func replaceFile(name string, data []byte) (err error) {
 	}
 	_, err = f.Write(data)
 	if err == nil {
-		err = f.Chmod(0o644)
+		err = f.Chmod(mode)
 	}
 	if closed := f.Close(); err == nil {
 		err = closed
