@@ -47,6 +47,18 @@ type Edit struct {
 	Reason string
 }
 
+// Disable returns the edit that disables a flag, in one environment or, if that is "",
+// in all. The reason may be "".
+func Disable(key, environment, reason string) Edit {
+	return Edit{verbs["disable"], []string{"disable", key}, environment, reason}
+}
+
+// Enable returns the edit that enables a flag: in one environment or, if that is "",
+// wherever nothing else is said.
+func Enable(key, environment string) Edit {
+	return Edit{verbs["enable"], []string{"enable", key}, environment, ""}
+}
+
 // String returns the edit as it is written.
 func (e Edit) String() string {
 	list := make([]string, len(e.words))

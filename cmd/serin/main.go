@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	root.AddCommand(
 		initCommand(), schemaCommand(), checkCommand(), testCommand(), listCommand(), showCommand(), diffCommand(), quoteCommand(), commentCommand(),
-		lockCommand(), applyCommand(), evalCommand(), explainCommand(),
+		lockCommand(), applyCommand(), disableCommand(), enableCommand(), evalCommand(), explainCommand(),
 		keysCommand(), publishCommand(), rollbackCommand(), verifyCommand(), logCommand(), gcCommand(), catCommand(), bakeCommand(),
 		serveCommand(), devCommand(), demoCommand(),
 		versionCommand(),

@@ -121,10 +121,14 @@ type runner struct {
 	programs map[programKey]*evaluator.CompiledFlag // guarded by mu
 }
 
-type programKey struct{ flag, environment string }
+type programKey struct {
+	flag, environment string
+	enabled           bool
+}
 
-// compile returns the flag of a test, ready to evaluate.
-func (r *runner) compile(t *Case, environment string) (*evaluator.CompiledFlag, error) {
+// compile returns the flag of a test, ready to evaluate: as it is, or as if it were
+// enabled.
+func (r *runner) compile(t *Case, environment string, enabled bool) (*evaluator.CompiledFlag, error) {
 	if err := r.estate.CheckEnvironment(environment); err != nil {
 		return nil, err
 	}
@@ -134,11 +138,13 @@ func (r *runner) compile(t *Case, environment string) (*evaluator.CompiledFlag, 
 			return nil, fmt.Errorf("given: flag %q has no variant %q here", key, name)
 		}
 	}
-	key := programKey{t.flag.Key, environment}
+	key := programKey{t.flag.Key, environment, enabled}
 	if f := r.compiled(key); f != nil && t.pins.None() {
 		return f, nil
 	}
-	set := r.estate.Ruleset(environment, []evaluator.Flag{t.flag.In(environment)}, t.pins)
+	tested := t.flag.In(environment)
+	tested.Disabled = tested.Disabled && !enabled
+	set := r.estate.Ruleset(environment, []evaluator.Flag{tested}, t.pins)
 	program, err := evaluator.Compile(set)
 	if err != nil {
 		return nil, fmt.Errorf("compiling flag: %w", err)
@@ -165,11 +171,23 @@ func (r *runner) run(run *testRun) {
 		Flag: t.flag.Key, Name: t.name, Environment: environment,
 		File: t.file.Shown, Line: t.at.Line(), Column: t.at.Column(),
 	}
+	run.result.Failures, run.reached = r.check(t, environment, false)
+	// A flag that is disabled in a hurry must not fail the tests of its rules.
+	if len(run.result.Failures) > 0 && t.flag.In(environment).Disabled {
+		if failed, _ := r.check(t, environment, true); len(failed) == 0 {
+			run.result.Failures = nil
+		}
+	}
+}
+
+// check returns the expectations of a test that the flag doesn't meet, as it is or as if
+// it were enabled, and the rules that served.
+func (r *runner) check(t *Case, environment string, enabled bool) (list problem.Problems, reached []string) {
 	failed := &failures{file: t.file, place: fmt.Sprintf("flag %q, test %q: ", t.flag.Key, t.name)}
 	if environment != "" {
 		failed.place += fmt.Sprintf("environment %q: ", environment)
 	}
-	f, err := r.compile(t, environment)
+	f, err := r.compile(t, environment, enabled)
 	switch {
 	case err != nil:
 		failed.add(t.at, "%v", err)
@@ -177,11 +195,11 @@ func (r *runner) run(run *testRun) {
 		failed.add(t.at, "the flag depends on time; say when the test takes place, for instance: at: 2026-12-01T09:00")
 	case t.Population != nil:
 		known := r.estate.Known
-		run.reached = failed.comparePopulation(f, t, known, t.units(known, environment), t.flag.In(environment).Reserved)
+		reached = failed.comparePopulation(f, t, known, t.units(known, environment), t.flag.In(environment).Reserved)
 	default:
-		run.reached = failed.compare(f, evaluator.Context{Attrs: t.context, Now: t.now, Age: t.age}, &t.expect)
+		reached = failed.compare(f, evaluator.Context{Attrs: t.context, Now: t.now, Age: t.age}, &t.expect)
 	}
-	run.result.Failures = failed.list
+	return failed.list, reached
 }
 
 // failures are the expectations of a test that aren't met.
