@@ -1,3 +1,4 @@
+# deps: what tests need that Go can't install, on Debian and Ubuntu
 # demo: the tour of Serin in a throw-away folder    build: into bin/
 # test: everything, in the size that finds most; with the race detector where there are goroutines
 # soak: everything in full size, which takes hours    fuzz: every fuzz target for FUZZTIME
@@ -17,7 +18,16 @@ SEEDS             = 60
 ENV               = SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)"
 TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 
-.PHONY: demo test check bench bench-shapes bench-tail bench-packages build fuzz soak chaos arm64
+.PHONY: deps needs demo test check bench bench-shapes bench-tail bench-packages build fuzz soak chaos arm64
+
+# What tests run that Go can't install, and the packages of Debian and Ubuntu that have it.
+MISSING  = $(if $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),,chromium)
+PACKAGES = chromium
+
+deps:
+	@[ -z "$(MISSING)" ] || { command -v apt-get >/dev/null || { echo "install these:$(MISSING) (on Debian, the packages" \
+		"$(PACKAGES))" >&2; exit 1; }; apt-get update -q && apt-get -o DPkg::Lock::Timeout=300 install -qy \
+		--no-install-recommends $(PACKAGES); }
 
 demo:
 	go run ./cmd/serin demo
@@ -35,7 +45,10 @@ PLAIN      = CGO_ENABLED=0 $(GOTEST) -trimpath
 RACING     = $(GOTEST) -race -gcflags='github.com/aws/...=-N -l'
 CHECKPTR   = -gcflags=$$(go list ./evaluator)=-d=checkptr -gcflags=github.com/spaolacci/murmur3=-d=checkptr
 
-test: $(VERSITYGW)
+needs:
+	@[ -z "$(MISSING)" ] || { echo "the tests need $(MISSING): make deps installs them on Debian and Ubuntu" >&2; exit 1; }
+
+test: needs $(VERSITYGW)
 	$(ENV) $(PLAIN) $(OTHERS)
 	$(PLAIN) $(CHECKPTR) ./evaluator
 	$(ENV) $(RACING) $(RACE)
@@ -76,7 +89,7 @@ fuzz:
 		for target in $$(echo "$$list" | grep '^Fuzz'); do \
 			go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=20x $$pkg; done; done
 
-soak: $(VERSITYGW)
+soak: needs $(VERSITYGW)
 	$(ENV) SERIN_SOAK=1 go test -timeout 0 ./...
 
 chaos:

@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"sdk/examples/function":   {"sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 	"sdk/examples/kubernetes": {"sdk"},
 
-	"lambda":           {"sdk", "evaluator", "internal/jsontext"},
+	"lambda":           {"sdk", "evaluator", "internal/jsontext", "github.com/klauspost/compress"},
 	"lambda/bootstrap": {"bundle", "lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
 	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},

@@ -21,13 +21,15 @@ const (
 
 // An Answer is the result of one evaluation. OFREP represents it as a JSON object:
 //
-//	{"key": "new-checkout", "metadata": {"environment": "production", "owner": "checkout", "revision": 12, "rule": "staff"},
-//	 "reason": "TARGETING_MATCH", "value": true, "variant": "on"}
+//	{"key": "new-checkout", "metadata": {"environment": "production", "flagSetId": "production", "owner": "checkout",
+//	 "revision": 12, "rule": "staff", "version": "12"}, "reason": "TARGETING_MATCH", "value": true, "variant": "on"}
 //
 // The metadata contains that of the flag and of the rule that served, and environment,
 // revision and rule. If the context lacked the unit of a split or of a layer,
-// missingUnit names the attribute. Metadata of flags can't replace these four names. A
-// Result with ReasonError becomes OFREP's error object with the code FLAG_NOT_FOUND.
+// missingUnit names the attribute. Metadata of flags can't replace these four names.
+// flagSetId and version are the environment and the revision for OpenFeature's telemetry,
+// unless the flag has metadata with these names. A Result with ReasonError becomes OFREP's
+// error object with the code FLAG_NOT_FOUND.
 type Answer struct {
 	Key         string
 	Result      evaluator.Result
@@ -55,26 +57,34 @@ func (a Answer) AppendJSON(b []byte) []byte {
 }
 
 // appendMetadata appends the metadata of the flag and of the rule that served, and that
-// of every answer. The latter's names are reserved, even if they have no value.
+// of every answer. Most of the latter's names are reserved, even if they have no value.
 func (a Answer) appendMetadata(b []byte) []byte {
-	reserved := [...]evaluator.Attr{ // by name
+	const flagSetID, version = "flagSetId", "version"
+	own := [...]evaluator.Attr{ // by name
 		{Name: "environment", Value: textOrNothing(a.Environment)},
+		{Name: flagSetID, Value: textOrNothing(a.Environment)},
 		{Name: "missingUnit", Value: textOrNothing(a.Result.MissingUnit())},
 		{Name: "revision"},
 		{Name: "rule", Value: textOrNothing(a.Result.Rule())},
+		{Name: version},
 	}
 	if a.Revision != 0 {
-		reserved[2].Value = evaluator.IntValue(a.Revision)
+		own[3].Value = evaluator.IntValue(a.Revision)
+		own[5].Value = evaluator.StringValue(strconv.FormatInt(a.Revision, 10))
 	}
 	b = append(b, '{')
-	rest := reserved[:]
+	rest := own[:]
 	for _, m := range a.Result.Metadata() {
 		for len(rest) > 0 && rest[0].Name < m.Name {
 			b = appendMember(b, rest[0])
 			rest = rest[1:]
 		}
-		if len(rest) == 0 || rest[0].Name != m.Name {
+		switch {
+		case len(rest) == 0 || rest[0].Name != m.Name:
 			b = appendMember(b, m)
+		case m.Name == flagSetID || m.Name == version:
+			b = appendMember(b, m)
+			rest = rest[1:]
 		}
 	}
 	for _, m := range rest {
@@ -109,8 +119,14 @@ func textOrNothing(text string) evaluator.Value {
 func appendString(b []byte, s string) []byte { return evaluator.StringValue(s).AppendJSON(b) }
 
 // appendAnswers appends the response for all flags.
-func appendAnswers(b []byte, snapshot *sdk.Snapshot, ctx evaluator.Context) []byte {
-	b = append(b, `{"flags":[`...)
+func (h *Handler) appendAnswers(b []byte, snapshot *sdk.Snapshot, ctx evaluator.Context) []byte {
+	b = append(b, '{')
+	if h.offer != nil {
+		b = append(b, `"eventStreams":`...)
+		b = append(b, h.offer...)
+		b = append(b, ',')
+	}
+	b = append(b, `"flags":[`...)
 	for key, result := range snapshot.All(ctx) {
 		if b[len(b)-1] != '[' {
 			b = append(b, ',')
@@ -128,13 +144,21 @@ func entityTag(body []byte) string {
 	return `"` + hex.EncodeToString(sum[:16]) + `"`
 }
 
-// hasTag reports whether an If-None-Match header lists a tag. It accepts weak tags, which
-// compressing proxies make of strong ones. It doesn't accept "*", which says nothing
-// about what the caller has.
+const (
+	// minCompressed is the size in bytes from which on a response is compressed.
+	minCompressed = 1 << 10
+	// gzipSuffix is what the tag of a compressed response ends in.
+	gzipSuffix = "-gzip"
+)
+
+// hasTag reports whether an If-None-Match header lists a tag, or "*", which stands for any.
+// It accepts weak tags, which compressing proxies make of strong ones, and the tag of the
+// compressed response.
 func hasTag(ifNoneMatch []string, tag string) bool {
 	for _, line := range ifNoneMatch {
 		for candidate := range strings.SplitSeq(line, ",") {
-			if strings.TrimPrefix(strings.TrimSpace(candidate), "W/") == tag {
+			candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
+			if candidate == "*" || strings.ReplaceAll(candidate, gzipSuffix+`"`, `"`) == tag {
 				return true
 			}
 		}

@@ -7,6 +7,7 @@
 //
 //	POST /ofrep/v1/evaluate/flags/{key}   one flag
 //	POST /ofrep/v1/evaluate/flags         all flags
+//	GET  /ofrep/v1/events                 events for browsers, if [Config].Events is set
 //	GET  /status                          the client's status
 //
 // The body of both POSTs is {"context": {…}}. A missing body, or one without a
@@ -16,14 +17,25 @@
 // The response for a flag is the object that [Answer] describes. The response for all
 // flags is {"flags": […], "metadata": {"environment": …, "revision": …}}, sorted by
 // key. Its answers don't repeat the revision, so that a provider which compares them
-// sees which flags have changed.
+// sees which flags have changed. It is compressed if it is larger than 1 KiB and the
+// caller accepts gzip.
 //
 // # Entity tags
 //
 // The response for all flags has an ETag. It is a hash of the response, so it covers
-// the revision, the effects of the context, and the draws of flags that split by
-// chance, which differ between requests. If a request's If-None-Match has the tag, the
-// status is 304: the body would have been byte for byte the one that the caller has.
+// the revision, the effects of the context, the place of the events, and the draws of
+// flags that split by chance, which differ between requests. If a request's If-None-Match
+// has the tag, the status is 304: the body would have been byte for byte the one that the
+// caller has. The tag of a compressed response ends in "-gzip".
+//
+// # Events
+//
+// With [Config].Events, the response for all flags has an eventStreams member, and
+// providers in browsers ask /ofrep/v1/events for server-sent events. After each revision
+// that changes a flag they receive refetchEvaluation, and ask for all flags again. The ID
+// of an event is the revision, and a stream that resumes (Last-Event-ID) begins with an
+// event if there is a newer one. Idle streams get a comment every 20 s. A client that
+// doesn't read for 10 s loses its stream. There are at most 4,096 streams.
 //
 // # Failures
 //
@@ -48,7 +60,8 @@
 //
 // # Browsers
 //
-// Every origin is allowed (Access-Control-Allow-Origin: *). The handler doesn't
+// Every origin is allowed (Access-Control-Allow-Origin: *), and may read ETag and
+// Retry-After. The handler doesn't
 // authenticate callers and uses no cookies. So a page learns nothing from a public
 // deployment through a visitor's browser that it couldn't request itself. In a private
 // network, any page open in a browser there can send requests too. If flags are
@@ -59,11 +72,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"github.com/klauspost/compress/gzhttp"
 
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/sdk"
@@ -78,29 +94,49 @@ const (
 type Config struct {
 	// MaxBody is the size limit of a request's body in bytes. 0 and less mean 64 KiB.
 	MaxBody int64
+	// BasePath is what all paths begin with, such as "/flags"; slashes at its end are
+	// ignored. Requests for other paths get 404.
+	BasePath string
+	// Events offers a stream of events to browsers. The server must neither buffer
+	// responses nor limit their duration by itself, so it can't be used on AWS Lambda.
+	Events bool
 }
 
 // A Handler evaluates the flags of a client, in the revision that the client serves when
 // a request arrives. It is safe for concurrent use and never closes the client.
 type Handler struct {
 	client   *sdk.Client
+	base     string // of all paths
 	bodies   bodies
+	compress func(http.Handler) http.HandlerFunc
+	streams  streams
+	offer    []byte // the eventStreams of all flags, as JSON; nil: there are none
 	draining atomic.Bool
 }
 
-// New returns a Handler. A nil client has no flags.
+// New returns a Handler. A nil client has no flags. With cfg.Events, the Handler uses
+// [sdk.Client.OnChange] until the client is closed.
 func New(client *sdk.Client, cfg Config) *Handler {
-	h := &Handler{client: client}
+	h := &Handler{client: client, base: strings.TrimRight(cfg.BasePath, "/"), compress: newCompressor()}
 	if h.bodies.limit = cfg.MaxBody; h.bodies.limit <= 0 {
 		h.bodies.limit = defaultMaxBody
+	}
+	if cfg.Events {
+		place := appendString(nil, (&url.URL{Path: h.base + eventsPath}).EscapedPath())
+		h.offer = fmt.Appendf(nil, `[{"endpoint":{"requestUri":%s},"type":"sse"}]`, place)
+		client.OnChange(func(sdk.Change) { h.streams.notify() })
 	}
 	return h
 }
 
 // Drain prepares for the end of the server: from now on /status answers 503, so that load
-// balancers send no more requests, and every response asks for its connection to be
-// closed. Requests are still answered.
-func (h *Handler) Drain() { h.draining.Store(true) }
+// balancers send no more requests, every response asks for its connection to be closed,
+// and streams of events end, so that clients resume them elsewhere. Other requests are
+// still answered.
+func (h *Handler) Drain() {
+	h.draining.Store(true)
+	h.streams.end()
+}
 
 // ServeHTTP answers a request, as the package documentation describes. If that panics,
 // the status is 500, and the log has the place. The panic's value may contain a part of
@@ -127,18 +163,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Access-Control-Allow-Origin", "*")
-	header.Set("Access-Control-Expose-Headers", "ETag")
+	header.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
 	header.Set("X-Content-Type-Options", "nosniff")
-	key, single := strings.CutPrefix(r.URL.Path, flagsPath+"/")
+	path, ok := strings.CutPrefix(r.URL.Path, h.base)
+	key, single := strings.CutPrefix(path, flagsPath+"/")
 	switch {
 	case r.Method == http.MethodOptions:
 		preflight(w)
-	case single:
+	case ok && single:
 		h.one(w, r, key)
-	case r.URL.Path == flagsPath:
+	case ok && path == flagsPath:
 		h.all(w, r)
-	case r.URL.Path == statusPath:
+	case ok && path == statusPath:
 		h.status(w, r)
+	case ok && path == eventsPath && h.offer != nil:
+		h.events(w, r)
 	default:
 		failure{status: http.StatusNotFound, details: "there is nothing at this path"}.write(w)
 	}
@@ -183,14 +222,27 @@ func (h *Handler) all(w http.ResponseWriter, r *http.Request) {
 		fail.write(w)
 		return
 	}
-	body := appendAnswers(nil, snapshot, ctx)
+	body := h.appendAnswers(nil, snapshot, ctx)
 	tag := entityTag(body)
 	w.Header().Set("ETag", tag)
 	if hasTag(r.Header.Values("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	write(w, http.StatusOK, body)
+	h.compress(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		write(w, http.StatusOK, body)
+	})).ServeHTTP(w, r)
+}
+
+// newCompressor returns a function that compresses the responses of a handler where that is
+// worth it and the caller accepts it.
+func newCompressor() func(http.Handler) http.HandlerFunc {
+	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(minCompressed), gzhttp.EnableZstd(false), gzhttp.SuffixETag(gzipSuffix),
+		gzhttp.ContentTypes([]string{"application/json"}))
+	if err != nil {
+		panic(err) // the options are constant
+	}
+	return wrap
 }
 
 // read returns the context of a request and the revision to evaluate, or the failure to

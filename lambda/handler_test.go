@@ -31,6 +31,7 @@ func ask(t testing.TB, handler http.Handler, r *http.Request) *httptest.Response
 	if origin := w.Header().Get("Access-Control-Allow-Origin"); origin != "*" {
 		t.Errorf("Access-Control-Allow-Origin is %q", origin)
 	}
+	checkOFREP(t, r.URL.Path, w.Code, w.Body.Bytes())
 	switch w.Code {
 	case http.StatusNoContent, http.StatusNotModified:
 		if w.Body.Len() > 0 {
@@ -54,33 +55,33 @@ func TestOneFlag(t *testing.T) {
 		name, flag, body, want string
 	}{
 		{"default", "banner", `{"context":{"targetingKey":"u-1"}}`,
-			`{"key":"banner","metadata":{"environment":"production","revision":1},"reason":"DEFAULT","value":"<b>&\u2028\"","variant":"plain"}`},
+			`{"key":"banner","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1"},"reason":"DEFAULT","value":"<b>&\u2028\"","variant":"plain"}`},
 		{"match", "banner", `{"context":{"city":"lhasa"}}`,
-			`{"key":"banner","metadata":{"environment":"production","revision":1,"rule":"not there yet"},"reason":"TARGETING_MATCH","value":"","variant":"none"}`},
+			`{"key":"banner","metadata":{"environment":"production","flagSetId":"production","revision":1,"rule":"not there yet","version":"1"},"reason":"TARGETING_MATCH","value":"","variant":"none"}`},
 		{"split", "new-checkout", `{"context":{"targetingKey":"u-1"}}`,
-			`{"key":"new-checkout","metadata":{"Weight":3,"environment":"production","experiment":true,"owner":"growth","revision":1,"rule":"half","share":0.5},"reason":"SPLIT","value":true,"variant":"on"}`},
+			`{"key":"new-checkout","metadata":{"Weight":3,"environment":"production","experiment":true,"flagSetId":"production","owner":"growth","revision":1,"rule":"half","share":0.5,"version":"1"},"reason":"SPLIT","value":true,"variant":"on"}`},
 		{"missing targeting key", "new-checkout", `{}`,
-			`{"key":"new-checkout","metadata":{"Weight":3,"environment":"production","missingUnit":"user","owner":"<checkout>","revision":1},"reason":"DEFAULT","value":false,"variant":"off"}`},
+			`{"key":"new-checkout","metadata":{"Weight":3,"environment":"production","flagSetId":"production","missingUnit":"user","owner":"<checkout>","revision":1,"version":"1"},"reason":"DEFAULT","value":false,"variant":"off"}`},
 		{"missing unit", "by-device", `{"context":{"targetingKey":"u-1"}}`,
-			`{"key":"by-device","metadata":{"environment":"production","missingUnit":"device","revision":1},"reason":"DEFAULT","value":false,"variant":"off"}`},
+			`{"key":"by-device","metadata":{"environment":"production","flagSetId":"production","missingUnit":"device","revision":1,"version":"1"},"reason":"DEFAULT","value":false,"variant":"off"}`},
 		{"integer", "limit", `{"context":{"uid":8}}`,
-			`{"key":"limit","metadata":{"environment":"production","revision":1},"reason":"DEFAULT","value":9007199254740993,"variant":"large"}`},
+			`{"key":"limit","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1"},"reason":"DEFAULT","value":9007199254740993,"variant":"large"}`},
 		{"integer attribute", "limit", `{"context":{"uid":17}}`,
-			`{"key":"limit","metadata":{"environment":"production","revision":1,"rule":"tail"},"reason":"TARGETING_MATCH","value":-3,"variant":"small"}`},
+			`{"key":"limit","metadata":{"environment":"production","flagSetId":"production","revision":1,"rule":"tail","version":"1"},"reason":"TARGETING_MATCH","value":-3,"variant":"small"}`},
 		{"of equal attributes the last counts", "limit", `{"context":{"uid":8,"uid":17}}`,
-			`{"key":"limit","metadata":{"environment":"production","revision":1,"rule":"tail"},"reason":"TARGETING_MATCH","value":-3,"variant":"small"}`},
+			`{"key":"limit","metadata":{"environment":"production","flagSetId":"production","revision":1,"rule":"tail","version":"1"},"reason":"TARGETING_MATCH","value":-3,"variant":"small"}`},
 		{"of equal attributes the last counts, null too", "limit", `{"context":{"uid":17,"uid":null}}`,
-			`{"key":"limit","metadata":{"environment":"production","revision":1},"reason":"DEFAULT","value":9007199254740993,"variant":"large"}`},
+			`{"key":"limit","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1"},"reason":"DEFAULT","value":9007199254740993,"variant":"large"}`},
 		{"number", "rate", `{}`,
-			`{"key":"rate","metadata":{"environment":"production","revision":1,"zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
+			`{"key":"rate","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1","zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 		{"object, disabled", "theme", `{}`,
-			`{"key":"theme","metadata":{"environment":"production","revision":1},"reason":"DISABLED","value":{"ink":"#000","levels":[1,2.5]},"variant":"light"}`},
+			`{"key":"theme","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1"},"reason":"DISABLED","value":{"ink":"#000","levels":[1,2.5]},"variant":"light"}`},
 		{"long texts", "rate", `{"context":{"targetingKey":"` + strings.Repeat("x", 2*maxMatched) + `","city":"` + strings.Repeat("x", 2*maxMatched) + `"}}`,
-			`{"key":"rate","metadata":{"environment":"production","revision":1,"zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
+			`{"key":"rate","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1","zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 		{"no body", "rate", ``,
-			`{"key":"rate","metadata":{"environment":"production","revision":1,"zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
+			`{"key":"rate","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1","zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 		{"null context, other members", "rate", `{"context":null,"Context":5,"more":[]}`,
-			`{"key":"rate","metadata":{"environment":"production","revision":1,"zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
+			`{"key":"rate","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1","zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -108,7 +109,7 @@ func TestAllFlags(t *testing.T) {
 		`{"key":"new-checkout","metadata":{"Weight":3,"owner":"<checkout>","rule":"shenzhen"},"reason":"TARGETING_MATCH","value":true,"variant":"on"}`,
 		`{"key":"rate","metadata":{"zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`,
 		`{"key":"theme","metadata":{},"reason":"DISABLED","value":{"ink":"#000","levels":[1,2.5]},"variant":"light"}`,
-	}, ",") + `],"metadata":{"environment":"production","revision":1}}`
+	}, ",") + `],"metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1"}}`
 	if diff := cmp.Diff(want, w.Body.String()); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
@@ -145,7 +146,7 @@ func TestMetadata(t *testing.T) {
 		{Answer{Result: served}, `{"\"r\"":"mine","e":"mine","f":"mine","rule":"all","z":"mine"}`},
 		{Answer{Result: missing}, `{"\"r\"":"mine","e":"mine","f":"mine","missingUnit":"user","z":"mine"}`},
 		{Answer{Result: served, Environment: "staging", Revision: 3},
-			`{"\"r\"":"mine","e":"mine","environment":"staging","f":"mine","revision":3,"rule":"all","z":"mine"}`},
+			`{"\"r\"":"mine","e":"mine","environment":"staging","f":"mine","flagSetId":"staging","revision":3,"rule":"all","version":"3","z":"mine"}`},
 		{Answer{}, `{}`},
 	} {
 		if got := string(test.answer.appendMetadata(nil)); got != test.want {
@@ -511,12 +512,12 @@ func TestEntityTags(t *testing.T) {
 	if status != http.StatusOK || len(first) < 3 || first[0] != '"' {
 		t.Fatalf("first answer is %d with ETag %s", status, first)
 	}
-	for _, header := range []string{first, "W/" + first, `"other", ` + first, `"other",W/` + first + `,"more"`} {
+	for _, header := range []string{first, "*", strings.TrimSuffix(first, `"`) + `-gzip"`, "W/" + first, `"other", ` + first, `"other",W/` + first + `,"more"`} {
 		if status, tag := get(inShenzhen, header); status != http.StatusNotModified || tag != first {
 			t.Errorf("If-None-Match: %s: answer is %d with ETag %s", header, status, tag)
 		}
 	}
-	for _, header := range []string{`"other"`, "*", strings.Trim(first, `"`), first[:len(first)-2] + `"`} {
+	for _, header := range []string{`"other"`, strings.Trim(first, `"`), first[:len(first)-2] + `"`} {
 		if status, _ := get(inShenzhen, header); status != http.StatusOK {
 			t.Errorf("If-None-Match: %s: answer is %d", header, status)
 		}
@@ -586,7 +587,7 @@ func TestPreflight(t *testing.T) {
 	for name, want := range map[string]string{
 		"Access-Control-Allow-Methods":  "GET, POST",
 		"Access-Control-Allow-Headers":  "Authorization, Content-Type, If-None-Match, X-API-Key, *",
-		"Access-Control-Expose-Headers": "ETag",
+		"Access-Control-Expose-Headers": "ETag, Retry-After",
 		"Access-Control-Max-Age":        "7200",
 	} {
 		if got := w.Header().Get(name); got != want {

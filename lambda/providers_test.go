@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -241,6 +242,8 @@ func answer(t *testing.T, client *sdk.Client, key string, ctx evaluator.Context,
 	if shared {
 		d.FlagMetadata["environment"] = client.Snapshot().Environment()
 		d.FlagMetadata["revision"] = float64(client.Snapshot().Revision())
+		d.FlagMetadata["flagSetId"] = client.Snapshot().Environment()
+		d.FlagMetadata["version"] = strconv.FormatInt(client.Snapshot().Revision(), 10)
 	}
 	return d
 }
@@ -315,7 +318,8 @@ func testWebProvider(t *testing.T, url string, client *sdk.Client, door *recorde
 	want[last] = append(want[last],
 		details{FlagKey: "absent", Value: true, Reason: "ERROR", ErrorCode: "FLAG_NOT_FOUND",
 			ErrorMessage: "Flag was not found",
-			FlagMetadata: map[string]any{"environment": environment, "revision": float64(client.Snapshot().Revision())}},
+			FlagMetadata: map[string]any{"environment": environment, "revision": float64(client.Snapshot().Revision()),
+				"flagSetId": environment, "version": strconv.FormatInt(client.Snapshot().Revision(), 10)}},
 		details{FlagKey: "banner", Value: true, Reason: "ERROR", ErrorCode: "TYPE_MISMATCH",
 			ErrorMessage: "Flag is not of expected type",
 			FlagMetadata: map[string]any{}})

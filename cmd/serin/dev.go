@@ -67,7 +67,7 @@ renewed as well.`,
 			following.Go(func() { d.follow(ctx, watcher) })
 			defer following.Wait()
 			defer cancel()
-			s := service{listen: listen, handler: lambda.New(d.client, lambda.Config{})}
+			s := service{listen: listen, handler: lambda.New(d.client, lambda.Config{Events: true})}
 			return s.run(cmd)
 		},
 	}

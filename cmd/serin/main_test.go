@@ -185,6 +185,7 @@ func TestConcurrentServers(t *testing.T) {
 	t.Run("dev of a new project", testDevOfInit)
 	t.Run("serve a folder", testServeFolder)
 	t.Run("stop while a request is sent", testStop)
+	t.Run("events", testEvents)
 }
 
 func testDev(t *testing.T) {
@@ -237,6 +238,46 @@ func testDev(t *testing.T) {
 	eventually(t, "+ segment staff\n", s.stderr.String)
 	writeFile(t, filepath.Join(dir, "segments", "staff.yaml"), "include: [u-1, u-2]\n")
 	eventually(t, "~ segment staff\n", s.stderr.String)
+}
+
+// testEvents holds that whoever listens hears of an edit at once, also below a base path,
+// and that open streams don't keep the command from ending.
+func testEvents(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "flags")
+	writeFile(t, filepath.Join(dir, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
+	flag := filepath.Join(dir, "shop", "color.yaml")
+	writeFile(t, flag, "type: string\ndefault: red\n")
+	for _, test := range []struct {
+		args []string
+		base string
+	}{
+		{[]string{"dev", dir, "--listen", "127.0.0.1:0"}, ""},
+		{[]string{"serve", dir, "--listen", "127.0.0.1:0", "--base-path", "/flags/"}, "/flags"},
+	} {
+		s := startServer(t, test.args...)
+		resp, err := http.Get(s.url + test.base + "/ofrep/v1/events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		lines := bufio.NewScanner(resp.Body)
+		event := func(want string) {
+			t.Helper()
+			for lines.Scan() {
+				if strings.HasPrefix(lines.Text(), "id: ") {
+					break
+				}
+			}
+			if lines.Text() != want {
+				t.Fatalf("the event is %q, want %q: %v", lines.Text(), want, lines.Err())
+			}
+		}
+		event("id: 1")
+		if test.args[0] == "dev" {
+			writeFile(t, flag, "type: string\ndefault: blue\n")
+			event("id: 2")
+		}
+	}
 }
 
 // testDevOfLink holds that edits are seen of a folder that is a symbolic link, that a

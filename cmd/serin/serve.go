@@ -25,6 +25,7 @@ const defaultListen = "127.0.0.1:8787"
 type serveOptions struct {
 	sourceFlags
 	from, listen, cache string
+	basePath            string
 	interval, grace     time.Duration
 	maxBody             int64
 }
@@ -57,6 +58,7 @@ after their next request. An interrupt (Ctrl-C) or a second signal ends it at on
 	o.register(cmd)
 	registerFrom(cmd, &o.from)
 	cmd.Flags().StringVar(&o.listen, "listen", defaultListen, "the address to listen on; port 0 selects a free port")
+	cmd.Flags().StringVar(&o.basePath, "base-path", "", "what all paths begin with, such as /flags behind a proxy that keeps it")
 	cmd.Flags().StringVar(&o.cache, "cache", "", "a folder for the last good revision, so that a restart doesn't need the source")
 	cmd.Flags().DurationVar(&o.interval, "interval", 0, "the mean time between polls (default 30s)")
 	cmd.Flags().Int64Var(&o.maxBody, "max-body", 0, "the size limit of a request's body in bytes (default 65536)")
@@ -79,6 +81,8 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) (err error) {
 	switch {
 	case changed("interval") && o.interval <= 0:
 		return usagef("--interval must be a positive time between polls, such as 30s, not %v", o.interval)
+	case o.basePath != "" && o.basePath[0] != '/':
+		return usagef("--base-path must begin with a slash, as in /flags, not %s", o.basePath)
 	case o.maxBody < 0 || o.grace < 0:
 		return usagef("--max-body and --grace must not be negative")
 	case !published(o.from) && (changed("interval") || changed("cache")):
@@ -103,7 +107,7 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 	if client.Snapshot() == nil {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: answering 503 until there are")
 	}
-	s := service{listen: o.listen, handler: lambda.New(client, lambda.Config{MaxBody: o.maxBody}), grace: o.grace}
+	s := service{listen: o.listen, handler: lambda.New(client, lambda.Config{MaxBody: o.maxBody, BasePath: o.basePath, Events: true}), grace: o.grace}
 	return s.run(cmd)
 }
 
@@ -192,6 +196,7 @@ func (s *service) run(cmd *cobra.Command) error {
 			}
 		},
 	}
+	server.RegisterOnShutdown(s.handler.Drain) // so that streams of events end
 	fmt.Fprintf(cmd.OutOrStdout(), "http://%s\n", listener.Addr())
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Serve(listener) }()

@@ -4,10 +4,11 @@
 //
 // Environment variables configure it:
 //
-//	SERIN_FROM   URL of a published environment: s3://bucket/prefix/production, or https://…, file://…
-//	SERIN_ROOT   path of the pinned root.json in the deployment package
-//	SERIN_BAKED  optional: path of a copy in the deployment package, as serin bake makes it, to start from
-//	SERIN_ENV    optional: the environment that the root must name
+//	SERIN_FROM       URL of a published environment: s3://bucket/prefix/production, or https://…, file://…
+//	SERIN_ROOT       path of the pinned root.json in the deployment package
+//	SERIN_BAKED      optional: path of a copy in the deployment package, as serin bake makes it, to start from
+//	SERIN_BASE_PATH  optional: what all paths begin with, such as /flags
+//	SERIN_ENV        optional: the environment that the root must name
 //
 // The function's role needs s3:GetObject for the objects below SERIN_FROM. The function
 // keeps the last good revision in /tmp/serin for as long as the execution environment
@@ -51,7 +52,8 @@ func main() {
 		}
 		os.Exit(1)
 	}
-	awslambda.Start(adapter{refreshing(client, lambda.New(client, lambda.Config{}))}.invoke) // doesn't return
+	handler := lambda.New(client, lambda.Config{BasePath: os.Getenv("SERIN_BASE_PATH")})
+	awslambda.Start(adapter{refreshing(client, handler)}.invoke) // doesn't return
 }
 
 const (
@@ -88,6 +90,9 @@ func open(ctx context.Context, logger *slog.Logger) (*sdk.Client, error) {
 	from := os.Getenv("SERIN_FROM")
 	if from == "" {
 		return nil, errors.New("SERIN_FROM is not set: set it to the URL of a published environment, such as s3://bucket/prefix/production")
+	}
+	if base := os.Getenv("SERIN_BASE_PATH"); base != "" && base[0] != '/' {
+		return nil, fmt.Errorf("SERIN_BASE_PATH: %s doesn't begin with a slash", base)
 	}
 	path := os.Getenv("SERIN_ROOT")
 	if path == "" {

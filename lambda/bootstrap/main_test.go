@@ -303,6 +303,8 @@ func TestMisconfigured(t *testing.T) {
 			[]string{"SERIN_ENV: ", `environment "production", not "staging"`}},
 		{"no copy", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_BAKED=" + emptied},
 			[]string{"SERIN_BAKED: ", "serin bake"}},
+		{"base path", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_BASE_PATH=flags"},
+			[]string{"SERIN_BASE_PATH: flags doesn't begin with a slash"}},
 		{"large root", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=" + large},
 			[]string{"SERIN_ROOT: ", "large.json is larger than 524288 bytes"}},
 	}
