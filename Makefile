@@ -1,4 +1,5 @@
 # deps: what tests need that Go can't install, on Debian and Ubuntu
+# man: the manual pages, into bin/man
 # demo: the tour of Serin in a throw-away folder    build: into bin/
 # test: everything, in the size that finds most; with the race detector where there are goroutines
 # soak: everything in full size, which takes hours    fuzz: every fuzz target for FUZZTIME
@@ -18,7 +19,7 @@ SEEDS             = 60
 ENV               = SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)"
 TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 
-.PHONY: deps needs demo test check bench bench-shapes bench-tail bench-packages build fuzz soak chaos arm64
+.PHONY: deps needs demo test check bench bench-shapes bench-tail bench-packages build man fuzz soak chaos arm64
 
 # What tests run that Go can't install, and the packages of Debian and Ubuntu that have it.
 MISSING  = $(if $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),,chromium)
@@ -82,6 +83,9 @@ bench-packages: $(VERSITYGW)
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/serin
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -trimpath -tags=lambda.norpc -ldflags='-s -w' -o bin/ ./lambda/bootstrap
+
+man:
+	go run ./cmd/serin man bin/man
 
 fuzz:
 	@set -e; pkgs=$$(go list ./...); for pkg in $$pkgs; do \

@@ -114,6 +114,8 @@ func judgeShares(over []string, limit diff.Share) error {
 // compare reads both sources and compares them.
 func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) (diff.Report, error) {
 	ctx := cmd.Context()
+	screen := screenOf(ctx)
+	screen.begin("reading " + old)
 	a, err := f.read(ctx, old, new)
 	var problems ci.Problems
 	if strings.HasPrefix(old, gittree.Prefix) && errors.As(err, &problems) {
@@ -130,6 +132,7 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	if err != nil {
 		return diff.Report{}, err
 	}
+	screen.begin("reading " + new)
 	b, err := f.read(ctx, new, old)
 	if err != nil {
 		return diff.Report{}, err
@@ -161,9 +164,8 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 		}
 		c.Population = diff.NewPopulation(file, f.population, info.Size())
 	}
-	bar := newProgress(cmd.ErrOrStderr(), "counting people")
-	c.Progress = bar.show
-	defer bar.clear()
+	screen.begin("comparing")
+	c.Progress = newProgress(screen, "counting people").show
 	report, err := diff.Compare(ctx, c)
 	report.Notes = notes
 	return report, err

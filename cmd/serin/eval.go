@@ -21,7 +21,8 @@ evaluates at another time. The flags are those of the folder flags, unless --fro
 names another one or a published environment.`,
 		Example: `  serin eval new-checkout -c user=u-1 -c city=shenzhen
   serin eval new-year --at 2027-01-01T00:00:00+08:00
-  serin eval --all --from s3://flags/production --root root.json --context '{"targetingKey": "u-1"}'`,
+  serin eval --all --from s3://flags/production --root root.json \
+    --context '{"targetingKey": "u-1"}'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, args, func(w io.Writer, c content, f *evaluator.CompiledFlag, ctx evaluator.Context) error {
 				_, err := w.Write(evaluated(c, f, ctx, asJSON, q.all))

@@ -23,7 +23,8 @@ The flags, the context and the time are given as for eval. For a flag by chance,
 one draw.`,
 		Example: `  serin explain new-checkout -c user=u-1 -c city=shenzhen
   serin explain new-year --at 2027-01-01T00:00:00+08:00
-  serin explain --all --from s3://flags/production --root root.json --context '{"targetingKey": "u-1"}' --json`,
+  serin explain --all --from s3://flags/production --root root.json \
+    --context '{"targetingKey": "u-1"}' --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, args, func(w io.Writer, _ content, f *evaluator.CompiledFlag, ctx evaluator.Context) error {
 				trace := f.Explain(&ctx)

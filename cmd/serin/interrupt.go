@@ -15,7 +15,12 @@ import (
 // An interruption is why a command ends early: a signal.
 type interruption struct{ signal os.Signal }
 
-func (i *interruption) Error() string { return fmt.Sprintf("stopped by a signal (%v)", i.signal) }
+func (i *interruption) Error() string {
+	if i.signal == os.Interrupt {
+		return "interrupted"
+	}
+	return fmt.Sprintf("stopped by a signal (%v)", i.signal)
+}
 
 // notifyContext returns a context that ends with an [interruption] at the first signal
 // that asks the process to end. The second one does what it does to any program.

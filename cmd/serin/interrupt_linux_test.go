@@ -177,7 +177,11 @@ func TestTermination(t *testing.T) {
 				if test.args[0] == "serve" && status == 0 {
 					return
 				}
-				if want := fmt.Sprintf("error: stopped by a signal (%v)\n", signal); status != 1 || !strings.HasSuffix(p.output.String(), want) {
+				want := "error: interrupted\n"
+				if signal == syscall.SIGTERM {
+					want = "error: stopped by a signal (terminated)\n"
+				}
+				if status != 1 || !strings.HasSuffix(p.output.String(), want) {
 					t.Errorf("status %d\n%s", status, p.output)
 				}
 			})

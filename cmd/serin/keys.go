@@ -71,7 +71,8 @@ Larger teams have several root keys, a given number of which must sign
 (--root-keys, --root-key, --threshold), and a separate key for targets (--targets
 new).`,
 		Example: `  serin keys init keys/production --env production --encrypt
-  serin keys init keys/production --env production --root-keys 3 --threshold 2 --online awskms:///alias/flags`,
+  serin keys init keys/production --env production --root-keys 3 --threshold 2 \
+    --online awskms:///alias/flags`,
 		Args: oneWord("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.Environment == "" {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/serin-flags/serin/ci"
@@ -29,45 +30,117 @@ func main() {
 
 // run runs one command and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	// Files and published flags may contain anything, and terminals do what they are told.
-	stdout, stderr = display.NewWriter(stdout), display.NewWriter(stderr)
-	started := false
-	root := &cobra.Command{
-		Use:               "serin",
-		Short:             "Feature flags without a flag server",
-		Version:           version(),
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		PersistentPreRun:  func(*cobra.Command, []string) { started = true },
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-	}
-	root.AddCommand(
-		initCommand(), schemaCommand(), checkCommand(), testCommand(), listCommand(), showCommand(), diffCommand(), quoteCommand(), commentCommand(),
-		lockCommand(), applyCommand(), disableCommand(), enableCommand(), evalCommand(), explainCommand(),
-		keysCommand(), publishCommand(), rollbackCommand(), verifyCommand(), logCommand(), gcCommand(), catCommand(), bakeCommand(),
-		serveCommand(), devCommand(), demoCommand(),
-		versionCommand(),
-	)
-	makeInterruptible(root)
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	cmd, err := root.ExecuteContextC(ctx)
+	c := newCommandLine(stdout, stderr)
+	defer func() { c.end() }()
+	c.root.SetArgs(args)
+	c.root.SetIn(stdin)
+	cmd, err := c.root.ExecuteContextC(context.WithValue(ctx, screenKey{}, c.screen))
 	if err == nil {
 		return 0
 	}
+	stderr = c.root.ErrOrStderr()
 	if cause := (*interruption)(nil); errors.As(context.Cause(ctx), &cause) {
 		err = cause // whatever else failed then, failed because of it
 	}
 	// What fails before a command starts is about its words and flags.
 	var usage *usageError
-	if !started || errors.As(err, &usage) {
+	if !c.started || errors.As(err, &usage) {
 		fmt.Fprintf(stderr, "error: %s\nhint: see '%s --help'\n", indented(err), cmd.CommandPath())
 		return 2
 	}
 	report(stderr, err)
 	return 1
+}
+
+// A commandLine is the command with its verbs, and what it prints to.
+type commandLine struct {
+	root    *cobra.Command
+	screen  *screen
+	started bool   // a verb has started: its words and flags are right
+	end     func() // the verb has ended
+}
+
+// newCommandLine returns the command. Files and published flags may contain anything, and
+// terminals do what they are told: so all output goes through package display, and only
+// then gets colors.
+func newCommandLine(stdout, stderr io.Writer) *commandLine {
+	c := &commandLine{screen: new(screen), end: func() {}}
+	if isTerminal(stderr) {
+		c.screen.w = stderr
+	}
+	colors := colorMode("auto")
+	out := &colorWriter{w: c.screen.writer(stdout)}
+	err := &colorWriter{w: c.screen.writer(stderr), on: colors.on(stderr)}
+	quiet := false
+	c.root = &cobra.Command{
+		Use:           "serin",
+		Short:         "Feature flags without a flag server",
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRun: func(cmd *cobra.Command, args []string) {
+			c.started = true
+			err.on = colors.on(stderr)
+			out.on = forPeople(cmd) && colors.on(stdout)
+			if quiet {
+				c.screen.w = nil
+			}
+			if cmd.Annotations[serves] == "" {
+				c.end = c.screen.follow(cmd.CommandPath())
+			}
+		},
+	}
+	c.root.SetOut(display.NewWriter(out))
+	c.root.SetErr(display.NewWriter(err))
+	c.root.PersistentFlags().Var(&colors, "color", "color what is printed: auto (on a terminal), always or never")
+	c.root.PersistentFlags().BoolVarP(&quiet, "quiet", "q", false, "show no progress on the terminal")
+	addVerbs(c.root)
+	addCompletions(c.root)
+	makeInterruptible(c.root)
+	return c
+}
+
+// forPeople reports whether a command prints lines for people on standard output, which
+// may have colors.
+func forPeople(cmd *cobra.Command) bool {
+	if format := cmd.Flags().Lookup("format"); format != nil && format.Value.String() != "text" {
+		return false
+	}
+	if asJSON := cmd.Flags().Lookup("json"); asJSON != nil && asJSON.Value.String() == "true" {
+		return false
+	}
+	return slices.Contains([]string{"check", "test", "diff", "lock"}, cmd.Name())
+}
+
+// maxColumns is how wide help is.
+const maxColumns = 100
+
+// addVerbs adds all verbs, in groups.
+func addVerbs(root *cobra.Command) {
+	for _, g := range []struct {
+		id, title string
+		verbs     []*cobra.Command
+	}{
+		{"author", "Write flags:", []*cobra.Command{
+			initCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), lockCommand(), schemaCommand(),
+		}},
+		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand()}},
+		{"release", "Release flags:", []*cobra.Command{
+			publishCommand(), disableCommand(), enableCommand(), rollbackCommand(), logCommand(), verifyCommand(), bakeCommand(), gcCommand(),
+		}},
+		{"keys", "Manage keys:", []*cobra.Command{keysCommand()}},
+		{"run", "Use flags:", []*cobra.Command{evalCommand(), explainCommand(), serveCommand(), catCommand()}},
+		{"more", "More:", []*cobra.Command{demoCommand(), manCommand(), versionCommand()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, verb := range g.verbs {
+			verb.GroupID = g.id
+			root.AddCommand(verb)
+		}
+	}
+	root.SetHelpCommandGroupID("more")
+	root.SetCompletionCommandGroupID("more")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", maxColumns)))
 }
 
 func versionCommand() *cobra.Command {

@@ -81,6 +81,7 @@ func (o *publication) hintKeys(err error) error {
 
 // run publishes, and prints what came of it; done is the word for that.
 func (o *publication) run(cmd *cobra.Command, opts release.Options, done, would string) error {
+	screenOf(cmd.Context()).begin("uploading")
 	report, err := release.Publish(cmd.Context(), opts)
 	if err != nil {
 		return hintPublish(err)
@@ -177,6 +178,7 @@ func (o *publishOptions) options(cmd *cobra.Command, args []string) (release.Opt
 	if opts.Payloads, err = estate.Compile(o.env); err != nil {
 		return none, err
 	}
+	screenOf(cmd.Context()).begin("running the tests")
 	// Once as they stand, and once in the environment that is published.
 	report := estate.Test(ci.TestOptions{})
 	there := estate.Test(ci.TestOptions{Environment: o.env})

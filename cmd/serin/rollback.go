@@ -15,7 +15,8 @@ func rollbackCommand() *cobra.Command {
 clients refuse to go back to an old one. It takes the content from the published
 environment and verifies it. The flag files stay unchanged, and the next 'serin
 publish' publishes them again. 'serin log' lists the revisions.`,
-		Example: `  serin rollback --to s3://flags --env production --revision 41 --keys keys/production --reason 'checkout fails'`,
+		Example: `  serin rollback --to s3://flags --env production --revision 41 --keys keys/production \
+    --reason 'checkout fails'`,
 		Args:    noWord("revision"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if revision < 1 {

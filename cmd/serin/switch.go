@@ -62,7 +62,8 @@ Without --env, the flag is disabled in all environments. With --publish, the fol
 is then published to the environment E, with the reason in its log. Tests that fail
 are printed, but don't stop that. Everything else in the folder is published too.`,
 		Example: `  serin disable new-cart --reason 'card payments fail'
-  serin disable new-cart --reason 'card payments fail' --commit --publish --env production --to s3://flags --keys keys/production`,
+  serin disable new-cart --reason 'card payments fail' --commit --publish \
+    --env production --to s3://flags --keys keys/production`,
 		Args: oneWord("FLAG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if s.reason = strings.TrimSpace(s.reason); s.reason == "" {

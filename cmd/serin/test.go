@@ -41,6 +41,7 @@ finds goes to standard output, and what it says of itself to standard error.`,
 			if err := estate.CheckEnvironment(env); err != nil {
 				return err
 			}
+			screenOf(cmd.Context()).begin("running the tests")
 			report := estate.Test(opts)
 			if opts.Run != nil && len(report.Results) == 0 {
 				return fmt.Errorf("no case matches --run %s", pattern)
