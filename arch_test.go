@@ -60,7 +60,7 @@ var allowed = map[string][]string{
 	"internal/jsontext": {},
 	"internal/location": {},
 	"internal/regular":  {},
-	"internal/s3client": {"internal/location", "github.com/aws/aws-sdk-go-v2"},
+	"internal/s3client": {"internal/location", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 	"internal/suggest":  {},
 	"internal/values":   {"evaluator"},
 

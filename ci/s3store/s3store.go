@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,9 +40,15 @@ type Store struct {
 	bucket string
 	prefix string             // "" or ending in "/"
 	payer  types.RequestPayer // who pays for requests; "": the bucket's owner
+
+	probing sync.Mutex
+	probed  bool // the server honors preconditions
 }
 
-var _ release.ListStore = (*Store)(nil)
+var (
+	_ release.ListStore = (*Store)(nil)
+	_ release.Prober    = (*Store)(nil)
+)
 
 // New returns a store for the objects in bucket that start with prefix, which may be
 // empty. It makes no request.
@@ -86,18 +93,15 @@ func (s *Store) Get(ctx context.Context, name string, limit int64) (data []byte,
 func (s *Store) get(ctx context.Context, name string, limit int64) (data []byte, etag string, err error) {
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + name), RequestPayer: s.payer})
 	if err != nil {
-		switch {
-		case code(err) == "NoSuchKey":
-			return nil, "", fmt.Errorf("%w: %w", fs.ErrNotExist, err)
-		case status(err) == http.StatusForbidden:
-			return nil, "", fmt.Errorf("%w (publishing needs s3:GetObject and s3:PutObject for the objects, and s3:ListBucket for the bucket)", err)
+		if code(err) == "NoSuchKey" {
+			return nil, "", fs.ErrNotExist
 		}
-		return nil, "", err
+		return nil, "", s.explain(err)
 	}
 	defer out.Body.Close()
 	data, err = io.ReadAll(io.LimitReader(out.Body, limit+1))
 	if err != nil {
-		return nil, "", err
+		return nil, "", s.explain(err)
 	}
 	if int64(len(data)) > limit {
 		return nil, "", fmt.Errorf("%w: more than %d bytes", bundle.ErrTooLarge, limit)
@@ -131,9 +135,58 @@ func (s *Store) Put(ctx context.Context, name string, data []byte, opts release.
 		return nil
 	}
 	if failedPrecondition(err, opts) {
-		err = fmt.Errorf("%w: %w", release.ErrConflict, err)
+		return fmt.Errorf("writing %s: %w: %w", s.url(name), release.ErrConflict, err)
 	}
-	return fmt.Errorf("writing %s: %w", s.url(name), err)
+	return fmt.Errorf("writing %s: %w", s.url(name), s.explain(err))
+}
+
+// unmatched is an entity tag that no object has.
+const unmatched = `"00000000000000000000000000000000"`
+
+// Probe implements [release.Prober]. It makes two requests, and none after it has
+// succeeded once: it creates the object, unless that exists, in which case the server must
+// refuse, and it replaces the object on a condition that doesn't hold.
+func (s *Store) Probe(ctx context.Context, name string, data []byte, opts release.PutOptions) error {
+	s.probing.Lock()
+	defer s.probing.Unlock()
+	if s.probed {
+		return nil
+	}
+	opts.IfNoneMatch, opts.IfMatch = true, ""
+	honored, err := s.refuses(ctx, name, data, opts)
+	if err == nil && !honored { // there was no such object, but now there is
+		honored, err = s.refuses(ctx, name, data, opts)
+	}
+	if err == nil && !honored {
+		return s.ignores("If-None-Match")
+	}
+	if err != nil {
+		return err
+	}
+	opts.IfNoneMatch, opts.IfMatch = false, unmatched
+	honored, err = s.refuses(ctx, name, data, opts)
+	if err == nil && !honored {
+		return s.ignores("If-Match")
+	}
+	s.probed = err == nil
+	return err
+}
+
+// refuses reports whether the server refuses a put because of its preconditions, or for
+// lack of permission, which doesn't harm either.
+func (s *Store) refuses(ctx context.Context, name string, data []byte, opts release.PutOptions) (bool, error) {
+	err := s.Put(ctx, name, data, opts)
+	if errors.Is(err, release.ErrConflict) || status(err) == http.StatusForbidden {
+		return true, nil
+	}
+	return false, err
+}
+
+func (s *Store) ignores(header string) error {
+	return fmt.Errorf("the server of %s ignores the condition %s of writes, so publishers at the same time would "+
+		"overwrite "+
+		"each other's revisions: publish to a server with conditional writes, such as Amazon S3, or to a folder",
+		s.url(""), header)
 }
 
 // List implements [release.ListStore].
@@ -143,7 +196,7 @@ func (s *Store) List(ctx context.Context, f func(release.Listed) error) error {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return fmt.Errorf("listing %s: %w", s.url(""), err)
+			return fmt.Errorf("listing %s: %w", s.url(""), s.explain(err))
 		}
 		for _, object := range page.Contents {
 			name := strings.TrimPrefix(aws.ToString(object.Key), s.prefix)
@@ -164,9 +217,9 @@ func (s *Store) Modified(ctx context.Context, name string) (time.Time, error) {
 	out, err := s.client.HeadObject(ctx, in)
 	switch {
 	case status(err) == http.StatusNotFound: // there is no body to tell what wasn't found
-		return time.Time{}, fmt.Errorf("%w: %s: %w", fs.ErrNotExist, s.url(name), err)
+		return time.Time{}, fmt.Errorf("%w: %s", fs.ErrNotExist, s.url(name))
 	case err != nil:
-		return time.Time{}, fmt.Errorf("reading %s: %w", s.url(name), err)
+		return time.Time{}, fmt.Errorf("reading %s: %w", s.url(name), s.explain(err))
 	case out.LastModified == nil:
 		return time.Time{}, fmt.Errorf("reading %s: the server doesn't say when it was modified", s.url(name))
 	}
@@ -177,14 +230,14 @@ func (s *Store) Modified(ctx context.Context, name string) (time.Time, error) {
 func (s *Store) Remove(ctx context.Context, name string) error {
 	in := &s3.DeleteObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + name), RequestPayer: s.payer}
 	_, err := s.client.DeleteObject(ctx, in)
-	switch {
-	case err == nil, code(err) == "NoSuchKey":
+	if err == nil || code(err) == "NoSuchKey" {
 		return nil
-	case status(err) == http.StatusForbidden:
-		err = fmt.Errorf("%w (removing needs s3:DeleteObject for the objects)", err)
 	}
-	return fmt.Errorf("removing %s: %w", s.url(name), err)
+	return fmt.Errorf("removing %s: %w", s.url(name), s.explain(err))
 }
+
+// explain explains an error of the AWS SDK.
+func (s *Store) explain(err error) error { return s3client.Explain(err, s.client, s.bucket) }
 
 // failedPrecondition reports whether err means that a precondition of a put didn't
 // hold.

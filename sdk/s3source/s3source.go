@@ -125,7 +125,7 @@ func (s *source) Fetch(ctx context.Context, name, etag string, limit int64) (bun
 		o.APIOptions = append(o.APIOptions, boundErrors)
 	})
 	if err != nil {
-		return bundle.Object{}, classify(err)
+		return bundle.Object{}, s.classify(err)
 	}
 	defer out.Body.Close()
 	if length := aws.ToInt64(out.ContentLength); length > limit {
@@ -133,7 +133,7 @@ func (s *source) Fetch(ctx context.Context, name, etag string, limit int64) (bun
 	}
 	data, err := io.ReadAll(io.LimitReader(out.Body, limit+1))
 	if err != nil {
-		return bundle.Object{}, fmt.Errorf("reading object: %w", err)
+		return bundle.Object{}, s.explain(err)
 	}
 	if int64(len(data)) > limit {
 		return bundle.Object{}, fmt.Errorf("%w: more than %d bytes", bundle.ErrTooLarge, limit)
@@ -164,24 +164,30 @@ type limitedBody struct {
 }
 
 // classify translates an error of S3 into one of a source.
-func classify(err error) error {
+func (s *source) classify(err error) error {
 	var response *smithyhttp.ResponseError
 	if !errors.As(err, &response) {
-		return err
+		return s.explain(err)
 	}
+	var api smithy.APIError
 	switch response.HTTPStatusCode() {
 	case http.StatusNotModified:
 		return bundle.ErrNotModified
 	case http.StatusNotFound:
-		return fmt.Errorf("%w: %w", bundle.ErrNotFound, err)
+		if errors.As(err, &api) && api.ErrorCode() == "NoSuchKey" {
+			return bundle.ErrNotFound
+		}
+		return fmt.Errorf("%w: %w", bundle.ErrNotFound, s.explain(err))
 	case http.StatusForbidden:
 		// Without permission to list the bucket, a missing key is AccessDenied.
 		// Other codes mean that credentials are wrong or have expired. That
 		// must not look like a missing root.
-		var api smithy.APIError
 		if errors.As(err, &api) && api.ErrorCode() == "AccessDenied" {
-			return fmt.Errorf("%w: %w", bundle.ErrNotFound, err)
+			return fmt.Errorf("%w: %w", bundle.ErrNotFound, s.explain(err))
 		}
 	}
-	return err
+	return s.explain(err)
 }
+
+// explain explains an error of the AWS SDK.
+func (s *source) explain(err error) error { return s3client.Explain(err, s.client, s.bucket) }
