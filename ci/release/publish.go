@@ -119,7 +119,8 @@ type FormatChange struct {
 // If the content is already published and its metadata is in the first half of its
 // lifetime, Publish does nothing. Concurrent publishers succeed one after the other,
 // in any order. One that has lost races for two minutes returns an error that wraps
-// [ErrConflict].
+// [ErrConflict]. One whose clock is behind that of the last publisher is refused,
+// because what it signs would expire early.
 // After an error the store still serves what it did before, and Publish can be called
 // again.
 func Publish(ctx context.Context, opts Options) (Report, error) {
@@ -276,11 +277,19 @@ func (p *publisher) supersedes(ctx context.Context, cur *state) error {
 
 // write puts what differs from cur.
 func (p *publisher) write(ctx context.Context, cur *state, newTargets bool, now time.Time) error {
+	if err := p.checkClock(cur, now); err != nil {
+		return err
+	}
 	if err := p.putPayloads(ctx); err != nil {
 		return err
 	}
 	if cur.release == nil {
 		if err := p.putRoot(ctx, cur.pinned, p.Keys.Root); err != nil {
+			return err
+		}
+	}
+	if store, ok := p.Store.(Prober); ok && !p.DryRun {
+		if err := store.Probe(ctx, versionedName(cur.pinned, metadata.ROOT), p.Keys.Root, once(typeJSON)); err != nil {
 			return err
 		}
 	}
@@ -405,8 +414,9 @@ func refusal(err error) error {
 	if errors.Is(err, bundle.ErrUnsupported) {
 		return fmt.Errorf("what is published was made by a newer version: %w", err)
 	}
-	return fmt.Errorf("refusing to build on what is published, which belongs to other keys or was tampered with "+
-		"(if the keys are right, delete %s and publish again): %w", timestampName, err)
+	return fmt.Errorf("refusing to build on what is published, which belongs to other keys, was tampered with, or comes "+
+		"from two publishers at once on a store that ignores conditional writes (if the keys are right, delete %s and "+
+		"publish again): %w", timestampName, err)
 }
 
 // needsTargets reports whether this publication needs a new revision.

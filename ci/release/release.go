@@ -98,6 +98,16 @@ type Store interface {
 	Put(ctx context.Context, name string, data []byte, opts PutOptions) error
 }
 
+// A Prober is a [Store] whose server may ignore the preconditions of [PutOptions].
+// Publishers on such a server would overwrite each other's revisions.
+type Prober interface {
+	Store
+	// Probe returns an error if the server ignores preconditions. It may write data
+	// to the object called name, which never has other content. [Publish] calls it
+	// before it writes anything that has other content each time.
+	Probe(ctx context.Context, name string, data []byte, opts PutOptions) error
+}
+
 // PutOptions are the preconditions of a [Store.Put], and the HTTP headers that
 // readers of the object get.
 type PutOptions struct {
