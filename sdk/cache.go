@@ -70,6 +70,7 @@ func (c *Client) restore(baked fs.FS) *state {
 			c.log.Warn("others can write to the disk cache: they can delete it, or hide what was seen before a restart",
 				"folder", c.cache.dir, "reason", problem)
 		}
+		c.cache.sweep()
 		err := errors.Join(c.startFrom(s, "disk cache", c.loadCache), c.recall(s))
 		if err != nil {
 			s.cacheErr = fmt.Errorf("reading disk cache: %w", err)
@@ -318,15 +319,25 @@ func (d *cache) replace(name string, data []byte, sync bool) (info fs.FileInfo, 
 }
 
 // clean removes old payloads that nothing refers to any more, and files that killed
-// writers left behind. If it can't remove one, the next call tries again.
+// writers left behind.
 func (d *cache) clean(keep map[string]bool) {
+	d.remove(func(name string) bool { return !keep[name] && (isPayload(name) || isTemporary(name)) })
+}
+
+// sweep removes the files that killed writers left behind. A client that starts does, so
+// that they don't pile up while there is no new revision.
+func (d *cache) sweep() { d.remove(isTemporary) }
+
+// remove removes the old files with certain names. If it can't remove one, the next call
+// tries again.
+func (d *cache) remove(which func(name string) bool) {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if keep[name] || !ours(name) {
+		if !which(name) {
 			continue
 		}
 		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > cacheGrace {
@@ -335,12 +346,15 @@ func (d *cache) clean(keep map[string]bool) {
 	}
 }
 
-// ours reports whether a file has the name of a payload or of one of our temporary
-// files. The folder may contain other files, too.
-func ours(name string) bool {
-	if sum, ok := strings.CutSuffix(name, payloadSuffix); ok {
-		return isSHA256(sum)
-	}
+// isPayload reports whether a file has the name of a payload. The folder may contain other
+// files, too.
+func isPayload(name string) bool {
+	sum, ok := strings.CutSuffix(name, payloadSuffix)
+	return ok && isSHA256(sum)
+}
+
+// isTemporary reports whether a file has the name of one of our temporary files.
+func isTemporary(name string) bool {
 	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix)
 }
 

@@ -337,14 +337,17 @@ func TestCacheIsCleaned(t *testing.T) {
 		age(t, filepath.Join(cache, name), 2*time.Hour)
 	}
 	write(t, filepath.Join(cache, "serin-456.tmp"), "x") // another process may be at it
-	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, CacheDir: cache})
-	r.number(t, 2)
-	if err := client.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	gone := func(name string) bool {
 		_, err := os.Stat(filepath.Join(cache, name))
 		return errors.Is(err, os.ErrNotExist)
+	}
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, CacheDir: cache})
+	if !gone("serin-123.tmp") || gone(old) {
+		t.Error("the start removes something else than what killed processes left")
+	}
+	r.number(t, 2)
+	if err := client.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	for _, name := range []string{old, "serin-123.tmp"} {
 		if !gone(name) {

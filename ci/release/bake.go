@@ -81,8 +81,9 @@ func (c *Copy) replace(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return err
 	}
+	sweepBaked(filepath.Dir(dir))
 	// In the same file system, so that it can be renamed.
-	temp, err := os.MkdirTemp(filepath.Dir(dir), ".serin-bake-*")
+	temp, err := os.MkdirTemp(filepath.Dir(dir), bakePattern)
 	if err != nil {
 		return err
 	}
@@ -112,6 +113,26 @@ func (c *Copy) replace(dir string) error {
 		return err
 	}
 	return nil
+}
+
+// bakePattern is the pattern of the temporary folders of copies.
+const bakePattern = ".serin-bake-*"
+
+// sweepBaked removes the temporary folders that were left behind in a folder by processes
+// that were killed. Failing to do so does no harm.
+func sweepBaked(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		if ours, _ := filepath.Match(bakePattern, entry.Name()); !ours || !entry.IsDir() {
+			continue
+		}
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > abandoned {
+			_ = os.RemoveAll(filepath.Join(dir, entry.Name()))
+		}
+	}
 }
 
 // writeIn writes a file below dir and creates the folders it needs.

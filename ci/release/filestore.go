@@ -93,11 +93,12 @@ func (s fileStore) put(ctx context.Context, name string, data []byte, opts PutOp
 	if err := root.MkdirAll(filepath.FromSlash(folder), 0o777); err != nil {
 		return err
 	}
+	sweep(root, folder)
 	temp := filepath.FromSlash(path.Join(folder, tempPrefix+rand.Text()+tempSuffix))
 	if err := writeSynced(root, temp, data); err != nil {
 		return err
 	}
-	defer root.Remove(temp) // fails if temp was renamed; a leftover file does no harm
+	defer root.Remove(temp) // fails if temp was renamed; what is left over is swept up later
 	if opts.IfNoneMatch {
 		err = create(root, temp, name)
 	} else {
@@ -107,6 +108,27 @@ func (s fileStore) put(ctx context.Context, name string, data []byte, opts PutOp
 		return err
 	}
 	return syncFolders(root, folder)
+}
+
+// abandoned is the age of a temporary file whose writer is no longer alive. A write takes
+// seconds.
+const abandoned = time.Hour
+
+// sweep removes the temporary files in a folder that writers left behind when they were
+// killed. Failing to do so does no harm.
+func sweep(root *os.Root, folder string) {
+	entries, err := fs.ReadDir(root.FS(), folder)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		if !isTemporary(entry) || !entry.Type().IsRegular() {
+			continue
+		}
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > abandoned {
+			_ = root.Remove(filepath.FromSlash(path.Join(folder, entry.Name())))
+		}
+	}
 }
 
 // List implements [ListStore].

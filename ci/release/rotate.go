@@ -305,6 +305,9 @@ func (o Opener) sign(ctx context.Context, path string, keys []string) (Ceremony,
 // replaceFile atomically replaces a file that isn't secret.
 func replaceFile(path string, data []byte) error {
 	temp := path + ".tmp"
+	if info, err := os.Lstat(temp); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > abandoned {
+		_ = os.Remove(temp) // left behind by a process that was killed
+	}
 	if err := writeNew(temp, data, false); err != nil {
 		return err
 	}
