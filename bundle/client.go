@@ -144,7 +144,8 @@ func (c client) checkExpiry(name string, h header) error {
 	if c.ignoreExpiry || h.expires.After(c.now) {
 		return nil
 	}
-	return &Error{Expired, name, fmt.Errorf("version %d expired at %s", h.version, h.expires.Format(time.RFC3339))}
+	return &Error{Expired, name, fmt.Errorf("version %d expired at %s; this machine's clock says %s",
+		h.version, h.expires.Format(time.RFC3339), c.now.UTC().Format(time.RFC3339))}
 }
 
 // updateRoot follows the chain of roots to its end (TUF 5.3). If it fails, t has got

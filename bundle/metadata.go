@@ -1,6 +1,8 @@
 package bundle
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
@@ -31,11 +33,29 @@ type envelope struct {
 	signatures map[string][]byte // by keyid
 }
 
+// insteadOfJSON returns an error that says what a server has sent instead of metadata, or
+// nil if that isn't clear.
+func insteadOfJSON(raw []byte) error {
+	text := bytes.ToLower(bytes.TrimSpace(raw[:min(len(raw), 1<<10)]))
+	switch {
+	case len(text) == 0:
+		return errors.New("it is empty")
+	case bytes.HasPrefix(raw, []byte{0x1f, 0x8b}):
+		return errors.New("it is compressed with gzip: have the server, or the CDN in front of it, send it as it was published")
+	case bytes.HasPrefix(text, []byte("<!doctype html")), bytes.HasPrefix(text, []byte("<html")):
+		return errors.New("it is an HTML page, such as one to log in, instead of JSON: check the URL, and what the server " +
+			"asks of clients")
+	case bytes.HasPrefix(text, []byte("<")):
+		return errors.New("it is XML instead of JSON: check the URL")
+	}
+	return nil
+}
+
 // open parses the outside of metadata: what is signed stays a tree.
 func open(raw []byte) (envelope, error) {
 	doc, err := parseJSON(raw)
 	if err != nil {
-		return envelope{}, err
+		return envelope{}, cmp.Or(insteadOfJSON(raw), err)
 	}
 	signed, err := doc.member("signed", kindObject)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
@@ -82,13 +83,22 @@ func (s *httpSource) Fetch(ctx context.Context, name, etag string, limit int64) 
 		return bundle.Object{}, fmt.Errorf("HTTP status %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	if resp.ContentLength > limit {
-		return bundle.Object{}, fmt.Errorf("%w: %d bytes, at most %d expected", bundle.ErrTooLarge, resp.ContentLength, limit)
+		err := fmt.Errorf("%w: %d bytes, at most %d expected", bundle.ErrTooLarge, resp.ContentLength, limit)
+		return bundle.Object{}, ofPage(err, resp.Header)
 	}
 	data, err := readLimited(resp.Body, limit)
 	if err != nil {
-		return bundle.Object{}, err
+		return bundle.Object{}, ofPage(err, resp.Header)
 	}
 	return bundle.Object{Data: data, ETag: validator(resp.Header)}, nil
+}
+
+// ofPage adds to an error that the server has sent a page for people, if it says so.
+func ofPage(err error, header http.Header) error {
+	if !strings.HasPrefix(header.Get("Content-Type"), "text/html") {
+		return err
+	}
+	return fmt.Errorf("%w; it is an HTML page, such as one to log in: check the URL, and what the server asks of clients", err)
 }
 
 // validator returns the entity tag for the next request or, if the server has none, the

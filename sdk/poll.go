@@ -205,7 +205,8 @@ func (c *Client) update(ctx context.Context, s *state, now time.Time, probe bool
 		return a.explain(&bundle.Error{
 			Class:  bundle.Expired,
 			Object: "timestamp.json",
-			Err:    fmt.Errorf("unchanged, and metadata expired at %s", expires.Format(time.RFC3339)),
+			Err: fmt.Errorf("unchanged, and metadata expired at %s; this machine's clock says %s",
+				expires.Format(time.RFC3339), now.UTC().Format(time.RFC3339)),
 		})
 	}
 	if release == last {

@@ -150,6 +150,9 @@ func missing(err error) error {
 // failed turns git's error output into an error.
 func failed(verb string, stderr []byte, err error) error {
 	words := strings.TrimSpace(string(stderr))
+	if strings.Contains(words, "dubious ownership") {
+		return errors.New(gitexec.Words(stderr))
+	}
 	if words == "" {
 		return fmt.Errorf("git %s: %w", verb, err)
 	}

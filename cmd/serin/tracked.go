@@ -158,8 +158,7 @@ func wordsOf(err error) string {
 	if !errors.As(err, &exit) || len(exit.Stderr) == 0 {
 		return "running git: " + err.Error()
 	}
-	first, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
-	return strings.TrimPrefix(first, "fatal: ")
+	return gitexec.Words(exit.Stderr)
 }
 
 // fromHere returns a path relative to the current folder if it is in it.

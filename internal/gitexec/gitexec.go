@@ -36,3 +36,16 @@ func Command(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	cmd.Env = append(cmd.Env, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
 	return cmd
 }
+
+// Words returns what git says of a failure, in one line, from what it printed to standard
+// error. It returns "" if git printed nothing.
+func Words(stderr []byte) string {
+	words := strings.TrimSpace(string(stderr))
+	if _, rest, ok := strings.Cut(words, "detected dubious ownership in repository at '"); ok {
+		folder, _, _ := strings.Cut(rest, "'")
+		return "the repository " + folder + " belongs to another user, so git doesn't read it: " +
+			"run git config --global --add safe.directory " + folder
+	}
+	first, _, _ := strings.Cut(words, "\n")
+	return strings.TrimPrefix(first, "fatal: ")
+}
