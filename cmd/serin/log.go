@@ -39,7 +39,8 @@ be verified are marked.`,
 				return err
 			}
 			if time.Now().After(history.Expires) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "the published metadata expired at %s\n", when(history.Expires))
+				fmt.Fprintf(cmd.ErrOrStderr(), "the published metadata expired at %s; this machine's clock says %s\n",
+					when(history.Expires), when(time.Now()))
 			}
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), newLogJSON(history))

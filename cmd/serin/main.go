@@ -49,6 +49,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return 2
 	}
 	report(stderr, err)
+	if d := detailed(nil); c.verbose && errors.As(err, &d) {
+		fmt.Fprintf(stderr, "detail: %s\n", strings.ReplaceAll(d.Detail(), "\n", "\n  "))
+	}
 	return 1
 }
 
@@ -57,6 +60,7 @@ type commandLine struct {
 	root    *cobra.Command
 	screen  *screen
 	started bool   // a verb has started: its words and flags are right
+	verbose bool   // print the details of errors too
 	end     func() // the verb has ended
 }
 
@@ -93,6 +97,7 @@ func newCommandLine(stdout, stderr io.Writer) *commandLine {
 	c.root.SetOut(display.NewWriter(out))
 	c.root.SetErr(display.NewWriter(err))
 	c.root.PersistentFlags().Var(&colors, "color", "color what is printed: auto (on a terminal), always or never")
+	c.root.PersistentFlags().BoolVarP(&c.verbose, "verbose", "v", false, "with errors of S3, also print the AWS SDK's own words")
 	c.root.PersistentFlags().BoolVarP(&quiet, "quiet", "q", false, "show no progress on the terminal")
 	addVerbs(c.root)
 	addCompletions(c.root)
@@ -172,11 +177,31 @@ func report(w io.Writer, err error) {
 		_ = problems.Write(w)
 		err = counted(err)
 	}
-	fmt.Fprintf(w, "error: %s\n", indented(err))
+	fmt.Fprintf(w, "error: %s\n", indented(causeFirst(err)))
 	var hinted *hintedError
 	if errors.As(err, &hinted) {
 		fmt.Fprintf(w, "hint: %s\n", hinted.hint)
 	}
+}
+
+// A detailed error explains another one in a sentence. Few people need its own words.
+type detailed interface {
+	error
+	Detail() string
+}
+
+// causeFirst returns an error that starts with what a detailed one explains, and then says
+// what was being done. It returns other errors as they are.
+func causeFirst(err error) error {
+	d := detailed(nil)
+	if !errors.As(err, &d) {
+		return err
+	}
+	doing, ok := strings.CutSuffix(err.Error(), ": "+d.Error())
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("%w\nwhile %s", d, doing)
 }
 
 // counted returns an error with the number of problems in place of problems that are

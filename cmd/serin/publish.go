@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/ci/s3store"
@@ -166,6 +167,9 @@ func (o *publishOptions) options(cmd *cobra.Command, args []string) (release.Opt
 	if err := refuseTrackedKeys(cmd.Context(), cmd.ErrOrStderr(), dir, o.keys); err != nil {
 		return none, err
 	}
+	if err := reach(cmd.Context(), opts.Store); err != nil {
+		return none, err
+	}
 	opts.Provenance = o.provenance.ofFolder(cmd.Context(), dir)
 	if opts.Provenance.Reason = o.forceOlder; o.forceOlder == "" {
 		opts.Supersedes = (&lineage{dir: dir, ours: opts.Provenance, notes: cmd.ErrOrStderr()}).supersedes
@@ -208,6 +212,16 @@ func openStore(ctx context.Context, to, env string) (release.ListStore, error) {
 		return store, nil
 	}
 	return release.FileStore(filepath.Join(filepath.FromSlash(l.Path), env)), nil
+}
+
+// reach makes sure that a store can be read, so that a publication which can't succeed
+// fails before the tests have run.
+func reach(ctx context.Context, store release.Store) error {
+	_, _, err := store.Get(ctx, "timestamp.json", 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, bundle.ErrTooLarge) {
+		return nil
+	}
+	return err
 }
 
 func hintPublish(err error) error {

@@ -187,8 +187,8 @@ func (f *sourceFlags) verifier() (root []byte, verifier *bundle.Verifier, err er
 // hintPull adds the way out to the error of a pull.
 func hintPull(err error, environment string) error {
 	var refused *bundle.Error
-	if !errors.As(err, &refused) {
-		return err
+	if d := detailed(nil); !errors.As(err, &refused) || errors.As(err, &d) {
+		return err // the latter says what to do
 	}
 	switch {
 	case refused.Class == bundle.NotFound && refused.Object == "timestamp.json":
