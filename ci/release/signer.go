@@ -57,7 +57,7 @@ func (o Opener) Signer(ctx context.Context, name string) (Signer, error) {
 		return nil, fmt.Errorf("opening key %s: %w", name, err)
 	}
 	if k.signer == nil {
-		return nil, fmt.Errorf("opening key %s: it is a public key, but signing needs the private key", name)
+		return nil, fmt.Errorf("opening key %s: it is a public key, but signing needs the private one: name the file of that", name)
 	}
 	return k.signer, nil
 }
@@ -83,9 +83,9 @@ func (o Opener) open(ctx context.Context, name string) (key, error) {
 	if text := strings.TrimSpace(string(data)); isURI(text) && !strings.ContainsAny(text, " \t\r\n") {
 		return o.remote(ctx, text)
 	}
-	block, rest := pem.Decode(data)
-	if block == nil || len(strings.TrimSpace(string(rest))) > 0 {
-		return key{}, errNoKey
+	block, err := decodeKey(data)
+	if err != nil {
+		return key{}, err
 	}
 	der := block.Bytes
 	switch block.Type {
@@ -97,7 +97,7 @@ func (o Opener) open(ctx context.Context, name string) (key, error) {
 		return key{public: public}, nil
 	case pemEncrypted:
 		if o.Passphrase == nil {
-			return key{}, errors.New("it is encrypted with a passphrase")
+			return key{}, errors.New("it is encrypted with a passphrase, and Opener.Passphrase isn't set")
 		}
 		passphrase, err := o.Passphrase(name)
 		if err != nil {
@@ -106,18 +106,16 @@ func (o Opener) open(ctx context.Context, name string) (key, error) {
 		if der, err = decrypt(der, passphrase); err != nil {
 			return key{}, err
 		}
-	case pemPrivate:
-	default:
-		return key{}, errNoKey
 	}
 	o.checkMode(name)
 	return parsePrivate(der, block.Type == pemEncrypted)
 }
 
 var (
-	errNoKey = fmt.Errorf("want one PEM block of type %q or %q (PKCS #8), or the URI of a key",
+	errNoKey = fmt.Errorf("it isn't a key: name a file with one PEM block of type %q or %q (PKCS #8), or the URI of a key",
 		pemPrivate, pemEncrypted)
-	errWrongKind = errors.New("want an ed25519 or an ECDSA P-256 key")
+	errWrongKind = errors.New("it is neither an ed25519 nor an ECDSA P-256 key: make one with 'serin keys init', or with " +
+		"'openssl genpkey -algorithm ed25519'")
 )
 
 func parsePrivate(der []byte, decrypted bool) (key, error) {
@@ -126,7 +124,8 @@ func parsePrivate(der []byte, decrypted bool) (key, error) {
 	case err != nil && decrypted:
 		return key{}, ErrPassphrase
 	case err != nil:
-		return key{}, errors.New("it is not a private key in PKCS #8")
+		return key{}, errors.New("what is between -----BEGIN and -----END isn't a private key in PKCS #8: it is damaged or cut " +
+			"off, so copy the whole file again")
 	}
 	signer, ok := parsed.(crypto.Signer)
 	if !ok || !supported(signer.Public()) {
