@@ -74,7 +74,7 @@ var answers = []struct {
 		header: http.Header{"X-Amz-Bucket-Region": {"us-east-2"}}},
 	{name: "wrong region, unnamed", status: 400, code: "AuthorizationHeaderMalformed"},
 	{name: "clock skew", status: 403, code: "RequestTimeTooSkewed",
-		header: http.Header{"Date": {"Tue, 01 Dec 2026 02:00:00 GMT"}}},
+		header: http.Header{"Date": {"Tue, 01 Jan 2030 02:00:00 GMT"}}},
 	{name: "not implemented", status: 501, code: "NotImplemented"},
 	{name: "overload", status: 503, code: "SlowDown"},
 	{name: "full", status: 507, code: "XMinioStorageFull"},
