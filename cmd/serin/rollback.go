@@ -17,7 +17,7 @@ environment and verifies it. The flag files stay unchanged, and the next 'serin
 publish' publishes them again. 'serin log' lists the revisions.`,
 		Example: `  serin rollback --to s3://flags --env production --revision 41 --keys keys/production \
     --reason 'checkout fails'`,
-		Args:    noWord("revision"),
+		Args: noWord("revision"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if revision < 1 {
 				return usagef("no --revision: name the one to publish again; 'serin log' lists them")
