@@ -50,6 +50,8 @@ type (
 	LockUpdate = lock.Update
 	// A LockChange is a line of the lock file that is added, removed or changed.
 	LockChange = lock.Change
+	// A LockRename is a flag that has got another key and lost its users' assignment.
+	LockRename = lock.Rename
 	// LockChangeKind says what happens to a line.
 	LockChangeKind = lock.Kind
 	// A Move is how many of the 2^32 positions of a split, or of a layer, go from

@@ -16,6 +16,7 @@ import (
 // A comparison compares the two sides of a pair.
 type comparison struct {
 	old, new side
+	was      map[string]string // the old keys of flags that are renamed
 	now      int64
 	decide   *decide.Comparer
 	lists    *listDiffs
@@ -37,8 +38,16 @@ type reference struct {
 }
 
 func newComparison(p Pair, c *Config) *comparison {
+	was := p.renames()
+	if len(was) > 0 {
+		names := make(map[string]string, len(was))
+		for key, old := range was {
+			names[old] = key
+		}
+		p.Old = renamed(p.Old, names)
+	}
 	return &comparison{
-		old: newSide(p.Old), new: newSide(p.New), now: c.Now, decide: decide.New(c.Now, cmp.Or(c.steps, decide.MaxSteps)),
+		old: newSide(p.Old), new: newSide(p.New), was: was, now: c.Now, decide: decide.New(c.Now, cmp.Or(c.steps, decide.MaxSteps)),
 		lists: &listDiffs{known: make(map[listPair]listDiff)}, reached: make(map[reference][]Edit),
 	}
 }
@@ -69,8 +78,12 @@ func (c *comparison) flags(ctx context.Context) ([]Flag, error) {
 			list = append(list, Flag{Key: key, Namespace: was.namespace, Change: Removed})
 		default:
 			c.enter(was, is)
-			if edits := c.edits(was, is); len(edits) > 0 {
-				f := Flag{Key: key, Namespace: is.namespace, Change: Changed, Edits: edits}
+			f := Flag{Key: key, Namespace: is.namespace, Change: Changed, Edits: c.edits(was, is)}
+			if f.Was = c.was[key]; f.Was != "" {
+				f.Change = Renamed
+				f.Edits = append(renameEdits(was.flag, is.flag, f.Was), f.Edits...)
+			}
+			if len(f.Edits) > 0 {
 				c.judge(&f, was, is)
 				list = append(list, f)
 			}

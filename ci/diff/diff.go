@@ -44,6 +44,9 @@ import (
 type Pair struct {
 	Environment string // "": flags as they are without what environments replace
 	Old, New    []bundle.Payload
+	// Renames are the old keys of flags that are known to be renamed, by the new ones.
+	// Others are recognised by what they have in common.
+	Renames map[string]string
 }
 
 // A Config says what to compare.
@@ -98,11 +101,15 @@ const (
 	Added   Change = "added"
 	Removed Change = "removed"
 	Changed Change = "changed"
+	// Renamed is a flag that is removed, while one with another key and the same
+	// variants and rules is added. It has a verdict, as a changed one has.
+	Renamed Change = "renamed"
 )
 
 // A Flag is a flag that differs.
 type Flag struct {
 	Key       string
+	Was       string // the old key of a flag that is renamed
 	Namespace string // of the new side, or of the old one if it is removed
 	Change    Change
 	// Edits say how it differs. Of one that was removed there are none.
@@ -146,6 +153,7 @@ type Kind string
 
 // The kinds of edits. New ones may be added.
 const (
+	KindKey          Kind = "key"
 	KindNamespace    Kind = "namespace"
 	KindType         Kind = "type"
 	KindEnabled      Kind = "enabled"
@@ -170,7 +178,7 @@ const (
 
 // serves reports whether edits of a kind can change what is served.
 func (k Kind) serves() bool {
-	return k != KindNamespace && k != KindMetadata && k != KindRuleRenamed
+	return k != KindKey && k != KindNamespace && k != KindMetadata && k != KindRuleRenamed
 }
 
 // An Edit is one difference between two flags, in words.
@@ -273,7 +281,18 @@ func Compare(ctx context.Context, c Config) (Report, error) {
 
 // rank orders flags of which equally much changes. One that is removed comes
 // first: programs that ask for it will serve what they have.
-func (c Change) rank() int { return slices.Index([]Change{Removed, Changed, Added}, c) }
+func (c Change) rank() int { return slices.Index([]Change{Removed, Renamed, Changed, Added}, c) }
+
+// compared reports whether a flag is on both sides, so that it has a verdict.
+func (f *Flag) compared() bool { return f.Change == Changed || f.Change == Renamed }
+
+// name returns the key, after the old one if the flag is renamed.
+func (f *Flag) name() string {
+	if f.Was == "" {
+		return f.Key
+	}
+	return f.Was + " → " + f.Key
+}
 
 // weight orders flags: those first of which nobody knows how much changes.
 func (f *Flag) weight() Share {
@@ -306,7 +325,7 @@ func (r Report) Equal() bool {
 	return r.NotCompared == "" && !slices.ContainsFunc(r.Environments, func(e Environment) bool { return len(e.Flags) > 0 })
 }
 
-// Over returns the changed flags for which a larger share of users than limit gets a
+// Over returns the changed and renamed flags for which a larger share of users than limit gets a
 // different value, or an unknown share, as "KEY in ENVIRONMENT (SHARE)".
 // People that the flags name don't count. With a limit of 0 the list is of all flags
 // of which it isn't proved that nobody gets a different value.
@@ -319,7 +338,7 @@ func (r Report) Over(limit Share) []string {
 	limit = limit.plus(countShare(1, 1_000_000))
 	for _, e := range r.Environments {
 		for _, f := range e.Flags {
-			if f.Change == Changed && (strict && f.Verdict != VerdictNobody || !strict && (f.Unknown || f.Moved.cmp(limit) > 0)) {
+			if f.compared() && (strict && f.Verdict != VerdictNobody || !strict && (f.Unknown || f.Moved.cmp(limit) > 0)) {
 				list = append(list, fmt.Sprintf("%s%s (%s)", f.Key, inEnvironment(e.Name), f.amount()))
 			}
 		}

@@ -28,6 +28,7 @@ type jsonEnvironment struct {
 
 type jsonFlag struct {
 	Flag      string        `json:"flag"`
+	Was       string        `json:"was,omitempty"`
 	Namespace string        `json:"namespace"`
 	Change    Change        `json:"change"`
 	Verdict   Verdict       `json:"verdict,omitempty"`
@@ -89,9 +90,9 @@ func (r Report) JSON(w io.Writer) error {
 
 func (r *Report) json(environment string, f *Flag) jsonFlag {
 	out := jsonFlag{
-		Flag: f.Key, Namespace: f.Namespace, Change: f.Change, Verdict: f.Verdict, Named: f.Named, Edits: []jsonEdit{}, Groups: []jsonGroup{},
+		Flag: f.Key, Was: f.Was, Namespace: f.Namespace, Change: f.Change, Verdict: f.Verdict, Named: f.Named, Edits: []jsonEdit{}, Groups: []jsonGroup{},
 	}
-	if f.Change == Changed && !f.Unknown && f.Verdict != VerdictNamed {
+	if f.compared() && !f.Unknown && f.Verdict != VerdictNamed {
 		moved := f.Moved.Float()
 		out.Moved = &moved
 	}

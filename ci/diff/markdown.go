@@ -100,7 +100,7 @@ func (m *markdown) most() string {
 	for _, e := range m.report.Environments {
 		for i := range e.Flags {
 			f := &e.Flags[i]
-			if f.Change == Changed && f.Verdict != VerdictNobody && (worst == nil || f.weight().cmp(worst.weight()) > 0) {
+			if f.compared() && f.Verdict != VerdictNobody && (worst == nil || f.weight().cmp(worst.weight()) > 0) {
 				worst = f
 			}
 		}
@@ -108,7 +108,7 @@ func (m *markdown) most() string {
 	if worst == nil {
 		return ", and nobody gets a different value (proved)"
 	}
-	return fmt.Sprintf(" — most of all %s, %s", code(shorten(worst.Key, 100)), escape(worst.summary()))
+	return fmt.Sprintf(" — most of all %s, %s", code(shorten(worst.name(), 100)), escape(worst.summary()))
 }
 
 // table writes who gets a different value.
@@ -133,8 +133,8 @@ func (m *markdown) table(s section, limit int) {
 // rows returns a flag's rows of the table.
 func (m *markdown) rows(f *Flag) string {
 	var b strings.Builder
-	name := code(shorten(f.Key, 100))
-	if f.Change != Changed {
+	name := code(shorten(f.name(), 100))
+	if !f.compared() {
 		return fmt.Sprintf("| %s | %s | | |\n", name, f.Change)
 	}
 	for _, g := range f.Groups {
@@ -164,7 +164,7 @@ func (m *markdown) rows(f *Flag) string {
 // details returns how a flag differs, folded.
 func (m *markdown) details(f *Flag, s section) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<details><summary>%s %s in %s: %s</summary>\n\n", code(shorten(f.Key, 100)), f.Change, escape(shorten(s.title(), 200)), escape(f.summary()))
+	fmt.Fprintf(&b, "<details><summary>%s %s in %s: %s</summary>\n\n", code(shorten(f.name(), 100)), f.Change, escape(shorten(s.title(), 200)), escape(f.summary()))
 	for i, e := range f.Edits {
 		if i == maxEdits {
 			fmt.Fprintf(&b, "- … and %d more\n", len(f.Edits)-i)

@@ -27,7 +27,7 @@ func newJobs(c *comparison, flags []Flag) ([]*job, error) {
 	at := make(map[string]int) // jobs, by their probes
 	for i := range flags {
 		f := &flags[i]
-		if f.Change != Changed || f.Verdict == VerdictNobody {
+		if !f.compared() || f.Verdict == VerdictNobody {
 			continue
 		}
 		was, is := c.old.places[f.Key], c.new.places[f.Key]

@@ -50,7 +50,7 @@ func (s section) counts() string {
 		n[f.Change]++
 	}
 	var list []string
-	for _, c := range []Change{Changed, Added, Removed} {
+	for _, c := range []Change{Changed, Renamed, Added, Removed} {
 		if n[c] > 0 {
 			list = append(list, fmt.Sprintf("%d %s", n[c], c))
 		}
@@ -101,7 +101,7 @@ func (c Change) sign() string {
 
 // text writes a flag of a section.
 func (r *Report) text(b *strings.Builder, s section, f *Flag) {
-	fmt.Fprintf(b, "%s %s (%s): %s\n", f.Change.sign(), display.Line(f.Key), display.Line(f.Namespace), f.summary())
+	fmt.Fprintf(b, "%s %s (%s): %s\n", f.Change.sign(), display.Line(f.name()), display.Line(f.Namespace), f.summary())
 	for _, e := range f.Edits {
 		fmt.Fprintf(b, "    %s\n", display.Line(e.String()))
 	}

@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -162,14 +163,14 @@ func ageText(seconds int64) string {
 // command returns the command that shows how an example is served; "" if both sources
 // are revisions, which must be checked out first.
 func (r *Report) command(f *Flag, environment string, e *Example) string {
-	src := r.New
+	src, key := r.New, f.Key
 	if strings.HasPrefix(src, "git:") {
-		src = r.Old
+		src, key = r.Old, cmp.Or(f.Was, f.Key)
 	}
 	if src == "" || strings.HasPrefix(src, "git:") {
 		return ""
 	}
-	words := []string{"serin", "explain", f.Key, "--from", src}
+	words := []string{"serin", "explain", key, "--from", src}
 	if environment != "" {
 		words = append(words, "--env", environment)
 	}

@@ -35,8 +35,10 @@ type Result struct {
 
 // A Change is a new content of a file.
 type Change struct {
-	Path          string // as a user would type it
-	Before, After []byte // nil: there is no such file
+	Path string // as a user would type it
+	// Was is the path that the file had before, if that was another one.
+	Was           string
+	Before, After []byte // Before is nil if there is no such file
 }
 
 // A BrokenError says that an edit would leave the folder with problems.
@@ -85,6 +87,7 @@ type editing struct {
 	fsys   overlay
 	estate *ci.Estate // as it is now
 	notes  []string
+	moved  map[string]string // files that have another path, and their old ones
 
 	// Of the edit that is being made:
 	environment, reason string
@@ -117,12 +120,22 @@ func (e *editing) reload(edit string) error {
 func (e *editing) result(old *ci.Estate) (*Result, error) {
 	r := &Result{Old: old, New: e.estate, Notes: e.notes}
 	for name, after := range e.fsys.files {
-		before, err := fs.ReadFile(e.fsys.below, name)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if after == nil {
+			continue // it was moved
+		}
+		c := Change{Path: e.shown(name), After: after}
+		was, moved := e.moved[name]
+		if moved {
+			c.Was = e.shown(was)
+		} else {
+			was = name
+		}
+		var err error
+		if c.Before, err = fs.ReadFile(e.fsys.below, was); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("reading %s: %w", e.shown(name), err)
 		}
-		if name != ci.LockFile && !bytes.Equal(before, after) {
-			r.Changes = append(r.Changes, Change{e.shown(name), before, after})
+		if name != ci.LockFile && (moved || !bytes.Equal(c.Before, after)) {
+			r.Changes = append(r.Changes, c)
 		}
 	}
 	slices.SortFunc(r.Changes, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })

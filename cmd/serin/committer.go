@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/serin-flags/serin/ci/edit"
@@ -27,6 +28,30 @@ func (g committer) git(args ...string) (string, error) {
 	return strings.TrimSuffix(string(out), "\n"), nil
 }
 
+// files returns the absolute paths of changed files, and the old ones of those that git
+// knows and that have been renamed.
+func (g committer) files(changes []edit.Change) ([]string, error) {
+	var list []string
+	for _, c := range changes {
+		for _, name := range []string{c.Was, c.Path} {
+			if name == "" {
+				continue
+			}
+			full, err := filepath.Abs(name)
+			if err != nil {
+				return nil, err
+			}
+			if name == c.Was {
+				if known, err := g.git("ls-files", "--", full); err != nil || known == "" {
+					continue
+				}
+			}
+			list = append(list, full)
+		}
+	}
+	return list, nil
+}
+
 // prepare makes sure that the files can be committed, and creates the branch. A file
 // that has other changes can't: the commit would contain them.
 func (g committer) prepare(changes []edit.Change) error {
@@ -37,7 +62,7 @@ func (g committer) prepare(changes []edit.Change) error {
 	if top == "" {
 		return fmt.Errorf("%s isn't in a git repository, so there is nothing to commit to", g.dir)
 	}
-	files, err := absolute(changes)
+	files, err := g.files(changes)
 	if err != nil {
 		return err
 	}
@@ -57,7 +82,7 @@ func (g committer) prepare(changes []edit.Change) error {
 
 // commit commits the files and returns the commit's abbreviated hash and branch.
 func (g committer) commit(title, reason string, changes []edit.Change) (string, error) {
-	files, err := absolute(changes)
+	files, err := g.files(changes)
 	if err != nil {
 		return "", err
 	}

@@ -134,7 +134,7 @@ func addCompletions(cmd *cobra.Command) {
 		addCompletions(sub)
 	}
 	switch _, words, _ := strings.Cut(cmd.Use, " "); {
-	case strings.HasPrefix(words, "FLAG"):
+	case strings.HasPrefix(words, "FLAG"), cmd.Name() == "rename":
 		cmd.ValidArgsFunction = completeKeys
 	case strings.HasPrefix(words, "[DIR]"), strings.HasPrefix(words, "DIR"):
 		cmd.ValidArgsFunction = completeFolder

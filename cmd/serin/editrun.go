@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,7 +22,8 @@ type editRun struct {
 	from           string
 	dryRun, commit bool
 	branch         string
-	reason         string // for the message of the commit
+	reason         string            // for the message of the commit
+	renames        map[string]string // of flags, the old keys by the new ones
 }
 
 func (r *editRun) register(cmd *cobra.Command) {
@@ -104,9 +105,7 @@ func fileChanges(result *edit.Result) []edit.Change {
 func names(changes []edit.Change) string {
 	var list []string
 	for _, c := range changes {
-		if c.After != nil {
-			list = append(list, c.Path)
-		}
+		list = append(list, c.Path)
 	}
 	return strings.Join(list, ", ")
 }
@@ -128,7 +127,7 @@ func (r *editRun) show(cmd *cobra.Command, dir string, result *edit.Result) erro
 			}
 		}
 	}
-	report, err := compareEstates(cmd, result.Old, result.New)
+	report, err := compareEstates(cmd, result.Old, result.New, r.renames)
 	if err != nil {
 		return err
 	}
@@ -140,14 +139,14 @@ func (r *editRun) show(cmd *cobra.Command, dir string, result *edit.Result) erro
 }
 
 // compareEstates compares two folders in each environment.
-func compareEstates(cmd *cobra.Command, old, new *ci.Estate) (diff.Report, error) {
+func compareEstates(cmd *cobra.Command, old, new *ci.Estate, renames map[string]string) (diff.Report, error) {
 	environments := new.Environments()
 	if len(environments) == 0 {
 		environments = []string{""}
 	}
 	c := diff.Config{Now: time.Now().Unix()}
 	for _, env := range environments {
-		pair := diff.Pair{Environment: env}
+		pair := diff.Pair{Environment: env, Renames: renames}
 		var err error
 		if pair.Old, err = old.Compile(env); err != nil {
 			return diff.Report{}, err
@@ -162,14 +161,14 @@ func compareEstates(cmd *cobra.Command, old, new *ci.Estate) (diff.Report, error
 
 // textDiff returns the changed lines of a file, with three lines around them.
 func textDiff(c edit.Change) string {
-	before, after := c.Path, c.Path
+	before := cmp.Or(c.Was, c.Path)
 	if c.Before == nil {
 		before = os.DevNull
 	}
-	if c.After == nil {
-		after = os.DevNull
+	text := string(textdiff.Diff(before, c.Before, c.Path, c.After))
+	if text == "" {
+		return fmt.Sprintf("renamed %s → %s\n", c.Was, c.Path)
 	}
-	text := string(textdiff.Diff(before, c.Before, after, c.After))
 	_, text, _ = strings.Cut(text, "\n") // the command that would print this
 	return strings.ReplaceAll(text, "\r\n", "\n")
 }
@@ -184,11 +183,9 @@ func (r *editRun) write(cmd *cobra.Command, dir, title string, changes []edit.Ch
 		}
 	}
 	for _, c := range changes {
-		var err error
-		if c.After == nil {
-			err = os.Remove(c.Path)
-		} else {
-			err = replaceFile(c.Path, c.After)
+		err := replaceFile(c.Path, c.After)
+		if err == nil && c.Was != "" {
+			err = os.Remove(c.Was)
 		}
 		if err != nil {
 			return fmt.Errorf("writing %s: %w", c.Path, err)
@@ -204,18 +201,4 @@ func (r *editRun) write(cmd *cobra.Command, dir, title string, changes []edit.Ch
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "committed %s\n", hash)
 	return nil
-}
-
-// absolute returns the paths of changed files, which are below the current folder or
-// absolute, as git takes them in any folder.
-func absolute(changes []edit.Change) ([]string, error) {
-	list := make([]string, len(changes))
-	for i, c := range changes {
-		full, err := filepath.Abs(c.Path)
-		if err != nil {
-			return nil, err
-		}
-		list[i] = full
-	}
-	return list, nil
 }

@@ -69,6 +69,10 @@ func (o *lockOptions) finish(cmd *cobra.Command, u *ci.LockUpdate) error {
 	default:
 		fmt.Fprintf(cmd.ErrOrStderr(), "wrote %s: %s, %s\n", u.File, splits, count(len(u.Changes), "change"))
 	}
+	for _, r := range u.Renames {
+		fmt.Fprintf(cmd.ErrOrStderr(), "note: flag %q seems to be renamed %q: its users are assigned again, because they are assigned by the key; "+
+			"to keep them in their variants, write salt: %s in its splits, or rename with 'serin rename %s %s'\n", r.Old, r.New, r.Old, r.Old, r.New)
+	}
 	if o.asJSON {
 		return writeJSON(cmd.OutOrStdout(), newLockJSON(u, !same && !o.dryRun))
 	}
@@ -99,7 +103,13 @@ type lockJSON struct {
 	File    string           `json:"file"`
 	Written bool             `json:"written"`
 	Splits  int              `json:"splits"`
+	Renames []lockRenameJSON `json:"renames,omitempty"`
 	Changes []lockChangeJSON `json:"changes"`
+}
+
+type lockRenameJSON struct {
+	Old string `json:"old"`
+	New string `json:"new"`
 }
 
 type lockChangeJSON struct {
@@ -122,6 +132,9 @@ type lockMoveJSON struct {
 
 func newLockJSON(u *ci.LockUpdate, written bool) lockJSON {
 	out := lockJSON{File: u.File, Written: written, Splits: u.Splits, Changes: make([]lockChangeJSON, len(u.Changes))}
+	for _, r := range u.Renames {
+		out.Renames = append(out.Renames, lockRenameJSON(r))
+	}
 	for i, c := range u.Changes {
 		moves := make([]lockMoveJSON, len(c.Moves))
 		for i, m := range c.Moves {

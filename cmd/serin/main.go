@@ -114,7 +114,7 @@ func forPeople(cmd *cobra.Command) bool {
 	if asJSON := cmd.Flags().Lookup("json"); asJSON != nil && asJSON.Value.String() == "true" {
 		return false
 	}
-	return slices.Contains([]string{"check", "test", "diff", "lock"}, cmd.Name())
+	return slices.Contains([]string{"check", "test", "diff", "lock", "apply", "rename", "disable", "enable"}, cmd.Name())
 }
 
 // maxColumns is how wide help is.
@@ -127,7 +127,7 @@ func addVerbs(root *cobra.Command) {
 		verbs     []*cobra.Command
 	}{
 		{"author", "Write flags:", []*cobra.Command{
-			initCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), lockCommand(), schemaCommand(),
+			initCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), lockCommand(), schemaCommand(),
 		}},
 		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand()}},
 		{"release", "Release flags:", []*cobra.Command{

@@ -112,6 +112,7 @@ type Update struct {
 	After   []byte   // what is to be in it
 	Changes []Change // sorted by what they are about
 	Splits  int      // how many splits and layers After keeps
+	Renames []Rename // sorted by the old key
 }
 
 // A Change is a line of the lock file that is added, removed or changed.
@@ -184,7 +185,7 @@ func (l *File) Update(divisions []*Division, anew []string) (*Update, error) {
 		}
 	}
 	slices.SortFunc(r.changes, func(a, b Change) int { return cmp.Compare(a.What, b.What) })
-	u := &Update{File: l.Shown, After: Format(l.header(), r.entries), Changes: r.changes, Splits: len(r.entries)}
+	u := &Update{File: l.Shown, After: Format(l.header(), r.entries), Changes: r.changes, Splits: len(r.entries), Renames: r.renames()}
 	if l.File != nil {
 		u.Before = l.File.Data
 	}

@@ -162,6 +162,9 @@ func Rebalance(list []Piece, parts []Part) []Piece {
 	if Fit(list, parts) {
 		return list
 	}
+	if list := renamed(list, parts); Fit(list, parts) {
+		return list
+	}
 	b := balance{pieces: slices.Clone(list), spare: make(map[string]uint64), short: make(map[string]uint64)}
 	have := Positions(list)
 	want := wanted(parts, have, end(list))
@@ -181,6 +184,34 @@ func Rebalance(list []Piece, parts []Part) []Piece {
 		}
 	}
 	return b.pieces
+}
+
+// renamed returns pieces in which the only part that is gone has the name of the only
+// new one: then that keeps its positions to the last one, however they were rounded.
+func renamed(list []Piece, parts []Part) []Piece {
+	have, want := Positions(list), make(map[string]bool, len(parts))
+	var gone, added []string
+	for _, p := range totals(parts) {
+		want[p.Name] = true
+		if _, ok := have[p.Name]; !ok {
+			added = append(added, p.Name)
+		}
+	}
+	for name := range have {
+		if !want[name] {
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) != 1 || len(added) != 1 {
+		return nil
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		if list[i].Name == gone[0] {
+			list[i].Name = added[0]
+		}
+	}
+	return list
 }
 
 // from returns where a piece starts.

@@ -237,3 +237,13 @@ func TestManyPositions(t *testing.T) {
 		}
 	}
 }
+
+// TestRebalanceRenamed holds that a part with another name keeps its positions exactly.
+func TestRebalanceRenamed(t *testing.T) {
+	const positions = 1 << 32
+	before := InOrder([]Part{{"held", 50_000_000}, {"old", 600_000_000}, {"free", 350_000_000}}, positions)
+	after := Rebalance(before, []Part{{"held", 50_000_000}, {"new", 600_000_000}, {"free", 350_000_000}})
+	if len(after) != 3 || after[0] != before[0] || after[1] != (Piece{"new", before[1].To}) || after[2] != before[2] {
+		t.Errorf("%v became %v", before, after)
+	}
+}

@@ -286,3 +286,23 @@ func (d *Doc) lineOf(path Path) (int, error) {
 	}
 	return 0, fmt.Errorf("there is no %q: %w", key, ErrByHand)
 }
+
+// RenameKey gives the field at a path another key.
+func (d *Doc) RenameKey(path Path, key string) error {
+	parent := d.Get(path[:len(path)-1])
+	old, _ := path[len(path)-1].(string)
+	if parent == nil || parent.Get(old) == nil {
+		return ErrByHand
+	}
+	want := *parent
+	want.Fields = slices.Clone(parent.Fields)
+	i := slices.IndexFunc(want.Fields, func(f source.Field) bool { return f.Key.Text == old })
+	at := want.Fields[i].Key
+	want.Fields[i].Key = source.Word(key)
+	from := d.start(at)
+	to, err := d.end(at)
+	if err != nil {
+		return err
+	}
+	return d.apply(with(d.file.Root, path[:len(path)-1], &want), cut{from, to, d.like(d.file.Data[from], source.Word(key))})
+}
