@@ -18,8 +18,17 @@ var keyOrder = []string{
 	"metadata", "rules", "environments", "lint",
 }
 
-// reasonMark begins the comment that says why a flag is disabled.
-const reasonMark = "Disabled: "
+// disabledMark begins the comment that disable writes: above "enabled" if it has added
+// that key, or behind it if the key was there. So enable can tell what to undo.
+const disabledMark = "Disabled"
+
+// marked returns the comment for a reason, which may be "".
+func marked(reason string) string {
+	if reason == "" {
+		return disabledMark
+	}
+	return disabledMark + ": " + reason
+}
 
 func boolean(value bool) *source.Node { return &source.Node{Text: fmt.Sprint(value), Plain: true} }
 
@@ -43,24 +52,50 @@ func (e *editing) disable(words []string) error {
 			}
 		}
 	}
-	for _, path := range paths {
+	for i, path := range paths {
+		said := doc.Get(path) != nil
 		if err := e.setEnabled(f.Key, doc, path, false); err != nil {
 			return err
 		}
-	}
-	if len(paths) > 0 && e.reason != "" && doc.Get(paths[0]) != nil {
-		ok, err := doc.Comment(paths[0], reasonMark+e.reason)
-		if err != nil {
+		if err := e.mark(doc, path, said, i == 0, f.File); err != nil {
 			return err
-		}
-		if !ok {
-			e.note("%s is JSON, which has no comments: the reason isn't in the file", f.File)
 		}
 	}
 	off := variants(&f.Compiled)[f.Compiled.Off]
 	e.note("while it is disabled, %s serves %q", f.Key, off)
 	e.save(name, doc)
 	return nil
+}
+
+// mark writes the comment of a flag that has been disabled. said says that the file had
+// the key before.
+func (e *editing) mark(doc *splice.Doc, path splice.Path, said, first bool, file string) error {
+	if doc.Get(path) == nil {
+		return nil // it was removed: the flag is disabled without it
+	}
+	if said && doc.AsSet(removable(doc, path), keyOrder...) {
+		ok, err := doc.Remark(path, marked(e.reason))
+		if ok || err != nil {
+			return err
+		}
+	}
+	if e.reason == "" || !first {
+		return nil
+	}
+	ok, err := doc.Comment(path, marked(e.reason))
+	if err == nil && !ok {
+		e.note("%s is JSON, which has no comments: the reason isn't in the file", file)
+	}
+	return err
+}
+
+// removable returns the path of what can be removed together with a field: the mappings
+// that hold nothing else.
+func removable(doc *splice.Doc, path splice.Path) splice.Path {
+	for n := len(path) - 1; n > 0 && doc.Get(path) != nil && len(doc.Get(path[:n]).Fields) == 1; n-- {
+		path = path[:n]
+	}
+	return path
 }
 
 // enable is "enable FLAG". It undoes what disable does.
@@ -71,12 +106,7 @@ func (e *editing) enable(words []string) error {
 	}
 	path := e.in(e.environment, "enabled")
 	if f.Compiled.Disabled {
-		if doc.Get(path) != nil {
-			if err := doc.Uncomment(path, reasonMark); err != nil {
-				return err
-			}
-		}
-		if err := e.setEnabled(f.Key, doc, path, true); err != nil {
+		if err := e.unmark(f.Key, doc, path); err != nil {
 			return err
 		}
 	}
@@ -91,6 +121,23 @@ func (e *editing) enable(words []string) error {
 	return nil
 }
 
+// unmark enables a flag, and removes the comment that disable has written.
+func (e *editing) unmark(key string, doc *splice.Doc, path splice.Path) error {
+	if doc.Get(path) != nil {
+		said, err := doc.Unremark(path, disabledMark)
+		if err != nil {
+			return err
+		}
+		if said {
+			return doc.Set(path, boolean(true), keyOrder...)
+		}
+		if err := doc.Uncomment(path, disabledMark); err != nil {
+			return err
+		}
+	}
+	return e.setEnabled(key, doc, path, true)
+}
+
 // setEnabled makes a flag enabled or not, in the environment of a path to "enabled". If
 // it is so without that key, and the key was added by an edit, it is removed.
 func (e *editing) setEnabled(key string, doc *splice.Doc, path splice.Path, value bool) error {
@@ -102,12 +149,8 @@ func (e *editing) setEnabled(key string, doc *splice.Doc, path splice.Path, valu
 		}
 		without = !base.Compiled.Disabled
 	}
-	removable := path
-	for n := len(path) - 1; n > 0 && doc.Get(path) != nil && len(doc.Get(path[:n]).Fields) == 1; n-- {
-		removable = path[:n]
-	}
-	if without == value && doc.AsSet(removable, keyOrder...) {
-		return doc.Remove(removable)
+	if whole := removable(doc, path); without == value && doc.AsSet(whole, keyOrder...) {
+		return doc.Remove(whole)
 	}
 	return doc.Set(path, boolean(value), keyOrder...)
 }

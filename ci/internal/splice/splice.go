@@ -273,6 +273,35 @@ func (d *Doc) Uncomment(path Path, prefix string) error {
 	return d.apply(d.file.Root, cut{from, at, ""})
 }
 
+// Remark writes a comment at the end of the line that the value at a path ends on. Text is
+// one line. If the file is JSON, or there is a comment already, ok is false.
+func (d *Doc) Remark(path Path, text string) (ok bool, err error) {
+	end, err := d.end(d.Get(path))
+	if err != nil || d.json() {
+		return false, err
+	}
+	at := d.lineEnd(end)
+	if bytes.IndexByte(d.file.Data[end:at], '#') >= 0 {
+		return false, nil
+	}
+	return true, d.apply(d.file.Root, cut{at, at, "  # " + text})
+}
+
+// Unremark removes the comment that [Doc.Remark] has written, if it starts with a prefix,
+// and reports whether it has.
+func (d *Doc) Unremark(path Path, prefix string) (ok bool, err error) {
+	end, err := d.end(d.Get(path))
+	if err != nil {
+		return false, err
+	}
+	at := d.lineEnd(end)
+	i := bytes.Index(d.file.Data[end:at], []byte("  # "+prefix))
+	if i < 0 {
+		return false, nil
+	}
+	return true, d.apply(d.file.Root, cut{end + i, at, ""})
+}
+
 // lineOf returns the offset of the line that the field at a path begins on.
 func (d *Doc) lineOf(path Path) (int, error) {
 	parent := d.Get(path[:len(path)-1])
