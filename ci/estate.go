@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -52,6 +53,10 @@ func load(fsys fs.FS, dir string, locking bool) (*Estate, error) {
 	if err != nil {
 		return nil, err
 	}
+	return loadFiles(files, dir, locking)
+}
+
+func loadFiles(files *source.Files, dir string, locking bool) (*Estate, error) {
 	flags, err := lang.Read(files, locking)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", dir, err)
@@ -67,6 +72,36 @@ func load(fsys fs.FS, dir string, locking bool) (*Estate, error) {
 		return nil, problems
 	}
 	return e, nil
+}
+
+// LoadLocked reads and checks the estate in the folder dir as [Load] does once the lock
+// file has been updated, which [Lock] does, and returns that update. Without a lock file,
+// or if it fits, the update is nil. LoadLocked writes nothing.
+func LoadLocked(dir string) (*Estate, *LockUpdate, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening flag files: %w", err)
+	}
+	defer root.Close()
+	files, err := source.Read(root.FS(), dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(files.ByRole[source.LockFile]) == 0 {
+		e, err := loadFiles(files, dir, false)
+		return e, nil, err
+	}
+	update, err := LockFS(root.FS(), dir, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if bytes.Equal(update.Before, update.After) {
+		update = nil
+	} else {
+		files.ByRole[source.LockFile][0].Data = update.After
+	}
+	e, err := loadFiles(files, dir, false)
+	return e, update, err
 }
 
 // Lock returns the update that makes the lock file in the folder dir fit the flag

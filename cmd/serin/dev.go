@@ -32,11 +32,14 @@ func devCommand() *cobra.Command {
 		Use:   "dev [DIR]",
 		Short: "Serve a folder while you edit it",
 		Long: `Dev compiles the flag files of DIR (by default "flags"), signs them with a
-temporary key and serves them over HTTP (OFREP). Whenever you save a file, it
-does so again and prints what changed. If the files have errors, it prints them
-and keeps serving the last good version. It prints tests that fail, and still
-serves the flags they test. Schemas in DIR/.schema, which 'serin schema' writes, are
-renewed as well.`,
+temporary key and serves them over HTTP (OFREP). It prints its URL, which shows the
+flags in a browser, and a request to try.
+
+Whenever you save a file, it does so again and prints what changed. If the files
+have errors, it prints them and keeps serving the last good version. It prints
+warnings and tests that fail, each once, and still serves the flags they test. With
+a flags.lock, it serves what 'serin lock' would make of edited shares, and prints
+who changes. Schemas in DIR/.schema, which 'serin schema' writes, are renewed.`,
 		Args:        oneWordAtMost("DIR"),
 		Annotations: map[string]string{serves: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,7 +48,7 @@ renewed as well.`,
 				return err
 			}
 			defer l.close()
-			d := &dev{dir: estateArg(args), env: env, local: l, out: cmd.ErrOrStderr()}
+			d := &dev{dir: estateArg(args), env: env, local: l, page: &page{env: env}, out: cmd.ErrOrStderr()}
 			// Watching begins before the first load, so that no change is
 			// missed. If there is no folder, load has better words for it.
 			watcher, err := d.watch()
@@ -67,7 +70,7 @@ renewed as well.`,
 			following.Go(func() { d.follow(ctx, watcher) })
 			defer following.Wait()
 			defer cancel()
-			s := service{listen: listen, handler: lambda.New(d.client, lambda.Config{Events: true})}
+			s := service{listen: listen, handler: lambda.New(d.client, lambda.Config{Events: true}), page: d.page, ready: d.invite}
 			return s.run(cmd)
 		},
 	}
@@ -85,6 +88,8 @@ type dev struct {
 	local   *local
 	client  *sdk.Client    // nil until the first load
 	content map[string]any // flags and segments by their names
+	page    *page
+	news    news
 	out     io.Writer
 }
 
@@ -92,9 +97,9 @@ type dev struct {
 // stays.
 func (d *dev) load(ctx context.Context) error {
 	start := time.Now()
-	estate, err := loadEstate(d.dir)
+	estate, update, err := ci.LoadLocked(d.dir)
 	if err != nil {
-		return err
+		return hintEstate(d.dir, err)
 	}
 	payloads, err := estate.Compile(d.env)
 	if err != nil {
@@ -114,19 +119,67 @@ func (d *dev) load(ctx context.Context) error {
 		fmt.Fprintln(d.out, line)
 	}
 	d.content = content
-	fmt.Fprintf(d.out, "revision %d: %s, %v\n", published.Revision, count(len(estate.Keys()), "flag"), time.Since(start).Round(time.Millisecond))
+	now := time.Now()
+	fmt.Fprintf(d.out, "revision %d: %s, in %v at %s\n",
+		published.Revision, count(len(estate.Keys()), "flag"), now.Sub(start).Round(time.Millisecond), now.Format(time.TimeOnly))
+	d.page.estate.Store(estate)
+	d.inform(estate, update)
+	return nil
+}
+
+// inform prints what an edit has changed beside the flags, and what has become wrong. What
+// was printed before isn't repeated as long as it is true.
+func (d *dev) inform(estate *ci.Estate, update *ci.LockUpdate) {
+	d.news.begin()
+	if update != nil {
+		d.news.print(d.out, lockText(update))
+	}
 	switch renewed, err := renewSchemas(estate, d.dir); {
 	case err != nil:
-		report(d.out, err)
+		d.news.print(d.out, fmt.Sprintf("error: %v\n", err))
 	case renewed:
 		fmt.Fprintf(d.out, "renewed %s\n", filepath.Join(d.dir, schemaFolder))
 	}
-	_ = estate.Lint(ci.LintOptions{Now: time.Now()}).Write(d.out) // as in report: nobody to tell
-	// Tests inform here; they refuse at publish.
-	if err := judge(d.out, d.out, estate.Test(ci.TestOptions{})); err != nil {
-		report(d.out, err)
+	tests := estate.Test(ci.TestOptions{})
+	for _, p := range slices.Concat(estate.Lint(ci.LintOptions{Now: time.Now()}), tests.Problems()) {
+		var text strings.Builder
+		_ = ci.Problems{p}.Write(&text) // to a strings.Builder, it doesn't fail
+		d.news.print(d.out, text.String())
 	}
-	return nil
+	// Tests inform here; they refuse at publish.
+	if err := judge(io.Discard, d.out, tests); err != nil {
+		fmt.Fprintf(d.out, "error: %v\n", err)
+	}
+}
+
+// lockText says who changes because of edited shares, and how to keep that.
+func lockText(u *ci.LockUpdate) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "note: served as if 'serin lock' had updated %s, which you run to keep this:\n", u.File)
+	for _, c := range u.Changes {
+		_ = writeLockChange(&text, c) // to a strings.Builder, it doesn't fail
+	}
+	return text.String()
+}
+
+// news is what has been printed.
+type news struct{ before, now map[string]bool }
+
+// begin forgets what is no longer true.
+func (n *news) begin() { n.before, n.now = n.now, make(map[string]bool) }
+
+// print prints a text that wasn't true before.
+func (n *news) print(w io.Writer, text string) {
+	if !n.before[text] && !n.now[text] {
+		fmt.Fprint(w, text)
+	}
+	n.now[text] = true
+}
+
+// invite prints a request to try.
+func (d *dev) invite(url string) {
+	key := d.page.estate.Load().Keys()[0] // an estate has at least one flag
+	fmt.Fprintf(d.out, "try: curl -d '%s' %s%s%s\n", sampleBody, url, ofrepPath, key)
 }
 
 // contentOf returns all flags and segments by what people are shown as their

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -182,6 +183,8 @@ func writeFile(t testing.TB, name, content string) {
 func TestConcurrentServers(t *testing.T) {
 	t.Run("dev", testDev)
 	t.Run("dev of a link", testDevOfLink)
+	t.Run("dev with a lock file", testDevLocked)
+	t.Run("dev in a browser", testDevPage)
 	t.Run("dev of a new project", testDevOfInit)
 	t.Run("serve a folder", testServeFolder)
 	t.Run("stop while a request is sent", testStop)
@@ -197,6 +200,7 @@ func testDev(t *testing.T) {
 	s := startServer(t, "dev", dir, "--listen", "127.0.0.1:0")
 	color := func() string { return s.ask(t, "color") }
 	eventually(t, `"value":"red"`, color)
+	eventually(t, "try: curl -d '{\"context\": {\"targetingKey\": \"u-1\"}}' "+s.url+"/ofrep/v1/evaluate/flags/color\n", s.stderr.String)
 
 	writeFile(t, flag, "type: string\ndefault: blue\n")
 	eventually(t, `"value":"blue"`, color)
@@ -238,6 +242,102 @@ func testDev(t *testing.T) {
 	eventually(t, "+ segment staff\n", s.stderr.String)
 	writeFile(t, filepath.Join(dir, "segments", "staff.yaml"), "include: [u-1, u-2]\n")
 	eventually(t, "~ segment staff\n", s.stderr.String)
+}
+
+// testDevLocked holds that dev serves edited shares as they are after "serin lock", says
+// who changes, and says it, and each warning, once.
+func testDevLocked(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "flags")
+	writeFile(t, filepath.Join(dir, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n")
+	flag := filepath.Join(dir, "shop", "color.yaml")
+	split := "type: string\nvariants: {a: a, b: b, c: c}\ndefault: a\nrules: [{name: all, serve: {%s}}]\n"
+	writeFile(t, flag, fmt.Sprintf(split, "a: 50%, b: 30%, c: 20%"))
+	if status := run(t.Context(), []string{"lock", dir}, strings.NewReader(""), io.Discard, io.Discard); status != 0 {
+		t.Fatalf("lock: status %d", status)
+	}
+	s := startServer(t, "dev", dir, "--listen", "127.0.0.1:0")
+	answers := func() (list []string) {
+		for i := range 200 {
+			resp, err := http.Post(s.url+ofrepPath+"color", "application/json", strings.NewReader(fmt.Sprintf(`{"context":{"user":"u-%d"}}`, i)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var a struct{ Value string }
+			if err := json.NewDecoder(resp.Body).Decode(&a); err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			list = append(list, a.Value)
+		}
+		return list
+	}
+	before := answers()
+	writeFile(t, flag, fmt.Sprintf(split, "a: 40%, b: 40%, c: 20%"))
+	eventually(t, "revision 2: 1 flag, in ", s.stderr.String)
+	note := "note: served as if 'serin lock' had updated " + filepath.Join(dir, "flags.lock") + ", which you run to keep this:\n" +
+		"changed  flag \"color\", rule \"all\": 40% a, 40% b, 20% c\n         10% a → b\n"
+	eventually(t, note, s.stderr.String)
+	moved := 0
+	for i, after := range answers() {
+		switch {
+		case after == before[i]:
+		case before[i] == "a" && after == "b":
+			moved++
+		default:
+			t.Errorf("user %d moved from %s to %s", i, before[i], after)
+		}
+	}
+	if moved < 5 || moved > 40 {
+		t.Errorf("%d of 200 users moved, not a tenth", moved)
+	}
+	writeFile(t, filepath.Join(dir, "shop", "other.yaml"), "type: boolean\ndefault: off\n")
+	eventually(t, "revision 3: 2 flags, in ", s.stderr.String)
+	writeFile(t, filepath.Join(dir, "shop", "other.yaml"), "type: boolean\ndefault: on\n")
+	eventually(t, "revision 4: 2 flags, in ", s.stderr.String)
+	for _, text := range []string{note, "[unused-attribute]"} {
+		if n := strings.Count(s.stderr.String(), text); n != 1 {
+			t.Errorf("%q is there %d times:\n%s", text, n, s.stderr)
+		}
+	}
+	if data, err := os.ReadFile(filepath.Join(dir, "flags.lock")); err != nil || strings.Contains(string(data), "40%") {
+		t.Errorf("dev wrote the lock file, %v", err)
+	}
+}
+
+// testDevPage opens the page of dev, which shows what the files say, whatever that is.
+func testDevPage(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "flags")
+	writeFile(t, filepath.Join(dir, "serin.yaml"), "environments: [staging]\n")
+	writeFile(t, filepath.Join(dir, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
+	writeFile(t, filepath.Join(dir, "shop", "color.yaml"), "description: <script>alert(1)</script>\ntype: string\ndefault: red\n")
+	s := startServer(t, "dev", dir, "--env", "staging", "--listen", "127.0.0.1:0")
+	get := func(path string) (*http.Response, string) {
+		resp, err := http.Get(s.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp, string(body)
+	}
+	resp, body := get("/")
+	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Errorf("the page: status %d, %v", resp.StatusCode, resp.Header)
+	}
+	for _, want := range []string{"<h1>Flags in staging</h1>", "<td>string", "&lt;script&gt;alert(1)", "/ofrep/v1/evaluate/flags/color", s.url + "/ofrep/v1/evaluate/flags</pre>"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page doesn't contain %q:\n%s", want, body)
+		}
+	}
+	if resp, body := get("/status"); resp.StatusCode != http.StatusOK || !strings.Contains(body, `"state"`) {
+		t.Errorf("/status: %d, %s", resp.StatusCode, body)
+	}
+	if resp, _ := get("/nothing"); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("another path: status %d", resp.StatusCode)
+	}
 }
 
 // testEvents holds that whoever listens hears of an edit at once, also below a base path,

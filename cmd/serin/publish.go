@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 // keys, and what to print.
 type publication struct {
 	env, to, keys  string
+	dir            string // of the flag files; "" if there are none
 	dryRun, asJSON bool
 	provenance     provenanceFlags
 	keyring        keyring
@@ -43,16 +45,20 @@ func (o *publication) open(cmd *cobra.Command) (release.Options, error) {
 	if missing := o.missing(); missing != "" {
 		return none, usagef("%s", missing)
 	}
+	if lines := o.missingFiles(); len(lines) > 0 {
+		return none, errors.New(strings.Join(lines, "\n"))
+	}
 	opts := release.Options{Environment: o.env, DryRun: o.dryRun}
 	var err error
 	if opts.Store, err = openStore(cmd.Context(), o.to, o.env); err != nil {
 		return none, err
 	}
 	opts.Keys, err = o.keyring.opener(cmd).Keys(cmd.Context(), o.keys)
-	return opts, o.hintKeys(err)
+	return opts, err
 }
 
-// missing says which of the flags that every publication needs are missing, or "".
+// missing says what a publication needs and nobody has named, or "": all of it at once,
+// with the files that aren't there.
 func (o *publication) missing() string {
 	var lines []string
 	if o.env == "" {
@@ -64,20 +70,27 @@ func (o *publication) missing() string {
 	if o.keys == "" {
 		lines = append(lines, "no --keys: name the folder that 'serin keys init' created")
 	}
-	return strings.Join(lines, "\n")
+	if len(lines) == 0 {
+		return ""
+	}
+	return strings.Join(append(lines, o.missingFiles()...), "\n")
 }
 
-// hintKeys says where a key or a root is to be had that isn't there.
-func (o *publication) hintKeys(err error) error {
-	switch {
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	case !exists(filepath.Join(o.keys, "root.json")):
-		return &hintedError{err, "'serin keys init DIR --env " + o.env + "' creates the keys of an environment"}
-	case !exists(filepath.Join(o.keys, "online.key")):
-		return &hintedError{err, "online.key was created with root.json; restore it from your CI secrets"}
+// missingFiles says which of the named files aren't there, and where they are to be had.
+func (o *publication) missingFiles() (lines []string) {
+	if o.dir != "" && !exists(o.dir) {
+		lines = append(lines, fmt.Sprintf("no folder %s: name the flag folder", o.dir))
 	}
-	return err
+	if o.keys == "" {
+		return lines
+	}
+	if name := filepath.Join(o.keys, "root.json"); !exists(name) {
+		lines = append(lines, fmt.Sprintf("no %s: 'serin keys init DIR --env %s' creates the keys of an environment", name, cmp.Or(o.env, "E")))
+	}
+	if name := filepath.Join(o.keys, "online.key"); !exists(name) {
+		lines = append(lines, fmt.Sprintf("no %s: it was created with root.json; restore it from your CI secrets", name))
+	}
+	return lines
 }
 
 // run publishes, and prints what came of it; done is the word for that.
@@ -154,6 +167,9 @@ func (o *publishOptions) options(cmd *cobra.Command, args []string) (release.Opt
 	if o.renew && len(args) > 0 {
 		return none, usagef("--renew takes no folder")
 	}
+	if !o.renew {
+		o.dir = estateArg(args)
+	}
 	opts, err := o.open(cmd)
 	if err != nil {
 		return none, err
@@ -163,7 +179,7 @@ func (o *publishOptions) options(cmd *cobra.Command, args []string) (release.Opt
 		opts.Renew, opts.Provenance = true, o.provenance.ofPerson(cmd.Context())
 		return opts, nil
 	}
-	dir := estateArg(args)
+	dir := o.dir
 	if err := refuseTrackedKeys(cmd.Context(), cmd.ErrOrStderr(), dir, o.keys); err != nil {
 		return none, err
 	}

@@ -161,7 +161,9 @@ func (f *sourceFlags) folderClient(ctx context.Context, dir string) (*sdk.Client
 type service struct {
 	listen  string // address
 	handler *lambda.Handler
-	grace   time.Duration // how long it goes on after SIGTERM, unless nobody asks anyway
+	page    http.Handler     // for browsers, at /; nil: there is none
+	ready   func(url string) // called once it listens, unless it is nil
+	grace   time.Duration    // how long it goes on after SIGTERM, unless nobody asks anyway
 	// active is when a connection last got busy, in nanoseconds since 1970.
 	active atomic.Int64
 }
@@ -184,7 +186,7 @@ func (s *service) run(cmd *cobra.Command) error {
 		return err
 	}
 	server := &http.Server{
-		Handler:           s.handler,
+		Handler:           s.root(),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -197,7 +199,11 @@ func (s *service) run(cmd *cobra.Command) error {
 		},
 	}
 	server.RegisterOnShutdown(s.handler.Drain) // so that streams of events end
-	fmt.Fprintf(cmd.OutOrStdout(), "http://%s\n", listener.Addr())
+	url := "http://" + listener.Addr().String()
+	fmt.Fprintln(cmd.OutOrStdout(), url)
+	if s.ready != nil {
+		s.ready(url)
+	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Serve(listener) }()
 	select {
@@ -209,6 +215,8 @@ func (s *service) run(cmd *cobra.Command) error {
 	if terminated(cmd.Context()) {
 		s.drain(cmd.ErrOrStderr())
 		wait = lastRequests
+	} else if context.Cause(cmd.Context()) != context.Canceled {
+		fmt.Fprintln(cmd.ErrOrStderr(), context.Cause(cmd.Context()))
 	}
 	// Shutdown doesn't wait for a connection that was just accepted, unless Serve has ended.
 	listener.Close()
@@ -219,6 +227,17 @@ func (s *service) run(cmd *cobra.Command) error {
 		err = server.Close() // the rest of a request isn't coming, or its response isn't read
 	}
 	return err
+}
+
+// root returns what answers requests.
+func (s *service) root() http.Handler {
+	if s.page == nil {
+		return s.handler
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", s.handler)
+	mux.Handle("GET /{$}", s.page)
+	return mux
 }
 
 // drain goes on serving for the grace period, in which load balancers see that /status
