@@ -22,7 +22,16 @@ type repository struct {
 	env   string
 	keys  release.Keys
 	store release.Store
-	ahead time.Duration // of the publisher's clock
+	ahead time.Duration // of the publisher's clock, which never goes back
+	last  time.Time     // that it has shown
+}
+
+// now returns the time by the publisher's clock.
+func (r *repository) now() time.Time {
+	if now := time.Now().Add(r.ahead); now.After(r.last) {
+		r.last = now
+	}
+	return r.last
 }
 
 func newRepository(t testing.TB, env string) *repository {
@@ -68,7 +77,7 @@ func (r *repository) publish(t testing.TB, payloads ...bundle.Payload) int64 {
 	t.Helper()
 	report, err := release.Publish(context.WithoutCancel(t.Context()), release.Options{
 		Store: r.store, Keys: r.keys, Environment: r.env, Payloads: payloads,
-		Now: func() time.Time { return time.Now().Add(r.ahead) },
+		Now: r.now,
 	})
 	if err != nil {
 		t.Fatal(err)
