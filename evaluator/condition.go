@@ -19,7 +19,7 @@ func (c *compiler) condition(cond *Condition, yes, no uint32, depth int) uint32 
 		mod.shapes = append(mod.shapes, 0)
 		return c.comparison(cond, yes, no)
 	}
-	if cond.Attribute != "" || len(cond.Strings)+len(cond.Ints) > 0 || cond.Fold {
+	if cond.Attribute != "" || len(cond.Strings)+len(cond.Ints) > 0 || cond.Fold || cond.List != nil {
 		c.errorf("%q takes conditions and nothing else", cond.Op)
 		return no
 	}
@@ -163,6 +163,9 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 		in.op, in.arg = codeBetween, c.addInts(cond.Ints)
 		return cond.check(t)
 	case OpOneOf:
+		if cond.List != nil {
+			return c.listed(cond, in)
+		}
 		if t == AttrString && !cond.Fold && len(cond.Strings) > 0 && len(cond.Ints) == 0 {
 			c.oneOf(cond, in)
 			return cond.applies(t)

@@ -228,6 +228,8 @@ func (c *Condition) applies(t AttributeType) error {
 			names[i] = t.String()
 		}
 		return fmt.Errorf("%q applies to %s attributes, %q is of type %v", c.Op, strings.Join(names, " and "), c.Attribute, t)
+	case c.List != nil && c.Op != OpOneOf:
+		return fmt.Errorf("%q takes no list", c.Op)
 	case c.Fold && !o.fold:
 		return fmt.Errorf("%q does not take \"fold\"", c.Op)
 	case c.Fold && t != AttrString:

@@ -92,6 +92,10 @@ type Segment struct {
 	Include []string   `json:"include,omitempty"`
 	Exclude []string   `json:"exclude,omitempty"`
 	When    *Condition `json:"when,omitempty"` // nil: only Include counts
+	// IncludeList and ExcludeList, if not nil, stand for Include and Exclude, which are
+	// empty. Only compiling knows them.
+	IncludeList *List `json:"-"`
+	ExcludeList *List `json:"-"`
 }
 
 // A Flag is a feature flag: variants, and rules that choose among them. The first rule
@@ -225,4 +229,7 @@ type Condition struct {
 	Ints      []int64     `json:"ints,omitempty"`
 	Fold      bool        `json:"fold,omitempty"` // text operators: ignore case, by Unicode simple folding
 	Of        []Condition `json:"of,omitempty"`
+	// List, if not nil, stands for the Strings of an OpOneOf, which are empty. Only
+	// compiling knows it.
+	List *List `json:"-"`
 }
