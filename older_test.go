@@ -194,7 +194,7 @@ func sameFormat1(t *testing.T, bin string) {
 				t.Logf("%s in %s is not compared: %v", p.Namespace, env, needs)
 				continue
 			}
-			data, err := bundle.EncodePayload(p)
+			data, _, err := bundle.EncodePayload(p)
 			if err != nil {
 				t.Fatal(err)
 			}

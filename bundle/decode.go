@@ -10,8 +10,8 @@ import (
 
 // decodeRuleset decodes the columns of a ruleset that l is the label of. b may be
 // used again afterwards.
-func decodeRuleset(l *label, b []byte) (evaluator.Ruleset, error) {
-	d, err := newDecoder(l, b)
+func decodeRuleset(l *label, b []byte, lists ...listContent) (evaluator.Ruleset, error) {
+	d, err := newDecoder(l, b, lists)
 	if err != nil {
 		return evaluator.Ruleset{}, err
 	}
@@ -52,9 +52,11 @@ type decoder struct {
 	ints         []int64
 	floats       []float64
 	scratch      evaluator.Flag
+	lists        []listContent // those that the label names
+	listed       int           // how many of them have been referred to
 }
 
-func newDecoder(l *label, b []byte) (*decoder, error) {
+func newDecoder(l *label, b []byte, lists []listContent) (*decoder, error) {
 	w := &wire{}
 	if err := w.unmarshal(l.format, b); err != nil {
 		return nil, err
@@ -76,6 +78,7 @@ func newDecoder(l *label, b []byte) (*decoder, error) {
 		operands:     slab[string]{left: w.operands.rows},
 		ints:         w.ints,
 		floats:       w.floats,
+		lists:        lists,
 	}
 	return d, d.cutText()
 }
@@ -179,6 +182,9 @@ func (d *decoder) end() error {
 	}
 	if d.used < len(d.text) {
 		return errors.New("there is text that nothing refers to")
+	}
+	if d.listed < len(d.lists) {
+		return errors.New("there is a list that nothing refers to")
 	}
 	return nil
 }
@@ -356,8 +362,10 @@ func list[T any](n int) []T {
 func (d *decoder) segment(s *evaluator.Segment) {
 	w := d.w
 	s.Name = d.ref(&w.segmentName)
+	included, excluded := d.list(), d.list()
 	include, exclude := w.segmentInclude.take(), w.segmentExclude.take()
-	s.Include, s.Exclude = d.ids(include), d.ids(exclude)
+	s.Include, s.IncludeList = d.members(d.ids(include), included)
+	s.Exclude, s.ExcludeList = d.members(d.ids(exclude), excluded)
 	switch w.segmentWhen.take() {
 	case 0:
 	case 1:
@@ -365,6 +373,36 @@ func (d *decoder) segment(s *evaluator.Segment) {
 	default:
 		d.fail("segment_when is neither 0 nor 1")
 	}
+}
+
+// list takes which list, of those that the label names, has the strings that follow in
+// another place; nil: none.
+func (d *decoder) list() *listContent {
+	if len(d.lists) == 0 {
+		return nil
+	}
+	i := int(d.w.lists.take())
+	switch {
+	case i == 0:
+		return nil
+	case i > min(d.listed+1, len(d.lists)): // the first reference to each is in their order
+		d.fail("a reference to a list leads nowhere")
+		return nil
+	}
+	d.listed = max(d.listed, i)
+	return &d.lists[i-1]
+}
+
+// members returns the strings, or the set, of a list that is part of the payload or in
+// a target.
+func (d *decoder) members(inside []string, target *listContent) ([]string, *evaluator.List) {
+	if target == nil {
+		return inside, nil
+	}
+	if len(inside) > 0 {
+		d.fail("a list is both part of the payload and a target")
+	}
+	return target.strings, target.set
 }
 
 func (d *decoder) when() *evaluator.Condition {
@@ -385,6 +423,9 @@ func (d *decoder) condition(c *evaluator.Condition, depth int) {
 		texts, ints := w.conditionStrings.take(), w.conditionInts.take()
 		c.Strings = cut(d, &d.operands, texts)
 		d.refs(&w.operands, c.Strings)
+		if c.Op == evaluator.OpOneOf {
+			c.Strings, c.List = d.members(c.Strings, d.list())
+		}
 		c.Ints = front(d, &d.ints, ints)
 		if c.Op == evaluator.OpBucket && len(c.Strings) > 0 {
 			d.requires(hashFeature(c.Strings[0]))

@@ -13,10 +13,22 @@ func encodeRuleset(set *evaluator.Ruleset) *wire {
 	return &e.w
 }
 
+// encodeWithLists is encodeRuleset, but the long lists are targets, which it returns.
+func encodeWithLists(set *evaluator.Ruleset) (*wire, []*List, error) {
+	e := &encoder{index: make(map[string]uint32), withLists: true}
+	e.ruleset(set)
+	return &e.w, e.lists, e.err
+}
+
 // An encoder appends to columns what [wire] describes, in that order.
 type encoder struct {
 	w     wire
 	index map[string]uint32 // of texts, from 1
+
+	withLists bool
+	lists     []*List
+	listed    [][]string // what each of lists has
+	err       error
 }
 
 func (e *encoder) ref(c *column, s string) {
@@ -71,10 +83,11 @@ func (e *encoder) ruleset(set *evaluator.Ruleset) {
 func (e *encoder) segment(s *evaluator.Segment) {
 	w := &e.w
 	e.ref(&w.segmentName, s.Name)
-	length(&w.segmentInclude, s.Include)
-	length(&w.segmentExclude, s.Exclude)
-	e.refs(&w.members, s.Include)
-	e.refs(&w.members, s.Exclude)
+	include, exclude := e.unlisted(s.Include), e.unlisted(s.Exclude)
+	length(&w.segmentInclude, include)
+	length(&w.segmentExclude, exclude)
+	e.refs(&w.members, include)
+	e.refs(&w.members, exclude)
 	if s.When == nil {
 		w.segmentWhen.put(0)
 		return
@@ -225,9 +238,42 @@ func (e *encoder) condition(c *evaluator.Condition) {
 		}
 		return
 	}
+	texts := c.Strings
+	if c.Op == evaluator.OpOneOf {
+		texts = e.unlisted(texts)
+	}
 	e.ref(&w.conditionAttribute, c.Attribute)
-	length(&w.conditionStrings, c.Strings)
+	length(&w.conditionStrings, texts)
 	length(&w.conditionInts, c.Ints)
-	e.refs(&w.operands, c.Strings)
+	e.refs(&w.operands, texts)
 	w.ints = append(w.ints, c.Ints...)
+}
+
+// unlisted returns what is left of a list once those that are targets are referred to.
+func (e *encoder) unlisted(list []string) []string {
+	if !e.withLists {
+		return list
+	}
+	number := 0
+	if isTarget(list) {
+		number = 1 + slices.IndexFunc(e.listed, func(other []string) bool { return slices.Equal(other, list) })
+		if number == 0 && len(e.lists) < maxLists {
+			number = e.list(list)
+		}
+	}
+	e.w.lists.put(uint32(number))
+	if number > 0 {
+		return nil
+	}
+	return list
+}
+
+// list adds a target, and returns its number.
+func (e *encoder) list(list []string) int {
+	target, err := encodeList(list)
+	if err != nil {
+		e.err = err
+	}
+	e.lists, e.listed = append(e.lists, target), append(e.listed, list)
+	return len(e.lists)
 }

@@ -46,6 +46,8 @@ func (n Need) String() string {
 	}
 	kind, name, _ := strings.Cut(n.Feature, ":")
 	switch kind {
+	case featureLists:
+		return where + " " + verb + " a list of 10,000 IDs or more"
 	case "op":
 		kind = "condition"
 	case "type":
@@ -54,8 +56,8 @@ func (n Need) String() string {
 	return fmt.Sprintf("%s %s the %s %q", where, verb, kind, name)
 }
 
-// Needs returns what a reader of a ruleset must know beyond format 1, sorted by
-// feature. [EncodePayload] writes format 1, which all readers know, if there is
+// Needs returns what a reader of the payload of a ruleset must know beyond format 1,
+// sorted by feature. [EncodePayload] writes format 1, which all readers know, if there is
 // nothing, and format 2 if there is.
 func Needs(set *evaluator.Ruleset) []Need {
 	s := &needs{found: make(map[string]*Need)}
@@ -65,6 +67,8 @@ func Needs(set *evaluator.Ruleset) []Need {
 	}
 	for i := range set.Segments {
 		s.begin(Need{Segment: set.Segments[i].Name})
+		s.list(set.Segments[i].Include)
+		s.list(set.Segments[i].Exclude)
 		s.condition(set.Segments[i].When)
 	}
 	for _, flags := range [][]evaluator.Flag{set.Flags, set.Prerequisites} {
@@ -121,9 +125,19 @@ func (s *needs) flag(f *evaluator.Flag) {
 func (s *needs) condition(c *evaluator.Condition) {
 	for c := range c.Walk() {
 		s.note(opFeature(c.Op))
+		if c.Op == evaluator.OpOneOf {
+			s.list(c.Strings)
+		}
 		if c.Op == evaluator.OpBucket && len(c.Strings) > 0 {
 			s.note(hashFeature(c.Strings[0]))
 		}
+	}
+}
+
+// list notes that a list is a target of its own, if it is one.
+func (s *needs) list(list []string) {
+	if isTarget(list) {
+		s.note(featureLists)
 	}
 }
 
@@ -168,6 +182,9 @@ func typeFeature(t evaluator.AttributeType) string {
 
 // known reports whether the evaluator knows a feature.
 func known(feature string) bool {
+	if feature == featureLists {
+		return true
+	}
 	if name, ok := strings.CutPrefix(feature, prefixHash); ok {
 		return hashFeature(name) != "" && slices.Contains(evaluator.Hashes(), name)
 	}

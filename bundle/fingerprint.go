@@ -19,13 +19,13 @@ type Fingerprint [sha256.Size]byte
 // serves: of the flag itself, of the unit, and of the attributes, zones,
 // segments and other flags that it refers to, directly or indirectly.
 // Flags with equal fingerprints give equal answers, whatever payloads they are
-// in. The errors and the memory it takes are those of [DecodePayload].
+// in. The errors and the memory it takes are those of [DecodePayload], but it needs no
+// lists: of each, its SHA-256 goes into the hash.
 func Fingerprints(data []byte) (map[string]Fingerprint, error) {
-	p, err := DecodePayload(data)
+	set, err := decodeHashes(data)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("decoding payload: %w", err)
 	}
-	set := &p.Ruleset
 	f := fingerprinter{
 		unit:       set.Unit,
 		attributes: make(map[string]evaluator.Attribute, len(set.Attributes)),
@@ -56,6 +56,20 @@ func Fingerprints(data []byte) (map[string]Fingerprint, error) {
 		}
 	}
 	return prints, nil
+}
+
+// decodeHashes decodes a payload with the hashes of lists in place of their strings.
+func decodeHashes(data []byte) (*evaluator.Ruleset, error) {
+	l, columns, err := unpack(data)
+	if err != nil {
+		return nil, err
+	}
+	contents := make([]listContent, len(l.lists))
+	for i, hash := range l.lists {
+		contents[i].strings = []string{"the list\n" + hash}
+	}
+	set, err := decodeRuleset(&l, columns, contents...)
+	return &set, err
 }
 
 // A reference is how a flag or a segment refers to what it depends on.

@@ -68,7 +68,7 @@ func related() evaluator.Ruleset {
 
 func fingerprints(t *testing.T, set evaluator.Ruleset) map[string]bundle.Fingerprint {
 	t.Helper()
-	data, err := bundle.EncodePayload(bundle.Payload{Environment: "production", Namespace: "one", Ruleset: set})
+	data, _, err := bundle.EncodePayload(bundle.Payload{Environment: "production", Namespace: "one", Ruleset: set})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,7 @@ func TestNeeds(t *testing.T) {
 // TestFormat2 holds that nothing changes on the way, and that a payload of format 2
 // says what it needs.
 func TestFormat2(t *testing.T) {
-	data, err := EncodePayload(latest())
+	data, _, err := EncodePayload(latest())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestFormat2(t *testing.T) {
 	}
 	l, err := ReadLabel(data)
 	want := Label{2, "production", "a/b", []string{"hash:launchdarkly", "hash:unleash", "hash:unleash-variants",
-		"op:bucket"}}
+		"op:bucket"}, nil}
 	if diff := cmp.Diff(want, l); diff != "" || err != nil {
 		t.Errorf("label: error %v (-want +got):\n%s", err, diff)
 	}
@@ -199,7 +199,7 @@ func TestPositions(t *testing.T) {
 // message that names the feature.
 func TestUnknownFeatures(t *testing.T) {
 	for _, feature := range []string{
-		"lists", "type:date", "hash:", "hash:md5", "hash:" + evaluator.HashMurmur3, "op:", "op:one of", "op:Op(99)", "positions", "Op:bucket", "op:bucket ", "~",
+		"lists:2", "type:date", "hash:", "hash:md5", "hash:" + evaluator.HashMurmur3, "op:", "op:one of", "op:Op(99)", "positions", "Op:bucket", "op:bucket ", "~",
 		strings.Repeat("x", maxFeature),
 	} {
 		data := encodeLatest(t, func(l *label, _ *wire) {
@@ -222,8 +222,8 @@ func TestUnknownFeatures(t *testing.T) {
 			}
 		}
 	}
-	data := encodeLatest(t, func(l *label, _ *wire) { l.features = []string{"lists", "op:bucket", "public"} })
-	if _, err := ReadLabel(data); err == nil || !strings.Contains(err.Error(), `knows "lists" and "public": update`) {
+	data := encodeLatest(t, func(l *label, _ *wire) { l.features = []string{"lists:2", "op:bucket", "public"} })
+	if _, err := ReadLabel(data); err == nil || !strings.Contains(err.Error(), `knows "lists:2" and "public": update`) {
 		t.Errorf("two features: got error %v", err)
 	}
 	if _, err := ReadLabel(relabel(t, func(l *label) { l.format = 7 })); !errors.Is(err, ErrUnsupported) {
@@ -279,7 +279,7 @@ func TestUnknownColumns(t *testing.T) {
 
 // TestLabelHasRoom holds that readers skip what they don't know of a label.
 func TestLabelHasRoom(t *testing.T) {
-	l := label{format2, "production", "a/b", 7, []string{"op:bucket"}}
+	l := label{format2, "production", "a/b", 7, []string{"op:bucket"}, nil}
 	b := l.marshal()
 	at := strings.Index(string(b), "columns") + len("columns")
 	b[at] += 2 // entries

@@ -1,6 +1,8 @@
 package bundle
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,6 +17,8 @@ type Label struct {
 	Namespace   string
 	// Features are what readers must know, sorted; see [Needs]. Format 1 has none.
 	Features []string
+	// Lists are the SHA-256 of the lists that the payload refers to, in hexadecimal.
+	Lists []string
 }
 
 // ReadLabel reads the label of a payload, and no more. If the payload is made for
@@ -24,7 +28,7 @@ func ReadLabel(data []byte) (Label, error) {
 	if err != nil {
 		return Label{}, fmt.Errorf("reading label: %w", err)
 	}
-	return Label{int(l.format), l.environment, l.namespace, l.features}, nil
+	return Label{int(l.format), l.environment, l.namespace, l.features, l.lists}, nil
 }
 
 // The formats that exist. A reader refuses any other: what it doesn't know it
@@ -43,6 +47,7 @@ type label struct {
 	namespace   string
 	size        uint32   // bytes of the columns before compression
 	features    []string // of format 2, ascending
+	lists       []string // SHA-256 of lists, in hexadecimal
 }
 
 // has reports whether the label names a feature.
@@ -54,13 +59,21 @@ func (l *label) marshal() []byte {
 	b = msgp.AppendString(msgp.AppendString(b, "environment"), l.environment)
 	b = msgp.AppendString(msgp.AppendString(b, "namespace"), l.namespace)
 	if l.format == format2 {
-		b = msgp.AppendMapHeader(msgp.AppendString(b, "columns"), 2)
+		entries := 2 + bit(len(l.lists) > 0, 1)
+		b = msgp.AppendMapHeader(msgp.AppendString(b, "columns"), entries)
 	}
 	b = msgp.AppendUint32(msgp.AppendString(b, "size"), l.size)
 	if l.format == format2 {
 		b = msgp.AppendArrayHeader(msgp.AppendString(b, "features"), uint32(len(l.features)))
 		for _, f := range l.features {
 			b = msgp.AppendString(b, f)
+		}
+	}
+	if len(l.lists) > 0 {
+		b = msgp.AppendArrayHeader(msgp.AppendString(b, "lists"), uint32(len(l.lists)))
+		for _, hash := range l.lists {
+			digest, _ := hex.DecodeString(hash)
+			b = msgp.AppendBytes(b, digest)
 		}
 	}
 	return b
@@ -94,9 +107,13 @@ func (l *label) unmarshal(b []byte) error {
 		r.key("features")
 		l.features = r.features()
 	}
-	for ; more > 0 && r.err == nil; more-- { // what only newer readers know
-		r.text()
-		r.skip()
+	known := l.has(featureLists) // if not, it is only known to newer readers
+	for ; more > 0 && r.err == nil; more-- {
+		if r.text() == "lists" && known {
+			l.lists, known = r.lists(), false
+		} else {
+			r.skip() // what only newer readers know
+		}
 	}
 	if r.err == nil && len(r.b) > 0 {
 		r.err = errors.New("there is something after its fields")
@@ -144,6 +161,28 @@ func unprintable(c byte) bool { return c < ' ' || c > '~' }
 
 // maxFeature is how long the name of a feature may be.
 const maxFeature = 64
+
+// lists takes the hashes of lists.
+func (r *labelReader) lists() []string {
+	n := readNext(r, msgp.ReadArrayHeaderBytes)
+	if n > maxLists {
+		r.err = fmt.Errorf("it names %d lists; the limit is %d", n, maxLists)
+	}
+	var list []string
+	for ; n > 0 && r.err == nil; n-- {
+		digest := readNext(r, msgp.ReadBytesZC)
+		hash := hex.EncodeToString(digest)
+		switch {
+		case r.err != nil:
+		case len(digest) != sha256.Size:
+			r.err = errors.New("what names a list is not a SHA-256")
+		case slices.Contains(list, hash):
+			r.err = errors.New("it names a list twice")
+		}
+		list = append(list, hash)
+	}
+	return list
+}
 
 // features takes the names of features.
 func (r *labelReader) features() []string {

@@ -392,6 +392,7 @@ func parseSnapshot(e envelope) (*snapshotMetadata, error) {
 type targetsMetadata struct {
 	header
 	payloads map[string]listing // by namespace
+	lists    map[string]listing // by SHA-256
 }
 
 func parseTargets(e envelope) (*targetsMetadata, error) {
@@ -406,11 +407,17 @@ func parseTargets(e envelope) (*targetsMetadata, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &targetsMetadata{h, make(map[string]listing)}
+	t := &targetsMetadata{h, make(map[string]listing), make(map[string]listing)}
 	for i, path := range list.keys {
 		l, err := parseTarget(list.list[i])
 		if err != nil {
 			return nil, fmt.Errorf("target %q: %w", path, err)
+		}
+		if hash, ok := ListOf(path); ok {
+			if l.sha256 != hash {
+				return nil, fmt.Errorf("target %q: it has another SHA-256", path)
+			}
+			t.lists[hash] = l
 		}
 		namespace, ok := strings.CutSuffix(path, "/"+PayloadName)
 		if !ok {

@@ -121,11 +121,11 @@ func TestPayloadRoundTrip(t *testing.T) {
 	for _, p := range []Payload{everything(), {Environment: "e", Namespace: "n", Ruleset: evaluator.Ruleset{
 		Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 	}}} {
-		data, err := EncodePayload(p)
+		data, _, err := EncodePayload(p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := EncodePayload(p)
+		again, _, err := EncodePayload(p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +146,7 @@ func TestPayloadRoundTrip(t *testing.T) {
 // columns of everything and of latest, read by MessagePack alone. If one changes
 // the format has changed.
 func TestColumns(t *testing.T) {
-	data, err := EncodePayload(everything())
+	data, _, err := EncodePayload(everything())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func checkColumns(t *testing.T, file string, data []byte) {
 func TestEncodePayloadRefusesWhatDoesNotCompile(t *testing.T) {
 	p := everything()
 	p.Ruleset.Flags[0].Rules[1].Split.Ranges[1].From = 2
-	if _, err := EncodePayload(p); err == nil || !strings.Contains(err.Error(), `flag "bool": rule "share"`) {
+	if _, _, err := EncodePayload(p); err == nil || !strings.Contains(err.Error(), `flag "bool": rule "share"`) {
 		t.Errorf("a split with a gap gave %v", err)
 	}
 }
@@ -221,7 +221,7 @@ func TestEncodePayloadRefusesNames(t *testing.T) {
 	} {
 		p := everything()
 		p.Environment, p.Namespace = test.environment, test.namespace
-		if _, err := EncodePayload(p); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, _, err := EncodePayload(p); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("environment %q, namespace %q: got error %v, want one with %q", test.environment, test.namespace, err,
 				test.want)
 		}
@@ -231,7 +231,7 @@ func TestEncodePayloadRefusesNames(t *testing.T) {
 func TestEncodePayloadRefusesIntegersAsNumbers(t *testing.T) {
 	p := everything()
 	p.Ruleset.Flags[2].Variants[0].Value = evaluator.IntValue(1<<53 + 1) // a float would round it
-	if _, err := EncodePayload(p); err == nil || !strings.Contains(err.Error(), "is not of type number") {
+	if _, _, err := EncodePayload(p); err == nil || !strings.Contains(err.Error(), "is not of type number") {
 		t.Errorf("an integer as a number gave %v", err)
 	}
 }
@@ -252,7 +252,7 @@ func alter(t testing.TB, change func(*wire)) []byte {
 
 func packed(t testing.TB, w *wire) []byte {
 	t.Helper()
-	data, err := pack(label{format1, "production", "a/b", 0, nil}, w)
+	data, err := pack(label{format1, "production", "a/b", 0, nil, nil}, w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +298,7 @@ func members(t testing.TB, parts ...[]byte) []byte {
 // labelled returns a payload of columns that may be anything.
 func labelled(t testing.TB, columns []byte) []byte {
 	t.Helper()
-	l := label{format1, "production", "a/b", uint32(len(columns)), nil}
+	l := label{format1, "production", "a/b", uint32(len(columns)), nil, nil}
 	return members(t, l.marshal(), columns)
 }
 
@@ -306,7 +306,7 @@ func labelled(t testing.TB, columns []byte) []byte {
 func relabel(t testing.TB, change func(*label)) []byte {
 	t.Helper()
 	columns := encoded().marshal(format1)
-	l := label{format1, "production", "a/b", uint32(len(columns)), nil}
+	l := label{format1, "production", "a/b", uint32(len(columns)), nil, nil}
 	change(&l)
 	return members(t, l.marshal(), columns)
 }
@@ -314,7 +314,7 @@ func relabel(t testing.TB, change func(*label)) []byte {
 func TestDecodePayloadRefuses(t *testing.T) {
 	good := alter(t, func(*wire) {})
 	columns := encoded().marshal(format1)
-	name := (&label{format1, "e", "n", 1, nil}).marshal()
+	name := (&label{format1, "e", "n", 1, nil, nil}).marshal()
 	tests := []struct {
 		name string
 		data []byte
@@ -325,7 +325,7 @@ func TestDecodePayloadRefuses(t *testing.T) {
 		{"truncated", good[:len(good)-9], "EOF"},
 		{"flipped", append(append([]byte{}, good[:len(good)-6]...), 1, 2, 3, 4, 5, 6), "checksum"},
 		{"trailing", append(append([]byte{}, good...), 0), "after the compressed data"},
-		{"label only", members(t, name), "shorter than the label says"},
+		{"label only", members(t, name), "shorter than it says"},
 		{"empty label", members(t, nil, columns), "its label"},
 		{"long label", members(t, make([]byte, maxLabel+1), columns), "more than 4096 bytes"},
 		{"truncated label", members(t, name[:len(name)-1], columns), "its label"},
@@ -334,9 +334,9 @@ func TestDecodePayloadRefuses(t *testing.T) {
 		{"label of other fields", members(t, bytes.Replace(name, []byte("space"), []byte("pique"), 1), columns),
 			`not "namespace"`},
 		{"other format", relabel(t, func(l *label) { l.format = 3 }), "format 3 is not known, only 1 and 2"},
-		{"size too small", relabel(t, func(l *label) { l.size-- }), "longer than the label says"},
+		{"size too small", relabel(t, func(l *label) { l.size-- }), "longer than it says"},
 		{"size too large", relabel(t, func(l *label) { l.size++ }), "EOF"},
-		{"size that is a lie", relabel(t, func(l *label) { l.size = maxDecoded }), "shorter than the label says"},
+		{"size that is a lie", relabel(t, func(l *label) { l.size = maxDecoded }), "shorter than it says"},
 		{"size beyond the limit", relabel(t, func(l *label) { l.size = maxDecoded + 1 }), "the limit is 134217728"},
 		{"trailing columns", labelled(t, append(columns[:len(columns):len(columns)], 0)), "after the columns"},
 		{"no map", labelled(t, []byte{0x01}), "attempted to decode"},
@@ -582,7 +582,7 @@ func TestDecodePayloadMemory(t *testing.T) {
 
 // pass decodes flag by flag, and counts them.
 func pass(l *label, columns []byte) (flags int) {
-	d, err := newDecoder(l, columns)
+	d, err := newDecoder(l, columns, nil)
 	if err != nil {
 		return -1
 	}
@@ -673,7 +673,7 @@ func TestCompilePayload(t *testing.T) {
 	}
 	p.Ruleset.Flags = append(p.Ruleset.Flags, large, estate(51).Ruleset.Flags[50])
 	for _, p := range []Payload{everything(), p} {
-		data, err := EncodePayload(p)
+		data, _, err := EncodePayload(p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -851,7 +851,7 @@ func BenchmarkDecode(b *testing.B) {
 		{"1000000 random ids", crowd(1_000_000,
 			func(i int) string { return fmt.Sprintf("%09x%07x", random.Int64N(1<<36), i) })},
 	} {
-		data, err := EncodePayload(c.p)
+		data, _, err := EncodePayload(c.p)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -897,7 +897,7 @@ func benchColumns(b *testing.B, data []byte) []byte {
 	if err != nil {
 		b.Fatal(err)
 	}
-	columns, err := u.columns(l.size)
+	columns, err := u.rest(l.size)
 	if err != nil {
 		b.Fatal(err)
 	}

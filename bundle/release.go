@@ -33,6 +33,11 @@ type VerifiedPayload struct {
 	Namespace string
 	SHA256    string // of Data, in lower-case hexadecimal
 	Data      []byte // for [CompilePayload]; only its label has been read
+	// Lists are those that the payload refers to. Payloads that refer to the same list,
+	// also of a release and the one before it, have the same *List.
+	Lists []*List
+
+	label label
 }
 
 // Metadata is the metadata of a [Release], byte for byte as published.
@@ -85,6 +90,19 @@ func (r *Release) payload(namespace string) (VerifiedPayload, bool) {
 	return r.payloads[i], true
 }
 
+// lists returns all lists, by SHA-256. r may be nil.
+func (r *Release) lists() map[string]*List {
+	lists := make(map[string]*List)
+	if r != nil {
+		for _, p := range r.payloads {
+			for _, l := range p.Lists {
+				lists[l.SHA256] = l
+			}
+		}
+	}
+	return lists
+}
+
 // Metadata returns the raw metadata.
 func (r *Release) Metadata() Metadata {
 	return Metadata{r.root.raw, r.timestamp.raw, r.snapshot.raw, r.targets.raw}
@@ -102,7 +120,7 @@ type storedState struct {
 }
 
 // State returns what [Verifier.Restore] needs to restore this release after a
-// restart, except for the payloads, which the caller keeps by their SHA-256. It
+// restart, except for the payloads and lists, which the caller keeps by their SHA-256. It
 // has at most [MaxState] bytes, none of them secret.
 func (r *Release) State() ([]byte, error) {
 	return r.encode(r.etag)

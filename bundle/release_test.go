@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestRelease(t *testing.T) {
@@ -53,9 +54,9 @@ func TestRelease(t *testing.T) {
 		var wantPayloads []VerifiedPayload
 		for _, namespace := range []string{"checkout", "payments", "payments/risk"} {
 			data := r.payloads[namespace]
-			wantPayloads = append(wantPayloads, VerifiedPayload{namespace, hashOf(data), data})
+			wantPayloads = append(wantPayloads, VerifiedPayload{Namespace: namespace, SHA256: hashOf(data), Data: data})
 		}
-		if diff := cmp.Diff(wantPayloads, rel.Payloads()); diff != "" {
+		if diff := cmp.Diff(wantPayloads, rel.Payloads(), cmpopts.IgnoreUnexported(VerifiedPayload{})); diff != "" {
 			t.Errorf("payloads:\n%s", diff)
 		}
 	}

@@ -173,7 +173,7 @@ func newRepo() *repo {
 
 // payloadOf encodes a payload; mark makes it different from others.
 func payloadOf(environment, namespace, mark string) []byte {
-	data, err := EncodePayload(Payload{environment, namespace, evaluator.Ruleset{
+	data, _, err := EncodePayload(Payload{environment, namespace, evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString},
 			{Name: mark, Type: evaluator.AttrString}},
@@ -212,6 +212,26 @@ func (r *repo) setTarget(namespace string, data []byte) {
 		"length": len(data), "hashes": object{"sha256": sum},
 	}
 	r.objects[r.payloadName(namespace)] = data
+}
+
+// setRuleset is setTarget for the payload of a ruleset and its lists, which it returns.
+func (r *repo) setRuleset(namespace string, set evaluator.Ruleset) []*List {
+	data, lists, err := EncodePayload(Payload{r.environment, namespace, set})
+	if err != nil {
+		panic(err)
+	}
+	r.setTarget(namespace, data)
+	for _, l := range lists {
+		r.setList(l)
+	}
+	return lists
+}
+
+func (r *repo) setList(l *List) {
+	r.signed[roleTargets]["targets"].(object)[ListPath(l.SHA256)] = object{
+		"length": len(l.Data), "hashes": object{"sha256": l.SHA256},
+	}
+	r.objects[ListObject(l.SHA256)] = l.Data
 }
 
 // target returns what targets says of a namespace.
@@ -432,6 +452,9 @@ func payloadsOf(r *Release) func(string, int64) ([]byte, error) {
 	cache := make(map[string][]byte)
 	for _, p := range r.Payloads() {
 		cache[p.SHA256] = p.Data
+		for _, l := range p.Lists {
+			cache[l.SHA256] = l.Data
+		}
 	}
 	return func(sha256 string, length int64) ([]byte, error) {
 		data, ok := cache[sha256]

@@ -9,8 +9,8 @@ import (
 // compileRuleset does what decodeRuleset and then [evaluator.CompileModule] do,
 // without the whole ruleset in memory: it decodes flags one by one, each into the
 // memory of the one before.
-func compileRuleset(l *label, b []byte) (module *evaluator.Module, decoding, compiling error) {
-	d, err := newDecoder(l, b)
+func compileRuleset(l *label, b []byte, lists ...listContent) (module *evaluator.Module, decoding, compiling error) {
+	d, err := newDecoder(l, b, lists)
 	if err != nil {
 		return nil, err, nil
 	}

@@ -186,8 +186,8 @@ func unchanged(last *Release, err error) (*Release, error) {
 	return nil, err
 }
 
-// updatePayloads returns the payloads of the wanted namespaces: those that
-// last has, if their hash is the same, and the others from the source.
+// updatePayloads returns the payloads of the wanted namespaces, with their lists: those
+// that last has, if their hash is the same, and the others from the source.
 func (v *Verifier) updatePayloads(
 	ctx context.Context, c client, targets *targetsMetadata, last *Release,
 ) ([]VerifiedPayload, error) {
@@ -200,13 +200,17 @@ func (v *Verifier) updatePayloads(
 		l := targets.payloads[namespace]
 		p, ok := last.payload(namespace)
 		if !ok || l.check(p.Data) != nil {
-			data, err := v.fetchPayload(ctx, c, namespace, l)
-			if err != nil {
+			if p, err = v.fetchPayload(ctx, c, namespace, l); err != nil {
 				return nil, err
 			}
-			p = VerifiedPayload{namespace, l.sha256, data}
 		}
 		payloads = append(payloads, p)
+	}
+	if err := checkLists(targets, payloads); err != nil {
+		return nil, err
+	}
+	if err := fetchLists(ctx, c, targets, payloads, last); err != nil {
+		return nil, err
 	}
 	return payloads, nil
 }
@@ -232,23 +236,91 @@ func (v *Verifier) wanted(targets *targetsMetadata) ([]string, error) {
 	return wanted, nil
 }
 
-func (v *Verifier) fetchPayload(ctx context.Context, c client, namespace string, listed listing) ([]byte, error) {
-	name := "targets/" + namespace + "/" + listed.sha256 + "." + PayloadName
+func (v *Verifier) fetchPayload(ctx context.Context, c client, namespace string, listed listing) (VerifiedPayload, error) {
+	name := payloadObject(namespace, listed.sha256)
 	data, err := c.fetchListed(ctx, name, listed, MaxPayloads)
 	if err != nil {
-		return nil, err
+		return VerifiedPayload{}, err
 	}
 	// The keys may sign for other environments too, and a publisher may
 	// mix up files: the payload itself says where it belongs.
 	l, err := newUnpacker(data).label()
 	if err != nil {
-		return nil, &Error{Malformed, name, err}
+		return VerifiedPayload{}, &Error{Malformed, name, err}
 	}
 	if l.environment != v.Environment() || l.namespace != namespace {
 		err := fmt.Errorf("payload of namespace %q in environment %q", l.namespace, l.environment)
-		return nil, &Error{Malformed, name, err}
+		return VerifiedPayload{}, &Error{Malformed, name, err}
 	}
-	return data, nil
+	return VerifiedPayload{Namespace: namespace, SHA256: listed.sha256, Data: data, label: l}, nil
+}
+
+// payloadObject returns the name of the object that holds a payload.
+func payloadObject(namespace, sha256 string) string {
+	return "targets/" + namespace + "/" + sha256 + "." + PayloadName
+}
+
+// checkLists checks that the lists that payloads refer to are published, and that
+// all of it isn't too large together.
+func checkLists(targets *targetsMetadata, payloads []VerifiedPayload) error {
+	var total int64
+	counted := make(map[string]bool)
+	for _, p := range payloads {
+		total += int64(len(p.Data))
+		for _, hash := range p.label.lists {
+			l, ok := targets.lists[hash]
+			if !ok {
+				err := fmt.Errorf("it refers to the list %s, which isn't published", hash)
+				return &Error{Malformed, payloadObject(p.Namespace, p.SHA256), err}
+			}
+			if !counted[hash] {
+				counted[hash], total = true, total+l.length
+			}
+			if total > MaxPayloads {
+				name := fmt.Sprintf("%d.targets.json", targets.version)
+				return &Error{Malformed, name, fmt.Errorf("payloads and lists: %w", ErrTooLarge)}
+			}
+		}
+	}
+	return nil
+}
+
+// fetchLists gives payloads their lists: those that last has, if their hash is the same,
+// and the others from the source.
+func fetchLists(
+	ctx context.Context, c client, targets *targetsMetadata, payloads []VerifiedPayload, last *Release,
+) error {
+	before, lists := last.lists(), make(map[string]*List)
+	for i := range payloads {
+		p := &payloads[i]
+		p.Lists = nil
+		for _, hash := range p.label.lists {
+			if lists[hash] == nil {
+				list, err := c.fetchList(ctx, hash, targets.lists[hash], before[hash])
+				if err != nil {
+					return err
+				}
+				lists[hash] = list
+			}
+			p.Lists = append(p.Lists, lists[hash])
+		}
+		if err := p.label.checkSizes(p.Lists); err != nil {
+			return &Error{Malformed, payloadObject(p.Namespace, p.SHA256), err}
+		}
+	}
+	return nil
+}
+
+// fetchList returns a list: the one from before, which may be nil, if that is listed.
+func (c client) fetchList(ctx context.Context, hash string, listed listing, before *List) (*List, error) {
+	if before != nil && listed.check(before.Data) == nil {
+		return before, nil
+	}
+	data, err := c.fetchListed(ctx, ListObject(hash), listed, MaxPayloads)
+	if err != nil {
+		return nil, err
+	}
+	return NewList(data), nil
 }
 
 // Restore returns the release that state describes, which [Release.State] returned.
@@ -256,8 +328,8 @@ func (v *Verifier) fetchPayload(ctx context.Context, c client, namespace string,
 // what payload returns. It ignores expiry, because old content may be served;
 // [Release.Expires] says how old it is.
 //
-// Restore calls payload once for each namespace, with the SHA-256 of the payload
-// in hexadecimal and its length in bytes. payload should read no more than that.
+// Restore calls payload once for each payload and each list, with its SHA-256 in
+// hexadecimal and its length in bytes. payload should read no more than that.
 // If it doesn't have the payload, its error should wrap [ErrNotFound] or
 // [fs.ErrNotExist].
 //
@@ -292,7 +364,8 @@ type stateSource struct {
 }
 
 func (s stateSource) Fetch(_ context.Context, name, _ string, limit int64) (Object, error) {
-	if sha256, ok := strings.CutSuffix(path.Base(name), "."+PayloadName); ok {
+	if strings.HasPrefix(name, "targets/") {
+		sha256, _, _ := strings.Cut(path.Base(name), ".")
 		data, err := s.payload(sha256, limit)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w: %w", ErrNotFound, err)

@@ -135,6 +135,8 @@ type wire struct {
 	conditionInts      column
 	operands           column
 	values             column
+
+	lists column // of format 2
 }
 
 // The bits of flag_form above the type.
@@ -221,7 +223,14 @@ func (w *wire) columns() []namedColumn {
 		{name: "condition_ints", uints: &w.conditionInts},
 		{name: "operands", uints: &w.operands},
 		{name: "values", uints: &w.values},
+		{name: "lists", uints: &w.lists},
 	}
+}
+
+// columns1 lists the columns of format 1.
+func (w *wire) columns1() []namedColumn {
+	columns := w.columns()
+	return columns[:len(columns)-1]
 }
 
 // rows returns how many rows a column has, or bytes if it is text.
@@ -239,9 +248,9 @@ func (c *namedColumn) rows() int {
 
 // marshal returns w as MessagePack. In format 2 it leaves out empty columns.
 func (w *wire) marshal(format uint32) []byte {
-	columns := w.columns()
+	columns := w.columns1()
 	if format == format2 {
-		columns = slices.DeleteFunc(columns, func(c namedColumn) bool { return c.rows() == 0 })
+		columns = slices.DeleteFunc(w.columns(), func(c namedColumn) bool { return c.rows() == 0 })
 	}
 	b := msgp.AppendMapHeader(nil, uint32(len(columns)))
 	for _, c := range columns {
@@ -271,15 +280,14 @@ func appendArray[T any](b []byte, column []T, appendOne func([]byte, T) []byte) 
 
 // unmarshal reads what marshal wrote. w refers to b.
 func (w *wire) unmarshal(format uint32, b []byte) error {
-	columns := w.columns()
 	n, b, err := msgp.ReadMapHeaderBytes(b)
 	if err != nil {
 		return err
 	}
 	if format == format1 {
-		b, err = readOrdered(columns, n, b)
+		b, err = readOrdered(w.columns1(), n, b)
 	} else {
-		b, err = readNamed(columns, n, b)
+		b, err = readNamed(w.columns(), n, b)
 	}
 	if err == nil && len(b) > 0 {
 		err = errors.New("there is something after the columns")

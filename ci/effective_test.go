@@ -93,7 +93,7 @@ func compileAll(t *testing.T, e *Estate, environment string) map[string]string {
 	all := make(map[string]string, len(payloads))
 	for _, p := range payloads {
 		p.Environment = "any" // payloads name one
-		data, err := bundle.EncodePayload(p)
+		data, _, err := bundle.EncodePayload(p)
 		if err != nil {
 			t.Fatal(err)
 		}

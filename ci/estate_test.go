@@ -47,7 +47,7 @@ func TestRepositoryEstate(t *testing.T) {
 			if p.Environment == "" {
 				p.Environment = "none" // payloads that are published name one
 			}
-			data, err := bundle.EncodePayload(p)
+			data, _, err := bundle.EncodePayload(p)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -284,7 +284,7 @@ func encode(t *testing.T, e *Estate, environment string) []string {
 		if p.Environment == "" {
 			p.Environment = "none" // as above
 		}
-		data, err := bundle.EncodePayload(p)
+		data, _, err := bundle.EncodePayload(p)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 // A cache is a folder with the last good release: its metadata in state.json, each
-// payload in a file named after its SHA-256, and when the source last confirmed it in
+// payload and list in a file named after its SHA-256, and when the source last confirmed it in
 // confirmed.json. Every file is written under a temporary name, synced and renamed,
 // state.json after the payloads. So the folder contains a complete release at any
 // moment. What the client has verified beyond that release, in updates that failed, is
@@ -180,10 +180,10 @@ func (d *cache) store(r *bundle.Release, confirmed time.Time) error {
 		return err
 	}
 	keep := make(map[string]bool)
-	for _, p := range r.Payloads() {
-		name := p.SHA256 + payloadSuffix
+	for sum, data := range contents(r) {
+		name := sum + payloadSuffix
 		keep[name] = true
-		if _, err := d.put(name, p.Data); err != nil {
+		if _, err := d.put(name, data); err != nil {
 			return err
 		}
 	}
@@ -193,6 +193,18 @@ func (d *cache) store(r *bundle.Release, confirmed time.Time) error {
 	d.confirm(r, confirmed)
 	d.clean(keep)
 	return nil
+}
+
+// contents returns the payloads and lists of a release, by SHA-256.
+func contents(r *bundle.Release) map[string][]byte {
+	all := make(map[string][]byte)
+	for _, p := range r.Payloads() {
+		all[p.SHA256] = p.Data
+		for _, l := range p.Lists {
+			all[l.SHA256] = l.Data
+		}
+	}
+	return all
 }
 
 // A confirmation is the content of confirmed.json.
@@ -225,8 +237,8 @@ func (d *cache) confirm(r *bundle.Release, at time.Time) (whole bool) {
 		whole = d.state != nil && os.SameFile(info, d.state) && info.Size() == d.state.Size()
 	}
 	now := time.Now()
-	for _, p := range r.Payloads() {
-		if errors.Is(os.Chtimes(filepath.Join(d.dir, p.SHA256+payloadSuffix), now, now), fs.ErrNotExist) {
+	for sum := range contents(r) {
+		if errors.Is(os.Chtimes(filepath.Join(d.dir, sum+payloadSuffix), now, now), fs.ErrNotExist) {
 			whole = false
 		}
 	}

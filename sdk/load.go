@@ -83,7 +83,7 @@ func (s *Snapshot) payload(sha256 string) *compiledPayload {
 }
 
 func compile(p bundle.VerifiedPayload) (*evaluator.Module, error) {
-	payload, err := bundle.CompilePayload(p.Data)
+	payload, err := bundle.CompilePayload(p.Data, p.Lists...)
 	if err != nil {
 		return nil, refuse(p.Namespace, err)
 	}

@@ -20,7 +20,7 @@ func verified(t *testing.T, n int) []bundle.VerifiedPayload {
 	payloads := make([]bundle.VerifiedPayload, n)
 	for i := range payloads {
 		namespace := fmt.Sprint("team-", i)
-		data, err := bundle.EncodePayload(bundle.Payload{Environment: "production", Namespace: namespace,
+		data, _, err := bundle.EncodePayload(bundle.Payload{Environment: "production", Namespace: namespace,
 			Ruleset: evaluator.Ruleset{
 				Unit:       "user",
 				Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},

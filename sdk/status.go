@@ -61,7 +61,7 @@ type Status struct {
 	// limits it. 0 if there is no revision; -1 if it is unknown, as for a
 	// baked-in copy.
 	Age time.Duration
-	// Bytes is the size of the payloads of Revision, as published.
+	// Bytes is the size of the payloads and lists of Revision, as published.
 	Bytes int64
 	// Downloaded is how many bytes the source has sent since [Open].
 	Downloaded int64
@@ -233,8 +233,8 @@ func (s *state) status(environment string, record *record, now time.Time) Status
 	st.UnusedAttributes, st.MistypedAttributes = sorted(&found.unknown), sorted(&found.illTyped)
 	st.Expires = s.release.Expires()
 	st.Expired = !now.Before(st.Expires)
-	for _, p := range s.release.Payloads() {
-		st.Bytes += int64(len(p.Data))
+	for _, data := range contents(s.release) {
+		st.Bytes += int64(len(data))
 	}
 	st.Age = -1
 	if !s.confirmed.IsZero() {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -173,7 +172,7 @@ func replaceable(dir string) error {
 // partOfCopy reports whether a file of that name may be part of a copy.
 func partOfCopy(name string) bool {
 	if strings.HasPrefix(name, "targets/") {
-		return strings.HasSuffix(path.Base(name), "."+bundle.PayloadName)
+		return isPayload(name)
 	}
 	return name == CopyLabel || name == "timestamp.json" ||
 		strings.HasSuffix(name, ".root.json") || strings.HasSuffix(name, ".snapshot.json") || strings.HasSuffix(name, ".targets.json")

@@ -250,10 +250,13 @@ func (c *collector) markNewer(ctx context.Context, history *chain) error {
 	})
 }
 
-// keep keeps the payloads of a revision.
+// keep keeps the payloads and lists of a revision.
 func (c *collector) keep(r record) {
 	for namespace, hash := range r.payloads() {
 		c.live[payloadName(namespace, hash)] = true
+	}
+	for _, hash := range r.lists() {
+		c.live[bundle.ListObject(hash)] = true
 	}
 }
 
@@ -342,11 +345,16 @@ func versionOf(name, role string) (version int64, ok bool) {
 	return version, err == nil && version > 0 && versionedName(version, role) == name
 }
 
-// isPayload reports whether a payload can have this name.
+// isPayload reports whether a payload or a list can have this name.
 func isPayload(name string) bool {
-	namespace, ok := strings.CutPrefix(path.Dir(name), "targets/")
-	digits, isBundle := strings.CutSuffix(path.Base(name), "."+bundle.PayloadName)
+	folder, ok := strings.CutPrefix(path.Dir(name), "targets/")
+	digits, base, _ := strings.Cut(path.Base(name), ".")
 	hash, err := hex.DecodeString(digits)
-	return ok && isBundle && err == nil && len(hash) == sha256.Size &&
-		bundle.ValidNamespace(namespace) && payloadName(namespace, digits) == name
+	if !ok || err != nil || len(hash) != sha256.Size {
+		return false
+	}
+	if _, isList := bundle.ListOf(path.Join(folder, base)); isList {
+		return bundle.ListObject(digits) == name
+	}
+	return bundle.ValidNamespace(folder) && payloadName(folder, digits) == name
 }

@@ -138,7 +138,7 @@ func TestGC(t *testing.T) {
 		t.Errorf("then, %v was removed", again.Removed)
 	}
 	mustPublish(t, w.rollback(3))
-	wantError(t, w.rollback(1), "the payload is gone")
+	wantError(t, w.rollback(1), "the object is gone")
 }
 
 // Stores remove what they are told to, and keep what is published whole.
@@ -435,7 +435,7 @@ func (p *property) random() content {
 
 // refusedRollback matches the errors of rollbacks to revisions that are too old, or
 // were left behind.
-var refusedRollback = regexp.MustCompile("the payload is gone|isn't in the history")
+var refusedRollback = regexp.MustCompile("the object is gone|isn't in the history")
 
 // step does something at random.
 func (p *property) step(t *testing.T) {

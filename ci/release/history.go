@@ -257,6 +257,16 @@ func newRecord(revision int64, raw []byte) (record, error) {
 
 func (r record) payloads() map[string]string { return payloadsOf(&r.targets.Signed) }
 
+// lists returns the SHA-256 of the revision's lists.
+func (r record) lists() (hashes []string) {
+	for _, name := range sorted(r.targets.Signed.Targets) {
+		if hash, ok := bundle.ListOf(name); ok {
+			hashes = append(hashes, hash)
+		}
+	}
+	return hashes
+}
+
 // signed reports whether keys that the newest root trusts signed r.
 func (c *chain) signed(r record) bool {
 	return c.root.VerifyDelegate(metadata.TARGETS, r.targets) == nil

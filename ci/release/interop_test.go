@@ -78,7 +78,7 @@ func TestOtherClientsFollowRotations(t *testing.T) {
 				}
 				c := content{"checkout": fmt.Sprint("v", i)}
 				report := mustPublish(t, options(store, f.keys(t), c))
-				want, err := bundle.EncodePayload(c.payloads(production)[0])
+				want, _, err := bundle.EncodePayload(c.payloads(production)[0])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -113,7 +113,7 @@ func testOtherClient(t *testing.T, keys release.Keys, download tufClient) {
 		var targets []string
 		want := make(map[string][]byte)
 		for _, payload := range c.payloads(production) {
-			data, err := bundle.EncodePayload(payload)
+			data, _, err := bundle.EncodePayload(payload)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -156,13 +156,14 @@ var errLostRace = errors.New("another publisher was faster")
 type publisher struct {
 	Options
 	verifier *bundle.Verifier
-	newer    map[string][]byte // Keys.Newer, by name
-	files    map[string]file   // by namespace
+	newer    map[string][]byte       // Keys.Newer, by name
+	files    map[string]file         // by namespace
+	lists    map[string]*bundle.List // that files refer to, by SHA-256
 	report   Report
 	// pending is what this attempt has put or, in a dry run, would have.
 	pending map[string][]byte
-	// payloads are the payloads that any attempt has put, by name, and whether they
-	// existed before.
+	// payloads are the payloads and lists that any attempt has put, by name, and whether
+	// they existed before.
 	payloads map[string]bool
 }
 
@@ -196,7 +197,10 @@ func newPublisher(opts Options) (*publisher, error) {
 	if env := verifier.Environment(); env != opts.Environment {
 		return nil, fmt.Errorf("the keys are those of environment %q", env)
 	}
-	p := &publisher{Options: opts, verifier: verifier, files: make(map[string]file), payloads: make(map[string]bool)}
+	p := &publisher{
+		Options: opts, verifier: verifier, files: make(map[string]file), lists: make(map[string]*bundle.List),
+		payloads: make(map[string]bool),
+	}
 	if p.newer, err = newerRoots(opts.Keys); err != nil {
 		return nil, err
 	}
@@ -211,11 +215,14 @@ func newPublisher(opts Options) (*publisher, error) {
 		if _, ok := p.files[namespace]; ok {
 			return nil, fmt.Errorf("namespace %q occurs twice", namespace)
 		}
-		data, err := bundle.EncodePayload(payload)
+		data, lists, err := bundle.EncodePayload(payload)
 		if err != nil {
 			return nil, fmt.Errorf("encoding namespace %q: %w", namespace, err)
 		}
 		p.files[namespace] = file{sha256.Sum256(data), data}
+		for _, l := range lists {
+			p.lists[l.SHA256] = l
+		}
 	}
 	return p, nil
 }
@@ -280,7 +287,7 @@ func (p *publisher) write(ctx context.Context, cur *state, newTargets bool, now 
 	if err := p.checkClock(cur, now); err != nil {
 		return err
 	}
-	if err := p.putPayloads(ctx); err != nil {
+	if err := p.putPayloads(ctx, cur); err != nil {
 		return err
 	}
 	if cur.release == nil {
@@ -346,6 +353,19 @@ func (s *state) payloads() map[string]string {
 		}
 	}
 	return payloads
+}
+
+// lists returns the lists that are published, by SHA-256.
+func (s *state) lists() map[string]*bundle.List {
+	lists := make(map[string]*bundle.List)
+	if s.release != nil {
+		for _, p := range s.release.Payloads() {
+			for _, l := range p.Lists {
+				lists[l.SHA256] = l
+			}
+		}
+	}
+	return lists
 }
 
 // previous returns the link to the published revision, or nil.

@@ -245,7 +245,7 @@ func wantWholeHistory(t *testing.T, store release.Store, keys release.Keys, publ
 		}
 		delete(left, e.Revision)
 		for _, payload := range c.payloads(production) {
-			data, err := bundle.EncodePayload(payload)
+			data, _, err := bundle.EncodePayload(payload)
 			if err != nil {
 				t.Fatal(err)
 			}

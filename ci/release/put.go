@@ -3,6 +3,7 @@ package release
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,8 +16,17 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// putPayloads puts the payloads that the published revision doesn't have.
-func (p *publisher) putPayloads(ctx context.Context) error {
+// putPayloads puts the payloads and lists that the published revision doesn't have.
+func (p *publisher) putPayloads(ctx context.Context, cur *state) error {
+	published := cur.lists()
+	for _, hash := range sorted(p.lists) {
+		if published[hash] != nil {
+			continue
+		}
+		if err := p.putPayload(ctx, bundle.ListObject(hash), p.lists[hash].Data); err != nil {
+			return err
+		}
+	}
 	for _, namespaces := range [][]string{p.report.Added, p.report.Changed} {
 		for _, namespace := range namespaces {
 			file := p.files[namespace]
@@ -84,10 +94,10 @@ func (p *publisher) putTargets(ctx context.Context, cur *state, now time.Time) (
 		provenance.RunURL, provenance.RenewalOf = p.Provenance.RunURL, cur.release.Revision()
 	} else {
 		for namespace, file := range p.files {
-			entry := metadata.TargetFile()
-			entry.Length = int64(len(file.data))
-			entry.Hashes["sha256"] = file.sha256[:]
-			targets.Signed.Targets[path.Join(namespace, bundle.PayloadName)] = entry
+			targets.Signed.Targets[path.Join(namespace, bundle.PayloadName)] = targetFile(file.data)
+		}
+		for hash, list := range p.lists {
+			targets.Signed.Targets[bundle.ListPath(hash)] = targetFile(list.Data)
 		}
 	}
 	provenance.Time, provenance.Content = now, p.report.Content
@@ -106,6 +116,15 @@ func (p *publisher) putTargets(ctx context.Context, cur *state, now time.Time) (
 	}
 	p.report.Revision = made.Version
 	return made, nil
+}
+
+// targetFile returns the entry with which targets metadata lists data.
+func targetFile(data []byte) *metadata.TargetFiles {
+	digest := sha256.Sum256(data)
+	entry := metadata.TargetFile()
+	entry.Length = int64(len(data))
+	entry.Hashes["sha256"] = digest[:]
+	return entry
 }
 
 // unchanged returns errLostRace if timestamp.json isn't the one of cur.
@@ -228,7 +247,11 @@ func (p *publisher) client(cur *state) (*bundle.Verifier, *bundle.Release, error
 	if err != nil {
 		return nil, nil, err
 	}
+	lists := cur.lists()
 	release, err := verifier.Restore(state, func(sha256 string, _ int64) ([]byte, error) {
+		if list := lists[sha256]; list != nil {
+			return list.Data, nil
+		}
 		for _, payload := range cur.release.Payloads() {
 			if payload.SHA256 == sha256 {
 				return payload.Data, nil

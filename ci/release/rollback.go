@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 
 	"github.com/serin-flags/serin/bundle"
 )
@@ -19,6 +21,9 @@ func (p *publisher) restore(ctx context.Context, cur *state) error {
 	}
 	old, err := p.find(ctx, cur)
 	if err != nil {
+		return err
+	}
+	if err := p.restoreLists(ctx, cur, old); err != nil {
 		return err
 	}
 	p.files = make(map[string]file)
@@ -40,6 +45,28 @@ func (p *publisher) restore(ctx context.Context, cur *state) error {
 	p.Provenance.Commit, p.Provenance.CommitTime = old.provenance.Commit, old.provenance.CommitTime
 	p.Provenance.Dirty = old.provenance.Dirty
 	p.Provenance.RollbackOf = old.revision
+	return nil
+}
+
+// restoreLists sets the lists to publish to those of a revision.
+func (p *publisher) restoreLists(ctx context.Context, cur *state, old record) error {
+	published := cur.lists()
+	p.lists = make(map[string]*bundle.List)
+	var total int64
+	for _, hash := range old.lists() {
+		listed := old.targets.Signed.Targets[bundle.ListPath(hash)]
+		if total += listed.Length; total > bundle.MaxPayloads {
+			return fmt.Errorf("revision %d: %w", old.revision, bundle.ErrTooLarge)
+		}
+		if p.lists[hash] = published[hash]; p.lists[hash] != nil {
+			continue
+		}
+		data, err := p.target(ctx, bundle.ListObject(hash), hash, listed.Length)
+		if err != nil {
+			return fmt.Errorf("reading a list of revision %d, which %s: %w", old.revision, old.origin(), err)
+		}
+		p.lists[hash] = bundle.NewList(data)
+	}
 	return nil
 }
 
@@ -99,20 +126,29 @@ func (p *publisher) payload(ctx context.Context, cur *state, namespace, hash str
 			return payload.Data, nil
 		}
 	}
-	data, err := p.get(ctx, payloadName(namespace, hash), length)
+	data, err := p.target(ctx, payloadName(namespace, hash), hash, length)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := bundle.CompilePayload(data, slices.Collect(maps.Values(p.lists))...); err != nil {
+		return nil, fmt.Errorf("clients refuse it: %w", err)
+	}
+	return data, nil
+}
+
+// target returns a payload or a list from the store, verified.
+func (p *publisher) target(ctx context.Context, name, hash string, length int64) ([]byte, error) {
+	data, err := p.get(ctx, name, length)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("the payload is gone")
+		return nil, errors.New("the object is gone")
 	case errors.Is(err, bundle.ErrTooLarge):
-		return nil, errors.New("the payload was changed")
+		return nil, errors.New("the object was changed")
 	case err != nil:
 		return nil, err
 	}
 	if digest := sha256.Sum256(data); int64(len(data)) != length || hex.EncodeToString(digest[:]) != hash {
-		return nil, errors.New("the payload was changed")
-	}
-	if _, err := bundle.CompilePayload(data); err != nil {
-		return nil, fmt.Errorf("clients refuse it: %w", err)
+		return nil, errors.New("the object was changed")
 	}
 	return data, nil
 }

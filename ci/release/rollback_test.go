@@ -92,10 +92,10 @@ func TestRollbackRefuses(t *testing.T) {
 	payload := mustGet(t, store, payloads[0])
 	for _, damaged := range [][]byte{flip(payload, len(payload)/2), payload[1:], append(payload, 'x')} {
 		overwrite(t, store, payloads[0], damaged)
-		wantError(t, rollback(store, keys, 1), "reading a of revision 1, which can be published again from commit c1: the payload was changed")
+		wantError(t, rollback(store, keys, 1), "reading a of revision 1, which can be published again from commit c1: the object was changed")
 	}
 	remove(t, dir, payloads[0])
-	wantError(t, rollback(store, keys, 1), "the payload is gone")
+	wantError(t, rollback(store, keys, 1), "the object is gone")
 	overwrite(t, store, "2.targets.json", []byte("{}"))
 	wantError(t, rollback(store, keys, 1), "revision 2 isn't what was published")
 }

@@ -114,7 +114,7 @@ func (f *sourceFlags) open(ctx context.Context, src string) (content, error) {
 		}
 		c.environment, c.revision = release.Environment(), release.Revision()
 		for _, p := range release.Payloads() {
-			payload, err := bundle.DecodePayload(p.Data)
+			payload, err := bundle.DecodePayload(p.Data, p.Lists...)
 			if err != nil {
 				return content{}, fmt.Errorf("reading %s of %s: %w", p.Namespace, shown(src), err)
 			}

@@ -47,7 +47,7 @@ clients do, and compiles its flags. It prints versions, expiries and hashes.`,
 func checkPayloads(payloads []bundle.VerifiedPayload) error {
 	modules := make([]*evaluator.Module, len(payloads))
 	for i, p := range payloads {
-		payload, err := bundle.CompilePayload(p.Data)
+		payload, err := bundle.CompilePayload(p.Data, p.Lists...)
 		if err != nil {
 			return fmt.Errorf("%s is signed, but clients refuse it: %w", p.Namespace, err)
 		}

@@ -12,7 +12,7 @@ import (
 // doesn't go with another, are refused by verify as they are by clients.
 func TestVerifyCompiles(t *testing.T) {
 	payload := func(namespace string) bundle.VerifiedPayload {
-		data, err := bundle.EncodePayload(bundle.Payload{Environment: "production", Namespace: namespace, Ruleset: evaluator.Ruleset{
+		data, _, err := bundle.EncodePayload(bundle.Payload{Environment: "production", Namespace: namespace, Ruleset: evaluator.Ruleset{
 			Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 			Flags: []evaluator.Flag{{Key: "flag", Type: evaluator.KindBool, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}}}},
 		}})

@@ -85,14 +85,17 @@ func (r *repository) publish(rulesets map[string]evaluator.Ruleset) (int64, erro
 	objects := map[string][]byte{"1.root.json": r.root}
 	targets := make(map[string]any)
 	for _, namespace := range slices.Sorted(maps.Keys(rulesets)) {
-		data, err := bundle.EncodePayload(bundle.Payload{Environment: r.environment, Namespace: namespace,
+		data, lists, err := bundle.EncodePayload(bundle.Payload{Environment: r.environment, Namespace: namespace,
 			Ruleset: rulesets[namespace]})
 		if err != nil {
 			return 0, err
 		}
-		targets[namespace+"/"+bundle.PayloadName] = map[string]any{"length": len(data),
-			"hashes": map[string]string{"sha256": sum(data)}}
+		targets[namespace+"/"+bundle.PayloadName] = target(data)
 		objects["targets/"+namespace+"/"+sum(data)+"."+bundle.PayloadName] = data
+		for _, l := range lists {
+			targets[bundle.ListPath(l.SHA256)] = target(l.Data)
+			objects[bundle.ListObject(l.SHA256)] = l.Data
+		}
 	}
 	version := map[string]int64{"version": revision}
 	for _, role := range []struct {
@@ -115,6 +118,11 @@ func (r *repository) publish(rulesets map[string]evaluator.Ruleset) (int64, erro
 	maps.Copy(r.objects, objects)
 	r.latest, r.revision = objects, revision
 	return revision, nil
+}
+
+// target returns the entry of targets.json for data.
+func target(data []byte) map[string]any {
+	return map[string]any{"length": len(data), "hashes": map[string]string{"sha256": sum(data)}}
 }
 
 // Fetch implements [bundle.Source].
