@@ -7,11 +7,13 @@ import (
 	"crypto/elliptic"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -108,18 +110,19 @@ func testOtherClient(t *testing.T, keys release.Keys, download tufClient) {
 		{"checkout": "a", "search/web": "c"},
 		{"checkout": "a", "home": "d"},
 	} {
-		mustPublish(t, options(store, keys, c))
+		opts := withList(options(store, keys, c), "u")
+		mustPublish(t, opts)
 		mustPublish(t, renewal(store, keys, 0))
-		var targets []string
 		want := make(map[string][]byte)
-		for _, payload := range c.payloads(production) {
-			data, _, err := bundle.EncodePayload(payload)
+		for _, payload := range opts.Payloads {
+			data, lists, err := bundle.EncodePayload(payload)
 			if err != nil {
 				t.Fatal(err)
 			}
-			path := payload.Namespace + "/" + bundle.PayloadName
-			targets, want[path] = append(targets, path), data
+			want[payload.Namespace+"/"+bundle.PayloadName] = data
+			want[bundle.ListPath(lists[0].SHA256)] = lists[0].Data
 		}
+		targets := slices.Sorted(maps.Keys(want))
 		got, err := download(t, server.URL, keys.Root, cache, targets)
 		if err != nil {
 			t.Fatal(err)

@@ -134,7 +134,7 @@ func (r *reader) read(ctx context.Context, after time.Duration) (content, error)
 	r.last = next
 	c := make(content)
 	for _, payload := range next.Payloads() {
-		decoded, err := bundle.DecodePayload(payload.Data)
+		decoded, err := bundle.DecodePayload(payload.Data, payload.Lists...)
 		if err != nil {
 			return nil, err
 		}
