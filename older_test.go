@@ -26,10 +26,21 @@ import (
 	"github.com/serin-flags/serin/sdk"
 )
 
-// format1Commit is the last commit whose clients know payload format 1 only.
-const format1Commit = "c1fe00c6a1aeace1f40628542f91dd66dc0da276"
+const (
+	// format1Commit is the last commit whose clients know payload format 1 only.
+	format1Commit = "c1fe00c6a1aeace1f40628542f91dd66dc0da276"
+	// inlineCommit is the last commit whose clients don't know lists that are targets.
+	inlineCommit = "cc57da1e6b151dd17adbe77b16f6af01942c4d99"
+)
 
-// An olderClient is a running client that was built from format1Commit.
+// A novelty is what clients of some commit don't know.
+type novelty struct {
+	ruleset func(key string, value int64) evaluator.Ruleset
+	feature string
+	problem string // how the clients say that they don't know it
+}
+
+// An olderClient is a running client that was built from an earlier commit.
 type olderClient struct {
 	in  io.Writer
 	out *bufio.Reader
@@ -42,17 +53,23 @@ type served struct {
 	Values       map[string]int64
 }
 
-// TestOlder builds the client of format1Commit, which knows format 1 only.
+// TestOlder builds the client of format1Commit, which knows format 1 only, and that of
+// inlineCommit, which knows no lists.
 func TestOlder(t *testing.T) {
-	bin := buildOlder(t)
-	t.Run("clients", func(t *testing.T) { olderClients(t, bin) })
+	bin := buildOlder(t, format1Commit)
+	t.Run("clients", func(t *testing.T) {
+		olderClients(t, bin, novelty{bucketed, "hash:launchdarkly", "format 2 is not known, only 1"})
+	})
 	t.Run("format 1", func(t *testing.T) { sameFormat1(t, bin) })
+	t.Run("clients without lists", func(t *testing.T) {
+		olderClients(t, buildOlder(t, inlineCommit), novelty{toListed, "lists", `needs a client that knows "lists"`})
+	})
 }
 
-// olderClients keeps older clients served while a namespace moves to format 2 and
+// olderClients keeps older clients served while a namespace moves to something new and
 // back: those that don't read it notice nothing, and those that do keep their last
 // revision, in all namespaces, until it is back.
-func olderClients(t *testing.T, bin string) {
+func olderClients(t *testing.T, bin string, new novelty) {
 	dir, keyDir, cache := t.TempDir(), t.TempDir(), t.TempDir()
 	keys := initKeys(t, keyDir)
 	published := filepath.Join(dir, environment)
@@ -87,7 +104,7 @@ func olderClients(t *testing.T, bin string) {
 	stale := func(state string, revision, shop, search int64) served {
 		return served{revision, state, "", map[string]int64{"shop": shop, "search": search}}
 	}
-	const unknown = "format 2 is not known, only 1"
+	unknown := new.problem
 
 	if changes := publish(constant("shop", 1), constant("search", 1)).Formats; changes != nil {
 		t.Errorf("publishing format 1 reports %v", changes)
@@ -99,8 +116,8 @@ func olderClients(t *testing.T, bin string) {
 	check(both, "both namespaces, format 1", fresh(1, 1, 1), "")
 	check(all, "all namespaces, format 1", fresh(1, 1, 1), "")
 
-	report := publish(bucketed("shop", 2), constant("search", 2))
-	want := []release.FormatChange{{Namespace: "shop", Before: 1, After: 2, Features: []string{"hash:launchdarkly"}}}
+	report := publish(new.ruleset("shop", 2), constant("search", 2))
+	want := []release.FormatChange{{Namespace: "shop", Before: 1, After: 2, Features: []string{new.feature}}}
 	if diff := cmp.Diff(want, report.Formats); diff != "" {
 		t.Errorf("reported formats (-want +got):\n%s", diff)
 	}
@@ -108,7 +125,7 @@ func olderClients(t *testing.T, bin string) {
 	check(both, "both namespaces, one has format 2", stale("STALE", 1, 1, 1), unknown)
 	check(all, "all namespaces, one has format 2", stale("STALE", 1, 1, 1), unknown)
 
-	publish(bucketed("shop", 3), constant("search", 3))
+	publish(new.ruleset("shop", 3), constant("search", 3))
 	check(one, "one namespace, a change of both", fresh(3, 0, 3), "")
 	check(both, "both namespaces, a change of both", stale("STALE", 1, 1, 1), unknown)
 	check(startOlder(t, bin, url, root, cache), "restarted, with a cache", stale("LAST-KNOWN-GOOD", 1, 1, 1), unknown)
@@ -216,7 +233,7 @@ func sameFormat1(t *testing.T, bin string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if then := git(t, "show", format1Commit+":"+golden); !bytes.Equal(then, now) {
+	if then := git(t, format1Commit, "show", format1Commit+":"+golden); !bytes.Equal(then, now) {
 		t.Errorf("%s is not what it was: format 1 has changed", golden)
 	}
 }
@@ -256,6 +273,20 @@ func bucketed(key string, value int64) evaluator.Ruleset {
 	return set
 }
 
+// toListed returns a ruleset of one flag, which serves that value to people of a list that
+// is a target of its own, and to all others.
+func toListed(key string, value int64) evaluator.Ruleset {
+	set := constant(key, value)
+	list := make([]string, bundle.MinList)
+	for i := range list {
+		list[i] = fmt.Sprintf("u-%06d", i)
+	}
+	set.Flags[0].Rules = []evaluator.Rule{{Name: "listed", When: &evaluator.Condition{
+		Op: evaluator.OpOneOf, Attribute: "user", Strings: list,
+	}}}
+	return set
+}
+
 // checkNewClient holds that a client of today is served that value of both flags.
 func checkNewClient(t *testing.T, url, rootFile string, want int64) {
 	t.Helper()
@@ -282,11 +313,12 @@ func checkNewClient(t *testing.T, url, rootFile string, want int64) {
 	}
 }
 
-// buildOlder builds testdata/older with the packages of format1Commit.
-func buildOlder(t *testing.T) (bin string) {
+// buildOlder builds testdata/older with the packages of a commit.
+func buildOlder(t *testing.T, commit string) (bin string) {
 	t.Helper()
 	dir := t.TempDir()
-	unpack(t, dir, git(t, "archive", "--format=tar", format1Commit, "go.mod", "go.sum", "bundle", "evaluator", "sdk"))
+	unpack(t, dir, git(t, commit, "archive", "--format=tar", commit, "go.mod", "go.sum", "bundle", "evaluator",
+		"internal", "sdk"))
 	program, err := os.ReadFile("testdata/older/main.go")
 	if err != nil {
 		t.Fatal(err)
@@ -301,17 +333,17 @@ func buildOlder(t *testing.T) (bin string) {
 	build := exec.Command("go", "build", "-trimpath", "-o", bin, "./older")
 	build.Dir, build.Env = dir, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the client of %.7s: %v\n%s", format1Commit, err, out)
+		t.Fatalf("building the client of %.7s: %v\n%s", commit, err, out)
 	}
 	return bin
 }
 
-// git returns what a git command prints about the repository's history.
-func git(t *testing.T, args ...string) []byte {
+// git returns what a git command prints about a commit of the repository's history.
+func git(t *testing.T, commit string, args ...string) []byte {
 	t.Helper()
-	if err := exec.Command("git", "cat-file", "-e", format1Commit+"^{commit}").Run(); err != nil {
+	if err := exec.Command("git", "cat-file", "-e", commit+"^{commit}").Run(); err != nil {
 		t.Fatalf("this clone lacks commit %.7s, whose client the test builds; run 'git fetch --unshallow' (%v)",
-			format1Commit, err)
+			commit, err)
 	}
 	out, err := exec.Command("git", args...).Output()
 	if err != nil {

@@ -483,6 +483,21 @@ func marked(mark string, list []string) evaluator.Ruleset {
 	return set
 }
 
+// setSigned is setRuleset for a ruleset with a list that may be anything.
+func (r *repo) setSigned(namespace string, list *List) {
+	columns, _, err := encodeWithLists(ptrTo(marked("2", shared)))
+	if err != nil {
+		panic(err)
+	}
+	payload, err := pack(label{format: format2, environment: r.environment, namespace: namespace,
+		features: []string{"lists"}, lists: []string{list.SHA256}}, columns)
+	if err != nil {
+		panic(err)
+	}
+	r.setTarget(namespace, payload)
+	r.setList(list)
+}
+
 // TestListsInScenarios publishes lists that are wrong in each way, to clients that have
 // an earlier one, and to new clients.
 func TestListsInScenarios(t *testing.T) {
@@ -501,20 +516,7 @@ func TestListsInScenarios(t *testing.T) {
 		return r.signed[roleTargets]["targets"].(object)[ListPath(l.SHA256)].(object)
 	}
 	signed := func(data []byte) func(*repo) { // a list that is what the payload refers to
-		return second(func(r *repo, l *List) {
-			bad := NewList(data)
-			columns, _, err := encodeWithLists(ptrTo(marked("2", other)))
-			if err != nil {
-				panic(err)
-			}
-			payload, err := pack(label{format: format2, environment: r.environment, namespace: "shop",
-				features: []string{"lists"}, lists: []string{bad.SHA256}}, columns)
-			if err != nil {
-				panic(err)
-			}
-			r.setTarget("shop", payload)
-			r.setList(bad)
-		})
+		return second(func(r *repo, l *List) { r.setSigned("shop", NewList(data)) })
 	}
 	bomb := func(size uint32) []byte {
 		return append(make([]byte, 9), byte(size), byte(size>>8), byte(size>>16), byte(size>>24))
@@ -653,6 +655,33 @@ func TestListsTogether(t *testing.T) {
 		_, err := r.verifier(t).Update(t.Context(), r, nil, testNow)
 		if err == nil || errors.Is(err, ErrTooLarge) != test.want {
 			t.Errorf("length %d: %v", test.length, err)
+		}
+	}
+}
+
+// TestListsAreServed holds that clients serve no list that is signed but wrong, and follow
+// when it is right again.
+func TestListsAreServed(t *testing.T) {
+	for name, start := range Clients {
+		for _, restarts := range []bool{false, true} {
+			r := lasting()
+			poll, restart := start(t, r.objects["1.root.json"], r)
+			step := func(list *List, want Class) {
+				t.Helper()
+				if restarts {
+					restart()
+				}
+				r.setSigned("shop", list)
+				r.bumpFrom(roleTargets)
+				err := poll()
+				checkClass(t, err, want)
+				if want != accepted && !strings.Contains(fmt.Sprint(err), "not in ascending order") {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			step(listOf(t, "a\nb\n"), accepted)
+			step(listOf(t, "b\na\n"), Malformed)
+			step(listOf(t, "a\nc\n"), accepted)
 		}
 	}
 }

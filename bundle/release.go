@@ -90,8 +90,8 @@ func (r *Release) payload(namespace string) (VerifiedPayload, bool) {
 	return r.payloads[i], true
 }
 
-// lists returns all lists, by SHA-256. r may be nil.
-func (r *Release) lists() map[string]*List {
+// Lists returns the lists that payloads refer to, by SHA-256. r may be nil.
+func (r *Release) Lists() map[string]*List {
 	lists := make(map[string]*List)
 	if r != nil {
 		for _, p := range r.payloads {

@@ -290,7 +290,7 @@ func checkLists(targets *targetsMetadata, payloads []VerifiedPayload) error {
 func fetchLists(
 	ctx context.Context, c client, targets *targetsMetadata, payloads []VerifiedPayload, last *Release,
 ) error {
-	before, lists := last.lists(), make(map[string]*List)
+	before, lists := last.Lists(), make(map[string]*List)
 	for i := range payloads {
 		p := &payloads[i]
 		p.Lists = nil

@@ -200,9 +200,9 @@ func contents(r *bundle.Release) map[string][]byte {
 	all := make(map[string][]byte)
 	for _, p := range r.Payloads() {
 		all[p.SHA256] = p.Data
-		for _, l := range p.Lists {
-			all[l.SHA256] = l.Data
-		}
+	}
+	for sum, l := range r.Lists() {
+		all[sum] = l.Data
 	}
 	return all
 }

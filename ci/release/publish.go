@@ -355,19 +355,6 @@ func (s *state) payloads() map[string]string {
 	return payloads
 }
 
-// lists returns the lists that are published, by SHA-256.
-func (s *state) lists() map[string]*bundle.List {
-	lists := make(map[string]*bundle.List)
-	if s.release != nil {
-		for _, p := range s.release.Payloads() {
-			for _, l := range p.Lists {
-				lists[l.SHA256] = l
-			}
-		}
-	}
-	return lists
-}
-
 // previous returns the link to the published revision, or nil.
 func (s *state) previous() *link {
 	if s.release == nil {

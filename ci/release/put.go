@@ -18,7 +18,7 @@ import (
 
 // putPayloads puts the payloads and lists that the published revision doesn't have.
 func (p *publisher) putPayloads(ctx context.Context, cur *state) error {
-	published := cur.lists()
+	published := cur.release.Lists()
 	for _, hash := range sorted(p.lists) {
 		if published[hash] != nil {
 			continue
@@ -247,7 +247,7 @@ func (p *publisher) client(cur *state) (*bundle.Verifier, *bundle.Release, error
 	if err != nil {
 		return nil, nil, err
 	}
-	lists := cur.lists()
+	lists := cur.release.Lists()
 	release, err := verifier.Restore(state, func(sha256 string, _ int64) ([]byte, error) {
 		if list := lists[sha256]; list != nil {
 			return list.Data, nil

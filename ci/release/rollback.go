@@ -50,7 +50,7 @@ func (p *publisher) restore(ctx context.Context, cur *state) error {
 
 // restoreLists sets the lists to publish to those of a revision.
 func (p *publisher) restoreLists(ctx context.Context, cur *state, old record) error {
-	published := cur.lists()
+	published := cur.release.Lists()
 	p.lists = make(map[string]*bundle.List)
 	var total int64
 	for _, hash := range old.lists() {

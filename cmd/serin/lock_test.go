@@ -25,6 +25,20 @@ func writeUsers(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o666))
 }
 
+// writeIDs is "ids FILE COUNT": a list of so many IDs.
+func writeIDs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ids FILE COUNT")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "u-%d\n", i)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o666))
+}
+
 // checkMoved holds which share of the answers of two runs of eval --json goes from
 // one variant to another: moved BEFORE AFTER FROM TO SHARE. A share of 0 is exact.
 func checkMoved(ts *testscript.TestScript, neg bool, args []string) {

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"users": writeUsers, "moved": checkMoved, "old": makeOld},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"users": writeUsers, "ids": writeIDs, "moved": checkMoved, "old": makeOld},
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
 			mu.Lock()

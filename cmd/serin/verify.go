@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
@@ -72,6 +74,10 @@ func writeRelease(w io.Writer, r *bundle.Release) error {
 	for _, p := range r.Payloads() {
 		fmt.Fprintf(w, "%-20s %8d bytes  sha256 %s\n", p.Namespace, len(p.Data), p.SHA256)
 	}
+	lists := r.Lists()
+	for _, hash := range slices.Sorted(maps.Keys(lists)) {
+		fmt.Fprintf(w, "%-20s %8d bytes  sha256 %s\n", "(list of IDs)", len(lists[hash].Data), hash)
+	}
 	_, err := fmt.Fprintf(w, "\nverified: valid until %s\n", when(r.Expires()))
 	return err
 }
@@ -79,7 +85,7 @@ func writeRelease(w io.Writer, r *bundle.Release) error {
 // when returns a time as people are shown it.
 func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// roleJSON and the two below are what --json prints.
+// roleJSON and the three below are what --json prints.
 type roleJSON struct {
 	Version int64     `json:"version"`
 	Expires time.Time `json:"expires"`
@@ -91,12 +97,18 @@ type payloadJSON struct {
 	Bytes     int    `json:"bytes"`
 }
 
+type listJSON struct {
+	SHA256 string `json:"sha256"`
+	Bytes  int    `json:"bytes"`
+}
+
 type releaseJSON struct {
 	Environment string              `json:"environment"`
 	Revision    int64               `json:"revision"`
 	Expires     time.Time           `json:"expires"`
 	Roles       map[string]roleJSON `json:"roles"`
 	Payloads    []payloadJSON       `json:"payloads"`
+	Lists       []listJSON          `json:"lists"`
 }
 
 func newReleaseJSON(r *bundle.Release) releaseJSON {
@@ -109,10 +121,14 @@ func newReleaseJSON(r *bundle.Release) releaseJSON {
 			"root": roleJSON(v.Root), "timestamp": roleJSON(v.Timestamp),
 			"snapshot": roleJSON(v.Snapshot), "targets": roleJSON(v.Targets),
 		},
-		Payloads: []payloadJSON{},
+		Payloads: []payloadJSON{}, Lists: []listJSON{},
 	}
 	for _, p := range r.Payloads() {
 		j.Payloads = append(j.Payloads, payloadJSON{p.Namespace, p.SHA256, len(p.Data)})
+	}
+	lists := r.Lists()
+	for _, hash := range slices.Sorted(maps.Keys(lists)) {
+		j.Lists = append(j.Lists, listJSON{hash, len(lists[hash].Data)})
 	}
 	return j
 }
