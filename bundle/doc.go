@@ -13,12 +13,14 @@
 //	timestamp.json                                    replaced at each publication
 //	<N>.root.json, <N>.snapshot.json, <N>.targets.json
 //	targets/<namespace>/<sha256>.flags.msgpack.gz     payloads
+//	targets/lists/<sha256>.<sha256>.txt.gz            long lists
 //
 // It is a TUF repository with consistent snapshots
 // (https://theupdateframework.github.io/specification/v1.0.34/), which any TUF
 // client can read. Root lists the keys of all roles; timestamp lists the version
 // of snapshot, snapshot that of targets, and targets the lengths and hashes of the
-// payloads, under the paths <namespace>/flags.msgpack.gz. Beyond TUF:
+// payloads, under the paths <namespace>/flags.msgpack.gz, and of the lists that these
+// refer to, under the paths lists/<sha256>.txt.gz. Beyond TUF:
 //
 //   - The signed part of root has a field "x-serin-environment", which isn't empty.
 //   - The label of a payload names the environment and the namespace that it
@@ -44,8 +46,9 @@
 // In format 2 the last entry is
 //
 //	columns      a map: size, as above; features, an array of strings in
-//	             ascending order, without duplicates; and what later versions
-//	             add, which readers skip
+//	             ascending order, without duplicates; with the feature lists:
+//	             lists, an array of SHA-256s of 32 bytes each, without
+//	             duplicates; and what later versions add, which readers skip
 //
 // A feature is something that a reader must know to give the right answers. If it
 // doesn't know one of those that the label names, it refuses the payload. The
@@ -56,7 +59,7 @@
 //	             conditions; one of [evaluator.Hashes]
 //	op:NAME      an operator of conditions after [evaluator.OpServes]
 //	type:NAME    a type of attributes after [evaluator.AttrList]; there is none
-//	lists        reserved for lists of members that are targets of their own
+//	lists        lists that are targets of their own
 //
 // A payload that uses one of them without naming it is refused. [EncodePayload]
 // writes format 1 if there is nothing to name.
@@ -96,6 +99,18 @@
 //	"split_ranges" 91 02                        ints: they end at 50 and at 100
 //	"range_variant" 92 01 00                    on, off
 //
+// # Lists
+//
+// A list of [MinList] strings or more is a target of its own, so that it doesn't travel
+// again with each change of the flags that refer to it. It is one gzip member of text: the
+// strings in ascending order of their bytes, without duplicates, each followed by a
+// newline. A string has 1 to 1,000 bytes. What isn't in that order, or has a newline, stays
+// in the payload, and so do lists of integers, and those after the first 100 of a payload.
+//
+// Its SHA-256, of the compressed bytes, is its name, and is how payloads refer to it. So
+// any number of payloads can share a list, and none can get another one than it was
+// published with. Before compression a payload and its lists have at most 128 MiB together.
+//
 // # Metadata
 //
 // A metadata file is a JSON object with "signed", an object, and "signatures",
@@ -127,7 +142,8 @@
 //
 // Among targets, a path that ends in /flags.msgpack.gz must begin with a
 // namespace ([ValidNamespace]), and must have a SHA-256 and a length of 1 or
-// more. Other targets must be well formed and are ignored.
+// more. Under the path lists/<sha256>.txt.gz, there must be a target of that SHA-256. Other
+// targets must be well formed and are ignored.
 //
 // Errors about bytes that no signature or hash has confirmed yet say what is
 // malformed, and never quote them.
@@ -171,6 +187,9 @@
 //     root's environment and to its namespace, and need no feature that isn't
 //     known. The flags after the label are for [CompilePayload], which may refuse
 //     them.
+//  8. All lists that the labels name must be listed, with 64 MiB at most together with
+//     the payloads. Get those that the release before doesn't have. Length and hashes
+//     must be as listed. What is in them is for [CompilePayload], too.
 //
 // At most 512 KiB are read of a root, 16 KiB of timestamp, 2 MB of snapshot and
 // 5 MB of targets, and never more than the length listed.

@@ -40,9 +40,10 @@ func withLists(include, exclude, plain, folded []string) evaluator.Ruleset {
 		}
 	}
 	return evaluator.Ruleset{
-		Unit:       "user",
-		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}, {Name: "mail", Type: evaluator.AttrString}},
-		Segments:   []evaluator.Segment{{Name: "beta", Include: include, Exclude: exclude}},
+		Unit: "user",
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString},
+			{Name: "mail", Type: evaluator.AttrString}},
+		Segments: []evaluator.Segment{{Name: "beta", Include: include, Exclude: exclude}},
 		Flags: []evaluator.Flag{
 			flag("a-segment", evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"beta"}}),
 			flag("b-plain", evaluator.Condition{Op: evaluator.OpAny, Of: []evaluator.Condition{
@@ -113,7 +114,8 @@ func TestListPath(t *testing.T) {
 		t.Errorf("got %s, %t", got, ok)
 	}
 	for _, path := range []string{
-		"", "lists/.txt.gz", hash, "lists/" + hash, hash + ".txt.gz", "lists/" + hash[1:] + ".txt.gz", "lists/" + strings.ToUpper(hash) + ".txt.gz",
+		"", "lists/.txt.gz", hash, "lists/" + hash, hash + ".txt.gz", "lists/" + hash[1:] + ".txt.gz",
+		"lists/" + strings.ToUpper(hash) + ".txt.gz",
 		"lists/x" + hash[1:] + ".txt.gz", "shop/" + hash + ".txt.gz", "lists/lists/" + hash + ".txt.gz",
 	} {
 		if got, ok := ListOf(path); ok {
@@ -200,7 +202,8 @@ func TestNeedsLists(t *testing.T) {
 func TestListAnswers(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	pool := [][]string{
-		nil, {"u-0000001"}, {"m-0000003", "M-0000004"}, idList("u-", MinList), idList("u-", MinList+5)[5:], idList("M-", MinList),
+		nil, {"u-0000001"}, {"m-0000003", "M-0000004"},
+		idList("u-", MinList), idList("u-", MinList+5)[5:], idList("M-", MinList),
 		idList("m-with-a-longer-id-", MinList),
 	}
 	pick := func(from int) []string { return pool[from+random.IntN(len(pool)-from)] }
@@ -237,7 +240,8 @@ func TestListAnswers(t *testing.T) {
 			return id
 		}
 		for range 500 {
-			ctx := evaluator.Context{Key: someone(), Attrs: []evaluator.Attr{{Name: "mail", Value: evaluator.StringValue(someone())}}}
+			mail := evaluator.Attr{Name: "mail", Value: evaluator.StringValue(someone())}
+			ctx := evaluator.Context{Key: someone(), Attrs: []evaluator.Attr{mail}}
 			for _, key := range want.Keys() {
 				a, b := want.Flag(key).Evaluate(&ctx), got.Flag(key).Evaluate(&ctx)
 				if a.Variant() != b.Variant() || a.Reason() != b.Reason() || a.Rule() != b.Rule() {
@@ -363,22 +367,29 @@ func TestListReferencesRefused(t *testing.T) {
 		{"not all lists", good, lists[:2], "the list " + lists[2].SHA256 + " is missing"},
 		{"too large together", altered(func(l *label, _ *wire) { l.lists = append(l.lists, bomb(maxDecoded).SHA256) }),
 			append(slices.Clone(lists), bomb(maxDecoded)), "bytes; the limit is 134217728"},
-		{"a reference to none", altered(func(_ *label, w *wire) { edit(&w.lists, 1, 7) }), lists, "a reference to a list leads nowhere"},
-		{"references out of order", altered(func(_ *label, w *wire) { edit(&w.lists, 0, 2) }), lists, "a reference to a list leads nowhere"},
+		{"a reference to none", altered(func(_ *label, w *wire) { edit(&w.lists, 1, 7) }), lists,
+			"a reference to a list leads nowhere"},
+		{"references out of order", altered(func(_ *label, w *wire) { edit(&w.lists, 0, 2) }), lists,
+			"a reference to a list leads nowhere"},
 		{"a list that isn't used", altered(func(l *label, _ *wire) { l.lists = append(l.lists, NewList(nil).SHA256) }),
 			append(slices.Clone(lists), NewList(nil)), ""},
-		{"the last list isn't used", altered(func(_ *label, w *wire) { edit(&w.lists, 4, 1) }), lists, "there is a list that nothing refers to"},
+		{"the last list isn't used", altered(func(_ *label, w *wire) { edit(&w.lists, 4, 1) }), lists,
+			"there is a list that nothing refers to"},
 		{"members twice", altered(func(_ *label, w *wire) {
 			edit(&w.segmentInclude, 0, 1)
 			w.members = rows(1)
 		}), lists, "a list is both part of the payload and a target"},
-		{"operands twice", altered(func(_ *label, w *wire) { edit(&w.lists, 3, 1) }), lists, "a list is both part of the payload and a target"},
-		{"too few references", altered(func(_ *label, w *wire) { w.lists = rows(1, 2) }), lists, `column "lists" is too short`},
+		{"operands twice", altered(func(_ *label, w *wire) { edit(&w.lists, 3, 1) }), lists,
+			"a list is both part of the payload and a target"},
+		{"too few references", altered(func(_ *label, w *wire) { w.lists = rows(1, 2) }), lists,
+			`column "lists" is too short`},
 		{"too many references", altered(func(_ *label, w *wire) { w.lists.put(0) }), lists, `column "lists" is too long`},
-		{"lists that the label doesn't name", altered(func(l *label, _ *wire) { l.lists = nil }), lists, `column "lists" is too long`},
+		{"lists that the label doesn't name", altered(func(l *label, _ *wire) { l.lists = nil }), lists,
+			`column "lists" is too long`},
 		{"no feature", altered(func(l *label, _ *wire) { l.features = nil }), lists, `column "lists" is too long`},
 		{"a list twice", altered(func(l *label, _ *wire) { l.lists[1] = l.lists[0] }), lists, "it names a list twice"},
-		{"a short hash", altered(func(l *label, _ *wire) { l.lists[1] = "abcd" }), lists, "what names a list is not a SHA-256"},
+		{"a short hash", altered(func(l *label, _ *wire) { l.lists[1] = "abcd" }), lists,
+			"what names a list is not a SHA-256"},
 		{"too many lists", altered(func(l *label, _ *wire) {
 			for i := range maxLists {
 				l.lists = append(l.lists, hashOf([]byte{byte(i)}))

@@ -236,7 +236,9 @@ func (v *Verifier) wanted(targets *targetsMetadata) ([]string, error) {
 	return wanted, nil
 }
 
-func (v *Verifier) fetchPayload(ctx context.Context, c client, namespace string, listed listing) (VerifiedPayload, error) {
+func (v *Verifier) fetchPayload(
+	ctx context.Context, c client, namespace string, listed listing,
+) (VerifiedPayload, error) {
 	name := payloadObject(namespace, listed.sha256)
 	data, err := c.fetchListed(ctx, name, listed, MaxPayloads)
 	if err != nil {

@@ -35,7 +35,8 @@ import (
 //	             which the last P are prerequisites
 //	attribute    attribute_name; attribute_type
 //	zone         zone_name; zone_offsets: N times two ints, from and seconds
-//	segment      segment_name; segment_include: N; segment_exclude: M;
+//	segment      segment_name; a list: what is included; a list: what is
+//	             excluded; segment_include: N; segment_exclude: M;
 //	             N members that are included, M that are excluded;
 //	             segment_when: 1: a condition, 0: none
 //	flag         flag_key; flag_form: F; flag_default; flag_off;
@@ -63,7 +64,10 @@ import (
 //	             If the operator is all, any or not:
 //	             condition_of: N conditions. If it is any other:
 //	             condition_attribute; condition_strings: N; condition_ints: M;
-//	             N operands; M ints
+//	             N operands; if it is one-of, a list; M ints
+//	list         if the label names lists, lists: 0 for none, or the number of a
+//	             list, counted from 1, that stands for the members or operands,
+//	             which then are none. The first references to each are in order
 //	value        a boolean: ints, 0 or 1; an integer: ints; a number: floats;
 //	             text, or an object as JSON: values
 //

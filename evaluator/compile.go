@@ -135,7 +135,11 @@ func (c *compiler) compileSegments() {
 		s := &c.set.Segments[i]
 		c.at = CompileError{Segment: s.Name}
 		c.begin()
-		compiled := segment{name: s.Name, include: c.members(s.Include, s.IncludeList), exclude: c.members(s.Exclude, s.ExcludeList)}
+		compiled := segment{
+			name:    s.Name,
+			include: c.members(s.Include, s.IncludeList),
+			exclude: c.members(s.Exclude, s.ExcludeList),
+		}
 		yes, no := c.emit(instr{op: codeTrue}), c.emit(instr{op: codeFalse})
 		compiled.when = no
 		if s.When != nil {

@@ -255,7 +255,7 @@ func (c *compiler) test(cond *Condition, t AttributeType, in *instr) error {
 			fold = 1
 		}
 		c.key = appendList(append(c.key[:0], byte(cond.Op), byte(t), fold), cond.Strings)
-		if i, ok := c.tests[string(c.key)]; ok && len(cond.Of) == 0 {
+		if i, ok := c.tests[string(c.key)]; ok && len(cond.Of) == 0 && cond.List == nil {
 			in.arg = i
 			return nil
 		}

@@ -9,15 +9,19 @@ import (
 // A List is a long list of strings as a set, for any number of Modules to share: see
 // [Condition].List. It is immutable and safe for concurrent use.
 type List struct {
-	set    idSet
-	folded func() idSet // the set for conditions that ignore case, built by the first call
+	set idSet
+
+	once   sync.Once // of folded
+	folded idSet     // for conditions that ignore case
 }
 
 // NewList returns a List of strings. It doesn't retain them.
-func NewList(list []string) *List {
-	l := &List{set: newIDSet(list)}
-	l.folded = sync.OnceValue(func() idSet { return newIDSet(folded(slices.Collect(l.set.all))) })
-	return l
+func NewList(list []string) *List { return &List{set: newIDSet(list)} }
+
+// foldedSet returns the test for the strings of l, ignoring case.
+func (l *List) foldedSet() foldedSet {
+	l.once.Do(func() { l.folded = newIDSet(folded(slices.Collect(l.set.all))) })
+	return foldedSet{&l.folded}
 }
 
 // members returns the set of a segment's members: those of a List, if it isn't nil, or the
@@ -36,8 +40,11 @@ func (c *compiler) members(list []string, shared *List) idSet {
 func (c *compiler) listed(cond *Condition, in *instr) error {
 	mod := c.module
 	t := mod.attributes[in.attribute].Type
-	if len(cond.Strings)+len(cond.Ints) > 0 {
+	switch {
+	case len(cond.Strings)+len(cond.Ints) > 0:
 		return errors.New("values are listed twice")
+	case cond.List.set.count == 0:
+		return errors.New("the list of values is empty")
 	}
 	if t != AttrString { // it isn't a set of strings
 		plain := Condition{Op: cond.Op, Fold: cond.Fold, Of: cond.Of, Strings: slices.Collect(cond.List.set.all)}
@@ -48,9 +55,8 @@ func (c *compiler) listed(cond *Condition, in *instr) error {
 		return c.test(&plain, t, in)
 	}
 	if cond.Fold {
-		ids := cond.List.folded()
 		in.op, in.arg = codeTest, uint32(len(mod.tests))
-		mod.tests = append(mod.tests, foldedSet{&ids})
+		mod.tests = append(mod.tests, cond.List.foldedSet())
 	} else {
 		in.op, in.arg = codeIDs, uint32(len(mod.ids))
 		mod.ids = append(mod.ids, cond.List.set)

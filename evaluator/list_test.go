@@ -78,7 +78,9 @@ func TestListRefused(t *testing.T) {
 		return func(set *evaluator.Ruleset) { s.Name = "s"; set.Segments = []evaluator.Segment{s} }
 	}
 	when := func(c evaluator.Condition) func(*evaluator.Ruleset) {
-		c.List = list
+		if c.List == nil {
+			c.List = list
+		}
 		return segment(evaluator.Segment{When: &c})
 	}
 	for name, test := range map[string]struct {
@@ -90,6 +92,8 @@ func TestListRefused(t *testing.T) {
 			"members are listed twice"},
 		"values twice": {when(evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "user", Strings: []string{"u"}}),
 			"values are listed twice"},
+		"no values": {when(evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "user", List: &evaluator.List{}}),
+			"the list of values is empty"},
 		"another operator": {when(evaluator.Condition{Op: evaluator.OpPrefix, Attribute: "user", Strings: []string{"u"}}),
 			`"prefix" takes no list`},
 		"presence":      {when(evaluator.Condition{Op: evaluator.OpExists, Attribute: "user"}), `"exists" takes no list`},

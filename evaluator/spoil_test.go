@@ -48,13 +48,18 @@ func settable(v reflect.Value, yield func(reflect.Value)) {
 			settable(v.Index(i), yield)
 		}
 	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[evaluator.Value]() {
+		if opaque(v.Type()) {
 			return // of what it holds it keeps the rules itself
 		}
 		for i := range v.NumField() {
 			settable(v.Field(i), yield)
 		}
 	}
+}
+
+// opaque reports whether a type has no fields of its own to set.
+func opaque(t reflect.Type) bool {
+	return t == reflect.TypeFor[evaluator.Value]() || t == reflect.TypeFor[evaluator.List]()
 }
 
 func (g *generator) overwrite(v reflect.Value) {

@@ -59,7 +59,7 @@ func copied(v reflect.Value) reflect.Value {
 		for i := range v.Len() {
 			c.Index(i).Set(copied(v.Index(i)))
 		}
-	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[evaluator.Value]():
+	case v.Kind() == reflect.Struct && !opaque(v.Type()):
 		for i := range v.NumField() {
 			c.Field(i).Set(copied(v.Field(i)))
 		}

@@ -85,6 +85,8 @@ func (j *judge) ruleset() {
 	}
 	j.unique("zone", mapped(j.set.Zones, func(z evaluator.Zone) string { return z.Name }))
 	for _, s := range j.set.Segments {
+		j.must(s.IncludeList == nil || len(s.Include) == 0, "members twice")
+		j.must(s.ExcludeList == nil || len(s.Exclude) == 0, "members twice")
 		if s.When != nil {
 			j.condition(*s.When, 0)
 		}
@@ -205,7 +207,7 @@ func (j *judge) split(s evaluator.Split, variant func(int)) {
 func (j *judge) condition(c evaluator.Condition, depth int) {
 	j.must(depth <= 100, "too deep")
 	if c.Op == evaluator.OpAll || c.Op == evaluator.OpAny || c.Op == evaluator.OpNot {
-		j.must(c.Attribute == "" && len(c.Strings)+len(c.Ints) == 0 && !c.Fold, "a combination with operands")
+		j.must(c.Attribute == "" && len(c.Strings)+len(c.Ints) == 0 && !c.Fold && c.List == nil, "a combination with operands")
 		j.must(c.Op != evaluator.OpNot || len(c.Of) == 1, "not of %d", len(c.Of))
 		for _, c := range c.Of {
 			j.condition(c, depth+1)
@@ -213,6 +215,7 @@ func (j *judge) condition(c evaluator.Condition, depth int) {
 		return
 	}
 	j.must(len(c.Of) == 0, "a comparison of conditions")
+	j.must(c.List == nil, "an empty list") // spoil makes no other
 	if c.Op == evaluator.OpPeriod || c.Op == evaluator.OpWindow || c.Op == evaluator.OpServes {
 		j.circumstance(c)
 		return

@@ -31,7 +31,8 @@ func withList(opts release.Options, prefix string) release.Options {
 
 // listsOf returns the names of lists.
 func listsOf(names []string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.HasPrefix(name, "targets/lists/") })
+	others := func(name string) bool { return !strings.HasPrefix(name, "targets/lists/") }
+	return slices.DeleteFunc(slices.Clone(names), others)
 }
 
 // Lists are put when they are new, and stay where they are when a namespace changes.
@@ -71,7 +72,8 @@ func TestLists(t *testing.T) {
 		wantError(t, rollback(store, keys, 1), "reading a list of revision 1, which can be published again from its files: "+
 			"the object was changed")
 		publish(withList(options(store, keys, one), "u"), one, "targets/lists/*", "targets/a/*", "targets/b/*") // repairs it
-		if history := mustLog(t, store, keys.Root, 0); len(history.Entries) != 6 || !cmp.Equal(history.Entries[4].Changed, []string{"a"}) {
+		history := mustLog(t, store, keys.Root, 0).Entries
+		if len(history) != 6 || !cmp.Equal(history[4].Changed, []string{"a"}) {
 			t.Errorf("history: %+v", history)
 		}
 	})
@@ -90,7 +92,8 @@ func TestGCKeepsLists(t *testing.T) {
 	if diff := cmp.Diff(lists[0], got); diff != "" {
 		t.Errorf("removed lists (-want +got):\n%s", diff)
 	}
-	wantError(t, w.rollback(1), "reading a list of revision 1, which can be published again from its files: the object is gone")
+	wantError(t, w.rollback(1), "reading a list of revision 1, which can be published again from its files: "+
+		"the object is gone")
 	mustPublish(t, w.rollback(2))
 	if _, err := w.client.read(t.Context(), w.now.Sub(time.Now())); err != nil {
 		t.Error(err)
