@@ -29,7 +29,7 @@ import (
 const (
 	// format1Commit is the last commit whose clients know payload format 1 only.
 	format1Commit = "c1fe00c6a1aeace1f40628542f91dd66dc0da276"
-	// inlineCommit is the last commit whose clients don't know lists that are targets.
+	// inlineCommit is a commit whose clients know format 2, but no lists that are targets.
 	inlineCommit = "cc57da1e6b151dd17adbe77b16f6af01942c4d99"
 )
 

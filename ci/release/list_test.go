@@ -95,7 +95,7 @@ func TestGCKeepsLists(t *testing.T) {
 	wantError(t, w.rollback(1), "reading a list of revision 1, which can be published again from its files: "+
 		"the object is gone")
 	mustPublish(t, w.rollback(2))
-	if _, err := w.client.read(t.Context(), w.now.Sub(time.Now())); err != nil {
+	if _, err := w.client.read(t.Context(), time.Until(w.now)); err != nil {
 		t.Error(err)
 	}
 }
