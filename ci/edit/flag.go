@@ -15,7 +15,7 @@ import (
 // keyOrder is the order of a flag's keys. A key that is added takes its place in it.
 var keyOrder = []string{
 	"description", "owner", "expires", "type", "exclusive", "variants", "enabled", "default", "off_variant", "max_stale",
-	"metadata", "rules", "environments", "lint",
+	"metadata", "lint", "rules", "environments",
 }
 
 // disabledMark begins the comment that disable writes: above "enabled" if it has added

@@ -16,7 +16,7 @@ import (
 )
 
 // segmentOrder is the order of a segment's keys.
-var segmentOrder = []string{"description", "include", "exclude", "when", "lint"}
+var segmentOrder = []string{"description", "lint", "include", "exclude", "when"}
 
 // segment opens the file that "segments/NAME" names.
 func (e *editing) segment(word string) (doc *splice.Doc, file string, err error) {

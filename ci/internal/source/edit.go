@@ -15,14 +15,6 @@ func Parse(name, dir string, data []byte) *File {
 	return s
 }
 
-// Offset returns the offset in s.Data of a line and column, or of the end of the line
-// if it is shorter.
-func (s *File) Offset(line, column int) int {
-	var c cursor
-	c.seek(s.Data, line, column)
-	return c.offset
-}
-
 // InFlow reports whether n is a list in brackets or a mapping in braces.
 func (n *Node) InFlow() bool { return n.flow }
 

@@ -68,3 +68,30 @@ func walk(n *source.Node, path Path, to *[]Path) {
 }
 
 func clone(p Path) Path { return append(Path(nil), p...) }
+
+// FuzzFormat formats arbitrary files. Nothing may panic, a file that can't be formatted
+// stays as it was, and formatting twice does no more than formatting once.
+func FuzzFormat(f *testing.F) {
+	for _, text := range []string{
+		"# a\n\n# b\nb:   # c\n- x:  1\n  y:\n    - 2\n# d\n\n\na: |\n   text\n\n   more\n", "- - a\n  - b\n-   |\n  c\n\n- 'd\n  e'\n",
+		"a: >-\r\n  x\r\n\r\n  y\r\n# c\r\nb: \"d \r\n\r\n   e\" # d  \r\n", "---\nc: [1,\n\n  2 # x\n ]\n\n\n# end\n  # of\n", "a:\n      b\nc:\n-\n  d\n",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := Open("shop/x.yaml", "flags", []byte(text))
+		if err != nil {
+			return
+		}
+		if err := d.Format([]string{"a", "b"}); err != nil {
+			if !bytes.Equal(d.Bytes(), []byte(text)) {
+				t.Errorf("what can't be formatted became\n%s", d.Bytes())
+			}
+			return
+		}
+		once := bytes.Clone(d.Bytes())
+		if err := d.Format([]string{"a", "b"}); err != nil || !bytes.Equal(d.Bytes(), once) {
+			t.Errorf("formatted once (%v):\n%q\nand twice:\n%q", err, once, d.Bytes())
+		}
+	})
+}

@@ -2,13 +2,31 @@ package splice
 
 import (
 	"bytes"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/serin-flags/serin/ci/internal/source"
 )
 
 // start returns the offset of a node.
-func (d *Doc) start(n *source.Node) int { return d.file.Offset(n.Line(), n.Column()) }
+func (d *Doc) start(n *source.Node) int {
+	at := d.lines[n.Line()-1]
+	for range n.Column() - 1 {
+		_, size := utf8.DecodeRune(d.file.Data[at:])
+		at += size
+	}
+	return at
+}
+
+// line returns the number of the line that contains an offset, from 0.
+func (d *Doc) line(at int) int {
+	i, found := slices.BinarySearch(d.lines, at)
+	if found {
+		return i
+	}
+	return i - 1
+}
 
 // lineStart returns the offset of the line that contains an offset.
 func (d *Doc) lineStart(at int) int { return 1 + bytes.LastIndexByte(d.file.Data[:at], '\n') }

@@ -28,6 +28,7 @@ type Doc struct {
 	name, dir string
 	raw       []byte
 	file      *source.File
+	lines     []int // the offsets of lines in file.Data
 }
 
 // ErrByHand says that a place in a file is written in a way that can't be edited
@@ -47,8 +48,19 @@ func (d *Doc) parse(raw []byte) error {
 	if len(file.Problems) > 0 {
 		return file.Problems
 	}
-	d.raw, d.file = raw, file
+	d.take(raw, file)
 	return nil
+}
+
+// take takes over a parsed file.
+func (d *Doc) take(raw []byte, file *source.File) {
+	d.raw, d.file = raw, file
+	d.lines = append(make([]int, 0, 1+bytes.Count(file.Data, []byte{'\n'})), 0)
+	for i, b := range file.Data {
+		if b == '\n' {
+			d.lines = append(d.lines, i+1)
+		}
+	}
 }
 
 // Bytes returns the file's content.
@@ -100,7 +112,7 @@ func (d *Doc) apply(want *source.Node, cuts ...cut) error {
 	if len(file.Problems) > 0 || !file.Root.Same(want) {
 		return ErrByHand
 	}
-	d.raw, d.file = raw, file
+	d.take(raw, file)
 	return nil
 }
 
@@ -163,7 +175,8 @@ func (d *Doc) AsSet(path Path, order ...string) bool {
 	if n == nil {
 		return false
 	}
-	other := &Doc{name: d.name, dir: d.dir, raw: d.raw, file: d.file}
+	copied := *d
+	other := &copied
 	if other.Remove(path) != nil {
 		return false
 	}
