@@ -1,5 +1,5 @@
 # deps: what tests need that Go can't install, on Debian and Ubuntu
-# man: the manual pages, into bin/man
+# man: the manual pages, into bin/man    release: what a tag publishes; release-check: the same without publishing
 # demo: the tour of Serin in a throw-away folder    build: into bin/
 # test: everything, in the size that finds most; with the race detector where there are goroutines
 # soak: everything in full size, which takes hours    fuzz: every fuzz target for FUZZTIME
@@ -15,11 +15,12 @@ VERSITYGW         = bin/versitygw-$(VERSITYGW_VERSION)
 # Where govulncheck reads: without access to it, a copy, such as file:///srv/vulndb.
 VULNDB            = https://vuln.go.dev
 FUZZTIME          = 1m
+GORELEASER        = go run github.com/goreleaser/goreleaser/v2@v2.17.0
 SEEDS             = 60
 ENV               = SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)"
 TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 
-.PHONY: deps needs demo test check bench bench-shapes bench-tail bench-packages build man fuzz soak chaos arm64
+.PHONY: deps needs demo test check bench bench-shapes bench-tail bench-packages build man release release-check fuzz soak chaos arm64
 
 # What tests run that Go can't install, and the packages of Debian and Ubuntu that have it.
 MISSING  = $(if $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),,chromium)
@@ -86,6 +87,13 @@ build:
 
 man:
 	go run ./cmd/serin man bin/man
+
+release:
+	$(GORELEASER) release --clean
+
+release-check:
+	$(GORELEASER) check
+	$(GORELEASER) release --snapshot --clean
 
 fuzz:
 	@set -e; pkgs=$$(go list ./...); for pkg in $$pkgs; do \

@@ -4,6 +4,7 @@ package serin_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,7 +19,7 @@ import (
 )
 
 // An action is ci/action.yml, of which the tests run the steps as GitHub's runner
-// does: those with a script. Of the others there is one, which installs Go.
+// does: those with a script, and a cache. The other one installs Go.
 type action struct {
 	Inputs map[string]struct {
 		Required bool
@@ -30,8 +31,8 @@ type action struct {
 }
 
 type step struct {
-	Name, Uses, If, Run, Shell string
-	Env                        map[string]string
+	ID, Name, Uses, If, Run, Shell string
+	Env, With                      map[string]string
 }
 
 func readAction(t *testing.T) action {
@@ -45,7 +46,7 @@ func readAction(t *testing.T) action {
 		t.Fatal(err)
 	}
 	for _, s := range a.Runs.Steps {
-		if s.Run == "" && !strings.HasPrefix(s.Uses, "actions/setup-go@") {
+		if s.Run == "" && !strings.HasPrefix(s.Uses, "actions/setup-go@") && !strings.HasPrefix(s.Uses, "actions/cache@") {
 			t.Errorf("step %q: this test doesn't know how to use %q", s.Name, s.Uses)
 		}
 		if strings.Contains(s.Run, "${{") {
@@ -60,6 +61,10 @@ type job struct {
 	workspace string
 	inputs    map[string]string
 	env       []string // beside that of the steps
+	bin       string   // a folder of programs that come before others
+	ref       string   // of the action
+	cache     string   // the folder that holds what jobs have put into the cache; "": there is none
+	rebuild   bool     // the command is built, although there is one
 }
 
 // An outcome is what came of a job.
@@ -68,6 +73,7 @@ type outcome struct {
 	log     string // of all steps
 	summary string
 	outputs map[string]string
+	steps   []string // the names of those that ran
 }
 
 // run runs the action's steps for a job.
@@ -83,11 +89,16 @@ func (a action) run(t *testing.T, j job) outcome {
 	if err := os.Mkdir(built, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Link(command(t), filepath.Join(built, "serin")); err != nil {
-		t.Fatal(err)
+	if !j.rebuild {
+		if err := os.Link(command(t), filepath.Join(built, "serin")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	file := func(name string) string { return filepath.Join(temp, "runner-"+name) }
-	values := map[string]string{"github.action_path": filepath.Join(here, "ci"), "github.token": "ghs_of-the-job"}
+	values := map[string]string{
+		"github.action_path": filepath.Join(here, "ci"), "github.action_ref": j.ref, "github.token": "ghs_of-the-job", "runner.temp": temp,
+		"steps.cache.outputs.cache-hit": "", "steps.download.outputs.verified": "",
+	}
 	for name, input := range a.Inputs {
 		values["inputs."+name] = substitute(t, input.Default, values)
 		if value, ok := j.inputs[name]; ok {
@@ -103,19 +114,30 @@ func (a action) run(t *testing.T, j job) outcome {
 	}
 	var log bytes.Buffer
 	o := outcome{outputs: make(map[string]string)}
+	var saved func()
 	for _, s := range a.Runs.Steps {
-		if s.Run == "" || !holds(t, s.If, values) {
+		if !holds(t, s.If, values) {
 			continue
 		}
+		if strings.HasPrefix(s.Uses, "actions/cache@") && j.cache != "" {
+			hit := false
+			hit, saved = restore(t, j.cache, substitute(t, s.With["key"], values), substitute(t, s.With["path"], values))
+			values["steps."+s.ID+".outputs.cache-hit"] = fmt.Sprint(hit)
+		}
+		if s.Run == "" {
+			continue
+		}
+		o.steps = append(o.steps, s.Name)
 		cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", s.Run)
 		cmd.Dir = j.workspace
-		path := os.Getenv("PATH")
+		path := j.bin + ":" + os.Getenv("PATH")
 		for _, line := range lines(t, file("path")) {
 			path = line + ":" + path
 		}
 		cmd.Env = append(os.Environ(), j.env...)
 		cmd.Env = append(cmd.Env, "PATH="+path, "RUNNER_TEMP="+temp, "GITHUB_PATH="+file("path"),
-			"GITHUB_OUTPUT="+file("output"), "GITHUB_STEP_SUMMARY="+file("summary"), "GITHUB_ACTIONS=true")
+			"GITHUB_OUTPUT="+file("output"), "GITHUB_STEP_SUMMARY="+file("summary"), "GITHUB_ACTIONS=true",
+			"RUNNER_OS=Linux", "RUNNER_ARCH=X64")
 		for name, value := range s.Env {
 			cmd.Env = append(cmd.Env, name+"="+substitute(t, value, values))
 		}
@@ -124,6 +146,13 @@ func (a action) run(t *testing.T, j job) outcome {
 			o.err = fmt.Errorf("step %q: %w", s.Name, err)
 			break
 		}
+		for _, line := range lines(t, file("output")) {
+			name, value, _ := strings.Cut(line, "=")
+			values["steps."+s.ID+".outputs."+name] = value
+		}
+	}
+	if saved != nil && o.err == nil {
+		saved()
 	}
 	o.log = log.String()
 	o.summary = strings.Join(lines(t, file("summary")), "\n")
@@ -135,6 +164,24 @@ func (a action) run(t *testing.T, j job) outcome {
 		t.Errorf("keys were left behind in %v, %v", left, err)
 	}
 	return o
+}
+
+// restore fills a folder with what a cache has under a key. The function keeps what is in
+// the folder in the end, unless the cache has it.
+func restore(t *testing.T, cache, key, folder string) (hit bool, save func()) {
+	t.Helper()
+	place := filepath.Join(cache, key)
+	if _, err := os.Stat(place); err == nil {
+		if err := errors.Join(os.RemoveAll(folder), os.CopyFS(folder, os.DirFS(place))); err != nil {
+			t.Fatal(err)
+		}
+		return true, nil
+	}
+	return false, func() {
+		if err := os.CopyFS(place, os.DirFS(folder)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // The jobs that publish need the whole history, to tell older commits from newer ones.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,5 +68,62 @@ func TestCachesOfGitLab(t *testing.T) {
 		if ownCache := strings.Contains(key.Key, "$CI_MERGE_REQUEST_IID"); checks != ownCache || !checks && (cache.Kind != yaml.SequenceNode || len(cache.Content) > 0) {
 			t.Errorf("job %s has the cache of %s with the key %q", name, holder, key.Key)
 		}
+	}
+}
+
+// TestReleases holds that a release has the command for every system, and a file that says
+// where it comes from.
+func TestReleases(t *testing.T) {
+	var config struct {
+		Builds []struct {
+			ID, Main     string
+			Env          []string
+			Goos, Goarch []string
+		}
+		SBOMs    []struct{ Artifacts string }
+		Checksum struct {
+			Name string `yaml:"name_template"`
+		}
+	}
+	readYAML(t, ".goreleaser.yaml", &config)
+	b := config.Builds[0]
+	if b.Main != "./cmd/serin" || !slices.Equal(b.Goos, []string{"linux", "darwin", "windows"}) || !slices.Equal(b.Goarch, []string{"amd64", "arm64"}) ||
+		!slices.Contains(b.Env, "CGO_ENABLED=0") {
+		t.Errorf("the command is built as %+v", b)
+	}
+	if len(config.SBOMs) != 1 || config.SBOMs[0].Artifacts != "binary" {
+		t.Errorf("the bills of materials are %+v", config.SBOMs)
+	}
+	var workflow struct {
+		Jobs map[string]struct {
+			Permissions map[string]string
+			Steps       []struct {
+				Uses string
+				With map[string]any
+			}
+		}
+	}
+	readYAML(t, ".github/workflows/release.yml", &workflow)
+	job := workflow.Jobs["release"]
+	last := job.Steps[len(job.Steps)-1]
+	if job.Permissions["attestations"] != "write" || !strings.HasPrefix(last.Uses, "actions/attest-build-provenance@") ||
+		last.With["subject-checksums"] != "dist/"+config.Checksum.Name {
+		t.Errorf("what is released isn't attested: %+v", job)
+	}
+	for _, step := range job.Steps {
+		if strings.HasPrefix(step.Uses, "actions/setup-go@") && step.With["cache"] != false {
+			t.Error("a release may contain what another job put into the cache")
+		}
+	}
+}
+
+func readYAML(t *testing.T, name string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err == nil {
+		err = yaml.Unmarshal(data, into)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
