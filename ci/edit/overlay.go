@@ -2,6 +2,7 @@ package edit
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -11,8 +12,7 @@ import (
 	"time"
 )
 
-// An overlay is a folder with some files in place of what is there. The folders that
-// contain them exist.
+// An overlay is a folder with some files in place of what is there.
 type overlay struct {
 	below fs.FS
 	files map[string][]byte // by path; nil: there is no such file
@@ -35,28 +35,53 @@ func (o overlay) Open(name string) (fs.File, error) {
 	case ok && data == nil:
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	case ok:
-		return &file{info{path.Base(name), int64(len(data))}, bytes.NewReader(data)}, nil
+		return &file{info{name: path.Base(name), size: int64(len(data))}, bytes.NewReader(data)}, nil
 	}
 	return o.below.Open(name)
 }
 
 // ReadDir implements [fs.ReadDirFS].
 func (o overlay) ReadDir(name string) ([]fs.DirEntry, error) {
+	added := o.within(name)
 	list, err := fs.ReadDir(o.below, name)
-	if err != nil {
+	if err != nil && (len(added) == 0 || !errors.Is(err, fs.ErrNotExist)) {
 		return nil, err
 	}
 	list = slices.DeleteFunc(list, func(e fs.DirEntry) bool {
 		_, ok := o.files[path.Join(name, e.Name())]
 		return ok
 	})
-	for p, data := range o.files {
-		if data != nil && path.Dir(p) == name {
-			list = append(list, fs.FileInfoToDirEntry(info{path.Base(p), int64(len(data))}))
+	for _, i := range added {
+		if !slices.ContainsFunc(list, func(e fs.DirEntry) bool { return e.Name() == i.name }) {
+			list = append(list, fs.FileInfoToDirEntry(i))
 		}
 	}
 	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return list, nil
+}
+
+// within returns the files of the overlay in a folder, and the folders that lead to
+// others.
+func (o overlay) within(name string) []info {
+	var list []info
+	for p, data := range o.files {
+		rest, ok := strings.CutPrefix(p, name+"/")
+		if name == "." {
+			rest, ok = p, true
+		}
+		if !ok || data == nil {
+			continue
+		}
+		first, _, deeper := strings.Cut(rest, "/")
+		i := info{name: first, size: int64(len(data))}
+		if deeper {
+			i = info{name: first, dir: true}
+		}
+		if !slices.Contains(list, i) {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // Stat implements [fs.StatFS].
@@ -91,15 +116,21 @@ type file struct {
 func (f *file) Stat() (fs.FileInfo, error) { return f.info, nil }
 func (f *file) Close() error               { return nil }
 
-// An info describes a file in memory.
+// An info describes a file in memory, or a folder.
 type info struct {
 	name string
 	size int64
+	dir  bool
 }
 
-func (i info) Name() string       { return i.name }
-func (i info) Size() int64        { return i.size }
-func (i info) Mode() fs.FileMode  { return 0o644 }
+func (i info) Name() string { return i.name }
+func (i info) Size() int64  { return i.size }
+func (i info) Mode() fs.FileMode {
+	if i.dir {
+		return fs.ModeDir | 0o755
+	}
+	return 0o644
+}
 func (i info) ModTime() time.Time { return time.Time{} }
-func (i info) IsDir() bool        { return false }
+func (i info) IsDir() bool        { return i.dir }
 func (i info) Sys() any           { return nil }

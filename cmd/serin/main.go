@@ -127,7 +127,7 @@ func addVerbs(root *cobra.Command) {
 		verbs     []*cobra.Command
 	}{
 		{"author", "Write flags:", []*cobra.Command{
-			initCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), fmtCommand(), lockCommand(), schemaCommand(),
+			initCommand(), newCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), fmtCommand(), lockCommand(), schemaCommand(),
 		}},
 		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand()}},
 		{"release", "Release flags:", []*cobra.Command{
