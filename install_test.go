@@ -215,16 +215,9 @@ func TestInstallPrintsVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	env := func(name string) string {
-		out, err := exec.Command("go", "env", name).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return strings.TrimSpace(string(out))
-	}
 	// The module cache keeps what is installed: a cache of its own takes all other modules from the one that there is.
 	cache := t.TempDir()
-	others := "file://" + filepath.Join(env("GOMODCACHE"), "cache", "download")
+	others := "file://" + filepath.Join(goEnv(t, "GOMODCACHE"), "cache", "download")
 	cmd := exec.CommandContext(t.Context(), "go", "install", "-trimpath", "-modcacherw", module+"/cmd/serin@"+version)
 	cmd.Dir = proxy
 	cmd.Env = append(os.Environ(), "GOPROXY=file://"+proxy+","+others, "GONOSUMDB=*", "GOFLAGS=", "GONOPROXY=none", "GOPRIVATE=", "GOSUMDB=off",
