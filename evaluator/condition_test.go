@@ -13,8 +13,8 @@ import (
 
 // declared are the attributes of all tests here.
 var declared = []Attribute{
-	{"user", AttrString}, {"city", AttrString}, {"uid", AttrInteger}, {"beta", AttrBoolean},
-	{"version", AttrSemver}, {"ip", AttrIP}, {"phone", AttrString},
+	{Name: "user", Type: AttrString}, {Name: "city", Type: AttrString}, {Name: "uid", Type: AttrInteger}, {Name: "beta", Type: AttrBoolean},
+	{Name: "version", Type: AttrSemver}, {Name: "ip", Type: AttrIP}, {Name: "phone", Type: AttrString},
 }
 
 // gate returns a ruleset with one flag, which is on where when holds.
@@ -268,8 +268,8 @@ func TestCompileRefuses(t *testing.T) {
 		{"two segments of one name", gate(nil, Segment{Name: "a"}, Segment{Name: "a"}), `the segment name "a" is empty or not unique`},
 		{"undeclared unit", Ruleset{Unit: "x"}, `the unit "x" is not a declared string attribute`},
 		{"integer unit", Ruleset{Unit: "uid", Attributes: declared}, `the unit "uid" is not a declared string attribute`},
-		{"attribute of no type", Ruleset{Unit: "user", Attributes: append([]Attribute{{"z", 0}}, declared...)}, `the attribute "z" of type AttributeType(0) is not valid`},
-		{"attribute declared twice", Ruleset{Unit: "user", Attributes: append([]Attribute{{"user", AttrString}}, declared...)}, `the attribute "user" is declared twice`},
+		{"attribute of no type", Ruleset{Unit: "user", Attributes: append([]Attribute{{Name: "z"}}, declared...)}, `the attribute "z" of type AttributeType(0) is not valid`},
+		{"attribute declared twice", Ruleset{Unit: "user", Attributes: append([]Attribute{{Name: "user", Type: AttrString}}, declared...)}, `the attribute "user" is declared twice`},
 		{"no key", flag(func(f *Flag) { f.Key = "" }), `the key "" is empty or not unique`},
 		{"no variants", flag(func(f *Flag) { f.Variants = nil }), "this one 0"},
 		{"two variants of one name", flag(func(f *Flag) { f.Variants[1].Name = "on" }), `the variant name "on" is empty or not unique`},

@@ -207,7 +207,7 @@ func TestCompileSeveral(t *testing.T) {
 	}
 	c := gate(nil)
 	c.Flags[0].Key = "c"
-	c.Attributes = []Attribute{{"user", AttrString}, {"city", AttrIP}}
+	c.Attributes = []Attribute{{Name: "user", Type: AttrString}, {Name: "city", Type: AttrIP}}
 	if _, err := Compile(a, c); err == nil || !strings.Contains(err.Error(), `"city" is declared as string and as ip`) {
 		t.Errorf("one attribute of two types gave %v", err)
 	}

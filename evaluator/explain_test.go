@@ -31,7 +31,7 @@ func explained() Ruleset {
 	)
 	return Ruleset{
 		Unit:       "user",
-		Attributes: append(declared[:len(declared):len(declared)], Attribute{"tags", AttrList}),
+		Attributes: append(declared[:len(declared):len(declared)], Attribute{Name: "tags", Type: AttrList}),
 		Zones:      []Zone{{"Asia/Shanghai", []Offset{{0, 8 * 3600}}}},
 		Segments: []Segment{
 			{Name: "staff", Include: []string{"u-1"}, Exclude: []string{"u-9"}, When: ptr(texts(OpInSegment, "city", "cities"))},

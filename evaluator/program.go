@@ -14,7 +14,7 @@ type Program struct {
 	modules     []*Module
 	byKey       map[string]*CompiledFlag
 	sorted      []linkedFlag // by key
-	types       map[string]AttributeType
+	declared    map[string]Attribute
 	expressions map[string]int // regular expressions of all conditions, by attribute
 }
 
@@ -56,7 +56,7 @@ func Link(modules ...*Module) (*Program, error) {
 		modules:     slices.Clone(modules),
 		byKey:       make(map[string]*CompiledFlag, n),
 		sorted:      make([]linkedFlag, 0, n),
-		types:       make(map[string]AttributeType),
+		declared:    make(map[string]Attribute),
 		expressions: make(map[string]int),
 	}
 	var all problems
@@ -81,10 +81,13 @@ func Link(modules ...*Module) (*Program, error) {
 // declare adds the attributes of a module, which must agree with earlier modules.
 func (p *Program) declare(mod *Module, all *problems) {
 	for _, a := range mod.attributes {
-		if t, ok := p.types[a.Name]; ok && t != a.Type {
-			all.add(&CompileError{Err: fmt.Errorf("the attribute %q is declared as %v and as %v", a.Name, t, a.Type)})
+		switch other, ok := p.declared[a.Name]; {
+		case ok && other.Type != a.Type:
+			all.add(&CompileError{Err: fmt.Errorf("the attribute %q is declared as %v and as %v", a.Name, other.Type, a.Type)})
+		case ok && other.From != a.From:
+			all.add(&CompileError{Err: fmt.Errorf("the attribute %q is declared with two values of \"from\"", a.Name)})
 		}
-		p.types[a.Name] = a.Type
+		p.declared[a.Name] = a
 	}
 	for i, n := range mod.expressions {
 		p.expressions[mod.attributes[i].Name] += n
@@ -152,8 +155,22 @@ func (p *Program) AttributeType(name string) (AttributeType, bool) {
 	if p == nil {
 		return 0, false
 	}
-	t, ok := p.types[name]
-	return t, ok
+	a, ok := p.declared[name]
+	return a.Type, ok
+}
+
+// Attributes yields the declared attributes, each once, in no particular order.
+func (p *Program) Attributes() iter.Seq[Attribute] {
+	return func(yield func(Attribute) bool) {
+		if p == nil {
+			return
+		}
+		for _, a := range p.declared {
+			if !yield(a) {
+				return
+			}
+		}
+	}
 }
 
 // Expressions returns how many regular expressions conditions match an attribute with. One

@@ -27,6 +27,10 @@ type Ruleset struct {
 type Attribute struct {
 	Name string        `json:"name"`
 	Type AttributeType `json:"type"`
+	// From says where endpoints take the attribute from, as the text of package
+	// internal/from. If it is empty, callers send the attribute. Evaluation doesn't
+	// depend on it.
+	From string `json:"from,omitempty"`
 }
 
 // AttributeType is the declared type of an attribute. It determines which operators

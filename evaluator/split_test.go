@@ -17,7 +17,7 @@ func splitOf(t testing.TB, n uint64) (*Module, []Range) {
 	}
 	f := Flag{Key: "f", Type: KindBool, Variants: []Variant{{"on", BoolValue(true)}, {"off", BoolValue(false)}}}
 	f.Rules = []Rule{{Name: "r", Split: &Split{Bucketing: Bucketing{By: "user", Salt: "f", Hash: HashMurmur3}, Ranges: ranges}}}
-	mod, err := CompileModule(Ruleset{Unit: "user", Attributes: []Attribute{{"user", AttrString}}, Flags: []Flag{f}})
+	mod, err := CompileModule(Ruleset{Unit: "user", Attributes: []Attribute{{Name: "user", Type: AttrString}}, Flags: []Flag{f}})
 	if err != nil {
 		t.Fatal(err)
 	}

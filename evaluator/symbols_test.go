@@ -13,9 +13,9 @@ import (
 func TestSymbolLists(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	const attributes = 3 * memoSize
-	set := Ruleset{Unit: "user", Attributes: []Attribute{{"user", AttrString}}}
+	set := Ruleset{Unit: "user", Attributes: []Attribute{{Name: "user", Type: AttrString}}}
 	for i := range attributes {
-		set.Attributes = append(set.Attributes, Attribute{fmt.Sprintf("a%d", i), AttrString})
+		set.Attributes = append(set.Attributes, Attribute{Name: fmt.Sprintf("a%d", i), Type: AttrString})
 	}
 	word := func(i int) string { return fmt.Sprintf("w%d", i) }
 	var conditions []Condition
@@ -78,7 +78,7 @@ func TestSymbolLists(t *testing.T) {
 // TestManyAttributes holds that attributes are found wherever they are in a context.
 func TestManyAttributes(t *testing.T) {
 	when := Condition{Op: OpOneOf, Attribute: "city", Strings: []string{"a", "b", "c", "d", "e"}}
-	program, err := Compile(Ruleset{Unit: "user", Attributes: []Attribute{{"user", AttrString}, {"city", AttrString}}, Flags: []Flag{{Key: "f", Type: KindBool,
+	program, err := Compile(Ruleset{Unit: "user", Attributes: []Attribute{{Name: "user", Type: AttrString}, {Name: "city", Type: AttrString}}, Flags: []Flag{{Key: "f", Type: KindBool,
 		Variants: []Variant{{"off", BoolValue(false)}, {"on", BoolValue(true)}}, Rules: []Rule{{Name: "r", When: &when, Variant: 1}, {Name: "again", When: &when}}}}})
 	if err != nil {
 		t.Fatal(err)
