@@ -28,8 +28,11 @@ var allowed = map[string][]string{
 	"sdk/examples/function":   {"sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 	"sdk/examples/kubernetes": {"sdk"},
 
-	"lambda":           {"sdk", "evaluator", "internal/jsontext", "github.com/klauspost/compress"},
-	"lambda/bootstrap": {"bundle", "lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
+	"lambda":                {"lambda/enrich", "lambda/internal/limit", "lambda/route", "sdk", "evaluator", "internal/jsontext", "github.com/klauspost/compress"},
+	"lambda/enrich":         {"evaluator", "internal/from", "github.com/medama-io/go-useragent"},
+	"lambda/internal/limit": {"evaluator"},
+	"lambda/route":          {"lambda/enrich", "lambda/internal/limit", "internal/from", "sdk", "evaluator"},
+	"lambda/bootstrap":      {"bundle", "lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
 	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
 	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/lambda/internal/limit"
 )
 
 // BenchmarkHostile measures requests of the largest size that cost as much as callers can
@@ -20,7 +21,7 @@ func BenchmarkHostile(b *testing.B) {
 		return prefix + strings.Repeat(part, n) + suffix
 	}
 	long := strings.Repeat("Mozilla/5.0 (", 78)
-	expressions := long[:maxMatching/25] // half the flags have one
+	expressions := long[:limit.Matching/25] // half the flags have one
 	var names strings.Builder
 	for i := range 999 {
 		names.WriteString(`,"attribute-` + strconv.Itoa(i) + `":"` + strings.Repeat("x", 40) + `"`)
@@ -35,7 +36,7 @@ func BenchmarkHostile(b *testing.B) {
 		{"as long a list as may be", fill(`{"context":{"tags":["a"`, `,"tag-a-tag-a-tag-a-tag-a-tag-a-tag-a"`, `]}}`, 999)},
 		{"expressions", `{"context":{"agent":"` + expressions + `"}}`},
 		{"text", `{"context":{"agent":"` + long + `","city":"` + long + `"}}`},
-		{"escapes", fill(`{"context":{"agent":"`, `\u0041`, `"}}`, maxMatching/25)},
+		{"escapes", fill(`{"context":{"agent":"`, `\u0041`, `"}}`, limit.Matching/25)},
 		{"too many escapes", fill(`{"context":{"agent":"`, `\u0041`, `"}}`, 1<<20)},
 		{"digits", fill(`{"context":{"uid":`, `9`, `}}`, 1<<20)},
 		{"depth", fill(`{"context":{"a":`, `[`, ``, 1<<20)},

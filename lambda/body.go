@@ -21,13 +21,6 @@ const (
 	smallBody = 4 << 10
 	// maxInFlight limits the bytes of all bodies in memory, beyond smallBody of each.
 	maxInFlight = 16 << 20
-	// maxMatched is the size limit in bytes of a text that flags match regular expressions
-	// with, which look at every byte.
-	maxMatched = 1024
-	// shortText is the length up to which such a text is always accepted, and maxMatching
-	// the limit for all longer ones of a context, each counted once per expression.
-	shortText   = 256
-	maxMatching = 16 << 10
 )
 
 // bodies reads the bodies of requests, in bounded memory.

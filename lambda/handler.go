@@ -8,6 +8,7 @@
 //	POST /ofrep/v1/evaluate/flags/{key}   one flag
 //	POST /ofrep/v1/evaluate/flags         all flags
 //	GET  /ofrep/v1/events                 events for browsers, if [Config].Events is set
+//	GET  /route/{flag}[,{flag}…]          the upstream of a request, for gateways; see package route
 //	GET  /status                          the client's status
 //
 // The body of both POSTs is {"context": {…}}. A missing body, or one without a
@@ -82,6 +83,9 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/lambda/enrich"
+	"github.com/serin-flags/serin/lambda/internal/limit"
+	"github.com/serin-flags/serin/lambda/route"
 	"github.com/serin-flags/serin/sdk"
 )
 
@@ -100,6 +104,9 @@ type Config struct {
 	// Events offers a stream of events to browsers. The server must neither buffer
 	// responses nor limit their duration by itself, so it can't be used on AWS Lambda.
 	Events bool
+	// Gateways are the proxies that may say who a client is and what it has asked for. The
+	// zero Trust trusts nobody.
+	Gateways enrich.Trust
 }
 
 // A Handler evaluates the flags of a client, in the revision that the client serves when
@@ -109,6 +116,7 @@ type Handler struct {
 	base     string // of all paths
 	bodies   bodies
 	compress func(http.Handler) http.HandlerFunc
+	router   *route.Router
 	streams  streams
 	offer    []byte // the eventStreams of all flags, as JSON; nil: there are none
 	draining atomic.Bool
@@ -118,6 +126,7 @@ type Handler struct {
 // [sdk.Client.OnChange] until the client is closed.
 func New(client *sdk.Client, cfg Config) *Handler {
 	h := &Handler{client: client, base: strings.TrimRight(cfg.BasePath, "/"), compress: newCompressor()}
+	h.router = route.New(client, &cfg.Gateways)
 	if h.bodies.limit = cfg.MaxBody; h.bodies.limit <= 0 {
 		h.bodies.limit = defaultMaxBody
 	}
@@ -152,6 +161,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			cause = err.Error()
 		}
 		slog.Error("panic while handling a request", "cause", cause, "stack", string(debug.Stack()))
+		if h.routes(r) {
+			h.router.Fail(w)
+			return
+		}
 		failure{status: http.StatusInternalServerError, details: "internal error"}.write(w)
 	}()
 	if h.draining.Load() {
@@ -161,11 +174,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
+	path, ok := strings.CutPrefix(r.URL.Path, h.base)
+	if h.routes(r) {
+		h.router.Answer(w, r, path[len(route.Prefix):]) // not for other origins: it may read and set cookies
+		return
+	}
 	header := w.Header()
 	header.Set("Access-Control-Allow-Origin", "*")
 	header.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
 	header.Set("X-Content-Type-Options", "nosniff")
-	path, ok := strings.CutPrefix(r.URL.Path, h.base)
 	key, single := strings.CutPrefix(path, flagsPath+"/")
 	switch {
 	case r.Method == http.MethodOptions:
@@ -181,6 +198,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		failure{status: http.StatusNotFound, details: "there is nothing at this path"}.write(w)
 	}
+}
+
+// routes reports whether a request comes from a gateway.
+func (h *Handler) routes(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, h.base+route.Prefix)
 }
 
 // preflight tells browsers that all requests are allowed.
@@ -282,35 +304,10 @@ func declared(ctx evaluator.Context, program *evaluator.Program, unused func(nam
 		}
 		return !ok
 	})
-	total := 0
-	fail := matching(&total, "targetingKey", ctx.Key, program.Expressions(program.Unit()))
-	for _, a := range ctx.Attrs {
-		if fail != nil {
-			break
-		}
-		text, _ := a.Value.Text()
-		fail = matching(&total, a.Name, text, program.Expressions(a.Name))
+	if err := limit.Check(&ctx, program); err != nil {
+		return ctx, &failure{status: http.StatusBadRequest, code: invalidContext, details: err.Error()}
 	}
-	return ctx, fail
-}
-
-// matching adds what it takes to match an attribute with all its regular expressions to
-// total, and refuses what is too much.
-func matching(total *int, name, text string, expressions int) *failure {
-	if expressions == 0 || len(text) <= shortText {
-		return nil
-	}
-	*total += len(text) * expressions
-	switch {
-	case len(text) > maxMatched:
-		return &failure{status: http.StatusBadRequest, code: invalidContext, details: fmt.Sprintf(
-			"the attribute %s is longer than %d bytes, the limit where flags match regular expressions", name, maxMatched)}
-	case *total > maxMatching:
-		return &failure{status: http.StatusBadRequest, code: invalidContext, details: fmt.Sprintf(
-			"the attribute %s is too long for the %d regular expressions that flags match it with; %d bytes are always accepted",
-			name, expressions, shortText)}
-	}
-	return nil
+	return ctx, nil
 }
 
 // write writes a complete response.

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/lambda/internal/limit"
 )
 
 // ask has handler answer a request and checks what holds for all answers.
@@ -76,7 +77,7 @@ func TestOneFlag(t *testing.T) {
 			`{"key":"rate","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1","zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 		{"object, disabled", "theme", `{}`,
 			`{"key":"theme","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1"},"reason":"DISABLED","value":{"ink":"#000","levels":[1,2.5]},"variant":"light"}`},
-		{"long texts", "rate", `{"context":{"targetingKey":"` + strings.Repeat("x", 2*maxMatched) + `","city":"` + strings.Repeat("x", 2*maxMatched) + `"}}`,
+		{"long texts", "rate", `{"context":{"targetingKey":"` + strings.Repeat("x", 2*limit.Matched) + `","city":"` + strings.Repeat("x", 2*limit.Matched) + `"}}`,
 			`{"key":"rate","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1","zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 		{"no body", "rate", ``,
 			`{"key":"rate","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1","zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},

@@ -21,6 +21,7 @@ type condition struct {
 	Failing     bool             `json:"failing"`           // the latest poll failed
 	Held        int64            `json:"held,omitempty"`    // revision that is held back
 	Revision    int64            `json:"revision"`
+	Unrouted    int64            `json:"unrouted,omitempty"` // answers to gateways that had no variant
 	State       string           `json:"state"`
 	Updated     time.Time        `json:"updated,omitzero"`
 }
@@ -43,6 +44,7 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request) {
 		Expired:     s.Expired,
 		Failing:     s.LastError != nil,
 		Revision:    s.Revision,
+		Unrouted:    h.router.Failures(),
 		State:       s.State.String(),
 		Updated:     s.Updated.UTC(),
 	}
