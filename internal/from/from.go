@@ -78,7 +78,7 @@ func (s Source) Check() error {
 	case s.Issue != 0 && s.Kind != Cookie:
 		return errors.New("only a cookie can be issued")
 	case s.Issue < 0 || s.Issue > maxIssue || s.Issue%time.Second != 0:
-		return fmt.Errorf("cookies are issued for whole seconds, and at most %d days, the longest that browsers keep them", maxIssue/(24*time.Hour))
+		return fmt.Errorf("cookies are issued for at most %d days, the longest that browsers keep them", maxIssue/(24*time.Hour))
 	case s.Kind == Header:
 		return checkHeader(s.Name)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/serin-flags/serin/ci/internal/lock"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/from"
 	"github.com/serin-flags/serin/internal/suggest"
 )
 
@@ -53,8 +54,9 @@ type Attribute struct {
 	Name    string
 	Type    evaluator.AttributeType // 0: context.yaml gives it an invalid one
 	Unit    bool
-	Strings []string // the enum of a string attribute, or of what a list holds
-	Ints    []int64  // the enum of an integer attribute
+	Strings []string      // the enum of a string attribute, or of what a list holds
+	Ints    []int64       // the enum of an integer attribute
+	From    []from.Source // where endpoints take it from; nil: callers send it
 	At      *source.Node
 }
 
@@ -88,6 +90,7 @@ func (c Checker) context(n *source.Node) {
 		c.Known.Attributes[name] = a
 		c.Known.AttributeNames = append(c.Known.AttributeNames, name)
 	}
+	c.issuers()
 }
 
 // checkAttributeName returns what is wrong with the name of an attribute.
@@ -123,7 +126,7 @@ var attributeTypes = []evaluator.AttributeType{
 func (c Checker) attribute(name string, f source.Field) *Attribute {
 	a := &Attribute{Name: name, At: f.Key}
 	n := f.Value
-	if !c.Keys(n, "an attribute", "type", "unit", "enum", "derived", "description") {
+	if !c.Keys(n, "an attribute", "type", "unit", "enum", "from", "description") {
 		return a
 	}
 	a.Type = typeOf(c, n.Get("type"), f.Key, "it", attributeTypes)
@@ -136,7 +139,9 @@ func (c Checker) attribute(name string, f source.Field) *Attribute {
 	if enum := n.Get("enum"); enum != nil {
 		c.enum(enum, a)
 	}
-	c.OptionalText(n.Get("derived"), "\"derived\"")
+	if place := n.Get("from"); place != nil {
+		a.From = c.from(place, a)
+	}
 	c.OptionalText(n.Get("description"), "\"description\"")
 	return a
 }

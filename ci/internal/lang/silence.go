@@ -11,6 +11,7 @@ import (
 
 // The names of the lints.
 const (
+	LintClaimedAttribute   = "claimed-attribute"
 	LintConfusingCharacter = "confusing-character"
 	LintDuplicateID        = "duplicate-id"
 	LintEmailAddress       = "email-address"
@@ -31,7 +32,7 @@ const (
 
 // Lints are sorted.
 var Lints = []string{
-	LintConfusingCharacter, LintDuplicateID, LintEmailAddress, LintExpiredFlag, LintFinishedRamp,
+	LintClaimedAttribute, LintConfusingCharacter, LintDuplicateID, LintEmailAddress, LintExpiredFlag, LintFinishedRamp,
 	LintListFormat, LintOverlappingRanges, LintPrerequisiteType, LintSecret, LintSharedSalt, LintSingleVariant, LintStraySpace,
 	LintUnreachableRule, LintUnusedAttribute, LintUnusedSegment, LintUnusedSilence,
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/from"
 )
 
 // Everywhere adds what a flag uses in any environment.
@@ -51,7 +52,8 @@ func (e *Estate) Ruleset(environment string, flags []evaluator.Flag, pins Pins) 
 	}
 	slices.SortFunc(set.Prerequisites, func(a, b evaluator.Flag) int { return cmp.Compare(a.Key, b.Key) })
 	for _, name := range slices.Sorted(maps.Keys(u.Attributes)) {
-		set.Attributes = append(set.Attributes, evaluator.Attribute{Name: name, Type: e.Known.Attributes[name].Type})
+		a := e.Known.Attributes[name]
+		set.Attributes = append(set.Attributes, evaluator.Attribute{Name: name, Type: a.Type, From: from.Text(a.From)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.Segments)) {
 		set.Segments = append(set.Segments, u.segment(name))

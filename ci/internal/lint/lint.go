@@ -139,6 +139,7 @@ func (l *linter) unusedSilences() {
 func (l *linter) flag(f *lang.Flag) {
 	l.expired(f)
 	l.prerequisiteTypes(f)
+	l.claims(f)
 	for i := range f.Bodies {
 		b := &f.Bodies[i]
 		for j, r := range b.Rules {
