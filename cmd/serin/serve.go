@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/serin-flags/serin/lambda"
+	"github.com/serin-flags/serin/lambda/enrich"
 	"github.com/serin-flags/serin/sdk"
 	"github.com/serin-flags/serin/sdk/s3source"
 	"github.com/spf13/cobra"
@@ -25,7 +28,8 @@ const defaultListen = "127.0.0.1:8787"
 type serveOptions struct {
 	sourceFlags
 	from, listen, cache string
-	basePath            string
+	basePath, trust     string
+	gateways            enrich.Trust // what trust says
 	interval, grace     time.Duration
 	maxBody             int64
 }
@@ -57,7 +61,8 @@ after their next request. An interrupt (Ctrl-C) or a second signal ends it at on
 	}
 	o.register(cmd)
 	registerFrom(cmd, &o.from)
-	cmd.Flags().StringVar(&o.listen, "listen", defaultListen, "the address to listen on; port 0 selects a free port")
+	cmd.Flags().StringVar(&o.listen, "listen", defaultListen, "the address to listen on; port 0 selects a free port, unix:PATH a Unix socket")
+	cmd.Flags().StringVar(&o.trust, "trust-proxies", "", "the gateways whose headers describe clients: addresses, networks, or unix")
 	cmd.Flags().StringVar(&o.basePath, "base-path", "", "what all paths begin with, such as /flags behind a proxy that keeps it")
 	cmd.Flags().StringVar(&o.cache, "cache", "", "a folder for the last good revision, so that a restart doesn't need the source")
 	cmd.Flags().DurationVar(&o.interval, "interval", 0, "the mean time between polls (default 30s)")
@@ -77,6 +82,9 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) (err error) {
 	}
 	if o.from, err = sourceOr(cmd, o.from); err != nil {
 		return err
+	}
+	if o.gateways, err = enrich.ParseTrust(o.trust); err != nil {
+		return usagef("--trust-proxies: %v", err)
 	}
 	switch {
 	case changed("interval") && o.interval <= 0:
@@ -107,7 +115,8 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 	if client.Snapshot() == nil {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: answering 503 until there are")
 	}
-	s := service{listen: o.listen, handler: lambda.New(client, lambda.Config{MaxBody: o.maxBody, BasePath: o.basePath, Events: true}), grace: o.grace}
+	handler := lambda.New(client, lambda.Config{MaxBody: o.maxBody, BasePath: o.basePath, Events: true, Gateways: o.gateways})
+	s := service{listen: o.listen, handler: handler, grace: o.grace}
 	return s.run(cmd)
 }
 
@@ -178,7 +187,7 @@ const (
 // run serves until the command's context ends. After an interrupt it ends at once, after
 // SIGTERM once it has drained.
 func (s *service) run(cmd *cobra.Command) error {
-	listener, err := net.Listen("tcp", s.listen)
+	listener, err := listenOn(s.listen)
 	if err != nil {
 		if errors.Is(err, os.ErrPermission) || s.listen == defaultListen {
 			err = &hintedError{err, "--listen selects another address; port 0 selects a free port"}
@@ -200,6 +209,9 @@ func (s *service) run(cmd *cobra.Command) error {
 	}
 	server.RegisterOnShutdown(s.handler.Drain) // so that streams of events end
 	url := "http://" + listener.Addr().String()
+	if listener.Addr().Network() == "unix" {
+		url = "unix:" + listener.Addr().String()
+	}
 	fmt.Fprintln(cmd.OutOrStdout(), url)
 	if s.ready != nil {
 		s.ready(url)
@@ -238,6 +250,24 @@ func (s *service) root() http.Handler {
 	mux.Handle("/", s.handler)
 	mux.Handle("GET /{$}", s.page)
 	return mux
+}
+
+// listenOn listens on an address, or on the Unix socket of unix:PATH.
+func listenOn(address string) (net.Listener, error) {
+	path, ok := strings.CutPrefix(address, "unix:")
+	if !ok {
+		return net.Listen("tcp", address)
+	}
+	// A process that was killed leaves its socket behind, to which nobody listens.
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		conn, err := net.Dial("unix", path)
+		if err == nil {
+			conn.Close()
+		} else if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	return net.Listen("unix", path)
 }
 
 // drain goes on serving for the grace period, in which load balancers see that /status

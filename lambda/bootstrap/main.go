@@ -4,11 +4,12 @@
 //
 // Environment variables configure it:
 //
-//	SERIN_FROM       URL of a published environment: s3://bucket/prefix/production, or https://…, file://…
-//	SERIN_ROOT       path of the pinned root.json in the deployment package
-//	SERIN_BAKED      optional: path of a copy in the deployment package, as serin bake makes it, to start from
-//	SERIN_BASE_PATH  optional: what all paths begin with, such as /flags
-//	SERIN_ENV        optional: the environment that the root must name
+//	SERIN_FROM           URL of a published environment: s3://bucket/prefix/production, or https://…, file://…
+//	SERIN_ROOT           path of the pinned root.json in the deployment package
+//	SERIN_BAKED          optional: path of a copy in the deployment package, as serin bake makes it, to start from
+//	SERIN_BASE_PATH      optional: what all paths begin with, such as /flags
+//	SERIN_ENV            optional: the environment that the root must name
+//	SERIN_TRUST_PROXIES  optional: the gateways whose headers describe clients, such as 10.0.0.0/8
 //
 // The function's role needs s3:GetObject for the objects below SERIN_FROM. The function
 // keeps the last good revision in /tmp/serin for as long as the execution environment
@@ -36,6 +37,7 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/lambda"
+	"github.com/serin-flags/serin/lambda/enrich"
 	"github.com/serin-flags/serin/sdk"
 	"github.com/serin-flags/serin/sdk/s3source"
 )
@@ -45,6 +47,10 @@ func main() {
 	slog.SetDefault(logger)
 	ctx := context.Background()
 	client, err := open(ctx, logger)
+	gateways, trustErr := enrich.ParseTrust(os.Getenv("SERIN_TRUST_PROXIES"))
+	if err == nil && trustErr != nil {
+		err = fmt.Errorf("SERIN_TRUST_PROXIES: %w", trustErr)
+	}
 	if err != nil {
 		logger.Error("the function is misconfigured", "error", err.Error())
 		if err := reportInitError(ctx, os.Getenv("AWS_LAMBDA_RUNTIME_API"), err); err != nil {
@@ -52,7 +58,7 @@ func main() {
 		}
 		os.Exit(1)
 	}
-	handler := lambda.New(client, lambda.Config{BasePath: os.Getenv("SERIN_BASE_PATH")})
+	handler := lambda.New(client, lambda.Config{BasePath: os.Getenv("SERIN_BASE_PATH"), Gateways: gateways})
 	awslambda.Start(adapter{refreshing(client, handler)}.invoke) // doesn't return
 }
 

@@ -305,6 +305,8 @@ func TestMisconfigured(t *testing.T) {
 			[]string{"SERIN_BAKED: ", "serin bake"}},
 		{"base path", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_BASE_PATH=flags"},
 			[]string{"SERIN_BASE_PATH: flags doesn't begin with a slash"}},
+		{"gateways", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_TRUST_PROXIES=example.com"},
+			[]string{`SERIN_TRUST_PROXIES: "example.com" is neither`}},
 		{"large root", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=" + large},
 			[]string{"SERIN_ROOT: ", "large.json is larger than 524288 bytes"}},
 	}
