@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"lambda/enrich":         {"evaluator", "internal/from", "github.com/medama-io/go-useragent"},
 	"lambda/internal/limit": {"evaluator"},
 	"lambda/route":          {"lambda/enrich", "lambda/internal/limit", "internal/from", "sdk", "evaluator"},
-	"lambda/bootstrap":      {"bundle", "lambda", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
+	"lambda/bootstrap":      {"bundle", "lambda", "lambda/enrich", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
 	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
 	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},

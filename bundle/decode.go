@@ -3,6 +3,7 @@ package bundle
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -116,7 +117,7 @@ func (s *slab[T]) allocate() { s.list = make([]T, s.left) }
 // allocates beside the columns.
 func (w *wire) memory() int64 {
 	const text = unsafe.Sizeof("")
-	n := int64(len(w.text))
+	n := int64(len(w.text) + len(w.attributeFrom))
 	for _, kind := range []struct {
 		rows int
 		size uintptr
@@ -333,6 +334,7 @@ func (d *decoder) head() evaluator.Ruleset {
 		set.Attributes[i].Type = evaluator.AttributeType(d.small(w.attributeType.take()))
 		d.requires(typeFeature(set.Attributes[i].Type))
 	}
+	d.from(set.Attributes)
 	for i := range set.Zones {
 		set.Zones[i].Name = d.ref(&w.zoneName)
 		set.Zones[i].Offsets = pairs(d, w.zoneOffsets.take(), func(from, seconds int64) evaluator.Offset {
@@ -349,6 +351,25 @@ func (d *decoder) head() evaluator.Ruleset {
 	}
 	d.served = w.flagKey.rows - int(prerequisites)
 	return set
+}
+
+// from takes where endpoints take attributes from: a line for each attribute, or nothing.
+func (d *decoder) from(attributes []evaluator.Attribute) {
+	if len(d.w.attributeFrom) == 0 {
+		return
+	}
+	rest := string(d.w.attributeFrom)
+	for i := range attributes {
+		line, more, ok := strings.Cut(rest, "\n")
+		if !ok {
+			d.fail("the column \"attribute_from\" has fewer lines than there are attributes")
+			return
+		}
+		attributes[i].From, rest = line, more
+	}
+	if rest != "" {
+		d.fail("the column \"attribute_from\" has more lines than there are attributes")
+	}
 }
 
 // list returns a list of n elements; nil for none.

@@ -53,12 +53,22 @@ func length[T any](c *column, list []T) { c.put(uint32(len(list))) }
 
 func (e *encoder) int(n int64) { e.w.ints = append(e.w.ints, n) }
 
+// takesFrom reports whether an attribute says where endpoints take it from.
+func takesFrom(set *evaluator.Ruleset) bool {
+	return slices.ContainsFunc(set.Attributes, func(a evaluator.Attribute) bool { return a.From != "" })
+}
+
 func (e *encoder) ruleset(set *evaluator.Ruleset) {
 	w := &e.w
 	e.ref(&w.unit, set.Unit)
 	for _, a := range set.Attributes {
 		e.ref(&w.attributeName, a.Name)
 		w.attributeType.put(uint32(a.Type))
+	}
+	if takesFrom(set) {
+		for _, a := range set.Attributes {
+			w.attributeFrom = append(append(w.attributeFrom, a.From...), '\n')
+		}
 	}
 	for _, z := range set.Zones {
 		e.ref(&w.zoneName, z.Name)

@@ -250,7 +250,7 @@ func TestUnknownColumns(t *testing.T) {
 	}
 	const many = 1 << 20
 	for name, value := range map[string][]byte{
-		"attribute_from":                   msgp.AppendString(nil, strings.Repeat("x", many)),
+		"attribute_later":                  msgp.AppendString(nil, strings.Repeat("x", many)),
 		"flag_description":                 msgp.AppendString(nil, ""),
 		"public":                           msgp.AppendArrayHeader(nil, 0),
 		"numbers":                          numbers,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -62,6 +63,14 @@ func encode(p Payload) ([]byte, []*List, error) {
 		return nil, nil, err
 	}
 	l := label{format: format1, environment: p.Environment, namespace: p.Namespace}
+	for _, a := range p.Ruleset.Attributes {
+		if strings.Contains(a.From, "\n") {
+			return nil, nil, fmt.Errorf("what attribute %q comes from has a line break", a.Name)
+		}
+	}
+	if takesFrom(&p.Ruleset) {
+		l.format = format2
+	}
 	for _, n := range Needs(&p.Ruleset) {
 		l.format, l.features = format2, append(l.features, n.Feature)
 	}

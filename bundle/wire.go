@@ -33,7 +33,9 @@ import (
 //	ruleset      unit; attributes, zones and segments, of each as many as the
 //	             column of its names has rows; prerequisites: P; the flags, of
 //	             which the last P are prerequisites
-//	attribute    attribute_name; attribute_type
+//	attribute    attribute_name; attribute_type; a line of attribute_from, which says
+//	             where endpoints take it from (package internal/from) and which
+//	             readers may skip: evaluation doesn't depend on it
 //	zone         zone_name; zone_offsets: N times two ints, from and seconds
 //	segment      segment_name; a list: what is included; a list: what is
 //	             excluded; segment_include: N; segment_exclude: M;
@@ -90,6 +92,7 @@ type wire struct {
 	floats        []float64
 	attributeName column
 	attributeType column
+	attributeFrom []byte
 	zoneName      column
 	zoneOffsets   column
 
@@ -228,13 +231,14 @@ func (w *wire) columns() []namedColumn {
 		{name: "operands", uints: &w.operands},
 		{name: "values", uints: &w.values},
 		{name: "lists", uints: &w.lists},
+		{name: "attribute_from", text: &w.attributeFrom},
 	}
 }
 
 // columns1 lists the columns of format 1.
 func (w *wire) columns1() []namedColumn {
 	columns := w.columns()
-	return columns[:len(columns)-1]
+	return columns[:len(columns)-2]
 }
 
 // rows returns how many rows a column has, or bytes if it is text.

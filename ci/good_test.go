@@ -70,7 +70,11 @@ func describeRuleset(set evaluator.Ruleset) string {
 	out := new(strings.Builder)
 	fmt.Fprintf(out, "unit %s\n", set.Unit)
 	for _, a := range set.Attributes {
-		fmt.Fprintf(out, "attribute %s: %v\n", a.Name, a.Type)
+		fmt.Fprintf(out, "attribute %s: %v", a.Name, a.Type)
+		if a.From != "" {
+			fmt.Fprintf(out, " from %s", a.From)
+		}
+		out.WriteString("\n")
 	}
 	for _, z := range set.Zones {
 		fmt.Fprintf(out, "zone %s: %d offsets", z.Name, len(z.Offsets))

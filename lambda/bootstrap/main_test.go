@@ -75,7 +75,7 @@ func TestS3(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	const want = `{"key":"limit","metadata":{"environment":"production","revision":1},"reason":"STATIC","value":500,"variant":"large"}`
+	const want = `{"key":"limit","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1"},"reason":"STATIC","value":500,"variant":"large"}`
 	if err != nil || resp.StatusCode != http.StatusOK || string(body) != want {
 		t.Errorf("answer is %d %s, %v", resp.StatusCode, body, err)
 	}
