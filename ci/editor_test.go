@@ -47,7 +47,6 @@ func TestFolderSchemasAcceptTheirEstates(t *testing.T) {
 var overlooked = []string{
 	"flag that asks for itself",
 	"three shares that come to 99%",
-	"two rules of one name",
 }
 
 // TestFolderSchemasRefuseMistakes holds that the schemas of a folder see nearly all

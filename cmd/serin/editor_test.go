@@ -78,6 +78,8 @@ func TestEditorMarksTypos(t *testing.T) {
 		{"shop/new-cart.yaml", "segment: staff", "segment: staf", `11: Value is not accepted. Valid values: "staff".`},
 		{"shop/new-cart.yaml", "default: off", "default: of", `8: Value is not accepted. Valid values: "on", "off".`},
 		{"shop/new-cart.yaml", "off: rest", "offf: rest", `17: Value is not accepted. Valid values: "on", "off".`},
+		{"shop/new-cart.yaml", "off: rest", "off: 70%", `17: Value is not accepted. Valid values: "20%", "80%".`},
+		{"shop/new-cart.yaml", "name: beta", "name: staff", `10: Two rules have the name "staff".`},
 		{"shop/new-cart.yaml", "staging:", "stagging:", `19: Value is not accepted. Valid values: "production", "staging".`},
 		{"shop/pay-button.yaml", "buy: 33%", "bye: 33%", `12: Value is not accepted. Valid values: "buy", "order", "pay".`},
 		{"shop/new-cart.test.yaml", "environment: staging", "environment: stagging", `17: Value is not accepted. Valid values: "production", "staging".`},

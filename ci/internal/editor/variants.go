@@ -15,7 +15,8 @@ import (
 // "variants" are one of these sets names nothing else. Files with other variants, such
 // as one that is being changed, may name any.
 
-// maxSets bounds the sets of variants in a schema, which an editor tries one by one.
+// maxSets bounds the sets of variants in a schema, and the names of rules, which an editor
+// tries one by one.
 const maxSets = 500
 
 // onOff are the variants of a boolean flag that doesn't list any.
@@ -47,15 +48,42 @@ func variantSets(e *lang.Estate) [][]string {
 			}
 		}
 	}
-	keys := sorted(sets)
+	var list [][]string
+	for _, key := range mostFrequent(count) {
+		list = append(list, sets[key])
+	}
+	return list
+}
+
+// mostFrequent returns the maxSets keys that are counted most often, sorted.
+func mostFrequent(count map[string]int) []string {
+	keys := sorted(count)
 	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(count[b], count[a]) })
 	keys = keys[:min(len(keys), maxSets)]
 	slices.Sort(keys)
-	list := make([][]string, len(keys))
-	for i, key := range keys {
-		list[i] = sets[key]
+	return keys
+}
+
+// namedOnce has a list of rules contain each name once, of the names that rules of the
+// estate have: a rule that was copied still has one.
+func namedOnce(e *lang.Estate) (conditions []any) {
+	count := make(map[string]int)
+	for _, f := range e.Flags {
+		for _, b := range f.Bodies {
+			for _, r := range b.Rules {
+				count[r.Name]++
+			}
+		}
 	}
-	return list
+	for _, name := range mostFrequent(count) {
+		conditions = append(conditions, object{
+			"contains":     object{"type": "object", "required": []any{"name"}, "properties": object{"name": oneOf([]string{name})}},
+			"minContains":  0,
+			"maxContains":  1,
+			"errorMessage": fmt.Sprintf("Two rules have the name %q.", name),
+		})
+	}
+	return conditions
 }
 
 // flag adds to flag.json what flags can refer to.
@@ -71,6 +99,9 @@ func (n *names) flag(doc object, sets [][]string) {
 	}
 	delete(at(defs, "serve"), "examples")
 
+	if names := namedOnce(n.estate); len(names) > 0 {
+		at(defs, "rules")["allOf"] = names
+	}
 	at(defs, "split")["allOf"] = []any{wholeOfOne(), wholeOfTwo()}
 
 	define(defs, "OnOff", onOff)
@@ -135,7 +166,7 @@ func wholeOfOne() object {
 	part := object{"type": "string", "pattern": `^[0-9]{1,2}(\.[0-9]+)?%$`}
 	return object{
 		"if":   object{"maxProperties": 1},
-		"then": object{"additionalProperties": object{"not": part}},
+		"then": object{"additionalProperties": object{"not": part, "errorMessage": "The share isn't 100%."}},
 	}
 }
 
@@ -158,6 +189,6 @@ func wholeOfTwo() object {
 	percent := object{"type": "string", "pattern": `^(100|[1-9]?[0-9])%$`}
 	return object{
 		"if":   object{"minProperties": 2, "maxProperties": 2, "additionalProperties": percent},
-		"then": object{"anyOf": pairs},
+		"then": object{"anyOf": pairs}, // editors name the pair that is meant
 	}
 }
