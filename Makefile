@@ -65,6 +65,7 @@ check:
 	cd bench && go vet ./... && $(TOOL) staticcheck ./...
 	$(TOOL) actionlint
 	go run ./cmd/serin check flags
+	go run ./cmd/serin fmt --check flags
 	go run ./cmd/serin test flags
 	@echo govulncheck -db $(VULNDB) ./...; $(TOOL) govulncheck -db $(VULNDB) ./... || { status=$$?; [ $$status = 3 ] || \
 		echo "govulncheck did not finish: if it can't reach $(VULNDB), set VULNDB to the URL of a copy" >&2; exit $$status; }

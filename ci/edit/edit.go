@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ type Result struct {
 	// Changes are the files that differ, sorted by path, without the lock file. There
 	// are none if everything is already as the edits say.
 	Changes []Change
-	// Lock is the update of the lock file, nil if the folder has none.
+	// Lock is the update of the lock file, nil if the folder has none or it stays.
 	Lock *ci.LockUpdate
 	// Old and New are the folder before and after.
 	Old, New *ci.Estate
@@ -85,7 +86,8 @@ func Apply(fsys fs.FS, dir string, edits []Edit) (*Result, error) {
 type editing struct {
 	dir    string
 	fsys   overlay
-	estate *ci.Estate // as it is now
+	estate *ci.Estate       // as it is now
+	locks  []*ci.LockUpdate // one for each edit that moves users
 	notes  []string
 	moved  map[string]string // files that have another path, and their old ones
 
@@ -93,24 +95,23 @@ type editing struct {
 	environment, reason string
 }
 
-// reload loads the edited folder, with an up-to-date lock file if it has one.
+// reload loads the edited folder, and updates the lock file if it has one that doesn't
+// fit any more.
 func (e *editing) reload(edit string) error {
-	broken := func(err error) error {
-		if problems := ci.Problems(nil); errors.As(err, &problems) {
-			return &BrokenError{edit, problems}
-		}
-		return fmt.Errorf("%s: %w", edit, err)
-	}
-	if _, err := fs.Stat(e.fsys, ci.LockFile); err == nil {
-		update, err := ci.LockFS(e.fsys, e.dir, nil)
-		if err != nil {
-			return broken(err)
-		}
-		e.fsys = e.fsys.put(ci.LockFile, update.After)
-	}
 	estate, err := ci.LoadFS(e.fsys, e.dir)
+	if _, missing := fs.Stat(e.fsys, ci.LockFile); err != nil && missing == nil {
+		var update *ci.LockUpdate
+		if update, err = ci.LockFS(e.fsys, e.dir, nil); err == nil {
+			e.locks = append(e.locks, update)
+			e.fsys = e.fsys.put(ci.LockFile, update.After)
+			estate, err = ci.LoadFS(e.fsys, e.dir)
+		}
+	}
+	if problems := ci.Problems(nil); errors.As(err, &problems) {
+		return &BrokenError{edit, problems}
+	}
 	if err != nil {
-		return broken(err)
+		return fmt.Errorf("%s: %w", edit, err)
 	}
 	e.estate = estate
 	return nil
@@ -120,42 +121,55 @@ func (e *editing) reload(edit string) error {
 func (e *editing) result(old *ci.Estate) (*Result, error) {
 	r := &Result{Old: old, New: e.estate, Notes: e.notes}
 	for name, after := range e.fsys.files {
-		if after == nil {
-			continue // it was moved
+		if name == ci.LockFile || after == nil { // it is r.Lock, or has moved
+			continue
 		}
-		c := Change{Path: e.shown(name), After: after}
-		was, moved := e.moved[name]
-		if moved {
-			c.Was = e.shown(was)
-		} else {
-			was = name
+		c, err := e.change(name, after)
+		if err != nil {
+			return nil, err
 		}
-		var err error
-		if c.Before, err = fs.ReadFile(e.fsys.below, was); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("reading %s: %w", e.shown(name), err)
-		}
-		if name != ci.LockFile && (moved || !bytes.Equal(c.Before, after)) {
+		if c.Was != "" || !bytes.Equal(c.Before, after) {
 			r.Changes = append(r.Changes, c)
 		}
 	}
 	slices.SortFunc(r.Changes, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
-	if _, err := fs.Stat(e.fsys.below, ci.LockFile); err == nil {
-		// All edits at once: what moves is what moves from the first state to the last.
-		all := e.fsys
-		all.files = map[string][]byte{}
-		for name, data := range e.fsys.files {
-			if name != ci.LockFile {
-				all.files[name] = data
-			}
-		}
-		if r.Lock, err = ci.LockFS(all, e.dir, nil); err != nil {
-			return nil, err
-		}
-		if r.New, err = ci.LoadFS(all.put(ci.LockFile, r.Lock.After), e.dir); err != nil {
-			return nil, err
-		}
+	switch len(e.locks) {
+	case 0:
+		return r, nil
+	case 1:
+		r.Lock = e.locks[0]
+		return r, nil
 	}
-	return r, nil
+	// Users move once, from where they were to where they end.
+	var err error
+	r.Lock, r.New, err = e.relocked()
+	return r, err
+}
+
+// change returns what becomes of a file.
+func (e *editing) change(name string, after []byte) (Change, error) {
+	c := Change{Path: e.shown(name), After: after}
+	before := name
+	if was, moved := e.moved[name]; moved {
+		c.Was, before = e.shown(was), was
+	}
+	var err error
+	if c.Before, err = fs.ReadFile(e.fsys.below, before); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Change{}, fmt.Errorf("reading %s: %w", e.shown(name), err)
+	}
+	return c, nil
+}
+
+// relocked updates the lock file for all edits at once.
+func (e *editing) relocked() (*ci.LockUpdate, *ci.Estate, error) {
+	all := overlay{e.fsys.below, maps.Clone(e.fsys.files)}
+	delete(all.files, ci.LockFile)
+	update, err := ci.LockFS(all, e.dir, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	estate, err := ci.LoadFS(all.put(ci.LockFile, update.After), e.dir)
+	return update, estate, err
 }
 
 // shown returns a path as a user would type it.

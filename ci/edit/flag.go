@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/ci/internal/splice"
@@ -34,8 +35,8 @@ func boolean(value bool) *source.Node { return &source.Node{Text: fmt.Sprint(val
 
 // disable is "disable FLAG". Without an environment, the flag is disabled in all.
 func (e *editing) disable(words []string) error {
-	if strings.ContainsAny(e.reason, "\r\n") {
-		return errors.New("the reason must be one line")
+	if strings.ContainsFunc(e.reason, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return errors.New("the reason must be one line of plain text")
 	}
 	f, doc, name, err := e.flag(words[1], e.environment)
 	if err != nil {

@@ -45,6 +45,7 @@ func (s *switchRun) run(cmd *cobra.Command, e edit.Edit) error {
 		return err
 	}
 	opts.Provenance.Reason = s.reason
+	opts.Provenance = opts.Provenance.Signable()
 	return s.release.publication.run(cmd, opts, "published", "publish")
 }
 
