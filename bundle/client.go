@@ -144,7 +144,8 @@ func (c client) checkExpiry(name string, h header) error {
 	if c.ignoreExpiry || h.expires.After(c.now) {
 		return nil
 	}
-	return &Error{Expired, name, fmt.Errorf("version %d expired at %s; this machine's clock says %s",
+	return &Error{Expired, name, fmt.Errorf("version %d expired at %s; this machine's clock says %s: it must be "+
+		"renewed, or the clock corrected",
 		h.version, h.expires.Format(time.RFC3339), c.now.UTC().Format(time.RFC3339))}
 }
 
@@ -305,7 +306,9 @@ func (c client) updateTargets(ctx context.Context, t *trusted, minRevision int64
 		t.targets = next
 	}
 	if t.targets.version < minRevision {
-		return &Error{Rollback, name, fmt.Errorf("revision %d, but %d is the least accepted", t.targets.version, minRevision)}
+		return &Error{Rollback, name, fmt.Errorf("revision %d, but MinRevision is %d: publish a newer one, or lower "+
+			"MinRevision",
+			t.targets.version, minRevision)}
 	}
 	return c.checkExpiry(name, t.targets.header)
 }

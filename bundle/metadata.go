@@ -39,7 +39,9 @@ func insteadOfJSON(raw []byte) error {
 	text := bytes.ToLower(bytes.TrimSpace(raw[:min(len(raw), 1<<10)]))
 	switch {
 	case len(text) == 0:
-		return errors.New("it is empty")
+		return errors.New("it is empty: check the URL, and what the server sends")
+	case bytes.HasPrefix(raw, []byte("-----BEGIN ")):
+		return errors.New("it is a key or a certificate in PEM instead of JSON: name root.json")
 	case bytes.HasPrefix(raw, []byte{0x1f, 0x8b}):
 		return errors.New("it is compressed with gzip: have the server, or the CDN in front of it, send it as it was published")
 	case bytes.HasPrefix(text, []byte("<!doctype html")), bytes.HasPrefix(text, []byte("<html")):

@@ -227,13 +227,26 @@ func (v *Verifier) wanted(targets *targetsMetadata) ([]string, error) {
 	for _, namespace := range wanted {
 		l, ok := targets.payloads[namespace]
 		if !ok {
-			return nil, &Error{NotFound, name, fmt.Errorf("namespace %q is not published", namespace)}
+			return nil, &Error{NotFound, name, fmt.Errorf("namespace %q is not published; %s", namespace, published(targets))}
 		}
 		if total += l.length; total > MaxPayloads {
 			return nil, &Error{Malformed, name, fmt.Errorf("payloads: %w", ErrTooLarge)}
 		}
 	}
 	return wanted, nil
+}
+
+// published says which namespaces are published, the first few of them.
+func published(targets *targetsMetadata) string {
+	const most = 10
+	names := slices.Sorted(maps.Keys(targets.payloads))
+	switch {
+	case len(names) == 0:
+		return "none is"
+	case len(names) > most:
+		names = append(names[:most], "…")
+	}
+	return "these are: " + strings.Join(names, ", ")
 }
 
 func (v *Verifier) fetchPayload(

@@ -19,7 +19,7 @@ type Context struct {
 	Key string
 	// Attrs are the attributes. If a name occurs twice, the last one counts.
 	Attrs []Attr
-	// Now is the Unix time in seconds, used by ramps and by conditions on time.
+	// Now is the Unix time in seconds, not milliseconds, used by ramps and by conditions on time.
 	Now int64
 	// Age is the number of seconds since the flags were last known to be up to
 	// date. See [Flag].Stale.

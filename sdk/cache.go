@@ -142,11 +142,19 @@ func (c *Client) loadCache() (*bundle.Release, error) { return c.cache.load(c.ve
 // loadBaked returns the release in a baked-in copy, which may have expired.
 func (c *Client) loadBaked(copy fs.FS) (*bundle.Release, error) {
 	// Without entity tags: those of a copy mean nothing to the source.
-	return c.verifier.UpdateIgnoreExpiry(c.ctx, fsSource{fsys: copy, untagged: true})
+	release, err := c.verifier.UpdateIgnoreExpiry(c.ctx, fsSource{fsys: copy, untagged: true})
+	var refused *bundle.Error
+	if errors.As(err, &refused) && refused.Class == bundle.NotFound && refused.Object == "timestamp.json" {
+		err = fmt.Errorf("%w; Config.Baked must be the folder that serin bake wrote: see fs.Sub", err)
+	}
+	return release, err
 }
 
 // load returns the release in the folder, nil if there is none.
 func (d *cache) load(v *bundle.Verifier) (*bundle.Release, error) {
+	if info, err := os.Stat(d.dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is a file: set Config.CacheDir to a folder", d.dir)
+	}
 	data, err := readFile(filepath.Join(d.dir, stateFile), bundle.MaxState)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -132,7 +132,7 @@ type Client struct {
 // namespace, or an interval below 10 ms. The caller must call [Client.Close].
 func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.Source == nil {
-		return nil, errors.New("opening flags: Config.Source is nil")
+		return nil, errors.New("opening flags: Config.Source is nil: set it to what FromURL returns")
 	}
 	if len(cfg.Root) == 0 {
 		return nil, errors.New("opening flags: Config.Root is empty: set it to the pinned root.json")

@@ -27,9 +27,9 @@ func exposed(dir string) string {
 func exposedBy(mode fs.FileMode, owner, self int) string {
 	switch {
 	case mode.Perm()&0o002 != 0:
-		return fmt.Sprintf("its mode is %v: everyone can write to it", mode)
+		return fmt.Sprintf("its mode is %v: everyone can write to it; run chmod go-w on it", mode)
 	case owner != 0 && owner != self:
-		return fmt.Sprintf("it belongs to user %d, and this is user %d", owner, self)
+		return fmt.Sprintf("it belongs to user %d, and this is user %d; use a folder of this user", owner, self)
 	}
 	return ""
 }

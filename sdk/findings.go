@@ -18,11 +18,16 @@ type findings struct {
 	unnamed  names // the same for keys that were learned at run time
 	unknown  names // attributes of contexts that no flag uses
 	illTyped names // attributes of contexts whose values had another type than declared
+
+	milliseconds atomic.Bool // a context's Now was in milliseconds
 }
 
 const (
 	maxFindings = 100 // of each kind
 	maxName     = 256 // bytes that are kept of a name
+
+	// maxSeconds is the year 5138 in Unix seconds, and 1973 in milliseconds.
+	maxSeconds = 100_000_000_000
 )
 
 // names is a set of strings. Adding one that it has takes no lock and doesn't allocate.
@@ -124,8 +129,11 @@ func (s *Snapshot) sample(ctx *Context) {
 }
 
 // inspect records which attributes of ctx no flag uses, and which have another type than
-// declared. It keeps no values, and ctx doesn't escape.
+// declared. It also notices times in milliseconds. It keeps no values, and ctx doesn't escape.
 func (s *Snapshot) inspect(ctx *Context) {
+	if ctx.Now > maxSeconds && !s.found.milliseconds.Swap(true) {
+		s.record.note(finding{what: millisecondTime, revision: s.revision})
+	}
 	for i := range ctx.Attrs {
 		a := &ctx.Attrs[i]
 		declared, ok := s.program.AttributeType(a.Name)
@@ -188,6 +196,7 @@ const (
 	missingFlag
 	unknownAttribute
 	illTypedAttribute
+	millisecondTime
 )
 
 // logFindings logs what has been found since it was called last.
@@ -195,10 +204,14 @@ func (c *Client) logFindings() {
 	for _, f := range c.record.drain() {
 		switch f.what {
 		case mistypedFlag:
-			c.log.Warn("a handle has another type than its flag, and serves its default", "flag", f.name, "revision", f.revision)
-		case missingFlag:
-			c.log.Warn("the program asks for a flag that doesn't exist, and gets the default",
+			c.log.Warn("a handle has another type than its flag, and serves its default; declare it with the flag's type",
 				"flag", f.name, "revision", f.revision)
+		case missingFlag:
+			c.log.Warn("the program asks for a flag that doesn't exist, and gets the default; publish it, or correct its key",
+				"flag", f.name, "revision", f.revision)
+		case millisecondTime:
+			c.log.Warn("Context.Now takes Unix seconds, and a context has milliseconds; set it to time.Now().Unix()",
+				"revision", f.revision)
 		case unknownAttribute:
 			c.log.Info("a context has an attribute that no flag uses; is its name misspelt?",
 				"attribute", f.name, "revision", f.revision)

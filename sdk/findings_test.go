@@ -70,8 +70,8 @@ func TestMissing(t *testing.T) {
 	}
 	refresh(t, client)
 	refresh(t, client)
-	const both = `level=WARN msg="the program asks for a flag that doesn't exist, and gets the default" flag=new-chekout revision=1
-level=WARN msg="the program asks for a flag that doesn't exist, and gets the default" flag=learned revision=1
+	const both = `level=WARN msg="the program asks for a flag that doesn't exist, and gets the default; publish it, or correct its key" flag=new-chekout revision=1
+level=WARN msg="the program asks for a flag that doesn't exist, and gets the default; publish it, or correct its key" flag=learned revision=1
 `
 	if diff := cmp.Diff(both, lines()); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
@@ -173,6 +173,23 @@ func TestAttributes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestMilliseconds checks that a time in the wrong unit is noticed, once.
+func TestMilliseconds(t *testing.T) {
+	r := newRepository(t, "production")
+	r.number(t, 1)
+	client, lines := logged(t, r)
+	for range 2 {
+		client.Evaluate("left", sdk.Context{Now: 1796090400000})
+		left.Get(client, sdk.Context{Now: 1796090400000})
+		refresh(t, client)
+	}
+	const want = `level=WARN msg="Context.Now takes Unix seconds, and a context has milliseconds; set it to time.Now().Unix()" revision=1
+`
+	if diff := cmp.Diff(want, lines()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
 	}
 }
 

@@ -79,6 +79,10 @@ func (s *httpSource) Fetch(ctx context.Context, name, etag string, limit int64) 
 		return bundle.Object{}, bundle.ErrNotModified
 	case http.StatusNotFound, http.StatusGone, http.StatusForbidden:
 		return bundle.Object{}, fmt.Errorf("%w: HTTP status %d", bundle.ErrNotFound, resp.StatusCode)
+	case http.StatusUnauthorized, http.StatusProxyAuthRequired:
+		return bundle.Object{}, fmt.Errorf("HTTP status %d %s: pass a client that authenticates to HTTP, or put "+
+			"USER:PASSWORD@ "+
+			"before the host in the URL", resp.StatusCode, http.StatusText(resp.StatusCode))
 	default:
 		return bundle.Object{}, fmt.Errorf("HTTP status %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
@@ -126,7 +130,7 @@ func sameOrigin(req *http.Request, via []*http.Request) error {
 		return fmt.Errorf("more than %d redirects", maxRedirects)
 	}
 	if req.URL.Scheme != via[0].URL.Scheme || req.URL.Host != via[0].URL.Host {
-		return fmt.Errorf("redirect to %s://%s refused", req.URL.Scheme, req.URL.Host)
+		return fmt.Errorf("redirect to %s://%s refused: use the final URL, or check what the server asks of clients", req.URL.Scheme, req.URL.Host)
 	}
 	return nil
 }

@@ -74,7 +74,8 @@ func FromEnvironment(getenv func(string) string) (*Request, error) {
 	case getenv("GITLAB_CI") != "":
 		return gitlab(getenv)
 	}
-	return nil, fmt.Errorf("%w: neither GITHUB_ACTIONS nor GITLAB_CI is set", ErrNoRequest)
+	return nil, fmt.Errorf("%w: neither GITHUB_ACTIONS nor GITLAB_CI is set; run it in a job for pull requests",
+		ErrNoRequest)
 }
 
 func github(getenv func(string) string) (*Request, error) {
@@ -93,7 +94,7 @@ func github(getenv func(string) string) (*Request, error) {
 	r.header.Set("Authorization", "Bearer "+token)
 	owner, name, ok := strings.Cut(getenv("GITHUB_REPOSITORY"), "/")
 	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
-		return nil, errors.New("GITHUB_REPOSITORY isn't OWNER/NAME")
+		return nil, errors.New("GITHUB_REPOSITORY isn't OWNER/NAME: don't override what the runner sets")
 	}
 	return r, r.at(getenv("GITHUB_API_URL"), "GITHUB_API_URL",
 		[]string{"repos", owner, name, "issues", strconv.FormatInt(number, 10), "comments"},
@@ -103,7 +104,7 @@ func github(getenv func(string) string) (*Request, error) {
 // githubNumber returns the number of the pull request in GitHub's event.
 func githubNumber(path string) (int64, error) {
 	if path == "" {
-		return 0, errors.New("GITHUB_EVENT_PATH isn't set")
+		return 0, errors.New("GITHUB_EVENT_PATH isn't set: don't override what the runner sets")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -136,7 +137,8 @@ func gitlab(getenv func(string) string) (*Request, error) {
 	}
 	token := getenv("SERIN_GITLAB_TOKEN")
 	if token == "" {
-		return nil, errors.New("SERIN_GITLAB_TOKEN isn't set: create a project access token with scope \"api\" and store it in this variable, masked")
+		return nil, errors.New("SERIN_GITLAB_TOKEN isn't set: create a project access token with scope \"api\" and " +
+			"store it in this variable, masked")
 	}
 	r := &Request{method: http.MethodPut, most: maxGitLab, header: http.Header{"Private-Token": {token}}}
 	notes := []string{"projects", project, "merge_requests", iid, "notes"}

@@ -159,6 +159,9 @@ func failed(verb string, stderr []byte, err error) error {
 	if i := strings.LastIndexByte(words, '\n'); i >= 0 {
 		words = words[i+1:]
 	}
+	if strings.Contains(words, "not a git repository") {
+		return errors.New("this folder isn't in a git repository: run the command in one, or name a folder, without git: before it")
+	}
 	return fmt.Errorf("git %s: %s", verb, strings.TrimPrefix(words, "fatal: "))
 }
 

@@ -142,7 +142,7 @@ func TestReadRefuses(t *testing.T) {
 		{"git:nothing:flags", dir, `the repository has no revision "nothing"`},
 		{"git:HEAD:flag", dir, "reading git:HEAD:flag: the revision has no such folder"},
 		{"git:HEAD:flags/a.yaml", dir, "reading git:HEAD:flags/a.yaml: the revision has no such folder, but a file of that name"},
-		{"git:HEAD:flags", t.TempDir(), "reading git:HEAD:flags: git rev-parse: not a git repository"},
+		{"git:HEAD:flags", t.TempDir(), "reading git:HEAD:flags: this folder isn't in a git repository"},
 		{"git:HEAD:flags", filepath.Join(dir, "nowhere"), "reading git:HEAD:flags: running git: "},
 	} {
 		s, err := gittree.Parse(test.name)

@@ -262,7 +262,8 @@ func (w *keyWriter) threshold(n int) error {
 		role.Threshold = n
 	}
 	if role.Threshold > len(role.KeyIDs) {
-		return fmt.Errorf("the threshold of %d exceeds the number of root keys, %d", role.Threshold, len(role.KeyIDs))
+		return fmt.Errorf("the threshold of %d exceeds the number of root keys, %d: lower it, or add root keys",
+			role.Threshold, len(role.KeyIDs))
 	}
 	return nil
 }

@@ -117,7 +117,8 @@ func (p *publisher) signers(cur *state, role string) []Signer {
 func (p *publisher) checkRoot(cur *state, now time.Time) error {
 	signed := cur.root.Signed
 	if signed.IsExpired(now) {
-		return fmt.Errorf("version %d of the root expired at %s: clients refuse everything until there is a newer one; create it with 'serin keys rotate'",
+		return fmt.Errorf("version %d of the root expired at %s: clients refuse everything until there is a newer "+
+			"one; create it with 'serin keys rotate'",
 			signed.Version, signed.Expires.Format(time.RFC3339))
 	}
 	for _, name := range onlineRoles {
@@ -126,14 +127,17 @@ func (p *publisher) checkRoot(cur *state, now time.Time) error {
 				continue // a renewal doesn't need it
 			}
 			if name == metadata.TARGETS && p.Keys.Targets == nil && p.signer(cur.root, metadata.TIMESTAMP) != nil {
-				return fmt.Errorf("version %d of the root has a separate key for targets, but there is no %s next to the online key",
+				return fmt.Errorf("version %d of the root has a separate key for targets, but there is no %s next to the "+
+					"online key",
 					signed.Version, targetsKeyFile)
 			}
 			id, err := keyID(p.Keys.Online.Public())
 			if err != nil {
 				return err
 			}
-			return fmt.Errorf("version %[2]d of the root doesn't trust the online key %.8[1]s for %[3]s: does the key belong to this root.json?",
+			return fmt.Errorf("version %[2]d of the root doesn't trust the online key %.8[1]s for %[3]s: does the key "+
+				"belong to this root.json? "+
+				"(restore the key that was created with it, or replace the key with 'serin keys rotate')",
 				id, signed.Version, name)
 		}
 		if threshold := signed.Roles[name].Threshold; threshold > 1 {

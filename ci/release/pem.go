@@ -39,6 +39,8 @@ func decodeKey(data []byte) (*pem.Block, error) {
 func whyNoBlock(text string) error {
 	begins, ends := strings.Contains(text, "-----BEGIN "), strings.Contains(text, "-----END ")
 	switch {
+	case strings.Contains(text, "-----BEGIN PGP "):
+		return errors.New("it is a key of PGP: make a key with 'serin keys init'")
 	case begins && strings.Contains(text, `\n`):
 		return errors.New(`its line breaks are written as \n: write it with real ones, such as printf '%b' "$KEY" > FILE`)
 	case begins && (text[0] == '"' || text[0] == '\''):
@@ -78,8 +80,6 @@ func wrongBlock(block *pem.Block) error {
 		return fmt.Errorf("it is in the older format %s: convert it to PKCS #8 with %s", block.Type, opensslKey)
 	case "EC PARAMETERS":
 		return fmt.Errorf("it holds parameters of a curve before the key: convert it to PKCS #8 with %s", opensslKey)
-	case "PGP PRIVATE KEY BLOCK", "PGP PUBLIC KEY BLOCK":
-		return errors.New("it is a key of PGP: make a key with 'serin keys init'")
 	}
 	return errNoKey
 }

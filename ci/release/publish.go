@@ -195,7 +195,7 @@ func newPublisher(opts Options) (*publisher, error) {
 		return nil, fmt.Errorf("reading the pinned root: %w", err)
 	}
 	if env := verifier.Environment(); env != opts.Environment {
-		return nil, fmt.Errorf("the keys are those of environment %q", env)
+		return nil, fmt.Errorf("the keys are those of environment %q: name those of %q", env, opts.Environment)
 	}
 	p := &publisher{
 		Options: opts, verifier: verifier, files: make(map[string]file), lists: make(map[string]*bundle.List),
@@ -393,7 +393,7 @@ func (p *publisher) current(ctx context.Context, now time.Time) (*state, error) 
 		cur.root, err = parseRoot(release.Metadata().Root)
 		return cur, err
 	case nothingPublished(err) && p.Renew:
-		return nil, errors.New("there is nothing to renew: nothing is published")
+		return nil, errors.New("there is nothing to renew: nothing is published; publish from the flag files")
 	case nothingPublished(err):
 		cur.lacking, err = p.newest(cur)
 		return cur, err
@@ -416,7 +416,7 @@ func refusal(err error) error {
 	case bundle.Network:
 		return err
 	case bundle.Expired:
-		return fmt.Errorf("%w: publish from the flag files to recover", err)
+		return fmt.Errorf("%w (publish from the flag files to recover)", err)
 	}
 	if errors.Is(err, bundle.ErrUnsupported) {
 		return fmt.Errorf("what is published was made by a newer version: %w", err)

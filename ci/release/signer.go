@@ -76,6 +76,9 @@ func (o Opener) open(ctx context.Context, name string) (key, error) {
 	if isURI(name) {
 		return o.remote(ctx, name)
 	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return key{}, errors.New("it is a folder: name the file in it, or mount the secret as a file")
+	}
 	data, err := readLimited(name)
 	if err != nil {
 		return key{}, err

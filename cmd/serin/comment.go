@@ -47,7 +47,7 @@ func readReport(stdin io.Reader, name string) (string, error) {
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return "", err
+			return "", &hintedError{err, "write it first, as in: serin diff --format markdown > " + name}
 		}
 		defer f.Close()
 		in = f

@@ -71,7 +71,7 @@ func (f *sourceFlags) history(ctx context.Context, url string, limit int) (relea
 	}
 	history, err := release.Log(ctx, release.LogOptions{Source: source, Root: root, Limit: limit})
 	if err != nil {
-		return none, hintPull(fmt.Errorf("log of %s: %w", shown(url), err), verifier.Environment())
+		return none, hintPull(fmt.Errorf("reading %s: %w", shown(url), err), verifier.Environment())
 	}
 	return history, nil
 }

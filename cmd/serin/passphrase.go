@@ -33,7 +33,8 @@ type keyring struct{ file string }
 
 func (k *keyring) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&k.file, "passphrase-file", "",
-		"a file whose first line is the passphrase of private keys (default: "+passphraseVariable+", or else ask on the terminal)")
+		"a file whose first line is the passphrase of private keys (default: "+passphraseVariable+", or else ask on "+
+			"the terminal)")
 }
 
 // opener returns what opens keys in files and in AWS KMS.
@@ -50,7 +51,8 @@ func (k *keyring) opener(cmd *cobra.Command) release.Opener {
 		},
 		Remote: func(ctx context.Context, uri string) (release.Signer, error) {
 			if !strings.HasPrefix(uri, awskms.Scheme) {
-				return nil, fmt.Errorf("a key must be a file or %s…", awskms.Scheme)
+				scheme, _, _ := strings.Cut(uri, "://")
+				return nil, fmt.Errorf("a key must be a file or %s…, not %s://…", awskms.Scheme, scheme)
 			}
 			key, err := awskms.Open(ctx, uri)
 			if err != nil {
@@ -93,8 +95,12 @@ func (k *keyring) given() bool { return k.file != "" || os.Getenv(passphraseVari
 
 func (k *keyring) ask(cmd *cobra.Command, what string) ([]byte, error) {
 	passphrase, err := k.read(cmd, what)
-	if err == nil && len(passphrase) == 0 {
-		err = errors.New("the passphrase is empty")
+	switch {
+	case err != nil || len(passphrase) > 0:
+	case k.file != "":
+		err = fmt.Errorf("the passphrase is empty: write it to the first line of %s", k.file)
+	default:
+		err = errors.New("the passphrase is empty: type it again")
 	}
 	return passphrase, err
 }
@@ -120,7 +126,8 @@ func (k *keyring) read(cmd *cobra.Command, what string) ([]byte, error) {
 func readPassphrase(name string) ([]byte, error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("reading the passphrase: %w", err)
+		return nil, &hintedError{fmt.Errorf("reading the passphrase: %w",
+			err), "--passphrase-file names a file whose first line is the passphrase"}
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxPassphrase))

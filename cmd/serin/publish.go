@@ -54,7 +54,15 @@ func (o *publication) open(cmd *cobra.Command) (release.Options, error) {
 		return none, err
 	}
 	opts.Keys, err = o.keyring.opener(cmd).Keys(cmd.Context(), o.keys)
-	return opts, err
+	return opts, hintKeys(err)
+}
+
+// hintKeys adds the way out to an error of loading keys.
+func hintKeys(err error) error {
+	if errors.Is(err, release.ErrPassphrase) {
+		return &hintedError{err, "check SERIN_PASSPHRASE or --passphrase-file, or restore the key from its backup"}
+	}
+	return err
 }
 
 // missing says what a publication needs and nobody has named, or "": all of it at once,
@@ -237,7 +245,11 @@ func reach(ctx context.Context, store release.Store) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, bundle.ErrTooLarge) {
 		return nil
 	}
-	return err
+	if d := detailed(nil); errors.As(err, &d) {
+		return err
+	}
+	err = fmt.Errorf("reaching the store: %w", err)
+	return &hintedError{err, "--to must name a bucket, or a folder that this user can read and write"}
 }
 
 func hintPublish(err error) error {

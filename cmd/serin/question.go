@@ -143,7 +143,8 @@ func (q *questionFlags) each(stdin io.Reader, p *evaluator.Program, f func(evalu
 	if q.contexts != "-" {
 		file, err := os.Open(q.contexts)
 		if err != nil {
-			return err
+			return &hintedError{fmt.Errorf("reading contexts: %w", err),
+				`--contexts takes a file with one JSON object per line, or "-" for standard input`}
 		}
 		defer file.Close()
 		in = file
@@ -178,7 +179,7 @@ func (q *questionFlags) one(p *evaluator.Program) (evaluator.Context, error) {
 	if q.context != "" {
 		var err error
 		if ctx, err = evaluator.DecodeContext([]byte(q.context)); err != nil {
-			return ctx, usagef("--context: %v", err)
+			return ctx, usagef("--context: %v; write it as '{\"targetingKey\": \"u-1\"}', in quotes for the shell", err)
 		}
 	}
 	for _, pair := range q.pairs {
@@ -206,7 +207,7 @@ func parseAttribute(p *evaluator.Program, name, value string) (evaluator.Attr, e
 	case evaluator.AttrInteger:
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil {
-			return evaluator.Attr{}, usagef("-c %s: %q is not a 64-bit integer", name, value)
+			return evaluator.Attr{}, usagef("-c %s: %q is not a 64-bit integer such as 42", name, value)
 		}
 		return evaluator.NewAttr(name, n), nil
 	case evaluator.AttrBoolean:

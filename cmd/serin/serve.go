@@ -189,10 +189,7 @@ const (
 func (s *service) run(cmd *cobra.Command) error {
 	listener, err := listenOn(s.listen)
 	if err != nil {
-		if errors.Is(err, os.ErrPermission) || s.listen == defaultListen {
-			err = &hintedError{err, "--listen selects another address; port 0 selects a free port"}
-		}
-		return err
+		return &hintedError{err, "--listen takes HOST:PORT, such as localhost:8787; port 0 selects a free port"}
 	}
 	server := &http.Server{
 		Handler:           s.root(),

@@ -195,6 +195,13 @@ func hintPull(err error, environment string) error {
 		return &hintedError{err, "the URL must end with the environment's name, such as s3://bucket/prefix/" + environment}
 	case refused.Class == bundle.Signature && refused.Object == "timestamp.json":
 		return &hintedError{err, fmt.Sprintf("the root is for environment %q; check that this is its URL, and that the root belongs to its keys", environment)}
+	case refused.Class == bundle.Signature:
+		return &hintedError{err, "the object isn't the one that was signed: purge the caches in between, " +
+			"or restore it from the bucket's versions"}
+	case refused.Class == bundle.Expired:
+		return &hintedError{err, "'serin publish --renew' renews it: run that on a schedule"}
+	case refused.Class == bundle.Network:
+		return &hintedError{err, "check the URL, and that the server answers to this machine"}
 	}
 	return err
 }
@@ -203,7 +210,7 @@ func hintPull(err error, environment string) error {
 // asked for, if any.
 func (f *sourceFlags) checkEnvironment(named string) error {
 	if f.env != "" && f.env != named {
-		return fmt.Errorf("the root %s is for environment %q, not %q", f.root, named, f.env)
+		return fmt.Errorf("the root %s is for environment %q, not %q: name another with --root or SERIN_ROOT", f.root, named, f.env)
 	}
 	return nil
 }

@@ -43,6 +43,9 @@ func Parse(raw string, schemes ...string) (Location, error) {
 	}
 	if !slices.Contains(schemes, u.Scheme) {
 		last := len(schemes) - 1
+		if u.Scheme == "" {
+			return Location{}, fmt.Errorf("the URL has no scheme: start it with %s", strings.Join(schemes, ":// or ")+"://")
+		}
 		return Location{}, fmt.Errorf("the URL has scheme %q: use %s", u.Scheme,
 			strings.TrimPrefix(strings.Join(schemes[:last], ", ")+" or "+schemes[last], " or "))
 	}

@@ -41,8 +41,8 @@ func TestParse(t *testing.T) {
 // TestParseRefuses checks that messages say what is wrong, without the URL.
 func TestParseRefuses(t *testing.T) {
 	for raw, want := range map[string]string{
-		"":                                 `scheme ""`,
-		"flags/pw":                         `scheme ""`,
+		"":                                 `no scheme`,
+		"flags/pw":                         `no scheme`,
 		"ftp://host/pw":                    `scheme "ftp": use s3, file or https`,
 		"http://host/pw":                   `scheme "http": use s3, file or https`,
 		"file:///srv/100%/pw":              "write %25 for a %",

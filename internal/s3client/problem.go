@@ -54,18 +54,20 @@ type place struct {
 
 func (p place) explain(err error) string {
 	var api smithy.APIError
+	response := responseOf(err)
 	switch text := err.Error(); {
 	case strings.Contains(text, "get identity: "):
 		return noCredentials(err)
+	case isPage(response):
+		return p.explainStatus(response)
 	case errors.As(err, &api):
-		if text := p.explainCode(api, responseOf(err)); text != "" {
+		if text := p.explainCode(api, response); text != "" {
 			return text
 		}
 	}
 	if text := p.explainNetwork(err); text != "" {
 		return text
 	}
-	response := responseOf(err)
 	if api != nil && !invented(api.ErrorCode(), response) {
 		return fmt.Sprintf("%s answered %s: %s",
 			p.server, short(api.ErrorCode()), short(cmp.Or(api.ErrorMessage(), "no message")))
@@ -177,16 +179,21 @@ func (p place) explainStatus(response *http.Response) string {
 	switch {
 	case response == nil:
 		return ""
+	case isPage(response):
+		return fmt.Sprintf("%s answers with an HTML page, so it isn't an S3 server: correct the endpoint (AWS_ENDPOINT_URL_S3)",
+			p.server)
 	case response.StatusCode == http.StatusForbidden, response.StatusCode == http.StatusUnauthorized:
 		return p.denied()
 	case response.StatusCode == http.StatusMovedPermanently, response.StatusCode == http.StatusTemporaryRedirect:
 		return p.wrongRegion(response)
-	case strings.Contains(response.Header.Get("Content-Type"), "html"):
-		return fmt.Sprintf("%s answers with an HTML page, so it isn't an S3 server: correct the endpoint "+
-			"(AWS_ENDPOINT_URL_S3)", p.server)
 	}
 	return fmt.Sprintf("%s answered with HTTP status %d, and not as S3 does: check the endpoint (AWS_ENDPOINT_URL_S3)",
 		p.server, response.StatusCode)
+}
+
+// isPage reports whether a response is a page for people.
+func isPage(response *http.Response) bool {
+	return response != nil && strings.HasPrefix(response.Header.Get("Content-Type"), "text/html")
 }
 
 // noCredentials explains why there are no credentials to sign a request with.
@@ -229,7 +236,7 @@ func short(text string) string {
 // responseOf returns the response that an error carries, or nil.
 func responseOf(err error) *http.Response {
 	var response *smithyhttp.ResponseError
-	if !errors.As(err, &response) || response.Response == nil {
+	if !errors.As(err, &response) || response.Response == nil || response.HTTPStatusCode() == 0 {
 		return nil
 	}
 	return response.Response.Response

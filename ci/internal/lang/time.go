@@ -1,8 +1,10 @@
 package lang
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,6 +83,24 @@ func timeHint(text string) string {
 		}
 	case timeShape.MatchString(t):
 		return "; write " + t
+	}
+	return unixHint(text)
+}
+
+// unixHint says which time a number is that looks like Unix time.
+func unixHint(text string) string {
+	const since = 2000 // the year; smaller numbers are dates without dashes, and the like
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return ""
+	}
+	for _, unit := range []struct {
+		name string
+		per  int64 // second
+	}{{"seconds", 1}, {"milliseconds", 1e3}} {
+		if at := time.Unix(n/unit.per, 0).UTC(); at.Year() >= since && at.Year() <= lastYear {
+			return fmt.Sprintf("; if it is Unix time in %s, write %s", unit.name, at.Format(time.RFC3339))
+		}
 	}
 	return ""
 }
