@@ -227,7 +227,7 @@ func (v *Verifier) wanted(targets *targetsMetadata) ([]string, error) {
 	for _, namespace := range wanted {
 		l, ok := targets.payloads[namespace]
 		if !ok {
-			return nil, &Error{NotFound, name, fmt.Errorf("namespace %q is not published; %s", namespace, published(targets))}
+			return nil, &Error{NotFound, name, fmt.Errorf("namespace %q is not published; %s", namespace, whatIsPublished(targets))}
 		}
 		if total += l.length; total > MaxPayloads {
 			return nil, &Error{Malformed, name, fmt.Errorf("payloads: %w", ErrTooLarge)}
@@ -236,8 +236,8 @@ func (v *Verifier) wanted(targets *targetsMetadata) ([]string, error) {
 	return wanted, nil
 }
 
-// published says which namespaces are published, the first few of them.
-func published(targets *targetsMetadata) string {
+// whatIsPublished says which namespaces are published, the first few of them.
+func whatIsPublished(targets *targetsMetadata) string {
 	const most = 10
 	names := slices.Sorted(maps.Keys(targets.payloads))
 	switch {
