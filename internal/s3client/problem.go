@@ -92,7 +92,7 @@ func (p place) explainCode(api smithy.APIError, response *http.Response) string 
 		return fmt.Sprintf("the bucket %q doesn't exist at %s: create it, or correct the URL", p.bucket, p.server)
 	case "InvalidBucketName":
 		return fmt.Sprintf("%q can't be the name of a bucket: correct the URL, s3://BUCKET/PREFIX", p.bucket)
-	case "InvalidAccessKeyId", "InvalidAccessKey":
+	case "InvalidAccessKeyId", "InvalidAccessKey", "XAdminUserNotFound":
 		return fmt.Sprintf("%s doesn't know the access key: check AWS_ACCESS_KEY_ID, or the profile that AWS_PROFILE names",
 			p.server)
 	case "SignatureDoesNotMatch":
