@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -28,7 +29,9 @@ func TestCrashAfterEachPut(t *testing.T) {
 	}{
 		{"first publication", nil, next, nil, 7},
 		{"change", old, next, nil, 5},
-		{"renewal", old, old, func(store release.Store, keys release.Keys) release.Options { return renewal(store, keys, day) }, 2},
+		{"renewal", old, old, func(store release.Store, keys release.Keys) release.Options {
+			return renewal(store, keys, time.Minute)
+		}, 2},
 		{"rollback", old, content{"a": "before"}, func(store release.Store, keys release.Keys) release.Options {
 			return rollback(store, keys, 1)
 		}, 4},
