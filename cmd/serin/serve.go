@@ -189,7 +189,7 @@ const (
 func (s *service) run(cmd *cobra.Command) error {
 	listener, err := listenOn(s.listen)
 	if err != nil {
-		return &hintedError{err, "--listen takes HOST:PORT, such as localhost:8787; port 0 selects a free port"}
+		return &hintedError{err, "--listen takes HOST:PORT, such as localhost:8787, or unix:PATH; port 0 selects a free port"}
 	}
 	server := &http.Server{
 		Handler:           s.root(),
