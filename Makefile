@@ -23,11 +23,12 @@ TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 .PHONY: deps needs demo test check bench bench-shapes bench-tail bench-packages build man release release-check fuzz soak chaos arm64
 
 # What tests run that Go can't install, and the packages of Debian and Ubuntu that have it.
-MISSING  = $(if $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),,chromium)
-PACKAGES = chromium
+MISSING  = $(if $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),,chromium) \
+           $(if $(shell PATH="$$PATH:/usr/sbin" command -v nginx),,nginx) $(if $(shell command -v caddy),,caddy)
+PACKAGES = chromium nginx caddy
 
 deps:
-	@[ -z "$(MISSING)" ] || { command -v apt-get >/dev/null || { echo "install these:$(MISSING) (on Debian, the packages" \
+	@[ -z "$(strip $(MISSING))" ] || { command -v apt-get >/dev/null || { echo "install these:$(MISSING) (on Debian, the packages" \
 		"$(PACKAGES))" >&2; exit 1; }; apt-get update -q && apt-get -o DPkg::Lock::Timeout=300 install -qy \
 		--no-install-recommends $(PACKAGES); }
 
@@ -48,7 +49,7 @@ RACING     = $(GOTEST) -race -gcflags='github.com/aws/...=-N -l'
 CHECKPTR   = -gcflags=$$(go list ./evaluator)=-d=checkptr -gcflags=github.com/spaolacci/murmur3=-d=checkptr
 
 needs:
-	@[ -z "$(MISSING)" ] || { echo "the tests need $(MISSING): make deps installs them on Debian and Ubuntu" >&2; exit 1; }
+	@[ -z "$(strip $(MISSING))" ] || { echo "the tests need $(MISSING): make deps installs them on Debian and Ubuntu" >&2; exit 1; }
 
 test: needs $(VERSITYGW)
 	$(ENV) $(PLAIN) $(OTHERS)

@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"sdk/examples/function":   {"sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 	"sdk/examples/kubernetes": {"sdk"},
 
+	"deploy":                {"internal/child"},
 	"lambda":                {"lambda/enrich", "lambda/internal/limit", "lambda/route", "sdk", "evaluator", "internal/jsontext", "github.com/klauspost/compress"},
 	"lambda/enrich":         {"evaluator", "internal/from", "github.com/medama-io/go-useragent"},
 	"lambda/internal/limit": {"evaluator"},

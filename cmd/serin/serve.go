@@ -115,6 +115,7 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 	if client.Snapshot() == nil {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: answering 503 until there are")
 	}
+	enrich.Warm()
 	handler := lambda.New(client, lambda.Config{MaxBody: o.maxBody, BasePath: o.basePath, Events: true, Gateways: o.gateways})
 	s := service{listen: o.listen, handler: handler, grace: o.grace}
 	return s.run(cmd)

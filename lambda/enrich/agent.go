@@ -35,8 +35,12 @@ func (a *agent) field(name string) string {
 	return ""
 }
 
-// parser is built when it is first needed, since that takes a while.
+// parser is built when it is first needed, which takes some 50 ms.
 var parser = sync.OnceValue(useragent.NewParser)
+
+// Warm prepares to read user agents. Without it the first request that needs one waits
+// longer than gateways do.
+func Warm() { parser() }
 
 // maxAgent is the length from which on a header is not looked at: no browser sends one.
 const maxAgent = 1024
