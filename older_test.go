@@ -211,6 +211,9 @@ func sameFormat1(t *testing.T, bin string) {
 				t.Logf("%s in %s is not compared: %v", p.Namespace, env, needs)
 				continue
 			}
+			for i := range p.Ruleset.Attributes {
+				p.Ruleset.Attributes[i].From = "" // what the older version doesn't know
+			}
 			data, _, err := bundle.EncodePayload(p)
 			if err != nil {
 				t.Fatal(err)

@@ -293,8 +293,9 @@ func parseVector(data []byte, key string) (vectors.Answer, error) {
 	}
 	out := vectors.Answer{Variant: a.Variant, Reason: a.Reason, Value: a.Value, Metadata: a.Metadata}
 	// What isn't of the flag; one of all answers has neither of them.
-	delete(a.Metadata, "environment")
-	delete(a.Metadata, "revision")
+	for _, name := range []string{"environment", "flagSetId", "revision", "version"} {
+		delete(a.Metadata, name)
+	}
 	for name, value := range map[string]*string{"rule": &out.Rule, "missingUnit": &out.MissingUnit} {
 		if raw, ok := a.Metadata[name]; ok {
 			if err := json.Unmarshal(raw, value); err != nil {
