@@ -53,8 +53,9 @@ func TestMissing(t *testing.T) {
 	r := newRepository(t, "production")
 	r.number(t, 1)
 	client, lines := logged(t, r)
-	gone := sdk.Bool("new-chekout", false)
+	gone, only := sdk.Bool("new-chekout", false), sdk.Bool("handle-only", false)
 	for range 3 {
+		only.Get(client, sdk.Context{})
 		gone.Get(client, sdk.Context{})
 		gone.In(client.For(sdk.Context{}))
 		gone.Explain(client, sdk.Context{})
@@ -62,18 +63,19 @@ func TestMissing(t *testing.T) {
 		client.Evaluate("learned", sdk.Context{})
 		client.Evaluate("left", sdk.Context{})
 	}
-	if diff := cmp.Diff([]string{"learned", "new-chekout"}, client.Status().Missing); diff != "" {
+	if diff := cmp.Diff([]string{"handle-only", "learned", "new-chekout"}, client.Status().Missing); diff != "" {
 		t.Errorf("Missing (-want +got):\n%s", diff)
 	}
-	if got := client.Status().String(); !strings.Contains(got, " missing=2") {
+	if got := client.Status().String(); !strings.Contains(got, " missing=3") {
 		t.Errorf("the status is %s", got)
 	}
 	refresh(t, client)
 	refresh(t, client)
-	const both = `level=WARN msg="the program asks for a flag that doesn't exist, and gets the default; publish it, or correct its key" flag=new-chekout revision=1
+	const all = `level=WARN msg="the program asks for a flag that doesn't exist, and gets the default; publish it, or correct its key" flag=handle-only revision=1
+level=WARN msg="the program asks for a flag that doesn't exist, and gets the default; publish it, or correct its key" flag=new-chekout revision=1
 level=WARN msg="the program asks for a flag that doesn't exist, and gets the default; publish it, or correct its key" flag=learned revision=1
 `
-	if diff := cmp.Diff(both, lines()); diff != "" {
+	if diff := cmp.Diff(all, lines()); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
 }

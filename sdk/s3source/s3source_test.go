@@ -354,7 +354,7 @@ func TestRedirect(t *testing.T) {
 				Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""), Retryer: aws.NopRetryer{},
 			}), bucket, prefix)
 			_, err := source.Fetch(t.Context(), "timestamp.json", "", 100)
-			if err == nil || !strings.Contains(err.Error(), "is in another region") {
+			if err == nil || !strings.Contains(err.Error(), "answers with an HTML page") {
 				t.Errorf("status %d: error %v", status, err)
 			}
 		}
