@@ -46,7 +46,7 @@ func Format(fsys fs.FS, dir string, names ...string) (changes []Change, notes []
 			continue
 		}
 		if err = doc.Format(formatOrder[source.RoleOf(name)]); err != nil {
-			notes = append(notes, c.Path+" is left as it is: "+err.Error())
+			notes = append(notes, err.Error())
 		}
 		if c.After = doc.Bytes(); string(c.After) != string(data) {
 			changes = append(changes, c)

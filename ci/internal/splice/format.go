@@ -27,7 +27,12 @@ func (d *Doc) Format(order []string) error {
 	want := *d.file.Root
 	blocks := [][]formatLine{f.indented()}
 	if want.Kind == source.Mapping && !want.InFlow() {
-		rank := func(field source.Field) int { return slices.Index(order, field.Key.Text) }
+		rank := func(field source.Field) int {
+			if i := slices.Index(order, field.Key.Text); i >= 0 {
+				return i
+			}
+			return len(order)
+		}
 		blocks = f.blocks(want.Fields, rank)
 		want.Fields = slices.Clone(want.Fields)
 		slices.SortStableFunc(want.Fields, func(a, b source.Field) int { return cmp.Compare(rank(a), rank(b)) })
@@ -104,7 +109,7 @@ func (f *formatting) item(n *source.Node, to int) error {
 	before := bytes.TrimRight(f.doc.file.Data[:start], " \t\n")
 	dash := len(before) - 1
 	if dash < 0 || before[dash] != '-' {
-		return ErrByHand // a comment stands between
+		return f.doc.byHand() // a comment stands between
 	}
 	at := f.doc.line(dash)
 	if f.doc.first(dash) {

@@ -117,7 +117,7 @@ func (d *Doc) removeFlow(n *source.Node, index int) ([]cut, error) {
 func (d *Doc) removeLines(n *source.Node, index int) ([]cut, error) {
 	s, err := d.span(n, index)
 	if err != nil || !d.first(s.from) || size(n) == 1 {
-		return nil, ErrByHand
+		return nil, d.byHand()
 	}
 	from, to := d.lineStart(s.from), d.lineEnd(s.to)
 	if n.Kind == source.Sequence && n.Items[index].Kind == source.Mapping && index > 0 {
@@ -146,11 +146,11 @@ func (d *Doc) commentsAbove(line, indent int) int {
 // emptyList returns the cuts that leave nothing of a list that is a field's value.
 func (d *Doc) emptyList(path Path, list *source.Node) ([]cut, error) {
 	if len(path) == 0 {
-		return nil, ErrByHand
+		return nil, d.byHand()
 	}
 	key, ok := path[len(path)-1].(string)
 	if !ok {
-		return nil, ErrByHand
+		return nil, d.byHand()
 	}
 	end, err := d.end(list)
 	if err != nil {
@@ -163,10 +163,10 @@ func (d *Doc) emptyList(path Path, list *source.Node) ([]cut, error) {
 		after, err := d.end(f.Key)
 		colon := bytes.IndexByte(d.file.Data[after:], ':')
 		if err != nil || colon < 0 {
-			return nil, ErrByHand
+			return nil, d.byHand()
 		}
 		colon += after + 1
 		return []cut{{colon, colon, " []"}, {d.lineEnd(colon), d.lineEnd(end), ""}}, nil
 	}
-	return nil, ErrByHand
+	return nil, d.byHand()
 }

@@ -48,7 +48,7 @@ func (d *Doc) first(at int) bool {
 func (d *Doc) end(n *source.Node) (int, error) {
 	at := d.start(n)
 	if at >= len(d.file.Data) {
-		return 0, ErrByHand
+		return 0, d.byHand()
 	}
 	switch {
 	case n.Kind == source.Scalar && n.Plain:
@@ -85,7 +85,7 @@ func (d *Doc) plainEnd(at int, text string) (int, error) {
 				i++
 			}
 		default:
-			return 0, ErrByHand
+			return 0, d.byHand()
 		}
 	}
 	return at, nil
@@ -108,18 +108,18 @@ func (d *Doc) quoteEnd(at int) (int, error) {
 				return at + 1, nil
 			}
 		}
-		return 0, ErrByHand
+		return 0, d.byHand()
 	case '|', '>':
 		return d.blockEnd(at)
 	}
-	return 0, ErrByHand
+	return 0, d.byHand()
 }
 
 // blockEnd returns the end of the last line of a block of text that isn't empty.
 func (d *Doc) blockEnd(at int) (int, error) {
 	header := d.lineEnd(at)
 	if bytes.ContainsAny(d.file.Data[at:header], "0123456789") {
-		return 0, ErrByHand // its lines may be indented as much as what follows
+		return 0, d.byHand() // its lines may be indented as much as what follows
 	}
 	end, indent := header, -1
 	for at = header; at < len(d.file.Data); {
@@ -154,10 +154,10 @@ func (d *Doc) bracketEnd(at int) (int, error) {
 		case isSpace(data[at]) || data[at] == ',':
 			at++
 		default:
-			return 0, ErrByHand
+			return 0, d.byHand()
 		}
 	}
-	return 0, ErrByHand
+	return 0, d.byHand()
 }
 
 // remark reports whether a comment follows on the line of an offset, after spaces and
@@ -171,7 +171,7 @@ func (d *Doc) remark(at int) bool {
 func (d *Doc) dash(item *source.Node) (int, error) {
 	before := bytes.TrimRight(d.file.Data[:d.start(item)], " \n")
 	if !bytes.HasSuffix(before, []byte("-")) || !d.first(len(before)-1) {
-		return 0, ErrByHand
+		return 0, d.byHand()
 	}
 	return len(before) - 1, nil
 }

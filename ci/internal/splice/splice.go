@@ -31,9 +31,12 @@ type Doc struct {
 	lines     []int // the offsets of lines in file.Data
 }
 
-// ErrByHand says that a place in a file is written in a way that can't be edited
+// errByHand says that a place in a file is written in a way that can't be edited
 // without changing more than was asked for.
-var ErrByHand = errors.New("this place can't be changed without touching what is around it; edit the file by hand")
+var errByHand = errors.New("this place can't be changed without touching what is around it; edit the file by hand")
+
+// byHand returns errByHand for this file.
+func (d *Doc) byHand() error { return fmt.Errorf("%s: %w", d.file.Shown, errByHand) }
 
 // Open parses the file called name in the estate dir. If it can't be parsed, the error
 // is its problems.
@@ -110,7 +113,7 @@ func (d *Doc) apply(want *source.Node, cuts ...cut) error {
 	}
 	file := source.Parse(d.name, d.dir, raw)
 	if len(file.Problems) > 0 || !file.Root.Same(want) {
-		return ErrByHand
+		return d.byHand()
 	}
 	d.take(raw, file)
 	return nil
@@ -136,7 +139,7 @@ func (d *Doc) Set(path Path, value *source.Node, order ...string) error {
 	for len(path) > 1 && d.Get(path[:len(path)-1]) == nil {
 		key, ok := path[len(path)-1].(string)
 		if !ok {
-			return ErrByHand
+			return d.byHand()
 		}
 		value = mapping(key, value)
 		path = path[:len(path)-1]
@@ -144,7 +147,7 @@ func (d *Doc) Set(path Path, value *source.Node, order ...string) error {
 	parent := d.Get(path[:len(path)-1])
 	key, ok := path[len(path)-1].(string)
 	if !ok || parent == nil || parent.Kind != source.Mapping {
-		return ErrByHand
+		return d.byHand()
 	}
 	if old := parent.Get(key); old != nil {
 		return d.replace(path, old, value)
@@ -186,7 +189,7 @@ func (d *Doc) AsSet(path Path, order ...string) bool {
 // replace replaces the value at a path.
 func (d *Doc) replace(path Path, old, value *source.Node) error {
 	if old.Kind != source.Scalar && !old.InFlow() {
-		return ErrByHand
+		return d.byHand()
 	}
 	from := d.start(old)
 	to, err := d.end(old)
@@ -212,7 +215,7 @@ func (d *Doc) like(quote byte, value *source.Node) string {
 func (d *Doc) Remove(path Path) error {
 	parent := d.Get(path[:len(path)-1])
 	if parent == nil || d.Get(path) == nil {
-		return ErrByHand
+		return d.byHand()
 	}
 	index, key := -1, ""
 	switch at := path[len(path)-1].(type) {
@@ -245,7 +248,7 @@ func (d *Doc) Remove(path Path) error {
 func (d *Doc) Append(path Path, value *source.Node) error {
 	list := d.Get(path)
 	if list == nil || list.Kind != source.Sequence {
-		return ErrByHand
+		return d.byHand()
 	}
 	text := d.flow(value)
 	if n := len(list.Items); n > 0 && list.Items[n-1].Kind == source.Scalar {
@@ -326,7 +329,7 @@ func (d *Doc) lineOf(path Path) (int, error) {
 			}
 		}
 	}
-	return 0, fmt.Errorf("there is no %q: %w", key, ErrByHand)
+	return 0, fmt.Errorf("there is no %q: %w", key, d.byHand())
 }
 
 // RenameKey gives the field at a path another key.
@@ -334,7 +337,7 @@ func (d *Doc) RenameKey(path Path, key string) error {
 	parent := d.Get(path[:len(path)-1])
 	old, _ := path[len(path)-1].(string)
 	if parent == nil || parent.Get(old) == nil {
-		return ErrByHand
+		return d.byHand()
 	}
 	want := *parent
 	want.Fields = slices.Clone(parent.Fields)
