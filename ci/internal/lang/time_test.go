@@ -77,12 +77,9 @@ func TestTime(t *testing.T) {
 		{"UTC", "2026-12-01T2:00", example + `"2026-12-01T2:00"`},
 		{"UTC", "tomorrow", example + `"tomorrow"`},
 		{"UTC", "1764554400", example + "the number 1764554400; if it is Unix time in seconds, write 2025-12-01T02:00:00Z"},
-<<<<<<< Updated upstream
 		{"UTC", "1764554400000",
 			example + "the number 1764554400000; if it is Unix time in milliseconds, write 2025-12-01T02:00:00Z"},
 		{"UTC", "20251201", example + "the number 20251201"},
-=======
->>>>>>> Stashed changes
 		{"UTC", "", example + "null"},
 	} {
 		if got := readTime(t, test.text, test.zone); got != test.want {
