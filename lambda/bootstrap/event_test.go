@@ -115,6 +115,74 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// TestFirstFormat holds that requests of REST APIs, of HTTP APIs in format 1.0 and of load
+// balancers are read as they were sent, and answered in their own form.
+func TestFirstFormat(t *testing.T) {
+	const rest = `{"resource": "/{proxy+}", "path": "/ofrep/v1/evaluate/flags", "httpMethod": "POST",
+		"headers": {"Host": "id.execute-api.eu-west-1.amazonaws.com", "Accept-Encoding": "gzip"},
+		"multiValueHeaders": {"Host": ["id.execute-api.eu-west-1.amazonaws.com"], "Accept-Encoding": ["gzip"], "X-Twice": ["a", "b"], "Cookie": ["a=1; b=2"]},
+		"queryStringParameters": {"city": "b c"}, "multiValueQueryStringParameters": {"city": ["a&b", "b c"]},
+		"requestContext": {"stage": "prod", "path": "/prod/ofrep/v1/evaluate/flags", "domainName": "id.execute-api.eu-west-1.amazonaws.com",
+			"identity": {"sourceIp": "203.0.113.9"}, "authorizer": {"claims": 5}},
+		"body": "{}", "isBase64Encoded": false}`
+	const balancer = `{"requestContext": {"elb": {"targetGroupArn": "arn:aws:x"}}, "httpMethod": "GET", "path": "/route/a%2Cb",
+		"queryStringParameters": {"city": "b%20c"},
+		"headers": {"host": "flags.example", "accept-encoding": "gzip", "x-forwarded-for": "192.0.2.1, 203.0.113.9", "cookie": "a=1"},
+		"body": "", "isBase64Encoded": false}`
+	const multi = `{"requestContext": {"elb": {"targetGroupArn": "arn:aws:x"}}, "httpMethod": "GET", "path": "/",
+		"multiValueQueryStringParameters": {"b": ["2", "3"], "a": ["%26"]},
+		"multiValueHeaders": {"host": ["flags.example"], "x-forwarded-for": ["192.0.2.1", "203.0.113.9"]}, "body": ""}`
+	cookies := func(w http.ResponseWriter, _ *http.Request) {
+		http.SetCookie(w, &http.Cookie{Name: "a", Value: "1"})
+		http.SetCookie(w, &http.Cookie{Name: "b", Value: "2"})
+		w.WriteHeader(http.StatusNotFound)
+		io.WriteString(w, "no")
+	}
+	for _, test := range []struct {
+		name, event string
+		want        seen
+		response    any
+	}{
+		{"a REST API", rest, seen{
+			Method: "POST", Path: "/ofrep/v1/evaluate/flags", EscapedPath: "/ofrep/v1/evaluate/flags", Query: "city=a%26b&city=b+c",
+			Host: "id.execute-api.eu-west-1.amazonaws.com", RemoteAddr: "203.0.113.9", Body: "{}", Length: 2,
+			Header: http.Header{"Host": {"id.execute-api.eu-west-1.amazonaws.com"}, "X-Twice": {"a", "b"}, "Cookie": {"a=1; b=2"}},
+		}, events.APIGatewayProxyResponse{StatusCode: 404, Body: "no", MultiValueHeaders: map[string][]string{"set-cookie": {"a=1", "b=2"}}}},
+		{"an HTTP API in format 1.0", `{"version": "1.0", "path": "/prod/status", "httpMethod": "GET", "requestContext": {"stage": "prod"}}`,
+			seen{Method: "GET", Path: "/status", EscapedPath: "/status", Header: http.Header{}},
+			events.APIGatewayProxyResponse{StatusCode: 404, Body: "no", MultiValueHeaders: map[string][]string{"set-cookie": {"a=1", "b=2"}}}},
+		{"a REST API whose stage is called like the path", `{"path": "/status", "httpMethod": "GET", "requestContext": {"stage": "status"}}`,
+			seen{Method: "GET", Path: "/status", EscapedPath: "/status", Header: http.Header{}},
+			events.APIGatewayProxyResponse{StatusCode: 404, Body: "no", MultiValueHeaders: map[string][]string{"set-cookie": {"a=1", "b=2"}}}},
+		{"a load balancer", balancer, seen{
+			Method: "GET", Path: "/route/a,b", EscapedPath: "/route/a%2Cb", Query: "city=b%20c", Host: "flags.example", RemoteAddr: "203.0.113.9",
+			Header: http.Header{"Host": {"flags.example"}, "Accept-Encoding": {"gzip"}, "Cookie": {"a=1"}, "X-Forwarded-For": {"192.0.2.1"}},
+		}, events.ALBTargetGroupResponse{StatusCode: 404, StatusDescription: "404 Not Found", Body: "no", Headers: map[string]string{"set-cookie": "a=1"}}},
+		{"a load balancer that sends several values", multi, seen{
+			Method: "GET", Path: "/", EscapedPath: "/", Query: "a=%26&b=2&b=3", Host: "flags.example", RemoteAddr: "203.0.113.9",
+			Header: http.Header{"Host": {"flags.example"}, "X-Forwarded-For": {"192.0.2.1"}},
+		}, events.ALBTargetGroupResponse{StatusCode: 404, StatusDescription: "404 Not Found", Body: "no",
+			MultiValueHeaders: map[string][]string{"set-cookie": {"a=1", "b=2"}}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			handler, got := recorder(t)
+			if _, err := (adapter{handler}).invoke(t.Context(), []byte(test.event)); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, *got); diff != "" {
+				t.Errorf("request (-want +got):\n%s", diff)
+			}
+			response, err := (adapter{http.HandlerFunc(cookies)}).invoke(t.Context(), []byte(test.event))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.response, response); diff != "" {
+				t.Errorf("response (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestResponse(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -163,7 +231,7 @@ func TestResponse(t *testing.T) {
 			if err != nil {
 				t.Fatalf("invoke: %v", err)
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
+			if diff := cmp.Diff(any(test.want), got); diff != "" {
 				t.Errorf("response (-want +got):\n%s", diff)
 			}
 		})
@@ -176,8 +244,8 @@ func TestRefusedEvents(t *testing.T) {
 	}{
 		{"not JSON", `{`, "decoding event: unexpected end of JSON input"},
 		{"not an object", `[]`, "decoding event: json: cannot unmarshal array"},
-		{"payload format 1.0", `{"version": "1.0", "path": "/", "httpMethod": "GET"}`, `its version is "1.0"`},
-		{"console's test event", `{"key1": "value1"}`, "not an HTTP request in payload format 2.0"},
+		{"another version", `{"version": "3.0", "path": "/", "httpMethod": "GET"}`, `its version is "3.0"`},
+		{"console's test event", `{"key1": "value1"}`, "not an HTTP request of a Function URL, API Gateway or a load balancer"},
 		{"a version without end", `{"version": "` + strings.Repeat("9", 1000) + `"}`, `its version is "9999999999")`},
 		{"no method", `{"version": "2.0", "rawPath": "/"}`, "not an HTTP request"},
 		{"broken base64", `{"version": "2.0", "requestContext": {"http": {"method": "GET"}}, "body": "*", "isBase64Encoded": true}`, "decoding event body: illegal base64"},
@@ -206,7 +274,7 @@ func TestHead(t *testing.T) {
 		t.Fatalf("invoke: %v", err)
 	}
 	want := events.LambdaFunctionURLResponse{StatusCode: 503, Headers: map[string]string{"etag": `"e1"`}}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(any(want), got); diff != "" {
 		t.Errorf("response (-want +got):\n%s", diff)
 	}
 }
@@ -221,6 +289,8 @@ func FuzzInvoke(f *testing.F) {
 		`{"version":"2.0","rawPath":"*","requestContext":{"stage":"/","http":{"method":"A B"}}}`,
 		`{"version":"2.0","rawPath":"/status","requestContext":{"http":{"method":"HEAD"}},"body":"x"}`,
 		`{"version":"1.0"}`,
+		`{"httpMethod":"GET","path":"/a%2fb","queryStringParameters":{"a":"%zz"},"requestContext":{"elb":{}},"headers":{"x-forwarded-for":",,"}}`,
+		`{"httpMethod":"POST","path":"","multiValueHeaders":{"A":["b",""]},"multiValueQueryStringParameters":{"":[""]},"body":"x"}`,
 		`null`,
 	} {
 		f.Add([]byte(seed))
@@ -241,17 +311,25 @@ func FuzzInvoke(f *testing.F) {
 		if err != nil {
 			return
 		}
-		body := []byte(got.Body)
-		if got.IsBase64Encoded {
-			if body, err = base64.StdEncoding.DecodeString(got.Body); err != nil {
+		out, err := json.Marshal(got)
+		if err != nil || !utf8.Valid(out) {
+			t.Fatalf("encoding response: %v", err)
+		}
+		var response struct {
+			Body            string
+			IsBase64Encoded bool
+		}
+		if err := json.Unmarshal(out, &response); err != nil {
+			t.Fatal(err)
+		}
+		body := []byte(response.Body)
+		if response.IsBase64Encoded {
+			if body, err = base64.StdEncoding.DecodeString(response.Body); err != nil {
 				t.Fatalf("decoding response body: %v", err)
 			}
 		}
 		if string(body) != string(read) {
 			t.Errorf("the handler wrote %q, the response holds %q", read, body)
-		}
-		if out, err := json.Marshal(got); err != nil || !utf8.Valid(out) {
-			t.Errorf("encoding response: %v", err)
 		}
 	})
 }

@@ -1,6 +1,6 @@
 // The program bootstrap is Serin's AWS Lambda function: the handler of package
-// lambda behind a Function URL or an API Gateway HTTP API (payload format 2.0,
-// buffered), for the runtimes provided.al2023 and newer.
+// lambda behind a Function URL, an API Gateway HTTP or REST API, or an Application Load
+// Balancer, buffered, for the runtimes provided.al2023 and newer.
 //
 // Environment variables configure it:
 //

@@ -85,7 +85,7 @@ func TestS3(t *testing.T) {
 	// What isn't an HTTP request is an error of that invocation alone.
 	var reported *lambdatest.InvocationError
 	if _, err := f.Invoke(t.Context(), []byte(`{"Records":[]}`)); !errors.As(err, &reported) || reported.Init ||
-		!strings.Contains(reported.Message, "payload format 2.0") {
+		!strings.Contains(reported.Message, "not an HTTP request") {
 		t.Errorf("the error of another event is %v", err)
 	}
 	resp, err = http.Get(server.URL + "/status")
