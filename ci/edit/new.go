@@ -55,7 +55,19 @@ func New(fsys fs.FS, dir string, flag NewFlag) (*Result, error) {
 	if err := e.reload("new " + flag.Key); err != nil {
 		return nil, err
 	}
+	if err := e.found(flag.Key, name); err != nil {
+		return nil, err
+	}
 	return e.result(estate)
+}
+
+// found returns an error unless a flag that has been written is part of the folder. Names
+// that start with a dot are not.
+func (e *editing) found(key, name string) error {
+	if _, err := e.estate.Effective(key, ""); err != nil {
+		return fmt.Errorf("%s is not a place for a flag: names that start with a dot are ignored (nothing was written)", e.shown(name))
+	}
+	return nil
 }
 
 // ownerOf returns the owner of a namespace's flags, "" if they have several.

@@ -31,6 +31,9 @@ func Rename(fsys fs.FS, dir, old, new string) (*Result, error) {
 	if err := e.reload("rename " + old + " " + new); err != nil {
 		return nil, err
 	}
+	if err := e.found(new, path.Join(namespaceOf(estate, old), new+".yaml")); err != nil {
+		return nil, err
+	}
 	return e.result(estate)
 }
 
@@ -190,4 +193,10 @@ func asking(when *source.Node, at splice.Path, key string) []splice.Path {
 		}
 	}
 	return list
+}
+
+// namespaceOf returns the namespace of a flag that exists.
+func namespaceOf(estate *ci.Estate, key string) string {
+	f, _ := estate.Effective(key, "")
+	return f.Namespace
 }
