@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -237,3 +239,36 @@ type discard struct{ header http.Header }
 func (d discard) Header() http.Header         { return d.header }
 func (d discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d discard) WriteHeader(int)             {}
+
+// FuzzRoute holds that no request keeps a gateway from its answer, and that nothing of the
+// request gets into the answer but a valid ID.
+func FuzzRoute(f *testing.F) {
+	h := handler(f, upstreams())
+	f.Add("by-uid,by-city", "30", "/shop?city=beijing", "seat=A", "198.51.100.9", "okhttp/4")
+	f.Add("by-seat", "", "", "seat=ABCDEFGHIJKLMNOPQRSTUVWXYZ; seat=b", ", ,::1%x", "")
+	f.Add("%00,\xff", "\x00", "//[::1", "=;seat", "1.2.3.4:99999", "bot")
+	f.Fuzz(func(t *testing.T, flags, uid, uri, cookie, forwarded, agent string) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.URL.Path = "/route/" + flags
+		r.RemoteAddr = "10.0.0.1:1"
+		for name, value := range map[string]string{"X-Uid": uid, "X-Forwarded-Uri": uri, "Cookie": cookie, "X-Forwarded-For": forwarded, "User-Agent": agent} {
+			r.Header[name] = []string{value}
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != http.StatusOK || w.Body.Len() > 0 {
+			t.Fatalf("%d %q", w.Code, w.Body)
+		}
+		for name, values := range w.Header() {
+			switch {
+			case name == "X-Serin-Variant" && !slices.Contains([]string{"stable", "beta1", "beta2", "beta3"}, values[0]),
+				name == "X-Serin-Flag" && !strings.Contains(","+flags+",", ","+values[0]+","),
+				name == "Set-Cookie" && !issued.MatchString(values[0]),
+				strings.ContainsAny(strings.Join(values, ""), "\r\n\x00"):
+				t.Errorf("%s: %q", name, values)
+			}
+		}
+	})
+}
+
+var issued = regexp.MustCompile(`^seat=[A-Z2-7]{26}; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Lax$`)
