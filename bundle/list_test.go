@@ -335,27 +335,29 @@ func TestListsRefused(t *testing.T) {
 	}
 }
 
+// alterListed encodes listed, with the label and the columns that change makes.
+func alterListed(t testing.TB, change func(*label, *wire)) []byte {
+	t.Helper()
+	w, lists, err := encodeWithLists(ptrTo(listed().Ruleset))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := label{format: format2, environment: "production", namespace: "shop", features: []string{"lists"}}
+	for _, list := range lists {
+		l.lists = append(l.lists, list.SHA256)
+	}
+	change(&l, w)
+	data, err := pack(l, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 // TestListReferencesRefused holds that what refers to lists must be exact.
 func TestListReferencesRefused(t *testing.T) {
 	good, lists := encodeListed(t)
-	set := listed().Ruleset
-	// altered encodes the payload with the label and the columns that change makes.
-	altered := func(change func(*label, *wire)) []byte {
-		w, _, err := encodeWithLists(&set)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l := label{format: format2, environment: "production", namespace: "shop", features: []string{"lists"}}
-		for _, list := range lists {
-			l.lists = append(l.lists, list.SHA256)
-		}
-		change(&l, w)
-		data, err := pack(l, w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return data
-	}
+	altered := func(change func(*label, *wire)) []byte { return alterListed(t, change) }
 	bomb := func(n int64) *List { return NewList(append(make([]byte, n/maxRatio), 0xff, 0xff, 0xff, 7)) }
 	for _, test := range []struct {
 		name  string
@@ -469,6 +471,77 @@ func FuzzDecodeList(f *testing.F) {
 			t.Fatalf("got %q, then %q, error %v", list, twice, err)
 		}
 	})
+}
+
+// columnsWithLists are columns that refer to three lists.
+func columnsWithLists(t testing.TB) [][]byte {
+	w, _, err := encodeWithLists(ptrTo(listed().Ruleset))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := encodeRuleset(ptrTo(everything().Ruleset))
+	all.lists = rows(1, 2, 3, 0, 1, 2, 3)
+	return [][]byte{w.marshal(format2), all.marshal(format2)}
+}
+
+// checkReferences holds that columns, whatever is in them, decode in the same way with
+// the strings of lists as with their sets.
+func checkReferences(t *testing.T, columns []byte) (valid bool) {
+	l := label{format: format2, features: []string{"lists"}, lists: []string{"a", "b", "c"}}
+	var plain, sets []listContent
+	for _, list := range [][]string{{"SH", "u-1"}, {"u-6"}, {"10.0.0.1"}} {
+		plain = append(plain, listContent{strings: list})
+		sets = append(sets, listContent{set: evaluator.NewList(list)})
+	}
+	set, err := decodeRuleset(&l, columns, plain...)
+	module, decoding, compiling := compileRuleset(&l, columns, sets...)
+	if fmt.Sprint(decoding) != fmt.Sprint(err) {
+		t.Fatalf("with strings %v, with sets %v", err, decoding)
+	}
+	if err != nil {
+		return false
+	}
+	whole, err := evaluator.CompileModule(set)
+	if (compiling == nil) != (err == nil) {
+		t.Fatalf("compiled with strings %v, with sets %v", err, compiling)
+	}
+	if err == nil {
+		compareModules(t, module, whole)
+	}
+	return err == nil
+}
+
+func FuzzDecodeReferences(f *testing.F) {
+	for _, columns := range columnsWithLists(f) {
+		f.Add(columns)
+	}
+	f.Fuzz(func(t *testing.T, columns []byte) { checkReferences(t, columns) })
+}
+
+// TestDamagedReferences changes bytes of columns that refer to lists: half of the time
+// those of the column lists itself.
+func TestDamagedReferences(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	valid := 0
+	for _, columns := range columnsWithLists(t) {
+		at := bytes.LastIndex(columns, []byte("lists")) + len("lists")
+		for range soak.Times(500, 500_000) {
+			damaged := slices.Clone(columns)
+			for range 1 + random.IntN(3) {
+				if random.IntN(2) == 0 {
+					damaged[random.IntN(len(damaged))] = byte(random.Uint32())
+				} else {
+					damaged[at+1+random.IntN(len(damaged)-at-1)] = byte(random.IntN(5))
+				}
+			}
+			if checkReferences(t, damaged) {
+				valid++
+			}
+		}
+	}
+	if valid < 10 {
+		t.Errorf("only %d were valid", valid)
+	}
 }
 
 // shared is a list that scenarios publish: the same one for two namespaces.
