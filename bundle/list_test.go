@@ -602,6 +602,12 @@ func TestListsInScenarios(t *testing.T) {
 	signed := func(data []byte) func(*repo) { // a list that is what the payload refers to
 		return second(func(r *repo, l *List) { r.setSigned("shop", NewList(data)) })
 	}
+	kept := func(change func(r *repo, l *List)) func(*repo) { // a change of the namespace only
+		return func(r *repo) {
+			change(r, r.setRuleset("shop", marked("2", shared))[0])
+			r.bumpFrom(roleTargets)
+		}
+	}
 	bomb := func(size uint32) []byte {
 		return append(make([]byte, 9), byte(size), byte(size>>8), byte(size>>16), byte(size>>24))
 	}
@@ -644,6 +650,11 @@ func TestListsInScenarios(t *testing.T) {
 		{"listed as longer", second(func(r *repo, l *List) { target(r, l)["length"] = len(l.Data) + 1 }), Signature},
 		{"listed as shorter", second(func(r *repo, l *List) { target(r, l)["length"] = len(l.Data) - 1 }), Signature},
 		{"listed as too large", second(func(r *repo, l *List) { target(r, l)["length"] = MaxPayloads }), Malformed},
+		{"the same, but not in targets", kept(func(r *repo, l *List) {
+			delete(r.signed[roleTargets]["targets"].(object), ListPath(l.SHA256))
+		}), Malformed},
+		{"the same, but listed as longer", kept(func(r *repo, l *List) { target(r, l)["length"] = len(l.Data) + 1 }), Signature},
+		{"the same", kept(func(*repo, *List) {}), accepted},
 		{"signed, but it says that it is too large", signed(bomb(maxDecoded)), Malformed},
 		{"signed, but not in order", signed(members(t, []byte("b\na\n"))), accepted}, // whoever decodes it sees
 	} {
