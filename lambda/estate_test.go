@@ -1,8 +1,10 @@
 package lambda
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/serin-flags/serin/bundle"
@@ -132,5 +134,39 @@ func (e *estate) breakTimestamp(t testing.TB) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(e.dir, "timestamp.json"), []byte("<html>"), 0o666); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestLongList answers by a list that is a target of its own, and by the next one.
+func TestLongList(t *testing.T) {
+	ruleset := testRuleset()
+	when := &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city"}
+	ruleset.Flags[0].Rules[0].When = when
+	cities := func(prefix string) []string {
+		list := make([]string, bundle.MinList)
+		for i := range list {
+			list[i] = fmt.Sprintf("%s%05d", prefix, i)
+		}
+		return list
+	}
+	when.Strings = cities("a")
+	e := newEstate(t, ruleset)
+	client := e.open(t)
+	handler := New(client, Config{})
+	for i, test := range []struct{ city, variant string }{{"a00001", "none"}, {"b00001", "plain"}, {"b00001", "none"}} {
+		if i == 2 {
+			when.Strings = cities("b")
+			e.publish(t, ruleset)
+			if err := client.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		answer := ask(t, handler, post("/ofrep/v1/evaluate/flags/banner", `{"context":{"city":"`+test.city+`"}}`))
+		if want := `"variant":"` + test.variant + `"`; !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("step %d: got %s, want %s", i, answer.Body, want)
+		}
+	}
+	if lists, err := filepath.Glob(filepath.Join(e.dir, "targets", "lists", "*")); len(lists) != 2 || err != nil {
+		t.Errorf("the lists are %v, error %v", lists, err)
 	}
 }

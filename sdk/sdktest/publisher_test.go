@@ -1,6 +1,7 @@
 package sdktest_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -80,10 +81,11 @@ func TestPublisher(t *testing.T) {
 	}
 }
 
-// TestPublishRulesets publishes flags with rules, in two namespaces.
+// TestPublishRulesets publishes flags with rules, in two namespaces, one of which has a
+// list that is long enough for a target of its own.
 func TestPublishRulesets(t *testing.T) {
 	p := sdktest.NewPublisher(t, "staging")
-	ruleset := func(key string) evaluator.Ruleset {
+	ruleset := func(key string, cities ...string) evaluator.Ruleset {
 		return evaluator.Ruleset{
 			Unit: "user",
 			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString},
@@ -93,11 +95,16 @@ func TestPublishRulesets(t *testing.T) {
 				Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
 					{Name: "off", Value: evaluator.BoolValue(false)}},
 				Rules: []evaluator.Rule{{Name: "by city", When: &evaluator.Condition{
-					Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{"shenzhen"}}}},
+					Op: evaluator.OpOneOf, Attribute: "city", Strings: cities}}},
 			}},
 		}
 	}
-	p.PublishRulesets(map[string]evaluator.Ruleset{"one": ruleset("first"), "two": ruleset("second")})
+	long := make([]string, bundle.MinList)
+	for i := range long {
+		long[i] = fmt.Sprintf("a%05d", i)
+	}
+	long = append(long, "shenzhen")
+	p.PublishRulesets(map[string]evaluator.Ruleset{"one": ruleset("first", "shenzhen"), "two": ruleset("second", long...)})
 	client := open(t, p)
 	for _, key := range []string{"first", "second"} {
 		flag := sdk.Bool(key, false)
@@ -108,7 +115,7 @@ func TestPublishRulesets(t *testing.T) {
 	if got := client.Status().Environment; got != "staging" {
 		t.Errorf("the environment is %q", got)
 	}
-	broken := ruleset("first")
+	broken := ruleset("first", "shenzhen")
 	broken.Flags[0].Default = 7
 	if got := failure(t, "T", func(t testing.TB) {
 		sdktest.NewPublisher(t, "staging").PublishRulesets(map[string]evaluator.Ruleset{"one": broken})
