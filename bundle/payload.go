@@ -43,7 +43,8 @@ const maxRatio = 1032
 //
 // It refuses rulesets that [evaluator.Compile] refuses, a namespace that isn't
 // valid ([ValidNamespace]), an environment that is empty or has more than 3,000
-// bytes (400 if there are lists), and rulesets of more than 128 MiB before compression or 1 GiB in memory.
+// bytes (400 if there are lists), and rulesets of more than 128 MiB before compression
+// or 1 GiB in memory.
 func EncodePayload(p Payload) ([]byte, []*List, error) {
 	if !ValidNamespace(p.Namespace) {
 		return nil, nil, fmt.Errorf("encoding payload: %q is not a valid namespace", p.Namespace)
@@ -91,8 +92,8 @@ func encode(p Payload) ([]byte, []*List, error) {
 
 // DecodePayload decodes a payload. Empty lists become nil. It checks the form, and
 // leaves the ruleset to [evaluator.Compile]. Any data is safe to decode: it
-// allocates at most 2 GiB, and at most 200,000 times the length of data. If the
-// payload is made for newer versions of this package, the error wraps
+// allocates at most 2 GiB, and at most 200,000 times the length of data and lists. If
+// the payload is made for newer versions of this package, the error wraps
 // [ErrUnsupported].
 //
 // lists are those that the payload refers to, in any order, as
