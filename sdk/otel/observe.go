@@ -64,7 +64,7 @@ func (o *observer) make(meter metric.Meter) error {
 	o.revision = gauge("serin.client.revision", "1", "Revision of the served flags; 0: none.")
 	o.state = gauge("serin.client.state", "1", "1 for the state that the client is in, 0 for the others.")
 	o.held = gauge("serin.client.held", "1", "1 while an update is held back, else 0.")
-	o.size = gauge("serin.client.size", "By", "Size of the payloads of the served revision.")
+	o.size = gauge("serin.client.size", "By", "Size of the payloads and lists of the served revision.")
 	o.polls = counter("serin.client.polls", "{poll}", "Successful polls.")
 	o.errors = counter("serin.client.errors", "{error}", "Failed polls, and refused caches.")
 	o.downloaded = counter("serin.client.downloaded", "By", "Bytes downloaded from the source.")
