@@ -2,6 +2,7 @@
 # man: the manual pages, into bin/man    release: what a tag publishes; release-check: the same without publishing
 # demo: the tour of Serin in a throw-away folder    build: into bin/
 # test: everything, in the size that finds most; with the race detector where there are goroutines
+# test-core: what needs no more than Go, and a list of what was left out
 # soak: everything in full size, which takes hours    fuzz: every fuzz target for FUZZTIME
 # chaos: SEEDS random histories of faults that clients live through, and clients killed while they update
 # check: formatting, vet, staticcheck, workflows, the repository's flags, known vulnerabilities
@@ -20,7 +21,7 @@ SEEDS             = 60
 ENV               = SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)"
 TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 
-.PHONY: deps needs demo test check bench bench-shapes bench-tail bench-packages build man release release-check fuzz soak chaos arm64
+.PHONY: deps needs demo test test-core check bench bench-shapes bench-tail bench-packages build man release release-check fuzz soak chaos arm64
 
 # What tests run that Go can't install, and the packages of Debian and Ubuntu that have it.
 MISSING  = $(if $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),,chromium) \
@@ -57,6 +58,12 @@ test: needs $(VERSITYGW)
 	$(ENV) $(RACING) $(RACE)
 	$(ENV) $(RACING) -run Concurrent $(CONCURRENT)
 	cd bench && $(PLAIN) ./...
+
+# What needs no more than Go and git. What else there is isn't run, and is listed.
+test-core: $(VERSITYGW)
+	@$(ENV) SERIN_CORE=1 $(PLAIN) -v ./... >bin/test-core.log 2>&1; status=$$?; grep -E '^(ok|FAIL|panic)|--- FAIL' bin/test-core.log; \
+		echo "left out, since they need more than Go:"; grep -B1 -E -- '--- SKIP|it needs' bin/test-core.log | \
+		sed -nE 's/.*--- SKIP: ([^ ]+).*/  \1/p' | sort -u; exit $$status
 
 check:
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not formatted, run gofmt -w on:" $$files >&2; exit 1; }

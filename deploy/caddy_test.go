@@ -8,13 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/serin-flags/serin/internal/needs"
 )
 
 func TestCaddy(t *testing.T) {
-	binary, err := exec.LookPath("caddy")
-	if err != nil {
-		t.Fatal("caddy isn't on the PATH: make deps installs it on Debian and Ubuntu")
-	}
+	binary := needs.Command(t, "caddy")
 	s := newSite(t)
 	port := s.configure(t, "caddy/Caddyfile", "http://127.0.0.1:", "{\n\tadmin off\n\tauto_https off\n\tlog {\n\t\tlevel ERROR\n\t}\n}\n\nhttp://127.0.0.1:")
 	s.url = "http://127.0.0.1:" + port

@@ -12,18 +12,15 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/serin-flags/serin/internal/needs"
 )
 
 // startNginx starts nginx with the configurations of nginx/, and for tests one location
 // for each list of flags: /f/{flags}/.
 func startNginx(t *testing.T) *site {
 	t.Helper()
-	binary, err := exec.LookPath("nginx")
-	if err != nil {
-		if binary, err = exec.LookPath("/usr/sbin/nginx"); err != nil {
-			t.Fatal("nginx isn't on the PATH: make deps installs it on Debian and Ubuntu")
-		}
-	}
+	binary := needs.Command(t, "nginx")
 	s := newSite(t)
 	s.configure(t, "nginx/serin.conf", "map \"\" $serin_user {\n    default \"\";", "map $http_x_login $serin_user {\n    default $http_x_login;",
 		"rate=500r/s", "rate=1r/s")

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"net/http/httptest"
-	"os/exec"
 	"slices"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/needs"
 	"github.com/serin-flags/serin/internal/npmtest"
 )
 
@@ -29,16 +29,7 @@ type pageLine struct {
 // TestBrowser holds that the stock web provider, in a page of another origin in Chromium,
 // gets the right flags in each context and hears of a new revision.
 func TestBrowser(t *testing.T) {
-	var chromium string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			chromium = path
-			break
-		}
-	}
-	if chromium == "" {
-		t.Fatal("chromium isn't on the PATH: make deps installs it on Debian and Ubuntu")
-	}
+	chromium := needs.Command(t, "chromium", "chromium-browser", "google-chrome")
 	npmtest.Install(t, providers)
 	e := newEstate(t, testRuleset())
 	server := httptest.NewServer(New(e.follow(t), Config{Events: true, BasePath: "/flags"}))

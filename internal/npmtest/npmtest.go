@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/internal/child"
+	"github.com/serin-flags/serin/internal/needs"
 )
 
 // stamp is the file in node_modules that holds what was installed there. It is
@@ -40,7 +41,8 @@ const runTimeout = time.Minute
 // process or in several. Scripts of the packages don't run.
 func Install(t testing.TB, dir string) {
 	t.Helper()
-	if err := install(t.Context(), dir); err != nil {
+	npm := needs.Command(t, "npm")
+	if err := install(t.Context(), npm, dir); err != nil {
 		t.Fatalf("installing the npm packages of %s: %v", dir, err)
 	}
 }
@@ -83,7 +85,7 @@ func Run(t testing.TB, dir, script string, input any) io.Reader {
 	return out
 }
 
-func install(ctx context.Context, dir string) error {
+func install(ctx context.Context, npm, dir string) error {
 	unlock, err := lock(dir)
 	if err != nil {
 		return err
@@ -96,10 +98,6 @@ func install(ctx context.Context, dir string) error {
 	stampFile := filepath.Join(dir, "node_modules", stamp)
 	if got, err := os.ReadFile(stampFile); err == nil && bytes.Equal(got, want) {
 		return nil
-	}
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		return errors.New("npm isn't on the PATH: install Node.js 20 or newer, which brings it")
 	}
 	// What packages that only tests use are vulnerable to, or cost, is of no
 	// interest, and asking for it takes more requests.

@@ -81,7 +81,7 @@ func TestInstallFailsWithAClearSentence(t *testing.T) {
 	t.Run("no npm", func(t *testing.T) {
 		dir := project(t)
 		t.Setenv("PATH", t.TempDir())
-		err := install(t.Context(), dir)
+		err := install(t.Context(), "npm", dir)
 		if err == nil || !strings.Contains(err.Error(), "npm isn't on the PATH") {
 			t.Errorf("got %v", err)
 		}
