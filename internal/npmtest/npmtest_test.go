@@ -78,20 +78,12 @@ func TestInstallAgainWhenPinsChange(t *testing.T) {
 }
 
 func TestInstallFailsWithAClearSentence(t *testing.T) {
-	t.Run("no npm", func(t *testing.T) {
-		dir := project(t)
-		t.Setenv("PATH", t.TempDir())
-		err := install(t.Context(), "npm", dir)
-		if err == nil || !strings.Contains(err.Error(), "npm isn't on the PATH") {
-			t.Errorf("got %v", err)
-		}
-	})
 	t.Run("no lock file", func(t *testing.T) {
 		dir := project(t)
 		if err := os.Remove(filepath.Join(dir, "package-lock.json")); err != nil {
 			t.Fatal(err)
 		}
-		err := install(t.Context(), dir)
+		err := install(t.Context(), "npm", dir)
 		if err == nil || !strings.Contains(err.Error(), "package-lock.json must be there") {
 			t.Errorf("got %v", err)
 		}
@@ -102,7 +94,7 @@ func TestInstallFailsWithAClearSentence(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "package.json"), []byte(manifest), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		err := install(t.Context(), dir)
+		err := install(t.Context(), "npm", dir)
 		if err == nil || !strings.Contains(err.Error(), "npm ci") {
 			t.Errorf("got %v", err)
 		}
