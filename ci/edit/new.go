@@ -37,6 +37,9 @@ func New(fsys fs.FS, dir string, flag NewFlag) (*Result, error) {
 		return nil, fmt.Errorf("there is a flag %q already, in %s", flag.Key, other.File)
 	}
 	name := path.Join(flag.Namespace, flag.Key+".yaml")
+	if !fs.ValidPath(name) || source.RoleOf(name) != source.FlagFile {
+		return nil, fmt.Errorf("%s is not a place for a flag; write NAMESPACE/KEY, such as checkout/new-cart", e.shown(name))
+	}
 	if _, err := fs.Stat(fsys, name); err == nil {
 		return nil, fmt.Errorf("%s exists already", e.shown(name))
 	}
