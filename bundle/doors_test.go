@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,12 +23,13 @@ import (
 	"github.com/serin-flags/serin/sdk/s3source"
 )
 
-// TestMain has all scenarios go through the sources that clients have too: HTTP,
+// TestMain has all scenarios go through the sources that clients have too: folders, HTTP,
 // and S3 on a server of its own.
 func TestMain(m *testing.M) {
 	bundle.Doors = map[string]func(testing.TB) func(testing.TB, bundle.Objects) bundle.Source{
-		"http": func(testing.TB) func(testing.TB, bundle.Objects) bundle.Source { return overHTTP },
-		"s3":   overS3,
+		"folder": func(testing.TB) func(testing.TB, bundle.Objects) bundle.Source { return inFolder },
+		"http":   func(testing.TB) func(testing.TB, bundle.Objects) bundle.Source { return overHTTP },
+		"s3":     overS3,
 	}
 	bundle.Clients = map[string]func(testing.TB, []byte, bundle.Source) (func() error, func()){"sdk": startSDK}
 	os.Exit(m.Run())
@@ -75,29 +77,59 @@ func overHTTP(t testing.TB, objects bundle.Objects) bundle.Source {
 	return source
 }
 
+// inFolder has the objects in a folder of their own.
+func inFolder(t testing.TB, objects bundle.Objects) bundle.Source {
+	dir := t.TempDir()
+	source, err := sdk.File(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(_ context.Context, name string, data []byte) error {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+			return err
+		}
+		return os.WriteFile(file, data, 0o666)
+	}
+	remove := func(_ context.Context, name string) error {
+		return os.Remove(filepath.Join(dir, filepath.FromSlash(name)))
+	}
+	return &synced{Source: source, put: put, remove: remove, objects: objects, there: make(map[string][]byte)}
+}
+
 // overS3 starts a server with one bucket, in which each repository has a folder.
 func overS3(t testing.TB) func(testing.TB, bundle.Objects) bundle.Source {
-	const bucket = "doors"
+	bucket := "doors"
 	server := s3test.Start(t)
 	server.CreateBucket(t, bucket)
 	var folders atomic.Int64
 	return func(t testing.TB, objects bundle.Objects) bundle.Source {
 		prefix := fmt.Sprintf("folder-%d", folders.Add(1))
 		client := server.Client(t)
+		put := func(ctx context.Context, name string, data []byte) error {
+			_, err := client.PutObject(ctx, &s3.PutObjectInput{
+				Bucket: &bucket, Key: aws.String(prefix + "/" + name), Body: bytes.NewReader(data),
+			})
+			return err
+		}
+		remove := func(ctx context.Context, name string) error {
+			_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String(prefix + "/" + name)})
+			return err
+		}
 		return &synced{
-			Source: s3source.New(client, bucket, prefix), client: client, bucket: bucket, prefix: prefix,
+			Source: s3source.New(client, bucket, prefix), put: put, remove: remove,
 			objects: objects, there: make(map[string][]byte),
 		}
 	}
 }
 
-// A synced source brings its folder up to date before it reads.
+// A synced source is brought up to date before it is read.
 type synced struct {
 	bundle.Source
-	client         *s3.Client
-	bucket, prefix string
-	objects        bundle.Objects
-	there          map[string][]byte
+	put     func(ctx context.Context, name string, data []byte) error
+	remove  func(ctx context.Context, name string) error
+	objects bundle.Objects
+	there   map[string][]byte
 }
 
 func (s *synced) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
@@ -106,10 +138,7 @@ func (s *synced) Fetch(ctx context.Context, name, etag string, limit int64) (bun
 		if old, ok := s.there[name]; ok && bytes.Equal(old, data) {
 			continue
 		}
-		_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
-			Bucket: &s.bucket, Key: aws.String(s.prefix + "/" + name), Body: bytes.NewReader(data),
-		})
-		if err != nil {
+		if err := s.put(ctx, name, data); err != nil {
 			return bundle.Object{}, err
 		}
 		s.there[name] = bytes.Clone(data)
@@ -118,8 +147,7 @@ func (s *synced) Fetch(ctx context.Context, name, etag string, limit int64) (bun
 		if _, ok := objects[name]; ok {
 			continue
 		}
-		_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + "/" + name)})
-		if err != nil {
+		if err := s.remove(ctx, name); err != nil {
 			return bundle.Object{}, err
 		}
 		delete(s.there, name)
