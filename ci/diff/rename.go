@@ -169,11 +169,14 @@ func firstOf(list []string) string {
 
 // renameEdits says what a new key means for programs and users.
 func renameEdits(was, is *evaluator.Flag, old string) []Edit {
-	list := []Edit{{Kind: KindKey, Words: fmt.Sprintf("renamed %s → %s: programs that ask for %s serve their own default", quote(old), quote(is.Key), quote(old))}}
-	if slices.ContainsFunc(is.Rules, func(r evaluator.Rule) bool { return r.Split != nil && r.Split.Salt == is.Key && r.Split.By != "" }) {
-		list = append(list, Edit{Kind: KindKey, Words: fmt.Sprintf(
-			"users are assigned by the key; to keep them in their variants, write salt: %s in its splits, or rename with 'serin rename %s %s'",
-			quote(old), quote(old), quote(is.Key))})
+	words := fmt.Sprintf("renamed %[1]s → %[2]s: programs that ask for %[1]s serve their own default",
+		quote(old), quote(is.Key))
+	list := []Edit{{Kind: KindKey, Words: words}}
+	byKey := func(r evaluator.Rule) bool { return r.Split != nil && r.Split.Salt == is.Key && r.Split.By != "" }
+	if slices.ContainsFunc(is.Rules, byKey) {
+		words := fmt.Sprintf("users are assigned by the key; to keep them in their variants, "+
+			"write salt: %[1]s in its splits, or rename with 'serin rename %[1]s %[2]s'", quote(old), quote(is.Key))
+		list = append(list, Edit{Kind: KindKey, Words: words})
 	}
 	return list
 }

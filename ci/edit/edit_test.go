@@ -157,7 +157,8 @@ func pairs(t testing.TB, fsys fstest.MapFS, e *ci.Estate) []pair {
 		}
 	}
 	for name, f := range fsys {
-		if s, ok := strings.CutPrefix(name, "segments/"); ok && strings.HasSuffix(s, ".yaml") && bytes.Contains(f.Data, []byte("include:")) {
+		if s, ok := strings.CutPrefix(name, "segments/"); ok && strings.HasSuffix(s, ".yaml") &&
+			bytes.Contains(f.Data, []byte("include:")) {
 			for _, id := range []string{"u-99999", "007", "12345", "a b", "+49"} {
 				do := fmt.Sprintf("add '%s' to segments/%s", id, strings.TrimSuffix(s, ".yaml"))
 				list = append(list, pair{do, strings.NewReplacer("add", "remove", " to ", " from ").Replace(do)})
@@ -231,7 +232,8 @@ func TestInverse(t *testing.T) {
 					if n := linesChanged(c.Before, c.After); n > 6 {
 						t.Errorf("%s, %s: %s changes %d lines", name, style, p.do, n)
 					}
-					if crlf := bytes.Count(c.After, []byte("\r\n")); crlf > 0 && crlf != bytes.Count(c.After, []byte("\n")) {
+					if crlf := bytes.Count(c.After, []byte("\r\n")); crlf > 0 &&
+						crlf != bytes.Count(c.After, []byte("\n")) {
 						t.Errorf("%s, %s: %s mixes line breaks:\n%q", name, style, p.do, c.After)
 					}
 				}
@@ -242,7 +244,8 @@ func TestInverse(t *testing.T) {
 				done++
 				for file, f := range fsys {
 					if file != ci.LockFile && !bytes.Equal(f.Data, back[file].Data) {
-						t.Errorf("%s, %s: %s, then %s: %s was\n%s\nand is\n%s", name, style, p.do, p.undo, file, f.Data, back[file].Data)
+						t.Errorf("%s, %s: %s, then %s: %s was\n%s\nand is\n%s", name, style, p.do, p.undo, file,
+							f.Data, back[file].Data)
 					}
 				}
 			}

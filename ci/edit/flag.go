@@ -15,7 +15,8 @@ import (
 
 // keyOrder is the order of a flag's keys. A key that is added takes its place in it.
 var keyOrder = []string{
-	"description", "owner", "expires", "type", "exclusive", "variants", "enabled", "default", "off_variant", "max_stale",
+	"description", "owner", "expires", "type", "exclusive", "variants", "enabled", "default", "off_variant",
+	"max_stale",
 	"metadata", "lint", "rules", "environments",
 }
 
@@ -114,7 +115,8 @@ func (e *editing) enable(words []string) error {
 	if e.environment == "" {
 		for _, env := range f.Overriding {
 			if n := doc.Get(e.in(env, "enabled")); n != nil && !n.IsTrue() {
-				e.note("%s is still disabled in %s, which overrides \"enabled\"; to enable it there: enable %s in %s", f.Key, env, f.Key, env)
+				e.note("%s is still disabled in %s, which overrides \"enabled\"; to enable it there: enable %s in %s",
+					f.Key, env, f.Key, env)
 			}
 		}
 	}

@@ -72,12 +72,14 @@ func format(t testing.TB, fsys fstest.MapFS) fstest.MapFS {
 
 // spoilt are ways to write YAML that formatting undoes or keeps.
 var spoilt = map[string]func([]byte) []byte{
-	"as it is":    func(b []byte) []byte { return b },
-	"CRLF":        styles["CRLF"],
-	"wide":        spoil(func(indent int) int { return 2 * indent }),
-	"spaces":      func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), []byte("  \n\n\n")) },
-	"no last":     styles["no last break"],
-	"empty lines": func(b []byte) []byte { return append(bytes.ReplaceAll(b, []byte("\n"), []byte("\n\n")), "\n\n"...) },
+	"as it is": func(b []byte) []byte { return b },
+	"CRLF":     styles["CRLF"],
+	"wide":     spoil(func(indent int) int { return 2 * indent }),
+	"spaces":   func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), []byte("  \n\n\n")) },
+	"no last":  styles["no last break"],
+	"empty lines": func(b []byte) []byte {
+		return append(bytes.ReplaceAll(b, []byte("\n"), []byte("\n\n")), "\n\n"...)
+	},
 }
 
 // spoil changes the indentation of all lines.
@@ -122,15 +124,18 @@ func TestFormatMeaning(t *testing.T) {
 			}
 			for file, f := range format(t, formatted) {
 				if !bytes.Equal(f.Data, formatted[file].Data) {
-					t.Errorf("%s, %s: %s, formatted once:\n%s\nand twice:\n%s", name, way, file, formatted[file].Data, f.Data)
+					t.Errorf("%s, %s: %s, formatted once:\n%s\nand twice:\n%s", name, way, file, formatted[file].Data,
+						f.Data)
 				}
-				if file != ci.LockFile && bytes.Count(f.Data, []byte("#")) != bytes.Count(fsys[file].Data, []byte("#")) {
+				if file != ci.LockFile &&
+					bytes.Count(f.Data, []byte("#")) != bytes.Count(fsys[file].Data, []byte("#")) {
 					t.Errorf("%s, %s: %s lost a comment:\n%s", name, way, file, f.Data)
 				}
 			}
 			if name == "flags" {
 				for file, f := range formatted {
-					if strings.HasSuffix(file, ".yaml") && way != "CRLF" && way != "empty lines" && way != "spaces" && !bytes.Equal(f.Data, plain[file].Data) {
+					if strings.HasSuffix(file, ".yaml") && way != "CRLF" && way != "empty lines" && way != "spaces" &&
+						!bytes.Equal(f.Data, plain[file].Data) {
 						t.Errorf("flags, %s: %s became\n%s\nfrom\n%s", way, file, f.Data, plain[file].Data)
 					}
 				}

@@ -19,7 +19,8 @@ func FuzzApply(f *testing.F) {
 		"{\"type\": \"boolean\", \"default\": \"off\",\n \"environments\": {\"staging\": {\"enabled\": false}}}\n",
 		"\ufefftype: object\nvariants: {a: [1, \"[\", {b: c}], b: {}} # z\ndefault: a\nexpires: 2030-01-01\ndescription: a\n  b\n",
 	} {
-		for _, e := range []string{"disable x", "enable x in staging", "serve x 'b'", "share x a on=20%", "remove rule x b", "expire x 2031-01-01", "expire x never", "add 1 to segments/s"} {
+		for _, e := range []string{"disable x", "enable x in staging", "serve x 'b'", "share x a on=20%",
+			"remove rule x b", "expire x 2031-01-01", "expire x never", "add 1 to segments/s"} {
 			f.Add(text, e)
 		}
 	}

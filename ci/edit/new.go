@@ -38,7 +38,8 @@ func New(fsys fs.FS, dir string, flag NewFlag) (*Result, error) {
 	}
 	name := path.Join(flag.Namespace, flag.Key+".yaml")
 	if !fs.ValidPath(name) || source.RoleOf(name) != source.FlagFile {
-		return nil, fmt.Errorf("%s is not a place for a flag; write NAMESPACE/KEY, such as checkout/new-cart", e.shown(name))
+		return nil, fmt.Errorf("%s is not a place for a flag; write NAMESPACE/KEY, such as checkout/new-cart",
+			e.shown(name))
 	}
 	if _, err := fs.Stat(fsys, name); err == nil {
 		return nil, fmt.Errorf("%s exists already", e.shown(name))
@@ -124,7 +125,8 @@ func (f *NewFlag) text() (string, error) {
 	example := source.FlowText(&source.Node{Kind: source.Mapping, Fields: []source.Field{
 		{Key: source.Word(first), Value: source.Word("1%")}, {Key: source.Word(last), Value: source.Word("rest")},
 	}})
-	return source.FormatYAML(root, map[string]string{"rules": "such as [{name: first users, serve: " + example + "}]"}), nil
+	return source.FormatYAML(root,
+		map[string]string{"rules": "such as [{name: first users, serve: " + example + "}]"}), nil
 }
 
 var exampleValues = map[string]string{"string": "text", "integer": "1", "number": "0.5", "object": `'{"size": 1}'`}

@@ -92,7 +92,8 @@ func Parse(text string) (Edit, error) {
 		})
 		return Edit{}, fmt.Errorf("unknown edit %q%s; the edits are:\n%s", list[0], hint, strings.Join(Forms(), "\n"))
 	}
-	if member := len(list) == 4 && list[2] == "from"; list[0] == "remove" && len(list) > 1 && list[1] == "rule" && !member {
+	if member := len(list) == 4 && list[2] == "from"; list[0] == "remove" && len(list) > 1 && list[1] == "rule" &&
+		!member {
 		v = removeRule
 	}
 	e := Edit{verb: v, words: list}

@@ -30,7 +30,8 @@ func (e *editing) rule(f *ci.EffectiveFlag, doc *splice.Doc, name string) (splic
 	if len(names) == 0 {
 		return nil, fmt.Errorf("flag %q has no rules", f.Key)
 	}
-	return nil, fmt.Errorf("flag %q has no rule %q%s; it has %s", f.Key, name, suggest.DidYouMean(name, slices.Values(names)), list(names))
+	return nil, fmt.Errorf("flag %q has no rule %q%s; it has %s",
+		f.Key, name, suggest.DidYouMean(name, slices.Values(names)), list(names))
 }
 
 func items(n *source.Node) []*source.Node {
@@ -179,7 +180,8 @@ func merge(old, given []portion) ([]portion, error) {
 		names = append(names, split[i].variant)
 	}
 	if len(names) > 1 {
-		return nil, fmt.Errorf("the shares would come to %s, not 100%%; name the shares of %s too", share.Format(sum), list(names))
+		return nil, fmt.Errorf("the shares would come to %s, not 100%%; name the shares of %s too", share.Format(sum),
+			list(names))
 	}
 	return nil, fmt.Errorf("the shares would come to %s, not 100%%", share.Format(sum))
 }

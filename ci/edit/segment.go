@@ -110,7 +110,8 @@ func (e *editing) add(words []string) error {
 		return e.addLine(name, id)
 	}
 	if include == nil {
-		err = doc.Set(splice.Path{"include"}, &source.Node{Kind: source.Sequence, Items: []*source.Node{member(id)}}, segmentOrder...)
+		err = doc.Set(splice.Path{"include"}, &source.Node{Kind: source.Sequence, Items: []*source.Node{member(id)}},
+			segmentOrder...)
 	} else {
 		err = doc.Append(splice.Path{"include"}, member(id))
 	}
@@ -147,7 +148,8 @@ func (e *editing) removeMember(words []string) error {
 		return fmt.Errorf("%q isn't listed in %s%s", id, words[3], suggest.DidYouMean(id, slices.Values(ids)))
 	}
 	if len(ids) == 1 {
-		return fmt.Errorf("%q is the only ID that %s includes, and a list can't be empty; edit the file by hand", id, words[3])
+		return fmt.Errorf("%q is the only ID that %s includes, and a list can't be empty; edit the file by hand", id,
+			words[3])
 	}
 	if name, ok := listFile(file, include); ok {
 		return e.removeLine(name, id)

@@ -31,7 +31,8 @@ removes a flag's expiry.`,
   serin apply 'add u-17 to segments/testers' 'serve new-cart on in staging' --branch testers`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("name an edit, such as 'serin apply \"disable new-cart\"'; the edits are:\n%s", strings.Join(edit.Forms(), "\n"))
+				return usagef("name an edit, such as 'serin apply \"disable new-cart\"'; the edits are:\n%s",
+					strings.Join(edit.Forms(), "\n"))
 			}
 			return nil
 		},

@@ -71,7 +71,8 @@ func (g committer) prepare(changes []edit.Change) error {
 		return err
 	}
 	if first, _, _ := strings.Cut(changed, "\x00"); len(first) > 3 {
-		return &hintedError{fmt.Errorf("%s has changes that aren't committed", first[3:]), "commit or stash them first, or leave out --commit and --branch"}
+		return &hintedError{fmt.Errorf("%s has changes that aren't committed", first[3:]),
+			"commit or stash them first, or leave out --commit and --branch"}
 	}
 	if g.branch == "" {
 		return nil

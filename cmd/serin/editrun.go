@@ -97,7 +97,8 @@ func (r *editRun) make(cmd *cobra.Command, title string, apply func(*os.Root, st
 func fileChanges(result *edit.Result) []edit.Change {
 	changes := result.Changes
 	if l := result.Lock; l != nil && string(l.Before) != string(l.After) {
-		changes = append(changes[:len(changes):len(changes)], edit.Change{Path: l.File, Before: l.Before, After: l.After})
+		last := edit.Change{Path: l.File, Before: l.Before, After: l.After}
+		changes = append(changes[:len(changes):len(changes)], last)
 	}
 	return changes
 }

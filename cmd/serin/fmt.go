@@ -100,5 +100,6 @@ func finishFormat(cmd *cobra.Command, changes []edit.Change, check bool) error {
 	if !check || len(changes) == 0 {
 		return nil
 	}
-	return &hintedError{fmt.Errorf("%s not in canonical style", plural(len(changes), "1 file is", strconv.Itoa(len(changes))+" files are")), "'serin fmt' formats them"}
+	files := plural(len(changes), "1 file is", strconv.Itoa(len(changes))+" files are")
+	return &hintedError{fmt.Errorf("%s not in canonical style", files), "'serin fmt' formats them"}
 }

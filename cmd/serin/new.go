@@ -30,7 +30,8 @@ flags, if they agree on one, and the flag expires in 90 days.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			i := strings.LastIndexByte(args[0], '/')
 			if i <= 0 || i+1 == len(args[0]) {
-				return usagef("%q isn't a namespace and a key, such as checkout/%s", args[0], strings.Trim(args[0], "/"))
+				return usagef("%q isn't a namespace and a key, such as checkout/%s",
+					args[0], strings.Trim(args[0], "/"))
 			}
 			f.Namespace, f.Key = args[0][:i], args[0][i+1:]
 			switch f.Expires {
@@ -49,7 +50,8 @@ flags, if they agree on one, and the flag expires in 90 days.`,
 	cmd.Flags().StringVar(&f.Type, "type", "boolean", "boolean, string, integer, number or object")
 	cmd.Flags().StringVar(&f.Description, "description", "", "what the flag is for")
 	cmd.Flags().StringVar(&f.Owner, "owner", "", "whom to ask (default: the owner of the namespace's other flags)")
-	cmd.Flags().StringVar(&f.Expires, "expires", "", "the date after which the flag is debt, such as 2027-06-30, or never (default: in 90 days)")
+	cmd.Flags().StringVar(&f.Expires, "expires", "",
+		"the date after which the flag is debt, such as 2027-06-30, or never (default: in 90 days)")
 	cmd.Flags().StringArrayVar(&f.Variants, "variant", nil, "a variant and its value, `NAME=VALUE`; may repeat")
 	cmd.Flags().StringVar(&f.Default, "default", "", "the variant to serve (default: the last one)")
 	return cmd

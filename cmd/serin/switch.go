@@ -19,8 +19,10 @@ func (s *switchRun) register(cmd *cobra.Command) {
 	s.editRun.register(cmd)
 	registerEnv(cmd, &s.release.env, "the one environment (default: all; --publish needs one)")
 	cmd.Flags().BoolVar(&s.publish, "publish", false, "then publish the folder, as 'serin publish' does")
-	cmd.Flags().StringVar(&s.release.to, "to", "", "with --publish: where environments are published, s3://bucket/prefix or file:///path")
-	cmd.Flags().StringVar(&s.release.keys, "keys", "", "with --publish: the folder with the environment's online.key and root.json")
+	cmd.Flags().StringVar(&s.release.to, "to", "",
+		"with --publish: where environments are published, s3://bucket/prefix or file:///path")
+	cmd.Flags().StringVar(&s.release.keys, "keys", "",
+		"with --publish: the folder with the environment's online.key and root.json")
 	s.release.keyring.register(cmd)
 	s.release.provenance.registerWho(cmd)
 }

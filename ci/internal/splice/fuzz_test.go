@@ -13,7 +13,8 @@ import (
 func FuzzDoc(f *testing.F) {
 	for _, text := range []string{
 		"a: 1\nb:\n  - x\n  - y: z # c\n", "{a: [1, 2,\n 3 # c\n], b: {}}", "- - a\n  - b\n- |\n  c\n\n- 'd'\n",
-		"a: >-\r\n  x\r\n  y\r\n# c\r\nb: \"\\\"\" # d\r\n", "a: b\n  c\nd:\n- e\n-\n  f: g\n", "[a: b, {c: d}, e]", "\"\\",
+		"a: >-\r\n  x\r\n  y\r\n# c\r\nb: \"\\\"\" # d\r\n", "a: b\n  c\nd:\n- e\n-\n  f: g\n", "[a: b, {c: d}, e]",
+		"\"\\",
 	} {
 		for i := range byte(8) {
 			f.Add(text, i, i)
@@ -73,8 +74,10 @@ func clone(p Path) Path { return append(Path(nil), p...) }
 // stays as it was, and formatting twice does no more than formatting once.
 func FuzzFormat(f *testing.F) {
 	for _, text := range []string{
-		"# a\n\n# b\nb:   # c\n- x:  1\n  y:\n    - 2\n# d\n\n\na: |\n   text\n\n   more\n", "- - a\n  - b\n-   |\n  c\n\n- 'd\n  e'\n",
-		"a: >-\r\n  x\r\n\r\n  y\r\n# c\r\nb: \"d \r\n\r\n   e\" # d  \r\n", "---\nc: [1,\n\n  2 # x\n ]\n\n\n# end\n  # of\n", "a:\n      b\nc:\n-\n  d\n",
+		"# a\n\n# b\nb:   # c\n- x:  1\n  y:\n    - 2\n# d\n\n\na: |\n   text\n\n   more\n",
+		"- - a\n  - b\n-   |\n  c\n\n- 'd\n  e'\n",
+		"a: >-\r\n  x\r\n\r\n  y\r\n# c\r\nb: \"d \r\n\r\n   e\" # d  \r\n",
+		"---\nc: [1,\n\n  2 # x\n ]\n\n\n# end\n  # of\n", "a:\n      b\nc:\n-\n  d\n",
 	} {
 		f.Add(text)
 	}

@@ -153,7 +153,8 @@ func (d *Doc) Set(path Path, value *source.Node, order ...string) error {
 		return d.replace(path, old, value)
 	}
 	at := place(parent, key, order)
-	return d.apply(with(d.file.Root, path[:len(path)-1], inserted(parent, at, key, value)), d.insertField(parent, at, key, value)...)
+	want := with(d.file.Root, path[:len(path)-1], inserted(parent, at, key, value))
+	return d.apply(want, d.insertField(parent, at, key, value)...)
 }
 
 // place returns how many fields of a mapping stand before a new one.
@@ -349,5 +350,6 @@ func (d *Doc) RenameKey(path Path, key string) error {
 	if err != nil {
 		return err
 	}
-	return d.apply(with(d.file.Root, path[:len(path)-1], &want), cut{from, to, d.like(d.file.Data[from], source.Word(key))})
+	text := d.like(d.file.Data[from], source.Word(key))
+	return d.apply(with(d.file.Root, path[:len(path)-1], &want), cut{from, to, text})
 }
