@@ -70,7 +70,7 @@ var allowed = map[string][]string{
 
 	"cmd/serin": {
 		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/edit", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/location", "internal/regular", "internal/suggest", "lambda", "lambda/enrich", "schema", "sdk", "sdk/s3source",
-		"github.com/fsnotify/fsnotify", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/term",
+		"github.com/fsnotify/fsnotify", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/crypto/x509roots/fallback", "golang.org/x/term",
 	},
 }
 

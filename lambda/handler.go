@@ -10,6 +10,7 @@
 //	GET  /ofrep/v1/events                 events for browsers, if [Config].Events is set
 //	GET  /route/{flag}[,{flag}…]          the upstream of a request, for gateways; see package route
 //	GET  /status                          the client's status
+//	GET  /healthz                         200 while the process can answer at all
 //
 // The body of both POSTs is {"context": {…}}. A missing body, or one without a
 // context, means an empty context. Other members, and the body's media type, are
@@ -92,6 +93,7 @@ import (
 const (
 	flagsPath  = "/ofrep/v1/evaluate/flags"
 	statusPath = "/status"
+	healthPath = "/healthz"
 )
 
 // Config configures a [Handler]. The zero Config is valid.
@@ -193,6 +195,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 		h.all(w, r)
 	case ok && path == statusPath:
 		h.status(w, r)
+	case ok && path == healthPath:
+		write(w, http.StatusOK, []byte(`{"alive":true}`))
 	case ok && path == eventsPath && h.offer != nil:
 		h.events(w, r)
 	default:

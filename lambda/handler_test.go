@@ -576,6 +576,14 @@ func TestChanceIsNeverStale(t *testing.T) {
 	}
 }
 
+func TestHealth(t *testing.T) {
+	h := New(nil, Config{}) // has no flags
+	h.Drain()
+	if w := ask(t, h, httptest.NewRequest(http.MethodGet, "/healthz", nil)); w.Code != http.StatusOK {
+		t.Errorf("a process without flags that drains: %d", w.Code)
+	}
+}
+
 func TestPreflight(t *testing.T) {
 	r := httptest.NewRequest(http.MethodOptions, flagsPath, nil)
 	r.Header.Set("Origin", "https://shop.example")

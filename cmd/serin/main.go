@@ -19,6 +19,9 @@ import (
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/internal/display"
 	"github.com/spf13/cobra"
+
+	// Certificate authorities for systems that have none, such as containers from scratch.
+	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
 func main() {
