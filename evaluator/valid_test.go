@@ -34,7 +34,8 @@ func (j *judge) must(ok bool, problem string, args ...any) {
 func judged(sets []evaluator.Ruleset) (problems []string, lax bool) {
 	together := judge{types: make(map[string]evaluator.AttributeType)}
 	var keys []string
-	for _, set := range sets { // 8.1
+	from := make(map[string]string) // by attribute
+	for _, set := range sets {      // 8.1
 		j := judge{set: set, types: make(map[string]evaluator.AttributeType)}
 		j.ruleset()
 		problems, lax = append(problems, j.problems...), lax || j.lax
@@ -45,6 +46,11 @@ func judged(sets []evaluator.Ruleset) (problems []string, lax bool) {
 			known, ok := together.types[name]
 			together.must(!ok || known == t, "the attribute %q has two types", name)
 			together.types[name] = t
+		}
+		for _, a := range set.Attributes {
+			known, ok := from[a.Name]
+			together.must(!ok || known == a.From, "the attribute %q comes from two places", a.Name)
+			from[a.Name] = a.From
 		}
 		together.must(set.Unit == sets[0].Unit, "there are two units")
 	}
