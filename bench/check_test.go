@@ -104,8 +104,8 @@ func TestCheckFinds(t *testing.T) {
 		{"share", Flag{Percent: 30}, liar{boolean: never}, `"true" for 0.0 % of users, not 30 %`},
 		{"not listed", Flag{IDs: IDs(0, 5)}, liar{boolean: always}, "true for user-0000005"},
 		{"listed", Flag{IDs: IDs(5, 1)}, liar{boolean: never}, "false for user-0000005"},
-		{"rules match", rules, liar{text: func(*User) string { return "off" }}, "rule 0 matches"},
-		{"no rule matches", rules, liar{text: func(*User) string { return "a" }}, "rule -1 matches"},
+		{"rules match", rules, liar{text: func(*User) string { return "off" }}, "who matches rule 0"},
+		{"no rule matches", rules, liar{text: func(*User) string { return "a" }}, "who matches rule -1"},
 		{"other variant", rules, liar{text: func(*User) string { return "d" }}, `"d" for`},
 		{"no variant", rules, liar{text: func(*User) string { return "" }}, `"" for`},
 		{"weights", rules, liar{text: func(u *User) string {
