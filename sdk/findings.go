@@ -121,8 +121,15 @@ func (s *Snapshot) ReportUnused(name string) {
 // after a poll.
 const sampleRate = 64
 
-// sample inspects the first context after each poll, and some of the others.
+// sample inspects the first context after each poll, and some of the others. There is
+// nothing to inspect in one that has just a targeting key.
 func (s *Snapshot) sample(ctx *Context) {
+	if len(ctx.Attrs) > 0 || ctx.Now != 0 {
+		s.sampleOne(ctx)
+	}
+}
+
+func (s *Snapshot) sampleOne(ctx *Context) {
 	if s.inspected.set(uint32(s.program.Len())) || rand.Uint32()%sampleRate == 0 {
 		s.inspect(ctx)
 	}
