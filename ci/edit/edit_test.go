@@ -178,9 +178,12 @@ func flagPairs(fsys fstest.MapFS, f ci.EffectiveFlag, env string) []pair {
 	text := string(fsys[filepath.ToSlash(name)].Data)
 	// In JSON, nothing tells whether "enabled": true was written before.
 	if !(strings.HasSuffix(name, ".json") && strings.Contains(text, "enabled")) {
-		if f.Compiled.Disabled {
+		switch {
+		case f.Compiled.Disabled && env == "" && strings.Contains(text, "enabled: true"):
+			// To disable it would also disable it in the environment that says so.
+		case f.Compiled.Disabled:
 			list = append(list, pair{"enable " + f.Key + in, "disable " + f.Key + in})
-		} else {
+		default:
 			list = append(list, pair{"disable " + f.Key + in, "enable " + f.Key + in},
 				pair{"disable " + f.Key + in + " because it's \"slow\": #7, {", "enable " + f.Key + in})
 		}
