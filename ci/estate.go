@@ -117,7 +117,8 @@ func Lock(dir string, anew []string) (*LockUpdate, error) {
 	return LockFS(root.FS(), dir, anew)
 }
 
-// LockFS is [Lock] of the estate at the root of fsys, which is as [LoadFS] needs it.
+// LockFS is [Lock] for the flag folder at the root of fsys, with the same requirements as
+// [LoadFS].
 func LockFS(fsys fs.FS, dir string, anew []string) (*LockUpdate, error) {
 	e, err := load(fsys, dir, true)
 	if err != nil {

@@ -87,7 +87,7 @@ func TestNginx(t *testing.T) {
 			{"/f/by-path/old/", "stable", []string{"X-Forwarded-Uri", "/f/by-path/new/"}},
 			{"/f/by-platform/", "beta1", []string{"User-Agent", "okhttp/4.12.0"}},
 			{"/f/by-platform/", "beta3", []string{"User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"}},
-			// Chosen people, whom the authentication in front names and nobody else.
+			// Chosen people: only the authentication in front can name them.
 			{"/", "beta1", []string{"X-Login", "alice"}},
 			{"/", "stable", []string{"X-User", "alice"}},
 			{"/", "stable", []string{"X-Login", "dave", "X-User", "alice"}},

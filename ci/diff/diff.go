@@ -196,7 +196,7 @@ func (e Edit) String() string {
 	return "rule " + quoted(e.Rule) + ": " + e.Words
 }
 
-// A Group is people, a share of whom gets a different value.
+// A Group says which share of some people gets a different value.
 type Group struct {
 	// Rule is whose users these are; "" if no rule's. Old says that it is one of the
 	// old flag's rules.

@@ -12,8 +12,8 @@ import (
 
 // A flag that disappears while another one with the same variants and rules appears is
 // the same flag under another key. Unless its splits keep the old key as their salt,
-// users are assigned again, which those who rename a flag rarely know. So both are
-// compared as one flag, which says for whom that matters.
+// users are assigned again, which people who rename a flag rarely know. So both are
+// compared as one flag, which shows who is affected.
 
 // renames returns the old keys of the flags that a pair renames, by their new ones. Flags
 // without rules, which have no users to keep and are easily alike, count as different.

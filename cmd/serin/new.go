@@ -49,7 +49,7 @@ flags, if they agree on one, and the flag expires in 90 days.`,
 	r.register(cmd)
 	cmd.Flags().StringVar(&f.Type, "type", "boolean", "boolean, string, integer, number or object")
 	cmd.Flags().StringVar(&f.Description, "description", "", "what the flag is for")
-	cmd.Flags().StringVar(&f.Owner, "owner", "", "whom to ask (default: the owner of the namespace's other flags)")
+	cmd.Flags().StringVar(&f.Owner, "owner", "", "who to ask (default: the owner of the namespace's other flags)")
 	cmd.Flags().StringVar(&f.Expires, "expires", "",
 		"the date after which the flag is debt, such as 2027-06-30, or never (default: in 90 days)")
 	cmd.Flags().StringArrayVar(&f.Variants, "variant", nil, "a variant and its value, `NAME=VALUE`; may repeat")

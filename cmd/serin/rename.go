@@ -15,8 +15,8 @@ func renameCommand() *cobra.Command {
 		Long: `Rename gives the flag OLD the key NEW. It renames the flag's file and its tests, and
 changes the conditions, tests and layers that refer to it. Users are assigned to
 variants by the flag's key, so its splits get "salt: OLD": everyone keeps their
-variant. Like 'serin apply', it updates flags.lock, and shows what changes and for
-whom.
+variant. Like 'serin apply', it updates flags.lock, and shows what changes and who
+is affected.
 
 Programs that ask for OLD serve their own default once that is published.`,
 		Example: `  serin rename new-cart cart
