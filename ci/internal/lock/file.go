@@ -14,12 +14,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/ci/internal/word"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -102,41 +102,28 @@ func Format(header string, entries []*Entry) []byte {
 
 func (e *Entry) format(b *bytes.Buffer) {
 	if name, ok := e.ID.layer(); ok {
-		b.WriteString(LayerPrefix + quoteWord(name))
+		b.WriteString(LayerPrefix + word.Quote(name))
 	} else {
 		environment := everyEnvironment
 		if e.ID.Environment != "" {
-			environment = quoteWord(e.ID.Environment)
+			environment = word.Quote(e.ID.Environment)
 		}
-		fmt.Fprintf(b, "%s %s %s", quoteWord(e.ID.Owner), environment, quoteWord(e.ID.Rule))
+		fmt.Fprintf(b, "%s %s %s", word.Quote(e.ID.Owner), environment, word.Quote(e.ID.Rule))
 	}
-	b.WriteString(" by=" + quoteWord(e.Draw.By))
+	b.WriteString(" by=" + word.Quote(e.Draw.By))
 	if e.Draw.Salt != e.ID.salt() {
-		b.WriteString(" salt=" + quoteWord(e.Draw.Salt))
+		b.WriteString(" salt=" + word.Quote(e.Draw.Salt))
 	}
 	if e.Draw.Hash != evaluator.HashMurmur3 {
-		b.WriteString(" hash=" + quoteWord(e.Draw.Hash))
+		b.WriteString(" hash=" + word.Quote(e.Draw.Hash))
 	}
 	if e.Draw.Positions != 0 {
 		fmt.Fprintf(b, " positions=%d", e.Draw.Positions)
 	}
 	for _, p := range e.pieces {
-		fmt.Fprintf(b, " %s:%d", quoteWord(p.Name), p.To)
+		fmt.Fprintf(b, " %s:%d", word.Quote(p.Name), p.To)
 	}
 	b.WriteByte('\n')
-}
-
-// specialRune reports whether a word with r needs quotes.
-func specialRune(r rune) bool {
-	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./@%+()", r)
-}
-
-// quoteWord returns a word as the file has it, in quotes if need be.
-func quoteWord(s string) string {
-	if s == "" || strings.ContainsFunc(s, specialRune) {
-		return strconv.Quote(s)
-	}
-	return s
 }
 
 // header returns the header of an earlier release if the file has it, so that the file
@@ -168,10 +155,10 @@ func Read(s *source.File, again bool) *File {
 				fmt.Sprintf("a merge conflict: take the file of the published branch, for instance with 'git checkout origin/main -- %s', and run 'serin lock'", s.Shown))
 			return l
 		}
-		p := parser{rest: line}
+		p := parser{word.Scanner{Rest: line, Max: maxWords}}
 		e, err := p.entry()
 		if err != nil {
-			column := 1 + utf8.RuneCountInString(line[:len(line)-len(p.rest)])
+			column := 1 + utf8.RuneCountInString(line[:len(line)-len(p.Rest)])
 			s.ProblemAt(number, column,
 				err.Error()+"; take the line of the published branch, or remove it to start again, and run 'serin lock'")
 			continue
@@ -200,16 +187,9 @@ func (id ID) String() string {
 }
 
 // A parser reads a line from left to right.
-type parser struct {
-	rest  string
-	words int
-}
+type parser struct{ word.Scanner }
 
-var (
-	errWord = errors.New("a word is missing or malformed")
-	errBy   = errors.New("the attribute to split by is missing, such as by=user")
-	errLong = fmt.Errorf("the line has more than %d words", maxWords)
-)
+var errBy = errors.New("the attribute to split by is missing, such as by=user")
 
 // entry reads a line.
 func (p *parser) entry() (*Entry, error) {
@@ -219,28 +199,28 @@ func (p *parser) entry() (*Entry, error) {
 		return nil, err
 	}
 	e.Draw.Salt = e.ID.salt()
-	if !p.skip(" by=") {
+	if !p.Skip(" by=") {
 		return nil, errBy
 	}
-	if e.Draw.By, err = p.word(); err != nil {
+	if e.Draw.By, err = p.Word(); err != nil {
 		return nil, err
 	}
-	if p.skip(" salt=") {
-		if e.Draw.Salt, err = p.word(); err != nil {
+	if p.Skip(" salt=") {
+		if e.Draw.Salt, err = p.Word(); err != nil {
 			return nil, err
 		}
 	}
-	if p.skip(" hash=") {
-		if e.Draw.Hash, err = p.word(); err != nil {
+	if p.Skip(" hash=") {
+		if e.Draw.Hash, err = p.Word(); err != nil {
 			return nil, err
 		}
 	}
-	if p.skip(" positions=") {
-		digits, _, _ := strings.Cut(p.rest, " ")
+	if p.Skip(" positions=") {
+		digits, _, _ := strings.Cut(p.Rest, " ")
 		if e.Draw.Positions, err = strconv.ParseUint(digits, 10, 64); err != nil || e.Draw.Positions == 0 {
-			return nil, errWord
+			return nil, word.Err
 		}
-		p.rest = p.rest[len(digits):]
+		p.Rest = p.Rest[len(digits):]
 	}
 	if err := e.Draw.Check(); err != nil {
 		return nil, err
@@ -257,17 +237,17 @@ func (p *parser) id() (ID, error) {
 	}
 	var words [3]string
 	for i := range words {
-		if i > 0 && !p.skip(" ") {
-			return ID{}, errWord
+		if i > 0 && !p.Skip(" ") {
+			return ID{}, word.Err
 		}
-		if i == 1 && p.skip(everyEnvironment) {
+		if i == 1 && p.Skip(everyEnvironment) {
 			continue
 		}
-		if words[i], err = p.word(); err != nil {
+		if words[i], err = p.Word(); err != nil {
 			return ID{}, err
 		}
 		if words[i] == "" || i == 0 && strings.HasPrefix(words[i], LayerPrefix) {
-			return ID{}, errWord
+			return ID{}, word.Err
 		}
 	}
 	return ID{words[0], words[1], words[2]}, nil
@@ -275,10 +255,10 @@ func (p *parser) id() (ID, error) {
 
 // layer reads the name of a layer, if there is one.
 func (p *parser) layer() (string, error) {
-	if !p.skip(LayerPrefix) {
+	if !p.Skip(LayerPrefix) {
 		return "", nil
 	}
-	name, err := p.word()
+	name, err := p.Word()
 	return LayerPrefix + name, err
 }
 
@@ -286,27 +266,27 @@ func (p *parser) layer() (string, error) {
 func (p *parser) pieces(total uint64) ([]share.Piece, error) {
 	list := make([]share.Piece, 0, 2)
 	var from uint64
-	for p.rest != "" {
-		if !p.skip(" ") {
-			return nil, errWord
+	for p.Rest != "" {
+		if !p.Skip(" ") {
+			return nil, word.Err
 		}
-		at := p.rest
-		name, err := p.word()
+		at := p.Rest
+		name, err := p.Word()
 		if err != nil {
 			return nil, err
 		}
-		digits, after, _ := strings.Cut(p.rest, " ")
+		digits, after, _ := strings.Cut(p.Rest, " ")
 		number, ok := strings.CutPrefix(digits, ":")
 		to, err := strconv.ParseUint(number, 10, 64)
 		switch {
 		case !ok || err != nil || to > total:
 			return nil, fmt.Errorf("expected VARIANT:POSITION, up to position %d, such as on:%d", total, total/2)
 		case to <= from:
-			p.rest = at
+			p.Rest = at
 			return nil, fmt.Errorf("the positions of %q end at %d, which is not after %d", name, to, from)
 		}
-		if p.rest = p.rest[len(digits):]; p.rest != "" && after == "" {
-			return nil, errWord
+		if p.Rest = p.Rest[len(digits):]; p.Rest != "" && after == "" {
+			return nil, word.Err
 		}
 		list = append(list, share.Piece{Name: name, To: to})
 		from = to
@@ -315,40 +295,4 @@ func (p *parser) pieces(total uint64) ([]share.Piece, error) {
 		return nil, fmt.Errorf("the last position is not %d", total)
 	}
 	return share.Joined(list), nil
-}
-
-// skip skips a text, if it comes next.
-func (p *parser) skip(text string) bool {
-	rest, ok := strings.CutPrefix(p.rest, text)
-	p.rest = rest
-	return ok
-}
-
-// word reads a word, in quotes or without.
-func (p *parser) word() (string, error) {
-	if p.words++; p.words > maxWords {
-		return "", errLong
-	}
-	if strings.HasPrefix(p.rest, `"`) {
-		quoted, err := strconv.QuotedPrefix(p.rest)
-		if err != nil {
-			return "", errWord
-		}
-		word, err := strconv.Unquote(quoted)
-		if err != nil {
-			return "", errWord
-		}
-		p.rest = p.rest[len(quoted):]
-		return word, nil
-	}
-	end := strings.IndexFunc(p.rest, specialRune)
-	if end < 0 {
-		end = len(p.rest)
-	}
-	if end == 0 {
-		return "", errWord
-	}
-	word := p.rest[:end]
-	p.rest = p.rest[end:]
-	return word, nil
 }

@@ -1,0 +1,131 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	monday = time.Date(2026, 12, 7, 9, 0, 0, 0, time.UTC)
+	ramp   = &Plan{
+		Environment: "production", Flag: "search-index", Namespace: "search", Rule: "new index", Variant: "new",
+		Steps: []Step{{To: 10_000_000}, {To: 50_000_000, After: Duration(4 * time.Hour)}, {To: 1_000_000_000, After: Duration(24 * time.Hour), Approval: true}},
+	}
+)
+
+// TestLineLives leads a line through a release, and reads and writes it at each point.
+func TestLineLives(t *testing.T) {
+	l := NewLine(ramp)
+	later := func(hours int) time.Time { return monday.Add(time.Duration(hours) * time.Hour) }
+	for i, step := range []struct {
+		what func() Line
+		want string
+	}{
+		{func() Line { return l.Clear(ramp, 1, later(0), "robot") },
+			`share=1% since=2026-12-07T09:00:00Z by=robot count=1`},
+		{func() Line { return l.Hold("errors\nfailed", later(1), "ann") },
+			`share=1% since=2026-12-07T09:00:00Z by=ann count=2 state=held why="errors failed"`},
+		{func() Line { return l.Resume(ramp, later(3), later(2), "ann") },
+			`share=1% since=2026-12-07T11:00:00Z by=ann count=3`},
+		{func() Line { return l.Clear(ramp, 2, later(6), "robot") },
+			`share=5% since=2026-12-07T15:00:00Z by=robot count=4`},
+		{func() Line { return l.Approve(ramp.Steps[2].To, later(7), "ann") },
+			`share=5% since=2026-12-07T15:00:00Z by=ann count=5 approved=100%`},
+		{func() Line { return l.RollBack(ramp, 1, "errors: 3.1 times as many", later(8), "robot") },
+			`share=1% since=2026-12-07T17:00:00Z by=robot count=6 state=back why="errors: 3.1 times as many" approved=100%`},
+		{func() Line { return l.Resume(ramp, later(24), later(9), "ann") },
+			`share=0% since=2026-12-07T18:00:00Z by=ann count=7 start=2026-12-08T09:00:00Z`},
+		{func() Line { return l.Finish(later(10), "robot") },
+			`share=0% since=2026-12-07T18:00:00Z by=robot count=8 state=finished start=2026-12-08T09:00:00Z`},
+	} {
+		l = step.what()
+		text := l.String()
+		if _, rest, _ := strings.Cut(text, " share="); "share="+rest != step.want {
+			t.Errorf("line %d is\n%s, not\n%s", i+1, "share="+rest, step.want)
+		}
+		lines, errs := Parse(Lines{l.Key(): l}.Format())
+		if len(errs) > 0 {
+			t.Fatalf("line %d: %v", i+1, errs)
+		}
+		if got := lines[l.Key()].String(); got != text {
+			t.Errorf("line %d is read as\n%s, not\n%s", i+1, got, text)
+		}
+	}
+}
+
+// TestHash holds that later steps, which may be edited, don't change the hash of those before.
+func TestHash(t *testing.T) {
+	edited := *ramp
+	edited.Steps = []Step{ramp.Steps[0], {To: 60_000_000, After: Duration(time.Hour)}}
+	if ramp.Hash(1) != edited.Hash(1) {
+		t.Error("an edit of step 2 changes the hash of step 1")
+	}
+	if ramp.Hash(2) == edited.Hash(2) {
+		t.Error("an edit of step 2 doesn't change the hash of both steps")
+	}
+}
+
+func TestMerge(t *testing.T) {
+	one := NewLine(ramp).Clear(ramp, 1, monday, "robot")
+	two := one.Clear(ramp, 2, monday, "robot")
+	same := two
+	same.By = "ann"
+	for _, c := range []struct {
+		name         string
+		mine, theirs Line
+		want         Line
+		newer        int
+	}{
+		{"theirs is newer", one, two, two, 1},
+		{"mine is newer", two, one, two, 0},
+		{"both have the same count", two, same, two, 0},
+	} {
+		merged, newer := Lines{one.Key(): c.mine}.Merge(Lines{one.Key(): c.theirs})
+		if got := merged[one.Key()]; got != c.want || len(newer) != c.newer {
+			t.Errorf("%s: got %v and %d newer lines", c.name, got, len(newer))
+		}
+	}
+	if merged, newer := (Lines{}).Merge(Lines{one.Key(): one}); len(merged) != 1 || len(newer) != 1 {
+		t.Errorf("a line that only they have: %v, %v", merged, newer)
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	good := NewLine(ramp).Clear(ramp, 1, monday, "robot").String()
+	for _, c := range []struct{ text, want string }{
+		{"search-index production", "a word is missing or malformed"},
+		{"search-index production rule share=1%", "plan= is missing"},
+		{strings.Replace(good, "share=1%", "share=101%", 1), "share=: it is more than 100%"},
+		{strings.Replace(good, "count=1", "count=0", 1), "count=: it is not a number from 1 on"},
+		{strings.Replace(good, "since=2026-12-07T09:00:00Z", "since=monday", 1), "since=: it is not a time such as 2026-12-01T10:00:00Z"},
+		{good + " state=running", `state=: it is "held", "back" or "finished"`},
+		{good + " ", ""},
+		{good + " more", "a word is missing or malformed"},
+		{good + "\n" + good, `flag "search-index" is on line 1 too, for the same environment; keep the line with the higher count`},
+	} {
+		_, errs := Parse([]byte(c.text))
+		got := ""
+		if len(errs) > 0 {
+			got = errs[0].Err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s\ngives %q, not %q", c.text, got, c.want)
+		}
+	}
+}
+
+// FuzzParse holds that what is read is written in the same way again, or not at all.
+func FuzzParse(f *testing.F) {
+	f.Add(Lines{{"search-index", "production"}: NewLine(ramp).Clear(ramp, 1, monday, "robot").Hold(`a "reason"`, monday, "ann")}.Format())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		lines, errs := Parse(data)
+		if len(errs) > 0 {
+			return
+		}
+		again, errs := Parse(lines.Format())
+		if len(errs) > 0 || string(again.Format()) != string(lines.Format()) {
+			t.Errorf("%s\nis read again as\n%s%v", lines.Format(), again.Format(), errs)
+		}
+	})
+}
