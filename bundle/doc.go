@@ -48,7 +48,8 @@
 //	columns      a map: size, as above; features, an array of strings in
 //	             ascending order, without duplicates; with the feature lists:
 //	             lists, an array of SHA-256s of 32 bytes each, without
-//	             duplicates; and what later versions add, which readers skip
+//	             duplicates; if anybody may read the flags: public, true; and
+//	             what later versions add, which readers skip
 //
 // A feature is something that a reader must know to give the right answers. If it
 // doesn't know one of those that the label names, it refuses the payload. The

@@ -17,7 +17,7 @@ import (
 // TestDocumentedPayload holds that the payload that the package documentation shows
 // is the one that it describes.
 func TestDocumentedPayload(t *testing.T) {
-	data, _, err := EncodePayload(Payload{"production", "shop", evaluator.Ruleset{
+	data, _, err := EncodePayload(Payload{Environment: "production", Namespace: "shop", Ruleset: evaluator.Ruleset{
 		Unit:       "user",
 		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{{

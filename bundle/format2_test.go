@@ -146,7 +146,7 @@ func TestFormat2(t *testing.T) {
 	}
 	l, err := ReadLabel(data)
 	want := Label{2, "production", "a/b", []string{"hash:launchdarkly", "hash:unleash", "hash:unleash-variants",
-		"op:bucket"}, nil}
+		"op:bucket"}, nil, false}
 	if diff := cmp.Diff(want, l); diff != "" || err != nil {
 		t.Errorf("label: error %v (-want +got):\n%s", err, diff)
 	}
@@ -279,7 +279,7 @@ func TestUnknownColumns(t *testing.T) {
 
 // TestLabelHasRoom holds that readers skip what they don't know of a label.
 func TestLabelHasRoom(t *testing.T) {
-	l := label{format2, "production", "a/b", 7, []string{"op:bucket"}, nil}
+	l := label{format2, "production", "a/b", 7, []string{"op:bucket"}, nil, true}
 	b := l.marshal()
 	at := strings.Index(string(b), "columns") + len("columns")
 	b[at] += 2 // entries

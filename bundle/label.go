@@ -19,6 +19,8 @@ type Label struct {
 	Features []string
 	// Lists are the SHA-256 of the lists that the payload refers to, in hexadecimal.
 	Lists []string
+	// Public says what [Payload] does. Format 1 can't.
+	Public bool
 }
 
 // ReadLabel reads the label of a payload, and no more. If the payload is made for
@@ -28,7 +30,7 @@ func ReadLabel(data []byte) (Label, error) {
 	if err != nil {
 		return Label{}, fmt.Errorf("reading label: %w", err)
 	}
-	return Label{int(l.format), l.environment, l.namespace, l.features, l.lists}, nil
+	return Label{int(l.format), l.environment, l.namespace, l.features, l.lists, l.public}, nil
 }
 
 // The formats that exist. A reader refuses any other: what it doesn't know it
@@ -48,6 +50,7 @@ type label struct {
 	size        uint32   // bytes of the columns before compression
 	features    []string // of format 2, ascending
 	lists       []string // SHA-256 of lists, in hexadecimal
+	public      bool     // of format 2
 }
 
 // has reports whether the label names a feature.
@@ -59,7 +62,7 @@ func (l *label) marshal() []byte {
 	b = msgp.AppendString(msgp.AppendString(b, "environment"), l.environment)
 	b = msgp.AppendString(msgp.AppendString(b, "namespace"), l.namespace)
 	if l.format == format2 {
-		entries := 2 + bit(len(l.lists) > 0, 1)
+		entries := 2 + bit(len(l.lists) > 0, 1) + bit(l.public, 1)
 		b = msgp.AppendMapHeader(msgp.AppendString(b, "columns"), entries)
 	}
 	b = msgp.AppendUint32(msgp.AppendString(b, "size"), l.size)
@@ -75,6 +78,9 @@ func (l *label) marshal() []byte {
 			digest, _ := hex.DecodeString(hash)
 			b = msgp.AppendBytes(b, digest)
 		}
+	}
+	if l.public {
+		b = msgp.AppendBool(msgp.AppendString(b, "public"), true)
 	}
 	return b
 }
@@ -109,9 +115,12 @@ func (l *label) unmarshal(b []byte) error {
 	}
 	known := l.has(featureLists) // if not, it is only known to newer readers
 	for ; more > 0 && r.err == nil; more-- {
-		if r.text() == "lists" && known {
+		switch name := r.text(); {
+		case name == "lists" && known:
 			l.lists, known = r.lists(), false
-		} else {
+		case name == "public" && !l.public:
+			l.public = readNext(r, msgp.ReadBoolBytes)
+		default:
 			r.skip() // what only newer readers know
 		}
 	}

@@ -58,7 +58,7 @@ func withLists(include, exclude, plain, folded []string) evaluator.Ruleset {
 
 // listed is a payload with three lists that are targets.
 func listed() Payload {
-	return Payload{"production", "shop", withLists(idList("u-", MinList), idList("v-", MinList+1), idList("u-", MinList),
+	return Payload{Environment: "production", Namespace: "shop", Ruleset: withLists(idList("u-", MinList), idList("v-", MinList+1), idList("u-", MinList),
 		idList("M-", MinList))}
 }
 
@@ -90,7 +90,7 @@ func TestLists(t *testing.T) {
 		}
 	}
 	label, err := ReadLabel(data)
-	want := Label{2, "production", "shop", []string{"lists"}, hashes}
+	want := Label{2, "production", "shop", []string{"lists"}, hashes, false}
 	if diff := cmp.Diff(want, label); diff != "" || err != nil {
 		t.Errorf("label: error %v (-want +got):\n%s", err, diff)
 	}
@@ -142,7 +142,7 @@ func TestInlineLists(t *testing.T) {
 		"a long text": changed(func(l []string) { l[0] = strings.Repeat("a", maxMember+1) }),
 	} {
 		set := withLists(list, list, list, list)
-		data, lists, err := EncodePayload(Payload{"production", "shop", set})
+		data, lists, err := EncodePayload(Payload{Environment: "production", Namespace: "shop", Ruleset: set})
 		if err != nil || len(lists) > 0 || len(Needs(&set)) > 0 {
 			t.Errorf("%s: %d lists, error %v", name, len(lists), err)
 			continue
@@ -169,7 +169,7 @@ func TestManyLists(t *testing.T) {
 			Strings: idList(fmt.Sprint(i), MinList)})
 	}
 	when.Of = append(when.Of, when.Of[0], when.Of[maxLists]) // one of both kinds again
-	p := Payload{"production", "shop", set}
+	p := Payload{Environment: "production", Namespace: "shop", Ruleset: set}
 	data, lists, err := EncodePayload(p)
 	if err != nil || len(lists) != maxLists {
 		t.Fatalf("%d lists, error %v", len(lists), err)
@@ -210,7 +210,7 @@ func TestListAnswers(t *testing.T) {
 	on := 0
 	for range soak.Times(8, 1000) {
 		set := withLists(pick(0), pick(0), pick(1), pick(1))
-		data, lists, err := EncodePayload(Payload{"production", "shop", set})
+		data, lists, err := EncodePayload(Payload{Environment: "production", Namespace: "shop", Ruleset: set})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +267,7 @@ func TestListOfVersions(t *testing.T) {
 		list[i] = fmt.Sprintf("1.0.%d", 10_000+i)
 	}
 	set.Flags[1].Rules[0].When = &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "app", Strings: list}
-	data, lists, err := EncodePayload(Payload{"production", "shop", set})
+	data, lists, err := EncodePayload(Payload{Environment: "production", Namespace: "shop", Ruleset: set})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -429,7 +429,7 @@ func TestListsOfLaterVersions(t *testing.T) {
 // TestListPrints holds that fingerprints depend on lists, and need none.
 func TestListPrints(t *testing.T) {
 	prints := func(set evaluator.Ruleset) map[string]Fingerprint {
-		data, _, err := EncodePayload(Payload{"production", "shop", set})
+		data, _, err := EncodePayload(Payload{Environment: "production", Namespace: "shop", Ruleset: set})
 		if err != nil {
 			t.Fatal(err)
 		}

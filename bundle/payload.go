@@ -20,7 +20,10 @@ const PayloadName = "flags.msgpack.gz"
 type Payload struct {
 	Environment string
 	Namespace   string
-	Ruleset     evaluator.Ruleset
+	// Public says that anybody may read the flags, as serin.yaml has it. Endpoints show
+	// browsers and apps no others. Evaluation doesn't depend on it.
+	Public  bool
+	Ruleset evaluator.Ruleset
 }
 
 // Limits on payloads.
@@ -63,13 +66,13 @@ func encode(p Payload) ([]byte, []*List, error) {
 	if _, err := evaluator.Compile(p.Ruleset); err != nil {
 		return nil, nil, err
 	}
-	l := label{format: format1, environment: p.Environment, namespace: p.Namespace}
+	l := label{format: format1, environment: p.Environment, namespace: p.Namespace, public: p.Public}
 	for _, a := range p.Ruleset.Attributes {
 		if strings.Contains(a.From, "\n") {
 			return nil, nil, fmt.Errorf("what attribute %q comes from has a line break", a.Name)
 		}
 	}
-	if takesFrom(&p.Ruleset) {
+	if p.Public || takesFrom(&p.Ruleset) {
 		l.format = format2
 	}
 	for _, n := range Needs(&p.Ruleset) {
@@ -117,13 +120,14 @@ func DecodePayload(data []byte, lists ...*List) (Payload, error) {
 	if err != nil {
 		return Payload{}, fmt.Errorf("decoding payload: %w", err)
 	}
-	return Payload{l.environment, l.namespace, set}, nil
+	return Payload{l.environment, l.namespace, l.public, set}, nil
 }
 
 // A CompiledPayload is a payload whose flags are ready to be evaluated.
 type CompiledPayload struct {
 	Environment string
 	Namespace   string
+	Public      bool // as in [Payload]
 	Module      *evaluator.Module
 }
 
@@ -153,7 +157,7 @@ func CompilePayload(data []byte, lists ...*List) (CompiledPayload, error) {
 	if compiling != nil {
 		return CompiledPayload{}, fmt.Errorf("compiling payload of %s: %w", l.namespace, compiling)
 	}
-	return CompiledPayload{l.environment, l.namespace, module}, nil
+	return CompiledPayload{l.environment, l.namespace, l.public, module}, nil
 }
 
 // unpack returns the label and the columns of a payload.

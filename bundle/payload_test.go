@@ -257,7 +257,7 @@ func alter(t testing.TB, change func(*wire)) []byte {
 
 func packed(t testing.TB, w *wire) []byte {
 	t.Helper()
-	data, err := pack(label{format1, "production", "a/b", 0, nil, nil}, w)
+	data, err := pack(label{format: format1, environment: "production", namespace: "a/b", size: 0}, w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +303,7 @@ func members(t testing.TB, parts ...[]byte) []byte {
 // labelled returns a payload of columns that may be anything.
 func labelled(t testing.TB, columns []byte) []byte {
 	t.Helper()
-	l := label{format1, "production", "a/b", uint32(len(columns)), nil, nil}
+	l := label{format: format1, environment: "production", namespace: "a/b", size: uint32(len(columns))}
 	return members(t, l.marshal(), columns)
 }
 
@@ -311,7 +311,7 @@ func labelled(t testing.TB, columns []byte) []byte {
 func relabel(t testing.TB, change func(*label)) []byte {
 	t.Helper()
 	columns := encoded().marshal(format1)
-	l := label{format1, "production", "a/b", uint32(len(columns)), nil, nil}
+	l := label{format: format1, environment: "production", namespace: "a/b", size: uint32(len(columns))}
 	change(&l)
 	return members(t, l.marshal(), columns)
 }
@@ -319,7 +319,7 @@ func relabel(t testing.TB, change func(*label)) []byte {
 func TestDecodePayloadRefuses(t *testing.T) {
 	good := alter(t, func(*wire) {})
 	columns := encoded().marshal(format1)
-	name := (&label{format1, "e", "n", 1, nil, nil}).marshal()
+	name := (&label{format: format1, environment: "e", namespace: "n", size: 1}).marshal()
 	tests := []struct {
 		name string
 		data []byte

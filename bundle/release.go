@@ -40,6 +40,9 @@ type VerifiedPayload struct {
 	label label
 }
 
+// Public says what [Payload.Public] does.
+func (p VerifiedPayload) Public() bool { return p.label.public }
+
 // Metadata is the metadata of a [Release], byte for byte as published.
 type Metadata struct {
 	Root, Timestamp, Snapshot, Targets []byte

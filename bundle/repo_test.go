@@ -173,7 +173,7 @@ func newRepo() *repo {
 
 // payloadOf encodes a payload; mark makes it different from others.
 func payloadOf(environment, namespace, mark string) []byte {
-	data, _, err := EncodePayload(Payload{environment, namespace, evaluator.Ruleset{
+	data, _, err := EncodePayload(Payload{Environment: environment, Namespace: namespace, Ruleset: evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString},
 			{Name: mark, Type: evaluator.AttrString}},
@@ -216,7 +216,7 @@ func (r *repo) setTarget(namespace string, data []byte) {
 
 // setRuleset is setTarget for the payload of a ruleset and its lists, which it returns.
 func (r *repo) setRuleset(namespace string, set evaluator.Ruleset) []*List {
-	data, lists, err := EncodePayload(Payload{r.environment, namespace, set})
+	data, lists, err := EncodePayload(Payload{Environment: r.environment, Namespace: namespace, Ruleset: set})
 	if err != nil {
 		panic(err)
 	}

@@ -36,7 +36,8 @@ func (e *Estate) payloads(environment string) []bundle.Payload {
 			rest = rest[1:]
 		}
 		set := e.flags.Ruleset(environment, flags, lang.Pins{})
-		payloads = append(payloads, bundle.Payload{Environment: environment, Namespace: namespace, Ruleset: set})
+		payloads = append(payloads, bundle.Payload{Environment: environment, Namespace: namespace,
+			Public: e.flags.Known.IsPublic(namespace), Ruleset: set})
 	}
 	return payloads
 }

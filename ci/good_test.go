@@ -57,7 +57,11 @@ func TestGoodEstates(t *testing.T) {
 					} else if text == none[p.Namespace] {
 						text = "as without an environment\n"
 					}
-					fmt.Fprintf(&out, "# environment %q, namespace %s\n%s", environment, p.Namespace, text)
+					fmt.Fprintf(&out, "# environment %q, namespace %s", environment, p.Namespace)
+					if p.Public {
+						out.WriteString(", public")
+					}
+					out.WriteString("\n" + text)
 				}
 			}
 			compareWant(t, path, archive, out.String())

@@ -190,6 +190,9 @@ type way struct {
 // Key returns the flag's key.
 func (f *CompiledFlag) Key() string { return f.key }
 
+// Module returns the Module that the flag belongs to.
+func (f *CompiledFlag) Module() *Module { return f.module }
+
 // UsesChance reports whether the result may depend on [Context].Chance.
 func (f *CompiledFlag) UsesChance() bool { return f.chance }
 

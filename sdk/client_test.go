@@ -2,11 +2,13 @@ package sdk_test
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/sdk"
 )
@@ -89,6 +91,35 @@ func TestSnapshot(t *testing.T) {
 	}
 	if v, ok := s.Evaluate("left", sdk.Context{}).Value().Int(); v != 7 || !ok {
 		t.Errorf("left is %d, %t", v, ok)
+	}
+}
+
+// TestNamespaceOfFlag holds that a flag belongs to the namespace that it was published in,
+// also when the payload of another one has been replaced since.
+func TestNamespaceOfFlag(t *testing.T) {
+	r := newRepository(t, "production")
+	payloads := func(n int64) []bundle.Payload {
+		list := numbered("production", n)
+		list[1].Public = true
+		list[1].Ruleset = numbered("production", 7)[1].Ruleset
+		return list
+	}
+	r.publish(t, payloads(7)...)
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
+	for n := range 2 {
+		for key, want := range map[string]string{"left": "one false", "right": "two true", "absent": " false", "": " false"} {
+			name, public := client.Snapshot().Namespace(key)
+			if got := fmt.Sprint(name, " ", public); got != want {
+				t.Errorf("revision %d: %q is in %q, want %q", client.Snapshot().Revision(), key, got, want)
+			}
+		}
+		r.publish(t, payloads(8+int64(n))...)
+		if err := client.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if name, public := (*sdk.Snapshot)(nil).Namespace("left"); name != "" || public {
+		t.Errorf("without a revision it is in %q, %v", name, public)
 	}
 }
 

@@ -12,9 +12,11 @@ import (
 // A compiledPayload is what a snapshot keeps of a payload, so that the next snapshot
 // doesn't have to compile it again if it hasn't changed.
 type compiledPayload struct {
-	sha256 string
-	module *evaluator.Module
-	data   []byte // as published
+	sha256    string
+	namespace string
+	public    bool
+	module    *evaluator.Module
+	data      []byte // as published
 
 	once   sync.Once // of prints
 	prints map[string]bundle.Fingerprint

@@ -68,7 +68,7 @@ func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guar
 	s.clock = slices.ContainsFunc(s.flags[:program.Len()], func(f *evaluator.CompiledFlag) bool { return f.UsesTime() || f.UsesAge() })
 	for i, p := range payloads {
 		if s.payloads[i] = before.payload(p.SHA256); s.payloads[i] == nil {
-			s.payloads[i] = &compiledPayload{sha256: p.SHA256, module: modules[i], data: p.Data}
+			s.payloads[i] = &compiledPayload{sha256: p.SHA256, namespace: p.Namespace, public: p.Public(), module: modules[i], data: p.Data}
 		}
 	}
 	return s, nil
@@ -112,6 +112,19 @@ func (s *Snapshot) Program() *evaluator.Program {
 		return nil
 	}
 	return s.program
+}
+
+// Namespace returns the namespace of the flag named key, and whether anybody may read the
+// flags in it, as serin.yaml says ("public"). If there is no such flag, the name is empty.
+func (s *Snapshot) Namespace(key string) (name string, public bool) {
+	if flag := s.Program().Flag(key); flag != nil {
+		for _, p := range s.payloads {
+			if p.module == flag.Module() {
+				return p.namespace, p.public
+			}
+		}
+	}
+	return "", false
 }
 
 // find returns the index in s.flags of the flag named key. If there is none, that is

@@ -25,14 +25,19 @@ namespace by namespace. It compiles a folder, and verifies a published environme
 				return err
 			}
 			namespaces := make(map[string]evaluator.Ruleset, len(c.payloads))
+			var public []string
 			for _, p := range c.payloads {
 				namespaces[p.Namespace] = p.Ruleset
+				if p.Public {
+					public = append(public, p.Namespace)
+				}
 			}
 			return writeJSON(cmd.OutOrStdout(), struct {
 				Environment string                       `json:"environment,omitempty"`
 				Revision    int64                        `json:"revision,omitempty"`
+				Public      []string                     `json:"public,omitempty"` // of the namespaces
 				Namespaces  map[string]evaluator.Ruleset `json:"namespaces"`
-			}{c.environment, c.revision, namespaces})
+			}{c.environment, c.revision, public, namespaces})
 		},
 	}
 	f.register(cmd)

@@ -78,6 +78,11 @@ func (c Checker) public(n *source.Node) (all bool, names []*source.Node) {
 	return false, names
 }
 
+// IsPublic reports whether anybody may read the payloads of a namespace.
+func (c *config) IsPublic(namespace string) bool {
+	return c.Public || slices.ContainsFunc(c.PublicNames, func(n *source.Node) bool { return n.Text == namespace })
+}
+
 // checkPublic records the namespaces that serin.yaml calls public and that hold
 // no flags. c reads serin.yaml.
 func (e *Estate) checkPublic(c source.Reader) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -164,8 +163,7 @@ func (l *linter) addresses() {
 		Flags:      make(map[string]bool),
 	}
 	for _, f := range e.Flags {
-		if e.Known.Public || slices.ContainsFunc(e.Known.PublicNames,
-			func(n *source.Node) bool { return n.Text == f.Namespace }) {
+		if e.Known.IsPublic(f.Namespace) {
 			u.Flags[f.Key] = true
 			u.Everywhere(f)
 		}
