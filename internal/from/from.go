@@ -24,10 +24,11 @@ const (
 	UserAgent Kind = "user_agent" // a field of what the User-Agent header says; see Fields
 	ClientIP  Kind = "client_ip"  // the address of the client
 	Path      Kind = "path"       // the path that the client asked for
+	Claim     Kind = "claim"      // a claim of a verified JWT
 )
 
 // Kinds are all kinds, in the order in which messages name them.
-var Kinds = []Kind{UserAgent, Header, Query, Cookie, ClientIP, Path}
+var Kinds = []Kind{UserAgent, Header, Query, Cookie, Claim, ClientIP, Path}
 
 // Fields are the names that UserAgent sources have.
 var Fields = []string{"platform", "browser", "browser_version", "os", "os_version", "device"}
@@ -35,7 +36,7 @@ var Fields = []string{"platform", "browser", "browser_version", "os", "os_versio
 // A Source is one place of a value.
 type Source struct {
 	Kind    Kind
-	Name    string        // of the parameter, header (in canonical form), cookie or field
+	Name    string        // of the parameter, header (in canonical form), cookie, field or claim
 	Trusted bool          // Header: only gateways may send it
 	Issue   time.Duration // Cookie: visitors without one are given an ID for so long; 0: they aren't
 }
@@ -47,10 +48,10 @@ const (
 	maxIssue   = 400 * 24 * time.Hour // browsers keep no cookie longer
 )
 
-// Claim reports whether visitors can choose the value by themselves.
-func (s Source) Claim() bool {
+// Untrusted reports whether visitors can choose the value by themselves.
+func (s Source) Untrusted() bool {
 	switch s.Kind {
-	case ClientIP:
+	case ClientIP, Claim:
 		return false
 	case Header:
 		return !s.Trusted
@@ -90,7 +91,9 @@ func checkHeader(name string) error {
 	switch canonical := textproto.CanonicalMIMEHeaderKey(name); {
 	case canonical == "Cookie":
 		return errors.New("cookies are sources of their own: {cookie: name}")
-	case canonical == "Authorization" || canonical == "Proxy-Authorization" || canonical == "X-Api-Key":
+	case canonical == "Authorization":
+		return errors.New("Authorization carries secrets; {claim: sub} is a claim of a verified JWT")
+	case canonical == "Proxy-Authorization" || canonical == "X-Api-Key":
 		return fmt.Errorf("%s carries secrets", canonical)
 	case canonical == "X-Forwarded-For" || canonical == "X-Real-Ip" || canonical == "Forwarded":
 		return fmt.Errorf("anyone can set %s; client_ip is the address that trusted gateways vouch for", canonical)
@@ -113,6 +116,7 @@ type wire struct {
 	Header    string `json:"header,omitempty"`
 	Cookie    string `json:"cookie,omitempty"`
 	UserAgent string `json:"user_agent,omitempty"`
+	Claim     string `json:"claim,omitempty"`
 	ClientIP  bool   `json:"client_ip,omitempty"`
 	Path      bool   `json:"path,omitempty"`
 	Trusted   bool   `json:"trusted,omitempty"`
@@ -136,6 +140,8 @@ func Text(sources []Source) string {
 			w.Cookie = s.Name
 		case UserAgent:
 			w.UserAgent = s.Name
+		case Claim:
+			w.Claim = s.Name
 		case ClientIP:
 			w.ClientIP = true
 		case Path:
@@ -182,7 +188,7 @@ func Parse(text string) ([]Source, error) {
 func (w wire) source() (Source, error) {
 	s := Source{Trusted: w.Trusted, Issue: time.Duration(min(max(w.Issue, -1), int64(maxIssue/time.Second)+1)) * time.Second}
 	n := 0
-	for kind, name := range map[Kind]string{Query: w.Query, Header: w.Header, Cookie: w.Cookie, UserAgent: w.UserAgent} {
+	for kind, name := range map[Kind]string{Query: w.Query, Header: w.Header, Cookie: w.Cookie, UserAgent: w.UserAgent, Claim: w.Claim} {
 		if name != "" {
 			s.Kind, s.Name = kind, name
 			n++

@@ -11,11 +11,11 @@ func TestRoundTrip(t *testing.T) {
 	sources := []Source{
 		{Kind: Query, Name: "city"}, {Kind: Header, Name: "Cloudfront-Viewer-City", Trusted: true}, {Kind: Header, Name: "Location"},
 		{Kind: Cookie, Name: "seat", Issue: 180 * 24 * time.Hour}, {Kind: Cookie, Name: "theme"},
-		{Kind: UserAgent, Name: "platform"}, {Kind: ClientIP}, {Kind: Path},
+		{Kind: UserAgent, Name: "platform"}, {Kind: Claim, Name: "https://shop.example/plan"}, {Kind: ClientIP}, {Kind: Path},
 	}
 	text := Text(sources)
 	const want = `[{"query":"city"},{"header":"Cloudfront-Viewer-City","trusted":true},{"header":"Location"},` +
-		`{"cookie":"seat","issue":15552000},{"cookie":"theme"},{"user_agent":"platform"},{"client_ip":true},{"path":true}]`
+		`{"cookie":"seat","issue":15552000},{"cookie":"theme"},{"user_agent":"platform"},{"claim":"https://shop.example/plan"},{"client_ip":true},{"path":true}]`
 	if text != want {
 		t.Errorf("text is %s", text)
 	}
@@ -33,7 +33,9 @@ func TestParseRefuses(t *testing.T) {
 		{`{}`, "cannot unmarshal"},
 		{`[{}]`, "a source has one place"},
 		{`[{"query":"a","cookie":"a"}]`, "a source has one place"},
-		{`[{"claim":"sub"}]`, "unknown field"},
+		{`[{"moon":"full"}]`, "unknown field"},
+		{`[{"claim":"sub","trusted":true}]`, "only a header can be trusted"},
+		{`[{"claim":"sub","query":"a"}]`, "a source has one place"},
 		{`[{"query":"a","trusted":true}]`, "only a header can be trusted"},
 		{`[{"header":"X-Uid","issue":5}]`, "only a cookie"},
 		{`[{"query":"a","issue":5}]`, "only a cookie can be issued"},
@@ -46,7 +48,8 @@ func TestParseRefuses(t *testing.T) {
 		{`[{"header":"X-Forwarded-Host"}]`, "path and query"},
 		{`[{"header":"X-Serin-Variant"}]`, "part of the answer"},
 		{`[{"header":"Cookie"}]`, "{cookie: name}"},
-		{`[{"header":"Authorization"}]`, "secrets"},
+		{`[{"header":"Authorization"}]`, "{claim: sub}"},
+		{`[{"header":"X-Api-Key"}]`, "secrets"},
 		{`[` + strings.Repeat(`{"path":true},`, 10) + `{"path":true}]`, "more than 10"},
 		{` []`, "canonical form"},
 		{`[{"query":"` + strings.Repeat("q", 201) + `"}]`, "more than 200"},

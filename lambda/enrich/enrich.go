@@ -1,5 +1,6 @@
 // Package enrich takes attributes from HTTP requests, as the "from" of context.yaml says:
-// from the user agent, headers, cookies, the query, the path, and the client's address.
+// from the user agent, headers, cookies, the query, the path, the client's address, and the
+// claims of a verified JWT.
 //
 // A value that occurs twice in a request, such as a header that a visitor sent and a
 // gateway added, counts as absent: nobody can say which one is meant.
@@ -43,10 +44,12 @@ type Request struct {
 	agent   *agent
 	issued  *http.Cookie
 
-	trust *Trust
+	trust  *Trust
+	direct bool // the caller asks for itself
+	claim  func(name string) string
 }
 
-// Read returns a Request.
+// Read returns a Request that a gateway sends for a client.
 func (t *Trust) Read(r *http.Request) Request {
 	q := Request{r: r, trust: t, trusted: t.peer(r)}
 	if q.trusted {
@@ -57,6 +60,13 @@ func (t *Trust) Read(r *http.Request) Request {
 		}
 	}
 	return q
+}
+
+// Direct returns a Request that a browser or an app sends for itself. It has no path, since
+// that of the request is the endpoint's, and no cookie is issued. claim returns a claim of
+// the caller's verified JWT, "" if there is none; it may be nil.
+func (t *Trust) Direct(r *http.Request, claim func(name string) string) Request {
+	return Request{r: r, trust: t, trusted: t.peer(r), direct: true, claim: claim}
 }
 
 // Issued returns the cookie that the response must set, because Value has made an ID for a
@@ -113,8 +123,13 @@ func (q *Request) text(s *from.Source) string {
 			return ""
 		}
 		return q.uri.Path
+	case from.Claim:
+		if q.claim == nil {
+			return ""
+		}
+		return q.claim(s.Name)
 	case from.ClientIP:
-		if ip := q.trust.clientIP(q.r); ip.IsValid() {
+		if ip := q.trust.ClientIP(q.r); ip.IsValid() {
 			return ip.String()
 		}
 		return ""
@@ -159,6 +174,9 @@ func (q *Request) cookie(s *from.Source) string {
 	}
 	if len(cookies) == 1 && isID(cookies[0].Value) {
 		return cookies[0].Value
+	}
+	if q.direct {
+		return ""
 	}
 	if q.issued == nil || q.issued.Name != s.Name {
 		q.issued = &http.Cookie{Name: s.Name, Value: rand.Text(), Path: "/", MaxAge: int(s.Issue / time.Second),

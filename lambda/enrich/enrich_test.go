@@ -175,6 +175,46 @@ func TestIssuedCookies(t *testing.T) {
 	}
 }
 
+// TestDirect takes attributes from requests that browsers and apps send for themselves.
+func TestDirect(t *testing.T) {
+	trust, err := ParseTrust("10.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := strings.Repeat("A", 26)
+	r := httptest.NewRequest("POST", "/ofrep/v1/evaluate/flags?city=direct", nil)
+	r.RemoteAddr = "10.0.0.1:1"
+	r.Header["X-Forwarded-Uri"] = []string{"/shop?city=beijing"}
+	r.Header["X-Uid"] = []string{"30"}
+	r.Header["Cookie"] = []string{"seat=" + id + "; short=AAA"}
+	claim := func(name string) string { return map[string]string{"sub": "u-1", "plan": "plus"}[name] }
+	for _, test := range []struct {
+		source          from.Source
+		claims, without string
+	}{
+		{from.Source{Kind: from.Claim, Name: "sub"}, "u-1", ""},
+		{from.Source{Kind: from.Claim, Name: "absent"}, "", ""},
+		{from.Source{Kind: from.Path}, "", ""},
+		{from.Source{Kind: from.Query, Name: "city"}, "direct", "direct"},
+		{from.Source{Kind: from.Header, Name: "X-Uid", Trusted: true}, "30", "30"},
+		{from.Source{Kind: from.Cookie, Name: "seat", Issue: time.Hour}, id, id},
+		{from.Source{Kind: from.Cookie, Name: "short", Issue: time.Hour}, "", ""},
+		{from.Source{Kind: from.Cookie, Name: "absent", Issue: time.Hour}, "", ""},
+	} {
+		a := Attribute{Type: evaluator.AttrString, Sources: []from.Source{test.source}}
+		with, without := trust.Direct(r, claim), trust.Direct(r, nil)
+		for q, want := range map[*Request]string{&with: test.claims, &without: test.without} {
+			if got, _ := q.Value(&a).Text(); got != want || q.Issued() != nil {
+				t.Errorf("%+v: %q, want %q; issued %v", test.source, got, want, q.Issued())
+			}
+		}
+		gateway := trust.Read(r)
+		if got, _ := gateway.Value(&a).Text(); test.source.Kind == from.Claim && got != "" {
+			t.Errorf("%+v: a gateway's request has %q", test.source, got)
+		}
+	}
+}
+
 func FuzzAgent(f *testing.F) {
 	var agents []map[string]string
 	data, err := os.ReadFile("testdata/agents.json")
@@ -219,7 +259,7 @@ func FuzzClientIP(f *testing.F) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr = "10.0.0.1:1"
 		r.Header["X-Forwarded-For"] = []string{forged + "," + client}
-		if got := trust.clientIP(r); got != ip {
+		if got := trust.ClientIP(r); got != ip {
 			t.Errorf("with %q in front of %q the client is %v", forged, client, got)
 		}
 	})

@@ -57,11 +57,11 @@ func (t *Trust) peer(r *http.Request) bool {
 // isUnix reports whether a request came through a Unix socket, whose peers have no address.
 func isUnix(r *http.Request) bool { return r.RemoteAddr == "@" || r.RemoteAddr == "" }
 
-// clientIP returns the address of the client: the peer's or, if that is a gateway, the last
+// ClientIP returns the address of the client: the peer's or, if that is a gateway, the last
 // one in X-Forwarded-For that is not a gateway's. Everything to the left of that may be
 // forged. It returns the zero Addr if there is no such address, or it can't be read.
 // Forwarded and X-Real-IP are ignored.
-func (t *Trust) clientIP(r *http.Request) netip.Addr {
+func (t *Trust) ClientIP(r *http.Request) netip.Addr {
 	var ip netip.Addr
 	if !isUnix(r) {
 		if ip = address(r.RemoteAddr); !t.has(ip) {

@@ -13,10 +13,10 @@ import (
 )
 
 // fromExample is what "from" may look like.
-const fromExample = "{header: X-City}, {query: city}, {cookie: seat}, {user_agent: platform}, client_ip, path, or a list of these"
+const fromExample = "{header: X-City}, {query: city}, {cookie: seat}, {user_agent: platform}, {claim: sub}, client_ip, path, or a list of these"
 
 // fromKeys are the keys of a place with a name.
-var fromKeys = []string{"header", "query", "cookie", "user_agent", "trusted", "issue"}
+var fromKeys = []string{"header", "query", "cookie", "user_agent", "claim", "trusted", "issue"}
 
 // from reads where endpoints take an attribute from.
 func (c Checker) from(n *source.Node, a *Attribute) []from.Source {
@@ -77,7 +77,7 @@ func (c Checker) fromMapping(n *source.Node) (s from.Source, ok bool) {
 	if !c.Keys(n, "\"from\"", fromKeys...) {
 		return s, false
 	}
-	for _, kind := range []from.Kind{from.Header, from.Query, from.Cookie, from.UserAgent} {
+	for _, kind := range []from.Kind{from.Header, from.Query, from.Cookie, from.UserAgent, from.Claim} {
 		name := n.Get(string(kind))
 		if name == nil {
 			continue

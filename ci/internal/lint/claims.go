@@ -19,7 +19,7 @@ func (l *linter) claims(f *lang.Flag) {
 			}
 			for c := range r.When.Walk() {
 				a := l.estate.Known.Attributes[c.Attribute]
-				if a != nil && singlesOut(c, a) && slices.ContainsFunc(a.From, from.Source.Claim) {
+				if a != nil && singlesOut(c, a) && slices.ContainsFunc(a.From, from.Source.Untrusted) {
 					l.warn(lang.LintClaimedAttribute, f.File, r.WhenAt,
 						"%srule %q is for chosen people, but visitors can set %q as they like; take it from a trusted header",
 						b.Place(), r.Name, a.Name)
