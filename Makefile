@@ -5,6 +5,7 @@
 # test-core: what needs no more than Go, and a list of what was left out
 # soak: everything in full size, which takes hours    fuzz: every fuzz target for FUZZTIME
 # chaos: SEEDS random histories of faults that clients live through, and clients killed while they update
+# simulate: how fast guards find faults, and how often they see faults that aren't there
 # check: formatting, vet, staticcheck, workflows, the repository's flags, known vulnerabilities
 # bench: beside other systems, into bench/results    bench-shapes: the same along one axis at a time
 # bench-tail: single calls during updates               bench-packages: benchmarks of the packages
@@ -21,7 +22,7 @@ SEEDS             = 60
 ENV               = SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)"
 TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 
-.PHONY: deps needs demo test test-core check bench bench-shapes bench-tail bench-packages build man release release-check fuzz soak chaos arm64
+.PHONY: deps needs demo test test-core check bench bench-shapes bench-tail bench-packages build man release release-check fuzz soak chaos simulate arm64
 
 # What tests run that Go can't install, and the packages of Debian and Ubuntu that have it.
 MISSING  = $(if $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),,chromium) \
@@ -116,6 +117,9 @@ soak: needs $(VERSITYGW)
 
 chaos:
 	SERIN_SOAK=1 go test ./sdk -run 'TestChaos$$|TestKilledWhileUpdating$$' -v -timeout 0 -chaos.seeds=$(SEEDS) -kills=150
+
+simulate:
+	SERIN_SOAK=1 go test ./ci/internal/sequential -run Simulate -v -timeout 0
 
 # The vectors and the differential tests, with everything that depends on the order of bytes or on alignment: hashes,
 # lists of IDs, payloads and their fingerprints. Without cgo, the tests are static programs.
