@@ -44,6 +44,7 @@ type Line struct {
 	Why         string    // why it is held or was rolled back
 	Approved    Share     // the share up to which steps are approved
 	Start       time.Time // when the plan starts again after it was rolled back; zero: when the plan says
+	Blind       time.Time // since when nothing can be measured, if no source tells; zero: it can
 	line        int
 }
 
@@ -71,14 +72,24 @@ func NewLine(p *Plan) Line {
 func (l Line) Clear(p *Plan, step int, now time.Time, by string) Line {
 	l = l.next(now, by)
 	l.Share, l.Plan, l.State, l.Why = p.Steps[step-1].To, p.Hash(step), Running, ""
-	l.Since = now.UTC().Truncate(time.Second)
+	l.Since, l.Blind = now.UTC().Truncate(time.Second), time.Time{}
 	return l
 }
 
 // Hold returns the line of a plan that keeps its share.
 func (l Line) Hold(why string, now time.Time, by string) Line {
 	l = l.next(now, by)
-	l.State, l.Why = Held, reason(why)
+	l.State, l.Why, l.Blind = Held, reason(why), time.Time{}
+	return l
+}
+
+// See returns the line of a plan about which nothing can be measured since a time or, if
+// that is zero, of one about which something can be measured again.
+func (l Line) See(blind, now time.Time, by string) Line {
+	l = l.next(now, by)
+	if l.Blind = blind; !blind.IsZero() {
+		l.Blind = blind.UTC().Truncate(time.Second)
+	}
 	return l
 }
 
@@ -88,7 +99,7 @@ func (l Line) Resume(p *Plan, start, now time.Time, by string) Line {
 	was := l.State
 	l = l.next(now, by)
 	l.State, l.Why = Running, ""
-	l.Since = now.UTC().Truncate(time.Second)
+	l.Since, l.Blind = now.UTC().Truncate(time.Second), time.Time{}
 	if was == Back {
 		l.Share, l.Plan, l.Approved = 0, p.Hash(0), 0
 		l.Start = start.UTC().Truncate(time.Second)
@@ -103,7 +114,7 @@ func (l Line) RollBack(p *Plan, step int, why string, now time.Time, by string) 
 	if step > 0 {
 		l.Share = p.Steps[step-1].To
 	}
-	l.Since = now.UTC().Truncate(time.Second)
+	l.Since, l.Blind = now.UTC().Truncate(time.Second), time.Time{}
 	return l
 }
 
@@ -117,7 +128,7 @@ func (l Line) Approve(upTo Share, now time.Time, by string) Line {
 // Finish returns the line of a plan that nothing watches any more.
 func (l Line) Finish(now time.Time, by string) Line {
 	l = l.next(now, by)
-	l.State, l.Why = Finished, ""
+	l.State, l.Why, l.Blind = Finished, "", time.Time{}
 	return l
 }
 
@@ -130,7 +141,7 @@ func (l Line) Replan(p *Plan, steps int, now time.Time, by string) Line {
 	if steps > 0 {
 		l.Share = p.Steps[steps-1].To
 	}
-	l.Since = now.UTC().Truncate(time.Second)
+	l.Since, l.Blind = now.UTC().Truncate(time.Second), time.Time{}
 	return l
 }
 
@@ -228,6 +239,9 @@ func (l Line) String() string {
 	if !l.Start.IsZero() {
 		b.WriteString(" start=" + l.Start.UTC().Format(timeFormat))
 	}
+	if !l.Blind.IsZero() {
+		b.WriteString(" blind=" + l.Blind.UTC().Format(timeFormat))
+	}
 	return b.String()
 }
 
@@ -297,6 +311,7 @@ func (s *scanner) line() (l Line, err error) {
 		{"why", false, func(text string) error { l.Why = text; return nil }},
 		{"approved", false, func(text string) error { return l.Approved.UnmarshalText([]byte(text)) }},
 		{"start", false, readTime(&l.Start)},
+		{"blind", false, readTime(&l.Blind)},
 	} {
 		if !s.Skip(" " + f.name + "=") {
 			if f.required {

@@ -36,8 +36,10 @@ func TestLineLives(t *testing.T) {
 			`share=1% since=2026-12-07T17:00:00Z by=robot count=6 state=back why="errors: 3.1 times as many" approved=100%`},
 		{func() Line { return l.Resume(ramp, later(24), later(9), "ann") },
 			`share=0% since=2026-12-07T18:00:00Z by=ann count=7 start=2026-12-08T09:00:00Z`},
+		{func() Line { return l.See(later(9), later(10), "robot") },
+			`share=0% since=2026-12-07T18:00:00Z by=robot count=8 start=2026-12-08T09:00:00Z blind=2026-12-07T18:00:00Z`},
 		{func() Line { return l.Finish(later(10), "robot") },
-			`share=0% since=2026-12-07T18:00:00Z by=robot count=8 state=finished start=2026-12-08T09:00:00Z`},
+			`share=0% since=2026-12-07T18:00:00Z by=robot count=9 state=finished start=2026-12-08T09:00:00Z`},
 	} {
 		l = step.what()
 		text := l.String()
@@ -128,4 +130,32 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%s\nis read again as\n%s%v", lines.Format(), again.Format(), errs)
 		}
 	})
+}
+
+// TestReached finds the step of a line, also where steps end at the same share.
+func TestReached(t *testing.T) {
+	p := *ramp
+	p.Steps = []Step{{To: 10_000_000}, {To: 10_000_000, After: Duration(time.Hour)}, {To: Whole}}
+	l := NewLine(&p)
+	for want := range 4 {
+		if want > 0 {
+			l = l.Clear(&p, want, monday, "robot")
+		}
+		if got, ok := p.Reached(l); got != want || !ok {
+			t.Errorf("a line that has cleared %d steps has cleared %d (%t)", want, got, ok)
+		}
+	}
+	for name, change := range map[string]func(l *Line){
+		"of another flag":                func(l *Line) { l.Flag = "other" },
+		"of another environment":         func(l *Line) { l.Environment = "staging" },
+		"with another hash":              func(l *Line) { l.Plan = "abc" },
+		"with another share":             func(l *Line) { l.Share = 20_000_000 },
+		"with the share of another step": func(l *Line) { l.Share = p.Steps[0].To },
+	} {
+		other := l
+		change(&other)
+		if got, ok := p.Reached(other); ok {
+			t.Errorf("a line %s has cleared %d steps", name, got)
+		}
+	}
 }

@@ -16,6 +16,9 @@ import (
 	"github.com/serin-flags/serin/ci/internal/share"
 )
 
+// Whole is the share of everyone.
+const Whole Share = 1_000_000_000
+
 // A Plan is a guarded ramp of one flag in one environment. A flag has at most one in each.
 type Plan struct {
 	Environment string `json:"environment"`
@@ -45,6 +48,25 @@ func (p *Plan) Cleared(s Share) (steps int, ok bool) {
 		steps++
 	}
 	return steps, s == 0 || steps > 0 && p.Steps[steps-1].To == s
+}
+
+// Reached returns how many steps a line has cleared. ok is false if the line doesn't belong
+// to the plan: it is of another flag or environment, the cleared steps have been edited since,
+// or none of them ends at its share.
+func (p *Plan) Reached(l Line) (steps int, ok bool) {
+	if l.Key() != (Key{p.Flag, p.Environment}) {
+		return 0, false
+	}
+	for steps = range len(p.Steps) + 1 {
+		var share Share
+		if steps > 0 {
+			share = p.Steps[steps-1].To
+		}
+		if share == l.Share && p.Hash(steps) == l.Plan {
+			return steps, true
+		}
+	}
+	return 0, false
 }
 
 // Hash identifies the first steps of a plan, in hexadecimal. Later steps may change while a
