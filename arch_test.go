@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},
 	"ci/edit":    {"ci", "ci/internal/share", "ci/internal/source", "ci/internal/splice", "evaluator", "internal/suggest"},
 	"ci/gittree": {"internal/gitexec"},
+	"ci/guard":   {"ci/internal/plan"},
 	"ci/release": {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/comment": {"internal/display"},
 	"ci/awskms":  {"ci/release", "github.com/aws/aws-sdk-go-v2"},
