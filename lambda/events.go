@@ -53,6 +53,12 @@ func (s *streams) remove(c chan struct{}) {
 	delete(s.open, c)
 }
 
+func (s *streams) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}
+
 // notify tells all streams of a new revision. It waits for none: one that hasn't sent the
 // last revision yet will send this one in its place.
 func (s *streams) notify() {
@@ -161,5 +167,8 @@ func (s *stream) write(text string) {
 	}
 	if _, s.err = s.w.Write([]byte(text)); s.err == nil {
 		s.err = s.rc.Flush()
+	}
+	if s.err == nil {
+		s.err = s.rc.SetWriteDeadline(time.Time{}) // HTTP/2 ends a stream at its deadline, even if nothing is written
 	}
 }

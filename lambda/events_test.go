@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -52,7 +53,9 @@ func startStreams(t *testing.T) *streamServer {
 	e := newEstate(t, testRuleset())
 	s := &streamServer{estate: e, client: e.open(t), listener: &pipeListener{make(chan net.Conn), make(chan struct{})}}
 	s.handler = New(s.client, Config{Events: true})
-	server := &http.Server{Handler: s.handler, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
+	server := &http.Server{Handler: s.handler, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -204,6 +207,47 @@ func TestEventsOfSlowReaders(t *testing.T) {
 		synctest.Wait()
 		if n := len(s.handler.streams.open); n != 1 {
 			t.Errorf("%d streams are open after %v", n, slowReader)
+		}
+	})
+}
+
+// TestEventsOverHTTP2 holds that a stream outlives its deadlines, which HTTP/2 has for each
+// stream, and still ends for a client that doesn't read.
+func TestEventsOverHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := startStreams(t)
+		transport := &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) {
+			conn, served := net.Pipe()
+			s.listener.conns <- served
+			return conn, nil
+		}}
+		transport.Protocols.SetUnencryptedHTTP2(true)
+		t.Cleanup(transport.CloseIdleConnections)
+		time.Sleep(2 * overlap) // streams begin without an event
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://flags"+eventsPath, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := transport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		lines := bufio.NewScanner(response.Body)
+		beats := 0
+		for beats < 30 && lines.Scan() { // ten minutes
+			if lines.Text() == ":" {
+				beats++
+			}
+		}
+		if response.ProtoMajor != 2 || beats != 30 {
+			t.Fatalf("HTTP/%d, and %d heartbeats before %v", response.ProtoMajor, beats, lines.Err())
+		}
+		s.publishChange(t, 0.5)
+		for lines.Scan() && lines.Text() != "id: 2" {
+		}
+		if lines.Err() != nil || lines.Text() != "id: 2" {
+			t.Errorf("the last line is %q, error %v", lines.Text(), lines.Err())
 		}
 	})
 }

@@ -80,6 +80,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 
@@ -109,6 +110,13 @@ type Config struct {
 	// Gateways are the proxies that may say who a client is and what it has asked for. The
 	// zero Trust trusts nobody.
 	Gateways enrich.Trust
+	// MaxRequests limits the requests for flags that are answered at once. More get 503 with
+	// Retry-After, or no variant on /route. 0 and less: no limit, for servers that have one.
+	MaxRequests int
+	// Observe is called after each response with one of [Endpoints], the status, and the time
+	// since the request's headers had arrived; of a stream of events when it has ended. It
+	// must be fast and safe for concurrent use. nil: nobody is told.
+	Observe func(endpoint string, status int, took time.Duration)
 }
 
 // A Handler evaluates the flags of a client, in the revision that the client serves when
@@ -122,12 +130,15 @@ type Handler struct {
 	streams  streams
 	offer    []byte // the eventStreams of all flags, as JSON; nil: there are none
 	draining atomic.Bool
+	requests atomic.Int64                                          // for flags, at this moment
+	most     int64                                                 // of requests; 0: no limit
+	observe  func(endpoint string, status int, took time.Duration) // Config.Observe
 }
 
 // New returns a Handler. A nil client has no flags. With cfg.Events, the Handler uses
 // [sdk.Client.OnChange] until the client is closed.
 func New(client *sdk.Client, cfg Config) *Handler {
-	h := &Handler{client: client, base: strings.TrimRight(cfg.BasePath, "/"), compress: newCompressor()}
+	h := &Handler{client: client, base: strings.TrimRight(cfg.BasePath, "/"), compress: newCompressor(), observe: cfg.Observe, most: int64(cfg.MaxRequests)}
 	h.router = route.New(client, &cfg.Gateways)
 	if h.bodies.limit = cfg.MaxBody; h.bodies.limit <= 0 {
 		h.bodies.limit = defaultMaxBody
@@ -153,6 +164,12 @@ func (h *Handler) Drain() {
 // the status is 500, and the log has the place. The panic's value may contain a part of
 // the request, so neither the response nor the log contains it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	endpoint, flags := h.locate(r)
+	if h.observe != nil {
+		o := &observed{ResponseWriter: w, began: time.Now()}
+		w = o
+		defer func() { h.observe(endpoint, o.status, time.Since(o.began)) }()
+	}
 	defer func() {
 		v := recover()
 		if v == nil {
@@ -163,7 +180,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			cause = err.Error()
 		}
 		slog.Error("panic while handling a request", "cause", cause, "stack", string(debug.Stack()))
-		if h.routes(r) {
+		if endpoint == routeEndpoint {
 			h.router.Fail(w)
 			return
 		}
@@ -172,41 +189,53 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.draining.Load() {
 		w.Header().Set("Connection", "close")
 	}
-	h.serve(w, r)
+	if h.most > 0 && (endpoint == flagEndpoint || endpoint == flagsEndpoint || endpoint == routeEndpoint) {
+		defer h.requests.Add(-1)
+		if h.requests.Add(1) > h.most {
+			h.busy(w, endpoint)
+			return
+		}
+	}
+	h.serve(w, r, endpoint, flags)
 }
 
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
-	path, ok := strings.CutPrefix(r.URL.Path, h.base)
-	if h.routes(r) {
-		h.router.Answer(w, r, path[len(route.Prefix):]) // not for other origins: it may read and set cookies
+// busy answers one request too many.
+func (h *Handler) busy(w http.ResponseWriter, endpoint string) {
+	if endpoint == routeEndpoint {
+		h.router.Fail(w)
+		return
+	}
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	failure{status: http.StatusServiceUnavailable, retryAfter: 1, details: "there are too many requests at once"}.write(w)
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, endpoint, flags string) {
+	if endpoint == routeEndpoint {
+		h.router.Answer(w, r, flags) // not for other origins: it may read and set cookies
 		return
 	}
 	header := w.Header()
 	header.Set("Access-Control-Allow-Origin", "*")
 	header.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
 	header.Set("X-Content-Type-Options", "nosniff")
-	key, single := strings.CutPrefix(path, flagsPath+"/")
-	switch {
-	case r.Method == http.MethodOptions:
-		preflight(w)
-	case ok && single:
-		h.one(w, r, key)
-	case ok && path == flagsPath:
+	switch endpoint {
+	case flagEndpoint:
+		h.one(w, r, flags)
+	case flagsEndpoint:
 		h.all(w, r)
-	case ok && path == statusPath:
+	case statusEndpoint:
 		h.status(w, r)
-	case ok && path == healthPath:
+	case healthEndpoint:
 		write(w, http.StatusOK, []byte(`{"alive":true}`))
-	case ok && path == eventsPath && h.offer != nil:
+	case eventsEndpoint:
 		h.events(w, r)
 	default:
+		if r.Method == http.MethodOptions {
+			preflight(w)
+			return
+		}
 		failure{status: http.StatusNotFound, details: "there is nothing at this path"}.write(w)
 	}
-}
-
-// routes reports whether a request comes from a gateway.
-func (h *Handler) routes(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.Path, h.base+route.Prefix)
 }
 
 // preflight tells browsers that all requests are allowed.

@@ -38,6 +38,7 @@ type Router struct {
 	client   *sdk.Client
 	trust    *enrich.Trust
 	plans    atomic.Pointer[plans]
+	decided  atomic.Int64
 	failures atomic.Int64
 }
 
@@ -46,12 +47,16 @@ func New(client *sdk.Client, trust *enrich.Trust) *Router {
 	return &Router{client: client, trust: trust}
 }
 
+// Decided returns how many answers had a variant.
+func (rt *Router) Decided() int64 { return rt.decided.Load() }
+
 // Failures returns how many answers had no variant.
 func (rt *Router) Failures() int64 { return rt.failures.Load() }
 
 // Answer answers for flags, the keys in the path.
 func (rt *Router) Answer(w http.ResponseWriter, r *http.Request, flags string) {
 	if rt.decide(w, r, flags) {
+		rt.decided.Add(1)
 		w.WriteHeader(http.StatusOK)
 	} else {
 		rt.Fail(w)
