@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"lambda/enrich":         {"evaluator", "internal/from", "github.com/medama-io/go-useragent"},
 	"lambda/internal/limit": {"evaluator"},
 	"lambda/route":          {"lambda/enrich", "lambda/internal/limit", "internal/from", "sdk", "evaluator"},
+	"lambda/metrics":        {"bundle", "lambda", "sdk", "github.com/prometheus/client_golang"},
 	"lambda/bootstrap":      {"bundle", "lambda", "lambda/enrich", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
 	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
@@ -66,6 +67,7 @@ var allowed = map[string][]string{
 	"internal/display":  {},
 	"internal/gitexec":  {},
 	"internal/jsontext": {},
+	"internal/listen":   {},
 	"internal/location": {},
 	"internal/regular":  {},
 	"internal/s3client": {"internal/location", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
@@ -73,8 +75,8 @@ var allowed = map[string][]string{
 	"internal/values":   {"evaluator"},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/edit", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/location", "internal/regular", "internal/suggest", "lambda", "lambda/enrich", "schema", "sdk", "sdk/s3source",
-		"github.com/fsnotify/fsnotify", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/crypto/x509roots/fallback", "golang.org/x/term",
+		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/edit", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/suggest", "lambda", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source",
+		"github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/crypto/x509roots/fallback", "golang.org/x/term",
 	},
 }
 
@@ -122,6 +124,22 @@ func TestModulesOfSDK(t *testing.T) {
 		if got = slices.Compact(got); !slices.Equal(got, want) {
 			t.Errorf("%s links the modules %v, not %v", pkg, got, want)
 		}
+	}
+}
+
+// TestModulesOfLambda holds that the Lambda function links neither Prometheus nor what
+// publishes flags, which would make cold starts slower.
+func TestModulesOfLambda(t *testing.T) {
+	linked := goList(t, `{{.ImportPath}}`, "-deps", "./lambda/bootstrap")
+	for _, pkg := range linked {
+		for _, heavy := range []string{"github.com/prometheus/", module + "/lambda/metrics", module + "/ci", "github.com/spf13/"} {
+			if strings.HasPrefix(pkg, heavy) {
+				t.Errorf("lambda/bootstrap links %s", pkg)
+			}
+		}
+	}
+	if !slices.Contains(linked, module+"/lambda") {
+		t.Error("lambda/bootstrap doesn't link lambda")
 	}
 }
 
