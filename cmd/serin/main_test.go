@@ -189,6 +189,7 @@ func TestConcurrentServers(t *testing.T) {
 	t.Run("serve a folder", testServeFolder)
 	t.Run("stop while a request is sent", testStop)
 	t.Run("events", testEvents)
+	t.Run("serve with TLS", testServeTLS)
 }
 
 func testDev(t *testing.T) {

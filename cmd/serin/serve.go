@@ -2,20 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
-	"net"
-	"net/http"
-	"os"
-	"strings"
-	"sync/atomic"
 	"time"
 
+	"github.com/serin-flags/serin/internal/listen"
 	"github.com/serin-flags/serin/lambda"
 	"github.com/serin-flags/serin/lambda/enrich"
+	"github.com/serin-flags/serin/lambda/metrics"
 	"github.com/serin-flags/serin/sdk"
 	"github.com/serin-flags/serin/sdk/s3source"
 	"github.com/spf13/cobra"
@@ -32,6 +26,9 @@ type serveOptions struct {
 	gateways            enrich.Trust // what trust says
 	interval, grace     time.Duration
 	maxBody             int64
+	metricsListen       string
+	tlsCert, tlsKey     string
+	maxConnections      int
 }
 
 func serveCommand() *cobra.Command {
@@ -67,6 +64,10 @@ after their next request. An interrupt (Ctrl-C) or a second signal ends it at on
 	cmd.Flags().StringVar(&o.cache, "cache", "", "a folder for the last good revision, so that a restart doesn't need the source")
 	cmd.Flags().DurationVar(&o.interval, "interval", 0, "the mean time between polls (default 30s)")
 	cmd.Flags().Int64Var(&o.maxBody, "max-body", 0, "the size limit of a request's body in bytes (default 65536)")
+	cmd.Flags().IntVar(&o.maxConnections, "max-connections", defaultConnections, "the most connections at once; beyond that, idle ones are closed for new ones")
+	cmd.Flags().StringVar(&o.tlsCert, "tls-cert", "", "a PEM file with the certificate and its chain, for HTTPS; read again when it changes")
+	cmd.Flags().StringVar(&o.tlsKey, "tls-key", "", "the PEM file with the key of --tls-cert")
+	cmd.Flags().StringVar(&o.metricsListen, "metrics-listen", "", "another address, for /metrics (Prometheus), /status and /healthz (default: none)")
 	cmd.Flags().DurationVar(&o.grace, "grace", 5*time.Second, "how long to go on after SIGTERM, before the last requests get up to 5s")
 	return cmd
 }
@@ -93,6 +94,10 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) (err error) {
 		return usagef("--base-path must begin with a slash, as in /flags, not %s", o.basePath)
 	case o.maxBody < 0 || o.grace < 0:
 		return usagef("--max-body and --grace must not be negative")
+	case o.maxConnections <= 0:
+		return usagef("--max-connections must be positive, not %d", o.maxConnections)
+	case (o.tlsCert == "") != (o.tlsKey == ""):
+		return usagef("--tls-cert and --tls-key go together: a certificate needs its key")
 	case !published(o.from) && (changed("interval") || changed("cache")):
 		return usagef("--interval and --cache are for published flags; a folder is compiled once")
 	}
@@ -102,6 +107,14 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) (err error) {
 // serve opens the source and serves its flags.
 func (o *serveOptions) serve(cmd *cobra.Command) error {
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	s := service{listen: o.listen, grace: o.grace, connections: o.connections(cmd)}
+	if o.tlsCert != "" {
+		certificate, err := listen.ReadCertificate(o.tlsCert, o.tlsKey, log)
+		if err != nil {
+			return &hintedError{err, "--tls-cert and --tls-key take PEM files, such as fullchain.pem and privkey.pem of certbot"}
+		}
+		s.certificate = certificate
+	}
 	var client *sdk.Client
 	var closeClient func()
 	err := interruptible(cmd.Context(), func() (err error) {
@@ -116,10 +129,36 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: answering 503 until there are")
 	}
 	enrich.Warm()
-	handler := lambda.New(client, lambda.Config{MaxBody: o.maxBody, BasePath: o.basePath, Events: true, Gateways: o.gateways})
-	s := service{listen: o.listen, handler: handler, grace: o.grace}
+	cfg := lambda.Config{MaxBody: o.maxBody, BasePath: o.basePath, Events: true, Gateways: o.gateways, MaxRequests: o.maxConnections}
+	if o.metricsListen == "" {
+		s.handler = lambda.New(client, cfg)
+		return s.run(cmd)
+	}
+	m := metrics.New(version())
+	cfg.Observe = m.Observe
+	s.handler = lambda.New(client, cfg)
+	m.Register(s.measured()...)
+	s.admin = &admin{listen: o.metricsListen, metrics: m.Handler(s.handler, client), base: o.basePath, status: s.handler}
 	return s.run(cmd)
 }
+
+// connections returns the limit of connections, which needs a file for each.
+func (o *serveOptions) connections(cmd *cobra.Command) *listen.Limit {
+	if files := listen.Files() - spareFiles; files > 0 && files < o.maxConnections {
+		fmt.Fprintf(cmd.ErrOrStderr(), "at most %d connections at once, instead of %d: the process may not open more files (ulimit -n)\n",
+			files, o.maxConnections)
+		return listen.NewLimit(files)
+	}
+	return listen.NewLimit(o.maxConnections)
+}
+
+const (
+	// defaultConnections is how many connections there may be at once. One that sends the
+	// largest headers and body takes up to 50 KiB.
+	defaultConnections = 8192
+	// spareFiles is how many files are left for other things than connections.
+	spareFiles = 64
+)
 
 // client opens a client of a source. closeClient must be called in the end.
 func (f *sourceFlags) client(ctx context.Context, from string, cfg sdk.Config) (client *sdk.Client, closeClient func(), err error) {
@@ -165,117 +204,4 @@ func (f *sourceFlags) folderClient(ctx context.Context, dir string) (*sdk.Client
 		client.Close()
 		l.close()
 	}, nil
-}
-
-// A service answers requests for a command.
-type service struct {
-	listen  string // address
-	handler *lambda.Handler
-	page    http.Handler     // for browsers, at /; nil: there is none
-	ready   func(url string) // called once it listens, unless it is nil
-	grace   time.Duration    // how long it goes on after SIGTERM, unless nobody asks anyway
-	// active is when a connection last got busy, in nanoseconds since 1970.
-	active atomic.Int64
-}
-
-const (
-	// idleTimeout is after how long connections without requests are closed.
-	idleTimeout = 2 * time.Minute
-	// lastRequests is how long requests may take to end after the server stops listening.
-	lastRequests = 5 * time.Second
-)
-
-// run serves until the command's context ends. After an interrupt it ends at once, after
-// SIGTERM once it has drained.
-func (s *service) run(cmd *cobra.Command) error {
-	listener, err := listenOn(s.listen)
-	if err != nil {
-		return &hintedError{err, "--listen takes HOST:PORT, such as localhost:8787, or unix:PATH; port 0 selects a free port"}
-	}
-	server := &http.Server{
-		Handler:           s.root(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    8 << 10, // net/http adds 4 KiB
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			if state == http.StateActive {
-				s.active.Store(time.Now().UnixNano())
-			}
-		},
-	}
-	server.RegisterOnShutdown(s.handler.Drain) // so that streams of events end
-	url := "http://" + listener.Addr().String()
-	if listener.Addr().Network() == "unix" {
-		url = "unix:" + listener.Addr().String()
-	}
-	fmt.Fprintln(cmd.OutOrStdout(), url)
-	if s.ready != nil {
-		s.ready(url)
-	}
-	stopped := make(chan error, 1)
-	go func() { stopped <- server.Serve(listener) }()
-	select {
-	case err := <-stopped:
-		return err
-	case <-cmd.Context().Done():
-	}
-	wait := patience
-	if terminated(cmd.Context()) {
-		s.drain(cmd.ErrOrStderr())
-		wait = lastRequests
-	} else if context.Cause(cmd.Context()) != context.Canceled {
-		fmt.Fprintln(cmd.ErrOrStderr(), context.Cause(cmd.Context()))
-	}
-	// Shutdown doesn't wait for a connection that was just accepted, unless Serve has ended.
-	listener.Close()
-	<-stopped
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), wait)
-	defer cancel()
-	if err = server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close() // the rest of a request isn't coming, or its response isn't read
-	}
-	return err
-}
-
-// root returns what answers requests.
-func (s *service) root() http.Handler {
-	if s.page == nil {
-		return s.handler
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/", s.handler)
-	mux.Handle("GET /{$}", s.page)
-	return mux
-}
-
-// listenOn listens on an address, or on the Unix socket of unix:PATH.
-func listenOn(address string) (net.Listener, error) {
-	path, ok := strings.CutPrefix(address, "unix:")
-	if !ok {
-		return net.Listen("tcp", address)
-	}
-	// A process that was killed leaves its socket behind, to which nobody listens.
-	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
-		conn, err := net.Dial("unix", path)
-		if err == nil {
-			conn.Close()
-		} else if err := os.Remove(path); err != nil {
-			return nil, err
-		}
-	}
-	return net.Listen("unix", path)
-}
-
-// drain goes on serving for the grace period, in which load balancers see that /status
-// fails, and connections close after their next request. If nobody has asked anything for
-// so long that no used connection is open, it returns at once.
-func (s *service) drain(stderr io.Writer) {
-	if s.grace <= 0 || time.Since(time.Unix(0, s.active.Load())) > idleTimeout {
-		return
-	}
-	s.handler.Drain()
-	fmt.Fprintf(stderr, "stopping in %v: /status answers 503, and connections close after their next request\n", s.grace)
-	time.Sleep(s.grace)
 }
