@@ -27,8 +27,9 @@ TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 # What tests run that Go can't install, and the packages of Debian and Ubuntu that have it.
 MISSING  = $(if $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),,chromium) \
            $(if $(shell PATH="$$PATH:/usr/sbin" command -v nginx),,nginx) $(if $(shell command -v caddy),,caddy) \
-           $(if $(shell command -v buildah),,buildah) $(if $(shell command -v openssl),,openssl)
-PACKAGES = chromium nginx caddy buildah crun openssl
+           $(if $(shell command -v buildah),,buildah) $(if $(shell command -v openssl),,openssl) \
+           $(if $(shell command -v promtool),,prometheus)
+PACKAGES = chromium nginx caddy buildah crun openssl prometheus
 
 deps:
 	@[ -z "$(strip $(MISSING))" ] || { command -v apt-get >/dev/null || { echo "install these:$(MISSING) (on Debian, the packages" \
