@@ -1,0 +1,234 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The limits of a guard, far above what people write.
+const (
+	maxMetrics = 50
+	maxQuery   = 8 << 10 // bytes
+	maxLooks   = 20
+	maxTimeout = time.Hour
+	maxScrape  = time.Hour
+)
+
+// A Problem is what is wrong with a guard. Field names the part of it, as in
+// metrics.errors.bad, where errors is the name of a metric.
+type Problem struct {
+	Field string
+	Err   error
+}
+
+// Problems returns what is wrong with a guard, whatever plan uses it.
+func (g *Guard) Problems() []Problem {
+	var c checker
+	c.sources(g)
+	c.exposures(g)
+	c.metrics(g)
+	if !(g.Alpha > 0 && g.Alpha < 1) {
+		c.add("alpha", "it is above 0 and below 1, such as 0.001")
+	}
+	if g.Min.Exposures < 0 || g.Min.Time < 0 {
+		c.add("min", "it must not be negative")
+	}
+	if g.NoData.Grace < 0 {
+		c.add("no_data.grace", "it must not be negative")
+	}
+	if g.Watch < 0 {
+		c.add("watch", "it must not be negative")
+	}
+	return c
+}
+
+// A checker collects problems.
+type checker []Problem
+
+func (c *checker) add(field, message string, args ...any) {
+	*c = append(*c, Problem{field, fmt.Errorf(message, args...)})
+}
+
+func (c *checker) sources(g *Guard) {
+	for _, name := range sortedKeys(g.Sources) {
+		s, field := g.Sources[name], "sources."+name
+		switch {
+		case (s.Prometheus == "") == (s.CloudWatch == ""):
+			c.add(field, `name one source: {prometheus: URL} or {cloudwatch: REGION}`)
+		case s.Prometheus != "":
+			if err := CheckURL(s.Prometheus); err != nil {
+				c.add(field+".prometheus", "%w", err)
+			}
+		case s.Scrape%Duration(time.Minute) != 0:
+			c.add(field+".scrape", "CloudWatch has data for each minute, so it is a multiple of 1m")
+		}
+		if s.Scrape < 0 || time.Duration(s.Scrape) > maxScrape || s.Scrape%Duration(time.Second) != 0 {
+			c.add(field+".scrape", "it is whole seconds, at most %v", maxScrape)
+		}
+	}
+}
+
+// CheckURL reports a URL that no source can have. Credentials in it are an error, which doesn't
+// contain them: they belong to a host, in the settings of the deployment.
+func CheckURL(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return errors.New("it is not a URL such as https://prometheus.example.com")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return errors.New("credentials and parameters don't belong in it: the settings of the deployment have the credentials of each host")
+	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
+		return errors.New("it is not a URL such as https://prometheus.example.com")
+	}
+	return nil
+}
+
+func (c *checker) exposures(g *Guard) {
+	e := g.Exposures
+	if e == nil {
+		if g.Min.Exposures > 0 {
+			c.add("min.exposures", "the guard needs exposures to count them")
+		}
+		return
+	}
+	c.query("exposures", g, e.Query, true)
+}
+
+// query checks a query: one of counts is asked for both arms, and for periods.
+func (c *checker) query(field string, g *Guard, q Query, counts bool) {
+	if _, ok := g.Sources[q.Source]; !ok {
+		c.add(field, "there is no source %q: sources has %s", q.Source, strings.Join(sortedKeys(g.Sources), ", "))
+	}
+	switch {
+	case strings.TrimSpace(q.Text) == "":
+		c.add(field, "it asks nothing")
+		return
+	case len(q.Text) > maxQuery || !utf8.ValidString(q.Text):
+		c.add(field, "it is not UTF-8 of at most %d bytes", maxQuery)
+		return
+	}
+	has := make(map[string]bool)
+	Expand(q.Text, func(name string) (string, bool) {
+		if has[name] = true; !slices.Contains(Variables, name) {
+			c.add(field, "there is no $%s: a query may have $%s (and a regular expression's group is ${%s})",
+				name, strings.Join(Variables, ", $"), name)
+		}
+		return "", false
+	})
+	if !counts {
+		return
+	}
+	if !has["arm"] {
+		c.add(field, `without $arm it counts the same in both arms: select one of them, as in {arm="$arm"}`)
+	}
+	if !has["window"] {
+		c.add(field, `without $window it doesn't count what happened in a period: count it, as in increase(…[$window])`)
+	}
+}
+
+func (c *checker) metrics(g *Guard) {
+	if len(g.Metrics) == 0 {
+		c.add("metrics", "without a metric, no step is ever cleared: name one")
+	}
+	if len(g.Metrics) > maxMetrics {
+		c.add("metrics", "there are %d, and %d are enough", len(g.Metrics), maxMetrics)
+	}
+	seen := make(map[string]bool)
+	for _, m := range g.Metrics {
+		field := "metrics." + m.Name
+		if m.Name == "" || m.Name == "exposures" || m.Name == "sample ratio" || seen[m.Name] {
+			c.add(field, "each metric has a name of its own, other than exposures and sample ratio")
+		}
+		seen[m.Name] = true
+		c.metric(field, g, m)
+	}
+}
+
+func (c *checker) metric(field string, g *Guard, m Metric) {
+	kinds := 0
+	for _, is := range []bool{m.Bad != nil, m.Value != nil, m.Alarm != "", m.Command != nil} {
+		if is {
+			kinds++
+		}
+	}
+	if kinds != 1 {
+		c.add(field, "a metric is one of bad, value, alarm and command")
+		return
+	}
+	if m.Bad == nil && m.Rest {
+		c.add(field+".compare", "only counts of bad events are compared with the rest: use bad, or max instead")
+	}
+	if m.WorseBy != 0 && !m.Rest {
+		c.add(field+".worse_by", "it says how much worse than the rest: add compare: rest")
+	}
+	if m.Bad == nil && m.Value == nil && m.Max != nil {
+		c.add(field+".max", "an alarm or a command has no limit")
+	}
+	if m.Looks < 1 || m.Looks > maxLooks || m.Failures < 1 || m.Failures > m.Looks {
+		c.add(field+".failures", "it is N of M, such as 2 of 3, with M at most %d", maxLooks)
+	}
+	if m.Value == nil && m.Looks != 1 {
+		c.add(field+".failures", "only values are looked at several times: others already weigh all the evidence")
+	}
+	switch {
+	case m.Bad != nil:
+		c.bad(field, g, m)
+	case m.Value != nil:
+		c.query(field+".value", g, *m.Value, false)
+		if m.Max == nil || math.IsNaN(*m.Max) || math.IsInf(*m.Max, 0) {
+			c.add(field+".max", "a value needs a limit: max: NUMBER")
+		}
+	case m.Alarm != "":
+		if _, err := AlarmRegion(m.Alarm); err != nil {
+			c.add(field+".alarm", "%w", err)
+		}
+	case m.Command != nil:
+		if len(m.Command.Run) == 0 || m.Command.Run[0] == "" {
+			c.add(field+".command.run", "it names a program and its arguments")
+		}
+		if m.Command.Timeout <= 0 || time.Duration(m.Command.Timeout) > maxTimeout {
+			c.add(field+".command.timeout", "it is above 0 and at most %v", maxTimeout)
+		}
+	}
+}
+
+func (c *checker) bad(field string, g *Guard, m Metric) {
+	c.query(field+".bad", g, *m.Bad, true)
+	if g.Exposures == nil {
+		c.add(field+".bad", "bad events count per exposure: the guard needs exposures")
+	}
+	if !m.Rest && m.Max == nil {
+		c.add(field+".bad", "say what is too many: compare: rest, or max: 2%%")
+	}
+	if !(m.WorseBy >= 0 && m.WorseBy <= 100) {
+		c.add(field+".worse_by", "it is from 0%% to 10000%%")
+	}
+	if m.Max != nil && !(*m.Max >= 1e-12 && *m.Max <= 1) {
+		c.add(field+".max", "it is the largest rate of bad events per exposure, above 0%% and at most 100%%")
+	}
+}
+
+// AlarmRegion returns the region of the ARN of a CloudWatch alarm.
+func AlarmRegion(arn string) (string, error) {
+	parts := strings.SplitN(arn, ":", 7)
+	if len(parts) != 7 || parts[0] != "arn" || !strings.HasPrefix(parts[1], "aws") || parts[2] != "cloudwatch" ||
+		parts[3] == "" || parts[4] == "" || parts[5] != "alarm" || parts[6] == "" {
+		return "", errors.New("it is the ARN of an alarm: arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME")
+	}
+	return parts[3], nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	list := make([]string, 0, len(m))
+	for k := range m {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	return list
+}
