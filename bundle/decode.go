@@ -53,6 +53,7 @@ type decoder struct {
 	ints         []int64
 	floats       []float64
 	scratch      evaluator.Flag
+	guarded      bool          // ramps say whether they are
 	lists        []listContent // those that the label names
 	listed       int           // how many of them have been referred to
 }
@@ -68,6 +69,7 @@ func newDecoder(l *label, b []byte, lists []listContent) (*decoder, error) {
 	d := &decoder{
 		w:            w,
 		label:        l,
+		guarded:      w.rampGuarded.rows > 0,
 		variants:     slab[evaluator.Variant]{left: w.variantName.rows},
 		reservations: slab[evaluator.Reservation]{left: w.reservationLayer.rows},
 		rules:        slab[evaluator.Rule]{left: w.ruleName.rows},
@@ -634,6 +636,9 @@ func (d *decoder) ramp(linear bool) *evaluator.Ramp {
 		return nil
 	}
 	r.Variant, r.Rest, r.Linear = int(w.rampVariant.take()), int(w.rampRest.take()), linear
+	if d.guarded {
+		r.Guarded = w.rampGuarded.take() != 0
+	}
 	r.Points = pairs(d, w.rampPoints.take(), func(at, level int64) evaluator.Point {
 		return evaluator.Point{At: at, Level: uint64(level)}
 	})

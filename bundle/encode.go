@@ -25,6 +25,7 @@ type encoder struct {
 	w     wire
 	index map[string]uint32 // of texts, from 1
 
+	guarded   bool // a ramp is
 	withLists bool
 	lists     []*List
 	listed    [][]string // what each of lists has
@@ -58,8 +59,16 @@ func takesFrom(set *evaluator.Ruleset) bool {
 	return slices.ContainsFunc(set.Attributes, func(a evaluator.Attribute) bool { return a.From != "" })
 }
 
+// isGuarded reports whether a ramp is guarded.
+func isGuarded(set *evaluator.Ruleset) bool {
+	rule := func(r evaluator.Rule) bool { return r.Split != nil && r.Split.Ramp != nil && r.Split.Ramp.Guarded }
+	flag := func(f evaluator.Flag) bool { return slices.ContainsFunc(f.Rules, rule) }
+	return slices.ContainsFunc(set.Flags, flag) || slices.ContainsFunc(set.Prerequisites, flag)
+}
+
 func (e *encoder) ruleset(set *evaluator.Ruleset) {
 	w := &e.w
+	e.guarded = isGuarded(set)
 	e.ref(&w.unit, set.Unit)
 	for _, a := range set.Attributes {
 		e.ref(&w.attributeName, a.Name)
@@ -232,6 +241,9 @@ func (e *encoder) split(s *evaluator.Split) {
 	w.rampVariant.put(uint32(s.Ramp.Variant))
 	w.rampRest.put(uint32(s.Ramp.Rest))
 	length(&w.rampPoints, s.Ramp.Points)
+	if e.guarded {
+		w.rampGuarded.put(bit(s.Ramp.Guarded, 1))
+	}
 	for _, p := range s.Ramp.Points {
 		e.int(p.At)
 		e.int(int64(p.Level))

@@ -384,3 +384,45 @@ func TestDamagedColumns(t *testing.T) {
 		checkDecoding(t, &l, columns)
 	}
 }
+
+// TestGuardedRamp holds that payloads keep which ramps are guarded, that only those need
+// format 2, and that readers refuse a column of another length.
+func TestGuardedRamp(t *testing.T) {
+	p := everything()
+	ramps := func(p *Payload) (list []*evaluator.Ramp) {
+		for _, f := range p.Ruleset.Flags {
+			for _, r := range f.Rules {
+				if r.Split != nil && r.Split.Ramp != nil {
+					list = append(list, r.Split.Ramp)
+				}
+			}
+		}
+		return list
+	}
+	before, _, err := EncodePayload(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err := ReadLabel(before); err != nil || l.Format != format1 {
+		t.Fatalf("without a guarded ramp the label is %+v, %v", l, err)
+	}
+	ramps(&p)[1].Guarded = true
+	data, _, err := EncodePayload(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err := ReadLabel(data); err != nil || l.Format != format2 || len(l.Features) > 0 {
+		t.Fatalf("the label is %+v, %v", l, err)
+	}
+	got, err := DecodePayload(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := ramps(&got); list[0].Guarded || !list[1].Guarded {
+		t.Errorf("the ramps are read as %+v and %+v", list[0], list[1])
+	}
+	again, _, err := EncodePayload(got)
+	if err != nil || string(again) != string(data) {
+		t.Errorf("the payload isn't encoded as it was: %v", err)
+	}
+}

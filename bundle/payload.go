@@ -72,7 +72,7 @@ func encode(p Payload) ([]byte, []*List, error) {
 			return nil, nil, fmt.Errorf("what attribute %q comes from has a line break", a.Name)
 		}
 	}
-	if p.Public || takesFrom(&p.Ruleset) {
+	if p.Public || takesFrom(&p.Ruleset) || isGuarded(&p.Ruleset) {
 		l.format = format2
 	}
 	for _, n := range Needs(&p.Ruleset) {

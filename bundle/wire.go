@@ -61,7 +61,8 @@ import (
 //	             one, or else range_last, its last position; range_variant. It
 //	             begins where the range before ends, the first one at 0
 //	ramp         ramp_variant; ramp_rest; ramp_points: N times two ints, at and
-//	             level. Bit 8 of the rule's F: it is linear
+//	             level. Bit 8 of the rule's F: it is linear. ramp_guarded, if
+//	             that has rows: 1: it has arms, which readers may skip, 0: not
 //	condition    condition_op: twice the operator, and 1 if it ignores case.
 //	             If the operator is all, any or not:
 //	             condition_of: N conditions. If it is any other:
@@ -130,6 +131,7 @@ type wire struct {
 	rampVariant  column
 	rampRest     column
 	rampPoints   column
+	rampGuarded  column // of format 2
 
 	metadata     column
 	metadataName column
@@ -232,13 +234,14 @@ func (w *wire) columns() []namedColumn {
 		{name: "values", uints: &w.values},
 		{name: "lists", uints: &w.lists},
 		{name: "attribute_from", text: &w.attributeFrom},
+		{name: "ramp_guarded", uints: &w.rampGuarded},
 	}
 }
 
 // columns1 lists the columns of format 1.
 func (w *wire) columns1() []namedColumn {
 	columns := w.columns()
-	return columns[:len(columns)-2]
+	return columns[:len(columns)-3]
 }
 
 // rows returns how many rows a column has, or bytes if it is text.

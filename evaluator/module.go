@@ -115,6 +115,7 @@ const (
 	splitRamp
 	splitChance // the position is Context.Chance
 	splitOther  // the hash isn't HashMurmur3
+	splitGuarded
 )
 
 // A segment is a compiled Segment.

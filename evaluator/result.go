@@ -61,3 +61,22 @@ func (r Result) MissingUnit() string {
 	}
 	return r.flag.module.attributes[r.missing-1].Name
 }
+
+// The arms of a guarded ramp, as [Result.Arm] names them.
+const (
+	ArmNew  = "new"  // those who get the variant that grows
+	ArmRest = "rest" // those whom the rule matches, and who get the default
+)
+
+// Arm returns [ArmNew] or [ArmRest] if a guarded ramp served, and "" otherwise: the rest of
+// the ramp are only those whom its rule matches, and not everybody who gets the default. It
+// doesn't allocate.
+func (r Result) Arm() string {
+	switch {
+	case r.flag == nil || r.serve.kind&splitGuarded == 0:
+		return ""
+	case r.variant == r.flag.module.ramps[r.serve.from].variant:
+		return ArmNew
+	}
+	return ArmRest
+}

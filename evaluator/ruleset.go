@@ -210,6 +210,9 @@ type Ramp struct {
 	// time t, where the quotient is rounded toward zero.
 	Points []Point `json:"points"`
 	Linear bool    `json:"linear,omitempty"`
+	// Guarded says that a guard compares both shares, so that results have an
+	// [Result.Arm]. The result is the same otherwise.
+	Guarded bool `json:"guarded,omitempty"`
 }
 
 // A Point is the level of a ramp at a point in time.

@@ -33,6 +33,9 @@ func (c *compiler) split(f *Flag, split *Split, s *serve) (in instr) {
 	switch total := split.Total(); {
 	case split.Ramp != nil:
 		s.kind |= splitRamp
+		if split.Ramp.Guarded {
+			s.kind |= splitGuarded
+		}
 		if len(split.Ranges) > 0 {
 			c.errorf("a split has ranges or a ramp, not both")
 		}

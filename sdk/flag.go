@@ -122,6 +122,23 @@ func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 	return e
 }
 
+// Arm returns on which side of a guarded ramp ctx is: "new" if the ramp serves it the variant
+// that grows, "rest" if the rule of the ramp matches and the ramp leaves it to the default, and
+// "" in all other cases, such as if no guarded ramp serves it. Use it as the label of metrics
+// that a guard compares; it has no other values. Like [Flag.Get], it neither blocks nor
+// allocates.
+func (f *Flag[T]) Arm(c *Client, ctx Context) string {
+	s := c.Snapshot()
+	flag := f.resolve(s, &ctx)
+	if flag == nil {
+		return ""
+	}
+	if flag.Varies() {
+		s.fillIn(flag, &ctx)
+	}
+	return flag.Evaluate(&ctx).Arm()
+}
+
 // resolve returns the flag in a snapshot, nil if there is none. It is short enough to
 // be inlined. ctx, which may be nil, is what the flag is going to be evaluated for.
 func (f *Flag[T]) resolve(s *Snapshot, ctx *Context) *evaluator.CompiledFlag {

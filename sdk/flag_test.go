@@ -200,6 +200,7 @@ func TestGetDoesNotAllocate(t *testing.T) {
 	next := func() string { i++; return names[i%len(names)] }
 	for name, f := range map[string]func(){
 		"rollout":       func() { rollout.Get(one, sdk.User(next())) },
+		"arm":           func() { rollout.Arm(one, sdk.User(next())) },
 		"chance":        func() { lottery.Get(one, sdk.Context{}) },
 		"string":        func() { color.Get(one, sdk.Context{}) },
 		"number":        func() { ratio.Get(one, sdk.Context{}) },
