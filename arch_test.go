@@ -56,11 +56,11 @@ var allowed = map[string][]string{
 	"ci/internal/word":       {},
 	"ci/internal/plan":       {"ci/internal/share", "ci/internal/word"},
 	"ci/internal/lock":       {"ci/internal/problem", "ci/internal/share", "ci/internal/source", "ci/internal/word", "evaluator", "internal/suggest"},
-	"ci/internal/lang":       {"ci/internal/parallel", "ci/internal/problem", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "bundle", "evaluator", "internal/from", "internal/suggest"},
-	"ci/internal/lint":       {"ci/internal/parallel", "ci/internal/problem", "ci/internal/imply", "ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator", "internal/from"},
+	"ci/internal/lang":       {"ci/internal/parallel", "ci/internal/plan", "ci/internal/problem", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "bundle", "evaluator", "internal/from", "internal/suggest"},
+	"ci/internal/lint":       {"ci/internal/parallel", "ci/internal/plan", "ci/internal/problem", "ci/internal/imply", "ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator", "internal/from"},
 	"ci/internal/decide":     {"evaluator", "internal/values"},
 	"ci/internal/editor":     {"ci/internal/lang", "ci/internal/source", "evaluator", "schema"},
-	"ci/internal/flagtest":   {"ci/internal/parallel", "ci/internal/problem", "ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator", "internal/suggest", "internal/values"},
+	"ci/internal/flagtest":   {"ci/internal/parallel", "ci/internal/plan", "ci/internal/problem", "ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator", "internal/suggest", "internal/values"},
 
 	"schema": {},
 

@@ -159,6 +159,9 @@ func describeSplit(out *strings.Builder, s *evaluator.Split) {
 		return
 	}
 	fmt.Fprintf(out, " ramp %d, rest %d:", s.Ramp.Variant, s.Ramp.Rest)
+	if s.Ramp.Guarded {
+		out.WriteString(" guarded")
+	}
 	if s.Ramp.Linear {
 		out.WriteString(" linear")
 	}

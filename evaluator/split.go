@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 	"sort"
@@ -10,7 +11,7 @@ import (
 func (c *compiler) split(f *Flag, split *Split, s *serve) (in instr) {
 	c.uses.comparisons++
 	c.uses.chance = c.uses.chance || split.By == ""
-	c.uses.time = c.uses.time || split.Ramp != nil
+	c.uses.time = c.uses.time || split.Ramp != nil && !split.Ramp.constant()
 	in.op = codeSplit
 	switch {
 	case split.By == "":
@@ -198,6 +199,9 @@ func (c *compiler) ramp(f *Flag, r *Ramp, total uint64) uint32 {
 	c.module.ramps = append(c.module.ramps, compiled)
 	return uint32(len(c.module.ramps) - 1)
 }
+
+// constant reports whether the level is the same at all times.
+func (r *Ramp) constant() bool { return len(r.Points) == 1 && r.Points[0].At == math.MinInt64 }
 
 // level returns the number of positions that the ramp's variant owns at a time.
 func (r *ramp) level(now int64) uint64 {

@@ -14,6 +14,7 @@ import "embed"
 //	tests.json    NAMESPACE/KEY.test.yaml
 //	segment.json  segments/NAME.yaml
 //	layer.json    layers/NAME.yaml
+//	guard.json    guards/NAME.yaml
 //	context.json  context.yaml
 //	serin.json    serin.yaml
 //

@@ -20,6 +20,7 @@ var formatOrder = map[source.Role][]string{
 	source.FlagFile:    keyOrder,
 	source.SegmentFile: segmentOrder,
 	source.LayerFile:   {"description", "by", "salt", "hash", "positions", "lint", "holdout", "shares"},
+	source.GuardFile:   {"description", "environments", "sources", "exposures", "metrics", "min", "no_data", "watch", "alpha", "lint"},
 	source.TestFile:    nil,
 }
 

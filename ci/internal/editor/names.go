@@ -91,6 +91,17 @@ func (n *names) layer(doc object) {
 	delete(at(properties, "shares"), "examples")
 }
 
+// guard adds to guard.json what guards can refer to.
+func (n *names) guard(doc object) {
+	at(doc, "properties", "environments")["items"] = oneOf(n.known.Environments)
+	delete(at(doc, "properties", "environments"), "examples")
+}
+
+// guards adds to flag.json which guards there are.
+func (n *names) guards(doc object) {
+	narrow(at(doc, "$defs", "ramp", "properties", "guard"), oneOf(sorted(n.known.Guards)))
+}
+
 // config adds to serin.json what the estate can refer to.
 func (n *names) config(doc object) {
 	properties := at(doc, "properties")

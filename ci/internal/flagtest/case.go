@@ -4,7 +4,9 @@ import (
 	"slices"
 
 	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/plan"
 	"github.com/serin-flags/serin/ci/internal/problem"
+	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/suggest"
@@ -22,6 +24,7 @@ type Case struct {
 	now         int64       // Unix time
 	timed       bool        // the test says what time it is
 	age         int64       // of the flags, in seconds
+	cleared     *plan.Share // of the guarded ramp; nil: it follows the clock
 	Population  *population // nil: one evaluation of the context
 	expect      expectation
 }
@@ -38,7 +41,7 @@ type expectation struct {
 	within                     int64 // billionths
 }
 
-var caseKeys = []string{"name", "environment", "at", "age", "context", "given", "population", "expect"}
+var caseKeys = []string{"name", "environment", "at", "cleared", "age", "context", "given", "population", "expect"}
 
 // Read reads the test files among files. A test is beside its flag.
 func Read(files *source.Files, e *lang.Estate) []*Case {
@@ -130,6 +133,9 @@ func (c reader) testCase(n *source.Node, t *Case) {
 	if age := n.Get("age"); age != nil {
 		t.age, _ = c.Duration(age, "\"age\"")
 	}
+	if cleared := n.Get("cleared"); cleared != nil {
+		t.cleared = c.cleared(cleared, t)
+	}
 	if context := n.Get("context"); context != nil {
 		t.context = c.attrs(context, "\"context\"")
 	}
@@ -148,6 +154,23 @@ func (c reader) testCase(n *source.Node, t *Case) {
 	} else {
 		c.Errorf(n, "the test has no \"expect\"")
 	}
+}
+
+// cleared reads which share of the guarded ramp is cleared.
+func (c reader) cleared(n *source.Node, t *Case) *plan.Share {
+	portion, ok := c.PlainShare(n, "\"cleared\"")
+	p := t.flag.AnyPlan(t.environment)
+	switch {
+	case !ok:
+	case p == nil:
+		c.Errorf(n, "\"cleared\" has no effect: the flag has no guarded ramp")
+	default:
+		if _, isStep := p.Cleared(plan.Share(portion)); !isStep {
+			c.Errorf(n, "no step of the ramp reaches %s", share.Format(portion))
+		}
+	}
+	cleared := plan.Share(portion)
+	return &cleared
 }
 
 // attrs reads the attributes of a context.

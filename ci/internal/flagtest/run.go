@@ -14,6 +14,7 @@ import (
 
 	"github.com/serin-flags/serin/ci/internal/lang"
 	"github.com/serin-flags/serin/ci/internal/parallel"
+	"github.com/serin-flags/serin/ci/internal/plan"
 	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -124,6 +125,8 @@ type runner struct {
 type programKey struct {
 	flag, environment string
 	enabled           bool
+	guarded           bool // whether a share is cleared, and which
+	cleared           plan.Share
 }
 
 // compile returns the flag of a test, ready to evaluate: as it is, or as if it were
@@ -138,13 +141,19 @@ func (r *runner) compile(t *Case, environment string, enabled bool) (*evaluator.
 			return nil, fmt.Errorf("given: flag %q has no variant %q here", key, name)
 		}
 	}
-	key := programKey{t.flag.Key, environment, enabled}
+	key := programKey{flag: t.flag.Key, environment: environment, enabled: enabled}
+	tested := t.flag.ByClock(environment)
+	if t.cleared != nil {
+		tested = t.flag.At(environment, *t.cleared)
+		key.guarded, key.cleared = true, *t.cleared
+	}
 	if f := r.compiled(key); f != nil && t.pins.None() {
 		return f, nil
 	}
-	tested := t.flag.In(environment)
 	tested.Disabled = tested.Disabled && !enabled
-	set := r.estate.Ruleset(environment, []evaluator.Flag{tested}, t.pins)
+	pins := t.pins
+	pins.ByClock = true // or a test would fail when a guard advances
+	set := r.estate.Ruleset(environment, []evaluator.Flag{tested}, pins)
 	program, err := evaluator.Compile(set)
 	if err != nil {
 		return nil, fmt.Errorf("compiling flag: %w", err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/ci/internal/lock"
+	"github.com/serin-flags/serin/ci/internal/plan"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/from"
@@ -26,6 +27,9 @@ type Vocabulary struct {
 	Segments                map[string]*segment // broken ones included
 	layers                  map[string]*layer   // broken ones included
 	zones                   *zones              // those named so far
+	Guards                  map[string]*Guard   // broken ones included
+	Releases                plan.Lines          // how far releases have got
+	ReleasesFile            *source.File        // nil if there is none
 	Lists                   *lists
 	Lock                    *lock.File      // nil if there is no lock file, and none is made
 	flags                   map[string]bool // the keys; whether the files are in order isn't known yet

@@ -57,21 +57,27 @@ func (l *loader) estate() *Estate {
 		Attributes:  make(map[string]*Attribute),
 		Segments:    make(map[string]*segment),
 		layers:      make(map[string]*layer),
+		Guards:      make(map[string]*Guard),
 		zones:       new(zones),
 		Lists:       newLists(l.files),
 		flags:       make(map[string]bool),
 	}
 	l.readNames()
 	l.readLock()
+	l.readReleases()
 	configChecker := l.readConfig()
 	l.readContext(configChecker)
 	l.readSegments()
 	l.readLayers()
+	l.readGuards()
 	e := &Estate{Known: l.known, ByKey: make(map[string]*Flag)}
 	l.readFlags(e)
 	e.checkPublic(configChecker.Reader)
 	l.reserve(e)
 	e.checkReferences()
+	if !l.locking {
+		e.checkReleases()
+	}
 	return e
 }
 
@@ -212,6 +218,9 @@ func (e *Estate) Sources() iter.Seq[*source.File] {
 		}
 		for _, y := range e.SortedLayers() {
 			list = append(list, y.File)
+		}
+		for _, name := range slices.Sorted(maps.Keys(e.Known.Guards)) {
+			list = append(list, e.Known.Guards[name].File)
 		}
 		for _, f := range e.Flags {
 			list = append(list, f.File)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/internal/plan"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -20,6 +21,8 @@ type Flag struct {
 	// order of the file.
 	Bodies []Body
 	layer  *layer // nil if the flag isn't in one
+
+	releases plan.Lines // of all flags
 }
 
 // A Body is a flag in one environment.
@@ -53,7 +56,16 @@ func (f *Flag) body(environment string) *Body {
 }
 
 // In returns the flag as it is in an environment, "" being none.
-func (f *Flag) In(environment string) evaluator.Flag { return f.body(environment).Flag }
+func (f *Flag) In(environment string) evaluator.Flag {
+	if r, _ := f.Guarded(environment); r == nil {
+		return f.body(environment).Flag
+	}
+	return f.At(environment, f.releases[plan.Key{Flag: f.Key, Environment: environment}].Share)
+}
+
+// ByClock returns the flag as it is in an environment if nothing guards it there: ramps
+// follow the clock.
+func (f *Flag) ByClock(environment string) evaluator.Flag { return f.body(environment).Flag }
 
 // Rules returns the rules that count in an environment, and the environment that
 // they are written for: that one, or "" for the flag itself.
@@ -79,7 +91,7 @@ var flagKeys = append([]string{"description", "owner", "expires", "type", "exclu
 
 // flag reads a flag file. What is wrong with it is recorded.
 func (c Checker) flag() *Flag {
-	f := &Flag{Key: c.File.Stem(), Namespace: c.File.Folder(), File: c.File, Bodies: make([]Body, 1)}
+	f := &Flag{Key: c.File.Stem(), Namespace: c.File.Folder(), File: c.File, Bodies: make([]Body, 1), releases: c.Known.Releases}
 	if why := checkKey(f.Key); why != "" {
 		c.File.Problem("the file's name is not a valid flag key: %s", why)
 	}

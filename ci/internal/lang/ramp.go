@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/serin-flags/serin/ci/internal/plan"
 	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
@@ -14,7 +15,7 @@ import (
 )
 
 // rampKeys are the keys of a ramp. Of the schedules it has one.
-var rampKeys = append([]string{"ramp", "pause", "at"}, schedules...)
+var rampKeys = append([]string{"ramp", "pause", "at", "start", "guard"}, schedules...)
 
 var schedules = []string{"steps", "double", "linear"}
 
@@ -41,6 +42,11 @@ type Ramp struct {
 	To      int64 // the share it grows to, in billionths
 	Paused  bool
 	Since   int64 // since when it is paused
+	// Of a plan: when step 1 is reached, the steps, and what guards them.
+	Start   int64
+	Steps   []plan.Step
+	GuardAt *source.Node // nil if it has no guard
+	Guard   *Guard       // nil also if there is none of that name
 	at      *source.Node
 	ok      bool // everything but the variant is right
 	// unclear says that there is no schedule, and that the variant looks like a
@@ -50,7 +56,7 @@ type Ramp struct {
 
 // ramp reads a ramp of so many positions.
 func (c Checker) ramp(n *source.Node, total uint64) *Ramp {
-	r := &Ramp{Variant: n.Get("ramp"), at: n, ok: true}
+	r := &Ramp{Variant: n.Get("ramp"), GuardAt: n.Get("guard"), at: n, ok: true}
 	known := slices.Clone(rampKeys)
 	for _, f := range n.Fields {
 		if isMisplaced(f) {
@@ -89,7 +95,7 @@ func (c Checker) compileRamp(r *Ramp, set *variantSet, split *evaluator.Split) b
 	if !ok || !r.ok {
 		return false
 	}
-	ramp := &evaluator.Ramp{Variant: variant, Rest: set.fallback, Points: r.Points, Linear: r.Linear}
+	ramp := &evaluator.Ramp{Variant: variant, Rest: set.fallback, Points: r.Points, Linear: r.Linear, Guarded: r.Guard != nil}
 	if r.Paused {
 		split.Ranges = halves(ramp, ramp.LevelAt(r.Since), split.Total())
 	} else {
@@ -132,10 +138,20 @@ func (c Checker) schedule(n *source.Node, ramp *Ramp) bool {
 		}
 		return false
 	}
+	if start := n.Get("start"); start != nil && key.Text != "steps" {
+		c.Errorf(start, "\"start\" has no effect beside %q, which has its own", key.Text)
+		return false
+	}
 	var ok bool
 	switch value := n.Get(key.Text); key.Text {
 	case "steps":
-		ok = c.steps(value, ramp)
+		switch {
+		case !c.List(value, "\"steps\""):
+		case ramp.GuardAt != nil || isPlan(n, value):
+			ok = c.plan(n, value, ramp)
+		default:
+			ok = c.steps(value, ramp)
+		}
 	case "double":
 		ok = c.double(value, ramp)
 	case "linear":
@@ -150,9 +166,6 @@ func (c Checker) noSchedule(n *source.Node) {
 
 // steps reads times and the shares that are reached there at once.
 func (c Checker) steps(n *source.Node, ramp *Ramp) bool {
-	if !c.List(n, "\"steps\"") {
-		return false
-	}
 	if len(n.Items) > maxSteps {
 		c.Errorf(n, "the ramp has more than %d steps", maxSteps)
 		return false
@@ -202,6 +215,7 @@ func (c Checker) double(n *source.Node, ramp *Ramp) bool {
 		c.Errorf(n.Get("from"), "\"from\" is 0%%, and twice nothing is nothing")
 		return false
 	}
+	ramp.Start = at
 	for portion := from; portion < to; portion *= 2 {
 		ramp.Points = append(ramp.Points, evaluator.Point{At: at, Level: uint64(portion)})
 		at += every
@@ -212,6 +226,13 @@ func (c Checker) double(n *source.Node, ramp *Ramp) bool {
 		return false
 	}
 	ramp.Points, ramp.To = append(ramp.Points, evaluator.Point{At: at, Level: uint64(to)}), to
+	for i, p := range ramp.Points {
+		step := plan.Step{To: plan.Share(p.Level)}
+		if i > 0 {
+			step.After = plan.Duration(time.Duration(every) * time.Second)
+		}
+		ramp.Steps = append(ramp.Steps, step)
+	}
 	return true
 }
 

@@ -81,6 +81,7 @@ func (c Checker) rules(n *source.Node, environment string) []*Rule {
 		within.readRule()
 		rules = append(rules, r)
 	}
+	c.oneGuard(rules)
 	return rules
 }
 
@@ -115,6 +116,9 @@ func (c Checker) serve(r *Rule) {
 		c.unit(r.At, r.split)
 		if isRamp(n) {
 			r.Ramp = c.ramp(n, r.split.Total())
+			if r.Ramp.GuardAt != nil {
+				c.guarded(n, r)
+			}
 		} else {
 			r.portions = c.portions(n)
 		}

@@ -20,9 +20,11 @@ func (u *Usage) Everywhere(f *Flag) {
 type Pins struct {
 	Segments map[string][]string // the members, by name
 	Flags    map[string]string   // the variant served, by key
+	// ByClock says that guarded ramps follow the clock, whatever has been cleared.
+	ByClock bool
 }
 
-// None reports whether nothing is pinned.
+// None reports whether no segment and no flag is pinned.
 func (p Pins) None() bool { return len(p.Segments)+len(p.Flags) == 0 }
 
 // Ruleset returns flags, as they are in an environment, with everything that
@@ -111,6 +113,9 @@ func (u *Usage) segment(name string) evaluator.Segment {
 // prerequisite returns a flag as it is, or as it is pinned.
 func (u *Usage) prerequisite(key string) evaluator.Flag {
 	f := u.Estate.ByKey[key].In(u.environment)
+	if u.pins.ByClock {
+		f = u.Estate.ByKey[key].ByClock(u.environment)
+	}
 	if name, ok := u.pins.Flags[key]; ok {
 		served := slices.IndexFunc(f.Variants, func(v evaluator.Variant) bool { return v.Name == name })
 		return evaluator.Flag{Key: key, Type: f.Type, Variants: f.Variants, Default: served, Off: served}

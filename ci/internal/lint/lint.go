@@ -12,6 +12,7 @@ import (
 
 	"github.com/serin-flags/serin/ci/internal/imply"
 	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/plan"
 	"github.com/serin-flags/serin/ci/internal/parallel"
 	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
@@ -188,6 +189,10 @@ func (l *linter) ramp(f *lang.Flag, b *lang.Body, r *lang.Rule) {
 	if l.now.IsZero() {
 		return
 	}
+	if r.Ramp.Guard != nil {
+		l.plan(f, b, r)
+		return
+	}
 	at := l.now.Unix()
 	if r.Ramp.Paused {
 		at = r.Ramp.Since
@@ -196,13 +201,36 @@ func (l *linter) ramp(f *lang.Flag, b *lang.Body, r *lang.Rule) {
 	if at < last.At {
 		return
 	}
-	variant := r.Ramp.Variant.Text
-	serve := variant
-	if r.Ramp.To < share.Whole {
-		serve = fmt.Sprintf("{%s: %s, %s: %s}", variant, share.Format(r.Ramp.To), b.Flag.Variants[b.Flag.Default].Name, share.Rest)
-	}
 	l.warn(lang.LintFinishedRamp, f.File, r.Serve, "%srule %q: the ramp ended on %s; to make it permanent write serve: %s",
-		b.Place(), r.Name, time.Unix(last.At, 0).In(l.estate.Known.Zone).Format("2006-01-02T15:04"), serve)
+		b.Place(), r.Name, time.Unix(last.At, 0).In(l.estate.Known.Zone).Format("2006-01-02T15:04"), permanent(b, r.Ramp))
+}
+
+// permanent returns what to serve instead of a ramp that has reached its last share.
+func permanent(b *lang.Body, r *lang.Ramp) string {
+	variant := r.Variant.Text
+	if r.To == share.Whole {
+		return variant
+	}
+	return fmt.Sprintf("{%s: %s, %s: %s}", variant, share.Format(r.To), b.Flag.Variants[b.Flag.Default].Name, share.Rest)
+}
+
+// plan warns of a plan that is finished wherever its guard counts.
+func (l *linter) plan(f *lang.Flag, b *lang.Body, r *lang.Rule) {
+	finished := false
+	for _, environment := range r.Ramp.Guard.Environments {
+		if rule, _ := f.Guarded(environment); rule != r {
+			continue // it has rules of its own
+		}
+		line := l.estate.Known.Releases[plan.Key{Flag: f.Key, Environment: environment}]
+		if finished = line.State == plan.Finished; !finished {
+			return
+		}
+	}
+	if !finished {
+		return
+	}
+	l.warn(lang.LintFinishedRamp, f.File, r.Serve, "%srule %q: the plan is finished; to make it permanent write serve: %s",
+		b.Place(), r.Name, permanent(b, r.Ramp))
 }
 
 // prerequisiteTypes warns of prerequisites of another type. A boolean flag is a gate

@@ -80,6 +80,21 @@ func (p *Plan) Hash(steps int) string {
 	return hex.EncodeToString(h.Sum(nil)[:6])
 }
 
+// Fits returns why a line isn't that of the plan, nil if it is: the steps that it clears were
+// edited since, or the rule has another name. A line that has cleared nothing always fits.
+func (p *Plan) Fits(l Line) error {
+	steps, ok := p.Cleared(l.Share)
+	switch {
+	case l.Rule != p.Rule:
+		return fmt.Errorf("the ramp is in rule %q, and releases.lock has it in rule %q", p.Rule, l.Rule)
+	case !ok:
+		return fmt.Errorf("no step of the plan reaches %v, which releases.lock has as cleared", l.Share)
+	case p.Hash(steps) != l.Plan:
+		return fmt.Errorf("the steps up to %v, which are cleared, aren't those that releases.lock knows", l.Share)
+	}
+	return nil
+}
+
 // A Guard says what must hold while a plan advances. Several plans may share one.
 type Guard struct {
 	Name      string            `json:"name"`

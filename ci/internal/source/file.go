@@ -44,7 +44,11 @@ import (
 // stand in quotes, as in Go.
 const LockName = "flags.lock"
 
-// maxLockSize bounds the lock file in bytes.
+// ReleasesName is the name of the file, beside serin.yaml, that keeps how far releases have
+// got. Package plan has its format.
+const ReleasesName = "releases.lock"
+
+// maxLockSize bounds the lock files in bytes.
 const maxLockSize = 64 << 20
 
 // The bounds of an estate. They are far above what people write, and limit what a
@@ -60,16 +64,18 @@ const (
 type Role uint8
 
 const (
-	noRole      Role = iota // ignored
-	ConfigFile              // serin.yaml
-	ContextFile             // context.yaml
-	SegmentFile             // segments/NAME.yaml
-	LayerFile               // layers/NAME.yaml
-	FlagFile                // NAMESPACE/KEY.yaml
-	TestFile                // NAMESPACE/KEY.test.yaml
-	ListFile                // read when something refers to it
-	LockFile                // LockName
-	misplaced               // a file of ours in a place where it means nothing
+	noRole       Role = iota // ignored
+	ConfigFile               // serin.yaml
+	ContextFile              // context.yaml
+	SegmentFile              // segments/NAME.yaml
+	LayerFile                // layers/NAME.yaml
+	FlagFile                 // NAMESPACE/KEY.yaml
+	TestFile                 // NAMESPACE/KEY.test.yaml
+	ListFile                 // read when something refers to it
+	LockFile                 // LockName
+	GuardFile                // guards/NAME.yaml
+	ReleasesFile             // ReleasesName
+	misplaced                // a file of ours in a place where it means nothing
 )
 
 // A File is one file of the estate.
@@ -98,8 +104,11 @@ func (s *File) Stem() string {
 // RoleOf says what the file at that path is for.
 func RoleOf(p string) Role {
 	base, dir := path.Base(p), path.Dir(p)
-	if p == LockName {
+	switch p {
+	case LockName:
 		return LockFile
+	case ReleasesName:
+		return ReleasesFile
 	}
 	switch strings.ToLower(path.Ext(base)) {
 	case ".yaml", ".yml", ".json":
@@ -109,17 +118,22 @@ func RoleOf(p string) Role {
 		return noRole
 	}
 	stem := strings.TrimSuffix(base, path.Ext(base))
+	kind, _, _ := strings.Cut(dir, "/")
 	switch {
 	case dir == "." && stem == "serin":
 		return ConfigFile
 	case dir == "." && stem == "context":
 		return ContextFile
-	case dir == ".", strings.HasPrefix(dir, "segments/"), strings.HasPrefix(dir, "layers/"):
+	case kind == "releases" && dir != kind && path.Ext(base) == ".json":
+		return noRole // evidence
+	case dir == ".", kind == "releases", dir != kind && (kind == "segments" || kind == "layers" || kind == "guards"):
 		return misplaced
 	case dir == "segments":
 		return SegmentFile
 	case dir == "layers":
 		return LayerFile
+	case dir == "guards":
+		return GuardFile
 	case strings.HasSuffix(stem, ".test"):
 		return TestFile
 	}
@@ -325,6 +339,9 @@ func (s *File) admit(fsys fs.FS, entry fs.DirEntry, dir string) bool {
 		s.Problem("a flag file must be in a folder, its namespace: move it to %s",
 			filepath.Join(dir, "NAMESPACE", path.Base(s.Path)))
 		return false
+	case s.Role == misplaced && strings.HasPrefix(s.Path, "releases/"):
+		s.Problem("the folder releases has the evidence of releases, in releases/FLAG/TIME.json, and no flags: move them to another folder")
+		return false
 	case s.Role == misplaced:
 		kind, _, _ := strings.Cut(s.Path, "/")
 		s.Problem("%s have no namespaces: move it to %s", kind, filepath.Join(dir, kind, path.Base(s.Path)))
@@ -344,7 +361,7 @@ func (s *File) read(fsys fs.FS) error {
 	switch s.Role {
 	case ListFile:
 		limit = maxListSize
-	case LockFile:
+	case LockFile, ReleasesFile:
 		limit = maxLockSize
 	}
 	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))

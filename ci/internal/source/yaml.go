@@ -61,7 +61,7 @@ func (n *Node) Get(key string) *Node {
 // parse parses the file, unless its role is one that isn't YAML. If the YAML is
 // wrong, parse records problems and leaves s.root nil.
 func (s *File) parse() {
-	if s.Role == ListFile || s.Role == LockFile || len(s.Problems) > 0 || !s.Normalise() || !s.checkLines() {
+	if s.Role == ListFile || s.Role == LockFile || s.Role == ReleasesFile || len(s.Problems) > 0 || !s.Normalise() || !s.checkLines() {
 		return
 	}
 	if separators(s.Data) > maxSeparators {
