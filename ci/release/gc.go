@@ -258,6 +258,9 @@ func (c *collector) keep(r record) {
 	for _, hash := range r.lists() {
 		c.live[bundle.ListObject(hash)] = true
 	}
+	for name, target := range furtherOf(&r.targets.Signed) {
+		c.live[furtherName(name, hashOf(target))] = true
+	}
 }
 
 // unused reports whether an object is old and nothing refers to it.
@@ -345,12 +348,18 @@ func versionOf(name, role string) (version int64, ok bool) {
 	return version, err == nil && version > 0 && versionedName(version, role) == name
 }
 
-// isPayload reports whether a payload or a list can have this name.
+// isPayload reports whether a payload, a list or a further file can have this name.
 func isPayload(name string) bool {
 	folder, ok := strings.CutPrefix(path.Dir(name), "targets/")
 	digits, base, _ := strings.Cut(path.Base(name), ".")
 	hash, err := hex.DecodeString(digits)
-	if !ok || err != nil || len(hash) != sha256.Size {
+	if err != nil || len(hash) != sha256.Size {
+		return false
+	}
+	if isFurther(base) && name == furtherName(base, digits) {
+		return true
+	}
+	if !ok {
 		return false
 	}
 	if _, isList := bundle.ListOf(path.Join(folder, base)); isList {

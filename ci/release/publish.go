@@ -39,6 +39,11 @@ type Options struct {
 	// Payloads are the whole content, one for each namespace. Published
 	// namespaces that are missing here are removed.
 	Payloads []bundle.Payload
+	// Content, if not nil, makes the content in place of Payloads. It is called in each
+	// attempt with what is published then, so that a publisher which has lost a race builds
+	// on what the other one has published. In a rollback restored is the revision to go back
+	// to, and otherwise nil. An error ends the publication, and is that of Publish.
+	Content func(ctx context.Context, published Published, restored *Published) (Content, error)
 	// Renew signs what is published again, so that it expires later; Payloads
 	// must be empty. Run it on a schedule, at least once per
 	// [TimestampLifetime]. A renewal trusts the store to hold the newest
@@ -78,6 +83,8 @@ type Report struct {
 	Revision, Previous int64
 	// Added, Changed and Removed are the namespaces that differ, sorted.
 	Added, Changed, Removed []string
+	// Files reports that [Content.Files] differ.
+	Files bool
 	// Formats are the namespaces whose payload format changes, and new ones whose
 	// format not all clients know, sorted.
 	Formats []FormatChange
@@ -158,6 +165,7 @@ type publisher struct {
 	verifier *bundle.Verifier
 	newer    map[string][]byte       // Keys.Newer, by name
 	files    map[string]file         // by namespace
+	further  map[string]file         // Content.Files
 	lists    map[string]*bundle.List // that files refer to, by SHA-256
 	report   Report
 	// pending is what this attempt has put or, in a dry run, would have.
@@ -177,12 +185,12 @@ func newPublisher(opts Options) (*publisher, error) {
 	switch {
 	case opts.Store == nil || opts.Keys.Online == nil:
 		return nil, errors.New("a store and an online key are required")
-	case opts.Renew && (len(opts.Payloads) > 0 || opts.Rollback != 0):
+	case opts.Renew && (len(opts.Payloads) > 0 || opts.Content != nil || opts.Rollback != 0):
 		return nil, errors.New("a renewal takes neither payloads nor a revision to roll back to")
 	case opts.Rollback < 0, opts.Rollback > 0 && len(opts.Payloads) > 0:
 		return nil, errors.New("a rollback takes a revision, 1 or more, and no payloads")
-	case !opts.Renew && opts.Rollback == 0 && len(opts.Payloads) == 0:
-		return nil, errors.New("there are no namespaces to publish")
+	case opts.Content != nil && len(opts.Payloads) > 0:
+		return nil, errors.New("payloads and a function that makes the content don't go together")
 	}
 	if err := opts.Provenance.check(); err != nil {
 		return nil, fmt.Errorf("stating the provenance: %w", err)
@@ -198,31 +206,13 @@ func newPublisher(opts Options) (*publisher, error) {
 		return nil, fmt.Errorf("the keys are those of environment %q: name those of %q", env, opts.Environment)
 	}
 	p := &publisher{
-		Options: opts, verifier: verifier, files: make(map[string]file), lists: make(map[string]*bundle.List),
-		payloads: make(map[string]bool),
+		Options: opts, verifier: verifier, payloads: make(map[string]bool),
 	}
 	if p.newer, err = newerRoots(opts.Keys); err != nil {
 		return nil, err
 	}
-	for _, payload := range opts.Payloads {
-		namespace := payload.Namespace
-		if payload.Environment != opts.Environment {
-			return nil, fmt.Errorf("namespace %q was compiled for environment %q", namespace, payload.Environment)
-		}
-		if !bundle.ValidNamespace(namespace) {
-			return nil, fmt.Errorf("%q can't be the name of a namespace", namespace)
-		}
-		if _, ok := p.files[namespace]; ok {
-			return nil, fmt.Errorf("namespace %q occurs twice", namespace)
-		}
-		data, lists, err := bundle.EncodePayload(payload)
-		if err != nil {
-			return nil, fmt.Errorf("encoding namespace %q: %w", namespace, err)
-		}
-		p.files[namespace] = file{sha256.Sum256(data), data}
-		for _, l := range lists {
-			p.lists[l.SHA256] = l
-		}
+	if opts.Content == nil && !opts.Renew && opts.Rollback == 0 {
+		return p, p.setContent(Content{Payloads: opts.Payloads})
 	}
 	return p, nil
 }
@@ -243,6 +233,9 @@ func (p *publisher) attempt(ctx context.Context) error {
 		if err := p.restore(ctx, cur); err != nil {
 			return err
 		}
+	}
+	if err := p.build(ctx, cur); err != nil {
+		return err
 	}
 	if err := p.compare(cur); err != nil {
 		return err
@@ -355,6 +348,21 @@ func (s *state) payloads() map[string]string {
 	return payloads
 }
 
+// further returns the SHA-256 of the published [Content.Files].
+func (s *state) further() map[string]string {
+	hashes := make(map[string]string)
+	if s.release == nil {
+		return hashes
+	}
+	targets := metadata.Targets()
+	if _, err := targets.FromBytes(s.release.Metadata().Targets); err == nil { // which are verified
+		for name, target := range furtherOf(&targets.Signed) {
+			hashes[name] = hashOf(target)
+		}
+	}
+	return hashes
+}
+
 // previous returns the link to the published revision, or nil.
 func (s *state) previous() *link {
 	if s.release == nil {
@@ -429,7 +437,7 @@ func refusal(err error) error {
 // needsTargets reports whether this publication needs a new revision.
 func (p *publisher) needsTargets(ctx context.Context, cur *state, now time.Time) (bool, error) {
 	r := &p.report
-	if cur.release == nil || !cur.vouched || len(r.Added)+len(r.Changed)+len(r.Removed) > 0 {
+	if cur.release == nil || !cur.vouched || len(r.Added)+len(r.Changed)+len(r.Removed) > 0 || r.Files {
 		return true, nil
 	}
 	targets := cur.versions().Targets

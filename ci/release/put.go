@@ -16,7 +16,7 @@ import (
 	"github.com/serin-flags/serin/bundle"
 )
 
-// putPayloads puts the payloads and lists that the published revision doesn't have.
+// putPayloads puts the payloads, lists and files that the published revision doesn't have.
 func (p *publisher) putPayloads(ctx context.Context, cur *state) error {
 	published := cur.release.Lists()
 	for _, hash := range sorted(p.lists) {
@@ -24,6 +24,17 @@ func (p *publisher) putPayloads(ctx context.Context, cur *state) error {
 			continue
 		}
 		if err := p.putPayload(ctx, bundle.ListObject(hash), p.lists[hash].Data); err != nil {
+			return err
+		}
+	}
+	further := cur.further()
+	for _, name := range sorted(p.further) {
+		f := p.further[name]
+		hash := hex.EncodeToString(f.sha256[:])
+		if further[name] == hash {
+			continue
+		}
+		if err := p.putPayload(ctx, furtherName(name, hash), f.data); err != nil {
 			return err
 		}
 	}
@@ -98,6 +109,9 @@ func (p *publisher) putTargets(ctx context.Context, cur *state, now time.Time) (
 		}
 		for hash, list := range p.lists {
 			targets.Signed.Targets[bundle.ListPath(hash)] = targetFile(list.Data)
+		}
+		for name, file := range p.further {
+			targets.Signed.Targets[name] = targetFile(file.data)
 		}
 	}
 	provenance.Time, provenance.Content = now, p.report.Content

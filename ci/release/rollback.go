@@ -26,6 +26,9 @@ func (p *publisher) restore(ctx context.Context, cur *state) error {
 	if err := p.restoreLists(ctx, cur, old); err != nil {
 		return err
 	}
+	if err := p.restoreFiles(ctx, old); err != nil {
+		return err
+	}
 	p.files = make(map[string]file)
 	var total int64
 	for _, namespace := range sorted(old.payloads()) {
@@ -37,7 +40,7 @@ func (p *publisher) restore(ctx context.Context, cur *state) error {
 		if err != nil {
 			return fmt.Errorf("reading %s of revision %d, which %s: %w", namespace, old.revision, old.origin(), err)
 		}
-		p.files[namespace] = file{sha256.Sum256(data), data}
+		p.files[namespace] = newFile(data)
 	}
 	if len(p.files) == 0 {
 		return fmt.Errorf("revision %d has no namespaces", old.revision)
@@ -66,6 +69,19 @@ func (p *publisher) restoreLists(ctx context.Context, cur *state, old record) er
 			return fmt.Errorf("reading a list of revision %d, which %s: %w", old.revision, old.origin(), err)
 		}
 		p.lists[hash] = bundle.NewList(data)
+	}
+	return nil
+}
+
+// restoreFiles sets the further files to publish to those of a revision.
+func (p *publisher) restoreFiles(ctx context.Context, old record) error {
+	p.further = make(map[string]file)
+	for name, target := range furtherOf(&old.targets.Signed) {
+		data, err := p.target(ctx, furtherName(name, hashOf(target)), hashOf(target), target.Length)
+		if err != nil {
+			return fmt.Errorf("reading %s of revision %d: %w", name, old.revision, err)
+		}
+		p.further[name] = newFile(data)
 	}
 	return nil
 }
