@@ -29,12 +29,13 @@ var allowed = map[string][]string{
 	"sdk/examples/kubernetes": {"sdk"},
 
 	"deploy":                {"internal/child"},
-	"lambda":                {"lambda/enrich", "lambda/internal/limit", "lambda/route", "sdk", "evaluator", "internal/jsontext", "github.com/klauspost/compress"},
+	"lambda":                {"internal/from", "lambda/access", "lambda/enrich", "lambda/internal/limit", "lambda/route", "sdk", "evaluator", "internal/jsontext", "github.com/klauspost/compress"},
+	"lambda/access":         {"internal/suggest", "lambda/enrich", "github.com/MicahParks/keyfunc/v3", "github.com/fsnotify/fsnotify", "github.com/golang-jwt/jwt/v5", "go.yaml.in/yaml/v4", "golang.org/x/time"},
 	"lambda/enrich":         {"evaluator", "internal/from", "github.com/medama-io/go-useragent"},
 	"lambda/internal/limit": {"evaluator"},
 	"lambda/route":          {"lambda/enrich", "lambda/internal/limit", "internal/from", "sdk", "evaluator"},
 	"lambda/metrics":        {"bundle", "lambda", "sdk", "github.com/prometheus/client_golang"},
-	"lambda/bootstrap":      {"bundle", "lambda", "lambda/enrich", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
+	"lambda/bootstrap":      {"bundle", "lambda", "lambda/access", "lambda/enrich", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 
 	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
 	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},
@@ -75,7 +76,7 @@ var allowed = map[string][]string{
 	"internal/values":   {"evaluator"},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/edit", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/suggest", "lambda", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source",
+		"", "bundle", "ci", "ci/awskms", "ci/comment", "ci/diff", "ci/edit", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source",
 		"github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/crypto/x509roots/fallback", "golang.org/x/term",
 	},
 }

@@ -22,3 +22,9 @@ import "embed"
 //
 //go:embed *.json
 var Files embed.FS
+
+// Clients is the schema of the clients of an endpoint, a file beside no flag folder. A test
+// in lambda/access keeps it consistent with what reads that file.
+//
+//go:embed endpoint/clients.json
+var Clients []byte
