@@ -17,7 +17,7 @@ var allowed = map[string][]string{
 	"bundle":    {"evaluator", "github.com/tinylib/msgp"},
 
 	"sdk":             {"bundle", "evaluator", "internal/location", "internal/regular", "github.com/fsnotify/fsnotify"},
-	"sdk/s3source":    {"sdk", "bundle", "internal/location", "internal/s3client", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+	"sdk/s3source":    {"sdk", "bundle", "internal/location", "internal/s3client", "internal/s3config", "github.com/aws/aws-sdk-go-v2"},
 	"sdk/openfeature": {"sdk", "evaluator", "github.com/open-feature/go-sdk"},
 	"sdk/otel":        {"sdk", "evaluator", "go.opentelemetry.io/otel"},
 	"sdk/sdktest":     {"sdk", "bundle", "evaluator"},
@@ -45,7 +45,7 @@ var allowed = map[string][]string{
 	"ci/release": {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/comment": {"internal/display"},
 	"ci/awskms":  {"ci/release", "github.com/aws/aws-sdk-go-v2"},
-	"ci/s3store": {"ci/release", "bundle", "internal/location", "internal/s3client", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+	"ci/s3store": {"ci/release", "bundle", "internal/location", "internal/s3client", "internal/s3config", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 
 	"ci/internal/parallel":   {},
 	"ci/internal/problem":    {"internal/display"},
@@ -71,7 +71,8 @@ var allowed = map[string][]string{
 	"internal/listen":   {},
 	"internal/location": {},
 	"internal/regular":  {},
-	"internal/s3client": {"internal/location", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+	"internal/s3client": {"bundle", "internal/location", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+	"internal/s3config": {"internal/location", "internal/s3client", "github.com/aws/aws-sdk-go-v2"},
 	"internal/suggest":  {},
 	"internal/values":   {"evaluator"},
 

@@ -31,6 +31,7 @@ import (
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/internal/location"
 	"github.com/serin-flags/serin/internal/s3client"
+	"github.com/serin-flags/serin/internal/s3config"
 )
 
 // A Store is a repository in a bucket. It implements [release.ListStore] and is safe for
@@ -70,7 +71,7 @@ func FromURL(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}
-	client, err := s3client.New(ctx, l.S3)
+	client, err := s3config.New(ctx, l.S3)
 	if err != nil {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}

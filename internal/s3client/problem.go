@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -26,6 +25,9 @@ type Problem struct {
 	text string
 	err  error
 }
+
+// NewProblem returns a Problem with that text, which wraps err.
+func NewProblem(text string, err error) *Problem { return &Problem{text, err} }
 
 // Error returns the sentence.
 func (p *Problem) Error() string { return p.text }
@@ -166,7 +168,7 @@ func (p place) explainNetwork(err error) string {
 			p.server)
 	case timedOut(err):
 		return fmt.Sprintf("%s hasn't answered within %v: check the endpoint (AWS_ENDPOINT_URL_S3), proxies and firewalls",
-			p.server, requestTimeout)
+			p.server, RequestTimeout)
 	case errors.Is(err, syscall.ECONNRESET):
 		return fmt.Sprintf("%s closed the connection: check the endpoint (AWS_ENDPOINT_URL_S3), proxies and firewalls",
 			p.server)
@@ -211,17 +213,6 @@ func noCredentials(err error) string {
 	}
 	return "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give " +
 		"the machine a role"
-}
-
-// explainConfig explains why AWS's configuration can't be read.
-func explainConfig(err error) error {
-	var missing config.SharedConfigProfileNotExistError
-	if errors.As(err, &missing) {
-		return &Problem{fmt.Sprintf("there is no profile %q in the AWS configuration: correct AWS_PROFILE, or run "+
-			"'aws configure'",
-			missing.Profile), err}
-	}
-	return fmt.Errorf("configuring S3: %w", err)
 }
 
 // short cuts the words of a server.

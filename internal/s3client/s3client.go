@@ -1,48 +1,35 @@
 // Package s3client makes the S3 client for a location, both for reading and for
-// publishing.
+// publishing, and reads objects with it. It doesn't know where AWS's configuration comes
+// from; package s3config does.
 package s3client
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/serin-flags/serin/internal/location"
 )
 
-// New returns a client for the bucket at l. What l leaves open comes from where
-// the AWS tools look for it: the environment, the shared configuration files, the
-// role of the machine, container or function. New may make requests for
-// credentials, but makes none to the bucket. Requests end after 30 seconds and are then
-// made once more, at most, so that a server which never answers doesn't block for long.
-// Pass the errors of requests to [Explain].
-func New(ctx context.Context, l location.S3) (*s3.Client, error) {
-	return newClient(ctx, l, requestTimeout)
+// RequestTimeout limits each request, with everything that is sent and received. That is
+// also what HTTP sources take.
+const RequestTimeout = 30 * time.Second
+
+// HTTPClient returns the HTTP client for cfg, which ends requests after that time.
+func HTTPClient(timeout time.Duration) *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTimeout(timeout)
 }
 
-// requestTimeout limits each request, with everything that is sent and received. That is
-// also what HTTP sources take.
-const requestTimeout = 30 * time.Second
-
-func newClient(ctx context.Context, l location.S3, timeout time.Duration) (*s3.Client, error) {
-	if e := l.Endpoint; e != "" && !strings.HasPrefix(e, "https://") && !strings.HasPrefix(e, "http://") {
-		return nil, errors.New("the endpoint is not a URL such as https://s3.example.com")
-	}
-	options := []func(*config.LoadOptions) error{
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(timeout)),
-	}
-	if l.Region != "" {
-		options = append(options, config.WithRegion(l.Region))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, options...)
-	if err != nil {
-		return nil, explainConfig(err)
+// New returns a client for the bucket at l. What l leaves open comes from cfg. A request
+// that takes too long is made once more, at most, so that a server which never answers
+// doesn't block for long. Pass the errors of requests to [Explain].
+func New(cfg aws.Config, l location.S3) (*s3.Client, error) {
+	if err := CheckEndpoint(l); err != nil {
+		return nil, err
 	}
 	if cfg.Region == "" {
 		return nil, errors.New("configuring S3: no region is configured: set AWS_REGION, or add ?region= to the URL")
@@ -60,4 +47,12 @@ func newClient(ctx context.Context, l location.S3, timeout time.Duration) (*s3.C
 		// read that S3 sent no checksum would only be noise.
 		o.DisableLogOutputChecksumValidationSkipped = true
 	}), nil
+}
+
+// CheckEndpoint returns an error if l has an endpoint that isn't a URL.
+func CheckEndpoint(l location.S3) error {
+	if e := l.Endpoint; e != "" && !strings.HasPrefix(e, "https://") && !strings.HasPrefix(e, "http://") {
+		return errors.New("the endpoint is not a URL such as https://s3.example.com")
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package s3client
+package s3config
 
 import (
 	"errors"
@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-flags/serin/internal/location"
+	"github.com/serin-flags/serin/internal/s3client"
 )
 
 var update = flag.Bool("update", false, "write testdata/problems.txt")
@@ -36,7 +37,7 @@ func alone(t *testing.T) {
 }
 
 // ask reads an object of the bucket flags at an endpoint, and returns the problem.
-func ask(t *testing.T, l location.S3, timeout time.Duration) *Problem {
+func ask(t *testing.T, l location.S3, timeout time.Duration) *s3client.Problem {
 	t.Helper()
 	l.Bucket = "flags"
 	client, err := newClient(t.Context(), l, timeout)
@@ -46,9 +47,9 @@ func ask(t *testing.T, l location.S3, timeout time.Duration) *Problem {
 		if err == nil {
 			t.Fatal("there is no error")
 		}
-		err = Explain(err, client, l.Bucket)
+		err = s3client.Explain(err, client, l.Bucket)
 	}
-	var p *Problem
+	var p *s3client.Problem
 	if !errors.As(err, &p) {
 		t.Fatalf("got %v, which isn't explained", err)
 	}
@@ -88,7 +89,7 @@ var answers = []struct {
 func TestProblems(t *testing.T) {
 	alone(t)
 	var got strings.Builder
-	note := func(name string, p *Problem, server string) {
+	note := func(name string, p *s3client.Problem, server string) {
 		text := strings.NewReplacer(server, "http://s3.test", time.Now().UTC().Format("Mon, 02 Jan 2006"), "TODAY").Replace(p.Error())
 		if i := strings.Index(text, "TODAY"); i >= 0 {
 			text = text[:i+6] + "NOW" + text[i+14:] // its time of day
@@ -113,27 +114,27 @@ func TestProblems(t *testing.T) {
 			}
 			fmt.Fprintf(w, "<Error><Code>%s</Code><Message>words of %s</Message></Error>", a.code, a.name)
 		}))
-		note(a.name, ask(t, location.S3{Endpoint: server.URL}, requestTimeout), server.URL)
+		note(a.name, ask(t, location.S3{Endpoint: server.URL}, s3client.RequestTimeout), server.URL)
 		server.Close()
 	}
 
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	note("nothing listens", ask(t, location.S3{Endpoint: closed.URL}, requestTimeout), closed.URL)
-	note("no host", ask(t, location.S3{Endpoint: "http://s3.nowhere.invalid"}, requestTimeout), "http://s3.nowhere.invalid")
+	note("nothing listens", ask(t, location.S3{Endpoint: closed.URL}, s3client.RequestTimeout), closed.URL)
+	note("no host", ask(t, location.S3{Endpoint: "http://s3.nowhere.invalid"}, s3client.RequestTimeout), "http://s3.nowhere.invalid")
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
-	note("no TLS", ask(t, location.S3{Endpoint: strings.Replace(plain.URL, "http:", "https:", 1)}, requestTimeout),
+	note("no TLS", ask(t, location.S3{Endpoint: strings.Replace(plain.URL, "http:", "https:", 1)}, s3client.RequestTimeout),
 		strings.Replace(plain.URL, "http:", "https:", 1))
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secure.Close()
-	note("unknown CA", ask(t, location.S3{Endpoint: secure.URL}, requestTimeout), secure.URL)
+	note("unknown CA", ask(t, location.S3{Endpoint: secure.URL}, s3client.RequestTimeout), secure.URL)
 
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
-	note("no credentials", ask(t, location.S3{Endpoint: plain.URL}, requestTimeout), plain.URL)
+	note("no credentials", ask(t, location.S3{Endpoint: plain.URL}, s3client.RequestTimeout), plain.URL)
 	t.Setenv("AWS_PROFILE", "staging")
-	note("no profile", ask(t, location.S3{Endpoint: plain.URL}, requestTimeout), plain.URL)
+	note("no profile", ask(t, location.S3{Endpoint: plain.URL}, s3client.RequestTimeout), plain.URL)
 	compare(t, got.String())
 }
 
@@ -194,7 +195,7 @@ func TestNewLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	limited, ok := client.Options().HTTPClient.(interface{ GetTimeout() time.Duration })
-	if !ok || limited.GetTimeout() != requestTimeout {
+	if !ok || limited.GetTimeout() != s3client.RequestTimeout {
 		t.Errorf("the HTTP client is %T, without the limit", client.Options().HTTPClient)
 	}
 }
