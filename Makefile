@@ -9,20 +9,24 @@
 # check: formatting, vet, staticcheck, workflows, the repository's flags, known vulnerabilities
 # bench: beside other systems, into bench/results    bench-shapes: the same along one axis at a time
 # bench-tail: single calls during updates               bench-packages: benchmarks of the packages
+# bench-lambda: cold starts of the Lambda function, beside a function that says hello
 # arm64: the evaluator and the bundles give the same answers on arm64, which QEMU emulates
 
 # The S3 server that the tests run against, in bin/ so that it can't be another version.
 VERSITYGW_VERSION = v1.8.0
 VERSITYGW         = bin/versitygw-$(VERSITYGW_VERSION)
+# AWS's own emulator of Lambda, and where internal/needs has the same version.
+RIE_VERSION       = v0.0.0-20261030222936-bef5c4ba774d
+RIE               = bin/aws-lambda-rie-$(RIE_VERSION)
 # Where govulncheck reads: without access to it, a copy, such as file:///srv/vulndb.
 VULNDB            = https://vuln.go.dev
 FUZZTIME          = 1m
 GORELEASER        = go run github.com/goreleaser/goreleaser/v2@v2.17.0
 SEEDS             = 60
-ENV               = SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)"
+ENV               = SERIN_VERSITYGW="$(CURDIR)/$(VERSITYGW)" SERIN_RIE="$(CURDIR)/$(RIE)"
 TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 
-.PHONY: deps needs demo test test-core check bench bench-shapes bench-tail bench-packages build man release release-check fuzz soak chaos simulate arm64
+.PHONY: deps needs demo test test-core check bench bench-shapes bench-tail bench-lambda bench-packages build man release release-check fuzz soak chaos simulate arm64
 
 # What tests run that Go can't install, and the packages of Debian and Ubuntu that have it.
 MISSING  = $(if $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),,chromium) \
@@ -55,7 +59,7 @@ CHECKPTR   = -gcflags=$$(go list ./evaluator)=-d=checkptr -gcflags=github.com/sp
 needs:
 	@[ -z "$(strip $(MISSING))" ] || { echo "the tests need $(MISSING): make deps installs them on Debian and Ubuntu" >&2; exit 1; }
 
-test: needs $(VERSITYGW)
+test: needs $(VERSITYGW) $(RIE)
 	$(ENV) $(PLAIN) $(OTHERS)
 	$(PLAIN) $(CHECKPTR) ./evaluator
 	$(ENV) $(RACING) $(RACE)
@@ -63,7 +67,7 @@ test: needs $(VERSITYGW)
 	cd bench && $(PLAIN) ./...
 
 # What needs no more than Go and git. What else there is isn't run, and is listed.
-test-core: $(VERSITYGW)
+test-core: $(VERSITYGW) $(RIE)
 	@$(ENV) SERIN_CORE=1 $(PLAIN) -v ./... >bin/test-core.log 2>&1; status=$$?; grep -E '^(ok|FAIL|panic)|--- FAIL' bin/test-core.log; \
 		echo "left out, since they need more than Go:"; grep -B1 -E -- '--- SKIP|it needs' bin/test-core.log | \
 		sed -nE 's/.*--- SKIP: ([^ ]+).*/  \1/p' | sort -u; exit $$status
@@ -86,6 +90,9 @@ bench:
 
 bench-shapes:
 	cd bench && go run ./shapes
+
+bench-lambda: $(RIE)
+	$(ENV) go test -vet=off ./lambda/bootstrap -run '^$$' -bench ColdStart -benchtime 100x
 
 bench-tail:
 	cd bench && go run ./tail
@@ -113,7 +120,7 @@ fuzz:
 		for target in $$(echo "$$list" | grep '^Fuzz'); do \
 			go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=20x $$pkg; done; done
 
-soak: needs $(VERSITYGW)
+soak: needs $(VERSITYGW) $(RIE)
 	$(ENV) SERIN_SOAK=1 go test -timeout 0 ./...
 
 chaos:
@@ -136,3 +143,8 @@ arm64:
 $(VERSITYGW):
 	@GOBIN="$(CURDIR)/bin" CGO_ENABLED=0 go install -trimpath github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) && mv bin/versitygw $@ || \
 		{ echo "the tests need versitygw $(VERSITYGW_VERSION), and 'go install' could not fetch and build it (see above)" >&2; exit 1; }
+
+$(RIE):
+	@GOBIN="$(CURDIR)/bin" CGO_ENABLED=0 go install -trimpath \
+		github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@$(RIE_VERSION) && mv bin/aws-lambda-rie $@ || \
+		{ echo "the tests need aws-lambda-rie $(RIE_VERSION), and 'go install' could not fetch and build it (see above)" >&2; exit 1; }

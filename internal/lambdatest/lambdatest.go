@@ -9,8 +9,11 @@
 // requests into events of a Function URL.
 //
 // The function processes one event at a time, as in one execution environment. It
-// isn't frozen between events, memory and time aren't limited, and there is no
-// Extensions API.
+// isn't frozen between events, and memory and time aren't limited. It may register one
+// internal extension; then it gets its next event only when the extension is done too.
+//
+// [Emulate] runs it under AWS's own emulator instead, which sends an answer only when the
+// extension is done; Lambda doesn't wait for that.
 package lambdatest
 
 import (
@@ -23,6 +26,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,8 +61,10 @@ type Function struct {
 	api  *runtimeAPI
 	lock chan struct{} // has an element while no event is processed
 	log  log
-	done chan struct{} // closed when the process has ended
-	exit error         // valid when done is closed
+
+	process *os.Process
+	done    chan struct{} // closed when the process has ended
+	exit    error         // valid when done is closed
 }
 
 // Start starts the function and returns immediately. When the test ends, it kills the
@@ -87,13 +93,13 @@ func Start(t testing.TB, cfg Config) *Function {
 		server.Close()
 		t.Fatalf("starting function: %v", err)
 	}
+	f.process = cmd.Process
 	go func() {
 		f.exit = cmd.Wait()
 		close(f.done)
 	}()
 	t.Cleanup(func() {
-		cmd.Process.Kill() // fails if it has ended already
-		<-f.done
+		f.Close()
 		server.Close()
 		if t.Failed() {
 			t.Logf("log of the function:\n%s", f.Log())
@@ -142,6 +148,16 @@ func (f *Function) ended() error {
 	default:
 		return fmt.Errorf("invoking function: its process has ended (%v) with the log:\n%s", f.exit, f.Log())
 	}
+}
+
+// Terminate sends the process SIGTERM, as Lambda does before it ends an environment with
+// an extension.
+func (f *Function) Terminate() error { return f.process.Signal(syscall.SIGTERM) }
+
+// Close kills the process, and waits until it has ended. Closing twice is fine.
+func (f *Function) Close() {
+	_ = f.process.Kill() // fails if it has ended already
+	<-f.done
 }
 
 // Wait waits until the process has ended. It returns nil for exit status 0, an

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -34,9 +35,13 @@ type runtimeAPI struct {
 	failed  chan struct{}    // closed when the function couldn't start
 	failure *InvocationError // why; valid when failed is closed
 
-	mu     sync.Mutex
-	last   int                    // number of the last event sent
-	events map[string]*invocation // sent, without a response yet; by request ID
+	idle    chan struct{} // has an element when the extension is ready for an event
+	invoked chan struct{} // has an element when there is one for it
+
+	mu       sync.Mutex
+	last     int                    // number of the last event sent
+	events   map[string]*invocation // sent, without a response yet; by request ID
+	extended bool                   // an extension is registered
 }
 
 // An invocation is an event that waits for its response.
@@ -56,19 +61,34 @@ func newRuntimeAPI() *runtimeAPI {
 		mux:     http.NewServeMux(),
 		pending: make(chan *invocation),
 		failed:  make(chan struct{}),
+		idle:    make(chan struct{}, 1),
+		invoked: make(chan struct{}, 1),
 		events:  make(map[string]*invocation),
 	}
 	api.mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", api.next)
 	api.mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", api.response)
 	api.mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", api.invocationError)
 	api.mux.HandleFunc("POST /2018-06-01/runtime/init/error", api.initError)
+	api.mux.HandleFunc("POST /2020-01-01/extension/register", api.register)
+	api.mux.HandleFunc("GET /2020-01-01/extension/event/next", api.nextForExtension)
 	return api
 }
 
 func (api *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) { api.mux.ServeHTTP(w, r) }
 
-// next waits for an event and sends it.
+// next waits for an event and sends it. An extension must be done with the one before.
 func (api *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
+	api.mu.Lock()
+	extended := api.extended
+	api.mu.Unlock()
+	if extended {
+		select {
+		case <-api.idle:
+		case <-r.Context().Done():
+			return
+		}
+		defer func() { api.invoked <- struct{}{} }()
+	}
 	var call *invocation
 	select {
 	case call = <-api.pending:
@@ -87,6 +107,42 @@ func (api *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:serin")
 	h.Set("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1")
 	w.Write(call.event)
+}
+
+// extensionID identifies the extension. There is one at most.
+const extensionID = "00000000-0000-4000-9000-000000000001"
+
+// register registers an internal extension, which may ask for INVOKE events only.
+func (api *runtimeAPI) register(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Events []string }
+	if err := json.NewDecoder(io.LimitReader(r.Body, maxAnswer)).Decode(&body); err != nil || r.Header.Get("Lambda-Extension-Name") == "" ||
+		!slices.Equal(body.Events, []string{"INVOKE"}) {
+		reply(w, http.StatusBadRequest, `{"errorMessage":"Invalid registration","errorType":"InvalidEventType"}`)
+		return
+	}
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	if api.last > 0 || api.extended {
+		reply(w, http.StatusForbidden, `{"errorMessage":"Extension registration closed","errorType":"Extension.RegistrationClosed"}`)
+		return
+	}
+	api.extended = true
+	w.Header().Set("Lambda-Extension-Identifier", extensionID)
+	reply(w, http.StatusOK, `{"functionName":"serin","functionVersion":"$LATEST","handler":"bootstrap"}`)
+}
+
+// nextForExtension notes that the extension is done, waits for an event and tells it.
+func (api *runtimeAPI) nextForExtension(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Lambda-Extension-Identifier") != extensionID {
+		reply(w, http.StatusForbidden, `{"errorMessage":"Unknown extension","errorType":"Extension.UnknownExtensionIdentifier"}`)
+		return
+	}
+	api.idle <- struct{}{}
+	select {
+	case <-api.invoked:
+		reply(w, http.StatusOK, `{"eventType":"INVOKE"}`)
+	case <-r.Context().Done():
+	}
 }
 
 // take returns the event with the ID in r's path. If there is none, it responds to r.

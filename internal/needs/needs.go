@@ -1,7 +1,8 @@
-// Package needs finds the programs that tests run and that Go can't install.
+// Package needs finds the programs that tests run and that aren't built by the test itself.
 package needs
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,4 +31,24 @@ func Command(t testing.TB, names ...string) string {
 	}
 	t.Fatalf("%s isn't on the PATH: %s", strings.Join(names, " or "), how)
 	return ""
+}
+
+// emulatorModule is AWS's Runtime Interface Emulator. The Makefile has the same version.
+const emulatorModule = "github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@v0.0.0-20261030222936-bef5c4ba774d"
+
+// LambdaEmulator returns the path of aws-lambda-rie: what the environment variable
+// SERIN_RIE names, else the one on the PATH. If there is none, it ends the test and says
+// how to get it. It needs no more than Go, so make test-core runs these tests, too.
+func LambdaEmulator(t testing.TB) string {
+	t.Helper()
+	name := cmp.Or(os.Getenv("SERIN_RIE"), "aws-lambda-rie")
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%v: make test builds it, and so does go install %s; name it in SERIN_RIE if it isn't on the PATH", err, emulatorModule)
+		return ""
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		t.Fatalf("%v", err)
+	}
+	return path
 }

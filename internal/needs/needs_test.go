@@ -53,3 +53,46 @@ func TestCommand(t *testing.T) {
 		t.Errorf("found %q, skipped %q", path, p.skipped)
 	}
 }
+
+func TestLambdaEmulator(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "aws-lambda-rie")
+	if err := os.WriteFile(file, []byte("#!/bin/sh\n"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	find := func(p *probe) (path string) {
+		defer func() {
+			if v := recover(); v != nil && v != (ended{}) {
+				panic(v)
+			}
+		}()
+		return LambdaEmulator(p)
+	}
+	t.Setenv("SERIN_CORE", "1") // it needs no more than Go
+	t.Setenv("PATH", "")
+	t.Setenv("SERIN_RIE", file)
+	var p probe
+	if path := find(&p); path != file || p.fatal != "" || p.skipped != "" {
+		t.Errorf("found %q, %q", path, p.fatal)
+	}
+	t.Setenv("SERIN_RIE", "")
+	if path := find(&p); path != "" || !strings.Contains(p.fatal, "go install") {
+		t.Errorf("found %q, %q", path, p.fatal)
+	}
+	t.Setenv("PATH", dir)
+	if path := find(&p); path != file {
+		t.Errorf("found %q on the PATH", path)
+	}
+}
+
+// TestVersionOfEmulator checks that the Makefile installs the version that is named here.
+func TestVersionOfEmulator(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, version, _ := strings.Cut(emulatorModule, "@")
+	if !strings.Contains(string(makefile), "RIE_VERSION       = "+version+"\n") {
+		t.Errorf("the Makefile doesn't install %s", version)
+	}
+}

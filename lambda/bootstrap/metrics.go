@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/serin-flags/serin/sdk"
+)
+
+// metricsEvery is how often an environment writes metrics at most.
+const metricsEvery = time.Minute
+
+// metrics counts requests and writes what it has counted as a line in CloudWatch's embedded
+// metric format. It knows of a request only its path and whether it succeeded.
+type metrics struct {
+	out      io.Writer
+	client   *sdk.Client
+	base     string // of all paths
+	function string
+
+	mu      sync.Mutex
+	counts  counts
+	written time.Time // when a line was last written; zero: never
+	errors  int64     // of the client, when a line was last written
+}
+
+// counts are those since the last line.
+type counts struct {
+	evaluations int64 // requests for the value of flags or for a variant
+	rejected    int64 // of those, refused as the caller's mistake
+	failures    int64 // of those, without an answer by our fault, or without a variant
+}
+
+// observe counts a request by its path and the response.
+func (m *metrics) observe(path string, w *response) {
+	path, ok := strings.CutPrefix(path, m.base)
+	routed := strings.HasPrefix(path, "/route/")
+	if !ok || !routed && !strings.HasPrefix(path, "/ofrep/v1/evaluate/") {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.counts.evaluations++
+	switch {
+	case w.status >= http.StatusInternalServerError || routed && w.sent.Get("X-Serin-Variant") == "":
+		m.counts.failures++
+	case w.status >= http.StatusBadRequest:
+		m.counts.rejected++
+	}
+}
+
+// write writes a line if it is time to, or if there is anything to write and the function
+// ends.
+func (m *metrics) write(now time.Time, end bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if since := now.Sub(m.written); !m.written.IsZero() && 0 <= since && since < metricsEvery && (!end || m.counts == counts{}) {
+		return
+	}
+	data, err := json.Marshal(m.line(now))
+	if err != nil {
+		return // not reached: there are only numbers and texts
+	}
+	_, _ = m.out.Write(append(data, '\n'))
+	m.counts, m.written = counts{}, now
+}
+
+// line returns the line to write.
+func (m *metrics) line(now time.Time) map[string]any {
+	st := m.client.Status()
+	var all int64
+	for _, n := range st.Errors {
+		all += n
+	}
+	var cold int64
+	if m.written.IsZero() {
+		cold = 1
+	}
+	type metric struct{ Name, Unit string }
+	var list []metric
+	line := map[string]any{"FunctionName": m.function, "Environment": st.Environment, "Revision": st.Revision, "State": st.State.String()}
+	add := func(name, unit string, value int64) {
+		list = append(list, metric{name, unit})
+		line[name] = value
+	}
+	add("Evaluations", "Count", m.counts.evaluations)
+	add("Rejected", "Count", m.counts.rejected)
+	add("Failures", "Count", m.counts.failures)
+	add("RefreshFailures", "Count", all-m.errors)
+	add("ColdStarts", "Count", cold)
+	if st.Revision > 0 {
+		add("SecondsToExpiry", "Seconds", int64(st.Expires.Sub(now)/time.Second))
+		if st.Age >= 0 {
+			add("FlagsAge", "Seconds", int64(st.Age/time.Second))
+		}
+	}
+	m.errors = all
+	line["_aws"] = map[string]any{
+		"Timestamp": now.UnixMilli(),
+		"CloudWatchMetrics": []any{map[string]any{
+			"Namespace": "Serin", "Dimensions": [][]string{{"FunctionName", "Environment"}}, "Metrics": list,
+		}},
+	}
+	return line
+}
