@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"lambda/internal/limit": {"evaluator"},
 	"lambda/route":          {"lambda/enrich", "lambda/internal/limit", "internal/from", "sdk", "evaluator"},
 	"lambda/metrics":        {"bundle", "lambda", "sdk", "github.com/prometheus/client_golang"},
-	"lambda/bootstrap":      {"bundle", "lambda", "lambda/access", "lambda/enrich", "sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
+	"lambda/bootstrap":      {"bundle", "internal/location", "internal/s3client", "lambda", "lambda/access", "lambda/enrich", "sdk", "github.com/aws/aws-lambda-go", "github.com/aws/aws-sdk-go-v2"},
 
 	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
 	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},

@@ -18,8 +18,9 @@ import (
 // A Copy is everything a client needs to get from a pinned root to one release.
 // Programs ship with one to have flags before they reach the source.
 type Copy struct {
-	Release *bundle.Release
-	objects map[string][]byte // by name in the source
+	Release   *bundle.Release
+	confirmed time.Time         // when the source had nothing newer
+	objects   map[string][]byte // by name in the source
 }
 
 // Pull downloads and verifies the namespaces that v asks for, as a client without a
@@ -30,7 +31,7 @@ func Pull(ctx context.Context, src bundle.Source, v *bundle.Verifier, now time.T
 	if err != nil {
 		return nil, err
 	}
-	return &Copy{release, r.objects}, nil
+	return &Copy{release, now, r.objects}, nil
 }
 
 // A recorder is a source that keeps the objects it returns.
@@ -60,6 +61,7 @@ type copyLabel struct {
 	Environment string    `json:"environment"`
 	Revision    int64     `json:"revision"`
 	Expires     time.Time `json:"expires"`
+	Confirmed   time.Time `json:"confirmed"` // when the source had nothing newer
 	Namespaces  []string  `json:"namespaces"`
 }
 
@@ -88,7 +90,8 @@ func (c *Copy) replace(dir string) error {
 	}
 	defer os.RemoveAll(temp)
 	fresh, old := filepath.Join(temp, "new"), filepath.Join(temp, "old")
-	label := copyLabel{Environment: c.Release.Environment(), Revision: c.Release.Revision(), Expires: c.Release.Expires(), Namespaces: []string{}}
+	label := copyLabel{Environment: c.Release.Environment(), Revision: c.Release.Revision(), Expires: c.Release.Expires(),
+		Confirmed: c.confirmed.UTC().Truncate(time.Second), Namespaces: []string{}}
 	for _, p := range c.Release.Payloads() {
 		label.Namespaces = append(label.Namespaces, p.Namespace)
 	}

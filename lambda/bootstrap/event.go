@@ -57,6 +57,7 @@ type event struct {
 // small, and API Gateway can't stream.
 type adapter struct {
 	handler http.Handler
+	observe func(path string, w *response) // called with each response; nil: nobody
 }
 
 // invoke handles one event, and returns the response in the form that belongs to it. It
@@ -81,6 +82,10 @@ func (a adapter) invoke(ctx context.Context, payload json.RawMessage) (any, erro
 	a.handler.ServeHTTP(&w, r)
 	if r.Method == http.MethodHead {
 		w.body.Reset() // a server drops the body of HEAD responses
+	}
+	w.WriteHeader(http.StatusOK)
+	if a.observe != nil {
+		a.observe(r.URL.Path, &w)
 	}
 	switch {
 	case e.RequestContext.ELB != nil:
@@ -236,7 +241,6 @@ func (w *response) Write(p []byte) (int, error) {
 
 // second returns the response in payload format 2.0.
 func (w *response) second() events.LambdaFunctionURLResponse {
-	w.WriteHeader(http.StatusOK)
 	r := events.LambdaFunctionURLResponse{StatusCode: w.status, Headers: w.single(), Cookies: w.sent["Set-Cookie"]}
 	delete(r.Headers, "set-cookie")
 	r.Body, r.IsBase64Encoded = w.text()
@@ -245,7 +249,6 @@ func (w *response) second() events.LambdaFunctionURLResponse {
 
 // first returns the response in payload format 1.0.
 func (w *response) first() events.APIGatewayProxyResponse {
-	w.WriteHeader(http.StatusOK)
 	r := events.APIGatewayProxyResponse{StatusCode: w.status, MultiValueHeaders: w.multi()}
 	r.Body, r.IsBase64Encoded = w.text()
 	return r
@@ -255,7 +258,6 @@ func (w *response) first() events.APIGatewayProxyResponse {
 // values if it sends such, and otherwise headers with one, of which only one can set a
 // cookie.
 func (w *response) balanced(multi bool) events.ALBTargetGroupResponse {
-	w.WriteHeader(http.StatusOK)
 	r := events.ALBTargetGroupResponse{StatusCode: w.status, StatusDescription: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status))}
 	if multi {
 		r.MultiValueHeaders = w.multi()

@@ -105,7 +105,7 @@ func TestRequest(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			handler, got := recorder(t)
-			if _, err := (adapter{handler}).invoke(t.Context(), []byte(test.event)); err != nil {
+			if _, err := (adapter{handler: handler}).invoke(t.Context(), []byte(test.event)); err != nil {
 				t.Fatalf("invoke: %v", err)
 			}
 			if diff := cmp.Diff(test.want, *got); diff != "" {
@@ -166,13 +166,13 @@ func TestFirstFormat(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			handler, got := recorder(t)
-			if _, err := (adapter{handler}).invoke(t.Context(), []byte(test.event)); err != nil {
+			if _, err := (adapter{handler: handler}).invoke(t.Context(), []byte(test.event)); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.want, *got); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)
 			}
-			response, err := (adapter{http.HandlerFunc(cookies)}).invoke(t.Context(), []byte(test.event))
+			response, err := (adapter{handler: http.HandlerFunc(cookies)}).invoke(t.Context(), []byte(test.event))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -227,7 +227,7 @@ func TestResponse(t *testing.T) {
 	const get = `{"version": "2.0", "rawPath": "/", "requestContext": {"http": {"method": "GET"}}}`
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := (adapter{test.handler}).invoke(t.Context(), []byte(get))
+			got, err := (adapter{handler: test.handler}).invoke(t.Context(), []byte(get))
 			if err != nil {
 				t.Fatalf("invoke: %v", err)
 			}
@@ -253,7 +253,7 @@ func TestRefusedEvents(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") })
-			_, err := (adapter{handler}).invoke(t.Context(), []byte(test.event))
+			_, err := (adapter{handler: handler}).invoke(t.Context(), []byte(test.event))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error is %v, want one that contains %q", err, test.want)
 			}
@@ -269,7 +269,7 @@ func TestHead(t *testing.T) {
 		w.Write([]byte{0x1f, 0x8b, 0xff})
 	})
 	const head = `{"version": "2.0", "rawPath": "/", "requestContext": {"http": {"method": "HEAD"}}}`
-	got, err := (adapter{handler}).invoke(t.Context(), []byte(head))
+	got, err := (adapter{handler: handler}).invoke(t.Context(), []byte(head))
 	if err != nil {
 		t.Fatalf("invoke: %v", err)
 	}
@@ -307,7 +307,7 @@ func FuzzInvoke(f *testing.F) {
 				read = nil
 			}
 		})
-		got, err := (adapter{echo}).invoke(context.Background(), payload)
+		got, err := (adapter{handler: echo}).invoke(context.Background(), payload)
 		if err != nil {
 			return
 		}

@@ -20,6 +20,22 @@ type extension struct {
 	id     string
 }
 
+// A registration is the outcome of register.
+type registration struct {
+	extension *extension
+	err       error
+}
+
+// registering calls register while the function loads its flags.
+func registering(ctx context.Context, address string) <-chan registration {
+	done := make(chan registration, 1)
+	go func() {
+		e, err := register(ctx, address)
+		done <- registration{e, err}
+	}()
+	return done
+}
+
 // register registers an extension with the API at address. It has to be called before the
 // function asks for its first event.
 func register(ctx context.Context, address string) (*extension, error) {

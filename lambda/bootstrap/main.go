@@ -10,13 +10,16 @@
 //	SERIN_BASE_PATH      optional: what all paths begin with, such as /flags
 //	SERIN_ENV            optional: the environment that the root must name
 //	SERIN_TRUST_PROXIES  optional: the gateways whose headers describe clients, such as 10.0.0.0/8
+//	SERIN_MAX_AGE        optional: up to what age flags are served without looking for newer ones first; 1m
+//	SERIN_METRICS        optional: off writes no metrics
 //
 // The function's role needs s3:GetObject for the objects below SERIN_FROM. The function
 // keeps the last good revision in /tmp/serin for as long as the execution environment
-// lives. Nothing runs between requests, when the environment may be frozen. Instead a
-// request looks for newer flags first if they haven't been confirmed for a while;
-// docs/http.md has the times. If a variable is missing or wrong, the function reports
-// that and ends. Nothing that happens later, such as an unreachable bucket, ends it.
+// lives. Nothing runs between requests, when the environment may be frozen. Instead the
+// function looks for newer flags after an answer, or before one if they haven't been
+// confirmed for long; docs/http.md has the times. If a variable is missing or wrong, the
+// function reports that and ends. Nothing that happens later, such as an unreachable
+// bucket, ends it.
 package main
 
 import (
@@ -30,27 +33,27 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/lambda"
 	"github.com/serin-flags/serin/lambda/enrich"
 	"github.com/serin-flags/serin/sdk"
-	"github.com/serin-flags/serin/sdk/s3source"
 )
 
 func main() {
-	logger := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	logger := newLogger(os.Stderr, os.Getenv("AWS_LAMBDA_LOG_LEVEL"))
 	slog.SetDefault(logger)
 	ctx := context.Background()
-	client, err := open(ctx, logger)
-	gateways, trustErr := enrich.ParseTrust(os.Getenv("SERIN_TRUST_PROXIES"))
-	if err == nil && trustErr != nil {
-		err = fmt.Errorf("SERIN_TRUST_PROXIES: %w", trustErr)
-	}
+	registered := registering(ctx, os.Getenv("AWS_LAMBDA_RUNTIME_API"))
+	f, err := configure(ctx, logger)
 	if err != nil {
 		logger.Error("the function is misconfigured", "error", err.Error())
 		if err := reportInitError(ctx, os.Getenv("AWS_LAMBDA_RUNTIME_API"), err); err != nil {
@@ -58,33 +61,121 @@ func main() {
 		}
 		os.Exit(1)
 	}
-	handler := lambda.New(client, lambda.Config{BasePath: os.Getenv("SERIN_BASE_PATH"), Gateways: gateways})
-	awslambda.Start(adapter{refreshing(client, handler)}.invoke) // doesn't return
+	f.extend(ctx, <-registered)
+	f.refresher.before(ctx)   // as long as nobody waits, or with more CPU time than for a request
+	awslambda.Start(f.invoke) // doesn't return
 }
 
-const (
-	// refreshAfter is how long after flags were confirmed requests don't look for
-	// newer ones.
-	refreshAfter = 30 * time.Second
-	// refreshBudget limits how long looking for newer flags delays a request.
-	refreshBudget = 500 * time.Millisecond
-	// emptyBudget is the same limit while there are no flags at all.
-	emptyBudget = 3 * time.Second
-)
+// A function is everything that handles events.
+type function struct {
+	adapter   adapter
+	refresher refresher
+	metrics   *metrics      // nil: none are written
+	answered  chan struct{} // has room for one element
+	log       *slog.Logger
+}
 
-// refreshing returns a handler that looks for newer flags, if it is time to, and then
-// calls next.
-func refreshing(client *sdk.Client, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		budget := refreshBudget
-		if client.Snapshot() == nil {
-			budget = emptyBudget
+// configure returns the function that the environment variables describe. Errors name the
+// variable that is wrong.
+func configure(ctx context.Context, logger *slog.Logger) (*function, error) {
+	gateways, err := enrich.ParseTrust(os.Getenv("SERIN_TRUST_PROXIES"))
+	if err != nil {
+		return nil, fmt.Errorf("SERIN_TRUST_PROXIES: %w", err)
+	}
+	maxAge := defaultMaxAge
+	if text := os.Getenv("SERIN_MAX_AGE"); text != "" {
+		if maxAge, err = time.ParseDuration(text); err != nil || maxAge < refreshAfter {
+			return nil, fmt.Errorf("SERIN_MAX_AGE: %q is not a duration of 30s or more, such as 5m", text)
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), budget)
-		_ = client.RefreshIfOlder(ctx, refreshAfter) // serve what there is; the client logs the error
-		cancel()
-		next.ServeHTTP(w, r)
-	})
+	}
+	writes := true
+	switch text := os.Getenv("SERIN_METRICS"); text {
+	case "", "on":
+	case "off":
+		writes = false
+	default:
+		return nil, fmt.Errorf("SERIN_METRICS: %q is neither on nor off", text)
+	}
+	client, err := open(ctx, logger)
+	if err != nil {
+		return nil, err
+	}
+	base := os.Getenv("SERIN_BASE_PATH")
+	f := &function{
+		adapter:   adapter{handler: lambda.New(client, lambda.Config{BasePath: base, Gateways: gateways})},
+		refresher: refresher{client: client, maxAge: maxAge},
+		answered:  make(chan struct{}, 1),
+		log:       logger,
+	}
+	if dir := os.Getenv("SERIN_BAKED"); dir != "" {
+		f.refresher.baked = bakedAt(dir)
+	}
+	if writes {
+		f.metrics = &metrics{out: os.Stdout, client: client, base: strings.TrimRight(base, "/"), function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME")}
+		f.adapter.observe = f.metrics.observe
+	}
+	return f, nil
+}
+
+// extend makes use of an extension: after requests it looks for newer flags, and on SIGTERM
+// the function ends by itself. Without the Extensions API, requests look for newer flags.
+func (f *function) extend(ctx context.Context, r registration) {
+	if r.err != nil {
+		f.log.Warn("flags are only refreshed before answers", "error", r.err)
+		return
+	}
+	f.refresher.after = true
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	go func() {
+		<-terminated
+		f.end()
+		os.Exit(0)
+	}()
+	go func() {
+		err := r.extension.run(ctx, f.answered, func() {
+			f.refresher.afterwards(ctx)
+			f.writeMetrics(false)
+		})
+		f.log.Error("the Extensions API failed", "error", err)
+		os.Exit(1) // Lambda starts the function again
+	}()
+}
+
+// invoke handles one event.
+func (f *function) invoke(ctx context.Context, payload json.RawMessage) (any, error) {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		currentRequest.Store(&lc.AwsRequestID)
+	}
+	defer f.finish()
+	f.refresher.before(ctx)
+	return f.adapter.invoke(ctx, payload)
+}
+
+// finish is called when there is an answer.
+func (f *function) finish() {
+	if !f.refresher.after {
+		f.writeMetrics(false)
+		return
+	}
+	select {
+	case f.answered <- struct{}{}:
+	default: // not reached: Lambda waits for the extension before the next event
+	}
+}
+
+// end writes what is left to write. Lambda kills the function half a second after SIGTERM;
+// a disk cache that is being written then is left as it was.
+func (f *function) end() {
+	f.log.Info("ending")
+	f.writeMetrics(true)
+	_ = f.refresher.client.Close()
+}
+
+func (f *function) writeMetrics(end bool) {
+	if f.metrics != nil {
+		f.metrics.write(time.Now(), end)
+	}
 }
 
 // open returns the client that the environment variables describe. Errors name the
@@ -104,7 +195,7 @@ func open(ctx context.Context, logger *slog.Logger) (*sdk.Client, error) {
 	if path == "" {
 		return nil, errors.New("SERIN_ROOT is not set: set it to the path of the pinned root.json in the deployment package")
 	}
-	source, err := s3source.FromURL(ctx, from)
+	source, err := openSource(from)
 	if err != nil {
 		return nil, fmt.Errorf("SERIN_FROM: %w", err)
 	}
@@ -124,7 +215,7 @@ func open(ctx context.Context, logger *slog.Logger) (*sdk.Client, error) {
 		Root:     root,
 		CacheDir: filepath.Join(os.TempDir(), "serin"),
 		Baked:    baked,
-		Interval: -1, // see refreshing
+		Interval: -1, // see refresher
 		Logger:   logger,
 	})
 	if err != nil { // there is a source, so the root is invalid

@@ -47,6 +47,19 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// maxSize limits the stripped program: Lambda loads it for each cold start.
+const maxSize = 12_000_000 // bytes
+
+func TestSize(t *testing.T) {
+	info, err := os.Stat(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if t.Logf("%d bytes", info.Size()); info.Size() > maxSize {
+		t.Errorf("the function has %d bytes, more than %d", info.Size(), maxSize)
+	}
+}
+
 // TestS3 takes flags on the way that they take in production: published to S3,
 // pulled by the function with the credentials of its environment, asked for
 // through its Function URL and through an API Gateway HTTP API.
@@ -179,10 +192,10 @@ func TestRefreshing(t *testing.T) {
 		defer client.Close()
 		limit := sdk.Int("limit", 0)
 		var got int64
-		handler := refreshing(client,
-			http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got = limit.Get(client, sdk.Context{}) }))
+		r := refresher{client: client, maxAge: defaultMaxAge}
 		ask := func() {
-			handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+			r.before(t.Context())
+			got = limit.Get(client, sdk.Context{})
 		}
 		src.polls = 0
 		publish(t, release.FileStore(published), loaded, 2)
@@ -207,20 +220,99 @@ func TestRefreshing(t *testing.T) {
 	})
 }
 
+// TestAfterAnswers asks as Lambda does where there is an extension: while flags are younger
+// than the limit nobody waits, and newer ones are there for the next request.
+func TestAfterAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys, published := t.TempDir(), t.TempDir()
+		if _, err := release.InitKeys(keys, "production"); err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := release.LoadKeys(keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const took = 50 * time.Millisecond
+		src := &counting{Source: sdk.FS(os.DirFS(published)), takes: took}
+		publish(t, release.FileStore(published), loaded, 1)
+		client, err := sdk.Open(t.Context(), sdk.Config{Source: src, Root: loaded.Root, Baked: os.DirFS(published), Interval: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		limit := sdk.Int("limit", 0)
+		r := refresher{client: client, maxAge: defaultMaxAge, after: true}
+		ask := func(when string, answer int64, waits bool, polls int) {
+			t.Helper()
+			begun, before := time.Now(), src.polls
+			r.before(t.Context())
+			waited, got := time.Since(begun) > 0, limit.Get(client, sdk.Context{})
+			r.afterwards(t.Context())
+			if got != answer || waited != waits || src.polls-before != polls {
+				t.Errorf("%s: the answer is %d, waited %t, %d polls; want %d, %t, %d", when, got, waited, src.polls-before, answer, waits, polls)
+			}
+		}
+		ask("flags of unknown age", 1, true, 1)
+		publish(t, release.FileStore(published), loaded, 2)
+		time.Sleep(29 * time.Second)
+		ask("young flags", 1, false, 0)
+		time.Sleep(2 * time.Second)
+		ask("older flags", 1, false, 1)
+		ask("after that", 2, false, 0)
+		publish(t, release.FileStore(published), loaded, 3)
+		time.Sleep(defaultMaxAge)
+		ask("flags beyond the limit", 3, true, 1)
+
+		// A copy that says when it was confirmed is as young as that.
+		second, err := sdk.Open(t.Context(), sdk.Config{Source: src, Root: loaded.Root, Baked: os.DirFS(published), Interval: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer second.Close()
+		client = second
+		r = refresher{client: client, maxAge: defaultMaxAge, after: true, baked: time.Now()}
+		publish(t, release.FileStore(published), loaded, 4)
+		ask("a fresh copy", 3, false, 0)
+		time.Sleep(31 * time.Second)
+		ask("an older copy", 3, false, 1)
+		r.baked = time.Now().Add(time.Hour) // a clock that was set back
+		time.Sleep(defaultMaxAge)
+		ask("a copy of the future", 4, true, 1)
+
+		src.hangs = true
+		time.Sleep(time.Hour)
+		begun := time.Now()
+		r.before(t.Context())
+		if waited := time.Since(begun); waited != refreshBudget {
+			t.Errorf("with a source that hangs a request waits %v", waited)
+		}
+		r.afterwards(t.Context())
+		if waited := time.Since(begun); waited != refreshBudget {
+			t.Errorf("a source that has just failed is asked again after the answer, for %v", waited)
+		}
+	})
+}
+
 // A counting source counts how often it is polled.
 type counting struct {
 	bundle.Source
 	polls int
 	hangs bool
+	fails bool
+	takes time.Duration // each request
 }
 
 func (c *counting) Fetch(ctx context.Context, name, etag string, limit int64) (bundle.Object, error) {
 	if name == "timestamp.json" {
 		c.polls++
 	}
+	time.Sleep(c.takes)
 	if c.hangs {
 		<-ctx.Done()
 		return bundle.Object{}, ctx.Err()
+	}
+	if c.fails {
+		return bundle.Object{}, errors.New("no connection")
 	}
 	return c.Source.Fetch(ctx, name, etag, limit)
 }
@@ -307,6 +399,16 @@ func TestMisconfigured(t *testing.T) {
 			[]string{"SERIN_BASE_PATH: flags doesn't begin with a slash"}},
 		{"gateways", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_TRUST_PROXIES=example.com"},
 			[]string{`SERIN_TRUST_PROXIES: "example.com" is neither`}},
+		{"limit of the age", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_MAX_AGE=60"},
+			[]string{`SERIN_MAX_AGE: "60" is not a duration`, "5m"}},
+		{"short limit of the age", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_MAX_AGE=1s"},
+			[]string{`SERIN_MAX_AGE: "1s"`, "30s or more"}},
+		{"metrics", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_METRICS=no"},
+			[]string{`SERIN_METRICS: "no" is neither on nor off`}},
+		{"no region", []string{"SERIN_FROM=s3://flags/production", "SERIN_ROOT=" + root},
+			[]string{"SERIN_FROM: no region is configured: set AWS_REGION"}},
+		{"endpoint", []string{"SERIN_FROM=s3://flags/production?endpoint=s3.example.com", "AWS_REGION=eu-west-1", "SERIN_ROOT=" + root},
+			[]string{"SERIN_FROM: the endpoint is not a URL"}},
 		{"large root", []string{"SERIN_FROM=file:///srv/flags/production", "SERIN_ROOT=" + large},
 			[]string{"SERIN_ROOT: ", "large.json is larger than 524288 bytes"}},
 	}
