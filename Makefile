@@ -32,8 +32,8 @@ TOOL              = go tool -modfile="$(CURDIR)/tools/go.mod"
 MISSING  = $(if $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),,chromium) \
            $(if $(shell PATH="$$PATH:/usr/sbin" command -v nginx),,nginx) $(if $(shell command -v caddy),,caddy) \
            $(if $(shell command -v buildah),,buildah) $(if $(shell command -v openssl),,openssl) \
-           $(if $(shell command -v promtool),,prometheus)
-PACKAGES = chromium nginx caddy buildah crun openssl prometheus
+           $(if $(shell command -v promtool),,prometheus) $(if $(shell command -v ansible-playbook),,ansible-core)
+PACKAGES = chromium nginx caddy buildah crun openssl prometheus ansible-core
 
 deps:
 	@[ -z "$(strip $(MISSING))" ] || { command -v apt-get >/dev/null || { echo "install these:$(MISSING) (on Debian, the packages" \
