@@ -104,9 +104,12 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-func (s *site) startDecider(t *testing.T) {
+func (s *site) startDecider(t *testing.T) { s.startDeciderOf(t, "testdata/flags") }
+
+// startDeciderOf starts a decision server with the arguments that say of which flags.
+func (s *site) startDeciderOf(t *testing.T, source ...string) {
 	t.Helper()
-	s.decider = exec.Command(command(t), "serve", "testdata/flags", "--listen", "unix:"+s.socket, "--trust-proxies", "unix")
+	s.decider = exec.Command(command(t), append([]string{"serve", "--listen", "unix:" + s.socket, "--trust-proxies", "unix"}, source...)...)
 	out, err := s.decider.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -184,6 +187,7 @@ type answer struct {
 
 	status int
 	cookie string
+	kept   string // whether nginx had the decision, if it keeps them
 }
 
 // get asks the gateway, with headers as pairs.
@@ -212,7 +216,7 @@ func (s *site) do(t *testing.T, client *http.Client, r *http.Request, headers ..
 		t.Error(err)
 	}
 	json.Unmarshal(body, &a) // an error page isn't JSON
-	a.status, a.cookie = resp.StatusCode, resp.Header.Get("Set-Cookie")
+	a.status, a.cookie, a.kept = resp.StatusCode, resp.Header.Get("Set-Cookie"), resp.Header.Get("X-Kept")
 	return a
 }
 
@@ -222,15 +226,17 @@ func from(address string) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
 }
 
+// stop kills the decision server.
+func (s *site) stop() {
+	s.decider.Process.Kill()
+	s.decider.Wait()
+	os.Remove(s.socket)
+}
+
 // without stops the decision server, calls f, puts a server that never answers in its
 // place, calls f again, and starts it again.
 func (s *site) without(t *testing.T, f func(t *testing.T)) {
-	stop := func() {
-		s.decider.Process.Kill()
-		s.decider.Wait()
-		os.Remove(s.socket)
-	}
-	stop()
+	s.stop()
 	t.Run("down", f)
 	silent, err := net.Listen("unix", s.socket)
 	if err != nil {

@@ -26,13 +26,21 @@ func startNginx(t *testing.T) *site {
 		"rate=500r/s", "rate=1r/s")
 	s.configure(t, "nginx/decide.conf")
 	s.configure(t, "nginx/route.conf")
-	port := s.configure(t, "nginx/server.conf", "burst=1000", "burst=3", "    location / {", `    location ~ ^/f/([^/]+)/ {
+	s.runNginx(t, binary, []string{"serin.conf"}, "burst=1000", "burst=3")
+	return s
+}
+
+// runNginx starts nginx with server.conf and those of http {}, which were configured before,
+// with what is told to be replaced in server.conf replaced.
+func (s *site) runNginx(t *testing.T, binary string, includes []string, replaced ...string) {
+	t.Helper()
+	port := s.configure(t, "nginx/server.conf", append(replaced, "    location / {", `    location ~ ^/f/([^/]+)/ {
         set $serin_flags $1;
         include route.conf;
         proxy_pass http://$serin_upstream;
     }
 
-    location / {`)
+    location / {`)...)
 	s.url = "http://127.0.0.1:" + port
 	config := fmt.Sprintf(`
 pid %[1]s/pid;
@@ -46,10 +54,10 @@ http {
     fastcgi_temp_path %[1]s/fastcgi;
     uwsgi_temp_path %[1]s/uwsgi;
     scgi_temp_path %[1]s/scgi;
-    include serin.conf;
+    include %[2]s;
     include server.conf;
 }
-`, s.dir)
+`, s.dir, strings.Join(includes, ";\n    include "))
 	if err := os.WriteFile(filepath.Join(s.dir, "nginx.conf"), []byte(config), 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +69,6 @@ http {
 	cmd.Stderr = os.Stderr
 	start(t, cmd)
 	s.await(t, filepath.Join(s.dir, "error.log"))
-	return s
 }
 
 func TestNginx(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/serin-flags/serin/internal/from"
 	"github.com/serin-flags/serin/lambda/enrich"
 	"github.com/serin-flags/serin/sdk"
 )
@@ -30,7 +29,7 @@ type plan struct {
 	flags      []flag
 	attributes []attribute // that the flags read
 	reads      []string    // X-Serin-Reads
-	private    bool        // answers hold for one request, or one visitor
+	chance     bool        // answers hold for one request
 }
 
 type flag struct {
@@ -77,7 +76,7 @@ func newPlan(snapshot *sdk.Snapshot, flags string) *plan {
 			return nil
 		}
 		p.flags = append(p.flags, flag{key: compiled.Key(), header: []string{compiled.Key()}})
-		p.private = p.private || compiled.UsesChance()
+		p.chance = p.chance || compiled.UsesChance()
 		for _, name := range compiled.Reads() {
 			reads[name] = true
 		}
@@ -92,15 +91,9 @@ func newPlan(snapshot *sdk.Snapshot, flags string) *plan {
 			return nil // of a later version of Serin
 		}
 		p.attributes = append(p.attributes, attribute{a, a.Name == program.Unit()})
-		p.private = p.private || issues(a)
 		names = append(names, a.Name)
 	}
 	slices.Sort(names)
 	p.reads = []string{strings.Join(names, ",")}
 	return p
-}
-
-// issues reports whether an answer may contain a visitor's own ID.
-func issues(a enrich.Attribute) bool {
-	return slices.ContainsFunc(a.Sources, func(s from.Source) bool { return s.Issue > 0 })
 }

@@ -106,10 +106,11 @@ func (rt *Router) decide(w http.ResponseWriter, r *http.Request, flags string) (
 		return false
 	}
 	p.write(w.Header(), decided, result)
-	if cookie := request.Issued(); cookie != nil {
+	cookie := request.Issued()
+	if cookie != nil {
 		http.SetCookie(w, cookie)
 	}
-	if p.private {
+	if p.chance || cookie != nil {
 		w.Header()["Cache-Control"] = noStore
 	}
 	return true
