@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"sdk/examples/kubernetes": {"sdk"},
 
 	"deploy":                {"internal/child"},
-	"lambda":                {"internal/from", "lambda/access", "lambda/enrich", "lambda/internal/limit", "lambda/route", "sdk", "evaluator", "internal/jsontext", "github.com/klauspost/compress"},
+	"lambda":                {"lambda/access", "lambda/enrich", "lambda/internal/limit", "lambda/route", "sdk", "evaluator", "internal/jsontext", "github.com/klauspost/compress"},
 	"lambda/access":         {"internal/suggest", "lambda/enrich", "github.com/MicahParks/keyfunc/v3", "github.com/fsnotify/fsnotify", "github.com/golang-jwt/jwt/v5", "go.yaml.in/yaml/v4", "golang.org/x/time"},
 	"lambda/enrich":         {"evaluator", "internal/from", "github.com/medama-io/go-useragent"},
 	"lambda/internal/limit": {"evaluator"},

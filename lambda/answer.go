@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
-	"github.com/serin-flags/serin/sdk"
 )
 
 // OpenFeature's error codes.
@@ -118,8 +117,8 @@ func textOrNothing(text string) evaluator.Value {
 
 func appendString(b []byte, s string) []byte { return evaluator.StringValue(s).AppendJSON(b) }
 
-// appendAnswers appends the response for all flags.
-func (h *Handler) appendAnswers(b []byte, snapshot *sdk.Snapshot, ctx evaluator.Context) []byte {
+// appendAnswers appends the response for all flags that the caller may see.
+func (h *Handler) appendAnswers(b []byte, q *question) []byte {
 	b = append(b, '{')
 	if h.offer != nil {
 		b = append(b, `"eventStreams":`...)
@@ -127,14 +126,17 @@ func (h *Handler) appendAnswers(b []byte, snapshot *sdk.Snapshot, ctx evaluator.
 		b = append(b, ',')
 	}
 	b = append(b, `"flags":[`...)
-	for key, result := range snapshot.All(ctx) {
+	for key, result := range q.snapshot.All(q.ctx) {
+		if !q.sees(key) {
+			continue
+		}
 		if b[len(b)-1] != '[' {
 			b = append(b, ',')
 		}
 		b = Answer{Key: key, Result: result}.AppendJSON(b)
 	}
 	b = append(b, `],"metadata":`...)
-	b = Answer{Environment: snapshot.Environment(), Revision: snapshot.Revision()}.appendMetadata(b)
+	b = Answer{Environment: q.snapshot.Environment(), Revision: q.snapshot.Revision()}.appendMetadata(b)
 	return append(b, '}')
 }
 

@@ -5,6 +5,8 @@ package lambda
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http/httptest"
 	"slices"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/needs"
 	"github.com/serin-flags/serin/internal/npmtest"
+	"github.com/serin-flags/serin/lambda/access"
 )
 
 // A pageLine is what browser.mjs prints.
@@ -29,14 +32,32 @@ type pageLine struct {
 // TestBrowser holds that the stock web provider, in a page of another origin in Chromium,
 // gets the right flags in each context and hears of a new revision.
 func TestBrowser(t *testing.T) {
+	testBrowser(t, "", 0, nil)
+}
+
+// TestBrowserWithKey is TestBrowser with a key that is for this page and no other.
+func TestBrowserWithKey(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	listener.Close() // for the page
+	key, hash := access.NewKey()
+	gate := newGate(t, fmt.Sprintf(`clients: [{name: page, kind: client, keys: %s, flags: "*", origins: "http://localhost:%d"}]`, hash, port))
+	testBrowser(t, key, port, gate)
+}
+
+func testBrowser(t *testing.T, key string, port int, gate *access.Gate) {
 	chromium := needs.Command(t, "chromium", "chromium-browser", "google-chrome")
 	npmtest.Install(t, providers)
 	e := newEstate(t, testRuleset())
-	server := httptest.NewServer(New(e.follow(t), Config{Events: true, BasePath: "/flags"}))
+	server := httptest.NewServer(New(e.follow(t), Config{Events: true, BasePath: "/flags", Access: gate}))
 	defer server.Close()
 	defer server.CloseClientConnections() // the page's stream
 	out := bufio.NewScanner(npmtest.Run(t, providers, "browser.mjs", map[string]any{
 		"baseUrl": server.URL + "/flags", "chromium": chromium, "flags": []string{"new-checkout", "by-device"},
+		"key": key, "port": port,
 		"steps": []json.RawMessage{
 			json.RawMessage(`{"targetingKey":"u-4","city":"lhasa"}`),
 			json.RawMessage(`{"targetingKey":"u-4","city":"shenzhen"}`), // the same key: the provider sends its tag

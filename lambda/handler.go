@@ -85,6 +85,7 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/lambda/access"
 	"github.com/serin-flags/serin/lambda/enrich"
 	"github.com/serin-flags/serin/lambda/internal/limit"
 	"github.com/serin-flags/serin/lambda/route"
@@ -110,6 +111,9 @@ type Config struct {
 	// Gateways are the proxies that may say who a client is and what it has asked for. The
 	// zero Trust trusts nobody.
 	Gateways enrich.Trust
+	// Access decides who may ask for flags over OFREP, and which they see. nil: everyone may
+	// ask for all flags.
+	Access *access.Gate
 	// MaxRequests limits the requests for flags that are answered at once. More get 503 with
 	// Retry-After, or no variant on /route. 0 and less: no limit, for servers that have one.
 	MaxRequests int
@@ -127,6 +131,9 @@ type Handler struct {
 	bodies   bodies
 	compress func(http.Handler) http.HandlerFunc
 	router   *route.Router
+	access   *access.Gate // nil: everyone may ask
+	trust    *enrich.Trust
+	taken    atomic.Pointer[taken]
 	streams  streams
 	offer    []byte // the eventStreams of all flags, as JSON; nil: there are none
 	draining atomic.Bool
@@ -138,8 +145,9 @@ type Handler struct {
 // New returns a Handler. A nil client has no flags. With cfg.Events, the Handler uses
 // [sdk.Client.OnChange] until the client is closed.
 func New(client *sdk.Client, cfg Config) *Handler {
-	h := &Handler{client: client, base: strings.TrimRight(cfg.BasePath, "/"), compress: newCompressor(), observe: cfg.Observe, most: int64(cfg.MaxRequests)}
-	h.router = route.New(client, &cfg.Gateways)
+	h := &Handler{client: client, base: strings.TrimRight(cfg.BasePath, "/"), compress: newCompressor(), observe: cfg.Observe, most: int64(cfg.MaxRequests),
+		access: cfg.Access, trust: &cfg.Gateways}
+	h.router = route.New(client, h.trust)
 	if h.bodies.limit = cfg.MaxBody; h.bodies.limit <= 0 {
 		h.bodies.limit = defaultMaxBody
 	}
@@ -192,7 +200,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.most > 0 && (endpoint == flagEndpoint || endpoint == flagsEndpoint || endpoint == routeEndpoint) {
 		defer h.requests.Add(-1)
 		if h.requests.Add(1) > h.most {
-			h.busy(w, endpoint)
+			h.busy(w, r, endpoint)
 			return
 		}
 	}
@@ -200,12 +208,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // busy answers one request too many.
-func (h *Handler) busy(w http.ResponseWriter, endpoint string) {
+func (h *Handler) busy(w http.ResponseWriter, r *http.Request, endpoint string) {
 	if endpoint == routeEndpoint {
 		h.router.Fail(w)
 		return
 	}
-	w.Header().Set("Access-Control-Allow-Origin", "*")
+	h.share(w, r)
 	failure{status: http.StatusServiceUnavailable, retryAfter: 1, details: "there are too many requests at once"}.write(w)
 }
 
@@ -214,10 +222,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, endpoint, flags 
 		h.router.Answer(w, r, flags) // not for other origins: it may read and set cookies
 		return
 	}
-	header := w.Header()
-	header.Set("Access-Control-Allow-Origin", "*")
-	header.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
-	header.Set("X-Content-Type-Options", "nosniff")
+	shared := h.share(w, r)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	switch endpoint {
 	case flagEndpoint:
 		h.one(w, r, flags)
@@ -228,19 +234,27 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, endpoint, flags 
 	case healthEndpoint:
 		write(w, http.StatusOK, []byte(`{"alive":true}`))
 	case eventsEndpoint:
+		if !shared {
+			failure{status: http.StatusForbidden, details: "no client is for web pages of this origin"}.write(w)
+			return
+		}
 		h.events(w, r)
 	default:
 		if r.Method == http.MethodOptions {
-			preflight(w)
+			preflight(w, shared)
 			return
 		}
 		failure{status: http.StatusNotFound, details: "there is nothing at this path"}.write(w)
 	}
 }
 
-// preflight tells browsers that all requests are allowed.
-func preflight(w http.ResponseWriter) {
+// preflight tells browsers that all requests are allowed, if the response is shared.
+func preflight(w http.ResponseWriter, shared bool) {
 	header := w.Header()
+	if !shared {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	header.Set("Access-Control-Allow-Methods", "GET, POST")
 	// The wildcard admits tracing headers. It doesn't cover Authorization, and old
 	// browsers don't know it.
@@ -251,17 +265,17 @@ func preflight(w http.ResponseWriter) {
 
 // one evaluates the flag named key.
 func (h *Handler) one(w http.ResponseWriter, r *http.Request, key string) {
-	ctx, snapshot, fail := h.read(w, r)
+	q, fail := h.read(w, r)
 	if fail != nil {
 		fail.key = &key
 		fail.write(w)
 		return
 	}
-	answer := Answer{
-		Key:         key,
-		Result:      snapshot.Evaluate(key, ctx),
-		Environment: snapshot.Environment(),
-		Revision:    snapshot.Revision(),
+	answer := Answer{Key: key, Environment: q.snapshot.Environment(), Revision: q.snapshot.Revision()}
+	if q.sees(key) {
+		answer.Result = q.snapshot.Evaluate(key, q.ctx)
+	} else {
+		answer.Result = (*evaluator.CompiledFlag)(nil).Evaluate(&q.ctx) // as if there were no such flag
 	}
 	status := http.StatusOK
 	if answer.Result.Reason() == evaluator.ReasonError {
@@ -272,12 +286,12 @@ func (h *Handler) one(w http.ResponseWriter, r *http.Request, key string) {
 
 // all evaluates all flags.
 func (h *Handler) all(w http.ResponseWriter, r *http.Request) {
-	ctx, snapshot, fail := h.read(w, r)
+	q, fail := h.read(w, r)
 	if fail != nil {
 		fail.write(w)
 		return
 	}
-	body := h.appendAnswers(nil, snapshot, ctx)
+	body := h.appendAnswers(nil, q)
 	tag := entityTag(body)
 	w.Header().Set("ETag", tag)
 	if hasTag(r.Header.Values("If-None-Match"), tag) {
@@ -300,29 +314,46 @@ func newCompressor() func(http.Handler) http.HandlerFunc {
 	return wrap
 }
 
-// read returns the context of a request and the revision to evaluate, or the failure to
-// respond with.
-func (h *Handler) read(w http.ResponseWriter, r *http.Request) (evaluator.Context, *sdk.Snapshot, *failure) {
+// A question is a request for flags.
+type question struct {
+	ctx      evaluator.Context
+	snapshot *sdk.Snapshot  // to answer it with
+	caller   *access.Caller // nil: anyone
+}
+
+// sees reports whether the caller may see the flag named key.
+func (q *question) sees(key string) bool {
+	return q.caller == nil || q.caller.Sees(key, q.snapshot.Namespace)
+}
+
+// read returns what a request asks, or the failure to respond with.
+func (h *Handler) read(w http.ResponseWriter, r *http.Request) (*question, *failure) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "OPTIONS, POST")
-		return evaluator.Context{}, nil, &failure{status: http.StatusMethodNotAllowed, details: "the method must be POST"}
+		return nil, &failure{status: http.StatusMethodNotAllowed, details: "the method must be POST"}
+	}
+	caller, fail := h.admit(w, r)
+	if fail != nil {
+		return nil, fail
 	}
 	body, release, fail := h.bodies.read(w, r)
 	defer release()
 	if fail != nil {
-		return evaluator.Context{}, nil, fail
+		return nil, fail
 	}
 	ctx, fail := decodeRequest(body)
 	if fail != nil {
-		return evaluator.Context{}, nil, fail
+		return nil, fail
 	}
 	snapshot := h.client.Snapshot()
 	if snapshot == nil {
-		return evaluator.Context{}, nil,
-			&failure{status: http.StatusServiceUnavailable, details: "no flags have been loaded yet"}
+		return nil, &failure{status: http.StatusServiceUnavailable, details: "no flags have been loaded yet"}
+	}
+	if caller != nil && caller.Kind() == access.KindClient {
+		h.fill(&ctx, snapshot, r, caller)
 	}
 	ctx, fail = declared(ctx, snapshot.Program(), snapshot.ReportUnused)
-	return ctx, snapshot, fail
+	return &question{ctx, snapshot, caller}, fail
 }
 
 // declared removes the attributes from ctx that the program doesn't use, calls unused with

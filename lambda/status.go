@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/serin-flags/serin/lambda/access"
 	"github.com/serin-flags/serin/sdk"
 )
 
@@ -20,6 +21,7 @@ type condition struct {
 	Expired     bool             `json:"expired,omitempty"` // Expires has passed
 	Failing     bool             `json:"failing"`           // the latest poll failed
 	Held        int64            `json:"held,omitempty"`    // revision that is held back
+	Refused     *access.Refused  `json:"refused,omitempty"` // requests, if there is a Gate
 	Revision    int64            `json:"revision"`
 	Unrouted    int64            `json:"unrouted,omitempty"` // answers to gateways that had no variant
 	State       string           `json:"state"`
@@ -51,6 +53,10 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request) {
 	if s.Revision > 0 && s.Age >= 0 {
 		seconds := int64(s.Age / time.Second)
 		c.Age = &seconds
+	}
+	if h.access != nil {
+		refused := h.access.Refused()
+		c.Refused = &refused
 	}
 	if s.Held != nil {
 		c.Held = s.Held.Revision

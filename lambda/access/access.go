@@ -48,11 +48,15 @@ func (c *Caller) Name() string { return c.client.name }
 // Kind returns the kind of the client.
 func (c *Caller) Kind() Kind { return c.client.kind }
 
-// Sees reports whether the caller may see a flag: its key, its namespace, and whether
-// anybody may read the flags of that.
-func (c *Caller) Sees(key, namespace string, public bool) bool {
+// Sees reports whether the caller may see the flag named key. namespace returns the flag's
+// namespace, and whether anybody may read the flags of that.
+func (c *Caller) Sees(key string, namespace func(key string) (name string, public bool)) bool {
 	f := &c.client.flags
-	return f.all || f.public && public || f.names[key] || f.names[namespace]
+	if f.all || f.names[key] {
+		return true
+	}
+	name, public := namespace(key)
+	return f.public && public || f.names[name]
 }
 
 // A Refusal is why a request isn't answered.

@@ -168,7 +168,11 @@ func TestSees(t *testing.T) {
 			t.Fatal(err)
 		}
 		caller := Caller{client: c.list[0]}
-		got := [4]bool{caller.Sees("theme", "apps", true), caller.Sees("cart", "shop", false), caller.Sees("dump", "ops", false), caller.Sees("absent", "", false)}
+		in := map[string]string{"theme": "apps", "cart": "shop", "dump": "ops"}
+		var got [4]bool
+		for i, key := range []string{"theme", "cart", "dump", "absent"} {
+			got[i] = caller.Sees(key, func(key string) (string, bool) { return in[key], in[key] == "apps" })
+		}
 		if got != want {
 			t.Errorf("flags %s: sees %v, want %v", flags, got, want)
 		}

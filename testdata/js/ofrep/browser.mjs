@@ -1,8 +1,9 @@
 // Runs the stock OFREP provider for browsers in Chromium, in a page of another origin than
 // the server's.
 //
-// stdin:  {"baseUrl": "…", "chromium": "…", "steps": [{context}], "flags": ["…"]}
-//         Each flag is a boolean.
+// stdin:  {"baseUrl": "…", "chromium": "…", "steps": [{context}], "flags": ["…"],
+//          "key": "…", "port": 0}
+//         Each flag is a boolean. The key is optional. The page is http://localhost:port.
 // stdout: a line of JSON after each step, {"values": {flag: value}, "statuses": [200]}, one
 //         when the page has opened the stream of events, {"streaming": true}, and one when
 //         flags have changed after that, {"values": {…}, "statuses": […], "flagsChanged": […]}.
@@ -29,7 +30,7 @@ const server = createServer((request, response) => {
     response.end();
   }
 });
-await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+await new Promise((resolve) => server.listen(input.port ?? 0, '127.0.0.1', resolve));
 
 const browser = await chromium.launch({
   executablePath: input.chromium,

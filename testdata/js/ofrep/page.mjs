@@ -2,10 +2,11 @@
 import { OFREPWebProvider } from '@openfeature/ofrep-web-provider';
 import { OpenFeature, ProviderEvents } from '@openfeature/web-sdk';
 
-const { baseUrl, steps, flags } = await window.input();
+const { baseUrl, steps, flags, key } = await window.input();
 let statuses = [];
 const provider = new OFREPWebProvider({
   baseUrl,
+  headers: key ? [['X-API-Key', key]] : [],
   cacheMode: 'disabled', // what the server answers, not what an earlier page has stored
   fetchImplementation: async (...args) => {
     const response = await fetch(...args);
