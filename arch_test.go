@@ -37,10 +37,11 @@ var allowed = map[string][]string{
 	"lambda/metrics":        {"bundle", "lambda", "sdk", "github.com/prometheus/client_golang"},
 	"lambda/bootstrap":      {"bundle", "internal/location", "internal/s3client", "lambda", "lambda/access", "lambda/enrich", "sdk", "github.com/aws/aws-lambda-go", "github.com/aws/aws-sdk-go-v2"},
 
-	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "internal/suggest"},
+	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/plan", "ci/internal/share", "ci/internal/source", "internal/suggest"},
 	"ci/batch":   {"ci/internal/source"},
 	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},
 	"ci/edit":    {"ci", "ci/internal/share", "ci/internal/source", "ci/internal/splice", "evaluator", "internal/suggest"},
+	"ci/plans":   {"bundle", "ci", "ci/release", "evaluator"},
 	"ci/gittree": {"internal/gitexec"},
 	"ci/guard":   {"ci/internal/plan"},
 	"ci/release": {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},

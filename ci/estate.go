@@ -32,13 +32,15 @@ type Estate struct {
 //
 // An estate has at most 100,000 files and folders and 256 MiB. A file has at most
 // 1 MiB, and a list of ids or the lock file 64 MiB.
-func Load(dir string) (*Estate, error) {
+func Load(dir string) (*Estate, error) { return loadDir(dir, false) }
+
+func loadDir(dir string, locking bool) (*Estate, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening flag files: %w", err)
 	}
 	defer root.Close()
-	return load(root.FS(), dir, false)
+	return load(root.FS(), dir, locking)
 }
 
 // LoadFS loads the estate at the root of fsys, as [Load] does. Messages name files

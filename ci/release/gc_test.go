@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/serin-flags/serin/ci/internal/storetest"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/internal/soak"
 )
@@ -24,7 +25,7 @@ import (
 // A world is an environment in a store whose clock the test sets, seen by a client that
 // polls after every step.
 type world struct {
-	store  *memory
+	store  *storetest.Memory
 	keys   release.Keys
 	now    time.Time
 	client *reader
@@ -32,7 +33,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{keys: newKeys(t, production), now: time.Now()}
-	w.store = newMemory(w.clock)
+	w.store = storetest.NewMemory(w.clock)
 	w.client = newReader(t, w.store, w.keys)
 	return w
 }
@@ -86,7 +87,7 @@ func TestGC(t *testing.T) {
 	leaveBehind(t, w.options(content{"a": "stray", "b": "1"}))
 	mustPublish(t, w.options(content{"a": "2", "b": "1"}))
 	w.age(t, 20)
-	before := w.store.all()
+	before := w.store.All()
 	mustPublish(t, w.options(content{"a": "4", "b": "1"}))
 	plant(t, w.store, "notes.txt")
 	w.age(t, 20)
@@ -99,7 +100,7 @@ func TestGC(t *testing.T) {
 	dry.DryRun = true
 	want := mustGC(t, dry)
 	for name := range before {
-		if _, ok := w.store.all()[name]; !ok {
+		if _, ok := w.store.All()[name]; !ok {
 			t.Fatalf("a dry run removed %s", name)
 		}
 	}
@@ -126,7 +127,7 @@ func TestGC(t *testing.T) {
 	if snapshots != 22 || payloads != 2 || !slices.Contains(got.Removed, "2.targets.json") {
 		t.Errorf("%d snapshots and %d payloads were removed: %v", snapshots, payloads, got.Removed)
 	}
-	left := w.store.all()
+	left := w.store.All()
 	for _, name := range []string{
 		"1.root.json", "1.targets.json", "3.targets.json", "4.targets.json", "notes.txt", "1000.targets.json", "01.snapshot.json",
 	} {
@@ -185,15 +186,15 @@ func TestGCWithOldTimestamp(t *testing.T) {
 	w := newWorld(t)
 	mustPublish(t, w.options(content{"a": "1"}))
 	w.age(t, 1)
-	old := w.store.all()["timestamp.json"]
+	old := w.store.All()["timestamp.json"]
 	mustPublish(t, w.options(content{"a": "2"}))
 	w.age(t, 3)
-	newest := w.store.all()["timestamp.json"]
-	w.store.objects["timestamp.json"] = old
+	newest := w.store.All()["timestamp.json"]
+	w.store.Set("timestamp.json", old)
 	if report := mustGC(t, w.gc(day)); len(report.Removed) > 0 || report.Revision != 1 {
 		t.Errorf("report: %+v", report)
 	}
-	w.store.objects["timestamp.json"] = newest
+	w.store.Set("timestamp.json", newest)
 	if c, _ := w.mustRead(t); c["a"] != "2" {
 		t.Errorf("clients see %v", c)
 	}
@@ -228,7 +229,7 @@ func TestGCTemporary(t *testing.T) {
 func TestGCRefuses(t *testing.T) {
 	type prepare = func(t *testing.T, w *world, opts *release.GCOptions)
 	gone := func(name string) prepare {
-		return func(_ *testing.T, w *world, _ *release.GCOptions) { delete(w.store.objects, name) }
+		return func(t *testing.T, w *world, _ *release.GCOptions) { _ = w.store.Remove(t.Context(), name) }
 	}
 	for name, tt := range map[string]struct {
 		prepare prepare
@@ -258,7 +259,7 @@ func TestGCRefuses(t *testing.T) {
 			w.age(t, 1)
 			opts := w.gc(10 * day)
 			tt.prepare(t, w, &opts)
-			before := w.store.all()
+			before := w.store.All()
 			_, err := release.GC(t.Context(), opts)
 			if tt.want == "" {
 				if err != nil {
@@ -269,7 +270,7 @@ func TestGCRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want one with %q", err, tt.want)
 			}
-			if after := w.store.all(); len(after) != len(before) {
+			if after := w.store.All(); len(after) != len(before) {
 				t.Errorf("%d of %d objects are left", len(after), len(before))
 			}
 		})
@@ -365,23 +366,23 @@ func TestPublishingWhileGC(t *testing.T) {
 func TestVersionsAfterGC(t *testing.T) {
 	w := newWorld(t)
 	mustPublish(t, w.options(content{"a": "1"}))
-	expired := w.store.all()["timestamp.json"]
+	expired := w.store.All()["timestamp.json"]
 	leaveBehind(t, w.options(content{"a": "stray"}))
 	mustPublish(t, w.options(content{"a": "2"}))
 	w.age(t, 5)
-	old := w.store.all()["timestamp.json"]
+	old := w.store.All()["timestamp.json"]
 	w.age(t, 6)
 	if report := mustGC(t, w.gc(day)); !slices.Contains(report.Removed, "2.targets.json") {
 		t.Errorf("removed %v", report.Removed)
 	}
 	w.follow(t, "2")
 
-	w.store.objects["timestamp.json"] = old
+	w.store.Set("timestamp.json", old)
 	mustPublish(t, w.options(content{"a": "3"}))
 	w.follow(t, "3")
-	w.store.objects["timestamp.json"] = expired
+	w.store.Set("timestamp.json", expired)
 	wantError(t, w.options(content{"a": "4"}), "delete timestamp.json and publish again")
-	delete(w.store.objects, "timestamp.json")
+	_ = w.store.Remove(t.Context(), "timestamp.json")
 	mustPublish(t, w.options(content{"a": "4"}))
 	w.follow(t, "4")
 }
@@ -402,7 +403,7 @@ func TestGCProperty(t *testing.T) {
 	for seed := range uint64(soak.Times(4, 500)) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		w := &world{keys: keys, now: time.Now()}
-		w.store = newMemory(w.clock)
+		w.store = storetest.NewMemory(w.clock)
 		w.client = newReader(t, w.store, w.keys)
 		mustPublish(t, w.options(content{"a": "0", "b": "0"}))
 		p := property{world: w, r: r, keep: time.Duration(1+r.IntN(10)) * day, published: make(map[int64]bool)}
@@ -506,7 +507,7 @@ func (p *property) check(t *testing.T) {
 		}
 	}
 	for _, revision := range slices.Sorted(maps.Keys(p.published)) {
-		if _, ok := p.store.all()[fmt.Sprint(revision, ".targets.json")]; !ok {
+		if _, ok := p.store.All()[fmt.Sprint(revision, ".targets.json")]; !ok {
 			t.Errorf("revision %d is gone from the history", revision)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/internal/storetest"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -103,7 +104,7 @@ func TestGCKeepsLists(t *testing.T) {
 // A copy has the lists of its namespaces, and replaces one that has others.
 func TestCopiedLists(t *testing.T) {
 	keys, dir := newKeys(t, production), filepath.Join(t.TempDir(), "copy")
-	store := newMemory(time.Now)
+	store := storetest.NewMemory(time.Now)
 	for _, prefix := range []string{"u", "v"} {
 		want := content{"a": prefix}
 		mustPublish(t, withList(options(store, keys, want), prefix))

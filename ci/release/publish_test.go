@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/internal/storetest"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/internal/soak"
 )
@@ -283,7 +284,7 @@ func TestLostRaceIsNoticed(t *testing.T) {
 
 func TestPublishGivesUpRacing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // it pauses after each lost race
-		store := newMemory(time.Now)
+		store := storetest.NewMemory(time.Now)
 		keys := newKeys(t, production)
 		mustPublish(t, options(store, keys, content{"a": "0"}))
 		var losses int

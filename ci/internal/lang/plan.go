@@ -256,3 +256,17 @@ func (e *Estate) Misfit(line plan.Line) string {
 	}
 	return ""
 }
+
+// WithReleases returns the estate as it is if releases.lock has these lines.
+func (e *Estate) WithReleases(lines plan.Lines) *Estate {
+	known := *e.Known
+	known.Releases = lines
+	other := &Estate{Known: &known, ByKey: make(map[string]*Flag, len(e.ByKey)), Namespaces: e.Namespaces}
+	for _, f := range e.Flags {
+		flag := *f
+		flag.releases = lines
+		other.Flags = append(other.Flags, &flag)
+		other.ByKey[flag.Key] = &flag
+	}
+	return other
+}

@@ -12,8 +12,8 @@ import (
 
 	"github.com/serin-flags/serin/ci/internal/imply"
 	"github.com/serin-flags/serin/ci/internal/lang"
-	"github.com/serin-flags/serin/ci/internal/plan"
 	"github.com/serin-flags/serin/ci/internal/parallel"
+	"github.com/serin-flags/serin/ci/internal/plan"
 	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"

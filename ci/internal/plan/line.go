@@ -165,7 +165,10 @@ func (l Line) Number() int { return l.line }
 // A Key identifies a plan: a flag has at most one in each environment.
 type Key struct{ Flag, Environment string }
 
-// Key returns what plan the line is of.
+// Key returns which plan it is.
+func (p *Plan) Key() Key { return Key{p.Flag, p.Environment} }
+
+// Key returns which plan the line is of.
 func (l Line) Key() Key { return Key{l.Flag, l.Environment} }
 
 // Lines are the lines of a file.

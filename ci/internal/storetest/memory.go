@@ -1,4 +1,4 @@
-package release_test
+package storetest
 
 import (
 	"bytes"
@@ -13,27 +13,28 @@ import (
 	"github.com/serin-flags/serin/ci/release"
 )
 
-// A memory is a store in memory, for tests that need many requests or another clock.
-type memory struct {
+// A Memory is a store in memory, for tests that need many requests or another clock.
+type Memory struct {
 	now func() time.Time
 
 	mu      sync.Mutex
 	puts    int
-	objects map[string]stored
+	objects map[string]Stored
 }
 
-// A stored object has a new etag after each put.
-type stored struct {
+// A Stored object has a new etag after each put.
+type Stored struct {
 	data     []byte
 	etag     string
 	modified time.Time
 }
 
-func newMemory(now func() time.Time) *memory {
-	return &memory{now: now, objects: make(map[string]stored)}
+// NewMemory returns an empty store with a clock.
+func NewMemory(now func() time.Time) *Memory {
+	return &Memory{now: now, objects: make(map[string]Stored)}
 }
 
-func (m *memory) Get(_ context.Context, name string, limit int64) ([]byte, string, error) {
+func (m *Memory) Get(_ context.Context, name string, limit int64) ([]byte, string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	object, ok := m.objects[name]
@@ -46,7 +47,7 @@ func (m *memory) Get(_ context.Context, name string, limit int64) ([]byte, strin
 	return bytes.Clone(object.data), object.etag, nil
 }
 
-func (m *memory) Put(_ context.Context, name string, data []byte, opts release.PutOptions) error {
+func (m *Memory) Put(_ context.Context, name string, data []byte, opts release.PutOptions) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	object, ok := m.objects[name]
@@ -54,12 +55,12 @@ func (m *memory) Put(_ context.Context, name string, data []byte, opts release.P
 		return release.ErrConflict
 	}
 	m.puts++ // so that each put has another etag
-	m.objects[name] = stored{bytes.Clone(data), fmt.Sprint(m.puts), m.now()}
+	m.objects[name] = Stored{bytes.Clone(data), fmt.Sprint(m.puts), m.now()}
 	return nil
 }
 
-func (m *memory) List(_ context.Context, f func(release.Listed) error) error {
-	for name, object := range m.all() {
+func (m *Memory) List(_ context.Context, f func(release.Listed) error) error {
+	for name, object := range m.All() {
 		if err := f(release.Listed{Name: name, Modified: object.modified, Size: int64(len(object.data))}); err != nil {
 			return err
 		}
@@ -67,24 +68,31 @@ func (m *memory) List(_ context.Context, f func(release.Listed) error) error {
 	return nil
 }
 
-// all returns what the store holds now.
-func (m *memory) all() map[string]stored {
+// All returns what the store holds now.
+func (m *Memory) All() map[string]Stored {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return maps.Clone(m.objects)
 }
 
-func (m *memory) Modified(_ context.Context, name string) (time.Time, error) {
-	object, ok := m.all()[name]
+func (m *Memory) Modified(_ context.Context, name string) (time.Time, error) {
+	object, ok := m.All()[name]
 	if !ok {
 		return time.Time{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
 	return object.modified, nil
 }
 
-func (m *memory) Remove(_ context.Context, name string) error {
+func (m *Memory) Remove(_ context.Context, name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.objects, name)
 	return nil
+}
+
+// Set restores an object that All has returned.
+func (m *Memory) Set(name string, object Stored) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.objects[name] = object
 }

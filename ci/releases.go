@@ -1,0 +1,72 @@
+package ci
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/serin-flags/serin/ci/internal/plan"
+	"github.com/serin-flags/serin/ci/internal/source"
+)
+
+// ReleasesFile is the name of the file, beside serin.yaml, that keeps how far releases have
+// got. "serin guard" and "serin release" write it.
+const ReleasesFile = source.ReleasesName
+
+// How far releases have got. Package guard documents these types.
+type (
+	// A Plan is a guarded ramp of one flag in one environment.
+	Plan = plan.Plan
+	// A ReleaseLine is a line of [ReleasesFile].
+	ReleaseLine = plan.Line
+	// ReleaseLines are lines of [ReleasesFile], by what plan they are of.
+	ReleaseLines = plan.Lines
+)
+
+// Plans returns the plans that guards advance in an environment, sorted by flag.
+func (e *Estate) Plans(environment string) []*Plan { return e.flags.Plans(environment) }
+
+// Releases returns the lines of [ReleasesFile]. Don't modify them.
+func (e *Estate) Releases() ReleaseLines { return e.flags.Known.Releases }
+
+// WithReleases returns the estate as it is if [ReleasesFile] has these lines. Lines that don't
+// fit their plans count nonetheless: see [Estate.Misfit].
+func (e *Estate) WithReleases(lines ReleaseLines) *Estate {
+	return &Estate{flags: e.flags.WithReleases(lines), tests: e.tests}
+}
+
+// Misfit returns why a line of [ReleasesFile] doesn't fit the plans, with the way out, or "".
+func (e *Estate) Misfit(line ReleaseLine) string { return e.flags.Misfit(line) }
+
+// PruneReleases returns what [ReleasesFile] in the folder dir has, and what is left of it
+// without the lines of plans that are gone. Both are nil if there is no such file.
+func PruneReleases(dir string) (file string, before, after []byte, err error) {
+	e, err := loadDir(dir, true)
+	if err != nil || e.flags.Known.ReleasesFile == nil {
+		return "", nil, nil, err
+	}
+	kept := make(ReleaseLines)
+	for key, line := range e.Releases() {
+		if f := e.flags.ByKey[line.Flag]; f != nil && f.Plan(line.Environment) != nil {
+			kept[key] = line
+		}
+	}
+	before = e.flags.Known.ReleasesFile.Data
+	if after = before; len(kept) < len(e.Releases()) {
+		after = kept.Format()
+	}
+	return filepath.Join(dir, ReleasesFile), before, after, nil
+}
+
+// ParseReleases reads [ReleasesFile] from where no estate is. Its error is that of the first
+// line that is wrong.
+func ParseReleases(data []byte) (ReleaseLines, error) {
+	lines, errs := plan.Parse(data)
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("line %d: %w", errs[0].Line, errs[0].Err)
+	}
+	return lines, nil
+}
+
+// NewReleaseLine returns the line of a plan that has cleared nothing. Its count is 0: it is a
+// line of a file once one of its methods has returned it.
+func NewReleaseLine(p *Plan) ReleaseLine { return plan.NewLine(p) }
