@@ -136,7 +136,7 @@ func addVerbs(root *cobra.Command) {
 		{"release", "Release flags:", []*cobra.Command{
 			publishCommand(), disableCommand(), enableCommand(), rollbackCommand(), logCommand(), verifyCommand(), bakeCommand(), gcCommand(), batchesCommand(),
 		}},
-		{"keys", "Manage keys:", []*cobra.Command{keysCommand()}},
+		{"keys", "Manage keys:", []*cobra.Command{keysCommand(), clientsCommand()}},
 		{"run", "Use flags:", []*cobra.Command{evalCommand(), explainCommand(), serveCommand(), catCommand()}},
 		{"more", "More:", []*cobra.Command{demoCommand(), manCommand(), versionCommand()}},
 	} {

@@ -23,6 +23,7 @@ type serveOptions struct {
 	sourceFlags
 	from, listen, cache string
 	basePath, trust     string
+	clients             string       // a file
 	gateways            enrich.Trust // what trust says
 	interval, grace     time.Duration
 	maxBody             int64
@@ -60,6 +61,7 @@ after their next request. An interrupt (Ctrl-C) or a second signal ends it at on
 	registerFrom(cmd, &o.from)
 	cmd.Flags().StringVar(&o.listen, "listen", defaultListen, "the address to listen on; port 0 selects a free port, unix:PATH a Unix socket")
 	cmd.Flags().StringVar(&o.trust, "trust-proxies", "", "the gateways whose headers describe clients: addresses, networks, or unix")
+	variableFlag(cmd, &o.clients, "clients", "a file of who may ask, and for which flags; without it, anyone may ask for all")
 	cmd.Flags().StringVar(&o.basePath, "base-path", "", "what all paths begin with, such as /flags behind a proxy that keeps it")
 	cmd.Flags().StringVar(&o.cache, "cache", "", "a folder for the last good revision, so that a restart doesn't need the source")
 	cmd.Flags().DurationVar(&o.interval, "interval", 0, "the mean time between polls (default 30s)")
@@ -130,6 +132,9 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 	}
 	enrich.Warm()
 	cfg := lambda.Config{MaxBody: o.maxBody, BasePath: o.basePath, Events: true, Gateways: o.gateways, MaxRequests: o.maxConnections}
+	if cfg.Access, err = o.gate(cmd, log); err != nil {
+		return err
+	}
 	if o.metricsListen == "" {
 		s.handler = lambda.New(client, cfg)
 		return s.run(cmd)

@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/serin-flags/serin/lambda/access"
 )
 
 // event is an HTTP request as Lambda delivers it: in payload format 2.0, which Function
@@ -46,8 +48,10 @@ type event struct {
 		} `json:"http"`
 		Identity struct {
 			SourceIP string `json:"sourceIp"`
+			UserARN  string `json:"userArn"`
 		} `json:"identity"`
-		ELB *struct{} `json:"elb"` // of a load balancer
+		Authorizer json.RawMessage `json:"authorizer"` // of many types; see signer
+		ELB        *struct{}       `json:"elb"`        // of a load balancer
 	} `json:"requestContext"`
 	Body            string `json:"body"`
 	IsBase64Encoded bool   `json:"isBase64Encoded"`
@@ -123,7 +127,27 @@ func (e *event) request(ctx context.Context) (*http.Request, error) {
 		r.Host = r.Header.Get("Host")
 		e.peer(r)
 	}
+	if arn := e.signer(); arn != "" {
+		ctx = access.WithIdentity(ctx, arn)
+	}
 	return r.WithContext(ctx), nil
+}
+
+// signer returns the ARN of who has signed the request, by what IAM says, "" if nobody has,
+// or if IAM wasn't asked.
+func (e *event) signer() string {
+	if e.Version != "2.0" {
+		return e.RequestContext.Identity.UserARN
+	}
+	var authorizer struct {
+		IAM struct {
+			UserARN string `json:"userArn"`
+		} `json:"iam"`
+	}
+	if json.Unmarshal(e.RequestContext.Authorizer, &authorizer) != nil {
+		return "" // there is none, or it's another one
+	}
+	return authorizer.IAM.UserARN
 }
 
 // header returns the headers of the request.

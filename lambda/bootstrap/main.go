@@ -10,6 +10,7 @@
 //	SERIN_BASE_PATH      optional: what all paths begin with, such as /flags
 //	SERIN_ENV            optional: the environment that the root must name
 //	SERIN_TRUST_PROXIES  optional: the gateways whose headers describe clients, such as 10.0.0.0/8
+//	SERIN_CLIENTS        optional: path of a file in the deployment package that says who may ask for which flags
 //	SERIN_MAX_AGE        optional: up to what age flags are served without looking for newer ones first; 1m
 //	SERIN_METRICS        optional: off writes no metrics
 //
@@ -44,6 +45,7 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/lambda"
+	"github.com/serin-flags/serin/lambda/access"
 	"github.com/serin-flags/serin/lambda/enrich"
 	"github.com/serin-flags/serin/sdk"
 )
@@ -101,8 +103,15 @@ func configure(ctx context.Context, logger *slog.Logger) (*function, error) {
 		return nil, err
 	}
 	base := os.Getenv("SERIN_BASE_PATH")
+	cfg := lambda.Config{BasePath: base, Gateways: gateways}
+	if file := os.Getenv("SERIN_CLIENTS"); file != "" {
+		if cfg.Access, err = access.Open(ctx, file, &gateways, logger); err != nil {
+			client.Close()
+			return nil, fmt.Errorf("SERIN_CLIENTS: %w", err)
+		}
+	}
 	f := &function{
-		adapter:   adapter{handler: lambda.New(client, lambda.Config{BasePath: base, Gateways: gateways})},
+		adapter:   adapter{handler: lambda.New(client, cfg)},
 		refresher: refresher{client: client, maxAge: maxAge},
 		answered:  make(chan struct{}, 1),
 		log:       logger,

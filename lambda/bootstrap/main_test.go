@@ -377,6 +377,7 @@ func TestMisconfigured(t *testing.T) {
 	}
 	root := filepath.Join(dir, "root.json")
 	emptied := t.TempDir()
+	clients := file("clients.yaml", "clients: [a]")
 	large := file("large.json", strings.Repeat(" ", bundle.MaxRoot+1))
 	tests := []struct {
 		name string
@@ -405,6 +406,8 @@ func TestMisconfigured(t *testing.T) {
 			[]string{`SERIN_MAX_AGE: "1s"`, "30s or more"}},
 		{"metrics", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_METRICS=no"},
 			[]string{`SERIN_METRICS: "no" is neither on nor off`}},
+		{"clients", []string{"SERIN_FROM=file://" + dir, "SERIN_ROOT=" + root, "SERIN_CLIENTS=" + clients},
+			[]string{"SERIN_CLIENTS: reading clients: ", "clients.yaml:1:11: a client is a mapping"}},
 		{"no region", []string{"SERIN_FROM=s3://flags/production", "SERIN_ROOT=" + root},
 			[]string{"SERIN_FROM: no region is configured: set AWS_REGION"}},
 		{"endpoint", []string{"SERIN_FROM=s3://flags/production?endpoint=s3.example.com", "AWS_REGION=eu-west-1", "SERIN_ROOT=" + root},
