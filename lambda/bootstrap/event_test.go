@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -235,6 +236,24 @@ func TestResponse(t *testing.T) {
 				t.Errorf("response (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestHeartbeat checks that the function takes the event that its template sends on a
+// schedule.
+func TestHeartbeat(t *testing.T) {
+	template, err := os.ReadFile("../../deploy/sam/template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(template), "Input: '")
+	event, _, ended := strings.Cut(rest, "'\n")
+	if !ok || !ended {
+		t.Fatal("the template has no event")
+	}
+	handler, got := recorder(t)
+	if _, err := (adapter{handler: handler}).invoke(t.Context(), []byte(event)); err != nil || got.Method != http.MethodGet || got.Path != "/status" {
+		t.Errorf("the request is %+v, %v", got, err)
 	}
 }
 

@@ -120,7 +120,8 @@ func configure(ctx context.Context, logger *slog.Logger) (*function, error) {
 		f.refresher.baked = bakedAt(dir)
 	}
 	if writes {
-		f.metrics = &metrics{out: os.Stdout, client: client, base: strings.TrimRight(base, "/"), function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME")}
+		f.metrics = &metrics{out: os.Stdout, client: client, base: strings.TrimRight(base, "/"),
+			function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), baked: f.refresher.baked}
 		f.adapter.observe = f.metrics.observe
 	}
 	return f, nil

@@ -21,6 +21,7 @@ type metrics struct {
 	client   *sdk.Client
 	base     string // of all paths
 	function string
+	baked    time.Time // as refresher.baked
 
 	mu      sync.Mutex
 	counts  counts
@@ -94,8 +95,12 @@ func (m *metrics) line(now time.Time) map[string]any {
 	add("ColdStarts", "Count", cold)
 	if st.Revision > 0 {
 		add("SecondsToExpiry", "Seconds", int64(st.Expires.Sub(now)/time.Second))
-		if st.Age >= 0 {
-			add("FlagsAge", "Seconds", int64(st.Age/time.Second))
+		age := st.Age
+		if age < 0 && !m.baked.IsZero() {
+			age = now.Sub(m.baked)
+		}
+		if age >= 0 {
+			add("FlagsAge", "Seconds", int64(age/time.Second))
 		}
 	}
 	m.errors = all

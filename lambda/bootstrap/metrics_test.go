@@ -163,6 +163,37 @@ func TestMetricsWithoutFlags(t *testing.T) {
 	}
 }
 
+// TestAgeOfCopy checks that flags from the package are as old as that.
+func TestAgeOfCopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys, published := t.TempDir(), t.TempDir()
+		if _, err := release.InitKeys(keys, "production"); err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := release.LoadKeys(keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		publish(t, release.FileStore(published), loaded, 1)
+		client, err := sdk.Open(t.Context(), sdk.Config{Source: &counting{fails: true}, Root: loaded.Root, Baked: os.DirFS(published), Interval: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		var out bytes.Buffer
+		m := &metrics{out: &out, client: client, function: "flags"}
+		m.write(time.Now(), false)
+		if age, ok := metricLines(t, out.String())[0]["FlagsAge"]; ok {
+			t.Errorf("the age of a copy without a time is %v", age)
+		}
+		m = &metrics{out: &out, client: client, function: "flags", baked: time.Now().Add(-time.Hour)}
+		m.write(time.Now(), false)
+		if age := metricLines(t, out.String())[1]["FlagsAge"]; age != 3600.0 {
+			t.Errorf("the age of a copy is %v", age)
+		}
+	})
+}
+
 // TestLogs checks the fields and the levels of logs.
 func TestLogs(t *testing.T) {
 	defer currentRequest.Store(nil)
