@@ -85,7 +85,6 @@ deploy it. It doesn't fetch the keys of token issuers.`,
 // gate returns what --clients says, and follows the file. Without it, anyone may ask.
 func (o *serveOptions) gate(cmd *cobra.Command, log *slog.Logger) (*access.Gate, error) {
 	if o.clients == "" {
-		fmt.Fprintln(cmd.ErrOrStderr(), "anyone who can connect may ask for all flags; --clients FILE says who may")
 		return nil, nil
 	}
 	gate, err := access.Open(cmd.Context(), o.clients, &o.gateways, log)

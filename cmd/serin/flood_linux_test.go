@@ -21,7 +21,8 @@ func TestHeldRequests(t *testing.T) {
 	raiseFileLimit(t)
 	p := launch(t, workFolder(t), nil, nil, "serve", "--from", "flags", "--listen", "127.0.0.1:0", "--grace", "0s")
 	eventually(t, "\n", p.output.String)
-	s := server{url: strings.TrimSpace(p.output.String()), stderr: p.output}
+	url, _, _ := strings.Cut(p.output.String(), "\n")
+	s := server{url: url, stderr: p.output}
 	s.ask(t, "new-checkout")
 	idle := residentBytes(t, p)
 	for name, request := range map[string]string{

@@ -329,7 +329,8 @@ func TestRestarts(t *testing.T) {
 	serve := func() *process {
 		p := launch(t, dir, nil, nil, "serve", "--from", "flags", "--listen", "127.0.0.1:0", "--grace", "2s")
 		eventually(t, "\n", p.output.String)
-		b.add(strings.TrimSpace(p.output.String()))
+		url, _, _ := strings.Cut(p.output.String(), "\n")
+		b.add(url)
 		return p
 	}
 	old := serve()

@@ -135,6 +135,11 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 	if cfg.Access, err = o.gate(cmd, log); err != nil {
 		return err
 	}
+	if cfg.Access == nil {
+		s.ready = func(string) {
+			fmt.Fprintln(cmd.ErrOrStderr(), "anyone who can connect may ask for all flags; --clients FILE says who may")
+		}
+	}
 	if o.metricsListen == "" {
 		s.handler = lambda.New(client, cfg)
 		return s.run(cmd)
