@@ -64,7 +64,9 @@ func main() {
 		os.Exit(1)
 	}
 	f.extend(ctx, <-registered)
-	f.refresher.before(ctx)   // as long as nobody waits, or with more CPU time than for a request
+	if f.refresher.client.Snapshot() != nil { // otherwise open has just tried
+		f.refresher.before(ctx) // perhaps while nobody waits
+	}
 	awslambda.Start(f.invoke) // doesn't return
 }
 

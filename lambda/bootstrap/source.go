@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/internal/location"
@@ -33,25 +34,27 @@ func openSource(url string) (bundle.Source, error) {
 	if err := s3client.CheckEndpoint(l.S3); err != nil {
 		return nil, err
 	}
-	return lazy(sync.OnceValues(func() (bundle.Source, error) { return openS3(l.S3) })), nil
+	return lazy(sync.OnceValues(func() (bundle.Source, error) {
+		client, err := newS3(l.S3)
+		if err != nil {
+			return nil, err
+		}
+		return s3client.Source(client, l.S3.Bucket, l.S3.Prefix, l.S3.RequesterPays), nil
+	})), nil
 }
 
-// openS3 returns the source in a bucket, with the credentials of the function's role.
-// Lambda gives those in environment variables, so the rest of AWS's chain, which would be
-// a sixth of the program, isn't linked.
-func openS3(l location.S3) (bundle.Source, error) {
+// newS3 returns a client for a bucket, with the credentials of the function's role. Lambda
+// gives those in environment variables, so the rest of AWS's chain, which would be a sixth
+// of the program, isn't linked.
+func newS3(l location.S3) (*s3.Client, error) {
 	if l.Endpoint == "" {
 		l.Endpoint = cmp.Or(os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
 	}
-	client, err := s3client.New(aws.Config{
+	return s3client.New(aws.Config{
 		Region:      l.Region,
 		Credentials: aws.CredentialsProviderFunc(roleCredentials),
 		HTTPClient:  s3client.HTTPClient(s3client.RequestTimeout),
 	}, l)
-	if err != nil {
-		return nil, err
-	}
-	return s3client.Source(client, l.Bucket, l.Prefix, l.RequesterPays), nil
 }
 
 func roleCredentials(context.Context) (aws.Credentials, error) {
