@@ -37,17 +37,18 @@ var allowed = map[string][]string{
 	"lambda/metrics":        {"bundle", "lambda", "sdk", "github.com/prometheus/client_golang"},
 	"lambda/bootstrap":      {"bundle", "internal/location", "internal/s3client", "lambda", "lambda/access", "lambda/enrich", "sdk", "github.com/aws/aws-lambda-go", "github.com/aws/aws-sdk-go-v2"},
 
-	"ci":         {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/plan", "ci/internal/share", "ci/internal/source", "internal/suggest"},
-	"ci/batch":   {"ci/internal/source"},
-	"ci/diff":    {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},
-	"ci/edit":    {"ci", "ci/internal/share", "ci/internal/source", "ci/internal/splice", "evaluator", "internal/suggest"},
-	"ci/plans":   {"bundle", "ci", "ci/release", "evaluator"},
-	"ci/gittree": {"internal/gitexec"},
-	"ci/guard":   {"ci/internal/plan"},
-	"ci/release": {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
-	"ci/comment": {"internal/display"},
-	"ci/awskms":  {"ci/release", "github.com/aws/aws-sdk-go-v2"},
-	"ci/s3store": {"ci/release", "bundle", "internal/location", "internal/s3client", "internal/s3config", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+	"ci":            {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/plan", "ci/internal/share", "ci/internal/source", "internal/suggest"},
+	"ci/batch":      {"ci/internal/source"},
+	"ci/diff":       {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},
+	"ci/edit":       {"ci", "ci/internal/share", "ci/internal/source", "ci/internal/splice", "evaluator", "internal/suggest"},
+	"ci/plans":      {"bundle", "ci", "ci/release", "evaluator"},
+	"ci/gittree":    {"internal/gitexec"},
+	"ci/guard":      {"ci/internal/plan"},
+	"ci/release":    {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
+	"ci/comment":    {"internal/display"},
+	"ci/awskms":     {"ci/release", "github.com/aws/aws-sdk-go-v2"},
+	"ci/s3store":    {"ci/release", "bundle", "internal/location", "internal/s3client", "internal/s3config", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+	"ci/experiment": {"ci/internal/sequential", "internal/display", "github.com/spaolacci/murmur3", "gonum.org/v1/gonum"},
 
 	"ci/internal/parallel":   {},
 	"ci/internal/problem":    {"internal/display"},
@@ -79,7 +80,7 @@ var allowed = map[string][]string{
 	"internal/values":   {"evaluator"},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source",
+		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/experiment", "ci/gittree", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source",
 		"github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/crypto/x509roots/fallback", "golang.org/x/term",
 	},
 }
