@@ -117,6 +117,8 @@ func (p *parser) name(n *yaml.Node) string {
 	case name == "":
 	case len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return !isNameRune(r) }):
 		p.failf(n, "a name has at most %d letters, digits, \"-\", \"_\" and \".\"", maxName)
+	case strings.HasPrefix(name, keyPrefix):
+		p.failf(n, "a name can't begin like a key, since it is logged")
 	case p.names[name]:
 		p.failf(n, "there are two clients named %q", name)
 	}
