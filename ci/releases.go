@@ -37,24 +37,31 @@ func (e *Estate) WithReleases(lines ReleaseLines) *Estate {
 // Misfit returns why a line of [ReleasesFile] doesn't fit the plans, with the way out, or "".
 func (e *Estate) Misfit(line ReleaseLine) string { return e.flags.Misfit(line) }
 
-// PruneReleases returns what [ReleasesFile] in the folder dir has, and what is left of it
-// without the lines of plans that are gone. Both are nil if there is no such file.
-func PruneReleases(dir string) (file string, before, after []byte, err error) {
+// A PrunedReleases is [ReleasesFile] without the lines of plans that are gone.
+type PrunedReleases struct {
+	File    string // as a user would type it
+	After   []byte // what is left of it
+	Removed []ReleaseLine
+}
+
+// PruneReleases returns what is left of [ReleasesFile] in the folder dir without the lines of
+// plans that are gone. It writes nothing. Errors are those of [Load].
+func PruneReleases(dir string) (PrunedReleases, error) {
 	e, err := loadDir(dir, true)
-	if err != nil || e.flags.Known.ReleasesFile == nil {
-		return "", nil, nil, err
+	if err != nil {
+		return PrunedReleases{}, err
 	}
+	p := PrunedReleases{File: filepath.Join(dir, ReleasesFile)}
 	kept := make(ReleaseLines)
-	for key, line := range e.Releases() {
+	for _, line := range e.Releases().Sorted() {
 		if f := e.flags.ByKey[line.Flag]; f != nil && f.Plan(line.Environment) != nil {
-			kept[key] = line
+			kept[line.Key()] = line
+		} else {
+			p.Removed = append(p.Removed, line)
 		}
 	}
-	before = e.flags.Known.ReleasesFile.Data
-	if after = before; len(kept) < len(e.Releases()) {
-		after = kept.Format()
-	}
-	return filepath.Join(dir, ReleasesFile), before, after, nil
+	p.After = kept.Format()
+	return p, nil
 }
 
 // ParseReleases reads [ReleasesFile] from where no estate is. Its error is that of the first

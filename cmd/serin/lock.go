@@ -43,7 +43,10 @@ restore that branch's file first: git checkout origin/main -- flags/flags.lock`,
 			if err != nil {
 				return hintEstate(dir, err)
 			}
-			return o.finish(cmd, update)
+			if err := o.finish(cmd, update); err != nil {
+				return err
+			}
+			return o.prune(cmd, dir)
 		},
 	}
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would move, and write nothing")
@@ -80,6 +83,24 @@ func (o *lockOptions) finish(cmd *cobra.Command, u *ci.LockUpdate) error {
 		if err := writeLockChange(cmd.OutOrStdout(), c); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// prune removes the lines of releases.lock whose plans are gone.
+func (o *lockOptions) prune(cmd *cobra.Command, dir string) error {
+	p, err := ci.PruneReleases(dir)
+	if err != nil || len(p.Removed) == 0 {
+		return err
+	}
+	for _, line := range p.Removed {
+		fmt.Fprintf(cmd.ErrOrStderr(), "removed  the release of flag %q in %s, which has no plan any more\n", line.Flag, line.Environment)
+	}
+	if o.dryRun {
+		return nil
+	}
+	if err := replaceFile(p.File, p.After); err != nil {
+		return fmt.Errorf("writing %s: %w", p.File, err)
 	}
 	return nil
 }

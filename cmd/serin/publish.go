@@ -14,6 +14,7 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/plans"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/ci/s3store"
 	"github.com/serin-flags/serin/internal/location"
@@ -55,6 +56,18 @@ func (o *publication) open(cmd *cobra.Command) (release.Options, error) {
 	}
 	opts.Keys, err = o.keyring.opener(cmd).Keys(cmd.Context(), o.keys)
 	return opts, hintKeys(err)
+}
+
+// noting returns a function that prints a note, once however often it is called with it: a
+// publication that loses races builds its content several times.
+func noting(w io.Writer) func(string) {
+	known := make(map[string]bool)
+	return func(note string) {
+		if !known[note] {
+			known[note] = true
+			fmt.Fprintf(w, "note: %s\n", note)
+		}
+	}
 }
 
 // hintKeys adds the way out to an error of loading keys.
@@ -203,9 +216,10 @@ func (o *publishOptions) options(cmd *cobra.Command, args []string) (release.Opt
 		return none, err
 	}
 	_ = estate.Lint(ci.LintOptions{Now: time.Now()}).Write(cmd.ErrOrStderr()) // as in report: nobody to tell
-	if opts.Payloads, err = estate.Compile(o.env); err != nil {
+	if err := estate.CheckEnvironment(o.env); err != nil {
 		return none, err
 	}
+	opts.Content = plans.FromFiles(estate, o.env, noting(cmd.ErrOrStderr()))
 	screenOf(cmd.Context()).begin("running the tests")
 	// Once as they stand, and once in the environment that is published.
 	report := estate.Test(ci.TestOptions{})
@@ -278,6 +292,9 @@ func (o *publication) explain(w io.Writer, done string, r release.Report) {
 		for _, ns := range change.namespaces {
 			fmt.Fprintf(w, "%-8s %s\n", change.verb, ns)
 		}
+	}
+	if r.Files {
+		fmt.Fprintf(w, "%-8s %s\n", "changed", ci.ReleasesFile)
 	}
 	for _, f := range r.Formats {
 		fmt.Fprintln(w, formatChange(f))
