@@ -32,40 +32,50 @@ type Estate struct {
 //
 // An estate has at most 100,000 files and folders and 256 MiB. A file has at most
 // 1 MiB, and a list of ids or the lock file 64 MiB.
-func Load(dir string) (*Estate, error) { return loadDir(dir, false) }
+func Load(dir string) (*Estate, error) { return loadDir(dir, whole) }
 
-func loadDir(dir string, locking bool) (*Estate, error) {
+func loadDir(dir string, p purpose) (*Estate, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening flag files: %w", err)
 	}
 	defer root.Close()
-	return load(root.FS(), dir, locking)
+	return load(root.FS(), dir, p)
 }
 
 // LoadFS loads the estate at the root of fsys, as [Load] does. Messages name files
 // below dir, which is how users know the folder. For a symbolic link that leads out
 // of fsys, Open and Stat must return an error other than [fs.ErrNotExist].
-func LoadFS(fsys fs.FS, dir string) (*Estate, error) { return load(fsys, dir, false) }
+func LoadFS(fsys fs.FS, dir string) (*Estate, error) { return load(fsys, dir, whole) }
 
-// load is LoadFS. With locking it is what "serin lock" reads: that need not agree with
-// its lock file.
-func load(fsys fs.FS, dir string, locking bool) (*Estate, error) {
+// A purpose is what an estate is loaded for.
+type purpose uint8
+
+const (
+	whole   purpose = iota
+	locking         // to update the lock files, which needn't agree with the flags
+	moving          // to move plans: releases.lock needn't agree with them
+)
+
+func load(fsys fs.FS, dir string, p purpose) (*Estate, error) {
 	files, err := source.Read(fsys, dir)
 	if err != nil {
 		return nil, err
 	}
-	return loadFiles(files, dir, locking)
+	return loadFiles(files, dir, p)
 }
 
-func loadFiles(files *source.Files, dir string, locking bool) (*Estate, error) {
-	flags, err := lang.Read(files, locking)
+func loadFiles(files *source.Files, dir string, p purpose) (*Estate, error) {
+	flags, err := lang.Read(files, p == locking)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", dir, err)
 	}
 	e := &Estate{flags, flagtest.Read(files, flags)}
+	if p == whole {
+		flags.CheckReleases()
+	}
 	problems := files.Problems()
-	if len(problems) == 0 && !locking && flags.Known.Lock != nil {
+	if len(problems) == 0 && p != locking && flags.Known.Lock != nil {
 		flags.Known.Lock.Check(flags.Divisions(), dir)
 		problems = files.Problems()
 	}
@@ -90,7 +100,7 @@ func LoadLocked(dir string) (*Estate, *LockUpdate, error) {
 		return nil, nil, err
 	}
 	if len(files.ByRole[source.LockFile]) == 0 {
-		e, err := loadFiles(files, dir, false)
+		e, err := loadFiles(files, dir, whole)
 		return e, nil, err
 	}
 	update, err := LockFS(root.FS(), dir, nil)
@@ -102,7 +112,7 @@ func LoadLocked(dir string) (*Estate, *LockUpdate, error) {
 	} else {
 		files.ByRole[source.LockFile][0].Data = update.After
 	}
-	e, err := loadFiles(files, dir, false)
+	e, err := loadFiles(files, dir, whole)
 	return e, update, err
 }
 
@@ -122,7 +132,7 @@ func Lock(dir string, anew []string) (*LockUpdate, error) {
 // LockFS is [Lock] for the flag folder at the root of fsys, with the same requirements as
 // [LoadFS].
 func LockFS(fsys fs.FS, dir string, anew []string) (*LockUpdate, error) {
-	e, err := load(fsys, dir, true)
+	e, err := load(fsys, dir, locking)
 	if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,11 @@ package ci
 
 import (
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/serin-flags/serin/ci/internal/plan"
+	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 )
 
@@ -18,9 +20,18 @@ type (
 	Plan = plan.Plan
 	// A ReleaseLine is a line of [ReleasesFile].
 	ReleaseLine = plan.Line
+	// A Share is a share in billionths, which is written as a percentage.
+	Share = plan.Share
 	// ReleaseLines are lines of [ReleasesFile], by what plan they are of.
 	ReleaseLines = plan.Lines
 )
+
+// WholeShare is the share of everybody.
+const WholeShare Share = share.Whole
+
+// LoadReleases loads the estate at the root of fsys as [LoadFS] does, but [ReleasesFile] needn't
+// fit the plans: it is going to be changed.
+func LoadReleases(fsys fs.FS, dir string) (*Estate, error) { return load(fsys, dir, moving) }
 
 // Plans returns the plans that guards advance in an environment, sorted by flag.
 func (e *Estate) Plans(environment string) []*Plan { return e.flags.Plans(environment) }
@@ -47,7 +58,7 @@ type PrunedReleases struct {
 // PruneReleases returns what is left of [ReleasesFile] in the folder dir without the lines of
 // plans that are gone. It writes nothing. Errors are those of [Load].
 func PruneReleases(dir string) (PrunedReleases, error) {
-	e, err := loadDir(dir, true)
+	e, err := loadDir(dir, locking)
 	if err != nil {
 		return PrunedReleases{}, err
 	}

@@ -17,3 +17,17 @@ type Line = plan.Line
 
 // Lines are the lines of releases.lock.
 type Lines = plan.Lines
+
+// A Share is a share in billionths, which is written as a percentage.
+type Share = plan.Share
+
+// A State says whether a plan may go on.
+type State = plan.State
+
+// The states.
+const (
+	Running    = plan.Running
+	Held       = plan.Held     // it keeps its share until somebody resumes it
+	RolledBack = plan.Back     // until somebody resumes it
+	Finished   = plan.Finished // it reached its last step, and nothing watches it any more
+)

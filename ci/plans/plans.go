@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"time"
 
@@ -273,4 +274,30 @@ func (r Restoration) line(p *ci.Plan, was, is ci.ReleaseLine, isNow bool, revisi
 	line := was
 	line.Flag, line.Environment, line.Count = p.Flag, p.Environment, max(was.Count, is.Count)
 	return line.Replan(p, steps, r.Now, r.By).Hold(fmt.Sprintf("rolled back to revision %d", revision), r.Now, r.By)
+}
+
+// Published reads and verifies what is published, without publishing anything. Of opts it needs
+// the store, the keys and the environment.
+func Published(ctx context.Context, opts release.Options) (State, release.Published, error) {
+	var found release.Published
+	opts.DryRun, opts.Payloads, opts.Rollback, opts.Renew = true, nil, 0, false
+	opts.Content = func(_ context.Context, published release.Published, _ *release.Published) (release.Content, error) {
+		found = published
+		return release.Content{}, ErrNothing
+	}
+	if _, err := release.Publish(ctx, opts); !errors.Is(err, ErrNothing) {
+		return State{}, found, err
+	}
+	s, err := Read(found.Files)
+	return s, found, err
+}
+
+// Has reports whether a plan is the same in s, so that a decision about it still counts.
+func (s State) Has(p *ci.Plan) bool {
+	for _, other := range s.Plans {
+		if other.Key() == p.Key() {
+			return reflect.DeepEqual(other, p)
+		}
+	}
+	return false
 }

@@ -93,14 +93,8 @@ func (r *repository) publish(t testing.TB, c plans.Content) release.Report {
 // read returns what is published.
 func (r *repository) read(t testing.TB) (p release.Published, s plans.State) {
 	t.Helper()
-	_, err := release.Publish(t.Context(), r.options(func(_ context.Context, published release.Published, _ *release.Published) (release.Content, error) {
-		p = published
-		return release.Content{}, plans.ErrNothing
-	}))
-	if !errors.Is(err, plans.ErrNothing) {
-		t.Fatal(err)
-	}
-	if s, err = plans.Read(p.Files); err != nil {
+	s, p, err := plans.Published(t.Context(), r.options(nil))
+	if err != nil {
 		t.Fatal(err)
 	}
 	return p, s

@@ -123,14 +123,9 @@ func (p *publisher) published(ctx context.Context, cur *state) (Published, error
 	if cur.release == nil || !cur.vouched {
 		return out, nil
 	}
-	r, err := newRecord(cur.release.Revision(), cur.release.Metadata().Targets)
+	r, err := out.fill(cur.release)
 	if err != nil {
 		return out, err
-	}
-	out.Revision, out.Provenance = r.revision, r.provenance
-	for _, payload := range cur.release.Payloads() {
-		out.Payloads[payload.Namespace] = payload.Data
-		out.Lists = append(out.Lists, payload.Lists...)
 	}
 	for name, target := range furtherOf(&r.targets.Signed) {
 		data, err := p.target(ctx, furtherName(name, hashOf(target)), hashOf(target), target.Length)

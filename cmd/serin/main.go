@@ -134,7 +134,7 @@ func addVerbs(root *cobra.Command) {
 		}},
 		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand()}},
 		{"release", "Release flags:", []*cobra.Command{
-			publishCommand(), disableCommand(), enableCommand(), rollbackCommand(), logCommand(), verifyCommand(), bakeCommand(), gcCommand(), batchesCommand(), experimentCommand(),
+			publishCommand(), disableCommand(), enableCommand(), rollbackCommand(), releaseCommand(), logCommand(), verifyCommand(), bakeCommand(), gcCommand(), batchesCommand(), experimentCommand(),
 		}},
 		{"keys", "Manage keys:", []*cobra.Command{keysCommand(), clientsCommand()}},
 		{"run", "Use flags:", []*cobra.Command{evalCommand(), explainCommand(), serveCommand(), catCommand()}},

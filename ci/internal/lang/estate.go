@@ -75,9 +75,6 @@ func (l *loader) estate() *Estate {
 	e.checkPublic(configChecker.Reader)
 	l.reserve(e)
 	e.checkReferences()
-	if !l.locking {
-		e.checkReleases()
-	}
 	return e
 }
 

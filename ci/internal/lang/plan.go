@@ -227,8 +227,8 @@ func (l *loader) readReleases() {
 	l.known.Releases = lines
 }
 
-// checkReleases compares releases.lock with the plans.
-func (e *Estate) checkReleases() {
+// CheckReleases compares releases.lock with the plans, and records what doesn't fit.
+func (e *Estate) CheckReleases() {
 	s := e.Known.ReleasesFile
 	if s == nil || len(s.Problems) > 0 {
 		return

@@ -1,0 +1,54 @@
+package release
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/serin-flags/serin/bundle"
+)
+
+// Inspect reads and verifies what is published, from the pinned root, with the files that
+// clients don't read: [Content.Files]. It ignores expiry. If nothing is published, the error
+// is that of [bundle.Verifier.Update].
+func Inspect(ctx context.Context, from bundle.Source, root []byte) (Published, error) {
+	out := Published{Payloads: make(map[string][]byte), Files: make(map[string][]byte)}
+	verifier, err := bundle.NewVerifier(bundle.VerifierConfig{Root: root})
+	if err != nil {
+		return out, fmt.Errorf("reading the pinned root: %w", err)
+	}
+	release, err := verifier.UpdateIgnoreExpiry(ctx, from)
+	if err != nil {
+		return out, fmt.Errorf("reading what is published: %w", err)
+	}
+	r, err := out.fill(release)
+	if err != nil {
+		return out, err
+	}
+	for name, target := range furtherOf(&r.targets.Signed) {
+		object, err := from.Fetch(ctx, furtherName(name, hashOf(target)), "", target.Length)
+		if err != nil {
+			return out, fmt.Errorf("reading %s of revision %d: %w", name, r.revision, err)
+		}
+		if digest := sha256.Sum256(object.Data); hex.EncodeToString(digest[:]) != hashOf(target) {
+			return out, fmt.Errorf("reading %s of revision %d: the object was changed", name, r.revision)
+		}
+		out.Files[name] = object.Data
+	}
+	return out, nil
+}
+
+// fill takes from a release all but the files.
+func (p *Published) fill(release *bundle.Release) (record, error) {
+	r, err := newRecord(release.Revision(), release.Metadata().Targets)
+	if err != nil {
+		return r, err
+	}
+	p.Revision, p.Provenance = r.revision, r.provenance
+	for _, payload := range release.Payloads() {
+		p.Payloads[payload.Namespace] = payload.Data
+		p.Lists = append(p.Lists, payload.Lists...)
+	}
+	return r, nil
+}
