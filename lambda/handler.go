@@ -50,11 +50,11 @@
 //	                      regular expressions that flags match them with: one has more than
 //	                      1,024 bytes, or those of more than 256 bytes, each counted once per
 //	                      expression, have more than 16 KiB
-//	404  FLAG_NOT_FOUND   there is no such flag
+//	404  FLAG_NOT_FOUND   there is no such flag, or the caller may not see it
 //
 // TARGETING_KEY_MISSING never occurs: a rule doesn't match if its unit is missing, and
 // the answer's metadata says so. Other failures have no code, only
-// {"errorDetails": …}: 404 for other paths, 405 for other methods, 413 for bodies
+// {"errorDetails": …}: 401, 403 and 429 if there is a [Config].Access, 404 for other paths, 405 for other methods, 413 for bodies
 // larger than [Config].MaxBody, 500 for a bug, and 503 while the client has no revision,
 // or with Retry-After while bodies larger than 4 KiB take up 16 MiB. Providers treat 503
 // like an outage and serve defaults or stored values; they don't behave as if the flags
@@ -62,12 +62,17 @@
 //
 // # Browsers
 //
-// Every origin is allowed (Access-Control-Allow-Origin: *), and may read ETag and
-// Retry-After. The handler doesn't
-// authenticate callers and uses no cookies. So a page learns nothing from a public
-// deployment through a visitor's browser that it couldn't request itself. In a private
-// network, any page open in a browser there can send requests too. If flags are
-// confidential, put authentication in front.
+// Without [Config].Access, every origin is allowed (Access-Control-Allow-Origin: *), and may
+// read ETag and Retry-After. OFREP uses no cookies then. So a page learns nothing from a
+// public deployment through a visitor's browser that it couldn't request itself. In a
+// private network, any page open in a browser there can send requests too.
+//
+// With it, OFREP callers need a key, a token or an identity of IAM, and see the flags that
+// are theirs. Pages of the origins of all clients may send preflights and read answers; a
+// request from another page than its client's is a 403. Streams of events need no key, but
+// come from these origins or from no page; /route, /status and /healthz need none. What the
+// flag folder takes from requests ("from"), callers of kind client can't send. See package
+// access.
 package lambda
 
 import (
