@@ -16,9 +16,9 @@ import (
 // doesn't say which client there will be.
 func (h *Handler) share(w http.ResponseWriter, r *http.Request) bool {
 	header := w.Header()
-	header.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
+	header["Access-Control-Expose-Headers"] = exposed
 	if h.access == nil {
-		header.Set("Access-Control-Allow-Origin", "*")
+		header["Access-Control-Allow-Origin"] = anyOrigin
 		return true
 	}
 	header.Add("Vary", "Origin")

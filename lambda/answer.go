@@ -1,8 +1,6 @@
 package lambda
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"math"
 	"net/http"
 	"strconv"
@@ -116,35 +114,6 @@ func textOrNothing(text string) evaluator.Value {
 }
 
 func appendString(b []byte, s string) []byte { return evaluator.StringValue(s).AppendJSON(b) }
-
-// appendAnswers appends the response for all flags that the caller may see.
-func (h *Handler) appendAnswers(b []byte, q *question) []byte {
-	b = append(b, '{')
-	if h.offer != nil {
-		b = append(b, `"eventStreams":`...)
-		b = append(b, h.offer...)
-		b = append(b, ',')
-	}
-	b = append(b, `"flags":[`...)
-	for key, result := range q.snapshot.All(q.ctx) {
-		if !q.sees(key) {
-			continue
-		}
-		if b[len(b)-1] != '[' {
-			b = append(b, ',')
-		}
-		b = Answer{Key: key, Result: result}.AppendJSON(b)
-	}
-	b = append(b, `],"metadata":`...)
-	b = Answer{Environment: q.snapshot.Environment(), Revision: q.snapshot.Revision()}.appendMetadata(b)
-	return append(b, '}')
-}
-
-// entityTag returns the strong entity tag of a body.
-func entityTag(body []byte) string {
-	sum := sha256.Sum256(body)
-	return `"` + hex.EncodeToString(sum[:16]) + `"`
-}
 
 const (
 	// minCompressed is the size in bytes from which on a response is compressed.

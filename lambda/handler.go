@@ -24,8 +24,8 @@
 //
 // # Entity tags
 //
-// The response for all flags has an ETag. It is a hash of the response, so it covers
-// the revision, the effects of the context, the place of the events, and the draws of
+// The response for all flags has an ETag. It is a hash of the hashes of its parts, so it
+// covers the revision, the effects of the context, the place of the events, and the draws of
 // flags that split by chance, which differ between requests. If a request's If-None-Match
 // has the tag, the status is 304: the body would have been byte for byte the one that the
 // caller has. The tag of a compressed response ends in "-gzip".
@@ -83,6 +83,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -139,6 +140,7 @@ type Handler struct {
 	access   *access.Gate // nil: everyone may ask
 	trust    *enrich.Trust
 	taken    atomic.Pointer[taken]
+	rendered atomic.Pointer[rendered]
 	streams  streams
 	offer    []byte // the eventStreams of all flags, as JSON; nil: there are none
 	draining atomic.Bool
@@ -228,7 +230,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, endpoint, flags 
 		return
 	}
 	shared := h.share(w, r)
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header()["X-Content-Type-Options"] = noSniff
 	switch endpoint {
 	case flagEndpoint:
 		h.one(w, r, flags)
@@ -276,17 +278,15 @@ func (h *Handler) one(w http.ResponseWriter, r *http.Request, key string) {
 		fail.write(w)
 		return
 	}
-	answer := Answer{Key: key, Environment: q.snapshot.Environment(), Revision: q.snapshot.Revision()}
-	if q.sees(key) {
-		answer.Result = q.snapshot.Evaluate(key, q.ctx)
-	} else {
-		answer.Result = (*evaluator.CompiledFlag)(nil).Evaluate(&q.ctx) // as if there were no such flag
+	var result evaluator.Result
+	if q.sees(key) { // or it is as if there were no such flag
+		result = q.snapshot.Evaluate(key, q.ctx)
 	}
-	status := http.StatusOK
-	if answer.Result.Reason() == evaluator.ReasonError {
-		status = http.StatusNotFound
+	if result.Reason() == evaluator.ReasonError {
+		write(w, http.StatusNotFound, Answer{Key: key, Result: result}.AppendJSON(nil))
+		return
 	}
-	write(w, status, answer.AppendJSON(nil))
+	write(w, http.StatusOK, h.render(q.snapshot).one(key, result))
 }
 
 // all evaluates all flags.
@@ -296,13 +296,16 @@ func (h *Handler) all(w http.ResponseWriter, r *http.Request) {
 		fail.write(w)
 		return
 	}
-	body := h.appendAnswers(nil, q)
-	tag := entityTag(body)
-	w.Header().Set("ETag", tag)
-	if hasTag(r.Header.Values("If-None-Match"), tag) {
+	known, s := h.render(q.snapshot), responses.Get().(*response)
+	defer s.release()
+	s.parts = known.all(q, s.parts[:0])
+	tag := s.tag(known)
+	w.Header()["Etag"] = []string{tag}
+	if hasTag(r.Header["If-None-Match"], tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
+	body := s.render(known)
 	h.compress(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		write(w, http.StatusOK, body)
 	})).ServeHTTP(w, r)
@@ -379,9 +382,25 @@ func declared(ctx evaluator.Context, program *evaluator.Program, unused func(nam
 	return ctx, nil
 }
 
+// Values of headers that all responses share: net/http only reads them.
+var (
+	jsonType  = []string{"application/json"}
+	noSniff   = []string{"nosniff"}
+	anyOrigin = []string{"*"}
+	exposed   = []string{"ETag, Retry-After"}
+)
+
+// minChunked is the size in bytes from which on net/http may send a body in chunks, unless it
+// is told how long the body is.
+const minChunked = 1 << 10
+
 // write writes a complete response.
 func write(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "application/json")
+	header := w.Header()
+	header["Content-Type"] = jsonType
+	if len(body) > minChunked {
+		header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	w.WriteHeader(status)
 	w.Write(body) // an error means that the client has gone
 }

@@ -39,6 +39,7 @@ func Parse(a evaluator.Attribute) (Attribute, error) {
 type Request struct {
 	r       *http.Request
 	trusted bool     // the peer is a gateway
+	read    bool     // uri has been read
 	uri     *url.URL // that the client asked for, if a gateway says so
 	query   url.Values
 	agent   *agent
@@ -51,15 +52,19 @@ type Request struct {
 
 // Read returns a Request that a gateway sends for a client.
 func (t *Trust) Read(r *http.Request) Request {
-	q := Request{r: r, trust: t, trusted: t.peer(r)}
-	if q.trusted {
-		// nginx's auth_request and the forward auth of Traefik and Caddy ask for another path
-		// than the client did.
-		if uri, ok := single(r.Header["X-Forwarded-Uri"]); ok && strings.HasPrefix(uri, "/") {
+	return Request{r: r, trust: t, trusted: t.peer(r)}
+}
+
+// clientURI returns what the client has asked for, or nil if no gateway says so: nginx's
+// auth_request and the forward auth of Traefik and Caddy ask for another path.
+func (q *Request) clientURI() *url.URL {
+	if q.trusted && !q.direct && !q.read {
+		if uri, ok := single(q.r.Header["X-Forwarded-Uri"]); ok && strings.HasPrefix(uri, "/") {
 			q.uri, _ = url.ParseRequestURI(uri) // nil if it's malformed: there is no path then
 		}
 	}
-	return q
+	q.read = true
+	return q.uri
 }
 
 // Direct returns a Request that a browser or an app sends for itself. It has no path, since
@@ -119,10 +124,10 @@ func (q *Request) text(s *from.Source) string {
 	case from.Cookie:
 		return q.cookie(s)
 	case from.Path:
-		if q.uri == nil {
-			return ""
+		if uri := q.clientURI(); uri != nil {
+			return uri.Path
 		}
-		return q.uri.Path
+		return ""
 	case from.Claim:
 		if q.claim == nil {
 			return ""
@@ -155,8 +160,8 @@ func single(values []string) (string, bool) {
 func (q *Request) parameters() url.Values {
 	if q.query == nil {
 		raw := q.r.URL.RawQuery
-		if q.uri != nil {
-			raw = q.uri.RawQuery
+		if uri := q.clientURI(); uri != nil {
+			raw = uri.RawQuery
 		}
 		q.query, _ = url.ParseQuery(raw) // without the malformed ones
 	}
