@@ -267,3 +267,59 @@ func TestTooOften(t *testing.T) {
 		}
 	})
 }
+
+// FuzzTakenAttributes holds that nothing that a client sends in a body changes what is taken
+// from its request: whatever the body is, the answer of a flag that reads only such
+// attributes stays the same, unless the body is refused.
+func FuzzTakenAttributes(f *testing.F) {
+	s := newShop(f, false)
+	for _, body := range []string{
+		`{"context":{"targetingKey":"chosen","city":"chosen"}}`, `{"context":{"city":"lhasa","city":"chosen"}}`,
+		`{"context":{"c\u0069ty":"chosen"}}`, `{"context":{"user":"chosen"}}`, `{"context":{"targetingKey":"chosen"},"context":{"city":"chosen"}}`,
+		`{"context":{"city":["chosen"],"CITY":"chosen","city ":"chosen","later":"chosen"}}`,
+	} {
+		f.Add(body)
+	}
+	answer := func(flag, body string) (int, string) {
+		w := s.ask(post(flagsPath+"/"+flag+"?city=lhasa", body), "X-API-Key", s.web, "Cookie", "seat=u-1")
+		return w.Code, w.Body.String()
+	}
+	want := make(map[string]string)
+	for _, flag := range []string{"by-city", "by-user", "by-later"} {
+		_, want[flag] = answer(flag, `{}`)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		for flag, want := range want {
+			if status, got := answer(flag, body); status == http.StatusOK && got != want {
+				t.Errorf("with the body %q, %s is %s, want %s", body, flag, got, want)
+			}
+		}
+	})
+}
+
+// BenchmarkAdmit measures what a Gate adds to a request for all flags: the look-up of the
+// key, both rates, and which flags the caller sees.
+func BenchmarkAdmit(b *testing.B) {
+	key, hash := access.NewKey()
+	client := newEstate(b, testRuleset()).open(b)
+	for _, bench := range []struct{ name, entry string }{
+		{"open", ""}, {"server", "kind: server"}, {"client", "kind: client, flags: shop, rate: 1000000/s, rate_per_ip: 1000000/s"},
+	} {
+		cfg := Config{}
+		if bench.entry != "" {
+			cfg.Access = newGate(b, fmt.Sprintf("clients: [{name: a, keys: %s, %s}]", hash, bench.entry))
+		}
+		h := New(client, cfg)
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				r := post(flagsPath, `{"context":{"targetingKey":"u-1"}}`)
+				r.Header.Set("X-API-Key", key)
+				w := httptest.NewRecorder()
+				if h.ServeHTTP(w, r); w.Code != http.StatusOK {
+					b.Fatal(w.Code)
+				}
+			}
+		})
+	}
+}

@@ -580,6 +580,50 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestConcurrentReloads asks while the file changes, under the race detector: a key that is
+// in all versions is always known.
+func TestConcurrentReloads(t *testing.T) {
+	key, hash := NewKey()
+	login := newIssuer(t, "login", "a")
+	token := login.sign(t, nil)
+	const clients = "clients:\n- {name: a, kind: client, keys: %s, rate_per_ip: 1000000/s}\n" +
+		"- {name: app, jwt: {issuer: login, audience: flags, jwks: login.json, algorithms: ES256}}\n# %d"
+	g, _ := gate(t, fmt.Sprintf("clients: [{name: a, kind: client, keys: %s}]", hash))
+	write(t, filepath.Join(filepath.Dir(g.file.path), "login.json"), jwks(t, login))
+	write(t, g.file.path, fmt.Sprintf(clients, hash, 0))
+	if err := g.reload(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var askers sync.WaitGroup
+	for i := range 4 {
+		askers.Go(func() {
+			for ctx.Err() == nil {
+				r := request("X-API-Key", key)
+				r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", i)
+				if got := admitted(g, r); got != "a" {
+					t.Errorf("with the key: %s", got)
+				}
+				if got := admitted(g, request("Authorization", "Bearer "+token)); got != "app" {
+					t.Errorf("with the token: %s", got)
+				}
+				g.Allows("https://a.example")
+			}
+		})
+	}
+	for i := range 50 {
+		write(t, g.file.path+".new", fmt.Sprintf(clients, hash, i+1))
+		if err := os.Rename(g.file.path+".new", g.file.path); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.reload(); err != nil {
+			t.Error(err)
+		}
+	}
+	cancel()
+	askers.Wait()
+}
+
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "bad.yaml"), "clients: 5")
