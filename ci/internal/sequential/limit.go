@@ -7,7 +7,7 @@ import (
 
 // A Limit tests whether bad events in one arm are more frequent than an absolute limit:
 // its null hypothesis is that there are at most so many per exposure. It needs no other
-// arm, so it also works at 100%. It keeps at most 60 KB. It isn't safe for concurrent use.
+// arm, so it also works at 100%. It keeps less than 1 KB. It isn't safe for concurrent use.
 type Limit struct {
 	starts *starts
 	most   float64 // bad events per exposure

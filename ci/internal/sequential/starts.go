@@ -11,7 +11,6 @@ const (
 	mostStarts   = 1440        // that a Config may ask for
 	doubtful     = 3.0         // the average from which on a test that hasn't failed is inconclusive
 	alternatives = 7           // len(ratios)
-	negligible   = -50.0       // as the logarithm of a part of a sum
 )
 
 // ratios are the alternatives of each test, as multiples of the largest value that is
@@ -46,14 +45,16 @@ func Split(alpha float64, steps, metrics int) (float64, error) {
 // starts is an average of e-processes, one from each point of a grid. An e-process is a
 // mixture of likelihood ratios, one for each alternative.
 //
-// The logarithm of such a ratio is a sum over periods. So that a start needs just one
-// number for each alternative, there is one running sum since the beginning of the step,
-// and each start remembers what the sum was at the time.
+// The logarithm of such a ratio is a sum over periods. With s for the running sum since the
+// beginning of the step and b for what it was at a start, the e-value of the start is
+// exp(s-b) = exp(s)·exp(-b). So the sum over all starts needs no more than the sum of
+// exp(-b), which is kept as a logarithm, one for each alternative.
 type starts struct {
 	n         int           // planned
 	every     time.Duration // between two
 	threshold float64       // the logarithm of 1/alpha
-	before    [][alternatives]float64
+	begun     int           // so far
+	before    [alternatives]float64
 	sum       [alternatives]float64
 	end       time.Duration // of the last period
 	average   float64       // its logarithm
@@ -85,8 +86,15 @@ func newStarts(cfg Config) (*starts, error) {
 
 // start begins the e-processes of all points up to the present.
 func (s *starts) start() {
-	for len(s.before) < s.n && time.Duration(len(s.before))*s.every <= s.end {
-		s.before = append(s.before, s.sum)
+	for s.begun < s.n && time.Duration(s.begun)*s.every <= s.end {
+		for k, at := range s.sum {
+			if s.begun == 0 {
+				s.before[k] = -at
+			} else {
+				s.before[k] = logAdd(s.before[k], -at)
+			}
+		}
+		s.begun++
 	}
 }
 
@@ -108,21 +116,19 @@ func (s *starts) add(end time.Duration, more [alternatives]float64) {
 // logAverage returns the logarithm of the average. Starts still to come count as 0, which
 // errs on the side of no alarm.
 func (s *starts) logAverage() float64 {
-	largest := math.Inf(-1)
-	for i := range s.before {
-		for k, at := range s.before[i] {
-			largest = max(largest, s.sum[k]-at)
-		}
+	var of [alternatives]float64
+	for k, sum := range s.sum {
+		of[k] = sum + s.before[k]
 	}
-	total := 0.0
-	for i := range s.before {
-		for k, at := range s.before[i] {
-			if d := s.sum[k] - at - largest; d > negligible {
-				total += math.Exp(d)
-			}
-		}
+	return logMean(of[:]) - math.Log(float64(s.n))
+}
+
+// logAdd returns the logarithm of the sum of two numbers given as logarithms.
+func logAdd(a, b float64) float64 {
+	if a < b {
+		a, b = b, a
 	}
-	return largest + math.Log(total) - math.Log(float64(s.n)*alternatives)
+	return a + math.Log1p(math.Exp(b-a))
 }
 
 // verdict says what the average means.
@@ -140,6 +146,6 @@ func (s *starts) verdict() Verdict {
 func (s *starts) evidence() Evidence {
 	return Evidence{
 		Verdict: s.verdict(), LogE: s.average, MaxLogE: s.highest, Threshold: s.threshold, FailedAt: s.failedAt,
-		End: s.end, Starts: len(s.before),
+		End: s.end, Starts: s.begun,
 	}
 }
