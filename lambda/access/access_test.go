@@ -110,6 +110,7 @@ func TestKeys(t *testing.T) {
 		{"one twice", "shop", []string{"X-API-Key", one, "X-API-Key", one}},
 		{"an empty one", "401", []string{"X-API-Key", ""}},
 		{"an empty one and one", "shop", []string{"X-API-Key", "", "Authorization", "Bearer " + one}},
+		{"one and an empty one", "shop", []string{"X-API-Key", one, "Authorization", "Bearer "}},
 		{"another scheme", "401", []string{"Authorization", "Basic " + one}},
 		{"no scheme", "401", []string{"Authorization", one}},
 		{"another scheme and a key", "shop", []string{"Authorization", "AWS4-HMAC-SHA256 Credential=x", "X-API-Key", one}},
@@ -451,6 +452,10 @@ func TestBuckets(t *testing.T) {
 	address := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, byte(i >> 16), byte(i >> 8), byte(i)}) }
 	for i := range maxBuckets + 1000 {
 		take(b.of(c, address(i), now), now)
+		take(b.of(c, address(0), now), now) // in use all the time, so never the one to go
+	}
+	if take(b.of(c, address(0), now), now) == 0 {
+		t.Error("an address was forgotten that is used all the time")
 	}
 	if len(b.known) != maxBuckets || b.order.Len() != maxBuckets {
 		t.Errorf("%d addresses are known, %d in order", len(b.known), b.order.Len())
@@ -539,8 +544,8 @@ func TestReload(t *testing.T) {
 		fmt.Fprint(w, jwks(t, login))
 	}))
 	defer server.Close()
-	client := "clients: [{name: app, jwt: {issuer: login, audience: flags, jwks: " + server.URL + ", algorithms: ES256}}]"
-	g, _ := gate(t, client)
+	text := "clients: [{name: app, jwt: {issuer: login, audience: flags, jwks: " + server.URL + ", algorithms: ES256}}]"
+	g, _ := gate(t, text)
 	before := g.state.Load()
 	reload := func(text string) {
 		t.Helper()
@@ -549,10 +554,14 @@ func TestReload(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if reload(client); g.state.Load() != before {
+	if reload(text); g.state.Load() != before {
 		t.Error("a file that is the same was loaded again")
 	}
-	reload(client + " # changed")
+	g.users.of(&client{}, netip.Addr{}, time.Now())
+	reload(text + " # changed")
+	if len(g.users.known) > 0 {
+		t.Error("addresses of clients that are gone are remembered")
+	}
 	if g.state.Load() == before || admitted(g, request("Authorization", "Bearer "+login.sign(t, nil))) != "app" || asked.Load() != 1 {
 		t.Errorf("keys were fetched %d times", asked.Load())
 	}
