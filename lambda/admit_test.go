@@ -119,8 +119,13 @@ func TestWithoutKey(t *testing.T) {
 	if !strings.Contains(w.Body.String(), `"refused":{"unknown":9,"origin":0,"rate":0}`) {
 		t.Errorf("status: %s", w.Body)
 	}
-	if w := s.ask(httptest.NewRequest(http.MethodGet, "/route/dump", nil)); w.Header().Get("X-Serin-Variant") != "off" {
-		t.Errorf("a gateway got %v", w.Header())
+	// Without keys, /route answers gateways and nobody else.
+	for peer, want := range map[string]string{"10.0.0.1:1": "off", "10.0.0.2:1": "", "@": ""} {
+		r := httptest.NewRequest(http.MethodGet, "/route/dump", nil)
+		r.RemoteAddr = peer
+		if w := s.ask(r, "X-API-Key", s.server, "X-Forwarded-For", "10.0.0.1"); w.Code != 200 || w.Header().Get("X-Serin-Variant") != want {
+			t.Errorf("%s got %d %v, want %q", peer, w.Code, w.Header(), want)
+		}
 	}
 }
 

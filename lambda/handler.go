@@ -70,9 +70,9 @@
 // With it, OFREP callers need a key, a token or an identity of IAM, and see the flags that
 // are theirs. Pages of the origins of all clients may send preflights and read answers; a
 // request from another page than its client's is a 403. Streams of events need no key, but
-// come from these origins or from no page; /route, /status and /healthz need none. What the
-// flag folder takes from requests ("from"), callers of kind client can't send. See package
-// access.
+// come from these origins or from no page; /route answers [Config].Gateways only, and
+// /status and /healthz everyone. What the flag folder takes from requests ("from"), callers
+// of kind client can't send. See package access.
 package lambda
 
 import (
@@ -117,8 +117,9 @@ type Config struct {
 	// Gateways are the proxies that may say who a client is and what it has asked for. The
 	// zero Trust trusts nobody.
 	Gateways enrich.Trust
-	// Access decides who may ask for flags over OFREP, and which they see. nil: everyone may
-	// ask for all flags.
+	// Access decides who may ask for flags over OFREP, and which they see. Then only Gateways
+	// may ask /route, which has no keys and answers for all flags. nil: everyone may ask for
+	// all flags.
 	Access *access.Gate
 	// MaxRequests limits the requests for flags that are answered at once. More get 503 with
 	// Retry-After, or no variant on /route. 0 and less: no limit, for servers that have one.
@@ -226,6 +227,10 @@ func (h *Handler) busy(w http.ResponseWriter, r *http.Request, endpoint string) 
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, endpoint, flags string) {
 	if endpoint == routeEndpoint {
+		if h.access != nil && !h.trust.Gateway(r) {
+			h.router.Fail(w)
+			return
+		}
 		h.router.Answer(w, r, flags) // not for other origins: it may read and set cookies
 		return
 	}

@@ -52,7 +52,7 @@ type Request struct {
 
 // Read returns a Request that a gateway sends for a client.
 func (t *Trust) Read(r *http.Request) Request {
-	return Request{r: r, trust: t, trusted: t.peer(r)}
+	return Request{r: r, trust: t, trusted: t.Gateway(r)}
 }
 
 // clientURI returns what the client has asked for, or nil if no gateway says so: nginx's
@@ -71,7 +71,7 @@ func (q *Request) clientURI() *url.URL {
 // that of the request is the endpoint's, and no cookie is issued. claim returns a claim of
 // the caller's verified JWT, "" if there is none; it may be nil.
 func (t *Trust) Direct(r *http.Request, claim func(name string) string) Request {
-	return Request{r: r, trust: t, trusted: t.peer(r), direct: true, claim: claim}
+	return Request{r: r, trust: t, trusted: t.Gateway(r), direct: true, claim: claim}
 }
 
 // Issued returns the cookie that the response must set, because Value has made an ID for a

@@ -46,8 +46,8 @@ func (t *Trust) has(ip netip.Addr) bool {
 	return slices.ContainsFunc(t.prefixes, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
-// peer reports whether a request comes directly from a gateway.
-func (t *Trust) peer(r *http.Request) bool {
+// Gateway reports whether a request comes directly from a gateway.
+func (t *Trust) Gateway(r *http.Request) bool {
 	if isUnix(r) {
 		return t.unix
 	}
