@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"ci/plans":            {"bundle", "ci", "ci/release", "evaluator"},
 	"ci/gittree":          {"internal/gitexec"},
 	"ci/guard":            {"ci/internal/plan", "ci/internal/sequential"},
+	"ci/guard/cloudwatch": {"ci/guard", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 	"ci/guard/command":    {"ci/guard"},
 	"ci/guard/prometheus": {"ci/guard", "github.com/prometheus/client_golang", "github.com/prometheus/common"},
 	"ci/release":          {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},

@@ -1,0 +1,132 @@
+package cloudwatch
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/smithy-go/encoding/cbor"
+)
+
+const region = "eu-central-1"
+
+// A double answers as CloudWatch does, in the protocol that the AWS SDK speaks with it, and
+// accepts only requests that are signed as AWS wants them.
+type double struct {
+	url                      string
+	accessKey, secret, token string
+
+	mu     sync.Mutex
+	calls  []string
+	in     cbor.Map
+	answer func(call string, in cbor.Map) (status int, body []byte)
+	date   time.Time // zero: now
+}
+
+// startDouble starts a double and leads the AWS SDK to it.
+func startDouble(t testing.TB) *double {
+	d := &double{accessKey: "AKIA" + rand.Text(), secret: "secret-" + rand.Text(), token: "token-" + rand.Text()}
+	server := httptest.NewServer(http.HandlerFunc(d.serve))
+	t.Cleanup(server.Close)
+	d.url = server.URL
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_CLOUDWATCH": d.url, "AWS_ACCESS_KEY_ID": d.accessKey, "AWS_SECRET_ACCESS_KEY": d.secret,
+		"AWS_SESSION_TOKEN": d.token, "AWS_PROFILE": "", "AWS_REGION": "us-east-1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1",
+	} {
+		if t, ok := t.(*testing.T); ok {
+			t.Setenv(name, value)
+		} else {
+			os.Setenv(name, value) // a fuzz target, in which there is nothing else
+		}
+	}
+	return d
+}
+
+func (d *double) serve(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	body, err := io.ReadAll(r.Body)
+	call, ok := strings.CutPrefix(r.URL.Path, "/service/GraniteServiceVersion20100801/operation/")
+	d.calls = append(d.calls, call)
+	if !d.date.IsZero() {
+		w.Header().Set("Date", d.date.UTC().Format(http.TimeFormat))
+	}
+	in, _ := cbor.Decode(body)
+	d.in, _ = in.(cbor.Map)
+	status, answer := 0, []byte(nil)
+	switch {
+	case err != nil || !ok || r.Method != http.MethodPost || r.Header.Get("Smithy-Protocol") != "rpc-v2-cbor" || d.in == nil:
+		status, answer = refusal("SerializationException", "not a request")
+	case d.authorize(r, body) != nil:
+		status, answer = refusal("InvalidSignatureException", "signed otherwise")
+		status = http.StatusForbidden
+	default:
+		status, answer = d.answer(call, d.in)
+	}
+	w.Header().Set("Content-Type", "application/cbor")
+	w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+	w.WriteHeader(status)
+	w.Write(answer)
+}
+
+// authorize checks the signature of a request by making it again.
+func (d *double) authorize(r *http.Request, body []byte) error {
+	sent := r.Header.Get("Authorization")
+	_, list, ok := strings.Cut(sent, "SignedHeaders=")
+	list, _, _ = strings.Cut(list, ",")
+	when, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+	if !ok || err != nil || time.Since(when).Abs() > 5*time.Minute {
+		return fmt.Errorf("not signed: %q", sent)
+	}
+	again, err := http.NewRequest(r.Method, d.url+r.URL.Path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	for name := range strings.SplitSeq(list, ";") {
+		if values := r.Header.Values(name); len(values) > 0 && name != "x-amz-date" {
+			again.Header[http.CanonicalHeaderKey(name)] = values
+		}
+	}
+	digest := sha256.Sum256(body)
+	credentials := aws.Credentials{AccessKeyID: d.accessKey, SecretAccessKey: d.secret, SessionToken: d.token}
+	if err := v4.NewSigner().SignHTTP(r.Context(), credentials, again, hex.EncodeToString(digest[:]), "monitoring", region, when); err != nil {
+		return err
+	}
+	if again.Header.Get("Authorization") != sent {
+		return fmt.Errorf("signed otherwise: %q", sent)
+	}
+	return nil
+}
+
+func refusal(kind, message string) (int, []byte) {
+	return http.StatusBadRequest, cbor.Encode(cbor.Map{"__type": cbor.String("com.amazonaws.cloudwatch#" + kind), "message": cbor.String(message)})
+}
+
+func ok(m cbor.Map) (int, []byte) { return http.StatusOK, cbor.Encode(m) }
+
+// at returns a time as the protocol has it.
+func at(t time.Time) cbor.Value { return &cbor.Tag{ID: 1, Value: cbor.Float64(t.Unix())} }
+
+// result returns the result for an arm.
+func result(arm, status string, start time.Time, values map[int]float64) cbor.Map {
+	times, numbers := cbor.List{}, cbor.List{}
+	for i := range 100 {
+		if v, ok := values[i]; ok {
+			times, numbers = append(times, at(start.Add(time.Duration(i)*time.Minute))), append(numbers, cbor.Float64(v))
+		}
+	}
+	return cbor.Map{"Id": cbor.String(arm), "Label": cbor.String(arm), "StatusCode": cbor.String(status), "Timestamps": times, "Values": numbers}
+}
