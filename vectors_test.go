@@ -304,6 +304,11 @@ func parseVector(data []byte, key string) (vectors.Answer, error) {
 		}
 		delete(a.Metadata, name)
 	}
+	// Otherwise it is the flag's own.
+	if arm := string(a.Metadata["arm"]); arm == `"new"` || arm == `"rest"` {
+		out.Arm = strings.Trim(arm, `"`)
+		delete(a.Metadata, "arm")
+	}
 	return out, nil
 }
 

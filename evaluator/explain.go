@@ -19,6 +19,7 @@ type Trace struct {
 	Reason      Reason `json:"reason"`
 	Rule        string `json:"rule,omitempty"`        // the rule that matched; "" if none did
 	MissingUnit string `json:"missingUnit,omitempty"` // see [Result.MissingUnit]
+	Arm         string `json:"arm,omitempty"`         // see [Result.Arm]
 	// Stale is the check of the rules' age. It is nil if the flag is disabled or has
 	// no [Flag].Stale.
 	Stale *StaleTrace `json:"stale,omitempty"`
@@ -140,7 +141,7 @@ func (x *explainer) flag(f *CompiledFlag) Trace {
 	result := f.Evaluate(x.ctx)
 	t := Trace{
 		Flag: f.key, Value: result.Value(), Variant: result.Variant(), Reason: result.Reason(),
-		Rule: result.Rule(), MissingUnit: result.MissingUnit(),
+		Rule: result.Rule(), MissingUnit: result.MissingUnit(), Arm: result.Arm(),
 	}
 	reached := !f.disabled
 	in := x.module.code[f.entry]

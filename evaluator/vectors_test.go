@@ -62,7 +62,7 @@ func checkTrace(t *testing.T, c vectors.Case, ctx evaluator.Context, trace evalu
 	t.Helper()
 	want := c.Want
 	want.Metadata = nil
-	got := vectors.Answer{Value: trace.Value.JSON(), Variant: trace.Variant, Reason: trace.Reason.String(), Rule: trace.Rule, MissingUnit: trace.MissingUnit}
+	got := vectors.Answer{Value: trace.Value.JSON(), Variant: trace.Variant, Reason: trace.Reason.String(), Rule: trace.Rule, MissingUnit: trace.MissingUnit, Arm: trace.Arm}
 	if !got.Same(want) {
 		t.Errorf("%s, explained: flag %s, context %s, now %d, chance %d\ngot  %s\nwant %s", c.Name, c.Flag, c.Context, ctx.Now, ctx.Chance, got, want)
 	}

@@ -23,7 +23,8 @@ const (
 //
 // The metadata contains that of the flag and of the rule that served, and environment,
 // revision and rule. If the context lacked the unit of a split or of a layer,
-// missingUnit names the attribute. Metadata of flags can't replace these four names.
+// missingUnit names the attribute. Metadata of flags can't replace these four names. If a
+// guarded ramp served, arm is "new" or "rest"; otherwise, it may be the flag's own.
 // flagSetId and version are the environment and the revision for OpenFeature's telemetry,
 // unless the flag has metadata with these names. A Result with ReasonError becomes OFREP's
 // error object with the code FLAG_NOT_FOUND.
@@ -56,8 +57,9 @@ func (a Answer) AppendJSON(b []byte) []byte {
 // appendMetadata appends the metadata of the flag and of the rule that served, and that
 // of every answer. Most of the latter's names are reserved, even if they have no value.
 func (a Answer) appendMetadata(b []byte) []byte {
-	const flagSetID, version = "flagSetId", "version"
+	const arm, flagSetID, version = "arm", "flagSetId", "version"
 	own := [...]evaluator.Attr{ // by name
+		{Name: arm, Value: textOrNothing(a.Result.Arm())},
 		{Name: "environment", Value: textOrNothing(a.Environment)},
 		{Name: flagSetID, Value: textOrNothing(a.Environment)},
 		{Name: "missingUnit", Value: textOrNothing(a.Result.MissingUnit())},
@@ -66,8 +68,8 @@ func (a Answer) appendMetadata(b []byte) []byte {
 		{Name: version},
 	}
 	if a.Revision != 0 {
-		own[3].Value = evaluator.IntValue(a.Revision)
-		own[5].Value = evaluator.StringValue(strconv.FormatInt(a.Revision, 10))
+		own[4].Value = evaluator.IntValue(a.Revision)
+		own[6].Value = evaluator.StringValue(strconv.FormatInt(a.Revision, 10))
 	}
 	b = append(b, '{')
 	rest := own[:]
@@ -79,7 +81,7 @@ func (a Answer) appendMetadata(b []byte) []byte {
 		switch {
 		case len(rest) == 0 || rest[0].Name != m.Name:
 			b = appendMember(b, m)
-		case m.Name == flagSetID || m.Name == version:
+		case m.Name == flagSetID, m.Name == version, m.Name == arm && rest[0].Value.Kind() == evaluator.KindNone:
 			b = appendMember(b, m)
 			rest = rest[1:]
 		}

@@ -40,6 +40,7 @@ type Explanation[T any] struct {
 	// MissingUnit is the attribute that a rule with a split, or the flag's
 	// layer, needed and the context lacked; "" if none.
 	MissingUnit string
+	Arm         string // see [Flag.Arm]
 	// Metadata is the metadata of the flag and of the rule that served, sorted
 	// by name. It must not be modified.
 	Metadata []evaluator.Attr
@@ -118,7 +119,7 @@ func (f *Flag[T]) Explain(c *Client, ctx Context) Explanation[T] {
 		return e
 	}
 	e.Value, e.Variant, e.Reason, e.Rule, e.MissingUnit = v, r.Variant(), r.Reason(), r.Rule(), r.MissingUnit()
-	e.Metadata = r.Metadata()
+	e.Arm, e.Metadata = r.Arm(), r.Metadata()
 	return e
 }
 

@@ -52,6 +52,7 @@ type Answer struct {
 	Reason      string
 	Rule        string
 	MissingUnit string
+	Arm         string
 	Metadata    map[string]json.RawMessage // nil: none
 }
 
@@ -146,6 +147,7 @@ type caseJSON struct {
 		Reason      string                     `json:"reason"`
 		Rule        string                     `json:"rule"`
 		MissingUnit string                     `json:"missingUnit"`
+		Arm         string                     `json:"arm"`
 		Metadata    map[string]json.RawMessage `json:"metadata"`
 	} `json:"expect"`
 }
@@ -163,7 +165,7 @@ func (c caseJSON) make() (Case, error) {
 	}
 	return Case{
 		Name: c.Name, Flag: c.Flag, Context: c.Context, Now: c.Now, Age: c.Age, Chance: c.Chance,
-		Want: Answer{Value: e.Value, Variant: *e.Variant, Reason: e.Reason, Rule: e.Rule, MissingUnit: e.MissingUnit, Metadata: e.Metadata},
+		Want: Answer{Value: e.Value, Variant: *e.Variant, Reason: e.Reason, Rule: e.Rule, MissingUnit: e.MissingUnit, Arm: e.Arm, Metadata: e.Metadata},
 	}, nil
 }
 
@@ -348,7 +350,7 @@ func sameNumber(a, b json.Number) bool {
 
 // Same reports whether two answers say the same.
 func (a Answer) Same(b Answer) bool {
-	if a.Variant != b.Variant || a.Reason != b.Reason || a.Rule != b.Rule || a.MissingUnit != b.MissingUnit ||
+	if a.Variant != b.Variant || a.Reason != b.Reason || a.Rule != b.Rule || a.MissingUnit != b.MissingUnit || a.Arm != b.Arm ||
 		len(a.Metadata) != len(b.Metadata) || !Equal(a.Value, b.Value) {
 		return false
 	}
@@ -362,7 +364,7 @@ func (a Answer) Same(b Answer) bool {
 
 // AnswerOf returns what a result says.
 func AnswerOf(r evaluator.Result) Answer {
-	a := Answer{Value: r.Value().JSON(), Variant: r.Variant(), Reason: r.Reason().String(), Rule: r.Rule(), MissingUnit: r.MissingUnit()}
+	a := Answer{Value: r.Value().JSON(), Variant: r.Variant(), Reason: r.Reason().String(), Rule: r.Rule(), MissingUnit: r.MissingUnit(), Arm: r.Arm()}
 	for _, m := range r.Metadata() {
 		if a.Metadata == nil {
 			a.Metadata = make(map[string]json.RawMessage)

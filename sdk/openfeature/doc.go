@@ -30,6 +30,7 @@
 //	revision     int64: the flags' revision
 //	rule         string: the rule that served, if one did
 //	missingUnit  string: the attribute that a rule with a split, or a layer, lacked
+//	arm          string: "new" or "rest", if a guarded ramp served
 //	flagSetId    string: the environment, unless the flag has its own
 //	version      string: the revision, unless the flag has its own
 //

@@ -131,6 +131,7 @@ const (
 	toldRevision    = "revision"
 	toldRule        = "rule"
 	toldMissingUnit = "missingUnit"
+	toldArm         = "arm"
 
 	// From OpenFeature's appendix on observability.
 	wellKnownFlagSet = "flagSetId"
@@ -139,7 +140,7 @@ const (
 
 func metadataOf(r evaluator.Result, snapshot *sdk.Snapshot) of.FlagMetadata {
 	own := r.Metadata()
-	m := make(of.FlagMetadata, len(own)+6)
+	m := make(of.FlagMetadata, len(own)+7)
 	m[wellKnownFlagSet], m[wellKnownVersion] = snapshot.Environment(), strconv.FormatInt(snapshot.Revision(), 10)
 	for _, a := range own {
 		if v := anyOf(a.Value); v != nil {
@@ -149,6 +150,9 @@ func metadataOf(r evaluator.Result, snapshot *sdk.Snapshot) of.FlagMetadata {
 	m[toldEnvironment], m[toldRevision] = snapshot.Environment(), snapshot.Revision()
 	set(m, toldRule, r.Rule())
 	set(m, toldMissingUnit, r.MissingUnit())
+	if arm := r.Arm(); arm != "" {
+		m[toldArm] = arm
+	}
 	return m
 }
 
