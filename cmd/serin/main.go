@@ -41,6 +41,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil {
 		return 0
 	}
+	if status := statusError(0); errors.As(err, &status) {
+		return int(status)
+	}
 	stderr = c.root.ErrOrStderr()
 	if cause := (*interruption)(nil); errors.As(context.Cause(ctx), &cause) {
 		err = cause // whatever else failed then, failed because of it
@@ -134,7 +137,7 @@ func addVerbs(root *cobra.Command) {
 		}},
 		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand()}},
 		{"release", "Release flags:", []*cobra.Command{
-			publishCommand(), disableCommand(), enableCommand(), rollbackCommand(), releaseCommand(), logCommand(), verifyCommand(), bakeCommand(), gcCommand(), batchesCommand(), experimentCommand(),
+			publishCommand(), disableCommand(), enableCommand(), rollbackCommand(), releaseCommand(), guardCommand(), logCommand(), verifyCommand(), bakeCommand(), gcCommand(), batchesCommand(), experimentCommand(),
 		}},
 		{"keys", "Manage keys:", []*cobra.Command{keysCommand(), clientsCommand()}},
 		{"run", "Use flags:", []*cobra.Command{evalCommand(), explainCommand(), serveCommand(), catCommand()}},
