@@ -12,7 +12,8 @@ import (
 
 const (
 	eventsPath = "/ofrep/v1/events"
-	// maxStreams limits the streams that are open at once. One takes about 20 KiB.
+	// maxStreams limits the streams that are open at once, besides Config.MaxRequests. One
+	// takes about 20 KiB.
 	maxStreams = 4096
 	// heartbeat is how often a stream without events gets a comment, so that proxies don't
 	// close it for being idle.
@@ -26,6 +27,7 @@ const (
 
 // streams are the open streams of events.
 type streams struct {
+	most  int // at once
 	mu    sync.Mutex
 	open  map[chan struct{}]struct{}
 	ended bool
@@ -36,7 +38,7 @@ type streams struct {
 func (s *streams) add() chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended || len(s.open) >= maxStreams {
+	if s.ended || len(s.open) >= s.most {
 		return nil
 	}
 	c := make(chan struct{}, 1)

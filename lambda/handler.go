@@ -121,8 +121,9 @@ type Config struct {
 	// may ask /route, which has no keys and answers for all flags. nil: everyone may ask for
 	// all flags.
 	Access *access.Gate
-	// MaxRequests limits the requests for flags that are answered at once. More get 503 with
-	// Retry-After, or no variant on /route. 0 and less: no limit, for servers that have one.
+	// MaxRequests limits the requests for flags that are answered at once, and the streams of
+	// events. More get 503 with Retry-After, or no variant on /route. 0 and less: no limit, for
+	// servers that have one.
 	MaxRequests int
 	// Observe is called after each response with one of [Endpoints], the status, and the time
 	// since the request's headers had arrived; of a stream of events when it has ended. It
@@ -156,6 +157,9 @@ func New(client *sdk.Client, cfg Config) *Handler {
 	h := &Handler{client: client, base: strings.TrimRight(cfg.BasePath, "/"), compress: newCompressor(), observe: cfg.Observe, most: int64(cfg.MaxRequests),
 		access: cfg.Access, trust: &cfg.Gateways}
 	h.router = route.New(client, h.trust)
+	if h.streams.most = maxStreams; h.most > 0 {
+		h.streams.most = int(min(h.most, maxStreams))
+	}
 	if h.bodies.limit = cfg.MaxBody; h.bodies.limit <= 0 {
 		h.bodies.limit = defaultMaxBody
 	}
