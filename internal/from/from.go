@@ -92,7 +92,7 @@ func checkHeader(name string) error {
 	case canonical == "Cookie":
 		return errors.New("cookies are sources of their own: {cookie: name}")
 	case canonical == "Authorization":
-		return errors.New("Authorization carries secrets; {claim: sub} is a claim of a verified JWT")
+		return fmt.Errorf("%s carries secrets; {claim: sub} is a claim of a verified JWT", canonical)
 	case canonical == "Proxy-Authorization" || canonical == "X-Api-Key":
 		return fmt.Errorf("%s carries secrets", canonical)
 	case canonical == "X-Forwarded-For" || canonical == "X-Real-Ip" || canonical == "Forwarded":
