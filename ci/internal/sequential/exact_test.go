@@ -20,10 +20,13 @@ func newRate(t testing.TB, worseBy, alpha float64, starts int) *sequential.Rate 
 	return r
 }
 
+// planned is the weight of the starts in the planned length.
+const planned = 15. / 16
+
 // TestRateExact enumerates everything that can happen in four periods with two bad events
 // each, with other odds of exposure in each. Where the ratio is the largest that is fine,
-// the e-value is 1 on average; below it is less; and no more than alpha of the paths ever
-// fail.
+// the e-value is on average the weight of the starts so far; below it is less; and no more
+// than alpha of the paths ever fail.
 func TestRateExact(t *testing.T) {
 	odds := []float64{0.1, 1, 0.03, 4}
 	for _, c := range []struct {
@@ -50,9 +53,9 @@ func TestRateExact(t *testing.T) {
 			}
 		}
 		switch {
-		case c.ratio == 1.1 && !(math.Abs(mean-1) < 1e-9):
-			t.Errorf("at the limit, the e-value is %v on average, not 1", mean)
-		case c.ratio < 1.1 && mean > 0.95:
+		case c.ratio == 1.1 && !(math.Abs(mean-planned) < 1e-9):
+			t.Errorf("at the limit, the e-value is %v on average, not %v", mean, planned)
+		case c.ratio < 1.1 && mean > planned-0.05:
 			t.Errorf("at a ratio of %v, the e-value is %v on average", c.ratio, mean)
 		}
 		if fail > c.alpha {
@@ -73,7 +76,7 @@ func TestRateFormula(t *testing.T) {
 	want := 0.0
 	for _, ratio := range []float64{1.25, 1.5, 2, 3, 5, 10, 30} {
 		q := share * 1.1 * ratio / (share*1.1*ratio + 1 - share)
-		want += math.Pow(q/p0, 3) * math.Pow((1-q)/(1-p0), 8) / 7
+		want += math.Pow(q/p0, 3) * math.Pow((1-q)/(1-p0), 8) / 7 * planned
 	}
 	if got := math.Exp(r.Evidence().LogE); !(math.Abs(got/want-1) < 1e-12) {
 		t.Errorf("the e-value is %v, not %v", got, want)
@@ -102,8 +105,8 @@ func TestRestarts(t *testing.T) {
 	}
 }
 
-// TestLimitExact sums over all counts. The e-value is 1 on average where the rate is the
-// limit and events are independent, and at most 1 if each exposure has at most one event.
+// TestLimitExact sums over all counts. The e-value is on average the weight of the starts so far
+// where the rate is the limit and events are independent, and at most 1 if each exposure has at most one event.
 func TestLimitExact(t *testing.T) {
 	const n, most = 40, 0.1
 	logE := func(bad float64) float64 {
@@ -125,7 +128,7 @@ func TestLimitExact(t *testing.T) {
 			bernoulli += math.Exp(logE(x) + distuv.Binomial{N: n, P: most}.LogProb(x))
 		}
 	}
-	if !(math.Abs(poisson-1) < 1e-6 && bernoulli <= 1 && below <= 1) {
+	if !(math.Abs(poisson-planned) < 1e-6 && bernoulli <= 1 && below <= 1) {
 		t.Errorf("on average, the e-value is %v, %v if there is at most one event per exposure, and %v at half the limit",
 			poisson, bernoulli, below)
 	}
@@ -186,6 +189,28 @@ func TestMismatch(t *testing.T) {
 		logE, err := sequential.Mismatch(c.counts, c.shares)
 		if err != nil || logE >= threshold != c.found {
 			t.Errorf("%v in shares of %v: the e-value is exp(%v), %v", c.counts, c.shares, logE, err)
+		}
+	}
+}
+
+// TestLater checks that starts go on after the planned length, ever farther apart, and that
+// their weights sum to 1 however long it takes.
+func TestLater(t *testing.T) {
+	r := newRate(t, 0.1, 0.001, 60)
+	for _, c := range []struct {
+		end    time.Duration
+		starts int
+		weight float64 // of all starts up to the end of the period before
+	}{
+		{time.Hour - 1, 1, planned / 60}, {time.Hour, 60, planned}, {2*time.Hour - 1, 61, planned + 1./32/60},
+		{2 * time.Hour, 120, planned + 1./32}, {4 * time.Hour, 121, planned + 1./32 + 1./64/60}, {4*time.Hour + 1, 181, planned + 3./64 + 1./128/60},
+		{1 << 60, 181, planned + 3./64 + 1./128/60}, {1<<60 + 1, 17 * 60, 1 - 1./16/65536}, {1<<60 + 2, 17 * 60, 1 - 1./16/65536},
+	} {
+		if err := r.Add(c.end, sequential.Period{}); err != nil {
+			t.Fatal(err)
+		}
+		if e := r.Evidence(); e.Starts != c.starts || math.Abs(math.Exp(e.LogE)-c.weight) > 1e-9 {
+			t.Errorf("at %v: %d starts with a weight of %v, want %d with %v", c.end, e.Starts, math.Exp(e.LogE), c.starts, c.weight)
 		}
 	}
 }

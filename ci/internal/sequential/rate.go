@@ -76,7 +76,7 @@ var lower = [...]float64{1. / 3, 1. / 2, 1 / 1.5, 1 / 1.25, 1 / 1.1, 1}
 const candidates = len(lower) + alternatives
 
 // A Rate tests whether bad events are more frequent in the new arm than in the rest: its
-// null hypothesis is that the ratio of the rates is at most 1 + WorseBy. It keeps less than
+// null hypothesis is that the ratio of the rates is at most 1 + worseBy. It keeps less than
 // 1 KB, however many periods there are. It isn't safe for concurrent use.
 type Rate struct {
 	starts *starts

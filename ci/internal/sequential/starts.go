@@ -11,6 +11,8 @@ const (
 	mostStarts   = 1440        // that a Config may ask for
 	doubtful     = 3.0         // the average from which on a test that hasn't failed is inconclusive
 	alternatives = 7           // len(ratios)
+	reserve      = 1. / 16     // the weight of starts after the planned length
+	maxEpochs    = 16          // after the planned length, which is 65,536 times that long
 )
 
 // ratios are the alternatives of each test, as multiples of the largest value that is
@@ -22,10 +24,10 @@ type Config struct {
 	// Alpha is the chance that the test ever fails although nothing is wrong, above 0 and
 	// below 1. Divide the chance of a whole plan with [Split].
 	Alpha float64
-	// Length is the planned length of the step, above 0. Faults that start later are found
-	// too, but more slowly.
+	// Length is the planned length of the step, above 0. A step may take longer: faults that
+	// start later are found too, a little more slowly.
 	Length time.Duration
-	// Starts is how many points of the step a fault is looked for from, at most 1,440.
+	// Starts is how many points of the planned length a fault is looked for from, at most 1,440.
 	// 0: one every minute, at most 288.
 	Starts int
 }
@@ -47,13 +49,20 @@ func Split(alpha float64, steps, metrics int) (float64, error) {
 //
 // The logarithm of such a ratio is a sum over periods. With s for the running sum since the
 // beginning of the step and b for what it was at a start, the e-value of the start is
-// exp(s-b) = exp(s)·exp(-b). So the sum over all starts needs no more than the sum of
-// exp(-b), which is kept as a logarithm, one for each alternative.
+// exp(s-b) = exp(s)·exp(-b). So the sum over all starts needs no more than the weighted
+// sum of exp(-b), which is kept as a logarithm, one for each alternative.
+//
+// The starts in the planned length have equal weights. A step that takes longer, such as one
+// that waits for an approval, goes on with epochs, each twice as long as all before it. They
+// have as many starts each, farther apart, and half of the weight of the last epoch. All
+// weights sum to 1, however long it takes.
 type starts struct {
-	n         int           // planned
-	every     time.Duration // between two
-	threshold float64       // the logarithm of 1/alpha
+	n         int           // starts in the planned length, and in each epoch
+	length    time.Duration // planned
+	epoch     int           // of the next start; 0: the planned length
+	index     int           // of the next start, in its epoch
 	begun     int           // so far
+	threshold float64       // the logarithm of 1/alpha
 	before    [alternatives]float64
 	sum       [alternatives]float64
 	end       time.Duration // of the last period
@@ -76,8 +85,7 @@ func newStarts(cfg Config) (*starts, error) {
 	if n == 0 {
 		n = int(min(maxStarts, (cfg.Length+grid-1)/grid))
 	}
-	every := max(cfg.Length/time.Duration(n), 1)
-	s := &starts{n: n, every: every, threshold: -math.Log(cfg.Alpha)}
+	s := &starts{n: n, length: cfg.Length, threshold: -math.Log(cfg.Alpha)}
 	s.start()
 	s.average = s.logAverage()
 	s.highest = s.average
@@ -86,16 +94,38 @@ func newStarts(cfg Config) (*starts, error) {
 
 // start begins the e-processes of all points up to the present.
 func (s *starts) start() {
-	for s.begun < s.n && time.Duration(s.begun)*s.every <= s.end {
+	for s.epoch <= maxEpochs && s.next() <= s.end {
+		weight := 1 - reserve
+		if s.epoch > 0 {
+			weight = math.Ldexp(reserve, -s.epoch)
+		}
+		log := math.Log(weight / float64(s.n))
 		for k, at := range s.sum {
 			if s.begun == 0 {
-				s.before[k] = -at
+				s.before[k] = log - at
 			} else {
-				s.before[k] = logAdd(s.before[k], -at)
+				s.before[k] = logAdd(s.before[k], log-at)
 			}
 		}
 		s.begun++
+		if s.index++; s.index == s.n {
+			s.epoch, s.index = s.epoch+1, 0
+		}
 	}
+}
+
+// next returns when the next e-process begins.
+func (s *starts) next() time.Duration {
+	at, length := 0.0, float64(s.length)
+	if s.epoch > 0 {
+		length = math.Ldexp(length, s.epoch-1)
+		at = length
+	}
+	at += length * float64(s.index) / float64(s.n)
+	if at >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return time.Duration(at)
 }
 
 // add adds a period that ends at end. more is the logarithm of its likelihood ratio, for
@@ -120,7 +150,7 @@ func (s *starts) logAverage() float64 {
 	for k, sum := range s.sum {
 		of[k] = sum + s.before[k]
 	}
-	return logMean(of[:]) - math.Log(float64(s.n))
+	return logMean(of[:])
 }
 
 // logAdd returns the logarithm of the sum of two numbers given as logarithms.
