@@ -150,6 +150,7 @@ func (f *function) extend(ctx context.Context, r registration) {
 			f.writeMetrics(false)
 		})
 		f.log.Error("the Extensions API failed", "error", err)
+		f.writeMetrics(true)
 		os.Exit(1) // Lambda starts the function again
 	}()
 }
