@@ -98,7 +98,7 @@ bench-tail:
 	cd bench && go run ./tail
 
 bench-packages: $(VERSITYGW)
-	$(ENV) go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk ./ci ./ci/diff ./cmd/serin
+	$(ENV) go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk ./ci ./ci/batch ./ci/diff ./ci/experiment ./cmd/serin
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/serin

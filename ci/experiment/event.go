@@ -8,6 +8,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/serin-flags/serin/internal/jsontext"
 )
 
 // An event is an exposure or an outcome.
@@ -36,9 +38,8 @@ const evaluation = "feature_flag.evaluation"
 type record map[string]field
 
 type field struct {
-	text   string
-	number bool // the text is a number of JSON
-	other  bool // neither a text nor a number
+	text  string
+	other bool // neither a text nor a number
 }
 
 // event returns a record as an event. Its errors don't contain what fields hold.
@@ -97,62 +98,90 @@ func (f field) time() (int64, error) {
 	return int64(seconds * 1e9), nil
 }
 
-// decodeLine reads the events in a line of JSON:
+// A decoder reads events from lines of JSON.
+type decoder struct {
+	wanted map[string]string // the names that fields may have, by themselves
+	named  bool              // skip events of another name than the SDK's, where they have one
+	emit   func(record) error
+	record record // of the last line, for the next one
+}
+
+func newDecoder(c *Config, named bool, emit func(record) error) *decoder {
+	d := &decoder{wanted: make(map[string]string), named: named, emit: emit, record: make(record)}
+	for _, names := range [][]string{
+		fields.flag, c.unitNames(), fields.variant, fields.reason, fields.environment, fields.time, {c.Metric},
+	} {
+		for _, name := range names {
+			d.wanted[name] = name
+		}
+	}
+	return d
+}
+
+// line reads the events in a line of JSON:
 //
 //   - an object whose members are the fields, or that has them in its member "attributes"
 //   - resourceLogs as in OTLP, with any number of events
 //   - a record as OpenTelemetry's exporter for Go writes it to standard output
-//
-// Events of another name than the SDK's are skipped in the latter two if named is set.
-func decodeLine(line []byte, named bool, emit func(record) error) error {
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(line, &object); err != nil {
-		return jsonProblem(err)
-	}
-	if object == nil {
-		return errors.New("expected a JSON object")
-	}
-	if logs, ok := object["resourceLogs"]; ok {
-		return decodeOTLP(logs, named, emit)
-	}
-	if attributes, ok := object["Attributes"]; ok && bytes.HasPrefix(attributes, []byte("[")) {
-		return decodeGo(line, named, emit)
-	}
-	r := make(record, len(object))
-	r.add(object)
-	if attributes, ok := object["attributes"]; ok {
-		var inner map[string]json.RawMessage
-		if json.Unmarshal(attributes, &inner) == nil {
-			r.add(inner)
-		}
-	}
-	return emit(r)
-}
-
-// jsonProblem describes an error without the text that it is about.
-func jsonProblem(err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return fmt.Errorf("malformed JSON at byte %d", syntax.Offset)
-	}
-	return errors.New("the JSON isn't of the expected shape")
-}
-
-func (r record) add(object map[string]json.RawMessage) {
-	for name, raw := range object {
-		switch raw[0] {
-		case '"':
-			var text string
-			_ = json.Unmarshal(raw, &text) // which it has been already, as a part of the line
-			r[name] = field{text: text}
-		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-			r[name] = field{text: string(raw), number: true}
-		case 'n':
+func (d *decoder) line(line []byte) error {
+	clear(d.record)
+	var logs []byte
+	isGo := false
+	err := jsontext.Object(line, func(name, value []byte) error {
+		switch string(name) {
+		case `"resourceLogs"`:
+			logs = value
+		case `"Attributes"`:
+			isGo = isGo || value[0] == '['
+		case `"attributes"`:
+			if value[0] == '{' {
+				return jsontext.Object(value, d.member)
+			}
 		default:
-			r[name] = field{text: string(raw[:1]), other: true}
+			return d.member(name, value)
 		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, jsontext.ErrKind):
+		return errors.New("expected a JSON object")
+	case err != nil:
+		return err
+	case logs != nil:
+		return d.otlp(logs)
+	case isGo:
+		return d.goRecord(line)
+	}
+	return d.emit(d.record)
+}
+
+// member adds a member of an object to the record if it's a field.
+func (d *decoder) member(name, value []byte) error {
+	key := name[1 : len(name)-1]
+	if bytes.IndexByte(key, '\\') >= 0 {
+		key = []byte(jsontext.Text(name))
+	}
+	if known, ok := d.wanted[string(key)]; ok {
+		d.record.set(known, value)
+	}
+	return nil
+}
+
+// set sets a field to a value of JSON.
+func (r record) set(name string, value []byte) {
+	switch value[0] {
+	case '"':
+		r[name] = field{text: jsontext.Text(value)}
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		r[name] = field{text: string(value)}
+	case 'n': // null
+	default:
+		r[name] = field{text: string(value[:1]), other: true}
 	}
 }
+
+// errShape is about valid JSON of another form.
+var errShape = errors.New("the JSON isn't of the expected shape")
 
 // An anyValue is a value of an attribute in OTLP.
 type anyValue struct {
@@ -167,14 +196,15 @@ func (v anyValue) field() field {
 	case v.StringValue != nil:
 		return field{text: *v.StringValue}
 	case v.IntValue != nil:
-		return field{text: string(bytes.Trim(v.IntValue, `"`)), number: true}
+		return field{text: string(bytes.Trim(v.IntValue, `"`))}
 	case v.DoubleValue != nil:
-		return field{text: string(bytes.Trim(v.DoubleValue, `"`)), number: true}
+		return field{text: string(bytes.Trim(v.DoubleValue, `"`))}
 	}
 	return field{text: "?", other: true}
 }
 
-func decodeOTLP(raw json.RawMessage, named bool, emit func(record) error) error {
+// otlp reads the member resourceLogs of OTLP.
+func (d *decoder) otlp(raw []byte) error {
 	var logs []struct {
 		ScopeLogs []struct {
 			LogRecords []struct {
@@ -188,12 +218,12 @@ func decodeOTLP(raw json.RawMessage, named bool, emit func(record) error) error 
 		}
 	}
 	if err := json.Unmarshal(raw, &logs); err != nil {
-		return jsonProblem(err)
+		return errShape
 	}
 	for _, resource := range logs {
 		for _, scope := range resource.ScopeLogs {
 			for _, l := range scope.LogRecords {
-				if named && l.EventName != "" && l.EventName != evaluation {
+				if d.named && l.EventName != "" && l.EventName != evaluation {
 					continue
 				}
 				r := make(record, len(l.Attributes)+1)
@@ -203,7 +233,7 @@ func decodeOTLP(raw json.RawMessage, named bool, emit func(record) error) error 
 				if ns, err := strconv.ParseInt(string(bytes.Trim(l.TimeUnixNano, `"`)), 10, 64); err == nil && ns > 0 {
 					r["timestamp"] = field{text: time.Unix(0, ns).UTC().Format(time.RFC3339Nano)}
 				}
-				if err := emit(r); err != nil {
+				if err := d.emit(r); err != nil {
 					return err
 				}
 			}
@@ -212,7 +242,8 @@ func decodeOTLP(raw json.RawMessage, named bool, emit func(record) error) error 
 	return nil
 }
 
-func decodeGo(line []byte, named bool, emit func(record) error) error {
+// goRecord reads what the exporter for Go writes.
+func (d *decoder) goRecord(line []byte) error {
 	var l struct {
 		Timestamp  string
 		EventName  string
@@ -225,16 +256,16 @@ func decodeGo(line []byte, named bool, emit func(record) error) error {
 		}
 	}
 	if err := json.Unmarshal(line, &l); err != nil {
-		return jsonProblem(err)
+		return errShape
 	}
-	if named && l.EventName != "" && l.EventName != evaluation {
+	if d.named && l.EventName != "" && l.EventName != evaluation {
 		return nil
 	}
 	r := record{"timestamp": {text: l.Timestamp}}
 	for _, a := range l.Attributes {
 		if len(a.Value.Value) > 0 {
-			r.add(map[string]json.RawMessage{a.Key: a.Value.Value})
+			r.set(a.Key, a.Value.Value)
 		}
 	}
-	return emit(r)
+	return d.emit(r)
 }

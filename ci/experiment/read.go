@@ -68,6 +68,7 @@ func (a *Analysis) read(name string, r io.Reader, exposures bool, add func(*even
 
 // readLines reads JSON lines. It returns the number of the line that an error is about.
 func (a *Analysis) readLines(in *bufio.Reader, exposures bool, emit func(record) error) (n int, err error) {
+	events := newDecoder(&a.cfg, exposures, emit)
 	var long []byte // the start of a line that is longer than the buffer
 	for {
 		part, err := in.ReadSlice('\n')
@@ -84,7 +85,7 @@ func (a *Analysis) readLines(in *bufio.Reader, exposures bool, emit func(record)
 		}
 		n++
 		if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 {
-			if err := decodeLine(trimmed, exposures, emit); err != nil {
+			if err := events.line(trimmed); err != nil {
 				return n, err
 			}
 		}
