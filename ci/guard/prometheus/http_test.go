@@ -51,7 +51,7 @@ func matrix(series ...string) string {
 
 const (
 	newSeries  = `{"metric":{"serin_arm":"new"},"values":[[1800000060,"4"],[1800000120,"NaN"],[1800000180,"8"]]}`
-	restSeries = `{"metric":{"serin_arm":"rest"},"values":[[1800000120,"12"]]}`
+	restSeries = `{"metric":{},"values":[[1800000120,"12"]]}`
 )
 
 func TestRange(t *testing.T) {
@@ -68,7 +68,7 @@ func TestRange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "label_replace((\nbad{arm=\"new\"}[80s]\n), \"serin_arm\", \"new\", \"\", \"\")\nor\nlabel_replace((\nbad{arm=\"rest\"}[80s]\n), \"serin_arm\", \"rest\", \"\", \"\")"
+	want := "label_replace((\nbad{arm=\"new\"}[80s]\n), \"serin_arm\", \"new\", \"\", \"\")\nor\n(\nbad{arm=\"rest\"}[80s]\n)"
 	if form.Get("query") != want || answer.Sent != want {
 		t.Errorf("sent %s", form.Get("query"))
 	}
@@ -132,7 +132,7 @@ func TestFaults(t *testing.T) {
 		{"vector", respond(200, `{"status":"success","data":{"resultType":"vector","result":[]}}`), "instead of a matrix"},
 		{"scalar", respond(200, `{"status":"success","data":{"resultType":"scalar","result":[1800000060,"NaN"]}}`), "instead of a matrix"},
 		{"same arm twice", respond(200, matrix(newSeries, newSeries)), "several series"},
-		{"no arm", respond(200, matrix(`{"metric":{},"values":[[1800000060,"4"]]}`)), "belongs to neither arm"},
+		{"rest twice", respond(200, matrix(restSeries, `{"metric":{"a":"b"},"values":[[1800000060,"4"]]}`)), "several series"},
 		{"another arm", respond(200, matrix(`{"metric":{"serin_arm":"x"},"values":[[1800000060,"4"]]}`)), "belongs to neither arm"},
 		{"another time", respond(200, matrix(`{"metric":{"serin_arm":"new"},"values":[[1800000061,"4"]]}`)), "at a time that wasn't asked for"},
 		{"too early", respond(200, matrix(`{"metric":{"serin_arm":"new"},"values":[[1800000000,"4"]]}`)), "at a time that wasn't asked for"},

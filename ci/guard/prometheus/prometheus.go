@@ -88,8 +88,8 @@ func (s *Source) Range(ctx context.Context, q guard.Query) (guard.Answer, error)
 	return answer, err
 }
 
-// expression returns the query for all arms. What was counted in each of two arms gets a label
-// that tells which it is.
+// expression returns the query for all arms. Of two arms, the first gets a label that tells
+// which it is. The other doesn't, because that would double the time that Prometheus takes.
 func expression(q guard.Query) (string, error) {
 	window := q.Window
 	if window == 0 {
@@ -104,8 +104,11 @@ func expression(q guard.Query) (string, error) {
 		if len(q.Arms) == 1 {
 			return text, nil
 		}
-		// The line breaks end comments.
-		parts = append(parts, fmt.Sprintf("label_replace((\n%s\n), %q, %q, \"\", \"\")", text, label, arm))
+		text = "(\n" + text + "\n)" // the line breaks end comments
+		if len(parts) == 0 {
+			text = fmt.Sprintf("label_replace(%s, %q, %q, \"\", \"\")", text, label, arm)
+		}
+		parts = append(parts, text)
 	}
 	return strings.Join(parts, "\nor\n"), nil
 }
@@ -122,9 +125,9 @@ func read(value model.Value, q guard.Query) (map[string][]float64, error) {
 	}
 	values := make(map[string][]float64)
 	for _, stream := range matrix {
-		arm := string(stream.Metric[label])
-		if len(q.Arms) == 1 {
-			arm = q.Arms[0]
+		arm := q.Arms[len(q.Arms)-1]
+		if has, ok := stream.Metric[label]; ok && len(q.Arms) > 1 {
+			arm = string(has)
 		}
 		if values[arm] != nil {
 			return nil, errors.New("the answer has several series: aggregate them, as with sum(…)")
