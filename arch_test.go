@@ -51,7 +51,7 @@ var allowed = map[string][]string{
 	"ci/comment":          {"internal/display"},
 	"ci/awskms":           {"ci/release", "github.com/aws/aws-sdk-go-v2"},
 	"ci/s3store":          {"ci/release", "bundle", "internal/location", "internal/s3client", "internal/s3config", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
-	"ci/experiment":       {"ci/internal/sequential", "internal/display", "github.com/spaolacci/murmur3", "gonum.org/v1/gonum"},
+	"ci/experiment":       {"ci/internal/sequential", "internal/display", "internal/jsontext", "github.com/spaolacci/murmur3", "gonum.org/v1/gonum"},
 
 	"ci/internal/parallel":   {},
 	"ci/internal/problem":    {"internal/display"},

@@ -61,7 +61,7 @@ func (r Report) row(v Variant) []string {
 	case d != nil:
 		cells = append(cells, signed(d.Estimate)+r.relative(d.Estimate), signed(d.Low)+" to "+signed(d.High))
 	case v.Control && r.compared():
-		cells = append(cells, "(control)")
+		cells = append(cells, "(control)", "-") // tabwriter aligns only cells that another one follows
 	}
 	return cells
 }
