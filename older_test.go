@@ -211,8 +211,9 @@ func sameFormat1(t *testing.T, bin string) {
 				t.Logf("%s in %s is not compared: %v", p.Namespace, env, needs)
 				continue
 			}
+			p.Public = false // what the older version doesn't know
 			for i := range p.Ruleset.Attributes {
-				p.Ruleset.Attributes[i].From = "" // what the older version doesn't know
+				p.Ruleset.Attributes[i].From = ""
 			}
 			data, _, err := bundle.EncodePayload(p)
 			if err != nil {
