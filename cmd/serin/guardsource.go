@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/serin-flags/serin/ci/guard"
+	"github.com/serin-flags/serin/ci/guard/cloudwatch"
 	"github.com/serin-flags/serin/ci/guard/command"
 	"github.com/serin-flags/serin/ci/guard/prometheus"
 	"github.com/serin-flags/serin/internal/regular"
@@ -27,12 +28,11 @@ func guardOptions(file string) (guard.Options, error) {
 	if err != nil {
 		return guard.Options{}, fmt.Errorf("reading %s: %w", cmp.Or(file, "SERIN_GUARD_CREDENTIALS"), err)
 	}
-	return guard.Options{Runner: &command.Runner{}, Open: func(_ context.Context, kind, address string) (guard.Source, error) {
-		switch kind {
-		case guard.Prometheus:
-			return prometheus.Open(address, credentials)
+	return guard.Options{Runner: &command.Runner{}, Open: func(ctx context.Context, kind, address string) (guard.Source, error) {
+		if kind == guard.CloudWatch {
+			return cloudwatch.Open(ctx, address)
 		}
-		return nil, fmt.Errorf("sources of the kind %s aren't known", kind)
+		return prometheus.Open(address, credentials)
 	}}, nil
 }
 
