@@ -12,7 +12,7 @@ const (
 	cloudScrape   = time.Minute // that of CloudWatch
 	// planned is how many periods a step of the planned length has at most, and most how many
 	// it ever has. Prometheus answers no more than 11,000.
-	planned = 2880
+	planned = 8640
 	most    = 10_000
 	// leastLength is the length of a step that may be cleared at once.
 	leastLength = time.Hour

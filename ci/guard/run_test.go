@@ -371,7 +371,8 @@ func TestGrid(t *testing.T) {
 		{24 * time.Hour, 24 * time.Hour, 15 * time.Second, 30 * time.Second, 2879},
 		{48 * time.Hour, 24 * time.Hour, 15 * time.Second, 30 * time.Second, 5759},
 		{100 * time.Hour, 24 * time.Hour, 15 * time.Second, time.Minute, 5999},
-		{time.Hour, 14 * 24 * time.Hour, 15 * time.Second, 7 * time.Minute, 8},
+		{time.Hour, 14 * 24 * time.Hour, 15 * time.Second, 150 * time.Second, 23},
+		{time.Hour, 24 * time.Hour, 5 * time.Second, 10 * time.Second, 359},
 		{time.Hour, 24 * time.Hour, time.Minute, 2 * time.Minute, 29},
 		{-time.Hour, time.Hour, time.Minute, 2 * time.Minute, 0},
 	} {
