@@ -54,7 +54,7 @@ type Config struct {
 	Least float64
 	// Relative says that Least is in proportion to the mean of the control.
 	Relative bool
-	// MaxUnits is how many units are remembered, about 100 bytes each. 0: 1,000,000.
+	// MaxUnits is how many units are remembered, about 250 bytes each. 0: 1,000,000.
 	MaxUnits int
 }
 

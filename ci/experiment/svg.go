@@ -115,7 +115,7 @@ func (r Report) drawVariant(out io.Writer, v Variant, y int, scale func(float64)
 			class, scale(d.Low), scale(d.High), y, y, scale(d.Estimate), y, escape(v.Name), signed(d.Estimate), signed(d.Low), signed(d.High))
 		fmt.Fprintf(out, `<text class="small" x="%.1f" y="%d" text-anchor="middle">%s%s</text>`+"\n",
 			scale(d.Estimate), y+20, signed(d.Estimate), r.relative(d.Estimate))
-	case v.Control:
+	case v.Control && r.compared():
 		fmt.Fprintf(out, `<text class="small" x="%.1f" y="%d" text-anchor="middle">control</text>`+"\n", scale(0), y+svgMiddle)
 	}
 }
