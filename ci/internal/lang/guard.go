@@ -84,6 +84,56 @@ func (c Checker) guard(g *Guard) {
 	}
 	c.metrics(n.Get("metrics"), g)
 	c.patience(n, g)
+	c.measurable(n, g)
+}
+
+// measurable records why the guard couldn't measure what it says. It knows nothing of files, so
+// the rest must be right.
+func (c Checker) measurable(n *source.Node, g *Guard) {
+	if len(c.File.Problems) > 0 {
+		return
+	}
+	for _, p := range g.Guard.Problems() {
+		c, at := c, n
+		for i, key := range p.Path {
+			next := at.Get(key)
+			if i == 1 && p.Path[0] == "metrics" {
+				c, next = c.Within("metric %q", key), metricOf(at, key)
+			}
+			if next == nil {
+				break
+			}
+			at = next
+		}
+		c.Errorf(queryOf(at), "%v", p.Err)
+	}
+}
+
+// metricOf returns the metric of a name, or nil.
+func metricOf(n *source.Node, name string) *source.Node {
+	for _, item := range n.Items {
+		if at := item.Get("name"); at != nil && at.Text == name {
+			return item
+		}
+	}
+	return nil
+}
+
+// queryOf returns the query of {SOURCE: QUERY}, and any other node as it is.
+func queryOf(n *source.Node) *source.Node {
+	var query *source.Node
+	for _, f := range n.Fields {
+		if f.Key.Text != "distinct" {
+			if query != nil {
+				return n
+			}
+			query = f.Value
+		}
+	}
+	if query == nil || query.Kind == source.Mapping || query.Kind == source.Sequence {
+		return n
+	}
+	return query
 }
 
 // guardedIn reads where a guard counts.

@@ -14,17 +14,18 @@ import (
 // The limits of a guard, far above what people write.
 const (
 	maxMetrics = 50
-	maxQuery   = 8 << 10 // bytes
-	maxLooks   = 20
+	maxQuery   = 4096 // bytes
+	maxLooks   = 100
 	maxTimeout = time.Hour
 	maxScrape  = time.Hour
 )
 
-// A Problem is what is wrong with a guard. Field names the part of it, as in
-// metrics.errors.bad, where errors is the name of a metric.
+// A Problem is what is wrong with a guard.
 type Problem struct {
-	Field string
-	Err   error
+	// Path leads to the part that is wrong, by the keys of a guard file and the names of
+	// metrics: metrics, errors, bad.
+	Path []string
+	Err  error
 }
 
 // Problems returns what is wrong with a guard, whatever plan uses it.
@@ -34,16 +35,16 @@ func (g *Guard) Problems() []Problem {
 	c.exposures(g)
 	c.metrics(g)
 	if !(g.Alpha > 0 && g.Alpha < 1) {
-		c.add("alpha", "it is above 0 and below 1, such as 0.001")
+		c.add(path{"alpha"}, "it is above 0 and below 1, such as 0.001")
 	}
 	if g.Min.Exposures < 0 || g.Min.Time < 0 {
-		c.add("min", "it must not be negative")
+		c.add(path{"min"}, "it must not be negative")
 	}
 	if g.NoData.Grace < 0 {
-		c.add("no_data.grace", "it must not be negative")
+		c.add(path{"no_data", "grace"}, "it must not be negative")
 	}
 	if g.Watch < 0 {
-		c.add("watch", "it must not be negative")
+		c.add(path{"watch"}, "it must not be negative")
 	}
 	return c
 }
@@ -51,25 +52,30 @@ func (g *Guard) Problems() []Problem {
 // A checker collects problems.
 type checker []Problem
 
-func (c *checker) add(field, message string, args ...any) {
-	*c = append(*c, Problem{field, fmt.Errorf(message, args...)})
+func (c *checker) add(at path, message string, args ...any) {
+	*c = append(*c, Problem{at, fmt.Errorf(message, args...)})
 }
+
+// A path leads to a part of a guard.
+type path []string
+
+func (p path) to(key string) path { return append(slices.Clip(p), key) }
 
 func (c *checker) sources(g *Guard) {
 	for _, name := range sortedKeys(g.Sources) {
-		s, field := g.Sources[name], "sources."+name
+		s, at := g.Sources[name], path{"sources", name}
 		switch {
 		case (s.Prometheus == "") == (s.CloudWatch == ""):
-			c.add(field, `name one source: {prometheus: URL} or {cloudwatch: REGION}`)
+			c.add(at, `name one source: {prometheus: URL} or {cloudwatch: REGION}`)
 		case s.Prometheus != "":
 			if err := CheckURL(s.Prometheus); err != nil {
-				c.add(field+".prometheus", "%w", err)
+				c.add(at.to("prometheus"), "%w", err)
 			}
 		case s.Scrape%Duration(time.Minute) != 0:
-			c.add(field+".scrape", "CloudWatch has data for each minute, so it is a multiple of 1m")
+			c.add(at.to("scrape"), "CloudWatch has data for each minute, so it is a multiple of 1m")
 		}
 		if s.Scrape < 0 || time.Duration(s.Scrape) > maxScrape || s.Scrape%Duration(time.Second) != 0 {
-			c.add(field+".scrape", "it is whole seconds, at most %v", maxScrape)
+			c.add(at.to("scrape"), "the time between two samples is whole seconds, at most %v", maxScrape)
 		}
 	}
 }
@@ -93,30 +99,30 @@ func (c *checker) exposures(g *Guard) {
 	e := g.Exposures
 	if e == nil {
 		if g.Min.Exposures > 0 {
-			c.add("min.exposures", "the guard needs exposures to count them")
+			c.add(path{"min", "exposures"}, "the guard needs exposures to count them")
 		}
 		return
 	}
-	c.query("exposures", g, e.Query, true)
+	c.query(path{"exposures"}, g, e.Query, true)
 }
 
 // query checks a query: one of counts is asked for both arms, and for periods.
-func (c *checker) query(field string, g *Guard, q Query, counts bool) {
+func (c *checker) query(at path, g *Guard, q Query, counts bool) {
 	if _, ok := g.Sources[q.Source]; !ok {
-		c.add(field, "there is no source %q: sources has %s", q.Source, strings.Join(sortedKeys(g.Sources), ", "))
+		c.add(at, "there is no source %q: sources has %s", q.Source, strings.Join(sortedKeys(g.Sources), ", "))
 	}
 	switch {
 	case strings.TrimSpace(q.Text) == "":
-		c.add(field, "it asks nothing")
+		c.add(at, "it asks nothing")
 		return
 	case len(q.Text) > maxQuery || !utf8.ValidString(q.Text):
-		c.add(field, "it is not UTF-8 of at most %d bytes", maxQuery)
+		c.add(at, "it is not UTF-8 of at most %d bytes", maxQuery)
 		return
 	}
 	has := make(map[string]bool)
 	Expand(q.Text, func(name string) (string, bool) {
 		if has[name] = true; !slices.Contains(Variables, name) {
-			c.add(field, "there is no $%s: a query may have $%s (and a regular expression's group is ${%s})",
+			c.add(at, "there is no $%s: a query may have $%s (and a regular expression's group is ${%s})",
 				name, strings.Join(Variables, ", $"), name)
 		}
 		return "", false
@@ -125,32 +131,32 @@ func (c *checker) query(field string, g *Guard, q Query, counts bool) {
 		return
 	}
 	if !has["arm"] {
-		c.add(field, `without $arm it counts the same in both arms: select one of them, as in {arm="$arm"}`)
+		c.add(at, `without $arm it counts the same in both arms: select one of them, as in {arm="$arm"}`)
 	}
 	if !has["window"] {
-		c.add(field, `without $window it doesn't count what happened in a period: count it, as in increase(…[$window])`)
+		c.add(at, `without $window it doesn't count what happened in a period: count it, as in increase(…[$window])`)
 	}
 }
 
 func (c *checker) metrics(g *Guard) {
 	if len(g.Metrics) == 0 {
-		c.add("metrics", "without a metric, no step is ever cleared: name one")
+		c.add(path{"metrics"}, "without a metric, no step is ever cleared: name one")
 	}
 	if len(g.Metrics) > maxMetrics {
-		c.add("metrics", "there are %d, and %d are enough", len(g.Metrics), maxMetrics)
+		c.add(path{"metrics"}, "there are %d, and %d are enough", len(g.Metrics), maxMetrics)
 	}
 	seen := make(map[string]bool)
 	for _, m := range g.Metrics {
-		field := "metrics." + m.Name
+		at := path{"metrics", m.Name}
 		if m.Name == "" || m.Name == "exposures" || m.Name == "sample ratio" || seen[m.Name] {
-			c.add(field, "each metric has a name of its own, other than exposures and sample ratio")
+			c.add(at.to("name"), "each metric has a name of its own, other than exposures and sample ratio")
 		}
 		seen[m.Name] = true
-		c.metric(field, g, m)
+		c.metric(at, g, m)
 	}
 }
 
-func (c *checker) metric(field string, g *Guard, m Metric) {
+func (c *checker) metric(at path, g *Guard, m Metric) {
 	kinds := 0
 	for _, is := range []bool{m.Bad != nil, m.Value != nil, m.Alarm != "", m.Command != nil} {
 		if is {
@@ -158,59 +164,59 @@ func (c *checker) metric(field string, g *Guard, m Metric) {
 		}
 	}
 	if kinds != 1 {
-		c.add(field, "a metric is one of bad, value, alarm and command")
+		c.add(at, "a metric is one of bad, value, alarm and command")
 		return
 	}
 	if m.Bad == nil && m.Rest {
-		c.add(field+".compare", "only counts of bad events are compared with the rest: use bad, or max instead")
+		c.add(at.to("compare"), "only counts of bad events are compared with the rest: use bad, or max instead")
 	}
 	if m.WorseBy != 0 && !m.Rest {
-		c.add(field+".worse_by", "it says how much worse than the rest: add compare: rest")
+		c.add(at.to("worse_by"), "it says how much worse than the rest: add compare: rest")
 	}
 	if m.Bad == nil && m.Value == nil && m.Max != nil {
-		c.add(field+".max", "an alarm or a command has no limit")
+		c.add(at.to("max"), "an alarm or a command has no limit")
 	}
 	if m.Looks < 1 || m.Looks > maxLooks || m.Failures < 1 || m.Failures > m.Looks {
-		c.add(field+".failures", "it is N of M, such as 2 of 3, with M at most %d", maxLooks)
+		c.add(at.to("failures"), "failures are N of M, such as 2 of 3, with M at most %d", maxLooks)
 	}
 	if m.Value == nil && m.Looks != 1 {
-		c.add(field+".failures", "only values are looked at several times: others already weigh all the evidence")
+		c.add(at.to("failures"), "only values are looked at several times: others already weigh all the evidence")
 	}
 	switch {
 	case m.Bad != nil:
-		c.bad(field, g, m)
+		c.bad(at, g, m)
 	case m.Value != nil:
-		c.query(field+".value", g, *m.Value, false)
+		c.query(at.to("value"), g, *m.Value, false)
 		if m.Max == nil || math.IsNaN(*m.Max) || math.IsInf(*m.Max, 0) {
-			c.add(field+".max", "a value needs a limit: max: NUMBER")
+			c.add(at.to("max"), "a value needs a limit: max: NUMBER")
 		}
 	case m.Alarm != "":
 		if _, err := AlarmRegion(m.Alarm); err != nil {
-			c.add(field+".alarm", "%w", err)
+			c.add(at.to("alarm"), "%w", err)
 		}
 	case m.Command != nil:
 		if len(m.Command.Run) == 0 || m.Command.Run[0] == "" {
-			c.add(field+".command.run", "it names a program and its arguments")
+			c.add(at.to("command").to("run"), "it names a program and its arguments")
 		}
 		if m.Command.Timeout <= 0 || time.Duration(m.Command.Timeout) > maxTimeout {
-			c.add(field+".command.timeout", "it is above 0 and at most %v", maxTimeout)
+			c.add(at.to("command").to("timeout"), "the timeout is above 0 and at most %v", maxTimeout)
 		}
 	}
 }
 
-func (c *checker) bad(field string, g *Guard, m Metric) {
-	c.query(field+".bad", g, *m.Bad, true)
+func (c *checker) bad(at path, g *Guard, m Metric) {
+	c.query(at.to("bad"), g, *m.Bad, true)
 	if g.Exposures == nil {
-		c.add(field+".bad", "bad events count per exposure: the guard needs exposures")
+		c.add(at.to("bad"), "bad events count per exposure: the guard needs exposures")
 	}
 	if !m.Rest && m.Max == nil {
-		c.add(field+".bad", "say what is too many: compare: rest, or max: 2%%")
+		c.add(at.to("bad"), "say what is too many: compare: rest, or max: 2%%")
 	}
 	if !(m.WorseBy >= 0 && m.WorseBy <= 100) {
-		c.add(field+".worse_by", "it is from 0%% to 10000%%")
+		c.add(at.to("worse_by"), "it is from 0%% to 10000%%")
 	}
 	if m.Max != nil && !(*m.Max >= 1e-12 && *m.Max <= 1) {
-		c.add(field+".max", "it is the largest rate of bad events per exposure, above 0%% and at most 100%%")
+		c.add(at.to("max"), "it is the largest rate of bad events per exposure, above 0%% and at most 100%%")
 	}
 }
 

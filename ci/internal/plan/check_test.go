@@ -41,7 +41,7 @@ func TestProblems(t *testing.T) {
 		{func(g *Guard) { g.Sources["x"] = Source{Prometheus: "https://u:canary@h"} }, "sources.x.prometheus: credentials and parameters don't belong"},
 		{func(g *Guard) { g.Sources["x"] = Source{Prometheus: "https://h?token=canary"} }, "sources.x.prometheus: credentials and parameters don't belong"},
 		{func(g *Guard) { g.Sources["x"] = Source{Prometheus: "file:///canary"} }, "sources.x.prometheus: it is not a URL"},
-		{func(g *Guard) { g.Sources["x"] = Source{Prometheus: "http://h", Scrape: 1} }, "sources.x.scrape: it is whole seconds"},
+		{func(g *Guard) { g.Sources["x"] = Source{Prometheus: "http://h", Scrape: 1} }, "sources.x.scrape: the time between two samples is whole seconds"},
 		{func(g *Guard) { g.Exposures = nil }, "min.exposures: the guard needs exposures"},
 		{func(g *Guard) { g.Exposures = nil }, "metrics.errors.bad: bad events count per exposure"},
 		{func(g *Guard) { g.Exposures.Source = "p" }, `exposures: there is no source "p": sources has cw, prom`},
@@ -53,7 +53,7 @@ func TestProblems(t *testing.T) {
 		{func(g *Guard) { g.Metrics[1].Value.Text = " " }, "metrics.latency.value: it asks nothing"},
 		{func(g *Guard) { g.Metrics[1].Value.Text = strings.Repeat("x", maxQuery+1) }, "metrics.latency.value: it is not UTF-8 of"},
 		{func(g *Guard) { g.Metrics = nil }, "metrics: without a metric"},
-		{func(g *Guard) { g.Metrics[1].Name = "errors" }, "metrics.errors: each metric has a name of its own"},
+		{func(g *Guard) { g.Metrics[1].Name = "errors" }, "metrics.errors.name: each metric has a name of its own"},
 		{func(g *Guard) { g.Metrics[0].Alarm = "x" }, "metrics.errors: a metric is one of"},
 		{func(g *Guard) { g.Metrics[1].Rest = true }, "metrics.latency.compare: only counts"},
 		{func(g *Guard) { g.Metrics[0].Rest = false }, "metrics.errors.worse_by: it says how much"},
@@ -62,17 +62,17 @@ func TestProblems(t *testing.T) {
 		{func(g *Guard) { g.Metrics[0].Max = limit(2) }, "metrics.errors.max: it is the largest rate"},
 		{func(g *Guard) { g.Metrics[1].Max = nil }, "metrics.latency.max: a value needs a limit"},
 		{func(g *Guard) { g.Metrics[2].Max = limit(1) }, "metrics.pager.max: an alarm"},
-		{func(g *Guard) { g.Metrics[1].Failures = 4 }, "metrics.latency.failures: it is N of M"},
+		{func(g *Guard) { g.Metrics[1].Failures = 4 }, "metrics.latency.failures: failures are N of M"},
 		{func(g *Guard) { g.Metrics[0].Looks = 3 }, "metrics.errors.failures: only values"},
 		{func(g *Guard) { g.Metrics[2].Alarm = "arn:aws:sns:a:b:c:d" }, "metrics.pager.alarm: it is the ARN"},
 		{func(g *Guard) { g.Metrics[3].Command.Run = nil }, "metrics.smoke.command.run: it names"},
-		{func(g *Guard) { g.Metrics[3].Command.Timeout = 0 }, "metrics.smoke.command.timeout: it is above 0"},
+		{func(g *Guard) { g.Metrics[3].Command.Timeout = 0 }, "metrics.smoke.command.timeout: the timeout is above 0"},
 	} {
 		g := goodGuard()
 		tt.change(g)
 		var list []string
 		for _, p := range g.Problems() {
-			list = append(list, p.Field+": "+p.Err.Error())
+			list = append(list, strings.Join(p.Path, ".")+": "+p.Err.Error())
 		}
 		all := strings.Join(list, "\n")
 		if !strings.Contains("\n"+all, "\n"+tt.want) || strings.Contains(all, "canary") {
