@@ -61,11 +61,14 @@ is for browsers and apps, where anyone can read it.`,
 }
 
 func clientsCheckCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "check FILE",
+	var f sourceFlags
+	var from string
+	cmd := &cobra.Command{
+		Use:   "check FILE [--from SRC]",
 		Short: "Check a file of clients",
 		Long: `Check says what is wrong with a file of endpoint clients, line by line, before you
-deploy it. It doesn't fetch the keys of token issuers.`,
+deploy it. With --from, clients may only see namespaces and flags that exist there. It
+doesn't fetch the keys of token issuers.`,
 		Args: oneWord("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			data, err := os.ReadFile(args[0])
@@ -76,10 +79,34 @@ deploy it. It doesn't fetch the keys of token issuers.`,
 			if err != nil {
 				return err
 			}
+			if from != "" {
+				c, err := f.open(cmd.Context(), from)
+				if err != nil {
+					return err
+				}
+				if err := clients.CheckFlags(c.names()); err != nil {
+					return err
+				}
+			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "ok: %d clients\n", clients.Len())
 			return nil
 		},
 	}
+	f.register(cmd)
+	cmd.Flags().StringVar(&from, "from", "", "a folder of flag files, or the URL of a published environment")
+	return cmd
+}
+
+// names returns the names of all namespaces and flags.
+func (c content) names() map[string]bool {
+	names := make(map[string]bool)
+	for _, p := range c.payloads {
+		names[p.Namespace] = true
+		for i := range p.Ruleset.Flags {
+			names[p.Ruleset.Flags[i].Key] = true
+		}
+	}
+	return names
 }
 
 // gate returns what --clients says, and follows the file. Without it, anyone may ask.

@@ -530,6 +530,46 @@ func TestFollow(t *testing.T) {
 	done.Wait()
 }
 
+// TestFollowLinks changes the file as Kubernetes does in a ConfigMap that is mounted: it is
+// behind a link to a folder, which is replaced by another.
+func TestFollowLinks(t *testing.T) {
+	dir := t.TempDir()
+	var keys [2]string
+	for i := range keys {
+		key, hash := NewKey()
+		keys[i] = key
+		folder := filepath.Join(dir, fmt.Sprint("..", i))
+		if err := os.Mkdir(folder, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(folder, "clients.yaml"), fmt.Sprintf("clients: [{name: a, kind: server, keys: %s}]", hash))
+	}
+	link := func(target, name string) {
+		t.Helper()
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("..0", "..data")
+	link(filepath.Join("..data", "clients.yaml"), "clients.yaml")
+	g, err := Open(t.Context(), filepath.Join(dir, "clients.yaml"), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go g.Follow(t.Context())
+	for i := 0; admitted(g, request("X-API-Key", keys[1])) != "a"; i++ {
+		if i == 400 {
+			t.Fatal("the other folder isn't noticed")
+		}
+		// Replaced until somebody looks: Follow may not have begun to watch.
+		link("..1", "..tmp")
+		if err := os.Rename(filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(settle)
+	}
+}
+
 // TestReload holds that a reload goes on with the keys of issuers, and stops what isn't
 // needed any more.
 func TestReload(t *testing.T) {

@@ -2,9 +2,13 @@ package access
 
 import (
 	"crypto/sha256"
+	"maps"
 	"slices"
 
+	"go.yaml.in/yaml/v4"
 	"golang.org/x/time/rate"
+
+	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // Limits on a file of clients.
@@ -23,10 +27,25 @@ type Clients struct {
 	byARN    map[arn]*client
 	byIssuer map[string][]*client // of tokens
 	origins  origins              // of all clients
+
+	file  string
+	names []*yaml.Node // of namespaces and flags that clients may see
 }
 
 // Len returns the number of clients.
 func (c *Clients) Len() int { return len(c.list) }
+
+// CheckFlags returns an error with a line for each name that a client may see and that is
+// neither of a namespace nor of a flag. known are the names of all of these.
+func (c *Clients) CheckFlags(known map[string]bool) error {
+	r := &reader{file: c.file}
+	for _, n := range c.names {
+		if !known[n.Value] {
+			r.failf(n, "there is neither a namespace nor a flag %q%s", n.Value, suggest.DidYouMean(n.Value, slices.Values(slices.Sorted(maps.Keys(known)))))
+		}
+	}
+	return r.err()
+}
 
 // A client is an entry of the file.
 type client struct {

@@ -36,9 +36,12 @@ type file struct {
 }
 
 // Open returns a Gate for the clients of a file. trust says which proxies know the address
-// of a caller. If the keys of an issuer can't be fetched, it logs that and tries again when
+// of a caller; nil: none do. If the keys of an issuer can't be fetched, it logs that and tries again when
 // a token needs them. Whatever it starts ends with ctx.
 func Open(ctx context.Context, path string, trust *enrich.Trust, log *slog.Logger) (*Gate, error) {
+	if trust == nil {
+		trust = new(enrich.Trust)
+	}
 	g := &Gate{file: file{path, ctx, log}, trust: trust}
 	s, err := g.file.load(nil)
 	if err != nil {

@@ -44,7 +44,7 @@ import (
 // docs/http.md says what they mean.
 func Parse(name string, data []byte) (*Clients, error) {
 	p := &parser{reader: reader{file: name}, names: make(map[string]bool), clients: &Clients{
-		byKey: make(map[[sha256.Size]byte]*client), byARN: make(map[arn]*client), byIssuer: make(map[string][]*client),
+		file: name, byKey: make(map[[sha256.Size]byte]*client), byARN: make(map[arn]*client), byIssuer: make(map[string][]*client),
 	}}
 	if root := p.document(data); root != nil {
 		p.root(root)
@@ -271,6 +271,7 @@ func (p *parser) flags(c *client, n *yaml.Node) {
 				c.flags.names = make(map[string]bool)
 			}
 			c.flags.names[item.Value] = true
+			p.clients.names = append(p.clients.names, item)
 		}
 	}
 }

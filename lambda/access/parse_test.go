@@ -84,6 +84,21 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestCheckFlags(t *testing.T) {
+	c, err := Parse("clients.yaml", []byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CheckFlags(map[string]bool{"shop": true, "ops/banner": true, "other": true}); err != nil {
+		t.Error(err)
+	}
+	err = c.CheckFlags(map[string]bool{"shops": true, "ops/banner": true})
+	const want = `clients.yaml:10:21: there is neither a namespace nor a flag "shop" (did you mean "shops"?)`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // TestParseRefuses goes through testdata/refused.txtar: files, and what is said of each.
 // Nothing that is said may quote a key.
 func TestParseRefuses(t *testing.T) {
