@@ -43,17 +43,19 @@ func (s *Snapshot) modules(payloads []bundle.VerifiedPayload, guard guard) ([]*e
 	if s != nil {
 		workers = (workers + 1) / 2
 	}
-	for range min(len(missing), workers) {
-		wg.Go(func() {
-			for n := next.Add(1); n <= int64(len(missing)); n = next.Add(1) {
-				i := missing[n-1]
-				errs[i] = guard(payloads[i].Namespace, func() (err error) {
-					modules[i], err = compile(payloads[i])
-					return err
-				})
-			}
-		})
+	work := func() {
+		for n := next.Add(1); n <= int64(len(missing)); n = next.Add(1) {
+			i := missing[n-1]
+			errs[i] = guard(payloads[i].Namespace, func() (err error) {
+				modules[i], err = compile(payloads[i])
+				return err
+			})
+		}
 	}
+	for range min(len(missing), workers) - 1 {
+		wg.Go(work)
+	}
+	work() // without a goroutine, which a function's cold start would wait for
 	wg.Wait()
 	for _, err := range errs {
 		if err != nil {

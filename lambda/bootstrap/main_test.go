@@ -287,7 +287,7 @@ func TestAfterAnswers(t *testing.T) {
 			t.Errorf("with a source that hangs a request waits %v", waited)
 		}
 		r.afterwards(t.Context())
-		if waited := time.Since(begun); waited != refreshBudget {
+		if waited := time.Since(begun); waited != refreshBudget+headStart {
 			t.Errorf("a source that has just failed is asked again after the answer, for %v", waited)
 		}
 	})
