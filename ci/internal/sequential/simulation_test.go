@@ -55,18 +55,41 @@ func rate(t testing.TB, length time.Duration) *sequential.Rate {
 	return r
 }
 
+// A fault is one that starts some time after the start of a step.
+type fault struct {
+	name    string
+	traffic traffic
+	length  time.Duration // of the step
+	quiet   time.Duration // before the fault
+	mult    float64
+	within  time.Duration // that it must be found
+}
+
+// found returns how long the fault had lasted when it was found: a negative time if the test
+// failed before the fault, and a very long one if it didn't fail.
+func (f fault) found(t *testing.T, random *rand.Rand) time.Duration {
+	r := rate(t, f.length)
+	for at := time.Duration(0); at < f.quiet+3*f.within; {
+		mult := 1.0
+		if at >= f.quiet {
+			mult = f.mult
+		}
+		at += f.traffic.every
+		if err := r.Add(at, f.traffic.period(random, mult)); err != nil {
+			t.Fatal(err)
+		}
+		if failed := r.Evidence().FailedAt; failed != 0 {
+			return failed - f.quiet
+		}
+	}
+	return math.MaxInt64
+}
+
 // TestSimulateFaults checks how long faults last before they are found.
 func TestSimulateFaults(t *testing.T) {
 	fast := traffic{exposures: 200, share: 0.01, base: 0.01, every: 15 * time.Second}
 	slow := traffic{exposures: 20000. / 3600, share: 0.05, base: 0.01, every: 15 * time.Minute}
-	for _, c := range []struct {
-		name    string
-		traffic traffic
-		length  time.Duration // of the step
-		quiet   time.Duration // before the fault
-		mult    float64
-		within  time.Duration
-	}{
+	for _, f := range []fault{
 		{"x20", fast, 4 * time.Hour, 30 * time.Minute, 20, time.Minute},
 		{"x20 in a day", fast, 24 * time.Hour, 30 * time.Minute, 20, time.Minute},
 		{"x20 after 3 h", fast, 4 * time.Hour, 3 * time.Hour, 20, time.Minute},
@@ -78,51 +101,34 @@ func TestSimulateFaults(t *testing.T) {
 		{"x1.5", slow, 48 * time.Hour, 0, 1.5, 48 * time.Hour},
 		{"x1.5 in a day", slow, 24 * time.Hour, 0, 1.5, 48 * time.Hour},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			random := rand.New(rand.NewPCG(1, 2))
-			var took []time.Duration
 			// With fewer runs, chance alone can take the share below 95%.
-			runs, least, early := soak.Times(300, 3000), 0.95, 0
+			runs, least := soak.Times(300, 3000), 0.95
 			if runs < 1000 {
 				least = 0.92
 			}
-			if c.quiet > time.Hour {
+			if f.quiet > time.Hour {
 				runs /= 15 // each takes long
 			}
+			var took []time.Duration
+			early, soon := 0, 0
 			for range runs {
-				r, at := rate(t, c.length), time.Duration(0)
-				for r.Evidence().FailedAt == 0 && at < c.quiet+3*c.within {
-					mult := 1.0
-					if at >= c.quiet {
-						mult = c.mult
-					}
-					at += c.traffic.every
-					if err := r.Add(at, c.traffic.period(random, mult)); err != nil {
-						t.Fatal(err)
-					}
-				}
-				switch failed := r.Evidence().FailedAt; {
-				case failed == 0:
-					took = append(took, math.MaxInt64)
-				case failed <= c.quiet:
+				d := f.found(t, random)
+				took = append(took, d)
+				if d <= 0 {
 					early++
-				default:
-					took = append(took, failed-c.quiet)
+				} else if d <= f.within {
+					soon++
 				}
 			}
 			slices.Sort(took)
 			quantile := func(q float64) time.Duration { return took[int(math.Ceil(q*float64(len(took))))-1] }
-			soon := 0
-			for _, d := range took {
-				if d <= c.within {
-					soon++
-				}
-			}
 			share := float64(soon) / float64(runs)
-			t.Logf("%d runs: %.2f%% within %v, median %v, 95%% within %v", runs, 100*share, c.within, quantile(0.5), quantile(0.95))
+			t.Logf("%d runs: %.2f%% within %v, median %v, 95%% within %v", runs, 100*share, f.within, quantile(0.5), quantile(0.95))
 			if early > 0 || share < least {
-				t.Errorf("%.2f%% are found within %v; %d before the fault", 100*share, c.within, early)
+				t.Errorf("%.2f%% are found within %v; %d before the fault", 100*share, f.within, early)
 			}
 		})
 	}
