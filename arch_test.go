@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"sdk/examples/worker":     {"sdk"},
 	"sdk/examples/function":   {"sdk", "sdk/s3source", "github.com/aws/aws-lambda-go"},
 	"sdk/examples/kubernetes": {"sdk"},
+	"sdk/examples/release":    {"sdk", "github.com/prometheus/client_golang"},
 
 	"deploy":                {"internal/child"},
 	"lambda":                {"lambda/access", "lambda/enrich", "lambda/internal/limit", "lambda/route", "sdk", "evaluator", "internal/jsontext", "github.com/klauspost/compress"},

@@ -85,10 +85,13 @@ func (g *guardRun) run(cmd *cobra.Command) error {
 	}
 	if g.every == 0 {
 		status, err := g.look(cmd)
-		if err == nil && status != 0 {
-			err = statusError(status)
+		if status == 0 || err != nil && status == 1 {
+			return err
 		}
-		return err
+		if err != nil {
+			report(cmd.ErrOrStderr(), err)
+		}
+		return statusError(status)
 	}
 	ticker := time.NewTicker(g.every)
 	defer ticker.Stop()
@@ -151,13 +154,14 @@ func (g *guardRun) look(cmd *cobra.Command) (status int, err error) {
 			return 1, hintPublish(err)
 		}
 	}
-	if err := g.print(cmd, decisions); err != nil {
-		return 1, err
+	if !g.dryRun {
+		err = g.record(moved) // before anybody is told
 	}
-	if g.dryRun {
-		return status, nil
+	err = errors.Join(err, g.print(cmd, decisions))
+	if !g.dryRun {
+		err = errors.Join(err, g.post(ctx, moved))
 	}
-	return status, errors.Join(g.record(moved), g.post(ctx, moved))
+	return status, err
 }
 
 // worse returns the exit status that counts: of two that aren't 0 the higher one, but a failure
