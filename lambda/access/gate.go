@@ -63,28 +63,19 @@ const (
 // Follow reads the file again whenever it changes, until ctx ends. If it is wrong, the Gate
 // goes on with what it had, and logs what is wrong.
 func (g *Gate) Follow(ctx context.Context) {
-	var events chan fsnotify.Event
-	if w, err := fsnotify.NewWatcher(); err != nil {
-		g.file.log.Warn("not told of changes of clients, looking every minute", "error", err.Error())
-	} else {
-		defer w.Close()
-		events = w.Events
-		if err := w.Add(filepath.Dir(g.file.path)); err != nil {
-			g.file.log.Warn("not told of changes of clients, looking every minute", "error", err.Error())
-		}
-		go func() {
-			for range w.Errors { // too many changes at once: look will see them
-			}
-		}()
+	changes, stop, err := watch(filepath.Dir(g.file.path))
+	if err != nil {
+		g.file.log.Warn("not told when clients change: looking every minute", "error", err.Error())
 	}
-	timer := time.NewTimer(look)
+	defer stop()
+	timer := time.NewTimer(settle) // it may have changed since Open
 	defer timer.Stop()
 	failed, pending := "", false
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-events:
+		case <-changes:
 			if !pending {
 				timer.Reset(settle)
 			}
@@ -102,6 +93,20 @@ func (g *Gate) Follow(ctx context.Context) {
 			g.file.log.Error("clients not changed: still using the last good file", "error", failed)
 		}
 	}
+}
+
+// watch returns a channel that tells of changes in a folder, until stop is called. After an
+// error it tells of none.
+func watch(folder string) (changes <-chan fsnotify.Event, stop func(), err error) {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, func() {}, err
+	}
+	go func() {
+		for range w.Errors { // there were too many changes at once: Follow looks anyway
+		}
+	}()
+	return w.Events, func() { w.Close() }, w.Add(folder)
 }
 
 // reload reads the file, if it isn't as it was.
