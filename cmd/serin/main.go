@@ -25,6 +25,9 @@ import (
 )
 
 func main() {
+	if isFunction() {
+		serveFunction()
+	}
 	ctx, stop := notifyContext(context.Background())
 	status := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
