@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -22,6 +23,7 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/lambdatest"
 	"github.com/serin-flags/serin/internal/npmtest"
+	"github.com/serin-flags/serin/lambda/access"
 	"github.com/serin-flags/serin/sdk"
 )
 
@@ -421,5 +423,37 @@ func TestServerProviderWithoutRevision(t *testing.T) {
 	}
 	if len(got) != 1 || got[0].Value != 7.0 || got[0].ErrorCode != "GENERAL" {
 		t.Errorf("details are %+v", got)
+	}
+}
+
+// TestServerProviderWithKeys holds that a provider gets flags with a key, as it is documented
+// to send one, and the caller's default without one, for a flag that it may not see, and
+// once it asks too often.
+func TestServerProviderWithKeys(t *testing.T) {
+	npmtest.Install(t, providers)
+	key, hash := access.NewKey()
+	gate := newGate(t, fmt.Sprintf("clients: [{name: a, kind: server, keys: %s, flags: [rate, limit], rate: {limit: 1/h, burst: 3}}]", hash))
+	server := httptest.NewServer(New(newEstate(t, testRuleset()).open(t), Config{Access: gate}))
+	defer server.Close()
+	asked := []evaluation{{"rate", "number", 7.0, nil}, {"theme", "object", 7.0, nil}, {"rate", "number", 7.0, nil}, {"rate", "number", 7.0, nil}}
+	for _, test := range []struct {
+		headers [][2]string
+		want    string // values and error codes
+	}{
+		{nil, "7 GENERAL, 7 GENERAL, 7 GENERAL, 7 GENERAL"},
+		{[][2]string{{"Authorization", "Bearer " + key}}, "0.25 , 7 FLAG_NOT_FOUND, 0.25 , 7 GENERAL"},
+	} {
+		var got []details
+		if err := json.NewDecoder(npmtest.Run(t, providers, "server.mjs",
+			map[string]any{"baseUrl": server.URL, "evaluations": asked, "headers": test.headers})).Decode(&got); err != nil {
+			t.Fatal(err)
+		}
+		var texts []string
+		for _, d := range got {
+			texts = append(texts, fmt.Sprint(d.Value, " ", d.ErrorCode))
+		}
+		if text := strings.Join(texts, ", "); text != test.want {
+			t.Errorf("with %d headers: %s, want %s", len(test.headers), text, test.want)
+		}
 	}
 }
