@@ -118,6 +118,13 @@ func TestMeasure(t *testing.T) {
 			}
 		}, Advance, "passed"},
 		{"nobody exposed", in("exposures", New, all(0)), Note, "errors: error (479 bad events are more than 0 exposures"},
+		{"nobody exposed, and nothing bad", func(n, arm string, v []float64) {
+			if arm == New && n != "latency" {
+				all(0)(v)
+			}
+		}, Hold, "sample ratio mismatch: 0 exposures in the new arm"},
+		{"a wrong share at first", in("exposures", New, func(v []float64) { all(2000)(v[:9]) }), Advance, "passed"},
+		{"a wrong share later", in("exposures", New, func(v []float64) { all(2000)(v[10:19]) }), Hold, "sample ratio mismatch: "},
 		{"wrong share", in("exposures", New, all(120)), Hold, "sample ratio mismatch: "},
 		{"no data of late", in("bad", Rest, last(nan, 2)), Wait, "errors: no data (there are no data since 2026-12-07 12:58:30 UTC)"},
 		{"the newest is late", in("bad", Rest, last(nan, 1)), Advance, "passed"},
@@ -146,6 +153,67 @@ func TestMeasure(t *testing.T) {
 				t.Errorf("%v\nwant %s: %s", d.Text(), tt.want, tt.says)
 			}
 		})
+	}
+}
+
+// A pass needs exposures, even if nothing else asks for some.
+func TestMeasureNobody(t *testing.T) {
+	p := small()
+	p.Guard.Exposures.Distinct, p.Guard.Min = false, plan.Min{}
+	d := run(t, p, &fake{answer: numbers(func(name, _ string, v []float64) {
+		if name != "latency" {
+			for i := range v {
+				v[i] = 0
+			}
+		}
+	})}, hours(4))
+	if d.Action != Wait || !strings.Contains(d.Reason, "errors: inconclusive (nobody was exposed in one of the arms)") {
+		t.Error(&d)
+	}
+}
+
+// The chance of a false alarm is divided among steps and tests.
+func TestMeasureAlpha(t *testing.T) {
+	p := small()
+	p.Guard.Metrics[0].Max = pointer(.5)
+	d := run(t, p, &fake{answer: numbers(nil)}, hours(4))
+	tests := append(d.Findings.Metrics[0].Tests, d.Findings.Mismatch.Tests...)
+	if len(tests) != 3 {
+		t.Fatalf("tests %+v", tests)
+	}
+	for _, test := range tests {
+		if want := .001 / 4 / 3; math.Abs(test.Alpha-want) > 1e-12 || math.Abs(test.Threshold+math.Log(want)) > 1e-9 {
+			t.Errorf("test %+v", test)
+		}
+	}
+}
+
+// What a source is asked: whole periods since the step was cleared, and for values the newest.
+func TestMeasureQueries(t *testing.T) {
+	asked := make(map[string]Query)
+	f := &fake{answer: func(ctx context.Context, q Query) (Answer, error) {
+		asked[q.Text] = q
+		return numbers(nil)(ctx, q)
+	}}
+	p := small()
+	l := *cleared(p, 1, monday.Add(7*time.Second))
+	Run(t.Context(), []*Plan{p}, Lines{l.Key(): l}, Options{
+		Open: func(_ context.Context, kind, address string) (Source, error) {
+			if kind != Prometheus || address != "https://prometheus.test" {
+				t.Errorf("opened %s at %s", kind, address)
+			}
+			return f, nil
+		},
+		Now: func() time.Time { return hours(1) },
+	})
+	bad, value := asked[p.Guard.Metrics[0].Bad.Text], asked["latency"]
+	if !bad.Start.Equal(monday.Add(30*time.Second)) || bad.Period != 30*time.Second || bad.Periods != 118 || bad.Window != 0 ||
+		bad.Scrape != 15*time.Second || strings.Join(bad.Arms, " ") != "new rest" || bad.Flag != "search-index" || bad.Environment != "production" {
+		t.Errorf("asked for bad events: %+v", bad)
+	}
+	// The oldest of 4 looks is 90 s before the newest, and its window begins with the step.
+	if !value.End().Equal(bad.End()) || value.Periods != 4 || value.Window != bad.End().Add(-90*time.Second).Sub(l.Since)+15*time.Second || len(value.Arms) != 1 {
+		t.Errorf("asked for values: %+v", value)
 	}
 }
 
@@ -394,7 +462,7 @@ func TestExpandQuery(t *testing.T) {
 	if got, err := q.Expand(New, "45s"); err != nil || got != `x{arm="new",f="a-b.c_d",e='production'}[45s]` {
 		t.Errorf("%s, %v", got, err)
 	}
-	for _, name := range []string{`a"b`, "a'b", "a`b", `a\b`, "a$arm", "a\nb", "a}b", "a\xffb", ".*", "a,b"} {
+	for _, name := range []string{`a"b`, "a'b", "a`b", `a\b`, "a$arm", "a\nb", "a}b", "a\xffb", "a\x7fb", ".*", "a,b"} {
 		q.Environment = name
 		if got, err := q.Expand(New, "45s"); err == nil {
 			t.Errorf("%q: %s", name, got)

@@ -103,6 +103,18 @@ func TestMask(t *testing.T) {
 	}
 }
 
+// TestMaskCut holds that no part of a secret is left where the output is cut.
+func TestMaskCut(t *testing.T) {
+	secret := canary + strings.Repeat("y", 300)
+	for first := range 5 {
+		r := &Runner{Secrets: []string{secret}}
+		out, err := r.Run(t.Context(), sh(`printf '%0`+strconv.Itoa(1+60*first)+`d' 0; i=0; while [ $i -lt 40 ]; do printf '`+secret+`,'; i=$((i+1)); done`))
+		if err != nil || strings.Contains(out.Output, "y") || !strings.HasSuffix(out.Output, "(hidden),(hidden),") {
+			t.Errorf("%q, error %v", out.Output, err)
+		}
+	}
+}
+
 // TestEndless holds that endless output is bounded, and that a command and what it started is
 // killed when its time is over.
 func TestEndless(t *testing.T) {

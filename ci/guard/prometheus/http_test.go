@@ -64,7 +64,9 @@ func TestRange(t *testing.T) {
 		w.Header().Set("Date", "Fri, 15 Jan 2027 08:00:00 GMT")
 		fmt.Fprint(w, matrix(newSeries, restSeries))
 	})
-	answer, err := s.Range(t.Context(), query())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	answer, err := s.Range(ctx, query())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +74,7 @@ func TestRange(t *testing.T) {
 	if form.Get("query") != want || answer.Sent != want {
 		t.Errorf("sent %s", form.Get("query"))
 	}
-	for name, want := range map[string]string{"start": "1800000060", "end": "1800000180", "step": "60", "lookback_delta": "40s"} {
+	for name, want := range map[string]string{"start": "1800000060", "end": "1800000180", "step": "60", "lookback_delta": "40s", "timeout": "59m59s"} {
 		if form.Get(name) != want {
 			t.Errorf("%s is %s, not %s", name, form.Get(name), want)
 		}

@@ -76,7 +76,7 @@ func (s *Source) Range(ctx context.Context, q guard.Query) (guard.Answer, error)
 	answer.Sent = text
 	var seen response
 	value, warnings, _, err := s.api.QueryRange(context.WithValue(ctx, responseKey{}, &seen), text,
-		v1.Range{Start: q.Start.Add(q.Period), End: q.End(), Step: q.Period}, v1.WithLookbackDelta(2*q.Scrape))
+		v1.Range{Start: q.Start.Add(q.Period), End: q.End(), Step: q.Period}, options(ctx, q)...)
 	answer.Clock = seen.date
 	if err != nil {
 		return answer, s.explain(err, seen)
@@ -86,6 +86,17 @@ func (s *Source) Range(ctx context.Context, q guard.Query) (guard.Answer, error)
 	}
 	answer.Values, err = read(value, q)
 	return answer, err
+}
+
+// options say that values are as old as two scrapes at most, which versions before 2.43 ignore
+// for the usual 5 minutes, and have the server give up when we do.
+func options(ctx context.Context, q guard.Query) []v1.Option {
+	list := []v1.Option{v1.WithLookbackDelta(2 * q.Scrape)}
+	if deadline, ok := ctx.Deadline(); ok {
+		whole := time.Until(deadline).Truncate(time.Second) // Prometheus reads no fractions
+		list = append(list, v1.WithTimeout(max(whole, time.Second)))
+	}
+	return list
 }
 
 // expression returns the query for all arms. Of two arms, the first gets a label that tells
