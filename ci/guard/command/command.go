@@ -116,8 +116,8 @@ func (r *Runner) mask(output *tail) string {
 	// A secret may contain another one.
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
 	text := output.kept.String()
-	if output.cut && len(secrets) > 0 {
-		text = text[min(len(text), len(secrets[0])):] // it may begin within a secret
+	if output.cut {
+		text = text[within(text, secrets):]
 	}
 	for _, s := range secrets {
 		text = strings.ReplaceAll(text, s, "(hidden)")
@@ -126,6 +126,18 @@ func (r *Runner) mask(output *tail) string {
 		text = text[len(text)-maxOutput:]
 	}
 	return strings.ToValidUTF8(text, "�")
+}
+
+// within returns how many bytes at the beginning of a text are the end of a secret.
+func within(text string, secrets []string) (n int) {
+	for _, s := range secrets {
+		for i := 1; i < len(s) && len(s)-i > n; i++ {
+			if strings.HasPrefix(text, s[i:]) {
+				n = len(s) - i
+			}
+		}
+	}
+	return n
 }
 
 // A tail keeps the end of what is written to it: twice of what is shown, since masking may
