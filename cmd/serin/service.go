@@ -59,7 +59,7 @@ func (s *service) run(cmd *cobra.Command) error {
 		server.TLSConfig, scheme = s.certificate.Config(), "https"
 		serve = func() error { return server.ServeTLS(listener, "", "") }
 	}
-	url := listen.URL(scheme, listener)
+	url := listener.URL(scheme)
 	fmt.Fprintln(cmd.OutOrStdout(), url)
 	if s.ready != nil {
 		s.ready(url)
@@ -79,7 +79,7 @@ func (s *service) run(cmd *cobra.Command) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), context.Cause(cmd.Context()))
 	}
 	// Shutdown doesn't wait for a connection that was just accepted, unless Serve has ended.
-	listener.Close()
+	listener.Drain()
 	<-stopped
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), wait)
 	defer cancel()

@@ -1,5 +1,6 @@
 // Package listen opens what an HTTP server listens on: an address or a Unix socket, with
-// certificates from files that may be replaced, and a limited number of connections.
+// certificates from files that may be replaced, and a limited number of connections. It
+// stops listening without losing a connection.
 package listen
 
 import (
@@ -7,14 +8,29 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
+	"time"
 )
+
+// A Listener listens. It is safe for concurrent use.
+type Listener struct {
+	net.Listener
+	path string // of the Unix socket; "": none
+
+	mu   sync.Mutex
+	last string // the address of the connection after which it closes; "": not yet known
+}
 
 // On listens on HOST:PORT, or on the Unix socket of unix:PATH. A socket that a process has
 // left behind, and to which nobody listens, is replaced.
-func On(address string) (net.Listener, error) {
+func On(address string) (*Listener, error) {
 	path, ok := strings.CutPrefix(address, "unix:")
 	if !ok {
-		return net.Listen("tcp", address)
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		return &Listener{Listener: l}, nil
 	}
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
 		conn, err := net.Dial("unix", path)
@@ -24,13 +40,71 @@ func On(address string) (net.Listener, error) {
 			return nil, err
 		}
 	}
-	return net.Listen("unix", path)
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return &Listener{Listener: l, path: path}, nil
 }
 
 // URL returns how clients name what l listens on: an URL with this scheme, or unix:PATH.
-func URL(scheme string, l net.Listener) string {
-	if l.Addr().Network() == "unix" {
-		return "unix:" + l.Addr().String()
+func (l *Listener) URL(scheme string) string {
+	if l.path != "" {
+		return "unix:" + l.path
 	}
 	return scheme + "://" + l.Addr().String()
+}
+
+// Accept waits for the next connection.
+func (l *Listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last != "" && conn.RemoteAddr().String() == l.last {
+		l.Listener.Close()
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+// drainTime is how long Drain waits for connections to be accepted.
+const drainTime = time.Second
+
+// Drain stops listening once every connection that clients have opened is accepted. The
+// system lets them open connections before a program accepts them, and resets those that are
+// waiting when it stops listening: their requests would be lost, unless clients repeat them.
+// So Drain opens a connection of its own, which comes after them, and Accept stops there.
+// A Unix socket is renamed first, so that nobody can connect to it anymore. Somebody must be
+// accepting.
+func (l *Listener) Drain() {
+	defer l.Close() // which does nothing if Accept has closed it
+	network, address := "tcp", l.Addr().String()
+	dialer := net.Dialer{Timeout: drainTime / 10} // nothing is accepted meanwhile
+	if l.path != "" {
+		network, address = "unix", l.path+".end"
+		l.Listener.(*net.UnixListener).SetUnlinkOnClose(false) // there may be a new one by then
+		if os.Rename(l.path, address) != nil {
+			return
+		}
+		defer os.Remove(address)
+		own := &net.UnixAddr{Net: "unix", Name: l.path + ".last"} // others have no address
+		defer os.Remove(own.Name)
+		dialer.LocalAddr = own
+	}
+	l.mu.Lock() // until last is known, so that Accept doesn't miss it
+	conn, err := dialer.Dial(network, address)
+	if err == nil {
+		l.last = conn.LocalAddr().String()
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	_ = conn.SetReadDeadline(time.Now().Add(drainTime))
+	_, _ = conn.Read(make([]byte, 1)) // ends when Accept closes it
 }
