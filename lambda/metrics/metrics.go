@@ -52,7 +52,6 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	requests map[string]endpoint
-	other    endpoint
 }
 
 // An endpoint is what is counted of one endpoint.
