@@ -9,6 +9,7 @@
 # check: formatting, vet, staticcheck, workflows, the repository's flags, known vulnerabilities
 # bench: beside other systems, into bench/results    bench-shapes: the same along one axis at a time
 # bench-tail: single calls during updates               bench-packages: benchmarks of the packages
+# bench-serve: the server beside servers that decide nothing, and while it is attacked
 # bench-lambda: cold starts of the Lambda function, beside a function that says hello
 # arm64: the evaluator and the bundles give the same answers on arm64, which QEMU emulates
 
@@ -96,6 +97,9 @@ bench-lambda: $(RIE)
 
 bench-tail:
 	cd bench && go run ./tail
+
+bench-serve:
+	cd bench && go run ./serve
 
 bench-packages: $(VERSITYGW)
 	$(ENV) go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk ./ci ./ci/batch ./ci/diff ./ci/experiment ./cmd/serin
