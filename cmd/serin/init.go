@@ -30,11 +30,11 @@ func initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Write a small flag folder to start from",
-		Long: `Init writes a few flags with comments and tests into DIR (by default "flags"), and
-schemas that editors use to complete them. Into the repository that contains DIR,
-or into the current folder, it writes settings for VS Code and a workflow for
-GitHub, which checks, tests and compares the flags of pull requests, and can
-publish each environment that DIR declares.
+		Long: `Init writes a few flags with comments and tests into DIR (by default "flags"), schemas
+that editors use to complete them, and a page for coding agents. Into the repository
+that contains DIR, or into the current folder, it writes settings for VS Code and a
+workflow for GitHub, which checks, tests and compares the flags of pull requests, and
+can publish each environment that DIR declares.
 
 It never touches an existing file, except that it adds to .vscode/settings.json what
 is missing there. If another one is in the way, it writes nothing. With --keep,
@@ -215,6 +215,7 @@ func beginning(dir string, now time.Time) ([]newFile, error) {
 		add(schema.Files, ".", filepath.Join(dir, schemaFolder), false),
 	)
 	files = append(files, newFile{name: filepath.Join(project, ".github", "workflows", "flags.yml"), data: workflowOf(estate, environmentsOf(dir))})
+	err = cmp.Or(err, add(templates, "init/AGENTS.md", filepath.Join(dir, "AGENTS.md"), false))
 	err = cmp.Or(err, add(templates, "init/vscode.json", filepath.Join(project, ".vscode", "settings.json"), false))
 	return files, err
 }

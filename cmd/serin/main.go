@@ -143,7 +143,7 @@ func addVerbs(root *cobra.Command) {
 			publishCommand(), disableCommand(), enableCommand(), rollbackCommand(), releaseCommand(), guardCommand(), logCommand(), verifyCommand(), bakeCommand(), gcCommand(), batchesCommand(), experimentCommand(),
 		}},
 		{"keys", "Manage keys:", []*cobra.Command{keysCommand(), clientsCommand()}},
-		{"run", "Use flags:", []*cobra.Command{evalCommand(), explainCommand(), serveCommand(), catCommand()}},
+		{"run", "Use flags:", []*cobra.Command{evalCommand(), explainCommand(), serveCommand(), catCommand(), manifestCommand()}},
 		{"more", "More:", []*cobra.Command{demoCommand(), manCommand(), versionCommand()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
