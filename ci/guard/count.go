@@ -83,13 +83,14 @@ func (m *measurer) mismatch() Finding {
 	}
 	f := Finding{
 		Verdict: Pass, At: m.found.Exposures.At, New: &Count{Exposures: totals[0]}, Rest: &Count{Exposures: totals[1]},
-		Tests: []Test{{Name: fmt.Sprintf("%v of the exposures are new", m.line.Share), Alpha: m.alpha, LogE: logE, MaxLogE: logE, Threshold: -math.Log(m.alpha)}},
+		Tests: []Test{m.test(fmt.Sprintf("%v of the exposures are new", m.line.Share), sequential.Evidence{
+			LogE: logE, MaxLogE: logE, Threshold: -math.Log(m.alpha),
+		})},
 	}
 	f.Reason = fmt.Sprintf("%.0f exposures in the new arm and %.0f in the rest, where %v should be new", totals[0], totals[1], m.line.Share)
 	if !(logE < -math.Log(m.alpha)) {
 		f.Verdict = Fail
 	}
-	f.New = nil // its exposures are fewer, and don't count towards the minimum
 	return f
 }
 
@@ -180,7 +181,7 @@ func (m *measurer) compare(f *Finding, metric plan.Metric, s series) {
 	if ratio, ok := e.Ratio(); ok {
 		text += fmt.Sprintf(", ratio %.3g (limit %.4g)", ratio, 1+metric.WorseBy)
 	}
-	worse(f, verdictOf(e), text)
+	worse(f, verdictOf(e), text+m.failedAt(e))
 }
 
 // limit tests bad events against an absolute limit.
@@ -197,14 +198,26 @@ func (m *measurer) limit(f *Finding, metric plan.Metric, s series) {
 	}
 	e := test.Evidence()
 	f.Tests = append(f.Tests, m.test(fmt.Sprintf("new ≤ %s", percent(*metric.Max)), e))
-	worse(f, verdictOf(e), fmt.Sprintf("%s bad in the new arm (limit %s)", rate(f.New), percent(*metric.Max)))
+	worse(f, verdictOf(e), fmt.Sprintf("%s bad in the new arm (limit %s)", rate(f.New), percent(*metric.Max))+m.failedAt(e))
+}
+
+// failedAt says when a test failed, which may be long ago or just now.
+func (m *measurer) failedAt(e sequential.Evidence) string {
+	if e.FailedAt == 0 {
+		return ""
+	}
+	return "; the test failed at " + clock(m.grid.start.Add(e.FailedAt))
 }
 
 // since returns how long after the start of the grid a period ended.
 func (m *measurer) since(period int) time.Duration { return time.Duration(period+1) * m.grid.period }
 
 func (m *measurer) test(name string, e sequential.Evidence) Test {
-	t := Test{Name: name, Alpha: m.alpha, LogE: e.LogE, MaxLogE: e.MaxLogE, Threshold: e.Threshold, Excluded: e.Excluded}
+	// Rounded, the same evidence has the same text on all processors.
+	round := func(x float64) float64 { return math.Round(x*1e4) / 1e4 }
+	t := Test{
+		Name: name, Alpha: m.alpha, LogE: round(e.LogE), MaxLogE: round(e.MaxLogE), Threshold: round(e.Threshold), Excluded: round(e.Excluded),
+	}
 	if e.FailedAt > 0 {
 		t.FailedAt = m.grid.start.Add(e.FailedAt)
 	}

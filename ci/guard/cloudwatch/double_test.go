@@ -66,12 +66,13 @@ func (d *double) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	in, _ := cbor.Decode(body)
 	d.in, _ = in.(cbor.Map)
-	status, answer := 0, []byte(nil)
+	var status int
+	var answer []byte
 	switch {
 	case err != nil || !ok || r.Method != http.MethodPost || r.Header.Get("Smithy-Protocol") != "rpc-v2-cbor" || d.in == nil:
 		status, answer = refusal("SerializationException", "not a request")
 	case d.authorize(r, body) != nil:
-		status, answer = refusal("InvalidSignatureException", "signed otherwise")
+		_, answer = refusal("InvalidSignatureException", "signed otherwise")
 		status = http.StatusForbidden
 	default:
 		status, answer = d.answer(call, d.in)

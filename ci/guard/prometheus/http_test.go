@@ -237,7 +237,7 @@ http://three.test BEARER three-` + canary + "\n"
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, printed := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%s", c)} {
+	for _, printed := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), c.String()} {
 		if printed != "http://three.test:80 https://one.test:443 https://two.test:9090" {
 			t.Errorf("printed as %s", printed)
 		}
