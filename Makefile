@@ -50,7 +50,7 @@ demo:
 # conversions of pointers are checked. Beside the race detector the AWS SDK isn't optimized, which would take as long as
 # to compile it. Nothing is vetted, which make check does.
 RACE       = ./lambda ./lambda/access ./sdk ./sdk/openfeature ./sdk/otel ./sdk/sdktest
-CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci cmd evaluator | xargs -n1 dirname | sort -u | sed 's|^|./|')
+CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci cmd evaluator internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
 OTHERS     = $$(go list ./... | grep -vxF "$$(go list $(RACE) ./evaluator)")
 GOTEST     = go test -vet=off -timeout 10m
 PLAIN      = CGO_ENABLED=0 $(GOTEST) -trimpath

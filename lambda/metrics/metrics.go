@@ -64,9 +64,9 @@ type endpoint struct {
 // codes are those that handlers answer with. Each has its counter from the start, so that a
 // rate sees the first one.
 var codes = map[string][]int{
-	"flag":    {200, 400, 404, 405, 413, 500, 503},
-	"flags":   {200, 304, 400, 405, 413, 500, 503},
-	"events":  {200, 405, 500, 503},
+	"flag":    {200, 400, 401, 403, 404, 405, 413, 429, 500, 503},
+	"flags":   {200, 304, 400, 401, 403, 405, 413, 429, 500, 503},
+	"events":  {200, 403, 405, 500, 503},
 	"route":   {200},
 	"status":  {200, 405, 500, 503},
 	"healthz": {200, 500},

@@ -149,9 +149,9 @@ func TestOtherCodes(t *testing.T) {
 	m := New("")
 	client := sdktest.New(t, nil).Client
 	s := &scene{metrics: m.Handler(lambda.New(client, lambda.Config{}), client)}
-	m.Observe("flag", 429, time.Millisecond)
+	m.Observe("flag", 418, time.Millisecond)
 	m.Observe("unheard of", 200, time.Millisecond)
-	s.check(t, "afterwards", map[string]string{`serin_http_requests_total{code="429",endpoint="flag"}`: "1"})
+	s.check(t, "afterwards", map[string]string{`serin_http_requests_total{code="418",endpoint="flag"}`: "1"})
 }
 
 func BenchmarkObserve(b *testing.B) {
