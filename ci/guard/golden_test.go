@@ -28,7 +28,9 @@ func TestGolden(t *testing.T) {
 				values[len(values)-1] = .9
 			}
 		}),
-		alarms: func(string) (Alarm, error) { return Alarm{State: "INSUFFICIENT_DATA", Since: hours(1), Host: "eu-central-1"}, nil },
+		alarms: func(string) (Alarm, error) {
+			return Alarm{State: "INSUFFICIENT_DATA", Since: hours(1), Host: "eu-central-1"}, nil
+		},
 	}
 	compare(t, "back", run(t, p, f, hours(4)))
 	compare(t, "advance", run(t, small(), &fake{answer: numbers(nil)}, hours(4)))
