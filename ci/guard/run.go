@@ -26,7 +26,7 @@ const (
 // Options say how to measure.
 type Options struct {
 	// Open opens a source, by its kind and its URL or region. A run opens each once, however
-	// many plans have it. Nil: no source can be opened, which is an error of every metric.
+	// many plans have it; for many runs, use [Keep]. Nil: no source can be opened, which is an error of every metric.
 	Open func(ctx context.Context, kind, address string) (Source, error)
 	// Runner runs commands. Nil: none is run, which is an error of the metric.
 	Runner Runner
@@ -37,6 +37,34 @@ type Options struct {
 	// Timeout is how long a source may take to answer one query. 0: 10 s. A source that
 	// didn't answer three times in a row isn't asked again in the same run.
 	Timeout time.Duration
+}
+
+// maxKept is how many sources Keep keeps.
+const maxKept = 100
+
+// Keep returns a function like open that opens each source once for many runs, so that
+// connections and temporary credentials live longer than a run. A source that can't be opened
+// is tried again.
+func Keep(open func(ctx context.Context, kind, address string) (Source, error)) func(context.Context, string, string) (Source, error) {
+	var mu sync.Mutex
+	kept := make(map[[2]string]Source)
+	return func(ctx context.Context, kind, address string) (Source, error) {
+		key := [2]string{kind, address}
+		mu.Lock()
+		defer mu.Unlock()
+		if s, ok := kept[key]; ok {
+			return s, nil
+		}
+		s, err := open(ctx, kind, address)
+		if err != nil {
+			return nil, err
+		}
+		if len(kept) >= maxKept {
+			clear(kept)
+		}
+		kept[key] = s
+		return s, nil
+	}
 }
 
 // Run measures plans and decides about each, in their order. Their lines are those of lines.

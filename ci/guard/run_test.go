@@ -412,6 +412,40 @@ func TestRunConcurrentSlowSource(t *testing.T) {
 	})
 }
 
+// Sources are kept over runs, and those that can't be opened are tried again.
+func TestKeep(t *testing.T) {
+	opened := make(map[string]int)
+	open := Keep(func(_ context.Context, kind, address string) (Source, error) {
+		opened[address]++
+		if address == "broken" && opened[address] < 3 {
+			return nil, errors.New("broken")
+		}
+		return new(fake), nil
+	})
+	var first Source
+	for range 5 {
+		s, err := open(t.Context(), Prometheus, "good")
+		if first == nil {
+			first = s
+		}
+		if err != nil || s != first {
+			t.Error(s, err)
+		}
+		open(t.Context(), CloudWatch, "good")
+		open(t.Context(), Prometheus, "broken")
+	}
+	if opened["good"] != 2 || opened["broken"] != 3 {
+		t.Errorf("opened %v", opened)
+	}
+	for i := range 1000 {
+		open(t.Context(), Prometheus, fmt.Sprint(i))
+	}
+	open(t.Context(), Prometheus, "0")
+	if opened["0"] != 2 {
+		t.Errorf("opened %d times", opened["0"])
+	}
+}
+
 // Plans that don't run, or haven't begun, aren't measured.
 func TestRunUnmeasured(t *testing.T) {
 	p, other, held := small(), small(), small()

@@ -39,7 +39,9 @@ type Runner struct {
 	// Pass are the names of more variables that commands get, which the deployment chooses.
 	// Their values are masked in the output.
 	Pass []string
-	// Secrets are texts that are masked in the output besides.
+	// Secrets are texts that are masked in the output besides, and besides the values of
+	// variables of this process that are called keys, tokens, secrets, passwords or
+	// credentials.
 	Secrets []string
 }
 
@@ -106,9 +108,12 @@ func (r *Runner) environment() (list []string) {
 // would garble the output and tell what they are.
 const leastSecret = 4
 
+// leastHidden is the same for variables whose names only sound like secrets.
+const leastHidden = 8
+
 // mask returns the end of an output, without secrets.
 func (r *Runner) mask(output *tail) string {
-	secrets := slices.Clone(r.Secrets)
+	secrets := slices.Concat(r.Secrets, hidden())
 	for _, name := range r.Pass {
 		secrets = append(secrets, os.Getenv(name))
 	}
@@ -126,6 +131,22 @@ func (r *Runner) mask(output *tail) string {
 		text = text[len(text)-maxOutput:]
 	}
 	return strings.ToValidUTF8(text, "�")
+}
+
+// hidden returns the values of variables of this process that sound like secrets, and each of
+// their words. Commands don't get them, but a command can look for them in its parent.
+func hidden() (list []string) {
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		name = strings.ToUpper(name)
+		for _, word := range []string{"KEY", "TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "CREDENTIAL"} {
+			if strings.Contains(name, word) {
+				list = append(append(list, value), strings.Fields(value)...)
+				break
+			}
+		}
+	}
+	return slices.DeleteFunc(list, func(s string) bool { return len(s) < leastHidden })
 }
 
 // within returns how many bytes at the beginning of a text are the end of a secret.

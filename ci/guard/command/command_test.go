@@ -103,6 +103,18 @@ func TestMask(t *testing.T) {
 	}
 }
 
+// TestMaskParent holds that the output doesn't have secrets of the guard's own environment,
+// wherever the command found them.
+func TestMaskParent(t *testing.T) {
+	t.Setenv("SERIN_GUARD_CREDENTIALS", "https://prometheus.test bearer one-"+canary+"\nhttps://a.test basic ann:two-"+canary)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "three-"+canary)
+	t.Setenv("GITHUB_TOKEN", "four-"+canary)
+	out, err := new(Runner).Run(t.Context(), sh("echo four-"+canary+"; echo x one-"+canary+" y three-"+canary+"; echo https://a.test basic ann:two-"+canary))
+	if want := "(hidden)\nx (hidden) y (hidden)\n"; err != nil || strings.Contains(out.Output, canary) || !strings.HasPrefix(out.Output, want) {
+		t.Errorf("%q, error %v", out.Output, err)
+	}
+}
+
 // TestMaskCut holds that no part of a secret is left where the output is cut.
 func TestMaskCut(t *testing.T) {
 	secret := canary + strings.Repeat("y", 300)
