@@ -19,8 +19,10 @@ var allowed = map[string][]string{
 	"sdk":             {"bundle", "evaluator", "internal/location", "internal/regular", "github.com/fsnotify/fsnotify"},
 	"sdk/s3source":    {"sdk", "bundle", "internal/location", "internal/s3client", "internal/s3config", "github.com/aws/aws-sdk-go-v2"},
 	"sdk/openfeature": {"sdk", "evaluator", "github.com/open-feature/go-sdk"},
-	"sdk/otel":        {"sdk", "evaluator", "go.opentelemetry.io/otel"},
+	"sdk/otel":        {"sdk", "sdk/shadow", "evaluator", "go.opentelemetry.io/otel"},
 	"sdk/sdktest":     {"sdk", "bundle", "evaluator"},
+	"sdk/shadow":      {"sdk"},
+	"sdk/migrate":     {"sdk"},
 
 	"sdk/examples":            {},
 	"sdk/examples/web":        {"sdk"},
@@ -121,6 +123,8 @@ func TestModulesOfSDK(t *testing.T) {
 	for pkg, more := range map[string][]string{
 		"sdk":             nil,
 		"sdk/sdktest":     nil,
+		"sdk/shadow":      {"sdk"},
+		"sdk/migrate":     {"sdk"},
 		"sdk/openfeature": {"github.com/open-feature/go-sdk"},
 		"sdk/otel": {
 			"github.com/cespare/xxhash/v2", "github.com/go-logr/logr", "github.com/go-logr/stdr", "go.opentelemetry.io/auto/sdk",
