@@ -9,7 +9,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +52,7 @@ func (s *service) run(cmd *cobra.Command) error {
 		return &hintedError{err, "--metrics-listen takes HOST:PORT, such as localhost:9787, or unix:PATH; port 0 selects a free port"}
 	}
 	defer stopAdmin()
-	server, scheme := s.server(), "http"
+	server, scheme := s.server(cmd.ErrOrStderr()), "http"
 	serve := func() error { return server.Serve(listener) }
 	if s.certificate != nil {
 		server.TLSConfig, scheme = s.certificate.Config(), "https"
@@ -90,7 +89,8 @@ func (s *service) run(cmd *cobra.Command) error {
 }
 
 // server returns a server whose clients can hold neither much memory nor anything for long.
-func (s *service) server() *http.Server {
+// It writes what goes wrong to stderr.
+func (s *service) server(stderr io.Writer) *http.Server {
 	server := &http.Server{
 		Handler:           s.root(),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -106,7 +106,7 @@ func (s *service) server() *http.Server {
 			PingTimeout:                   15 * time.Second,
 			WriteByteTimeout:              10 * time.Second,
 		},
-		ErrorLog: log.New(serverLog{os.Stderr}, "", 0),
+		ErrorLog: log.New(serverLog{stderr}, "", 0),
 		ConnState: func(conn net.Conn, state http.ConnState) {
 			if state == http.StateActive {
 				s.active.Store(time.Now().UnixNano())
