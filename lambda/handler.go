@@ -54,11 +54,12 @@
 //
 // TARGETING_KEY_MISSING never occurs: a rule doesn't match if its unit is missing, and
 // the answer's metadata says so. Other failures have no code, only
-// {"errorDetails": …}: 401, 403 and 429 if there is a [Config].Access, 404 for other paths, 405 for other methods, 413 for bodies
-// larger than [Config].MaxBody, 500 for a bug, and 503 while the client has no revision,
-// or with Retry-After while bodies larger than 4 KiB take up 16 MiB. Providers treat 503
-// like an outage and serve defaults or stored values; they don't behave as if the flags
-// had been deleted. Failures don't quote the request, except for the flag's key.
+// {"errorDetails": …}: 401, 403 and 429 if there is a [Config].Access, 404 for other paths,
+// 405 for other methods, 413 for bodies larger than [Config].MaxBody, 500 for a bug, and 503
+// while the client has no revision, or with Retry-After while bodies larger than 4 KiB take
+// up 16 MiB or there are more than [Config].MaxRequests. Providers treat 503 like an outage
+// and serve defaults or stored values; they don't behave as if the flags had been deleted.
+// Failures don't quote the request, except for the flag's key.
 //
 // # Browsers
 //
