@@ -3,7 +3,9 @@
 package deploy
 
 import (
+	"bufio"
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,5 +67,35 @@ func TestContainer(t *testing.T) {
 	t.Cleanup(func() { run("rm", container) })
 	if out := run("run", "--isolation", "chroot", container, "--", "/serin", "version"); !strings.HasPrefix(out, "serin version ") {
 		t.Errorf("in the container: %s", out)
+	}
+	p := newPublished(t)
+	root, err := os.ReadFile(filepath.Join(p.dir, "keys", "root.json"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(p.dir, "store", "root.json"), root, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The root file system is read-only for its user, to whom nothing in it belongs.
+	cmd := exec.Command(buildah, "--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--storage-driver", "vfs",
+		"run", "--isolation", "chroot", "--volume", p.dir+"/store:/store:ro", container, "--",
+		"/serin", "serve", "--from", "file:///store/production", "--root", "/store/root.json", "--listen", "127.0.0.1:0")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	start(t, cmd)
+	url, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.Get(strings.TrimSpace(url) + "/route/by-city?city=beijing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if got := response.Header.Get("X-Serin-Variant"); got != "beta1" {
+		t.Errorf("the variant is %q", got)
 	}
 }

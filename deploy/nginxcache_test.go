@@ -26,6 +26,20 @@ const kept = time.Second
 // A published is a folder of flags, published for a decision server.
 type published struct{ dir string }
 
+// newPublished publishes the flags in testdata.
+func newPublished(t *testing.T) *published {
+	t.Helper()
+	p := &published{t.TempDir()}
+	if err := os.CopyFS(filepath.Join(p.dir, "flags"), os.DirFS("testdata/flags")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, "flags", "serin.yaml"), []byte("environments: [production]\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	p.publish(t)
+	return p
+}
+
 // publish publishes the flags, and at first makes keys.
 func (p *published) publish(t *testing.T) {
 	t.Helper()
@@ -51,14 +65,7 @@ func startCachedNginx(t *testing.T) (*site, *published) {
 	binary := needs.Command(t, "nginx")
 	s := newSite(t)
 	s.stop()
-	p := &published{t.TempDir()}
-	if err := os.CopyFS(filepath.Join(p.dir, "flags"), os.DirFS("testdata/flags")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(p.dir, "flags", "serin.yaml"), []byte("environments: [production]\n"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	p.publish(t)
+	p := newPublished(t)
 	s.startDeciderOf(t, p.source()...)
 	s.configure(t, "nginx/serin.conf", "map \"\" $serin_user {\n    default \"\";", "map $http_x_login $serin_user {\n    default $http_x_login;")
 	s.configure(t, "nginx/cache.conf", "/run/serin/cache", filepath.Join(s.dir, "cache"))
