@@ -102,7 +102,8 @@ bench-serve:
 	cd bench && go run ./serve
 
 bench-packages: $(VERSITYGW)
-	$(ENV) go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk ./ci ./ci/batch ./ci/diff ./ci/experiment ./cmd/serin
+	$(ENV) go test -run='^$$' -bench=. -benchmem ./evaluator ./bundle ./sdk ./ci ./ci/batch ./ci/diff ./ci/experiment \
+		./ci/guard/prometheus ./cmd/serin
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/serin
