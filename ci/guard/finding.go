@@ -21,7 +21,8 @@ type Findings struct {
 	// Mismatch says whether the arms have the shares that the plan gives them. It is nil if
 	// the exposures aren't distinct, and at 100%.
 	Mismatch *Finding `json:"mismatch,omitempty"`
-	// Metrics are in the order of the guard. Comparisons are left out at 100%.
+	// Metrics are in the order of the guard. Comparisons are left out at 100%, and commands
+	// if another metric rolls back.
 	Metrics []Finding `json:"metrics,omitempty"`
 }
 

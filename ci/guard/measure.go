@@ -57,15 +57,32 @@ func (r *runner) measure(ctx context.Context, p *Plan, l Line, step int, now tim
 			m.found.Mismatch = pointerTo(m.mismatch())
 		}
 	}
-	for _, metric := range g.Metrics {
-		if !applies(metric, l.Share) {
-			continue
-		}
-		f := m.metric(ctx, metric)
-		f.Metric = metric.Name
-		m.found.Metrics = append(m.found.Metrics, f)
-	}
+	m.metrics(ctx)
 	return &m.found
+}
+
+// metrics measures the metrics of the guard. Commands come last, because they may take minutes,
+// and aren't run at all if the plan is rolled back anyway.
+func (m *measurer) metrics(ctx context.Context) {
+	all := m.plan.Guard.Metrics
+	list := make([]*Finding, len(all))
+	back := false
+	for _, commands := range []bool{false, true} {
+		for i, metric := range all {
+			if !applies(metric, m.line.Share) || (metric.Command != nil) != commands || commands && back {
+				continue
+			}
+			f := m.metric(ctx, metric)
+			f.Metric = metric.Name
+			list[i] = &f
+			back = back || metric.Back && f.Verdict == Fail
+		}
+	}
+	for _, f := range list {
+		if f != nil {
+			m.found.Metrics = append(m.found.Metrics, *f)
+		}
+	}
 }
 
 func pointerTo(f Finding) *Finding { return &f }

@@ -358,6 +358,40 @@ func TestAlarmsAndCommands(t *testing.T) {
 	}
 }
 
+// A command runs last, and not if the plan is rolled back anyway.
+func TestCommandLast(t *testing.T) {
+	for bad, want := range map[float64]int64{1: 1, 5: 0} {
+		p := small()
+		smoke := plan.Metric{Name: "smoke", Command: &plan.Command{Run: []string{"./smoke.sh"}}}
+		p.Guard.Metrics = append([]plan.Metric{smoke}, p.Guard.Metrics...)
+		f := &fake{answer: numbers(func(name, arm string, values []float64) {
+			for i := range values {
+				if name == "bad" && arm == New {
+					values[i] = bad
+				}
+			}
+		})}
+		ran := int64(0)
+		l := *cleared(p, 1, monday)
+		d := Run(t.Context(), []*Plan{p}, Lines{l.Key(): l}, Options{
+			Open: func(context.Context, string, string) (Source, error) { return f, nil },
+			Now:  func() time.Time { return hours(4) },
+			Runner: runnerFunc(func(Command) (Outcome, error) {
+				if ran++; f.asked.Load() != 3 {
+					t.Errorf("it ran after %d queries", f.asked.Load())
+				}
+				return Outcome{}, nil
+			}),
+		})[0]
+		if ran != want || (d.Action == RollBack) != (want == 0) {
+			t.Errorf("it ran %d times: %v", ran, d.Text())
+		}
+		if want == 1 && d.Findings.Metrics[0].Metric != "smoke" {
+			t.Error(d.Text())
+		}
+	}
+}
+
 type runnerFunc func(c Command) (Outcome, error)
 
 func (f runnerFunc) Run(_ context.Context, c Command) (Outcome, error) { return f(c) }
