@@ -1,8 +1,9 @@
 // Package comment writes a report to the pull request, or on GitLab the merge
-// request, that a CI job runs for. There is one comment, which each run replaces.
+// request, that a CI job runs for or that brought a commit. There is one comment for each
+// topic, which each run replaces.
 //
-// Start at [FromEnvironment], which recognizes GitHub and GitLab by the variables that
-// they set for jobs. Nothing that this package returns contains the token.
+// Start at [FromEnvironment] or [OfCommit], which recognize GitHub and GitLab by the
+// variables that they set for jobs. Nothing that this package returns contains the token.
 package comment
 
 import (
@@ -15,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,8 +24,8 @@ import (
 )
 
 const (
-	// marker is the start of the comment, by which the next run finds it.
-	// Neither service shows it to readers.
+	// marker is the start of the comment on what a pull request changes, by which the
+	// next run finds it. Neither service shows it to readers.
 	marker = "<!-- serin: flags -->\n"
 
 	// maxPages bounds the search for the comment. A page has pageSize comments.
@@ -51,6 +53,8 @@ var ErrForbidden = errors.New("the token may not write comments")
 
 // A Request is a pull request or merge request. It is safe for concurrent use.
 type Request struct {
+	marker   string // the start of its comment
+	api      *url.URL
 	comments *url.URL // where its comments are listed and added
 	one      *url.URL // where one of them is, without its number
 	method   string   // HTTP method that replaces one
@@ -70,35 +74,57 @@ type Request struct {
 func FromEnvironment(getenv func(string) string) (*Request, error) {
 	switch {
 	case getenv("GITHUB_ACTIONS") != "":
-		return github(getenv)
+		number, err := githubNumber(getenv("GITHUB_EVENT_PATH"))
+		if err != nil {
+			return nil, err
+		}
+		r, repository, err := github(getenv)
+		if err != nil {
+			return nil, err
+		}
+		return r.onGitHub(repository, number), nil
 	case getenv("GITLAB_CI") != "":
-		return gitlab(getenv)
+		iid := getenv("CI_MERGE_REQUEST_IID")
+		if iid == "" {
+			return nil, ErrNoRequest
+		}
+		number, err := strconv.ParseInt(iid, 10, 64)
+		if err != nil {
+			return nil, errors.New("CI_MERGE_REQUEST_IID isn't a number")
+		}
+		r, project, err := gitlab(getenv)
+		if err != nil {
+			return nil, err
+		}
+		return r.onGitLab(project, number), nil
 	}
 	return nil, fmt.Errorf("%w: neither GITHUB_ACTIONS nor GITLAB_CI is set; run it in a job for pull requests",
 		ErrNoRequest)
 }
 
-func github(getenv func(string) string) (*Request, error) {
-	number, err := githubNumber(getenv("GITHUB_EVENT_PATH"))
-	if err != nil {
-		return nil, err
-	}
-	r := &Request{method: http.MethodPatch, most: maxGitHub, header: http.Header{
+// github returns a request without a number, and the path of the repository.
+func github(getenv func(string) string) (*Request, []string, error) {
+	r := &Request{marker: marker, method: http.MethodPatch, most: maxGitHub, header: http.Header{
 		"Accept":               {"application/vnd.github+json"},
 		"X-Github-Api-Version": {"2022-11-28"},
 	}}
 	token := getenv("GITHUB_TOKEN")
 	if token == "" {
-		return nil, errors.New("GITHUB_TOKEN isn't set: pass the job's token to the step")
+		return nil, nil, errors.New("GITHUB_TOKEN isn't set: pass the job's token to the step")
 	}
 	r.header.Set("Authorization", "Bearer "+token)
 	owner, name, ok := strings.Cut(getenv("GITHUB_REPOSITORY"), "/")
 	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
-		return nil, errors.New("GITHUB_REPOSITORY isn't OWNER/NAME: don't override what the runner sets")
+		return nil, nil, errors.New("GITHUB_REPOSITORY isn't OWNER/NAME: don't override what the runner sets")
 	}
-	return r, r.at(getenv("GITHUB_API_URL"), "GITHUB_API_URL",
-		[]string{"repos", owner, name, "issues", strconv.FormatInt(number, 10), "comments"},
-		[]string{"repos", owner, name, "issues", "comments"})
+	return r, []string{"repos", owner, name}, r.at(getenv("GITHUB_API_URL"), "GITHUB_API_URL")
+}
+
+// onGitHub has the request be the pull request with a number.
+func (r *Request) onGitHub(repository []string, number int64) *Request {
+	issues := r.api.JoinPath(append(slices.Clip(repository), "issues")...)
+	r.comments, r.one = issues.JoinPath(strconv.FormatInt(number, 10), "comments"), issues.JoinPath("comments")
+	return r
 }
 
 // githubNumber returns the number of the pull request in GitHub's event.
@@ -125,33 +151,34 @@ func githubNumber(path string) (int64, error) {
 	return event.PullRequest.Number, nil
 }
 
-func gitlab(getenv func(string) string) (*Request, error) {
-	project, iid := getenv("CI_PROJECT_ID"), getenv("CI_MERGE_REQUEST_IID")
-	if iid == "" {
-		return nil, ErrNoRequest
-	}
-	for _, n := range []string{project, iid} {
-		if _, err := strconv.ParseUint(n, 10, 64); err != nil {
-			return nil, errors.New("CI_PROJECT_ID or CI_MERGE_REQUEST_IID isn't a number")
-		}
+// gitlab returns a request without a number, and the path of the project.
+func gitlab(getenv func(string) string) (*Request, []string, error) {
+	project := getenv("CI_PROJECT_ID")
+	if _, err := strconv.ParseUint(project, 10, 64); err != nil {
+		return nil, nil, errors.New("CI_PROJECT_ID isn't a number")
 	}
 	token := getenv("SERIN_GITLAB_TOKEN")
 	if token == "" {
-		return nil, errors.New("SERIN_GITLAB_TOKEN isn't set: create a project access token with scope \"api\" and " +
+		return nil, nil, errors.New("SERIN_GITLAB_TOKEN isn't set: create a project access token with scope \"api\" and " +
 			"store it in this variable, masked")
 	}
-	r := &Request{method: http.MethodPut, most: maxGitLab, header: http.Header{"Private-Token": {token}}}
-	notes := []string{"projects", project, "merge_requests", iid, "notes"}
-	return r, r.at(getenv("CI_API_V4_URL"), "CI_API_V4_URL", notes, notes)
+	r := &Request{marker: marker, method: http.MethodPut, most: maxGitLab, header: http.Header{"Private-Token": {token}}}
+	return r, []string{"projects", project}, r.at(getenv("CI_API_V4_URL"), "CI_API_V4_URL")
 }
 
-// at sets the URLs of comments, below that of the API, which variable holds.
-func (r *Request) at(api, variable string, comments, one []string) error {
-	base, err := url.Parse(api)
-	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Host == "" {
+// onGitLab has the request be the merge request with a number.
+func (r *Request) onGitLab(project []string, number int64) *Request {
+	r.comments = r.api.JoinPath(append(slices.Clip(project), "merge_requests", strconv.FormatInt(number, 10), "notes")...)
+	r.one = r.comments
+	return r
+}
+
+// at sets the URL of the API, which variable holds.
+func (r *Request) at(api, variable string) (err error) {
+	r.api, err = url.Parse(api)
+	if err != nil || r.api.Scheme != "https" && r.api.Scheme != "http" || r.api.Host == "" {
 		return fmt.Errorf("%s isn't the URL of an API", variable)
 	}
-	r.comments, r.one = base.JoinPath(comments...), base.JoinPath(one...)
 	r.client = &http.Client{
 		Timeout: timeout,
 		// Never send the token anywhere else.
@@ -161,13 +188,16 @@ func (r *Request) at(api, variable string, comments, one []string) error {
 }
 
 // Put writes body, which is Markdown, as the comment: it replaces the comment of an
-// earlier Put, or adds one. A body that is too long for the service is cut at the end
-// of a line, and says so.
+// earlier Put, unless that has the same body, or adds one. A body that is too long for the
+// service is cut at the end of a line, and says so.
 func (r *Request) Put(ctx context.Context, body string) error {
-	body = marker + fit(body, r.most-utf8.RuneCountInString(marker))
-	id, err := r.find(ctx)
+	body = r.marker + fit(body, r.most-utf8.RuneCountInString(r.marker))
+	id, was, err := r.find(ctx)
 	if err != nil {
 		return fmt.Errorf("looking for the comment: %w", err)
+	}
+	if id != 0 && strings.TrimSpace(was) == strings.TrimSpace(body) { // services trim it
+		return nil
 	}
 	if id == 0 {
 		err = r.send(ctx, http.MethodPost, r.comments, body, nil)
@@ -180,9 +210,9 @@ func (r *Request) Put(ctx context.Context, body string) error {
 	return nil
 }
 
-// find returns the number of the comment, or 0 if it isn't among the first
+// find returns the number of the comment and its body, or 0 if it isn't among the first
 // maxPages*pageSize.
-func (r *Request) find(ctx context.Context) (int64, error) {
+func (r *Request) find(ctx context.Context) (id int64, body string, err error) {
 	for page := 1; page <= maxPages; page++ {
 		var list []struct {
 			ID   int64  `json:"id"`
@@ -191,19 +221,19 @@ func (r *Request) find(ctx context.Context) (int64, error) {
 		u := *r.comments
 		u.RawQuery = url.Values{"per_page": {strconv.Itoa(pageSize)}, "page": {strconv.Itoa(page)}}.Encode()
 		if err := r.send(ctx, http.MethodGet, &u, "", &list); err != nil {
-			return 0, err
+			return 0, "", err
 		}
 		for _, c := range list {
 			// GitHub ends lines with CR LF once a person has edited them.
-			if strings.HasPrefix(c.Body, strings.TrimSpace(marker)) {
-				return c.ID, nil
+			if strings.HasPrefix(c.Body, strings.TrimSpace(r.marker)) {
+				return c.ID, c.Body, nil
 			}
 		}
 		if len(list) < pageSize {
-			return 0, nil
+			return 0, "", nil
 		}
 	}
-	return 0, nil
+	return 0, "", nil
 }
 
 // send makes one request, with body unless it is empty, and decodes the response into

@@ -95,7 +95,8 @@ func (d *decider) first() Decision {
 		d.Until = start
 		return d.end(Wait, "it starts at %s", clock(start))
 	}
-	if why := d.unapproved(); why != "" {
+	if why := d.approval(); why != "" {
+		d.unapproved = true
 		return d.end(Wait, "%s", why)
 	}
 	return d.end(Advance, "it started at %s", clock(start))
@@ -132,7 +133,8 @@ func (d *decider) later() Decision {
 	if d.Step == len(d.Plan.Steps) {
 		return d.end(Finish, "all metrics passed for %v after the last step", d.Plan.Guard.Watch)
 	}
-	if why := d.unapproved(); why != "" {
+	if why := d.approval(); why != "" {
+		d.unapproved = true
 		return d.end(Wait, "%s", why)
 	}
 	return d.end(Advance, "%s", passed(found))
@@ -242,8 +244,8 @@ func (d *decider) early(found []verdict) string {
 	return ""
 }
 
-// unapproved says that the next step isn't approved, or "".
-func (d *decider) unapproved() string {
+// approval says that the next step isn't approved, or "".
+func (d *decider) approval() string {
 	next := d.Plan.Steps[d.Step]
 	if !next.Approval || d.line.Approved >= next.To && d.line.Approved > 0 {
 		return ""

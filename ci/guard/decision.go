@@ -37,8 +37,9 @@ type Decision struct {
 	// Findings is what was measured. It is nil if the decision needed none.
 	Findings *Findings
 
-	line  Line      // the line before
-	blind time.Time // for Note
+	line       Line      // the line before
+	blind      time.Time // for Note
+	unapproved bool      // it waits for nothing else
 }
 
 // Line returns the line that the decision writes; ok is false if it writes none. by says who
@@ -57,6 +58,22 @@ func (d *Decision) Line(by string) (line Line, ok bool) {
 		return d.line.Finish(d.Time, by), true
 	}
 	return Line{}, false
+}
+
+// Approval returns the line that approves the next step. ok is false if that needs no approval or
+// has one; last says that the plan waits for nothing else. by says who writes the line.
+func (d *Decision) Approval(by string) (line Line, last, ok bool) {
+	if d.Action != Wait && d.Action != Note || d.Step >= len(d.Plan.Steps) {
+		return Line{}, false, false
+	}
+	line, next := d.line, d.Plan.Steps[d.Step]
+	if noted, ok := d.Line(by); ok {
+		line = noted
+	}
+	if !next.Approval || line.Approved >= next.To {
+		return Line{}, false, false
+	}
+	return line.Approve(next.To, d.Time, by), d.unapproved, true
 }
 
 // Status returns the exit status that the decision calls for: 0 if the plan went on, waits or

@@ -23,6 +23,8 @@ type guardRun struct {
 	every       time.Duration
 	credentials string // the file
 	webhook     string
+	proposes    bool // keeps branches with approvals
+	commenting  bool
 	by          string
 
 	opts    release.Options
@@ -48,6 +50,14 @@ as a success. It needs no flag files: it changes what is published, and signs th
 With DIR, a flag folder, it also writes what has moved into DIR/releases.lock and its
 evidence into DIR/releases, for a pull request.
 
+With --propose, it keeps a branch serin/approve/ENV/FLAG in the git repository of DIR for
+each step that waits for nothing but an approval. Merging and publishing it is the
+approval. A branch that approves nothing any more is deleted.
+
+With --comment, it says in the pull request or merge request that last changed the
+flag's file how the release stands, in a single comment that each run replaces. It
+finds the request as "serin comment" does, from a job of GitHub Actions or GitLab.
+
 With --dry-run, it neither asks sources nor runs commands, and shows what it would look
 at.
 
@@ -61,7 +71,8 @@ SERIN_GUARD_CREDENTIALS, a line for each server:
   https://prometheus.example.com bearer TOKEN
   https://metrics.example.com:9090 basic USER:PASSWORD`,
 		Example: `  serin guard --env production --to s3://flags --keys keys/production --every 15s
-  serin guard flags --env production --to s3://flags --keys keys/production --dry-run`,
+  serin guard flags --env production --to s3://flags --keys keys/production --dry-run
+  serin guard flags --env production --to s3://flags --keys keys/production --propose --comment`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -75,6 +86,8 @@ SERIN_GUARD_CREDENTIALS, a line for each server:
 	cmd.Flags().DurationVar(&g.every, "every", 0, "look again and again, so far apart, such as 15s")
 	cmd.Flags().StringVar(&g.credentials, "credentials", "", "the file with the credentials of sources")
 	cmd.Flags().StringVar(&g.webhook, "webhook", "", "post what has moved to this URL, as JSON [SERIN_WEBHOOK]")
+	cmd.Flags().BoolVar(&g.proposes, "propose", false, "keep a branch for each step that waits for an approval, which merging it gives")
+	cmd.Flags().BoolVar(&g.commenting, "comment", false, "comment on the pull request that brought the plan")
 	return cmd
 }
 
@@ -114,6 +127,8 @@ func (g *guardRun) prepare(cmd *cobra.Command) (err error) {
 		return usagef("--every is %v at least", shortestEvery)
 	case g.dir != "" && published(g.dir):
 		return usagef("%s is a URL: name a folder of flag files", shown(g.dir))
+	case g.dir == "" && (g.proposes || g.commenting):
+		return usagef("--propose and --comment need DIR, the flag folder in its git repository")
 	}
 	if g.opts, err = g.open(cmd); err != nil {
 		return err
@@ -154,12 +169,21 @@ func (g *guardRun) look(cmd *cobra.Command) (status int, err error) {
 			return 1, hintPublish(err)
 		}
 	}
-	if !g.dryRun {
-		err = g.record(moved) // before anybody is told
+	if g.dryRun {
+		_, err := g.print(cmd, decisions, nil)
+		return status, err
 	}
-	err = errors.Join(err, g.print(cmd, decisions))
-	if !g.dryRun {
-		err = errors.Join(err, g.post(ctx, moved))
+	err = g.record(moved) // before anybody is told
+	var approvals map[string]string
+	if g.proposes {
+		var failed error
+		approvals, failed = g.propose(ctx, decisions)
+		err = errors.Join(err, failed)
+	}
+	told, failed := g.print(cmd, decisions, approvals)
+	err = errors.Join(err, failed, g.post(ctx, moved))
+	if g.commenting {
+		g.comments(cmd, told)
 	}
 	return status, err
 }
@@ -217,29 +241,39 @@ func (g *guardRun) publish(ctx context.Context, decisions []*guard.Decision) (mo
 	return moved, err
 }
 
-// print prints the decisions: with --every only those that aren't as they were.
-func (g *guardRun) print(cmd *cobra.Command, decisions []guard.Decision) error {
-	if g.asJSON {
-		return writeDecisions(cmd.OutOrStdout(), decisions)
-	}
-	if len(decisions) == 0 && g.every == 0 {
+// print prints the decisions, and the branches that approve steps: with --every only those
+// decisions that aren't as they were. It returns what it has printed.
+func (g *guardRun) print(cmd *cobra.Command, decisions []guard.Decision, approvals map[string]string) (told []*guard.Decision, err error) {
+	if len(decisions) == 0 && g.every == 0 && !g.asJSON {
 		fmt.Fprintf(cmd.ErrOrStderr(), "no flag has a plan that a guard advances in environment %s\n", g.env)
 	}
 	for i := range decisions {
 		d := &decisions[i]
-		said := string(d.Action) + d.From.String()
+		branch := approvals[d.Plan.Flag]
+		said := string(d.Action) + d.From.String() + branch
 		if d.Action == guard.Wait || d.Action == guard.Refuse {
 			said += d.Reason
 		}
-		if g.every > 0 && g.said[d.Plan.Flag] == said {
-			continue
+		same := g.every > 0 && g.said[d.Plan.Flag] == said
+		if !same {
+			g.said[d.Plan.Flag] = said
+			told = append(told, d)
 		}
-		g.said[d.Plan.Flag] = said
-		if _, err := io.WriteString(cmd.OutOrStdout(), d.String()+"\n"); err != nil {
-			return err
+		switch {
+		case g.asJSON:
+			err = writeDecision(cmd.OutOrStdout(), d, branch)
+		case !same:
+			text := d.String() + "\n"
+			if branch != "" {
+				text += "  merging the branch " + branch + " approves it\n"
+			}
+			_, err = io.WriteString(cmd.OutOrStdout(), text)
+		}
+		if err != nil {
+			return told, err
 		}
 	}
-	return nil
+	return told, nil
 }
 
 // A statusError is an exit status without words: they are printed already.

@@ -64,6 +64,9 @@ func writeReleases(dir string, lines ci.ReleaseLines) error {
 	if len(newer) == 0 {
 		return nil
 	}
+	if err := unchanged(name, data); err != nil {
+		return err
+	}
 	if err := replaceFile(name, merged.Format()); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
@@ -80,30 +83,26 @@ type decisionJSON struct {
 	Reason      string          `json:"reason"`
 	Until       time.Time       `json:"until,omitzero"`
 	Time        time.Time       `json:"time"`
+	Approval    string          `json:"approval,omitempty"` // the branch whose merging approves the next step
 	Evidence    json.RawMessage `json:"evidence"`
 }
 
-func newDecisionJSON(d *guard.Decision) (decisionJSON, error) {
+func newDecisionJSON(d *guard.Decision, approval string) (decisionJSON, error) {
 	evidence, err := d.Evidence()
 	return decisionJSON{
-		d.Plan.Flag, d.Plan.Environment, d.Action, d.From.String(), d.To.String(), d.Reason, d.Until.UTC(), d.Time.UTC(), evidence,
+		d.Plan.Flag, d.Plan.Environment, d.Action, d.From.String(), d.To.String(), d.Reason, d.Until.UTC(), d.Time.UTC(), approval, evidence,
 	}, err
 }
 
-// writeDecisions prints decisions as JSON, each on a line of its own.
-func writeDecisions(w io.Writer, decisions []guard.Decision) error {
+// writeDecision prints a decision as JSON, on a line of its own.
+func writeDecision(w io.Writer, d *guard.Decision, approval string) error {
+	document, err := newDecisionJSON(d, approval)
+	if err != nil {
+		return err
+	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	for i := range decisions {
-		d, err := newDecisionJSON(&decisions[i])
-		if err == nil {
-			err = e.Encode(d)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return e.Encode(document)
 }
 
 // checkWebhook returns an error if a URL can't be that of a webhook.
@@ -126,7 +125,7 @@ func (g *guardRun) post(ctx context.Context, moved []*guard.Decision) error {
 	}
 	client := &http.Client{Timeout: webhookTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for _, d := range moved {
-		decision, err := newDecisionJSON(d)
+		decision, err := newDecisionJSON(d, "")
 		if err != nil {
 			return err
 		}
