@@ -184,6 +184,11 @@ func (r *editRun) write(cmd *cobra.Command, dir, title string, changes []edit.Ch
 		}
 	}
 	for _, c := range changes {
+		if err := unchanged(cmp.Or(c.Was, c.Path), c.Before); err != nil {
+			return err
+		}
+	}
+	for _, c := range changes {
 		err := replaceFile(c.Path, c.After)
 		if err == nil && c.Was != "" {
 			err = os.Remove(c.Was)
