@@ -136,7 +136,7 @@ func addVerbs(root *cobra.Command) {
 		verbs     []*cobra.Command
 	}{
 		{"author", "Write flags:", []*cobra.Command{
-			initCommand(), newCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), fmtCommand(), lockCommand(), schemaCommand(),
+			initCommand(), newCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), fmtCommand(), lockCommand(), schemaCommand(), genCommand(),
 		}},
 		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand()}},
 		{"release", "Release flags:", []*cobra.Command{

@@ -61,7 +61,9 @@ type Attribute struct {
 	Strings []string      // the enum of a string attribute, or of what a list holds
 	Ints    []int64       // the enum of an integer attribute
 	From    []from.Source // where endpoints take it from; nil: callers send it
-	At      *source.Node
+	// Description is what context.yaml says of it, "" for nothing.
+	Description string
+	At          *source.Node
 }
 
 // reserved are names that attributes can't have: the language uses them.
@@ -146,7 +148,7 @@ func (c Checker) attribute(name string, f source.Field) *Attribute {
 	if place := n.Get("from"); place != nil {
 		a.From = c.from(place, a)
 	}
-	c.OptionalText(n.Get("description"), "\"description\"")
+	a.Description = c.OptionalText(n.Get("description"), "\"description\"")
 	return a
 }
 
