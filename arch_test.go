@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"sdk/otel":        {"sdk", "sdk/shadow", "evaluator", "go.opentelemetry.io/otel"},
 	"sdk/sdktest":     {"sdk", "bundle", "evaluator"},
 	"sdk/shadow":      {"sdk"},
+	"sdk/trafficlog":  {},
 	"sdk/migrate":     {"sdk"},
 
 	"sdk/examples":            {},
@@ -54,6 +55,7 @@ var allowed = map[string][]string{
 	"ci/release":          {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/comment":          {"internal/display"},
 	"ci/awskms":           {"ci/release", "github.com/aws/aws-sdk-go-v2"},
+	"ci/traffic":          {},
 	"ci/s3store":          {"ci/release", "bundle", "internal/location", "internal/s3client", "internal/s3config", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 	"ci/experiment":       {"ci/internal/sequential", "internal/display", "internal/jsontext", "github.com/spaolacci/murmur3", "gonum.org/v1/gonum"},
 
@@ -87,7 +89,7 @@ var allowed = map[string][]string{
 	"internal/values":   {"evaluator"},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/experiment", "ci/gittree", "ci/gogen", "ci/guard", "ci/guard/cloudwatch", "ci/guard/command", "ci/guard/prometheus", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source", "ci/plans", "ci/guard",
+		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/experiment", "ci/gittree", "ci/gogen", "ci/guard", "ci/guard/cloudwatch", "ci/guard/command", "ci/guard/prometheus", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source", "ci/plans", "ci/guard", "ci/traffic",
 		"github.com/aws/aws-lambda-go", "github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/crypto/x509roots/fallback", "golang.org/x/term",
 	},
 }

@@ -25,13 +25,14 @@ import (
 
 // A site is a gateway with upstreams and a decision server.
 type site struct {
-	url      string
-	dir      string // of the gateway's configuration
-	socket   string // of the decision server
-	decider  *exec.Cmd
-	ports    map[string]string // of the upstreams
-	shadowed atomic.Int64      // requests that were mirrored
-	client   *http.Client
+	url       string
+	dir       string // of the gateway's configuration
+	socket    string // of the decision server
+	decider   *exec.Cmd
+	ports     map[string]string // of the upstreams
+	shadowed  atomic.Int64      // requests that were mirrored
+	shadowIDs sync.Map          // their methods, by ID
+	client    *http.Client
 }
 
 var serin struct {
@@ -86,6 +87,7 @@ func newSite(t *testing.T) *site {
 	for _, name := range []string{"stable", "beta1", "beta2", "beta3", "beta4"} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("X-Shadow") != "" {
+				s.shadowIDs.Store(r.Header.Get("X-Request-Id"), r.Method)
 				s.shadowed.Add(1)
 			}
 			body, err := io.ReadAll(r.Body)

@@ -147,14 +147,30 @@ func TestNginx(t *testing.T) {
 	})
 	t.Run("seats", func(t *testing.T) { testSeats(t, s, "/f/by-seat/") })
 	t.Run("mirror", func(t *testing.T) {
+		// Not mirrored, since writes would happen twice.
+		post, err := http.NewRequest("POST", s.url+"/shadowed/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.do(t, s.client, post, "X-Uid", "30"); got.Upstream != "beta3" {
+			t.Errorf("a POST goes to %s", got.Upstream)
+		}
+		var ids []string
 		for range 10 {
-			if got := s.get(t, "/shadowed/", "X-Uid", "30"); got.Upstream != "beta3" {
+			got := s.get(t, "/shadowed/", "X-Uid", "30", "X-Request-Id", "forged")
+			if got.Upstream != "beta3" {
 				t.Errorf("a mirrored request goes to %s", got.Upstream)
 			}
+			ids = append(ids, got.Header.Get("X-Request-Id"))
 		}
 		for deadline := time.Now().Add(20 * time.Second); s.shadowed.Load() != 10; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%d of 10 requests were mirrored", s.shadowed.Load())
+			}
+		}
+		for _, id := range ids {
+			if method, ok := s.shadowIDs.Load(id); !ok || method != "GET" || id == "forged" {
+				t.Errorf("the copy of request %q is %v", id, method)
 			}
 		}
 	})

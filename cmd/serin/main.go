@@ -138,7 +138,7 @@ func addVerbs(root *cobra.Command) {
 		{"author", "Write flags:", []*cobra.Command{
 			initCommand(), newCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), fmtCommand(), lockCommand(), schemaCommand(), genCommand(),
 		}},
-		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand()}},
+		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand(), compareCommand()}},
 		{"release", "Release flags:", []*cobra.Command{
 			publishCommand(), disableCommand(), enableCommand(), rollbackCommand(), releaseCommand(), guardCommand(), logCommand(), verifyCommand(), bakeCommand(), gcCommand(), batchesCommand(), experimentCommand(),
 		}},
