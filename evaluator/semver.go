@@ -218,10 +218,12 @@ func (i *interval) has(order uint64) bool { return i.lo <= order && order <= i.h
 func newInterval(text string, cs []comparator) (i interval, ok bool) {
 	lo, hi := uint64(0), uint64(math.MaxUint64)
 	for _, c := range cs {
-		if c.v.pre != "" || max(c.v.major, c.v.minor, c.v.patch) >= maxPart {
+		// The first of all pre-releases of a release is a bound for all of them.
+		first := c.v.pre == "0" && (c.op == "<" || c.op == ">=")
+		order := c.v.order() // less than the highest
+		if c.v.pre != "" && !first || max(c.v.major, c.v.minor, c.v.patch) >= maxPart || order == 0 {
 			return interval{}, false
 		}
-		order := c.v.order() // 1 at least, and less than the highest
 		switch c.op {
 		case "<":
 			hi = min(hi, order-1)

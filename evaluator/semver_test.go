@@ -20,7 +20,7 @@ func TestOrder(t *testing.T) {
 	for _, major := range parts[3:] {
 		versions = append(versions, fmt.Sprintf("%d.0.1", major), fmt.Sprintf("%d", major), fmt.Sprintf("%d.%d", major, major))
 	}
-	versions = append(versions, "1.2.0-rc.1", "1.2.0-rc.2", "1.2.1-rc.1", "1.2.0+7", "1.2.0-0+7", "0.0.0-0",
+	versions = append(versions, "1.2.0-rc.1", "1.2.0-rc.2", "1.2.1-rc.1", "1.2.0+7", "1.2.0-0+7", "0.0.0-0", "0.0.1-0", "2.0.0-0", "2097150.0.0-0", "1.2097151.0-0",
 		"2097150.0.0-a", "2097151.0.0-a", "1.2097151.0-a", "1.0.2097151-a")
 	intervals := 0
 	for _, operand := range versions {

@@ -8,7 +8,7 @@ import (
 // Patterns of texts that attributes are compared with.
 const (
 	version    = `(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){0,2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?`
-	constraint = `(<=|>=|<|>|=)?` + version
+	constraint = `(<=|>=|<|>|=|\^|~)?` + version
 	octet      = `(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
 	ipv4       = octet + `(\.` + octet + `){3}`
 	ipv6       = `[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(%.+)?`

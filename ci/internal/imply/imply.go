@@ -530,7 +530,12 @@ func versionSpans(c *evaluator.Condition) []Span {
 		one := Span{intPoint(0), intPoint(1<<62 - 1)}
 		for _, field := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' }) {
 			op := field[:len(field)-len(strings.TrimLeft(field, "<>="))]
-			at, ok := release(field[len(op):])
+			text, first := strings.CutSuffix(field[len(op):], "-0")
+			at, ok := release(text)
+			if first { // the first pre-release of all: what is below it is below all of them
+				at--
+				ok = ok && (op == "<" || op == ">=")
+			}
 			if !ok {
 				return nil
 			}

@@ -250,7 +250,7 @@ func (c Checker) operator(a *Attribute, f source.Field, fold bool) (cond evaluat
 		if a.Type != evaluator.AttrSemver {
 			return cond, c.check(f.Key, a, cond)
 		}
-		ok = c.operand(a, f.Value, &cond)
+		ok = c.semver(a, f.Value, &cond)
 		return cond, ok
 	case "cidr":
 		cond.Op = evaluator.OpCIDR
