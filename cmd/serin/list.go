@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/edit"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/display"
 	"github.com/spf13/cobra"
@@ -18,7 +19,7 @@ import (
 
 func listCommand() *cobra.Command {
 	var env, owner, at string
-	var stale, asJSON bool
+	var stale, hashed, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list [DIR]",
 		Short: "List the flags: owners, shares, next changes, expiries",
@@ -27,7 +28,8 @@ users who match no rule with a condition, when a ramp changes that, when the fla
 expires, and which environments override it.
 
 --stale lists those that have expired or whose ramps have ended, unless their
-files silence the lint that says so.`,
+files silence the lint that says so. --hash lists those that use the hash of another
+system, for which 'serin rehash' has a way out.`,
 		Example: `  serin list --owner team-checkout --env production
   serin list --stale`,
 		Args: oneWordAtMost("DIR"),
@@ -46,7 +48,7 @@ files silence the lint that says so.`,
 				return err
 			}
 			flags = slices.DeleteFunc(flags, func(f listedFlag) bool {
-				return cmd.Flags().Changed("owner") && f.Owner != owner || stale && len(f.Stale) == 0
+				return cmd.Flags().Changed("owner") && f.Owner != owner || stale && len(f.Stale) == 0 || hashed && len(f.Hashes) == 0
 			})
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), struct {
@@ -59,6 +61,7 @@ files silence the lint that says so.`,
 	registerEnv(cmd, &env, "the environment (default: none, without overrides)")
 	cmd.Flags().StringVar(&owner, "owner", "", `only flags of this owner; "" is those without one`)
 	cmd.Flags().BoolVar(&stale, "stale", false, "only flags that have expired or whose ramps have ended")
+	cmd.Flags().BoolVar(&hashed, "hash", false, "only flags that use the hash of another system")
 	cmd.Flags().StringVar(&at, "at", "", "the time, as 2026-12-01T02:00:00Z or in Unix seconds (default: now)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
@@ -79,7 +82,8 @@ type listedFlag struct {
 	NextChange  *time.Time    `json:"next_change,omitempty"`
 	Expires     string        `json:"expires,omitempty"`
 	Overriding  []string      `json:"overriding,omitempty"`
-	Stale       []string      `json:"stale,omitempty"` // the lints that say so
+	Stale       []string      `json:"stale,omitempty"`  // the lints that say so
+	Hashes      []string      `json:"hashes,omitempty"` // of other systems, sorted
 }
 
 // A listedRule is what a rule serves to the users it matches.
@@ -111,6 +115,7 @@ func listed(estate *ci.Estate, env string, now int64) ([]listedFlag, error) {
 		l := listedFlag{
 			Key: key, Namespace: f.Namespace, File: f.File, Type: f.Compiled.Type.String(), Owner: f.Owner,
 			Disabled: f.Compiled.Disabled, Expires: f.Expires, Overriding: f.Overriding, Stale: stale[f.File],
+			Hashes: edit.Hashes(&f.Compiled),
 		}
 		if r := f.Compiled.Reserved; r != nil {
 			l.Layer = r.Layer
@@ -232,6 +237,9 @@ func (f listedFlag) serves() string {
 	}
 	if slices.Contains(f.Stale, "finished-ramp") {
 		text += " (ramp ended)"
+	}
+	if len(f.Hashes) > 0 {
+		text += " (by " + strings.Join(f.Hashes, ", ") + ")"
 	}
 	return text
 }
