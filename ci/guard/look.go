@@ -130,6 +130,8 @@ func (m *measurer) command(ctx context.Context, c *plan.Command) Finding {
 	switch {
 	case err != nil:
 		f = failed(err)
+	case out.Running:
+		f.Verdict, f.Reason = Inconclusive, "it is running"
 	case out.Status == 0:
 		f.Verdict = Pass
 	case out.Status == 1:

@@ -353,6 +353,13 @@ func TestAlarmsAndCommands(t *testing.T) {
 			t.Errorf("command %+v", got)
 		}
 	}
+	l := *cleared(p, 1, monday)
+	d := Run(t.Context(), []*Plan{p}, Lines{l.Key(): l}, Options{Now: func() time.Time { return hours(4) }, Runner: runnerFunc(func(Command) (Outcome, error) {
+		return Outcome{Running: true}, nil
+	})})[0]
+	if d.Action != Wait || !strings.Contains(d.Reason, "smoke: inconclusive (it is running)") {
+		t.Error(&d)
+	}
 	if d := run(t, p, &fake{}, hours(4)); d.Action != Note || !strings.Contains(d.Reason, "commands aren't run here") {
 		t.Error(&d)
 	}

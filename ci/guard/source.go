@@ -33,7 +33,8 @@ type Alarms interface {
 // A Runner runs commands. It is used by several goroutines at once.
 type Runner interface {
 	// Run runs a command until it ends or its time is over, and leaves none of its processes
-	// behind. An error says that the command didn't end by itself.
+	// behind. An error says that the command didn't end by itself. A runner may also return
+	// while the command is running, and have its outcome for a later call.
 	Run(ctx context.Context, c Command) (Outcome, error)
 }
 
@@ -101,8 +102,9 @@ type Command struct {
 
 // An Outcome is how a command ended.
 type Outcome struct {
-	Status int
-	Output string // the end of what it printed, without secrets
+	Running bool // it hasn't ended, and the rest says nothing
+	Status  int
+	Output  string // the end of what it printed, without secrets
 }
 
 // ErrSlow is wrapped by errors that say that a source or command didn't answer in time.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/guard"
+	"github.com/serin-flags/serin/ci/guard/command"
 	"github.com/serin-flags/serin/ci/plans"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/spf13/cobra"
@@ -105,6 +106,11 @@ func (g *guardRun) run(cmd *cobra.Command) error {
 			report(cmd.ErrOrStderr(), err)
 		}
 		return statusError(status)
+	}
+	if g.options.Runner != nil {
+		background := command.NewBackground(cmd.Context(), g.options.Runner)
+		defer background.Wait()
+		g.options.Runner = background
 	}
 	ticker := time.NewTicker(g.every)
 	defer ticker.Stop()
