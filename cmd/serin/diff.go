@@ -152,6 +152,9 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	for _, n := range newNeeds(c.Pairs) {
 		note("namespace %s; %s", n, olderClients)
 	}
+	for _, text := range publicChanges(c.Pairs) {
+		note("%s", text)
+	}
 	if f.population != "" {
 		file, err := os.Open(f.population)
 		if err != nil {
@@ -169,6 +172,31 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	report, err := diff.Compare(ctx, c)
 	report.Notes = notes
 	return report, err
+}
+
+// publicChanges says which namespaces anybody may read from now on, or not any more.
+func publicChanges(pairs []diff.Pair) (list []string) {
+	was := make(map[string]bool)
+	for _, p := range pairs {
+		for _, payload := range p.Old {
+			was[payload.Namespace] = payload.Public
+		}
+		for _, payload := range p.New {
+			text := ""
+			switch before, known := was[payload.Namespace]; {
+			case payload.Public && !before:
+				text = fmt.Sprintf("namespace %s becomes public: browsers and apps may see its flags", payload.Namespace)
+			case known && before && !payload.Public:
+				text = fmt.Sprintf("namespace %s isn't public any more: browsers and apps that see public flags lose its flags", payload.Namespace)
+			default:
+				continue
+			}
+			if !slices.Contains(list, text) {
+				list = append(list, text)
+			}
+		}
+	}
+	return list
 }
 
 // A diffSource is a source that was read. Of an estate nothing else is kept: one
