@@ -12,6 +12,7 @@ import (
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/edit"
+	"github.com/serin-flags/serin/ci/guard"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/display"
 	"github.com/spf13/cobra"
@@ -84,6 +85,25 @@ type listedFlag struct {
 	Overriding  []string      `json:"overriding,omitempty"`
 	Stale       []string      `json:"stale,omitempty"`  // the lints that say so
 	Hashes      []string      `json:"hashes,omitempty"` // of other systems, sorted
+	// Release is how far the flag's release has got in the environment, if it has one there.
+	Release *listedRelease `json:"release,omitempty"`
+}
+
+// A listedRelease is how far a release has got.
+type listedRelease struct {
+	Share string      `json:"share"`
+	State guard.State `json:"state"`
+	Why   string      `json:"why,omitempty"`
+}
+
+// releasesOf returns the releases of an environment by flag.
+func releasesOf(estate *ci.Estate, env string) map[string]*listedRelease {
+	releases := make(map[string]*listedRelease)
+	for _, p := range estate.Plans(env) {
+		line := lineOf(estate.Releases(), p)
+		releases[p.Flag] = &listedRelease{line.Share.String(), line.State, line.Why}
+	}
+	return releases
 }
 
 // A listedRule is what a rule serves to the users it matches.
@@ -106,7 +126,7 @@ func listed(estate *ci.Estate, env string, now int64) ([]listedFlag, error) {
 			stale[p.File] = append(stale[p.File], p.Lint)
 		}
 	}
-	flags := []listedFlag{}
+	flags, releases := []listedFlag{}, releasesOf(estate, env)
 	for _, key := range estate.Keys() {
 		f, err := estate.Effective(key, env)
 		if err != nil {
@@ -115,7 +135,7 @@ func listed(estate *ci.Estate, env string, now int64) ([]listedFlag, error) {
 		l := listedFlag{
 			Key: key, Namespace: f.Namespace, File: f.File, Type: f.Compiled.Type.String(), Owner: f.Owner,
 			Disabled: f.Compiled.Disabled, Expires: f.Expires, Overriding: f.Overriding, Stale: stale[f.File],
-			Hashes: edit.Hashes(&f.Compiled),
+			Hashes: edit.Hashes(&f.Compiled), Release: releases[key],
 		}
 		if r := f.Compiled.Reserved; r != nil {
 			l.Layer = r.Layer
@@ -237,6 +257,11 @@ func (f listedFlag) serves() string {
 	}
 	if slices.Contains(f.Stale, "finished-ramp") {
 		text += " (ramp ended)"
+	}
+	if r := f.Release; r != nil && r.State != guard.Running {
+		text += " (release " + stateWord(r.State) + ")"
+	} else if r != nil {
+		text += " (release at " + r.Share + ")"
 	}
 	if len(f.Hashes) > 0 {
 		text += " (by " + strings.Join(f.Hashes, ", ") + ")"
