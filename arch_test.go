@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 	"ci/diff":             {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},
 	"ci/edit":             {"ci", "ci/internal/share", "ci/internal/source", "ci/internal/splice", "evaluator", "internal/suggest"},
 	"ci/gogen":            {"bundle", "ci", "evaluator", "internal/display"},
+	"ci/handles":          {"ci", "ci/internal/problem", "evaluator", "internal/suggest", "golang.org/x/tools"},
 	"ci/plans":            {"bundle", "ci", "ci/release", "evaluator"},
 	"ci/gittree":          {"internal/gitexec"},
 	"ci/guard":            {"ci/internal/plan", "ci/internal/sequential"},
@@ -89,7 +90,7 @@ var allowed = map[string][]string{
 	"internal/values":   {"evaluator"},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/experiment", "ci/gittree", "ci/gogen", "ci/guard", "ci/guard/cloudwatch", "ci/guard/command", "ci/guard/prometheus", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source", "ci/plans", "ci/guard", "ci/traffic",
+		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/experiment", "ci/gittree", "ci/gogen", "ci/handles", "ci/guard", "ci/guard/cloudwatch", "ci/guard/command", "ci/guard/prometheus", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source", "ci/plans", "ci/guard", "ci/traffic",
 		"github.com/aws/aws-lambda-go", "github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/crypto/x509roots/fallback", "golang.org/x/term",
 	},
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/serin-flags/serin/ci"
@@ -13,7 +15,7 @@ import (
 
 func checkCommand() *cobra.Command {
 	var asJSON, strict bool
-	var at string
+	var at, code string
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
 		Short: "Check flag files: syntax, types, references and likely mistakes",
@@ -26,6 +28,9 @@ that is never reached. Each ends with the name of a lint. A file silences the
 lint by giving a reason: lint: {unreachable-rule: kept for the audit until March}.
 With --strict, warnings fail the command.
 
+With --code, it also compares the Go code in a folder with the flags, as 'serin
+handles' does.
+
 Check fails if git tracks a private key of flags in the repository that contains DIR.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,13 +40,17 @@ Check fails if git tracks a private key of flags in the repository that contains
 			}
 			dir := estateArg(args)
 			estate, err := loadEstate(dir)
-			var problems ci.Problems
+			var problems, wrong ci.Problems
 			var needs []clientNeed
 			if err == nil {
 				problems = estate.Lint(ci.LintOptions{Now: time.Unix(now, 0)})
 				if needs, err = clientNeeds(estate.Environments(), estate.Compile); err != nil {
 					return err
 				}
+				if wrong, err = checkCode(cmd.Context(), code, estate); err != nil {
+					return err
+				}
+				problems = append(problems, wrong...)
 			}
 			if whole := err == nil || errors.As(err, &problems); whole && asJSON {
 				if err := writeProblems(cmd.OutOrStdout(), problems, needs); err != nil {
@@ -64,13 +73,36 @@ Check fails if git tracks a private key of flags in the repository that contains
 				return err
 			}
 			fmt.Fprint(cmd.ErrOrStderr(), note)
+			if err := judgeCode(errorsOf(wrong), nil, false); err != nil {
+				return err
+			}
 			return judgeCheck(cmd.ErrOrStderr(), estate, problems, needs, strict)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, `also print {"problems": […]} on standard output`)
 	cmd.Flags().BoolVar(&strict, "strict", false, "fail if there are warnings")
+	cmd.Flags().StringVar(&code, "code", "", "also compare the Go code in this `folder` and below with the flags")
 	cmd.Flags().StringVar(&at, "at", "", "the time for warnings, as 2026-12-01T02:00:00Z or in Unix seconds (default: now)")
 	return cmd
+}
+
+// checkCode compares the Go code in a folder with the flags, unless the folder is "". It
+// returns what is wrong, and warnings.
+func checkCode(ctx context.Context, dir string, estate *ci.Estate) (ci.Problems, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	code, err := findHandles(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	wrong, warnings, err := code.Judge(estate)
+	return append(wrong, warnings...), err
+}
+
+// errorsOf returns the problems that aren't warnings.
+func errorsOf(problems ci.Problems) ci.Problems {
+	return slices.DeleteFunc(slices.Clone(problems), func(p ci.Problem) bool { return p.Severity == ci.SeverityWarning })
 }
 
 // judgeCheck prints notes, and what was checked. The error says that the warnings are too

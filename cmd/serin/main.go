@@ -123,7 +123,7 @@ func forPeople(cmd *cobra.Command) bool {
 	if asJSON := cmd.Flags().Lookup("json"); asJSON != nil && asJSON.Value.String() == "true" {
 		return false
 	}
-	return slices.Contains([]string{"check", "test", "diff", "lock", "apply", "rename", "rehash", "disable", "enable"}, cmd.Name())
+	return slices.Contains([]string{"check", "handles", "test", "diff", "lock", "apply", "rename", "rehash", "disable", "enable"}, cmd.Name())
 }
 
 // maxColumns is how wide help is.
@@ -136,7 +136,7 @@ func addVerbs(root *cobra.Command) {
 		verbs     []*cobra.Command
 	}{
 		{"author", "Write flags:", []*cobra.Command{
-			initCommand(), newCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), rehashCommand(), fmtCommand(), lockCommand(), schemaCommand(), genCommand(),
+			initCommand(), newCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), rehashCommand(), fmtCommand(), lockCommand(), schemaCommand(), genCommand(), handlesCommand(),
 		}},
 		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand(), compareCommand()}},
 		{"release", "Release flags:", []*cobra.Command{
@@ -216,6 +216,9 @@ func causeFirst(err error) error {
 // counted returns an error with the number of problems in place of problems that are
 // printed already. It returns other errors as they are.
 func counted(err error) error {
+	if code := (*codeError)(nil); errors.As(err, &code) {
+		return errors.New(code.Error())
+	}
 	if problems := ci.Problems(nil); errors.As(err, &problems) {
 		return fmt.Errorf("%s in the flag files", count(len(problems), "problem"))
 	}
