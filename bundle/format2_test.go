@@ -426,3 +426,17 @@ func TestGuardedRamp(t *testing.T) {
 		t.Errorf("the payload isn't encoded as it was: %v", err)
 	}
 }
+
+// TestNeedsVersions holds that versions with a "v" are something that readers must know.
+func TestNeedsVersions(t *testing.T) {
+	set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{
+		{Name: "user", Type: evaluator.AttrString}, {Name: "build", Type: evaluator.AttrSemverV},
+	}}
+	needs := Needs(&set)
+	if len(needs) != 1 || needs[0].Feature != "type:semver-v" || !known(needs[0].Feature) {
+		t.Fatalf("the needs are %v", needs)
+	}
+	if got, want := needs[0].String(), `attribute "build" uses the attribute type "semver-v"`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

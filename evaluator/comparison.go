@@ -32,10 +32,16 @@ func holds(t test, v Value, s *slot) bool {
 	case text:
 		return v.kind == KindString && t.has(v.str)
 	case versions:
-		got, ok := versionOf(v, s)
+		if s != nil {
+			return s.isVersion && t.has(s.version)
+		}
+		got, ok := versionOf(v, t.v)
 		return ok && t.has(got)
 	case constraint:
-		got, ok := versionOf(v, s)
+		if s != nil {
+			return s.isVersion && t.has(s.version)
+		}
+		got, ok := versionOf(v, t.v)
 		return ok && t.has(got)
 	case listSet:
 		return v.kind == KindList && t.has(v.str)
@@ -74,15 +80,15 @@ func (c *Condition) oneOf(t AttributeType) (test, error) {
 			}
 		}
 		return isBool{slices.Contains(c.Ints, 0), slices.Contains(c.Ints, 1)}, nil
-	case AttrSemver:
-		var vs versions
+	case AttrSemver, AttrSemverV:
+		vs := versions{v: t == AttrSemverV}
 		for _, s := range c.Strings {
 			v, ok := parseVersion(s)
 			if !ok {
 				return nil, fmt.Errorf("%q is not a semantic version such as 2.3.0; "+
 					"comparisons such as \">=2.3.0\" are for \"semver\"", s)
 			}
-			vs = append(vs, v)
+			vs.list = append(vs.list, v)
 		}
 		return vs, nil
 	case AttrIP:
@@ -175,38 +181,51 @@ func (t modulo) has(n int64) bool {
 func (t modulo) String() string { return fmt.Sprintf("mod %d %v", t.m, t.in) }
 
 // versions holds for semantic versions with the same precedence as one of a list.
-type versions []version
-
-func (vs versions) has(got version) bool {
-	return slices.ContainsFunc(vs, func(want version) bool { return got.compare(want) == 0 })
+type versions struct {
+	list []version
+	v    bool // a "v" before the attribute's version is ignored
 }
 
-func (vs versions) String() string { return "one of " + listPlain(vs) }
+func (vs versions) has(got version) bool {
+	return slices.ContainsFunc(vs.list, func(want version) bool { return got.compare(want) == 0 })
+}
 
-// versionOf returns the semantic version that v holds, and whether it holds one. s is the slot
-// of v, or nil.
-func versionOf(v Value, s *slot) (got version, ok bool) {
-	if s != nil {
-		return s.version, s.isVersion
-	}
-	if v.kind != KindString {
+func (vs versions) String() string { return "one of " + listPlain(vs.list) }
+
+// versionOf returns the semantic version that value holds, and whether it holds one. If v is
+// true, a "v" may stand before it.
+func versionOf(value Value, v bool) (got version, ok bool) {
+	if value.kind != KindString {
 		return version{}, false
 	}
-	return parseVersion(v.str)
+	text := value.str
+	if v {
+		text = withoutV(text)
+	}
+	return parseVersion(text)
+}
+
+// withoutV returns text without the "v" that it begins with, if it does.
+func withoutV(text string) string {
+	if text != "" && text[0] == 'v' {
+		return text[1:]
+	}
+	return text
 }
 
 // constraint holds for semantic versions that satisfy all comparators.
 type constraint struct {
 	text        string
 	comparators []comparator
+	v           bool // a "v" before the attribute's version is ignored
 }
 
-func (c *Condition) constraint(AttributeType) (test, error) {
+func (c *Condition) constraint(t AttributeType) (test, error) {
 	if len(c.Strings) != 1 {
 		return nil, errors.New("a version constraint is missing")
 	}
 	cs, err := parseConstraint(c.Strings[0])
-	return constraint{c.Strings[0], cs}, err
+	return constraint{c.Strings[0], cs, t == AttrSemverV}, err
 }
 
 func (t constraint) has(got version) bool {

@@ -95,8 +95,8 @@ func (mod *Module) resolve(ctx *Context) []slot {
 			if s.value.kind == KindString {
 				s.symbol = mod.symbol(s.value.str)
 			}
-		case AttrSemver:
-			s.version, s.isVersion = versionOf(s.value, nil)
+		case AttrSemver, AttrSemverV:
+			s.version, s.isVersion = versionOf(s.value, mod.attributes[i].Type == AttrSemverV)
 			s.order = s.version.order()
 		case AttrIP:
 			s.addr = addrOf(s.value)
@@ -232,10 +232,15 @@ func (e *evaluation) order(mod *Module, attribute uint16) (order uint64, ok bool
 		s := &e.slots[attribute]
 		return s.order, s.isVersion
 	}
-	if text, ok := e.text(e.memo(mod, attribute)); ok {
-		return parseOrder(text)
+	text, ok := e.text(e.memo(mod, attribute))
+	if !ok {
+		return 0, false
 	}
-	return 0, false
+	order, ok = parseOrder(text)
+	if !ok && mod.attributes[attribute].Type == AttrSemverV {
+		order, ok = parseOrder(withoutV(text))
+	}
+	return order, ok
 }
 
 // between reports whether n is from ints[place] to ints[place+1].

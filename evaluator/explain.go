@@ -378,8 +378,8 @@ func unfit(v Value, t AttributeType) string {
 		fits = v.kind == KindInt
 	case AttrBoolean:
 		fits = v.kind == KindBool
-	case AttrSemver:
-		_, fits = versionOf(v, nil)
+	case AttrSemver, AttrSemverV:
+		_, fits = versionOf(v, t == AttrSemverV)
 	case AttrIP:
 		fits = addrOf(v).IsValid()
 	case AttrList:

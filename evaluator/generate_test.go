@@ -83,6 +83,7 @@ func declared() []evaluator.Attribute {
 		{Name: "uid", Type: evaluator.AttrInteger}, {Name: "account", Type: evaluator.AttrInteger},
 		{Name: "beta", Type: evaluator.AttrBoolean}, {Name: "version", Type: evaluator.AttrSemver},
 		{Name: "ip", Type: evaluator.AttrIP}, {Name: "tags", Type: evaluator.AttrList},
+		{Name: "build", Type: evaluator.AttrSemverV},
 	}
 }
 
@@ -325,7 +326,7 @@ func (g *generator) comparison(op evaluator.Op) evaluator.Condition {
 		about(evaluator.AttrIP)
 		c.Strings = pick(g, g.pools.ranges)
 	case evaluator.OpSemver:
-		about(evaluator.AttrSemver)
+		about(pick(g, []evaluator.AttributeType{evaluator.AttrSemver, evaluator.AttrSemverV}))
 		c.Strings = []string{g.constraint()}
 	case evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains, evaluator.OpMatches:
 		about(evaluator.AttrString)
@@ -398,7 +399,7 @@ func (g *generator) oneOf() evaluator.Condition {
 		c.Ints = several(g, g.pools.ints, 1, most)
 	case evaluator.AttrBoolean:
 		c.Ints = several(g, []int64{0, 1}, 1, 2)
-	case evaluator.AttrSemver:
+	case evaluator.AttrSemver, evaluator.AttrSemverV:
 		for range 1 + g.next(most) {
 			c.Strings = append(c.Strings, g.version())
 		}
@@ -511,7 +512,7 @@ func (g *generator) now() int64 {
 // value makes a value that is more often than not of the declared type.
 func (g *generator) value(t evaluator.AttributeType) evaluator.Value {
 	if g.rarely(8) {
-		t = evaluator.AttrString + evaluator.AttributeType(g.next(int(evaluator.AttrList)))
+		t = evaluator.AttrString + evaluator.AttributeType(g.next(int(evaluator.AttrSemverV)))
 		if g.rarely(3) {
 			return pick(g, g.pools.odd)
 		}
@@ -521,11 +522,15 @@ func (g *generator) value(t evaluator.AttributeType) evaluator.Value {
 		return evaluator.IntValue(pick(g, g.pools.ints))
 	case evaluator.AttrBoolean:
 		return evaluator.BoolValue(g.rarely(2))
-	case evaluator.AttrSemver:
-		if g.rarely(4) {
-			return evaluator.StringValue(pick(g, g.pools.noVersions))
+	case evaluator.AttrSemver, evaluator.AttrSemverV:
+		v := ""
+		if t == evaluator.AttrSemverV && g.rarely(2) || g.rarely(20) {
+			v = pick(g, []string{"v", "v", "v", "V", "vv", "v "})
 		}
-		return evaluator.StringValue(g.version())
+		if g.rarely(4) {
+			return evaluator.StringValue(v + pick(g, g.pools.noVersions))
+		}
+		return evaluator.StringValue(v + g.version())
 	case evaluator.AttrIP:
 		if g.rarely(4) {
 			return evaluator.StringValue(pick(g, g.pools.noAddresses))

@@ -269,6 +269,8 @@ func (n naive) holds(c evaluator.Condition) bool {
 			return textHolds(c, s)
 		case evaluator.AttrSemver:
 			return versionHolds(c, s)
+		case evaluator.AttrSemverV: // 2.3
+			return versionHolds(c, strings.TrimPrefix(s, "v"))
 		case evaluator.AttrIP:
 			return addressHolds(c, s)
 		}

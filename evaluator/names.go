@@ -6,10 +6,12 @@ import (
 )
 
 // The names below are part of flag files, payloads and OpenFeature. Don't change them.
+// What is "semver-v" here is {type: semver, v: true} in flag files.
 
 var attributeTypeNames = [...]string{
 	AttrString: "string", AttrInteger: "integer", AttrBoolean: "boolean",
 	AttrSemver: "semver", AttrIP: "ip", AttrList: "list",
+	AttrSemverV: "semver-v",
 }
 
 // String returns the name that flag files use.
@@ -19,7 +21,7 @@ func (t AttributeType) String() string { return nameOf(attributeTypeNames[:], t,
 func (t AttributeType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // UnmarshalText sets t to the type with the given name: string, integer, boolean,
-// semver, ip or list.
+// semver, ip, list or semver-v.
 func (t *AttributeType) UnmarshalText(name []byte) (err error) {
 	*t, err = valueOf[AttributeType](attributeTypeNames[:], name, "attribute type")
 	return err

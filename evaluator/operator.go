@@ -117,13 +117,13 @@ const (
 )
 
 var (
-	anyType     = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrList}
-	scalarTypes = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP}
+	anyType     = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrList, AttrSemverV}
+	scalarTypes = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrSemverV}
 	unitTypes   = []AttributeType{AttrString, AttrInteger}
 	stringType  = []AttributeType{AttrString}
 	integerType = []AttributeType{AttrInteger}
 	ipType      = []AttributeType{AttrIP}
-	semverType  = []AttributeType{AttrSemver}
+	semverType  = []AttributeType{AttrSemver, AttrSemverV}
 	listType    = []AttributeType{AttrList}
 )
 
@@ -223,9 +223,11 @@ func (c *Condition) applies(t AttributeType) error {
 	case o.types == nil && (c.Attribute != "" || c.Fold):
 		return fmt.Errorf("%q is not about an attribute", c.Op)
 	case o.types != nil && !slices.Contains(o.types, t):
-		names := make([]string, len(o.types))
-		for i, t := range o.types {
-			names[i] = t.String()
+		var names []string
+		for _, t := range o.types {
+			if t != AttrSemverV { // where it applies, AttrSemver does
+				names = append(names, t.String())
+			}
 		}
 		return fmt.Errorf("%q applies to %s attributes, %q is of type %v", c.Op, strings.Join(names, " and "), c.Attribute, t)
 	case c.List != nil && c.Op != OpOneOf:

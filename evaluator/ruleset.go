@@ -46,6 +46,7 @@ const (
 	AttrSemver                           // text that holds a semantic version
 	AttrIP                               // text that holds an IPv4 or IPv6 address
 	AttrList                             // a list of texts
+	AttrSemverV                          // like AttrSemver, with or without a "v" before the version
 )
 
 // Accepts reports whether v is a value of type t, which for versions and IP addresses
@@ -57,8 +58,8 @@ func (t AttributeType) Accepts(v Value) bool {
 		return true
 	case KindString:
 		switch t {
-		case AttrSemver:
-			_, ok := parseVersion(v.str)
+		case AttrSemver, AttrSemverV:
+			_, ok := versionOf(v, t == AttrSemverV)
 			return ok
 		case AttrIP:
 			return addrOf(v).IsValid()

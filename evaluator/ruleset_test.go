@@ -6,16 +6,17 @@ import "testing"
 func TestAccepts(t *testing.T) {
 	absent := Value{}
 	values := map[string]Value{
-		"text": StringValue("lhasa"), "empty": StringValue(""), "version": StringValue("2.3"), "address": StringValue("::1"),
+		"text": StringValue("lhasa"), "empty": StringValue(""), "version": StringValue("2.3"), "v": StringValue("v2.3"), "vv": StringValue("vv2.3"), "address": StringValue("::1"),
 		"integer": IntValue(7), "float": FloatValue(7), "boolean": BoolValue(false), "list": ListValue(), "object": ObjectValue("{}"),
 	}
 	for typ, accepted := range map[AttributeType][]string{
-		AttrString:  {"text", "empty", "version", "address"},
+		AttrString:  {"text", "empty", "version", "address", "v", "vv"},
 		AttrInteger: {"integer"},
 		AttrBoolean: {"boolean"},
 		AttrSemver:  {"version"},
 		AttrIP:      {"address"},
 		AttrList:    {"list"},
+		AttrSemverV: {"version", "v"},
 		0:           nil,
 	} {
 		want := make(map[string]bool)

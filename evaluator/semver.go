@@ -73,6 +73,8 @@ func parseOrder(s string) (order uint64, ok bool) {
 		case c == '.' && digits > 0 && part < 2:
 			part++
 			digits = 0
+		case c == 'v' && i == 0:
+			return 0, false
 		default:
 			v, ok := parseVersion(s)
 			return v.order(), ok

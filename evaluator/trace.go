@@ -85,7 +85,7 @@ func (t ConditionTrace) write(b *strings.Builder, indent string) {
 	case "":
 	case AttrIP.String():
 		b.WriteString(", which is no IP address")
-	case AttrSemver.String():
+	case AttrSemver.String(), AttrSemverV.String():
 		b.WriteString(", which is no semantic version")
 	case AttrString.String():
 		b.WriteString(", which is no text")

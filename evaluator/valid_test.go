@@ -77,7 +77,7 @@ func mapped[T any](list []T, f func(T) string) []string {
 // ruleset judges 8.2.
 func (j *judge) ruleset() {
 	for _, a := range j.set.Attributes {
-		j.must(evaluator.AttrString <= a.Type && a.Type <= evaluator.AttrList, "the attribute type %d", a.Type)
+		j.must(evaluator.AttrString <= a.Type && a.Type <= evaluator.AttrSemverV, "the attribute type %d", a.Type)
 		j.types[a.Name] = a.Type
 	}
 	j.unique("attribute", mapped(j.set.Attributes, func(a evaluator.Attribute) string { return a.Name }))
@@ -249,15 +249,15 @@ func (j *judge) condition(c evaluator.Condition, depth int) {
 
 // appliesTo is the table of 8.2.
 var appliesTo = map[evaluator.Op][]evaluator.AttributeType{
-	evaluator.OpExists: {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrList},
-	evaluator.OpOneOf:  {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP},
+	evaluator.OpExists: {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrList, evaluator.AttrSemverV},
+	evaluator.OpOneOf:  {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrSemverV},
 
 	evaluator.OpInSegment: {evaluator.AttrString, evaluator.AttrInteger},
 	evaluator.OpBetween:   {evaluator.AttrInteger},
 	evaluator.OpModulo:    {evaluator.AttrInteger},
 	evaluator.OpCIDR:      {evaluator.AttrIP},
 	evaluator.OpIPBetween: {evaluator.AttrIP},
-	evaluator.OpSemver:    {evaluator.AttrSemver},
+	evaluator.OpSemver:    {evaluator.AttrSemver, evaluator.AttrSemverV},
 	evaluator.OpPrefix:    {evaluator.AttrString},
 	evaluator.OpSuffix:    {evaluator.AttrString},
 	evaluator.OpContains:  {evaluator.AttrString},
@@ -298,7 +298,7 @@ func (j *judge) texts(c evaluator.Condition, t evaluator.AttributeType) {
 	case evaluator.OpOneOf, evaluator.OpAnyOf, evaluator.OpAllOf:
 		each(func(s string) bool {
 			_, isVersion := parseNaiveVersion(s)
-			return (t != evaluator.AttrSemver || isVersion) && (t != evaluator.AttrIP || parseNaiveAddress(s) != nil)
+			return (t != evaluator.AttrSemver && t != evaluator.AttrSemverV || isVersion) && (t != evaluator.AttrIP || parseNaiveAddress(s) != nil)
 		})
 	case evaluator.OpInSegment:
 		j.must(len(c.Strings) == 1 && slices.ContainsFunc(j.set.Segments, func(s evaluator.Segment) bool { return s.Name == c.Strings[0] }), "the segment %q", c.Strings)

@@ -47,6 +47,9 @@ var (
 // cells is how many steps positions are made in.
 const cells = 32
 
+// versionAttribute is the index of the attribute "version".
+const versionAttribute = 6
+
 func attributes() []evaluator.Attribute {
 	return []evaluator.Attribute{
 		{Name: "user", Type: evaluator.AttrString}, {Name: "device", Type: evaluator.AttrString},
@@ -63,6 +66,9 @@ func (m *maker) ruleset() evaluator.Ruleset {
 		{Name: "UTC", Offsets: []evaluator.Offset{{}}},
 		{Name: "Berlin", Offsets: []evaluator.Offset{{Seconds: 3600}, {From: at + 86_400, Seconds: 7200}, {From: at + 400_000, Seconds: 3600}}},
 	}}
+	if m.IntN(4) == 0 {
+		set.Attributes[versionAttribute].Type = evaluator.AttrSemverV
+	}
 	m.set = &set
 	for i := range m.IntN(3) {
 		s := evaluator.Segment{Name: "s" + strconv.Itoa(i), Include: some(m, 4, userPool...)}
@@ -487,6 +493,10 @@ func payloadsOf(set evaluator.Ruleset) []bundle.Payload {
 func (m *maker) pair() diff.Pair {
 	old := m.ruleset()
 	new := m.edited(old)
+	if m.IntN(12) == 0 {
+		new.Attributes = slices.Clone(new.Attributes)
+		new.Attributes[versionAttribute].Type = choose(m, evaluator.AttrSemver, evaluator.AttrSemverV)
+	}
 	return diff.Pair{Environment: "test", Old: payloadsOf(old), New: payloadsOf(new)}
 }
 
@@ -524,7 +534,7 @@ func (m *maker) context() evaluator.Context {
 	set("mail", evaluator.StringValue(choose(m, mailPool...)))
 	set("uid", evaluator.IntValue(choose(m, choose(m, intPool...), m.Int64N(200), m.Int64())))
 	set("beta", evaluator.BoolValue(m.IntN(2) == 0))
-	set("version", evaluator.StringValue(choose(m, append(versionPool, "2.3.1", "2.3.0-rc.1.0", "0.1.0")...)))
+	set("version", evaluator.StringValue(choose(m, "", "", "", "v")+choose(m, append(versionPool, "2.3.1", "2.3.0-rc.1.0", "0.1.0")...)))
 	set("ip", evaluator.StringValue(choose(m, append(addressPool, "10.0.0.1", "::1", "11.0.0.0")...)))
 	set("tags", evaluator.ListValue(some(m, 4, tagPool...)[m.IntN(2):]...))
 	return ctx

@@ -77,7 +77,7 @@ func (n *attributeNotes) declaration(name string) int {
 // isNo says that a value isn't of a type.
 func (n *attributeNotes) isNo(t evaluator.AttributeType, v evaluator.Value) string {
 	example := map[evaluator.AttributeType]string{
-		evaluator.AttrSemver: "a version such as 2.3.0", evaluator.AttrIP: "an IP address such as 10.0.0.1",
+		evaluator.AttrSemver: "a version such as 2.3.0", evaluator.AttrSemverV: "a version such as v2.3.0", evaluator.AttrIP: "an IP address such as 10.0.0.1",
 	}[t]
 	if v.Kind() != evaluator.KindString || example == "" {
 		return fmt.Sprintf("and this is of type %v", v.Kind())

@@ -22,14 +22,14 @@ func (d *domain) texts() {
 		}
 		return false
 	}
-	isText, isVersion, isAddress := has(evaluator.AttrString), has(evaluator.AttrSemver), has(evaluator.AttrIP)
+	isText, isVersion, isVersionV, isAddress := has(evaluator.AttrString), has(evaluator.AttrSemver), has(evaluator.AttrSemverV), has(evaluator.AttrIP)
 	if families > 1 { // the attribute's type differs: how the comparisons go together isn't known
 		d.complete = false
 	}
 	if families == 0 && !d.hasMembership() && !d.unit {
 		return
 	}
-	cost := d.cost(evaluator.AttrString, evaluator.AttrSemver, evaluator.AttrIP)
+	cost := d.cost(evaluator.AttrString, evaluator.AttrSemver, evaluator.AttrSemverV, evaluator.AttrIP)
 	for _, text := range d.named {
 		d.addNamed(evaluator.StringValue(text), cost)
 	}
@@ -38,8 +38,13 @@ func (d *domain) texts() {
 			d.add(evaluator.StringValue(text), cost, nil)
 		}
 	}
-	if isVersion {
+	if isVersion || isVersionV {
 		texts(d.versions())
+	}
+	if isVersion && isVersionV { // these are versions to some of the comparisons only
+		for _, text := range d.versions() {
+			d.add(evaluator.StringValue("v"+text), cost, nil)
+		}
 	}
 	if isAddress {
 		texts(d.addresses())
@@ -83,7 +88,7 @@ func (d *domain) addSimilar(list []string, cost int) {
 func (d *domain) versions() []string {
 	var named, near []string
 	for _, a := range d.atoms {
-		if a.typ != evaluator.AttrSemver {
+		if a.typ != evaluator.AttrSemver && a.typ != evaluator.AttrSemverV {
 			continue
 		}
 		for _, text := range a.cond.Strings {

@@ -8,7 +8,7 @@ import (
 // Patterns of texts that attributes are compared with.
 const (
 	version    = `(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){0,2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?`
-	constraint = `(<=|>=|<|>|=|\^|~)?` + version
+	comparison = `(<=|>=|<|>|=|\^|~)?`
 	octet      = `(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
 	ipv4       = octet + `(\.` + octet + `){3}`
 	ipv6       = `[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(%.+)?`
@@ -22,6 +22,7 @@ var operatorsOf = map[evaluator.AttributeType][]string{
 	evaluator.AttrSemver:  {"in", "semver"},
 	evaluator.AttrIP:      {"in", "cidr", "from", "to"},
 	evaluator.AttrList:    {"any", "all"},
+	evaluator.AttrSemverV: {"in", "semver"},
 }
 
 // comparison is the schema of what a condition compares an attribute with.
@@ -37,7 +38,10 @@ func (n *names) comparison(a *lang.Attribute) object {
 	switch a.Type {
 	case evaluator.AttrSemver:
 		allowed["in"] = values(value)
-		allowed["semver"] = object{"pattern": `^[ ,]*` + constraint + `([ ,]+` + constraint + `)*[ ,]*$`}
+		allowed["semver"] = object{"pattern": constraints("")}
+	case evaluator.AttrSemverV:
+		allowed["in"] = values(value)
+		allowed["semver"] = object{"pattern": constraints("v?")}
 	case evaluator.AttrIP:
 		allowed["in"] = values(value)
 		allowed["cidr"] = values(object{"type": "string", "pattern": `^(` + ipv4 + `|` + ipv6 + `)/[0-9]{1,3}$`})
@@ -68,6 +72,13 @@ func (n *names) comparison(a *lang.Attribute) object {
 	return n.described(a.Name, schema)
 }
 
+// constraints is the pattern of what "semver" takes; v is that of what stands before
+// versions.
+func constraints(v string) string {
+	one := comparison + v + version
+	return `^[ ,]*` + one + `([ ,]+` + one + `)*[ ,]*$`
+}
+
 // values accepts a value, or a list of them.
 func values(value object) object {
 	return object{
@@ -89,6 +100,8 @@ func operand(a *lang.Attribute) object {
 		return object{"type": "boolean"}
 	case evaluator.AttrSemver:
 		return object{"type": []any{"string", "number"}, "pattern": `^` + version + `$`}
+	case evaluator.AttrSemverV:
+		return object{"type": []any{"string", "number"}, "pattern": `^v?` + version + `$`}
 	case evaluator.AttrIP:
 		return object{"type": "string", "pattern": `^(` + ipv4 + `|` + ipv6 + `)$`}
 	}

@@ -234,7 +234,7 @@ func (im *Implication) leafImplies(a, b *evaluator.Condition) bool {
 		return im.intsImply(a, b)
 	case evaluator.AttrString:
 		return im.textsImply(a, b)
-	case evaluator.AttrSemver:
+	case evaluator.AttrSemver, evaluator.AttrSemverV:
 		return versionsImply(a, b)
 	case evaluator.AttrList:
 		return listsImply(a, b)

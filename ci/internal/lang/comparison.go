@@ -121,9 +121,13 @@ func (c Checker) operand(a *Attribute, n *source.Node, cond *evaluator.Condition
 		_, ok := c.Text(n, "attribute \""+a.Name+"\"")
 		return ok
 	}
-	cond.Strings = append(cond.Strings, n.Text)
+	text := n.Text
+	if a.Type == evaluator.AttrSemverV {
+		text = strings.TrimPrefix(text, "v")
+	}
+	cond.Strings = append(cond.Strings, text)
 	one := *cond
-	one.Strings = []string{n.Text}
+	one.Strings = []string{text}
 	return c.check(n, a, one)
 }
 
@@ -247,7 +251,7 @@ func (c Checker) operator(a *Attribute, f source.Field, fold bool) (cond evaluat
 		return c.bucket(a, f)
 	case "semver":
 		cond.Op = evaluator.OpSemver
-		if a.Type != evaluator.AttrSemver {
+		if a.Type != evaluator.AttrSemver && a.Type != evaluator.AttrSemverV {
 			return cond, c.check(f.Key, a, cond)
 		}
 		ok = c.semver(a, f.Value, &cond)

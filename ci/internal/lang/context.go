@@ -132,10 +132,19 @@ var attributeTypes = []evaluator.AttributeType{
 func (c Checker) attribute(name string, f source.Field) *Attribute {
 	a := &Attribute{Name: name, At: f.Key}
 	n := f.Value
-	if !c.Keys(n, "an attribute", "type", "unit", "enum", "from", "description") {
+	if !c.Keys(n, "an attribute", "type", "v", "unit", "enum", "from", "description") {
 		return a
 	}
 	a.Type = typeOf(c, n.Get("type"), f.Key, "it", attributeTypes)
+	if v := n.Get("v"); v != nil {
+		yes, _ := c.Boolean(v, "\"v\"")
+		switch {
+		case a.Type == evaluator.AttrSemver && yes:
+			a.Type = evaluator.AttrSemverV
+		case a.Type != 0 && a.Type != evaluator.AttrSemver:
+			c.Errorf(v, "\"v\" is for attributes of type semver, not %v: it allows a \"v\" before versions", a.Type)
+		}
+	}
 	if unit := n.Get("unit"); unit != nil {
 		a.Unit, _ = c.Boolean(unit, "\"unit\"")
 		if a.Unit && a.Type != 0 && a.Type != evaluator.AttrString && a.Type != evaluator.AttrInteger {

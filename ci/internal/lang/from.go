@@ -128,7 +128,7 @@ func (c Checker) fromType(n *source.Node, s from.Source, a *Attribute) bool {
 	case s.Kind == from.ClientIP:
 		types = []evaluator.AttributeType{evaluator.AttrIP}
 	case s.Kind == from.UserAgent && strings.HasSuffix(s.Name, "_version"):
-		types = []evaluator.AttributeType{evaluator.AttrSemver, evaluator.AttrString}
+		types = []evaluator.AttributeType{evaluator.AttrSemver, evaluator.AttrSemverV, evaluator.AttrString}
 	case s.Kind == from.UserAgent, s.Kind == from.Path, s.Issue > 0:
 		types = []evaluator.AttributeType{evaluator.AttrString}
 	default:

@@ -14,23 +14,38 @@ const maxDigits = 19
 // semver reads a version constraint. Its ranges ^v and ~v become the comparisons that they
 // stand for, so evaluators needn't know them.
 func (c Checker) semver(a *Attribute, n *source.Node, cond *evaluator.Condition) bool {
-	if n.Kind != source.Scalar || n.Type() == source.NullScalar || !strings.ContainsAny(n.Text, "^~") {
+	if n.Kind != source.Scalar || n.Type() == source.NullScalar {
 		return c.operand(a, n, cond)
 	}
+	rewritten := false
 	fields := strings.FieldsFunc(n.Text, func(r rune) bool { return r == ' ' || r == ',' })
 	for i, field := range fields {
-		if field[0] != '^' && field[0] != '~' {
-			continue
+		version := strings.TrimLeft(field, "<>=^~")
+		sign := field[:len(field)-len(version)]
+		if a.Type == evaluator.AttrSemverV {
+			version = strings.TrimPrefix(version, "v")
 		}
-		one := evaluator.Condition{Op: evaluator.OpOneOf, Attribute: a.Name, Strings: []string{field[1:]}}
-		if one.Check(a.Type) != nil {
-			c.Errorf(n, "%q is not a range of versions; write it like \"^2.3\" or \"~2.3.1\", without spaces after the sign", field)
-			return false
+		one := sign + version
+		if strings.ContainsAny(sign, "^~") {
+			if len(sign) > 1 || !isVersion(version) {
+				c.Errorf(n, "%q is not a range of versions; write it like \"^2.3\" or \"~2.3.1\", without spaces after the sign", field)
+				return false
+			}
+			one = versionRange(sign, version)
 		}
-		fields[i] = versionRange(field[:1], field[1:])
+		rewritten = rewritten || one != field
+		fields[i] = one
+	}
+	if !rewritten {
+		return c.operand(a, n, cond)
 	}
 	cond.Strings = append(cond.Strings, strings.Join(fields, " "))
 	return c.check(n, a, *cond)
+}
+
+func isVersion(text string) bool {
+	one := evaluator.Condition{Op: evaluator.OpOneOf, Strings: []string{text}}
+	return one.Check(evaluator.AttrSemver) == nil
 }
 
 // versionRange returns the comparisons that a range stands for: of versions that are at
