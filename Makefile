@@ -79,7 +79,7 @@ check:
 	@for os in darwin windows; do echo "GOOS=$$os go vet ./..."; GOOS=$$os go vet ./... || exit; done
 	$(TOOL) staticcheck ./...
 	cd bench && go vet ./... && $(TOOL) staticcheck ./...
-	$(TOOL) actionlint
+	$(TOOL) actionlint .github/workflows/*.yml ci/releases.yml
 	go run ./cmd/serin check flags
 	go run ./cmd/serin fmt --check flags
 	go run ./cmd/serin test flags

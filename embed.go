@@ -1,5 +1,5 @@
 // Package serin holds files of this repository that its command writes for others:
-// the example estate of feature flags, and the workflow of pull requests.
+// the example estate of feature flags, and workflows.
 //
 // Serin is feature flags without a flag server: flags are files in git, checked,
 // tested, compiled and signed by CI into a bundle that programs pull, verify and
@@ -13,6 +13,12 @@ import "embed"
 //
 //go:embed .github/workflows/flags.yml
 var Workflow string
+
+// Releases is a workflow of GitHub Actions that moves the releases of these flags. It names
+// the action as [Workflow] does.
+//
+//go:embed ci/releases.yml
+var Releases string
 
 // Estate is the example estate, below the folder flags. The demo runs on it.
 //

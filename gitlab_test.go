@@ -43,7 +43,7 @@ func gitlabJobs(t *testing.T) map[string][]string {
 	}
 	prepare, clean := lines(".serin:publish"), jobs[".serin:publish"].After
 	scripts := make(map[string][]string)
-	for _, name := range []string{"flags:check", "flags:publish", "flags:renew"} {
+	for _, name := range []string{"flags:check", "flags:publish", "flags:renew", "flags:guard"} {
 		script := jobs[name].Script
 		if name != "flags:check" {
 			script = append(append(prepare[:len(prepare):len(prepare)], script...), clean...)

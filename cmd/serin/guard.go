@@ -51,9 +51,10 @@ as a success. It needs no flag files: it changes what is published, and signs th
 With DIR, a flag folder, it also writes what has moved into DIR/releases.lock and its
 evidence into DIR/releases, for a pull request.
 
-With --propose, it keeps a branch serin/approve/ENV/FLAG in the git repository of DIR for
-each step that waits for nothing but an approval. Merging and publishing it is the
-approval. A branch that approves nothing any more is deleted.
+With --propose, it keeps branches in the git repository of DIR: serin/ENV/releases with
+the newer lines and the evidence, and serin/ENV/approve/FLAG for each step that waits
+for nothing but an approval. Merging and publishing the latter is the approval.
+Branches that have nothing to say any more are deleted.
 
 With --comment, it says in the pull request or merge request that last changed the
 flag's file how the release stands, in a single comment that each run replaces. It
@@ -87,7 +88,7 @@ SERIN_GUARD_CREDENTIALS, a line for each server:
 	cmd.Flags().DurationVar(&g.every, "every", 0, "look again and again, so far apart, such as 15s")
 	cmd.Flags().StringVar(&g.credentials, "credentials", "", "the file with the credentials of sources")
 	cmd.Flags().StringVar(&g.webhook, "webhook", "", "post what has moved to this URL, as JSON [SERIN_WEBHOOK]")
-	cmd.Flags().BoolVar(&g.proposes, "propose", false, "keep a branch for each step that waits for an approval, which merging it gives")
+	cmd.Flags().BoolVar(&g.proposes, "propose", false, "keep branches with the newer lines, and with approvals")
 	cmd.Flags().BoolVar(&g.commenting, "comment", false, "comment on the pull request that brought the plan")
 	return cmd
 }
@@ -183,7 +184,7 @@ func (g *guardRun) look(cmd *cobra.Command) (status int, err error) {
 	var approvals map[string]string
 	if g.proposes {
 		var failed error
-		approvals, failed = g.propose(ctx, decisions)
+		approvals, failed = g.propose(ctx, decisions, moved)
 		err = errors.Join(err, failed)
 	}
 	told, failed := g.print(cmd, decisions, approvals)

@@ -36,12 +36,17 @@ func (g *guardRun) record(moved []*guard.Decision) error {
 			return fmt.Errorf("writing the evidence: %w", err)
 		}
 	}
+	return writeReleases(g.dir, g.lines(moved))
+}
+
+// lines returns the published lines, after some have moved.
+func (g *guardRun) lines(moved []*guard.Decision) ci.ReleaseLines {
 	lines := g.state.Lines
 	for _, d := range moved {
 		line, _ := d.Line(g.by)
 		lines, _ = lines.Merge(ci.ReleaseLines{line.Key(): line})
 	}
-	return writeReleases(g.dir, lines)
+	return lines
 }
 
 // evidenceName returns the path of the evidence of a decision.

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/serin-flags/serin"
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/schema"
 	"github.com/spf13/cobra"
@@ -39,7 +40,7 @@ can publish each environment that DIR declares.
 It never touches an existing file, except that it adds to .vscode/settings.json what
 is missing there. If another one is in the way, it writes nothing. With --keep,
 existing files stay and missing ones are written, but no flags if DIR already
-contains some.`,
+contains some. If DIR has guards, a workflow for releases is among them.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return begin(cmd, estateArg(args), keep)
@@ -214,7 +215,13 @@ func beginning(dir string, now time.Time) ([]newFile, error) {
 		add(templates, "init/flags", dir, true),
 		add(schema.Files, ".", filepath.Join(dir, schemaFolder), false),
 	)
-	files = append(files, newFile{name: filepath.Join(project, ".github", "workflows", "flags.yml"), data: workflowOf(estate, environmentsOf(dir))})
+	workflow := func(name, text string) {
+		files = append(files, newFile{name: filepath.Join(project, ".github", "workflows", name), data: workflowOf(text, estate, environmentsOf(dir))})
+	}
+	workflow("flags.yml", serin.Workflow)
+	if exists(filepath.Join(dir, "guards")) {
+		workflow("releases.yml", serin.Releases)
+	}
 	err = cmp.Or(err, add(templates, "init/AGENTS.md", filepath.Join(dir, "AGENTS.md"), false))
 	err = cmp.Or(err, add(templates, "init/vscode.json", filepath.Join(project, ".vscode", "settings.json"), false))
 	return files, err

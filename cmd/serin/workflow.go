@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/serin-flags/serin"
 	"github.com/serin-flags/serin/ci"
 )
 
@@ -20,8 +19,8 @@ func environmentsOf(dir string) []string {
 	return []string{"production", "staging"}
 }
 
-// workflowOf returns this project's own workflow, for an estate of somebody else's.
-func workflowOf(estate string, environments []string) []byte {
+// workflowOf returns one of this project's own workflows, for an estate of somebody else's.
+func workflowOf(workflow, estate string, environments []string) []byte {
 	ref := "main"
 	if v := version(); released.MatchString(v) {
 		ref = v
@@ -33,7 +32,7 @@ func workflowOf(estate string, environments []string) []byte {
 		"flags: flags\n", "flags: "+estate+"\n",
 		"environments: production staging development\n", "environments: "+strings.Join(environments, " ")+"\n",
 		"environment: [staging, development, production]\n", "environment: ["+strings.Join(quoted(productionLast(environments)), ", ")+"]\n",
-	).Replace(serin.Workflow))
+	).Replace(workflow))
 }
 
 // productionLast returns environments in the order in which a change reaches them.
