@@ -47,6 +47,7 @@ var allowed = map[string][]string{
 	"ci/edit":             {"ci", "ci/internal/share", "ci/internal/source", "ci/internal/splice", "evaluator", "internal/suggest"},
 	"ci/gogen":            {"bundle", "ci", "evaluator", "internal/display"},
 	"ci/handles":          {"ci", "ci/internal/problem", "evaluator", "internal/suggest", "golang.org/x/tools"},
+	"ci/page":             {"bundle", "ci", "ci/diff", "ci/edit", "ci/plans", "ci/release", "evaluator", "internal/display", "internal/served"},
 	"ci/plans":            {"bundle", "ci", "ci/release", "evaluator"},
 	"ci/gittree":          {"internal/gitexec"},
 	"ci/guard":            {"ci/internal/plan", "ci/internal/sequential"},
@@ -86,11 +87,12 @@ var allowed = map[string][]string{
 	"internal/regular":  {},
 	"internal/s3client": {"bundle", "internal/location", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 	"internal/s3config": {"internal/location", "internal/s3client", "github.com/aws/aws-sdk-go-v2"},
+	"internal/served":   {"evaluator"},
 	"internal/suggest":  {},
 	"internal/values":   {"evaluator"},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/experiment", "ci/gittree", "ci/gogen", "ci/handles", "ci/guard", "ci/guard/cloudwatch", "ci/guard/command", "ci/guard/prometheus", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source", "ci/plans", "ci/guard", "ci/traffic",
+		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/experiment", "ci/gittree", "ci/gogen", "ci/handles", "ci/guard", "ci/guard/cloudwatch", "ci/guard/command", "ci/guard/prometheus", "ci/page", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/served", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source", "ci/plans", "ci/guard", "ci/traffic",
 		"github.com/aws/aws-lambda-go", "github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/crypto/x509roots/fallback", "golang.org/x/term",
 	},
 }

@@ -162,6 +162,8 @@ type Declaration struct {
 	Unit bool // splits may hash it
 	// Description is what context.yaml says of it, "" for nothing.
 	Description string
+	// Listed says that a condition compares the attribute with a list of ids in a file.
+	Listed bool
 	// Values are those of its enum; for a list, those that it may contain. They
 	// are empty if it has no enum.
 	Values []evaluator.Value
@@ -172,7 +174,7 @@ func (e *Estate) Attributes() []Declaration {
 	list := make([]Declaration, 0, len(e.flags.Known.AttributeNames))
 	for _, name := range e.flags.Known.AttributeNames {
 		a := e.flags.Known.Attributes[name]
-		d := Declaration{Name: name, Type: a.Type, Unit: a.Unit, Description: a.Description}
+		d := Declaration{Name: name, Type: a.Type, Unit: a.Unit, Description: a.Description, Listed: a.Listed.Load()}
 		for _, s := range a.Strings {
 			d.Values = append(d.Values, evaluator.StringValue(s))
 		}

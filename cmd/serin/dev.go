@@ -17,6 +17,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/page"
 	"github.com/serin-flags/serin/lambda"
 	"github.com/serin-flags/serin/sdk"
 	"github.com/spf13/cobra"
@@ -28,12 +29,14 @@ const settle = 50 * time.Millisecond
 
 func devCommand() *cobra.Command {
 	var env, listen string
+	var f pageFlags
 	cmd := &cobra.Command{
 		Use:   "dev [DIR]",
 		Short: "Serve a folder while you edit it",
 		Long: `Dev compiles the flag files of DIR (by default "flags"), signs them with a
 temporary key and serves them over HTTP (OFREP). It prints its URL, which shows the
-flags in a browser, and a request to try.
+flags in a browser, and a request to try. The pages in the browser follow the files,
+say why a user gets a value, and can write small edits.
 
 Whenever you save a file, it does so again and prints what changed. If the files
 have errors, it prints them and keeps serving the last good version. It prints
@@ -48,7 +51,7 @@ who changes. Schemas in DIR/.schema, which 'serin schema' writes, are renewed.`,
 				return err
 			}
 			defer l.close()
-			d := &dev{dir: estateArg(args), env: env, local: l, page: &page{env: env}, out: cmd.ErrOrStderr()}
+			d := &dev{dir: estateArg(args), env: env, local: l, page: page.NewHandler(devPage(f, estateArg(args))), out: cmd.ErrOrStderr()}
 			// Watching begins before the first load, so that no change is
 			// missed. If there is no folder, load has better words for it.
 			watcher, err := d.watch()
@@ -75,8 +78,16 @@ who changes. Schemas in DIR/.schema, which 'serin schema' writes, are renewed.`,
 		},
 	}
 	registerEnv(cmd, &env, "the environment to compile for (default: none, without overrides)")
+	f.register(cmd)
 	cmd.Flags().StringVar(&listen, "listen", defaultListen, "the address to listen on; port 0 selects a free port")
 	return cmd
+}
+
+// devPage returns what the page of a folder that is being edited can do.
+func devPage(f pageFlags, dir string) page.Options {
+	o := f.options(dir)
+	o.Live, o.Compare, o.Old, o.Propose = true, comparer(dir), "git:HEAD", proposer(dir)
+	return o
 }
 
 // A dev serves a folder that is being edited.
@@ -88,7 +99,8 @@ type dev struct {
 	local   *local
 	client  *sdk.Client    // nil until the first load
 	content map[string]any // flags and segments by their names
-	page    *page
+	page    *page.Handler
+	keys    []string // of all flags
 	news    news
 	out     io.Writer
 }
@@ -122,7 +134,9 @@ func (d *dev) load(ctx context.Context) error {
 	now := time.Now()
 	fmt.Fprintf(d.out, "revision %d: %s, in %v at %s\n",
 		published.Revision, count(len(estate.Keys()), "flag"), now.Sub(start).Round(time.Millisecond), now.Format(time.TimeOnly))
-	d.page.estate.Store(estate)
+	d.keys = estate.Keys()
+	model, err := folderModel(d.dir, estate, now)
+	d.page.Update(model, err)
 	d.inform(estate, update)
 	return nil
 }
@@ -178,7 +192,7 @@ func (n *news) print(w io.Writer, text string) {
 
 // invite prints a request to try.
 func (d *dev) invite(url string) {
-	key := d.page.estate.Load().Keys()[0] // an estate has at least one flag
+	key := d.keys[0] // an estate has at least one flag
 	fmt.Fprintf(d.out, "try: curl -d '%s' %s%s%s\n", sampleBody, url, ofrepPath, key)
 }
 
@@ -330,6 +344,7 @@ func (d *dev) follow(ctx context.Context, watcher *fsnotify.Watcher) {
 				fmt.Fprintf(d.out, "error: watching %s: %v\n", d.dir, err)
 			}
 			if err := d.load(ctx); err != nil && ctx.Err() == nil {
+				d.page.Update(nil, err)
 				report(d.out, err)
 				fmt.Fprintln(d.out, "still serving the last good version")
 			}

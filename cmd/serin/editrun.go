@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -128,7 +129,7 @@ func (r *editRun) show(cmd *cobra.Command, dir string, result *edit.Result) erro
 			}
 		}
 	}
-	report, err := compareEstates(cmd, result.Old, result.New, r.renames)
+	report, err := compareEstates(cmd.Context(), result.Old, result.New, r.renames)
 	if err != nil {
 		return err
 	}
@@ -140,7 +141,7 @@ func (r *editRun) show(cmd *cobra.Command, dir string, result *edit.Result) erro
 }
 
 // compareEstates compares two folders in each environment.
-func compareEstates(cmd *cobra.Command, old, new *ci.Estate, renames map[string]string) (diff.Report, error) {
+func compareEstates(ctx context.Context, old, new *ci.Estate, renames map[string]string) (diff.Report, error) {
 	environments := new.Environments()
 	if len(environments) == 0 {
 		environments = []string{""}
@@ -157,7 +158,7 @@ func compareEstates(cmd *cobra.Command, old, new *ci.Estate, renames map[string]
 		}
 		c.Pairs = append(c.Pairs, pair)
 	}
-	return diff.Compare(cmd.Context(), c)
+	return diff.Compare(ctx, c)
 }
 
 // textDiff returns the changed lines of a file, with three lines around them.

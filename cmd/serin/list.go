@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,8 +12,8 @@ import (
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/edit"
 	"github.com/serin-flags/serin/ci/guard"
-	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/display"
+	"github.com/serin-flags/serin/internal/served"
 	"github.com/spf13/cobra"
 )
 
@@ -78,13 +77,13 @@ type listedFlag struct {
 	Disabled  bool   `json:"disabled,omitempty"`
 	Layer     string `json:"layer,omitempty"` // only who is in the flag's part of it gets what rules serve
 	// Conditional are the rules with a condition that come before what Serves says.
-	Conditional []listedRule  `json:"conditional,omitempty"`
-	Serves      []listedShare `json:"serves"`
-	NextChange  *time.Time    `json:"next_change,omitempty"`
-	Expires     string        `json:"expires,omitempty"`
-	Overriding  []string      `json:"overriding,omitempty"`
-	Stale       []string      `json:"stale,omitempty"`  // the lints that say so
-	Hashes      []string      `json:"hashes,omitempty"` // of other systems, sorted
+	Conditional []served.Rule  `json:"conditional,omitempty"`
+	Serves      []served.Share `json:"serves"`
+	NextChange  *time.Time     `json:"next_change,omitempty"`
+	Expires     string         `json:"expires,omitempty"`
+	Overriding  []string       `json:"overriding,omitempty"`
+	Stale       []string       `json:"stale,omitempty"`  // the lints that say so
+	Hashes      []string       `json:"hashes,omitempty"` // of other systems, sorted
 	// Release is how far the flag's release has got in the environment, if it has one there.
 	Release *listedRelease `json:"release,omitempty"`
 }
@@ -104,18 +103,6 @@ func releasesOf(estate *ci.Estate, env string) map[string]*listedRelease {
 		releases[p.Flag] = &listedRelease{line.Share.String(), line.State, line.Why}
 	}
 	return releases
-}
-
-// A listedRule is what a rule serves to the users it matches.
-type listedRule struct {
-	Rule   string        `json:"rule"`
-	Serves []listedShare `json:"serves"`
-}
-
-// A listedShare is a variant and its share of those that it is one of, from 0 to 1.
-type listedShare struct {
-	Variant string  `json:"variant"`
-	Share   float64 `json:"share"`
 }
 
 // listed returns the flags of an estate, as they are in an environment at a time.
@@ -140,75 +127,14 @@ func listed(estate *ci.Estate, env string, now int64) ([]listedFlag, error) {
 		if r := f.Compiled.Reserved; r != nil {
 			l.Layer = r.Layer
 		}
-		l.Conditional, l.Serves = servedNow(&f.Compiled, now)
-		if change := nextChange(&f.Compiled, now); change != 0 {
+		l.Conditional, l.Serves = served.Now(&f.Compiled, now)
+		if change := served.NextChange(&f.Compiled, now); change != 0 {
 			t := time.Unix(change, 0).UTC()
 			l.NextChange = &t
 		}
 		flags = append(flags, l)
 	}
 	return flags, nil
-}
-
-// servedNow returns what a flag serves to users who match no rule with a condition, the
-// largest share first, and the rules with a condition that come before.
-func servedNow(f *evaluator.Flag, now int64) (conditional []listedRule, shares []listedShare) {
-	whole := func(variant int) []listedShare { return []listedShare{{f.Variants[variant].Name, 1}} }
-	if f.Disabled {
-		return nil, whole(f.Off)
-	}
-	for i := range f.Rules {
-		r := &f.Rules[i]
-		served := whole(r.Variant)
-		if r.Split != nil {
-			served = sharesOf(f, r.Split, now)
-		}
-		if r.When == nil {
-			return conditional, served
-		}
-		conditional = append(conditional, listedRule{r.Name, served})
-	}
-	return conditional, whole(f.Default)
-}
-
-// sharesOf returns the shares of a split at a time, without those of nobody.
-func sharesOf(f *evaluator.Flag, s *evaluator.Split, now int64) []listedShare {
-	positions := make([]uint64, len(f.Variants))
-	for _, r := range s.Ranges {
-		positions[r.Variant] += r.To - r.From
-	}
-	if s.Ramp != nil {
-		level := s.Ramp.LevelAt(now)
-		positions[s.Ramp.Variant] += level
-		positions[s.Ramp.Rest] += s.Total() - level
-	}
-	var shares []listedShare
-	for i, n := range positions {
-		if n > 0 {
-			shares = append(shares, listedShare{f.Variants[i].Name, float64(n) / float64(s.Total())})
-		}
-	}
-	slices.SortStableFunc(shares, func(a, b listedShare) int { return cmp.Compare(b.Share, a.Share) })
-	return shares
-}
-
-// nextChange returns when a ramp of a flag next reaches a point: takes a step or, if it
-// grows all the time, begins or ends. It returns 0 if none does.
-func nextChange(f *evaluator.Flag, now int64) (at int64) {
-	if f.Disabled {
-		return 0
-	}
-	for _, r := range f.Rules {
-		if r.Split == nil || r.Split.Ramp == nil {
-			continue
-		}
-		for _, p := range r.Split.Ramp.Points {
-			if p.At > now && (at == 0 || p.At < at) {
-				at = p.At
-			}
-		}
-	}
-	return at
 }
 
 // writeList prints flags as a table.
@@ -238,12 +164,12 @@ func (f listedFlag) serves() string {
 	if f.Disabled {
 		return f.Serves[0].Variant + " (disabled)"
 	}
-	text := inShares(f.Serves)
+	text := served.Words(f.Serves)
 	if len(f.Conditional) > 0 {
 		var splits []string
 		for _, r := range f.Conditional {
 			if len(r.Serves) > 1 {
-				splits = append(splits, inShares(r.Serves))
+				splits = append(splits, served.Words(r.Serves))
 			}
 		}
 		before := count(len(f.Conditional), "rule")
@@ -267,30 +193,4 @@ func (f listedFlag) serves() string {
 		text += " (by " + strings.Join(f.Hashes, ", ") + ")"
 	}
 	return text
-}
-
-// inShares returns shares in words, such as "60% on, 40% off", or "on" for all.
-func inShares(shares []listedShare) string {
-	var words []string
-	for _, s := range shares {
-		if s.Share == 1 {
-			words = append(words, s.Variant)
-		} else {
-			words = append(words, percent(s.Share)+" "+s.Variant)
-		}
-	}
-	return strings.Join(words, ", ")
-}
-
-// percent returns a share that is neither 0 nor 1 with two digits after the point at
-// most. It isn't rounded to 0% or 100%.
-func percent(share float64) string {
-	switch {
-	case share < 0.0001:
-		return "<0.01%"
-	case share > 0.9999:
-		return ">99.99%"
-	}
-	text := strconv.FormatFloat(100*share, 'f', 2, 64)
-	return strings.TrimRight(strings.TrimRight(text, "0"), ".") + "%"
 }

@@ -1,11 +1,20 @@
 package main
 
 import (
-	"html/template"
-	"net/http"
-	"sync/atomic"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/diff"
+	"github.com/serin-flags/serin/ci/edit"
+	"github.com/serin-flags/serin/ci/page"
+	"github.com/serin-flags/serin/ci/plans"
+	"github.com/serin-flags/serin/ci/release"
+	"github.com/spf13/cobra"
 )
 
 // ofrepPath is what the path of a flag begins with.
@@ -14,50 +23,156 @@ const ofrepPath = "/ofrep/v1/evaluate/flags/"
 // sampleBody is the body of a request, with a context.
 const sampleBody = `{"context": {"targetingKey": "u-1"}}`
 
-// A page lists the flags of a folder that is being edited, for a browser.
-type page struct {
-	env    string // that they are shown for
-	estate atomic.Pointer[ci.Estate]
+// folderModel returns the model of a page about a folder of flag files. now decides which
+// flags have expired.
+func folderModel(dir string, estate *ci.Estate, now time.Time) (*page.Model, error) {
+	s, err := folderSource(dir, estate, now)
+	if err != nil {
+		return nil, err
+	}
+	return page.New(s)
 }
 
-// pageTemplate needs nothing from elsewhere, and runs nothing.
-var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Flags</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; color-scheme: light dark }
-table { border-collapse: collapse } th, td { text-align: left; vertical-align: top; padding: .25em 1em .25em 0 }
-code, pre { font-family: ui-monospace, monospace; font-size: 90% } pre { overflow-x: auto }
-</style>
-<h1>Flags{{with .Env}} in {{.}}{{end}}</h1>
-<p>Edit the files: this server follows, and its terminal says what changed. Reload this page to see new flags.
-<table>
-<tr><th>flag<th>type<th>description<th>OFREP, for POST
-{{range .Flags}}<tr><td><code>{{.Key}}</code><td>{{.Compiled.Type}}<td>{{.Description}}<td><code>{{$.Path}}{{.Key}}</code>
-{{end}}</table>
-<p>One flag, for a context:
-<pre>curl -d '{{.Body}}' http://{{.Host}}{{.Path}}{{(index .Flags 0).Key}}</pre>
-<p>All flags:
-<pre>curl -d '{{.Body}}' http://{{.Host}}/ofrep/v1/evaluate/flags</pre>
-<p><a href="/status">Status</a>
-</html>
-`))
-
-func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	estate := p.estate.Load()
-	var flags []ci.EffectiveFlag
-	for _, key := range estate.Keys() {
-		if f, err := estate.Effective(key, p.env); err == nil {
-			flags = append(flags, f)
-		}
+// folderSource returns what a folder of flag files knows.
+func folderSource(dir string, estate *ci.Estate, now time.Time) (page.Source, error) {
+	s := page.Source{Estate: estate, Now: now}
+	environments := estate.Environments()
+	if len(environments) == 0 {
+		environments = []string{""}
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-	w.Header().Set("Cache-Control", "no-store")
-	_ = pageTemplate.Execute(w, struct { // the browser has gone, then
-		Env, Path, Body, Host string
-		Flags                 []ci.EffectiveFlag
-	}{p.env, ofrepPath, sampleBody, r.Host, flags})
+	for _, name := range environments {
+		payloads, err := estate.Compile(name)
+		if err != nil {
+			return s, err
+		}
+		s.Environments = append(s.Environments, page.Environment{
+			Name: name, Payloads: payloads, Plans: estate.Plans(name), Lines: estate.Releases().Of(name),
+		})
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return s, fmt.Errorf("opening flag files: %w", err)
+	}
+	defer root.Close()
+	if s.Records, err = page.ReadRecords(root.FS()); err != nil {
+		return s, fmt.Errorf("reading the decisions about plans: %w", err)
+	}
+	return s, nil
+}
+
+// publishedSource returns what a published environment knows. files are those of
+// [release.Content.Files].
+func publishedSource(c content, files map[string][]byte) (page.Source, error) {
+	state, err := plans.Read(files)
+	return page.Source{
+		Environments: []page.Environment{{Name: c.environment, Payloads: c.payloads, Plans: state.Plans, Lines: state.Lines}},
+		Revision:     c.revision,
+	}, err
+}
+
+// pageFlags are the flags of commands that make a page, about what it can know.
+type pageFlags struct {
+	history    string // a URL
+	root       string
+	repository string
+}
+
+func (f *pageFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.history, "history", "", "the URL of the published environment whose history the page shows")
+	variableFlag(cmd, &f.root, "root", "the pinned root.json that --history is verified against")
+	cmd.Flags().StringVar(&f.repository, "repository", "", "the URL of the repository on GitHub or GitLab, for issues that propose edits")
+}
+
+// options returns the parts of a page about a folder that need more than a model.
+func (f *pageFlags) options(dir string) page.Options {
+	o := page.Options{Folder: dir, Repository: f.repository}
+	if f.history != "" {
+		o.History = historyOf(sourceFlags{root: f.root}, f.history)
+	}
+	return o
+}
+
+// maxPageHistory is how many revisions a page shows.
+const maxPageHistory = 100
+
+// historyOf returns what reads the history of a published environment.
+func historyOf(f sourceFlags, url string) func(context.Context) (release.History, error) {
+	return func(ctx context.Context) (release.History, error) { return f.history(ctx, url, maxPageHistory) }
+}
+
+// comparer returns what compares two revisions of a folder. A name that is "" stands for the
+// files as they are.
+func comparer(dir string) func(ctx context.Context, old, new string) (diff.Report, error) {
+	return func(ctx context.Context, old, new string) (diff.Report, error) {
+		load := func(name string) (*ci.Estate, error) {
+			switch {
+			case name == "":
+				return loadEstate(dir)
+			case strings.HasPrefix(name, "git:"):
+				return readRevision(ctx, name, dir)
+			}
+			return nil, fmt.Errorf("a revision is written git:REV, not %q", name)
+		}
+		a, err := load(old)
+		if err != nil {
+			return diff.Report{}, err
+		}
+		b, err := load(new)
+		if err != nil {
+			return diff.Report{}, err
+		}
+		report, err := compareEstates(ctx, a, b, nil)
+		report.Old, report.New = old, new
+		return report, err
+	}
+}
+
+// proposer returns what says what edits of a folder would do, and writes them.
+func proposer(dir string) func(ctx context.Context, texts []string, write bool) (page.Proposal, error) {
+	return func(ctx context.Context, texts []string, write bool) (page.Proposal, error) {
+		edits := make([]edit.Edit, len(texts))
+		for i, text := range texts {
+			var err error
+			if edits[i], err = edit.Parse(text); err != nil {
+				return page.Proposal{}, err
+			}
+		}
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return page.Proposal{}, fmt.Errorf("opening flag files: %w", err)
+		}
+		defer root.Close()
+		result, err := edit.Apply(root.FS(), dir, edits)
+		if broken := (*edit.BrokenError)(nil); errors.As(err, &broken) {
+			var text strings.Builder
+			_ = broken.Problems.Write(&text) // to a strings.Builder, it doesn't fail
+			return page.Proposal{}, fmt.Errorf("%w\n\n%s", err, text.String())
+		}
+		if err != nil {
+			return page.Proposal{}, err
+		}
+		return propose(ctx, result, write)
+	}
+}
+
+// propose says what an edit does and, if it is asked to, writes it.
+func propose(ctx context.Context, result *edit.Result, write bool) (p page.Proposal, err error) {
+	p.Notes = result.Notes
+	changes := fileChanges(result)
+	if len(changes) == 0 {
+		return p, nil
+	}
+	for _, c := range changes {
+		p.Patch += textDiff(c)
+	}
+	if p.Report, err = compareEstates(ctx, result.Old, result.New, nil); err != nil || !write {
+		return p, err
+	}
+	for _, c := range changes {
+		if err := replaceFile(c.Path, c.After); err != nil {
+			return p, fmt.Errorf("writing %s: %w", c.Path, err)
+		}
+		p.Wrote = append(p.Wrote, c.Path)
+	}
+	return p, nil
 }

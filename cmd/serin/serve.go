@@ -28,6 +28,8 @@ type serveOptions struct {
 	interval, grace     time.Duration
 	maxBody             int64
 	metricsListen       string
+	pageListen          string
+	flags, repository   string // for the page
 	tlsCert, tlsKey     string
 	maxConnections      int
 }
@@ -47,7 +49,10 @@ trying.
 
 After SIGTERM it goes on answering for a while, so that a load balancer loses no
 request: /status answers 503, which takes the server out, and connections close
-after their next request. An interrupt (Ctrl-C) or a second signal ends it at once.`,
+after their next request. An interrupt (Ctrl-C) or a second signal ends it at once.
+
+--page-listen is another address, for pages that show rules to people. With --clients,
+they ask for a password, which is a key of a client of the kind server.`,
 		Args:        oneWordAtMost("SRC"),
 		Annotations: map[string]string{serves: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -70,6 +75,9 @@ after their next request. An interrupt (Ctrl-C) or a second signal ends it at on
 	cmd.Flags().StringVar(&o.tlsCert, "tls-cert", "", "a PEM file with the certificate and its chain, for HTTPS; read again when it changes")
 	cmd.Flags().StringVar(&o.tlsKey, "tls-key", "", "the PEM file with the key of --tls-cert")
 	cmd.Flags().StringVar(&o.metricsListen, "metrics-listen", "", "another address, for /metrics (Prometheus), /status and /healthz (default: none)")
+	cmd.Flags().StringVar(&o.pageListen, "page-listen", "", "another address, for pages that show the flags to people (default: none)")
+	cmd.Flags().StringVar(&o.flags, "flags", "", "the flag folder, for what the pages can't know from published flags: owners, warnings, other environments")
+	cmd.Flags().StringVar(&o.repository, "repository", "", "the URL of the repository on GitHub or GitLab, for issues that propose edits")
 	cmd.Flags().DurationVar(&o.grace, "grace", 5*time.Second, "how long to go on after SIGTERM, before the last requests get up to 5s")
 	return cmd
 }
@@ -100,6 +108,10 @@ func (o *serveOptions) read(cmd *cobra.Command, args []string) (err error) {
 		return usagef("--max-connections must be positive, not %d", o.maxConnections)
 	case (o.tlsCert == "") != (o.tlsKey == ""):
 		return usagef("--tls-cert and --tls-key go together: a certificate needs its key")
+	case o.pageListen == "" && (changed("flags") || changed("repository")):
+		return usagef("--flags and --repository are for the pages of --page-listen")
+	case !published(o.from) && changed("flags"):
+		return usagef("--flags is for published flags; %s is a folder itself", shown(o.from))
 	case !published(o.from) && (changed("interval") || changed("cache")):
 		return usagef("--interval and --cache are for published flags; a folder is compiled once")
 	}
@@ -140,6 +152,14 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 		s.ready = func(string) {
 			fmt.Fprintln(cmd.ErrOrStderr(), "anyone who can connect may ask for all flags; --clients FILE says who may")
 		}
+	}
+	if o.pageListen != "" {
+		h, stop, err := o.newPage(cmd.Context(), client, cfg.Access, log)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		s.pageListener = &pageListener{o.pageListen, h, s.certificate}
 	}
 	if o.metricsListen == "" {
 		s.handler = lambda.New(client, cfg)

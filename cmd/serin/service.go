@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/serin-flags/serin/ci/page"
 	"github.com/serin-flags/serin/internal/listen"
 	"github.com/serin-flags/serin/lambda"
 	"github.com/spf13/cobra"
@@ -21,13 +22,15 @@ import (
 type service struct {
 	listen  string // address
 	handler *lambda.Handler
-	page    http.Handler     // for browsers, at /; nil: there is none
+	page    *page.Handler    // for browsers, beside the handler; nil: there is none
 	ready   func(url string) // called once it listens, unless it is nil
 	grace   time.Duration    // how long it goes on after SIGTERM, unless nobody asks anyway
 
 	connections *listen.Limit       // nil: no limit
 	certificate *listen.Certificate // nil: no TLS
 	admin       *admin              // nil: none
+	// pageListener is for people, nil if there is none.
+	pageListener *pageListener
 	// active is when a connection last got busy, in nanoseconds since 1970.
 	active atomic.Int64
 }
@@ -52,6 +55,12 @@ func (s *service) run(cmd *cobra.Command) error {
 		return &hintedError{err, "--metrics-listen takes HOST:PORT, such as localhost:9787, or unix:PATH; port 0 selects a free port"}
 	}
 	defer stopAdmin()
+	stopPage, err := s.pageListener.start(cmd.ErrOrStderr())
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer stopPage()
 	server, scheme := s.server(cmd.ErrOrStderr()), "http"
 	serve := func() error { return server.Serve(listener) }
 	if s.certificate != nil {
@@ -117,6 +126,9 @@ func (s *service) server(stderr io.Writer) *http.Server {
 		},
 	}
 	server.RegisterOnShutdown(s.handler.Drain) // so that streams of events end
+	if s.page != nil {
+		server.RegisterOnShutdown(s.page.Close)
+	}
 	return server
 }
 
@@ -138,10 +150,13 @@ func (s *service) root() http.Handler {
 	if s.page == nil {
 		return s.handler
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", s.handler)
-	mux.Handle("GET /{$}", s.page)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if page.Has(r.URL.Path) {
+			s.page.ServeHTTP(w, r)
+			return
+		}
+		s.handler.ServeHTTP(w, r)
+	})
 }
 
 // drain goes on serving for the grace period, in which load balancers see that /status

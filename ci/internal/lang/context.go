@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/serin-flags/serin/ci/internal/lock"
 	"github.com/serin-flags/serin/ci/internal/plan"
@@ -58,6 +59,7 @@ type Attribute struct {
 	Name    string
 	Type    evaluator.AttributeType // 0: context.yaml gives it an invalid one
 	Unit    bool
+	Listed  atomic.Bool   // a list file is compared with it: its values are IDs
 	Strings []string      // the enum of a string attribute, or of what a list holds
 	Ints    []int64       // the enum of an integer attribute
 	From    []from.Source // where endpoints take it from; nil: callers send it

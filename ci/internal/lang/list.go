@@ -279,6 +279,7 @@ func (c Checker) listed(a *Attribute, f source.Field, fold bool) (cond evaluator
 		c.Errorf(f.Key, "\"list\" applies to string and integer attributes, %q is of type %v", a.Name, a.Type)
 		return cond, false
 	}
+	a.Listed.Store(true)
 	l := c.listFile(f.Value)
 	if l == nil || l.IDs == nil {
 		return cond, false

@@ -1,0 +1,272 @@
+package page
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/serin-flags/serin/ci/diff"
+	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/internal/display"
+)
+
+// A changesView is a report of package diff.
+type changesView struct {
+	Old, New     string
+	Asked        bool
+	Error        string
+	Environments []changedEnvironment
+	NotCompared  string
+}
+
+type changedEnvironment struct {
+	Names []string
+	Flags []changedFlag
+}
+
+// A changedFlag is a flag that differs, and for whom.
+type changedFlag struct {
+	Key, Change, Verdict string
+	Linked               bool
+	Edits                []string
+	Groups               []changedGroup
+}
+
+type changedGroup struct {
+	Who   string
+	Moves []string
+	Bars  []twoRows
+}
+
+// A twoRows is who is served what by position, before and after.
+type twoRows struct {
+	Label    string
+	Old, New []part
+	Legend   []part
+}
+
+// maxChanged is how many flags of a report are shown.
+const maxChanged = 200
+
+// changes returns a report as people see it. Without private, it leaves out what flags
+// compare with and examples, which may have IDs in them.
+func (v *view) changes(r diff.Report, private bool) changesView {
+	w := changesView{Old: display.Line(r.Old), New: display.Line(r.New), Asked: true, NotCompared: display.Line(r.NotCompared)}
+	for _, e := range r.Environments {
+		var flags []changedFlag
+		for i := range e.Flags {
+			if f := &e.Flags[i]; v.sees(f.Key) && len(flags) < maxChanged {
+				flags = append(flags, v.changedFlag(f, private))
+			}
+		}
+		if n := len(w.Environments); n > 0 && sameChanges(w.Environments[n-1].Flags, flags) {
+			w.Environments[n-1].Names = append(w.Environments[n-1].Names, e.Name)
+			continue
+		}
+		w.Environments = append(w.Environments, changedEnvironment{[]string{e.Name}, flags})
+	}
+	return w
+}
+
+func sameChanges(a, b []changedFlag) bool {
+	return slices.EqualFunc(a, b, func(a, b changedFlag) bool {
+		return a.Key == b.Key && a.Change == b.Change && a.Verdict == b.Verdict && slices.Equal(a.Edits, b.Edits)
+	})
+}
+
+func (v *view) changedFlag(f *diff.Flag, private bool) changedFlag {
+	w := changedFlag{Key: f.Key, Change: string(f.Change), Verdict: verdictWords(f), Linked: v.byKey[f.Key] != nil}
+	if f.Was != "" {
+		w.Change += " from " + f.Was
+	}
+	for _, e := range f.Edits {
+		words := e.String()
+		if !private && (e.Kind == diff.KindCondition || e.Kind == diff.KindSegment || e.Kind == diff.KindRuleAdded || e.Kind == diff.KindRuleRemoved) {
+			words = string(e.Kind)
+			if e.Rule != "" {
+				words += " of rule “" + e.Rule + "”"
+			}
+		}
+		if !slices.Contains(w.Edits, words) {
+			w.Edits = append(w.Edits, display.Line(words))
+		}
+	}
+	for _, g := range f.Groups {
+		group := changedGroup{Who: display.Line(g.Who)}
+		if !private && !g.Everybody {
+			group.Who = "users of rule “" + display.Line(g.Rule) + "”"
+		}
+		for _, m := range g.Moves {
+			group.Moves = append(group.Moves, display.Line(m.Share.String()+" "+m.From+" → "+m.To))
+		}
+		for _, b := range g.Bars {
+			group.Bars = append(group.Bars, drawRows(b))
+		}
+		w.Groups = append(w.Groups, group)
+	}
+	return w
+}
+
+// drawRows draws a bar of package diff.
+func drawRows(b diff.Bar) twoRows {
+	var marks, words []string
+	w := twoRows{}
+	for i, l := range b.Legend {
+		marks = append(marks, l.Mark)
+		words = append(words, display.Line(l.Means))
+		w.Legend = append(w.Legend, part{Kind: i % kinds, Name: display.Line(l.Means)})
+	}
+	w.Old, w.New = rowOf(b.Old, marks), rowOf(b.New, marks)
+	w.Label = "Who gets what by position, before and after: " + strings.Join(words, ", ")
+	return w
+}
+
+func verdictWords(f *diff.Flag) string {
+	switch f.Verdict {
+	case diff.VerdictNobody:
+		return "Nobody gets a different value: that is proved."
+	case diff.VerdictShare:
+		return f.Moved.String() + " of the users it is about get a different value."
+	case diff.VerdictCounted:
+		return f.Moved.String() + " of the counted users get a different value."
+	case diff.VerdictNamed:
+		return counted(f.Named, "%d user whom the flags name gets a different value.", "%d users whom the flags name get a different value.")
+	case diff.VerdictExample:
+		return "Some users get a different value."
+	case diff.VerdictUnknown:
+		return "It isn't known whether anybody gets a different value."
+	}
+	return ""
+}
+
+// A historyView is what has been published.
+type historyView struct {
+	Environment string
+	Error       string
+	Revisions   []revision
+	More        bool
+}
+
+// A revision is one that was published, or an object that can't be verified.
+type revision struct {
+	release.Entry
+	What, Author, Reason, Commit, Run string
+	Verified                          bool
+	Namespaces                        []string
+}
+
+// history returns the history of what a viewer sees, or of one namespace.
+func (v *view) history(h release.History, namespace string) historyView {
+	visible := make(map[string]bool)
+	for _, f := range v.flags {
+		visible[f.Namespace] = true
+	}
+	w := historyView{Environment: h.Environment, More: h.More}
+	for _, e := range h.Entries {
+		r := revision{Entry: e, Verified: e.Standing == release.StandingPublished, What: "published"}
+		touched := false
+		for _, change := range []struct {
+			sign  string
+			names []string
+		}{{"+", e.Added}, {"~", e.Changed}, {"−", e.Removed}} {
+			for _, name := range change.names {
+				touched = touched || name == namespace
+				if v.all || visible[name] {
+					r.Namespaces = append(r.Namespaces, change.sign+" "+display.Line(name))
+				}
+			}
+		}
+		if namespace != "" && !touched {
+			continue
+		}
+		r.describe()
+		w.Revisions = append(w.Revisions, r)
+	}
+	return w
+}
+
+// describe says where a revision comes from.
+func (r *revision) describe() {
+	p := r.Provenance
+	switch {
+	case !r.Verified:
+		r.What = r.Standing.String()
+	case p.RollbackOf > 0:
+		r.What = "rolls back to " + decimals([]int64{p.RollbackOf})[0]
+	case p.RenewalOf > 0:
+		r.What = "renews " + decimals([]int64{p.RenewalOf})[0]
+	}
+	r.Author, r.Reason, r.Commit = display.Line(p.Author), display.Line(p.Reason), display.Line(p.Commit)
+	if len(r.Commit) > 12 {
+		r.Commit = r.Commit[:12]
+	}
+	if u, err := url.Parse(p.RunURL); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+		r.Run = p.RunURL
+	}
+}
+
+// A proposeView is the form of an edit and what the edit would do.
+type proposeView struct {
+	Edits   string
+	Error   string
+	Patch   string
+	Notes   []string
+	Command string
+	Issue   string // URL of a prefilled issue
+	Changes changesView
+	Wrote   []string
+	Nothing bool
+	Form    bool // edits can be tried
+	Forms   []string
+}
+
+// maxEdits is how many edits a proposal may have, and maxEdit how long one may be.
+const (
+	maxEdits = 20
+	maxEdit  = 1000
+)
+
+// editsOf returns the edits that a text has, one on each line.
+func editsOf(text string) []string {
+	var list []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && len(line) <= maxEdit && len(list) < maxEdits {
+			list = append(list, line)
+		}
+	}
+	return list
+}
+
+// command returns the command that makes edits, for a POSIX shell.
+func command(edits []string, folder string) string {
+	words := []string{"serin apply"}
+	for _, e := range edits {
+		words = append(words, shellQuote(e))
+	}
+	if folder != "" && folder != "flags" {
+		words = append(words, "--from", shellQuote(folder))
+	}
+	return strings.Join(words, " ")
+}
+
+func shellQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// issueURL returns the URL of a new issue that proposes edits, "" if there is no repository
+// that is known how to link.
+func issueURL(repository string, edits []string) string {
+	u, err := url.Parse(repository)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return ""
+	}
+	title := "Flags: " + clip(strings.Join(edits, "; "))
+	body := "```\n" + strings.Join(edits, "\n") + "\n```\n"
+	u.Path = strings.TrimSuffix(u.Path, "/")
+	if strings.Contains(u.Host, "gitlab") {
+		u.Path += "/-/issues/new"
+		u.RawQuery = url.Values{"issue[title]": {title}, "issue[description]": {body}}.Encode()
+	} else {
+		u.Path += "/issues/new"
+		u.RawQuery = url.Values{"title": {title}, "body": {body}}.Encode()
+	}
+	return u.String()
+}

@@ -1,0 +1,454 @@
+package page
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/edit"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/display"
+)
+
+// A Handler answers requests for a page. It is safe for concurrent use.
+type Handler struct {
+	options Options
+	streams chan struct{} // as many as are open
+	clock   func() time.Time
+
+	mu    sync.Mutex
+	state state
+}
+
+// A state is what a Handler shows.
+type state struct {
+	model    *Model
+	problems ci.Problems
+	failed   string
+	version  int
+	changed  chan struct{} // closed once it is over
+	closed   bool
+}
+
+// maxStreams is how many pages can be told of changes at once.
+const maxStreams = 64
+
+// NewHandler returns a Handler without a model, which answers 503 until Update.
+func NewHandler(o Options) *Handler {
+	return &Handler{options: o, streams: make(chan struct{}, maxStreams), clock: time.Now, state: state{changed: make(chan struct{})}}
+}
+
+// Update shows another model. If it is nil because the files have problems, the last one
+// stays, and every page shows err.
+func (h *Handler) Update(m *Model, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	next := h.state
+	if m != nil {
+		next.model = m
+	}
+	next.problems, next.failed = nil, ""
+	if err != nil && !errors.As(err, &next.problems) {
+		next.failed = display.Line(err.Error())
+	}
+	next.version++
+	next.changed = make(chan struct{})
+	close(h.state.changed)
+	h.state = next
+}
+
+// Close ends the streams that tell pages of changes.
+func (h *Handler) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.state.closed {
+		h.state.closed = true
+		close(h.state.changed)
+		h.state.changed = make(chan struct{})
+	}
+}
+
+func (h *Handler) now() state {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state
+}
+
+// Has reports whether a path is one of the page's.
+func Has(path string) bool {
+	switch path {
+	case "/", "/page.css", "/page.js", "/page.svg", "/index.json", "/why.json", "/live":
+		return true
+	}
+	return strings.HasSuffix(path, ".html") && (strings.Count(path, "/") == 1 || strings.HasPrefix(path, "/flag/"))
+}
+
+// policy is the Content-Security-Policy: nothing is from elsewhere, and nothing inline.
+const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+
+// maxBody is how long the body of a request may be.
+const maxBody = 64 << 10
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Security-Policy", policy)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	header.Set("Cache-Control", "no-store")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
+		header.Set("Allow", "GET, HEAD, POST")
+		http.Error(w, "the method isn't one of the page's", http.StatusMethodNotAllowed)
+		return
+	}
+	if r.Method == http.MethodPost && !sameOrigin(r) {
+		http.Error(w, "the request is from another page", http.StatusForbidden)
+		return
+	}
+	var sees func(string) bool
+	if h.options.Admit != nil {
+		var ok bool
+		if sees, ok = h.options.Admit(w, r); !ok {
+			return
+		}
+	}
+	s := h.now()
+	if s.model == nil {
+		http.Error(w, "no flags yet", http.StatusServiceUnavailable)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	h.answer(w, r, &s, newView(s.model, sees, h.clock()))
+}
+
+// sameOrigin reports whether a request that does something comes from a page of this server:
+// browsers say from which origin it is. Programs that aren't browsers say nothing.
+func sameOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return r.Header.Get("Sec-Fetch-Site") == "" || r.Header.Get("Sec-Fetch-Site") == "same-origin"
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host == r.Host && r.Host != ""
+}
+
+// mayWrite reports whether a request may change files: it says from which page it is, and
+// the name of the server isn't one that somebody's DNS could lead here.
+func mayWrite(r *http.Request) bool {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(r.Host); err == nil {
+		host = name
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return r.Header.Get("Origin") != "" && sameOrigin(r) && (host == "localhost" || err == nil)
+}
+
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, s *state, v *view) {
+	switch path := strings.TrimPrefix(r.URL.Path, "/"); path {
+	case "page.css":
+		send(w, r, "text/css; charset=utf-8", style)
+	case "page.js":
+		send(w, r, "text/javascript; charset=utf-8", script)
+	case "page.svg":
+		send(w, r, "image/svg+xml", icon)
+	case "index.json":
+		data, err := json.Marshal(v.index)
+		h.sendOr500(w, r, "application/json", data, err)
+	case "why.json":
+		h.why(w, r, v)
+	case "live":
+		h.live(w, r, s)
+	default:
+		h.html(w, r, s, v, path)
+	}
+}
+
+// html answers with a page.
+func (h *Handler) html(w http.ResponseWriter, r *http.Request, s *state, v *view, path string) {
+	c := h.chrome(s, v)
+	name, title, status := "missing", "There is no such page", http.StatusNotFound
+	if body, n, t := h.body(r, v, path); body != nil {
+		c.Body, name, title, status = body, n, t, http.StatusOK
+	}
+	c.Title, c.Part, c.Root = title, name, strings.Repeat("../", strings.Count(path, "/"))
+	data, err := c.render(name)
+	if err == nil && status != http.StatusOK {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = w.Write(data) // the browser has gone, then
+		return
+	}
+	h.sendOr500(w, r, "text/html; charset=utf-8", data, err)
+}
+
+func (h *Handler) chrome(s *state, v *view) chrome {
+	return chrome{
+		Options: h.options, Problems: s.problems, Failed: s.failed, Version: s.version, Revision: v.source.Revision, Now: v.now,
+		Envs: v.environments(), Estate: v.source.Estate != nil,
+	}
+}
+
+// body returns what is on the page of a path, with the template and the title, or nil.
+func (h *Handler) body(r *http.Request, v *view, path string) (body any, name, title string) {
+	if body, name, title = v.page(path); body != nil && name != "index" && name != "flag" {
+		return body, name, title
+	}
+	switch {
+	case name == "index":
+		if q := r.FormValue("q"); q != "" {
+			l, _ := v.list(clip(q), 1)
+			return l, name, "Flags with “" + display.Line(clip(q)) + "”"
+		}
+	case path == "changes.html":
+		return h.changes(r, v), "changes", "Who changes"
+	case path == "history.html":
+		return h.history(r.Context(), v, r.FormValue("namespace")), "history", "History"
+	case path == "propose.html":
+		return h.propose(r, v), "propose", "Propose an edit"
+	case name == "flag" && r.Method == http.MethodPost:
+		return h.flagWithAnswer(r, v, body.(*flagView)), name, title
+	}
+	return body, name, title
+}
+
+// page returns the page of a path that depends on nothing but the view, or nil.
+func (v *view) page(path string) (body any, name, title string) {
+	name, number, ok := split(path)
+	if !ok {
+		return nil, "", ""
+	}
+	switch name {
+	case "index":
+		if l, ok := v.list("", number); ok {
+			return l, "index", "Flags"
+		}
+	case "matrix":
+		if m, ok := v.matrix(number); ok {
+			return m, "matrix", "Flags by environments"
+		}
+	case "attention":
+		return v.attention(), "attention", "Needs attention"
+	case "usage":
+		return v.usages(), "usage", "Usage"
+	}
+	if key, isFlag := strings.CutPrefix(name, "flag/"); isFlag {
+		if f := v.flagView(key); f != nil {
+			return f, "flag", f.Key
+		}
+	}
+	return nil, "", ""
+}
+
+// split returns the name and the number of a page: index and 2 for index-2.html.
+func split(path string) (name string, number int, ok bool) {
+	if path == "" {
+		return "index", 1, true
+	}
+	if name, ok = strings.CutSuffix(path, ".html"); !ok {
+		return "", 0, false
+	}
+	for _, list := range []string{"index", "matrix"} {
+		if n, isList := strings.CutPrefix(name, list+"-"); isList {
+			number, err := strconv.Atoi(n)
+			return list, number, err == nil && number > 1
+		}
+	}
+	return name, 1, true
+}
+
+// send answers with a document, compressed if the browser reads that.
+func send(w http.ResponseWriter, r *http.Request, kind string, data []byte) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Vary", "Accept-Encoding")
+	if len(data) < 1<<10 || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		_, _ = w.Write(data) // the browser has gone, then
+		return
+	}
+	w.Header().Set("Content-Encoding", "gzip")
+	z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // a level that there is
+	_, _ = z.Write(data)
+	_ = z.Close()
+}
+
+func (h *Handler) sendOr500(w http.ResponseWriter, r *http.Request, kind string, data []byte, err error) {
+	if err != nil {
+		slog.Error("page: rendering", "path", r.URL.Path, "error", err.Error())
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	send(w, r, kind, data)
+}
+
+// A question is what why.json is asked. Context is as OFREP has it.
+type question struct {
+	Flag        string          `json:"flag"`
+	Environment string          `json:"environment"`
+	Context     json.RawMessage `json:"context"`
+	At          int64           `json:"at"` // Unix seconds; 0: now
+}
+
+// why answers a question as JSON, for the script.
+func (h *Handler) why(w http.ResponseWriter, r *http.Request, v *view) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", "POST")
+		http.Error(w, "why.json is asked with POST", http.StatusMethodNotAllowed)
+		return
+	}
+	data, err := io.ReadAll(r.Body)
+	var q question
+	if err == nil {
+		err = json.Unmarshal(data, &q)
+	}
+	if err != nil {
+		http.Error(w, "the question can't be read", http.StatusBadRequest)
+		return
+	}
+	answer, err := v.answer(q)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		return
+	}
+	data, err = json.Marshal(answer)
+	h.sendOr500(w, r, "application/json", data, err)
+}
+
+// answer answers a question. Errors quote nothing of the context.
+func (v *view) answer(q question) (why, error) {
+	f := v.byKey[q.Flag]
+	if f == nil || !v.sees(q.Flag) {
+		return why{}, errors.New("there is no such flag")
+	}
+	is := f.in(q.Environment)
+	if is == nil {
+		return why{}, fmt.Errorf("the flag isn't in the environment %q", clip(display.Line(q.Environment)))
+	}
+	program, err := v.program(q.Environment)
+	if err != nil {
+		return why{}, err
+	}
+	if len(q.Context) == 0 {
+		q.Context = json.RawMessage("{}")
+	}
+	ctx, err := evaluator.DecodeContext(q.Context)
+	if err != nil {
+		return why{}, errors.New(`the context isn't a JSON object such as {"targetingKey": "u-1"}`)
+	}
+	if ctx.Now = q.At; q.At == 0 {
+		ctx.Now = v.now.Unix()
+	}
+	trace := program.Flag(q.Flag).Explain(&ctx)
+	return teller{v.speaker(), q.Environment}.why(is.flag, &trace), nil
+}
+
+// flagWithAnswer answers a question that came from the form of a flag's page, which needs
+// no script.
+func (h *Handler) flagWithAnswer(r *http.Request, v *view, f *flagView) *flagView {
+	q := question{Flag: f.Key, Environment: r.PostFormValue("environment"), Context: json.RawMessage(r.PostFormValue("context"))}
+	f.Contexts, f.Environment, f.Asked = r.PostFormValue("context"), q.Environment, true
+	if answer, err := v.answer(q); err != nil {
+		f.Wrong = err.Error()
+	} else {
+		f.Answer = &answer
+	}
+	return f
+}
+
+// changes compares two revisions.
+func (h *Handler) changes(r *http.Request, v *view) changesView {
+	w := changesView{Old: r.FormValue("old"), New: r.FormValue("new")}
+	if h.options.Compare == nil || w.Old == "" && w.New == "" && h.options.Old == "" {
+		return w
+	}
+	if w.Old == "" {
+		w.Old = h.options.Old
+	}
+	report, err := h.options.Compare(r.Context(), w.Old, w.New)
+	if err != nil {
+		w.Error = display.Line(err.Error())
+		return w
+	}
+	old, new := w.Old, w.New
+	w = v.changes(report, h.options.Live)
+	w.Old, w.New = old, new
+	return w
+}
+
+func (h *Handler) history(ctx context.Context, v *view, namespace string) historyView {
+	if h.options.History == nil {
+		return historyView{}
+	}
+	history, err := h.options.History(ctx)
+	if err != nil {
+		return historyView{Error: display.Line(err.Error())}
+	}
+	return v.history(history, namespace)
+}
+
+// propose says what edits would do, and writes them if it is asked to.
+func (h *Handler) propose(r *http.Request, v *view) proposeView {
+	w := proposeView{Edits: r.FormValue("edit"), Form: h.options.Propose != nil, Forms: edit.Forms()}
+	edits := editsOf(w.Edits)
+	if len(edits) == 0 {
+		return w
+	}
+	w.Command, w.Issue = command(edits, h.options.Folder), issueURL(h.options.Repository, edits)
+	if h.options.Propose == nil || r.Method != http.MethodPost {
+		return w
+	}
+	write := r.PostFormValue("write") != ""
+	if write && !mayWrite(r) {
+		w.Error = "Nothing was written: the request doesn't come from this page, or the page was opened by another name than localhost or an IP address."
+		return w
+	}
+	p, err := h.options.Propose(r.Context(), edits, write)
+	if err != nil {
+		w.Error = err.Error()
+		return w
+	}
+	w.Patch, w.Notes, w.Wrote, w.Nothing = p.Patch, p.Notes, p.Wrote, p.Patch == "" && len(p.Wrote) == 0
+	w.Changes = v.changes(p.Report, h.options.Live)
+	return w
+}
+
+// live tells a page of changes until it is closed.
+func (h *Handler) live(w http.ResponseWriter, r *http.Request, s *state) {
+	if !h.options.Live {
+		http.NotFound(w, r)
+		return
+	}
+	select {
+	case h.streams <- struct{}{}:
+		defer func() { <-h.streams }()
+	default:
+		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
+		return
+	}
+	out := http.NewResponseController(w)
+	_ = out.SetWriteDeadline(time.Time{}) // or the server's deadline ends the stream
+	w.Header().Set("Content-Type", "text/event-stream")
+	for !s.closed {
+		if _, err := fmt.Fprintf(w, "data: %d\n\n", s.version); err != nil || out.Flush() != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-s.changed:
+		}
+		*s = h.now()
+	}
+}

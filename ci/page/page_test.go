@@ -1,0 +1,611 @@
+package page
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	options "flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/diff"
+	"github.com/serin-flags/serin/ci/edit"
+	"github.com/serin-flags/serin/ci/release"
+)
+
+var update = options.Bool("update", false, "write the golden files")
+
+// testTime is when tests look at flags.
+var testTime = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+
+// golden compares a text with a golden file.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got), -update writes it:\n%s", name, diff)
+	}
+}
+
+// testEstate returns the flags of testdata, with one plan on its way and another rolled back.
+func testEstate(t testing.TB) *ci.Estate {
+	t.Helper()
+	estate, err := ci.Load("testdata/flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(ci.ReleaseLines)
+	for _, p := range estate.Plans("production") {
+		line := ci.NewReleaseLine(p).Clear(p, 3, testTime.Add(-22*time.Hour), "guard")
+		if p.Flag == "broken-index" {
+			line = line.RollBack(p, 0, "errors: 12 of 2000 <b>against</b> 3", testTime.Add(-2*time.Hour), "guard")
+		}
+		lines[line.Key()] = line
+	}
+	return estate.WithReleases(lines)
+}
+
+// testModel returns a model of the flags of testdata.
+func testModel(t testing.TB) *Model {
+	t.Helper()
+	estate := testEstate(t)
+	s := Source{Estate: estate, Now: testTime}
+	for _, env := range estate.Environments() {
+		payloads, err := estate.Compile(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Environments = append(s.Environments, Environment{env, payloads, estate.Plans(env), estate.Releases().Of(env)})
+	}
+	var err error
+	if s.Records, err = ReadRecords(os.DirFS("testdata/flags")); err != nil {
+		t.Fatal(err)
+	}
+	m, err := New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// testOptions returns options with all parts.
+func testOptions(t testing.TB) Options {
+	fsys := os.DirFS("testdata/flags")
+	propose := func(ctx context.Context, texts []string, write bool) (Proposal, error) {
+		var edits []edit.Edit
+		for _, text := range texts {
+			e, err := edit.Parse(text)
+			if err != nil {
+				return Proposal{}, err
+			}
+			edits = append(edits, e)
+		}
+		result, err := edit.Apply(fsys, "flags", edits)
+		if err != nil {
+			return Proposal{}, err
+		}
+		p := Proposal{Patch: string(result.Changes[0].After), Report: compare(t, strings.Join(texts, ";"), result.Old, result.New)}
+		if write {
+			p.Wrote = []string{result.Changes[0].Path}
+		}
+		return p, nil
+	}
+	return Options{
+		Folder: "flags", Repository: "https://github.com/example/flags", Live: true, Old: "git:HEAD", Propose: propose,
+		Compare: func(_ context.Context, old, new string) (diff.Report, error) {
+			result, err := edit.Apply(fsys, "flags", []edit.Edit{mustParse(t, `share cart "everyone in 拉萨" on=60%`), mustParse(t, "disable colors in staging")})
+			if err != nil {
+				return diff.Report{}, err
+			}
+			return compare(t, "revisions", result.Old, result.New), nil
+		},
+		History: func(context.Context) (release.History, error) {
+			return release.History{Environment: "production", Entries: []release.Entry{
+				{Revision: 2, Standing: release.StandingPublished, Signed: true, Changed: []string{"secret", "shop"}, Provenance: release.Provenance{
+					Author: "安娜 <b>", Reason: "rolls back <script>", Time: testTime.Add(-time.Hour), RollbackOf: 1, RunURL: "javascript:alert(1)", Commit: "0123456789abcdef"}},
+				{Revision: 1, Standing: release.StandingPublished, Signed: true, Added: []string{"secret", "shop"}, Provenance: release.Provenance{Time: testTime.Add(-2 * time.Hour)}},
+			}}, nil
+		},
+	}
+}
+
+func mustParse(t testing.TB, text string) edit.Edit {
+	e, err := edit.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// reports are those that compare has made, by what it compared: comparing takes long.
+var reports = make(map[string]diff.Report)
+
+// compare compares two estates. what tells them from others.
+func compare(t testing.TB, what string, old, new *ci.Estate) diff.Report {
+	if r, ok := reports[what]; ok {
+		return r
+	}
+	c := diff.Config{Now: testTime.Unix()}
+	for _, env := range new.Environments() {
+		before, err := old.Compile(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := new.Compile(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Pairs = append(c.Pairs, diff.Pair{Environment: env, Old: before, New: after})
+	}
+	report, err := diff.Compare(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reports[what] = report
+	return report
+}
+
+// testHandler returns a handler of the flags of testdata at the time of tests.
+func testHandler(t testing.TB, o Options) *Handler {
+	h := NewHandler(o)
+	h.clock = func() time.Time { return testTime }
+	h.Update(testModel(t), nil)
+	return h
+}
+
+// testPages are all pages of the flags of testdata.
+var testPages = []struct{ Name, Path string }{
+	{"index", ""}, {"found", "index.html?q=ramping"}, {"matrix", "matrix.html"}, {"attention", "attention.html"}, {"usage", "usage.html"},
+	{"changes", "changes.html"}, {"history", "history.html"}, {"propose", "propose.html?edit=disable%20cart"},
+	{"cart", "flag/cart.html"}, {"hostile", "flag/hostile.html"}, {"colors", "flag/colors.html"}, {"off", "flag/off.html"}, {"ramp", "flag/ramp.html"},
+	{"new-index", "flag/new-index.html"}, {"broken-index", "flag/broken-index.html"}, {"hidden-flag", "flag/hidden-flag.html"},
+}
+
+func get(t testing.TB, h http.Handler, path string) (int, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/"+path, nil))
+	return w.Code, w.Body.String()
+}
+
+func post(h http.Handler, path string, form url.Values, header map[string]string) (int, string) {
+	r := httptest.NewRequest(http.MethodPost, "/"+path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for name, value := range header {
+		if name == "Host" {
+			r.Host = value
+		} else {
+			r.Header.Set(name, value)
+		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+// TestSentences holds how rules, segments, and what needs attention read.
+func TestSentences(t *testing.T) {
+	v := newView(testModel(t), nil, testTime)
+	var b strings.Builder
+	for _, f := range v.flags {
+		w := v.flagView(f.Key)
+		for _, is := range w.Variations {
+			fmt.Fprintf(&b, "%s %s: %s\n", f.Key, is.Title, is.Serves)
+			for _, r := range is.Rules {
+				fmt.Fprintf(&b, "  %s\n    %s\n    %s; %s\n", r.Name, r.Words, r.Bar.Label, r.Test)
+				for _, warning := range r.Warnings {
+					fmt.Fprintf(&b, "    warning: %s\n", warning)
+				}
+			}
+			for _, c := range is.Curves {
+				fmt.Fprintf(&b, "  %s\n    %s\n    %s\n", c.Label, c.Done, c.Next)
+				if !c.NextAt.IsZero() {
+					fmt.Fprintf(&b, "    next: %s %s\n", c.NextShare, soon(c.NextAt, testTime))
+				}
+			}
+		}
+	}
+	for _, s := range v.usages().Segments {
+		fmt.Fprintf(&b, "segment %s: %s\n", s.Name, s.Words)
+	}
+	for _, o := range v.attention() {
+		fmt.Fprintf(&b, "%s\n", o.Owner)
+		for _, c := range o.Concerns {
+			fmt.Fprintf(&b, "  %s: %s: %s\n", c.Key, c.What, c.Text)
+		}
+	}
+	golden(t, "sentences.golden", b.String())
+}
+
+// inline matches what the page's policy forbids, and quoted what is in quotes.
+var (
+	inline = regexp.MustCompile(`(?i)<style|\sstyle=|<script>|<script [^>]*>[^<]|<[^>]*\son[a-z]+=|<iframe|<img`)
+	quoted = regexp.MustCompile(`"[^"]*"`)
+	scheme = regexp.MustCompile(`(?i)(?:href|src|action)="(?:javascript|data|//)[^"]*"`)
+)
+
+// TestPages holds that every page is there and has nothing inline, whatever the names are.
+func TestPages(t *testing.T) {
+	h := testHandler(t, testOptions(t))
+	for _, p := range testPages {
+		status, body := get(t, h, p.Path)
+		if status != http.StatusOK {
+			t.Errorf("%s: status %d", p.Name, status)
+		}
+		if found := scheme.FindString(body); found != "" {
+			t.Errorf("%s leads to %s", p.Name, found)
+		}
+		if found := inline.FindString(quoted.ReplaceAllString(body, `""`)); found != "" {
+			t.Errorf("%s has %q in it", p.Name, found)
+		}
+		if strings.ContainsAny(body, "\u202e") {
+			t.Errorf("%s has a character that turns text around", p.Name)
+		}
+	}
+	for _, path := range []string{"index-2.html", "index-1.html", "index-x.html", "matrix-9.html", "flag/none.html", "none.html", "flag/../index.html"} {
+		if status, body := get(t, h, path); status != http.StatusNotFound || !strings.Contains(body, "All flags") {
+			t.Errorf("%s: status %d", path, status)
+		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if got := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(got, "default-src 'self'; ") {
+		t.Errorf("the policy is %q", got)
+	}
+}
+
+// TestNoIDs holds that no page, no answer and no site shows the members of a list.
+func TestNoIDs(t *testing.T) {
+	id := regexp.MustCompile(`hidden-id-\d|900000000\d`)
+	check := func(where, body string) {
+		t.Helper()
+		if found := id.FindString(body); found != "" {
+			t.Errorf("%s shows %s", where, found)
+		}
+	}
+	o := testOptions(t)
+	o.Live = false
+	h := testHandler(t, o)
+	for _, p := range testPages {
+		_, body := get(t, h, p.Path)
+		check(p.Name, body)
+	}
+	_, body := get(t, h, "index.json")
+	check("the index", body)
+	for _, env := range []string{"production", "staging"} {
+		_, body = post(h, "flag/cart.html", url.Values{"environment": {env}, "context": {`{"targetingKey": "u-1", "city": "北京"}`}}, nil)
+		check("an answer in "+env, body)
+	}
+	dir := t.TempDir()
+	if _, err := Write(t.Context(), dir, testModel(t), o, testTime); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range siteNames(t, dir) {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		check("the site's "+name, string(data))
+	}
+}
+
+// TestNamespaces holds that somebody who may not see a flag learns nothing of it, not even
+// from the flags that ask for it.
+func TestNamespaces(t *testing.T) {
+	o := testOptions(t)
+	o.Propose, o.Live = nil, false
+	o.Admit = func(http.ResponseWriter, *http.Request) (func(string) bool, bool) {
+		return func(key string) bool { return key != "hidden-flag" }, true
+	}
+	h := testHandler(t, o)
+	for _, p := range slices.Concat(testPages, []struct{ Name, Path string }{{"the index", "index.json"}, {"found", "index.html?q=city"}}) {
+		status, body := get(t, h, p.Path)
+		if p.Name == "hidden-flag" {
+			if status != http.StatusNotFound {
+				t.Errorf("the hidden flag: status %d", status)
+			}
+			continue
+		}
+		body = strings.ReplaceAll(body, "segment:secret", "")
+		for _, secret := range []string{"hidden-flag", "hidden-rule", "hidden-city", "hidden-description", "hidden-owner", "secret"} {
+			if strings.Contains(body, secret) {
+				t.Errorf("%s shows %s", p.Name, secret)
+			}
+		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/why.json", strings.NewReader(`{"flag": "ramp", "environment": "production", "context": {"targetingKey": "u-1", "city": "x"}}`)))
+	if body := w.Body.String(); !strings.Contains(body, "a flag that you may not see") || strings.Contains(body, "hidden") {
+		t.Errorf("the answer is %s", body)
+	}
+	w = httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/why.json", strings.NewReader(`{"flag": "hidden-flag", "environment": "production"}`)))
+	if w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("a question about the hidden flag: status %d", w.Code)
+	}
+}
+
+// TestWhy holds how answers read.
+func TestWhy(t *testing.T) {
+	v := newView(testModel(t), nil, testTime)
+	var b strings.Builder
+	for _, q := range []question{
+		{Flag: "cart", Environment: "production", Context: json.RawMessage(`{"targetingKey": "hidden-id-1"}`)},
+		{Flag: "cart", Environment: "production", Context: json.RawMessage(`{"targetingKey": "u-1", "city": "拉萨", "plan": "plus", "version": "x"}`)},
+		{Flag: "cart", Environment: "staging"},
+		{Flag: "ramp", Environment: "production", Context: json.RawMessage(`{"targetingKey": "u-1", "city": "hidden-city"}`)},
+		{Flag: "new-index", Environment: "production", Context: json.RawMessage(`{}`)},
+		{Flag: "hostile", Environment: "production", Context: json.RawMessage(`{"ip": "10.1.2.3"}`), At: testTime.Unix()},
+		{Flag: "off", Environment: "production"},
+	} {
+		answer, err := v.answer(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s\n", answer.Answer)
+		writeMoves(&b, answer.Steps, "  ")
+	}
+	golden(t, "why.golden", b.String())
+}
+
+func writeMoves(b *strings.Builder, moves []move, indent string) {
+	for _, m := range moves {
+		fmt.Fprintf(b, "%s%s: %s\n", indent, m.Mark, m.Text)
+		writeMoves(b, m.Steps, indent+"  ")
+	}
+}
+
+// TestAnswerWithoutScript holds that the form works without the script.
+func TestAnswerWithoutScript(t *testing.T) {
+	h := testHandler(t, testOptions(t))
+	_, body := post(h, "flag/cart.html", url.Values{"environment": {"staging"}, "context": {`{"targetingKey": "u-9"}`}}, nil)
+	for _, want := range []string{"cart serves on: the flag has no rules, so everyone gets its default.", `{&#34;targetingKey&#34;: &#34;u-9&#34;}`, "<option selected>staging"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if _, body = post(h, "flag/cart.html", url.Values{"environment": {"nowhere"}, "context": {"{}"}}, nil); !strings.Contains(body, "isn&#39;t in the environment") {
+		t.Error("the page doesn't say that there is no such environment")
+	}
+}
+
+// TestWrite holds who may write into the files.
+func TestWrite(t *testing.T) {
+	h := testHandler(t, testOptions(t))
+	form := url.Values{"edit": {"disable colors"}, "write": {"yes"}}
+	for _, c := range []struct {
+		host, origin, site string
+		status             int
+		wrote              bool
+	}{
+		{"localhost:8787", "http://localhost:8787", "", 200, true},
+		{"127.0.0.1:8787", "http://127.0.0.1:8787", "same-origin", 200, true},
+		{"[::1]:8787", "http://[::1]:8787", "", 200, true},
+		{"localhost:8787", "", "", 200, false},                                       // not a browser's form
+		{"localhost:8787", "", "cross-site", 403, false},                             // another page
+		{"localhost:8787", "http://evil.example", "cross-site", 403, false},          // another page
+		{"localhost:8787", "http://localhost:9999", "same-site", 403, false},         // another port
+		{"localhost:8787", "null", "", 403, false},                                   // a sandboxed page
+		{"evil.example:8787", "http://evil.example:8787", "same-origin", 200, false}, // its DNS leads here
+	} {
+		header := map[string]string{"Host": c.host}
+		if c.origin != "" {
+			header["Origin"] = c.origin
+		}
+		if c.site != "" {
+			header["Sec-Fetch-Site"] = c.site
+		}
+		status, body := post(h, "propose.html", form, header)
+		if wrote := strings.Contains(body, "Written: "); status != c.status || wrote != c.wrote {
+			t.Errorf("host %q, origin %q, site %q: status %d, wrote %t", c.host, c.origin, c.site, status, wrote)
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "/propose.html?"+form.Encode(), nil)
+	w := httptest.NewRecorder()
+	if h.ServeHTTP(w, r); strings.Contains(w.Body.String(), "Written: ") {
+		t.Error("a GET writes")
+	}
+}
+
+// TestLive holds that a page hears of every change, and that every page shows problems at the
+// lines that they are on.
+func TestLive(t *testing.T) {
+	h := testHandler(t, testOptions(t))
+	server := httptest.NewServer(h)
+	defer server.Close()
+	defer h.Close()
+	response, err := http.Get(server.URL + "/live")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	events := bufio.NewScanner(response.Body)
+	next := func() string {
+		events.Scan()
+		line := events.Text()
+		events.Scan()
+		return line
+	}
+	if got := next(); got != "data: 1" {
+		t.Fatalf("the first event is %q", got)
+	}
+	h.Update(nil, ci.Problems{{File: "flags/shop/cart.yaml", Line: 4, Column: 1, Message: `unknown key "defualt"`, Quote: "defualt: <on>", Caret: 1}})
+	if got := next(); got != "data: 2" {
+		t.Fatalf("the second event is %q", got)
+	}
+	_, body := get(t, h, "flag/cart.html")
+	for _, want := range []string{"flags/shop/cart.yaml:4:1", "<mark>defualt</mark>: &lt;on&gt;", "unknown key &#34;defualt&#34;", "This is the last good version"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	h.Update(testModel(t), nil)
+	if next(); strings.Contains(events.Text(), "last good version") {
+		t.Error("the problem is still shown")
+	}
+	h.Close()
+	if events.Scan() {
+		t.Errorf("after the end there is %q", events.Text())
+	}
+}
+
+// TestFind holds what searches find. The browser's test holds that the script finds the same.
+func TestFind(t *testing.T) {
+	v := newView(testModel(t), nil, testTime)
+	for query, want := range searches {
+		var got []string
+		for _, e := range find(v.index, query) {
+			got = append(got, e.Key)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q finds %q, not %q", query, got, want)
+		}
+	}
+}
+
+var searches = map[string][]string{
+	"owner:team-search": {"broken-index", "new-index", "ramp"},
+	"OWNER:结账":          {"cart"},
+	"ramping":           {"broken-index", "new-index", "ramp"},
+	"stale":             {"cart"},
+	"disabled":          {"off"},
+	"rolled-back":       {"broken-index"},
+	"attr:city":         {"cart", "hidden-flag", "hostile"},
+	"attr:city 购物车":     {"cart"},
+	"segment:testers":   {"cart"},
+	"拉萨":                {"cart"},
+	"hidden-id":         nil,
+	"nothing-like-it":   nil,
+}
+
+// TestSite holds that a site has no dead ends, goes away with its flags, and touches no
+// folder of others.
+func TestSite(t *testing.T) {
+	dir := t.TempDir()
+	o := testOptions(t)
+	if _, err := Write(t.Context(), dir, testModel(t), o, testTime); err != nil {
+		t.Fatal(err)
+	}
+	checkLinks(t, dir)
+	gone := filepath.Join(dir, "flag", "gone.html")
+	mark, err := os.ReadFile(filepath.Join(dir, siteMark))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string]string{gone: "", filepath.Join(dir, siteMark): string(mark) + "flag/gone.html\n../kept\n", filepath.Join(dir, "own.txt"): ""} {
+		if err := os.WriteFile(name, []byte(data), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Write(t.Context(), dir, testModel(t), o, testTime); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(gone); err == nil {
+		t.Error("the page of a flag that is gone is still there")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "own.txt")); err != nil {
+		t.Error(err)
+	}
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "index.html"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Write(t.Context(), other, testModel(t), o, testTime); err == nil || !strings.Contains(err.Error(), "isn't empty") {
+		t.Errorf("a folder of others: %v", err)
+	}
+}
+
+// siteNames returns the files of a site.
+func siteNames(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, siteMark))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(data))
+}
+
+var (
+	links = regexp.MustCompile(`(?:href|src|action)="([^"]*)"`)
+	ids   = regexp.MustCompile(`\sid="([^"]*)"`)
+)
+
+// checkLinks checks that every link within a site leads somewhere.
+func checkLinks(t *testing.T, dir string) {
+	t.Helper()
+	anchors := make(map[string][]string)
+	bodies := make(map[string]string)
+	for _, name := range siteNames(t, dir) {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bodies[name] = string(data)
+		for _, m := range ids.FindAllStringSubmatch(string(data), -1) {
+			anchors[name] = append(anchors[name], m[1])
+		}
+	}
+	checked := 0
+	for name, body := range bodies {
+		for _, m := range links.FindAllStringSubmatch(body, -1) {
+			u, err := url.Parse(strings.ReplaceAll(m[1], "&amp;", "&"))
+			if err != nil || u.Host != "" {
+				continue
+			}
+			target := name
+			if u.Path != "" {
+				target = filepath.ToSlash(filepath.Join(filepath.Dir(name), u.Path))
+			}
+			checked++
+			if _, ok := bodies[target]; !ok {
+				t.Errorf("%s leads to %s, which isn't there", name, m[1])
+			} else if u.Fragment != "" && !slices.Contains(anchors[target], u.Fragment) {
+				t.Errorf("%s leads to %s, where there is no such place", name, m[1])
+			}
+		}
+	}
+	if checked < 100 {
+		t.Errorf("only %d links were checked", checked)
+	}
+}
+
+// FuzzWhy holds that no question makes the page fail.
+func FuzzWhy(f *testing.F) {
+	v := newView(testModel(f), nil, testTime)
+	f.Add(`{"flag": "cart", "environment": "production", "context": {"targetingKey": "u-1"}}`)
+	f.Add(`{"flag": "ramp", "environment": "staging", "context": {"city": ["x"]}, "at": -1}`)
+	f.Add(`{"flag": "hostile", "environment": "production", "context": {"ip": "::", "tags": ["\u202e"]}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var q question
+		if json.Unmarshal([]byte(text), &q) != nil {
+			return
+		}
+		if answer, err := v.answer(q); err == nil && answer.Answer == "" {
+			t.Error("there is an empty answer")
+		}
+	})
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/serin-flags/serin/lambda/access"
+)
+
+// fetch returns the status of a GET and what is answered. key is the password of HTTP Basic.
+func fetch(t *testing.T, url, key string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key != "" {
+		r.SetBasicAuth("anyone", key)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// do runs a command that must succeed.
+func do(t *testing.T, args ...string) {
+	t.Helper()
+	var stderr strings.Builder
+	if status := run(context.Background(), args, strings.NewReader(""), io.Discard, &stderr); status != 0 {
+		t.Fatalf("serin %s: status %d\n%s", strings.Join(args, " "), status, &stderr)
+	}
+}
+
+// TestConcurrentPage holds that serve shows its page on the other address alone, to clients of
+// the kind server alone, and to each only what it may see; and that the page follows what is
+// published.
+func TestConcurrentPage(t *testing.T) {
+	dir := t.TempDir()
+	flags := filepath.Join(dir, "flags")
+	writeFile(t, filepath.Join(flags, "serin.yaml"), "environments: [production]\n")
+	writeFile(t, filepath.Join(flags, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
+	writeFile(t, filepath.Join(flags, "shop", "color.yaml"), "owner: team-shop\ntype: string\nvariants: {red: red, blue: blue}\ndefault: red\n")
+	writeFile(t, filepath.Join(flags, "secret", "plan.yaml"), "type: boolean\ndefault: off\n")
+	keys, store := filepath.Join(dir, "keys"), "file://"+filepath.ToSlash(filepath.Join(dir, "store"))
+	publish := func() { do(t, "publish", flags, "--env", "production", "--to", store, "--keys", keys) }
+	do(t, "keys", "init", keys, "--env", "production")
+	publish()
+	server, serverHash := access.NewKey()
+	part, partHash := access.NewKey()
+	app, appHash := access.NewKey()
+	clients := filepath.Join(dir, "clients.yaml")
+	writeFile(t, clients, "clients:\n- {name: people, kind: server, keys: ["+serverHash+"], flags: \"*\"}\n"+
+		"- {name: shop, kind: server, keys: ["+partHash+"], flags: [shop]}\n"+
+		"- {name: app, kind: client, keys: ["+appHash+"], flags: \"*\"}\n")
+	s := startServer(t, "serve", "--from", store+"/production", "--root", filepath.Join(keys, "root.json"), "--interval", "20ms",
+		"--listen", "127.0.0.1:0", "--page-listen", "127.0.0.1:0", "--clients", clients, "--flags", flags)
+	eventually(t, "page: ", s.stderr.String)
+	page := regexp.MustCompile(`page: (\S+)`).FindStringSubmatch(s.stderr.String())[1]
+	eventually(t, "shop", func() string { _, body := fetch(t, page+"/history.html", server); return body })
+
+	for _, c := range []struct {
+		path, key string
+		status    int
+		has, not  string
+	}{
+		{"/", "", 401, "password", "color"},
+		{"/page.js", "", 401, "", "search"},
+		{"/index.json", "wrong", 401, "", "color"},
+		{"/", app, 403, "", "color"},
+		{"/", server, 200, "flag/plan.html", ""},
+		{"/", part, 200, "flag/color.html", "plan.html"},
+		{"/", part, 200, "team-shop", "secret"},
+		{"/flag/plan.html", part, 404, "", "secret"},
+		{"/flag/plan.html", server, 200, "Namespace", ""},
+		{"/history.html", part, 200, "Revision 1", "secret"},
+		{"/index.json", part, 200, "color", "plan"},
+	} {
+		status, body := fetch(t, page+c.path, c.key)
+		if status != c.status || !strings.Contains(body, c.has) || c.not != "" && strings.Contains(body, c.not) {
+			t.Errorf("%s: status %d, want %d, with %q and without %q:\n%s", c.path, status, c.status, c.has, c.not, body)
+		}
+	}
+	// The other address has none of it, whatever the key is.
+	for _, path := range []string{"/", "/index.html", "/index.json", "/flag/color.html", "/page.js", "/page.css", "/why.json", "/live", "/matrix.html"} {
+		for _, key := range []string{"", server} {
+			if status, body := fetch(t, s.url+path, key); status == http.StatusOK || strings.Contains(body, "color") || strings.Contains(body, "<html") {
+				t.Errorf("the endpoint answers %s with %d: %s", path, status, body)
+			}
+		}
+	}
+
+	writeFile(t, filepath.Join(flags, "shop", "shape.yaml"), "type: string\ndefault: round\n")
+	publish()
+	eventually(t, "flag/shape.html", func() string { _, body := fetch(t, page+"/", server); return body })
+}

@@ -1,0 +1,111 @@
+// Opens the page for people in Chromium, and reports what a person would meet.
+//
+// stdin:  {"chromium": "…", "base": "http://…", "pages": [{"name": "…", "path": "…"}], "flag": "…",
+//          "search": "…", "shots": "a folder, or nothing", "trees": true, "measure": false}
+// stdout: a line of JSON for each thing that was looked at:
+//         {"axe": "name theme width", "violations": ["…"]}     what axe-core finds
+//         {"wide": "name theme width", "by": 12}               content that is cut off or scrolls sideways
+//         {"tree": "name", "text": "…"}                        the accessibility tree
+//         {"keyboard": ["…"], "found": "…", "answer": "…"}      what the keyboard alone reaches
+//         {"times": {…}}                                       milliseconds, if they are measured
+//         {"error": "…"}                                       what the browser complains of
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { text } from 'node:stream/consumers';
+import { chromium } from 'playwright-core';
+
+const input = JSON.parse(await text(process.stdin));
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const print = (line) => console.log(JSON.stringify(line));
+
+const browser = await chromium.launch({
+  executablePath: input.chromium,
+  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+});
+
+// open returns a page that reports what the browser complains of.
+async function open(context) {
+  const page = await context.newPage();
+  page.on('console', (message) => message.type() === 'error' && print({ error: message.text() }));
+  page.on('pageerror', (error) => print({ error: String(error) }));
+  page.on('dialog', (dialog) => {
+    print({ error: `a dialog: ${dialog.message()}` });
+    return dialog.dismiss();
+  });
+  return page;
+}
+
+async function look(page, { name, path }, theme, width) {
+  const what = `${name} ${theme} ${width}`;
+  await page.goto(input.base + path);
+  if (path.startsWith('flag/')) await page.waitForSelector('.answer');
+  // axe-core runs through the debugger, which the page's policy doesn't bind.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+  print({ axe: what, violations: violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html).join(' ')}`) });
+  const by = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  print({ wide: what, by });
+  if (input.trees && theme === 'light' && width === 1400) {
+    print({ tree: name, text: await page.locator('body').ariaSnapshot() });
+  }
+  if (input.shots) await page.screenshot({ path: `${input.shots}/${name}-${theme}-${width}.png`, fullPage: true });
+}
+
+// keyboard searches for a flag, opens it and asks why, without a mouse.
+async function keyboard(page) {
+  await page.goto(input.base);
+  const reached = [];
+  for (let i = 0; i < 9; i++) {
+    await page.keyboard.press('Tab');
+    reached.push(await page.evaluate(() => document.activeElement.textContent.trim() || document.activeElement.id));
+  }
+  await page.goto(input.base);
+  await page.keyboard.press('/');
+  await page.keyboard.type(input.search);
+  await page.waitForFunction(() => document.body.dataset.searched);
+  const found = await page.textContent('#found');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/flag\//);
+  await page.waitForSelector('.answer');
+  await page.focus('#why-context');
+  await page.keyboard.press('Control+A');
+  await page.keyboard.type('{"targetingKey": "u-2", "city": "拉萨"}');
+  await page.waitForFunction(() => document.querySelector('#why-answer').textContent.includes('拉萨'));
+  print({ keyboard: reached, found, answer: await page.textContent('.answer') });
+}
+
+async function measure(page) {
+  await page.goto(input.base, { waitUntil: 'load' });
+  await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
+  const times = { firstPaint: await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime) };
+  await page.focus('#search');
+  await page.waitForResponse((response) => response.url().endsWith('index.json'), { timeout: 5000 }).catch(() => {});
+  await page.keyboard.type(input.search, { delay: 100 });
+  await page.waitForFunction(() => document.body.dataset.searched);
+  times.search = Number(await page.evaluate(() => document.body.dataset.searched));
+  await page.goto(input.base + `flag/${input.flag}.html`);
+  await page.waitForSelector('.answer');
+  await page.focus('#why-context');
+  await page.keyboard.press('End');
+  await page.keyboard.type(' ', { delay: 50 });
+  await page.waitForTimeout(500);
+  times.why = Number(await page.evaluate(() => document.body.dataset.answered));
+  print({ times });
+}
+
+try {
+  for (const theme of input.pages ? ['light', 'dark'] : []) {
+    for (const width of [360, 1400]) {
+      const context = await browser.newContext({ colorScheme: theme, viewport: { width, height: 900 }, deviceScaleFactor: 1 });
+      const page = await open(context);
+      for (const one of input.pages) await look(page, one, theme, width);
+      await context.close();
+    }
+  }
+  const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+  if (input.measure) await measure(await open(context));
+  else await keyboard(await open(context));
+} finally {
+  await browser.close();
+}
