@@ -86,7 +86,7 @@ who changes. Schemas in DIR/.schema, which 'serin schema' writes, are renewed.`,
 // devPage returns what the page of a folder that is being edited can do.
 func devPage(f pageFlags, dir string) page.Options {
 	o := f.options(dir)
-	o.Live, o.Compare, o.Old, o.Propose = true, comparer(dir), "git:HEAD", proposer(dir)
+	o.Live, o.Compare, o.Old, o.Propose = true, pageComparer(dir), "git:HEAD", pageProposer(dir)
 	return o
 }
 

@@ -100,9 +100,9 @@ func historyOf(f sourceFlags, url string) func(context.Context) (release.History
 	return func(ctx context.Context) (release.History, error) { return f.history(ctx, url, maxPageHistory) }
 }
 
-// comparer returns what compares two revisions of a folder. A name that is "" stands for the
+// pageComparer returns what compares two revisions of a folder. A name that is "" stands for the
 // files as they are.
-func comparer(dir string) func(ctx context.Context, old, new string) (diff.Report, error) {
+func pageComparer(dir string) func(ctx context.Context, old, new string) (diff.Report, error) {
 	return func(ctx context.Context, old, new string) (diff.Report, error) {
 		load := func(name string) (*ci.Estate, error) {
 			switch {
@@ -127,8 +127,8 @@ func comparer(dir string) func(ctx context.Context, old, new string) (diff.Repor
 	}
 }
 
-// proposer returns what says what edits of a folder would do, and writes them.
-func proposer(dir string) func(ctx context.Context, texts []string, write bool) (page.Proposal, error) {
+// pageProposer returns what says what edits of a folder would do, and writes them.
+func pageProposer(dir string) func(ctx context.Context, texts []string, write bool) (page.Proposal, error) {
 	return func(ctx context.Context, texts []string, write bool) (page.Proposal, error) {
 		edits := make([]edit.Edit, len(texts))
 		for i, text := range texts {
@@ -151,12 +151,12 @@ func proposer(dir string) func(ctx context.Context, texts []string, write bool) 
 		if err != nil {
 			return page.Proposal{}, err
 		}
-		return propose(ctx, result, write)
+		return pageProposal(ctx, result, write)
 	}
 }
 
-// propose says what an edit does and, if it is asked to, writes it.
-func propose(ctx context.Context, result *edit.Result, write bool) (p page.Proposal, err error) {
+// pageProposal says what an edit does and, if it is asked to, writes it.
+func pageProposal(ctx context.Context, result *edit.Result, write bool) (p page.Proposal, err error) {
 	p.Notes = result.Notes
 	changes := fileChanges(result)
 	if len(changes) == 0 {

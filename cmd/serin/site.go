@@ -46,7 +46,7 @@ The folder must be empty, or hold pages of an earlier run, which are replaced.`,
 			}
 			o := f.options(dir)
 			if compare != "" {
-				o.Compare, o.Old = comparer(dir), compare
+				o.Compare, o.Old = pageComparer(dir), compare
 			}
 			return writeSite(cmd, out, m, o, now)
 		},
