@@ -94,7 +94,8 @@ func (s State) files() (map[string][]byte, error) {
 }
 
 // FromFiles returns the content of flag files. Of each plan, the newer line counts: that of the
-// files or the published one. note is called with what this means for whoever publishes; it may
+// files or the published one. Of two different lines with the same count, the more cautious one
+// does. note is called with what this means for whoever publishes; it may
 // be nil. A published line that doesn't fit the plan of the files is an error.
 func FromFiles(e *ci.Estate, environment string, note func(string)) Content {
 	if note == nil {
@@ -106,27 +107,54 @@ func FromFiles(e *ci.Estate, environment string, note func(string)) Content {
 			return release.Content{}, err
 		}
 		state := State{Plans: e.Plans(environment)}
-		known := make(ci.ReleaseLines)
-		for _, p := range state.Plans {
-			if line, ok := was.Lines[p.Key()]; ok {
-				known[p.Key()] = line
-			}
+		if state.Lines, err = merge(e, environment, state.Plans, was.Lines, note); err != nil {
+			return release.Content{}, err
 		}
-		merged, newer := e.Releases().Of(environment).Merge(known)
-		for _, line := range newer {
-			if why := e.Misfit(line); why != "" {
-				return release.Content{}, fmt.Errorf("the published %s is newer: %s", linesName, why)
-			}
-			note(fmt.Sprintf("flag %q: the published line of %s is newer and counts: %v", line.Flag, linesName, line))
-		}
-		state.Lines = merged
-		payloads, err := e.WithReleases(merged).Compile(environment)
+		payloads, err := e.WithReleases(state.Lines).Compile(environment)
 		if err != nil {
 			return release.Content{}, err
 		}
 		files, err := state.files()
 		return release.Content{Payloads: payloads, Files: files}, err
 	}
+}
+
+// merge returns the line of each plan that counts: the newer one of the files and of what is
+// published. If somebody has moved the plan from the same line in both, the more cautious line
+// counts: a pull request that was made before a release was rolled back doesn't bring it back.
+func merge(e *ci.Estate, environment string, list []*ci.Plan, published ci.ReleaseLines, note func(string)) (ci.ReleaseLines, error) {
+	mine, known := e.Releases().Of(environment), make(ci.ReleaseLines)
+	for _, p := range list {
+		if line, ok := published[p.Key()]; ok {
+			known[p.Key()] = line
+		}
+	}
+	merged, newer := mine.Merge(known)
+	for _, line := range newer {
+		if why := e.Misfit(line); why != "" {
+			return nil, fmt.Errorf("the published %s is newer: %s", linesName, why)
+		}
+		note(fmt.Sprintf("flag %q: the published line of %s is newer and counts: %v", line.Flag, linesName, line))
+	}
+	for _, other := range known.Sorted() {
+		line, ok := mine[other.Key()].Settle(other)
+		if !ok {
+			continue
+		}
+		if why := e.Misfit(line); why != "" {
+			return nil, fmt.Errorf("the published %s has moved in the meantime: %s", linesName, why)
+		}
+		note(fmt.Sprintf("flag %q: two have moved its release from the same line of %s; the more cautious line counts: %v",
+			line.Flag, linesName, line))
+		merged[line.Key()] = line
+	}
+	for _, line := range published.Sorted() {
+		if _, ok := known[line.Key()]; !ok {
+			note(fmt.Sprintf("flag %q: no guard advances it in environment %s any more, so its published line doesn't count: %v",
+				line.Flag, environment, line))
+		}
+	}
+	return merged, nil
 }
 
 // ErrNothing says that a move changes nothing, so that there is nothing to publish.

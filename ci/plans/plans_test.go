@@ -435,3 +435,64 @@ func TestMoveRefuses(t *testing.T) {
 		t.Errorf("the lines are %v", s.Lines)
 	}
 }
+
+// TestSameCount holds that if two have moved a plan from the same line, in a pull request and in
+// what is published, the more cautious line counts, and gets a count of its own.
+func TestSameCount(t *testing.T) {
+	at := time.Date(2026, 12, 7, 9, 0, 0, 0, time.UTC)
+	p := load(t, nil).Plans(production)[0]
+	base := ci.NewReleaseLine(p).Clear(p, 1, at, "robot").Clear(p, 2, at, "robot")
+	for _, c := range []struct {
+		name             string
+		files, published ci.ReleaseLine
+		want             ci.ReleaseLine
+		note             bool
+	}{
+		{"approved, and rolled back", base.Approve(500_000_000, at, "ann"), base.RollBack(p, 0, "errors", at, "robot"), base.RollBack(p, 0, "errors", at, "robot"), true},
+		{"held, and advanced", base.Hold("holidays", at, "ann"), base.Clear(p, 3, at, "robot"), base.Hold("holidays", at, "ann"), true},
+		{"rolled back, and held", base.RollBack(p, 0, "fails", at, "ann"), base.Hold("errors", at, "robot"), base.RollBack(p, 0, "fails", at, "ann"), true},
+		{"two steps", base.Clear(p, 3, at, "ann"), base.RollBack(p, 1, "errors", at, "robot"), base.RollBack(p, 1, "errors", at, "robot"), true},
+		{"approved, and noted that nothing can be measured", base.Approve(500_000_000, at, "ann"), base.See(at, at, "robot"), base.Approve(500_000_000, at, "ann"), true},
+		{"the same", base.Hold("holidays", at, "ann"), base.Hold("holidays", at, "ann"), base.Hold("holidays", at, "ann"), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRepository(t)
+			lock := func(l ci.ReleaseLine) map[string]string {
+				return map[string]string{ci.ReleasesFile: string(ci.ReleaseLines{l.Key(): l}.Format())}
+			}
+			r.publish(t, plans.FromFiles(load(t, lock(c.published)), production, nil))
+			var notes []string
+			files := plans.FromFiles(load(t, lock(c.files)), production, func(s string) { notes = append(notes, s) })
+			r.publish(t, files)
+			if c.note {
+				c.want.Count++
+			}
+			_, s := r.read(t)
+			if got := s.Lines[p.Key()]; got.String() != c.want.String() {
+				t.Errorf("the line is\n%v, not\n%v", got, c.want)
+			}
+			if (len(notes) > 0) != c.note {
+				t.Errorf("the notes are %q", notes)
+			}
+			if report := r.publish(t, files); report.Revision != report.Previous {
+				t.Errorf("publishing the files again made revision %d", report.Revision)
+			}
+		})
+	}
+}
+
+// TestPlanGone holds that whoever publishes files without a plan hears of its published line.
+func TestPlanGone(t *testing.T) {
+	r := newRepository(t)
+	r.publish(t, plans.FromFiles(load(t, nil), production, nil))
+	r.publish(t, step("one", "robot"))
+	r.publish(t, back("one", "robot"))
+	var notes []string
+	clock := strings.Replace(flagFiles["guards/slo.yaml"], "[production]", "[staging]", 1)
+	r.publish(t, plans.FromFiles(load(t, map[string]string{"guards/slo.yaml": clock}), production, func(s string) { notes = append(notes, s) }))
+	want := `flag "one": no guard advances it in environment production any more, so its published line doesn't count: ` +
+		`one production ramp plan=`
+	if len(notes) != 1 || !strings.HasPrefix(notes[0], want) || !strings.Contains(notes[0], `state=back why="errors"`) {
+		t.Errorf("the notes are %q", notes)
+	}
+}

@@ -213,6 +213,25 @@ func (l Lines) Merge(other Lines) (merged Lines, newer []Line) {
 	return merged, newer
 }
 
+// Settle returns the line that counts if two have moved a plan from the same line: the more
+// cautious of both, or l if neither is. It gets the next count, so that it is newer than both.
+// ok is false if there is nothing to settle: the counts differ, or the lines are the same.
+func (l Line) Settle(other Line) (line Line, ok bool) {
+	if l.Count != other.Count || l.String() == other.String() {
+		return Line{}, false
+	}
+	line = l
+	if cmp.Or(cmp.Compare(other.State.caution(), l.State.caution()), cmp.Compare(l.Share, other.Share)) > 0 {
+		line = other
+	}
+	line.Count++
+	line.line = 0
+	return line, true
+}
+
+// caution orders states by how far they are from exposing more people.
+func (s State) caution() int { return slices.Index([]State{Finished, Running, Held, Back}, s) }
+
 // Format returns a file with these lines.
 func (l Lines) Format() []byte {
 	var b strings.Builder
