@@ -3,6 +3,7 @@ package diff
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +55,9 @@ func rampWords(f *evaluator.Flag, s *evaluator.Split, now int64) string {
 	}
 	level := countShare(int64(r.LevelAt(now)), all)
 	words := fmt.Sprintf("a ramp of %s, now %s, the rest %s", quote(variantName(f, r.Variant)), level, quote(variantName(f, r.Rest)))
+	if r.Guarded && len(r.Points) == 1 && r.Points[0].At == math.MinInt64 {
+		return words + " (as far as its guard has cleared it)" // and not since a time
+	}
 	kind := " by steps"
 	if r.Linear {
 		kind = " in a line"

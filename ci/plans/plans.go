@@ -90,7 +90,11 @@ func (s State) files() (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing %s: %w", plansName, err)
 	}
-	return map[string][]byte{linesName: s.Lines.Format(), plansName: append(data, '\n')}, nil
+	lines := s.Lines.Format()
+	if _, err := ci.ParseReleases(lines); err != nil { // or nobody could publish any more
+		return nil, fmt.Errorf("%s couldn't be read again: %w", linesName, err)
+	}
+	return map[string][]byte{linesName: lines, plansName: append(data, '\n')}, nil
 }
 
 // FromFiles returns the content of flag files. Of each plan, the newer line counts: that of the

@@ -414,6 +414,8 @@ func TestMoveRefuses(t *testing.T) {
 	line := s.Lines[p.Key()]
 	unknown := line.Hold("", time.Now(), "robot")
 	unknown.Flag = "gone"
+	unreadable := line.Resume(p, time.Now(), time.Now(), "ann")
+	unreadable.Start = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 	beyond := line.Clear(p, 2, time.Now(), "robot")
 	beyond.Share = 70_000_000
 	for _, c := range []struct {
@@ -422,6 +424,7 @@ func TestMoveRefuses(t *testing.T) {
 	}{
 		{line, "has moved in the meantime"},
 		{unknown, `flag "gone" has no published plan`},
+		{unreadable, "releases.lock couldn't be read again: line 4: start=: it is not a time such as 2026-12-01T10:00:00Z"},
 		{beyond, "no step of the plan reaches 7%"},
 	} {
 		_, err := release.Publish(t.Context(), r.options(plans.Move(func(context.Context, plans.State) ([]ci.ReleaseLine, error) {

@@ -62,6 +62,9 @@ What was measured before doesn't count any more.` + releaseHelp,
 				if at, err = time.Parse(time.RFC3339, start); err != nil {
 					return usagef("--start is a time with an offset, such as 2026-12-07T10:00:00Z")
 				}
+				if year := at.UTC().Year(); year < 2000 || year > 9999 {
+					return usagef("--start is in the year %d", year)
+				}
 			}
 			r.move = func(p *ci.Plan, l ci.ReleaseLine, now time.Time, by string) (ci.ReleaseLine, error) {
 				switch {

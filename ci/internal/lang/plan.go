@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -222,7 +223,17 @@ func (l *loader) readReleases() {
 	l.known.ReleasesFile = s
 	lines, errs := plan.Parse(s.Data)
 	for _, e := range errs {
-		s.ProblemAt(e.Line, e.Column, fmt.Sprintf("%v; take the line of the published branch", e.Err))
+		message := e.Err.Error()
+		if !errors.Is(e.Err, plan.ErrKeep) {
+			message += "; take the line of the published branch"
+		}
+		s.ProblemAt(e.Line, e.Column, message)
+	}
+	for _, line := range lines.Sorted() {
+		if line.Count > plan.MaxCount {
+			s.ProblemAt(line.Number(), 1, fmt.Sprintf("flag %q: its count is above %d, and no release moves so often; take the line of the published branch",
+				line.Flag, int64(plan.MaxCount)))
+		}
 	}
 	l.known.Releases = lines
 }

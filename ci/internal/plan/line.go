@@ -48,13 +48,17 @@ type Line struct {
 	line        int
 }
 
-// maxWhy is the length in bytes of the longest reason.
+// maxWhy is the length in bytes of the longest reason, and of the longest name in by=.
 const maxWhy = 300
+
+// MaxCount is the highest count that files may have. No release moves so often, and a line
+// near the highest number of all could never be followed by another one.
+const MaxCount = 1_000_000_000
 
 // next returns a copy of the line with the next count.
 func (l Line) next(now time.Time, by string) Line {
 	l.Count++
-	l.By = by
+	l.By = reason(by)
 	l.line = 0
 	if now = now.UTC().Truncate(time.Second); l.Since.IsZero() {
 		l.Since = now
@@ -276,7 +280,17 @@ type Error struct {
 	Err          error
 }
 
-// Parse reads a file.
+// ErrKeep is wrapped by errors whose way out is to keep the line with the higher count.
+var ErrKeep = errors.New("keep the line with the higher count")
+
+// isConflict reports whether a line is one that git writes around a conflict.
+func isConflict(text string) bool {
+	return slices.ContainsFunc([]string{"<<<<<<<", "|||||||", "=======", ">>>>>>>"}, func(mark string) bool {
+		return strings.HasPrefix(text, mark)
+	})
+}
+
+// Parse reads a file. Of an unresolved merge conflict it reports nothing else.
 func Parse(data []byte) (Lines, []Error) {
 	lines, number := make(Lines), 0
 	var errs []Error
@@ -285,6 +299,9 @@ func Parse(data []byte) (Lines, []Error) {
 		text = strings.TrimRight(text, " \t\r\n")
 		if text == "" || text[0] == '#' {
 			continue
+		}
+		if isConflict(text) {
+			return lines, []Error{{number, 1, fmt.Errorf("a merge conflict isn't resolved; of each flag and environment, %w", ErrKeep)}}
 		}
 		s := scanner{word.Scanner{Rest: text, Max: 50}}
 		line, err := s.line()
@@ -295,7 +312,7 @@ func Parse(data []byte) (Lines, []Error) {
 		line.line = number
 		if other, twice := lines[line.Key()]; twice {
 			errs = append(errs, Error{number, 1,
-				fmt.Errorf("flag %q is on line %d too, for the same environment; keep the line with the higher count", line.Flag, other.line)})
+				fmt.Errorf("flag %q is on line %d too, for the same environment; %w", line.Flag, other.line, ErrKeep)})
 			continue
 		}
 		lines[line.Key()] = line
@@ -327,10 +344,10 @@ func (s *scanner) line() (l Line, err error) {
 		{"plan", true, func(text string) error { l.Plan = text; return nil }},
 		{"share", true, func(text string) error { return l.Share.UnmarshalText([]byte(text)) }},
 		{"since", true, readTime(&l.Since)},
-		{"by", true, func(text string) error { l.By = text; return nil }},
+		{"by", true, readText(&l.By)},
 		{"count", true, l.readCount},
 		{"state", false, l.readState},
-		{"why", false, func(text string) error { l.Why = text; return nil }},
+		{"why", false, readText(&l.Why)},
 		{"approved", false, func(text string) error { return l.Approved.UnmarshalText([]byte(text)) }},
 		{"start", false, readTime(&l.Start)},
 		{"blind", false, readTime(&l.Blind)},
@@ -370,6 +387,16 @@ func (s *scanner) value() (string, error) {
 	}
 	s.Rest = s.Rest[end:]
 	return text, nil
+}
+
+// readText reads what people see, which [reason] leaves as it is.
+func readText(to *string) func(text string) error {
+	return func(text string) error {
+		if *to = text; reason(text) != text {
+			return fmt.Errorf("it is longer than %d bytes, or has characters that can't be printed", maxWhy)
+		}
+		return nil
+	}
 }
 
 func (l *Line) readCount(text string) error {

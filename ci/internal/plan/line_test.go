@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,16 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestNamesOfPeople holds that whatever name a person has, the line can be read again.
+func TestNamesOfPeople(t *testing.T) {
+	for _, by := range []string{"", "\x1b[31mAnn", "ann\xff", strings.Repeat("ö", 400)} {
+		l := NewLine(ramp).Clear(ramp, 1, monday, by)
+		if _, errs := Parse(Lines{l.Key(): l}.Format()); len(errs) > 0 {
+			t.Errorf("%q: %v", by, errs)
+		}
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	good := NewLine(ramp).Clear(ramp, 1, monday, "robot").String()
 	for _, c := range []struct{ text, want string }{
@@ -103,6 +114,10 @@ func TestParseErrors(t *testing.T) {
 		{strings.Replace(good, "since=2026-12-07T09:00:00Z", "since=monday", 1), "since=: it is not a time such as 2026-12-01T10:00:00Z"},
 		{good + " state=running", `state=: it is "held", "back" or "finished"`},
 		{good + " ", ""},
+		{good + " why=" + strconv.Quote(strings.Repeat("a", 301)), "why=: it is longer than 300 bytes, or has characters that can't be printed"},
+		{strings.Replace(good, "by=robot", `by="\x1b[31mann"`, 1), "by=: it is longer than 300 bytes, or has characters that can't be printed"},
+		{"<<<<<<< HEAD\n" + good + "\n=======\n" + good + "\n>>>>>>> main\n",
+			"a merge conflict isn't resolved; of each flag and environment, keep the line with the higher count"},
 		{good + " more", "a word is missing or malformed"},
 		{good + "\n" + good, `flag "search-index" is on line 1 too, for the same environment; keep the line with the higher count`},
 	} {
