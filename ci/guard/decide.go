@@ -77,6 +77,9 @@ func (d *decider) misfit() string {
 	if !ok {
 		return `the cleared steps of the plan were edited: "serin release replan" writes its line again`
 	}
+	if d.line.Rule != p.Rule {
+		return fmt.Sprintf(`its line is of rule %q, and the ramp is in rule %q: "serin release replan" writes it again`, d.line.Rule, p.Rule)
+	}
 	d.Step = step
 	switch d.line.State {
 	case plan.Running, plan.Held, plan.Back, plan.Finished:
@@ -154,7 +157,7 @@ func (v verdict) text() string {
 }
 
 // found returns the findings that the plan calls for at its share, in the order of the guard.
-// One that is missing is an error.
+// One that is missing is an error, and so is a step that was cleared in the future.
 func (d *decider) found() []verdict {
 	g, all := d.Plan.Guard, d.Findings
 	if all == nil {
@@ -178,6 +181,11 @@ func (d *decider) found() []verdict {
 	}
 	if d.mismatches() && (all.Mismatch == nil || all.Mismatch.Verdict != Pass && all.Mismatch.Verdict != Fail) {
 		list = append(list, verdict{Finding: whole("sample ratio", all.Mismatch)})
+	}
+	if since := d.line.Since; since.After(d.Time.Add(maxSkew)) {
+		// No period would ever be complete, so that no fault would be seen.
+		list = append(list, verdict{Finding: Finding{Metric: "clock", Verdict: Error, Reason: fmt.Sprintf(
+			"the step was cleared at %s, which is in the future: the clock here or that of its writer is wrong", clock(since))}})
 	}
 	return list
 }

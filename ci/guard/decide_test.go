@@ -107,6 +107,13 @@ func TestDecide(t *testing.T) {
 		{"few exposures", one, 5, set(func(f *Findings) { f.Exposures.New.Exposures = 1999 }), Wait, "1999 of 2000 exposures", time.Time{}},
 		{"few exposures with data", one, 5, set(func(f *Findings) { f.Metrics[0].New.Exposures = 7 }), Wait, "7 of 2000 exposures", time.Time{}},
 		{"old evidence", one, 5, set(func(f *Findings) { f.Metrics[1].At = monday }), Wait, "latency: no evidence is newer than the step", time.Time{}},
+		{"a step of the future", change(one, func(l *Line) { l.Since = hours(9) }), 4, healthy, Note,
+			"clock: error (the step was cleared at 2026-12-07 18:00:00 UTC, which is in the future: the clock here or that of its writer is wrong); if that lasts, the plan is held",
+			hours(28)},
+		{"a step of the future, failed", change(one, func(l *Line) { l.Since = hours(9) }), 4, set(says(0, Fail)), RollBack, "errors failed", time.Time{}},
+		{"a step of this minute, by another clock", change(one, func(l *Line) { l.Since = hours(4.01) }), 4, healthy, Wait, "waits until", hours(8.01)},
+		{"a line of another rule", change(one, func(l *Line) { l.Rule = "other" }), 4, healthy, Refuse,
+			`its line is of rule "other", and the ramp is in rule "new index": "serin release replan" writes it again`, time.Time{}},
 		{"inconclusive", one, 500, set(says(0, Inconclusive)), Wait, "errors: inconclusive (why)", time.Time{}},
 		{"not approved", two, 24, healthy, Wait, `step 3 (50%) waits for approval`, time.Time{}},
 		{"approved less", change(two, func(l *Line) { l.Approved = 50_000_000 }), 24, healthy, Wait, `waits for approval`, time.Time{}},
@@ -125,7 +132,7 @@ func TestDecide(t *testing.T) {
 		{"no share of a step", change(one, func(l *Line) { l.Share = 20_000_000 }), 100, set(says(0, Fail)), Refuse, "serin release replan", time.Time{}},
 		{"of another flag", change(one, func(l *Line) { l.Flag = "other" }), 100, healthy, Refuse, "serin release replan", time.Time{}},
 		{"of no known state", change(one, func(l *Line) { l.State = "paused" }), 100, healthy, Refuse, `unknown state "paused"`, time.Time{}},
-		{"a clock behind the line", one, -1, healthy, Wait, "waits until", hours(4)},
+		{"a clock behind the line", one, -1, healthy, Note, "clock: error (the step was cleared at 2026-12-07 09:00:00 UTC", hours(23)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			now := hours(tt.after)

@@ -283,6 +283,30 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// TestRestoreApproval holds that a rollback doesn't bring an approval back that was used up or
+// withdrawn since.
+func TestRestoreApproval(t *testing.T) {
+	r := newRepository(t)
+	r.publish(t, plans.FromFiles(load(t, nil), production, nil))
+	r.publish(t, step("one", "robot"))
+	to := r.publish(t, moving("one", func(_ *ci.Plan, l ci.ReleaseLine) (ci.ReleaseLine, bool) {
+		return l.Approve(500_000_000, time.Now(), "ann"), true
+	})).Revision
+	r.publish(t, back("one", "robot"))
+	r.publish(t, moving("one", func(p *ci.Plan, l ci.ReleaseLine) (ci.ReleaseLine, bool) {
+		return l.Resume(p, time.Now(), time.Now(), "ann"), true
+	}))
+	opts := r.options(plans.Restore(plans.Restoration{Force: true, By: "ann", Now: time.Now()}))
+	opts.Rollback = to
+	if _, err := release.Publish(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	_, s := r.read(t)
+	if line := s.Lines[s.Plans[0].Key()]; line.Approved != 0 || line.State != "held" {
+		t.Errorf("the line is %v", line)
+	}
+}
+
 // TestPublishersAtOnce has two robots and a person publish at the same time, and holds that
 // each revision is consistent: clients have the share of the line, and counts only grow.
 func TestPublishersAtOnce(t *testing.T) {
