@@ -47,6 +47,7 @@ func TestTemplate(t *testing.T) {
 		{"${Bucket.Arn}/${Prefix}/${Environment}/*", "${Buckets.Arn}/${Prefix}/${Environment}/*", "F1018"},
 		{"      KeyUsage: SIGN_VERIFY\n      PendingWindowInDays: 30\n      KeyPolicy:", "      KeyUsage: SIGN_VERIFY\n      PendingWindowInDays: never\n      KeyPolicy:", "F3012"},
 		{"      Protocol: email\n", "", "F3003"},
+		{"      Metrics:\n        - Id: good", "      Metric:\n        - Id: good", "F3002"},
 		{"!GetAtt EndpointUrl.FunctionUrl", "!GetAtt EndpointUrl.Url", "F6101"},
 	}
 	templates := []string{path}
@@ -109,7 +110,7 @@ func (l *texts) UnmarshalYAML(node *yaml.Node) error {
 }
 
 // TestLeastPrivilege holds who may do what: the endpoint reads one environment, and jobs of
-// one environment of one repository publish it.
+// one environment of one repository publish it, as does the guard, which reads metrics too.
 func TestLeastPrivilege(t *testing.T) {
 	data, err := os.ReadFile(samTemplate)
 	if err != nil {
@@ -139,6 +140,9 @@ func TestLeastPrivilege(t *testing.T) {
 		"EndpointRole": {"s3:GetObject " + objects, "logs:CreateLogStream EndpointLogs.Arn", "logs:PutLogEvents EndpointLogs.Arn"},
 		"Publisher": {"s3:GetObject " + objects, "s3:PutObject " + objects, "s3:ListBucket Bucket.Arn",
 			"kms:GetPublicKey Key.Arn", "kms:Sign Key.Arn"},
+		"GuardRole": {"s3:GetObject " + objects, "s3:PutObject " + objects, "s3:ListBucket Bucket.Arn",
+			"kms:GetPublicKey Key.Arn", "kms:Sign Key.Arn", "cloudwatch:GetMetricData *", "cloudwatch:DescribeAlarms *",
+			"logs:CreateLogStream GuardLogs.Arn", "logs:PutLogEvents GuardLogs.Arn"},
 	} {
 		r := template.Resources[role]
 		var got []string
@@ -155,8 +159,10 @@ func TestLeastPrivilege(t *testing.T) {
 			t.Errorf("%s may %q and what %q say, want %q", role, got, r.Properties.ManagedPolicyArns, want)
 		}
 	}
-	if role := template.Resources["Endpoint"].Properties.Role; role != "EndpointRole.Arn" {
-		t.Errorf("the role of the endpoint is %s", role)
+	for function, want := range map[string]string{"Endpoint": "EndpointRole.Arn", "Guard": "GuardRole.Arn"} {
+		if role := template.Resources[function].Properties.Role; role != want {
+			t.Errorf("the role of %s is %s", function, role)
+		}
 	}
 	trust := template.Resources["Publisher"].Properties.AssumeRolePolicyDocument.Statement
 	if len(trust) != 1 {
@@ -187,6 +193,7 @@ func TestTemplateKnowsTheFunction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	files = append(files, "../cmd/serin/guardlambda.go", "../cmd/serin/guardsource.go") // of the guard
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
