@@ -139,6 +139,16 @@ func LockFS(fsys fs.FS, dir string, anew []string) (*LockUpdate, error) {
 	return e.flags.Known.Lock.Update(e.flags.Divisions(), anew)
 }
 
+// LockLikeFS is [LockFS], but the splits of a flag in the environment to get the positions that
+// those of the same rules have in the environment from.
+func LockLikeFS(fsys fs.FS, dir, flag, from, to string) (*LockUpdate, error) {
+	e, err := load(fsys, dir, locking)
+	if err != nil {
+		return nil, err
+	}
+	return e.flags.Known.Lock.UpdateLike(e.flags.Divisions(), flag, from, to)
+}
+
 // Environments returns the names of the environments, in the order of
 // serin.yaml. It is empty if there are none.
 func (e *Estate) Environments() []string { return slices.Clone(e.flags.Known.Environments) }

@@ -107,14 +107,19 @@ func (e *editing) reload(edit string) error {
 			estate, err = ci.LoadFS(e.fsys, e.dir)
 		}
 	}
-	if problems := ci.Problems(nil); errors.As(err, &problems) {
-		return &BrokenError{edit, problems}
-	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", edit, err)
+		return broken(edit, err)
 	}
 	e.estate = estate
 	return nil
+}
+
+// broken returns the error of loading a folder after an edit.
+func broken(edit string, err error) error {
+	if problems := ci.Problems(nil); errors.As(err, &problems) {
+		return &BrokenError{edit, problems}
+	}
+	return fmt.Errorf("%s: %w", edit, err)
 }
 
 // result compares the folder with what it was.

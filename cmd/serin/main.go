@@ -123,7 +123,7 @@ func forPeople(cmd *cobra.Command) bool {
 	if asJSON := cmd.Flags().Lookup("json"); asJSON != nil && asJSON.Value.String() == "true" {
 		return false
 	}
-	return slices.Contains([]string{"check", "handles", "test", "diff", "lock", "apply", "rename", "rehash", "disable", "enable"}, cmd.Name())
+	return slices.Contains([]string{"check", "handles", "test", "diff", "lock", "apply", "rename", "promote", "rehash", "disable", "enable"}, cmd.Name())
 }
 
 // maxColumns is how wide help is.
@@ -136,7 +136,7 @@ func addVerbs(root *cobra.Command) {
 		verbs     []*cobra.Command
 	}{
 		{"author", "Write flags:", []*cobra.Command{
-			initCommand(), newCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), rehashCommand(), fmtCommand(), lockCommand(), schemaCommand(), genCommand(), handlesCommand(),
+			initCommand(), newCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), promoteCommand(), rehashCommand(), fmtCommand(), lockCommand(), schemaCommand(), genCommand(), handlesCommand(),
 		}},
 		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand(), compareCommand(), siteCommand()}},
 		{"release", "Release flags:", []*cobra.Command{

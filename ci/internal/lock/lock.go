@@ -168,7 +168,23 @@ func (k Kind) String() string {
 // owners in anew get their positions in the order of the files; the others keep as many
 // as possible.
 func (l *File) Update(divisions []*Division, anew []string) (*Update, error) {
-	r := relocking{lock: l, divisions: divisions, anew: anew, used: make(map[ID]bool)}
+	return l.update(relocking{lock: l, divisions: divisions, anew: anew})
+}
+
+// UpdateLike is Update, but the splits of a flag in the environment to get the positions that
+// those of the same rules have in the environment from, where they have the same shares.
+func (l *File) UpdateLike(divisions []*Division, flag, from, to string) (*Update, error) {
+	model := make(map[ID]*Entry)
+	for id, e := range l.byID {
+		if id.Owner == flag && id.Environment == from && from != "" {
+			model[ID{flag, to, id.Rule}] = e
+		}
+	}
+	return l.update(relocking{lock: l, divisions: divisions, model: model})
+}
+
+func (l *File) update(r relocking) (*Update, error) {
+	r.used = make(map[ID]bool)
 	slices.SortFunc(r.divisions, func(a, b *Division) int { return a.ID.compare(b.ID) })
 	if err := r.checkAnew(); err != nil {
 		return nil, err
@@ -207,7 +223,8 @@ type relocking struct {
 	lock      *File
 	anew      []string
 	divisions []*Division
-	from      []*Entry // for each division, nil for none
+	model     map[ID]*Entry // lines whose positions others get
+	from      []*Entry      // for each division, nil for none
 	used      map[ID]bool
 	entries   []*Entry
 	changes   []Change
@@ -322,6 +339,9 @@ func (r *relocking) update(d *Division, from *Entry) error {
 		if from.ID != d.ID {
 			change.Kind = Renamed
 		}
+	}
+	if model := r.model[d.ID]; model != nil && model.Draw == d.Draw {
+		start = model.pieces
 	}
 	after := share.Rebalance(start, d.Parts)
 	change.Moves = share.Moves(before, after)
