@@ -97,7 +97,7 @@ func auditOf(cmd *cobra.Command, p *edit.Promotion, title string) ([]byte, error
 		fmt.Fprintf(&b, "%s\n\n", display.Fence(textDiff(c)))
 	}
 	b.WriteString("## Who changes\n\n")
-	report, err := compareEstates(cmd, p.Old, p.New, nil)
+	report, err := compareEstates(cmd.Context(), p.Old, p.New, nil)
 	if err != nil {
 		return nil, err
 	}
