@@ -6,10 +6,12 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,9 +63,11 @@ func TestOlder(t *testing.T) {
 		olderClients(t, bin, novelty{bucketed, "hash:launchdarkly", "format 2 is not known, only 1"})
 	})
 	t.Run("format 1", func(t *testing.T) { sameFormat1(t, bin) })
+	inline := buildOlder(t, inlineCommit)
 	t.Run("clients without lists", func(t *testing.T) {
-		olderClients(t, buildOlder(t, inlineCommit), novelty{toListed, "lists", `needs a client that knows "lists"`})
+		olderClients(t, inline, novelty{toListed, "lists", `needs a client that knows "lists"`})
 	})
+	t.Run("a guarded ramp", func(t *testing.T) { olderGuarded(t, inline) })
 }
 
 // olderClients keeps older clients served while a namespace moves to something new and
@@ -168,6 +172,40 @@ func olderClients(t *testing.T, bin string, new novelty) {
 	}
 	check(startOlder(t, bin, url, root, cache), "with what a newer client has seen", fresh(5, 5, 5), "")
 	checkCache(nowhere, 5)
+}
+
+// olderGuarded holds that clients that know format 2, but no guards, serve what guarded
+// ramps serve, whatever files lie beside the payloads.
+func olderGuarded(t *testing.T, bin string) {
+	dir, keyDir := t.TempDir(), t.TempDir()
+	keys := initKeys(t, keyDir)
+	published := filepath.Join(dir, environment)
+	ramp := func(key string, level uint64) bundle.Payload {
+		set := constant(key, 1)
+		set.Flags[0].Variants = append(set.Flags[0].Variants, evaluator.Variant{Name: "new", Value: evaluator.IntValue(2)})
+		set.Flags[0].Rules = []evaluator.Rule{{Name: "ramp", Variant: 1, Split: &evaluator.Split{
+			Bucketing: evaluator.Bucketing{By: "user", Salt: key, Hash: evaluator.HashMurmur3},
+			Ramp:      &evaluator.Ramp{Variant: 1, Rest: 0, Guarded: true, Points: []evaluator.Point{{At: math.MinInt64, Level: level}}},
+		}}}
+		return bundle.Payload{Environment: environment, Namespace: key, Ruleset: set}
+	}
+	_, err := release.Publish(t.Context(), release.Options{
+		Store: release.FileStore(published), Keys: keys, Environment: environment,
+		Content: func(context.Context, release.Published, *release.Published) (release.Content, error) {
+			return release.Content{
+				Payloads: []bundle.Payload{ramp("shop", evaluator.Positions), ramp("search", 0)},
+				Files:    map[string][]byte{"releases.lock": []byte("# lines"), "releases.json": []byte("{}")},
+			}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := startOlder(t, bin, "file://"+filepath.ToSlash(published), filepath.Join(keyDir, "root.json"), "").refresh(t)
+	want := served{1, "FRESH", "", map[string]int64{"shop": 2, "search": 1}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
 
 // openCached opens a client with a cache, which has polled once.

@@ -143,6 +143,35 @@ func TestGC(t *testing.T) {
 }
 
 // Stores remove what they are told to, and keep what is published whole.
+// TestGCFiles holds that the files beside the payloads stay as long as rollbacks need them.
+func TestGCFiles(t *testing.T) {
+	w := newWorld(t)
+	for range 3 {
+		mustPublish(t, counting(w.options(nil), content{"a": "1"}))
+		w.age(t, 20)
+	}
+	mustGC(t, w.gc(30*day))
+	var locks, all int
+	for name := range w.store.All() {
+		switch {
+		case strings.HasSuffix(name, lockName):
+			locks++
+		case strings.HasSuffix(name, plansName):
+			all++
+		}
+	}
+	if locks != 2 || all != 1 {
+		t.Errorf("there are %d of %s and %d of %s", locks, lockName, all, plansName)
+	}
+	mustPublish(t, w.rollback(2))
+	if files, _ := publishedFiles(t, w.store, w.keys); files[lockName] != "2" {
+		t.Errorf("the rollback has the files %v", files)
+	}
+	if _, err := release.Publish(t.Context(), w.rollback(1)); err == nil || !strings.Contains(err.Error(), "reading releases.lock of revision 1: the object is gone") {
+		t.Errorf("a rollback to what is gone: error %v", err)
+	}
+}
+
 func TestGCOnEachStore(t *testing.T) {
 	onEachStore(t, func(t *testing.T, store release.Store) {
 		keys := newKeys(t, production)
