@@ -63,7 +63,7 @@ func (r *releaseRun) run(cmd *cobra.Command, verb, flag string) error {
 		return usagef("--to and --keys are for --publish")
 	}
 	if r.publish && !r.dryRun {
-		if err := r.publishNow(cmd, flag); err != nil {
+		if err := r.publishNow(cmd, verb, flag); err != nil {
 			return err
 		}
 	}
@@ -147,14 +147,17 @@ func findPlan(e *ci.Estate, flag, env string) (*ci.Plan, error) {
 }
 
 // publishNow publishes the next line of the plan, and has the file get the same one.
-func (r *releaseRun) publishNow(cmd *cobra.Command, flag string) error {
+func (r *releaseRun) publishNow(cmd *cobra.Command, verb, flag string) error {
 	opts, err := r.store.open(cmd)
 	if err != nil {
 		return err
 	}
 	opts.Provenance = r.store.provenance.ofPerson(cmd.Context())
 	by := opts.Provenance.Author
-	opts.Provenance.Reason = r.reason
+	opts.Provenance.Reason = fmt.Sprintf("%s the release of %s", verb, flag) // for 'serin log'
+	if r.reason != "" {
+		opts.Provenance.Reason += ": " + r.reason
+	}
 	opts.Provenance = opts.Provenance.Signable()
 	move, now := r.move, time.Now()
 	var line ci.ReleaseLine
