@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 	"ci":                  {"ci/internal/problem", "bundle", "evaluator", "ci/internal/editor", "ci/internal/flagtest", "ci/internal/lang", "ci/internal/lint", "ci/internal/lock", "ci/internal/plan", "ci/internal/share", "ci/internal/source", "internal/suggest"},
 	"ci/batch":            {"ci/internal/source"},
 	"ci/diff":             {"bundle", "ci/internal/decide", "evaluator", "internal/display", "internal/values"},
-	"ci/edit":             {"ci", "ci/internal/share", "ci/internal/source", "ci/internal/splice", "evaluator", "internal/suggest"},
+	"ci/edit":             {"ci", "ci/internal/overlay", "ci/internal/share", "ci/internal/source", "ci/internal/splice", "evaluator", "internal/suggest"},
 	"ci/gogen":            {"bundle", "ci", "evaluator", "internal/display"},
 	"ci/handles":          {"ci", "ci/internal/problem", "evaluator", "internal/suggest", "golang.org/x/tools"},
 	"ci/page":             {"bundle", "ci", "ci/diff", "ci/edit", "ci/plans", "ci/release", "evaluator", "internal/display", "internal/served"},
@@ -61,6 +61,12 @@ var allowed = map[string][]string{
 	"ci/s3store":          {"ci/release", "bundle", "internal/location", "internal/s3client", "internal/s3config", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 	"ci/experiment":       {"ci/internal/sequential", "internal/display", "internal/jsontext", "github.com/spaolacci/murmur3", "gonum.org/v1/gonum"},
 
+	"ci/importer": {"ci", "ci/internal/overlay", "ci/internal/share", "ci/internal/source", "evaluator"},
+	// A package for each system, which knows nothing but the intermediate form.
+	"ci/importer/abtestinggateway": {"ci/importer"},
+	"ci/importer/unleash":          {"ci/importer"},
+
+	"ci/internal/overlay":    {},
 	"ci/internal/parallel":   {},
 	"ci/internal/problem":    {"internal/display"},
 	"ci/internal/source":     {"ci/internal/parallel", "ci/internal/problem", "evaluator", "internal/suggest", "go.yaml.in/yaml/v4"},
@@ -92,7 +98,7 @@ var allowed = map[string][]string{
 	"internal/values":   {"evaluator"},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/experiment", "ci/gittree", "ci/gogen", "ci/handles", "ci/guard", "ci/guard/cloudwatch", "ci/guard/command", "ci/guard/prometheus", "ci/page", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/served", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source", "ci/plans", "ci/guard", "ci/traffic",
+		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/experiment", "ci/gittree", "ci/gogen", "ci/handles", "ci/guard", "ci/guard/cloudwatch", "ci/guard/command", "ci/guard/prometheus", "ci/importer", "ci/importer/abtestinggateway", "ci/importer/unleash", "ci/page", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/served", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source", "ci/plans", "ci/guard", "ci/traffic",
 		"github.com/aws/aws-lambda-go", "github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/crypto/x509roots/fallback", "golang.org/x/term",
 	},
 }

@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/internal/overlay"
 	"github.com/serin-flags/serin/ci/internal/splice"
 )
 
@@ -65,7 +66,7 @@ func Apply(fsys fs.FS, dir string, edits []Edit) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &editing{dir: dir, fsys: overlay{below: fsys}, estate: estate}
+	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, estate: estate}
 	for _, edit := range edits {
 		e.reason = edit.Reason
 		e.environment = edit.environment
@@ -85,7 +86,7 @@ func Apply(fsys fs.FS, dir string, edits []Edit) (*Result, error) {
 // An editing is a folder that is being edited.
 type editing struct {
 	dir    string
-	fsys   overlay
+	fsys   overlay.FS
 	estate *ci.Estate       // as it is now
 	locks  []*ci.LockUpdate // one for each edit that moves users
 	notes  []string
@@ -103,7 +104,7 @@ func (e *editing) reload(edit string) error {
 		var update *ci.LockUpdate
 		if update, err = ci.LockFS(e.fsys, e.dir, nil); err == nil {
 			e.locks = append(e.locks, update)
-			e.fsys = e.fsys.put(ci.LockFile, update.After)
+			e.fsys = e.fsys.Put(ci.LockFile, update.After)
 			estate, err = ci.LoadFS(e.fsys, e.dir)
 		}
 	}
@@ -125,7 +126,7 @@ func broken(edit string, err error) error {
 // result compares the folder with what it was.
 func (e *editing) result(old *ci.Estate) (*Result, error) {
 	r := &Result{Old: old, New: e.estate, Notes: e.notes}
-	for name, after := range e.fsys.files {
+	for name, after := range e.fsys.Files {
 		if name == ci.LockFile || after == nil { // it is r.Lock, or has moved
 			continue
 		}
@@ -159,7 +160,7 @@ func (e *editing) change(name string, after []byte) (Change, error) {
 		c.Was, before = e.shown(was), was
 	}
 	var err error
-	if c.Before, err = fs.ReadFile(e.fsys.below, before); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if c.Before, err = fs.ReadFile(e.fsys.Below, before); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Change{}, fmt.Errorf("reading %s: %w", e.shown(name), err)
 	}
 	return c, nil
@@ -167,13 +168,13 @@ func (e *editing) change(name string, after []byte) (Change, error) {
 
 // relocked updates the lock file for all edits at once.
 func (e *editing) relocked() (*ci.LockUpdate, *ci.Estate, error) {
-	all := overlay{e.fsys.below, maps.Clone(e.fsys.files)}
-	delete(all.files, ci.LockFile)
+	all := overlay.FS{Below: e.fsys.Below, Files: maps.Clone(e.fsys.Files)}
+	delete(all.Files, ci.LockFile)
 	update, err := ci.LockFS(all, e.dir, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	estate, err := ci.LoadFS(all.put(ci.LockFile, update.After), e.dir)
+	estate, err := ci.LoadFS(all.Put(ci.LockFile, update.After), e.dir)
 	return update, estate, err
 }
 
@@ -207,7 +208,7 @@ func (e *editing) flag(key, environment string) (f ci.EffectiveFlag, doc *splice
 }
 
 // save takes over an edited file.
-func (e *editing) save(name string, doc *splice.Doc) { e.fsys = e.fsys.put(name, doc.Bytes()) }
+func (e *editing) save(name string, doc *splice.Doc) { e.fsys = e.fsys.Put(name, doc.Bytes()) }
 
 // in returns the path of a flag's key, in the environment that the edit is about.
 func (e *editing) in(environment string, path ...any) splice.Path {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/internal/overlay"
 	"github.com/serin-flags/serin/ci/internal/source"
 )
 
@@ -32,7 +33,7 @@ func New(fsys fs.FS, dir string, flag NewFlag) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &editing{dir: dir, fsys: overlay{below: fsys}, estate: estate}
+	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, estate: estate}
 	if other, err := estate.Effective(flag.Key, ""); err == nil {
 		return nil, fmt.Errorf("there is a flag %q already, in %s", flag.Key, other.File)
 	}
@@ -55,7 +56,7 @@ func New(fsys fs.FS, dir string, flag NewFlag) (*Result, error) {
 	if _, err := fs.Stat(fsys, ".schema/flag.json"); err == nil {
 		text = "# yaml-language-server: $schema=" + schema + "\n" + text
 	}
-	e.fsys = e.fsys.put(name, []byte(text))
+	e.fsys = e.fsys.Put(name, []byte(text))
 	if err := e.reload("new " + flag.Key); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/internal/overlay"
 	"github.com/serin-flags/serin/ci/internal/splice"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -40,7 +41,7 @@ func Promote(fsys fs.FS, dir, key, source, target string) (*Promotion, error) {
 	if source == target || source == "" || target == "" {
 		return nil, fmt.Errorf("%q and %q aren't two environments", source, target)
 	}
-	e := &editing{dir: dir, fsys: overlay{below: fsys}, estate: estate}
+	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, estate: estate}
 	if err := e.promote(key, source, target); err != nil {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ func (e *editing) reloadLike(edit, key, source, target string) error {
 		}
 		if string(update.Before) != string(update.After) {
 			e.locks = append(e.locks, update)
-			e.fsys = e.fsys.put(ci.LockFile, update.After)
+			e.fsys = e.fsys.Put(ci.LockFile, update.After)
 		}
 	}
 	estate, err := ci.LoadFS(e.fsys, e.dir)

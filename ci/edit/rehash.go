@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/internal/overlay"
 	"github.com/serin-flags/serin/ci/internal/splice"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -18,7 +19,7 @@ func Rehash(fsys fs.FS, dir, key string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &editing{dir: dir, fsys: overlay{below: fsys}, estate: estate}
+	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, estate: estate}
 	if err := e.rehash(key); err != nil {
 		return nil, err
 	}

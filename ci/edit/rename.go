@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/internal/overlay"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/ci/internal/splice"
 )
@@ -24,7 +25,7 @@ func Rename(fsys fs.FS, dir, old, new string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &editing{dir: dir, fsys: overlay{below: fsys}, estate: estate, moved: make(map[string]string)}
+	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, estate: estate, moved: make(map[string]string)}
 	if err := e.rename(old, new); err != nil {
 		return nil, err
 	}
@@ -105,11 +106,11 @@ func (e *editing) files() ([]string, error) {
 
 // move gives a file another path.
 func (e *editing) move(from, to string) {
-	data, ok := e.fsys.files[from]
+	data, ok := e.fsys.Files[from]
 	if !ok {
 		data, _ = fs.ReadFile(e.fsys, from) // renameIn has read it
 	}
-	e.fsys = e.fsys.put(to, data).put(from, nil)
+	e.fsys = e.fsys.Put(to, data).Put(from, nil)
 	e.moved[to] = from
 }
 

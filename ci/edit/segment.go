@@ -182,7 +182,7 @@ func (e *editing) addLine(name, id string) error {
 	if !slices.Equal(listed(after), append(listed(data), id)) {
 		return fmt.Errorf("%q can't be an ID in %s", id, e.shown(name))
 	}
-	e.fsys = e.fsys.put(name, after)
+	e.fsys = e.fsys.Put(name, after)
 	return nil
 }
 
@@ -202,6 +202,6 @@ func (e *editing) removeLine(name, id string) error {
 	if !bytes.HasSuffix(data, []byte("\n")) {
 		after = bytes.TrimSuffix(bytes.TrimSuffix(after, []byte("\n")), []byte("\r"))
 	}
-	e.fsys = e.fsys.put(name, after)
+	e.fsys = e.fsys.Put(name, after)
 	return nil
 }

@@ -137,6 +137,7 @@ func addVerbs(root *cobra.Command) {
 	}{
 		{"author", "Write flags:", []*cobra.Command{
 			initCommand(), newCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), promoteCommand(), rehashCommand(), fmtCommand(), lockCommand(), schemaCommand(), genCommand(), handlesCommand(),
+			importCommand(),
 		}},
 		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand(), compareCommand(), siteCommand()}},
 		{"release", "Release flags:", []*cobra.Command{

@@ -76,11 +76,24 @@ func typeOf[T fmt.Stringer](c Checker, n, place *source.Node, what string, types
 	return types[i]
 }
 
+// checkFlagKey returns what is wrong with the key of a flag, or "". It may have upper-case
+// letters, because keys of other systems do.
+func checkFlagKey(key string) string {
+	return strings.Replace(checkKey(strings.Map(lowerASCII, key)), "lower-case letter", "letter from A to Z", 1)
+}
+
+// lowerASCII returns the lower-case form of a letter from A to Z, and others as they are.
+func lowerASCII(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r - 'A' + 'a'
+	}
+	return r
+}
+
 // maxKey is the length in bytes of the longest flag key.
 const maxKey = 100
 
-// checkKey returns what is wrong with the key of a flag or the name of a
-// segment, or "".
+// checkKey returns what is wrong with the name of a segment and the like, or "".
 func checkKey(key string) string {
 	switch {
 	case key == "":

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -147,12 +148,18 @@ func (l *loader) readFlags(e *Estate) {
 		flags[s] = f
 		mu.Unlock()
 	})
+	folded := make(map[string]*Flag, len(sources))
 	for _, s := range sources {
 		f := flags[s]
 		if other, dup := e.ByKey[f.Key]; dup {
 			s.Problem("flag %q is defined in %s too; keys are unique across the estate", f.Key, other.File.Shown)
 			continue
 		}
+		if other := folded[strings.ToLower(f.Key)]; other != nil {
+			s.Problem("flag %q differs from the one in %s in case only", f.Key, other.File.Shown)
+			continue
+		}
+		folded[strings.ToLower(f.Key)] = f
 		e.ByKey[f.Key] = f
 		e.Flags = append(e.Flags, f)
 	}

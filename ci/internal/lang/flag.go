@@ -92,7 +92,7 @@ var flagKeys = append([]string{"description", "owner", "expires", "type", "exclu
 // flag reads a flag file. What is wrong with it is recorded.
 func (c Checker) flag() *Flag {
 	f := &Flag{Key: c.File.Stem(), Namespace: c.File.Folder(), File: c.File, Bodies: make([]Body, 1), releases: c.Known.Releases}
-	if why := checkKey(f.Key); why != "" {
+	if why := checkFlagKey(f.Key); why != "" {
 		c.File.Problem("the file's name is not a valid flag key: %s", why)
 	}
 	if !bundle.ValidNamespace(f.Namespace) {

@@ -1,4 +1,8 @@
-package edit
+// Package overlay shows a folder as it will be once some files have been written, so that
+// it can be checked before anything is.
+//
+// Start at [FS].
+package overlay
 
 import (
 	"bytes"
@@ -12,59 +16,60 @@ import (
 	"time"
 )
 
-// An overlay is a folder with some files in place of what is there.
-type overlay struct {
-	below fs.FS
-	files map[string][]byte // by path; nil: there is no such file
+// An FS is a folder with some files in place of what is there.
+type FS struct {
+	Below fs.FS
+	Files map[string][]byte // by path; nil: there is no such file
 }
 
-// put returns an overlay with one more file, without one if data is nil.
-func (o overlay) put(name string, data []byte) overlay {
-	files := maps.Clone(o.files)
+// Put returns an overlay with one more file, without one if data is nil.
+func (o FS) Put(name string, data []byte) FS {
+	files := maps.Clone(o.Files)
 	if files == nil {
 		files = make(map[string][]byte)
 	}
 	files[name] = data
-	return overlay{o.below, files}
+	return FS{o.Below, files}
 }
 
 // Open implements [fs.FS].
-func (o overlay) Open(name string) (fs.File, error) {
-	data, ok := o.files[name]
+func (o FS) Open(name string) (fs.File, error) {
+	data, ok := o.Files[name]
 	switch {
 	case ok && data == nil:
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	case ok:
 		return &file{info{name: path.Base(name), size: int64(len(data))}, bytes.NewReader(data)}, nil
 	}
-	return o.below.Open(name)
+	return o.Below.Open(name)
 }
 
 // ReadDir implements [fs.ReadDirFS].
-func (o overlay) ReadDir(name string) ([]fs.DirEntry, error) {
+func (o FS) ReadDir(name string) ([]fs.DirEntry, error) {
 	added := o.within(name)
-	list, err := fs.ReadDir(o.below, name)
+	list, err := fs.ReadDir(o.Below, name)
 	if err != nil && (len(added) == 0 || !errors.Is(err, fs.ErrNotExist)) {
 		return nil, err
 	}
 	list = slices.DeleteFunc(list, func(e fs.DirEntry) bool {
-		_, ok := o.files[path.Join(name, e.Name())]
+		_, ok := o.Files[path.Join(name, e.Name())]
 		return ok
 	})
+	for _, e := range list {
+		delete(added, e.Name())
+	}
 	for _, i := range added {
-		if !slices.ContainsFunc(list, func(e fs.DirEntry) bool { return e.Name() == i.name }) {
-			list = append(list, fs.FileInfoToDirEntry(i))
-		}
+		list = append(list, fs.FileInfoToDirEntry(i))
 	}
 	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return list, nil
 }
 
 // within returns the files of the overlay in a folder, and the folders that lead to
-// others.
-func (o overlay) within(name string) []info {
-	var list []info
-	for p, data := range o.files {
+// others, by name.
+func (o FS) within(name string) map[string]info {
+	list := make(map[string]info)
+	for p, data := range o.Files {
 		rest, ok := strings.CutPrefix(p, name+"/")
 		if name == "." {
 			rest, ok = p, true
@@ -73,21 +78,15 @@ func (o overlay) within(name string) []info {
 			continue
 		}
 		first, _, deeper := strings.Cut(rest, "/")
-		i := info{name: first, size: int64(len(data))}
-		if deeper {
-			i = info{name: first, dir: true}
-		}
-		if !slices.Contains(list, i) {
-			list = append(list, i)
-		}
+		list[first] = info{name: first, size: int64(len(data)), dir: deeper}
 	}
 	return list
 }
 
 // Stat implements [fs.StatFS].
-func (o overlay) Stat(name string) (fs.FileInfo, error) {
-	if _, ok := o.files[name]; !ok {
-		return fs.Stat(o.below, name)
+func (o FS) Stat(name string) (fs.FileInfo, error) {
+	if _, ok := o.Files[name]; !ok {
+		return fs.Stat(o.Below, name)
 	}
 	f, err := o.Open(name)
 	if err != nil {
@@ -97,14 +96,14 @@ func (o overlay) Stat(name string) (fs.FileInfo, error) {
 }
 
 // ReadLink implements [fs.ReadLinkFS].
-func (o overlay) ReadLink(name string) (string, error) { return fs.ReadLink(o.below, name) }
+func (o FS) ReadLink(name string) (string, error) { return fs.ReadLink(o.Below, name) }
 
 // Lstat implements [fs.ReadLinkFS].
-func (o overlay) Lstat(name string) (fs.FileInfo, error) {
-	if _, ok := o.files[name]; ok {
+func (o FS) Lstat(name string) (fs.FileInfo, error) {
+	if _, ok := o.Files[name]; ok {
 		return o.Stat(name)
 	}
-	return fs.Lstat(o.below, name)
+	return fs.Lstat(o.Below, name)
 }
 
 // A file is an open file in memory.

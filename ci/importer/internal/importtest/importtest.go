@@ -1,0 +1,114 @@
+// Package importtest helps test importers: it writes an imported folder, holds what every
+// imported folder must fulfil, and asks its flags.
+package importtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/importer"
+	"github.com/serin-flags/serin/evaluator"
+)
+
+// A Folder is an imported folder.
+type Folder struct {
+	Dir   string
+	Plan  *importer.Plan
+	Flags *evaluator.Program // without overrides; nil if every flag is refused
+}
+
+// Import writes what imp becomes to a folder, which must have no problems, warnings, failing
+// tests, or anything to lock; a second import must change nothing.
+func Import(t testing.TB, imp *importer.Import) *Folder {
+	t.Helper()
+	f := &Folder{Dir: t.TempDir()}
+	var err error
+	if f.Plan, err = importer.Make(os.DirFS(f.Dir), f.Dir, imp, false); err != nil {
+		t.Fatalf("making the plan: %v", err)
+	}
+	for name, data := range f.Plan.Files {
+		path := filepath.Join(f.Dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(f.Plan.Import.Flags) == 0 {
+		return f
+	}
+	estate, err := ci.Load(f.Dir)
+	if err != nil {
+		t.Fatalf("loading: %v", err)
+	}
+	if warnings := estate.Lint(ci.LintOptions{}); len(warnings) > 0 {
+		t.Errorf("warnings: %v", warnings)
+	}
+	update, err := ci.Lock(f.Dir, nil)
+	if err != nil || !bytes.Equal(update.Before, update.After) {
+		t.Errorf("the lock file doesn't fit: %v", err)
+	}
+	f.Flags = f.Compile(t, estate, "")
+	again, err := importer.Make(os.DirFS(f.Dir), f.Dir, imp, false)
+	if err == nil {
+		delete(again.Files, importer.ReportFile) // imp has changed: refused flags are gone
+	}
+	if err != nil || len(again.Files) > 0 || len(again.Kept) > 0 {
+		t.Errorf("importing again: %v, kept %v, and would write %v", err, again.Kept, slices.Sorted(maps.Keys(again.Files)))
+	}
+	return f
+}
+
+// Compile compiles an environment of the folder.
+func (f *Folder) Compile(t testing.TB, estate *ci.Estate, environment string) *evaluator.Program {
+	t.Helper()
+	payloads, err := estate.Compile(environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sets []evaluator.Ruleset
+	for _, p := range payloads {
+		sets = append(sets, p.Ruleset)
+	}
+	program, err := evaluator.Compile(sets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// Refused returns why a flag was refused, or "".
+func (f *Folder) Refused(key string) string {
+	for _, r := range f.Plan.Import.Refused {
+		if r.Flag == key {
+			return r.Error()
+		}
+	}
+	return ""
+}
+
+// Ask evaluates a flag for a context in JSON. It reports false if there is no such flag.
+func (f *Folder) Ask(t testing.TB, key string, context map[string]any, at time.Time) (evaluator.Result, bool) {
+	t.Helper()
+	if f.Flags == nil || f.Flags.Flag(key) == nil {
+		return evaluator.Result{}, false
+	}
+	data, err := json.Marshal(context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, err := evaluator.DecodeContext(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx.Now = at.Unix()
+	return f.Flags.Flag(key).Evaluate(&ctx), true
+}

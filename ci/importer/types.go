@@ -1,0 +1,241 @@
+package importer
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// An attribute is what is known of an attribute from the conditions that use it.
+type attribute struct {
+	name   string
+	typ    string
+	unit   bool
+	reason string // why it has the type
+	uses   int
+	votes  map[string]int
+	first  map[string]string // the place of the first condition that needs a type
+}
+
+// typeOf returns the type of attribute that a condition needs, or "" if any will do.
+func (c Condition) typeOf() string {
+	switch c.Op {
+	case opIn, opPrefix, opSuffix, opContains, opMatches, opSegment:
+		return "string"
+	case opIntegers, opRange, opMod:
+		return "integer"
+	case opCIDR, opAddresses, opIPRange:
+		return "ip"
+	case opSemver:
+		return "semver"
+	case opHolds:
+		return "list"
+	}
+	return ""
+}
+
+// fits reports whether c can be written for an attribute of another type, and means the same
+// there: texts that are IPv4 addresses are those addresses.
+func (c Condition) fits(typ string) bool {
+	if t := c.typeOf(); t == typ || t == "" && c.Op != opBucket {
+		return true
+	}
+	switch {
+	case c.Op == opBucket:
+		return typ == "string" || typ == "integer"
+	case c.Op == opIn && typ == "ip" && !c.Fold:
+		return !slices.ContainsFunc(c.Texts, func(t string) bool {
+			a, err := netip.ParseAddr(t)
+			return err != nil || !a.Is4()
+		})
+	}
+	return false
+}
+
+// usesAttribute reports whether c compares an attribute.
+func (c Condition) usesAttribute() bool {
+	switch c.Op {
+	case opAlways, opNever, opAll, opAny, opNot, opNow, opFlag:
+		return false
+	}
+	return true
+}
+
+// attributes infers the attributes' types: for each the one that most conditions need. Flags
+// that need another one are refused.
+func (i *Import) attributes() []*attribute {
+	all := i.vote()
+	for _, a := range all {
+		a.choose()
+	}
+	for _, d := range i.declared {
+		a := all[d.Name]
+		if a == nil {
+			continue
+		}
+		if a.typ != d.Type.String() {
+			a.typ, a.reason = d.Type.String(), "the folder declares it so"
+		}
+		a.unit = a.unit || d.Unit
+	}
+	for _, f := range i.Flags {
+		f.dropOptional(all)
+	}
+	i.Flags = slices.DeleteFunc(i.Flags, func(f *Flag) bool {
+		var why error
+		f.conditions(func(c Condition) {
+			if why == nil && c.usesAttribute() && !validName(c.Attribute) {
+				why = Refusef(cmp.Or(c.Place, f.Place), "an attribute can't be called %q here", c.Attribute)
+			}
+			if why == nil && c.usesAttribute() && !c.fits(all[c.Attribute].typ) {
+				a := all[c.Attribute]
+				needs := cmp.Or(c.typeOf(), "string")
+				why = Refusef(cmp.Or(c.Place, f.Place), "it needs the attribute %q to be of type %s, but it is of type %s, because of %s",
+					a.name, needs, a.typ, a.reason)
+			}
+		})
+		for _, by := range f.units() {
+			if why == nil && !validName(by) {
+				why = Refusef(f.Place, "an attribute can't be called %q here", by)
+			}
+		}
+		if why != nil {
+			i.Refuse(f.Key, why)
+		}
+		return why != nil
+	})
+	i.Prune()
+	used := i.vote() // by the flags that are left
+	list := make([]*attribute, 0, len(used))
+	for name := range used {
+		list = append(list, all[name])
+	}
+	for _, d := range i.declared {
+		if used[d.Name] == nil {
+			list = append(list, &attribute{name: d.Name, typ: d.Type.String(), unit: d.Unit, reason: "the folder declares it"})
+		}
+	}
+	slices.SortFunc(list, func(a, b *attribute) int {
+		return cmp.Or(-cmp.Compare(isUnit(a.name, i.Unit), isUnit(b.name, i.Unit)), cmp.Compare(a.name, b.name))
+	})
+	return list
+}
+
+func isUnit(name, unit string) int {
+	if name == unit {
+		return 1
+	}
+	return 0
+}
+
+// used reports whether a condition or a split uses the attribute.
+func (a *attribute) used() bool { return a.uses > 0 }
+
+// vote collects the attributes that flags use, and what types they need them to have.
+func (i *Import) vote() map[string]*attribute {
+	all := make(map[string]*attribute)
+	get := func(name string) *attribute {
+		a := all[name]
+		if a == nil {
+			a = &attribute{name: name, votes: make(map[string]int), first: make(map[string]string)}
+			all[name] = a
+		}
+		return a
+	}
+	get(i.Unit).unit = true
+	for _, f := range i.Flags {
+		f.conditions(func(c Condition) {
+			if !c.usesAttribute() {
+				return
+			}
+			a := get(c.Attribute)
+			a.uses++
+			a.unit = a.unit || c.Op == opBucket
+			if t := c.typeOf(); t != "" {
+				a.votes[t]++
+				if a.first[t] == "" {
+					a.first[t] = cmp.Or(c.Place, f.Place)
+				}
+			}
+		})
+		for _, by := range f.units() {
+			a := get(by)
+			a.unit = true
+			a.uses++
+		}
+	}
+	return all
+}
+
+// choose decides on the type.
+func (a *attribute) choose() {
+	a.typ, a.reason = "string", "it identifies users"
+	if a.unit && a.used() {
+		a.reason = "users are hashed by it"
+	}
+	best := 0
+	for _, t := range slices.Sorted(maps.Keys(a.votes)) {
+		fits := !a.unit || t == "string" || t == "integer"
+		if n := a.votes[t]; fits && (n > best || n == best && t == "string") {
+			best = n
+			a.typ, a.reason = t, a.first[t]
+		}
+	}
+	if best > 1 {
+		a.reason += fmt.Sprintf(" and %d more", best-1)
+	}
+}
+
+// dropOptional drops the optional rules whose attributes can't be units. The others become
+// rules like any.
+func (f *Flag) dropOptional(all map[string]*attribute) {
+	for _, b := range f.bodies() {
+		b.Rules = slices.DeleteFunc(b.Rules, func(r Rule) bool {
+			if r.Optional == "" {
+				return false
+			}
+			a := all[r.Split.By]
+			drop := a != nil && a.typ != "string" && a.typ != "integer"
+			if drop {
+				f.Approximate(f.Place, "%s", r.Optional)
+			} else if a == nil {
+				all[r.Split.By] = &attribute{name: r.Split.By, typ: "string", unit: true, reason: "users are hashed by it"}
+			}
+			return drop
+		})
+		for j := range b.Rules {
+			b.Rules[j].Optional = ""
+		}
+	}
+}
+
+// units returns the attributes that the flag's splits are by.
+func (f *Flag) units() []string {
+	var list []string
+	for _, b := range f.bodies() {
+		for _, r := range b.Rules {
+			if r.Split != nil && r.Split.By != Chance && r.Optional == "" {
+				list = append(list, r.Split.By)
+			}
+		}
+	}
+	return list
+}
+
+// validName reports whether an attribute can have the name.
+func validName(name string) bool {
+	switch name {
+	case "", "all", "any", "not", Chance, "now", "flag", "targetingKey":
+		return false
+	}
+	for i, r := range name {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r == '_'
+		if !letter && (i == 0 || !strings.ContainsRune("0123456789-.", r)) {
+			return false
+		}
+	}
+	return len(name) <= 100
+}
