@@ -2,10 +2,12 @@ package evaluator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/serin-flags/serin/internal/jsontext"
@@ -14,8 +16,10 @@ import (
 // Limits on what [DecodeContext] accepts. They bound what a context can cost: evaluation
 // looks at attributes, and at the elements of lists, one by one.
 const (
-	maxMembers  = 1000
+	maxMembers  = 1000 // of all objects together
 	maxElements = 1000 // of all lists together
+	maxLevels   = 10   // objects in objects, the context included
+	maxPath     = 200  // bytes of the name of an attribute that is in a nested object
 )
 
 // targetingKey is the name of the member that OpenFeature reserves for the targeting key.
@@ -26,7 +30,13 @@ const targetingKey = "targetingKey"
 // booleans and lists become attributes, in their order. A number without a fraction
 // becomes an integer if it fits 64 bits; written with a point or an exponent, it must be
 // below 2^53, where JSON libraries are exact. Only the strings of a list count. Null means
-// absent, and objects are ignored. If members share a name, the last one counts.
+// absent. If members share a name, the last one counts.
+//
+// The members of an object are attributes too. Their names are paths: {"plan": {"tier":
+// "plus"}} has an attribute plan.tier. If several members have the same path, the one
+// counts whose first name is the longest, or else whose second name is: {"plan.tier": …}
+// before {"plan": {"tier": …}}. Objects below ten levels, and members whose path is longer
+// than 200 bytes, are ignored.
 //
 // More than 1,000 members, and lists with more than 1,000 elements in total, are errors.
 // Errors don't quote the input: contexts are personal data.
@@ -35,6 +45,9 @@ func DecodeContext(data []byte) (Context, error) {
 	err := jsontext.Object(data, d.member)
 	if err == jsontext.ErrKind {
 		err = errors.New("it is not a JSON object")
+	}
+	if err == nil && len(d.objects) > 0 {
+		err = d.nested()
 	}
 	if err != nil {
 		return Context{}, fmt.Errorf("decoding context: %w", err)
@@ -46,6 +59,7 @@ func DecodeContext(data []byte) (Context, error) {
 type contextDecoder struct {
 	ctx      Context
 	index    map[string]int // of ctx.Attrs, by name
+	objects  map[int][]byte // those among ctx.Attrs, by index
 	members  int
 	elements int
 }
@@ -67,13 +81,99 @@ func (d *contextDecoder) member(name, value []byte) error {
 		return nil
 	}
 	// Set the zero Value too: it replaces an earlier value of that name.
-	if i, ok := d.index[attr]; ok {
+	i, ok := d.index[attr]
+	if ok {
 		d.ctx.Attrs[i].Value = v
+		delete(d.objects, i)
+	} else {
+		i = len(d.ctx.Attrs)
+		d.index[attr] = i
+		d.ctx.Attrs = append(d.ctx.Attrs, Attr{attr, v})
+	}
+	if value[0] == '{' {
+		if d.objects == nil {
+			d.objects = make(map[int][]byte)
+		}
+		d.objects[i] = value
+	}
+	return nil
+}
+
+// nested adds the members of the objects among the attributes, and of those in them.
+func (d *contextDecoder) nested() error {
+	list := make([]nestedMember, 0, len(d.objects))
+	for i, raw := range d.objects {
+		list = append(list, nestedMember{d.ctx.Attrs[i].Name, raw})
+	}
+	return d.inside("", list, 2)
+}
+
+// A nestedMember is a member of an object, with the JSON of its value.
+type nestedMember struct {
+	name string
+	raw  []byte
+}
+
+// inside adds the members of objects, whose names begin with prefix, on a level and below.
+// Longer names come first, so what has a name already has it from a member that precedes.
+func (d *contextDecoder) inside(prefix string, objects []nestedMember, level int) error {
+	if level > maxLevels {
 		return nil
 	}
-	d.index[attr] = len(d.ctx.Attrs)
-	d.ctx.Attrs = append(d.ctx.Attrs, Attr{attr, v})
+	slices.SortFunc(objects, func(a, b nestedMember) int {
+		return cmp.Or(cmp.Compare(len(b.name), len(a.name)), cmp.Compare(a.name, b.name))
+	})
+	for _, o := range objects {
+		if err := d.object(prefix+o.name+".", o.raw, level); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// object adds the members of an object, and of those in it.
+func (d *contextDecoder) object(prefix string, raw []byte, level int) error {
+	var members []nestedMember
+	index := make(map[string]int)
+	err := jsontext.Object(raw, func(name, value []byte) error {
+		if d.members++; d.members > maxMembers {
+			return fmt.Errorf("there are more than %d attributes", maxMembers)
+		}
+		m := nestedMember{jsontext.Text(name), value}
+		if i, ok := index[m.name]; ok {
+			members[i] = m
+			return nil
+		}
+		index[m.name] = len(members)
+		members = append(members, m)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	objects := members[:0]
+	for _, m := range members {
+		v, err := d.value(m.raw)
+		if err != nil {
+			return err
+		}
+		if len(prefix)+len(m.name) > maxPath {
+			continue
+		}
+		if name := prefix + m.name; !d.has(name) {
+			d.index[name] = len(d.ctx.Attrs)
+			d.ctx.Attrs = append(d.ctx.Attrs, Attr{name, v})
+		}
+		if m.raw[0] == '{' {
+			objects = append(objects, m)
+		}
+	}
+	return d.inside(prefix, objects, level+1)
+}
+
+func (d *contextDecoder) has(name string) bool {
+	_, ok := d.index[name]
+	return ok
 }
 
 // value decodes the value of a member, within the limits.

@@ -17,7 +17,18 @@ func TestDecodeContext(t *testing.T) {
 		{` {"targetingKey":"u-1","city":"北京","beta":true} `, Context{Key: "u-1", Attrs: []Attr{NewAttr("city", "北京"), NewAttr("beta", true)}}},
 		{`{"a":30,"b":-9223372036854775808,"c":30.0,"d":1e3,"e":-0}`, Context{Attrs: []Attr{NewAttr("a", 30), NewAttr("b", -1<<63), NewAttr("c", 30), NewAttr("d", 1000), NewAttr("e", 0)}}},
 		{`{"a":30.5,"b":9223372036854775808,"c":9007199254740992.0}`, Context{Attrs: []Attr{NewAttr("a", 30.5), NewAttr("b", float64(1<<63)), NewAttr("c", float64(1<<53))}}},
-		{`{"a":null,"b":{"c":[1,{"d":2}]},"e":{}}`, Context{Attrs: []Attr{{"a", Value{}}, {"b", Value{}}, {"e", Value{}}}}},
+		{`{"a":null,"b":{"c":[1,{"d":2}]},"e":{}}`, Context{Attrs: []Attr{{"a", Value{}}, {"b", Value{}}, {"e", Value{}}, NewAttr("b.c", []string{})}}},
+		{`{"plan":{"tier":"plus","seats":{"used":3}},"user":{"plan":{"tier":"free"}}}`, Context{Attrs: []Attr{{"plan", Value{}}, {"user", Value{}},
+			NewAttr("plan.tier", "plus"), {"plan.seats", Value{}}, NewAttr("plan.seats.used", 3), {"user.plan", Value{}}, NewAttr("user.plan.tier", "free")}}},
+		{`{"plan":{"tier":"plus"},"plan.tier":"free"}`, Context{Attrs: []Attr{{"plan", Value{}}, NewAttr("plan.tier", "free")}}},
+		{`{"plan":{"tier":"plus"},"plan.tier":null}`, Context{Attrs: []Attr{{"plan", Value{}}, {"plan.tier", Value{}}}}},
+		{`{"plan":{"tier":"plus"},"plan":{"seats":1}}`, Context{Attrs: []Attr{{"plan", Value{}}, NewAttr("plan.seats", 1)}}},
+		{`{"plan":{"tier":"plus"},"plan":1}`, Context{Attrs: []Attr{NewAttr("plan", 1)}}},
+		{`{"a":{"b":{"c":1},"b.c":2},"a.b":{"c":3}}`, Context{Attrs: []Attr{{"a", Value{}}, {"a.b", Value{}}, NewAttr("a.b.c", 3)}}},
+		{`{"a":{"b":{"c":1},"b.c":2}}`, Context{Attrs: []Attr{{"a", Value{}}, {"a.b", Value{}}, NewAttr("a.b.c", 2)}}},
+		{`{"a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{"i":{"j":{"k":1}}}}}}}}}}}`, Context{Attrs: []Attr{{"a", Value{}}, {"a.b", Value{}}, {"a.b.c", Value{}},
+			{"a.b.c.d", Value{}}, {"a.b.c.d.e", Value{}}, {"a.b.c.d.e.f", Value{}}, {"a.b.c.d.e.f.g", Value{}}, {"a.b.c.d.e.f.g.h", Value{}},
+			{"a.b.c.d.e.f.g.h.i", Value{}}, {"a.b.c.d.e.f.g.h.i.j", Value{}}}}},
 		{`{"a":[],"b":["x","","\u00e9"],"c":[1,"x",null,["y"],{"z":"z"},true,"z"]}`,
 			Context{Attrs: []Attr{NewAttr("a", []string{}), NewAttr("b", []string{"x", "", "é"}), NewAttr("c", []string{"x", "z"})}}},
 		{`{"targetingKey":null,"TargetingKey":"x"}`, Context{Attrs: []Attr{NewAttr("TargetingKey", "x")}}},
@@ -44,6 +55,7 @@ func TestDecodeContextRefuses(t *testing.T) {
 		`{"secret":"hunter2"} x`:     "after the end of the JSON",
 		`{"targetingKey":7}`:         "targetingKey is not a string",
 		`{"n":1e999}`:                "out of range",
+		`{"n":{"n":{"n":1e999}}}`:    "out of range",
 		`{"secret":"hunter2",}`:      "",
 		`{"a":` + deeply + `}`:       "malformed near byte",
 		`{"secret":"hunter2" "b":1}`: "",
@@ -62,6 +74,9 @@ func TestDecodeContextLimits(t *testing.T) {
 	members := func(n int) string {
 		return `{"targetingKey":"u-1"` + strings.Repeat(`,"a":1`, n-1) + `}`
 	}
+	objects := func(n int) string {
+		return `{"b":{"c":{"d":1` + strings.Repeat(`,"a":1`, n-3) + `}}}`
+	}
 	lists := func(n int) string {
 		return `{"a":[` + strings.Repeat(`"x",`, n-2) + `1],"b":["y"]}`
 	}
@@ -69,6 +84,7 @@ func TestDecodeContextLimits(t *testing.T) {
 		name, fits, exceeds, want string
 	}{
 		{"members", members(maxMembers), members(maxMembers + 1), "there are more than 1000 attributes"},
+		{"members of objects", objects(maxMembers), objects(maxMembers + 1), "there are more than 1000 attributes"},
 		{"elements", lists(maxElements), lists(maxElements + 1), "the lists have more than 1000 elements"},
 	} {
 		if _, err := DecodeContext([]byte(test.fits)); err != nil {

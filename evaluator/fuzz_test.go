@@ -89,6 +89,8 @@ func FuzzContext(f *testing.F) {
 		`{"a":["x","",["y"],1,null,{"z":"w"},"\ud83d\ude00"],"b":[],"c":[[]],"d":{"e":["x"]}}`,
 		`{"a":1e3,"b":-0,"c":-0.0,"d":1e-400,"e":30.5,"f":9007199254740991.0,"g":9007199254740992.0,"h":9223372036854775808,"i":-9223372036854775808}`,
 		`{"a":1,"\u0061":null,"a":"x","targetingKey":"u-1","targetingKey":null}`,
+		`{"a":{"b":{"c":1}},"a.b":{"c":2},"a.b.c":3}`, `{"a":{"b":{"c":1},"b.c":2},"a.b":{"c":null}}`, `{"a":{"b":1,"b":2},"a.b":{}}`, `{"a":{"":{"x":[]}},"":{"":true,"\u0000":"x"},"a..x":7}`,
+		`{"a":{"targetingKey":1},"targetingKey":"u-1"}`, strings.Repeat(`{"a":`, 11) + "1" + strings.Repeat("}", 11), `{"` + strings.Repeat("a", 300) + `":{"b":1},"x":{"` + strings.Repeat("y", 198) + `":1,"` + strings.Repeat("z", 199) + `":2}}`,
 		`{"targetingKey":["u"]}`, `{"targetingKey":{}}`, `{"targetingKey":1}`, `{"a":1e400}`, `{"a":[1e400]}`, `{"a":{"b":1e400}}`, `{} {}`, "\xef\xbb\xbf{}", `{"a":"\ud800` + "\xff" + `"}`,
 		`{"a":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`, `null`, `[]`, ` { } `, `{"a":0.99999999999999999999,"b":1E2}`,
 	} {
@@ -130,23 +132,64 @@ func naiveContext(data []byte) (key string, values map[string]evaluator.Value, o
 	if _, err := d.Token(); err != io.EOF {
 		return "", nil, false
 	}
-	values = make(map[string]evaluator.Value)
-	for name, member := range members {
-		if name == "targetingKey" {
-			text, isText := member.(string)
-			if !isText && member != nil {
-				return "", nil, false
-			}
-			key = text
-			continue
-		}
-		v, ok := naiveMember(member)
-		if !ok {
+	if member, ok := members["targetingKey"]; ok {
+		text, isText := member.(string)
+		if !isText && member != nil {
 			return "", nil, false
 		}
-		values[name] = v
+		key = text
+		delete(members, "targetingKey")
 	}
-	return key, values, len(values) <= 1000
+	found, ok := naivePaths(nil, members)
+	if !ok {
+		return "", nil, false
+	}
+	values = make(map[string]evaluator.Value)
+	slices.SortFunc(found, func(a, b naivePath) int { return slices.Compare(a.lengths(), b.lengths()) })
+	for _, f := range found { // the last of a name counts
+		values[strings.Join(f.names, ".")] = f.value
+	}
+	return key, values, len(found) <= 1000
+}
+
+// A naivePath is a member of a context, or of an object in it. 3.4.
+type naivePath struct {
+	names []string
+	value evaluator.Value
+}
+
+func (p naivePath) lengths() []int {
+	var list []int
+	for _, name := range p.names {
+		list = append(list, len(name))
+	}
+	return list
+}
+
+// naivePaths returns the members of an object and those of objects in it.
+func naivePaths(above []string, members map[string]any) (list []naivePath, ok bool) {
+	if len(above) == 10 {
+		return nil, true
+	}
+	for name, member := range members {
+		v, ok := naiveMember(member)
+		if !ok {
+			return nil, false
+		}
+		path := slices.Concat(above, []string{name})
+		if len(above) > 0 && len(strings.Join(path, ".")) > 200 {
+			continue
+		}
+		list = append(list, naivePath{path, v})
+		if object, is := member.(map[string]any); is {
+			inside, ok := naivePaths(path, object)
+			if !ok {
+				return nil, false
+			}
+			list = append(list, inside...)
+		}
+	}
+	return list, true
 }
 
 func naiveMember(member any) (evaluator.Value, bool) {

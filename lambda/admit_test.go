@@ -60,12 +60,13 @@ func newShop(t testing.TB, events bool) *shop {
 				{Name: "user", Type: evaluator.AttrString, From: `[{"cookie":"seat"}]`},
 				{Name: "city", Type: evaluator.AttrString, From: `[{"query":"city"},{"header":"X-City","trusted":true}]`},
 				{Name: "later", Type: evaluator.AttrString, From: `[{"moon":"phase"}]`},
+				{Name: "at.place", Type: evaluator.AttrString, From: `[{"query":"place"}]`},
 				{Name: "plan", Type: evaluator.AttrString},
 			}}}
 	}
 	if _, err := release.Publish(t.Context(), release.Options{Store: release.FileStore(e.dir), Keys: e.keys, Environment: environment,
 		Payloads: []bundle.Payload{
-			payload("apps", true, flag("by-city", "city"), flag("by-later", "later"), flag("by-plan", "plan"), flag("by-user", "user")),
+			payload("apps", true, flag("by-city", "city"), flag("by-later", "later"), flag("by-place", "at.place"), flag("by-plan", "plan"), flag("by-user", "user")),
 			payload("ops", false, flag("banner", "plan"), flag("dump", "plan")),
 		}}); err != nil {
 		t.Fatal(err)
@@ -133,11 +134,11 @@ func TestWithoutKey(t *testing.T) {
 // look as if they didn't exist.
 func TestVisibleFlags(t *testing.T) {
 	s := newShop(t, false)
-	all := []string{"banner", "by-city", "by-later", "by-plan", "by-user", "dump"}
+	all := []string{"banner", "by-city", "by-later", "by-place", "by-plan", "by-user", "dump"}
 	for name, test := range map[string]struct {
 		key  string
 		sees []string
-	}{"server": {s.server, all}, "web": {s.web, all[1:5]}, "banner": {s.banner, all[:1]}} {
+	}{"server": {s.server, all}, "web": {s.web, all[1:6]}, "banner": {s.banner, all[:1]}} {
 		w := s.ask(post(flagsPath, `{}`), "X-API-Key", test.key)
 		for _, key := range all {
 			if got := strings.Contains(w.Body.String(), `"key":"`+key+`"`); got != slices.Contains(test.sees, key) {
@@ -180,6 +181,9 @@ func TestTakenAttributes(t *testing.T) {
 		{name: "both", flag: "by-city", query: "?city=lhasa", key: s.web, body: chosen},
 		{name: "a gateway's header", flag: "by-city", key: s.web, peer: "10.0.0.1:1", body: `{}`, headers: []string{"X-City", "chosen"}, on: true},
 		{name: "anybody's header", flag: "by-city", key: s.web, body: `{}`, headers: []string{"X-City", "chosen"}},
+		{name: "server's object", flag: "by-place", key: s.server, body: `{"context":{"at":{"place":"chosen"}}}`, on: true},
+		{name: "client's object", flag: "by-place", key: s.web, body: `{"context":{"at":{"place":"chosen"}}}`},
+		{name: "client's object and query", flag: "by-place", query: "?place=chosen", key: s.web, body: `{"context":{"at":{"place":"lhasa"}}}`, on: true},
 		{name: "not from the request", flag: "by-plan", key: s.web, body: chosen, on: true},
 		{name: "from a place that isn't known", flag: "by-later", key: s.web, body: chosen},
 		{name: "the targeting key", flag: "by-user", key: s.web, body: chosen},
@@ -196,7 +200,7 @@ func TestTakenAttributes(t *testing.T) {
 		}
 	}
 	// A new revision takes attributes from elsewhere.
-	if taken := s.taken.Load(); taken == nil || len(taken.attributes) != 3 || taken.snapshot != s.client.Snapshot() {
+	if taken := s.taken.Load(); taken == nil || len(taken.attributes) != 4 || taken.snapshot != s.client.Snapshot() {
 		t.Errorf("%+v", taken)
 	}
 }

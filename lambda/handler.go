@@ -381,7 +381,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) (*question, *fail
 func declared(ctx evaluator.Context, program *evaluator.Program, unused func(name string)) (evaluator.Context, *failure) {
 	ctx.Attrs = slices.DeleteFunc(ctx.Attrs, func(a evaluator.Attr) bool {
 		_, ok := program.AttributeType(a.Name)
-		if !ok {
+		if !ok && a.Value.Kind() != evaluator.KindNone { // objects: their members are reported
 			unused(a.Name)
 		}
 		return !ok

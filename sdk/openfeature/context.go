@@ -22,9 +22,14 @@ const inlineAttrs = 16
 func contextOf(flat of.FlattenedContext, program *evaluator.Program, attrs []evaluator.Attr,
 	unused func(name string)) evaluator.Context {
 	var ctx evaluator.Context
+	nested := false
 	for name, value := range flat {
 		if name == of.TargetingKey {
 			ctx.Key, _ = value.(string)
+			continue
+		}
+		if isObject(value) {
+			nested = true
 			continue
 		}
 		if _, ok := program.AttributeType(name); !ok {
@@ -34,6 +39,9 @@ func contextOf(flat of.FlattenedContext, program *evaluator.Program, attrs []eva
 		if v := valueOf(value); v.Kind() != evaluator.KindNone {
 			attrs = append(attrs, evaluator.Attr{Name: name, Value: v})
 		}
+	}
+	if nested {
+		attrs = append(attrs, flatten(flat, program, unused)...)
 	}
 	ctx.Attrs = attrs
 	return ctx

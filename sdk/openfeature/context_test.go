@@ -24,6 +24,7 @@ func program(t testing.TB) *evaluator.Program {
 			{Name: "user", Type: evaluator.AttrString}, {Name: "a", Type: evaluator.AttrInteger},
 			{Name: "b", Type: evaluator.AttrString}, {Name: "l", Type: evaluator.AttrList},
 			{Name: of.TargetingKey, Type: evaluator.AttrString},
+			{Name: "b.c", Type: evaluator.AttrInteger}, {Name: "b.c.d", Type: evaluator.AttrString}, {Name: "b..a", Type: evaluator.AttrString},
 		},
 	})
 	if err != nil {
@@ -101,6 +102,43 @@ func TestContextOf(t *testing.T) {
 	}
 }
 
+// TestContextNested checks that the members of structures are attributes, and which one
+// counts if there are several of a name.
+func TestContextNested(t *testing.T) {
+	p := program(t)
+	var reported []string
+	for _, test := range []struct {
+		flat of.FlattenedContext
+		want map[string]any
+	}{
+		{of.FlattenedContext{"b": map[string]any{"c": 3}}, map[string]any{"b.c": 3}},
+		{of.FlattenedContext{"b": map[string]int{"c": 3}}, map[string]any{"b.c": 3}},
+		{of.FlattenedContext{"b": map[city]any{"c": map[string]string{"d": "x"}}}, map[string]any{"b.c.d": "x"}},
+		{of.FlattenedContext{"b": map[int]any{1: 3}, "c": map[string]any{"x": 1}}, nil},
+		{of.FlattenedContext{"b": map[string]any{"c": 3}, "b.c": 4}, map[string]any{"b.c": 4}},
+		{of.FlattenedContext{"b": map[string]any{"c": 3}, "b.c": nil}, nil},
+		{of.FlattenedContext{"b": map[string]any{"c": map[string]any{"d": "x"}, "c.d": "y"}}, map[string]any{"b.c.d": "y"}},
+		{of.FlattenedContext{"b": map[string]any{"c.d": "y"}, "b.c": map[string]any{"d": "z"}}, map[string]any{"b.c.d": "z"}},
+		{of.FlattenedContext{"b.c": map[string]any{"d": "z"}, "b.c.d": "w", "a": 1}, map[string]any{"b.c.d": "w", "a": 1}},
+		{of.FlattenedContext{"b": map[string]any(nil), of.TargetingKey: map[string]any{"x": 1}}, nil},
+	} {
+		got := make(map[string]any)
+		for _, a := range contextOf(test.flat, p, nil, func(name string) { reported = append(reported, name) }).Attrs {
+			if n, ok := a.Value.Int(); ok {
+				got[a.Name] = int(n)
+			} else {
+				got[a.Name], _ = a.Value.Text()
+			}
+		}
+		if len(got)+len(test.want) > 0 && !maps.Equal(got, test.want) {
+			t.Errorf("%v: got %v, want %v", test.flat, got, test.want)
+		}
+	}
+	if want := []string{"c.x"}; !slices.Equal(reported, want) {
+		t.Errorf("reported as unused are %q, want %q", reported, want)
+	}
+}
+
 // TestContextAllocates checks that contexts are converted on the stack.
 func TestContextAllocates(t *testing.T) {
 	p := program(t)
@@ -122,7 +160,8 @@ func TestContextAllocates(t *testing.T) {
 func FuzzContext(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"targetingKey":"u-1","a":3,"b":"x"}`, `{"a":1e3,"b":null,"l":["x",1,null]}`, `{"a":9007199254740993}`,
-		`{"a":0.5,"b":{"c":1}}`,
+		`{"a":0.5,"b":{"c":1}}`, `{"b":{"c":{"d":"x"},"c.d":"y"},"b.c":{"d":"z"}}`, `{"b":{"c":{"d":"x"},"c.d":null}}`, `{"b":{"c":1},"b.c":null}`,
+		`{"b":{"":{"a":"x"},".a":1},"b.":{"a":"y"},"b.c":{"":{}}}`, `{"b":{"c":[]},"b":{"c.d":"x"}}`,
 		`{"a":1,"a":2}`, `{"a":-0,"b":"\u0000"}`, `{"targetingKey":7}`, `{"a":1e400}`, `[]`, `{"a":true,"a":false,"c":"d"}`,
 	} {
 		f.Add([]byte(seed))

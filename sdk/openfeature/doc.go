@@ -42,6 +42,8 @@
 // the flags don't declare are ignored. The others may be strings, booleans, integers,
 // floats, times (which become text as in RFC 3339), []string, []any (only its strings
 // are used), or types derived from strings, booleans and numbers. A float below 2^53
-// without a fraction is an integer, as in JSON. Attributes of other types are treated
-// as absent. The context is never modified.
+// without a fraction is an integer, as in JSON. The members of structures, which are maps
+// with strings as keys, are attributes whose names are paths: "plan.tier" is the member
+// "tier" of the structure "plan", unless the context has "plan.tier" itself. Attributes of
+// other types are treated as absent. The context is never modified.
 package openfeature
