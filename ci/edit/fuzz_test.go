@@ -20,7 +20,7 @@ func FuzzApply(f *testing.F) {
 		"\ufefftype: object\nvariants: {a: [1, \"[\", {b: c}], b: {}} # z\ndefault: a\nexpires: 2030-01-01\ndescription: a\n  b\n",
 	} {
 		for _, e := range []string{"disable x", "enable x in staging", "serve x 'b'", "share x a on=20%",
-			"remove rule x b", "expire x 2031-01-01", "expire x never", "add 1 to segments/s"} {
+			"remove rule x b", "expire x 2031-01-01", "expire x never", "step x a 50% after=1h", "add 1 to segments/s"} {
 			f.Add(text, e)
 		}
 	}
@@ -71,7 +71,7 @@ func rest(f evaluator.Flag, line string) evaluator.Flag {
 		if f.Type == evaluator.KindString {
 			return evaluator.Flag{} // its variants may be those that it serves, in their order
 		}
-	case "share", "remov":
+	case "share", "remov", "step ":
 		return evaluator.Flag{Type: f.Type, Disabled: f.Disabled}
 	}
 	return f

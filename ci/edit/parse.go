@@ -21,6 +21,7 @@ var verbs = map[string]verb{
 	"disable": {"disable FLAG", true, (*editing).disable},
 	"serve":   {"serve FLAG VARIANT", true, (*editing).serve},
 	"share":   {"share FLAG RULE VARIANT=SHARE…", true, (*editing).share},
+	"step":    {"step FLAG RULE SHARE KEY=VALUE…", true, (*editing).step},
 	"add":     {"add ID to segments/NAME", false, (*editing).add},
 	"remove":  {"remove ID from segments/NAME", false, (*editing).removeMember},
 	"expire":  {"expire FLAG DATE", false, (*editing).expire},
@@ -31,7 +32,7 @@ var removeRule = verb{"remove rule FLAG RULE", true, (*editing).removeRule}
 // Forms returns how each edit is written, for help texts.
 func Forms() []string {
 	var list []string
-	for _, name := range []string{"enable", "disable", "serve", "share", "add", "remove"} {
+	for _, name := range []string{"enable", "disable", "serve", "share", "step", "add", "remove"} {
 		list = append(list, verbs[name].form)
 	}
 	return append(list, removeRule.form, verbs["expire"].form)
@@ -84,7 +85,7 @@ func Parse(text string) (Edit, error) {
 	v, ok := verbs[list[0]]
 	if !ok {
 		hint := suggest.DidYouMean(list[0], func(yield func(string) bool) {
-			for _, name := range []string{"enable", "disable", "serve", "share", "add", "remove", "expire"} {
+			for _, name := range []string{"enable", "disable", "serve", "share", "step", "add", "remove", "expire"} {
 				if !yield(name) {
 					return
 				}

@@ -47,18 +47,21 @@ func (d *Doc) insertField(m *source.Node, at int, key string, value *source.Node
 	return []cut{{end, end, "\n" + strings.Repeat(" ", indent) + text}}
 }
 
-// insertItem returns the cuts that add an item to the end of a list.
-func (d *Doc) insertItem(list *source.Node, text string) ([]cut, error) {
+// insertItem returns the cuts that add an item to a list, after the first at items.
+func (d *Doc) insertItem(list *source.Node, at int, text string) ([]cut, error) {
 	if list.InFlow() {
-		return d.insertFlow(list, len(list.Items), text), nil
+		return d.insertFlow(list, at, text), nil
 	}
-	s, err := d.span(list, len(list.Items)-1)
+	s, err := d.span(list, max(at-1, 0))
 	if err != nil {
 		return nil, err
 	}
+	indent := strings.Repeat(" ", s.from-d.lineStart(s.from))
+	if at == 0 {
+		return []cut{{s.from, s.from, "- " + text + "\n" + indent}}, nil
+	}
 	end := d.lineEnd(s.to)
-	indent := s.from - d.lineStart(s.from)
-	return []cut{{end, end, "\n" + strings.Repeat(" ", indent) + "- " + text}}, nil
+	return []cut{{end, end, "\n" + indent + "- " + text}}, nil
 }
 
 // insertFlow returns the cuts that add text to what stands in brackets, after the first

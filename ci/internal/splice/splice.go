@@ -248,16 +248,26 @@ func (d *Doc) Remove(path Path) error {
 // item before it.
 func (d *Doc) Append(path Path, value *source.Node) error {
 	list := d.Get(path)
-	if list == nil || list.Kind != source.Sequence {
+	if list == nil {
+		return d.byHand()
+	}
+	return d.Insert(path, len(list.Items), value)
+}
+
+// Insert adds an item to the list at a path, after the first at items. Text gets the quotes of
+// the item before it.
+func (d *Doc) Insert(path Path, at int, value *source.Node) error {
+	list := d.Get(path)
+	if list == nil || list.Kind != source.Sequence || at < 0 || at > len(list.Items) {
 		return d.byHand()
 	}
 	text := d.flow(value)
-	if n := len(list.Items); n > 0 && list.Items[n-1].Kind == source.Scalar {
-		text = d.like(d.file.Data[d.start(list.Items[n-1])], value)
+	if at > 0 && list.Items[at-1].Kind == source.Scalar {
+		text = d.like(d.file.Data[d.start(list.Items[at-1])], value)
 	}
 	want := *list
-	want.Items = append(slices.Clone(list.Items), value)
-	cuts, err := d.insertItem(list, text)
+	want.Items = slices.Insert(slices.Clone(list.Items), at, value)
+	cuts, err := d.insertItem(list, at, text)
 	if err != nil {
 		return err
 	}
