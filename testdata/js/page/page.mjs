@@ -7,6 +7,9 @@
 //         {"wide": "name theme width", "by": 12}               content that is cut off or scrolls sideways
 //         {"tree": "name", "text": "…"}                        the accessibility tree
 //         {"keyboard": ["…"], "found": "…", "answer": "…"}      what the keyboard alone reaches
+//         {"finds": {"query": ["key"]}}                        what the script's search finds
+//         {"typing": true}                                     somebody types: the files may change now
+//         {"problem": "…", "kept": "…"}                        what the page says then, and what was typed
 //         {"times": {…}}                                       milliseconds, if they are measured
 //         {"error": "…"}                                       what the browser complains of
 import { readFileSync } from 'node:fs';
@@ -35,20 +38,41 @@ async function open(context) {
   return page;
 }
 
-async function look(page, { name, path }, theme, width) {
-  const what = `${name} ${theme} ${width}`;
+// look looks at a page in both themes and widths. What doesn't depend on colors is looked at once
+// for each width.
+async function look(page, { name, path }) {
   await page.goto(input.base + path);
   if (path.startsWith('flag/')) await page.waitForSelector('.answer');
   // axe-core runs through the debugger, which the page's policy doesn't bind.
   await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
-  print({ axe: what, violations: violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html).join(' ')}`) });
-  const by = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  print({ wide: what, by });
-  if (input.trees && theme === 'light' && width === 1400) {
-    print({ tree: name, text: await page.locator('body').ariaSnapshot() });
+  for (const width of [1400, 360]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const theme of ['light', 'dark']) {
+      const what = `${name} ${theme} ${width}`;
+      await page.emulateMedia({ colorScheme: theme });
+      const violations = await page.evaluate(async (runOnly) => {
+        const found = await globalThis.axe.run(document, { resultTypes: ['violations'], ...runOnly });
+        return found.violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html).join(' ')}`);
+      }, theme === 'dark' ? { runOnly: ['color-contrast'] } : {});
+      print({ axe: what, violations });
+      const by = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      print({ wide: what, by });
+      if (input.trees && theme === 'light' && width === 1400) {
+        print({ tree: name, text: await page.locator('body').ariaSnapshot() });
+      }
+      if (input.shots) await page.screenshot({ path: `${input.shots}/${what.replaceAll(' ', '-')}.png`, fullPage: true });
+    }
   }
-  if (input.shots) await page.screenshot({ path: `${input.shots}/${name}-${theme}-${width}.png`, fullPage: true });
+}
+
+// lookAll looks at all pages, two at a time.
+async function lookAll(pages) {
+  const rest = [...pages];
+  await Promise.all([1, 2].map(async () => {
+    const page = await open(await browser.newContext());
+    while (rest.length > 0) await look(page, rest.shift());
+    await page.close();
+  }));
 }
 
 // keyboard searches for a flag, opens it and asks why, without a mouse.
@@ -75,6 +99,26 @@ async function keyboard(page) {
   print({ keyboard: reached, found, answer: await page.textContent('.answer') });
 }
 
+// finds asks the script's search.
+async function finds(page) {
+  await page.goto(input.base);
+  print({ finds: await page.evaluate(async (queries) => {
+    const all = {};
+    for (const query of queries) all[query] = find(await load(), query).map((entry) => entry.k);
+    return all;
+  }, input.queries) });
+}
+
+// live types while the files get a problem.
+async function live(page) {
+  await page.goto(`${input.base}flag/${input.flag}.html`);
+  await page.waitForSelector('.answer');
+  await page.fill('#why-context', '{"targetingKey": "typed"}');
+  print({ typing: true });
+  await page.waitForSelector('.problems');
+  print({ problem: (await page.textContent('.problems')).replace(/\s+/g, ' ').trim(), kept: await page.inputValue('#why-context') });
+}
+
 async function measure(page) {
   await page.goto(input.base, { waitUntil: 'load' });
   await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
@@ -95,17 +139,14 @@ async function measure(page) {
 }
 
 try {
-  for (const theme of input.pages ? ['light', 'dark'] : []) {
-    for (const width of [360, 1400]) {
-      const context = await browser.newContext({ colorScheme: theme, viewport: { width, height: 900 }, deviceScaleFactor: 1 });
-      const page = await open(context);
-      for (const one of input.pages) await look(page, one, theme, width);
-      await context.close();
-    }
-  }
+  if (input.pages) await lookAll(input.pages);
   const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
   if (input.measure) await measure(await open(context));
-  else await keyboard(await open(context));
+  else {
+    await keyboard(await open(context));
+    await finds(await open(context));
+    await live(await open(context));
+  }
 } finally {
   await browser.close();
 }

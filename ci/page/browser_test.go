@@ -1,0 +1,119 @@
+//go:build unix
+
+package page
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/internal/needs"
+	"github.com/serin-flags/serin/internal/npmtest"
+)
+
+// scripts is where the npm packages of the browser tests are.
+const scripts = "../../testdata/js/page"
+
+// A browserLine is what page.mjs prints.
+type browserLine struct {
+	Axe        string              `json:"axe"`
+	Violations []string            `json:"violations"`
+	Wide       string              `json:"wide"`
+	By         int                 `json:"by"`
+	Tree       string              `json:"tree"`
+	Text       string              `json:"text"`
+	Keyboard   []string            `json:"keyboard"`
+	Found      string              `json:"found"`
+	Answer     string              `json:"answer"`
+	Finds      map[string][]string `json:"finds"`
+	Typing     bool                `json:"typing"`
+	Problem    string              `json:"problem"`
+	Kept       string              `json:"kept"`
+	Times      map[string]float64  `json:"times"`
+	Error      string              `json:"error"`
+}
+
+// browse runs page.mjs and calls look with each of its lines.
+func browse(t *testing.T, input map[string]any, look func(browserLine)) {
+	t.Helper()
+	input["chromium"] = needs.Command(t, "chromium", "chromium-browser", "google-chrome")
+	npmtest.Install(t, scripts)
+	lines := bufio.NewScanner(npmtest.Run(t, scripts, "page.mjs", input))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var l browserLine
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			t.Fatal(err)
+		}
+		if l.Error != "" {
+			t.Errorf("the browser complains: %s", l.Error)
+		}
+		look(l)
+	}
+}
+
+// TestBrowser looks at every page in Chromium as people do: by eye, with a screen reader, and
+// with the keyboard alone; light and dark, on a phone and on a large screen. axe-core must find
+// nothing, and nothing may be cut off. SERIN_SHOTS names a folder for screenshots.
+func TestBrowser(t *testing.T) {
+	h := testHandler(t, testOptions(t))
+	server := httptest.NewServer(h)
+	defer server.Close()
+	defer h.Close()
+	pages := make([]map[string]string, len(testPages))
+	for i, p := range testPages {
+		pages[i] = map[string]string{"name": p.Name, "path": p.Path}
+	}
+	var queries []string
+	for q := range searches {
+		queries = append(queries, q)
+	}
+	looked, trees := 0, 0
+	var last browserLine
+	browse(t, map[string]any{
+		"base": server.URL + "/", "pages": pages, "trees": true, "flag": "cart", "search": "owner:结账", "queries": queries, "shots": os.Getenv("SERIN_SHOTS"),
+	}, func(l browserLine) {
+		switch {
+		case l.Axe != "":
+			looked++
+			for _, v := range l.Violations {
+				t.Errorf("%s: %s", l.Axe, v)
+			}
+		case l.Wide != "" && l.By > 0:
+			t.Errorf("%s is %d pixels too wide", l.Wide, l.By)
+		case l.Tree != "":
+			trees++
+			golden(t, "trees/"+l.Tree+".golden", l.Text+"\n")
+		case l.Keyboard != nil:
+			want := []string{"Skip to the content", "Flags", "Environments", "Needs attention", "Usage", "Who changes", "History", "Propose an edit", "search"}
+			if diff := cmp.Diff(want, l.Keyboard); diff != "" {
+				t.Errorf("what Tab reaches (-want +got):\n%s", diff)
+			}
+			if l.Found != "1 of 8 flags." || !strings.HasPrefix(l.Answer, "cart serves on: the rule “测试人员” matched") {
+				t.Errorf("the keyboard finds %q and gets the answer %q", l.Found, l.Answer)
+			}
+		case l.Finds != nil:
+			for q, want := range searches {
+				if !slices.Equal(l.Finds[q], want) {
+					t.Errorf("in the browser, %q finds %q, not %q", q, l.Finds[q], want)
+				}
+			}
+		case l.Typing:
+			h.Update(nil, ci.Problems{{File: "flags/shop/cart.yaml", Line: 4, Column: 1, Message: `unknown key "defualt"`, Quote: "defualt: off", Caret: 1}})
+		}
+		last = l
+	})
+	if looked != 4*len(testPages) || trees != len(testPages) {
+		t.Errorf("looked %d times, at %d trees", looked, trees)
+	}
+	if !strings.Contains(last.Problem, `flags/shop/cart.yaml:4:1 4 defualt: off unknown key "defualt"`) || last.Kept != `{"targetingKey": "typed"}` {
+		t.Errorf("while somebody types, the page says %q and keeps %q", last.Problem, last.Kept)
+	}
+}
