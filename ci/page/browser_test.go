@@ -69,7 +69,7 @@ func TestBrowser(t *testing.T) {
 	defer h.Close()
 	pages := make([]map[string]string, len(testPages))
 	for i, p := range testPages {
-		pages[i] = map[string]string{"name": p.Name, "path": p.Path}
+		pages[i] = map[string]string{"name": p.Name, "path": p.Path, "submit": p.Submit}
 	}
 	var queries []string
 	for q := range searches {

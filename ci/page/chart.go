@@ -18,7 +18,7 @@ type bar struct {
 	Parts []part
 }
 
-// A part is a stretch of a bar. Kind, from 0 to 5, is the color.
+// A part is a stretch of a bar. Kind, from 0 to 9, is the color.
 type part struct {
 	X, Width string
 	Kind     int
@@ -27,7 +27,7 @@ type part struct {
 }
 
 // kinds is how many colors there are.
-const kinds = 6
+const kinds = 10
 
 // shareBar draws what is served. order decides which variant has which color.
 func shareBar(f *evaluator.Flag, shares []served.Share) bar {

@@ -25,6 +25,9 @@ type Source struct {
 	Estate *ci.Estate
 	// Records are the decisions about plans, in any order: see ReadRecords.
 	Records []Record
+	// Reads are the places where code reads flags, such as shop/cart.go:12, by their keys; nil
+	// if nothing is known of code.
+	Reads map[string][]string
 	// Expires is when the published metadata expires.
 	Expires time.Time
 	// Revision is the published revision.

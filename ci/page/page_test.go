@@ -73,7 +73,7 @@ func testEstate(t testing.TB) *ci.Estate {
 func testModel(t testing.TB) *Model {
 	t.Helper()
 	estate := testEstate(t)
-	s := Source{Estate: estate, Now: testTime}
+	s := Source{Estate: estate, Now: testTime, Reads: map[string][]string{"cart": {"shop/cart.go:12", "shop/<b>.go:3"}}}
 	for _, env := range estate.Environments() {
 		payloads, err := estate.Compile(env)
 		if err != nil {
@@ -177,12 +177,15 @@ func testHandler(t testing.TB, o Options) *Handler {
 	return h
 }
 
+// A testPage is a page. Submit is the button that is pressed on it, if there is one.
+type testPage struct{ Name, Path, Submit string }
+
 // testPages are all pages of the flags of testdata.
-var testPages = []struct{ Name, Path string }{
-	{"index", ""}, {"found", "index.html?q=ramping"}, {"matrix", "matrix.html"}, {"attention", "attention.html"}, {"usage", "usage.html"},
-	{"changes", "changes.html"}, {"history", "history.html"}, {"propose", "propose.html?edit=disable%20cart"},
-	{"cart", "flag/cart.html"}, {"hostile", "flag/hostile.html"}, {"colors", "flag/colors.html"}, {"off", "flag/off.html"}, {"ramp", "flag/ramp.html"},
-	{"new-index", "flag/new-index.html"}, {"broken-index", "flag/broken-index.html"}, {"hidden-flag", "flag/hidden-flag.html"},
+var testPages = []testPage{
+	{"index", "", ""}, {"found", "index.html?q=ramping", ""}, {"matrix", "matrix.html", ""}, {"attention", "attention.html", ""}, {"usage", "usage.html", ""},
+	{"changes", "changes.html", ""}, {"history", "history.html", ""}, {"propose", "propose.html?edit=disable%20cart", ""}, {"proposed", "propose.html?edit=disable%20colors", "#propose-form button"},
+	{"cart", "flag/cart.html", ""}, {"hostile", "flag/hostile.html", ""}, {"colors", "flag/colors.html", ""}, {"off", "flag/off.html", ""}, {"ramp", "flag/ramp.html", ""},
+	{"new-index", "flag/new-index.html", ""}, {"broken-index", "flag/broken-index.html", ""}, {"hidden-flag", "flag/hidden-flag.html", ""},
 }
 
 func get(t testing.TB, h http.Handler, path string) (int, string) {
@@ -322,7 +325,7 @@ func TestNamespaces(t *testing.T) {
 		return func(key string) bool { return key != "hidden-flag" }, true
 	}
 	h := testHandler(t, o)
-	for _, p := range slices.Concat(testPages, []struct{ Name, Path string }{{"the index", "index.json"}, {"found", "index.html?q=city"}}) {
+	for _, p := range slices.Concat(testPages, []testPage{{"the index", "index.json", ""}, {"found", "index.html?q=city", ""}}) {
 		status, body := get(t, h, p.Path)
 		if p.Name == "hidden-flag" {
 			if status != http.StatusNotFound {

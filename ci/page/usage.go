@@ -70,6 +70,7 @@ type entry struct {
 	States  []string `json:"b,omitempty"`
 	Search  string   `json:"q"`
 	changes int64    // Unix seconds of the next change, 0 for none
+	where   string   // the environments that it is in
 }
 
 // States that a search finds by their names alone.
@@ -102,7 +103,7 @@ func (m *Model) entry(f *flag) entry {
 	e.Search = " " + strings.ToLower(strings.Join(tokens, " "))
 	for _, v := range f.variants {
 		if at := nextChange(v, m.source.Now); at != 0 && (e.changes == 0 || at < e.changes) {
-			e.changes = at
+			e.changes, e.where = at, strings.Join(v.environments, ", ")
 		}
 	}
 	return e

@@ -74,14 +74,14 @@ const rows = 200
 
 // A listing is a page of the list of flags.
 type listing struct {
-	Query   string
-	Rows    []row
-	Total   int
-	Found   int
-	Page    int
-	Pages   []pageLink
-	States  []string
-	Example string
+	Query  string
+	Rows   []row
+	Total  int
+	Found  int
+	Page   int
+	Pages  []pageLink
+	States []string
+	First  string // the environment whose shares are shown, "" if there is one only
 }
 
 // A pageLink leads to a page of a list.
@@ -96,6 +96,7 @@ type row struct {
 	Key, Description, Owner, Serves string
 	Bar                             bar
 	Next                            time.Time
+	Where                           string // the environment that changes next
 	States                          []string
 }
 
@@ -136,15 +137,24 @@ func (v *view) list(query string, page int) (listing, bool) {
 	}
 	shown, ok := pageOf(found, page)
 	l := listing{Query: query, Total: len(v.index), Found: len(found), Page: page, States: states}
+	if len(v.source.Environments) > 1 {
+		l.First = v.source.Environments[0].Name
+	}
 	if query == "" {
 		l.Pages = pageLinks("index", len(found), page)
 	}
 	for _, e := range shown {
 		f := v.byKey[e.Key]
-		_, shares := served.Now(f.variants[0].flag, v.now.Unix())
+		conditional, shares := served.Now(f.variants[0].flag, v.now.Unix())
 		r := row{Key: f.Key, Description: display.Line(f.Description), Owner: display.Line(f.Owner), Serves: e.Serves, States: e.States}
 		if len(shares) > 1 {
 			r.Bar = shareBar(f.variants[0].flag, shares)
+			if len(conditional) == 0 {
+				r.Serves = "" // the bar says it
+			}
+		}
+		if e.where != "" && len(v.source.Environments) > 1 {
+			r.Where = e.where
 		}
 		if e.changes != 0 {
 			r.Next = time.Unix(e.changes, 0).UTC()
@@ -169,6 +179,7 @@ type matrixRow struct {
 
 // A cell is a flag in an environment. Differs says that it isn't as in the first one.
 type cell struct {
+	In      string
 	Serves  string
 	Missing bool
 	Differs bool
@@ -182,7 +193,7 @@ func (v *view) matrix(page int) (matrix, bool) {
 		first := f.in(m.Environments[0])
 		for _, env := range m.Environments {
 			is := f.in(env)
-			c := cell{Missing: is == nil, Differs: is != first && (is == nil || first == nil || !sameFlag(is.flag, first.flag))}
+			c := cell{In: cmp.Or(env, "all"), Missing: is == nil, Differs: is != first && (is == nil || first == nil || !sameFlag(is.flag, first.flag))}
 			if is != nil {
 				c.Serves = servesWords(is.flag, v.now.Unix())
 			}
@@ -363,6 +374,9 @@ type flagView struct {
 	Attributes         []string // that it reads, for the form of Why
 	Refs               evaluator.Refs
 	Users              []string // flags whose rules ask for it
+	Reads              []string // places in code
+	MoreReads          int      // that aren't listed
+	Code               bool     // it is known which code reads flags
 	States             []string
 	// The rest is a question that came from the form, and its answer.
 	Asked                 bool
@@ -438,6 +452,10 @@ func (v *view) flagView(key string) *flagView {
 	w.Refs.Flags = slices.DeleteFunc(w.Refs.Flags, func(key string) bool { return !v.sees(key) })
 	w.Users = slices.DeleteFunc(slices.Clone(v.usage.flags[key]), func(key string) bool { return !v.sees(key) })
 	w.Attributes = v.reads(f)
+	w.Code, w.Reads = v.source.Reads != nil, v.source.Reads[key]
+	if n := len(w.Reads) - maxUsers; n > 0 {
+		w.Reads, w.MoreReads = w.Reads[:maxUsers], n
+	}
 	for i, is := range f.variants {
 		w.Variations = append(w.Variations, v.variation(f, is, i))
 	}
@@ -497,9 +515,9 @@ func (v *view) rule(f *flag, is *variation, i int, id string) ruleView {
 		if c.Rule != r.Name || c.Environment != "" && !slices.Contains(is.environments, c.Environment) {
 			continue
 		}
-		w.Test, w.Untested = "a test reaches this rule", false
+		w.Test, w.Untested = "A test reaches this rule.", false
 		if !c.Reached {
-			w.Test, w.Untested = "no test reaches this rule", true
+			w.Test, w.Untested = "No test reaches this rule.", true
 		}
 		if c.Environment != "" {
 			break

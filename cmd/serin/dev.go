@@ -46,12 +46,16 @@ who changes. Schemas in DIR/.schema, which 'serin schema' writes, are renewed.`,
 		Args:        oneWordAtMost("DIR"),
 		Annotations: map[string]string{serves: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			reads, err := f.reads()
+			if err != nil {
+				return err
+			}
 			l, err := newLocal(env)
 			if err != nil {
 				return err
 			}
 			defer l.close()
-			d := &dev{dir: estateArg(args), env: env, local: l, page: page.NewHandler(devPage(f, estateArg(args))), out: cmd.ErrOrStderr()}
+			d := &dev{dir: estateArg(args), env: env, local: l, page: page.NewHandler(devPage(f, estateArg(args))), reads: reads, out: cmd.ErrOrStderr()}
 			// Watching begins before the first load, so that no change is
 			// missed. If there is no folder, load has better words for it.
 			watcher, err := d.watch()
@@ -100,7 +104,8 @@ type dev struct {
 	client  *sdk.Client    // nil until the first load
 	content map[string]any // flags and segments by their names
 	page    *page.Handler
-	keys    []string // of all flags
+	keys    []string            // of all flags
+	reads   map[string][]string // places where code reads flags, for the page
 	news    news
 	out     io.Writer
 }
@@ -135,7 +140,7 @@ func (d *dev) load(ctx context.Context) error {
 	fmt.Fprintf(d.out, "revision %d: %s, in %v at %s\n",
 		published.Revision, count(len(estate.Keys()), "flag"), now.Sub(start).Round(time.Millisecond), now.Format(time.TimeOnly))
 	d.keys = estate.Keys()
-	model, err := folderModel(d.dir, estate, now)
+	model, err := folderModel(d.dir, estate, d.reads, now)
 	d.page.Update(model, err)
 	d.inform(estate, update)
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -24,12 +25,13 @@ const ofrepPath = "/ofrep/v1/evaluate/flags/"
 const sampleBody = `{"context": {"targetingKey": "u-1"}}`
 
 // folderModel returns the model of a page about a folder of flag files. now decides which
-// flags have expired.
-func folderModel(dir string, estate *ci.Estate, now time.Time) (*page.Model, error) {
+// flags have expired, and reads is where code reads them.
+func folderModel(dir string, estate *ci.Estate, reads map[string][]string, now time.Time) (*page.Model, error) {
 	s, err := folderSource(dir, estate, now)
 	if err != nil {
 		return nil, err
 	}
+	s.Reads = reads
 	return page.New(s)
 }
 
@@ -75,11 +77,13 @@ type pageFlags struct {
 	history    string // a URL
 	root       string
 	repository string
+	handles    string // a file
 }
 
 func (f *pageFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.history, "history", "", "the URL of the published environment whose history the page shows")
 	variableFlag(cmd, &f.root, "root", "the pinned root.json that --history is verified against")
+	cmd.Flags().StringVar(&f.handles, "handles", "", "what 'serin handles --json' printed: where code reads flags")
 	cmd.Flags().StringVar(&f.repository, "repository", "", "the URL of the repository on GitHub or GitLab, for issues that propose edits")
 }
 
@@ -90,6 +94,28 @@ func (f *pageFlags) options(dir string) page.Options {
 		o.History = historyOf(sourceFlags{root: f.root}, f.history)
 	}
 	return o
+}
+
+// reads returns where code reads flags, by their keys, nil if nothing is known.
+func (f *pageFlags) reads() (map[string][]string, error) {
+	if f.handles == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(f.handles)
+	if err != nil {
+		return nil, err
+	}
+	var found struct {
+		Reads []readJSON `json:"reads"`
+	}
+	if err := json.Unmarshal(data, &found); err != nil {
+		return nil, &hintedError{fmt.Errorf("reading %s: %w", f.handles, err), "'serin handles --json' prints it"}
+	}
+	reads := make(map[string][]string)
+	for _, r := range found.Reads {
+		reads[r.Flag] = append(reads[r.Flag], fmt.Sprintf("%s:%d", r.File, r.Line))
+	}
+	return reads, nil
 }
 
 // maxPageHistory is how many revisions a page shows.

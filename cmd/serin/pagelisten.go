@@ -79,7 +79,7 @@ func (o *serveOptions) newPage(ctx context.Context, client *sdk.Client, gate *ac
 		if err != nil {
 			return nil, nil, err
 		}
-		m, err := folderModel(o.from, estate, time.Now())
+		m, err := folderModel(o.from, estate, nil, time.Now())
 		h.Update(m, nil)
 		return h, func() {}, err
 	}

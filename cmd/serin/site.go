@@ -40,7 +40,11 @@ The folder must be empty, or hold pages of an earlier run, which are replaced.`,
 			if err != nil {
 				return err
 			}
-			m, err := folderModel(dir, estate, now)
+			reads, err := f.reads()
+			if err != nil {
+				return err
+			}
+			m, err := folderModel(dir, estate, reads, now)
 			if err != nil {
 				return err
 			}

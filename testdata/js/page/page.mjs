@@ -40,8 +40,12 @@ async function open(context) {
 
 // look looks at a page in both themes and widths. What doesn't depend on colors is looked at once
 // for each width.
-async function look(page, { name, path }) {
+async function look(page, { name, path, submit }) {
   await page.goto(input.base + path);
+  if (submit) {
+    await page.click(submit);
+    await page.waitForLoadState();
+  }
   if (path.startsWith('flag/')) await page.waitForSelector('.answer');
   // axe-core runs through the debugger, which the page's policy doesn't bind.
   await page.evaluate(axe);
@@ -117,6 +121,9 @@ async function live(page) {
   print({ typing: true });
   await page.waitForSelector('.problems');
   print({ problem: (await page.textContent('.problems')).replace(/\s+/g, ' ').trim(), kept: await page.inputValue('#why-context') });
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+  for (const v of violations) print({ error: `with problems: ${v.id}: ${v.help}` });
 }
 
 async function measure(page) {
