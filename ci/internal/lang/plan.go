@@ -6,6 +6,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/serin-flags/serin/ci/internal/plan"
@@ -118,6 +120,23 @@ func (c Checker) guarded(n *source.Node, r *Rule) {
 		c.Errorf(ramp.GuardAt, "a guard compares two groups, and by chance nobody stays in one; split by a unit")
 		ramp.ok = false
 	}
+	ramp.assigned = c.assigned(r.split.Bucketing)
+}
+
+// assigned returns how users are assigned as far as that isn't as usual: by the default unit and
+// the flag's key.
+func (c Checker) assigned(b evaluator.Bucketing) string {
+	var words []string
+	if b.By != c.Known.Unit {
+		words = append(words, "by="+strconv.Quote(b.By))
+	}
+	if b.Salt != c.File.Stem() {
+		words = append(words, "salt="+strconv.Quote(b.Salt))
+	}
+	if b.Hash != evaluator.HashMurmur3 {
+		words = append(words, "hash="+b.Hash)
+	}
+	return strings.Join(words, " ")
 }
 
 // oneGuard refuses a second guarded ramp among the rules of a flag.
@@ -172,7 +191,7 @@ func (f *Flag) Plan(environment string) *plan.Plan {
 func (r *Rule) plan(f *Flag, environment string) *plan.Plan {
 	return &plan.Plan{
 		Environment: environment, Flag: f.Key, Namespace: f.Namespace, Rule: r.Name, Variant: r.Ramp.Variant.Text,
-		Start: r.Ramp.Start, Steps: r.Ramp.Steps, Guard: &r.Ramp.Guard.Guard,
+		Assigned: r.Ramp.assigned, Start: r.Ramp.Start, Steps: r.Ramp.Steps, Guard: &r.Ramp.Guard.Guard,
 	}
 }
 

@@ -47,8 +47,10 @@ type Ramp struct {
 	Steps   []plan.Step
 	GuardAt *source.Node // nil if it has no guard
 	Guard   *Guard       // nil also if there is none of that name
-	at      *source.Node
-	ok      bool // everything but the variant is right
+	// assigned is [plan.Plan.Assigned].
+	assigned string
+	at       *source.Node
+	ok       bool // everything but the variant is right
 	// unclear says that there is no schedule, and that the variant looks like a
 	// share: which of the two is wrong depends on the variants.
 	unclear bool

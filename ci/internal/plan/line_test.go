@@ -67,6 +67,14 @@ func TestHash(t *testing.T) {
 	if ramp.Hash(2) == edited.Hash(2) {
 		t.Error("an edit of step 2 doesn't change the hash of both steps")
 	}
+	salted := *ramp
+	salted.Assigned = `salt="other"`
+	if ramp.Hash(1) == salted.Hash(1) || ramp.Hash(0) == salted.Hash(0) {
+		t.Error("another salt doesn't change the hash")
+	}
+	if err := salted.Fits(NewLine(ramp)); err == nil || err.Error() != "another variant grows than the one that releases.lock knows, or users are assigned in another way" {
+		t.Errorf("another salt before the first step: %v", err)
+	}
 }
 
 func TestMerge(t *testing.T) {

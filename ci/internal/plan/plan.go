@@ -8,6 +8,7 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -26,9 +27,12 @@ type Plan struct {
 	Namespace   string `json:"namespace"`
 	Rule        string `json:"rule"`
 	Variant     string `json:"variant"` // the one whose share grows
-	Start       int64  `json:"start"`   // when step 1 may be cleared, in Unix seconds
-	Steps       []Step `json:"steps"`   // at least one; shares don't shrink
-	Guard       *Guard `json:"guard"`
+	// Assigned says how users are assigned to positions, if a rule has other words about that than
+	// usual: its unit, salt and hash.
+	Assigned string `json:"assigned,omitempty"`
+	Start    int64  `json:"start"` // when step 1 may be cleared, in Unix seconds
+	Steps    []Step `json:"steps"` // at least one; shares don't shrink
+	Guard    *Guard `json:"guard"`
 }
 
 // A Step is a share that a plan reaches.
@@ -69,11 +73,14 @@ func (p *Plan) Reached(l Line) (steps int, ok bool) {
 	return 0, false
 }
 
-// Hash identifies the first steps of a plan, in hexadecimal. Later steps may change while a
+// Hash identifies the first steps of a plan and whom they reach, in hexadecimal. Later steps may change while a
 // plan runs, so they don't count; the approvals and the time of the start don't either.
 func (p *Plan) Hash(steps int) string {
 	h := sha256.New()
 	io.WriteString(h, p.Variant)
+	if p.Assigned != "" {
+		fmt.Fprintf(h, "\n%s", p.Assigned)
+	}
 	for _, s := range p.Steps[:steps] {
 		fmt.Fprintf(h, "\n%d %d", s.To, time.Duration(s.After)/time.Second)
 	}
@@ -81,7 +88,7 @@ func (p *Plan) Hash(steps int) string {
 }
 
 // Fits returns why a line isn't that of the plan, nil if it is: the steps that it clears were
-// edited since, or the rule has another name. A line that has cleared nothing always fits.
+// edited since, others are assigned to them, or the rule has another name.
 func (p *Plan) Fits(l Line) error {
 	steps, ok := p.Cleared(l.Share)
 	switch {
@@ -89,8 +96,10 @@ func (p *Plan) Fits(l Line) error {
 		return fmt.Errorf("the ramp is in rule %q, and releases.lock has it in rule %q", p.Rule, l.Rule)
 	case !ok:
 		return fmt.Errorf("no step of the plan reaches %v, which releases.lock has as cleared", l.Share)
+	case p.Hash(steps) != l.Plan && steps == 0:
+		return errors.New("another variant grows than the one that releases.lock knows, or users are assigned in another way")
 	case p.Hash(steps) != l.Plan:
-		return fmt.Errorf("the steps up to %v, which are cleared, aren't those that releases.lock knows", l.Share)
+		return fmt.Errorf("the steps up to %v, which are cleared, or the way in which users are assigned, aren't those that releases.lock knows", l.Share)
 	}
 	return nil
 }
