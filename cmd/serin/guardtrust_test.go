@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/serin-flags/serin/ci/edit"
 )
 
 // A guarded is a folder with a published plan at 1%, which the guard may move.
@@ -229,6 +231,29 @@ func TestChangedUnderneath(t *testing.T) {
 	for _, before := range []string{"", "a\n"} {
 		if err := unchanged(name, []byte(before)); err == nil || !strings.Contains(err.Error(), "was changed by somebody else") {
 			t.Errorf("%q became another text: %v", before, err)
+		}
+	}
+}
+
+// TestEditChangedUnderneath holds the same for what edits files: either all are as they were
+// read, or none is written.
+func TestEditChangedUnderneath(t *testing.T) {
+	dir := t.TempDir()
+	flag, lock := filepath.Join(dir, "flag.yaml"), filepath.Join(dir, "releases.lock")
+	for name, text := range map[string]string{flag: "a\n", lock: "of somebody else\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := new(editRun).write(releaseCommand(), dir, "", []edit.Change{
+		{Path: flag, Before: []byte("a\n"), After: []byte("b\n")}, {Path: lock, Before: []byte("as read\n"), After: []byte("ours\n")},
+	})
+	if err == nil || !strings.Contains(err.Error(), lock+" was changed by somebody else") {
+		t.Errorf("the error is %v", err)
+	}
+	for name, want := range map[string]string{flag: "a\n", lock: "of somebody else\n"} {
+		if data, err := os.ReadFile(name); err != nil || string(data) != want {
+			t.Errorf("%s has %q, %v", name, data, err)
 		}
 	}
 }

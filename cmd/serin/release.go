@@ -162,8 +162,9 @@ func (r *releaseRun) publishNow(cmd *cobra.Command, verb, flag string) error {
 	move, now := r.move, time.Now()
 	var line ci.ReleaseLine
 	opts.Content = plans.Move(func(_ context.Context, s plans.State) ([]ci.ReleaseLine, error) {
+		var keys []string
 		for _, p := range s.Plans {
-			if p.Flag != flag {
+			if keys = append(keys, p.Flag); p.Flag != flag {
 				continue
 			}
 			l, ok := s.Lines[p.Key()]
@@ -175,7 +176,8 @@ func (r *releaseRun) publishNow(cmd *cobra.Command, verb, flag string) error {
 			}
 			return []ci.ReleaseLine{line}, nil
 		}
-		return nil, fmt.Errorf("flag %q has no published plan in environment %s", flag, r.store.env)
+		return nil, fmt.Errorf("flag %q has no published plan in environment %s%s", flag, r.store.env,
+			suggest.DidYouMean(flag, slices.Values(keys)))
 	})
 	report, err := release.Publish(cmd.Context(), opts)
 	if err != nil {
