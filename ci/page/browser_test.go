@@ -5,8 +5,10 @@ package page
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/internal/needs"
 	"github.com/serin-flags/serin/internal/npmtest"
+	"github.com/serin-flags/serin/internal/soak"
 )
 
 // scripts is where the npm packages of the browser tests are.
@@ -115,5 +118,61 @@ func TestBrowser(t *testing.T) {
 	}
 	if !strings.Contains(last.Problem, `flags/shop/cart.yaml:4:1 4 defualt: off unknown key "defualt"`) || last.Kept != `{"targetingKey": "typed"}` {
 		t.Errorf("while somebody types, the page says %q and keeps %q", last.Problem, last.Kept)
+	}
+}
+
+// TestManyFlags measures the page with many flags in Chromium, 10,000 in a soak: the first paint,
+// a search, and an answer, in milliseconds. It also looks at a page of the list as TestBrowser does.
+func TestManyFlags(t *testing.T) {
+	many := soak.Times(250, 10_000)
+	dir := t.TempDir()
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "shop"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	put("serin.yaml", "environments: [production, staging]\nunit: user\n")
+	put("context.yaml", "attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n  plan: {type: string, enum: [free, plus]}\n")
+	for i := range many {
+		put(fmt.Sprintf("shop/flag-%05d.yaml", i), fmt.Sprintf(`description: 第 %d 个
+owner: team-%d
+type: boolean
+default: off
+rules:
+  - {name: cities, when: {city: [city-%d, city-%d], plan: plus}, serve: on}
+  - {name: some, serve: {on: %d%%, off: rest}}
+`, i, i%50, i%300, i%77, 1+i%98))
+	}
+	estate, err := ci.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := NewHandler(Options{Folder: "flags"})
+	h.Update(modelOf(t, estate), nil)
+	server := httptest.NewServer(h)
+	defer server.Close()
+	var times map[string]float64
+	looked := 0
+	browse(t, map[string]any{
+		"base": server.URL + "/", "flag": "flag-00177", "search": "owner:team-27 city-177", "measure": true,
+		"pages": []map[string]string{{"name": "many", "path": "index-2.html"}},
+	}, func(l browserLine) {
+		if l.Times != nil {
+			times = l.Times
+		}
+		if l.Axe != "" {
+			looked++
+		}
+		for _, v := range l.Violations {
+			t.Errorf("%s: %s", l.Axe, v)
+		}
+	})
+	t.Logf("%d flags, in milliseconds: %v", many, times)
+	if len(times) < 3 || looked != 4 {
+		t.Errorf("only %d times were measured, and %d looks", len(times), looked)
 	}
 }

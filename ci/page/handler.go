@@ -28,6 +28,7 @@ type Handler struct {
 	options Options
 	streams chan struct{} // as many as are open
 	clock   func() time.Time
+	forms   []string // of edits
 
 	mu    sync.Mutex
 	state state
@@ -48,7 +49,7 @@ const maxStreams = 64
 
 // NewHandler returns a Handler without a model, which answers 503 until Update.
 func NewHandler(o Options) *Handler {
-	return &Handler{options: o, streams: make(chan struct{}, maxStreams), clock: time.Now, state: state{changed: make(chan struct{})}}
+	return &Handler{options: o, streams: make(chan struct{}, maxStreams), clock: time.Now, forms: edit.Forms(), state: state{changed: make(chan struct{})}}
 }
 
 // Update shows another model. If it is nil because the files have problems, the last one
@@ -401,7 +402,7 @@ func (h *Handler) history(ctx context.Context, v *view, namespace string) histor
 
 // propose says what edits would do, and writes them if it is asked to.
 func (h *Handler) propose(r *http.Request, v *view) proposeView {
-	w := proposeView{Edits: r.FormValue("edit"), Form: h.options.Propose != nil, Forms: edit.Forms()}
+	w := proposeView{Edits: r.FormValue("edit"), Form: h.options.Propose != nil, Forms: h.forms}
 	edits := editsOf(w.Edits)
 	if len(edits) == 0 {
 		return w

@@ -72,7 +72,12 @@ func testEstate(t testing.TB) *ci.Estate {
 // testModel returns a model of the flags of testdata.
 func testModel(t testing.TB) *Model {
 	t.Helper()
-	estate := testEstate(t)
+	return modelOf(t, testEstate(t))
+}
+
+// modelOf returns a model of an estate, with the decisions of testdata.
+func modelOf(t testing.TB, estate *ci.Estate) *Model {
+	t.Helper()
 	s := Source{Estate: estate, Now: testTime, Reads: map[string][]string{"cart": {"shop/cart.go:12", "shop/<b>.go:3"}}}
 	for _, env := range estate.Environments() {
 		payloads, err := estate.Compile(env)
@@ -172,6 +177,7 @@ func compare(t testing.TB, what string, old, new *ci.Estate) diff.Report {
 // testHandler returns a handler of the flags of testdata at the time of tests.
 func testHandler(t testing.TB, o Options) *Handler {
 	h := NewHandler(o)
+	h.forms = []string{"disable FLAG", "share FLAG RULE VARIANT=SHARE…"} // others come with time
 	h.clock = func() time.Time { return testTime }
 	h.Update(testModel(t), nil)
 	return h

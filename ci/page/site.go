@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/serin-flags/serin/ci/edit"
 )
 
 // siteMark is a file in the folder of a site. It lists the other files, so that those of
@@ -118,7 +116,7 @@ func (s *site) asked(ctx context.Context) error {
 		name, title string
 		body        any
 	}{
-		{"changes", "Who changes", changes}, {"history", "History", history}, {"propose", "Propose an edit", proposeView{Forms: edit.Forms()}},
+		{"changes", "Who changes", changes}, {"history", "History", history}, {"propose", "Propose an edit", proposeView{Forms: s.forms}},
 	} {
 		if err := s.page(p.name+".html", p.name, p.title, p.body); err != nil {
 			return err

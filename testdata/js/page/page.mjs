@@ -1,7 +1,8 @@
 // Opens the page for people in Chromium, and reports what a person would meet.
 //
 // stdin:  {"chromium": "…", "base": "http://…", "pages": [{"name": "…", "path": "…"}], "flag": "…",
-//          "search": "…", "shots": "a folder, or nothing", "trees": true, "measure": false}
+//          "search": "…", "shots": "a folder, or nothing", "trees": true,
+//          "measure": false}, which looks at the pages and then measures, or else tries what people do
 // stdout: a line of JSON for each thing that was looked at:
 //         {"axe": "name theme width", "violations": ["…"]}     what axe-core finds
 //         {"wide": "name theme width", "by": 12}               content that is cut off or scrolls sideways
