@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +36,7 @@ const (
 	opFlag
 	opSegment
 	opHolds
+	opIs
 )
 
 // A Condition is a condition of a rule. The zero value always holds. Use the functions that
@@ -153,6 +155,28 @@ func In(attribute string, fold bool, texts ...string) Condition {
 	return compare(opIn, attribute, fold, texts)
 }
 
+// Empty holds if the attribute is an empty text. It fits attributes of any type.
+func Empty(attribute string) Condition { return In(attribute, false, "") }
+
+func (c Condition) isEmpty() bool { return c.Op == opIn && len(c.Texts) == 1 && c.Texts[0] == "" }
+
+// simplified returns c without what always or never holds.
+func (c Condition) simplified() Condition {
+	of := make([]Condition, len(c.Of))
+	for i, o := range c.Of {
+		of[i] = o.simplified()
+	}
+	switch c.Op {
+	case opAll:
+		return All(of...)
+	case opAny:
+		return Any(of...)
+	case opNot:
+		return Not(of[0])
+	}
+	return c
+}
+
 // Integers holds if the attribute is one of the integers.
 func Integers(attribute string, ints ...int64) Condition {
 	if len(ints) == 0 {
@@ -227,6 +251,11 @@ func Exists(attribute string) Condition {
 // Holds holds if the attribute is a list with one of the texts.
 func Holds(attribute string, texts ...string) Condition {
 	return compare(opHolds, attribute, false, texts)
+}
+
+// Is holds if the attribute is that boolean.
+func Is(attribute string, value bool) Condition {
+	return Condition{Op: opIs, Attribute: attribute, Texts: []string{strconv.FormatBool(value)}}
 }
 
 // InSegment holds if the attribute is a member of the segment.
@@ -352,9 +381,17 @@ func (c Condition) comparison(lists *lists) *source.Node {
 		return integers(c.Ints)
 	case opHolds:
 		return m.With("any", source.Texts(c.Texts...))
+	case opIs:
+		return source.Plain(c.Texts[0])
 	case opIPRange:
 		return m.With("from", source.Text(c.Texts[0])).With("to", source.Text(c.Texts[1]))
 	case opRange:
+		switch {
+		case c.Ints[0] == math.MinInt64:
+			return m.With("lte", integer(c.Ints[1]))
+		case c.Ints[1] == math.MaxInt64:
+			return m.With("gte", integer(c.Ints[0]))
+		}
 		return m.With("from", integer(c.Ints[0])).With("to", integer(c.Ints[1]))
 	case opMod:
 		return m.With("mod", integer(c.Ints[0])).With("in", integers(c.Ints[1:]))

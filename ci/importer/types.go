@@ -22,6 +22,9 @@ type attribute struct {
 
 // typeOf returns the type of attribute that a condition needs, or "" if any will do.
 func (c Condition) typeOf() string {
+	if c.isEmpty() {
+		return ""
+	}
 	switch c.Op {
 	case opIn, opPrefix, opSuffix, opContains, opMatches, opSegment:
 		return "string"
@@ -33,6 +36,8 @@ func (c Condition) typeOf() string {
 		return "semver"
 	case opHolds:
 		return "list"
+	case opIs:
+		return "boolean"
 	}
 	return ""
 }
@@ -83,6 +88,7 @@ func (i *Import) attributes() []*attribute {
 	}
 	for _, f := range i.Flags {
 		f.dropOptional(all)
+		f.dropEmpty(all)
 	}
 	i.Flags = slices.DeleteFunc(i.Flags, func(f *Flag) bool {
 		var why error
@@ -186,6 +192,23 @@ func (a *attribute) choose() {
 	}
 	if best > 1 {
 		a.reason += fmt.Sprintf(" and %d more", best-1)
+	}
+}
+
+// dropEmpty drops comparisons with the empty text from attributes that aren't text.
+func (f *Flag) dropEmpty(all map[string]*attribute) {
+	for _, b := range f.bodies() {
+		for j := range b.Rules {
+			changed := false
+			b.Rules[j].When.change(func(c *Condition) {
+				if c.isEmpty() && all[c.Attribute].typ != "string" {
+					*c, changed = Never, true
+				}
+			})
+			if changed {
+				b.Rules[j].When = b.Rules[j].When.simplified()
+			}
+		}
 	}
 }
 

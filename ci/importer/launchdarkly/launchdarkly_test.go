@@ -1,0 +1,175 @@
+package launchdarkly
+
+import (
+	"crypto/sha1"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/importer"
+	"github.com/serin-flags/serin/ci/importer/internal/importtest"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/soak"
+)
+
+// TestSDKDecisions replays what LaunchDarkly's own evaluator served for random flags.
+func TestSDKDecisions(t *testing.T) {
+	data, err := os.ReadFile("testdata/payload.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	imp, err := Read(data, importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := importtest.Import(t, imp)
+	for _, r := range imp.Refused {
+		t.Errorf("%s is refused: %v", r.Flag, &r.Refusal)
+	}
+	decisions, err := os.Open("testdata/decisions.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer decisions.Close()
+	estate, err := ci.Load(folder.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := importer.Verify(estate, "", decisions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Same < 1000 || result.Different > 0 {
+		t.Errorf("%d decisions agree, %d differ", result.Same, result.Different)
+		for _, a := range result.Lines {
+			if a.Different > 0 {
+				t.Logf("%+v", a)
+			}
+		}
+	}
+}
+
+// TestNobodyMoves holds that of many users, a million in a soak, none is in another variation
+// than LaunchDarkly's formula says.
+func TestNobodyMoves(t *testing.T) {
+	weights := []int{33333, 33333, 12345, 20989}
+	imp, err := Read([]byte(`{"flags": {"f": {"on": true, "salt": "s", "offVariation": 0, "variations": ["a", "b", "c", "d"], "fallthrough": {"rollout": {"variations": [
+		{"variation": 0, "weight": 33333}, {"variation": 1, "weight": 33333}, {"variation": 2, "weight": 12345}, {"variation": 3, "weight": 20989}]}}}}}`), importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := importtest.Import(t, imp).Flags.Flag("f")
+	for i := range soak.Times(200_000, 1_000_000) {
+		id := fmt.Sprintf("u-%d", i)
+		sum := sha1.Sum([]byte("f.s." + id))
+		bucket := float32(binary.BigEndian.Uint64(sum[:])>>4) / float32(0xFFFFFFFFFFFFFFF)
+		want, share := "d", float32(0)
+		for v, w := range weights {
+			if share += float32(w) / 100000; bucket < share {
+				want = string(rune('a' + v))
+				break
+			}
+		}
+		if got := f.Evaluate(&evaluator.Context{Key: id}).Variant(); got != want {
+			t.Fatalf("%s has %s, not %s", id, got, want)
+		}
+	}
+}
+
+// TestBoundary holds that a boundary is the first position that isn't below its share, for the
+// comparison that SDKs make.
+func TestBoundary(t *testing.T) {
+	below := func(p uint64, share float32) bool { return float32(p)/float32(0xFFFFFFFFFFFFFFF) < share }
+	for weight := 0; weight <= 100_000; weight += 7 {
+		share := float32(weight) / 100000
+		b := boundary(share)
+		if b > 0 && !below(b-1, share) || b < positions && below(b, share) {
+			t.Fatalf("%d of 100,000 ends at %d", weight, b)
+		}
+	}
+}
+
+// TestRefusals holds what is refused, with its place.
+func TestRefusals(t *testing.T) {
+	rule := func(clause string) string {
+		return `"offVariation": 0, "fallthrough": {"variation": 0}, "rules": [{"variation": 1, "clauses": [` + clause + `]}]`
+	}
+	for _, test := range []struct{ flag, place, reason string }{
+		{rule(`{"attribute": "a", "op": "near", "values": ["x"]}`), "rules[0].clauses[0].op", "unknown operator"},
+		{rule(`{"attribute": "a", "op": "before", "values": [0]}`), "rules[0].clauses[0].op", "date"},
+		{rule(`{"contextKind": "org", "attribute": "a", "op": "in", "values": ["x"]}`), "rules[0].clauses[0].contextKind", `kind "org"`},
+		{rule(`{"contextKind": "user", "attribute": "/a/b", "op": "in", "values": ["x"]}`), "rules[0].clauses[0].attribute", "nested"},
+		{rule(`{"attribute": "kind", "op": "in", "values": ["user"]}`), "rules[0].clauses[0].attribute", "kind of the context"},
+		{rule(`{"attribute": "a", "op": "in", "values": ["x", 1]}`), "rules[0].clauses[0].values", "different types"},
+		{rule(`{"attribute": "a", "op": "in", "values": [9007199254740993]}`), "rules[0].clauses[0].values[0]", "2^53"},
+		{rule(`{"attribute": "a", "op": "lessThan", "values": [1e300]}`), "rules[0].clauses[0].values[0]", "2^53"},
+		{rule(`{"attribute": "a", "op": "matches", "values": ["(?=x)"]}`), "rules[0].clauses[0].values", "RE2"},
+		{rule(`{"attribute": "a", "op": "semVerEqual", "values": ["v2"]}`), "rules[0].clauses[0].values[0]", "no semantic version"},
+		{rule(`{"op": "segmentMatch", "values": ["big"]}`), "segments.big.unbounded", "big segment"},
+		{rule(`{"op": "segmentMatch", "values": ["loop"]}`), "segments.loop", "refers to itself"},
+		{`"fallthrough": {"variation": 0}, "on": false`, "offVariation", "program's code"},
+		{`"fallthrough": {"variation": 7}, "offVariation": 0`, "fallthrough.variation", "no variation 7"},
+		{`"fallthrough": {}, "offVariation": 0`, "fallthrough", "neither"},
+		{`"offVariation": 0, "fallthrough": {"variation": 0}, "contextTargets": [{"contextKind": "org", "values": ["x"], "variation": 0}]`, "contextTargets[0].contextKind", `kind "org"`},
+		{`"offVariation": 0, "fallthrough": {"rollout": {"contextKind": "org", "variations": [{"variation": 0, "weight": 100000}]}}`, "fallthrough.rollout.contextKind", `kind "org"`},
+		{`"offVariation": 0, "fallthrough": {"variation": 0}, "variations": [true, "x"]`, "variations[1]", "different types"},
+		{`"offVariation": 0, "fallthrough": {"variation": 0}, "variations": [null]`, "variations[0]", "null"},
+	} {
+		if !strings.Contains(test.flag, `"variations": [`) || strings.Contains(test.flag, `"rollout"`) {
+			test.flag = `"variations": [true, false], ` + test.flag
+		}
+		if !strings.Contains(test.flag, `"on"`) {
+			test.flag = `"on": true, ` + test.flag
+		}
+		imp, err := Read([]byte(`{"flags": {"f": {`+test.flag+`}}, "segments": {"big": {"unbounded": true},
+			"loop": {"rules": [{"clauses": [{"op": "segmentMatch", "values": ["loop"]}]}]}}}`), importer.Options{})
+		if err != nil {
+			t.Errorf("%s: %v", test.flag, err)
+			continue
+		}
+		place := test.place
+		if !strings.HasPrefix(place, "segments") {
+			place = "flags.f." + place
+		}
+		if len(imp.Refused) != 1 || imp.Refused[0].Place != place || !strings.Contains(imp.Refused[0].Reason, test.reason) {
+			t.Errorf("%s: %v, not %s: %s", test.flag, imp.Refused, place, test.reason)
+		}
+	}
+}
+
+// TestForms holds the forms of payloads that are read.
+func TestForms(t *testing.T) {
+	const flags = `{"flags": {"f": {"on": true, "variations": [true], "fallthrough": {"variation": 0}}}}`
+	for _, in := range []string{flags, `{"path": "/", "data": ` + flags + `}`, `{"flagValues": {"f": true}}`} {
+		imp, err := Read([]byte(in), importer.Options{})
+		if err != nil {
+			t.Errorf("%s: %v", in, err)
+			continue
+		}
+		f := importtest.Import(t, imp).Flags.Flag("f")
+		if value, ok := f.Evaluate(&evaluator.Context{}).Value().Bool(); !ok || !value {
+			t.Errorf("%s: f isn't true", in)
+		}
+	}
+	for _, in := range []string{``, `{}`, `[]`, `{"items": []}`, `{"flags": 1}`} {
+		if _, err := Read([]byte(in), importer.Options{}); err == nil {
+			t.Errorf("%s: it is accepted", in)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"flags": {"f": {"on": true, "variations": [true, false], "offVariation": 1, "salt": "x", "targets": [{"values": ["a"], "variation": 1}],
+		"rules": [{"variation": 0, "clauses": [{"attribute": "a", "op": "in", "values": ["x"], "negate": true}]}], "fallthrough": {"variation": 0}}}}`))
+	f.Add([]byte(`{"flags": {"f": {"on": true, "variations": ["a", "b"], "offVariation": 1, "salt": "x", "fallthrough": {"rollout": {"seed": 3, "bucketBy": "c",
+		"variations": [{"variation": 0, "weight": 5}, {"variation": 1, "weight": 99995}]}}}}}`))
+	f.Add([]byte(`{"flagValues": {"f": {"a": [1, 2.5]}}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if imp, err := Read(data, importer.Options{}); err == nil {
+			importtest.Import(t, imp)
+		}
+	})
+}
