@@ -305,7 +305,6 @@ func (r Restoration) line(p *ci.Plan, was, is ci.ReleaseLine, isNow bool, revisi
 	}
 	line := was
 	line.Flag, line.Environment, line.Count = p.Flag, p.Environment, max(was.Count, is.Count)
-	line.Approved = 0 // it was given for the next step of that time
 	return line.Replan(p, steps, r.Now, r.By).Hold(fmt.Sprintf("rolled back to revision %d", revision), r.Now, r.By)
 }
 

@@ -143,7 +143,11 @@ func findPlan(e *ci.Estate, flag, env string) (*ci.Plan, error) {
 	case !slices.Contains(e.Keys(), flag):
 		return nil, fmt.Errorf("there is no flag %q%s", flag, suggest.DidYouMean(flag, slices.Values(e.Keys())))
 	}
-	return nil, fmt.Errorf("flag %q has no guarded ramp here%s", flag, suggest.DidYouMean(flag, slices.Values(keys)))
+	where := "in any environment"
+	if env != "" {
+		where = fmt.Sprintf("in environment %q", env)
+	}
+	return nil, fmt.Errorf("flag %q has no ramp that a guard advances %s%s", flag, where, suggest.DidYouMean(flag, slices.Values(keys)))
 }
 
 // publishNow publishes the next line of the plan, and has the file get the same one.

@@ -137,7 +137,8 @@ func (l Line) Finish(now time.Time, by string) Line {
 }
 
 // Replan returns the line for a plan whose cleared steps were edited. The share must be that of
-// a step. The rule may have another name now.
+// a step. The rule may have another name now. What was approved was another plan, so no step is
+// approved.
 func (l Line) Replan(p *Plan, steps int, now time.Time, by string) Line {
 	l = l.next(now, by)
 	l.Rule, l.Plan = p.Rule, p.Hash(steps)
@@ -145,7 +146,7 @@ func (l Line) Replan(p *Plan, steps int, now time.Time, by string) Line {
 	if steps > 0 {
 		l.Share = p.Steps[steps-1].To
 	}
-	l.Since, l.Blind = now.UTC().Truncate(time.Second), time.Time{}
+	l.Since, l.Blind, l.Approved = now.UTC().Truncate(time.Second), time.Time{}, 0
 	return l
 }
 

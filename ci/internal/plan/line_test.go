@@ -33,14 +33,18 @@ func TestLineLives(t *testing.T) {
 			`share=5% since=2026-12-07T15:00:00Z by=robot count=4`},
 		{func() Line { return l.Approve(ramp.Steps[2].To, later(7), "ann") },
 			`share=5% since=2026-12-07T15:00:00Z by=ann count=5 approved=100%`},
+		{func() Line { return l.Replan(ramp, 2, later(7), "ann") },
+			`share=5% since=2026-12-07T16:00:00Z by=ann count=6`},
+		{func() Line { return l.Approve(ramp.Steps[2].To, later(7), "ann") },
+			`share=5% since=2026-12-07T16:00:00Z by=ann count=7 approved=100%`},
 		{func() Line { return l.RollBack(ramp, 1, "errors: 3.1 times as many", later(8), "robot") },
-			`share=1% since=2026-12-07T17:00:00Z by=robot count=6 state=back why="errors: 3.1 times as many" approved=100%`},
+			`share=1% since=2026-12-07T17:00:00Z by=robot count=8 state=back why="errors: 3.1 times as many" approved=100%`},
 		{func() Line { return l.Resume(ramp, later(24), later(9), "ann") },
-			`share=0% since=2026-12-07T18:00:00Z by=ann count=7 start=2026-12-08T09:00:00Z`},
+			`share=0% since=2026-12-07T18:00:00Z by=ann count=9 start=2026-12-08T09:00:00Z`},
 		{func() Line { return l.See(later(9), later(10), "robot") },
-			`share=0% since=2026-12-07T18:00:00Z by=robot count=8 start=2026-12-08T09:00:00Z blind=2026-12-07T18:00:00Z`},
+			`share=0% since=2026-12-07T18:00:00Z by=robot count=10 start=2026-12-08T09:00:00Z blind=2026-12-07T18:00:00Z`},
 		{func() Line { return l.Finish(later(10), "robot") },
-			`share=0% since=2026-12-07T18:00:00Z by=robot count=9 state=finished start=2026-12-08T09:00:00Z`},
+			`share=0% since=2026-12-07T18:00:00Z by=robot count=11 state=finished start=2026-12-08T09:00:00Z`},
 	} {
 		l = step.what()
 		text := l.String()
