@@ -119,45 +119,65 @@ func checkWebhook(text string) error {
 	return nil
 }
 
-// webhookTimeout is how long a webhook may take to answer.
-const webhookTimeout = 10 * time.Second
+const (
+	// webhookTimeout is how long a webhook may take to answer.
+	webhookTimeout = 10 * time.Second
+	// webhookTotal is how long all messages of a look may take, so that a webhook that hangs
+	// delays the next look by no more than that.
+	webhookTotal = 30 * time.Second
+)
 
-// post sends what has moved to the webhook, in one request for each plan. The member text is
-// what chat systems show. The URL is often a secret, so no error has it.
+// post sends what has moved to the webhook, in one request for each plan. A message that fails
+// doesn't stop those about other plans.
 func (g *guardRun) post(ctx context.Context, moved []*guard.Decision) error {
 	if g.webhook == "" {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, webhookTotal)
+	defer cancel()
 	client := &http.Client{Timeout: webhookTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	var errs []error
 	for _, d := range moved {
-		decision, err := newDecisionJSON(d, "")
-		if err != nil {
-			return err
+		if err := g.postOne(ctx, client, d); err != nil {
+			errs = append(errs, fmt.Errorf("posting to the webhook about %s: %w", d.Plan.Flag, err))
 		}
-		body, err := json.Marshal(struct {
-			Text string `json:"text"`
-			decisionJSON
-		}{d.Text(), decision})
-		if err != nil {
-			return err
+		if ctx.Err() != nil {
+			break
 		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, g.webhook, bytes.NewReader(body))
-		if err != nil {
-			return errors.New("posting to the webhook: its URL is invalid")
+	}
+	return errors.Join(errs...)
+}
+
+// postOne sends a decision to the webhook. The member text is what chat systems show. The URL is
+// often a secret, so no error has it.
+func (g *guardRun) postOne(ctx context.Context, client *http.Client, d *guard.Decision) error {
+	decision, err := newDecisionJSON(d, "")
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(struct {
+		Text string `json:"text"`
+		decisionJSON
+	}{d.Text(), decision})
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, g.webhook, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("its URL is invalid")
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			err = failed.Err
 		}
-		request.Header.Set("Content-Type", "application/json")
-		response, err := client.Do(request)
-		if err != nil {
-			var failed *url.Error
-			if errors.As(err, &failed) {
-				err = failed.Err
-			}
-			return fmt.Errorf("posting to the webhook: %w", err)
-		}
-		response.Body.Close()
-		if response.StatusCode >= 300 {
-			return fmt.Errorf("posting to the webhook: it answered %s", response.Status)
-		}
+		return err
+	}
+	response.Body.Close()
+	if response.StatusCode >= 300 {
+		return fmt.Errorf("it answered %s", response.Status)
 	}
 	return nil
 }

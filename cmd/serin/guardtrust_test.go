@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,10 +14,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/edit"
+	"github.com/serin-flags/serin/ci/guard"
 )
 
 // A guarded is a folder with a published plan at 1%, which the guard may move.
@@ -255,5 +259,38 @@ func TestEditChangedUnderneath(t *testing.T) {
 		if data, err := os.ReadFile(name); err != nil || string(data) != want {
 			t.Errorf("%s has %q, %v", name, data, err)
 		}
+	}
+}
+
+// TestWebhook holds that a message that fails doesn't stop those about other plans, and that no
+// error has the URL.
+func TestWebhook(t *testing.T) {
+	var got []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var message struct{ Flag, Text string }
+		if err := json.NewDecoder(r.Body).Decode(&message); err != nil {
+			t.Error(err)
+		}
+		got = append(got, message.Flag+": "+message.Text)
+		if message.Flag == "one" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	g := guardRun{webhook: server.URL + "/hunter2"}
+	var moved []*guard.Decision
+	for _, flag := range []string{"one", "two"} {
+		moved = append(moved, &guard.Decision{Plan: &ci.Plan{Flag: flag, Environment: "production"}, Action: guard.Finish, Reason: "done"})
+	}
+	err := g.post(t.Context(), moved)
+	if err == nil || err.Error() != "posting to the webhook about one: it answered 503 Service Unavailable" {
+		t.Errorf("error %v", err)
+	}
+	if want := []string{"one: one in production: finished at 0%: done\n", "two: two in production: finished at 0%: done\n"}; !slices.Equal(got, want) {
+		t.Errorf("the messages are %q", got)
+	}
+	server.Close()
+	if err := g.post(t.Context(), moved); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a server that is gone: error %v", err)
 	}
 }
