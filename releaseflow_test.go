@@ -153,11 +153,11 @@ func (f *releaseForge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // guard runs the job of ci/releases.yml.
-func (f *releaseTeam) guard(t *testing.T, token string) outcome {
+func (f *releaseTeam) guard(t *testing.T, token string, env ...string) outcome {
 	t.Helper()
-	o := f.action.run(t, job{workspace: f.clone(t), bin: f.bin, env: append(f.s3.Env(), "GITHUB_EVENT_NAME=schedule",
+	o := f.action.run(t, job{workspace: f.clone(t), bin: f.bin, env: append(append(f.s3.Env(), "GITHUB_EVENT_NAME=schedule",
 		"GITHUB_SERVER_URL=file://"+filepath.Dir(filepath.Dir(f.remote)), "GITHUB_REPOSITORY=acme/shop", "GITHUB_RUN_ID=78",
-		"GITHUB_REF_NAME=main", "GITHUB_API_URL="+f.server), inputs: map[string]string{
+		"GITHUB_REF_NAME=main", "GITHUB_API_URL="+f.server), env...), inputs: map[string]string{
 		"do": "guard", "environment": "production", "to": "s3://flags/shop", "keys": "keys/production", "online-key": f.key, "token": token,
 	}})
 	f.hides(t, o.log)
@@ -203,7 +203,12 @@ func TestReleaseOnGitHub(t *testing.T) {
 		return string(data)
 	}
 
-	// Without the token of an app, nothing is proposed.
+	// Without the token of an app, nothing is proposed. Nor is it if the forge is down, but the
+	// guard does its work.
+	if o := f.guard(t, appToken, "GITHUB_SERVER_URL=file:///nowhere"); o.err != nil || !strings.Contains(o.log, "::warning title=No pull requests::") ||
+		!strings.Contains(o.log, "index in production: waits at 1%: ") {
+		t.Fatalf("without a forge: %v\n%s", o.err, o.log)
+	}
 	if o := f.guard(t, "ghs_of-the-job"); o.err != nil || !strings.Contains(o.log, "::notice title=No pull requests::") || len(f.branches(t)) > 0 {
 		t.Fatalf("with the job's own token: %v, %v\n%s", o.err, f.branches(t), o.log)
 	}
@@ -261,7 +266,7 @@ func TestReleaseOnGitLab(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(f.remote, "hooks", "post-receive"), []byte(hook), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	guard := func() (string, error) {
+	guard := func(env ...string) (string, error) {
 		dir := f.clone(t)
 		cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
 		cmd.Dir = dir
@@ -269,6 +274,7 @@ func TestReleaseOnGitLab(t *testing.T) {
 			"GITHUB_ACTIONS=", "CI_PROJECT_DIR="+dir, "CI_API_V4_URL="+f.server+"/api/v4", "CI_PROJECT_ID=12", "CI_PROJECT_URL=file://"+strings.TrimSuffix(f.remote, ".git"),
 			"CI_DEFAULT_BRANCH=main", "SERIN_FLAGS=flags", "SERIN_ENVIRONMENT=production", "SERIN_KEYS=keys/production",
 			"SERIN_GITLAB_TOKEN="+groupToken, "SERIN_TO=s3://flags/shop", "SERIN_ONLINE_KEY="+f.key)
+		cmd.Env = append(cmd.Env, env...)
 		out, err := cmd.CombinedOutput()
 		f.hides(t, string(out))
 		return string(out), err
@@ -281,6 +287,9 @@ func TestReleaseOnGitLab(t *testing.T) {
 		return string(data)
 	}
 	const approve, releases = "serin/production/approve/index", "serin/production/releases"
+	if out, err := guard("CI_PROJECT_URL=file:///nowhere"); err != nil || !strings.Contains(out, "index in production: waits at 1%: ") {
+		t.Fatalf("without a forge: %v\n%s", err, out)
+	}
 	out, err := guard()
 	first := f.branches(t)
 	if err != nil || len(first) != 1 || first[approve] == "" || !strings.Contains(f.forge.comment(), "1% get \"new\"") {
