@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,6 +32,7 @@ type releaseRun struct {
 	editRun
 	store   publication // for publish
 	publish bool
+	notes   io.Writer
 	// move returns the next line of a plan.
 	move func(p *ci.Plan, l ci.ReleaseLine, now time.Time, by string) (ci.ReleaseLine, error)
 }
@@ -76,6 +79,7 @@ func (r *releaseRun) run(cmd *cobra.Command, verb, flag string) error {
 		return err
 	}
 	by := r.store.provenance.ofPerson(cmd.Context()).Author
+	r.notes = cmd.ErrOrStderr()
 	_, err = r.make(cmd, fmt.Sprintf("%s the release of %s", verb, flag), func(root *os.Root, dir string) (*edit.Result, error) {
 		return r.edit(root, dir, flag, by)
 	})
@@ -101,7 +105,11 @@ func (r *releaseRun) edit(root *os.Root, dir, flag, by string) (*edit.Result, er
 	if err != nil {
 		return nil, fmt.Errorf("flag %q in environment %s: %w", flag, p.Environment, err)
 	}
-	after, _ := lines.Merge(ci.ReleaseLines{next.Key(): next})
+	after := maps.Clone(lines)
+	if after[p.Key()] = next; next.Count < line.Count { // it is published
+		after[p.Key()] = line
+		fmt.Fprintf(r.notes, "note: %s has a newer line, which counts once it is published: %v\n", filepath.Join(dir, ci.ReleasesFile), line)
+	}
 	name := ci.ReleasesFile
 	before, err := root.ReadFile(name)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
