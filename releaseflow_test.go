@@ -13,6 +13,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/serin-flags/serin"
 )
 
 // The files of a release, whose second step waits for an approval.
@@ -313,5 +317,54 @@ func TestReleaseOnGitLab(t *testing.T) {
 	f.merge(t, releases)
 	if out, err := guard(); err != nil || len(f.branches(t)) > 0 {
 		t.Errorf("with nothing to say: %v, %v\n%s", err, f.branches(t), out)
+	}
+}
+
+// TestGuardStandsAlone holds that the guard's jobs neither wait for publications nor cancel
+// them, and have the history that tells which request brought a plan.
+func TestGuardStandsAlone(t *testing.T) {
+	type workflow struct {
+		Jobs map[string]struct {
+			Concurrency map[string]any
+			Steps       []struct {
+				Uses string
+				With map[string]any
+			}
+		}
+	}
+	var publishing, guarding workflow
+	for text, to := range map[string]*workflow{serin.Workflow: &publishing, serin.Releases: &guarding} {
+		if err := yaml.Unmarshal([]byte(text), to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	guard := guarding.Jobs["guard"]
+	group := fmt.Sprint(guard.Concurrency["group"])
+	if group == fmt.Sprint(publishing.Jobs["publish"].Concurrency["group"]) || !strings.Contains(group, "matrix.environment") || len(guard.Concurrency) != 1 {
+		t.Errorf("for GitHub, the concurrency is %v", guard.Concurrency)
+	}
+	if with := guard.Steps[0].With; with["fetch-depth"] != 0 || with["filter"] != nil || with["persist-credentials"] != false {
+		t.Errorf("for GitHub, what is checked out is %v", with)
+	}
+	data, err := os.ReadFile("ci/gitlab.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var jobs map[string]struct {
+		Resource  string `yaml:"resource_group"`
+		Variables map[string]string
+		Rules     []struct{ If string }
+	}
+	if err := yaml.Unmarshal(data, &jobs); err != nil {
+		t.Fatal(err)
+	}
+	if job := jobs["flags:guard"]; job.Resource == jobs[".serin:publish"].Resource || !strings.Contains(job.Resource, "$SERIN_ENVIRONMENT") || job.Variables["GIT_DEPTH"] != "0" {
+		t.Errorf("for GitLab, the job is %+v", job)
+	}
+	// A schedule is for one of the two.
+	for name, want := range map[string]string{"flags:guard": "&& $SERIN_GUARD", "flags:renew": "&& $SERIN_GUARD == null"} {
+		if rules := jobs[name].Rules; len(rules) != 1 || !strings.HasSuffix(rules[0].If, want) {
+			t.Errorf("the rules of %s are %v", name, rules)
+		}
 	}
 }

@@ -20,7 +20,7 @@ func TestActionsArePinned(t *testing.T) {
 	}
 	uses := regexp.MustCompile(`uses: ?(.*)`)
 	pinned := regexp.MustCompile(`^[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
-	for _, name := range append(files, "ci/action.yml", "docs/workflows.md") {
+	for _, name := range append(files, "ci/action.yml", "ci/releases.yml", "docs/workflows.md") {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
