@@ -109,7 +109,7 @@ func (g *guardRun) run(cmd *cobra.Command) error {
 		return statusError(status)
 	}
 	if g.options.Runner != nil {
-		background := command.NewBackground(cmd.Context(), g.options.Runner)
+		background := command.NewBackground(cmd.Context(), g.options.Runner, max(4*g.every, 10*time.Minute))
 		defer background.Wait()
 		g.options.Runner = background
 	}

@@ -5,16 +5,19 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/serin-flags/serin/ci/guard"
 )
 
 // A Background runs commands while the guard goes on looking, so that a command of minutes
 // delays no rollback. A look starts a command, and the first look after its end gets the
-// outcome; those between learn that it is running. It is safe for concurrent use.
+// outcome; those between learn that it is running. A failure stays the outcome of its step, in
+// case that it couldn't be published. It is safe for concurrent use.
 type Background struct {
 	ctx    context.Context
 	runner guard.Runner
+	fresh  time.Duration
 	jobs   sync.WaitGroup
 	slots  chan struct{}
 
@@ -28,6 +31,7 @@ var _ guard.Runner = (*Background)(nil)
 type job struct {
 	env   []string
 	ended bool
+	at    time.Time // when it ended
 	out   guard.Outcome
 	err   error
 }
@@ -39,9 +43,11 @@ const atOnce = 8
 const maxJobs = 10_000
 
 // NewBackground returns a runner that runs commands with another one until ctx ends. Call
-// Wait then.
-func NewBackground(ctx context.Context, runner guard.Runner) *Background {
-	return &Background{ctx: ctx, runner: runner, slots: make(chan struct{}, atOnce), last: make(map[string]*job)}
+// Wait then. An outcome other than a failure counts for as long as fresh says: if looks stop for
+// an hour, one from before that hour proves nothing. Let it be longer than the time between two
+// looks.
+func NewBackground(ctx context.Context, runner guard.Runner, fresh time.Duration) *Background {
+	return &Background{ctx: ctx, runner: runner, fresh: fresh, slots: make(chan struct{}, atOnce), last: make(map[string]*job)}
 }
 
 // Run implements [guard.Runner]. It returns at once.
@@ -53,11 +59,17 @@ func (b *Background) Run(_ context.Context, c guard.Command) (guard.Outcome, err
 	if j != nil && !j.ended {
 		return guard.Outcome{Running: true}, nil
 	}
-	delete(b.last, key)
 	if j != nil && slices.Equal(j.env, c.Env) {
-		return j.out, j.err
+		failed := j.err == nil && j.out.Status == 1
+		if !failed {
+			delete(b.last, key)
+		}
+		if failed || time.Since(j.at) <= b.fresh {
+			return j.out, j.err
+		}
 	}
-	// There is none yet, or it ran for an earlier step.
+	delete(b.last, key)
+	// There is none yet, it is too old, or it ran for an earlier step.
 	if len(b.last) >= maxJobs {
 		for key, j := range b.last {
 			if j.ended {
@@ -73,7 +85,7 @@ func (b *Background) Run(_ context.Context, c guard.Command) (guard.Outcome, err
 		<-b.slots
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		j.out, j.err, j.ended = out, err, true
+		j.out, j.err, j.ended, j.at = out, err, true, time.Now()
 	})
 	return guard.Outcome{Running: true}, nil
 }

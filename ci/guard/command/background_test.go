@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,7 +18,7 @@ type slow struct{ ran int }
 
 func (s *slow) Run(ctx context.Context, c guard.Command) (guard.Outcome, error) {
 	s.ran++
-	out := guard.Outcome{Status: s.ran, Output: c.Env[len(c.Env)-1]}
+	out := guard.Outcome{Status: s.ran + 1, Output: c.Env[len(c.Env)-1]}
 	select {
 	case <-time.After(time.Minute):
 		return out, nil
@@ -32,7 +33,7 @@ func TestBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := new(slow)
-		b := NewBackground(ctx, s)
+		b := NewBackground(ctx, s, time.Minute)
 		c := guard.Command{Run: []string{"smoke"}, Env: []string{"SERIN_FLAG=a", "SERIN_ENVIRONMENT=e", "SERIN_STEP=1"}}
 		start := time.Now()
 		var got []string
@@ -67,11 +68,49 @@ func TestBackground(t *testing.T) {
 		look(other)
 		running := "true 0  <nil>"
 		want := []string{
-			running, running, "false 1 SERIN_STEP=1 <nil>", running, running, running, "false 3 SERIN_STEP=2 <nil>",
-			running, "false 4 SERIN_STEP=2 cancelled",
+			running, running, "false 2 SERIN_STEP=1 <nil>", running, running, running, "false 4 SERIN_STEP=2 <nil>",
+			running, "false 5 SERIN_STEP=2 cancelled",
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("looks got\n%q\nwant\n%q", got, want)
+		}
+	})
+}
+
+// An ending runner ends at once, with this status.
+type ending struct{ status int }
+
+func (e ending) Run(context.Context, guard.Command) (guard.Outcome, error) {
+	return guard.Outcome{Status: e.status}, nil
+}
+
+// TestBackgroundOld holds that an outcome from before looks stopped is no outcome, but that a
+// failure stays one until the step is another.
+func TestBackgroundOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for status, want := range map[int]string{0: "running, 0, running, running", 1: "running, 1, 1, 1", 7: "running, 7, running, running"} {
+			b := NewBackground(t.Context(), ending{status}, time.Minute)
+			c := guard.Command{Run: []string{"smoke"}, Env: []string{"SERIN_FLAG=a", "SERIN_STEP=1"}}
+			var got []string
+			for _, wait := range []time.Duration{0, time.Minute, 0, time.Minute + 1} {
+				time.Sleep(wait)
+				out, _ := b.Run(t.Context(), c)
+				synctest.Wait()
+				text := fmt.Sprint(out.Status)
+				if out.Running {
+					text = "running"
+				}
+				got = append(got, text)
+			}
+			if strings.Join(got, ", ") != want {
+				t.Errorf("status %d: looks got %q, not %s", status, got, want)
+			}
+			c.Env = []string{"SERIN_FLAG=a", "SERIN_STEP=2"}
+			if out, _ := b.Run(t.Context(), c); !out.Running {
+				t.Errorf("status %d: the outcome counts for the next step", status)
+			}
+			synctest.Wait()
+			b.Wait()
 		}
 	})
 }
@@ -90,7 +129,7 @@ func TestBackgroundBounded(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			running--
-		}))
+		}), time.Minute)
 		for i := range 50 {
 			b.Run(t.Context(), guard.Command{Run: []string{"smoke"}, Env: []string{fmt.Sprint("SERIN_FLAG=", i)}})
 		}
