@@ -20,6 +20,17 @@ var Workflow string
 //go:embed ci/releases.yml
 var Releases string
 
+// Edits is a workflow of GitHub Actions that turns the edits in issues into pull requests. It
+// names the action as [Workflow] does.
+//
+//go:embed ci/edits.yml
+var Edits string
+
+// EditIssue is the form for issues with edits.
+//
+//go:embed ci/edit-issue.yml
+var EditIssue string
+
 // Estate is the example estate, below the folder flags. The demo runs on it.
 //
 //go:embed flags

@@ -2,7 +2,6 @@ package edit
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 )
 
@@ -50,5 +49,5 @@ func quoted(word string) string {
 	case !strings.Contains(word, "'"):
 		return "'" + word + "'"
 	}
-	return strconv.Quote(word)
+	return `"` + strings.ReplaceAll(word, `"`, `"'"'"`) + `"`
 }

@@ -27,7 +27,7 @@ import (
 var templates embed.FS
 
 func initCommand() *cobra.Command {
-	var keep bool
+	var keep, edits bool
 	cmd := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Write a small flag folder to start from",
@@ -40,19 +40,23 @@ can publish each environment that DIR declares.
 It never touches an existing file, except that it adds to .vscode/settings.json what
 is missing there. If another one is in the way, it writes nothing. With --keep,
 existing files stay and missing ones are written, but no flags if DIR already
-contains some. If DIR has guards, a workflow for releases is among them.`,
+contains some. If DIR has guards, a workflow for releases is among them.
+
+With --issues, it also writes a workflow and a form with which issues become pull
+requests: their edits are made once somebody with write permission sets a label.`,
 		Args: oneWordAtMost("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return begin(cmd, estateArg(args), keep)
+			return begin(cmd, estateArg(args), keep, edits)
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep existing files, and write missing ones")
+	cmd.Flags().BoolVar(&edits, "issues", false, "also write a workflow and a form for edits by issue")
 	return cmd
 }
 
 // begin writes the files of a new estate in the folder dir.
-func begin(cmd *cobra.Command, dir string, keep bool) error {
-	files, err := beginning(dir, time.Now())
+func begin(cmd *cobra.Command, dir string, keep, edits bool) error {
+	files, err := beginning(dir, edits, time.Now())
 	if err != nil {
 		return err
 	}
@@ -181,8 +185,9 @@ func appendMerged(list []newFile, f newFile) ([]newFile, error) {
 // editors.
 var plainPath = regexp.MustCompile(`^[A-Za-z0-9._/-]+$`)
 
-// beginning returns the files of a new estate in the folder dir.
-func beginning(dir string, now time.Time) ([]newFile, error) {
+// beginning returns the files of a new estate in the folder dir; edits says that those for
+// edits by issue are among them.
+func beginning(dir string, edits bool, now time.Time) ([]newFile, error) {
 	if published(dir) {
 		return nil, usagef("%s is a URL: name the folder to write the flag files to", dir)
 	}
@@ -221,6 +226,10 @@ func beginning(dir string, now time.Time) ([]newFile, error) {
 	workflow("flags.yml", serin.Workflow)
 	if exists(filepath.Join(dir, "guards")) {
 		workflow("releases.yml", serin.Releases)
+	}
+	if edits {
+		workflow("flag-edits.yml", serin.Edits)
+		files = append(files, newFile{name: filepath.Join(project, ".github", "ISSUE_TEMPLATE", "flag-edit.yml"), data: []byte(serin.EditIssue)})
 	}
 	err = cmp.Or(err, add(templates, "init/AGENTS.md", filepath.Join(dir, "AGENTS.md"), false))
 	err = cmp.Or(err, add(templates, "init/vscode.json", filepath.Join(project, ".vscode", "settings.json"), false))

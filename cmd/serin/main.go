@@ -139,7 +139,7 @@ func addVerbs(root *cobra.Command) {
 			initCommand(), newCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), promoteCommand(), rehashCommand(), fmtCommand(), lockCommand(), schemaCommand(), genCommand(), handlesCommand(),
 			importCommand(),
 		}},
-		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand(), compareCommand(), siteCommand()}},
+		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand(), issueCommand(), compareCommand(), siteCommand()}},
 		{"release", "Release flags:", []*cobra.Command{
 			publishCommand(), disableCommand(), enableCommand(), rollbackCommand(), releaseCommand(), guardCommand(), logCommand(), verifyCommand(), bakeCommand(), gcCommand(), batchesCommand(), experimentCommand(),
 		}},
