@@ -25,9 +25,12 @@ Each EDIT is one argument, in quotes:
   ` + strings.Join(edit.Forms(), "\n  ") + `
 
 Edits of a flag may end with "in ENVIRONMENT", except expire. Names with spaces
-stand in quotes of their own. With --edits, they are the lines of a file. Serve sets the default, which is served if no rule
-matches. Shares that aren't given stay, as far as they add up. The date "never"
-removes a flag's expiry.`,
+stand in quotes of their own. Serve sets the default, which is served if no rule
+matches. Shares that aren't given stay, as far as they add up. Step adds a step to a
+ramp: at=TIME or after=DURATION, and gate=approval if a person must approve it. The
+date "never" removes a flag's expiry.
+
+With --edits, the edits are the lines of a file.`,
 		Example: `  serin apply 'disable new-cart'
   serin apply 'share new-checkout "beta in two cities" on=30%' --dry-run
   serin apply 'add u-17 to segments/testers' 'serve new-cart on in staging' --branch testers`,
