@@ -148,9 +148,13 @@ func sameOrigin(r *http.Request) bool {
 	return err == nil && u.Host == r.Host && r.Host != ""
 }
 
-// mayWrite reports whether a request may change files: it says from which page it is, and
-// the name of the server isn't one that somebody's DNS could lead here.
+// mayWrite reports whether a request may change files: it comes from this machine, it says
+// from which page it is, and the name of the server isn't one that somebody's DNS could lead
+// here.
 func mayWrite(r *http.Request) bool {
+	if from, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !from.Addr().Unmap().IsLoopback() {
+		return false
+	}
 	host := r.Host
 	if name, _, err := net.SplitHostPort(r.Host); err == nil {
 		host = name
@@ -413,7 +417,7 @@ func (h *Handler) propose(r *http.Request, v *view) proposeView {
 	}
 	write := r.PostFormValue("write") != ""
 	if write && !mayWrite(r) {
-		w.Error = "Nothing was written: the request doesn't come from this page, or the page was opened by another name than localhost or an IP address."
+		w.Error = "Nothing was written: the request comes from another machine or another page, or this page was opened by another name than localhost or an IP address."
 		return w
 	}
 	p, err := h.options.Propose(r.Context(), edits, write)

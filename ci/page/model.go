@@ -24,7 +24,7 @@ type Source struct {
 	// warnings and the coverage of tests.
 	Estate *ci.Estate
 	// Records are the decisions about plans, in any order: see ReadRecords.
-	Records []Record
+	Records []*Record
 	// Reads are the places where code reads flags, such as shop/cart.go:12, by their keys; nil
 	// if nothing is known of code.
 	Reads map[string][]string
@@ -66,7 +66,7 @@ type flag struct {
 	variants                    []*variation
 	warnings                    ci.Problems
 	coverage                    []ci.RuleCoverage
-	records                     []Record // the newest first
+	records                     []*Record // the newest first
 	expired, finished           bool
 }
 
@@ -100,7 +100,7 @@ func New(s Source) (*Model, error) {
 		}
 	}
 	for _, f := range m.flags {
-		slices.SortStableFunc(f.records, func(a, b Record) int { return b.Time.Compare(a.Time) })
+		slices.SortStableFunc(f.records, func(a, b *Record) int { return b.Time.Compare(a.Time) })
 	}
 	m.usage = m.findUsage()
 	m.index = m.makeIndex()

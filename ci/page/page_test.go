@@ -205,9 +205,12 @@ func post(h http.Handler, path string, form url.Values, header map[string]string
 	r := httptest.NewRequest(http.MethodPost, "/"+path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	for name, value := range header {
-		if name == "Host" {
+		switch name {
+		case "Host":
 			r.Host = value
-		} else {
+		case "From":
+			r.RemoteAddr = value
+		default:
 			r.Header.Set(name, value)
 		}
 	}
@@ -407,21 +410,23 @@ func TestWrite(t *testing.T) {
 	h := testHandler(t, testOptions(t))
 	form := url.Values{"edit": {"disable colors"}, "write": {"yes"}}
 	for _, c := range []struct {
-		host, origin, site string
-		status             int
-		wrote              bool
+		from, host, origin, site string
+		status                   int
+		wrote                    bool
 	}{
-		{"localhost:8787", "http://localhost:8787", "", 200, true},
-		{"127.0.0.1:8787", "http://127.0.0.1:8787", "same-origin", 200, true},
-		{"[::1]:8787", "http://[::1]:8787", "", 200, true},
-		{"localhost:8787", "", "", 200, false},                                       // not a browser's form
-		{"localhost:8787", "", "cross-site", 403, false},                             // another page
-		{"localhost:8787", "http://evil.example", "cross-site", 403, false},          // another page
-		{"localhost:8787", "http://localhost:9999", "same-site", 403, false},         // another port
-		{"localhost:8787", "null", "", 403, false},                                   // a sandboxed page
-		{"evil.example:8787", "http://evil.example:8787", "same-origin", 200, false}, // its DNS leads here
+		{"127.0.0.1:4711", "localhost:8787", "http://localhost:8787", "", 200, true},
+		{"127.0.0.1:4711", "127.0.0.1:8787", "http://127.0.0.1:8787", "same-origin", 200, true},
+		{"[::1]:4711", "[::1]:8787", "http://[::1]:8787", "", 200, true},
+		{"192.0.2.7:4711", "127.0.0.1:8787", "http://127.0.0.1:8787", "", 200, false},                  // another machine
+		{"@", "localhost", "http://localhost", "", 200, false},                                         // a Unix socket, as behind a proxy
+		{"127.0.0.1:4711", "localhost:8787", "", "", 200, false},                                       // not a browser's form
+		{"127.0.0.1:4711", "localhost:8787", "", "cross-site", 403, false},                             // another page
+		{"127.0.0.1:4711", "localhost:8787", "http://evil.example", "cross-site", 403, false},          // another page
+		{"127.0.0.1:4711", "localhost:8787", "http://localhost:9999", "same-site", 403, false},         // another port
+		{"127.0.0.1:4711", "localhost:8787", "null", "", 403, false},                                   // a sandboxed page
+		{"127.0.0.1:4711", "evil.example:8787", "http://evil.example:8787", "same-origin", 200, false}, // its DNS leads here
 	} {
-		header := map[string]string{"Host": c.host}
+		header := map[string]string{"Host": c.host, "From": c.from}
 		if c.origin != "" {
 			header["Origin"] = c.origin
 		}
@@ -430,7 +435,7 @@ func TestWrite(t *testing.T) {
 		}
 		status, body := post(h, "propose.html", form, header)
 		if wrote := strings.Contains(body, "Written: "); status != c.status || wrote != c.wrote {
-			t.Errorf("host %q, origin %q, site %q: status %d, wrote %t", c.host, c.origin, c.site, status, wrote)
+			t.Errorf("from %s, host %q, origin %q, site %q: status %d, wrote %t", c.from, c.host, c.origin, c.site, status, wrote)
 		}
 	}
 	r := httptest.NewRequest(http.MethodGet, "/propose.html?"+form.Encode(), nil)
@@ -440,9 +445,9 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestLive holds that a page hears of every change, and that every page shows problems at the
+// TestConcurrentLive holds that a page hears of every change, and that every page shows problems at the
 // lines that they are on.
-func TestLive(t *testing.T) {
+func TestConcurrentLive(t *testing.T) {
 	h := testHandler(t, testOptions(t))
 	server := httptest.NewServer(h)
 	defer server.Close()

@@ -1,13 +1,11 @@
 package page
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +39,7 @@ const (
 
 // ReadRecords reads the newest decisions about each flag from the folder "releases" in a flag
 // folder. At most 50 of a flag are read. Files that are no decisions are left out.
-func ReadRecords(fsys fs.FS) ([]Record, error) {
+func ReadRecords(fsys fs.FS) ([]*Record, error) {
 	folders, err := fs.ReadDir(fsys, "releases")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -49,19 +47,19 @@ func ReadRecords(fsys fs.FS) ([]Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []Record
+	var all []*Record
 	for _, folder := range folders {
 		files, err := fs.ReadDir(fsys, path.Join("releases", folder.Name()))
 		if err != nil {
 			continue // a file
 		}
-		slices.SortFunc(files, func(a, b fs.DirEntry) int { return cmp.Compare(b.Name(), a.Name()) })
-		for _, file := range files[:min(len(files), maxRecords)] {
+		for i := len(files) - 1; i >= max(0, len(files)-maxRecords); i-- { // names are times, and sorted
+			file := files[i]
 			if !strings.HasSuffix(file.Name(), ".json") {
 				continue
 			}
 			if r, ok := readRecord(fsys, path.Join("releases", folder.Name(), file.Name())); ok && r.Flag == folder.Name() {
-				all = append(all, r)
+				all = append(all, &r)
 			}
 		}
 	}

@@ -426,7 +426,7 @@ type curveView struct {
 	Why     string
 	By      string
 	Since   time.Time
-	Records []Record
+	Records []*Record
 }
 
 // flagView returns a flag, or nil if the viewer doesn't see it.
@@ -547,7 +547,6 @@ func (v *view) curve(f *flag, is *variation, r *evaluator.Rule) *curveView {
 		}
 		for _, record := range f.records {
 			if slices.Contains(is.environments, record.Environment) && len(w.Records) < maxVerdicts {
-				record.Reason = display.Line(record.Reason)
 				w.Records = append(w.Records, record)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/ci/page"
+	"github.com/serin-flags/serin/ci/release"
 	"github.com/spf13/cobra"
 )
 
@@ -44,11 +45,24 @@ The folder must be empty, or hold pages of an earlier run, which are replaced.`,
 			if err != nil {
 				return err
 			}
-			m, err := folderModel(dir, estate, reads, now)
+			s, err := folderSource(dir, estate, now)
 			if err != nil {
 				return err
 			}
 			o := f.options(dir)
+			if o.History != nil {
+				history, err := o.History(cmd.Context())
+				if err != nil {
+					return err
+				}
+				s.Expires = history.Expires
+				o.History = func(context.Context) (release.History, error) { return history, nil }
+			}
+			s.Reads = reads
+			m, err := page.New(s)
+			if err != nil {
+				return err
+			}
 			if compare != "" {
 				o.Compare, o.Old = pageComparer(dir), compare
 			}

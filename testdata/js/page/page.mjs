@@ -132,8 +132,7 @@ async function measure(page) {
   await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
   const times = { firstPaint: await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime) };
   await page.focus('#search');
-  await page.waitForResponse((response) => response.url().endsWith('index.json'), { timeout: 5000 }).catch(() => {});
-  await page.keyboard.type(input.search, { delay: 100 });
+  await page.keyboard.type(input.search, { delay: 10 });
   await page.waitForFunction(() => document.body.dataset.searched);
   times.search = Number(await page.evaluate(() => document.body.dataset.searched));
   await page.goto(input.base + `flag/${input.flag}.html`);
@@ -141,7 +140,7 @@ async function measure(page) {
   await page.focus('#why-context');
   await page.keyboard.press('End');
   await page.keyboard.type(' ', { delay: 50 });
-  await page.waitForTimeout(500);
+  await page.waitForTimeout(200);
   times.why = Number(await page.evaluate(() => document.body.dataset.answered));
   print({ times });
 }
