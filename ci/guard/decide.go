@@ -32,6 +32,9 @@ func Decide(p *Plan, line *Line, findings *Findings, now time.Time) Decision {
 	case plan.Back:
 		return d.end(Nothing, "it was rolled back: %s", d.line.Why)
 	case plan.Finished:
+		if d.Step < len(p.Steps) {
+			return d.end(Nothing, `it was finished, and has more steps now: "serin release resume %s" goes on`, p.Flag)
+		}
 		return d.end(Nothing, "it is finished")
 	}
 	if d.Step == 0 {

@@ -112,6 +112,8 @@ func TestDecide(t *testing.T) {
 			hours(28)},
 		{"a step of the future, failed", change(one, func(l *Line) { l.Since = hours(9) }), 4, set(says(0, Fail)), RollBack, "errors failed", time.Time{}},
 		{"a step of this minute, by another clock", change(one, func(l *Line) { l.Since = hours(4.01) }), 4, healthy, Wait, "waits until", hours(8.01)},
+		{"finished, and steps were added", change(two, func(l *Line) { l.State = plan.Finished }), 24, healthy, Nothing,
+			`it was finished, and has more steps now: "serin release resume search-index" goes on`, time.Time{}},
 		{"a line of another rule", change(one, func(l *Line) { l.Rule = "other" }), 4, healthy, Refuse,
 			`its line is of rule "other", and the ramp is in rule "new index": "serin release replan" writes it again`, time.Time{}},
 		{"inconclusive", one, 500, set(says(0, Inconclusive)), Wait, "errors: inconclusive (why)", time.Time{}},

@@ -49,6 +49,9 @@ type file struct {
 	Plans  []*ci.Plan `json:"plans"`
 }
 
+// finished is the state of a plan that is over: nobody misses its line.
+const finished = "finished"
+
 // format is the format of releases.json.
 const format = 1
 
@@ -153,7 +156,7 @@ func merge(e *ci.Estate, environment string, list []*ci.Plan, published ci.Relea
 		merged[line.Key()] = line
 	}
 	for _, line := range published.Sorted() {
-		if _, ok := known[line.Key()]; !ok {
+		if _, ok := known[line.Key()]; !ok && line.State != finished {
 			note(fmt.Sprintf("flag %q: no guard advances it in environment %s any more, so its published line doesn't count: %v",
 				line.Flag, environment, line))
 		}

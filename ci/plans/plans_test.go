@@ -522,4 +522,13 @@ func TestPlanGone(t *testing.T) {
 	if len(notes) != 1 || !strings.HasPrefix(notes[0], want) || !strings.Contains(notes[0], `state=back why="errors"`) {
 		t.Errorf("the notes are %q", notes)
 	}
+	// Nobody misses the line of a plan that is finished.
+	r.publish(t, plans.FromFiles(load(t, nil), production, nil))
+	r.publish(t, step("one", "robot"))
+	r.publish(t, moving("one", func(_ *ci.Plan, l ci.ReleaseLine) (ci.ReleaseLine, bool) { return l.Finish(time.Now(), "robot"), true }))
+	notes = nil
+	r.publish(t, plans.FromFiles(load(t, map[string]string{"guards/slo.yaml": clock}), production, func(s string) { notes = append(notes, s) }))
+	if len(notes) != 0 {
+		t.Errorf("of a finished plan the notes are %q", notes)
+	}
 }

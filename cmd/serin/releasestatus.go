@@ -229,6 +229,9 @@ func (s *releaseStatus) next() string {
 	case guard.RolledBack:
 		return "nothing, until 'serin release resume " + s.plan.Flag + "', which begins again"
 	case guard.Finished:
+		if s.line.Share < s.plan.Steps[len(s.plan.Steps)-1].To {
+			return "nothing, until 'serin release resume " + s.plan.Flag + "': steps were added after the plan was finished"
+		}
 		return "nothing: the plan is finished; replace the ramp by what it serves"
 	}
 	for _, stage := range plans.Stages(s.plan, s.line, s.now) {

@@ -49,8 +49,8 @@ func resumeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resume FLAG",
 		Short: "Let a release go on that is held or was rolled back",
-		Long: `Resume lets a held release go on from its share. One that was rolled back begins
-again with its first step, now or at the time of --start; the same users come first.
+		Long: `Resume lets a held release go on from its share, and a finished one to which steps
+were added. One that was rolled back begins again with its first step, now or at the time of --start; the same users come first.
 What was measured before doesn't count any more.` + releaseHelp,
 		Example: `  serin release resume search-index
   serin release resume search-index --start 2026-12-07T10:00:00Z`,
@@ -68,7 +68,7 @@ What was measured before doesn't count any more.` + releaseHelp,
 			}
 			r.move = func(p *ci.Plan, l ci.ReleaseLine, now time.Time, by string) (ci.ReleaseLine, error) {
 				switch {
-				case l.State == guard.Finished:
+				case l.State == guard.Finished && l.Share >= p.Steps[len(p.Steps)-1].To:
 					return l, errors.New("the release is finished; replace the ramp by what it serves")
 				case l.State == guard.Running:
 					return l, errors.New("the release is neither held nor rolled back")

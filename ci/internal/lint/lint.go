@@ -222,7 +222,7 @@ func (l *linter) plan(f *lang.Flag, b *lang.Body, r *lang.Rule) {
 			continue // it has rules of its own
 		}
 		line := l.estate.Known.Releases[plan.Key{Flag: f.Key, Environment: environment}]
-		if finished = line.State == plan.Finished; !finished {
+		if finished = line.State == plan.Finished && int64(line.Share) >= r.Ramp.To; !finished { // or steps were added
 			return
 		}
 	}
