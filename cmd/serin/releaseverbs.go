@@ -50,8 +50,9 @@ func resumeCommand() *cobra.Command {
 		Use:   "resume FLAG",
 		Short: "Let a release go on that is held or was rolled back",
 		Long: `Resume lets a held release go on from its share, and a finished one to which steps
-were added. One that was rolled back begins again with its first step, now or at the time of --start; the same users come first.
-What was measured before doesn't count any more.` + releaseHelp,
+were added. One that was rolled back begins again with its first step, now or at the
+time of --start; the same users come first. What was measured before doesn't count any
+more.` + releaseHelp,
 		Example: `  serin release resume search-index
   serin release resume search-index --start 2026-12-07T10:00:00Z`,
 		Args: oneWord("FLAG"),
