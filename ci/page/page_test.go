@@ -342,8 +342,7 @@ func TestNamespaces(t *testing.T) {
 			}
 			continue
 		}
-		body = strings.ReplaceAll(body, "segment:secret", "")
-		for _, secret := range []string{"hidden-flag", "hidden-rule", "hidden-city", "hidden-description", "hidden-owner", "secret"} {
+		for _, secret := range []string{"hidden-flag", "hidden-rule", "hidden-city", "hidden-description", "hidden-owner", "hidden-segment", "hidden-value", "segment-like", "secret"} {
 			if strings.Contains(body, secret) {
 				t.Errorf("%s shows %s", p.Name, secret)
 			}

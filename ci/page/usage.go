@@ -11,7 +11,7 @@ import (
 // A usage says which flags use what.
 type usage struct {
 	attributes, segments, flags map[string][]string // keys of flags, sorted, by names
-	segmentsOf                  map[string][]string // segments by the attributes that they use
+	segmentsOf                  map[string][]string // segments by the anchors of what they use
 }
 
 // add adds a flag, unless it is there: flags come in their order.
@@ -41,7 +41,10 @@ func (m *Model) findUsage() usage {
 	for _, name := range slices.Sorted(maps.Keys(m.segments)) {
 		refs := m.segments[name].When.Refs()
 		for _, attribute := range refs.Attributes {
-			add(u.segmentsOf, attribute, name)
+			add(u.segmentsOf, "attribute-"+attribute, name)
+		}
+		for _, segment := range refs.Segments {
+			add(u.segmentsOf, "segment-"+segment, name)
 		}
 	}
 	return u

@@ -300,11 +300,17 @@ type used struct {
 // maxUsers is how many flags are listed for each thing that they use.
 const maxUsers = 100
 
+// used returns what uses something. id is the anchor of that on its page.
 func (v *view) used(name, id, kind string, keys []string) used {
-	u := used{Name: display.Line(name), ID: id + "-" + name, Kind: kind}
+	u := used{Name: display.Line(name), ID: id, Kind: kind}
 	for _, key := range keys {
 		if v.sees(key) {
 			u.Flags = append(u.Flags, key)
+		}
+	}
+	for _, segment := range v.usage.segmentsOf[id] {
+		if v.seesSegment(segment) {
+			u.Segments = append(u.Segments, segment)
 		}
 	}
 	if n := len(u.Flags) - maxUsers; n > 0 {
@@ -313,24 +319,34 @@ func (v *view) used(name, id, kind string, keys []string) used {
 	return u
 }
 
+// seesSegment reports whether the viewer sees a flag that uses a segment, perhaps by way of
+// others. Segments don't refer to themselves.
+func (v *view) seesSegment(name string) bool {
+	return v.all || slices.ContainsFunc(v.usage.segments[name], v.sees) ||
+		slices.ContainsFunc(v.usage.segmentsOf["segment-"+name], v.seesSegment)
+}
+
 // A usageView is what flags use.
 type usageView struct{ Attributes, Segments, Flags []used }
 
 func (v *view) usages() usageView {
 	var u usageView
 	for _, name := range slices.Sorted(maps.Keys(v.attributes)) {
-		a := v.used(name, "attribute", v.attributes[name].String(), v.usage.attributes[name])
-		a.Segments = v.usage.segmentsOf[name]
-		u.Attributes = append(u.Attributes, a)
+		a := v.used(name, "attribute-"+name, v.attributes[name].String(), v.usage.attributes[name])
+		if v.all || len(a.Flags)+len(a.Segments) > 0 {
+			u.Attributes = append(u.Attributes, a)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.segments)) {
-		s := v.used(name, "segment", "", v.usage.segments[name])
-		s.Words = v.segmentWords(v.segments[name])
-		u.Segments = append(u.Segments, s)
+		if v.seesSegment(name) {
+			s := v.used(name, "segment-"+name, "", v.usage.segments[name])
+			s.Words = v.segmentWords(v.segments[name])
+			u.Segments = append(u.Segments, s)
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(v.usage.flags)) {
 		if v.sees(key) {
-			u.Flags = append(u.Flags, v.used(key, "flag", "", v.usage.flags[key]))
+			u.Flags = append(u.Flags, v.used(key, "flag-"+key, "", v.usage.flags[key]))
 		}
 	}
 	return u
@@ -462,8 +478,13 @@ func (v *view) flagView(key string) *flagView {
 	return w
 }
 
-// reads returns the names of the attributes that answers may depend on, in any environment.
+// reads returns the names of the attributes that answers may depend on, in any environment. A
+// viewer who doesn't see every flag is told those of the flag itself: others may be of flags
+// that it asks for.
 func (v *view) reads(f *flag) []string {
+	if !v.all {
+		return f.refs().Attributes
+	}
 	var names []string
 	for _, is := range f.variants {
 		program, err := v.program(is.environments[0])
