@@ -13,7 +13,11 @@ import (
 // first one.
 func (d *decider) unmeasured(found []verdict) (decision Decision, ok bool) {
 	var first *verdict
-	since, lasting := d.line.Blind, true // since when, and whether that is known of all
+	blind := d.line.Blind
+	if blind.After(d.Time.Add(maxSkew)) {
+		blind = time.Time{} // or grace would never end
+	}
+	since, lasting := blind, true // since when, and whether that is known of all
 	for i, f := range found {
 		if f.Verdict != NoData && f.Verdict != Error {
 			continue
@@ -22,7 +26,7 @@ func (d *decider) unmeasured(found []verdict) (decision Decision, ok bool) {
 			first = &found[i]
 		}
 		if f.Verdict == Error {
-			lasting = lasting && !d.line.Blind.IsZero()
+			lasting = lasting && !blind.IsZero()
 			continue
 		}
 		last := newest(f.At, d.line.Since)

@@ -95,6 +95,7 @@ func TestDecide(t *testing.T) {
 			"errors: no data (why) since 2026-12-07 09:00:00 UTC", time.Time{}},
 		{"no exposures at all", one, 25, set(func(f *Findings) { *f.Exposures = Finding{Verdict: NoData} }), Hold, "exposures: no data", time.Time{}},
 		{"an error", one, 100, set(says(1, Error)), Note, "latency: error (why)", hours(124)},
+		{"an error of the future", change(one, func(l *Line) { l.Blind = hours(9e5) }), 100, set(says(1, Error)), Note, "latency: error (why)", hours(124)},
 		{"an error that lasts", change(one, func(l *Line) { l.Blind = hours(90) }), 100, set(says(1, Error)), Wait, "latency: error (why)", hours(114)},
 		{"an error that lasted", change(one, func(l *Line) { l.Blind = hours(70) }), 100, set(says(1, Error)), Hold,
 			"latency: error (why) since 2026-12-10 07:00:00 UTC", time.Time{}},

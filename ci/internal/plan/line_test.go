@@ -116,6 +116,39 @@ func TestNamesOfPeople(t *testing.T) {
 	}
 }
 
+// TestSettle holds, over all pairs of moves from one line, that the result doesn't depend on whose
+// files they are in as far as people notice: it exposes nobody beyond either, it is rolled back or
+// held if one is, and it is newer than both.
+func TestSettle(t *testing.T) {
+	base := NewLine(ramp).Clear(ramp, 1, monday, "robot").Clear(ramp, 2, monday, "robot")
+	moves := []Line{
+		base.Clear(ramp, 3, monday, "robot"), base.Hold("x", monday, "ann"), base.RollBack(ramp, 0, "x", monday, "robot"),
+		base.RollBack(ramp, 1, "x", monday, "bob"), base.Approve(Whole, monday, "ann"), base.See(monday, monday, "robot"), base.Finish(monday, "robot"),
+	}
+	for _, a := range moves {
+		if l, ok := a.Settle(a); ok {
+			t.Errorf("the same line is settled as %v", l)
+		}
+		if l, ok := a.Settle(base); ok {
+			t.Errorf("a newer line is settled as %v", l)
+		}
+		for _, b := range moves {
+			l, ok := a.Settle(b)
+			if a == b {
+				continue
+			}
+			other, _ := b.Settle(a)
+			caution := max(a.State.caution(), b.State.caution())
+			if !ok || l.Count != base.Count+2 || l.State.caution() != caution || l.Share != other.Share || l.State != other.State {
+				t.Errorf("%v\n%v\nare settled as\n%v\n%v", a, b, l, other)
+			}
+			if a.State == b.State && l.Share != min(a.Share, b.Share) {
+				t.Errorf("%v\n%v\nare settled as\n%v", a, b, l)
+			}
+		}
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	good := NewLine(ramp).Clear(ramp, 1, monday, "robot").String()
 	for _, c := range []struct{ text, want string }{
