@@ -45,6 +45,8 @@ func holds(t test, v Value, s *slot) bool {
 		return ok && t.has(got)
 	case listSet:
 		return v.kind == KindList && t.has(v.str)
+	case timeRange:
+		return t.has(v)
 	}
 	return false
 }

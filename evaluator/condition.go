@@ -160,6 +160,9 @@ func (c *compiler) compare(cond *Condition, in *instr) error {
 		}
 		return cond.check(t)
 	case OpBetween:
+		if t == AttrTime {
+			break
+		}
 		in.op, in.arg = codeBetween, c.addInts(cond.Ints)
 		return cond.check(t)
 	case OpOneOf:

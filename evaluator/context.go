@@ -36,9 +36,9 @@ type Attr struct {
 	Value Value  `json:"value"`
 }
 
-// NewAttr returns an attribute. Pass versions and IP addresses as strings. Integer
-// comparisons don't match a float64, even if it is integral. A []string becomes a list,
-// which allocates.
+// NewAttr returns an attribute. Pass versions and IP addresses as strings, and times as
+// strings in the format of RFC 3339 or as Unix time in seconds. Integer comparisons don't
+// match a float64, even if it is integral. A []string becomes a list, which allocates.
 func NewAttr[T string | bool | int | int64 | float64 | []string](name string, value T) Attr {
 	var v Value
 	switch value := any(value).(type) {

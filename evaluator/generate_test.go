@@ -83,9 +83,26 @@ func declared() []evaluator.Attribute {
 		{Name: "uid", Type: evaluator.AttrInteger}, {Name: "account", Type: evaluator.AttrInteger},
 		{Name: "beta", Type: evaluator.AttrBoolean}, {Name: "version", Type: evaluator.AttrSemver},
 		{Name: "ip", Type: evaluator.AttrIP}, {Name: "tags", Type: evaluator.AttrList},
-		{Name: "build", Type: evaluator.AttrSemverV},
+		{Name: "build", Type: evaluator.AttrSemverV}, {Name: "since", Type: evaluator.AttrTime},
 	}
 }
+
+// Bounds of times, and text that is a time or nearly is.
+var (
+	seconds = []int64{
+		math.MinInt64, -62135596801, -62135596800, -1, 0, 951782399, 951782400, 951868800, 1796090399, 1796090400, 1796090401,
+		1796090400000, 253402300799, 253402300800, math.MaxInt64,
+	}
+	times = []string{
+		"2026-12-01T02:00:00Z", "2026-12-01T10:00:00+08:00", "2026-11-30T14:30:00-11:30", "2026-12-01T01:59:59.999999999Z",
+		"2026-12-01T02:00:00.000000000001Z", "2026-12-01t02:00:01z", "2026-12-01 02:00:00Z", "2026-12-01T02:00:00", "2026-12-01",
+		"2026-12-01T02:00:60Z", "2026-12-01T24:00:00Z", "2026-12-01T02:00Z", "2026-12-01T02:00:00.Z", "2026-12-01T02:00:00,5Z",
+		"2000-02-29T00:00:00Z", "2100-02-29T00:00:00Z", "2000-02-30T00:00:00Z", "2026-00-01T00:00:00Z", "2026-01-00T00:00:00Z",
+		"1969-12-31T23:59:59.5Z", "1970-01-01T00:00:00-00:00", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:01",
+		"0000-12-31T23:59:59-00:01", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-00:01", "2026-12-01T02:00:00+24:00",
+		"2026-12-01T02:00:00+08:60", "2026-12-01T02:00:00+0800", "2026-12-01T02:00:00Z ", "+026-12-01T02:00:00Z", "1796090400", "",
+	}
+)
 
 // rulesets makes one ruleset, or now and then two that belong together.
 func (g *generator) rulesets() []evaluator.Ruleset {
@@ -308,8 +325,11 @@ func (g *generator) comparison(op evaluator.Op) evaluator.Condition {
 		about(pick(g, []evaluator.AttributeType{evaluator.AttrString, evaluator.AttrInteger}))
 		c.Strings = []string{pick(g, g.set.Segments).Name}
 	case evaluator.OpBetween:
-		about(evaluator.AttrInteger)
+		about(pick(g, []evaluator.AttributeType{evaluator.AttrInteger, evaluator.AttrTime}))
 		c.Ints = []int64{pick(g, g.pools.ints), pick(g, g.pools.ints)}
+		if typeOf(c.Attribute) == evaluator.AttrTime {
+			c.Ints = []int64{pick(g, seconds), pick(g, seconds)}
+		}
 		slices.Sort(c.Ints)
 	case evaluator.OpModulo:
 		about(evaluator.AttrInteger)
@@ -512,7 +532,7 @@ func (g *generator) now() int64 {
 // value makes a value that is more often than not of the declared type.
 func (g *generator) value(t evaluator.AttributeType) evaluator.Value {
 	if g.rarely(8) {
-		t = evaluator.AttrString + evaluator.AttributeType(g.next(int(evaluator.AttrSemverV)))
+		t = evaluator.AttrString + evaluator.AttributeType(g.next(int(evaluator.AttrTime)))
 		if g.rarely(3) {
 			return pick(g, g.pools.odd)
 		}
@@ -536,6 +556,11 @@ func (g *generator) value(t evaluator.AttributeType) evaluator.Value {
 			return evaluator.StringValue(pick(g, g.pools.noAddresses))
 		}
 		return evaluator.StringValue(pick(g, g.pools.addresses))
+	case evaluator.AttrTime:
+		if g.rarely(3) {
+			return evaluator.IntValue(pick(g, seconds))
+		}
+		return evaluator.StringValue(pick(g, times))
 	case evaluator.AttrList:
 		return evaluator.ListValue(several(g, g.pools.tags, 0, 6)...)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -260,6 +261,10 @@ func (n naive) holds(c evaluator.Condition) bool {
 	if b, ok := v.Bool(); ok { // 4.5
 		return c.Op == evaluator.OpOneOf && n.declared(c) == evaluator.AttrBoolean && slices.Contains(c.Ints, map[bool]int64{true: 1}[b])
 	}
+	if n.declared(c) == evaluator.AttrTime { // 4.21
+		t, ok := naiveTime(v)
+		return ok && c.Ints[0] <= t && t <= c.Ints[1]
+	}
 	if i, ok := v.Int(); ok {
 		return n.declared(c) == evaluator.AttrInteger && integerHolds(c, i)
 	}
@@ -338,6 +343,23 @@ func textHolds(c evaluator.Condition, s string) bool {
 		}
 		return false
 	})
+}
+
+var timeShape = regexp.MustCompile(`^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$`)
+
+// naiveTime returns the seconds of a time. 4.21.
+func naiveTime(v evaluator.Value) (int64, bool) {
+	seconds, ok := v.Int()
+	if text, isText := v.Text(); isText {
+		parts := timeShape.FindStringSubmatch(text)
+		if parts == nil {
+			return 0, false
+		}
+		t, err := time.Parse(time.RFC3339, parts[1]+"T"+parts[2]+strings.ToUpper(parts[3]))
+		seconds, ok = t.Unix(), err == nil
+	}
+	first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Unix(), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix()
+	return seconds, ok && first <= seconds && seconds <= last
 }
 
 // listHolds is 4.15.

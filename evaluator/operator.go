@@ -30,7 +30,8 @@ const (
 	// looked up in its decimal form. String and integer attributes.
 	OpInSegment
 
-	// OpBetween: Ints[0] ≤ Attribute ≤ Ints[1]. Integer attributes.
+	// OpBetween: Ints[0] ≤ Attribute ≤ Ints[1]. Of a time, whole seconds of Unix time
+	// count. Integer and time attributes.
 	OpBetween
 	// OpModulo: Attribute mod Ints[0] is one of Ints[1:]. The remainder is Euclidean:
 	// 0 ≤ r < Ints[0], also for negative attributes. Integer attributes.
@@ -117,9 +118,10 @@ const (
 )
 
 var (
-	anyType     = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrList, AttrSemverV}
+	anyType     = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrList, AttrSemverV, AttrTime}
 	scalarTypes = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrSemverV}
 	unitTypes   = []AttributeType{AttrString, AttrInteger}
+	rangeTypes  = []AttributeType{AttrInteger, AttrTime}
 	stringType  = []AttributeType{AttrString}
 	integerType = []AttributeType{AttrInteger}
 	ipType      = []AttributeType{AttrIP}
@@ -134,7 +136,7 @@ var operators = [...]operator{
 	OpExists:    {name: "exists", types: anyType},
 	OpOneOf:     {name: "one of", types: scalarTypes, fold: true, sets: wholeSet, test: (*Condition).oneOf},
 	OpInSegment: {name: "segment", types: unitTypes, refers: refersToSegment, check: (*Condition).checkMembership},
-	OpBetween:   {name: "range", types: integerType, check: (*Condition).checkBetween},
+	OpBetween:   {name: "range", types: rangeTypes, test: (*Condition).between},
 	OpModulo:    {name: "mod", types: integerType, sets: restSet, test: (*Condition).modulo},
 	OpCIDR:      {name: "cidr", types: ipType, sets: wholeSet, test: (*Condition).networks},
 	OpIPBetween: {name: "address range", types: ipType, test: (*Condition).addresses},
@@ -257,7 +259,7 @@ func (c Condition) Holds(t AttributeType) (func(Value) bool, error) {
 	switch {
 	case c.Op == OpExists:
 		return func(v Value) bool { return v.kind != KindNone }, nil
-	case c.Op == OpBetween:
+	case c.Op == OpBetween && test == nil:
 		return func(v Value) bool { return v.kind == KindInt && c.Ints[0] <= int64(v.num) && int64(v.num) <= c.Ints[1] }, nil
 	case test == nil:
 		return nil, fmt.Errorf("%q depends on more than one value", c.Op)

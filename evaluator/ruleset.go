@@ -47,9 +47,10 @@ const (
 	AttrIP                               // text that holds an IPv4 or IPv6 address
 	AttrList                             // a list of texts
 	AttrSemverV                          // like AttrSemver, with or without a "v" before the version
+	AttrTime                             // text with a time as in RFC 3339, or an integer: Unix time in seconds
 )
 
-// Accepts reports whether v is a value of type t, which for versions and IP addresses
+// Accepts reports whether v is a value of type t, which for versions, IP addresses and times
 // includes that it can be read as one. It accepts the zero Value, which means that the
 // attribute is absent.
 func (t AttributeType) Accepts(v Value) bool {
@@ -63,10 +64,14 @@ func (t AttributeType) Accepts(v Value) bool {
 			return ok
 		case AttrIP:
 			return addrOf(v).IsValid()
+		case AttrTime:
+			_, ok := timeOf(v)
+			return ok
 		}
 		return t == AttrString
 	case KindInt:
-		return t == AttrInteger
+		_, isTime := timeOf(v)
+		return t == AttrInteger || t == AttrTime && isTime
 	case KindBool:
 		return t == AttrBoolean
 	case KindList:

@@ -77,7 +77,7 @@ func mapped[T any](list []T, f func(T) string) []string {
 // ruleset judges 8.2.
 func (j *judge) ruleset() {
 	for _, a := range j.set.Attributes {
-		j.must(evaluator.AttrString <= a.Type && a.Type <= evaluator.AttrSemverV, "the attribute type %d", a.Type)
+		j.must(evaluator.AttrString <= a.Type && a.Type <= evaluator.AttrTime, "the attribute type %d", a.Type)
 		j.types[a.Name] = a.Type
 	}
 	j.unique("attribute", mapped(j.set.Attributes, func(a evaluator.Attribute) string { return a.Name }))
@@ -249,11 +249,11 @@ func (j *judge) condition(c evaluator.Condition, depth int) {
 
 // appliesTo is the table of 8.2.
 var appliesTo = map[evaluator.Op][]evaluator.AttributeType{
-	evaluator.OpExists: {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrList, evaluator.AttrSemverV},
+	evaluator.OpExists: {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrList, evaluator.AttrSemverV, evaluator.AttrTime},
 	evaluator.OpOneOf:  {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrSemverV},
 
 	evaluator.OpInSegment: {evaluator.AttrString, evaluator.AttrInteger},
-	evaluator.OpBetween:   {evaluator.AttrInteger},
+	evaluator.OpBetween:   {evaluator.AttrInteger, evaluator.AttrTime},
 	evaluator.OpModulo:    {evaluator.AttrInteger},
 	evaluator.OpCIDR:      {evaluator.AttrIP},
 	evaluator.OpIPBetween: {evaluator.AttrIP},

@@ -31,6 +31,9 @@ func (c Condition) Asked(t AttributeType) string {
 	case OpInSegment:
 		return "member of segment " + strconv.Quote(c.Strings[0])
 	case OpBetween:
+		if t == AttrTime {
+			break
+		}
 		return betweenText(c.Ints[0], c.Ints[1])
 	case OpServes:
 		return "flag " + strconv.Quote(c.Strings[0]) + " serves " + quoted(c.Strings[1:])

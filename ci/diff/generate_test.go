@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/diff"
@@ -39,6 +40,7 @@ var (
 	rangePool   = []string{">=2.3.0", "<2", ">=1.0.0 <3", ">2.3.0-rc.1", "<=3", "=2.3.0", "<3.0.0-0"}
 	networkPool = []string{"10.0.0.0/8", "10.1.0.0/16", "192.168.7.0/24", "2001:db8::/32", "::/0", "0.0.0.0/0"}
 	addressPool = []string{"10.1.2.3", "10.1.255.255", "192.168.7.9", "2001:db8::1", "::ffff:10.1.2.3", "10.2.0.0"}
+	secondPool  = []int64{-62_135_596_800, -62_135_596_799, 0, at - 86_400, at, at + 86_400, 253_402_300_799, 253_402_300_800}
 	tagPool     = []string{"a", "b", "c", "d"}
 	intPool     = []int64{0, 1, 2, 5, 7, 9, 10, 11, 42, 100, -1, math.MinInt64, math.MaxInt64}
 	timePool    = []int64{at - 90_000, at - 100, at, at + 1, at + 100, at + 90_000, at + 700_000}
@@ -56,7 +58,7 @@ func attributes() []evaluator.Attribute {
 		{Name: "city", Type: evaluator.AttrString}, {Name: "mail", Type: evaluator.AttrString},
 		{Name: "uid", Type: evaluator.AttrInteger}, {Name: "beta", Type: evaluator.AttrBoolean},
 		{Name: "version", Type: evaluator.AttrSemver}, {Name: "ip", Type: evaluator.AttrIP},
-		{Name: "tags", Type: evaluator.AttrList},
+		{Name: "tags", Type: evaluator.AttrList}, {Name: "since", Type: evaluator.AttrTime},
 	}
 }
 
@@ -207,6 +209,10 @@ func (m *maker) condition(depth int) evaluator.Condition {
 		ints := []int64{choose(m, intPool...), choose(m, intPool...)}
 		slices.Sort(ints)
 		c = evaluator.Condition{Op: evaluator.OpBetween, Attribute: "uid", Ints: ints}
+		if m.IntN(2) == 0 {
+			from, to := choose(m, math.MinInt64, choose(m, secondPool...)), choose(m, choose(m, secondPool...), math.MaxInt64)
+			c.Attribute, c.Ints = "since", []int64{min(from, to), max(from, to)}
+		}
 	case 11:
 		n := choose[int64](m, 2, 4, 10)
 		c = evaluator.Condition{Op: evaluator.OpModulo, Attribute: "uid", Ints: []int64{n, m.Int64N(n), m.Int64N(n)}}
@@ -536,6 +542,11 @@ func (m *maker) context() evaluator.Context {
 	set("beta", evaluator.BoolValue(m.IntN(2) == 0))
 	set("version", evaluator.StringValue(choose(m, "", "", "", "v")+choose(m, append(versionPool, "2.3.1", "2.3.0-rc.1.0", "0.1.0")...)))
 	set("ip", evaluator.StringValue(choose(m, append(addressPool, "10.0.0.1", "::1", "11.0.0.0")...)))
+	if second := choose(m, secondPool...) + m.Int64N(3) - 1; m.IntN(4) == 0 {
+		set("since", evaluator.IntValue(second))
+	} else {
+		set("since", evaluator.StringValue(time.Unix(second, m.Int64N(1e9)).UTC().Format(time.RFC3339Nano)))
+	}
 	set("tags", evaluator.ListValue(some(m, 4, tagPool...)[m.IntN(2):]...))
 	return ctx
 }

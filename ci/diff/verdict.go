@@ -110,6 +110,10 @@ func (c *comparison) typed(ctx *evaluator.Context, set *evaluator.Ruleset) bool 
 			return a.Value.Kind() != evaluator.KindInt
 		case evaluator.AttrBoolean:
 			return a.Value.Kind() != evaluator.KindBool
+		case evaluator.AttrTime:
+			text, ok := a.Value.Text()
+			_, err := strconv.ParseInt(text, 10, 64)
+			return !ok || err == nil // the command line reads digits as Unix time
 		case evaluator.AttrList:
 			texts := slices.Collect(a.Value.Texts())
 			return len(texts) == 0 || slices.ContainsFunc(texts, func(s string) bool { return s == "" || strings.TrimSpace(s) != s || strings.Contains(s, ",") })

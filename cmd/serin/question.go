@@ -215,6 +215,10 @@ func parseAttribute(p *evaluator.Program, name, value string) (evaluator.Attr, e
 			return evaluator.Attr{}, usagef("-c %s: %q is neither true nor false", name, value)
 		}
 		return evaluator.NewAttr(name, value == "true"), nil
+	case evaluator.AttrTime:
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+			return evaluator.NewAttr(name, n), nil
+		}
 	case evaluator.AttrList:
 		var texts []string
 		if value != "" {

@@ -97,6 +97,10 @@ func valueOf(text string, t evaluator.AttributeType) evaluator.Value {
 			return evaluator.IntValue(n)
 		}
 		return evaluator.Value{}
+	case evaluator.AttrTime: // or text
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil && text[0] != '+' {
+			return evaluator.IntValue(n)
+		}
 	case evaluator.AttrBoolean:
 		switch text {
 		case "true", "1":

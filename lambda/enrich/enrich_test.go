@@ -86,7 +86,7 @@ func TestSources(t *testing.T) {
 		r.RemoteAddr = peer + ":1"
 		for name, values := range map[string][]string{
 			"X-Uid": {"30"}, "Location": {"shenzhen"}, "X-Twice": {"a", "b"}, "X-Empty": {""}, "X-Plus": {"+5"}, "X-Hex": {"0x1e"},
-			"X-Large": {"9223372036854775808"}, "X-Bool": {"true"}, "X-Latin": {"\xe9"},
+			"X-Large": {"9223372036854775808"}, "X-Bool": {"true"}, "X-Time": {"2026-12-01T09:00:00Z"}, "X-Latin": {"\xe9"},
 			"X-Forwarded-Uri": {"/shop/a%20b?city=beijing&twice=1&twice=2&bad=%zz"}, "Cookie": {"theme=dark; twice=1; twice=2"},
 		} {
 			r.Header[name] = values
@@ -116,6 +116,8 @@ func TestSources(t *testing.T) {
 		{"hexadecimal", number(header("X-Hex", false)), none, none},
 		{"beyond 64 bits", number(header("X-Large", false)), none, none},
 		{"boolean", Attribute{Type: evaluator.AttrBoolean, Sources: []from.Source{header("X-Bool", false)}}, evaluator.BoolValue(true), evaluator.BoolValue(true)},
+		{"a time", Attribute{Type: evaluator.AttrTime, Sources: []from.Source{header("X-Time", false)}}, evaluator.StringValue("2026-12-01T09:00:00Z"), evaluator.StringValue("2026-12-01T09:00:00Z")},
+		{"Unix time", Attribute{Type: evaluator.AttrTime, Sources: []from.Source{header("X-Uid", false)}}, evaluator.IntValue(30), evaluator.IntValue(30)},
 		{"not a boolean", Attribute{Type: evaluator.AttrBoolean, Sources: []from.Source{header("X-Uid", false)}}, none, none},
 		{"query", text(parameter("city")), evaluator.StringValue("beijing"), evaluator.StringValue("direct")},
 		{"parameter twice", text(parameter("twice")), none, none},

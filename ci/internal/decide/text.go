@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -23,13 +24,14 @@ func (d *domain) texts() {
 		return false
 	}
 	isText, isVersion, isVersionV, isAddress := has(evaluator.AttrString), has(evaluator.AttrSemver), has(evaluator.AttrSemverV), has(evaluator.AttrIP)
-	if families > 1 { // the attribute's type differs: how the comparisons go together isn't known
+	isTime := has(evaluator.AttrTime)
+	if families > 1 || isTime && d.has(evaluator.AttrInteger) { // the attribute's type differs: how the comparisons go together isn't known
 		d.complete = false
 	}
 	if families == 0 && !d.hasMembership() && !d.unit {
 		return
 	}
-	cost := d.cost(evaluator.AttrString, evaluator.AttrSemver, evaluator.AttrSemverV, evaluator.AttrIP)
+	cost := d.cost(evaluator.AttrString, evaluator.AttrSemver, evaluator.AttrSemverV, evaluator.AttrIP, evaluator.AttrTime)
 	for _, text := range d.named {
 		d.addNamed(evaluator.StringValue(text), cost)
 	}
@@ -48,6 +50,9 @@ func (d *domain) texts() {
 	}
 	if isAddress {
 		texts(d.addresses())
+	}
+	if isTime {
+		d.times(cost)
 	}
 	if !isText {
 		d.plainText(cost)
@@ -124,6 +129,39 @@ func versionsAfter(text string) []string {
 		parts[i] = "0"
 	}
 	return nil
+}
+
+// The first and the last second that is a time of an attribute.
+const (
+	firstSecond = -62_135_596_800
+	lastSecond  = 253_402_300_799
+)
+
+// times adds times of all classes: where a comparison begins or ceases to hold, and the
+// first of all. Between two neighbours of these all are alike.
+func (d *domain) times(cost int) {
+	starts := []int64{firstSecond}
+	for _, a := range d.atoms {
+		if a.typ != evaluator.AttrTime || a.cond.Op != evaluator.OpBetween {
+			continue
+		}
+		from, to := a.cond.Ints[0], a.cond.Ints[1]
+		if firstSecond < from && from <= lastSecond {
+			starts = append(starts, from)
+		}
+		if firstSecond <= to && to < lastSecond {
+			starts = append(starts, to+1)
+		}
+	}
+	slices.Sort(starts)
+	starts = slices.Compact(starts)
+	for i, from := range starts {
+		if i == 0 && len(starts) > 1 { // rather a time that somebody might have
+			from = max(from, starts[1]-86_400)
+		}
+		d.add(evaluator.StringValue(time.Unix(from, 0).UTC().Format(time.RFC3339)), cost, nil)
+	}
+	d.add(evaluator.StringValue("no time"), cost, nil)
 }
 
 // addresses returns addresses of all classes: where a comparison begins or ceases to

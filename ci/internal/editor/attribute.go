@@ -23,6 +23,7 @@ var operatorsOf = map[evaluator.AttributeType][]string{
 	evaluator.AttrIP:      {"in", "cidr", "from", "to"},
 	evaluator.AttrList:    {"any", "all"},
 	evaluator.AttrSemverV: {"in", "semver"},
+	evaluator.AttrTime:    {"after", "before", "zone"},
 }
 
 // comparison is the schema of what a condition compares an attribute with.
@@ -66,7 +67,7 @@ func (n *names) comparison(a *lang.Attribute) object {
 		operators["else"] = object{"properties": object{"in": values(object{"type": "string"})}}
 	}
 	schema := object{"if": object{"type": "object"}, "then": operators, "else": values(value)}
-	if a.Type == evaluator.AttrList {
+	if a.Type == evaluator.AttrList || a.Type == evaluator.AttrTime {
 		schema["else"] = false
 	}
 	return n.described(a.Name, schema)

@@ -2,6 +2,7 @@ package flagtest
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/serin-flags/serin/ci/internal/lang"
 	"github.com/serin-flags/serin/ci/internal/plan"
@@ -215,8 +216,11 @@ func (c reader) attrValue(a *lang.Attribute, n *source.Node) evaluator.Value {
 		}
 		return evaluator.StringValue(s)
 	}
-	// A version or an address may look like a number.
+	// A version or an address may look like a number, and a time is one if it is Unix time.
 	s, _ := c.Name(n, what)
+	if i, err := strconv.ParseInt(s, 10, 64); err == nil && a.Type == evaluator.AttrTime {
+		return evaluator.IntValue(i)
+	}
 	return evaluator.StringValue(s)
 }
 

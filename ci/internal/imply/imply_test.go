@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/soak"
@@ -22,7 +23,7 @@ func makerRuleset() evaluator.Ruleset {
 		Attributes: []evaluator.Attribute{
 			{Name: "user", Type: evaluator.AttrString}, {Name: "city", Type: evaluator.AttrString}, {Name: "uid", Type: evaluator.AttrInteger},
 			{Name: "ip", Type: evaluator.AttrIP}, {Name: "version", Type: evaluator.AttrSemver}, {Name: "in", Type: evaluator.AttrBoolean},
-			{Name: "tags", Type: evaluator.AttrList},
+			{Name: "tags", Type: evaluator.AttrList}, {Name: "since", Type: evaluator.AttrTime},
 		},
 		Segments: []evaluator.Segment{
 			{Name: "lists", Include: []string{"a", "ab", "3", "7"}, Exclude: []string{"ab", "b"}},
@@ -116,6 +117,11 @@ func (m conditionMaker) comparison(kind int) (evaluator.Condition, evaluator.Att
 		}
 		return c, evaluator.AttrSemver
 	case 6:
+		if m.IntN(2) == 0 {
+			from := m.Int64N(6)
+			c.Op, c.Attribute, c.Ints = evaluator.OpBetween, "since", []int64{from, from + m.Int64N(6)}
+			return c, evaluator.AttrTime
+		}
 		c.Attribute, c.Strings = "tags", some(m, makerTags)
 		c.Op = pick(m, []evaluator.Op{evaluator.OpAnyOf, evaluator.OpAllOf})
 		return c, evaluator.AttrList
@@ -160,6 +166,8 @@ func (m conditionMaker) context() evaluator.Context {
 	add(evaluator.NewAttr("ip", pick(m, append(makerAddresses, "10.0.255.255", "none"))))
 	add(evaluator.NewAttr("version", pick(m, append(makerVersions, "1.1048576.0", "1.2.1-rc", "none"))))
 	add(evaluator.NewAttr("in", m.IntN(2) == 0))
+	add(pick(m, []evaluator.Attr{evaluator.NewAttr("since", m.Int64N(14)-1),
+		evaluator.NewAttr("since", time.Unix(m.Int64N(14)-1, 5e8).UTC().Format(time.RFC3339Nano))}))
 	add(evaluator.NewAttr("tags", some(m, makerTags)[1:]))
 	return ctx
 }

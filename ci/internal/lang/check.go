@@ -44,6 +44,7 @@ func (c Checker) Within(format string, args ...any) Checker {
 var otherTypes = map[string]string{
 	"json": "object", "map": "object", "dict": "object", "float": "number", "double": "number", "decimal": "number",
 	"number": "integer", "long": "integer",
+	"date": "time", "datetime": "time", "timestamp": "time",
 	"array": "list", "set": "list", "version": "semver", "text": "string", "address": "ip", "flag": "boolean",
 }
 

@@ -13,7 +13,7 @@ import (
 // The operators of a comparison, as in "uid: {from: 1, to: 9}".
 var operators = []string{
 	"in", "mod", "segment", "list", "any", "all", "from", "to", "gt", "gte", "lt", "lte", "cidr", "semver",
-	"prefix", "suffix", "contains", "matches", "fold", "exists", "bucket",
+	"prefix", "suffix", "contains", "matches", "fold", "exists", "bucket", "after", "before", "zone",
 }
 
 // otherNames are what other systems call our operators.
@@ -21,7 +21,7 @@ var otherNames = map[string]string{
 	"eq": "in", "equals": "in", "is": "in", "one_of": "in", "oneOf": "in",
 	"min": "gte", "max": "lte", "starts_with": "prefix", "startsWith": "prefix",
 	"ends_with": "suffix", "endsWith": "suffix", "regex": "matches", "regexp": "matches",
-	"match": "matches", "version": "semver", "ignore_case": "fold",
+	"match": "matches", "since": "after", "until": "before", "version": "semver", "ignore_case": "fold",
 }
 
 // negations are what other systems call "not" around a condition.
@@ -146,7 +146,7 @@ func (c Checker) comparisons(a *Attribute, n *source.Node) (cond evaluator.Condi
 		c.Errorf(n, "attribute %q is compared with nothing", a.Name)
 		return cond, false
 	}
-	if a.Type == evaluator.AttrList && !c.listOperators(a, n) {
+	if a.Type == evaluator.AttrList && !c.listOperators(a, n) || a.Type == evaluator.AttrTime && !c.timeOperators(a, n) {
 		return cond, false
 	}
 	var all []evaluator.Condition
@@ -172,6 +172,11 @@ func (c Checker) comparisons(a *Attribute, n *source.Node) (cond evaluator.Condi
 				continue // part of the first
 			}
 			one, fine = c.rangeOf(a, n, f.Key)
+		case "after", "before", "zone":
+			if f.Key.Text != firstOf(n, "after", "before", "zone") {
+				continue // part of the first
+			}
+			one, fine = c.instants(a, n, f.Key)
 		default:
 			one, fine = c.operator(a, f, fold)
 		}
@@ -331,6 +336,8 @@ func (c Checker) unknownOperator(a *Attribute, n *source.Node) {
 		hint = "; to negate, write {not: {" + a.Name + ": …}}"
 	case a.Type == evaluator.AttrList:
 		hint = "; write " + listOperators
+	case a.Type == evaluator.AttrTime:
+		hint = "; write " + timeOperators
 	case hint == "":
 		hint = "; the operators are " + strings.Join(operators, ", ")
 	}

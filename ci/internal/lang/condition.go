@@ -88,6 +88,10 @@ func (c Checker) conditionField(f source.Field) (cond evaluator.Condition, ok bo
 		c.Errorf(f.Value, "attribute %q is a list; write %s", a.Name, listOperators)
 		return cond, false
 	}
+	if a.Type == evaluator.AttrTime {
+		c.Errorf(f.Value, "attribute %q is a time; write %s", a.Name, timeOperators)
+		return cond, false
+	}
 	return c.oneOf(a, f.Value, false)
 }
 

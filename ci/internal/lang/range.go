@@ -9,10 +9,12 @@ import (
 )
 
 // firstBound returns the first bound of a range that a mapping has.
-func firstBound(n *source.Node) string {
+func firstBound(n *source.Node) string { return firstOf(n, "from", "to", "gt", "gte", "lt", "lte") }
+
+// firstOf returns the first of some keys that a mapping has, "" if it has none.
+func firstOf(n *source.Node, keys ...string) string {
 	for _, f := range n.Fields {
-		switch f.Key.Text {
-		case "from", "to", "gt", "gte", "lt", "lte":
+		if slices.Contains(keys, f.Key.Text) {
 			return f.Key.Text
 		}
 	}

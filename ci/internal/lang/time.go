@@ -36,6 +36,11 @@ func (c Checker) Time(n *source.Node, what string) (int64, bool) {
 
 // timeIn is time with local times in zone.
 func (c Checker) timeIn(n *source.Node, what string, zone *time.Location) (int64, bool) {
+	return c.timeSince(firstYear, n, what, zone)
+}
+
+// timeSince is timeIn for times from a year on.
+func (c Checker) timeSince(first int, n *source.Node, what string, zone *time.Location) (int64, bool) {
 	const example = "2026-12-01T09:00, 2026-12-01T09:00:00Z or 2026-12-01"
 	if n.Kind != source.Scalar {
 		c.Errorf(n, "%s is a time such as %s, not %s", what, example, n.Describe())
@@ -67,8 +72,8 @@ func (c Checker) timeIn(n *source.Node, what string, zone *time.Location) (int64
 		c.Errorf(n, "%s is %s: %v", what, n.Text, err) // it matches timeShape, and so it parses
 		return 0, false
 	}
-	if year := t.UTC().Year(); year < firstYear || year > lastYear {
-		c.Errorf(n, "%s is %s, outside of the years %d to %d", what, n.Text, firstYear, lastYear)
+	if year := t.UTC().Year(); year < first || year > lastYear {
+		c.Errorf(n, "%s is %s, outside of the years %d to %d", what, n.Text, first, lastYear)
 		return 0, false
 	}
 	return t.Unix(), true
