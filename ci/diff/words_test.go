@@ -2,6 +2,7 @@ package diff_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,9 @@ func combine(op evaluator.Op, of ...evaluator.Condition) evaluator.Condition {
 func TestConditionWords(t *testing.T) {
 	uid := evaluator.Condition{Op: evaluator.OpBetween, Attribute: "uid", Ints: []int64{1, 5}}
 	tags := evaluator.Condition{Op: evaluator.OpAnyOf, Attribute: "tags", Strings: []string{"new"}}
+	since := func(from, to int64) evaluator.Condition {
+		return evaluator.Condition{Op: evaluator.OpBetween, Attribute: "since", Ints: []int64{from, to}}
+	}
 	six := cities("a", "b", "c", "d", "e", "f")
 	for _, test := range []struct {
 		old, new evaluator.Condition
@@ -66,6 +70,7 @@ func TestConditionWords(t *testing.T) {
 			combine(evaluator.OpNot, combine(evaluator.OpAny, cities("BJ"), uid)), combine(evaluator.OpNot, combine(evaluator.OpAny, cities("BJ"), uid, tags)),
 			`within not: + or tags any of "new"`,
 		},
+		{since(1796090400, math.MaxInt64), since(1796090400, 1796090400), "since from 2026-12-01T02:00:00Z on → since from 2026-12-01T02:00:00Z and before 2026-12-01T02:00:01Z"},
 		{combine(evaluator.OpNot, cities("BJ")), cities("BJ"), `not city one of "BJ" → city one of "BJ"`},
 	} {
 		got := edits(t, payloads([]evaluator.Flag{onOff("f", test.old)}), payloads([]evaluator.Flag{onOff("f", test.new)}))
