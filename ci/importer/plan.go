@@ -68,6 +68,12 @@ func Make(fsys fs.FS, dir string, imp *Import, overwrite bool) (*Plan, error) {
 	if err := m.settle(); err != nil {
 		return nil, err
 	}
+	if len(m.imp.Flags) == 0 {
+		return m.empty()
+	}
+	if err := m.lock(); err != nil {
+		return nil, err
+	}
 	return m.plan()
 }
 
@@ -81,7 +87,6 @@ type making struct {
 	was        state
 	silences   map[string]map[string]string // by flag
 	files      map[string][]byte
-	estate     *ci.Estate
 }
 
 // readState reads what an earlier import wrote.
@@ -164,7 +169,6 @@ func (m *making) settle() error {
 		if err != nil {
 			return err
 		}
-		m.estate = estate
 		if warnings := estate.Lint(ci.LintOptions{}); m.silences == nil && len(warnings) > 0 {
 			m.silence(warnings)
 			m.write()
@@ -174,16 +178,22 @@ func (m *making) settle() error {
 	}
 }
 
-// load loads the folder as it will be, with the lock file that fits it.
+// load loads the folder as it will be, without its lock file: that follows once the flags are
+// settled.
 func (m *making) load() (*ci.Estate, error) {
-	delete(m.files, ci.LockFile)
 	files := m.overlay()
-	update, err := ci.LockFS(files, m.dir, m.moved())
+	files.Files[ci.LockFile] = nil
+	return ci.LoadFS(files, m.dir)
+}
+
+// lock makes the lock file fit the flags.
+func (m *making) lock() error {
+	update, err := ci.LockFS(m.overlay(), m.dir, m.moved())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m.files[ci.LockFile] = update.After
-	return ci.LoadFS(files.Put(ci.LockFile, update.After), m.dir)
+	return nil
 }
 
 // moved returns the flags that this import changes and that have splits: what the source says
