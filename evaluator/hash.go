@@ -33,6 +33,9 @@ var algorithms = [...]algorithm{
 	{"launchdarkly", 1 << 60, 0, func(salt, unit string, _ uint64) uint64 {
 		return sha1Of(salt, ".", unit) >> 4
 	}},
+	{"flagd", 1 << 32, 0, func(salt, unit string, _ uint64) uint64 {
+		return murmur32(salt, "", unit, 0)
+	}},
 }
 
 // algorithmOf returns the hash with the given name, or nil.

@@ -140,6 +140,9 @@ var naiveHashes = map[string]naiveHash{
 		position, _ := new(big.Int).SetString(digits, 16)
 		return position.Uint64()
 	}},
+	"flagd": {1 << 32, 0, func(salt, unit string, _ uint64) uint64 {
+		return uint64(twmb.SeedSum32(0, []byte(salt+unit)))
+	}},
 }
 
 // naiveTotal returns how many positions there are. 7.4.

@@ -265,6 +265,17 @@ func (i *Import) Prune() {
 	}
 }
 
+// refuseKeys refuses the flags whose keys can't be the names of files.
+func (i *Import) refuseKeys() {
+	i.Flags = slices.DeleteFunc(i.Flags, func(f *Flag) bool {
+		bad := f.Key == "" || f.Key[0] == '.' || strings.ContainsAny(f.Key, "/\\") || strings.HasSuffix(f.Key, ".test")
+		if bad {
+			i.Refuse(f.Key, Refusef(f.Place, "not a valid flag key here: %q is empty, starts with a point, contains a slash or ends in .test", f.Key))
+		}
+		return bad
+	})
+}
+
 // NamespaceOf returns the namespace for what the source calls a project: its characters that
 // a namespace can't have become dashes.
 func NamespaceOf(project string) string {

@@ -59,6 +59,7 @@ func Make(fsys fs.FS, dir string, imp *Import, overwrite bool) (*Plan, error) {
 	if there, err := ci.LoadFS(fsys, dir); err == nil {
 		imp.declared = there.Attributes()
 	}
+	imp.refuseKeys()
 	imp.Prune()
 	m.attributes = imp.attributes()
 	if len(imp.Flags) == 0 {

@@ -98,6 +98,8 @@ func rowOf(salt, unit, name string, positions uint64) Row {
 	case "launchdarkly":
 		digits := fmt.Sprintf("%x", sha1.Sum([]byte(salt+"."+unit)))[:15]
 		row.Position, _ = strconv.ParseUint(digits, 16, 64)
+	case "flagd":
+		row.Position = uint64(murmur3.SeedSum32(0, []byte(salt+unit)))
 	}
 	return row
 }
@@ -187,7 +189,7 @@ func otherRows() []Row {
 	for _, h := range []struct {
 		name      string
 		positions uint64
-	}{{"unleash", 0}, {"unleash", 1}, {"unleash", 1 << 32}, {"unleash-variants", 0}, {"unleash-variants", 7}, {"launchdarkly", 0}} {
+	}{{"unleash", 0}, {"unleash", 1}, {"unleash", 1 << 32}, {"unleash-variants", 0}, {"unleash-variants", 7}, {"launchdarkly", 0}, {"flagd", 0}} {
 		for n := range 65 {
 			add("new-checkout", strings.Repeat("0123456789abcdef", 5)[:n], h.name, h.positions)
 		}

@@ -1,0 +1,134 @@
+package flagd
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/importer"
+	"github.com/serin-flags/serin/ci/importer/internal/importtest"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/soak"
+	"github.com/twmb/murmur3"
+)
+
+// TestCoreDecisions replays what flagd's own core for JavaScript resolved for random flags.
+func TestCoreDecisions(t *testing.T) {
+	data, err := os.ReadFile("testdata/flags.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	imp, err := Read(data, importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := importtest.Import(t, imp)
+	for _, r := range imp.Refused {
+		t.Errorf("%s is refused: %v", r.Flag, &r.Refusal)
+	}
+	decisions, err := os.Open("testdata/decisions.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer decisions.Close()
+	estate, err := ci.Load(folder.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := importer.Verify(estate, "", decisions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Same < 1000 || result.Different > 0 {
+		t.Errorf("%d decisions agree, %d differ", result.Same, result.Different)
+		for _, a := range result.Lines {
+			if a.Different > 0 {
+				t.Logf("%+v", a)
+			}
+		}
+	}
+}
+
+// TestNobodyMoves holds that of many users, a million in a soak, none has another variant than
+// flagd's formula says.
+func TestNobodyMoves(t *testing.T) {
+	imp, err := Read([]byte(`{"flags": {"f": {"state": "ENABLED", "variants": {"a": "a", "b": "b", "c": "c"}, "defaultVariant": "a",
+		"targeting": {"fractional": [["a", 33], ["b", 33], ["c", 7]]}}}}`), importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := importtest.Import(t, imp).Flags.Flag("f")
+	for i := range soak.Times(200_000, 1_000_000) {
+		id := fmt.Sprintf("u-%d", i)
+		want := "c"
+		switch bucket := uint64(murmur3.Sum32([]byte("f"+id))) * 73 >> 32; {
+		case bucket < 33:
+			want = "a"
+		case bucket < 66:
+			want = "b"
+		}
+		if got := f.Evaluate(&evaluator.Context{Key: id}).Variant(); got != want {
+			t.Fatalf("%s has %s, not %s", id, got, want)
+		}
+	}
+}
+
+// TestRefusals holds what is refused, with its place.
+func TestRefusals(t *testing.T) {
+	for _, test := range []struct{ flag, place, reason string }{
+		{`"state": "DISABLED"`, "state", "program's code"},
+		{`"state": "ON"`, "state", "ENABLED or DISABLED"},
+		{`"variants": {"a": true, "b": 1}`, "variants[1]", "different types"},
+		{`"variants": {}`, "variants", "no values"},
+		{`"defaultVariant": "x"`, "defaultVariant", `no variant "x"`},
+		{`"defaultVariant": null`, "defaultVariant", "program's code"},
+		{`"targeting": "x"`, "targeting", `no variant "x"`},
+		{`"targeting": {"near": [1]}`, "targeting.near", "yields no variant"},
+		{`"targeting": {"if": [{"near": [1]}, "a"]}`, "targeting.if[0].near", "isn't known"},
+		{`"targeting": {"if": [{"==": [{"var": "a.b"}, 1]}, "a"]}`, "targeting.if[0].==[0].var", "nested"},
+		{`"targeting": {"if": [{"==": [{"var": ["a", "x"]}, 1]}, "a"]}`, "targeting.if[0].==[0].var", "without a default"},
+		{`"targeting": {"if": [{"==": [{"var": "a"}, 9007199254740993]}, "a"]}`, "targeting.if[0].==", "2^53"},
+		{`"targeting": {"if": [{"<": [{"var": "a"}, 1e300]}, "a"]}`, "targeting.if[0].<", "2^53"},
+		{`"targeting": {"if": [{"sem_ver": [{"var": "a"}, "=", "v1.0.0"]}, "a"]}`, "targeting.if[0].sem_ver[2]", "no full semantic version"},
+		{`"targeting": {"if": [{"$ref": "none"}, "a"]}`, "targeting.if[0].$ref", "no evaluator"},
+		{`"targeting": {"if": [{"$ref": "loop"}, "a"]}`, "$evaluators.loop", "nest deeper"},
+		{`"targeting": {"fractional": [{"var": "email"}, ["a", 1]]}`, "targeting.fractional[0]", "without any other text"},
+		{`"targeting": {"fractional": [["x", 1]]}`, "targeting.fractional[0][0]", "no variant"},
+		{`"targeting": {"fractional": [["a", 1.5]]}`, "targeting.fractional[0][1]", "no whole number"},
+		{`"targeting": {"fractional": [["a", 0]]}`, "targeting.fractional", "no variant has a weight"},
+		{`"targeting": {"fractional": [["a", 2147483647], ["b", 1]]}`, "targeting.fractional[1]", "more than"},
+	} {
+		for _, member := range []string{`"state": "ENABLED"`, `"variants": {"a": "a", "b": "b"}`, `"defaultVariant": "a"`} {
+			name, _, _ := strings.Cut(member, ":")
+			if !strings.HasPrefix(test.flag, name) {
+				test.flag += ", " + member
+			}
+		}
+		imp, err := Read([]byte(`{"flags": {"f": {`+test.flag+`}}, "$evaluators": {"loop": {"$ref": "loop"}}}`), importer.Options{})
+		if err != nil {
+			t.Errorf("%s: %v", test.flag, err)
+			continue
+		}
+		place := "flags.f." + test.place
+		if strings.HasPrefix(test.place, "$evaluators") {
+			place = test.place
+		}
+		if len(imp.Refused) != 1 || imp.Refused[0].Place != place || !strings.Contains(imp.Refused[0].Reason, test.reason) {
+			t.Errorf("%s: %v, not %s: %s", test.flag, imp.Refused, place, test.reason)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"flags": {"f": {"state": "ENABLED", "variants": {"a": "a", "b": "b"}, "defaultVariant": "a", "targeting":
+		{"if": [{"in": ["x", {"var": "a"}]}, "b", {"fractional": [{"cat": [{"var": "$flagd.flagKey"}, {"var": "c"}]}, ["a", 1], ["b", 2]]}]}}}}`))
+	f.Add([]byte(`{"flags": {"g": {"state": "ENABLED", "variants": {"true": true, "false": false}, "defaultVariant": "true", "targeting":
+		{"or": [{"!": {"==": [{"var": "a"}, 1]}}, {"$ref": "e"}]}}}, "$evaluators": {"e": {"sem_ver": [{"var": "v"}, "^", "1.2.3"]}}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if imp, err := Read(data, importer.Options{}); err == nil {
+			importtest.Import(t, imp)
+		}
+	})
+}
