@@ -114,7 +114,7 @@ func FromFiles(e *ci.Estate, environment string, note func(string)) Content {
 			return release.Content{}, err
 		}
 		state := State{Plans: e.Plans(environment)}
-		if state.Lines, err = merge(e, environment, state.Plans, was.Lines, note); err != nil {
+		if state.Lines, err = Merge(e, environment, was.Lines, note); err != nil {
 			return release.Content{}, err
 		}
 		payloads, err := e.WithReleases(state.Lines).Compile(environment)
@@ -126,12 +126,14 @@ func FromFiles(e *ci.Estate, environment string, note func(string)) Content {
 	}
 }
 
-// merge returns the line of each plan that counts: the newer one of the files and of what is
-// published. If somebody has moved the plan from the same line in both, the more cautious line
+// Merge returns the lines with which the flag files of an environment are published, where those
+// of published are: of each plan the newer one of the files and of what is published. If somebody has moved the plan from the same line in both, the more cautious line
 // counts: a pull request that was made before a release was rolled back doesn't bring it back.
-func merge(e *ci.Estate, environment string, list []*ci.Plan, published ci.ReleaseLines, note func(string)) (ci.ReleaseLines, error) {
+// note is called with each line that isn't that of the files. A published line that counts and
+// doesn't fit the plan of the files is an error.
+func Merge(e *ci.Estate, environment string, published ci.ReleaseLines, note func(string)) (ci.ReleaseLines, error) {
 	mine, known := e.Releases().Of(environment), make(ci.ReleaseLines)
-	for _, p := range list {
+	for _, p := range e.Plans(environment) {
 		if line, ok := published[p.Key()]; ok {
 			known[p.Key()] = line
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +14,9 @@ import (
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/diff"
 	"github.com/serin-flags/serin/ci/gittree"
+	"github.com/serin-flags/serin/ci/plans"
+	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/sdk/s3source"
 	"github.com/spf13/cobra"
 )
 
@@ -243,6 +247,11 @@ func (f *diffFlags) read(ctx context.Context, src, other string) (diffSource, er
 	if err != nil {
 		return s, err
 	}
+	if published(other) {
+		if estate, err = f.asPublished(ctx, estate, other); err != nil {
+			return s, fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
 	s.environments = estate.Environments()
 	compiled := s.environments
 	if f.env != "" {
@@ -259,6 +268,35 @@ func (f *diffFlags) read(ctx context.Context, src, other string) (diffSource, er
 		}
 	}
 	return s, nil
+}
+
+// asPublished returns the estate as publishing it at a URL would: of each release the newer line
+// of releases.lock counts. So a branch that is behind a release doesn't look like one that takes
+// it back.
+func (f *diffFlags) asPublished(ctx context.Context, e *ci.Estate, url string) (*ci.Estate, error) {
+	root, verifier, err := f.verifier()
+	if err != nil || len(e.Plans(verifier.Environment())) == 0 {
+		return e, err
+	}
+	source, err := s3source.FromURL(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	found, err := release.Inspect(ctx, source, root)
+	if err != nil {
+		return nil, err
+	}
+	state, err := plans.Read(found.Files)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := plans.Merge(e, verifier.Environment(), state.Lines, func(string) {})
+	if err != nil {
+		return nil, err
+	}
+	all := maps.Clone(e.Releases())
+	maps.Copy(all, lines)
+	return e.WithReleases(all), nil
 }
 
 // in returns what a source has for an environment.
