@@ -333,6 +333,8 @@ func testDevPage(t *testing.T) {
 			t.Errorf("the page doesn't contain %q:\n%s", want, body)
 		}
 	}
+	writeFile(t, filepath.Join(dir, "shop", "color.yaml"), "type: string\ndefualt: red\n")
+	eventually(t, `<mark>defualt</mark>: red`, func() string { _, body := get("/flag/color.html"); return body })
 	if resp, body := get("/status"); resp.StatusCode != http.StatusOK || !strings.Contains(body, `"state"`) {
 		t.Errorf("/status: %d, %s", resp.StatusCode, body)
 	}
