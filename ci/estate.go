@@ -18,6 +18,7 @@ import (
 // An Estate is a folder of flag files that have been checked. It is immutable
 // and safe for concurrent use.
 type Estate struct {
+	files *source.Files
 	flags *lang.Estate
 	tests []*flagtest.Case // by file, then in the order written
 }
@@ -70,7 +71,7 @@ func loadFiles(files *source.Files, dir string, p purpose) (*Estate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", dir, err)
 	}
-	e := &Estate{flags, flagtest.Read(files, flags)}
+	e := &Estate{files, flags, flagtest.Read(files, flags)}
 	if p == whole {
 		flags.CheckReleases()
 	}
@@ -137,6 +138,29 @@ func LockFS(fsys fs.FS, dir string, anew []string) (*LockUpdate, error) {
 		return nil, err
 	}
 	return e.flags.Known.Lock.Update(e.flags.Divisions(), anew)
+}
+
+// ReloadFS loads the estate at the root of fsys as [LoadFS] does. The folder is the one that e was
+// loaded from, with other contents of some files by their paths, nil for those that are gone.
+// Files that stay aren't parsed again.
+func (e *Estate) ReloadFS(fsys fs.FS, contents map[string][]byte) (*Estate, error) {
+	return e.reload(fsys, contents, whole)
+}
+
+// RelockFS is [LockFS] for what [Estate.ReloadFS] loads.
+func (e *Estate) RelockFS(fsys fs.FS, contents map[string][]byte) (*LockUpdate, error) {
+	next, err := e.reload(fsys, contents, locking)
+	if err != nil {
+		return nil, err
+	}
+	return next.flags.Known.Lock.Update(next.flags.Divisions(), nil)
+}
+
+func (e *Estate) reload(fsys fs.FS, contents map[string][]byte, p purpose) (*Estate, error) {
+	if files, ok := e.files.With(fsys, contents); ok {
+		return loadFiles(files, e.files.Dir, p)
+	}
+	return load(fsys, e.files.Dir, p)
 }
 
 // LockLikeFS is [LockFS], but the splits of a flag in the environment to get the positions that

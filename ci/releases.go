@@ -42,7 +42,7 @@ func (e *Estate) Releases() ReleaseLines { return e.flags.Known.Releases }
 // WithReleases returns the estate as it is if [ReleasesFile] has these lines. Lines that don't
 // fit their plans count nonetheless: see [Estate.Misfit].
 func (e *Estate) WithReleases(lines ReleaseLines) *Estate {
-	return &Estate{flags: e.flags.WithReleases(lines), tests: e.tests}
+	return &Estate{files: e.files, flags: e.flags.WithReleases(lines), tests: e.tests}
 }
 
 // Misfit returns why a line of [ReleasesFile] doesn't fit the plans, with the way out, or "".

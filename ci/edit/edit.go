@@ -66,7 +66,7 @@ func Apply(fsys fs.FS, dir string, edits []Edit) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, estate: estate}
+	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, first: estate, estate: estate}
 	for _, edit := range edits {
 		e.reason = edit.Reason
 		e.environment = edit.environment
@@ -87,6 +87,7 @@ func Apply(fsys fs.FS, dir string, edits []Edit) (*Result, error) {
 type editing struct {
 	dir    string
 	fsys   overlay.FS
+	first  *ci.Estate       // as it was, without the overlay
 	estate *ci.Estate       // as it is now
 	locks  []*ci.LockUpdate // one for each edit that moves users
 	notes  []string
@@ -99,15 +100,17 @@ type editing struct {
 // reload loads the edited folder, and updates the lock file if it has one that doesn't
 // fit any more.
 func (e *editing) reload(edit string) error {
-	estate, err := ci.LoadFS(e.fsys, e.dir)
-	if _, missing := fs.Stat(e.fsys, ci.LockFile); err != nil && missing == nil {
-		var update *ci.LockUpdate
-		if update, err = ci.LockFS(e.fsys, e.dir, nil); err == nil {
+	if _, missing := fs.Stat(e.fsys, ci.LockFile); missing == nil {
+		update, err := e.first.RelockFS(e.fsys, e.fsys.Files)
+		if err != nil {
+			return broken(edit, err)
+		}
+		if len(update.Changes) > 0 {
 			e.locks = append(e.locks, update)
 			e.fsys = e.fsys.Put(ci.LockFile, update.After)
-			estate, err = ci.LoadFS(e.fsys, e.dir)
 		}
 	}
+	estate, err := e.first.ReloadFS(e.fsys, e.fsys.Files)
 	if err != nil {
 		return broken(edit, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -137,7 +138,34 @@ func apply(t testing.TB, fsys fstest.MapFS, texts ...string) (fstest.MapFS, *edi
 	if r.Lock != nil {
 		out[ci.LockFile] = &fstest.MapFile{Data: r.Lock.After}
 	}
+	sameAsRead(t, texts, r.New, out)
 	return out, r, nil
+}
+
+// sameAsRead holds that the estate after edits is the one that the files give, although only
+// those that changed have been parsed again.
+func sameAsRead(t testing.TB, texts []string, got *ci.Estate, files fstest.MapFS) {
+	t.Helper()
+	want, err := ci.LoadFS(files, "flags")
+	if err != nil {
+		t.Fatalf("%q: what would be written isn't valid: %v", texts, err)
+	}
+	for _, env := range append([]string{""}, want.Environments()...) {
+		a, err := got.Compile(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := want.Compile(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(a, b) {
+			t.Errorf("%q: in %q the flags are\n%+v\nbut the files give\n%+v", texts, env, a, b)
+		}
+	}
+	if a, b := got.Lint(ci.LintOptions{}), want.Lint(ci.LintOptions{}); !reflect.DeepEqual(a, b) {
+		t.Errorf("%q: lints find\n%v\nbut in the files\n%v", texts, a, b)
+	}
 }
 
 // A pair is an edit and the one that undoes it.

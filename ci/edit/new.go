@@ -33,7 +33,7 @@ func New(fsys fs.FS, dir string, flag NewFlag) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, estate: estate}
+	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, first: estate, estate: estate}
 	if other, err := estate.Effective(flag.Key, ""); err == nil {
 		return nil, fmt.Errorf("there is a flag %q already, in %s", flag.Key, other.File)
 	}

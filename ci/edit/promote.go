@@ -41,7 +41,7 @@ func Promote(fsys fs.FS, dir, key, source, target string) (*Promotion, error) {
 	if source == target || source == "" || target == "" {
 		return nil, fmt.Errorf("%q and %q aren't two environments", source, target)
 	}
-	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, estate: estate}
+	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, first: estate, estate: estate}
 	if err := e.promote(key, source, target); err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func TestPromote(t *testing.T) {
 			if len(envs) < 2 {
 				continue
 			}
-			for range soak.Times(4, 1000) {
+			for range soak.Times(2, 1000) {
 				order := rand.Perm(len(envs))
 				key, source, target := keys[rand.IntN(len(keys))], envs[order[0]], envs[order[1]]
 				what := fmt.Sprintf("%s, %s: %s from %s to %s", name, style, key, source, target)
@@ -81,7 +81,7 @@ func TestPromote(t *testing.T) {
 			}
 		}
 	}
-	if done < 50 {
+	if done < 20 {
 		t.Errorf("only %d promotions", done)
 	}
 }
@@ -115,7 +115,7 @@ func comparePromoted(t *testing.T, what string, old *ci.Estate, p *edit.Promotio
 // target what they have in the source.
 func TestPromoteLock(t *testing.T) {
 	const rules = "\n    rules:\n      - {name: half, serve: {on: 50%, off: 50%}}\n      - {name: part, by: device, serve: {on: 10%, off: 90%}}\n"
-	for range soak.Times(30, 10_000) {
+	for range soak.Times(10, 10_000) {
 		fsys := fstest.MapFS{
 			"serin.yaml":   {Data: []byte("environments: [production, staging]\n")},
 			"context.yaml": {Data: []byte("attributes:\n  user: {type: string, unit: true}\n  device: {type: string, unit: true}\n")},

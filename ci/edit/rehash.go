@@ -19,7 +19,7 @@ func Rehash(fsys fs.FS, dir, key string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, estate: estate}
+	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, first: estate, estate: estate}
 	if err := e.rehash(key); err != nil {
 		return nil, err
 	}

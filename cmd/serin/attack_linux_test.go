@@ -25,7 +25,7 @@ const attackLimit = 300
 // attackMemory is how much more memory an attacked server may take than an idle one: for each
 // connection headers, buffers, a small body and stacks; all large bodies; and garbage, which
 // is as much as is in use and the ballast.
-const attackMemory = 2*(attackLimit*48<<10+16<<20) + 2*maxBallast
+const attackMemory = 2*(attackLimit*48<<10+16<<20) + 2*serverBallast
 
 // A victim is a server that is attacked.
 type victim struct {

@@ -143,7 +143,7 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: answering 503 until there are")
 	}
 	enrich.Warm()
-	defer holdBallast()()
+	defer holdBallast(serverBallast)()
 	cfg := lambda.Config{MaxBody: o.maxBody, BasePath: o.basePath, Events: true, Gateways: o.gateways, MaxRequests: o.maxConnections}
 	if cfg.Access, err = o.gate(cmd, log); err != nil {
 		return err

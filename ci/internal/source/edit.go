@@ -1,6 +1,10 @@
 package source
 
-import "path/filepath"
+import (
+	"bytes"
+	"io/fs"
+	"path/filepath"
+)
 
 // Parse parses the content of one file, as [Read] does for the files of an estate.
 // name is the file's path below the estate, and dir the estate's as a user would type
@@ -51,3 +55,31 @@ func QuoteText(text string) string { return quoteText(text) }
 
 // Word returns a scalar for text, which is plain if it means itself without quotes.
 func Word(text string) *Node { return &Node{Text: text, Plain: plainText(text)} }
+
+// With returns the files of a folder without problems as they are with other contents, by path,
+// in fsys. Files that stay aren't parsed again. It reports false if that takes reading the
+// folder: a file is added or removed, or the contents are too large.
+func (f *Files) With(fsys fs.FS, contents map[string][]byte) (*Files, bool) {
+	out := &Files{fsys: fsys, Dir: f.Dir, all: make([]*File, 0, len(f.all)), ByRole: make(map[Role][]*File, len(f.ByRole))}
+	var changed []*File
+	for _, s := range f.all {
+		next := &File{Path: s.Path, Shown: s.Shown, Role: s.Role, Data: s.Data, Root: s.Root}
+		if data, ok := contents[s.Path]; ok && (data == nil || len(data) > maxFileSize && s.Role != ListFile && s.Role != LockFile) {
+			return nil, false
+		} else if ok && s.Role != ListFile { // lists are read from fsys
+			next.Data, next.Root = bytes.Clone(data), nil
+			changed = append(changed, next)
+		} else if ok {
+			changed = append(changed, next)
+		}
+		out.all = append(out.all, next)
+		out.ByRole[next.Role] = append(out.ByRole[next.Role], next)
+		if out.total += len(next.Data); out.total > maxTotalSize {
+			return nil, false
+		}
+	}
+	for _, s := range changed {
+		s.parse()
+	}
+	return out, len(changed) == len(contents)
+}
