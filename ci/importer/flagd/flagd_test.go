@@ -87,7 +87,7 @@ func TestRefusals(t *testing.T) {
 		{`"targeting": "x"`, "targeting", `no variant "x"`},
 		{`"targeting": {"near": [1]}`, "targeting.near", "yields no variant"},
 		{`"targeting": {"if": [{"near": [1]}, "a"]}`, "targeting.if[0].near", "isn't known"},
-		{`"targeting": {"if": [{"==": [{"var": "a.b"}, 1]}, "a"]}`, "targeting.if[0].==[0].var", "nested"},
+		{`"targeting": {"if": [{"==": [{"var": "a..b"}, 1]}, "a"]}`, "targeting.if[0].==[0].var", "no path"},
 		{`"targeting": {"if": [{"==": [{"var": ["a", "x"]}, 1]}, "a"]}`, "targeting.if[0].==[0].var", "without a default"},
 		{`"targeting": {"if": [{"==": [{"var": "a"}, 9007199254740993]}, "a"]}`, "targeting.if[0].==", "2^53"},
 		{`"targeting": {"if": [{"<": [{"var": "a"}, 1e300]}, "a"]}`, "targeting.if[0].<", "2^53"},

@@ -14,6 +14,9 @@ import (
 // maxDepth bounds how deep expressions nest, with those that $ref inserts.
 const maxDepth = 40
 
+// maxPath is how many names a path of a nested attribute has here at most.
+const maxPath = 10
+
 // open returns the operation of an expression and its arguments, or a literal. It inserts what
 // $ref refers to. The caller decrements r.depth afterwards, unless there is an error.
 func (r *reader) open(expr json.RawMessage, at string) (op string, args []json.RawMessage, literal json.RawMessage, err error) {
@@ -72,8 +75,8 @@ func (r *reader) variable(expr json.RawMessage, at string) (name string, ok bool
 	case name == "$flagd.flagKey":
 	case strings.HasPrefix(name, "$flagd"):
 		return "", false, importer.Refusef(at+".var", "%q isn't known here", name)
-	case strings.Contains(name, "."):
-		return "", false, importer.Refusef(at+".var", "%q is within another attribute, and attributes here are not nested", name)
+	case strings.Count(name, ".") >= maxPath || strings.HasSuffix(name, ".") || strings.Contains(name, ".."):
+		return "", false, importer.Refusef(at+".var", "%q is no path of at most %d names", name, maxPath)
 	case name == unit:
 		return "", false, importer.Refusef(at+".var", "the attribute %q is the targeting key here", unit)
 	}

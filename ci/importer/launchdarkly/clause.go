@@ -20,15 +20,20 @@ type clause struct {
 	Negate      bool              `json:"negate"`
 }
 
+// maxPath is how many names a path of a nested attribute has here at most.
+const maxPath = 10
+
 // attribute returns the name of an attribute. A reference may be a path; without a kind of
 // context, it is a plain name.
 func attribute(name string, reference bool, place string) (string, error) {
 	if reference && strings.HasPrefix(name, "/") {
-		name = name[1:]
-		if strings.Contains(name, "/") {
-			return "", importer.Refusef(place, "%q is within another attribute, and attributes here are not nested", "/"+name)
+		parts := strings.Split(name[1:], "/")
+		for _, p := range parts {
+			if len(parts) > 1 && (p == "" || strings.ContainsAny(p, ".~") || len(parts) > maxPath) {
+				return "", importer.Refusef(place, "%q can't be written as a path of at most %d names with points between them", name, maxPath)
+			}
 		}
-		name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+		name = strings.NewReplacer("~1", "/", "~0", "~").Replace(strings.Join(parts, "."))
 	}
 	switch name {
 	case "":
@@ -110,7 +115,7 @@ func (x *reading) compare(c *clause, name, at string) (importer.Condition, error
 	case "semVerEqual", "semVerLessThan", "semVerGreaterThan":
 		return version(c, name, at)
 	case "before", "after":
-		return importer.Never, importer.Refusef(at+".op", "%q compares an attribute that is a date; there are no such attributes here", c.Op)
+		return importer.Never, importer.Refusef(at+".op", "%q compares dates to the millisecond, and times here are compared to the second", c.Op)
 	}
 	return importer.Never, importer.Refusef(at+".op", "unknown operator %q", c.Op)
 }

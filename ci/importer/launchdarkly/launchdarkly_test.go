@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/importer"
@@ -101,7 +102,7 @@ func TestRefusals(t *testing.T) {
 		{rule(`{"attribute": "a", "op": "near", "values": ["x"]}`), "rules[0].clauses[0].op", "unknown operator"},
 		{rule(`{"attribute": "a", "op": "before", "values": [0]}`), "rules[0].clauses[0].op", "date"},
 		{rule(`{"contextKind": "org", "attribute": "a", "op": "in", "values": ["x"]}`), "rules[0].clauses[0].contextKind", `kind "org"`},
-		{rule(`{"contextKind": "user", "attribute": "/a/b", "op": "in", "values": ["x"]}`), "rules[0].clauses[0].attribute", "nested"},
+		{rule(`{"contextKind": "user", "attribute": "/a/b.c", "op": "in", "values": ["x"]}`), "rules[0].clauses[0].attribute", "path"},
 		{rule(`{"attribute": "kind", "op": "in", "values": ["user"]}`), "rules[0].clauses[0].attribute", "kind of the context"},
 		{rule(`{"attribute": "a", "op": "in", "values": ["x", 1]}`), "rules[0].clauses[0].values", "different types"},
 		{rule(`{"attribute": "a", "op": "in", "values": [9007199254740993]}`), "rules[0].clauses[0].values[0]", "2^53"},
@@ -157,6 +158,22 @@ func TestForms(t *testing.T) {
 	for _, in := range []string{``, `{}`, `[]`, `{"items": []}`, `{"flags": 1}`} {
 		if _, err := Read([]byte(in), importer.Options{}); err == nil {
 			t.Errorf("%s: it is accepted", in)
+		}
+	}
+}
+
+// TestNested holds that a clause on a nested attribute reads it.
+func TestNested(t *testing.T) {
+	imp, err := Read([]byte(`{"flags": {"f": {"on": true, "salt": "s", "offVariation": 0, "variations": ["no", "yes"], "fallthrough": {"variation": 0},
+		"rules": [{"variation": 1, "clauses": [{"contextKind": "user", "attribute": "/address/city", "op": "in", "values": ["Oslo"]}]}]}}}`), importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := importtest.Import(t, imp)
+	for city, want := range map[string]string{"Oslo": "yes", "Rome": "no"} {
+		result, _ := folder.Ask(t, "f", map[string]any{"key": "u", "address": map[string]any{"city": city}}, time.Unix(0, 0))
+		if result.Variant() != want {
+			t.Errorf("%s: %s, not %s", city, result.Variant(), want)
 		}
 	}
 }

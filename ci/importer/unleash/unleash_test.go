@@ -238,6 +238,33 @@ func TestNobodyMoves(t *testing.T) {
 	}
 }
 
+// TestChangedAgain holds that a toggle that has changed in Unleash gets the positions that
+// Unleash gives it now, whatever the lock file kept from the import before.
+func TestChangedAgain(t *testing.T) {
+	toggle := func(a, b, c int) *importer.Import {
+		imp, err := Read(fmt.Appendf(nil, `{"features": [{"name": "f", "enabled": true, "strategies": [], "variants": [
+			{"name": "a", "weight": %d, "stickiness": "userId"}, {"name": "b", "weight": %d}, {"name": "c", "weight": %d}]}]}`, a, b, c), importer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return imp
+	}
+	dir := importtest.Import(t, toggle(500, 300, 200)).Dir
+	f := importtest.Into(t, dir, toggle(200, 300, 500)).Flags.Flag("f")
+	for i := range 2000 {
+		id := fmt.Sprintf("u-%d", i)
+		want := "c"
+		if b := bucket("f", id, 86028157, 1000); b <= 200 {
+			want = "a"
+		} else if b <= 500 {
+			want = "b"
+		}
+		if got := f.Evaluate(&evaluator.Context{Key: id}).Variant(); got != want {
+			t.Fatalf("%s has %s, not %s", id, got, want)
+		}
+	}
+}
+
 // TestForms holds that all forms of files are read, and how environments are chosen.
 func TestForms(t *testing.T) {
 	const features = `{"version": 2, "features": [{"name": "A", "enabled": true, "strategies": [{"name": "default"}]}]}`

@@ -28,7 +28,13 @@ type Folder struct {
 // tests, or anything to lock; a second import must change nothing.
 func Import(t testing.TB, imp *importer.Import) *Folder {
 	t.Helper()
-	f := &Folder{Dir: t.TempDir()}
+	return Into(t, t.TempDir(), imp)
+}
+
+// Into is [Import] for a folder that may have been imported to before.
+func Into(t testing.TB, dir string, imp *importer.Import) *Folder {
+	t.Helper()
+	f := &Folder{Dir: dir}
 	var err error
 	if f.Plan, err = importer.Make(os.DirFS(f.Dir), f.Dir, imp, false); err != nil {
 		t.Fatalf("making the plan: %v", err)
