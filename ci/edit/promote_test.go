@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/edit"
@@ -230,6 +231,52 @@ environments:
 	} {
 		if _, err := edit.Promote(fsys, "flags", c[0], c[1], c[2]); err == nil {
 			t.Errorf("%q isn't refused", c)
+		}
+	}
+}
+
+// TestPromoteGuarded holds what is said of guarded ramps, whose progress stays where it is.
+func TestPromoteGuarded(t *testing.T) {
+	const ramp = "{ramp: on, steps: [{to: 1%}, {to: 5%, after: 4h}, {to: 100%, after: 24h}], start: 2026-11-01T10:00, guard: slo}"
+	files := func(guarded, releases string) fstest.MapFS {
+		fsys := fstest.MapFS{
+			"serin.yaml":      {Data: []byte("environments: [production, staging]\n")},
+			"context.yaml":    {Data: []byte("attributes:\n  user: {type: string, unit: true}\n")},
+			"guards/slo.yaml": {Data: []byte("environments: [" + guarded + "]\nmetrics: [{name: smoke, command: {run: [./smoke.sh]}}]\n")},
+			"shop/x.yaml": {Data: []byte("type: boolean\ndefault: off\nenvironments:\n  staging:\n    rules:\n      - {name: new, serve: " + ramp + "}\n" +
+				"  production:\n    rules:\n      - {name: new, serve: " + strings.Replace(ramp, "5%", "7%", 1) + "}\n")},
+		}
+		if releases != "" {
+			fsys[ci.ReleasesFile] = &fstest.MapFile{Data: []byte(releases)}
+		}
+		return fsys
+	}
+	// The line of a plan that has cleared its first two steps, as its hash has them.
+	old, err := ci.LoadFS(files("production, staging", ""), "flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
+	line := func(step int) string {
+		plan := old.Plans("production")[0]
+		cleared := ci.NewReleaseLine(plan).Replan(plan, step, at, "robot")
+		return string(ci.ReleaseLines{cleared.Key(): cleared}.Format())
+	}
+	for _, c := range []struct{ guarded, releases, want string }{
+		{"production, staging", "", "in production it starts from nothing, however far it has got in staging"},
+		{"staging", "", "its guard doesn't count in production: there it follows the clock"},
+		{"production, staging", line(1), "goes on in production from where it has got there"},
+		{"production, staging", line(2), "serin release replan x --env production"},
+	} {
+		_, p, err := promoted(t, files(c.guarded, c.releases), "x", "staging", "production")
+		var got string
+		if err != nil {
+			got = fmt.Sprint(errors.Unwrap(err))
+		} else {
+			got = strings.Join(p.Notes, "\n")
+		}
+		if !strings.Contains(got, c.want) {
+			t.Errorf("guarded in %s, releases.lock %q: got %s, want %s", c.guarded, c.releases, got, c.want)
 		}
 	}
 }

@@ -128,12 +128,26 @@ func completeOwners(cmd *cobra.Command, args []string, _ string) ([]cobra.Comple
 	return slices.Compact(owners), cobra.ShellCompDirectiveNoFileComp
 }
 
+// completePromotion completes a flag and two environments.
+func completePromotion(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return completeKeys(cmd, args, typed)
+	}
+	return completeEnvironments(cmd, nil, typed)
+}
+
 // addCompletions has shells complete the words of cmd and of the commands below it.
 func addCompletions(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		addCompletions(sub)
 	}
+	formats := []cobra.Completion{"text", "markdown", "json"}
+	if cmd.Name() == "handles" {
+		formats[1] = "sarif"
+	}
 	switch _, words, _ := strings.Cut(cmd.Use, " "); {
+	case cmd.Name() == "promote":
+		cmd.ValidArgsFunction = completePromotion
 	case strings.HasPrefix(words, "FLAG"), cmd.Name() == "rename":
 		cmd.ValidArgsFunction = completeKeys
 	case strings.HasPrefix(words, "[DIR]"), strings.HasPrefix(words, "DIR"):
@@ -144,7 +158,7 @@ func addCompletions(cmd *cobra.Command) {
 		"attribute": completeAttributes,
 		"owner":     completeOwners,
 		"color":     cobra.FixedCompletions([]cobra.Completion{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp),
-		"format":    cobra.FixedCompletions([]cobra.Completion{"text", "markdown", "json"}, cobra.ShellCompDirectiveNoFileComp),
+		"format":    cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp),
 	} {
 		if cmd.Flag(name) != nil {
 			// It fails only for flags of a verb above, which have a completion.
