@@ -5,6 +5,7 @@ import (
 	"embed"
 	"html/template"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/serin-flags/serin/ci"
@@ -23,10 +24,17 @@ var (
 	icon []byte
 )
 
-var templates = template.Must(template.New("").Funcs(functions("")).ParseFS(htmlFiles, "html/*.html"))
+// templates are those of pages, and below those of pages in a folder, whose links begin
+// otherwise. Most commands need neither, so they are parsed when they are first used.
+var (
+	templates = sync.OnceValue(func() *template.Template { return parse("") })
+	below     = sync.OnceValue(func() *template.Template { return parse("../") })
+)
 
-// below are the templates of pages in a folder, whose links begin otherwise.
-var below = template.Must(template.New("").Funcs(functions("../")).ParseFS(htmlFiles, "html/*.html"))
+// parse parses the templates. root is the way to the first page.
+func parse(root string) *template.Template {
+	return template.Must(template.New("").Funcs(functions(root)).ParseFS(htmlFiles, "html/*.html"))
+}
 
 // functions returns what templates call. root is the way to the first page.
 func functions(root string) template.FuncMap {
@@ -115,6 +123,6 @@ func (c chrome) render(name string) ([]byte, error) {
 	if c.Root != "" {
 		set = below
 	}
-	err := set.ExecuteTemplate(&b, name+".html", c)
+	err := set().ExecuteTemplate(&b, name+".html", c)
 	return b.Bytes(), err
 }
