@@ -573,8 +573,8 @@ func (v *view) curve(f *flag, is *variation, r *evaluator.Rule) *curveView {
 		}
 		return w
 	}
-	if r.Split == nil || r.Split.Ramp == nil {
-		return nil
+	if r.Split == nil || r.Split.Ramp == nil || r.Split.Ramp.Points[0].At < 0 {
+		return nil // it has no ramp, or one that a guard advances by a plan that isn't known
 	}
 	return &curveView{curve: rampCurve(r.Split.Ramp, r.Split.Total(), v.now), Rule: display.Line(r.Name)}
 }
