@@ -59,7 +59,7 @@
 //	hash:NAME    a hash other than murmur3_x64_128, in splits, reservations and
 //	             conditions; one of [evaluator.Hashes]
 //	op:NAME      an operator of conditions after [evaluator.OpServes]
-//	type:NAME    a type of attributes after [evaluator.AttrList]: semver-v and time
+//	type:NAME    a type of attributes after [evaluator.AttrList]: semver-v, time and number
 //	lists        lists that are targets of their own
 //
 // A payload that uses one of them without naming it is refused. [EncodePayload]

@@ -47,6 +47,10 @@ func holds(t test, v Value, s *slot) bool {
 		return v.kind == KindList && t.has(v.str)
 	case timeRange:
 		return t.has(v)
+	case numberSet:
+		return t.has(v)
+	case numberRange:
+		return t.has(v)
 	}
 	return false
 }
@@ -93,6 +97,8 @@ func (c *Condition) oneOf(t AttributeType) (test, error) {
 			vs.list = append(vs.list, v)
 		}
 		return vs, nil
+	case AttrNumber:
+		return newNumberSet(c.Strings)
 	case AttrIP:
 		var as addrSet
 		for _, s := range c.Strings {

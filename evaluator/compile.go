@@ -106,7 +106,7 @@ func (c *compiler) declare() {
 		switch _, dup := mod.index[a.Name]; {
 		case dup:
 			c.errorf("the attribute %q is declared twice", a.Name)
-		case a.Name == "" || a.Type < AttrString || a.Type > AttrTime:
+		case a.Name == "" || a.Type < AttrString || a.Type > AttrNumber:
 			c.errorf("the attribute %q of type %v is not valid", a.Name, a.Type)
 		case len(mod.attributes) == math.MaxUint16:
 			c.errorf("there are more than %d attributes", math.MaxUint16)

@@ -38,7 +38,8 @@ type Attr struct {
 
 // NewAttr returns an attribute. Pass versions and IP addresses as strings, and times as
 // strings in the format of RFC 3339 or as Unix time in seconds. Integer comparisons don't
-// match a float64, even if it is integral. A []string becomes a list, which allocates.
+// match a float64, even if it is integral; number comparisons do. A []string becomes a
+// list, which allocates.
 func NewAttr[T string | bool | int | int64 | float64 | []string](name string, value T) Attr {
 	var v Value
 	switch value := any(value).(type) {
@@ -78,7 +79,9 @@ const (
 type Value struct {
 	kind Kind
 	num  uint64 // a boolean, an integer, the bits of a float, or the length of a list
-	str  string // of a list: each string, preceded by its length as a varint
+	// Of a list: each string, preceded by its length as a varint. Of a number: the text
+	// that it came as, if that says more than num.
+	str string
 }
 
 // StringValue returns a Value that holds a string.

@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 
 	"github.com/serin-flags/serin/internal/jsontext"
 )
@@ -212,17 +210,7 @@ func decodeValue(raw []byte) (Value, error) {
 	case 'n', '{':
 		return Value{}, nil
 	}
-	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
-		return IntValue(n), nil
-	}
-	f, err := strconv.ParseFloat(string(raw), 64)
-	if err != nil {
-		return Value{}, errors.New("a number is out of range")
-	}
-	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		return IntValue(int64(f)), nil
-	}
-	return FloatValue(f), nil
+	return parseNumber(view(raw))
 }
 
 // appendFloat appends f as JSON.

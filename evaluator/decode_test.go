@@ -16,7 +16,7 @@ func TestDecodeContext(t *testing.T) {
 		{`{}`, Context{}},
 		{` {"targetingKey":"u-1","city":"北京","beta":true} `, Context{Key: "u-1", Attrs: []Attr{NewAttr("city", "北京"), NewAttr("beta", true)}}},
 		{`{"a":30,"b":-9223372036854775808,"c":30.0,"d":1e3,"e":-0}`, Context{Attrs: []Attr{NewAttr("a", 30), NewAttr("b", -1<<63), NewAttr("c", 30), NewAttr("d", 1000), NewAttr("e", 0)}}},
-		{`{"a":30.5,"b":9223372036854775808,"c":9007199254740992.0}`, Context{Attrs: []Attr{NewAttr("a", 30.5), NewAttr("b", float64(1<<63)), NewAttr("c", float64(1<<53))}}},
+		{`{"a":30.5,"b":9223372036854775808,"c":9007199254740992.0}`, Context{Attrs: []Attr{NewAttr("a", 30.5), {"b", Value{kind: KindFloat, num: math.Float64bits(1 << 63), str: "9223372036854775808"}}, NewAttr("c", float64(1<<53))}}},
 		{`{"a":null,"b":{"c":[1,{"d":2}]},"e":{}}`, Context{Attrs: []Attr{{"a", Value{}}, {"b", Value{}}, {"e", Value{}}, NewAttr("b.c", []string{})}}},
 		{`{"plan":{"tier":"plus","seats":{"used":3}},"user":{"plan":{"tier":"free"}}}`, Context{Attrs: []Attr{{"plan", Value{}}, {"user", Value{}},
 			NewAttr("plan.tier", "plus"), {"plan.seats", Value{}}, NewAttr("plan.seats.used", 3), {"user.plan", Value{}}, NewAttr("user.plan.tier", "free")}}},

@@ -384,8 +384,8 @@ func unfit(v Value, t AttributeType) string {
 		fits = addrOf(v).IsValid()
 	case AttrList:
 		fits = v.kind == KindList
-	case AttrTime:
-		_, fits = timeOf(v)
+	case AttrTime, AttrNumber:
+		fits = t.Accepts(v)
 	}
 	if fits || v.kind == KindNone {
 		return ""

@@ -83,9 +83,29 @@ func declared() []evaluator.Attribute {
 		{Name: "uid", Type: evaluator.AttrInteger}, {Name: "account", Type: evaluator.AttrInteger},
 		{Name: "beta", Type: evaluator.AttrBoolean}, {Name: "version", Type: evaluator.AttrSemver},
 		{Name: "ip", Type: evaluator.AttrIP}, {Name: "tags", Type: evaluator.AttrList},
-		{Name: "build", Type: evaluator.AttrSemverV}, {Name: "since", Type: evaluator.AttrTime},
+		{Name: "build", Type: evaluator.AttrSemverV}, {Name: "since", Type: evaluator.AttrTime}, {Name: "price", Type: evaluator.AttrNumber},
 	}
 }
+
+// Decimal numbers, and values that are numbers or nearly are.
+var (
+	decimals = []string{
+		"0", "-0", "0.0", "-0e5", "0.1", "0.10", "1e-1", "0.3", "0.30000000000000004", "1", "1.0", "10", "1e1", "-1", "-1.5", "12.50", "1E+2",
+		"9007199254740993", "9223372036854775807", "9223372036854775808", "9.223372036854775808e18", "-9223372036854775808", "5e-324",
+		"1.7976931348623157e308", "1e999", "1e-999", "-1e999", "123456789012345678901234567890.123456789", "0.000000000000000000000001",
+	}
+	numberValues = []evaluator.Value{
+		evaluator.IntValue(0), evaluator.IntValue(1), evaluator.IntValue(-1), evaluator.IntValue(10), evaluator.IntValue(9007199254740993),
+		evaluator.IntValue(math.MaxInt64), evaluator.IntValue(math.MinInt64), evaluator.FloatValue(0.1), evaluator.FloatValue(0.1 + 0.2),
+		evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(-1.5), evaluator.FloatValue(12.5), evaluator.FloatValue(1 << 53), evaluator.FloatValue(1 << 63),
+		evaluator.FloatValue(5e-324), evaluator.FloatValue(math.MaxFloat64), evaluator.FloatValue(math.Inf(1)), evaluator.FloatValue(math.NaN()),
+		evaluator.StringValue("0.1"), evaluator.StringValue("0.3"), evaluator.StringValue("12.5000"), evaluator.StringValue("-0.00"), evaluator.StringValue("1e999"),
+		evaluator.StringValue("1e1000"), evaluator.StringValue("+1"), evaluator.StringValue(".5"), evaluator.StringValue("1."), evaluator.StringValue("01"),
+		evaluator.StringValue("1e"), evaluator.StringValue("0x1"), evaluator.StringValue(" 1"), evaluator.StringValue("1,5"), evaluator.StringValue("-"), evaluator.StringValue(""),
+		evaluator.StringValue("Infinity"), evaluator.StringValue(strings.Repeat("1", 100)), evaluator.StringValue(strings.Repeat("1", 101)),
+		evaluator.StringValue("123456789012345678901234567890.1234567890"), evaluator.BoolValue(true), evaluator.ListValue("1"),
+	}
+)
 
 // Bounds of times, and text that is a time or nearly is.
 var (
@@ -331,6 +351,13 @@ func (g *generator) comparison(op evaluator.Op) evaluator.Condition {
 			c.Ints = []int64{pick(g, seconds), pick(g, seconds)}
 		}
 		slices.Sort(c.Ints)
+	case evaluator.OpNumber:
+		about(evaluator.AttrNumber)
+		sign := func() string { return pick(g, []string{"<", "<=", ">", ">="}) }
+		c.Strings = []string{sign() + pick(g, decimals)}
+		if g.rarely(2) {
+			c.Strings[0] += " " + sign() + pick(g, decimals)
+		}
 	case evaluator.OpModulo:
 		about(evaluator.AttrInteger)
 		m := pick(g, []int64{1, 2, 3, 10, 1 << 32, math.MaxInt64})
@@ -404,6 +431,9 @@ func (g *generator) circumstance(op evaluator.Op) evaluator.Condition {
 
 func (g *generator) oneOf() evaluator.Condition {
 	t := evaluator.AttrString + evaluator.AttributeType(g.next(int(evaluator.AttrIP)))
+	if g.rarely(5) {
+		t = pick(g, []evaluator.AttributeType{evaluator.AttrSemverV, evaluator.AttrNumber})
+	}
 	c := evaluator.Condition{Op: evaluator.OpOneOf, Attribute: pick(g, names(t))}
 	most := 3
 	if g.rarely(4) {
@@ -419,6 +449,8 @@ func (g *generator) oneOf() evaluator.Condition {
 		c.Ints = several(g, g.pools.ints, 1, most)
 	case evaluator.AttrBoolean:
 		c.Ints = several(g, []int64{0, 1}, 1, 2)
+	case evaluator.AttrNumber:
+		c.Strings = several(g, decimals, 1, most)
 	case evaluator.AttrSemver, evaluator.AttrSemverV:
 		for range 1 + g.next(most) {
 			c.Strings = append(c.Strings, g.version())
@@ -532,7 +564,7 @@ func (g *generator) now() int64 {
 // value makes a value that is more often than not of the declared type.
 func (g *generator) value(t evaluator.AttributeType) evaluator.Value {
 	if g.rarely(8) {
-		t = evaluator.AttrString + evaluator.AttributeType(g.next(int(evaluator.AttrTime)))
+		t = evaluator.AttrString + evaluator.AttributeType(g.next(int(evaluator.AttrNumber)))
 		if g.rarely(3) {
 			return pick(g, g.pools.odd)
 		}
@@ -556,6 +588,8 @@ func (g *generator) value(t evaluator.AttributeType) evaluator.Value {
 			return evaluator.StringValue(pick(g, g.pools.noAddresses))
 		}
 		return evaluator.StringValue(pick(g, g.pools.addresses))
+	case evaluator.AttrNumber:
+		return pick(g, numberValues)
 	case evaluator.AttrTime:
 		if g.rarely(3) {
 			return evaluator.IntValue(pick(g, seconds))

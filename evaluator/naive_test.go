@@ -264,6 +264,10 @@ func (n naive) holds(c evaluator.Condition) bool {
 	if b, ok := v.Bool(); ok { // 4.5
 		return c.Op == evaluator.OpOneOf && n.declared(c) == evaluator.AttrBoolean && slices.Contains(c.Ints, map[bool]int64{true: 1}[b])
 	}
+	if n.declared(c) == evaluator.AttrNumber { // 4.22
+		number, ok := naiveNumber(v)
+		return ok && numberHolds(c, number)
+	}
 	if n.declared(c) == evaluator.AttrTime { // 4.21
 		t, ok := naiveTime(v)
 		return ok && c.Ints[0] <= t && t <= c.Ints[1]
@@ -363,6 +367,45 @@ func naiveTime(v evaluator.Value) (int64, bool) {
 	}
 	first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Unix(), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix()
 	return seconds, ok && first <= seconds && seconds <= last
+}
+
+var numberShape = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$`)
+
+// naiveNumber returns the number that a value is. 4.22.
+func naiveNumber(v evaluator.Value) (*big.Rat, bool) {
+	if i, ok := v.Int(); ok {
+		return new(big.Rat).SetInt64(i), true
+	}
+	text, ok := v.Text()
+	if ok && (!numberShape.MatchString(text) || len(text) > 100) {
+		return nil, false
+	}
+	if f, isFloat := v.Float(); isFloat {
+		text, ok = strconv.FormatFloat(f, 'g', -1, 64), true
+	}
+	if !ok {
+		return nil, false
+	}
+	return new(big.Rat).SetString(text) // not of infinities
+}
+
+// numberHolds is 4.5 and 4.22.
+func numberHolds(c evaluator.Condition, number *big.Rat) bool {
+	if c.Op == evaluator.OpOneOf {
+		return slices.ContainsFunc(c.Strings, func(s string) bool {
+			operand, _ := naiveNumber(evaluator.StringValue(s))
+			return operand.Cmp(number) == 0
+		})
+	}
+	for _, field := range strings.Split(c.Strings[0], " ") {
+		operand, _ := naiveNumber(evaluator.StringValue(strings.TrimLeft(field, "<>=")))
+		holds := number.Cmp(operand) > 0 && field[0] == '>' || number.Cmp(operand) < 0 && field[0] == '<' ||
+			number.Cmp(operand) == 0 && field[1] == '='
+		if !holds {
+			return false
+		}
+	}
+	return true
 }
 
 // listHolds is 4.15.

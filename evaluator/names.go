@@ -11,7 +11,7 @@ import (
 var attributeTypeNames = [...]string{
 	AttrString: "string", AttrInteger: "integer", AttrBoolean: "boolean",
 	AttrSemver: "semver", AttrIP: "ip", AttrList: "list",
-	AttrSemverV: "semver-v", AttrTime: "time",
+	AttrSemverV: "semver-v", AttrTime: "time", AttrNumber: "number",
 }
 
 // String returns the name that flag files use.
@@ -21,7 +21,7 @@ func (t AttributeType) String() string { return nameOf(attributeTypeNames[:], t,
 func (t AttributeType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // UnmarshalText sets t to the type with the given name: string, integer, boolean,
-// semver, ip, list, semver-v or time.
+// semver, ip, list, semver-v, time or number.
 func (t *AttributeType) UnmarshalText(name []byte) (err error) {
 	*t, err = valueOf[AttributeType](attributeTypeNames[:], name, "attribute type")
 	return err

@@ -80,6 +80,10 @@ const (
 	// [Bucketing] with the hash Strings[0], the salt Strings[1] and Ints[0] positions.
 	// It is false if Attribute has no position. String and integer attributes.
 	OpBucket
+
+	// OpNumber: Attribute satisfies all comparisons in Strings[0], such as ">=0.5 <2",
+	// separated by single spaces. Number attributes.
+	OpNumber
 )
 
 // An operator is what the compiler needs to know about an Op. To add an Op, add a row to
@@ -118,9 +122,10 @@ const (
 )
 
 var (
-	anyType     = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrList, AttrSemverV, AttrTime}
-	scalarTypes = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrSemverV}
+	anyType     = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrList, AttrSemverV, AttrTime, AttrNumber}
+	scalarTypes = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrSemverV, AttrNumber}
 	unitTypes   = []AttributeType{AttrString, AttrInteger}
+	numberType  = []AttributeType{AttrNumber}
 	rangeTypes  = []AttributeType{AttrInteger, AttrTime}
 	stringType  = []AttributeType{AttrString}
 	integerType = []AttributeType{AttrInteger}
@@ -151,6 +156,7 @@ var operators = [...]operator{
 	OpWindow:    {name: "window", refers: refersToZone, check: (*Condition).checkWindow},
 	OpServes:    {name: "serves", sets: restSet, refers: refersToFlag, check: (*Condition).checkServes},
 	OpBucket:    {name: "bucket", types: unitTypes, test: (*Condition).bucket},
+	OpNumber:    {name: "number", types: numberType, test: (*Condition).number},
 }
 
 // operator returns the row of op, or nil.

@@ -41,7 +41,7 @@ func TestNames(t *testing.T) {
 	for _, op := range operators() {
 		check(op, new(evaluator.Op))
 	}
-	for typ := evaluator.AttrString; typ <= evaluator.AttrTime; typ++ {
+	for typ := evaluator.AttrString; typ <= evaluator.AttrNumber; typ++ {
 		check(typ, new(evaluator.AttributeType))
 	}
 	for typ := evaluator.KindBool; typ <= evaluator.KindObject; typ++ {

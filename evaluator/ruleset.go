@@ -48,12 +48,17 @@ const (
 	AttrList                             // a list of texts
 	AttrSemverV                          // like AttrSemver, with or without a "v" before the version
 	AttrTime                             // text with a time as in RFC 3339, or an integer: Unix time in seconds
+	AttrNumber                           // a decimal number: an integer, a float, or text
 )
 
-// Accepts reports whether v is a value of type t, which for versions, IP addresses and times
+// Accepts reports whether v is a value of type t, which for versions, IP addresses, times and numbers
 // includes that it can be read as one. It accepts the zero Value, which means that the
 // attribute is absent.
 func (t AttributeType) Accepts(v Value) bool {
+	if t == AttrNumber {
+		_, ok := decimalOf(new([maxNumber]byte), v)
+		return ok || v.kind == KindNone
+	}
 	switch v.kind {
 	case KindNone:
 		return true

@@ -18,6 +18,7 @@ func TestAccepts(t *testing.T) {
 		AttrList:    {"list"},
 		AttrSemverV: {"version", "v"},
 		AttrTime:    {"time", "integer"},
+		AttrNumber:  {"integer", "milliseconds", "float", "version"},
 		0:           nil,
 	} {
 		want := make(map[string]bool)

@@ -77,7 +77,7 @@ func mapped[T any](list []T, f func(T) string) []string {
 // ruleset judges 8.2.
 func (j *judge) ruleset() {
 	for _, a := range j.set.Attributes {
-		j.must(evaluator.AttrString <= a.Type && a.Type <= evaluator.AttrTime, "the attribute type %d", a.Type)
+		j.must(evaluator.AttrString <= a.Type && a.Type <= evaluator.AttrNumber, "the attribute type %d", a.Type)
 		j.types[a.Name] = a.Type
 	}
 	j.unique("attribute", mapped(j.set.Attributes, func(a evaluator.Attribute) string { return a.Name }))
@@ -249,8 +249,8 @@ func (j *judge) condition(c evaluator.Condition, depth int) {
 
 // appliesTo is the table of 8.2.
 var appliesTo = map[evaluator.Op][]evaluator.AttributeType{
-	evaluator.OpExists: {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrList, evaluator.AttrSemverV, evaluator.AttrTime},
-	evaluator.OpOneOf:  {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrSemverV},
+	evaluator.OpExists: {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrList, evaluator.AttrSemverV, evaluator.AttrTime, evaluator.AttrNumber},
+	evaluator.OpOneOf:  {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrSemverV, evaluator.AttrNumber},
 
 	evaluator.OpInSegment: {evaluator.AttrString, evaluator.AttrInteger},
 	evaluator.OpBetween:   {evaluator.AttrInteger, evaluator.AttrTime},
@@ -265,6 +265,7 @@ var appliesTo = map[evaluator.Op][]evaluator.AttributeType{
 	evaluator.OpAnyOf:     {evaluator.AttrList},
 	evaluator.OpAllOf:     {evaluator.AttrList},
 	evaluator.OpBucket:    {evaluator.AttrString, evaluator.AttrInteger},
+	evaluator.OpNumber:    {evaluator.AttrNumber},
 }
 
 func (j *judge) bucket(c evaluator.Condition) {
@@ -298,6 +299,9 @@ func (j *judge) texts(c evaluator.Condition, t evaluator.AttributeType) {
 	case evaluator.OpOneOf, evaluator.OpAnyOf, evaluator.OpAllOf:
 		each(func(s string) bool {
 			_, isVersion := parseNaiveVersion(s)
+			if _, ok := naiveNumber(evaluator.StringValue(s)); t == evaluator.AttrNumber {
+				return ok
+			}
 			return (t != evaluator.AttrSemver && t != evaluator.AttrSemverV || isVersion) && (t != evaluator.AttrIP || parseNaiveAddress(s) != nil)
 		})
 	case evaluator.OpInSegment:
@@ -312,6 +316,14 @@ func (j *judge) texts(c evaluator.Condition, t evaluator.AttributeType) {
 		}
 	case evaluator.OpSemver:
 		j.must(len(c.Strings) == 1 && naiveConstraint(c.Strings[0]), "the constraint %q", c.Strings)
+	case evaluator.OpNumber:
+		j.must(len(c.Strings) == 1 && len(c.Ints) == 0, "the comparisons %q %v", c.Strings, c.Ints)
+		for field := range strings.SplitSeq(strings.Join(c.Strings, " "), " ") {
+			operand := strings.TrimLeft(field, "<>=")
+			sign := field[:len(field)-len(operand)]
+			_, ok := naiveNumber(evaluator.StringValue(operand))
+			j.must(ok && slices.Contains([]string{"<", "<=", ">", ">="}, sign), "the comparison %q", field)
+		}
 	case evaluator.OpMatches:
 		each(func(s string) bool {
 			_, err := regexp.Compile(s)

@@ -23,8 +23,9 @@ func User(key string, attrs ...evaluator.Attr) Context {
 
 // Attr returns a named attribute for [User]. Pass versions and IP addresses as
 // strings, and times as strings in the format of RFC 3339 or as Unix time in seconds.
-// Integer comparisons don't match a float64, even if it is integral. A []string is a
-// list; copying it allocates.
+// Integer comparisons don't match a float64, even if it is integral; comparisons of
+// decimal numbers do, and also match strings such as "12.50". A []string is a list;
+// copying it allocates.
 func Attr[T string | bool | int | int64 | float64 | []string](name string, value T) evaluator.Attr {
 	return evaluator.NewAttr(name, value)
 }

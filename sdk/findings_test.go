@@ -117,7 +117,7 @@ func TestMissingInNextRevision(t *testing.T) {
 func typed(t *testing.T, r *repository) {
 	t.Helper()
 	payload := numbered("production", 1)[0]
-	for typ := evaluator.AttrString; typ <= evaluator.AttrTime; typ++ {
+	for typ := evaluator.AttrString; typ <= evaluator.AttrNumber; typ++ {
 		if typ != evaluator.AttrString {
 			attribute := evaluator.Attribute{Name: typ.String(), Type: typ}
 			payload.Ruleset.Attributes = append(payload.Ruleset.Attributes, attribute)

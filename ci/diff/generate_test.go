@@ -41,6 +41,7 @@ var (
 	networkPool = []string{"10.0.0.0/8", "10.1.0.0/16", "192.168.7.0/24", "2001:db8::/32", "::/0", "0.0.0.0/0"}
 	addressPool = []string{"10.1.2.3", "10.1.255.255", "192.168.7.9", "2001:db8::1", "::ffff:10.1.2.3", "10.2.0.0"}
 	secondPool  = []int64{-62_135_596_800, -62_135_596_799, 0, at - 86_400, at, at + 86_400, 253_402_300_799, 253_402_300_800}
+	pricePool   = []string{"0", "0.1", "0.10", "1e-1", "0.11", "-0.5", "12.5", "1e3", "1000.0000000000000000001"}
 	tagPool     = []string{"a", "b", "c", "d"}
 	intPool     = []int64{0, 1, 2, 5, 7, 9, 10, 11, 42, 100, -1, math.MinInt64, math.MaxInt64}
 	timePool    = []int64{at - 90_000, at - 100, at, at + 1, at + 100, at + 90_000, at + 700_000}
@@ -58,7 +59,7 @@ func attributes() []evaluator.Attribute {
 		{Name: "city", Type: evaluator.AttrString}, {Name: "mail", Type: evaluator.AttrString},
 		{Name: "uid", Type: evaluator.AttrInteger}, {Name: "beta", Type: evaluator.AttrBoolean},
 		{Name: "version", Type: evaluator.AttrSemver}, {Name: "ip", Type: evaluator.AttrIP},
-		{Name: "tags", Type: evaluator.AttrList}, {Name: "since", Type: evaluator.AttrTime},
+		{Name: "tags", Type: evaluator.AttrList}, {Name: "since", Type: evaluator.AttrTime}, {Name: "price", Type: evaluator.AttrNumber},
 	}
 }
 
@@ -209,7 +210,11 @@ func (m *maker) condition(depth int) evaluator.Condition {
 		ints := []int64{choose(m, intPool...), choose(m, intPool...)}
 		slices.Sort(ints)
 		c = evaluator.Condition{Op: evaluator.OpBetween, Attribute: "uid", Ints: ints}
-		if m.IntN(2) == 0 {
+		if m.IntN(3) == 0 {
+			sign := func() string { return choose(m, "<", "<=", ">", ">=") }
+			c = choose(m, texts(evaluator.OpNumber, "price", []string{sign() + choose(m, pricePool...)}), texts(evaluator.OpOneOf, "price", some(m, 2, pricePool...)),
+				texts(evaluator.OpNumber, "price", []string{sign() + choose(m, pricePool...) + " " + sign() + choose(m, pricePool...)}))
+		} else if m.IntN(2) == 0 {
 			from, to := choose(m, math.MinInt64, choose(m, secondPool...)), choose(m, choose(m, secondPool...), math.MaxInt64)
 			c.Attribute, c.Ints = "since", []int64{min(from, to), max(from, to)}
 		}
@@ -547,6 +552,7 @@ func (m *maker) context() evaluator.Context {
 	} else {
 		set("since", evaluator.StringValue(time.Unix(second, m.Int64N(1e9)).UTC().Format(time.RFC3339Nano)))
 	}
+	set("price", choose(m, evaluator.StringValue(choose(m, pricePool...)), evaluator.FloatValue(float64(m.IntN(300))/20-1), evaluator.IntValue(m.Int64N(2000))))
 	set("tags", evaluator.ListValue(some(m, 4, tagPool...)[m.IntN(2):]...))
 	return ctx
 }

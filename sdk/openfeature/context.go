@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
-	"strconv"
 	"time"
 
 	of "github.com/open-feature/go-sdk/openfeature"
@@ -105,14 +104,8 @@ func numberOf(f float64) evaluator.Value {
 }
 
 func parseNumber(text string) evaluator.Value {
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return evaluator.IntValue(n)
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return evaluator.Value{}
-	}
-	return numberOf(f)
+	v, _ := evaluator.ParseNumber(text)
+	return v
 }
 
 // listOf returns the value of a list. Only its strings are used.

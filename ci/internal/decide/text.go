@@ -24,14 +24,14 @@ func (d *domain) texts() {
 		return false
 	}
 	isText, isVersion, isVersionV, isAddress := has(evaluator.AttrString), has(evaluator.AttrSemver), has(evaluator.AttrSemverV), has(evaluator.AttrIP)
-	isTime := has(evaluator.AttrTime)
-	if families > 1 || isTime && d.has(evaluator.AttrInteger) { // the attribute's type differs: how the comparisons go together isn't known
+	isTime, isNumber := has(evaluator.AttrTime), has(evaluator.AttrNumber)
+	if families > 1 || (isTime || isNumber) && d.has(evaluator.AttrInteger) { // the attribute's type differs: how the comparisons go together isn't known
 		d.complete = false
 	}
 	if families == 0 && !d.hasMembership() && !d.unit {
 		return
 	}
-	cost := d.cost(evaluator.AttrString, evaluator.AttrSemver, evaluator.AttrSemverV, evaluator.AttrIP, evaluator.AttrTime)
+	cost := d.cost(evaluator.AttrString, evaluator.AttrSemver, evaluator.AttrSemverV, evaluator.AttrIP, evaluator.AttrTime, evaluator.AttrNumber)
 	for _, text := range d.named {
 		d.addNamed(evaluator.StringValue(text), cost)
 	}
@@ -53,6 +53,9 @@ func (d *domain) texts() {
 	}
 	if isTime {
 		d.times(cost)
+	}
+	if isNumber {
+		d.numbers(cost)
 	}
 	if !isText {
 		d.plainText(cost)

@@ -24,6 +24,7 @@ var operatorsOf = map[evaluator.AttributeType][]string{
 	evaluator.AttrList:    {"any", "all"},
 	evaluator.AttrSemverV: {"in", "semver"},
 	evaluator.AttrTime:    {"after", "before", "zone"},
+	evaluator.AttrNumber:  {"in", "from", "to", "gt", "gte", "lt", "lte"},
 }
 
 // comparison is the schema of what a condition compares an attribute with.
@@ -37,6 +38,11 @@ func (n *names) comparison(a *lang.Attribute) object {
 	}
 	value := operand(a)
 	switch a.Type {
+	case evaluator.AttrNumber:
+		allowed["in"] = values(value)
+		for _, bound := range []string{"from", "to", "gt", "gte", "lt", "lte"} {
+			allowed[bound] = value
+		}
 	case evaluator.AttrSemver:
 		allowed["in"] = values(value)
 		allowed["semver"] = object{"pattern": constraints("")}
@@ -57,7 +63,7 @@ func (n *names) comparison(a *lang.Attribute) object {
 		// With "mod", they are remainders.
 		operators["if"] = object{"not": object{"required": []any{"mod"}}}
 		operators["then"] = object{"properties": object{"in": values(value)}}
-		for _, bound := range []string{"from", "to"} {
+		for _, bound := range []string{"from", "to", "gt", "gte", "lt", "lte"} {
 			allowed[bound] = ref("integer")
 		}
 	}
@@ -99,6 +105,8 @@ func operand(a *lang.Attribute) object {
 		return ref("integer")
 	case evaluator.AttrBoolean:
 		return object{"type": "boolean"}
+	case evaluator.AttrNumber:
+		return object{"type": []any{"string", "number"}, "pattern": `^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$`}
 	case evaluator.AttrSemver:
 		return object{"type": []any{"string", "number"}, "pattern": `^` + version + `$`}
 	case evaluator.AttrSemverV:

@@ -23,7 +23,7 @@ func makerRuleset() evaluator.Ruleset {
 		Attributes: []evaluator.Attribute{
 			{Name: "user", Type: evaluator.AttrString}, {Name: "city", Type: evaluator.AttrString}, {Name: "uid", Type: evaluator.AttrInteger},
 			{Name: "ip", Type: evaluator.AttrIP}, {Name: "version", Type: evaluator.AttrSemver}, {Name: "in", Type: evaluator.AttrBoolean},
-			{Name: "tags", Type: evaluator.AttrList}, {Name: "since", Type: evaluator.AttrTime},
+			{Name: "tags", Type: evaluator.AttrList}, {Name: "since", Type: evaluator.AttrTime}, {Name: "price", Type: evaluator.AttrNumber},
 		},
 		Segments: []evaluator.Segment{
 			{Name: "lists", Include: []string{"a", "ab", "3", "7"}, Exclude: []string{"ab", "b"}},
@@ -111,13 +111,17 @@ func (m conditionMaker) comparison(kind int) (evaluator.Condition, evaluator.Att
 		return c, evaluator.AttrIP
 	case 5:
 		c.Attribute, c.Op = "version", evaluator.OpSemver
-		c.Strings = []string{pick(m, []string{">=1", ">1.2", "<2", "<=1.2.1", "=1.2", ">=1 <2", ">1.0 <=2.0.0", "<1", ">=1.2.0-rc.1", "<0", "<1.2.1", "<=1.2"})}
+		c.Strings = []string{pick(m, []string{">=1", ">1.2", "<2", "<=1.2.1", "=1.2", ">=1 <2", ">1.0 <=2.0.0", "<1", ">=1.2.0-rc.1", "<0", "<1.2.1", "<=1.2", ">=1.2.1-0 <1.2.1", "<=1.2.1-0", ">1.2.1-0", "<1.2.1-0", "<2.0.0-0"})}
 		if m.IntN(3) == 0 {
 			c.Op, c.Strings = evaluator.OpOneOf, some(m, makerVersions)
 		}
 		return c, evaluator.AttrSemver
 	case 6:
-		if m.IntN(2) == 0 {
+		switch m.IntN(4) {
+		case 0:
+			c.Op, c.Attribute, c.Strings = evaluator.OpNumber, "price", []string{pick(m, []string{">=1", ">1", "<1.5", ">=1 <2", "<=1.0", ">0.9 <1.1"})}
+			return c, evaluator.AttrNumber
+		case 1:
 			from := m.Int64N(6)
 			c.Op, c.Attribute, c.Ints = evaluator.OpBetween, "since", []int64{from, from + m.Int64N(6)}
 			return c, evaluator.AttrTime
@@ -168,6 +172,7 @@ func (m conditionMaker) context() evaluator.Context {
 	add(evaluator.NewAttr("in", m.IntN(2) == 0))
 	add(pick(m, []evaluator.Attr{evaluator.NewAttr("since", m.Int64N(14)-1),
 		evaluator.NewAttr("since", time.Unix(m.Int64N(14)-1, 5e8).UTC().Format(time.RFC3339Nano))}))
+	add(pick(m, []evaluator.Attr{evaluator.NewAttr("price", "1.00"), evaluator.NewAttr("price", 1.5), evaluator.NewAttr("price", 2)}))
 	add(evaluator.NewAttr("tags", some(m, makerTags)[1:]))
 	return ctx
 }

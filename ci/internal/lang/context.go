@@ -127,7 +127,7 @@ func checkName(name string) string {
 // messages name them.
 var attributeTypes = []evaluator.AttributeType{
 	evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP,
-	evaluator.AttrList, evaluator.AttrTime,
+	evaluator.AttrList, evaluator.AttrTime, evaluator.AttrNumber,
 }
 
 // attribute reads one declaration.

@@ -29,8 +29,8 @@ func (c Checker) rangeOf(a *Attribute, n, first *source.Node) (cond evaluator.Co
 		return c.addressRange(a, n, first)
 	}
 	cond = evaluator.Condition{Op: evaluator.OpBetween, Attribute: a.Name, Ints: []int64{math.MinInt64, math.MaxInt64}}
-	if a.Type != evaluator.AttrInteger {
-		c.Errorf(first, "%q applies to integer attributes, %q is of type %v", first.Text, a.Name, a.Type)
+	if a.Type != evaluator.AttrInteger && a.Type != evaluator.AttrNumber {
+		c.Errorf(first, "%q applies to integer and number attributes, %q is of type %v", first.Text, a.Name, a.Type)
 		return cond, false
 	}
 	if (from == nil) != (to == nil) {
@@ -39,6 +39,9 @@ func (c Checker) rangeOf(a *Attribute, n, first *source.Node) (cond evaluator.Co
 	}
 	if !c.oneBound(n, "from", "gt", "gte") || !c.oneBound(n, "to", "lt", "lte") {
 		return cond, false
+	}
+	if a.Type == evaluator.AttrNumber {
+		return c.numberRange(a, n, first)
 	}
 	lo, hi := &cond.Ints[0], &cond.Ints[1]
 	ok = true
