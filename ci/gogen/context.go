@@ -71,10 +71,12 @@ func (c *Context) set(a evaluator.Attr) *Context {
 `)
 }
 
-// goTypes are the types of attributes in Go. Versions and addresses are strings.
+// goTypes are the types of attributes in Go. Versions, addresses, times and decimal numbers are
+// strings.
 var goTypes = map[evaluator.AttributeType]string{
 	evaluator.AttrString: "string", evaluator.AttrInteger: "int64", evaluator.AttrBoolean: "bool",
 	evaluator.AttrSemver: "string", evaluator.AttrIP: "string", evaluator.AttrList: "string",
+	evaluator.AttrSemverV: "string", evaluator.AttrTime: "string", evaluator.AttrNumber: "string",
 }
 
 // parameter returns the type of a parameter for a value of an attribute, and an expression
@@ -96,8 +98,12 @@ func (g *generator) method(d *ci.Declaration) {
 	param, value := parameter(*d, "v")
 	sentence := name + " sets the attribute " + quote(d.Name) + said(d.Description)
 	switch d.Type {
-	case evaluator.AttrSemver:
+	case evaluator.AttrSemver, evaluator.AttrSemverV:
 		g.comment(sentence, "It is a version, such as 2.3.0.")
+	case evaluator.AttrTime:
+		g.comment(sentence, "It is a time in the format of RFC 3339, such as 2026-12-01T09:00:00Z.")
+	case evaluator.AttrNumber:
+		g.comment(sentence, "It is a decimal number, such as 12.50.")
 	case evaluator.AttrIP:
 		g.comment(sentence, "It is an IP address.")
 	default:

@@ -115,6 +115,10 @@ func (p speaker) comparison(s *sentence, c *evaluator.Condition) {
 		s.say(" is in the segment ")
 		s.link(c.Strings[0], "usage.html#segment-"+c.Strings[0])
 	case evaluator.OpBetween:
+		if p.model != nil && p.model.attributes[c.Attribute] == evaluator.AttrTime {
+			s.say(" is %s", c.Asked(evaluator.AttrTime))
+			return
+		}
 		between(s, c.Ints[0], c.Ints[1])
 	case evaluator.OpModulo:
 		s.say(" mod %d is ", c.Ints[0])
@@ -127,7 +131,7 @@ func (p speaker) comparison(s *sentence, c *evaluator.Condition) {
 		s.code(c.Strings[0])
 		s.say(" to ")
 		s.code(c.Strings[1])
-	case evaluator.OpSemver:
+	case evaluator.OpSemver, evaluator.OpNumber:
 		s.say(" satisfies ")
 		s.code(c.Strings[0])
 	case evaluator.OpBucket:
