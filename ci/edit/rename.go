@@ -46,6 +46,11 @@ func (e *editing) rename(old, new string) error {
 	if other, err := e.estate.Effective(new, ""); err == nil {
 		return fmt.Errorf("there is a flag %q already, in %s", new, other.File)
 	}
+	for _, line := range e.estate.Releases().Sorted() {
+		if line.Flag == old {
+			return fmt.Errorf("flag %q has a release in %s; rename it once the release has finished and its ramp is replaced by its last step", old, line.Environment)
+		}
+	}
 	if new == "" || strings.ContainsAny(new, `/\`) {
 		return fmt.Errorf("%q is not a key; the file stays in its folder, %s", new, path.Dir(f.File))
 	}

@@ -159,6 +159,9 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	for _, text := range publicChanges(c.Pairs) {
 		note("%s", text)
 	}
+	for _, text := range releaseChanges(a, b) {
+		note("%s", text)
+	}
 	if f.population != "" {
 		file, err := os.Open(f.population)
 		if err != nil {
@@ -178,37 +181,13 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	return report, err
 }
 
-// publicChanges says which namespaces anybody may read from now on, or not any more.
-func publicChanges(pairs []diff.Pair) (list []string) {
-	was := make(map[string]bool)
-	for _, p := range pairs {
-		for _, payload := range p.Old {
-			was[payload.Namespace] = payload.Public
-		}
-		for _, payload := range p.New {
-			text := ""
-			switch before, known := was[payload.Namespace]; {
-			case payload.Public && !before:
-				text = fmt.Sprintf("namespace %s becomes public: browsers and apps may see its flags", payload.Namespace)
-			case known && before && !payload.Public:
-				text = fmt.Sprintf("namespace %s isn't public any more: browsers and apps that see public flags lose its flags", payload.Namespace)
-			default:
-				continue
-			}
-			if !slices.Contains(list, text) {
-				list = append(list, text)
-			}
-		}
-	}
-	return list
-}
-
 // A diffSource is a source that was read. Of an estate nothing else is kept: one
 // of many flags takes a lot of memory until it is compiled.
 type diffSource struct {
 	name         string
 	environments []string // none: files that know none, which are the same in all
 	payloads     map[string][]bundle.Payload
+	releases     ci.ReleaseLines // of a folder
 	published    bool
 	missing      error // that a revision has no such folder: then there are no flags
 }
@@ -252,7 +231,7 @@ func (f *diffFlags) read(ctx context.Context, src, other string) (diffSource, er
 			return s, fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	s.environments = estate.Environments()
+	s.environments, s.releases = estate.Environments(), estate.Releases()
 	compiled := s.environments
 	if f.env != "" {
 		if err := estate.CheckEnvironment(f.env); err != nil {
