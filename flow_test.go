@@ -86,7 +86,7 @@ func TestFlow(t *testing.T) {
 	f.trail(t)
 	f.rotate(t, client)
 	f.leak(t)
-	if o := f.publish(t, "deploy"); o.err == nil || !strings.Contains(o.log, "check, publish, renew or guard") {
+	if o := f.publish(t, "deploy"); o.err == nil || !strings.Contains(o.log, "check, publish, renew, guard or edit") {
 		t.Errorf("\"do: deploy\" isn't refused: %v\n%s", o.err, o.log)
 	}
 }
