@@ -51,12 +51,12 @@ var allowed = map[string][]string{
 	"ci/plans":            {"bundle", "ci", "ci/release", "evaluator"},
 	"ci/gittree":          {"internal/gitexec"},
 	"ci/guard":            {"ci/internal/plan", "ci/internal/sequential"},
-	"ci/guard/cloudwatch": {"ci/guard", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+	"ci/guard/cloudwatch": {"ci/guard", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "internal/bounded"},
 	"ci/guard/command":    {"ci/guard"},
 	"ci/guard/prometheus": {"ci/guard", "github.com/prometheus/client_golang", "github.com/prometheus/common"},
 	"ci/release":          {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/comment":          {"internal/display"},
-	"ci/awskms":           {"ci/release", "github.com/aws/aws-sdk-go-v2"},
+	"ci/awskms":           {"ci/release", "github.com/aws/aws-sdk-go-v2", "internal/bounded"},
 	"ci/traffic":          {},
 	"ci/s3store":          {"ci/release", "bundle", "internal/location", "internal/s3client", "internal/s3config", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 	"ci/experiment":       {"ci/internal/sequential", "internal/display", "internal/jsontext", "github.com/spaolacci/murmur3", "gonum.org/v1/gonum"},
@@ -87,6 +87,7 @@ var allowed = map[string][]string{
 
 	"schema": {},
 
+	"internal/bounded":  {},
 	"internal/display":  {},
 	"internal/gitexec":  {},
 	"internal/jsontext": {},

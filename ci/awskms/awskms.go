@@ -12,8 +12,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/internal/bounded"
 )
 
 const (
@@ -65,7 +64,7 @@ func Open(ctx context.Context, uri string) (*Key, error) {
 	if cfg.Region == "" {
 		return nil, fmt.Errorf("opening %s: no region is configured: use the ARN of the key, or set AWS_REGION", uri)
 	}
-	client := kms.NewFromConfig(cfg, func(o *kms.Options) { o.HTTPClient = bounded{o.HTTPClient} })
+	client := kms.NewFromConfig(cfg, func(o *kms.Options) { o.HTTPClient = bounded.Client(o.HTTPClient, maxResponse) })
 	return New(ctx, client, id)
 }
 
@@ -124,18 +123,4 @@ func explain(err error) error {
 		return fmt.Errorf("%w (signing needs kms:GetPublicKey and kms:Sign for the key)", err)
 	}
 	return err
-}
-
-// bounded is an HTTP client that bounds the length of responses.
-type bounded struct{ kms.HTTPClient }
-
-func (b bounded) Do(r *http.Request) (*http.Response, error) {
-	response, err := b.HTTPClient.Do(r)
-	if err == nil {
-		response.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(response.Body, maxResponse), response.Body}
-	}
-	return response, err
 }

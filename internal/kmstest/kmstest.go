@@ -6,13 +6,11 @@
 package kmstest
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,10 +20,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/serin-flags/serin/internal/sigv4test"
 )
 
 // Region is the AWS region that keys are in.
@@ -51,6 +49,12 @@ type Server struct {
 	names map[string]string            // ARNs by alias
 	fault func(call string) *Fault
 	calls []string
+}
+
+// signer returns who may sign requests.
+func (s *Server) signer() sigv4test.Signer {
+	return sigv4test.Signer{Endpoint: s.Endpoint, Service: "kms", Region: Region,
+		Credentials: aws.Credentials{AccessKeyID: s.accessKey, SecretAccessKey: s.secretKey}}
 }
 
 // Start starts a server that ends with its test.
@@ -146,42 +150,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		refuse(w, fault.Status, fault.Type)
 	case err != nil || !ok || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-amz-json-1.1":
 		refuse(w, http.StatusBadRequest, "SerializationException")
-	case s.authorize(r, body) != nil:
+	case s.signer().Check(r, body) != nil:
 		refuse(w, http.StatusBadRequest, "IncompleteSignatureException")
 	case json.Unmarshal(body, &in) != nil:
 		refuse(w, http.StatusBadRequest, "SerializationException")
 	default:
 		s.answer(w, call, in, fault)
 	}
-}
-
-// authorize checks the signature of a request by making it again.
-func (s *Server) authorize(r *http.Request, body []byte) error {
-	sent := r.Header.Get("Authorization")
-	_, list, ok := strings.Cut(sent, "SignedHeaders=")
-	list, _, _ = strings.Cut(list, ",")
-	when, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
-	if !ok || err != nil || time.Since(when).Abs() > 5*time.Minute {
-		return fmt.Errorf("not signed: %q", sent)
-	}
-	again, err := http.NewRequest(r.Method, s.Endpoint+r.URL.Path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	for name := range strings.SplitSeq(list, ";") {
-		if values := r.Header.Values(name); len(values) > 0 && name != "x-amz-date" {
-			again.Header[http.CanonicalHeaderKey(name)] = values
-		}
-	}
-	digest := sha256.Sum256(body)
-	credentials := aws.Credentials{AccessKeyID: s.accessKey, SecretAccessKey: s.secretKey}
-	if err := v4.NewSigner().SignHTTP(r.Context(), credentials, again, hex.EncodeToString(digest[:]), "kms", Region, when); err != nil {
-		return err
-	}
-	if again.Header.Get("Authorization") != sent {
-		return fmt.Errorf("signed otherwise: %q", sent)
-	}
-	return nil
 }
 
 func (s *Server) answer(w http.ResponseWriter, call string, in request, fault *Fault) {

@@ -15,9 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +31,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/serin-flags/serin/ci/guard"
+	"github.com/serin-flags/serin/internal/bounded"
 )
 
 const (
@@ -62,7 +61,7 @@ func Open(ctx context.Context, region string) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuring CloudWatch in %s: %w", region, err)
 	}
-	client := cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) { o.HTTPClient = bounded{o.HTTPClient} })
+	client := cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) { o.HTTPClient = bounded.Client(o.HTTPClient, maxAnswer) })
 	return &Source{client, region}, nil
 }
 
@@ -251,18 +250,4 @@ func (s *Source) hide(ctx context.Context, text string) string {
 		}
 	}
 	return text
-}
-
-// bounded is an HTTP client that bounds the length of responses.
-type bounded struct{ cloudwatch.HTTPClient }
-
-func (b bounded) Do(r *http.Request) (*http.Response, error) {
-	response, err := b.HTTPClient.Do(r)
-	if err == nil {
-		response.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(response.Body, maxAnswer), response.Body}
-	}
-	return response, err
 }

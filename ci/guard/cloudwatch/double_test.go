@@ -1,11 +1,7 @@
 package cloudwatch
 
 import (
-	"bytes"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,8 +12,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/smithy-go/encoding/cbor"
+
+	"github.com/serin-flags/serin/internal/sigv4test"
 )
 
 const region = "eu-central-1"
@@ -71,7 +68,7 @@ func (d *double) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil || !ok || r.Method != http.MethodPost || r.Header.Get("Smithy-Protocol") != "rpc-v2-cbor" || d.in == nil:
 		status, answer = refusal("SerializationException", "not a request")
-	case d.authorize(r, body) != nil:
+	case d.signer().Check(r, body) != nil:
 		_, answer = refusal("InvalidSignatureException", "signed otherwise")
 		status = http.StatusForbidden
 	default:
@@ -83,33 +80,10 @@ func (d *double) serve(w http.ResponseWriter, r *http.Request) {
 	w.Write(answer)
 }
 
-// authorize checks the signature of a request by making it again.
-func (d *double) authorize(r *http.Request, body []byte) error {
-	sent := r.Header.Get("Authorization")
-	_, list, ok := strings.Cut(sent, "SignedHeaders=")
-	list, _, _ = strings.Cut(list, ",")
-	when, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
-	if !ok || err != nil || time.Since(when).Abs() > 5*time.Minute {
-		return fmt.Errorf("not signed: %q", sent)
-	}
-	again, err := http.NewRequest(r.Method, d.url+r.URL.Path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	for name := range strings.SplitSeq(list, ";") {
-		if values := r.Header.Values(name); len(values) > 0 && name != "x-amz-date" {
-			again.Header[http.CanonicalHeaderKey(name)] = values
-		}
-	}
-	digest := sha256.Sum256(body)
-	credentials := aws.Credentials{AccessKeyID: d.accessKey, SecretAccessKey: d.secret, SessionToken: d.token}
-	if err := v4.NewSigner().SignHTTP(r.Context(), credentials, again, hex.EncodeToString(digest[:]), "monitoring", region, when); err != nil {
-		return err
-	}
-	if again.Header.Get("Authorization") != sent {
-		return fmt.Errorf("signed otherwise: %q", sent)
-	}
-	return nil
+// signer returns who may sign requests.
+func (d *double) signer() sigv4test.Signer {
+	return sigv4test.Signer{Endpoint: d.url, Service: "monitoring", Region: region,
+		Credentials: aws.Credentials{AccessKeyID: d.accessKey, SecretAccessKey: d.secret, SessionToken: d.token}}
 }
 
 func refusal(kind, message string) (int, []byte) {
