@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,41 +13,23 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/serin-flags/serin/internal/canary"
+	"github.com/serin-flags/serin/internal/syncbuf"
 	"github.com/serin-flags/serin/lambda/access"
 	"github.com/serin-flags/serin/lambda/enrich"
 	"github.com/serin-flags/serin/sdk"
 )
 
-// A syncBuffer is a bytes.Buffer for several goroutines.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 // TestCanaries plants canaries in requests of all kinds, also in such that make the handler
 // panic, and searches everything that is logged at any level and everything that is
 // answered for them.
 func TestCanaries(t *testing.T) {
-	log := new(syncBuffer)
+	log := new(syncbuf.Buffer)
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	defer slog.SetDefault(slog.Default())
 	slog.SetDefault(logger)

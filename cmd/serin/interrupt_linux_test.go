@@ -24,12 +24,13 @@ import (
 
 	"github.com/serin-flags/serin/internal/child"
 	"github.com/serin-flags/serin/internal/soak"
+	"github.com/serin-flags/serin/internal/syncbuf"
 )
 
 // A process is the command in a process of its own.
 type process struct {
 	*exec.Cmd
-	output *buffer
+	output *syncbuf.Buffer
 	ended  chan error
 }
 
@@ -40,7 +41,7 @@ func launch(t *testing.T, dir string, stdin *os.File, env []string, args ...stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{Cmd: exec.Command(self), output: &buffer{}, ended: make(chan error, 1)}
+	p := &process{Cmd: exec.Command(self), output: &syncbuf.Buffer{}, ended: make(chan error, 1)}
 	p.Args = append([]string{"serin"}, args...) // as which TestMain runs the command
 	p.Dir, p.Env = dir, append(os.Environ(), env...)
 	if stdin != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/serin-flags/serin"
 	"github.com/serin-flags/serin/internal/kmstest"
 	"github.com/serin-flags/serin/internal/s3test"
+	"github.com/serin-flags/serin/internal/syncbuf"
 )
 
 func TestMain(m *testing.M) {
@@ -90,25 +91,7 @@ func makeOld(ts *testscript.TestScript, neg bool, args []string) {
 // A server is a command that serves, run in this process.
 type server struct {
 	url    string
-	stderr *buffer
-}
-
-// A buffer is a bytes.Buffer for several goroutines.
-type buffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
+	stderr *syncbuf.Buffer
 }
 
 // startServer runs a command that serves, and stops it when the test ends.
@@ -116,7 +99,7 @@ func startServer(t *testing.T, args ...string) server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	stdout, w := io.Pipe()
-	s := server{stderr: &buffer{}}
+	s := server{stderr: &syncbuf.Buffer{}}
 	ended := make(chan int, 1)
 	go func() {
 		status := run(ctx, args, strings.NewReader(""), w, s.stderr)

@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-flags/serin"
+
+	"github.com/serin-flags/serin/internal/syncbuf"
 )
 
 // gitIn runs git in dir, as nobody in particular.
@@ -73,7 +75,7 @@ func TestProvenanceByGit(t *testing.T) {
 	gitIn(t, repo, "add", ".")
 	gitIn(t, repo, "commit", "-q", "-m", "flags")
 	commit := gitIn(t, repo, "rev-parse", "HEAD")
-	if status := run(t.Context(), []string{"keys", "init", keys, "--env", "production"}, nil, &buffer{}, &buffer{}); status != 0 {
+	if status := run(t.Context(), []string{"keys", "init", keys, "--env", "production"}, nil, &syncbuf.Buffer{}, &syncbuf.Buffer{}); status != 0 {
 		t.Fatal("no keys")
 	}
 	// The first of what log prints, of which JSON can't fill the embedded part.
@@ -140,7 +142,7 @@ func TestReproducible(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if status := run(t.Context(), []string{"keys", "init", keys, "--env", "production"}, nil, &buffer{}, &buffer{}); status != 0 {
+		if status := run(t.Context(), []string{"keys", "init", keys, "--env", "production"}, nil, &syncbuf.Buffer{}, &syncbuf.Buffer{}); status != 0 {
 			t.Fatal("no keys")
 		}
 		var report publishJSON

@@ -8,13 +8,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/serin-flags/serin/internal/syncbuf"
 )
 
 // watch runs the command on a new terminal, and returns what that shows.
 func watch(t *testing.T, ctx context.Context, args ...string) string {
 	t.Helper()
 	control, terminal := openTerminal(t)
-	shown := &buffer{}
+	shown := &syncbuf.Buffer{}
 	go io.Copy(shown, control) // ends with an error when the terminal is closed
 	run(ctx, args, strings.NewReader(""), terminal, terminal)
 	const end = "the end"
@@ -65,7 +67,7 @@ func TestTerminal(t *testing.T) {
 			}
 		})
 	}
-	var stdout, stderr buffer
+	var stdout, stderr syncbuf.Buffer
 	run(t.Context(), []string{"check", dir}, strings.NewReader(""), &stdout, &stderr)
 	if text := stdout.String() + stderr.String(); strings.Contains(text, "\x1b") || !strings.Contains(stdout.String(), "unknown type") {
 		t.Errorf("without a terminal, it prints %q", text)

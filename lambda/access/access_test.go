@@ -24,15 +24,16 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/serin-flags/serin/internal/syncbuf"
 	"github.com/serin-flags/serin/lambda/enrich"
 )
 
 // gate returns a Gate for the clients in text, and what it logs.
-func gate(t testing.TB, text string) (*Gate, *buffer) {
+func gate(t testing.TB, text string) (*Gate, *syncbuf.Buffer) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "clients.yaml")
 	write(t, path, text)
-	log := new(buffer)
+	log := new(syncbuf.Buffer)
 	trust, err := enrich.ParseTrust("10.0.0.0/8")
 	if err != nil {
 		t.Fatal(err)
@@ -49,24 +50,6 @@ func write(t testing.TB, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// A buffer can be written and read by several goroutines.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // request returns a request with headers, given as names and values.
