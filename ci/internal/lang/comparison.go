@@ -146,7 +146,9 @@ func (c Checker) comparisons(a *Attribute, n *source.Node) (cond evaluator.Condi
 		c.Errorf(n, "attribute %q is compared with nothing", a.Name)
 		return cond, false
 	}
-	if a.Type == evaluator.AttrList && !c.listOperators(a, n) || a.Type == evaluator.AttrTime && !c.timeOperators(a, n) {
+	switch {
+	case a.Type == evaluator.AttrList && !c.ownOperators(a, n, "list", listOperators, "any", "all", "exists", "fold"),
+		a.Type == evaluator.AttrTime && !c.ownOperators(a, n, "time", timeOperators, "after", "before", "zone", "exists"):
 		return cond, false
 	}
 	var all []evaluator.Condition
@@ -295,13 +297,12 @@ func (c Checker) operator(a *Attribute, f source.Field, fold bool) (cond evaluat
 // listOperators says how lists are compared.
 const listOperators = "{any: [a, b]} for one of them, or {all: [a, b]} for all"
 
-// listOperators reports whether the operators that a mapping has are for lists.
-func (c Checker) listOperators(a *Attribute, n *source.Node) bool {
+// ownOperators reports whether the operators that a mapping has are those of an attribute's
+// type, and none of all other types. kind names the type, and write says how to compare it.
+func (c Checker) ownOperators(a *Attribute, n *source.Node, kind, write string, own ...string) bool {
 	for _, f := range n.Fields {
-		switch name := f.Key.Text; {
-		case name == "any", name == "all", name == "exists", name == "fold":
-		case slices.Contains(operators, name):
-			c.Errorf(f.Key, "%q doesn't apply to %q, which is a list; write %s", name, a.Name, listOperators)
+		if name := f.Key.Text; slices.Contains(operators, name) && !slices.Contains(own, name) {
+			c.Errorf(f.Key, "%q doesn't apply to %q, which is a %s; write %s", name, a.Name, kind, write)
 			return false
 		}
 	}

@@ -2,7 +2,6 @@ package lang
 
 import (
 	"math"
-	"slices"
 
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -14,19 +13,6 @@ const firstAttributeYear = 1900
 
 // timeOperators says how times are compared.
 const timeOperators = "{after: 2026-12-01} for this time and later, or {before: 2026-12-01} for earlier"
-
-// timeOperators reports whether the operators that a mapping has are for times.
-func (c Checker) timeOperators(a *Attribute, n *source.Node) bool {
-	for _, f := range n.Fields {
-		switch name := f.Key.Text; {
-		case name == "after", name == "before", name == "zone", name == "exists":
-		case slices.Contains(operators, name):
-			c.Errorf(f.Key, "%q doesn't apply to %q, which is a time; write %s", name, a.Name, timeOperators)
-			return false
-		}
-	}
-	return true
-}
 
 // instants reads "after", "before" and "zone". An attribute is compared by the second that
 // it is in, which is exact: the bounds are whole seconds.
