@@ -233,6 +233,23 @@ func Range(attribute string, first, last int64) Condition {
 	return Condition{Op: opRange, Attribute: attribute, Ints: []int64{first, last}}
 }
 
+// Compare holds if the attribute is an integer that compares with number as op says: "<",
+// "<=", ">" or ">=". The number is within 2^53 and may have a fraction.
+func Compare(attribute, op string, number float64) Condition {
+	first, last := int64(math.MinInt64), int64(math.MaxInt64)
+	switch op {
+	case "<":
+		last = int64(math.Ceil(number)) - 1
+	case "<=":
+		last = int64(math.Floor(number))
+	case ">":
+		first = int64(math.Floor(number)) + 1
+	default:
+		first = int64(math.Ceil(number))
+	}
+	return Range(attribute, first, last)
+}
+
 // Mod holds if the attribute is an integer with one of the remainders.
 func Mod(attribute string, divisor int64, remainders ...int64) Condition {
 	return Condition{Op: opMod, Attribute: attribute, Ints: append([]int64{divisor}, remainders...)}
@@ -356,7 +373,7 @@ func integers(list []int64) *source.Node {
 var opWords = map[op]string{opPrefix: "prefix", opSuffix: "suffix", opContains: "contains", opMatches: "matches", opCIDR: "cidr",
 	opSegment: "segment", opSemver: "semver"}
 
-// comparison returns what stands behind an attribute.
+// comparison returns what a flag file has after the name of the attribute.
 func (c Condition) comparison(lists *lists) *source.Node {
 	m := source.Map()
 	switch c.Op {
@@ -422,7 +439,7 @@ type lists struct {
 }
 
 // add writes the values of a long list to a file and returns its path as the flag's file
-// names it, or "" if they belong into the flag's file.
+// names it, or "" if they belong in the flag's file itself.
 func (l *lists) add(texts []string, fold bool) string {
 	if len(texts) <= longList || fold || !listable(texts) {
 		return ""

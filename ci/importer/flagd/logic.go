@@ -264,19 +264,8 @@ func (r *reader) order(op string, args []json.RawMessage, at string) (importer.C
 	if swapped {
 		op = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}[op]
 	}
-	first, last := int64(math.MinInt64), int64(math.MaxInt64)
-	switch op {
-	case "<":
-		last = int64(math.Ceil(f)) - 1
-	case "<=":
-		last = int64(math.Floor(f))
-	case ">":
-		first = int64(math.Floor(f)) + 1
-	default:
-		first = int64(math.Ceil(f))
-	}
 	r.flag.Approximate(at, "%q is an integer here: a missing one, text, or a number with a fraction makes the comparison false; JsonLogic compares them too", name)
-	return importer.Range(name, first, last).At(at), nil
+	return importer.Compare(name, op, f).At(at), nil
 }
 
 var versionShape = regexp.MustCompile(`^(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)

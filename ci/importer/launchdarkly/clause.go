@@ -184,6 +184,9 @@ func (x *reading) text(c *clause, name, at string) (importer.Condition, error) {
 	return importer.Matches(name, false, valid...), nil
 }
 
+// orders are the operators that compare numbers, as [importer.Compare] has them.
+var orders = map[string]string{"lessThan": "<", "lessThanOrEqual": "<=", "greaterThan": ">", "greaterThanOrEqual": ">="}
+
 // number returns the condition for an order of numbers. Attributes are integers here, so a
 // bound with a fraction is the next integer.
 func (x *reading) number(c *clause, name, at string) (importer.Condition, error) {
@@ -197,18 +200,7 @@ func (x *reading) number(c *clause, name, at string) (importer.Condition, error)
 		if math.Abs(f) > 1<<53 {
 			return any, importer.Refusef(fmt.Sprintf("%s.values[%d]", at, i), "%s is beyond 2^53", raw)
 		}
-		first, last := int64(math.MinInt64), int64(math.MaxInt64)
-		switch c.Op {
-		case "lessThan":
-			last = int64(math.Ceil(f)) - 1
-		case "lessThanOrEqual":
-			last = int64(math.Floor(f))
-		case "greaterThan":
-			first = int64(math.Floor(f)) + 1
-		default:
-			first = int64(math.Ceil(f))
-		}
-		any = importer.Any(any, importer.Range(name, first, last))
+		any = importer.Any(any, importer.Compare(name, orders[c.Op], f))
 	}
 	x.flag.Approximate(at, "%q is an integer here; a number with a fraction makes the comparison false", name)
 	return any, nil

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/importer"
 	"github.com/serin-flags/serin/ci/importer/internal/importtest"
 	"github.com/serin-flags/serin/evaluator"
@@ -26,31 +25,7 @@ func TestSDKDecisions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := importtest.Import(t, imp)
-	for _, r := range imp.Refused {
-		t.Errorf("%s is refused: %v", r.Flag, &r.Refusal)
-	}
-	decisions, err := os.Open("testdata/decisions.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer decisions.Close()
-	estate, err := ci.Load(folder.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	result, err := importer.Verify(estate, "", decisions)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if result.Same < 1000 || result.Different > 0 {
-		t.Errorf("%d decisions agree, %d differ", result.Same, result.Different)
-		for _, a := range result.Lines {
-			if a.Different > 0 {
-				t.Logf("%+v", a)
-			}
-		}
-	}
+	importtest.Import(t, imp).Replay(t, "testdata/decisions.jsonl")
 }
 
 // TestNobodyMoves holds that of many users, a million in a soak, none is in another variation

@@ -121,6 +121,9 @@ func (o *rollout) stick(stickiness string) {
 	}
 }
 
+// randomStickiness says why what is sticky to nothing is refused.
+const randomStickiness = "with random stickiness, Unleash chooses again for every call, so nobody's variant can be kept"
+
 // read sets the condition for a percentage.
 func (o *rollout) read(flag *importer.Flag, percentage, place, groupPlace string) error {
 	number, err := strconv.ParseFloat(strings.TrimSpace(percentage), 64)
@@ -139,7 +142,7 @@ func (o *rollout) read(flag *importer.Flag, percentage, place, groupPlace string
 		return nil
 	}
 	if len(o.attributes) == 0 {
-		return importer.Refusef(place, "random stickiness: Unleash draws anew for every call, so there is nothing to keep")
+		return importer.Refusef(place, randomStickiness)
 	}
 	if o.group == "" {
 		return importer.Refusef(groupPlace, "there is no group ID, and clients disagree about what they hash then")
@@ -213,7 +216,7 @@ func (r *reader) serveVariants(flag *importer.Flag, f *feature, s *strategy, whe
 		return nil, importer.Refusef(at, "two variants have the same name")
 	}
 	if stickiness == "random" {
-		return nil, importer.Refusef(at, "random stickiness: Unleash draws anew for every call, so there is nothing to keep")
+		return nil, importer.Refusef(at, randomStickiness)
 	}
 	return append(rules, drawVariants(flag, ends, stickiness, salt, when, name, at)...), nil
 }

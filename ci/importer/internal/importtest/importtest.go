@@ -118,3 +118,33 @@ func (f *Folder) Ask(t testing.TB, key string, context map[string]any, at time.T
 	ctx.Now = at.Unix()
 	return f.Flags.Flag(key).Evaluate(&ctx), true
 }
+
+// Replay asks for the decisions of a file, which another system recorded. Each must be the
+// same, there must be more than a thousand, and no flag may have been refused.
+func (f *Folder) Replay(t testing.TB, file string) {
+	t.Helper()
+	for _, r := range f.Plan.Import.Refused {
+		t.Errorf("%s is refused: %v", r.Flag, &r.Refusal)
+	}
+	decisions, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer decisions.Close()
+	estate, err := ci.Load(f.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := importer.Verify(estate, "", decisions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Same < 1000 || result.Different > 0 {
+		t.Errorf("%d decisions agree, %d differ", result.Same, result.Different)
+		for _, a := range result.Lines {
+			if a.Different > 0 {
+				t.Logf("%+v", a)
+			}
+		}
+	}
+}
