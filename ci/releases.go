@@ -26,6 +26,13 @@ type (
 	ReleaseLines = plan.Lines
 )
 
+// The states of a [ReleaseLine] in which its plan doesn't go on.
+const (
+	ReleaseHeld     = plan.Held     // it keeps its share
+	ReleaseBack     = plan.Back     // it was rolled back
+	ReleaseFinished = plan.Finished // it reached its last step
+)
+
 // WholeShare is the share of everybody.
 const WholeShare Share = share.Whole
 

@@ -56,6 +56,9 @@ func (m *markdown) write() {
 	for _, note := range m.report.Notes[:min(len(m.report.Notes), maxNotes)] {
 		m.WriteString("> Note: " + escape(shorten(note, 200)) + "\n\n")
 	}
+	if more := len(m.report.Notes) - maxNotes; more > 0 {
+		fmt.Fprintf(m, "> Note: and %d more, which serin diff prints\n\n", more)
+	}
 	if m.report.Equal() {
 		return
 	}

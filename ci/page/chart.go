@@ -160,9 +160,6 @@ func rampCurve(r *evaluator.Ramp, total uint64, now time.Time) *curve {
 		}
 		next = append(next, at)
 	}
-	if len(done) == 1 && r.Linear {
-		next = append([]point{next[0]}, next[1:]...)
-	}
 	c.Done = d.path(append(done, point{now, current}), r.Linear)
 	c.Next = d.path(append(next, point{d.to, share(last.Level)}), r.Linear)
 	c.Label = fmt.Sprintf("The share over time: %s now, %s in the end", c.Current, served.Percent(share(last.Level)))
@@ -173,18 +170,10 @@ func rampCurve(r *evaluator.Ramp, total uint64, now time.Time) *curve {
 func planCurve(p *ci.Plan, line ci.ReleaseLine, now time.Time) *curve {
 	stages := plans.Stages(p, line, now)
 	share := func(s ci.Share) float64 { return float64(s) / float64(ci.WholeShare) }
-	from, to := now, now
-	for _, s := range stages {
-		if s.Known && s.At.Before(from) {
-			from = s.At
-		}
-		if s.Known && s.At.After(to) {
-			to = s.At
-		}
-	}
+	from, to := plans.Span(stages, now)
 	d := frame(from, to, now)
-	c := &curve{From: d.from, To: d.to, Now: fmt.Sprintf("%.2f", d.x(now)), Current: line.Share.String(), Back: line.State == "back"}
-	c.Idle = line.State == "held" || line.State == "back"
+	c := &curve{From: d.from, To: d.to, Now: fmt.Sprintf("%.2f", d.x(now)), Current: line.Share.String(), Back: line.State == ci.ReleaseBack}
+	c.Idle = line.State == ci.ReleaseHeld || c.Back
 	since := line.Since
 	if line.Count == 0 || since.IsZero() || since.Before(d.from) {
 		since = d.from

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -161,10 +162,10 @@ func (f *flag) states(now int64) []string {
 		if v.changing(now) {
 			put("ramping")
 		}
-		if v.line.State == "held" {
+		if v.line.State == ci.ReleaseHeld {
 			put("held")
 		}
-		if v.line.State == "back" {
+		if v.line.State == ci.ReleaseBack {
 			put("rolled-back")
 		}
 	}

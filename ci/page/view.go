@@ -244,9 +244,9 @@ func (v *view) attention() []ownership {
 		for _, is := range f.variants {
 			env := strings.Join(is.environments, ", ")
 			switch is.line.State {
-			case "held":
+			case ci.ReleaseHeld:
 				put(f, "held plan", fmt.Sprintf("In %s the plan is held at %v: %s", env, is.line.Share, is.line.Why), "")
-			case "back":
+			case ci.ReleaseBack:
 				put(f, "rolled back", fmt.Sprintf("In %s the plan was rolled back to %v: %s", env, is.line.Share, is.line.Why), "")
 			}
 			if is.plan != nil {

@@ -45,6 +45,20 @@ func Stages(p *ci.Plan, line ci.ReleaseLine, now time.Time) []Stage {
 	return stages
 }
 
+// Span returns the earliest and the latest known time of stages and now.
+func Span(stages []Stage, now time.Time) (from, to time.Time) {
+	from, to = now, now
+	for _, s := range stages {
+		if s.Known && s.At.Before(from) {
+			from = s.At
+		}
+		if s.Known && s.At.After(to) {
+			to = s.At
+		}
+	}
+	return from, to
+}
+
 // The size of a chart, in pixels.
 const (
 	chartWidth, chartHeight = 720, 260
@@ -56,15 +70,7 @@ const (
 // dashed, at the earliest that it can be. It adapts to dark backgrounds.
 func Chart(p *ci.Plan, line ci.ReleaseLine, now time.Time) []byte {
 	stages := Stages(p, line, now)
-	from, to := now, now
-	for _, s := range stages {
-		if s.Known && s.At.Before(from) {
-			from = s.At
-		}
-		if s.Known && s.At.After(to) {
-			to = s.At
-		}
-	}
+	from, to := Span(stages, now)
 	if span := to.Sub(from); span < time.Hour {
 		to = from.Add(time.Hour)
 	} else {
@@ -126,7 +132,7 @@ func (c *chart) axes(from, to time.Time) {
 // steps draws the stages, and where now is.
 func (c *chart) steps(stages []Stage, line ci.ReleaseLine, now, end time.Time) {
 	class := "done"
-	if line.State == "back" {
+	if line.State == ci.ReleaseBack {
 		class = "done back"
 	}
 	start := now

@@ -49,9 +49,6 @@ type file struct {
 	Plans  []*ci.Plan `json:"plans"`
 }
 
-// finished is the state of a plan that is over: nobody misses its line.
-const finished = "finished"
-
 // format is the format of releases.json.
 const format = 1
 
@@ -158,7 +155,7 @@ func Merge(e *ci.Estate, environment string, published ci.ReleaseLines, note fun
 		merged[line.Key()] = line
 	}
 	for _, line := range published.Sorted() {
-		if _, ok := known[line.Key()]; !ok && line.State != finished {
+		if _, ok := known[line.Key()]; !ok && line.State != ci.ReleaseFinished { // whose line nobody misses
 			note(fmt.Sprintf("flag %q: no guard advances it in environment %s any more, so its published line doesn't count: %v",
 				line.Flag, environment, line))
 		}

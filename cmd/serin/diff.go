@@ -159,8 +159,10 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	for _, text := range publicChanges(c.Pairs) {
 		note("%s", text)
 	}
-	for _, text := range releaseChanges(a, b) {
-		note("%s", text)
+	if !a.published && !b.published && a.missing == nil && b.missing == nil {
+		for _, text := range plans.Changes(f.lines(a), f.lines(b)) {
+			note("%s", text)
+		}
 	}
 	if f.population != "" {
 		file, err := os.Open(f.population)
@@ -179,6 +181,14 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	report, err := diff.Compare(ctx, c)
 	report.Notes = notes
 	return report, err
+}
+
+// lines returns the lines of releases.lock that a folder has of what is compared.
+func (f *diffFlags) lines(s diffSource) ci.ReleaseLines {
+	if f.env == "" {
+		return s.releases
+	}
+	return s.releases.Of(f.env)
 }
 
 // A diffSource is a source that was read. Of an estate nothing else is kept: one
