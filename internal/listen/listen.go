@@ -17,8 +17,9 @@ type Listener struct {
 	net.Listener
 	path string // of the Unix socket; "": none
 
-	mu   sync.Mutex
-	last string // the address of the connection after which it closes; "": not yet known
+	mu       sync.Mutex
+	last     string   // the address of the connection after which it closes; "": not yet known
+	accepted net.Conn // that connection
 }
 
 // On listens on HOST:PORT, or on the Unix socket of unix:PATH. A socket that a process has
@@ -58,17 +59,41 @@ func (l *Listener) URL(scheme string) string {
 // Accept waits for the next connection.
 func (l *Listener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	if err == nil && l.isLast(conn) {
+		conn, err = l.Listener.Accept()
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.last != "" && conn.RemoteAddr().String() == l.last {
-		l.Listener.Close()
-		conn.Close()
+	if err != nil && l.ended() {
 		return nil, net.ErrClosed
 	}
-	return conn, nil
+	return conn, err
+}
+
+// stragglerTime is how long connections are accepted after that of Drain: a client may have
+// looked the socket up before, and connect a moment later.
+const stragglerTime = 10 * time.Millisecond
+
+// isLast reports whether a connection is that of Drain, and keeps it then.
+func (l *Listener) isLast(conn net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == "" || conn.RemoteAddr().String() != l.last {
+		return false
+	}
+	l.accepted = conn
+	_ = l.Listener.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(stragglerTime))
+	return true
+}
+
+// ended stops listening if the connection of Drain was accepted, and reports that.
+func (l *Listener) ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.accepted == nil {
+		return false
+	}
+	l.Listener.Close()
+	l.accepted.Close() // which Drain waits for
+	return true
 }
 
 // drainTime is how long Drain waits for connections to be accepted.
@@ -77,7 +102,7 @@ const drainTime = time.Second
 // Drain stops listening once every connection that clients have opened is accepted. The
 // system lets them open connections before a program accepts them, and resets those that are
 // waiting when it stops listening: their requests would be lost, unless clients repeat them.
-// So Drain opens a connection of its own, which comes after them, and Accept stops there.
+// So Drain opens a connection of its own, which comes after them, and Accept stops soon after it.
 // A Unix socket is renamed first, so that nobody can connect to it anymore. Somebody must be
 // accepting.
 func (l *Listener) Drain() {

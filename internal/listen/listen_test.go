@@ -2,6 +2,7 @@ package listen
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -113,6 +114,50 @@ func TestConcurrentDrain(t *testing.T) {
 		<-ended
 		clients.Wait()
 		server.Close()
+	}
+}
+
+// TestDrainTakesStragglers holds that a connection isn't lost which is opened a moment after
+// Drain has opened its own, as by a client that had looked up the socket before.
+func TestDrainTakesStragglers(t *testing.T) {
+	all := addresses(t)
+	for _, address := range []string{all[0], all[2]} {
+		l, err := On(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind, at := network(address)
+		if kind == "unix" {
+			at += ".end" // where such a client still finds it
+		} else {
+			at = l.Addr().String()
+		}
+		drained := make(chan struct{})
+		go func() { l.Drain(); close(drained) }()
+		await(t, "nothing is drained", func() bool {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return l.last != ""
+		})
+		conn, err := net.Dial(kind, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
+		defer server.Close()
+		if err := server.Serve(l); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s: serving ends with %v", address, err)
+		}
+		<-drained
+		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != http.StatusOK {
+			t.Errorf("%s: %v", address, err)
+		}
+		if conn, err := net.Dial(kind, at); err == nil {
+			conn.Close()
+			t.Errorf("%s: it still listens", address)
+		}
 	}
 }
 
