@@ -52,8 +52,8 @@ func (r *run) failures(w io.Writer) error {
 	if err := <-ended; err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%d requests in %v through nginx, half as many as possible, while %d revisions were published, the source was\n"+
-		"down for %v, and both servers were restarted: p50 %v, p99 %v, max %v\n", m.Requests, r.duration, revisions, r.duration/6,
+	fmt.Fprintf(w, "\n%d requests in %v through nginx, half as many as possible. Meanwhile %d revisions were published, the source was\n"+
+		"down for %v, and both servers restarted. p50 %v, p99 %v, max %v\n", m.Requests, r.duration, revisions, r.duration/6,
 		m.Latencies.P50.Round(time.Microsecond), m.Latencies.P99.Round(time.Microsecond), m.Latencies.Max.Round(time.Microsecond))
 	if wrong.Load() > 0 {
 		text, _ := os.ReadFile(filepath.Join(c.dir, "balancer", "error.log"))

@@ -164,7 +164,8 @@ func TestEventsOfSDK(t *testing.T) {
 	}
 }
 
-// shop returns files of an experiment: users of two variants, of whom a share converts.
+// shop returns the two files of an experiment. A user gets the second variant with probability
+// share, and converts with the probability that convert has for the variant.
 func shop(seed uint64, users int, share float64, convert [2]float64) (exposures, outcomes string) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	var e, o strings.Builder
