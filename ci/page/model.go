@@ -12,6 +12,7 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/plans"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -23,8 +24,8 @@ type Source struct {
 	// Estate is the flag folder that they come from. It adds descriptions, owners, files,
 	// warnings and the coverage of tests.
 	Estate *ci.Estate
-	// Records are the decisions about plans, in any order: see ReadRecords.
-	Records []*Record
+	// Records are the decisions about plans, in any order: see [plans.ReadRecords].
+	Records []*plans.Record
 	// Reads are the places where code reads flags, such as shop/cart.go:12, by their keys; nil
 	// if nothing is known of code.
 	Reads map[string][]string
@@ -66,7 +67,7 @@ type flag struct {
 	variants                    []*variation
 	warnings                    ci.Problems
 	coverage                    []ci.RuleCoverage
-	records                     []*Record // the newest first
+	records                     []*plans.Record // the newest first
 	expired, finished           bool
 }
 
@@ -100,7 +101,7 @@ func New(s Source) (*Model, error) {
 		}
 	}
 	for _, f := range m.flags {
-		slices.SortStableFunc(f.records, func(a, b *Record) int { return b.Time.Compare(a.Time) })
+		slices.SortStableFunc(f.records, func(a, b *plans.Record) int { return b.Time.Compare(a.Time) })
 	}
 	m.usage = m.findUsage()
 	m.index = m.makeIndex()

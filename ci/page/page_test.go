@@ -22,6 +22,7 @@ import (
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/diff"
 	"github.com/serin-flags/serin/ci/edit"
+	"github.com/serin-flags/serin/ci/plans"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -87,7 +88,7 @@ func modelOf(t testing.TB, estate *ci.Estate) *Model {
 		s.Environments = append(s.Environments, Environment{env, payloads, estate.Plans(env), estate.Releases().Of(env)})
 	}
 	var err error
-	if s.Records, err = ReadRecords(os.DirFS("testdata/flags")); err != nil {
+	if s.Records, err = plans.ReadRecords(os.DirFS("testdata/flags")); err != nil {
 		t.Fatal(err)
 	}
 	m, err := New(s)

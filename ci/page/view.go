@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/plans"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/display"
 	"github.com/serin-flags/serin/internal/served"
@@ -442,7 +443,7 @@ type curveView struct {
 	Why     string
 	By      string
 	Since   time.Time
-	Records []*Record
+	Records []*plans.Record
 }
 
 // flagView returns a flag, or nil if the viewer doesn't see it.

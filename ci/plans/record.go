@@ -1,12 +1,13 @@
-package page
+package plans
 
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/serin-flags/serin/ci"
@@ -23,6 +24,7 @@ type Record struct {
 	From        ci.Share  `json:"from"`
 	To          ci.Share  `json:"to"`
 	Metrics     []Finding `json:"metrics"`
+	File        string    `json:"-"` // below the flag folder
 }
 
 // A Finding is what one metric said.
@@ -32,15 +34,19 @@ type Finding struct {
 	Reason  string `json:"reason"`
 }
 
+// recordsDir is the folder of decisions in a flag folder.
+const recordsDir = "releases"
+
 const (
 	maxRecords = 50        // of a flag
 	maxRecord  = 512 << 10 // bytes
 )
 
 // ReadRecords reads the newest decisions about each flag from the folder "releases" in a flag
-// folder. At most 50 of a flag are read. Files that are no decisions are left out.
+// folder, in the order of flags, the newest first. At most 50 of a flag are read. Files that
+// are no decisions are left out.
 func ReadRecords(fsys fs.FS) ([]*Record, error) {
-	folders, err := fs.ReadDir(fsys, "releases")
+	folders, err := fs.ReadDir(fsys, recordsDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -49,29 +55,59 @@ func ReadRecords(fsys fs.FS) ([]*Record, error) {
 	}
 	var all []*Record
 	for _, folder := range folders {
-		files, err := fs.ReadDir(fsys, path.Join("releases", folder.Name()))
-		if err != nil {
-			continue // a file
-		}
-		for i := len(files) - 1; i >= max(0, len(files)-maxRecords); i-- { // names are times, and sorted
-			file := files[i]
-			if !strings.HasSuffix(file.Name(), ".json") {
-				continue
-			}
-			if r, ok := readRecord(fsys, path.Join("releases", folder.Name(), file.Name())); ok && r.Flag == folder.Name() {
-				all = append(all, &r)
+		names, _ := recordFiles(fsys, folder.Name()) // a file among the folders has none
+		for _, name := range names[:min(len(names), maxRecords)] {
+			if r, err := readRecord(fsys, name); err == nil && r.Flag == folder.Name() {
+				all = append(all, r)
 			}
 		}
 	}
 	return all, nil
 }
 
-func readRecord(fsys fs.FS, name string) (r Record, ok bool) {
+// LastRecord reads the newest decision about a plan, or nil if there is none.
+func LastRecord(fsys fs.FS, p *ci.Plan) (*Record, error) {
+	names, err := recordFiles(fsys, p.Flag)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		r, err := readRecord(fsys, name)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", name, err)
+		}
+		if r.Environment == p.Environment {
+			return r, nil
+		}
+	}
+	return nil, nil
+}
+
+// recordFiles returns the paths of a flag's decisions, the newest first: their names are times.
+func recordFiles(fsys fs.FS, flag string) ([]string, error) {
+	files, err := fs.ReadDir(fsys, path.Join(recordsDir, flag))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, file := range slices.Backward(files) {
+		if path.Ext(file.Name()) == ".json" {
+			names = append(names, path.Join(recordsDir, flag, file.Name()))
+		}
+	}
+	return names, err
+}
+
+func readRecord(fsys fs.FS, name string) (*Record, error) {
 	file, err := fsys.Open(name)
 	if err != nil {
-		return r, false
+		return nil, err
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxRecord))
-	return r, err == nil && json.Unmarshal(data, &r) == nil
+	if err != nil {
+		return nil, err
+	}
+	r := &Record{File: name}
+	return r, json.Unmarshal(data, r)
 }

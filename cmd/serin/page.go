@@ -56,7 +56,7 @@ func folderSource(dir string, estate *ci.Estate, now time.Time) (page.Source, er
 		return s, fmt.Errorf("opening flag files: %w", err)
 	}
 	defer root.Close()
-	if s.Records, err = page.ReadRecords(root.FS()); err != nil {
+	if s.Records, err = plans.ReadRecords(root.FS()); err != nil {
 		return s, fmt.Errorf("reading the decisions about plans: %w", err)
 	}
 	return s, nil

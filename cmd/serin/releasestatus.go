@@ -2,8 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,7 +96,7 @@ func (r *statusRun) read(cmd *cobra.Command, flag string) (*releaseStatus, error
 		return nil, err
 	}
 	s.line = lineOf(e.Releases(), s.plan)
-	s.last, err = lastEvidence(from, s.plan)
+	s.last, err = lastLookAt(from, s.plan)
 	return s, err
 }
 
@@ -137,38 +135,18 @@ func (r *statusRun) pulled(cmd *cobra.Command, s *releaseStatus, url, flag strin
 	return nil
 }
 
-// lastEvidence returns the newest evidence about a plan in a flag folder, nil if there is none.
-func lastEvidence(dir string, p *ci.Plan) (*lastLook, error) {
-	folder := filepath.Join(dir, "releases", p.Flag)
-	entries, err := os.ReadDir(folder)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
+// lastLookAt returns the newest evidence about a plan in a flag folder, nil if there is none.
+func lastLookAt(dir string, p *ci.Plan) (*lastLook, error) {
+	root, err := os.OpenRoot(dir)
 	if err != nil {
+		return nil, fmt.Errorf("opening flag files: %w", err)
+	}
+	defer root.Close()
+	r, err := plans.LastRecord(root.FS(), p)
+	if r == nil || err != nil {
 		return nil, err
 	}
-	for _, entry := range slices.Backward(entries) {
-		if filepath.Ext(entry.Name()) != ".json" {
-			continue
-		}
-		name := filepath.Join(folder, entry.Name())
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		look := struct {
-			lastLook
-			Environment string `json:"environment"`
-		}{}
-		if err := json.Unmarshal(data, &look); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", name, err)
-		}
-		if look.Environment == p.Environment {
-			look.File = name
-			return &look.lastLook, nil
-		}
-	}
-	return nil, nil
+	return &lastLook{r.Time, r.Decision, r.Reason, filepath.Join(dir, r.File)}, nil
 }
 
 // write prints the status for people.
