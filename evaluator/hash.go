@@ -7,8 +7,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/bits"
 	"strconv"
+	"unicode/utf16"
 )
 
 // An algorithm is a hash that maps units to positions.
@@ -35,6 +37,23 @@ var algorithms = [...]algorithm{
 	}},
 	{"flagd", 1 << 32, 0, func(salt, unit string, _ uint64) uint64 {
 		return murmur32(salt, "", unit, 0)
+	}},
+	{"flipt", 1000, 0, func(salt, unit string, _ uint64) uint64 {
+		return crc32Of(salt, unit) % 1000
+	}},
+	{"flipt-boolean", 100, 0, func(salt, unit string, _ uint64) uint64 {
+		return crc32Of(unit, salt) % 100
+	}},
+	{"growthbook-1", 1000, 0, func(salt, unit string, _ uint64) uint64 {
+		return uint64(fnv1a(fnv1a(fnvStart, unit), salt)) % 1000
+	}},
+	{"growthbook-2", 10_000, 0, func(salt, unit string, _ uint64) uint64 {
+		var buf [10]byte
+		inner := strconv.AppendUint(buf[:0], uint64(fnv1a(fnv1a(fnvStart, salt), unit)), 10)
+		return uint64(fnv1a(fnvStart, view(inner))) % 10_000
+	}},
+	{"featurevisor", 100_000, 0, func(salt, unit string, _ uint64) uint64 {
+		return murmur32(unit, ".", salt, 1) * 100_000 >> 32
 	}},
 }
 
@@ -137,9 +156,38 @@ func (b *bucketing) position(unit string) uint64 {
 const inputSize = 256
 
 // murmur32 returns the murmur3_x86_32 of the concatenation of three strings.
-func murmur32(salt, separator, unit string, seed uint32) uint64 {
+func murmur32(first, second, third string, seed uint32) uint64 {
 	var buf [inputSize]byte
-	return uint64(murmur3x86(append(append(append(buf[:0], salt...), separator...), unit...), seed))
+	return uint64(murmur3x86(append(append(append(buf[:0], first...), second...), third...), seed))
+}
+
+// crc32Of returns the CRC-32 of the concatenation of two strings. It exists because what it
+// hashes stays on the stack, unlike what it would pass to crc32.ChecksumIEEE.
+func crc32Of(first, second string) uint64 {
+	crc := ^uint32(0)
+	for _, s := range [...]string{first, second} {
+		for i := range len(s) {
+			crc = crc32.IEEETable[byte(crc)^s[i]] ^ crc>>8
+		}
+	}
+	return uint64(^crc)
+}
+
+// fnvStart is the offset basis of FNV-1a.
+const fnvStart = 0x811c9dc5
+
+// fnv1a continues the 32-bit FNV-1a hash h with the UTF-16 code units of s, where others take
+// bytes. Bytes that aren't UTF-8 count as U+FFFD each.
+func fnv1a(h uint32, s string) uint32 {
+	const prime = 0x01000193
+	for _, r := range s {
+		if r > 0xFFFF {
+			high, low := utf16.EncodeRune(r)
+			h, r = (h^uint32(high))*prime, low
+		}
+		h = (h ^ uint32(r)) * prime
+	}
+	return h
 }
 
 // murmur3x86 returns the MurmurHash3_x86_32 of data. It exists because module murmur3

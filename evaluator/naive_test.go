@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"fmt"
+	"hash/crc32"
+	"math"
 	"math/big"
 	"regexp"
 	"slices"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -143,6 +146,37 @@ var naiveHashes = map[string]naiveHash{
 	"flagd": {1 << 32, 0, func(salt, unit string, _ uint64) uint64 {
 		return uint64(twmb.SeedSum32(0, []byte(salt+unit)))
 	}},
+	"flipt": {1000, 0, func(salt, unit string, _ uint64) uint64 {
+		return uint64(crc32.ChecksumIEEE([]byte(salt+unit))) % 1000
+	}},
+	"flipt-boolean": {100, 0, func(salt, unit string, _ uint64) uint64 {
+		return uint64(crc32.ChecksumIEEE([]byte(unit+salt))) % 100
+	}},
+	"growthbook-1": {1000, 0, func(salt, unit string, _ uint64) uint64 {
+		return naiveFNV(unit, salt) % 1000
+	}},
+	"growthbook-2": {10_000, 0, func(salt, unit string, _ uint64) uint64 {
+		return naiveFNV(fmt.Sprint(naiveFNV(salt, unit))) % 10_000
+	}},
+	"featurevisor": {100_000, 0, func(salt, unit string, _ uint64) uint64 {
+		h := twmb.SeedSum32(1, []byte(unit+"."+salt))
+		return uint64(math.Floor(float64(h) / (1 << 32) * 100_000))
+	}},
+}
+
+// naiveFNV returns the FNV-1a of the UTF-16 code units of texts.
+func naiveFNV(texts ...string) uint64 {
+	var units []uint16
+	for _, text := range texts {
+		units = append(units, utf16.Encode([]rune(text))...)
+	}
+	h := big.NewInt(2166136261)
+	for _, unit := range units {
+		h.Xor(h, big.NewInt(int64(unit)))
+		h.Mul(h, big.NewInt(16777619))
+		h.Mod(h, big.NewInt(1<<32))
+	}
+	return h.Uint64()
 }
 
 // naiveTotal returns how many positions there are. 7.4.

@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/twmb/murmur3"
 )
@@ -100,14 +102,35 @@ func rowOf(salt, unit, name string, positions uint64) Row {
 		row.Position, _ = strconv.ParseUint(digits, 16, 64)
 	case "flagd":
 		row.Position = uint64(murmur3.SeedSum32(0, []byte(salt+unit)))
+	case "flipt":
+		row.Position = uint64(crc32.ChecksumIEEE([]byte(salt+unit))) % 1000
+	case "flipt-boolean":
+		row.Position = uint64(crc32.ChecksumIEEE([]byte(unit+salt))) % 100
+	case "growthbook-1":
+		row.Position = fnv16(unit+salt) % 1000
+	case "growthbook-2":
+		row.Position = fnv16(strconv.FormatUint(fnv16(salt+unit), 10)) % 10_000
+	case "featurevisor":
+		row.Position = uint64(murmur3.SeedSum32(1, []byte(unit+"."+salt))) * 100_000 / (1 << 32)
 	}
 	return row
+}
+
+// fnv16 returns the 32-bit FNV-1a of UTF-16 code units, as GrowthBook's SDK for JavaScript
+// computes it.
+func fnv16(text string) uint64 {
+	h := uint64(2166136261)
+	for _, unit := range utf16.Encode([]rune(text)) {
+		h = (h ^ uint64(unit)) * 16777619 % (1 << 32)
+	}
+	return h
 }
 
 // TestPublished holds the hashes of other systems to the values that they publish:
 // the tests of LaunchDarkly's SDKs for bucketing (spec/impl/evaluator_bucketing_spec.rb
 // of ruby-server-sdk, which gives float32 fractions), and the tests of Unleash's SDKs
-// for normalizedValue and normalizedVariantValue, which count from 1.
+// for normalizedValue and normalizedVariantValue, which count from 1; GrowthBook's cases.json
+// (MIT), the part "hash"; and bucketer.spec.ts of Featurevisor's SDK for JavaScript (MIT).
 func TestPublished(t *testing.T) {
 	rows, err := Positions(os.DirFS(dir))
 	if err != nil {
@@ -134,6 +157,13 @@ func TestPublished(t *testing.T) {
 		{Salt: "gr1", Unit: "123", Position: 73 - 1, Hash: "unleash"}, {Salt: "groupX", Unit: "999", Position: 25 - 1, Hash: "unleash"},
 		{Salt: "gr1", Unit: "123", Position: 96 - 1, Hash: "unleash-variants", Positions: 100},
 		{Salt: "groupX", Unit: "999", Position: 60 - 1, Hash: "unleash-variants", Positions: 100},
+		{Salt: "b", Unit: "a", Position: 946, Hash: "growthbook-1"}, {Salt: "ef", Unit: "d", Position: 652, Hash: "growthbook-1"},
+		{Salt: "asdf", Unit: "8952klfjas09ujk", Position: 549, Hash: "growthbook-1"},
+		{Salt: "seed", Unit: "a", Position: 505, Hash: "growthbook-2"}, {Salt: "seed", Unit: "b", Position: 2696, Hash: "growthbook-2"},
+		{Salt: "foo", Unit: "ab", Position: 2575, Hash: "growthbook-2"}, {Salt: "foo", Unit: "def", Position: 2019, Hash: "growthbook-2"},
+		{Salt: "expérience", Unit: "123", Position: 9001, Hash: "growthbook-2"},
+		{Salt: "foo", Unit: "123", Position: 3151, Hash: "featurevisor"}, {Salt: "bar", Unit: "123", Position: 9710, Hash: "featurevisor"},
+		{Salt: "foo", Unit: "123.456", Position: 14432, Hash: "featurevisor"},
 	} {
 		if !has[want] {
 			t.Errorf("%+v is not among the rows", want)
@@ -186,10 +216,21 @@ func otherRows() []Row {
 	add("groupX", "999", "unleash", 0)
 	add("gr1", "123", "unleash-variants", 100)
 	add("groupX", "999", "unleash-variants", 100)
+	for _, r := range []Row{
+		{Salt: "b", Unit: "a"}, {Salt: "ef", Unit: "d"}, {Salt: "asdf", Unit: "8952klfjas09ujk"}, {Salt: "seed", Unit: "a"}, {Salt: "seed", Unit: "b"},
+		{Salt: "foo", Unit: "ab"}, {Salt: "foo", Unit: "def"}, {Salt: "expérience", Unit: "123"},
+	} {
+		add(r.Salt, r.Unit, "growthbook-1", 0)
+		add(r.Salt, r.Unit, "growthbook-2", 0)
+	}
+	add("foo", "123", "featurevisor", 0)
+	add("bar", "123", "featurevisor", 0)
+	add("foo", "123.456", "featurevisor", 0)
 	for _, h := range []struct {
 		name      string
 		positions uint64
-	}{{"unleash", 0}, {"unleash", 1}, {"unleash", 1 << 32}, {"unleash-variants", 0}, {"unleash-variants", 7}, {"launchdarkly", 0}, {"flagd", 0}} {
+	}{{"unleash", 0}, {"unleash", 1}, {"unleash", 1 << 32}, {"unleash-variants", 0}, {"unleash-variants", 7}, {"launchdarkly", 0}, {"flagd", 0},
+		{"flipt", 0}, {"flipt-boolean", 0}, {"growthbook-1", 0}, {"growthbook-2", 0}, {"featurevisor", 0}} {
 		for n := range 65 {
 			add("new-checkout", strings.Repeat("0123456789abcdef", 5)[:n], h.name, h.positions)
 		}
