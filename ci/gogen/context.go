@@ -31,7 +31,7 @@ type Context struct {
 
 `, len(all))
 	param, value := parameter(key, "key")
-	g.comment("For begins a Context for a targeting key, the attribute "+quote(unit)+said(key.Description),
+	g.comment("For begins a Context for a targeting key, the attribute "+strconv.Quote(unit)+said(key.Description),
 		`Without one, it is "".`)
 	g.printf("func For(key %s) *Context { return &Context{key: %s} }\n\n", param, value)
 	g.printf(`// Build returns the context, for [sdk.Flag.Get] and [sdk.Client.For]. Don't modify c while the
@@ -96,7 +96,7 @@ func valueType(d *ci.Declaration) string { return exported(d.Name) + "Value" }
 func (g *generator) method(d *ci.Declaration) {
 	name := exported(d.Name)
 	param, value := parameter(*d, "v")
-	sentence := name + " sets the attribute " + quote(d.Name) + said(d.Description)
+	sentence := name + " sets the attribute " + strconv.Quote(d.Name) + said(d.Description)
 	switch d.Type {
 	case evaluator.AttrSemver, evaluator.AttrSemverV:
 		g.comment(sentence, "It is a version, such as 2.3.0.")

@@ -13,6 +13,7 @@ import (
 	"go/format"
 	"go/token"
 	"slices"
+	"strconv"
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci"
@@ -113,7 +114,7 @@ func (g *generator) handles(o Options) error {
 		}
 		name := o.Prefix + exported(key)
 		g.reserve(name, fmt.Sprintf("flag %q", key))
-		g.comment(name+" is the flag "+quote(key)+said(f.Description), ownership(&f))
+		g.comment(name+" is the flag "+strconv.Quote(key)+said(f.Description), ownership(&f))
 		constructor, def := handle(f.Compiled.Type, f.Compiled.Variants[f.Compiled.Default].Value)
 		g.printf("var %s = sdk.%s(%q, %s)\n\n", name, constructor, key, def)
 	}

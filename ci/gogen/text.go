@@ -65,8 +65,6 @@ func ownership(f *ci.EffectiveFlag) string {
 	return strings.Join(parts, " ")
 }
 
-func quote(s string) string { return strconv.Quote(s) }
-
 // handle returns the function of package sdk that makes a handle of a type, and an
 // expression for its default.
 func handle(kind evaluator.Kind, v evaluator.Value) (constructor, def string) {

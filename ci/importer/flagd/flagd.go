@@ -135,15 +135,10 @@ func (r *reader) variants() error {
 	if err != nil {
 		return err
 	}
-	r.flag.Type = typ
-	plain := typ == "boolean"
 	for i := range list {
 		list[i].Name = r.names[i]
-		plain = plain && (list[i].Name == "on" && list[i].Value == "true" || list[i].Name == "off" && list[i].Value == "false")
 	}
-	if !plain {
-		r.flag.Variants = list
-	}
+	r.flag.Type, r.flag.Variants = typ, list
 	return nil
 }
 
@@ -185,12 +180,13 @@ func (r *reader) serve(expr json.RawMessage, when importer.Condition, at string)
 	if err != nil {
 		return false, err
 	}
-	for name, c := range map[string]importer.Condition{"true": cond, "false": importer.Not(cond)} {
+	for _, name := range []string{"true", "false"} {
 		if !slices.Contains(r.names, name) {
 			return false, importer.Refusef(at, "there is no variant %q", name)
 		}
-		defer r.add(importer.All(when, c), name, nil)
 	}
+	r.add(importer.All(when, cond), "true", nil)
+	r.add(importer.All(when, importer.Not(cond)), "false", nil)
 	return true, nil
 }
 
