@@ -61,7 +61,7 @@ var allowed = map[string][]string{
 	"ci/s3store":          {"ci/release", "bundle", "internal/location", "internal/s3client", "internal/s3config", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
 	"ci/experiment":       {"ci/internal/sequential", "internal/display", "internal/jsontext", "github.com/spaolacci/murmur3", "gonum.org/v1/gonum"},
 
-	"ci/importer": {"ci", "ci/internal/overlay", "ci/internal/share", "ci/internal/source", "evaluator"},
+	"ci/importer": {"ci", "ci/internal/lang", "ci/internal/overlay", "ci/internal/share", "ci/internal/source", "evaluator"},
 	// A package for each system, which knows nothing but the intermediate form.
 	"ci/importer/abtestinggateway": {"ci/importer"},
 	"ci/importer/flagd":            {"ci/importer"},

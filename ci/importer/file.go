@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ func (f *Flag) file(files map[string][]byte, silences map[string]string) []byte 
 		n.With("owner", source.Text(oneLine(f.Owner)))
 	}
 	n.With("type", source.Text(f.Type))
-	if len(f.Variants) > 0 {
+	if !f.onOff() {
 		variants := source.Block(source.Map())
 		for _, v := range f.Variants {
 			variants.With(v.Name, jsonNode(v.Value))
@@ -43,12 +44,20 @@ func (f *Flag) file(files map[string][]byte, silences map[string]string) []byte 
 	}
 	if len(silences) > 0 {
 		lint := source.Block(source.Map())
-		for _, name := range sortedKeys(silences) {
+		for _, name := range slices.Sorted(maps.Keys(silences)) {
 			lint.With(name, source.Text(silences[name]))
 		}
 		n.With("lint", lint)
 	}
 	return []byte(source.FormatYAML(n, nil))
+}
+
+// onOff reports whether the flag has no other variants than those that boolean flags have
+// anyway.
+func (f *Flag) onOff() bool {
+	return f.Type == "boolean" && !slices.ContainsFunc(f.Variants, func(v Variant) bool {
+		return v != Variant{"on", "true"} && v != Variant{"off", "false"}
+	})
 }
 
 // oneLine returns text without line breaks and white space around it.
@@ -172,9 +181,6 @@ func (r Rule) plain() []Rule {
 	return list
 }
 
-// HasUnit holds if the split's unit has a position.
-func (s *Split) HasUnit() Condition { return HasPosition(s.By, s.Hash, s.Salt, s.Positions) }
-
 // HasPosition holds if the attribute is a non-empty text or an integer.
 func HasPosition(attribute, hash, salt string, positions uint64) Condition {
 	return Bucket(attribute, hash, salt, positions, 0, evaluator.Bucketing{Hash: hash, Positions: positions}.Total())
@@ -185,6 +191,9 @@ func (i *Import) context(attributes []*attribute) []byte {
 	list := source.Block(source.Map())
 	for _, a := range attributes {
 		n := source.Map().With("type", source.Text(a.typ))
+		if a.typ == versionV {
+			n = source.Map().With("type", source.Text("semver")).With("v", source.Plain("true"))
+		}
 		if a.unit && (a.typ == "string" || a.typ == "integer") {
 			n.With("unit", source.Plain("true"))
 		}
@@ -231,13 +240,4 @@ func (s *Segment) file(files map[string][]byte) []byte {
 		n.With("include", source.Texts(unique(s.Include)...))
 	}
 	return []byte(source.FormatYAML(n, nil))
-}
-
-func sortedKeys[T any](m map[string]T) []string {
-	list := make([]string, 0, len(m))
-	for k := range m {
-		list = append(list, k)
-	}
-	slices.Sort(list)
-	return list
 }

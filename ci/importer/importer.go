@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/internal/source"
 )
 
 // An Import is the flags of another system.
@@ -52,7 +53,7 @@ type Flag struct {
 	Key, Namespace     string
 	Description, Owner string
 	Type               string    // boolean, string, integer, number or object
-	Variants           []Variant // none: on and off
+	Variants           []Variant // on and off if there are none
 	Body
 	Overlays []Overlay
 	Place    string // in the source
@@ -291,11 +292,11 @@ func NamespaceOf(project string) string {
 	if name = strings.Trim(name, "-"); len(name) > 60 {
 		name = name[:60]
 	}
-	switch name {
-	case "":
+	switch {
+	case name == "":
 		return "default"
-	case "segments", "layers", "guards", "releases", "lists":
-		return name + "-flags"
+	case name == "lists" || source.RoleOf(name+"/flag.yaml") != source.FlagFile:
+		return name + "-flags" // folders of that name hold something else
 	}
 	return name
 }

@@ -1,7 +1,10 @@
 package importer
 
 import (
+	"cmp"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 )
 
@@ -32,12 +35,108 @@ func digits(s string) bool {
 	return strings.Trim(s, "0123456789") == ""
 }
 
+// String returns the number as JSON writes it.
+func (n Number) String() string {
+	text := cmp.Or(n.integer, "0")
+	if n.fraction != "" {
+		text += "." + n.fraction
+	}
+	if n.negative {
+		text = "-" + text
+	}
+	return text
+}
+
+// IsInteger reports whether the number has no fraction.
+func (n Number) IsInteger() bool { return n.fraction == "" }
+
+// NumberEqual, NumberAbove and the others hold if the attribute is a number that compares so
+// with n, or a text with such a number. For attributes that other conditions compare as text,
+// they become regular expressions, for which numbers in another notation, such as 1e3, are none.
+func NumberEqual(attribute string, n Number) Condition { return numberText(attribute, "=", n) }
+
+// NumberAbove holds if the number is greater than n.
+func NumberAbove(attribute string, n Number) Condition { return numberText(attribute, ">", n) }
+
+// NumberAtLeast holds if the number is n or greater.
+func NumberAtLeast(attribute string, n Number) Condition { return numberText(attribute, ">=", n) }
+
+// NumberBelow holds if the number is less than n.
+func NumberBelow(attribute string, n Number) Condition { return numberText(attribute, "<", n) }
+
+// NumberAtMost holds if the number is n or less.
+func NumberAtMost(attribute string, n Number) Condition { return numberText(attribute, "<=", n) }
+
+func numberText(attribute, sign string, n Number) Condition {
+	return Condition{Op: opNumberText, Attribute: attribute, Texts: []string{sign, n.String()}}
+}
+
+// matching returns a comparison with a number as one with text.
+func (c Condition) matching() Condition {
+	n, _ := ParseNumber(c.Texts[1])
+	switch c.Texts[0] {
+	case "=":
+		return textEqual(c.Attribute, n)
+	case ">":
+		return textAbove(c.Attribute, n)
+	case ">=":
+		return textAtLeast(c.Attribute, n)
+	case "<":
+		return All(Matches(c.Attribute, false, numeric), Not(textAtLeast(c.Attribute, n)))
+	}
+	return All(Matches(c.Attribute, false, numeric), Not(textAbove(c.Attribute, n)))
+}
+
+// between returns a comparison with a number as a range of integers.
+func (c Condition) between() Condition {
+	n, _ := ParseNumber(c.Texts[1])
+	floor, ceil := n.around()
+	first, last := int64(math.MinInt64), int64(math.MaxInt64)
+	switch c.Texts[0] {
+	case "<":
+		last = ceil - 1
+	case "<=":
+		last = floor
+	case ">":
+		first = floor + 1
+	case ">=":
+		first = ceil
+	default:
+		return c.integers(c.Texts[1:])
+	}
+	return Range(c.Attribute, first, last)
+}
+
+// around returns the integers next to the number. Those near the end of 64 bits stand for what
+// is beyond them.
+func (n Number) around() (floor, ceil int64) {
+	whole, _, _ := strings.Cut(n.String(), ".")
+	i, _ := strconv.ParseInt(whole, 10, 64)
+	i = min(max(i, math.MinInt64+2), math.MaxInt64-2)
+	switch {
+	case n.fraction == "":
+		return i, i
+	case n.negative:
+		return i - 1, i
+	}
+	return i, i + 1
+}
+
+// integers returns the comparison with those of the numbers that are integers.
+func (c Condition) integers(numbers []string) Condition {
+	var ints []int64
+	for _, text := range numbers {
+		if i, err := strconv.ParseInt(text, 10, 64); err == nil {
+			ints = append(ints, i)
+		}
+	}
+	return Integers(c.Attribute, ints...)
+}
+
 // numeric matches texts that are decimal numbers.
 const numeric = `^[+-]?[0-9]+(\.[0-9]*)?$`
 
-// NumberEqual, NumberAbove and the others hold if the attribute is a text with a decimal
-// number that compares so with n. Numbers in another notation, such as 1e3, are none.
-func NumberEqual(attribute string, n Number) Condition {
+func textEqual(attribute string, n Number) Condition {
 	sign := `\+?`
 	switch {
 	case n.integer == "" && n.fraction == "":
@@ -48,30 +147,19 @@ func NumberEqual(attribute string, n Number) Condition {
 	return Matches(attribute, false, "^"+sign+n.same()+"$")
 }
 
-// NumberAbove holds if the number is greater than n.
-func NumberAbove(attribute string, n Number) Condition {
+func textAbove(attribute string, n Number) Condition {
 	if !n.negative {
 		return Matches(attribute, false, `^\+?`+n.more()+"$")
 	}
-	return All(Matches(attribute, false, numeric), Not(Any(NumberEqual(attribute, n), Matches(attribute, false, "^-"+n.more()+"$"))))
+	return All(Matches(attribute, false, numeric),
+		Not(Any(textEqual(attribute, n), Matches(attribute, false, "^-"+n.more()+"$"))))
 }
 
-// NumberAtLeast holds if the number is n or greater.
-func NumberAtLeast(attribute string, n Number) Condition {
+func textAtLeast(attribute string, n Number) Condition {
 	if !n.negative {
-		return Any(NumberEqual(attribute, n), NumberAbove(attribute, n))
+		return Any(textEqual(attribute, n), textAbove(attribute, n))
 	}
 	return All(Matches(attribute, false, numeric), Not(Matches(attribute, false, "^-"+n.more()+"$")))
-}
-
-// NumberBelow holds if the number is less than n.
-func NumberBelow(attribute string, n Number) Condition {
-	return All(Matches(attribute, false, numeric), Not(NumberAtLeast(attribute, n)))
-}
-
-// NumberAtMost holds if the number is n or less.
-func NumberAtMost(attribute string, n Number) Condition {
-	return All(Matches(attribute, false, numeric), Not(NumberAbove(attribute, n)))
 }
 
 // same is an expression for the number without its sign.

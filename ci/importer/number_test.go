@@ -30,6 +30,8 @@ func holds(c Condition, text string) bool {
 		return false
 	case opNot:
 		return !holds(c.Of[0], text)
+	case opNumberText:
+		return holds(c.matching(), text)
 	}
 	for _, e := range c.Texts {
 		if compiled[e] == nil {

@@ -22,6 +22,12 @@ const StateFile = ".import.json"
 // ReportFile is the report.
 const ReportFile = "import.md"
 
+// The files of a folder that no flag is in.
+const (
+	configFile  = "serin.yaml"
+	contextFile = "context.yaml"
+)
+
 // A Plan is what an import writes.
 type Plan struct {
 	// Files are the files to write, by their paths in the folder, with the lock file and the
@@ -108,12 +114,27 @@ func (m *making) readState() error {
 // empty returns the plan of an import that refuses every flag: the report alone.
 func (m *making) empty() (*Plan, error) {
 	report := m.imp.report(m)
-	return &Plan{Files: map[string][]byte{ReportFile: report}, Import: m.imp, Report: report}, nil
+	m.files = nil
+	return &Plan{Files: map[string][]byte{ReportFile: report}, Stale: m.stale(), Import: m.imp, Report: report}, nil
+}
+
+// stale returns the files that an earlier import wrote and that nothing in the source is for
+// any more, sorted.
+func (m *making) stale() []string {
+	var list []string
+	for name := range m.was.Files {
+		_, err := fs.Stat(m.fsys, name)
+		if err == nil && m.files[name] == nil && name != configFile && name != contextFile {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // write generates all files.
 func (m *making) write() {
-	m.files = map[string][]byte{"serin.yaml": m.imp.config(), "context.yaml": m.imp.context(m.attributes)}
+	m.files = map[string][]byte{configFile: m.imp.config(), contextFile: m.imp.context(m.attributes)}
 	for _, s := range m.imp.Segments {
 		m.files["segments/"+s.Name+".yaml"] = s.file(m.files)
 	}
@@ -275,13 +296,8 @@ func (m *making) plan() (*Plan, error) {
 		}
 		p.Files[name] = data
 	}
-	for name := range m.was.Files {
-		if _, err := fs.Stat(m.fsys, name); m.files[name] == nil && err == nil {
-			p.Stale = append(p.Stale, name)
-		}
-	}
+	p.Stale = m.stale()
 	slices.Sort(p.Kept)
-	slices.Sort(p.Stale)
 	data, err := json.MarshalIndent(now, "", "  ")
 	if err != nil {
 		return nil, err

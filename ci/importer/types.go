@@ -6,7 +6,8 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
+
+	"github.com/serin-flags/serin/ci/internal/lang"
 )
 
 // An attribute is what is known of an attribute from the conditions that use it.
@@ -20,6 +21,15 @@ type attribute struct {
 	first  map[string]string // the place of the first condition that needs a type
 }
 
+// versionV is the type of versions that may have a v before them.
+const versionV = "semver-v"
+
+// What conditions need that fit two types.
+const (
+	integerOrNumber = "integer or number"
+	numberOrText    = "number or text"
+)
+
 // typeOf returns the type of attribute that a condition needs, or "" if any will do.
 func (c Condition) typeOf() string {
 	if c.isEmpty() {
@@ -30,10 +40,16 @@ func (c Condition) typeOf() string {
 		return "string"
 	case opIntegers, opRange, opMod:
 		return "integer"
-	case opCIDR, opAddresses, opIPRange:
+	case opNumbers, opNumber, opNumberText:
+		return "number"
+	case opCIDR, opIPRange:
 		return "ip"
 	case opSemver:
 		return "semver"
+	case opSemverV:
+		return versionV
+	case opTime:
+		return "time"
 	case opHolds:
 		return "list"
 	case opIs:
@@ -42,15 +58,36 @@ func (c Condition) typeOf() string {
 	return ""
 }
 
+// vote is typeOf for choosing a type.
+func (c Condition) vote() string {
+	switch c.Op {
+	case opIntegers:
+		return integerOrNumber
+	case opNumberText:
+		return numberOrText
+	}
+	return c.typeOf()
+}
+
 // fits reports whether c can be written for an attribute of another type, and means the same
 // there: texts that are IPv4 addresses are those addresses.
 func (c Condition) fits(typ string) bool {
 	if t := c.typeOf(); t == typ || t == "" && c.Op != opBucket {
 		return true
 	}
-	switch {
-	case c.Op == opBucket:
+	switch c.Op {
+	case opBucket:
 		return typ == "string" || typ == "integer"
+	case opIntegers:
+		return typ == "number"
+	case opNumber, opNumbers:
+		return typ == "integer"
+	case opNumberText:
+		return typ == "integer" || typ == "string"
+	case opSemver:
+		return typ == versionV
+	}
+	switch {
 	case c.Op == opIn && typ == "ip" && !c.Fold:
 		return !slices.ContainsFunc(c.Texts, func(t string) bool {
 			a, err := netip.ParseAddr(t)
@@ -88,15 +125,15 @@ func (i *Import) attributes() []*attribute {
 	}
 	for _, f := range i.Flags {
 		f.dropOptional(all)
-		f.dropEmpty(all)
+		f.adapt(all)
 	}
 	i.Flags = slices.DeleteFunc(i.Flags, func(f *Flag) bool {
 		var why error
 		f.conditions(func(c Condition) {
-			if why == nil && c.usesAttribute() && !validName(c.Attribute) {
-				why = Refusef(cmp.Or(c.Place, f.Place), "an attribute can't be called %q here", c.Attribute)
+			if why != nil || !c.usesAttribute() {
+				return
 			}
-			if why == nil && c.usesAttribute() && !c.fits(all[c.Attribute].typ) {
+			if why = checkName(c.Attribute, cmp.Or(c.Place, f.Place)); why == nil && !c.fits(all[c.Attribute].typ) {
 				a := all[c.Attribute]
 				needs := cmp.Or(c.typeOf(), "string")
 				why = Refusef(cmp.Or(c.Place, f.Place), "it needs the attribute %q to be of type %s, but it is of type %s, because of %s",
@@ -104,8 +141,8 @@ func (i *Import) attributes() []*attribute {
 			}
 		})
 		for _, by := range f.units() {
-			if why == nil && !validName(by) {
-				why = Refusef(f.Place, "an attribute can't be called %q here", by)
+			if why == nil {
+				why = checkName(by, f.Place)
 			}
 		}
 		if why != nil {
@@ -128,6 +165,17 @@ func (i *Import) attributes() []*attribute {
 		return cmp.Or(-cmp.Compare(isUnit(a.name, i.Unit), isUnit(b.name, i.Unit)), cmp.Compare(a.name, b.name))
 	})
 	return list
+}
+
+// checkName returns a refusal unless an attribute can have the name.
+func checkName(name, place string) error {
+	if name == "" {
+		return Refusef(place, "an attribute without a name")
+	}
+	if why := lang.CheckAttributeName(name); why != "" {
+		return Refusef(place, "an attribute can't be called %q here: %s", name, why)
+	}
+	return nil
 }
 
 func isUnit(name, unit string) int {
@@ -160,7 +208,7 @@ func (i *Import) vote() map[string]*attribute {
 			a := get(c.Attribute)
 			a.uses++
 			a.unit = a.unit || c.Op == opBucket
-			if t := c.typeOf(); t != "" {
+			if t := c.vote(); t != "" {
 				a.votes[t]++
 				if a.first[t] == "" {
 					a.first[t] = cmp.Or(c.Place, f.Place)
@@ -183,6 +231,7 @@ func (a *attribute) choose() {
 		a.reason = "users are hashed by it"
 	}
 	best := 0
+	a.pool()
 	for _, t := range slices.Sorted(maps.Keys(a.votes)) {
 		fits := !a.unit || t == "string" || t == "integer"
 		if n := a.votes[t]; fits && (n > best || n == best && t == "string") {
@@ -195,14 +244,67 @@ func (a *attribute) choose() {
 	}
 }
 
-// dropEmpty drops comparisons with the empty text from attributes that aren't text.
-func (f *Flag) dropEmpty(all map[string]*attribute) {
+// pool decides for which type the conditions count that fit two.
+func (a *attribute) pool() {
+	if a.votes["string"] > 0 || a.unit {
+		a.count(numberOrText, "string")
+	}
+	a.count(numberOrText, "number")
+	if a.votes[versionV] > 0 {
+		a.count("semver", versionV)
+	}
+	if a.votes["integer"] == 0 && a.votes["number"] > 0 && !a.unit {
+		a.count(integerOrNumber, "number")
+	}
+	if a.count(integerOrNumber, "integer"); a.votes["integer"] > 0 || a.unit {
+		a.count("number", "integer")
+	}
+}
+
+// count has the conditions that need one type count for another.
+func (a *attribute) count(from, to string) {
+	if a.votes[from] > 0 {
+		a.votes[to] += a.votes[from]
+		a.first[to] = cmp.Or(a.first[to], a.first[from])
+	}
+	delete(a.votes, from)
+}
+
+// adapt returns c for an attribute of a type that c fits but doesn't need.
+func (c Condition) adapt(typ string) Condition {
+	adapted := c
+	switch {
+	case c.isEmpty() && typ != "string":
+		return Never
+	case c.Op == opNumberText && typ == "string":
+		adapted = c.matching()
+	case c.Op == opNumbers && typ == "integer":
+		adapted = c.integers(c.Texts)
+	case (c.Op == opNumber || c.Op == opNumberText) && typ == "integer":
+		adapted = c.between()
+	case c.Op == opNumberText && c.Texts[0] == "=" && typ == "number":
+		adapted.Op, adapted.Texts = opNumbers, c.Texts[1:]
+	case c.Op == opNumberText && typ == "number":
+		adapted.Op = opNumber
+	case c.Op == opIntegers && typ == "number":
+		adapted.Op, adapted.Texts, adapted.Ints = opNumbers, c.texts(), nil
+	}
+	return adapted.At(c.Place)
+}
+
+// adapt adapts the flag's comparisons to the types of their attributes.
+func (f *Flag) adapt(all map[string]*attribute) {
 	for _, b := range f.bodies() {
 		for j := range b.Rules {
 			changed := false
 			b.Rules[j].When.change(func(c *Condition) {
-				if c.isEmpty() && all[c.Attribute].typ != "string" {
-					*c, changed = Never, true
+				if c.usesAttribute() {
+					was := *c
+					*c = was.adapt(all[c.Attribute].typ)
+					changed = changed || c.Op != was.Op
+					if was.Op == opIntegers && c.Op == opNumbers {
+						f.Approximate(cmp.Or(c.Place, f.Place), "%q is a number here, so text such as \"5\" counts as that number", c.Attribute)
+					}
 				}
 			})
 			if changed {
@@ -246,19 +348,4 @@ func (f *Flag) units() []string {
 		}
 	}
 	return list
-}
-
-// validName reports whether an attribute can have the name.
-func validName(name string) bool {
-	switch name {
-	case "", "all", "any", "not", Chance, "now", "flag", "targetingKey":
-		return false
-	}
-	for i, r := range name {
-		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r == '_'
-		if !letter && (i == 0 || !strings.ContainsRune("0123456789-.", r)) {
-			return false
-		}
-	}
-	return len(name) <= 100
 }

@@ -28,6 +28,7 @@ type Verification struct {
 // An Agreement is how many of the decisions that a rule made are those recorded.
 type Agreement struct {
 	Flag, Rule      string // Rule is empty where no rule served
+	Missing         bool   // there is no such flag
 	Same, Different int
 	First           int // the line of the first decision that differs; 0 if there is none
 }
@@ -65,20 +66,20 @@ func Verify(estate *ci.Estate, environment string, in io.Reader) (*Verification,
 		if number++; len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
-		rule, flag, same, err := replay(lines.Bytes(), flags)
+		answer, same, err := replay(lines.Bytes(), flags)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
-		a := byRule[[2]string{flag, rule}]
+		key := [2]string{answer.Flag, answer.Rule}
+		a := byRule[key]
 		if a == nil {
-			a = &Agreement{Flag: flag, Rule: rule}
-			byRule[[2]string{flag, rule}] = a
+			a = &answer
+			byRule[key] = a
 		}
-		switch {
-		case same:
+		if same {
 			a.Same++
 			v.Same++
-		default:
+		} else {
 			a.Different++
 			v.Different++
 			a.First = cmp.Or(a.First, number)
@@ -91,22 +92,23 @@ func Verify(estate *ci.Estate, environment string, in io.Reader) (*Verification,
 	return v, lines.Err()
 }
 
-// replay makes a decision again.
-func replay(line []byte, flags *evaluator.Program) (rule, key string, same bool, err error) {
+// replay makes a decision again. It returns which flag and rule made it, and whether it is the
+// same.
+func replay(line []byte, flags *evaluator.Program) (by Agreement, same bool, err error) {
 	var d decision
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.UseNumber()
 	if err := decoder.Decode(&d); err != nil {
-		return "", "", false, errors.New("it isn't a JSON object with a flag, a context and a value")
+		return by, false, errors.New("it isn't a JSON object with a flag, a context and a value")
 	}
 	f := flags.Flag(d.Flag)
 	if f == nil {
-		return "(there is no such flag)", d.Flag, false, nil
+		return Agreement{Flag: d.Flag, Missing: true}, false, nil
 	}
 	var ctx evaluator.Context
 	if len(d.Context) > 0 {
 		if ctx, err = evaluator.DecodeContext(d.Context); err != nil {
-			return "", "", false, err
+			return by, false, err
 		}
 	}
 	ctx.Now = time.Now().Unix()
@@ -118,7 +120,7 @@ func replay(line []byte, flags *evaluator.Program) (rule, key string, same bool,
 	if d.Value != nil || d.Variant == nil {
 		same = same && equalJSON(d.Value, result.Value().JSON())
 	}
-	return result.Rule(), d.Flag, same, nil
+	return Agreement{Flag: d.Flag, Rule: result.Rule()}, same, nil
 }
 
 // equalJSON reports whether a decoded value is that of some JSON.
@@ -129,11 +131,12 @@ func equalJSON(want any, text []byte) bool {
 	if decoder.Decode(&got) != nil {
 		return false
 	}
-	return reflect.DeepEqual(floats(want), floats(got))
+	return reflect.DeepEqual(plainNumbers(want), plainNumbers(got))
 }
 
-// floats returns a decoded value with all numbers as float64: 1 and 1.0 are equal.
-func floats(v any) any {
+// plainNumbers returns a decoded value in which equal numbers are equal, such as 1 and 1.0:
+// whole numbers become int64, others float64.
+func plainNumbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:
 		if i, err := v.Int64(); err == nil {
@@ -147,11 +150,11 @@ func floats(v any) any {
 		}
 	case []any:
 		for i := range v {
-			v[i] = floats(v[i])
+			v[i] = plainNumbers(v[i])
 		}
 	case map[string]any:
 		for k := range v {
-			v[k] = floats(v[k])
+			v[k] = plainNumbers(v[k])
 		}
 	}
 	return v
@@ -161,7 +164,10 @@ func floats(v any) any {
 func (v *Verification) Write(w io.Writer) error {
 	for _, a := range v.Lines {
 		rule := "no rule"
-		if a.Rule != "" {
+		switch {
+		case a.Missing:
+			rule = "which isn't in the folder"
+		case a.Rule != "":
 			rule = fmt.Sprintf("rule %q", a.Rule)
 		}
 		line := fmt.Sprintf("%s, %s: %d of %d agree", a.Flag, rule, a.Same, a.Same+a.Different)

@@ -91,7 +91,7 @@ func (c Checker) context(n *source.Node) {
 		if !ok {
 			continue
 		}
-		if why := checkAttributeName(name); why != "" {
+		if why := CheckAttributeName(name); why != "" {
 			c.Errorf(f.Key, "attribute %q: %s", name, why)
 		}
 		a := c.Within("attribute %q", name).attribute(name, f)
@@ -101,8 +101,8 @@ func (c Checker) context(n *source.Node) {
 	c.issuers()
 }
 
-// checkAttributeName returns what is wrong with the name of an attribute.
-func checkAttributeName(name string) string {
+// CheckAttributeName returns what is wrong with the name of an attribute, or "".
+func CheckAttributeName(name string) string {
 	if slices.Contains(reserved, name) {
 		return "the word has a meaning of its own in rules"
 	}
