@@ -3,8 +3,10 @@ package flagd
 import (
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/serin-flags/serin/ci/importer"
 	"github.com/serin-flags/serin/ci/importer/internal/importtest"
@@ -50,6 +52,48 @@ func TestNobodyMoves(t *testing.T) {
 	}
 }
 
+// TestDecided holds that a condition in place of a variant is always read as the same rules.
+func TestDecided(t *testing.T) {
+	const flags = `{"flags": {"f": {"state": "ENABLED", "variants": {"true": true, "false": false}, "defaultVariant": "true",
+		"targeting": {"==": [{"var": "country"}, "DE"]}}}}`
+	var first *importer.Import
+	for range 20 {
+		imp, err := Read([]byte(flags), importer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = imp
+		}
+		if !reflect.DeepEqual(imp, first) {
+			t.Fatalf("it was read as %+v, and then as %+v", first.Flags[0].Rules, imp.Flags[0].Rules)
+		}
+	}
+	folder := importtest.Import(t, first)
+	for country, want := range map[string]string{"DE": "true", "FR": "false"} {
+		result, _ := folder.Ask(t, "f", map[string]any{"country": country}, time.Unix(0, 0))
+		if result.Variant() != want {
+			t.Errorf("%s: %s, not %s", country, result.Variant(), want)
+		}
+	}
+}
+
+// TestVersions holds that versions may have a v before them, in flags and in contexts.
+func TestVersions(t *testing.T) {
+	imp, err := Read([]byte(`{"flags": {"f": {"state": "ENABLED", "variants": {"old": 1, "new": 2}, "defaultVariant": "old",
+		"targeting": {"if": [{"sem_ver": [{"var": "app"}, ">=", "v2.1.0"]}, "new"]}}}}`), importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := importtest.Import(t, imp)
+	for version, want := range map[string]string{"2.1.0": "new", "v2.10.0": "new", "v2.1.0-rc.1": "old", "v2": "old", "x": "old"} {
+		result, _ := folder.Ask(t, "f", map[string]any{"app": version}, time.Unix(0, 0))
+		if result.Variant() != want {
+			t.Errorf("%s: %s, not %s", version, result.Variant(), want)
+		}
+	}
+}
+
 // TestRefusals holds what is refused, with its place.
 func TestRefusals(t *testing.T) {
 	for _, test := range []struct{ flag, place, reason string }{
@@ -66,7 +110,7 @@ func TestRefusals(t *testing.T) {
 		{`"targeting": {"if": [{"==": [{"var": ["a", "x"]}, 1]}, "a"]}`, "targeting.if[0].==[0].var", "without a default"},
 		{`"targeting": {"if": [{"==": [{"var": "a"}, 9007199254740993]}, "a"]}`, "targeting.if[0].==", "2^53"},
 		{`"targeting": {"if": [{"<": [{"var": "a"}, 1e300]}, "a"]}`, "targeting.if[0].<", "2^53"},
-		{`"targeting": {"if": [{"sem_ver": [{"var": "a"}, "=", "v1.0.0"]}, "a"]}`, "targeting.if[0].sem_ver[2]", "no full semantic version"},
+		{`"targeting": {"if": [{"sem_ver": [{"var": "a"}, "=", "v1.0"]}, "a"]}`, "targeting.if[0].sem_ver[2]", "no full semantic version"},
 		{`"targeting": {"if": [{"$ref": "none"}, "a"]}`, "targeting.if[0].$ref", "no evaluator"},
 		{`"targeting": {"if": [{"$ref": "loop"}, "a"]}`, "$evaluators.loop", "nest deeper"},
 		{`"targeting": {"fractional": [{"var": "email"}, ["a", 1]]}`, "targeting.fractional[0]", "without any other text"},

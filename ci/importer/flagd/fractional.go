@@ -3,6 +3,7 @@ package flagd
 import (
 	"encoding/json"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,7 +76,7 @@ func (r *reader) weighted(raw json.RawMessage, place string) (string, uint64, er
 		return "", 0, importer.Refusef(place, "expected a variant and its weight, not %.40s", raw)
 	}
 	var name string
-	if json.Unmarshal(parts[0], &name) != nil || !contains(r.names, name) {
+	if json.Unmarshal(parts[0], &name) != nil || !slices.Contains(r.names, name) {
 		return "", 0, importer.Refusef(place+"[0]", "there is no variant %.40s", parts[0])
 	}
 	if len(parts) == 1 {
@@ -126,13 +127,4 @@ func (r *reader) bucketBy(expr json.RawMessage, at string) (by, salt string, err
 		return "", "", importer.Refusef(last, "expected an attribute behind a text")
 	}
 	return name, text.String(), nil
-}
-
-func contains(list []string, text string) bool {
-	for _, l := range list {
-		if l == text {
-			return true
-		}
-	}
-	return false
 }

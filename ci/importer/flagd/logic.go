@@ -196,7 +196,10 @@ func one(name string, value json.RawMessage, at string) (importer.Condition, err
 	if n, ok := importer.Integer(value); ok {
 		return importer.Integers(name, n).At(at), nil
 	}
-	return importer.Never, importer.Refusef(at, "%.40s is no text, boolean, or integer within 2^53", value)
+	if n, ok := importer.ParseNumber(string(value)); ok && !n.IsInteger() {
+		return importer.Numbers(name, n).At(at), nil
+	}
+	return importer.Never, importer.Refusef(at, "%.40s is no text, boolean, or decimal number within 2^53", value)
 }
 
 // in returns the condition that an attribute is in a list, or contains a text.
@@ -251,7 +254,7 @@ func (r *reader) affix(op string, args []json.RawMessage, at string) (importer.C
 	return importer.Suffix(name, false, text).At(at), nil
 }
 
-// order returns the condition for an order of numbers. Attributes are integers here.
+// order returns the condition for an order of numbers.
 func (r *reader) order(op string, args []json.RawMessage, at string) (importer.Condition, error) {
 	name, value, swapped, err := r.pair(args, at)
 	if err != nil {
@@ -264,7 +267,7 @@ func (r *reader) order(op string, args []json.RawMessage, at string) (importer.C
 	if swapped {
 		op = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}[op]
 	}
-	r.flag.Approximate(at, "%q is an integer here: a missing one, text, or a number with a fraction makes the comparison false; JsonLogic compares them too", name)
+	r.flag.Approximate(at, "%q is a number here: if it is missing or anything else, the comparison is false; JsonLogic compares that too", name)
 	return importer.Compare(name, op, f).At(at), nil
 }
 
@@ -284,24 +287,25 @@ func (r *reader) version(args []json.RawMessage, at string) (importer.Condition,
 	if err != nil {
 		return importer.Never, err
 	}
+	text = strings.TrimPrefix(text, "v")
 	parts := versionShape.FindStringSubmatch(text)
 	if parts == nil {
 		return importer.Never, importer.Refusef(at+"[2]", "%q is no full semantic version", text)
 	}
-	r.flag.Approximate(at, "a version with a v before it is none here")
+	r.flag.Approximate(at, "a version without minor or patch number, such as 2.3, counts as 2.3.0 here; flagd's implementations disagree about it")
 	next := func(s string) string {
 		n, _ := strconv.ParseInt(s, 10, 64)
 		return strconv.FormatInt(n+1, 10)
 	}
 	switch op {
 	case "=", "<", "<=", ">", ">=":
-		return importer.Semver(name, op+text).At(at), nil
+		return importer.SemverV(name, op+text).At(at), nil
 	case "!=":
-		return importer.Any(importer.Semver(name, "<"+text).At(at), importer.Semver(name, ">"+text).At(at)), nil
+		return importer.Any(importer.SemverV(name, "<"+text).At(at), importer.SemverV(name, ">"+text).At(at)), nil
 	case "^":
-		return importer.Semver(name, ">="+parts[1]+".0.0-0 <"+next(parts[1])+".0.0-0").At(at), nil
+		return importer.SemverV(name, ">="+parts[1]+".0.0-0 <"+next(parts[1])+".0.0-0").At(at), nil
 	case "~":
-		return importer.Semver(name, ">="+parts[1]+"."+parts[2]+".0-0 <"+parts[1]+"."+next(parts[2])+".0-0").At(at), nil
+		return importer.SemverV(name, ">="+parts[1]+"."+parts[2]+".0-0 <"+parts[1]+"."+next(parts[2])+".0-0").At(at), nil
 	}
 	return importer.Never, importer.Refusef(at+"[1]", "unknown comparison %q", op)
 }
