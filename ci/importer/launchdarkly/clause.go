@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/serin-flags/serin/ci/importer"
 )
@@ -107,7 +108,7 @@ func anonymous(c *clause) importer.Condition {
 func (x *reading) compare(c *clause, name, at string) (importer.Condition, error) {
 	switch c.Op {
 	case "in":
-		return in(c, name, at)
+		return x.in(c, name, at)
 	case "startsWith", "endsWith", "contains", "matches":
 		return x.text(c, name, at)
 	case "lessThan", "lessThanOrEqual", "greaterThan", "greaterThanOrEqual":
@@ -115,15 +116,18 @@ func (x *reading) compare(c *clause, name, at string) (importer.Condition, error
 	case "semVerEqual", "semVerLessThan", "semVerGreaterThan":
 		return version(c, name, at)
 	case "before", "after":
-		return importer.Never, importer.Refusef(at+".op", "%q compares dates to the millisecond, and times here are compared to the second", c.Op)
+		return x.date(c, name, at)
 	}
 	return importer.Never, importer.Refusef(at+".op", "unknown operator %q", c.Op)
 }
 
+const numberInText = "a %q that is text with a number, such as \"5\", counts as that number here; for LaunchDarkly it is none"
+
 // in returns the condition that the attribute is one of the values.
-func in(c *clause, name, at string) (importer.Condition, error) {
+func (x *reading) in(c *clause, name, at string) (importer.Condition, error) {
 	var texts []string
 	var ints []int64
+	var numbers []importer.Number
 	any, kinds := importer.Never, make(map[byte]bool)
 	for i, raw := range c.Values {
 		place := fmt.Sprintf("%s.values[%d]", at, i)
@@ -136,18 +140,24 @@ func in(c *clause, name, at string) (importer.Condition, error) {
 			any = importer.Any(any, importer.Is(name, string(raw) == "true"))
 			kinds['b'] = true
 		default:
-			n, ok := importer.Integer(raw)
-			if !ok {
-				return any, importer.Refusef(place, "%s is neither a text, a boolean, nor an integer within 2^53", raw)
-			}
-			ints = append(ints, n)
 			kinds['n'] = true
+			if n, ok := importer.Integer(raw); ok {
+				ints = append(ints, n)
+			} else if n, ok := importer.ParseNumber(string(raw)); ok && !n.IsInteger() {
+				numbers = append(numbers, n)
+			} else {
+				return any, importer.Refusef(place, "%s is neither a text, a boolean, nor a decimal number within 2^53", raw)
+			}
 		}
+	}
+	if len(numbers) > 0 {
+		x.flag.Approximate(at, numberInText, name)
 	}
 	if len(kinds) > 1 {
 		return any, importer.Refusef(at+".values", "the values have different types, and an attribute here has one")
 	}
-	return importer.Any(any, importer.In(name, false, texts...), importer.Integers(name, ints...)), nil
+	return importer.Any(any, importer.In(name, false, texts...), importer.Integers(name, ints...),
+		importer.Numbers(name, numbers...)), nil
 }
 
 // textValues returns the values that are texts. Others match nothing.
@@ -174,21 +184,18 @@ func (x *reading) text(c *clause, name, at string) (importer.Condition, error) {
 	case "contains":
 		return importer.Contains(name, false, values...), nil
 	}
-	valid := values[:0:0]
 	for _, v := range values {
 		if _, err := regexp.Compile(v); err != nil {
 			return importer.Never, importer.Refusef(at+".values", "%q isn't in RE2's syntax; LaunchDarkly's SDKs disagree about it", v)
 		}
-		valid = append(valid, v)
 	}
-	return importer.Matches(name, false, valid...), nil
+	return importer.Matches(name, false, values...), nil
 }
 
 // orders are the operators that compare numbers, as [importer.Compare] has them.
 var orders = map[string]string{"lessThan": "<", "lessThanOrEqual": "<=", "greaterThan": ">", "greaterThanOrEqual": ">="}
 
-// number returns the condition for an order of numbers. Attributes are integers here, so a
-// bound with a fraction is the next integer.
+// number returns the condition for an order of numbers.
 func (x *reading) number(c *clause, name, at string) (importer.Condition, error) {
 	any := importer.Never
 	for i, raw := range c.Values {
@@ -202,8 +209,48 @@ func (x *reading) number(c *clause, name, at string) (importer.Condition, error)
 		}
 		any = importer.Any(any, importer.Compare(name, orders[c.Op], f))
 	}
-	x.flag.Approximate(at, "%q is an integer here; a number with a fraction makes the comparison false", name)
+	x.flag.Approximate(at, numberInText, name)
 	return any, nil
+}
+
+// date returns the condition for a time. LaunchDarkly takes text in RFC 3339 and Unix time in
+// milliseconds. What the values are is what the attribute is expected to be: text is a time
+// here, and milliseconds are integers.
+func (x *reading) date(c *clause, name, at string) (importer.Condition, error) {
+	any := importer.Never
+	for i, raw := range c.Values {
+		place := fmt.Sprintf("%s.values[%d]", at, i)
+		var text string
+		if n, ok := importer.Integer(raw); ok {
+			any = importer.Any(any, milliseconds(c.Op, name, n))
+			x.flag.Approximate(place, "%q is Unix time in whole milliseconds here; text with a time makes the comparison false", name)
+			continue
+		}
+		if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
+			return any, importer.Refusef(place, "%s is neither a time nor Unix time in milliseconds", raw)
+		}
+		t, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			return any, importer.Refusef(place, "%q is no time such as 2026-12-01T09:00:00Z", text)
+		}
+		any = importer.Any(any, timeOf(c.Op, name, t))
+		x.flag.Approximate(place, "%q is compared to the second, and %s counts as after; numbers are Unix time in seconds here, and milliseconds there", name, text)
+	}
+	return any, nil
+}
+
+func milliseconds(op, name string, bound int64) importer.Condition {
+	if op == "before" {
+		return importer.Range(name, math.MinInt64, bound-1)
+	}
+	return importer.Range(name, bound+1, math.MaxInt64)
+}
+
+func timeOf(op, name string, bound time.Time) importer.Condition {
+	if op == "before" {
+		return importer.TimeBefore(name, bound)
+	}
+	return importer.TimeAfter(name, bound)
 }
 
 var versionShape = regexp.MustCompile(`^(0|[1-9]\d{0,14})(\.(0|[1-9]\d{0,14})(\.(0|[1-9]\d{0,14})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?)?)?$`)
@@ -287,7 +334,7 @@ func (x *reading) segmentRule(key string, s *segment, i int) (importer.Condition
 	}
 	end := boundary(float32(*r.Weight) / 100000)
 	salt := key + "." + s.Salt
-	bucket := importer.Bucket(by, hash, salt, 0, 0, min(end, positions))
+	bucket := importer.Bucket(by, hash, salt, 0, 0, end)
 	if by == unit {
 		return importer.All(cond, bucket), nil
 	}

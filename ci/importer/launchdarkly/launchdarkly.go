@@ -104,7 +104,7 @@ func Read(data []byte, _ importer.Options) (*importer.Import, error) {
 	if len(p.Flags)+len(p.FlagValues) == 0 {
 		return nil, importer.Refusef("flags", "there are no flags; the file must be what SDKs get, not an answer of the REST API")
 	}
-	r := &reader{p: p, variants: make(map[string][]importer.Variant)}
+	r := &reader{p}
 	out := &importer.Import{System: "LaunchDarkly", Unit: unit, Notes: []importer.Note{{
 		Reason: "attributes hold one value each; LaunchDarkly also accepts lists for them, of which one element must match"}}}
 	for _, key := range slices.Sorted(maps.Keys(p.Flags)) {
@@ -132,10 +132,7 @@ func add(out *importer.Import, key string, read func() (*importer.Flag, error)) 
 }
 
 // A reader turns flags into ours.
-type reader struct {
-	p        payload
-	variants map[string][]importer.Variant // by flag
-}
+type reader struct{ p payload }
 
 // variantsOf returns the type and the variants of a flag.
 func (r *reader) variantsOf(key string, f *flag) (string, []importer.Variant, error) {
@@ -160,27 +157,14 @@ func (r *reader) flag(key string, f *flag) (*importer.Flag, error) {
 		return nil, err
 	}
 	x := &reading{reader: r, flag: out, f: f, key: key, at: at, variants: variants}
-	out.Type, out.Disabled = typ, !f.On
-	if !onOff(variants) {
-		out.Variants = variants
-	}
+	out.Type, out.Variants, out.Disabled = typ, variants, !f.On
 	if err := x.off(); err != nil {
 		return nil, err
 	}
 	if err := x.rules(); err != nil {
 		return nil, err
 	}
-	if typ == "boolean" && len(variants) == 1 { // on and off, of which one isn't used
-		out.Variants = nil
-	}
 	return out, nil
-}
-
-// onOff reports whether the variants are those that a boolean flag has anyway.
-func onOff(list []importer.Variant) bool {
-	return !slices.ContainsFunc(list, func(v importer.Variant) bool {
-		return !(v.Name == "on" && v.Value == "true" || v.Name == "off" && v.Value == "false")
-	})
 }
 
 // variation returns the name of a variation.

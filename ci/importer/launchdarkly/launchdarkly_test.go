@@ -75,7 +75,8 @@ func TestRefusals(t *testing.T) {
 	}
 	for _, test := range []struct{ flag, place, reason string }{
 		{rule(`{"attribute": "a", "op": "near", "values": ["x"]}`), "rules[0].clauses[0].op", "unknown operator"},
-		{rule(`{"attribute": "a", "op": "before", "values": [0]}`), "rules[0].clauses[0].op", "date"},
+		{rule(`{"attribute": "a", "op": "before", "values": [1.5]}`), "rules[0].clauses[0].values[0]", "milliseconds"},
+		{rule(`{"attribute": "a", "op": "before", "values": ["tomorrow"]}`), "rules[0].clauses[0].values[0]", "no time"},
 		{rule(`{"contextKind": "org", "attribute": "a", "op": "in", "values": ["x"]}`), "rules[0].clauses[0].contextKind", `kind "org"`},
 		{rule(`{"contextKind": "user", "attribute": "/a/b.c", "op": "in", "values": ["x"]}`), "rules[0].clauses[0].attribute", "path"},
 		{rule(`{"attribute": "kind", "op": "in", "values": ["user"]}`), "rules[0].clauses[0].attribute", "kind of the context"},
@@ -133,6 +134,36 @@ func TestForms(t *testing.T) {
 	for _, in := range []string{``, `{}`, `[]`, `{"items": []}`, `{"flags": 1}`} {
 		if _, err := Read([]byte(in), importer.Options{}); err == nil {
 			t.Errorf("%s: it is accepted", in)
+		}
+	}
+}
+
+// TestNumbersAndDates holds how numbers with fractions and dates are compared.
+func TestNumbersAndDates(t *testing.T) {
+	rule := func(variation int, attribute, op, value string) string {
+		return fmt.Sprintf(`{"variation": %d, "clauses": [{"attribute": %q, "op": %q, "values": [%s]}]}`, variation, attribute, op, value)
+	}
+	imp, err := Read(fmt.Appendf(nil, `{"flags": {"f": {"on": true, "salt": "s", "offVariation": 0, "fallthrough": {"variation": 0},
+		"variations": ["none", "few", "many", "half", "early", "late", "soon"], "rules": [%s]}}}`, strings.Join([]string{
+		rule(1, "price", "lessThan", "0.25"), rule(2, "price", "greaterThanOrEqual", "9.5"), rule(3, "price", "in", "0.5, 1.5"),
+		rule(4, "born", "before", `"1990-06-01T00:00:00+02:00"`), rule(5, "born", "after", `"2000-01-01T00:00:00Z"`), rule(6, "expires", "before", "1764579600000"),
+	}, ",")), importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := importtest.Import(t, imp)
+	for _, test := range []struct {
+		attribute string
+		value     any
+		want      string
+	}{
+		{"price", 0.125, "few"}, {"price", -3, "few"}, {"price", 0.25, "none"}, {"price", 9.5, "many"}, {"price", 1.5, "half"}, {"price", true, "none"},
+		{"born", "1990-05-31T21:59:59Z", "early"}, {"born", "1990-05-31T22:00:00Z", "none"}, {"born", "2010-01-01T00:00:00Z", "late"}, {"born", "2010", "none"},
+		{"expires", 1764579599999, "soon"}, {"expires", 1764579600000, "none"},
+	} {
+		result, _ := folder.Ask(t, "f", map[string]any{"key": "u", test.attribute: test.value}, time.Unix(0, 0))
+		if result.Variant() != test.want {
+			t.Errorf("%s = %v: %s, not %s", test.attribute, test.value, result.Variant(), test.want)
 		}
 	}
 }
