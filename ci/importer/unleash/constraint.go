@@ -166,14 +166,13 @@ func (c *constraint) date(flag *importer.Flag, place string) (importer.Condition
 	return importer.After(up.UTC().Format(time.RFC3339)), nil
 }
 
-// number returns the condition for a number. Attributes of Unleash are text, so the texts are
-// compared.
+// number returns the condition for a number, which Unleash's clients have as text.
 func (c *constraint) number(flag *importer.Flag, op, place string) (importer.Condition, error) {
 	n, ok := importer.ParseNumber(strings.TrimSpace(string(c.Value)))
 	if !ok {
 		return importer.Never, importer.Refusef(place+".value", "%q is no decimal number of at most 30 characters", c.Value)
 	}
-	flag.Approximate(place, "programs send %q as text, as Unleash's clients do; a number in another notation, such as 1e3, is none here", c.ContextName)
+	flag.Approximate(place, "a %q that isn't written as a plain decimal number, such as 0x10, +5 or \" 12\", may be no number here", c.ContextName)
 	var cond importer.Condition
 	switch op {
 	case "EQ":
