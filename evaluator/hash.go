@@ -3,13 +3,16 @@ package evaluator
 import (
 	"bytes"
 	"crypto/fips140"
+	"crypto/md5"
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"math/bits"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 )
 
@@ -33,7 +36,7 @@ var algorithms = [...]algorithm{
 		return murmur32(salt, ":", unit, 86028157) % n
 	}},
 	{"launchdarkly", 1 << 60, 0, func(salt, unit string, _ uint64) uint64 {
-		return sha1Of(salt, ".", unit) >> 4
+		return sha1Of(salt, ".", unit, "") >> 4
 	}},
 	{"flagd", 1 << 32, 0, func(salt, unit string, _ uint64) uint64 {
 		return murmur32(salt, "", unit, 0)
@@ -55,6 +58,23 @@ var algorithms = [...]algorithm{
 	{"featurevisor", 100_000, 0, func(salt, unit string, _ uint64) uint64 {
 		return murmur32(unit, ".", salt, 1) * 100_000 >> 32
 	}},
+	{"configcat", 100, 0, func(salt, unit string, n uint64) uint64 {
+		return sha1Of(salt, "", unit, "") >> 36 % n
+	}},
+	{"posthog", 1 << 60, 0, func(salt, unit string, _ uint64) uint64 {
+		return sha1Of(salt, ".", unit, "") >> 4
+	}},
+	{"posthog-variants", 1 << 60, 0, func(salt, unit string, _ uint64) uint64 {
+		return sha1Of(salt, ".", unit, "variant") >> 4
+	}},
+	{"split", 100, 0, func(salt, unit string, n uint64) uint64 {
+		return murmur32("", "", unit, numericSeed(salt)) % n
+	}},
+	{"eppo", 10_000, 1 << 32, func(salt, unit string, n uint64) uint64 {
+		hi, _ := md5Of(salt, "-", unit, 1)
+		return hi >> 32 % n
+	}},
+	{"flagsmith", 9998, 0, flagsmithPosition},
 }
 
 // algorithmOf returns the hash with the given name, or nil.
@@ -207,11 +227,29 @@ func murmur3x86(data []byte, seed uint32) uint32 {
 	return h ^ h>>16
 }
 
-// sha1Of returns the first 64 bits of the SHA-1 of the concatenation of three strings. It
+// numericSeed returns the seed that a salt stands for: its number, if it consists of decimal
+// digits, with or without a minus, and fits 32 bits, and else its murmur3_x86_32.
+func numericSeed(salt string) uint32 {
+	digits, negative := strings.CutPrefix(salt, "-")
+	n, ok := int64(0), digits != ""
+	for i := 0; ok && i < len(digits); i++ {
+		n = n*10 + int64(digits[i]) - '0'
+		ok = '0' <= digits[i] && digits[i] <= '9' && n <= math.MaxUint32
+	}
+	if negative {
+		n = -n
+	}
+	if !ok || n < math.MinInt32 {
+		return uint32(murmur32(salt, "", "", 0))
+	}
+	return uint32(n)
+}
+
+// sha1Of returns the first 64 bits of the SHA-1 of the concatenation of four strings. It
 // isn't used for security, and so works where FIPS 140 is enforced.
-func sha1Of(salt, separator, unit string) uint64 {
+func sha1Of(salt, separator, unit, end string) uint64 {
 	var buf [inputSize]byte
-	data := append(append(append(buf[:0], salt...), separator...), unit...)
+	data := append(append(append(append(buf[:0], salt...), separator...), unit...), end...)
 	if fips140.Enforced() {
 		sum, copied := uint64(0), bytes.Clone(data) // a closure makes what it captures escape
 		fips140.WithoutEnforcement(func() { sum = first64(copied) })
@@ -223,4 +261,37 @@ func sha1Of(salt, separator, unit string) uint64 {
 func first64(data []byte) uint64 {
 	sum := sha1.Sum(data)
 	return binary.BigEndian.Uint64(sum[:])
+}
+
+// md5Of returns the MD5 of the salt, the separator and the unit, which stand there as often
+// as repeat says, with the separator between them. Like sha1Of, it isn't used for security.
+func md5Of(salt, separator, unit string, repeat int) (hi, lo uint64) {
+	var buf [inputSize]byte
+	data := append(append(append(buf[:0], salt...), separator...), unit...)
+	for range repeat - 1 {
+		data = append(append(append(append(data, separator...), salt...), separator...), unit...)
+	}
+	if fips140.Enforced() {
+		var sum [2]uint64
+		copied := bytes.Clone(data)
+		fips140.WithoutEnforcement(func() { sum[0], sum[1] = md5Words(copied) })
+		return sum[0], sum[1]
+	}
+	return md5Words(data)
+}
+
+func md5Words(data []byte) (hi, lo uint64) {
+	sum := md5.Sum(data)
+	return binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])
+}
+
+// flagsmithPosition returns the position of Flagsmith's hash, a remainder of 9,999. The last
+// remainder isn't a position; where it results, the input is repeated once more.
+func flagsmithPosition(salt, unit string, positions uint64) uint64 {
+	for repeat := 1; ; repeat++ {
+		hi, lo := md5Of(salt, ",", unit, repeat)
+		if position := bits.Rem64(hi, lo, positions+1); position < positions {
+			return position
+		}
+	}
 }

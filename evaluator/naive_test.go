@@ -2,6 +2,7 @@ package evaluator_test
 
 import (
 	"bytes"
+	"crypto/md5"
 	"crypto/sha1"
 	"fmt"
 	"hash/crc32"
@@ -162,6 +163,34 @@ var naiveHashes = map[string]naiveHash{
 		h := twmb.SeedSum32(1, []byte(unit+"."+salt))
 		return uint64(math.Floor(float64(h) / (1 << 32) * 100_000))
 	}},
+	"configcat": {100, 0, func(salt, unit string, _ uint64) uint64 {
+		return naiveRemainder(fmt.Sprintf("%x", sha1.Sum([]byte(salt+unit)))[:7], 100)
+	}},
+	"posthog": {1 << 60, 0, func(salt, unit string, _ uint64) uint64 {
+		return naiveRemainder(fmt.Sprintf("%x", sha1.Sum([]byte(salt+"."+unit)))[:15], 1<<60)
+	}},
+	"posthog-variants": {1 << 60, 0, func(salt, unit string, _ uint64) uint64 {
+		return naiveRemainder(fmt.Sprintf("%x", sha1.Sum([]byte(salt+"."+unit+"variant")))[:15], 1<<60)
+	}},
+	"split": {100, 0, func(salt, unit string, _ uint64) uint64 {
+		seed := twmb.SeedSum32(0, []byte(salt))
+		number, ok := new(big.Int).SetString(salt, 10)
+		if ok && salt[0] != '+' && number.Cmp(big.NewInt(-1<<31)) >= 0 && number.Cmp(big.NewInt(1<<32)) < 0 {
+			seed = uint32(number.Int64())
+		}
+		return uint64(twmb.SeedSum32(seed, []byte(unit))) % 100
+	}},
+	"eppo": {10_000, 1 << 32, func(salt, unit string, positions uint64) uint64 {
+		return naiveRemainder(fmt.Sprintf("%x", md5.Sum([]byte(salt+"-"+unit)))[:8], positions)
+	}},
+	"flagsmith": {9998, 0, func(salt, unit string, _ uint64) uint64 {
+		position, input := uint64(9998), ""
+		for position == 9998 {
+			input = strings.TrimPrefix(input+","+salt+","+unit, ",")
+			position = naiveRemainder(fmt.Sprintf("%x", md5.Sum([]byte(input))), 9999)
+		}
+		return position
+	}},
 }
 
 // naiveFNV returns the FNV-1a of the UTF-16 code units of texts.
@@ -177,6 +206,12 @@ func naiveFNV(texts ...string) uint64 {
 		h.Mod(h, big.NewInt(1<<32))
 	}
 	return h.Uint64()
+}
+
+// naiveRemainder divides a number with the hexadecimal digits.
+func naiveRemainder(digits string, divisor uint64) uint64 {
+	number, _ := new(big.Int).SetString(digits, 16)
+	return number.Mod(number, new(big.Int).SetUint64(divisor)).Uint64()
 }
 
 // naiveTotal returns how many positions there are. 7.4.

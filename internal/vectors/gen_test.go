@@ -3,12 +3,14 @@ package vectors
 import (
 	"bytes"
 	"cmp"
+	"crypto/md5"
 	"crypto/sha1"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"hash/crc32"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -112,6 +114,25 @@ func rowOf(salt, unit, name string, positions uint64) Row {
 		row.Position = fnv16(strconv.FormatUint(fnv16(salt+unit), 10)) % 10_000
 	case "featurevisor":
 		row.Position = uint64(murmur3.SeedSum32(1, []byte(unit+"."+salt))) * 100_000 / (1 << 32)
+	case "configcat":
+		row.Position = remainder(fmt.Sprintf("%x", sha1.Sum([]byte(salt+unit)))[:7], 100)
+	case "posthog":
+		row.Position = remainder(fmt.Sprintf("%x", sha1.Sum([]byte(salt+"."+unit)))[:15], 1<<60)
+	case "posthog-variants":
+		row.Position = remainder(fmt.Sprintf("%x", sha1.Sum([]byte(salt+"."+unit+"variant")))[:15], 1<<60)
+	case "split":
+		seed, err := strconv.ParseInt(salt, 10, 64)
+		if err != nil || salt[0] == '+' || seed < math.MinInt32 || seed > math.MaxUint32 {
+			seed = int64(murmur3.SeedSum32(0, []byte(salt)))
+		}
+		row.Position = uint64(murmur3.SeedSum32(uint32(seed), []byte(unit))) % 100
+	case "eppo":
+		row.Position = remainder(fmt.Sprintf("%x", md5.Sum([]byte(salt+"-"+unit)))[:8], int64(cmp.Or(positions, 10_000)))
+	case "flagsmith":
+		input := salt + "," + unit
+		for row.Position = 9998; row.Position == 9998; input += "," + salt + "," + unit {
+			row.Position = remainder(fmt.Sprintf("%x", md5.Sum([]byte(input))), 9999)
+		}
 	}
 	return row
 }
@@ -124,6 +145,12 @@ func fnv16(text string) uint64 {
 		h = (h ^ uint64(unit)) * 16777619 % (1 << 32)
 	}
 	return h
+}
+
+// remainder divides a number with the hexadecimal digits.
+func remainder(digits string, divisor int64) uint64 {
+	number, _ := new(big.Int).SetString(digits, 16)
+	return number.Mod(number, big.NewInt(divisor)).Uint64()
 }
 
 // TestPublished holds the hashes of other systems to the values that they publish:
@@ -230,7 +257,8 @@ func otherRows() []Row {
 		name      string
 		positions uint64
 	}{{"unleash", 0}, {"unleash", 1}, {"unleash", 1 << 32}, {"unleash-variants", 0}, {"unleash-variants", 7}, {"launchdarkly", 0}, {"flagd", 0},
-		{"flipt", 0}, {"flipt-boolean", 0}, {"growthbook-1", 0}, {"growthbook-2", 0}, {"featurevisor", 0}} {
+		{"flipt", 0}, {"flipt-boolean", 0}, {"growthbook-1", 0}, {"growthbook-2", 0}, {"featurevisor", 0},
+		{"configcat", 0}, {"posthog", 0}, {"posthog-variants", 0}, {"split", 0}, {"eppo", 0}, {"eppo", 1 << 32}, {"flagsmith", 0}} {
 		for n := range 65 {
 			add("new-checkout", strings.Repeat("0123456789abcdef", 5)[:n], h.name, h.positions)
 		}
@@ -238,6 +266,11 @@ func otherRows() []Row {
 			add("盐 🧂", unit, h.name, h.positions)
 		}
 		add("long-units", strings.Repeat("北京", 100), h.name, h.positions)
+	}
+	for _, seed := range []string{"0", "-1", "1373504", "-1667452163", "2147483647", "-2147483648", "4294967295", "4294967296", "-2147483649", "+1", "007", "-"} {
+		for _, unit := range []string{"u-1", "北京", "0123456789abcdef0123456789abcdef"} {
+			add(seed, unit, "split", 0)
+		}
 	}
 	return rows
 }
