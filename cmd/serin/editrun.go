@@ -185,6 +185,23 @@ func (r *editRun) write(cmd *cobra.Command, dir, title string, changes []edit.Ch
 			return fmt.Errorf("%w (nothing was written)", err)
 		}
 	}
+	if err := writeChanges(changes); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "wrote %s\n", names(changes))
+	if !commit {
+		return nil
+	}
+	hash, err := git.commit(title, r.reason, changes)
+	if err != nil {
+		return &hintedError{fmt.Errorf("committing: %w", err), "the files are written; commit them yourself"}
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "committed %s\n", hash)
+	return nil
+}
+
+// writeChanges writes files, unless somebody has changed one of them since it was read.
+func writeChanges(changes []edit.Change) error {
 	for _, c := range changes {
 		if err := unchanged(cmp.Or(c.Was, c.Path), c.Before); err != nil {
 			return err
@@ -199,14 +216,5 @@ func (r *editRun) write(cmd *cobra.Command, dir, title string, changes []edit.Ch
 			return fmt.Errorf("writing %s: %w", c.Path, err)
 		}
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "wrote %s\n", names(changes))
-	if !commit {
-		return nil
-	}
-	hash, err := git.commit(title, r.reason, changes)
-	if err != nil {
-		return &hintedError{fmt.Errorf("committing: %w", err), "the files are written; commit them yourself"}
-	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "committed %s\n", hash)
 	return nil
 }

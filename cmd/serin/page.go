@@ -194,10 +194,10 @@ func pageProposal(ctx context.Context, result *edit.Result, write bool) (p page.
 	if p.Report, err = compareEstates(ctx, result.Old, result.New, nil); err != nil || !write {
 		return p, err
 	}
+	if err := writeChanges(changes); err != nil {
+		return p, err
+	}
 	for _, c := range changes {
-		if err := replaceFile(c.Path, c.After); err != nil {
-			return p, fmt.Errorf("writing %s: %w", c.Path, err)
-		}
 		p.Wrote = append(p.Wrote, c.Path)
 	}
 	return p, nil

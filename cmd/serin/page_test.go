@@ -4,11 +4,13 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/serin-flags/serin/ci/edit"
 	"github.com/serin-flags/serin/lambda/access"
 )
 
@@ -32,6 +34,28 @@ func fetch(t *testing.T, url, key string) (int, string) {
 		t.Fatal(err)
 	}
 	return resp.StatusCode, string(body)
+}
+
+// TestPageKeepsOthersEdits holds that a page writes nothing over a file that somebody has saved
+// since the edit was made.
+func TestPageKeepsOthersEdits(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "flags")
+	name := filepath.Join(dir, "shop", "cart.yaml")
+	writeFile(t, filepath.Join(dir, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
+	writeFile(t, name, "type: boolean\ndefault: off\n")
+	result, err := edit.Apply(os.DirFS(dir), dir, []edit.Edit{edit.Disable("cart", "", "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const theirs = "type: boolean\ndefault: on\n"
+	writeFile(t, name, theirs)
+	p, err := pageProposal(t.Context(), result, true)
+	if err == nil || !strings.Contains(err.Error(), "changed by somebody else") || len(p.Wrote) > 0 {
+		t.Errorf("wrote %q, error %v", p.Wrote, err)
+	}
+	if now, err := os.ReadFile(name); err != nil || string(now) != theirs {
+		t.Errorf("the file is %q, %v", now, err)
+	}
 }
 
 // do runs a command that must succeed.
