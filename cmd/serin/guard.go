@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"time"
 
-	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/guard"
 	"github.com/serin-flags/serin/ci/guard/command"
 	"github.com/serin-flags/serin/ci/plans"
@@ -87,7 +84,7 @@ SERIN_GUARD_CREDENTIALS, a line for each server:
 	g.provenance.registerWho(cmd)
 	cmd.Flags().DurationVar(&g.every, "every", 0, "look again and again, so far apart, such as 15s")
 	cmd.Flags().StringVar(&g.credentials, "credentials", "", "the file with the credentials of sources")
-	cmd.Flags().StringVar(&g.webhook, "webhook", "", "post what has moved to this URL, as JSON [SERIN_WEBHOOK]")
+	variableFlag(cmd, &g.webhook, "webhook", "post what has moved to this URL, as JSON")
 	cmd.Flags().BoolVar(&g.proposes, "propose", false, "keep branches with the newer lines, and with approvals")
 	cmd.Flags().BoolVar(&g.commenting, "comment", false, "comment on the pull request that brought the plan")
 	return cmd
@@ -115,9 +112,10 @@ func (g *guardRun) run(cmd *cobra.Command) error {
 	}
 	ticker := time.NewTicker(g.every)
 	defer ticker.Stop()
+	var o outage
 	for {
-		if _, err := g.look(cmd); err != nil && cmd.Context().Err() == nil {
-			report(cmd.ErrOrStderr(), err) // and look again: what is wrong may pass
+		if _, err := g.look(cmd); cmd.Context().Err() == nil {
+			o.note(cmd.ErrOrStderr(), err, time.Now()) // and look again: what is wrong may pass
 		}
 		select {
 		case <-cmd.Context().Done():
@@ -140,7 +138,7 @@ func (g *guardRun) prepare(cmd *cobra.Command) (err error) {
 	if g.opts, err = g.open(cmd); err != nil {
 		return err
 	}
-	if g.webhook = cmp.Or(g.webhook, os.Getenv("SERIN_WEBHOOK")); g.webhook != "" {
+	if g.webhook != "" {
 		if err := checkWebhook(g.webhook); err != nil {
 			return err
 		}
@@ -169,12 +167,17 @@ func (g *guardRun) look(cmd *cobra.Command) (status int, err error) {
 		if _, ok := decisions[i].Line(g.by); ok {
 			moved = append(moved, &decisions[i])
 		}
-		status = worse(status, decisions[i].Status())
 	}
 	if len(moved) > 0 && !g.dryRun {
-		if moved, err = g.publish(ctx, moved); err != nil {
+		published, err := g.publish(ctx, moved)
+		if err != nil {
 			return 1, hintPublish(err)
 		}
+		decisions = g.dropLost(cmd, decisions, moved, published)
+		moved = published
+	}
+	for i := range decisions {
+		status = worse(status, decisions[i].Status())
 	}
 	if g.dryRun {
 		_, err := g.print(cmd, decisions, nil)
@@ -218,35 +221,6 @@ func (g *guardRun) read(ctx context.Context) error {
 
 // maxTimestamp is more than timestamp.json ever has.
 const maxTimestamp = 64 << 10
-
-// publish publishes what decisions move, and returns those that it has: a plan that somebody
-// else has moved in the meantime is left for the next look.
-func (g *guardRun) publish(ctx context.Context, decisions []*guard.Decision) (moved []*guard.Decision, err error) {
-	opts := g.opts
-	opts.Content = plans.Move(func(_ context.Context, s plans.State) (lines []ci.ReleaseLine, err error) {
-		moved = nil
-		for _, d := range decisions {
-			line, _ := d.Line(g.by)
-			if now := s.Lines[d.Plan.Key()]; now.Count+1 != line.Count || !s.Has(d.Plan) {
-				continue
-			}
-			moved, lines = append(moved, d), append(lines, line)
-		}
-		return lines, nil
-	})
-	var reasons []string
-	for _, d := range decisions {
-		reasons = append(reasons, d.String())
-	}
-	opts.Provenance.Reason = strings.Join(reasons, "; ")
-	opts.Provenance = opts.Provenance.Signable()
-	g.etag = ""
-	_, err = release.Publish(ctx, opts)
-	if errors.Is(err, plans.ErrNothing) {
-		return nil, nil
-	}
-	return moved, err
-}
 
 // print prints the decisions, and the branches that approve steps: with --every only those
 // decisions that aren't as they were. It returns what it has printed.
