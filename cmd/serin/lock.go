@@ -25,6 +25,9 @@ each variant in each split by a unit, and of each flag in each layer. If shares
 were edited, it moves as few users as possible to other variants, and prints what
 it moves. The first time, nobody moves.
 
+It also removes lines of releases.lock whose plans are gone. If there are some, and no
+flags.lock, it does nothing else.
+
 Commit the file together with the flags. Once there is one, 'serin check' and
 everything else that loads the folder refuse flags that don't agree with it.
 
@@ -39,14 +42,7 @@ restore that branch's file first: git checkout origin/main -- flags/flags.lock`,
 			if published(dir) {
 				return usagef("%s is a URL: name a folder of flag files", dir)
 			}
-			update, err := ci.Lock(dir, o.anew)
-			if err != nil {
-				return hintEstate(dir, err)
-			}
-			if err := o.finish(cmd, update); err != nil {
-				return err
-			}
-			return o.prune(cmd, dir)
+			return o.run(cmd, dir)
 		},
 	}
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would move, and write nothing")
@@ -54,6 +50,30 @@ restore that branch's file first: git checkout origin/main -- flags/flags.lock`,
 		"a flag whose splits start again in the order of the file; may repeat; layer:NAME for a layer")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// run locks the flags of a folder. A folder without flags.lock from which lines of releases.lock
+// are to be removed gets none by the way: it is a choice to have one.
+func (o *lockOptions) run(cmd *cobra.Command, dir string) error {
+	update, err := ci.Lock(dir, o.anew)
+	if err != nil {
+		return hintEstate(dir, err)
+	}
+	pruned, err := ci.PruneReleases(dir)
+	if err != nil {
+		return err
+	}
+	if len(pruned.Removed) == 0 || update.Before != nil || len(o.anew) > 0 {
+		if err := o.finish(cmd, update); err != nil {
+			return err
+		}
+	} else if o.asJSON {
+		none := &ci.LockUpdate{File: update.File}
+		if err := writeJSON(cmd.OutOrStdout(), newLockJSON(none, false)); err != nil {
+			return err
+		}
+	}
+	return o.prune(cmd, pruned)
 }
 
 // finish prints the update, and writes it.
@@ -88,10 +108,9 @@ func (o *lockOptions) finish(cmd *cobra.Command, u *ci.LockUpdate) error {
 }
 
 // prune removes the lines of releases.lock whose plans are gone.
-func (o *lockOptions) prune(cmd *cobra.Command, dir string) error {
-	p, err := ci.PruneReleases(dir)
-	if err != nil || len(p.Removed) == 0 {
-		return err
+func (o *lockOptions) prune(cmd *cobra.Command, p ci.PrunedReleases) error {
+	if len(p.Removed) == 0 {
+		return nil
 	}
 	for _, line := range p.Removed {
 		fmt.Fprintf(cmd.ErrOrStderr(), "removed  the release of flag %q in %s, which has no plan any more\n", line.Flag, line.Environment)
