@@ -88,7 +88,7 @@ doesn't fetch the keys of token issuers.`,
 					return err
 				}
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "ok: %d clients\n", clients.Len())
+			fmt.Fprintf(cmd.ErrOrStderr(), "ok: %s\n", count(clients.Len(), "client"))
 			return nil
 		},
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The exit statuses of issue for edits that can't be read: the sender may be told so.
+// unreadable is the exit status of issue if the edits can't be read, which is for the sender to
+// correct.
 const unreadable = 3
 
 func issueCommand() *cobra.Command {
@@ -18,12 +19,12 @@ func issueCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "issue FILE",
 		Short: "Take the edits from the GitHub issue that a CI job runs for",
-		Long: `Issue writes the edits of an issue to FILE, one a line, for 'serin apply --edits', and
-prints the issue's number. They are the lines of the one block of code in the issue,
-and nothing but the edits that 'serin apply' knows.
+		Long: `Issue writes the edits of an issue to FILE, one on each line, for 'serin apply --edits',
+and prints the number of the issue. The edits are the lines of its only code block, in
+the words of 'serin apply'.
 
-It refuses unless the job runs because the issue got the label, and whoever set that
-may write to the repository. The issue counts as it was when it got the label.
+It refuses unless the job runs because somebody who may write to the repository has set
+the label. It reads the issue as it was at that moment, not as it is now.
 
 It uses GITHUB_TOKEN. The exit status is 3 if the edits can't be read.`,
 		Example: `  serin issue edits.txt --label flag-edit && serin apply --edits edits.txt --branch edits`,
