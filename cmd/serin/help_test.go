@@ -5,11 +5,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // commands returns the command and all below it.
@@ -69,4 +71,66 @@ func TestManualPages(t *testing.T) {
 			t.Errorf("the page of keys init doesn't contain %q:\n%s", want, page)
 		}
 	}
+}
+
+// TestReference holds that docs/cli.md has every verb with its flags, and every environment
+// variable.
+func TestReference(t *testing.T) {
+	data, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	root := newCommandLine(io.Discard, io.Discard).root
+	checked := 0
+	for _, cmd := range commands(root) {
+		if !cmd.Runnable() || cmd.HasSubCommands() && cmd.Name() != "release" || cmd.Name() == "man" || cmd.Name() == "version" {
+			continue // the last two have a sentence below the table
+		}
+		words := strings.Fields(cmd.CommandPath())[1:]
+		if words[0] == "import" {
+			words = words[:1] // the formats have the same flags
+		}
+		about := aboutVerb(text, strings.Join(words, " "), 3)
+		if about == "" {
+			t.Errorf("docs/cli.md has no row for %s", cmd.CommandPath())
+			continue
+		}
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			checked++
+			if name := "--" + f.Name; f.Name != "help" && !regexp.MustCompile(regexp.QuoteMeta(name)+`\b`).MatchString(about) && !strings.Contains(about, "`-"+f.Shorthand) {
+				t.Errorf("docs/cli.md doesn't say that %s has %s", cmd.CommandPath(), name)
+			}
+			for _, variable := range regexp.MustCompile(`SERIN_[A-Z]+`).FindAllString(f.Usage, -1) {
+				if !strings.Contains(text, "`"+variable+"`") {
+					t.Errorf("docs/cli.md doesn't have %s", variable)
+				}
+			}
+		})
+	}
+	root.PersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if !strings.Contains(text, "`--"+f.Name) && !strings.Contains(text, "`-"+f.Shorthand+"`") {
+			t.Errorf("docs/cli.md doesn't have --%s", f.Name)
+		}
+	})
+	if checked < 200 {
+		t.Errorf("only %d flags were looked at", checked)
+	}
+}
+
+// aboutVerb returns what the reference says about a verb: its row in the table, its section, and
+// the rows of verbs that it refers to, so many deep.
+func aboutVerb(text, verb string, deep int) string {
+	row := regexp.MustCompile("(?m)^\\| `" + regexp.QuoteMeta(verb) + "[ `].*\\|$").FindString(text)
+	if row == "" || deep == 0 {
+		return row
+	}
+	for _, m := range regexp.MustCompile("as `([a-z ]+)`").FindAllStringSubmatch(row, -1) {
+		row += aboutVerb(text, m[1], deep-1)
+	}
+	if _, section, ok := strings.Cut(text, "\n## "+verb+"\n"); ok {
+		section, _, _ = strings.Cut(section, "\n## ")
+		row += section
+	}
+	return row
 }
