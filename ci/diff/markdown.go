@@ -48,7 +48,7 @@ func (m *markdown) write() {
 		fmt.Fprintf(m, "### Flags: %s\n\n%s\n", notCompared, escape(shorten(why, 1000)))
 		return
 	}
-	sections := m.report.sections()
+	sections := m.report.Sections()
 	m.WriteString("### " + m.headline(sections) + "\n\n")
 	if m.report.Old != "" {
 		fmt.Fprintf(m, "%s → %s\n\n", code(shorten(m.report.Old, 200)), code(shorten(m.report.New, 200)))
@@ -67,7 +67,7 @@ func (m *markdown) write() {
 	}
 	left := 0
 	for _, s := range sections {
-		for _, f := range s.flags {
+		for _, f := range s.Flags {
 			if left == 0 {
 				if details := m.details(&f, s); m.Len()+len(details) < MaxMarkdown-maxTail {
 					m.WriteString(details)
@@ -83,7 +83,7 @@ func (m *markdown) write() {
 }
 
 // headline sums all up in a line.
-func (m *markdown) headline(sections []section) string {
+func (m *markdown) headline(sections []Section) string {
 	if m.report.Equal() {
 		return "Flags: " + noDifferences
 	}
@@ -115,17 +115,17 @@ func (m *markdown) most() string {
 }
 
 // table writes who gets a different value.
-func (m *markdown) table(s section, limit int) {
+func (m *markdown) table(s Section, limit int) {
 	fmt.Fprintf(m, "**%s**: %s\n\n", escape(s.title()), s.counts())
-	if len(s.flags) == 0 {
+	if len(s.Flags) == 0 {
 		return
 	}
 	m.WriteString("| flag | from → to | share | of |\n|---|---|--:|---|\n")
 	start := m.Len()
-	for i, f := range s.flags {
+	for i, f := range s.Flags {
 		rows := m.rows(&f)
 		if m.Len()-start+len(rows) > limit {
-			fmt.Fprintf(m, "| … and %s | | | |\n", count(len(s.flags)-i, "more flag"))
+			fmt.Fprintf(m, "| … and %s | | | |\n", count(len(s.Flags)-i, "more flag"))
 			break
 		}
 		m.WriteString(rows)
@@ -165,7 +165,7 @@ func (m *markdown) rows(f *Flag) string {
 }
 
 // details returns how a flag differs, folded.
-func (m *markdown) details(f *Flag, s section) string {
+func (m *markdown) details(f *Flag, s Section) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<details><summary>%s %s in %s: %s</summary>\n\n", code(shorten(f.name(), 100)), f.Change, escape(shorten(s.title(), 200)), escape(f.summary()))
 	for i, e := range f.Edits {
@@ -187,7 +187,7 @@ func (m *markdown) details(f *Flag, s section) string {
 		b.WriteString(display.Fence(strings.Join(bars, "\n")))
 	}
 	for i := range f.Examples {
-		if command := m.report.command(f, s.names[0], &f.Examples[i]); command != "" {
+		if command := m.report.command(f, s.Names[0], &f.Examples[i]); command != "" {
 			b.WriteString("\n" + display.Fence(display.Line(shorten(command, 1000))))
 		}
 	}

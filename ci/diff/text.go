@@ -12,41 +12,40 @@ import (
 	"github.com/serin-flags/serin/internal/display"
 )
 
-// A section is environments in which the same differs.
-type section struct {
-	names []string
-	flags []Flag
+// A Section is environments in which the same differs, for the same users.
+type Section struct {
+	Names []string // of environments, in the order of the report
+	Flags []Flag
 }
 
-// Most edits are the same in all environments. Showing them once halves what reviewers
-// have to read, and makes the environment that differs stand out.
-
-// sections joins environments in which all is alike.
-func (r Report) sections() []section {
-	var list []section
+// Sections joins environments in which all is alike. Most edits are the same in all environments:
+// showing them once halves what reviewers have to read, and makes the environment that differs
+// stand out.
+func (r Report) Sections() []Section {
+	var list []Section
 	for _, e := range r.Environments {
-		i := slices.IndexFunc(list, func(s section) bool { return reflect.DeepEqual(s.flags, e.Flags) })
+		i := slices.IndexFunc(list, func(s Section) bool { return reflect.DeepEqual(s.Flags, e.Flags) })
 		if i < 0 {
 			i = len(list)
-			list = append(list, section{flags: e.Flags})
+			list = append(list, Section{Flags: e.Flags})
 		}
-		list[i].names = append(list[i].names, e.Name)
+		list[i].Names = append(list[i].Names, e.Name)
 	}
 	return list
 }
 
 // title names the environments of a section.
-func (s section) title() string {
-	if slices.Equal(s.names, []string{""}) {
+func (s Section) title() string {
+	if slices.Equal(s.Names, []string{""}) {
 		return "without environments"
 	}
-	return strings.Join(s.names, ", ")
+	return strings.Join(s.Names, ", ")
 }
 
 // counts says how many flags differ.
-func (s section) counts() string {
+func (s Section) counts() string {
 	n := make(map[Change]int)
-	for _, f := range s.flags {
+	for _, f := range s.Flags {
 		n[f.Change]++
 	}
 	var list []string
@@ -74,12 +73,12 @@ func (r Report) Text(w io.Writer) error {
 	if r.NotCompared != "" {
 		fmt.Fprintf(&b, "%s: %s\n", notCompared, display.Line(r.NotCompared))
 	}
-	for i, s := range r.sections() {
+	for i, s := range r.Sections() {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
 		fmt.Fprintf(&b, "%s: %s\n", display.Line(s.title()), s.counts())
-		for _, f := range s.flags {
+		for _, f := range s.Flags {
 			b.WriteByte('\n')
 			r.text(&b, s, &f)
 		}
@@ -100,7 +99,7 @@ func (c Change) sign() string {
 }
 
 // text writes a flag of a section.
-func (r *Report) text(b *strings.Builder, s section, f *Flag) {
+func (r *Report) text(b *strings.Builder, s Section, f *Flag) {
 	fmt.Fprintf(b, "%s %s (%s): %s\n", f.Change.sign(), display.Line(f.name()), display.Line(f.Namespace), f.summary())
 	for _, e := range f.Edits {
 		fmt.Fprintf(b, "    %s\n", display.Line(e.String()))
@@ -110,7 +109,7 @@ func (r *Report) text(b *strings.Builder, s section, f *Flag) {
 	}
 	for i := range f.Examples {
 		fmt.Fprintf(b, "    %s\n", display.Line(f.Examples[i].words(r.Now)))
-		if command := r.command(f, s.names[0], &f.Examples[i]); command != "" {
+		if command := r.command(f, s.Names[0], &f.Examples[i]); command != "" {
 			fmt.Fprintf(b, "      %s\n", display.Line(command))
 		}
 	}
