@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ type changesView struct {
 type changedEnvironment struct {
 	Names []string
 	Flags []changedFlag
+	More  int // flags that aren't shown
 }
 
 // A changedFlag is a flag that differs, and for whom.
@@ -45,33 +47,30 @@ type twoRows struct {
 	Legend   []part
 }
 
-// maxChanged is how many flags of a report are shown.
+// maxChanged is how many flags are shown of environments in which the same differs.
 const maxChanged = 200
 
-// changes returns a report as people see it. Without private, it leaves out what flags
-// compare with and examples, which may have IDs in them.
+// changes returns a report as people see it. Without private, it leaves out what flags compare
+// with, which may be IDs.
 func (v *view) changes(r diff.Report, private bool) changesView {
 	w := changesView{Old: display.Line(r.Old), New: display.Line(r.New), Asked: true, NotCompared: display.Line(r.NotCompared)}
-	for _, e := range r.Environments {
-		var flags []changedFlag
-		for i := range e.Flags {
-			if f := &e.Flags[i]; v.sees(f.Key) && len(flags) < maxChanged {
-				flags = append(flags, v.changedFlag(f, private))
-			}
+	for _, s := range v.visible(r).Sections() {
+		e := changedEnvironment{Names: s.Names, More: max(0, len(s.Flags)-maxChanged)}
+		for i := range s.Flags[:len(s.Flags)-e.More] {
+			e.Flags = append(e.Flags, v.changedFlag(&s.Flags[i], private))
 		}
-		if n := len(w.Environments); n > 0 && sameChanges(w.Environments[n-1].Flags, flags) {
-			w.Environments[n-1].Names = append(w.Environments[n-1].Names, e.Name)
-			continue
-		}
-		w.Environments = append(w.Environments, changedEnvironment{[]string{e.Name}, flags})
+		w.Environments = append(w.Environments, e)
 	}
 	return w
 }
 
-func sameChanges(a, b []changedFlag) bool {
-	return slices.EqualFunc(a, b, func(a, b changedFlag) bool {
-		return a.Key == b.Key && a.Change == b.Change && a.Verdict == b.Verdict && slices.Equal(a.Edits, b.Edits)
-	})
+// visible returns a report without the flags that the viewer may not see.
+func (v *view) visible(r diff.Report) diff.Report {
+	r.Environments = slices.Clone(r.Environments)
+	for i, e := range r.Environments {
+		r.Environments[i].Flags = slices.DeleteFunc(slices.Clone(e.Flags), func(f diff.Flag) bool { return !v.sees(f.Key) })
+	}
+	return r
 }
 
 func (v *view) changedFlag(f *diff.Flag, private bool) changedFlag {
@@ -210,6 +209,7 @@ type proposeView struct {
 	Edits   string
 	Error   string
 	Patch   string
+	Spelled bool // characters of the patch are spelled out
 	Notes   []string
 	Command string
 	Issue   string // URL of a prefilled issue
@@ -227,14 +227,22 @@ const (
 )
 
 // editsOf returns the edits that a text has, one on each line.
-func editsOf(text string) []string {
-	var list []string
+func editsOf(text string) (list []string, err error) {
+	n := 0
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" && len(line) <= maxEdit && len(list) < maxEdits {
-			list = append(list, line)
+		n++
+		if line = strings.TrimSpace(line); line == "" {
+			continue
 		}
+		if len(line) > maxEdit {
+			return nil, fmt.Errorf("line %d is longer than %d bytes, and no edit is", n, maxEdit)
+		}
+		list = append(list, line)
 	}
-	return list
+	if len(list) > maxEdits {
+		return nil, fmt.Errorf("there are %d edits; propose %d at a time at most", len(list), maxEdits)
+	}
+	return list, nil
 }
 
 // command returns the command that makes edits, for a POSIX shell.

@@ -9,6 +9,7 @@
 //
 // What the page shows comes from files of many people, and may contain anything. All of it
 // goes through package display and html/template; no script or style is inline, and the
-// Content-Security-Policy allows nothing from other origins. The values of units, such as
-// user IDs, are never shown, only how many there are.
+// Content-Security-Policy allows nothing from other origins. Of IDs, it shows only how many
+// there are, except in patches and comparisons with [Options.Live], whose viewer is editing the
+// files that they are in. docs/page.md says what counts as an ID.
 package page

@@ -407,7 +407,11 @@ func (h *Handler) history(ctx context.Context, v *view, namespace string) histor
 // propose says what edits would do, and writes them if it is asked to.
 func (h *Handler) propose(r *http.Request, v *view) proposeView {
 	w := proposeView{Edits: r.FormValue("edit"), Form: h.options.Propose != nil, Forms: h.forms}
-	edits := editsOf(w.Edits)
+	edits, err := editsOf(w.Edits)
+	if err != nil {
+		w.Error = err.Error()
+		return w
+	}
 	if len(edits) == 0 {
 		return w
 	}
@@ -422,10 +426,11 @@ func (h *Handler) propose(r *http.Request, v *view) proposeView {
 	}
 	p, err := h.options.Propose(r.Context(), edits, write)
 	if err != nil {
-		w.Error = err.Error()
+		w.Error = visible(err.Error())
 		return w
 	}
-	w.Patch, w.Notes, w.Wrote, w.Nothing = p.Patch, p.Notes, p.Wrote, p.Patch == "" && len(p.Wrote) == 0
+	w.Patch, w.Notes, w.Wrote, w.Nothing = visible(p.Patch), p.Notes, p.Wrote, p.Patch == "" && len(p.Wrote) == 0
+	w.Spelled = w.Patch != p.Patch
 	w.Changes = v.changes(p.Report, h.options.Live)
 	return w
 }

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"cmp"
 	"errors"
 	"maps"
 	"reflect"
@@ -33,8 +32,6 @@ type Source struct {
 	Expires time.Time
 	// Revision is the published revision.
 	Revision int64
-	// Now is when the model is made, which decides which flags have expired.
-	Now time.Time
 }
 
 // An Environment is the flags of one.
@@ -45,7 +42,8 @@ type Environment struct {
 	Lines    ci.ReleaseLines // how far the plans have got
 }
 
-// A Model is what a page can show. It is immutable and safe for concurrent use.
+// A Model is what a page can show. It never changes, but for what depends on the time that it is
+// looked at, and is safe for concurrent use.
 type Model struct {
 	source     Source
 	flags      []*flag // sorted by key
@@ -54,9 +52,11 @@ type Model struct {
 	attributes map[string]evaluator.AttributeType
 	units      map[string]bool // attributes whose values are IDs
 	programs   []func() (*evaluator.Program, error)
-	general    ci.Problems // warnings that are about no flag
-	index      []entry     // of the flags, in their order
 	usage      usage
+	files      map[string]string // the keys of flags, by their files
+
+	mu     sync.Mutex
+	moment *moment // that was last asked for
 }
 
 // A flag is one in all environments.
@@ -65,10 +65,9 @@ type flag struct {
 	Description, Owner, Expires string
 	File                        string
 	variants                    []*variation
-	warnings                    ci.Problems
 	coverage                    []ci.RuleCoverage
 	records                     []*plans.Record // the newest first
-	expired, finished           bool
+	search                      string          // what it is found by, without its states
 }
 
 // A variation is a flag in the environments in which it is the same.
@@ -104,7 +103,9 @@ func New(s Source) (*Model, error) {
 		slices.SortStableFunc(f.records, func(a, b *plans.Record) int { return b.Time.Compare(a.Time) })
 	}
 	m.usage = m.findUsage()
-	m.index = m.makeIndex()
+	for _, f := range m.flags {
+		f.search = m.searchText(f)
+	}
 	return m, nil
 }
 
@@ -186,24 +187,14 @@ func (m *Model) addEstate(e *ci.Estate) {
 			m.units[a.Name] = true
 		}
 	}
-	byFile := make(map[string]*flag, len(m.flags))
+	m.files = make(map[string]string, len(m.flags))
 	for _, f := range m.flags {
 		file, err := e.Effective(f.Key, "")
 		if err != nil {
 			continue // published, and not in this folder
 		}
 		f.Description, f.Owner, f.Expires, f.File = file.Description, file.Owner, file.Expires, file.File
-		byFile[f.File] = f
-	}
-	for _, p := range e.Lint(ci.LintOptions{Now: m.source.Now}) {
-		f := byFile[p.File]
-		if f == nil {
-			m.general = append(m.general, p)
-			continue
-		}
-		f.warnings = append(f.warnings, p)
-		f.expired = f.expired || p.Lint == "expired-flag"
-		f.finished = f.finished || p.Lint == "finished-ramp"
+		m.files[f.File] = f.Key
 	}
 	for _, r := range e.Test(ci.TestOptions{}).Rules {
 		if f := m.byKey[r.Flag]; f != nil {
@@ -250,13 +241,18 @@ func (v *variation) title(all int) string {
 	return "in " + strings.Join(v.environments, ", ")
 }
 
+// running reports whether the plan of the flag goes on by itself.
+func (v *variation) running() bool {
+	return v.line.State != ci.ReleaseHeld && v.line.State != ci.ReleaseBack && v.line.State != ci.ReleaseFinished
+}
+
 // changing reports whether a ramp or a plan of the flag is still to go on.
 func (v *variation) changing(now int64) bool {
 	if v.flag.Disabled {
 		return false
 	}
 	if v.plan != nil {
-		return cmp.Or(string(v.line.State), "running") == "running" && v.line.Share < ci.WholeShare
+		return v.running() && v.line.Share < ci.WholeShare
 	}
 	for _, r := range v.flag.Rules {
 		if r.Split != nil && r.Split.Ramp != nil {

@@ -17,7 +17,8 @@ type Options struct {
 	// Repository is the URL of the repository on GitHub or GitLab, such as
 	// https://github.com/example/flags, for issues that propose edits; "" for none.
 	Repository string
-	// Live says that the files are being edited: pages reload when they change.
+	// Live says that the viewer is editing the files: pages reload when they change, and patches
+	// and comparisons show IDs.
 	Live bool
 	// Admit returns which flags the sender of a request may see; nil: all. If it doesn't
 	// admit the request, it has answered it, and ok is false.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	options "flag"
 	"fmt"
 	"net/http"
@@ -79,7 +80,7 @@ func testModel(t testing.TB) *Model {
 // modelOf returns a model of an estate, with the decisions of testdata.
 func modelOf(t testing.TB, estate *ci.Estate) *Model {
 	t.Helper()
-	s := Source{Estate: estate, Now: testTime, Reads: map[string][]string{"cart": {"shop/cart.go:12", "shop/<b>.go:3"}}}
+	s := Source{Estate: estate, Reads: map[string][]string{"cart": {"shop/cart.go:12", "shop/<b>.go:3"}}}
 	for _, env := range estate.Environments() {
 		payloads, err := estate.Compile(env)
 		if err != nil {
@@ -442,6 +443,79 @@ func TestWrite(t *testing.T) {
 	w := httptest.NewRecorder()
 	if h.ServeHTTP(w, r); strings.Contains(w.Body.String(), "Written: ") {
 		t.Error("a GET writes")
+	}
+}
+
+// TestHostilePatch holds that a patch and the reason why an edit is refused show no character that
+// hides text or turns it around.
+func TestHostilePatch(t *testing.T) {
+	o := testOptions(t)
+	o.Propose = func(_ context.Context, edits []string, _ bool) (Proposal, error) {
+		if edits[0] == "disable cart" {
+			return Proposal{}, errors.New("line one\nof flags/\u202eevil.yaml\x1b[2J")
+		}
+		return Proposal{Patch: "--- a\n+++ b\n-x: \u202eold\n+x: new\x07\n"}, nil
+	}
+	h := testHandler(t, o)
+	for edit, want := range map[string]string{
+		"disable cart":   "line one\nof flags/\\u202eevil.yaml\\u001b[2J",
+		"disable colors": "--- a\n&#43;&#43;&#43; b\n-x: \\u202eold\n&#43;x: new\\u0007\n",
+	} {
+		_, body := post(h, "propose.html", url.Values{"edit": {edit}}, nil)
+		if strings.ContainsAny(body, "\u202e\x1b\x07") || !strings.Contains(body, want) {
+			t.Errorf("%s: the page lacks %q:\n%s", edit, want, body)
+		}
+		if spelled := strings.Contains(body, "They are spelled out here"); spelled != (edit == "disable colors") {
+			t.Errorf("%s: the page says that characters are spelled out: %t", edit, spelled)
+		}
+	}
+}
+
+// TestNoEditIsDropped holds that edits beyond the limits are refused, and not left out.
+func TestNoEditIsDropped(t *testing.T) {
+	h := testHandler(t, testOptions(t))
+	for text, want := range map[string]string{
+		"disable cart\n\ndisable " + strings.Repeat("x", maxEdit): "line 3 is longer than 1000 bytes",
+		strings.Repeat("disable cart\n", maxEdits+1):              "there are 21 edits; propose 20 at a time at most",
+	} {
+		if _, body := post(h, "propose.html", url.Values{"edit": {text}}, nil); !strings.Contains(body, want) || strings.Contains(body, "As a command") {
+			t.Errorf("the page lacks %q:\n%s", want, body)
+		}
+	}
+}
+
+// TestChangedEnvironments holds that environments share a section only if the same users change in
+// them, and that flags beyond the limit are counted.
+func TestChangedEnvironments(t *testing.T) {
+	group := func(to string) []diff.Group {
+		return []diff.Group{{Everybody: true, Who: "everybody", Moves: []diff.Move{{From: "off", To: to}}}}
+	}
+	many := make([]diff.Flag, maxChanged+3)
+	for i := range many {
+		many[i] = diff.Flag{Key: fmt.Sprintf("flag-%d", i), Change: diff.Added}
+	}
+	o := testOptions(t)
+	o.Compare = func(context.Context, string, string) (diff.Report, error) {
+		return diff.Report{Environments: []diff.Environment{
+			{Name: "production", Flags: []diff.Flag{{Key: "cart", Change: diff.Changed, Groups: group("on")}}},
+			{Name: "staging", Flags: []diff.Flag{{Key: "cart", Change: diff.Changed, Groups: group("new")}}},
+			{Name: "test", Flags: many},
+		}}, nil
+	}
+	_, body := get(t, testHandler(t, o), "changes.html")
+	for _, want := range []string{"<h2>In production</h2>", "<h2>In staging</h2>", "3 more flags differ."} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
+// TestFailed holds what a page says if the files can't be read at all.
+func TestFailed(t *testing.T) {
+	h := testHandler(t, testOptions(t))
+	h.Update(nil, errors.New("permission denied"))
+	if _, body := get(t, h, ""); !strings.Contains(body, "The files can’t be shown. This is the last good version.") || !strings.Contains(body, "permission denied") {
+		t.Errorf("the page is\n%s", body)
 	}
 }
 

@@ -51,7 +51,8 @@ func (m *Model) findUsage() usage {
 	return u
 }
 
-// of returns what a flag refers to, in any environment, sorted.
+// refs returns the attributes, segments and flags that a flag refers to in any environment, each
+// sorted.
 func (f *flag) refs() (r evaluator.Refs) {
 	for _, v := range f.variants {
 		refs := v.flag.Refs()
@@ -74,27 +75,15 @@ type entry struct {
 	States  []string `json:"b,omitempty"`
 	Search  string   `json:"q"`
 	changes int64    // Unix seconds of the next change, 0 for none
-	where   string   // the environments that it is in
+	where   string   // the environments in which it changes then
 }
 
-// States that a search finds by their names alone.
+// states are those that a search finds by their names alone.
 var states = []string{"ramping", "stale", "disabled", "held", "expired", "rolled-back", "warnings"}
 
-// makeIndex makes the entries of all flags.
-func (m *Model) makeIndex() []entry {
-	list := make([]entry, len(m.flags))
-	for i, f := range m.flags {
-		list[i] = m.entry(f)
-	}
-	return list
-}
-
-func (m *Model) entry(f *flag) entry {
-	e := entry{Key: f.Key, Owner: f.Owner, Serves: servesWords(f.variants[0].flag, m.source.Now.Unix()), States: f.states(m.source.Now.Unix())}
+// searchText returns what a flag is found by, other than its states, in lower case.
+func (m *Model) searchText(f *flag) string {
 	tokens := []string{f.Key, "owner:" + f.Owner, "namespace:" + f.Namespace, "type:" + f.Type}
-	for _, s := range e.States {
-		tokens = append(tokens, "is:"+s)
-	}
 	refs := f.refs()
 	for _, name := range refs.Attributes {
 		tokens = append(tokens, "attr:"+name)
@@ -104,13 +93,7 @@ func (m *Model) entry(f *flag) entry {
 	}
 	tokens = append(tokens, m.valueTokens(f)...)
 	tokens = append(tokens, f.Description)
-	e.Search = " " + strings.ToLower(strings.Join(tokens, " "))
-	for _, v := range f.variants {
-		if at := nextChange(v, m.source.Now); at != 0 && (e.changes == 0 || at < e.changes) {
-			e.changes, e.where = at, strings.Join(v.environments, ", ")
-		}
-	}
-	return e
+	return " " + strings.ToLower(strings.Join(tokens, " "))
 }
 
 // maxValues is how many values of a flag the search knows.
@@ -147,8 +130,8 @@ func (m *Model) valueTokens(f *flag) []string {
 	return tokens
 }
 
-// states returns what is special about a flag now.
-func (f *flag) states(now int64) []string {
+// states returns what is special about a flag at a time, in Unix seconds.
+func (f *flag) states(l *lints, now int64) []string {
 	var list []string
 	put := func(state string) {
 		if !slices.Contains(list, state) {
@@ -169,13 +152,13 @@ func (f *flag) states(now int64) []string {
 			put("rolled-back")
 		}
 	}
-	if f.expired {
+	if l.expired[f.Key] {
 		put("expired")
 	}
-	if f.expired || f.finished {
+	if l.expired[f.Key] || l.finished[f.Key] {
 		put("stale")
 	}
-	if len(f.warnings) > 0 {
+	if len(l.of[f.Key]) > 0 {
 		put("warnings")
 	}
 	return list

@@ -21,13 +21,15 @@ type view struct {
 	all   bool // the viewer sees every flag
 	sees  func(key string) bool
 	flags []*flag // those that the viewer sees
-	index []entry
+	index []entry // of these
+	lints *lints
 	now   time.Time
 }
 
 // newView returns a view of those flags that sees reports; nil: of all.
 func newView(m *Model, sees func(key string) bool, now time.Time) *view {
-	v := &view{Model: m, all: sees == nil, sees: sees, flags: m.flags, index: m.index, now: now}
+	is := m.at(now)
+	v := &view{Model: m, all: sees == nil, sees: sees, flags: m.flags, index: is.index, lints: is.lints, now: now}
 	if sees == nil {
 		v.sees = func(string) bool { return true }
 		return v
@@ -35,7 +37,7 @@ func newView(m *Model, sees func(key string) bool, now time.Time) *view {
 	v.flags, v.index = nil, nil
 	for i, f := range m.flags {
 		if sees(f.Key) {
-			v.flags, v.index = append(v.flags, f), append(v.index, m.index[i])
+			v.flags, v.index = append(v.flags, f), append(v.index, is.index[i])
 		}
 	}
 	return v
@@ -239,7 +241,7 @@ func (v *view) attention() []ownership {
 		byOwner[f.Owner] = append(byOwner[f.Owner], concern{f.Key, what, display.Line(text), file})
 	}
 	for _, f := range v.flags {
-		for _, p := range f.warnings {
+		for _, p := range v.lints.of[f.Key] {
 			put(f, p.Lint, v.warning(p), fmt.Sprintf("%s:%d", p.File, p.Line))
 		}
 		for _, is := range f.variants {
@@ -250,13 +252,8 @@ func (v *view) attention() []ownership {
 			case ci.ReleaseBack:
 				put(f, "rolled back", fmt.Sprintf("In %s the plan was rolled back to %v: %s", env, is.line.Share, is.line.Why), "")
 			}
-			if is.plan != nil {
-				for _, s := range planCurve(is.plan, is.line, v.now).Steps {
-					if s.Approval && !s.At.After(v.now) {
-						put(f, "approval", fmt.Sprintf("In %s the step to %s waits for an approval.", env, s.Share), "")
-						break
-					}
-				}
+			if share, waits := awaitsApproval(is, v.now); waits {
+				put(f, "approval", fmt.Sprintf("In %s the step to %v waits for an approval.", env, share), "")
 			}
 		}
 	}
@@ -268,6 +265,20 @@ func (v *view) attention() []ownership {
 		list = append([]ownership{{"The flag folder as a whole", general}}, list...)
 	}
 	return list
+}
+
+// awaitsApproval reports whether the next step of a running plan, to the share that it returns,
+// may be taken by now but for an approval.
+func awaitsApproval(is *variation, now time.Time) (to ci.Share, waits bool) {
+	if is.plan == nil || !is.running() {
+		return 0, false
+	}
+	for _, s := range plans.Stages(is.plan, is.line, now) {
+		if !s.Cleared {
+			return s.Share, s.Approval && !s.At.After(now)
+		}
+	}
+	return 0, false
 }
 
 // soonExpires is how long before metadata expires it needs attention.
@@ -283,7 +294,7 @@ func (v *view) generalConcerns() []concern {
 	if !v.all {
 		return list // files may be about what the viewer may not see
 	}
-	for _, p := range v.general {
+	for _, p := range v.lints.general {
 		list = append(list, concern{What: p.Lint, Text: v.warning(p), File: fmt.Sprintf("%s:%d", p.File, p.Line)})
 	}
 	return list
@@ -452,14 +463,14 @@ func (v *view) flagView(key string) *flagView {
 	if f == nil || !v.sees(key) {
 		return nil
 	}
-	w := &flagView{flag: f, Owner: display.Line(f.Owner), Description: display.Line(f.Description), States: f.states(v.now.Unix())}
+	w := &flagView{flag: f, Owner: display.Line(f.Owner), Description: display.Line(f.Description), States: f.states(v.lints, v.now.Unix())}
 	for _, c := range f.coverage {
 		w.Coverable++
 		if c.Reached {
 			w.Covered++
 		}
 	}
-	for _, p := range f.warnings {
+	for _, p := range v.lints.of[f.Key] {
 		w.Warnings = append(w.Warnings, concern{What: p.Lint, Text: v.warning(p), File: fmt.Sprintf("%s:%d", p.File, p.Line)})
 	}
 	for i, variant := range f.variants[0].flag.Variants {
@@ -527,7 +538,7 @@ func (v *view) rule(f *flag, is *variation, i int, id string) ruleView {
 		Number: i + 1, ID: fmt.Sprintf("%s-rule-%d", id, i+1), Name: display.Line(r.Name),
 		Words: v.speaker().rule(is.flag, r, v.now.Unix()), Bar: shareBar(is.flag, served.OfRule(is.flag, r, v.now.Unix())),
 	}
-	for _, p := range f.warnings {
+	for _, p := range v.lints.of[f.Key] {
 		if about(p.Message, r.Name, is.environments) {
 			w.Warnings = append(w.Warnings, v.warning(p))
 		}

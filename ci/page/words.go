@@ -234,6 +234,14 @@ func values(s *sentence, list []string, last string) {
 	}
 }
 
+// visible returns a text of several lines in which characters that hide or turn text around are
+// spelled out.
+func visible(text string) string {
+	var b strings.Builder
+	_, _ = display.NewWriter(&b).Write([]byte(text)) // to a strings.Builder, it doesn't fail
+	return b.String()
+}
+
 // clip returns a text of which the end is left out if it is long.
 func clip(text string) string {
 	if runes := []rune(text); len(runes) > maxValue {

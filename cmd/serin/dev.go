@@ -140,7 +140,7 @@ func (d *dev) load(ctx context.Context) error {
 	fmt.Fprintf(d.out, "revision %d: %s, in %v at %s\n",
 		published.Revision, count(len(estate.Keys()), "flag"), now.Sub(start).Round(time.Millisecond), now.Format(time.TimeOnly))
 	d.keys = estate.Keys()
-	model, err := folderModel(d.dir, estate, d.reads, now)
+	model, err := folderModel(d.dir, estate, d.reads)
 	d.page.Update(model, err)
 	d.inform(estate, update)
 	return nil

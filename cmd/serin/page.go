@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/diff"
@@ -24,10 +23,10 @@ const ofrepPath = "/ofrep/v1/evaluate/flags/"
 // sampleBody is the body of a request, with a context.
 const sampleBody = `{"context": {"targetingKey": "u-1"}}`
 
-// folderModel returns the model of a page about a folder of flag files. now decides which
-// flags have expired, and reads is where code reads them.
-func folderModel(dir string, estate *ci.Estate, reads map[string][]string, now time.Time) (*page.Model, error) {
-	s, err := folderSource(dir, estate, now)
+// folderModel returns the model of a page about a folder of flag files. reads is where code reads
+// flags.
+func folderModel(dir string, estate *ci.Estate, reads map[string][]string) (*page.Model, error) {
+	s, err := folderSource(dir, estate)
 	if err != nil {
 		return nil, err
 	}
@@ -36,8 +35,8 @@ func folderModel(dir string, estate *ci.Estate, reads map[string][]string, now t
 }
 
 // folderSource returns what a folder of flag files knows.
-func folderSource(dir string, estate *ci.Estate, now time.Time) (page.Source, error) {
-	s := page.Source{Estate: estate, Now: now}
+func folderSource(dir string, estate *ci.Estate) (page.Source, error) {
+	s := page.Source{Estate: estate}
 	environments := estate.Environments()
 	if len(environments) == 0 {
 		environments = []string{""}

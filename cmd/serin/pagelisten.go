@@ -79,7 +79,7 @@ func (o *serveOptions) newPage(ctx context.Context, client *sdk.Client, gate *ac
 		if err != nil {
 			return nil, nil, err
 		}
-		m, err := folderModel(o.from, estate, nil, time.Now())
+		m, err := folderModel(o.from, estate, nil)
 		h.Update(m, nil)
 		return h, func() {}, err
 	}
@@ -161,7 +161,7 @@ func (o *serveOptions) pageModel(ctx context.Context, expires time.Time) (*page.
 	if err != nil {
 		return nil, err
 	}
-	s.Expires, s.Now = expires, time.Now()
+	s.Expires = expires
 	if o.flags != "" {
 		if err := addFolder(&s, o.flags); err != nil {
 			return nil, err
@@ -177,7 +177,7 @@ func addFolder(s *page.Source, dir string) error {
 	if err != nil {
 		return err
 	}
-	folder, err := folderSource(dir, estate, s.Now)
+	folder, err := folderSource(dir, estate)
 	if err != nil {
 		return err
 	}

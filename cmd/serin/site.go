@@ -45,7 +45,7 @@ The folder must be empty, or hold pages of an earlier run, which are replaced.`,
 			if err != nil {
 				return err
 			}
-			s, err := folderSource(dir, estate, now)
+			s, err := folderSource(dir, estate)
 			if err != nil {
 				return err
 			}
