@@ -75,6 +75,13 @@ var algorithms = [...]algorithm{
 		return hi >> 32 % n
 	}},
 	{"flagsmith", 9998, 0, flagsmithPosition},
+	{"gofeatureflag", 100_000, 1 << 32, func(salt, unit string, n uint64) uint64 {
+		return uint64(fnv1aBytes(fnv1aBytes(fnvStart, salt), unit)) % n
+	}},
+	{"flagd-legacy", 1<<31 + 1, 0, func(salt, unit string, _ uint64) uint64 {
+		h := murmur32(salt, "", unit, 0)
+		return min(h, 1<<32-h) // the absolute value, of a number with a sign
+	}},
 }
 
 // algorithmOf returns the hash with the given name, or nil.
@@ -206,6 +213,14 @@ func fnv1a(h uint32, s string) uint32 {
 			h, r = (h^uint32(high))*prime, low
 		}
 		h = (h ^ uint32(r)) * prime
+	}
+	return h
+}
+
+// fnv1aBytes continues the 32-bit FNV-1a hash h with the bytes of s.
+func fnv1aBytes(h uint32, s string) uint32 {
+	for i := range len(s) {
+		h = (h ^ uint32(s[i])) * 0x01000193
 	}
 	return h
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha1"
 	"fmt"
 	"hash/crc32"
+	"hash/fnv"
 	"math"
 	"math/big"
 	"regexp"
@@ -182,6 +183,14 @@ var naiveHashes = map[string]naiveHash{
 	}},
 	"eppo": {10_000, 1 << 32, func(salt, unit string, positions uint64) uint64 {
 		return naiveRemainder(fmt.Sprintf("%x", md5.Sum([]byte(salt+"-"+unit)))[:8], positions)
+	}},
+	"gofeatureflag": {100_000, 1 << 32, func(salt, unit string, positions uint64) uint64 {
+		h := fnv.New32a()
+		h.Write([]byte(salt + unit))
+		return uint64(h.Sum32()) % positions
+	}},
+	"flagd-legacy": {1<<31 + 1, 0, func(salt, unit string, _ uint64) uint64 {
+		return uint64(math.Abs(float64(int32(twmb.SeedSum32(0, []byte(salt+unit))))))
 	}},
 	"flagsmith": {9998, 0, func(salt, unit string, _ uint64) uint64 {
 		position, input := uint64(9998), ""
