@@ -171,6 +171,7 @@ func (c Condition) Needs(attributes ...string) bool {
 // change calls edit with c and every condition below it.
 func (c *Condition) change(edit func(*Condition)) {
 	edit(c)
+	c.Of = slices.Clone(c.Of) // other rules may share it
 	for i := range c.Of {
 		c.Of[i].change(edit)
 	}

@@ -149,3 +149,16 @@ func TestOnOff(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedConditions holds that rules may share a condition that is adapted to the type of its
+// attribute.
+func TestSharedConditions(t *testing.T) {
+	shared := importer.All(importer.Not(importer.Empty("a")), importer.Compare("a", "<", 2.5))
+	imp := flagsFor(shared)
+	rules := &imp.Flags[0].Rules
+	*rules = append(*rules, importer.Rule{Name: "s", When: importer.All(shared, importer.In("b", false, "x")), Serve: "on"})
+	folder := importtest.Import(t, imp)
+	if len(folder.Plan.Import.Flags) != 1 {
+		t.Errorf("refused: %v", folder.Plan.Import.Refused)
+	}
+}
