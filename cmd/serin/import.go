@@ -17,6 +17,7 @@ import (
 
 	"github.com/serin-flags/serin/ci/importer"
 	"github.com/serin-flags/serin/ci/importer/abtestinggateway"
+	"github.com/serin-flags/serin/ci/importer/configcat"
 	"github.com/serin-flags/serin/ci/importer/flagd"
 	"github.com/serin-flags/serin/ci/importer/launchdarkly"
 	"github.com/serin-flags/serin/ci/importer/unleash"
@@ -29,6 +30,7 @@ const maxImport = 256 << 20
 // importers are the formats that import reads.
 var importers = map[string]func([]byte, importer.Options) (*importer.Import, error){
 	"abtestinggateway": abtestinggateway.Read,
+	"configcat":        configcat.Read,
 	"flagd":            flagd.Read,
 	"launchdarkly":     launchdarkly.Read,
 	"unleash":          unleash.Read,
