@@ -49,7 +49,7 @@ demo:
 # with the flags of the programs that tests build, so that these packages are compiled once. In the evaluator's tests,
 # conversions of pointers are checked. Beside the race detector the AWS SDK isn't optimized, which would take as long as
 # to compile it. Nothing is vetted, which make check does.
-RACE       = ./lambda ./lambda/access ./sdk ./sdk/openfeature ./sdk/otel ./sdk/sdktest
+RACE       = ./lambda ./lambda/access ./sdk ./sdk/migrate ./sdk/openfeature ./sdk/otel ./sdk/sdktest ./sdk/shadow ./sdk/trafficlog
 CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci cmd evaluator internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
 OTHERS     = $$(go list ./... | grep -vxF "$$(go list $(RACE) ./evaluator)")
 GOTEST     = go test -vet=off -timeout 10m

@@ -19,15 +19,15 @@
 //	order, err := migrate.Read(ctx, orders, sdk.User(user), readOld, readNew, equal)
 //	err = orders.Write(ctx, sdk.User(user), writeOld, writeNew)
 //
-// A user who moves back from live to shadow reads the old store again, which has all that was
-// written since dualwrite. After complete there is no way back: the old store isn't written.
+// A user who moves back from live to shadow reads the old store again. It has all that was
+// written since dualwrite, except writes that failed there, which [Counts].OtherErrors counts.
+// After complete there is no way back: the old store isn't written.
 package migrate
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,9 +46,6 @@ const (
 	RampDown  Stage = "rampdown"
 	Complete  Stage = "complete"
 )
-
-// Stages are all stages, in order.
-var Stages = []Stage{Off, DualWrite, Shadow, Live, RampDown, Complete}
 
 const (
 	defaultTimeout  = time.Second
@@ -94,8 +91,8 @@ type Migration struct {
 	client *sdk.Client
 	flag   *sdk.Flag[string]
 	config Config
-	slots  chan struct{}
-	under  sync.WaitGroup
+	slots  chan struct{} // has an element for each comparison that is under way
+	waits  chan struct{} // has an element while a caller of Wait takes the slots
 	counts [9]atomic.Int64
 }
 
@@ -112,8 +109,8 @@ const (
 	unknown
 )
 
-// New returns a Migration whose stage is the value of a flag: one of [Stages]. Other values
-// count as off.
+// New returns a Migration whose [Stage] is the value of a flag. Values that are no stage count
+// as off.
 func New(client *sdk.Client, flag *sdk.Flag[string], cfg Config) *Migration {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = defaultTimeout
@@ -121,7 +118,7 @@ func New(client *sdk.Client, flag *sdk.Flag[string], cfg Config) *Migration {
 	if cfg.Parallel <= 0 {
 		cfg.Parallel = defaultParallel
 	}
-	return &Migration{client: client, flag: flag, config: cfg, slots: make(chan struct{}, cfg.Parallel)}
+	return &Migration{client: client, flag: flag, config: cfg, slots: make(chan struct{}, cfg.Parallel), waits: make(chan struct{}, 1)}
 }
 
 // Stage returns the stage for a context.
@@ -140,15 +137,26 @@ func (m *Migration) Counts() Counts {
 	return Counts{n(reads), n(writes), n(other), n(otherErrors), n(equals), n(unequal), n(skipped), n(fallbacks), n(unknown)}
 }
 
-// Wait waits until all comparisons that are under way have ended, or ctx has.
+// Wait waits until all comparisons that were under way have ended, or returns the error of ctx
+// when that ends first. Reads that take place meanwhile may be skipped, and are counted as that.
 func (m *Migration) Wait(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		m.under.Wait()
-		close(done)
-	}()
+	if err := take(ctx, m.waits); err != nil { // or two callers could wait for each other's slots
+		return err
+	}
+	defer func() { <-m.waits }()
+	for range cap(m.slots) {
+		if err := take(ctx, m.slots); err != nil {
+			return err
+		}
+		defer func() { <-m.slots }()
+	}
+	return nil
+}
+
+// take adds an element to slots when there is room.
+func take(ctx context.Context, slots chan<- struct{}) error {
 	select {
-	case <-done:
+	case slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -204,7 +212,7 @@ func compare[T any](ctx context.Context, m *Migration, stage Stage, value T, err
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.config.Timeout)
-	m.under.Go(func() {
+	go func() {
 		defer func() { <-m.slots }()
 		defer cancel()
 		begin := time.Now()
@@ -216,7 +224,7 @@ func compare[T any](ctx context.Context, m *Migration, stage Stage, value T, err
 			e.Compared = e.Err == nil
 		}
 		m.note(e)
-	})
+	}()
 }
 
 // guarded returns a panic as an error.
@@ -230,8 +238,8 @@ func guarded[T any](f func() (T, error)) (value T, err error) {
 }
 
 // Write writes by the stage of a context. Of two stores, the authority is written first. If
-// that fails, the other one isn't written, so that it never has what the authority lacks. The
-// error is that of the authority.
+// that fails, the other one isn't written, so that in that write it doesn't get what the
+// authority lacks. The error is that of the authority.
 func (m *Migration) Write(ctx context.Context, who sdk.Context, old, new func(context.Context) error) error {
 	m.counts[writes].Add(1)
 	switch stage := m.Stage(who); stage {

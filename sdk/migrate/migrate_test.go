@@ -176,3 +176,64 @@ func TestSlow(t *testing.T) {
 		}
 	})
 }
+
+// TestConcurrentWaits holds, under the race detector, that comparisons may begin and end while
+// several callers wait, and that a caller gives up waiting when its context ends.
+func TestConcurrentWaits(t *testing.T) {
+	client := sdktest.New(t, map[string]any{"orders-store": "shadow"})
+	m := migrate.New(client.Client, flag, migrate.Config{Parallel: 2})
+	p := &pair{oldAnswer: "x", newAnswer: "x"}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 500 {
+				_, _ = migrate.Read(t.Context(), m, sdk.User("u-1"), p.readOld, p.readNew, equal)
+			}
+		})
+		all.Go(func() {
+			for range 500 {
+				if err := m.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err := m.Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if c := m.Counts(); c.Equal+c.Skipped != 2000 || c.Other != c.Equal {
+		t.Errorf("counted %+v", c)
+	}
+}
+
+// TestWaitGivesUp holds that Wait ends with its context, and that reads are compared afterwards
+// as before.
+func TestWaitGivesUp(t *testing.T) {
+	client := sdktest.New(t, map[string]any{"orders-store": "shadow"})
+	synctest.Test(t, func(t *testing.T) {
+		m := migrate.New(client.Client, flag, migrate.Config{Timeout: time.Hour, Parallel: 2})
+		p := &pair{oldAnswer: "x", newAnswer: "x"}
+		hangs := func(ctx context.Context) (string, error) { <-ctx.Done(); return "", ctx.Err() }
+		_, _ = migrate.Read(t.Context(), m, sdk.User("u-1"), p.readOld, hangs, equal)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var waits sync.WaitGroup
+		for range 2 {
+			waits.Go(func() {
+				if err := m.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("waiting ended with %v", err)
+				}
+			})
+		}
+		waits.Wait()
+		_, _ = migrate.Read(t.Context(), m, sdk.User("u-1"), p.readOld, p.readNew, equal)
+		synctest.Wait()
+		if c := m.Counts(); c.Equal != 1 || c.Skipped != 0 {
+			t.Errorf("counted %+v", c)
+		}
+		if err := m.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
