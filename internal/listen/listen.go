@@ -4,11 +4,13 @@
 package listen
 
 import (
+	"errors"
 	"io/fs"
 	"net"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -23,7 +25,8 @@ type Listener struct {
 }
 
 // On listens on HOST:PORT, or on the Unix socket of unix:PATH. A socket that a process has
-// left behind, and to which nobody listens, is replaced.
+// left behind, and to which nobody listens, is replaced. A server that is alive keeps its socket,
+// also when it is too busy to be connected to; only on Linux can that be told apart.
 func On(address string) (*Listener, error) {
 	path, ok := strings.CutPrefix(address, "unix:")
 	if !ok {
@@ -35,10 +38,13 @@ func On(address string) (*Listener, error) {
 	}
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
 		conn, err := net.Dial("unix", path)
-		if err == nil {
+		switch {
+		case err == nil:
 			conn.Close()
-		} else if err := os.Remove(path); err != nil {
-			return nil, err
+		case errors.Is(err, syscall.ECONNREFUSED): // a full queue is EAGAIN
+			if err := os.Remove(path); err != nil {
+				return nil, err
+			}
 		}
 	}
 	l, err := net.Listen("unix", path)
