@@ -60,10 +60,19 @@ func (r *rendered) one(key string, result evaluator.Result) []byte {
 	body = Answer{Key: key, Result: result, Environment: r.snapshot.Environment(), Revision: r.snapshot.Revision()}.AppendJSON(nil)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.size += len(body); r.size <= maxRendered {
+	if _, ok := r.alone[result]; !ok && r.reserve(len(body)) { // another request may have rendered it meanwhile
 		r.alone[result] = body
 	}
 	return body
+}
+
+// reserve counts n bytes if there is room for them, and reports that. r.mu must be locked.
+func (r *rendered) reserve(n int) bool {
+	if r.size+n > maxRendered {
+		return false
+	}
+	r.size += n
+	return true
 }
 
 // all appends the answers of all flags that the caller may see to parts.
@@ -75,7 +84,7 @@ func (r *rendered) all(q *question, parts []part) []part {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for result, p := range news {
-		if r.size += len(p.json); r.size <= maxRendered {
+		if _, ok := r.among[result]; !ok && r.reserve(len(p.json)) {
 			r.among[result] = p
 		}
 	}

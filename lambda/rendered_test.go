@@ -71,16 +71,26 @@ func TestRenderedIsBounded(t *testing.T) {
 			t.Errorf("all: %d bytes", len(all))
 		}
 	}
-	known, kept := h.rendered.Load(), 0
-	for _, body := range known.alone {
-		kept += len(body)
+	known := h.rendered.Load()
+	if kept := known.kept(); kept > maxRendered || kept == 0 || known.size != kept {
+		t.Errorf("%d bytes are kept, and %d are counted", kept, known.size)
 	}
-	for _, p := range known.among {
-		kept += len(p.json)
+	small := Answer{Key: "small", Result: evaluator.Result{}}
+	body := known.one(small.Key, small.Result)
+	if kept, ok := known.alone[small.Result]; !ok || string(kept) != string(body) {
+		t.Error("an answer for which there is room isn't kept after those that were too large")
 	}
-	if kept > maxRendered || kept == 0 {
-		t.Errorf("%d bytes are kept", kept)
+}
+
+// kept returns how many bytes are kept.
+func (r *rendered) kept() (bytes int) {
+	for _, body := range r.alone {
+		bytes += len(body)
 	}
+	for _, p := range r.among {
+		bytes += len(p.json)
+	}
+	return bytes
 }
 
 // TestConcurrentRendering holds, under the race detector, that responses which are written
@@ -105,4 +115,29 @@ func TestConcurrentRendering(t *testing.T) {
 		})
 	}
 	clients.Wait()
+}
+
+// TestConcurrentRenderersCountOnce holds that an answer counts once if several requests render
+// it at the same time.
+func TestConcurrentRenderersCountOnce(t *testing.T) {
+	q := question{snapshot: newEstate(t, testRuleset()).open(t).Snapshot()}
+	for round := range 100 {
+		known := &rendered{snapshot: q.snapshot, alone: make(map[evaluator.Result][]byte), among: make(map[evaluator.Result]part)}
+		var renderers sync.WaitGroup
+		begin := make(chan struct{})
+		for range 8 {
+			renderers.Go(func() {
+				<-begin
+				known.all(&q, nil)
+				for key, result := range q.snapshot.All(q.ctx) {
+					known.one(key, result)
+				}
+			})
+		}
+		close(begin)
+		renderers.Wait()
+		if kept := known.kept(); known.size != kept {
+			t.Fatalf("round %d: %d bytes are counted, and %d are kept", round, known.size, kept)
+		}
+	}
 }
