@@ -84,6 +84,65 @@ func TestBounded(t *testing.T) {
 	}
 }
 
+// TestSampledGroups holds that the groups are those of the requests that are compared, of which
+// the 1000 largest are told apart.
+func TestSampledGroups(t *testing.T) {
+	for _, c := range []struct {
+		max, groups int // largest numbers of requests and of groups
+		others      bool
+	}{{500, 500, false}, {100_000, 1001, true}} {
+		var log strings.Builder
+		for i := range 5000 {
+			log.WriteString(entry(fmt.Sprint("id-", i), fmt.Sprint("/", i), "", 200, "same", 1))
+		}
+		for i := range 100 {
+			log.WriteString(entry(fmt.Sprint("frequent-", i), "/frequent", "", 200, "same", 1))
+		}
+		r := compare(t, log.String(), log.String(), traffic.Options{Max: c.max})
+		_, pairs := r.Differences()
+		others, frequent := int64(0), int64(0)
+		for _, g := range r.Groups {
+			switch {
+			case g.Pairs == 0:
+				t.Fatalf("of at most %d requests: %s has none", c.max, g.Route)
+			case g.Route == "(others)":
+				others = g.Pairs
+			case g.Route == "/frequent":
+				frequent = g.Pairs
+			}
+		}
+		if len(r.Groups) > c.groups || (others > 0) != c.others || pairs-others < 100 {
+			t.Errorf("of at most %d requests: %d groups of %d pairs, of which %d are in (others)", c.max, len(r.Groups), pairs, others)
+		}
+		if c.others && frequent != 100 {
+			t.Errorf("the most frequent route has %d pairs", frequent)
+		}
+	}
+}
+
+// TestRepeated holds that of requests with one ID the first ones are compared, and that they
+// count once, however many there are.
+func TestRepeated(t *testing.T) {
+	old := entry("a", "/x", "", 200, "one", 1) + entry("a", "/x", "", 503, "", 1)
+	new := entry("a", "/x", "", 200, "one", 1) + entry("a", "/x", "", 404, "", 1)
+	if differ, pairs := compare(t, old, new, traffic.Options{}).Differences(); differ != 0 || pairs != 1 {
+		t.Errorf("%d of %d pairs differ", differ, pairs)
+	}
+	var first, second strings.Builder
+	for i := range 1000 {
+		first.WriteString(entry(fmt.Sprint("id-", i), "/x", "", 200, "same", 1))
+		for range 3 {
+			second.WriteString(entry(fmt.Sprint("id-", i), "/x", "", 200, "same", 1))
+		}
+		second.WriteString(entry(fmt.Sprint("id-", i, "-of-another-server"), "/x", "", 200, "same", 1))
+	}
+	r := compare(t, first.String(), second.String()+second.String(), traffic.Options{Max: 100})
+	g := r.Groups[0]
+	if len(r.Groups) != 1 || g.OnlyOld != 0 || g.Pairs+g.OnlyNew > 100 || g.Pairs == 0 || g.OnlyNew == 0 || g.OnlyNew > 3*g.Pairs {
+		t.Errorf("the group is %+v", g)
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	one := entry("a", "/x", "", 200, "one", 1)
 	for _, c := range []struct{ name, old, new, want string }{
@@ -110,6 +169,13 @@ func FuzzCompare(f *testing.F) {
 		if err == nil {
 			if differ, pairs := r.Differences(); differ > pairs || pairs > r.Old || pairs > r.New {
 				t.Errorf("%d of %d pairs differ, of %d and %d lines", differ, pairs, r.Old, r.New)
+			}
+			requests := int64(0)
+			for _, g := range r.Groups {
+				requests += g.Pairs + g.OnlyOld + g.OnlyNew
+			}
+			if requests > 3 || r.Sampled <= 0 || r.Sampled > 1 {
+				t.Errorf("%d requests were compared, a part of %v", requests, r.Sampled)
 			}
 		}
 	})
