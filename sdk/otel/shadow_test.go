@@ -15,22 +15,28 @@ import (
 // TestObserveShadow holds that a comparison's counts become metrics.
 func TestObserveShadow(t *testing.T) {
 	client := sdktest.New(t, map[string]any{"new-checkout": true})
-	answers := []bool{true, false, true}
+	answers := []bool{true, false, true, true}
 	failure := errors.New("timeout")
 	asked := 0
-	compared := shadow.Compare(newCheckout, func(sdk.Context) (bool, error) {
+	equal := func(ours, old bool) bool {
+		if asked == 4 {
+			panic("broken")
+		}
+		return ours == old
+	}
+	compared := shadow.CompareFunc(newCheckout, func(sdk.Context) (bool, error) {
 		asked++
 		if asked > len(answers) {
 			return false, failure
 		}
 		return answers[asked-1], nil
-	}, shadow.Config{})
+	}, equal, shadow.Config{})
 	c := newCollector(t)
 	stop, err := otel.ObserveShadow(c.config, compared)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 4 {
+	for range 5 {
 		compared.Get(client.Client, sdk.User("u-1"))
 	}
 	const kind = "feature_flag.key=new-checkout feature_flag.result.reason=STATIC serin.rule= serin.shadow.outcome="
@@ -40,6 +46,9 @@ func TestObserveShadow(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]float64{"feature_flag.key=new-checkout": 1}, m["serin.shadow.errors"]); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]float64{"feature_flag.key=new-checkout": 1}, m["serin.shadow.panics"]); diff != "" {
+		t.Errorf("panics (-want +got):\n%s", diff)
 	}
 	if err := stop(); err != nil {
 		t.Fatal(err)

@@ -7,10 +7,11 @@
 //
 //	if newCheckout.Get(client, sdk.User(user)) { … }
 //
-// The old answer is served until the flag Serve is on. A call takes as long as both answers do
-// and at most a microsecond more. It doesn't allocate if they agree, but the attributes of a
-// context that is built in the call take one allocation, since the old system gets it. Whatever
-// goes wrong on the side that isn't served is counted, and never reaches the caller.
+// The old answer is served until the flag Serve is on. A call takes as long as both answers and
+// their comparison do. It doesn't allocate if they agree, but the attributes of a context that
+// is built in the call take one allocation, since the old system gets it. Whatever goes wrong on
+// the side that isn't served, or while answers are compared, is counted and never reaches the
+// caller.
 //
 // [Comparison.Report] says how often the two agreed, by rule and reason, and has a sample of
 // the disagreements. Neither has personal data: of a context only the names of attributes and

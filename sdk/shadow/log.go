@@ -24,7 +24,8 @@ func Log(ctx context.Context, logger *slog.Logger, every time.Duration, comparis
 		for i, c := range comparisons {
 			r := c.Report()
 			logger.Info("flags of both systems", "flag", r.Flag, "agreed", r.Agreed-last[i].Agreed,
-				"disagreed", r.Disagreed-last[i].Disagreed, "old_errors", r.OldErrors-last[i].OldErrors, "disagreed_in_all", r.Disagreed)
+				"disagreed", r.Disagreed-last[i].Disagreed, "old_errors", r.OldErrors-last[i].OldErrors,
+				"panics", r.Panics-last[i].Panics, "disagreed_in_all", r.Disagreed)
 			last[i] = r
 		}
 	}

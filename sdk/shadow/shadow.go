@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,9 +27,6 @@ type Config struct {
 	// Serve decides whose answer is served: Serin's if it is on for the context, and the
 	// old one otherwise. Nil: the old one.
 	Serve *sdk.Flag[bool]
-	// Seed is what units are hashed with in the sample. The zero Seed is replaced by one of
-	// this process, so that hashes of several processes can't be compared.
-	Seed maphash.Seed
 }
 
 // A Comparison is a flag that two systems answer. It is safe for concurrent use.
@@ -37,12 +35,13 @@ type Comparison[T any] struct {
 	old    func(sdk.Context) (T, error)
 	equal  func(a, b T) bool
 	serve  *sdk.Flag[bool]
-	seed   maphash.Seed
+	seed   maphash.Seed // of the hashes of units
 
 	// kinds is replaced as a whole, so that reading it takes no lock.
 	kinds     atomic.Pointer[map[kind]*counts]
 	oldErrors atomic.Int64
-	mu        sync.Mutex // of what follows, and of changes of kinds
+	panics    atomic.Int64 // of equal
+	mu        sync.Mutex   // of what follows, and of changes of kinds
 	sample    []Disagreement
 	seen      int64 // disagreements so far
 }
@@ -62,12 +61,10 @@ func Compare[T comparable](handle *sdk.Flag[T], old func(sdk.Context) (T, error)
 	return CompareFunc(handle, old, func(a, b T) bool { return a == b }, cfg)
 }
 
-// CompareFunc is [Compare] for values that == can't compare, such as those of object flags.
+// CompareFunc is [Compare] for values that == can't compare, such as those of object flags. If
+// equal panics, that is counted and doesn't reach the caller of [Comparison.Get].
 func CompareFunc[T any](handle *sdk.Flag[T], old func(sdk.Context) (T, error), equal func(a, b T) bool, cfg Config) *Comparison[T] {
-	if cfg.Seed == (maphash.Seed{}) {
-		cfg.Seed = maphash.MakeSeed()
-	}
-	c := &Comparison[T]{handle: handle, old: old, equal: equal, serve: cfg.Serve, seed: cfg.Seed}
+	c := &Comparison[T]{handle: handle, old: old, equal: equal, serve: cfg.Serve, seed: maphash.MakeSeed()}
 	kinds := make(map[kind]*counts)
 	c.kinds.Store(&kinds)
 	return c
@@ -110,13 +107,24 @@ func (c *Comparison[T]) count(ctx *sdk.Context, ours *sdk.Explanation[T], old T,
 		c.oldErrors.Add(1)
 		return
 	}
+	equal, ok := c.agree(ours.Value, old)
+	if !ok {
+		c.panics.Add(1)
+		return
+	}
 	n := c.of(kind{ours.Rule, ours.Reason.String()})
-	if c.equal(ours.Value, old) {
+	if equal {
 		n.agreed.Add(1)
 		return
 	}
 	n.disagreed.Add(1)
 	c.keep(ctx, ours, old)
+}
+
+// agree reports whether two values are equal, and whether that could be found out.
+func (c *Comparison[T]) agree(ours, old T) (equal, ok bool) {
+	defer func() { _ = recover() }()
+	return c.equal(ours, old), true
 }
 
 // of returns the counts of a kind. Those after the first maxKinds are one kind.
@@ -150,7 +158,7 @@ type Disagreement struct {
 	Rule       string    `json:"rule,omitempty"`
 	Reason     string    `json:"reason"`
 	Revision   int64     `json:"revision"`
-	Unit       uint64    `json:"unit"`       // a keyed hash of the context's key; 0: it has none
+	Unit       uint64    `json:"unit"`       // a hash of the context's key, by this comparison's secret; 0: it has none
 	Attributes []string  `json:"attributes"` // their names, sorted
 }
 
@@ -164,12 +172,7 @@ func (c *Comparison[T]) keep(ctx *sdk.Context, ours *sdk.Explanation[T], old T) 
 	c.seen++
 	at := len(c.sample)
 	if at == maxSample {
-		// Algorithm R of reservoir sampling, by a hash that nobody outside knows.
-		var number [8]byte
-		for i := range number {
-			number[i] = byte(c.seen >> (8 * i))
-		}
-		place := maphash.Bytes(c.seed, number[:]) % uint64(c.seen)
+		place := rand.Int64N(c.seen) // Algorithm R of reservoir sampling
 		if place >= maxSample {
 			return
 		}
@@ -205,6 +208,7 @@ type Report struct {
 	Agreed    int64  `json:"agreed"`
 	Disagreed int64  `json:"disagreed"`
 	OldErrors int64  `json:"old_errors"` // calls in which the old system failed; they count as neither
+	Panics    int64  `json:"panics"`     // calls in which equal panicked; they count as neither
 	Kinds     []Kind `json:"kinds"`      // sorted by rule and reason
 	// Sample are at most 100 disagreements, of which each had the same chance to be here.
 	Sample []Disagreement `json:"sample"`
@@ -220,7 +224,7 @@ type Kind struct {
 
 // Report returns the counts so far. Calls that run at the same time may or may not be in it.
 func (c *Comparison[T]) Report() Report {
-	r := Report{Flag: c.Key(), OldErrors: c.oldErrors.Load()}
+	r := Report{Flag: c.Key(), OldErrors: c.oldErrors.Load(), Panics: c.panics.Load()}
 	for k, n := range *c.kinds.Load() {
 		one := Kind{k.rule, k.reason, n.agreed.Load(), n.disagreed.Load()}
 		r.Agreed, r.Disagreed = r.Agreed+one.Agreed, r.Disagreed+one.Disagreed

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/sdk"
 	"github.com/serin-flags/serin/sdk/sdktest"
 	"github.com/serin-flags/serin/sdk/shadow"
@@ -62,6 +63,16 @@ func TestPanics(t *testing.T) {
 	if !compared.Get(flags(t, true), sdk.User("u-1")) || compared.Report().OldErrors != 1 {
 		t.Error("a panic of the system that isn't served isn't an error of it")
 	}
+	unequal := func(bool, bool) bool { panic("the comparison is broken") }
+	for _, served := range []bool{false, true} {
+		compared := shadow.CompareFunc(newCart, func(sdk.Context) (bool, error) { return false, nil }, unequal, shadow.Config{Serve: serve})
+		if got := compared.Get(flags(t, served), sdk.User("u-1")); got != served {
+			t.Errorf("a comparison that panics: got %v", got)
+		}
+		if r := compared.Report(); r.Panics != 1 || r.Agreed+r.Disagreed+r.OldErrors != 0 {
+			t.Errorf("a comparison that panics: the report is %+v", r)
+		}
+	}
 	defer func() {
 		if recover() == nil {
 			t.Error("a panic of the system that is served doesn't reach the caller")
@@ -87,19 +98,42 @@ func TestNothingPersonal(t *testing.T) {
 
 // TestBounded holds that neither the sample nor the kinds grow without end.
 func TestBounded(t *testing.T) {
-	client := flags(t, false)
+	const rules, users = 300, 9000
+	cart := evaluator.Flag{Key: "new-cart", Type: evaluator.KindBool, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}}}
+	for i := range rules {
+		cart.Rules = append(cart.Rules, evaluator.Rule{Name: fmt.Sprint("rule-", i),
+			When: &evaluator.Condition{Op: evaluator.OpSuffix, Attribute: "user", Strings: []string{fmt.Sprint("-", i)}}})
+	}
+	p := sdktest.NewPublisher(t, "production")
+	p.PublishRulesets(map[string]evaluator.Ruleset{"shop": {Unit: "user", Flags: []evaluator.Flag{cart},
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}})
+	source, err := sdk.FromURL(p.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := sdk.Open(t.Context(), sdk.Config{Source: source, Root: p.Root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
 	compared := shadow.Compare(newCart, func(sdk.Context) (bool, error) { return false, nil }, shadow.Config{})
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			for n := range 1000 {
-				compared.Get(client, sdk.User(fmt.Sprint("u-", i, "-", n)))
+			for n := i; n < users; n += 8 {
+				compared.Get(client, sdk.User(fmt.Sprint("u-", n, "-", n%rules)))
 			}
 		})
 	}
 	wg.Wait()
-	if r := compared.Report(); r.Disagreed != 8000 || len(r.Sample) != 100 || len(r.Kinds) != 1 {
+	r := compared.Report()
+	if r.Disagreed != users || len(r.Sample) != 100 || len(r.Kinds) != 257 {
 		t.Errorf("%d disagreements, a sample of %d, %d kinds", r.Disagreed, len(r.Sample), len(r.Kinds))
+	}
+	for _, k := range r.Kinds {
+		if want := int64(users / rules); k.Rule == "(others)" && k.Disagreed != (rules-256)*want || k.Rule != "(others)" && k.Disagreed != want {
+			t.Errorf("%q has %d disagreements", k.Rule, k.Disagreed)
+		}
 	}
 }
 
