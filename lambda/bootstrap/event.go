@@ -61,7 +61,6 @@ type event struct {
 // small, and API Gateway can't stream.
 type adapter struct {
 	handler http.Handler
-	observe func(path string, w *response) // called with each response; nil: nobody
 }
 
 // invoke handles one event, and returns the response in the form that belongs to it. It
@@ -88,9 +87,6 @@ func (a adapter) invoke(ctx context.Context, payload json.RawMessage) (any, erro
 		w.body.Reset() // a server drops the body of HEAD responses
 	}
 	w.WriteHeader(http.StatusOK)
-	if a.observe != nil {
-		a.observe(r.URL.Path, &w)
-	}
 	switch {
 	case e.RequestContext.ELB != nil:
 		return w.balanced(e.Multi != nil), nil

@@ -36,7 +36,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -104,8 +103,7 @@ func configure(ctx context.Context, logger *slog.Logger) (*function, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := os.Getenv("SERIN_BASE_PATH")
-	cfg := lambda.Config{BasePath: base, Gateways: gateways}
+	cfg := lambda.Config{BasePath: os.Getenv("SERIN_BASE_PATH"), Gateways: gateways}
 	if file := os.Getenv("SERIN_CLIENTS"); file != "" {
 		if cfg.Access, err = access.Open(ctx, file, &gateways, logger); err != nil {
 			client.Close()
@@ -113,7 +111,6 @@ func configure(ctx context.Context, logger *slog.Logger) (*function, error) {
 		}
 	}
 	f := &function{
-		adapter:   adapter{handler: lambda.New(client, cfg)},
 		refresher: refresher{client: client, maxAge: maxAge},
 		answered:  make(chan struct{}, 1),
 		log:       logger,
@@ -121,11 +118,14 @@ func configure(ctx context.Context, logger *slog.Logger) (*function, error) {
 	if dir := os.Getenv("SERIN_BAKED"); dir != "" {
 		f.refresher.baked = bakedAt(dir)
 	}
-	if writes {
-		f.metrics = &metrics{out: os.Stdout, client: client, base: strings.TrimRight(base, "/"),
-			function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), baked: f.refresher.baked}
-		f.adapter.observe = f.metrics.observe
+	if !writes {
+		f.adapter.handler = lambda.New(client, cfg)
+		return f, nil
 	}
+	f.metrics = &metrics{out: os.Stdout, client: client, function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), baked: f.refresher.baked}
+	cfg.Observe = f.metrics.observe
+	handler := lambda.New(client, cfg)
+	f.adapter.handler, f.metrics.load = handler, handler.Load
 	return f, nil
 }
 

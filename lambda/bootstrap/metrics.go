@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/serin-flags/serin/lambda"
 	"github.com/serin-flags/serin/sdk"
 )
 
@@ -15,41 +15,42 @@ import (
 const metricsEvery = time.Minute
 
 // metrics counts requests and writes what it has counted as a line in CloudWatch's embedded
-// metric format. It knows of a request only its path and whether it succeeded.
+// metric format. It knows of a request only the endpoint and the status.
 type metrics struct {
 	out      io.Writer
 	client   *sdk.Client
-	base     string // of all paths
+	load     func() lambda.Load // of the handler
 	function string
 	baked    time.Time // as refresher.baked
 
-	mu      sync.Mutex
-	counts  counts
-	written time.Time // when a line was last written; zero: never
-	errors  int64     // of the client, when a line was last written
+	mu       sync.Mutex
+	counts   counts
+	written  time.Time // when a line was last written; zero: never
+	errors   int64     // of the client, when a line was last written
+	unrouted int64     // of the handler, when a line was last written
 }
 
 // counts are those since the last line.
 type counts struct {
 	evaluations int64 // requests for the value of flags or for a variant
 	rejected    int64 // of those, refused as the caller's mistake
-	failures    int64 // of those, without an answer by our fault, or without a variant
+	failures    int64 // of those, without an answer by our fault
 }
 
-// observe counts a request by its path and the response.
-func (m *metrics) observe(path string, w *response) {
-	path, ok := strings.CutPrefix(path, m.base)
-	routed := strings.HasPrefix(path, "/route/")
-	if !ok || !routed && !strings.HasPrefix(path, "/ofrep/v1/evaluate/") {
+// observe is the Observe of the handler's [lambda.Config].
+func (m *metrics) observe(endpoint string, status int, _ time.Duration) {
+	switch endpoint {
+	case "flag", "flags", "route":
+	default:
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.counts.evaluations++
 	switch {
-	case w.status >= http.StatusInternalServerError || routed && w.sent.Get("X-Serin-Variant") == "":
+	case status >= http.StatusInternalServerError:
 		m.counts.failures++
-	case w.status >= http.StatusBadRequest:
+	case status >= http.StatusBadRequest:
 		m.counts.rejected++
 	}
 }
@@ -77,6 +78,7 @@ func (m *metrics) line(now time.Time) map[string]any {
 	for _, n := range st.Errors {
 		all += n
 	}
+	unrouted := m.load().Unrouted // gateways get the status 200 even then
 	var cold int64
 	if m.written.IsZero() {
 		cold = 1
@@ -90,7 +92,7 @@ func (m *metrics) line(now time.Time) map[string]any {
 	}
 	add("Evaluations", "Count", m.counts.evaluations)
 	add("Rejected", "Count", m.counts.rejected)
-	add("Failures", "Count", m.counts.failures)
+	add("Failures", "Count", m.counts.failures+unrouted-m.unrouted)
 	add("RefreshFailures", "Count", all-m.errors)
 	add("ColdStarts", "Count", cold)
 	if st.Revision > 0 {
@@ -103,7 +105,7 @@ func (m *metrics) line(now time.Time) map[string]any {
 			add("FlagsAge", "Seconds", int64(age/time.Second))
 		}
 	}
-	m.errors = all
+	m.errors, m.unrouted = all, unrouted
 	line["_aws"] = map[string]any{
 		"Timestamp": now.UnixMilli(),
 		"CloudWatchMetrics": []any{map[string]any{

@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/lambda"
 	"github.com/serin-flags/serin/sdk"
 )
 
@@ -80,22 +81,24 @@ func TestMetrics(t *testing.T) {
 		}
 		defer client.Close()
 		var out bytes.Buffer
-		m := &metrics{out: &out, client: client, base: "/base", function: "flags"}
-		observe := func(path string, status int, header ...string) {
-			w := response{status: status, sent: http.Header{}}
-			for _, name := range header {
-				w.sent.Set(name, "beta")
+		m := &metrics{out: &out, client: client, function: "flags"}
+		h := lambda.New(client, lambda.Config{BasePath: "/base", Observe: m.observe})
+		m.load = h.Load
+		ask := func(method, path string, status int) {
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(`{}`))); w.Code != status {
+				t.Errorf("%s %s: status %d, not %d", method, path, w.Code, status)
 			}
-			m.observe(path, &w)
 		}
-		observe("/base/ofrep/v1/evaluate/flags/a", 200)
-		observe("/base/ofrep/v1/evaluate/flags", 304)
-		observe("/base/ofrep/v1/evaluate/flags/b", 404)
-		observe("/base/ofrep/v1/evaluate/flags", 503)
-		observe("/base/route/a", 200, "X-Serin-Variant")
-		observe("/base/route/b", 200)
-		observe("/base/status", 503)
-		observe("/ofrep/v1/evaluate/flags", 404)
+		ask("POST", "/base/ofrep/v1/evaluate/flags/limit", 200)
+		ask("POST", "/base/ofrep/v1/evaluate/flags", 200)
+		ask("POST", "/base/ofrep/v1/evaluate/flags/absent", 404)
+		m.observe("flags", 503, time.Millisecond)
+		ask("GET", "/base/route/limit", 200)
+		ask("GET", "/base/route/absent", 200)
+		ask("OPTIONS", "/base/ofrep/v1/evaluate/flags", 204) // of a browser, before its request
+		ask("GET", "/base/status", 200)
+		ask("POST", "/ofrep/v1/evaluate/flags", 404)
 		time.Sleep(12 * time.Second)
 		src.fails = true
 		for range 2 {
@@ -106,11 +109,11 @@ func TestMetrics(t *testing.T) {
 		m.write(time.Now(), false)
 		m.write(time.Now(), true) // nothing has happened
 		time.Sleep(30 * time.Second)
-		observe("/base/ofrep/v1/evaluate/flags", 200)
+		ask("POST", "/base/ofrep/v1/evaluate/flags", 200)
 		m.write(time.Now(), false) // too early
 		time.Sleep(30 * time.Second)
 		m.write(time.Now(), false)
-		observe("/base/ofrep/v1/evaluate/flags", 200)
+		ask("GET", "/base/route/absent", 200)
 		m.write(time.Now(), true)
 
 		lines := metricLines(t, out.String())
@@ -120,7 +123,7 @@ func TestMetrics(t *testing.T) {
 		for i, want := range []map[string]any{
 			{"Evaluations": 6.0, "Rejected": 1.0, "Failures": 2.0, "ColdStarts": 1.0, "RefreshFailures": 2.0, "FlagsAge": 12.0, "FunctionName": "flags", "Environment": "production"},
 			{"Evaluations": 1.0, "Rejected": 0.0, "Failures": 0.0, "ColdStarts": 0.0, "RefreshFailures": 0.0, "FlagsAge": 72.0},
-			{"Evaluations": 1.0, "FlagsAge": 72.0},
+			{"Evaluations": 1.0, "Failures": 1.0, "FlagsAge": 72.0},
 		} {
 			for name, value := range want {
 				if lines[i][name] != value {
@@ -133,6 +136,9 @@ func TestMetrics(t *testing.T) {
 		}
 	})
 }
+
+// noLoad is the load of a handler that has had no request.
+func noLoad() lambda.Load { return lambda.Load{} }
 
 // TestMetricsWithoutFlags checks that what isn't known isn't reported as zero.
 func TestMetricsWithoutFlags(t *testing.T) {
@@ -150,7 +156,7 @@ func TestMetricsWithoutFlags(t *testing.T) {
 	}
 	defer client.Close()
 	var out bytes.Buffer
-	m := &metrics{out: &out, client: client, function: "flags"}
+	m := &metrics{out: &out, client: client, function: "flags", load: noLoad}
 	m.write(time.Now(), false)
 	line := metricLines(t, out.String())[0]
 	for _, name := range []string{"FlagsAge", "SecondsToExpiry"} {
@@ -181,12 +187,12 @@ func TestAgeOfCopy(t *testing.T) {
 		}
 		defer client.Close()
 		var out bytes.Buffer
-		m := &metrics{out: &out, client: client, function: "flags"}
+		m := &metrics{out: &out, client: client, function: "flags", load: noLoad}
 		m.write(time.Now(), false)
 		if age, ok := metricLines(t, out.String())[0]["FlagsAge"]; ok {
 			t.Errorf("the age of a copy without a time is %v", age)
 		}
-		m = &metrics{out: &out, client: client, function: "flags", baked: time.Now().Add(-time.Hour)}
+		m = &metrics{out: &out, client: client, function: "flags", baked: time.Now().Add(-time.Hour), load: noLoad}
 		m.write(time.Now(), false)
 		if age := metricLines(t, out.String())[1]["FlagsAge"]; age != 3600.0 {
 			t.Errorf("the age of a copy is %v", age)
