@@ -19,6 +19,7 @@ import (
 	"github.com/serin-flags/serin/ci/importer/abtestinggateway"
 	"github.com/serin-flags/serin/ci/importer/configcat"
 	"github.com/serin-flags/serin/ci/importer/flagd"
+	"github.com/serin-flags/serin/ci/importer/flipt"
 	"github.com/serin-flags/serin/ci/importer/launchdarkly"
 	"github.com/serin-flags/serin/ci/importer/unleash"
 	"github.com/spf13/cobra"
@@ -32,6 +33,7 @@ var importers = map[string]func([]byte, importer.Options) (*importer.Import, err
 	"abtestinggateway": abtestinggateway.Read,
 	"configcat":        configcat.Read,
 	"flagd":            flagd.Read,
+	"flipt":            flipt.Read,
 	"launchdarkly":     launchdarkly.Read,
 	"unleash":          unleash.Read,
 }
