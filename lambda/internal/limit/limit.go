@@ -21,29 +21,34 @@ const (
 // expressions of the program. The error doesn't quote them.
 func Check(ctx *evaluator.Context, program *evaluator.Program) error {
 	total := 0
-	err := add(&total, "targetingKey", ctx.Key, program.Expressions(program.Unit()))
+	err := add(&total, "targetingKey", program.Unit(), ctx.Key, program)
 	for _, a := range ctx.Attrs {
 		if err != nil {
 			break
 		}
 		text, _ := a.Value.Text()
-		err = add(&total, a.Name, text, program.Expressions(a.Name))
+		err = add(&total, a.Name, a.Name, text, program)
 	}
 	return err
 }
 
-// add adds what it takes to match an attribute with all its expressions to total.
-func add(total *int, name, text string, expressions int) error {
-	if expressions == 0 || len(text) <= Short {
+// add adds what it takes to match an attribute with all its expressions to total. shown is
+// what the caller calls the attribute. Texts are almost always short, so that comes first.
+func add(total *int, shown, attribute, text string, program *evaluator.Program) error {
+	if len(text) <= Short {
+		return nil
+	}
+	expressions := program.Expressions(attribute)
+	if expressions == 0 {
 		return nil
 	}
 	*total += len(text) * expressions
 	switch {
 	case len(text) > Matched:
-		return fmt.Errorf("the attribute %s is longer than %d bytes, the limit where flags match regular expressions", name, Matched)
+		return fmt.Errorf("the attribute %s is longer than %d bytes, the limit where flags match regular expressions", shown, Matched)
 	case *total > Matching:
 		return fmt.Errorf("the attribute %s is too long for the %d regular expressions that flags match it with; %d bytes are always accepted",
-			name, expressions, Short)
+			shown, expressions, Short)
 	}
 	return nil
 }
