@@ -142,7 +142,8 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 	if client.Snapshot() == nil {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no flags yet: answering 503 until there are")
 	}
-	enrich.Warm()
+	client.OnChange(func(c sdk.Change) { enrich.Warm(c.After.Program()) })
+	enrich.Warm(client.Snapshot().Program())
 	defer holdBallast(serverBallast)()
 	cfg := lambda.Config{MaxBody: o.maxBody, BasePath: o.basePath, Events: true, Gateways: o.gateways, MaxRequests: o.maxConnections}
 	if cfg.Access, err = o.gate(cmd, log); err != nil {

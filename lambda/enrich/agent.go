@@ -1,10 +1,13 @@
 package enrich
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
 	useragent "github.com/medama-io/go-useragent"
+	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/from"
 )
 
 // An agent is what a User-Agent header says. Fields that it doesn't tell are empty.
@@ -35,12 +38,29 @@ func (a *agent) field(name string) string {
 	return ""
 }
 
-// parser is built when it is first needed, which takes some 50 ms.
+// parser is built when it is first needed, which takes some 50 ms. It has 166,000 objects,
+// which the garbage collector looks at each time it runs.
 var parser = sync.OnceValue(useragent.NewParser)
 
-// Warm prepares to read user agents. Without it the first request that needs one waits
-// longer than gateways do.
-func Warm() { parser() }
+// Warm prepares to read user agents if a program takes attributes from them. Without it, the
+// first request that needs one waits longer than gateways do. For other programs nothing is
+// prepared: what that holds in memory would slow every request down. A nil program takes none.
+func Warm(p *evaluator.Program) {
+	if readsAgents(p) {
+		parser()
+	}
+}
+
+// readsAgents reports whether an attribute of a program comes from user agents.
+func readsAgents(p *evaluator.Program) bool {
+	for declared := range p.Attributes() {
+		a, err := Parse(declared)
+		if err == nil && slices.ContainsFunc(a.Sources, func(s from.Source) bool { return s.Kind == from.UserAgent }) {
+			return true
+		}
+	}
+	return false
+}
 
 // maxAgent is the length from which on a header is not looked at: no browser sends one.
 const maxAgent = 1024

@@ -40,6 +40,39 @@ func TestAgents(t *testing.T) {
 	}
 }
 
+// TestReadsAgents holds that the parser is only prepared for programs that need it.
+func TestReadsAgents(t *testing.T) {
+	program := func(sources ...string) *evaluator.Program {
+		set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
+		for i, text := range sources {
+			name := string(rune('a' + i))
+			set.Attributes = append(set.Attributes, evaluator.Attribute{Name: name, Type: evaluator.AttrString, From: text})
+		}
+		p, err := evaluator.Compile(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	const header, agent, later = `[{"header":"User-Agent"}]`, `[{"user_agent":"os"}]`, `[{"moon":"phase"}]`
+	for _, test := range []struct {
+		name    string
+		program *evaluator.Program
+		want    bool
+	}{
+		{"no program", nil, false},
+		{"no sources", program(), false},
+		{"the header itself", program(header), false},
+		{"of a later version", program(later), false},
+		{"a field", program(header, later, agent), true},
+		{"a field after a parameter", program(`[{"query":"os"},{"user_agent":"os"}]`), true},
+	} {
+		if got := readsAgents(test.program); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
 func TestClientIP(t *testing.T) {
 	var tests []struct {
 		Name, Trust, Peer, IP string
