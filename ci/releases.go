@@ -26,8 +26,9 @@ type (
 	ReleaseLines = plan.Lines
 )
 
-// The states of a [ReleaseLine] in which its plan doesn't go on.
+// The states of a [ReleaseLine].
 const (
+	ReleaseRunning  = plan.Running  // it goes on
 	ReleaseHeld     = plan.Held     // it keeps its share
 	ReleaseBack     = plan.Back     // it was rolled back
 	ReleaseFinished = plan.Finished // it reached its last step

@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -225,8 +224,15 @@ func (m *measurer) test(name string, e sequential.Evidence) Test {
 }
 
 func verdictOf(e sequential.Evidence) Verdict {
-	v, ok := map[sequential.Verdict]Verdict{sequential.Pass: Pass, sequential.Fail: Fail, sequential.Inconclusive: Inconclusive}[e.Verdict]
-	return cmp.Or(map[bool]Verdict{true: v}[ok], Error)
+	switch e.Verdict {
+	case sequential.Pass:
+		return Pass
+	case sequential.Fail:
+		return Fail
+	case sequential.Inconclusive:
+		return Inconclusive
+	}
+	return Error
 }
 
 // rate returns a rate of bad events, for people.

@@ -1,25 +1,20 @@
 package guard
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
 	"github.com/serin-flags/serin/ci/internal/plan"
 )
 
-// Decide says what becomes of a plan. line is nil if the plan has none yet. findings is what
-// was measured since the line was written, and is nil if nothing was; [Measures] tells whether
-// a decision needs them. Without them, no step but the first is ever cleared.
+// Decide says what becomes of a plan, whose line [Lines.Get] returns. findings is what was
+// measured since the line was written, and is nil if nothing was; [Measures] tells whether a
+// decision needs them. Without them, no step but the first is ever cleared.
 //
 // Decide is a pure function. It takes at most one step, and rolling back comes before
 // everything else.
-func Decide(p *Plan, line *Line, findings *Findings, now time.Time) Decision {
-	d := decider{Decision{Plan: p, Time: now, line: plan.NewLine(p), Findings: findings}}
-	if line != nil {
-		d.line = *line
-	}
-	d.From, d.To = d.line.Share, d.line.Share
+func Decide(p *Plan, line Line, findings *Findings, now time.Time) Decision {
+	d := decider{Decision{Plan: p, Time: now, line: line, From: line.Share, To: line.Share, Findings: findings}}
 	if p.Guard == nil {
 		return d.end(Nothing, "it has no guard, so it follows the clock")
 	}
@@ -45,7 +40,7 @@ func Decide(p *Plan, line *Line, findings *Findings, now time.Time) Decision {
 
 // Measures reports whether a decision needs findings: not before the first step, and not for
 // a plan that isn't running.
-func Measures(p *Plan, line *Line, now time.Time) bool {
+func Measures(p *Plan, line Line, now time.Time) bool {
 	d := Decide(p, line, nil, now)
 	return d.Step > 0 && d.Action != Nothing && d.Action != Refuse
 }
@@ -117,7 +112,10 @@ func (d *decider) later() Decision {
 	for _, back := range []bool{true, false} {
 		for _, f := range found {
 			if f.Verdict == Fail && f.back == back {
-				action := map[bool]Action{true: RollBack, false: Hold}[back]
+				action := Hold
+				if back {
+					action = RollBack
+				}
 				return d.end(action, "%s", f.text())
 			}
 		}
@@ -274,8 +272,11 @@ func passed(found []verdict) string {
 		}
 		metrics++
 	}
-	plural := cmp.Or(map[int]string{1: "1 metric"}[metrics], fmt.Sprintf("%d metrics", metrics))
-	return plural + " passed" + exposures
+	what := fmt.Sprintf("%d metrics", metrics)
+	if metrics == 1 {
+		what = "1 metric"
+	}
+	return what + " passed" + exposures
 }
 
 // clock returns a time as people read it.

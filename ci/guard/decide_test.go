@@ -50,12 +50,12 @@ func healthy(at time.Time) *Findings {
 }
 
 // cleared is the line of the plan after some steps, the last at a time.
-func cleared(p *Plan, steps int, at time.Time) *Line {
+func cleared(p *Plan, steps int, at time.Time) Line {
 	l := plan.NewLine(p)
 	for step := range steps {
 		l = l.Clear(p, step+1, at, "robot")
 	}
-	return &l
+	return l
 }
 
 func TestDecide(t *testing.T) {
@@ -67,18 +67,18 @@ func TestDecide(t *testing.T) {
 		return func(f *Findings) { f.Metrics[i].Verdict, f.Metrics[i].Reason = v, "why" }
 	}
 	one, two, three, all := cleared(p, 1, monday), cleared(p, 2, monday), cleared(p, 3, monday), cleared(p, 4, monday)
-	change := func(l *Line, change func(l *Line)) *Line { other := *l; change(&other); return &other }
+	change := func(l Line, change func(l *Line)) Line { change(&l); return l }
 	for _, tt := range []struct {
 		name     string
-		line     *Line
+		line     Line
 		after    float64 // hours since the step
 		findings func(time.Time) *Findings
 		want     Action
 		reason   string
 		until    time.Time
 	}{
-		{"before the start", nil, -1, nil, Wait, "it starts at 2026-12-07 09:00:00 UTC", monday},
-		{"at the start", nil, 0, nil, Advance, "it started at", time.Time{}},
+		{"before the start", plan.NewLine(p), -1, nil, Wait, "it starts at 2026-12-07 09:00:00 UTC", monday},
+		{"at the start", plan.NewLine(p), 0, nil, Advance, "it started at", time.Time{}},
 		{"healthy, too early", one, 3, healthy, Wait, "step 2 of 4 waits until 2026-12-07 13:00:00 UTC", hours(4)},
 		{"healthy", one, 4, healthy, Advance, "2 metrics passed with 5000 exposures", time.Time{}},
 		{"nothing measured", one, 4, nil, Note, "exposures: error (it wasn't measured); if that lasts, the plan is held", hours(28)},
@@ -159,10 +159,10 @@ func TestRestart(t *testing.T) {
 	p := search()
 	l := cleared(p, 2, monday).RollBack(p, 0, "broken", hours(1), "robot")
 	l = l.Resume(p, hours(10), hours(2), "ann")
-	if d := Decide(p, &l, nil, hours(9)); d.Action != Wait || !d.Until.Equal(hours(10)) {
+	if d := Decide(p, l, nil, hours(9)); d.Action != Wait || !d.Until.Equal(hours(10)) {
 		t.Errorf("before: %s until %v", d.Action, d.Until)
 	}
-	d := Decide(p, &l, nil, hours(10))
+	d := Decide(p, l, nil, hours(10))
 	next, ok := d.Line("robot")
 	if d.Action != Advance || d.To != p.Steps[0].To || !ok || next.Share != p.Steps[0].To || next.Count != l.Count+1 {
 		t.Errorf("then: %s to %v, line %v", d.Action, d.To, next)
@@ -174,11 +174,11 @@ func TestApprovedFirst(t *testing.T) {
 	p := search()
 	p.Steps[0].Approval = true
 	p.Guard.NoData = plan.NoData{Back: true}
-	if d := Decide(p, nil, nil, hours(1)); d.Action != Wait || !strings.Contains(d.Reason, "approval") {
+	if d := Decide(p, plan.NewLine(p), nil, hours(1)); d.Action != Wait || !strings.Contains(d.Reason, "approval") {
 		t.Errorf("not approved: %s: %s", d.Action, d.Reason)
 	}
 	l := plan.NewLine(p).Approve(p.Steps[0].To, hours(1), "ann")
-	if d := Decide(p, &l, nil, hours(1)); d.Action != Advance {
+	if d := Decide(p, l, nil, hours(1)); d.Action != Advance {
 		t.Errorf("approved: %s: %s", d.Action, d.Reason)
 	}
 	d := Decide(p, cleared(p, 1, monday), nil, hours(1))
@@ -212,11 +212,7 @@ func TestDecideNever(t *testing.T) {
 	}
 }
 
-func checkNever(t *testing.T, p *Plan, line *Line, f *Findings, now time.Time, d Decision) {
-	before := plan.NewLine(p)
-	if line != nil {
-		before = *line
-	}
+func checkNever(t *testing.T, p *Plan, before Line, f *Findings, now time.Time, d Decision) {
 	after, written := d.Line("robot")
 	if !written {
 		after = before
@@ -317,11 +313,11 @@ func randomPlan(rnd *rand.Rand) *Plan {
 	return p
 }
 
-func randomLine(rnd *rand.Rand, p *Plan) *Line {
+func randomLine(rnd *rand.Rand, p *Plan) Line {
 	if rnd.IntN(10) == 0 {
-		return nil
+		return plan.NewLine(p)
 	}
-	l := *cleared(p, rnd.IntN(len(p.Steps)+1), monday.Add(time.Duration(rnd.IntN(20))*time.Hour))
+	l := cleared(p, rnd.IntN(len(p.Steps)+1), monday.Add(time.Duration(rnd.IntN(20))*time.Hour))
 	if rnd.IntN(2) == 0 {
 		l.Approved = p.Steps[rnd.IntN(len(p.Steps))].To
 	}
@@ -336,10 +332,10 @@ func randomLine(rnd *rand.Rand, p *Plan) *Line {
 	case 2:
 		l.Share = plan.Share(rnd.IntN(3)) * 10_000_000
 	}
-	return &l
+	return l
 }
 
-func randomFindings(rnd *rand.Rand, p *Plan, line *Line, now time.Time) *Findings {
+func randomFindings(rnd *rand.Rand, p *Plan, line Line, now time.Time) *Findings {
 	if p.Guard == nil || rnd.IntN(30) == 0 {
 		return nil
 	}

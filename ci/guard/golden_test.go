@@ -34,7 +34,7 @@ func TestGolden(t *testing.T) {
 	}
 	compare(t, "back", run(t, p, f, hours(4)))
 	compare(t, "advance", run(t, small(), &fake{answer: numbers(nil)}, hours(4)))
-	compare(t, "start", Decide(p, nil, nil, hours(-1)))
+	compare(t, "start", Decide(p, plan.NewLine(p), nil, hours(-1)))
 }
 
 // compare holds the evidence and the text of a decision against golden files.

@@ -212,8 +212,8 @@ func (m *measurer) soon() Finding {
 	return Finding{Verdict: Inconclusive, Reason: fmt.Sprintf("the first %v aren't over", m.grid.period)}
 }
 
-// fresh returns the finding if there are no data up to the present, and "" otherwise. last is
-// the newest period that has data, or -1.
+// fresh reports whether there are data up to the present and, if not, returns the finding that
+// says so. last is the newest period that has data, or -1.
 func (m *measurer) fresh(last int) (f Finding, ok bool) {
 	if last >= m.grid.n-1-late && last >= 0 {
 		return Finding{}, true

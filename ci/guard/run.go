@@ -105,16 +105,12 @@ type runner struct {
 
 // decide measures a plan, if that is called for, and decides about it.
 func (r *runner) decide(ctx context.Context, p *Plan, lines Lines) Decision {
-	var line *Line
-	if l, ok := lines[plan.Key{Flag: p.Flag, Environment: p.Environment}]; ok {
-		line = &l
-	}
-	now := r.options.Now()
-	if line == nil || !Measures(p, line, now) {
+	line, now := lines.Get(p), r.options.Now()
+	if !Measures(p, line, now) {
 		return Decide(p, line, nil, now)
 	}
-	step, _ := p.Reached(*line)
-	return Decide(p, line, r.measure(ctx, p, *line, step, now), now)
+	step, _ := p.Reached(line)
+	return Decide(p, line, r.measure(ctx, p, line, step, now), now)
 }
 
 // A source is one that the run has opened.

@@ -60,7 +60,7 @@ func numbers(change func(name string, arm string, values []float64)) func(contex
 // run measures the plan at a time, with its second step cleared on monday.
 func run(t *testing.T, p *Plan, f *fake, now time.Time) Decision {
 	t.Helper()
-	l := *cleared(p, 1, monday)
+	l := cleared(p, 1, monday)
 	d := Run(t.Context(), []*Plan{p}, Lines{l.Key(): l}, Options{
 		Open: func(context.Context, string, string) (Source, error) { return f, nil },
 		Now:  func() time.Time { return now },
@@ -196,7 +196,7 @@ func TestMeasureQueries(t *testing.T) {
 		return numbers(nil)(ctx, q)
 	}}
 	p := small()
-	l := *cleared(p, 1, monday.Add(7*time.Second))
+	l := cleared(p, 1, monday.Add(7*time.Second))
 	Run(t.Context(), []*Plan{p}, Lines{l.Key(): l}, Options{
 		Open: func(_ context.Context, kind, address string) (Source, error) {
 			if kind != Prometheus || address != "https://prometheus.test" {
@@ -278,7 +278,7 @@ func TestLyingSources(t *testing.T) {
 			t.Errorf("%s: %v", name, &d)
 		}
 	}
-	l := *cleared(small(), 1, monday)
+	l := cleared(small(), 1, monday)
 	d := Run(t.Context(), []*Plan{small()}, Lines{l.Key(): l}, Options{Now: func() time.Time { return hours(4) }})[0]
 	if d.Action != Note || !strings.Contains(d.Reason, "sources aren't asked here") {
 		t.Error(&d)
@@ -341,7 +341,7 @@ func TestAlarmsAndCommands(t *testing.T) {
 	p.Guard.Metrics = []plan.Metric{{Name: "smoke", Command: &plan.Command{Run: []string{"./smoke.sh", "-v"}, Timeout: plan.Duration(time.Minute)}}}
 	for status, want := range map[int]Action{0: Advance, 1: Hold, 2: Note, 127: Note, -1: Note} {
 		var got Command
-		l := *cleared(p, 1, monday)
+		l := cleared(p, 1, monday)
 		d := Run(t.Context(), []*Plan{p}, Lines{l.Key(): l}, Options{Now: func() time.Time { return hours(4) }, Runner: runnerFunc(func(c Command) (Outcome, error) {
 			got = c
 			return Outcome{Status: status, Output: "output"}, nil
@@ -353,7 +353,7 @@ func TestAlarmsAndCommands(t *testing.T) {
 			t.Errorf("command %+v", got)
 		}
 	}
-	l := *cleared(p, 1, monday)
+	l := cleared(p, 1, monday)
 	d := Run(t.Context(), []*Plan{p}, Lines{l.Key(): l}, Options{Now: func() time.Time { return hours(4) }, Runner: runnerFunc(func(Command) (Outcome, error) {
 		return Outcome{Running: true}, nil
 	})})[0]
@@ -379,7 +379,7 @@ func TestCommandLast(t *testing.T) {
 			}
 		})}
 		ran := int64(0)
-		l := *cleared(p, 1, monday)
+		l := cleared(p, 1, monday)
 		d := Run(t.Context(), []*Plan{p}, Lines{l.Key(): l}, Options{
 			Open: func(context.Context, string, string) (Source, error) { return f, nil },
 			Now:  func() time.Time { return hours(4) },
@@ -415,7 +415,7 @@ func TestRunConcurrentSlowSource(t *testing.T) {
 			if i%2 == 0 {
 				p.Guard.Sources = map[string]plan.Source{"prom": {Prometheus: "https://slow.test"}}
 			}
-			l := *cleared(p, 1, since)
+			l := cleared(p, 1, since)
 			plans, lines[l.Key()] = append(plans, p), l
 		}
 		slow := &fake{answer: func(ctx context.Context, _ Query) (Answer, error) {

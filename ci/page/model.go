@@ -13,6 +13,7 @@ import (
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/plans"
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/served"
 )
 
 // A Source is what a page is about. Environments is required; of the rest, what is missing
@@ -174,7 +175,7 @@ func (f *flag) add(e *Environment, compiled *evaluator.Flag, p *ci.Plan) {
 	}
 	v := &variation{environments: []string{e.Name}, flag: compiled, plan: p}
 	if p != nil {
-		v.line = e.Lines[p.Key()]
+		v.line = e.Lines.Get(p)
 	}
 	f.variants = append(f.variants, v)
 }
@@ -254,15 +255,7 @@ func (v *variation) changing(now int64) bool {
 	if v.plan != nil {
 		return v.running() && v.line.Share < ci.WholeShare
 	}
-	for _, r := range v.flag.Rules {
-		if r.Split != nil && r.Split.Ramp != nil {
-			points := r.Split.Ramp.Points
-			if points[len(points)-1].At > now {
-				return true
-			}
-		}
-	}
-	return false
+	return served.NextChange(v.flag, now) != 0
 }
 
 // sameFlag reports whether two flags are the same.

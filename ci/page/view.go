@@ -575,7 +575,7 @@ func about(message, rule string, environments []string) bool {
 func (v *view) curve(f *flag, is *variation, r *evaluator.Rule) *curveView {
 	if p := is.plan; p != nil && p.Rule == r.Name {
 		w := &curveView{
-			curve: planCurve(p, is.line, v.now), Rule: display.Line(r.Name), Plan: true, State: cmp.Or(string(is.line.State), "running"),
+			curve: planCurve(p, is.line, v.now), Rule: display.Line(r.Name), Plan: true, State: string(is.line.State),
 			Why: display.Line(is.line.Why), By: display.Line(is.line.By), Since: is.line.Since.UTC(),
 		}
 		for _, record := range f.records {

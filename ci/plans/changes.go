@@ -35,7 +35,7 @@ func change(old, new ci.ReleaseLine) string {
 		parts = append(parts, fmt.Sprintf("cleared up to %v → %v", old.Share, new.Share))
 	}
 	if old.State != new.State {
-		text := fmt.Sprintf("%s → %s", old.State, new.State)
+		text := fmt.Sprintf("%s → %s", old.State.Words(), new.State.Words())
 		if new.Why != "" {
 			text += ": " + new.Why
 		}

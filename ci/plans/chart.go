@@ -99,8 +99,8 @@ type chart struct {
 
 func (c *chart) open(p *ci.Plan, line ci.ReleaseLine) {
 	title := fmt.Sprintf("%s in %s: %v", p.Flag, p.Environment, line.Share)
-	if line.State != "" && line.State != "running" {
-		title += fmt.Sprintf(" (%s)", line.State)
+	if line.State != ci.ReleaseRunning {
+		title += fmt.Sprintf(" (%s)", line.State.Words())
 	}
 	fmt.Fprintf(c, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">`+"\n",
 		chartWidth, chartHeight, chartWidth, chartHeight, html.EscapeString(title))
@@ -142,7 +142,7 @@ func (c *chart) steps(stages []Stage, line ci.ReleaseLine, now, end time.Time) {
 	fmt.Fprintf(c, `<path class="%s" d="M%.1f %.1f H%.1f"/>`+"\n", class, c.x(start), c.y(line.Share), c.x(now))
 	d := fmt.Sprintf("M%.1f %.1f", c.x(now), c.y(line.Share))
 	var gates bytes.Buffer
-	going := line.State == "" || line.State == "running"
+	going := line.State == ci.ReleaseRunning
 	for _, s := range stages {
 		if s.Cleared || !going {
 			continue

@@ -301,10 +301,7 @@ func (r Restoration) line(p *ci.Plan, was, is ci.ReleaseLine, isNow bool, revisi
 	if isNow && !r.Force {
 		share = min(share, is.Share)
 	}
-	steps := 0
-	for steps < len(p.Steps) && p.Steps[steps].To <= share {
-		steps++
-	}
+	steps, _ := p.Cleared(share)
 	line := was
 	line.Flag, line.Environment, line.Count = p.Flag, p.Environment, max(was.Count, is.Count)
 	return line.Replan(p, steps, r.Now, r.By).Hold(fmt.Sprintf("rolled back to revision %d", revision), r.Now, r.By)

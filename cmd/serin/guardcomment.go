@@ -39,7 +39,7 @@ func (g *guardRun) commentOn(ctx context.Context, d *guard.Decision) error {
 	}
 	line, ok := d.Line(g.by)
 	if !ok {
-		line = lineOf(g.state.Lines, d.Plan)
+		line = g.state.Lines.Get(d.Plan)
 	}
 	var status strings.Builder
 	if err := (&releaseStatus{now: d.Time, plan: d.Plan, line: line}).write(&status); err != nil {

@@ -99,7 +99,7 @@ type listedRelease struct {
 func releasesOf(estate *ci.Estate, env string) map[string]*listedRelease {
 	releases := make(map[string]*listedRelease)
 	for _, p := range estate.Plans(env) {
-		line := lineOf(estate.Releases(), p)
+		line := estate.Releases().Get(p)
 		releases[p.Flag] = &listedRelease{line.Share.String(), line.State, line.Why}
 	}
 	return releases
@@ -185,7 +185,7 @@ func (f listedFlag) serves() string {
 		text += " (ramp ended)"
 	}
 	if r := f.Release; r != nil && r.State != guard.Running {
-		text += " (release " + stateWord(r.State) + ")"
+		text += " (release " + r.State.Words() + ")"
 	} else if r != nil {
 		text += " (release at " + r.Share + ")"
 	}

@@ -97,10 +97,7 @@ func (r *releaseRun) edit(root *os.Root, dir, flag, by string) (*edit.Result, er
 		return nil, err
 	}
 	lines := e.Releases()
-	line, ok := lines[p.Key()]
-	if !ok {
-		line = ci.NewReleaseLine(p)
-	}
+	line := lines.Get(p)
 	next, err := r.move(p, line, time.Now(), by)
 	if err != nil {
 		return nil, fmt.Errorf("flag %q in environment %s: %w", flag, p.Environment, err)
@@ -179,11 +176,7 @@ func (r *releaseRun) publishNow(cmd *cobra.Command, verb, flag string) error {
 			if keys = append(keys, p.Flag); p.Flag != flag {
 				continue
 			}
-			l, ok := s.Lines[p.Key()]
-			if !ok {
-				l = ci.NewReleaseLine(p)
-			}
-			if line, err = move(p, l, now, by); err != nil {
+			if line, err = move(p, s.Lines.Get(p), now, by); err != nil {
 				return nil, fmt.Errorf("flag %q in environment %s: %w", flag, p.Environment, err)
 			}
 			return []ci.ReleaseLine{line}, nil

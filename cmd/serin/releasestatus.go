@@ -95,17 +95,9 @@ func (r *statusRun) read(cmd *cobra.Command, flag string) (*releaseStatus, error
 	if s.plan, err = findPlan(e, flag, r.env); err != nil {
 		return nil, err
 	}
-	s.line = lineOf(e.Releases(), s.plan)
+	s.line = e.Releases().Get(s.plan)
 	s.last, err = lastLookAt(from, s.plan)
 	return s, err
-}
-
-// lineOf returns the line of a plan, or that of one which has cleared nothing.
-func lineOf(lines ci.ReleaseLines, p *ci.Plan) ci.ReleaseLine {
-	if line, ok := lines[p.Key()]; ok {
-		return line
-	}
-	return ci.NewReleaseLine(p)
 }
 
 // pulled reads into s what is published.
@@ -131,7 +123,7 @@ func (r *statusRun) pulled(cmd *cobra.Command, s *releaseStatus, url, flag strin
 		return fmt.Errorf("flag %q has no plan in what is published", flag)
 	}
 	s.plan, s.revision = state.Plans[i], found.Revision
-	s.line = lineOf(state.Lines, s.plan)
+	s.line = state.Lines.Get(s.plan)
 	return nil
 }
 
@@ -190,7 +182,7 @@ func (s *releaseStatus) standing() string {
 	}
 	text += fmt.Sprintf(" since %s", when(s.line.Since))
 	if !s.going() {
-		text += ", " + stateWord(s.line.State)
+		text += ", " + s.line.State.Words()
 	}
 	text += " (by " + cmp.Or(s.line.By, "?") + ")"
 	if s.line.Why != "" {

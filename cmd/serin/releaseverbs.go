@@ -31,7 +31,7 @@ func holdCommand() *cobra.Command {
 			}
 			r.move = func(_ *ci.Plan, l ci.ReleaseLine, now time.Time, by string) (ci.ReleaseLine, error) {
 				if l.State != guard.Running {
-					return l, fmt.Errorf("the release is %s already", stateWord(l.State))
+					return l, fmt.Errorf("the release is %s already", l.State.Words())
 				}
 				return l.Hold(r.reason, now, by), nil
 			}
@@ -172,10 +172,7 @@ has, and the output shows who moves. Later steps can be edited without it.` + re
 				if l.Count == 0 || p.Fits(l) == nil {
 					return l, errors.New("releases.lock fits the plan")
 				}
-				steps := 0
-				for steps < len(p.Steps) && p.Steps[steps].To <= l.Share {
-					steps++
-				}
+				steps, _ := p.Cleared(l.Share)
 				return l.Replan(p, steps, now, by), nil
 			}
 			return r.run(cmd, "replan", args[0])
@@ -183,12 +180,4 @@ has, and the output shows who moves. Later steps can be edited without it.` + re
 	}
 	r.register(cmd)
 	return cmd
-}
-
-// stateWord says what a release is.
-func stateWord(s guard.State) string {
-	if s == guard.RolledBack {
-		return "rolled back"
-	}
-	return string(s)
 }

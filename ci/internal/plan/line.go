@@ -30,6 +30,14 @@ const (
 	Finished State = "finished" // it reached its last step, and nothing watches it any more
 )
 
+// Words says what a plan is, such as "rolled back".
+func (s State) Words() string {
+	if s == Back {
+		return "rolled back"
+	}
+	return string(s)
+}
+
 // A Line says how far a plan has got. A plan without a line has cleared no step.
 type Line struct {
 	Flag        string
@@ -178,6 +186,15 @@ func (l Line) Key() Key { return Key{l.Flag, l.Environment} }
 
 // Lines are the lines of a file.
 type Lines map[Key]Line
+
+// Get returns the line of a plan. If there is none, it returns that of a plan that has cleared nothing,
+// whose count is 0.
+func (l Lines) Get(p *Plan) Line {
+	if line, ok := l[p.Key()]; ok {
+		return line
+	}
+	return NewLine(p)
+}
 
 // Of returns the lines of an environment.
 func (l Lines) Of(environment string) Lines {

@@ -219,3 +219,17 @@ func TestReached(t *testing.T) {
 		}
 	}
 }
+
+// TestGet: a plan without a line has one that has cleared nothing and goes on.
+func TestGet(t *testing.T) {
+	one := NewLine(ramp).Clear(ramp, 1, monday, "robot")
+	lines := Lines{one.Key(): one}
+	if got := lines.Get(ramp); got != one {
+		t.Errorf("a plan with a line: %v", got)
+	}
+	other := *ramp
+	other.Environment = "staging"
+	if got := lines.Get(&other); got != NewLine(&other) || got.State != Running || got.Count != 0 {
+		t.Errorf("a plan without one: %v", got)
+	}
+}
