@@ -68,6 +68,12 @@ func load(fsys fs.FS, dir string, p purpose) (*Estate, error) {
 
 func loadFiles(files *source.Files, dir string, p purpose) (*Estate, error) {
 	flags, err := lang.Read(files, p == locking)
+	return finish(files, flags, err, dir, p)
+}
+
+// finish makes an estate of flags that have been read with an error, and checks what concerns all
+// files.
+func finish(files *source.Files, flags *lang.Estate, err error, dir string, p purpose) (*Estate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", dir, err)
 	}
@@ -142,7 +148,8 @@ func LockFS(fsys fs.FS, dir string, anew []string) (*LockUpdate, error) {
 
 // ReloadFS loads the estate at the root of fsys as [LoadFS] does. The folder is the one that e was
 // loaded from, with other contents of some files by their paths, nil for those that are gone.
-// Files that stay aren't parsed again.
+// Files that stay aren't parsed again, and of the flags only those are checked again that the others
+// can touch.
 func (e *Estate) ReloadFS(fsys fs.FS, contents map[string][]byte) (*Estate, error) {
 	return e.reload(fsys, contents, whole)
 }
@@ -158,7 +165,8 @@ func (e *Estate) RelockFS(fsys fs.FS, contents map[string][]byte) (*LockUpdate, 
 
 func (e *Estate) reload(fsys fs.FS, contents map[string][]byte, p purpose) (*Estate, error) {
 	if files, ok := e.files.With(fsys, contents); ok {
-		return loadFiles(files, e.files.Dir, p)
+		flags, err := e.flags.Reread(files, p == locking)
+		return finish(files, flags, err, e.files.Dir, p)
 	}
 	return load(fsys, e.files.Dir, p)
 }

@@ -143,7 +143,7 @@ func apply(t testing.TB, fsys fstest.MapFS, texts ...string) (fstest.MapFS, *edi
 }
 
 // sameAsRead holds that the estate after edits is the one that the files give, although only
-// those that changed have been parsed again.
+// what the edits can touch has been checked again.
 func sameAsRead(t testing.TB, texts []string, got *ci.Estate, files fstest.MapFS) {
 	t.Helper()
 	want, err := ci.LoadFS(files, "flags")
@@ -165,6 +165,12 @@ func sameAsRead(t testing.TB, texts []string, got *ci.Estate, files fstest.MapFS
 	}
 	if a, b := got.Lint(ci.LintOptions{}), want.Lint(ci.LintOptions{}); !reflect.DeepEqual(a, b) {
 		t.Errorf("%q: lints find\n%v\nbut in the files\n%v", texts, a, b)
+	}
+	if a, b := got.Attributes(), want.Attributes(); !reflect.DeepEqual(a, b) {
+		t.Errorf("%q: the attributes are\n%+v\nbut those of the files\n%+v", texts, a, b)
+	}
+	if a, b := got.Test(ci.TestOptions{}), want.Test(ci.TestOptions{}); !reflect.DeepEqual(a, b) {
+		t.Errorf("%q: tests say\n%+v\nbut those of the files\n%+v", texts, a, b)
 	}
 }
 

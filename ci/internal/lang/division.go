@@ -18,7 +18,6 @@ func (c Checker) locked(r *Rule, variants []int, shares []int64, set *variantSet
 	}
 	if r.Division == nil {
 		r.Division = &lock.Division{
-			File:  c.File,
 			ID:    r.owner,
 			Draw:  split.Bucketing,
 			Parts: make([]share.Part, len(variants)),
@@ -60,7 +59,9 @@ func (e *Estate) Divisions() []*lock.Division {
 		for _, b := range f.Bodies {
 			for _, r := range b.Rules {
 				if r.Division != nil {
-					list = append(list, r.Division)
+					d := *r.Division
+					d.File = f.File
+					list = append(list, &d)
 				}
 			}
 		}

@@ -39,6 +39,8 @@ type loader struct {
 	files   *source.Files
 	locking bool
 	known   *Vocabulary
+	was     *Estate        // whose flags count where nothing about them has changed; nil: none do
+	fresh   map[*Flag]bool // the flags that aren't those of was
 }
 
 // Read reads the flag files and what they refer to. It records what is wrong with
@@ -48,6 +50,14 @@ func Read(files *source.Files, locking bool) (*Estate, error) {
 	l := loader{files: files, locking: locking}
 	e := l.estate()
 	return e, l.known.Lists.err
+}
+
+// Reread is Read for files that [source.Files.With] made from those of e, which have no problems.
+// It checks again only what the files that differ can touch.
+func (e *Estate) Reread(files *source.Files, locking bool) (*Estate, error) {
+	l := loader{files: files, locking: locking, was: e}
+	next := l.estate()
+	return next, l.known.Lists.err
 }
 
 func (l *loader) estate() *Estate {
@@ -65,6 +75,7 @@ func (l *loader) estate() *Estate {
 	}
 	l.readNames()
 	l.readLock()
+	l.compare()
 	l.readReleases()
 	configChecker := l.readConfig()
 	l.readContext(configChecker)
@@ -75,7 +86,7 @@ func (l *loader) estate() *Estate {
 	l.readFlags(e)
 	e.checkPublic(configChecker.Reader)
 	l.reserve(e)
-	e.checkReferences()
+	e.checkReferences(l.touched(e))
 	return e
 }
 
@@ -143,9 +154,16 @@ func (l *loader) readFlags(e *Estate) {
 	flags := make(map[*source.File]*Flag, len(sources))
 	var mu sync.Mutex
 	parallel.Do(sources, func(s *source.File) {
-		f := l.known.Checker(s).flag()
+		f := l.kept(s)
+		fresh := f == nil
+		if fresh {
+			f = l.known.Checker(s).flag()
+		}
 		mu.Lock()
 		flags[s] = f
+		if fresh && l.was != nil {
+			l.fresh[f] = true
+		}
 		mu.Unlock()
 	})
 	folded := make(map[string]*Flag, len(sources))

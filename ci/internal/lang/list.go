@@ -280,6 +280,9 @@ func (c Checker) listed(a *Attribute, f source.Field, fold bool) (cond evaluator
 		return cond, false
 	}
 	a.Listed.Store(true)
+	if c.rule != nil {
+		c.rule.listed = true
+	}
 	l := c.listFile(f.Value)
 	if l == nil || l.IDs == nil {
 		return cond, false

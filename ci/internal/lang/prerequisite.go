@@ -72,15 +72,17 @@ func (c Checker) flagCondition(f source.Field) (cond evaluator.Condition, ok boo
 type referenceCheck struct {
 	estate      *Estate
 	environment string
+	costly      map[string]bool       // the flags whose costs are checked; nil: all
 	broken      map[*Flag]bool        // flags whose variants aren't known
 	reported    map[*source.Node]bool // places with a problem
 }
 
 // checkReferences records references to variants that don't exist, and what the
 // evaluator refuses once all flags and segments are known: those that refer to
-// themselves or take too many comparisons.
-func (e *Estate) checkReferences() {
-	p := referenceCheck{estate: e, broken: make(map[*Flag]bool), reported: make(map[*source.Node]bool)}
+// themselves or take too many comparisons. costly has the flags whose costs may exceed a limit,
+// with all that they refer to; nil: all flags.
+func (e *Estate) checkReferences(costly map[string]bool) {
+	p := referenceCheck{estate: e, costly: costly, broken: make(map[*Flag]bool), reported: make(map[*source.Node]bool)}
 	differ := map[string]bool{"": true} // environments that replace something
 	for _, f := range e.Flags {
 		p.broken[f] = len(f.File.Problems) > 0
@@ -114,7 +116,9 @@ func (p *referenceCheck) costs() {
 		set.Zones = append(set.Zones, z.compiled)
 	}
 	for _, f := range p.estate.Flags {
-		set.Flags = append(set.Flags, f.In(p.environment))
+		if p.costly == nil || p.costly[f.Key] {
+			set.Flags = append(set.Flags, f.In(p.environment))
+		}
 	}
 	_, err := evaluator.CompileModule(*set)
 	list, _ := err.(interface{ Unwrap() []error })

@@ -24,7 +24,8 @@ type Rule struct {
 	Serve    *source.Node         // nil if there is none, which is an error
 	SaltAt   *source.Node         // nil if no salt is written
 	Ramp     *Ramp                // nil if the rule doesn't serve a ramp
-	Division *lock.Division       // for the lock file; nil if it doesn't keep the rule's split
+	Division *lock.Division       // for the lock file, without the file; nil if that doesn't keep the rule's split
+	listed   bool                 // When compares an attribute with a list of ids in a file
 	metadata []evaluator.Attr
 	place    string           // for messages
 	split    *evaluator.Split // how positions are drawn; nil if the rule serves one variant

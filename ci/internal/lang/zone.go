@@ -2,6 +2,7 @@ package lang
 
 import (
 	"errors"
+	"maps"
 	"sync"
 	"time"
 	_ "time/tzdata"
@@ -23,6 +24,13 @@ const (
 type zones struct {
 	mu     sync.Mutex
 	byName map[string]zone
+}
+
+// clone returns a copy.
+func (z *zones) clone() *zones {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return &zones{byName: maps.Clone(z.byName)}
 }
 
 // A zone is a time zone, and its form in payloads.

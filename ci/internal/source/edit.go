@@ -63,13 +63,13 @@ func (f *Files) With(fsys fs.FS, contents map[string][]byte) (*Files, bool) {
 	out := &Files{fsys: fsys, Dir: f.Dir, all: make([]*File, 0, len(f.all)), ByRole: make(map[Role][]*File, len(f.ByRole))}
 	var changed []*File
 	for _, s := range f.all {
-		next := &File{Path: s.Path, Shown: s.Shown, Role: s.Role, Data: s.Data, Root: s.Root}
+		next := &File{Path: s.Path, Shown: s.Shown, Role: s.Role, Data: s.Data, Root: s.Root, Kept: true}
 		if data, ok := contents[s.Path]; ok && (data == nil || len(data) > maxFileSize && s.Role != ListFile && s.Role != LockFile) {
 			return nil, false
-		} else if ok && s.Role != ListFile { // lists are read from fsys
-			next.Data, next.Root = bytes.Clone(data), nil
-			changed = append(changed, next)
 		} else if ok {
+			if next.Kept = false; s.Role != ListFile { // lists are read from fsys
+				next.Data, next.Root = bytes.Clone(data), nil
+			}
 			changed = append(changed, next)
 		}
 		out.all = append(out.all, next)

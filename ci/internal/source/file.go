@@ -88,6 +88,7 @@ type File struct {
 	Problems problem.Problems
 	Silences []problem.Silence
 	Root     *Node // nil if the file couldn't be parsed
+	Kept     bool  // its content is that of the file that [Files.With] made it from
 }
 
 // Stem returns the file's name without its extension: the key of a flag, the
