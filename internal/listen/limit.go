@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"container/list"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -16,9 +15,31 @@ type Limit struct {
 	max int
 
 	mu      sync.Mutex
-	open    map[net.Conn]*list.Element // nil: it has a request
-	waiting list.List                  // of net.Conn, the one that has waited longest first
+	open    map[net.Conn]*connection
+	waiting connection // the head of a ring; the one that has waited longest comes first
 	counts  Counts
+}
+
+// A connection is one that is open. If it waits for a request, it is in a ring. A list of
+// package container/list would allocate memory for each request.
+type connection struct {
+	net.Conn
+	previous, next *connection // nil: it has a request
+}
+
+// join makes c the last one of the ring with this head.
+func (c *connection) join(head *connection) {
+	c.previous, c.next = head.previous, head
+	c.previous.next, head.previous = c, c
+}
+
+// leave removes c from its ring, if it is in one.
+func (c *connection) leave() {
+	if c.next == nil {
+		return
+	}
+	c.previous.next, c.next.previous = c.next, c.previous
+	c.previous, c.next = nil, nil
 }
 
 // Counts are what a [Limit] counts.
@@ -29,7 +50,11 @@ type Counts struct {
 }
 
 // NewLimit returns a Limit of max connections.
-func NewLimit(max int) *Limit { return &Limit{max: max, open: make(map[net.Conn]*list.Element)} }
+func NewLimit(max int) *Limit {
+	l := &Limit{max: max, open: make(map[net.Conn]*connection)}
+	l.waiting.previous, l.waiting.next = &l.waiting, &l.waiting
+	return l
+}
 
 // Max returns the limit.
 func (l *Limit) Max() int { return l.max }
@@ -47,43 +72,41 @@ func (l *Limit) Counts() Counts {
 func (l *Limit) State(conn net.Conn, state http.ConnState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	waits, known := l.open[conn]
+	c := l.open[conn]
 	switch {
 	case state == http.StateNew:
 		l.add(conn)
-	case !known: // it was evicted or refused
-	case state == http.StateActive && waits != nil:
-		l.waiting.Remove(waits)
-		l.open[conn] = nil
-	case state == http.StateIdle && waits == nil:
-		l.open[conn] = l.waiting.PushBack(conn)
+	case c == nil: // it was evicted or refused
+	case state == http.StateActive:
+		c.leave()
+	case state == http.StateIdle && c.next == nil:
+		c.join(&l.waiting)
 	case state == http.StateClosed, state == http.StateHijacked:
-		l.remove(conn)
+		l.remove(c)
 	}
 }
 
 // add adds a new connection, or closes it.
 func (l *Limit) add(conn net.Conn) {
 	if len(l.open) >= l.max {
-		oldest := l.waiting.Front()
-		if oldest == nil {
+		oldest := l.waiting.next
+		if oldest == &l.waiting {
 			l.counts.Refused++
 			end(conn)
 			return
 		}
-		evicted := oldest.Value.(net.Conn)
 		l.counts.Evicted++
-		l.remove(evicted)
-		end(evicted)
+		l.remove(oldest)
+		end(oldest.Conn)
 	}
-	l.open[conn] = l.waiting.PushBack(conn)
+	c := &connection{Conn: conn}
+	c.join(&l.waiting)
+	l.open[conn] = c
 }
 
-func (l *Limit) remove(conn net.Conn) {
-	if waits := l.open[conn]; waits != nil {
-		l.waiting.Remove(waits)
-	}
-	delete(l.open, conn)
+func (l *Limit) remove(c *connection) {
+	c.leave()
+	delete(l.open, c.Conn)
 }
 
 // end closes a connection without waiting for the peer, which the Close of TLS may.

@@ -72,6 +72,16 @@ func answered(rw *bufio.ReadWriter) error {
 	return response.Body.Close()
 }
 
+// waiting returns how many connections wait for a request.
+func waiting(l *Limit) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := l.waiting.next; c != &l.waiting; c = c.next {
+		n++
+	}
+	return n
+}
+
 // await waits until cond holds.
 func await(t *testing.T, what string, cond func() bool) {
 	t.Helper()
@@ -90,11 +100,7 @@ func TestLimitClosesIdleConnections(t *testing.T) {
 		if err := answered(conns[i]); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "it doesn't wait", func() bool {
-			s.limit.mu.Lock()
-			defer s.limit.mu.Unlock()
-			return s.limit.waiting.Len() == i+1
-		})
+		await(t, "it doesn't wait", func() bool { return waiting(s.limit) == i+1 })
 	}
 	send(t, conns[0], "/") // now the second one has waited longest
 	if err := answered(conns[0]); err != nil {
@@ -137,6 +143,21 @@ func TestLimitRefuses(t *testing.T) {
 	}
 }
 
+// TestLimitAllocatesNothing holds that requests on an open connection cost no memory.
+func TestLimitAllocatesNothing(t *testing.T) {
+	l := NewLimit(2)
+	conn, peer := net.Pipe()
+	defer conn.Close()
+	defer peer.Close()
+	l.State(conn, http.StateNew)
+	if n := testing.AllocsPerRun(100, func() {
+		l.State(conn, http.StateActive)
+		l.State(conn, http.StateIdle)
+	}); n != 0 {
+		t.Errorf("a request takes %v allocations", n)
+	}
+}
+
 // TestConcurrentLimit holds, under the race detector, that there are never more connections
 // than the limit, and that none is counted once all are closed.
 func TestConcurrentLimit(t *testing.T) {
@@ -161,9 +182,7 @@ func TestConcurrentLimit(t *testing.T) {
 	}
 	clients.Wait()
 	await(t, "connections are left", func() bool { return s.limit.Counts().Open == 0 })
-	s.limit.mu.Lock()
-	defer s.limit.mu.Unlock()
-	if s.limit.waiting.Len() != 0 {
-		t.Errorf("%d connections wait", s.limit.waiting.Len())
+	if n := waiting(s.limit); n != 0 {
+		t.Errorf("%d connections wait", n)
 	}
 }
