@@ -26,7 +26,7 @@ func (p *Program) All(ctx *Context) iter.Seq2[*CompiledFlag, Result] {
 			if b.slots == nil {
 				*b = p.modules[f.module].bulk(ctx)
 			}
-			if !yield(f.CompiledFlag, b.evaluate(f.CompiledFlag, f.index)) {
+			if !yield(f.CompiledFlag, b.evaluate(f.CompiledFlag)) {
 				return
 			}
 		}
@@ -44,9 +44,12 @@ type table struct {
 	// The sources of the outcomes, in the order of the outcomes.
 	between []betweenTest
 	symbols []symbolTest
-	// postings of a symbol are postings[starts[symbol]:starts[symbol+1]].
-	postings []posting
+	// postings of a symbol of an attribute are postings[starts[i]:starts[i+1]], where i is
+	// the symbol plus firsts[attribute]. Each is a symbolTest, by index, that holds for the
+	// symbol. So tests cost nothing if they don't hold, however long their lists are.
+	postings []uint32
 	starts   []uint32
+	firsts   []uint32
 	orders   []orderTest
 	others   []uint32   // instructions
 	negated  []uint32   // outcomes to negate
@@ -115,17 +118,10 @@ type orderTest struct {
 }
 
 // A symbolTest holds if the attribute has one of the symbols that the instruction looks
-// for. In a table it is spread over the symbols: see posting.
+// for. In a table it is spread over the symbols.
 type symbolTest struct {
 	attribute uint16
 	pc        uint32
-}
-
-// A posting says that a symbolTest holds for a symbol, if the attribute has it. So tests
-// cost nothing if they don't hold, however long their lists are.
-type posting struct {
-	test      uint32
-	attribute uint16
 }
 
 // A tableFlag is a flag of a table.
@@ -249,23 +245,30 @@ func (m *tableMaker) outcome(pc uint32) pendingOutcome {
 // post spreads the symbolTests over the symbols.
 func (m *tableMaker) post() {
 	mod := m.module
-	m.starts = make([]uint32, len(mod.texts)+1)
+	all := 1
+	m.firsts = make([]uint32, len(mod.attributes))
+	for i := range m.firsts {
+		m.firsts[i] = uint32(all - 1)
+		all += len(mod.dictionaries[i].texts)
+	}
+	m.starts = make([]uint32, all)
 	for _, t := range m.symbols {
 		for symbol := range mod.eachSymbol(&mod.code[t.pc]) {
-			m.starts[symbol]++
+			m.starts[m.firsts[t.attribute]+symbol]++
 		}
 	}
 	// The places where the postings of symbols end, which become those where they start.
 	n := uint32(0)
-	for symbol := range m.starts {
-		n += m.starts[symbol]
-		m.starts[symbol] = n
+	for i := range m.starts {
+		n += m.starts[i]
+		m.starts[i] = n
 	}
-	m.postings = make([]posting, n)
+	m.postings = make([]uint32, n)
 	for i, t := range m.symbols {
 		for symbol := range mod.eachSymbol(&mod.code[t.pc]) {
-			m.starts[symbol]--
-			m.postings[m.starts[symbol]] = posting{uint32(i), t.attribute}
+			start := &m.starts[m.firsts[t.attribute]+symbol]
+			*start--
+			m.postings[*start] = uint32(i)
 		}
 	}
 }
@@ -365,12 +368,9 @@ func (t *table) compare(b *bulk) []uint8 {
 	}
 	holds = part(len(t.symbols))
 	for i := range b.slots {
-		symbol := b.slots[i].symbol
-		if symbol == 0 {
-			continue
-		}
-		for _, p := range t.postings[t.starts[symbol]:t.starts[symbol+1]] {
-			holds[p.test] |= bit(int(p.attribute) == i)
+		at := t.firsts[i] + b.slots[i].symbol // symbol 0 has no postings
+		for _, test := range t.postings[t.starts[at]:t.starts[at+1]] {
+			holds[test] = 1
 		}
 	}
 	holds = part(len(t.orders))
@@ -408,10 +408,10 @@ func bit(b bool) uint8 {
 // eachByte has the lowest bit of each byte set.
 const eachByte = 0x0101010101010101
 
-// evaluate evaluates the flag with the given index in the module.
-func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
+// evaluate evaluates a flag of the module.
+func (b *bulk) evaluate(f *CompiledFlag) Result {
 	mod, t := b.module, b.table
-	tf := &t.flags[index]
+	tf := &t.flags[f.index]
 	if tf.walks {
 		s, variant, missing := b.walk(mod, f.entry)
 		return Result{f, s, variant, missing}

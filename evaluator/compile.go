@@ -73,6 +73,7 @@ type compiler struct {
 	key            []byte            // of the last lookup in tests or lists
 	recentTexts    recent
 	recentNames    recent
+	recentSalts    recent
 	recentLists    recent
 	recentInts     recent
 	recentOperands recent
@@ -114,6 +115,7 @@ func (c *compiler) declare() {
 		default:
 			mod.index[a.Name] = uint16(len(mod.attributes))
 			mod.attributes = append(mod.attributes, a)
+			mod.dictionaries = append(mod.dictionaries, newDictionary())
 		}
 	}
 	i, ok := mod.index[c.set.Unit]
@@ -374,7 +376,7 @@ func (c *compiler) rule(f *Flag, r *Rule, metadata, next uint32) uint32 {
 		c.errorf("a rule has no name")
 	}
 	in := instr{op: codeServe}
-	s := serve{rule: c.name(r.Name), reason: ReasonTargetingMatch, metadata: metadata}
+	s := serve{rule: name(&c.recentNames, &c.module.names, r.Name), reason: ReasonTargetingMatch, metadata: metadata}
 	if len(r.Metadata) > 0 {
 		s.metadata = c.metadata(f.Metadata, r.Metadata)
 	}

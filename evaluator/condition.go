@@ -221,11 +221,11 @@ func (c *compiler) interval(text string, in *instr) bool {
 func (c *compiler) oneOf(cond *Condition, in *instr) {
 	switch n := len(cond.Strings); {
 	case n == 1:
-		in.op, in.arg = codeIs, c.symbol(cond.Strings[0])
+		in.op, in.arg = codeIs, c.symbol(in.attribute, cond.Strings[0])
 	case n <= fewIDs:
-		in.op, in.n, in.arg = codeIn, uint8(n), c.addOperands(cond.Strings)
+		in.op, in.n, in.arg = codeIn, uint8(n), c.addOperands(in.attribute, cond.Strings)
 	case n <= maxSymbols && in.attribute != c.module.unit:
-		in.op, in.arg = codeAmong, c.symbolList(cond.Strings)
+		in.op, in.arg = codeAmong, c.symbolList(in.attribute, cond.Strings)
 	default:
 		in.op, in.arg = codeIDs, c.ids(cond.Strings)
 	}

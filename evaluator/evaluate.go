@@ -48,10 +48,10 @@ type evaluation struct {
 	// Otherwise attributes are looked up when they are first needed, and memos remembers
 	// them. It has a place for each, which another attribute may take.
 	memos *[memoSize]memo
-	// If the memos are those of a View they are complete, and not written. What they have
-	// no room for is looked up each time.
-	shared bool
-	spare  memo // of such an attribute
+	// Those of a View are complete, and only the View writes them. What it has no room for is
+	// looked up each time.
+	view  *viewModule
+	spare memo // of such an attribute
 }
 
 const memoSize = 8
@@ -93,7 +93,7 @@ func (mod *Module) resolve(ctx *Context) []slot {
 		switch mod.attributes[i].Type {
 		case AttrString:
 			if s.value.kind == KindString {
-				s.symbol = mod.symbol(s.value.str)
+				s.symbol = mod.dictionaries[i].symbol(s.value.str)
 			}
 		case AttrSemver, AttrSemverV:
 			s.version, s.isVersion = versionOf(s.value, mod.attributes[i].Type == AttrSemverV)
@@ -286,18 +286,21 @@ func (e *evaluation) member(mod *Module, s *segment, v Value) bool {
 // memo returns what is remembered about an attribute, having looked for it first if need
 // be. It must not be called if the context was resolved before.
 func (e *evaluation) memo(mod *Module, attribute uint16) *memo {
-	if m := &e.memos[attribute%memoSize]; m.attribute == attribute+1 {
+	if e.view != nil {
+		if rank := mod.ranks[attribute]; rank < memoSize {
+			return &e.view.memos[rank]
+		}
+		return e.find(mod, attribute, &e.spare)
+	}
+	m := &e.memos[attribute%memoSize]
+	if m.attribute == attribute+1 {
 		return m
 	}
-	return e.find(mod, attribute)
+	return e.find(mod, attribute, m)
 }
 
-// find looks for an attribute, and remembers where it is: the last of its name counts.
-func (e *evaluation) find(mod *Module, attribute uint16) *memo {
-	m := &e.memos[attribute%memoSize]
-	if e.shared {
-		m = &e.spare
-	}
+// find looks for an attribute, and remembers in m where it is: the last of its name counts.
+func (e *evaluation) find(mod *Module, attribute uint16, m *memo) *memo {
 	*m = memo{attribute: attribute + 1}
 	if attribute == mod.unit && e.ctx.Key != "" {
 		m.place = placeKey
@@ -340,7 +343,7 @@ func (e *evaluation) is(mod *Module, in *instr) bool {
 		return m.symbol-1 == in.arg
 	}
 	text, ok := e.text(m)
-	return ok && text == mod.texts[in.arg]
+	return ok && text == mod.dictionaries[in.attribute].texts[in.arg]
 }
 
 // symbol returns the symbol of the context's text of an attribute, 0 if it has none.
@@ -349,10 +352,10 @@ func (e *evaluation) symbol(mod *Module, attribute uint16) uint32 {
 		return e.slots[attribute].symbol
 	}
 	m := e.memo(mod, attribute)
-	if m.symbol == 0 { // not so in a View, but for its spare memo
+	if m.symbol == 0 { // in a View, only while it is filled, and in its spare memo
 		m.symbol = 1
 		if text, ok := e.text(m); ok {
-			m.symbol = 1 + mod.symbol(text)
+			m.symbol = 1 + mod.dictionaries[attribute].symbol(text)
 		}
 	}
 	return m.symbol - 1

@@ -227,7 +227,7 @@ func (x *explainer) split(f *CompiledFlag, in instr, s *serve) *Draw {
 	default:
 		salt := f.key
 		if s.salt != 0 {
-			salt = mod.texts[s.salt]
+			salt = mod.salts[s.salt]
 		}
 		b := newBucketing(Bucketing{Salt: salt, Hash: HashMurmur3})
 		d = x.draw(in.attribute, &b)
@@ -332,14 +332,8 @@ func (x *explainer) comparison(in *instr) ConditionTrace {
 	}
 	switch in.op {
 	case codeIs, codeIn, codeAmong:
-		symbols := mod.symbolsOf(in)
-		t.Asked = "one of " + listText(len(symbols), func(yield func(string) bool) {
-			for _, symbol := range symbols {
-				if !yield(mod.texts[symbol]) {
-					return
-				}
-			}
-		})
+		texts := mod.textsOf(in)
+		t.Asked = "one of " + listText(len(texts), slices.Values(texts))
 	case codeIDs:
 		t.Asked = "one of " + mod.ids[in.arg].String()
 	case codeBetween:
@@ -399,7 +393,7 @@ func (x *explainer) holds(in *instr) bool {
 	switch in.op {
 	case codeIs, codeIn, codeAmong:
 		text, ok := x.value(mod, in.attribute).Text()
-		return ok && slices.ContainsFunc(mod.symbolsOf(in), func(symbol uint32) bool { return mod.texts[symbol] == text })
+		return ok && slices.Contains(mod.textsOf(in), text)
 	case codeBetween:
 		n, ok := x.value(mod, in.attribute).Int()
 		return ok && mod.between(in.arg, n)
@@ -410,14 +404,17 @@ func (x *explainer) holds(in *instr) bool {
 	return x.evaluation.holds(mod, in)
 }
 
-// symbolsOf returns the symbols that codeIs, codeIn and codeAmong look for, those of
-// codeAmong in the order of their texts.
-func (mod *Module) symbolsOf(in *instr) []uint32 {
-	symbols := slices.Collect(mod.eachSymbol(in))
-	if in.op == codeAmong {
-		slices.SortFunc(symbols, func(a, b uint32) int { return strings.Compare(mod.texts[a], mod.texts[b]) })
+// textsOf returns the texts that codeIs, codeIn and codeAmong look for, those of codeAmong in
+// order.
+func (mod *Module) textsOf(in *instr) []string {
+	var texts []string
+	for symbol := range mod.eachSymbol(in) {
+		texts = append(texts, mod.dictionaries[in.attribute].texts[symbol])
 	}
-	return symbols
+	if in.op == codeAmong {
+		slices.Sort(texts)
+	}
+	return texts
 }
 
 // segment explains membership in a segment.

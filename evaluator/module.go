@@ -1,5 +1,7 @@
 package evaluator
 
+import "sync/atomic"
+
 // A Module is one compiled ruleset. [Link] combines Modules into a [Program]. A Module is
 // immutable and safe for concurrent use, and may be part of any number of Programs.
 type Module struct {
@@ -42,11 +44,15 @@ type Module struct {
 
 	table func() *table // built by the first call
 
-	// A symbol is the index of a string in texts, which has all strings that are
-	// compared with attributes. To evaluate many flags, each attribute of the context
-	// is looked up once; comparisons then compare symbols. 0 is no symbol.
-	texts   []string
-	symbols textTable
+	sieves []atomic.Pointer[sieve] // of flags, built when a View first needs them
+	ranks  []uint8                 // of attributes in Views, or noRank
+	ranked []uint16                // attributes by rank
+
+	// dictionaries are the texts that each attribute is compared with. To evaluate many
+	// flags, each attribute of the context is looked up once; comparisons then compare
+	// symbols.
+	dictionaries []dictionary
+	salts        []string // of splits; the first is empty
 }
 
 // An instr is one step of an evaluation.
@@ -66,8 +72,8 @@ const (
 	codeSplit                    // serve serves[arg] by chance or HashMurmur3; without a unit go to no
 	codeSplitOther               // the same for other hashes
 	codeReserve                  // test: is the unit's position in reservations[arg]?
-	codeIs                       // test: is the attribute the string with the symbol arg?
-	codeIn                       // test: is it one of the n strings with the symbols operands[arg:]?
+	codeIs                       // test: is the attribute the text with the symbol arg?
+	codeIn                       // test: is it one of the n texts with the symbols operands[arg:]?
 	codeAmong                    // test: is its symbol in lists[arg]?
 	codeIDs                      // test: is it in ids[arg]?
 	codeBetween                  // test: is it from ints[arg] to ints[arg+1]?
@@ -102,7 +108,7 @@ type serve struct {
 	// [from:from+n] otherwise. If n is 0 there are two ranges, which end describes.
 	from, n uint32
 
-	salt     uint32 // symbol of the salt; 0 stands for the flag's key
+	salt     uint32 // index into salts; 0 stands for the flag's key
 	metadata uint32 // index into metadata
 	pc       uint32 // its instruction; those of its condition follow
 	shape    uint32 // end of its condition's shape; 0 if it has no condition
@@ -166,6 +172,7 @@ type CompiledFlag struct {
 	age      bool
 	varies   bool // chance, time or age
 	disabled bool
+	index    uint32 // of this flag in Module.flags
 	entry    uint32 // first instruction
 	end      uint32 // after the last instruction of its rules
 	rules    uint32 // number of rules

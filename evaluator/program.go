@@ -22,7 +22,6 @@ type Program struct {
 type linkedFlag struct {
 	*CompiledFlag
 	module uint32 // index into Program.modules
-	index  uint32 // index into Module.flags
 }
 
 // Compile checks rulesets and compiles them into one Program. It calls [CompileModule]
@@ -68,7 +67,7 @@ func Link(modules ...*Module) (*Program, error) {
 				all.add(&CompileError{Flag: f.key, Err: fmt.Errorf("the key %q is not unique", f.key)})
 			}
 			p.byKey[f.key] = f
-			p.sorted = append(p.sorted, linkedFlag{f, uint32(i), uint32(j)})
+			p.sorted = append(p.sorted, linkedFlag{f, uint32(i)})
 		}
 	}
 	if err := all.err(); err != nil {

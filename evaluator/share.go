@@ -50,44 +50,38 @@ func (c *compiler) addInts(list []int64) uint32 {
 	return shared(&c.recentInts, &c.module.ints, from, hash)
 }
 
-// addOperands is like addInts, for the symbols of strings in Module.operands.
-func (c *compiler) addOperands(list []string) uint32 {
+// addOperands is like addInts, for the symbols of an attribute's texts in Module.operands.
+func (c *compiler) addOperands(attribute uint16, list []string) uint32 {
 	mod := c.module
 	from, hash := len(mod.operands), uint64(0)
 	for _, s := range list {
-		symbol := c.symbol(s)
+		symbol := c.symbol(attribute, s)
 		hash = mix(hash, uint64(symbol))
 		mod.operands = append(mod.operands, symbol)
 	}
 	return shared(&c.recentOperands, &mod.operands, from, hash)
 }
 
-// symbol returns the symbol of a string.
-func (c *compiler) symbol(text string) uint32 {
-	mod := c.module
-	known := &c.recentTexts[mixText(0, text)>>(64-recentBits)]
-	if mod.texts[*known] == text && *known != 0 {
-		return *known
+// symbol returns the symbol of an attribute's text.
+func (c *compiler) symbol(attribute uint16, text string) uint32 {
+	d := &c.module.dictionaries[attribute]
+	known := &c.recentTexts[mixText(uint64(attribute), text)>>(64-recentBits)]
+	if i := *known; i != 0 && int(i) < len(d.texts) && d.texts[i] == text {
+		return i
 	}
-	s := mod.symbol(text)
-	if s == 0 {
-		s = uint32(len(mod.texts))
-		mod.texts = append(mod.texts, text)
-		mod.symbols.addLast(mod.texts)
-	}
-	*known = s
-	return s
+	*known = d.add(text)
+	return *known
 }
 
-// name returns the index of the name of a rule.
-func (c *compiler) name(name string) uint32 {
-	mod := c.module
-	known := &c.recentNames[mixText(0, name)>>(64-recentBits)]
-	if mod.names[*known] != name {
-		*known = uint32(len(mod.names))
-		mod.names = append(mod.names, name)
+// name returns the index of a string in a list whose first element is empty, and appends it
+// unless it is known.
+func name(known *recent, all *[]string, text string) uint32 {
+	i := &known[mixText(0, text)>>(64-recentBits)]
+	if (*all)[*i] != text {
+		*i = uint32(len(*all))
+		*all = append(*all, text)
 	}
-	return *known
+	return *i
 }
 
 // checkedVariants are valid variants of a flag of the given type.
@@ -136,7 +130,7 @@ func (mod *Module) clip() {
 	clip(&mod.wide)
 	clip(&mod.metadata)
 	clip(&mod.shapes)
-	clip(&mod.texts)
+	clip(&mod.salts)
 	clip(&mod.names)
 	clip(&mod.lists)
 	clip(&mod.bits)

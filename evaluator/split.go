@@ -28,7 +28,7 @@ func (c *compiler) split(f *Flag, split *Split, s *serve) (in instr) {
 		}
 		s.seed = b.seed
 		if split.Salt != f.Key {
-			s.salt = c.symbol(split.Salt)
+			s.salt = name(&c.recentSalts, &c.module.salts, split.Salt)
 		}
 	}
 	switch total := split.Total(); {

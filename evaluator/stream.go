@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // A Stream yields the flags of a ruleset one by one, so that a large ruleset can be
@@ -65,11 +66,14 @@ func compileStream(set *Ruleset, flags *Stream, all *problems) *Module {
 	c.checkCosts()
 	mod := c.module // table below must not retain the compiler, which refers to the ruleset
 	mod.clip()
-	if all.count == 0 { // shortcuts exist only in a valid module
+	if all.count == 0 { // a valid module
+		mod.rank()
 		for i := range mod.flags {
+			mod.flags[i].index = uint32(i)
 			mod.flags[i].findWays()
 		}
 	}
+	mod.sieves = make([]atomic.Pointer[sieve], len(mod.flags))
 	mod.table = sync.OnceValue(func() *table { return newTable(mod) })
 	return mod
 }
@@ -79,14 +83,13 @@ func newCompiler(set *Ruleset, flags *Stream, all *problems) *compiler {
 		problems: all,
 		set:      set,
 		module: &Module{
-			index:   make(map[string]uint16, len(set.Attributes)),
-			flags:   make([]CompiledFlag, 0, flags.Count),
-			serves:  make([]serve, 0, flags.Count+flags.Rules),
-			code:    make([]instr, 0, flags.Count+flags.Rules+flags.Comparisons+2*len(set.Segments)),
-			shapes:  []byte{0},
-			texts:   []string{""},
-			names:   []string{""},
-			symbols: textTable{random: randomSeed()},
+			index:  make(map[string]uint16, len(set.Attributes)),
+			flags:  make([]CompiledFlag, 0, flags.Count),
+			serves: make([]serve, 0, flags.Count+flags.Rules),
+			code:   make([]instr, 0, flags.Count+flags.Rules+flags.Comparisons+2*len(set.Segments)),
+			shapes: []byte{0},
+			salts:  []string{""},
+			names:  []string{""},
 		},
 		segments:  make(map[string]int, len(set.Segments)),
 		zones:     make(map[string]zone, len(set.Zones)),

@@ -7,9 +7,6 @@ import (
 	"slices"
 )
 
-// symbol returns the symbol of a text, or 0.
-func (mod *Module) symbol(text string) uint32 { return mod.symbols.find(mod.texts, text) }
-
 // A symbolList is a list of texts that an attribute may have, as the set of their symbols:
 // a bit for each or, if the symbols are far apart, the symbols themselves in ascending
 // order. Whether it has a symbol takes about the same time however long it is.
@@ -49,13 +46,13 @@ func (l *symbolList) all(mod *Module) iter.Seq[uint32] {
 	}
 }
 
-// symbolList returns the index in Module.lists of a list of texts. Lists with the same
-// texts mostly share one.
-func (c *compiler) symbolList(list []string) uint32 {
+// symbolList returns the index in Module.lists of a list of an attribute's texts. Lists of the
+// same symbols mostly share one.
+func (c *compiler) symbolList(attribute uint16, list []string) uint32 {
 	c.symbols = c.symbols[:0]
 	least, most := uint32(math.MaxUint32), uint32(0)
 	for _, text := range list {
-		symbol := c.symbol(text)
+		symbol := c.symbol(attribute, text)
 		least, most = min(least, symbol), max(most, symbol)
 		c.symbols = append(c.symbols, symbol)
 	}

@@ -1,5 +1,30 @@
 package evaluator
 
+// A dictionary numbers the texts that an attribute is compared with. The number of a text is
+// its symbol; 0 stands for all that have none.
+type dictionary struct {
+	texts []string // by symbol; the first is empty
+	table textTable
+}
+
+func newDictionary() dictionary {
+	return dictionary{texts: []string{""}, table: textTable{random: randomSeed()}}
+}
+
+// symbol returns the symbol of a text, or 0.
+func (d *dictionary) symbol(text string) uint32 { return d.table.find(d.texts, text) }
+
+// add returns the symbol of a text, which it adds if necessary.
+func (d *dictionary) add(text string) uint32 {
+	symbol := d.symbol(text)
+	if symbol == 0 {
+		symbol = uint32(len(d.texts))
+		d.texts = append(d.texts, text)
+		d.table.addLast(d.texts)
+	}
+	return symbol
+}
+
 // A textTable maps texts to their indices in a list of distinct texts. It is a hash table
 // like that of an idSet, which takes less time and memory than a map. The zero textTable is
 // empty.
@@ -24,8 +49,8 @@ func (t *textTable) find(texts []string, text string) uint32 {
 // addLast adds the last of texts, which must not be in the table. All others after the first
 // must be.
 func (t *textTable) addLast(texts []string) {
-	if n := len(texts); 5*n > 4*len(t.slots) { // then there wouldn't always be a free slot
-		t.tags = make([]uint64, 2*n/groupSlots+1)
+	if n := len(texts); 2*n > len(t.slots) { // fuller ones often need a second group for a lookup
+		t.tags = make([]uint64, 4*n/groupSlots+1)
 		t.slots = make([]uint32, groupSlots*len(t.tags))
 		for i := 1; i < n-1; i++ {
 			t.put(texts, uint32(i))

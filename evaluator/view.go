@@ -15,11 +15,14 @@ type View struct {
 	known [viewModules]viewModule
 }
 
-// A viewModule is the context as the first flag of a Module has found it.
+// A viewModule is what is known about the context in a Module: about the attributes that have a
+// rank, which is also their index.
 type viewModule struct {
-	module atomic.Pointer[Module]
-	ready  atomic.Bool // the memos are complete
-	memos  [memoSize]memo
+	module  atomic.Pointer[Module]
+	ready   atomic.Bool // the rest is set, and won't be written
+	sieves  bool        // numbers are complete
+	memos   [memoSize]memo
+	numbers [memoSize]uint64
 }
 
 const (
@@ -60,23 +63,28 @@ func (v *View) evaluate(f *CompiledFlag, ctx *Context) Result {
 	if f == nil {
 		return Result{}
 	}
-	if memos := v.memos(f.module); memos != nil {
-		e := evaluation{ctx: ctx, memos: memos, shared: true}
-		s, variant, missing := e.walk(f.module, f.entry)
-		return Result{f, s, variant, missing}
+	known := v.in(f.module)
+	if known == nil {
+		return f.Evaluate(ctx)
 	}
-	return f.Evaluate(ctx)
+	e := evaluation{ctx: ctx, view: known}
+	pc := f.entry
+	if known.sieves {
+		pc = f.sieve().next(&known.numbers)
+	}
+	s, variant, missing := e.walk(f.module, pc)
+	return Result{f, s, variant, missing}
 }
 
-// memos returns what is known of the context's attributes in a Module, or nil if there is
-// no room for it, or another goroutine is about to find out.
-func (v *View) memos(mod *Module) *[memoSize]memo {
+// in returns what is known about the context in a Module, or nil if there is no room for it, or
+// another goroutine is about to find out.
+func (v *View) in(mod *Module) *viewModule {
 	for i := range v.known {
 		known := &v.known[i]
 		switch known.module.Load() {
 		case mod:
 			if known.ready.Load() {
-				return &known.memos
+				return known
 			}
 			return nil
 		case nil:
@@ -85,29 +93,25 @@ func (v *View) memos(mod *Module) *[memoSize]memo {
 			}
 			known.fill(mod, &v.ctx)
 			known.ready.Store(true)
-			return &known.memos
+			return known
 		}
 	}
 	return nil
 }
 
-// fill looks up the attributes of a Module, as many as there are memos.
+// fill looks up the attributes.
 func (known *viewModule) fill(mod *Module, ctx *Context) {
-	for i := range known.memos[:min(len(mod.attributes), memoSize)] {
-		known.memos[i] = memo{attribute: uint16(i + 1), symbol: 1}
+	for rank, attribute := range mod.ranked {
+		known.memos[rank%memoSize].place = lastPlace(ctx.Attrs, mod.attributes[attribute].Name)
 	}
-	for i := range ctx.Attrs {
-		a := &ctx.Attrs[i]
-		if attribute, ok := mod.index[a.Name]; ok && attribute < memoSize {
-			m := &known.memos[attribute]
-			m.place, m.symbol = uint32(i+1), 1
-			if a.Value.kind == KindString {
-				m.symbol = 1 + mod.symbol(a.Value.str)
-			}
-		}
+	if rank := mod.ranks[mod.unit]; rank != noRank && ctx.Key != "" {
+		known.memos[rank].place = placeKey
 	}
-	if ctx.Key != "" && mod.unit < memoSize {
-		m := &known.memos[mod.unit]
-		m.place, m.symbol = placeKey, 1+mod.symbol(ctx.Key)
+	known.sieves = true
+	e := evaluation{ctx: ctx, view: known}
+	for rank, attribute := range mod.ranked {
+		n, ok := e.number(mod, attribute)
+		known.numbers[rank%memoSize] = n
+		known.sieves = known.sieves && ok
 	}
 }
