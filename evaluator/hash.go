@@ -67,6 +67,9 @@ var algorithms = [...]algorithm{
 	{"posthog-variants", 1 << 60, 0, func(salt, unit string, _ uint64) uint64 {
 		return sha1Of(salt, ".", unit, "variant") >> 4
 	}},
+	{"posthog-holdouts", 1 << 60, 0, func(salt, unit string, _ uint64) uint64 {
+		return sha1Of(salt, "-", unit, "") >> 4
+	}},
 	{"split", 100, 0, func(salt, unit string, n uint64) uint64 {
 		return murmur32("", "", unit, numericSeed(salt)) % n
 	}},

@@ -173,6 +173,9 @@ var naiveHashes = map[string]naiveHash{
 	"posthog-variants": {1 << 60, 0, func(salt, unit string, _ uint64) uint64 {
 		return naiveRemainder(fmt.Sprintf("%x", sha1.Sum([]byte(salt+"."+unit+"variant")))[:15], 1<<60)
 	}},
+	"posthog-holdouts": {1 << 60, 0, func(salt, unit string, _ uint64) uint64 {
+		return naiveRemainder(fmt.Sprintf("%x", sha1.Sum([]byte(salt+"-"+unit)))[:15], 1<<60)
+	}},
 	"split": {100, 0, func(salt, unit string, _ uint64) uint64 {
 		seed := twmb.SeedSum32(0, []byte(salt))
 		number, ok := new(big.Int).SetString(salt, 10)

@@ -21,6 +21,7 @@ import (
 	"github.com/serin-flags/serin/ci/importer/flagd"
 	"github.com/serin-flags/serin/ci/importer/flipt"
 	"github.com/serin-flags/serin/ci/importer/launchdarkly"
+	"github.com/serin-flags/serin/ci/importer/posthog"
 	"github.com/serin-flags/serin/ci/importer/unleash"
 	"github.com/spf13/cobra"
 )
@@ -35,6 +36,7 @@ var importers = map[string]func([]byte, importer.Options) (*importer.Import, err
 	"flagd":            flagd.Read,
 	"flipt":            flipt.Read,
 	"launchdarkly":     launchdarkly.Read,
+	"posthog":          posthog.Read,
 	"unleash":          unleash.Read,
 }
 

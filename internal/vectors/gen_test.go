@@ -121,6 +121,8 @@ func rowOf(salt, unit, name string, positions uint64) Row {
 		row.Position = remainder(fmt.Sprintf("%x", sha1.Sum([]byte(salt+"."+unit)))[:15], 1<<60)
 	case "posthog-variants":
 		row.Position = remainder(fmt.Sprintf("%x", sha1.Sum([]byte(salt+"."+unit+"variant")))[:15], 1<<60)
+	case "posthog-holdouts":
+		row.Position = remainder(fmt.Sprintf("%x", sha1.Sum([]byte(salt+"-"+unit)))[:15], 1<<60)
 	case "split":
 		seed, err := strconv.ParseInt(salt, 10, 64)
 		if err != nil || salt[0] == '+' || seed < math.MinInt32 || seed > math.MaxUint32 {
@@ -265,7 +267,7 @@ func otherRows() []Row {
 		positions uint64
 	}{{"unleash", 0}, {"unleash", 1}, {"unleash", 1 << 32}, {"unleash-variants", 0}, {"unleash-variants", 7}, {"launchdarkly", 0}, {"flagd", 0},
 		{"flipt", 0}, {"flipt-boolean", 0}, {"growthbook-1", 0}, {"growthbook-2", 0}, {"featurevisor", 0},
-		{"configcat", 0}, {"posthog", 0}, {"posthog-variants", 0}, {"split", 0}, {"eppo", 0}, {"eppo", 1 << 32}, {"flagsmith", 0},
+		{"configcat", 0}, {"posthog", 0}, {"posthog-variants", 0}, {"posthog-holdouts", 0}, {"split", 0}, {"eppo", 0}, {"eppo", 1 << 32}, {"flagsmith", 0},
 		{"gofeatureflag", 0}, {"gofeatureflag", 91_000}, {"gofeatureflag", 1 << 32}, {"flagd-legacy", 0}} {
 		for n := range 65 {
 			add("new-checkout", strings.Repeat("0123456789abcdef", 5)[:n], h.name, h.positions)
