@@ -28,6 +28,9 @@ type LogOptions struct {
 	Root   []byte        // required: the pinned root.json
 	// Limit is how many revisions to read, from the newest back; 0 means all.
 	Limit int
+	// Flag, if its key isn't "", is the flag of which entries say what they did to it. That takes
+	// a request for each revision in which its namespace changed.
+	Flag FlagName
 }
 
 // A History lists the revisions of an environment, newest first.
@@ -96,6 +99,9 @@ type Entry struct {
 	// published, the lists are empty.
 	Added, Changed, Removed []string
 	Known                   bool
+	// Flag is what the revision did to the flag that was asked for; "" if nothing. It is ""
+	// too if Known is false.
+	Flag FlagChange
 }
 
 // Log reads the history of an environment, from the newest revision back. It verifies
@@ -114,7 +120,7 @@ func Log(ctx context.Context, opts LogOptions) (History, error) {
 	if err != nil {
 		return History{}, fmt.Errorf("reading the history: %w", err)
 	}
-	l := logger{history: History{Environment: release.Environment(), Expires: release.Expires()}, strays: maxStrays}
+	l := logger{history: History{Environment: release.Environment(), Expires: release.Expires()}, strays: maxStrays, flag: opts.Flag}
 	root, err := parseRoot(release.Metadata().Root)
 	if err == nil {
 		l.chain, err = newChain(opts.Source, release, root.Metadata)
@@ -133,6 +139,8 @@ type logger struct {
 	chain   *chain
 	history History
 	strays  int // how many more numbers may be tried
+	flag    FlagName
+	last    flagState // that was read last
 }
 
 func (l *logger) add(e Entry) { l.history.Entries = append(l.history.Entries, e) }
@@ -153,6 +161,9 @@ func (l *logger) read(ctx context.Context, limit int) error {
 		case err == nil:
 			entry.Known = true
 			entry.Added, entry.Changed, entry.Removed = differences(l.chain.at.payloads(), this.payloads())
+			if entry.Flag, err = l.flagChange(ctx, &l.chain.at, this); err != nil {
+				return err
+			}
 			l.add(entry)
 			if n == limit {
 				l.history.More = true
@@ -164,6 +175,9 @@ func (l *logger) read(ctx context.Context, limit int) error {
 		case errors.Is(err, errFirst):
 			entry.Known = true
 			entry.Added, _, _ = differences(nil, this.payloads())
+			if entry.Flag, err = l.flagChange(ctx, nil, this); err != nil {
+				return err
+			}
 			l.add(entry)
 			return l.strayed(ctx, this.revision, 0, belowAll)
 		case errors.As(err, &broken):
