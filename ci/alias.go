@@ -36,6 +36,8 @@ type (
 	TestReport = flagtest.Report
 	// A TestResult is the outcome of one test.
 	TestResult = flagtest.Result
+	// A TestSample is the context of a test. It may have IDs of people in it.
+	TestSample = flagtest.Sample
 	// A RuleCoverage says whether a rule served in any test.
 	RuleCoverage = flagtest.RuleCoverage
 )

@@ -239,6 +239,10 @@ func (e *Estate) Schemas() (map[string][]byte, error) { return editor.Schemas(e.
 // most 500 warnings are returned for one file.
 func (e *Estate) Lint(o LintOptions) Problems { return lint.Run(e.flags, o) }
 
+// TestSamples returns the contexts of the estate's tests, in the order of their files, without
+// those of populations.
+func (e *Estate) TestSamples() []TestSample { return flagtest.Samples(e.tests) }
+
 // Test runs the estate's tests. Tests that would run in an environment that the
 // estate doesn't have fail.
 func (e *Estate) Test(opts TestOptions) TestReport {
