@@ -35,6 +35,8 @@ type browserLine struct {
 	Found      string              `json:"found"`
 	Answer     string              `json:"answer"`
 	Finds      map[string][]string `json:"finds"`
+	Task       string              `json:"task"`
+	Clicks     int                 `json:"clicks"`
 	Typing     bool                `json:"typing"`
 	Problem    string              `json:"problem"`
 	Kept       string              `json:"kept"`
@@ -79,10 +81,10 @@ func TestBrowser(t *testing.T) {
 	for q := range searches {
 		queries = append(queries, q)
 	}
-	looked, trees := 0, 0
+	looked, trees, done := 0, 0, 0
 	var last browserLine
 	browse(t, map[string]any{
-		"base": server.URL + "/", "pages": pages, "trees": true, "flag": "cart", "search": "owner:结账", "queries": queries, "shots": os.Getenv("SERIN_SHOTS"),
+		"base": server.URL + "/", "pages": pages, "trees": true, "flag": "cart", "off": "colors", "search": "owner:结账", "queries": queries, "shots": os.Getenv("SERIN_SHOTS"),
 	}, func(l browserLine) {
 		switch {
 		case l.Axe != "":
@@ -109,17 +111,41 @@ func TestBrowser(t *testing.T) {
 					t.Errorf("in the browser, %q finds %q, not %q", q, l.Finds[q], want)
 				}
 			}
+		case l.Task != "":
+			done++
+			want, ok := tasks[l.Task]
+			if !ok || l.Clicks > want.clicks {
+				t.Errorf("%s: %d clicks", l.Task, l.Clicks)
+			}
+			for _, part := range want.learns {
+				if !strings.Contains(l.Text, part) {
+					t.Errorf("%s: the page lacks %q:\n%s", l.Task, part, l.Text)
+				}
+			}
 		case l.Typing:
 			h.Update(nil, ci.Problems{{File: "flags/shop/cart.yaml", Line: 4, Column: 1, Message: `unknown key "defualt"`, Quote: "defualt: off", Caret: 1}})
 		}
 		last = l
 	})
-	if looked != 4*len(pages) || trees != len(pages) {
-		t.Errorf("looked %d times, at %d trees", looked, trees)
+	if looked != 4*len(pages) || trees != len(pages) || done != len(tasks) {
+		t.Errorf("looked %d times, at %d trees, and did %d tasks", looked, trees, done)
 	}
 	if !strings.Contains(last.Problem, `flags/shop/cart.yaml:4:1 4 defualt: off unknown key "defualt"`) || last.Kept != `{"targetingKey": "typed"}` {
 		t.Errorf("while somebody types, the page says %q and keeps %q", last.Problem, last.Kept)
 	}
+}
+
+// tasks are what people come for: how many clicks it takes at most, and what they learn.
+var tasks = map[string]struct {
+	clicks int
+	learns []string
+}{
+	"why does u-42 see it":                 {1, []string{"cart serves off: no rule matched", `user is one of 2 IDs: it is "u-42"`}},
+	"why does the user of a test see it":   {1, []string{"cart serves on: the rule “测试人员” matched"}},
+	"who is affected by this pull request": {2, []string{"colors changed", "70% of the users it is about get a different value.", "From git:main to the files as they are"}},
+	"what changes next":                    {0, []string{"Changes next: ramp in 1 h 0 min in production, staging; new-index in 2 h 0 min in production; "}},
+	"who owns what has expired":            {1, []string{"cart expired", "结账团队"}},
+	"propose turning it off":               {3, []string{"serin apply 'disable colors'", "open a prefilled issue", "enabled: false", "70% of the users"}},
 }
 
 // BenchmarkTenThousand measures the page with 10,000 flags in Chromium: the first paint, a search,

@@ -54,6 +54,9 @@ const maxChanged = 200
 // with, which may be IDs.
 func (v *view) changes(r diff.Report, private bool) changesView {
 	w := changesView{Old: display.Line(r.Old), New: display.Line(r.New), Asked: true, NotCompared: display.Line(r.NotCompared)}
+	if r.NotCompared != "" && !v.all {
+		w.NotCompared = "'serin diff' says why."
+	}
 	for _, s := range v.visible(r).Sections() {
 		e := changedEnvironment{Names: s.Names, More: max(0, len(s.Flags)-maxChanged)}
 		for i := range s.Flags[:len(s.Flags)-e.More] {
@@ -73,6 +76,9 @@ func (v *view) visible(r diff.Report) diff.Report {
 	return r
 }
 
+// quoting are the kinds of edits whose words quote what a flag compares with, or other flags.
+var quoting = []diff.Kind{diff.KindCondition, diff.KindSegment, diff.KindRuleAdded, diff.KindRuleRemoved, diff.KindPrerequisite}
+
 func (v *view) changedFlag(f *diff.Flag, private bool) changedFlag {
 	w := changedFlag{Key: f.Key, Change: string(f.Change), Verdict: verdictWords(f), Linked: v.byKey[f.Key] != nil}
 	if f.Was != "" {
@@ -80,7 +86,7 @@ func (v *view) changedFlag(f *diff.Flag, private bool) changedFlag {
 	}
 	for _, e := range f.Edits {
 		words := e.String()
-		if !private && (e.Kind == diff.KindCondition || e.Kind == diff.KindSegment || e.Kind == diff.KindRuleAdded || e.Kind == diff.KindRuleRemoved) {
+		if !private && slices.Contains(quoting, e.Kind) {
 			words = string(e.Kind)
 			if e.Rule != "" {
 				words += " of rule “" + e.Rule + "”"
@@ -141,6 +147,7 @@ func verdictWords(f *diff.Flag) string {
 // A historyView is what has been published.
 type historyView struct {
 	Environment string
+	Flag        string // "": it is about everything
 	Error       string
 	Revisions   []revision
 	More        bool
@@ -152,31 +159,38 @@ type revision struct {
 	What, Author, Reason, Commit, Run string
 	Verified                          bool
 	Namespaces                        []string
+	Change                            string // of the flag that the history is about
 }
 
-// history returns the history of what a viewer sees, or of one namespace.
-func (v *view) history(h release.History, namespace string) historyView {
+// flagChanges are the words for what a revision did to a flag.
+var flagChanges = map[release.FlagChange]string{
+	release.FlagAdded: "added", release.FlagChanged: "changed", release.FlagRemoved: "removed", release.FlagUnknown: "may have changed",
+}
+
+// history returns the history of what a viewer sees or, if it isn't nil, of a flag.
+func (v *view) history(h release.History, of *flag) historyView {
 	visible := make(map[string]bool)
 	for _, f := range v.flags {
 		visible[f.Namespace] = true
 	}
 	w := historyView{Environment: h.Environment, More: h.More}
+	if of != nil {
+		w.Flag = of.Key
+	}
 	for _, e := range h.Entries {
-		r := revision{Entry: e, Verified: e.Standing == release.StandingPublished, What: "published"}
-		touched := false
+		if of != nil && e.Flag == "" {
+			continue
+		}
+		r := revision{Entry: e, Verified: e.Standing == release.StandingPublished, What: "published", Change: flagChanges[e.Flag]}
 		for _, change := range []struct {
 			sign  string
 			names []string
 		}{{"+", e.Added}, {"~", e.Changed}, {"−", e.Removed}} {
 			for _, name := range change.names {
-				touched = touched || name == namespace
 				if v.all || visible[name] {
 					r.Namespaces = append(r.Namespaces, change.sign+" "+display.Line(name))
 				}
 			}
-		}
-		if namespace != "" && !touched {
-			continue
 		}
 		r.describe()
 		w.Revisions = append(w.Revisions, r)

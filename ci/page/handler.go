@@ -2,7 +2,6 @@ package page
 
 import (
 	"compress/gzip"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/edit"
+	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/display"
 )
@@ -27,6 +27,7 @@ import (
 type Handler struct {
 	options Options
 	streams chan struct{} // as many as are open
+	compare chan struct{} // holds a value while revisions are compared
 	clock   func() time.Time
 	forms   []string // of edits
 
@@ -49,7 +50,7 @@ const maxStreams = 64
 
 // NewHandler returns a Handler without a model, which answers 503 until Update.
 func NewHandler(o Options) *Handler {
-	return &Handler{options: o, streams: make(chan struct{}, maxStreams), clock: time.Now, forms: edit.Forms(), state: state{changed: make(chan struct{})}}
+	return &Handler{options: o, streams: make(chan struct{}, maxStreams), compare: make(chan struct{}, 1), clock: time.Now, forms: edit.Forms(), state: state{changed: make(chan struct{})}}
 }
 
 // Update shows another model. If it is nil because the files have problems, the last one
@@ -222,11 +223,18 @@ func (h *Handler) body(r *http.Request, v *view, path string) (body any, name, t
 	case path == "changes.html":
 		return h.changes(r, v), "changes", "Who changes"
 	case path == "history.html":
-		return h.history(r.Context(), v, r.FormValue("namespace")), "history", "History"
+		return h.history(r, v)
 	case path == "propose.html":
 		return h.propose(r, v), "propose", "Propose an edit"
-	case name == "flag" && r.Method == http.MethodPost:
-		return h.flagWithAnswer(r, v, body.(*flagView)), name, title
+	case name == "flag":
+		f := body.(*flagView)
+		if h.options.Live {
+			f.Picks = append(v.testPicks(f.Key), f.Picks...)
+		}
+		if r.Method == http.MethodPost {
+			f = h.flagWithAnswer(r, v, f)
+		}
+		return f, name, title
 	}
 	return body, name, title
 }
@@ -382,8 +390,18 @@ func (h *Handler) changes(r *http.Request, v *view) changesView {
 	if w.Old == "" {
 		w.Old = h.options.Old
 	}
+	select { // comparing takes all of the machine
+	case h.compare <- struct{}{}:
+		defer func() { <-h.compare }()
+	case <-r.Context().Done():
+		return w
+	}
 	report, err := h.options.Compare(r.Context(), w.Old, w.New)
-	if err != nil {
+	switch {
+	case err != nil && !v.all:
+		w.Error = "The revisions can’t be compared. For those who see all flags, the page says why."
+		return w
+	case err != nil:
 		w.Error = display.Line(err.Error())
 		return w
 	}
@@ -393,15 +411,25 @@ func (h *Handler) changes(r *http.Request, v *view) changesView {
 	return w
 }
 
-func (h *Handler) history(ctx context.Context, v *view, namespace string) historyView {
-	if h.options.History == nil {
-		return historyView{}
+// history answers with the history of everything, or of a flag.
+func (h *Handler) history(r *http.Request, v *view) (body any, name, title string) {
+	w, asked := historyView{}, release.FlagName{}
+	title = "History"
+	f := v.byKey[r.FormValue("flag")]
+	if f != nil && v.sees(f.Key) {
+		asked, title = release.FlagName{Namespace: f.Namespace, Key: f.Key}, "History of "+f.Key
+	} else {
+		f = nil
 	}
-	history, err := h.options.History(ctx)
-	if err != nil {
-		return historyView{Error: display.Line(err.Error())}
+	if h.options.History != nil {
+		switch history, err := h.options.History(r.Context(), asked); {
+		case err != nil:
+			w.Error = display.Line(err.Error())
+		default:
+			w = v.history(history, f)
+		}
 	}
-	return v.history(history, namespace)
+	return w, "history", title
 }
 
 // propose says what edits would do, and writes them if it is asked to.

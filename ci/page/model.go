@@ -43,6 +43,14 @@ type Environment struct {
 	Lines    ci.ReleaseLines // how far the plans have got
 }
 
+// unit returns the name of the attribute that is the key of a context, "" if there are no flags.
+func (e *Environment) unit() string {
+	if len(e.Payloads) == 0 {
+		return ""
+	}
+	return e.Payloads[0].Ruleset.Unit
+}
+
 // A Model is what a page can show. It never changes, but for what depends on the time that it is
 // looked at, and is safe for concurrent use.
 type Model struct {

@@ -33,7 +33,7 @@ func (m *Model) at(now time.Time) *moment {
 	}
 	for i, f := range m.flags {
 		e := f.entry(next.lints, now)
-		if change := time.Unix(e.changes, 0); e.changes != 0 && change.Before(next.until) {
+		if change := time.Unix(e.Changes, 0); e.Changes != 0 && change.Before(next.until) {
 			next.until = change
 		}
 		next.index[i] = e
@@ -77,8 +77,8 @@ func (f *flag) entry(l *lints, now time.Time) entry {
 		e.Search += " is:" + s
 	}
 	for _, v := range f.variants {
-		if at := nextChange(v, now); at != 0 && (e.changes == 0 || at < e.changes) {
-			e.changes, e.where = at, strings.Join(v.environments, ", ")
+		if at := nextChange(v, now); at != 0 && (e.Changes == 0 || at < e.Changes) {
+			e.Changes, e.Where = at, strings.Join(v.environments, ", ")
 		}
 	}
 	return e

@@ -62,8 +62,8 @@ rules:
 			next = testTime.Add(c.next).Unix()
 		}
 		states := slices.DeleteFunc(slices.Clone(e.States), func(s string) bool { return s == "warnings" || s == "stale" && !slices.Contains(c.states, s) })
-		if e.Serves != c.serves || e.changes != next || !slices.Equal(states, c.states) {
-			t.Errorf("after %v it serves %q, with the states %q, and changes at %d; want %q, %q, %d", c.after, e.Serves, e.States, e.changes, c.serves, c.states, next)
+		if e.Serves != c.serves || e.Changes != next || !slices.Equal(states, c.states) {
+			t.Errorf("after %v it serves %q, with the states %q, and changes at %d; want %q, %q, %d", c.after, e.Serves, e.States, e.Changes, c.serves, c.states, next)
 		}
 		if found := len(find(v.index, "ramping")) == 1; found != slices.Contains(c.states, "ramping") {
 			t.Errorf("after %v, a search for what is ramping finds it: %t", c.after, found)

@@ -27,8 +27,9 @@ type Options struct {
 	// unless the viewer says otherwise.
 	Compare func(ctx context.Context, old, new string) (diff.Report, error)
 	Old     string
-	// History reads the history of what is published.
-	History func(ctx context.Context) (release.History, error)
+	// History reads the history of what is published. If the flag has a key, entries say what
+	// they did to it.
+	History func(ctx context.Context, flag release.FlagName) (release.History, error)
 	// Propose says what edits would do, in the words of "serin apply", one on each line. With
 	// write, it writes the files.
 	Propose func(ctx context.Context, edits []string, write bool) (Proposal, error)

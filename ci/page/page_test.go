@@ -130,9 +130,13 @@ func testOptions(t testing.TB) Options {
 			}
 			return compare(t, "revisions", result.Old, result.New), nil
 		},
-		History: func(context.Context) (release.History, error) {
+		History: func(_ context.Context, flag release.FlagName) (release.History, error) {
+			var change release.FlagChange
+			if flag.Key != "" {
+				change = release.FlagChanged
+			}
 			return release.History{Environment: "production", Entries: []release.Entry{
-				{Revision: 2, Standing: release.StandingPublished, Signed: true, Changed: []string{"secret", "shop"}, Provenance: release.Provenance{
+				{Revision: 2, Standing: release.StandingPublished, Signed: true, Flag: change, Changed: []string{"secret", "shop"}, Provenance: release.Provenance{
 					Author: "安娜 <b>", Reason: "rolls back <script>", Time: testTime.Add(-time.Hour), RollbackOf: 1, RunURL: "javascript:alert(1)", Commit: "0123456789abcdef"}},
 				{Revision: 1, Standing: release.StandingPublished, Signed: true, Added: []string{"secret", "shop"}, Provenance: release.Provenance{Time: testTime.Add(-2 * time.Hour)}},
 			}}, nil
@@ -327,6 +331,29 @@ func TestNoIDs(t *testing.T) {
 	}
 }
 
+// TestNoIDsOfBundles holds that no page about published flags shows the members of a list, which
+// there look like any other values, and that values which can't be IDs are shown.
+func TestNoIDsOfBundles(t *testing.T) {
+	payloads, err := testEstate(t).Compile("production")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := New(Source{Environments: []Environment{{Name: "production", Payloads: payloads}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := handlerAt(m, testTime)
+	for _, path := range []string{"", "index.json", "usage.html", "flag/cart.html"} {
+		_, body := get(t, h, path)
+		if found := regexp.MustCompile(`hidden-id-\d|900000000\d`).FindString(body); found != "" {
+			t.Errorf("%s shows %s", path, found)
+		}
+		if path == "flag/cart.html" && !strings.Contains(body, "拉萨&#34;</code>") {
+			t.Errorf("%s doesn't show a city:\n%s", path, body)
+		}
+	}
+}
+
 // TestNamespaces holds that somebody who may not see a flag learns nothing of it, not even
 // from the flags that ask for it.
 func TestNamespaces(t *testing.T) {
@@ -506,6 +533,44 @@ func TestChangedEnvironments(t *testing.T) {
 	for _, want := range []string{"<h2>In production</h2>", "<h2>In staging</h2>", "3 more flags differ."} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
+// TestHistoryOfFlag holds that the history of a flag has the revisions that changed it, and that of
+// a flag that somebody may not see isn't there.
+func TestHistoryOfFlag(t *testing.T) {
+	o := testOptions(t)
+	var asked release.FlagName
+	all := o.History
+	o.History = func(ctx context.Context, flag release.FlagName) (release.History, error) {
+		asked = flag
+		return all(ctx, flag)
+	}
+	_, body := get(t, testHandler(t, o), "history.html?flag=cart")
+	if !strings.Contains(body, "Revision 2") || strings.Contains(body, "Revision 1") || asked != (release.FlagName{Namespace: "shop", Key: "cart"}) {
+		t.Errorf("asked for %v, the page is\n%s", asked, body)
+	}
+	o.Admit = func(http.ResponseWriter, *http.Request) (func(string) bool, bool) {
+		return func(key string) bool { return key != "hidden-flag" }, true
+	}
+	if _, body := get(t, testHandler(t, o), "history.html?flag=hidden-flag"); strings.Contains(body, "hidden") || asked.Key != "" {
+		t.Errorf("asked for %v, the page is\n%s", asked, body)
+	}
+}
+
+// TestPicks holds which contexts are offered: those of tests only to who edits the files.
+func TestPicks(t *testing.T) {
+	o := testOptions(t)
+	for _, live := range []bool{true, false} {
+		o.Live = live
+		_, body := get(t, testHandler(t, o), "flag/cart.html")
+		if got := strings.Contains(body, `value="{&#34;user&#34;: &#34;hidden-id-1&#34;}"`); got != live {
+			t.Errorf("live %t: the context of a test is offered: %t", live, got)
+		}
+		const blank = `{&#34;targetingKey&#34;: &#34;u-1&#34;, &#34;beta&#34;: true, &#34;city&#34;: &#34;&#34;, `
+		if !strings.Contains(body, blank) {
+			t.Errorf("live %t: no context with all attributes is offered:\n%s", live, body)
 		}
 	}
 }

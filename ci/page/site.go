@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/serin-flags/serin/ci/release"
 )
 
 // siteMark is a file in the folder of a site. It lists the other files, so that those of
@@ -106,11 +108,11 @@ func (s *site) asked(ctx context.Context) error {
 	}
 	history := historyView{}
 	if s.options.History != nil {
-		h, err := s.options.History(ctx)
+		h, err := s.options.History(ctx, release.FlagName{})
 		if err != nil {
 			return err
 		}
-		history = s.view.history(h, "")
+		history = s.view.history(h, nil)
 	}
 	for _, p := range []struct {
 		name, title string

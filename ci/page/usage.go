@@ -74,8 +74,8 @@ type entry struct {
 	Serves  string   `json:"s"`
 	States  []string `json:"b,omitempty"`
 	Search  string   `json:"q"`
-	changes int64    // Unix seconds of the next change, 0 for none
-	where   string   // the environments in which it changes then
+	Changes int64    `json:"c,omitempty"` // Unix seconds of the next change, 0 for none
+	Where   string   `json:"w,omitempty"` // the environments in which it changes then
 }
 
 // states are those that a search finds by their names alone.

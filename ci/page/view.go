@@ -85,6 +85,7 @@ type listing struct {
 	Pages  []pageLink
 	States []string
 	First  string // the environment whose shares are shown, "" if there is one only
+	Next   []row  // the flags that change next, the first one first
 }
 
 // A pageLink leads to a page of a list.
@@ -146,6 +147,9 @@ func (v *view) list(query string, page int) (listing, bool) {
 	if query == "" {
 		l.Pages = pageLinks("index", len(found), page)
 	}
+	if query == "" && page == 1 {
+		l.Next = v.soonest()
+	}
 	for _, e := range shown {
 		f := v.byKey[e.Key]
 		conditional, shares := served.Now(f.variants[0].flag, v.now.Unix())
@@ -156,15 +160,45 @@ func (v *view) list(query string, page int) (listing, bool) {
 				r.Serves = "" // the bar says it
 			}
 		}
-		if e.where != "" && len(v.source.Environments) > 1 {
-			r.Where = e.where
-		}
-		if e.changes != 0 {
-			r.Next = time.Unix(e.changes, 0).UTC()
-		}
+		v.setNext(&r, e)
 		l.Rows = append(l.Rows, r)
 	}
 	return l, ok
+}
+
+// setNext says when and where a flag changes next.
+func (v *view) setNext(r *row, e entry) {
+	if e.Changes == 0 {
+		return
+	}
+	r.Next = time.Unix(e.Changes, 0).UTC()
+	if len(v.source.Environments) > 1 {
+		r.Where = e.Where
+	}
+}
+
+// maxNext is how many flags are said to change next.
+const maxNext = 5
+
+// soonest returns the flags that change next.
+func (v *view) soonest() []row {
+	var next []entry
+	for _, e := range v.index {
+		if e.Changes == 0 {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(next, e.Changes+1, func(e entry, at int64) int { return cmp.Compare(e.Changes, at) })
+		if at < maxNext {
+			next = slices.Insert(next, at, e)
+			next = next[:min(len(next), maxNext)]
+		}
+	}
+	rows := make([]row, len(next))
+	for i, e := range next {
+		rows[i].Key = e.Key
+		v.setNext(&rows[i], e)
+	}
+	return rows
 }
 
 // A matrix shows flags by environments.
@@ -406,6 +440,8 @@ type flagView struct {
 	MoreReads          int      // that aren't listed
 	Code               bool     // it is known which code reads flags
 	States             []string
+	Disabled           bool   // in every environment
+	Picks              []pick // contexts that are offered
 	// The rest is a question that came from the form, and its answer.
 	Asked                 bool
 	Contexts, Environment string
@@ -480,6 +516,8 @@ func (v *view) flagView(key string) *flagView {
 	w.Refs.Flags = slices.DeleteFunc(w.Refs.Flags, func(key string) bool { return !v.sees(key) })
 	w.Users = slices.DeleteFunc(slices.Clone(v.usage.flags[key]), func(key string) bool { return !v.sees(key) })
 	w.Attributes = v.reads(f)
+	w.Picks = []pick{v.blankPick(w.Attributes)}
+	w.Disabled = !slices.ContainsFunc(f.variants, func(is *variation) bool { return !is.flag.Disabled })
 	w.Code, w.Reads = v.source.Reads != nil, v.source.Reads[key]
 	if n := len(w.Reads) - maxUsers; n > 0 {
 		w.Reads, w.MoreReads = w.Reads[:maxUsers], n

@@ -171,9 +171,13 @@ func (p speaker) texts(s *sentence, c *evaluator.Condition) {
 	}
 }
 
-// hides reports whether values of an attribute are IDs, which aren't shown.
+// hides reports whether values of an attribute are IDs, which aren't shown. Published flags don't
+// say which attributes are compared with list files: of these, values with digits are IDs.
 func (m *Model) hides(attribute string, list []string) bool {
-	return m.units[attribute] || slices.ContainsFunc(list, func(v string) bool { return strings.Contains(v, "@") })
+	idLike := func(v string) bool {
+		return strings.Contains(v, "@") || m.source.Estate == nil && strings.ContainsAny(v, "0123456789")
+	}
+	return m.units[attribute] || slices.ContainsFunc(list, idLike)
 }
 
 // counted returns a text with a number, for one or for several.

@@ -34,7 +34,7 @@ be verified are marked.`,
 			if limit < 0 {
 				return usagef("-n must not be negative, not %d; 0 prints all revisions", limit)
 			}
-			history, err := f.history(cmd.Context(), args[0], limit)
+			history, err := f.history(cmd.Context(), args[0], limit, release.FlagName{})
 			if err != nil {
 				return err
 			}
@@ -55,8 +55,9 @@ be verified are marked.`,
 	return cmd
 }
 
-// history reads the history of a published environment.
-func (f *sourceFlags) history(ctx context.Context, url string, limit int) (release.History, error) {
+// history reads the history of a published environment. If the flag has a key, entries say what
+// they did to it.
+func (f *sourceFlags) history(ctx context.Context, url string, limit int, flag release.FlagName) (release.History, error) {
 	var none release.History
 	if !published(url) {
 		return none, usagef("%s is not a URL: log takes the URL of a published environment", url)
@@ -69,7 +70,7 @@ func (f *sourceFlags) history(ctx context.Context, url string, limit int) (relea
 	if err != nil {
 		return none, err
 	}
-	history, err := release.Log(ctx, release.LogOptions{Source: source, Root: root, Limit: limit})
+	history, err := release.Log(ctx, release.LogOptions{Source: source, Root: root, Limit: limit, Flag: flag})
 	if err != nil {
 		return none, hintPull(fmt.Errorf("reading %s: %w", shown(url), err), verifier.Environment())
 	}

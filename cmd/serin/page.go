@@ -121,8 +121,10 @@ func (f *pageFlags) reads() (map[string][]string, error) {
 const maxPageHistory = 100
 
 // historyOf returns what reads the history of a published environment.
-func historyOf(f sourceFlags, url string) func(context.Context) (release.History, error) {
-	return func(ctx context.Context) (release.History, error) { return f.history(ctx, url, maxPageHistory) }
+func historyOf(f sourceFlags, url string) func(context.Context, release.FlagName) (release.History, error) {
+	return func(ctx context.Context, flag release.FlagName) (release.History, error) {
+		return f.history(ctx, url, maxPageHistory, flag)
+	}
 }
 
 // pageComparer returns what compares two revisions of a folder. A name that is "" stands for the

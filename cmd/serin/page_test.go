@@ -128,4 +128,16 @@ func TestConcurrentPage(t *testing.T) {
 	writeFile(t, filepath.Join(flags, "shop", "shape.yaml"), "type: string\ndefault: round\n")
 	publish()
 	eventually(t, "flag/shape.html", func() string { _, body := fetch(t, page+"/", server); return body })
+	for key, revisions := range map[string][2]string{"shape": {"<strong>Revision 2", "<strong>Revision 1"}, "color": {"<strong>Revision 1", "<strong>Revision 2"}} {
+		if _, body := fetch(t, page+"/history.html?flag="+key, server); !strings.Contains(body, revisions[0]) || strings.Contains(body, revisions[1]) {
+			t.Errorf("the history of %s has %q and not %q:\n%s", key, revisions[1], revisions[0], body)
+		}
+	}
+	// The folder isn't in git. Who doesn't see all flags doesn't learn more than that it failed.
+	if _, body := fetch(t, page+"/changes.html", server); !strings.Contains(body, `<p class="error">`) || !strings.Contains(body, "git") {
+		t.Errorf("the comparison says\n%s", body)
+	}
+	if _, body := fetch(t, page+"/changes.html", part); !strings.Contains(body, `<p class="error">The revisions can’t be compared.`) {
+		t.Errorf("to a client that sees one namespace, the comparison says\n%s", body)
+	}
 }

@@ -70,6 +70,9 @@ func (o *serveOptions) newPage(ctx context.Context, client *sdk.Client, gate *ac
 	} else {
 		options.History = historyOf(o.sourceFlags, o.from)
 	}
+	if options.Folder != "" {
+		options.Compare, options.Old = pageComparer(options.Folder), "git:HEAD"
+	}
 	if gate != nil {
 		options.Admit = pageGate{gate, client}.admit
 	}

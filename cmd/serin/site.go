@@ -51,12 +51,12 @@ The folder must be empty, or hold pages of an earlier run, which are replaced.`,
 			}
 			o := f.options(dir)
 			if o.History != nil {
-				history, err := o.History(cmd.Context())
+				history, err := o.History(cmd.Context(), release.FlagName{})
 				if err != nil {
 					return err
 				}
 				s.Expires = history.Expires
-				o.History = func(context.Context) (release.History, error) { return history, nil }
+				o.History = func(context.Context, release.FlagName) (release.History, error) { return history, nil }
 			}
 			s.Reads = reads
 			m, err := page.New(s)

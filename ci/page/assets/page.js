@@ -40,7 +40,14 @@ function find(entries, query) {
 function row(entry) {
   const name = element('th', { scope: 'row' }, element('a', { href: `${root}flag/${entry.k}.html` }, entry.k));
   for (const state of entry.b ?? []) name.append(' ', element('span', { class: `state ${state}` }, state));
-  return element('tr', {}, name, element('td', {}, entry.o ?? ''), element('td', {}, entry.s), element('td', {}));
+  return element('tr', {}, name, element('td', {}, entry.o ?? ''), element('td', {}, entry.s), next(entry));
+}
+
+// next returns when a flag changes next.
+function next(entry) {
+  const cell = element('td', {});
+  if (entry.c) cell.append(element('time', { datetime: new Date(entry.c * 1000).toISOString(), 'data-soon': '' }, soon(entry.c * 1000)), entry.w ? `, ${entry.w}` : '');
+  return cell;
 }
 
 async function show() {
@@ -154,6 +161,13 @@ if (why) {
   why.addEventListener('input', ask);
   why.addEventListener('submit', (event) => {
     event.preventDefault();
+    ask();
+  });
+  byId('why-pick').addEventListener('change', (event) => {
+    const picked = event.target.selectedOptions[0];
+    if (!picked.value) return;
+    why.elements.context.value = picked.value;
+    if (why.elements.environment && picked.dataset.in) why.elements.environment.value = picked.dataset.in;
     ask();
   });
   byId('why-share').addEventListener('click', () => {

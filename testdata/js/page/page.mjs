@@ -9,6 +9,7 @@
 //         {"tree": "name", "text": "…"}                        the accessibility tree
 //         {"keyboard": ["…"], "found": "…", "answer": "…"}      what the keyboard alone reaches
 //         {"finds": {"query": ["key"]}}                        what the script's search finds
+//         {"task": "name", "clicks": 2, "text": "…"}            how many clicks a task takes, and what one learns
 //         {"typing": true}                                     somebody types: the files may change now
 //         {"problem": "…", "kept": "…"}                        what the page says then, and what was typed
 //         {"times": {…}}                                       milliseconds, if they are measured
@@ -114,6 +115,50 @@ async function finds(page) {
   }, input.queries) });
 }
 
+// tasks does what people come for, from the first page, with the mouse.
+async function tasks(page) {
+  const task = async (name, steps) => {
+    let clicks = 0;
+    const click = async (role, text) => {
+      await page.getByRole(role, { name: text, exact: true }).first().click();
+      await page.waitForLoadState();
+      clicks++;
+    };
+    await page.goto(input.base);
+    const text = await steps(click);
+    print({ task: name, clicks, text: text.replace(/\s+/g, ' ').trim() });
+  };
+  await task('why does u-42 see it', async (click) => {
+    await click('link', input.flag);
+    await page.fill('#why-context', '{"targetingKey": "u-42"}');
+    await page.waitForFunction(() => document.querySelector('#why-answer').textContent.includes('u-42'));
+    return page.textContent('#why-answer');
+  });
+  await task('why does the user of a test see it', async (click) => {
+    await click('link', input.flag);
+    await page.waitForSelector('.answer');
+    await page.selectOption('#why-pick', { index: 1 });
+    await page.waitForFunction(() => document.querySelector('.answer').textContent.includes('the rule “'));
+    return page.textContent('#why-answer');
+  });
+  await task('who is affected by this pull request', async (click) => {
+    await click('link', 'Who changes');
+    await click('link', 'git:main');
+    return page.textContent('main');
+  });
+  await task('what changes next', () => page.textContent('main'));
+  await task('who owns what has expired', async (click) => {
+    await click('link', 'expired');
+    return page.textContent('#flags tbody');
+  });
+  await task('propose turning it off', async (click) => {
+    await click('link', input.off);
+    await click('link', 'Propose to disable it');
+    await click('button', 'Show what it changes');
+    return page.textContent('main');
+  });
+}
+
 // live types while the files get a problem.
 async function live(page) {
   await page.goto(`${input.base}flag/${input.flag}.html`);
@@ -152,6 +197,7 @@ try {
   else {
     await keyboard(await open(context));
     await finds(await open(context));
+    await tasks(await open(context));
     await live(await open(context));
   }
 } finally {
