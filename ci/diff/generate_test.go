@@ -406,7 +406,7 @@ func (m *maker) nudge(c evaluator.Condition) evaluator.Condition {
 	}
 	switch c.Op {
 	case evaluator.OpOneOf, evaluator.OpAnyOf, evaluator.OpAllOf, evaluator.OpPrefix, evaluator.OpContains, evaluator.OpCIDR:
-		pool := map[string][]string{"user": userPool, "city": cityPool, "mail": mailPool, "version": versionPool, "ip": addressPool, "tags": tagPool}[c.Attribute]
+		pool := map[string][]string{"user": userPool, "city": cityPool, "mail": mailPool, "version": versionPool, "ip": addressPool, "tags": tagPool, "price": pricePool}[c.Attribute]
 		switch {
 		case c.Op == evaluator.OpCIDR:
 			pool = networkPool
@@ -507,6 +507,10 @@ func (m *maker) pair() diff.Pair {
 	if m.IntN(12) == 0 {
 		new.Attributes = slices.Clone(new.Attributes)
 		new.Attributes[versionAttribute].Type = choose(m, evaluator.AttrSemver, evaluator.AttrSemverV)
+	}
+	if m.IntN(40) == 0 { // the sides share conditions, but not the zone
+		new.Zones = slices.Clone(new.Zones)
+		new.Zones[1].Offsets = []evaluator.Offset{{Seconds: 10_800}}
 	}
 	return diff.Pair{Environment: "test", Old: payloadsOf(old), New: payloadsOf(new)}
 }

@@ -166,7 +166,7 @@ func (b *builder) condition(side int, c *evaluator.Condition) node {
 	case evaluator.OpPeriod:
 		return truth(holdsAt(c, b.clock.now))
 	case evaluator.OpWindow:
-		i := slices.IndexFunc(b.windows, func(w window) bool { return w.cond == c })
+		i := slices.IndexFunc(b.windows, func(w window) bool { return w.conditionIn == conditionIn{b.sides[side], c} })
 		return truth(i >= 0 && b.windows[i].holds(b.clock.now))
 	case evaluator.OpServes:
 		f := b.sides[side].Flags[c.Strings[0]]
@@ -186,7 +186,7 @@ func (b *builder) condition(side int, c *evaluator.Condition) node {
 			return truth(uint64(c.Ints[1]) <= from && from < uint64(c.Ints[2]))
 		})
 	}
-	return b.atom(c.Attribute, b.atoms[c])
+	return b.atom(c.Attribute, b.atoms[conditionIn{b.sides[side], c}])
 }
 
 // segment returns whether an attribute's value is a member of a segment.

@@ -31,11 +31,11 @@ const (
 )
 
 // window lists a window, and when its zone's clocks are changed.
-func (p *problem) addWindow(c *evaluator.Condition, zone *evaluator.Zone) {
+func (p *problem) addWindow(c conditionIn, zone *evaluator.Zone) {
 	if zone == nil {
 		return
 	}
-	p.windows = append(p.windows, window{c, zone, p.c.windowHolds(c, zone)})
+	p.windows = append(p.windows, window{c, zone, p.c.windowHolds(c.cond, zone)})
 	for _, o := range zone.Offsets {
 		p.events = append(p.events, o.From)
 	}

@@ -28,7 +28,7 @@ type problem struct {
 	numbers  map[string]int // of opaques, by key
 	complete bool           // every context is in one of the cases
 
-	atoms   map[*evaluator.Condition]*atom
+	atoms   map[conditionIn]*atom
 	visited [2]map[string]bool // flags and segments, whose names can't be equal by the sign before them
 	served  []served
 	codes   map[served]int
@@ -59,7 +59,7 @@ type ramp struct {
 
 // A window is a condition, and how to tell whether it holds.
 type window struct {
-	cond  *evaluator.Condition
+	conditionIn
 	zone  *evaluator.Zone
 	holds func(now int64) bool
 }
@@ -71,7 +71,7 @@ type served struct{ rule, outcome int }
 func (c *Comparer) newProblem(old, new Side, h *hidden) *problem {
 	p := &problem{
 		c: c, sides: [2]*index{c.index(old.Set), c.index(new.Set)}, flags: [2]*evaluator.Flag{old.Flag, new.Flag},
-		atoms: make(map[*evaluator.Condition]*atom), codes: make(map[served]int), complete: true, room: c.steps,
+		atoms: make(map[conditionIn]*atom), codes: make(map[served]int), complete: true, room: c.steps,
 		hidden: h, numbers: make(map[string]int),
 	}
 	if h != nil {
@@ -152,7 +152,7 @@ func (p *problem) addCondition(side int, c *evaluator.Condition) {
 		p.periods = append(p.periods, c)
 		p.events = append(p.events, c.Ints...)
 	case evaluator.OpWindow:
-		p.addWindow(c, x.Zones[c.Strings[0]])
+		p.addWindow(conditionIn{x, c}, x.Zones[c.Strings[0]])
 	case evaluator.OpServes:
 		if f := x.Flags[c.Strings[0]]; f != nil {
 			p.addFlag(side, f)
@@ -165,7 +165,7 @@ func (p *problem) addCondition(side int, c *evaluator.Condition) {
 	default:
 		typ := x.Attributes[c.Attribute]
 		a := p.c.atom(typ, c)
-		p.atoms[c] = a
+		p.atoms[conditionIn{x, c}] = a
 		p.domain(c.Attribute).addAtom(a, typ)
 	}
 }

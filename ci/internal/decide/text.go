@@ -25,6 +25,9 @@ func (d *domain) texts() {
 	}
 	isText, isVersion, isVersionV, isAddress := has(evaluator.AttrString), has(evaluator.AttrSemver), has(evaluator.AttrSemverV), has(evaluator.AttrIP)
 	isTime, isNumber := has(evaluator.AttrTime), has(evaluator.AttrNumber)
+	if isVersion && isVersionV { // both know each version, and one of them also those with a "v"
+		families--
+	}
 	if families > 1 || (isTime || isNumber) && d.has(evaluator.AttrInteger) { // the attribute's type differs: how the comparisons go together isn't known
 		d.complete = false
 	}
@@ -43,7 +46,7 @@ func (d *domain) texts() {
 	if isVersion || isVersionV {
 		texts(d.versions())
 	}
-	if isVersion && isVersionV { // these are versions to some of the comparisons only
+	if isVersion && isVersionV {
 		for _, text := range d.versions() {
 			d.add(evaluator.StringValue("v"+text), cost, nil)
 		}
