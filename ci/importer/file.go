@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
@@ -121,6 +122,9 @@ func (r Rule) node(l *lists) *source.Node {
 			n.With("positions", source.Plain(strconv.FormatUint(s.Positions, 10)))
 		}
 	}
+	if s.Grows != nil {
+		return n.With("serve", s.ramp())
+	}
 	serve := source.Map()
 	start := uint64(0)
 	for i, e := range s.Ends {
@@ -133,6 +137,17 @@ func (r Rule) node(l *lists) *source.Node {
 		start = e.At
 	}
 	return n.With("serve", serve)
+}
+
+// ramp returns a share that grows.
+func (s *Split) ramp() *source.Node {
+	g := s.Grows
+	from, _ := s.portion(0, g.From)
+	to, _ := s.portion(0, g.To)
+	times := func(t time.Time) *source.Node { return source.Text(t.UTC().Format(time.RFC3339)) }
+	linear := source.Map().With("start", times(g.Start)).With("end", times(g.End)).
+		With("from", source.Plain(share.Format(from))).With("to", source.Plain(share.Format(to)))
+	return source.Map().With("ramp", source.Text(g.Variant)).With("linear", linear)
 }
 
 // total returns the number of positions.
@@ -154,7 +169,7 @@ func (s *Split) portion(start, end uint64) (portion int64, exact bool) {
 // be written exactly, and otherwise becomes a rule for each variant.
 func (r Rule) plain() []Rule {
 	s := r.Split
-	if s == nil {
+	if s == nil || s.Grows != nil {
 		return []Rule{r}
 	}
 	seen, exact := make(map[string]bool), true

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/internal/source"
@@ -100,6 +101,17 @@ type Split struct {
 	Salt      string
 	Positions uint64 // 0: the hash's own
 	Ends      []End
+	// Grows has the share of one variant grow with time, instead of Ends. All others get the
+	// flag's default.
+	Grows *Growth
+}
+
+// A Growth is the positions that a variant has: none before the start, From at the start, To
+// from the end on, and evenly more in between. Times are whole seconds.
+type Growth struct {
+	Variant    string
+	From, To   uint64
+	Start, End time.Time
 }
 
 // Chance is what a split is by if each call draws at random.
@@ -222,11 +234,11 @@ func (f *Flag) parents() []string {
 	return list
 }
 
-// hasSplit reports whether the flag's file has a split by a unit.
+// hasSplit reports whether the flag's file has a split by a unit whose positions are locked.
 func (f *Flag) hasSplit() bool {
 	for _, body := range f.bodies() {
 		for _, r := range body.Rules {
-			if r.Split != nil && r.Split.By != Chance && !r.When.IsNever() && r.plain()[0].Split != nil {
+			if r.Split != nil && r.Split.Grows == nil && r.Split.By != Chance && !r.When.IsNever() && r.plain()[0].Split != nil {
 				return true
 			}
 		}

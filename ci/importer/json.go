@@ -16,10 +16,20 @@ const maxDepth = 1000
 // Decode decodes JSON into v and says where it is wrong: nothing may follow it, and it may not
 // nest deeper than 1,000 levels.
 func Decode(data []byte, v any) error {
+	return decode(data, v, json.NewDecoder(bytes.NewReader(data)))
+}
+
+// DecodeNumbers is [Decode], with numbers as [json.Number] where v has room for any value.
+func DecodeNumbers(data []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	return decode(data, v, d)
+}
+
+func decode(data []byte, v any, d *json.Decoder) error {
 	if err := checkDepth(data); err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
 	if err := d.Decode(v); err != nil {
 		return decodeError(data, err)
 	}

@@ -305,6 +305,9 @@ func (f *Flag) adapt(all map[string]*attribute) {
 					if was.Op == opIntegers && c.Op == opNumbers {
 						f.Approximate(cmp.Or(c.Place, f.Place), "%q is a number here, so text such as \"5\" counts as that number", c.Attribute)
 					}
+					if was.typeOf() == "number" && was.Op != opNumberText && c.typeOf() == "integer" {
+						f.Approximate(cmp.Or(was.Place, f.Place), "%q is an integer here, so a number with a fraction makes the comparison false", was.Attribute)
+					}
 				}
 			})
 			if changed {

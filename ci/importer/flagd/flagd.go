@@ -1,6 +1,7 @@
 // Package flagd reads the flag definitions of flagd, whose rules are JsonLogic.
 //
-// It follows flagd since version 0.15, which divides users with integers. Start at [Read].
+// Start at [Read], which follows flagd since version 0.15, or at [ReadLegacy] for versions
+// before, which divide users differently.
 package flagd
 
 import (
@@ -13,10 +14,14 @@ import (
 	"strconv"
 
 	"github.com/serin-flags/serin/ci/importer"
+	"github.com/serin-flags/serin/ci/importer/internal/jsonlogic"
 )
 
 // unit is what the targeting key is called here, where targetingKey is no attribute.
 const unit = "user"
+
+// flagKey is the variable that holds the flag's own key.
+const flagKey = "$flagd.flagKey"
 
 type document struct {
 	Flags      map[string]*flag           `json:"flags"`
@@ -30,8 +35,18 @@ type flag struct {
 	Targeting      json.RawMessage `json:"targeting"`
 }
 
-// Read reads flag definitions in JSON.
+// Read reads flag definitions in JSON, for flagd 0.15 or later.
 func Read(data []byte, _ importer.Options) (*importer.Import, error) {
+	return read(data, hash, "shares are those of flagd since version 0.15; earlier versions divided users differently")
+}
+
+// ReadLegacy reads flag definitions in JSON, for flagd before 0.15.
+func ReadLegacy(data []byte, _ importer.Options) (*importer.Import, error) {
+	return read(data, legacyHash, "shares are those of flagd before version 0.15, in which two of 2^31 users or fewer "+
+		"have no variant, and get the default variant")
+}
+
+func read(data []byte, hash, shares string) (*importer.Import, error) {
 	var d document
 	if err := importer.Decode(data, &d); err != nil {
 		return nil, err
@@ -41,7 +56,7 @@ func Read(data []byte, _ importer.Options) (*importer.Import, error) {
 	}
 	out := &importer.Import{System: "flagd", Unit: unit, Notes: []importer.Note{
 		{Reason: "the targeting key is the attribute \"user\" here"},
-		{Reason: "shares are those of flagd since version 0.15; earlier versions divided users differently"},
+		{Reason: shares},
 		{Reason: "attributes have one type each; JsonLogic's == also finds the text \"5\" equal to the number 5"},
 	}}
 	for _, key := range slices.Sorted(maps.Keys(d.Flags)) {
@@ -49,8 +64,9 @@ func Read(data []byte, _ importer.Options) (*importer.Import, error) {
 		if f == nil {
 			f = new(flag)
 		}
-		r := &reader{evaluators: d.Evaluators, key: key, f: f, at: "flags." + key}
+		r := &reader{hash: hash, key: key, f: f, at: "flags." + key}
 		r.flag = &importer.Flag{Key: key, Namespace: "default", Place: r.at}
+		r.logic = jsonlogic.Reader{Flag: r.flag, Evaluators: d.Evaluators, Attribute: attribute, Operation: r.operation}
 		if err := r.read(); err != nil {
 			out.Refuse(key, err)
 			continue
@@ -62,13 +78,13 @@ func Read(data []byte, _ importer.Options) (*importer.Import, error) {
 
 // A reader reads one flag.
 type reader struct {
-	evaluators map[string]json.RawMessage
-	key, at    string
-	f          *flag
-	flag       *importer.Flag
-	names      []string
-	depth      int
-	rules      int
+	logic   jsonlogic.Reader
+	hash    string
+	key, at string
+	f       *flag
+	flag    *importer.Flag
+	names   []string
+	rules   int
 }
 
 func (r *reader) read() error {
@@ -158,11 +174,11 @@ func (r *reader) serve(expr json.RawMessage, when importer.Condition, at string)
 	if len(r.flag.Rules) > 2000 {
 		return false, importer.Refusef(at, "the targeting comes to more than 2,000 rules")
 	}
-	op, args, literal, err := r.open(expr, at)
+	op, args, literal, err := r.logic.Open(expr, at)
 	if err != nil {
 		return false, err
 	}
-	defer func() { r.depth-- }()
+	defer r.logic.Close()
 	if op == "" {
 		return r.serveLiteral(literal, when, at)
 	}
@@ -176,7 +192,7 @@ func (r *reader) serve(expr json.RawMessage, when importer.Condition, at string)
 	if !slices.Contains(r.names, "true") && !slices.Contains(r.names, "false") {
 		return false, importer.Refusef(at, "%q yields no variant", op)
 	}
-	cond, err := r.condition(expr, at) // true and false are variants
+	cond, err := r.logic.Condition(expr, at) // true and false are variants
 	if err != nil {
 		return false, err
 	}
@@ -216,7 +232,7 @@ func (r *reader) serveLiteral(literal json.RawMessage, when importer.Condition, 
 // holds otherwise.
 func (r *reader) serveIf(args []json.RawMessage, when importer.Condition, at string) (bool, error) {
 	for i := 0; i+1 < len(args); i += 2 {
-		cond, err := r.condition(args[i], at+"["+strconv.Itoa(i)+"]")
+		cond, err := r.logic.Condition(args[i], at+"["+strconv.Itoa(i)+"]")
 		if err != nil {
 			return false, err
 		}

@@ -2,6 +2,7 @@ package flagd
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"reflect"
 	"strings"
@@ -49,6 +50,62 @@ func TestNobodyMoves(t *testing.T) {
 		if got := f.Evaluate(&evaluator.Context{Key: id}).Variant(); got != want {
 			t.Fatalf("%s has %s, not %s", id, got, want)
 		}
+	}
+}
+
+// legacyVariant is the formula of flagd before 0.15, with numbers of 64 bits.
+func legacyVariant(text string, weights []int) int {
+	bucket := math.Abs(float64(int32(murmur3.Sum32([]byte(text))))) / math.MaxInt32 * 100
+	total, end := 0, 0.0
+	for _, w := range weights {
+		total += w
+	}
+	for i, w := range weights {
+		if end += 100 * float64(w) / float64(total); bucket < end {
+			return i
+		}
+	}
+	return len(weights)
+}
+
+// TestNobodyMovesLegacy is TestNobodyMoves for flagd before 0.15.
+func TestNobodyMovesLegacy(t *testing.T) {
+	imp, err := ReadLegacy([]byte(`{"flags": {"f": {"state": "ENABLED", "variants": {"a": "a", "b": "b", "c": "c", "none": ""}, "defaultVariant": "none",
+		"targeting": {"fractional": [["a", 33], ["b", 33], ["c", 7]]}},
+		"g": {"state": "ENABLED", "variants": {"a": "a", "b": "b", "none": ""}, "defaultVariant": "none",
+		"targeting": {"fractional": [{"cat": ["salt", {"var": "company"}]}, ["a", 50], ["b", 50]]}}}}`), importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := importtest.Import(t, imp)
+	f, g := folder.Flags.Flag("f"), folder.Flags.Flag("g")
+	for i := range soak.Times(200_000, 1_000_000) {
+		id := fmt.Sprintf("u-%d", i)
+		want := []string{"a", "b", "c", "none"}[legacyVariant("f"+id, []int{33, 33, 7})]
+		if got := f.Evaluate(&evaluator.Context{Key: id}).Variant(); got != want {
+			t.Fatalf("%s has %s, not %s", id, got, want)
+		}
+		ctx := evaluator.Context{Attrs: []evaluator.Attr{{Name: "company", Value: evaluator.StringValue(id)}}}
+		want = []string{"a", "b", "none"}[legacyVariant("salt"+id, []int{50, 50})]
+		if got := g.Evaluate(&ctx).Variant(); got != want {
+			t.Fatalf("%s has %s, not %s", id, got, want)
+		}
+	}
+}
+
+// TestLegacyBoundary holds that a boundary is the first position that isn't below its share, for
+// the comparison that flagd made, and that the last positions may belong to nobody.
+func TestLegacyBoundary(t *testing.T) {
+	below := func(p uint64, share float64) bool { return float64(p)/math.MaxInt32*100 < share }
+	for weight := range 1001 {
+		share := 100 * float64(weight) / 1000
+		b := legacyBoundary(share)
+		if b > 0 && !below(b-1, share) || b <= 1<<31 && below(b, share) {
+			t.Fatalf("%d of 1,000 ends at %d", weight, b)
+		}
+	}
+	if b := legacyBoundary(100); b != math.MaxInt32 {
+		t.Errorf("100%% ends at %d", b)
 	}
 }
 

@@ -2,15 +2,21 @@ package flagd
 
 import (
 	"encoding/json"
+	"math"
 	"math/bits"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
 	"github.com/serin-flags/serin/ci/importer"
 )
 
-const hash = "flagd"
+// The hashes of flagd since version 0.15, and before.
+const (
+	hash       = "flagd"
+	legacyHash = "flagd-legacy"
+)
 
 // maxWeights is what weights may add up to in flagd.
 const maxWeights = 1<<31 - 1
@@ -24,6 +30,14 @@ func boundary(sum, weights uint64) uint64 {
 		q++
 	}
 	return q
+}
+
+// legacyBoundary returns the first position that isn't below a percentage, as flagd computed it
+// before version 0.15: with numbers of 64 bits.
+func legacyBoundary(percentage float64) uint64 {
+	const positions = 1<<31 + 1
+	n := sort.Search(positions, func(position int) bool { return !(float64(position)/math.MaxInt32*100 < percentage) })
+	return uint64(n)
 }
 
 // fractional adds the rules that divide users. Contexts that can't be divided get the default
@@ -56,11 +70,18 @@ func (r *reader) fractional(args []json.RawMessage, when importer.Condition, at 
 	if total == 0 {
 		return false, importer.Refusef(at, "no variant has a weight")
 	}
-	split := &importer.Split{By: by, Hash: hash, Salt: salt}
+	split := &importer.Split{By: by, Hash: r.hash, Salt: salt}
+	before, percentage := uint64(0), 0.0
 	for i, sum := range sums {
-		if name := names[i]; i == 0 && sum > 0 || i > 0 && sum > sums[i-1] {
-			split.Ends = append(split.Ends, importer.End{Variant: name, At: boundary(sum, total)})
+		at := boundary(sum, total)
+		if r.hash == legacyHash {
+			percentage += 100 * float64(sum-before) / float64(total)
+			at = legacyBoundary(percentage)
 		}
+		if sum > before {
+			split.Ends = append(split.Ends, importer.End{Variant: names[i], At: at})
+		}
+		before = sum
 	}
 	if by != unit {
 		r.flag.Approximate(at, "contexts without %q, or whose value isn't text, get the default variant; flagd's implementations disagree about them", by)
@@ -91,11 +112,11 @@ func (r *reader) weighted(raw json.RawMessage, place string) (string, uint64, er
 
 // bucketBy reads what users are divided by: text, such as the flag's key, and an attribute.
 func (r *reader) bucketBy(expr json.RawMessage, at string) (by, salt string, err error) {
-	op, args, _, err := r.open(expr, at)
+	op, args, _, err := r.logic.Open(expr, at)
 	if err != nil {
 		return "", "", err
 	}
-	defer func() { r.depth-- }()
+	defer r.logic.Close()
 	if op == "var" {
 		return "", "", importer.Refusef(at, "users are hashed by an attribute without any other text, which no hash here is for; put the flag's key before it with \"cat\"")
 	}
@@ -105,12 +126,12 @@ func (r *reader) bucketBy(expr json.RawMessage, at string) (by, salt string, err
 	var text strings.Builder
 	for i, arg := range args[:len(args)-1] {
 		place := at + ".cat[" + strconv.Itoa(i) + "]"
-		name, isVar, err := r.variable(arg, place)
+		name, isVar, err := r.logic.Variable(arg, place)
 		var literal string
 		switch {
 		case err != nil:
 			return "", "", err
-		case isVar && name == "$flagd.flagKey":
+		case isVar && name == flagKey:
 			text.WriteString(r.key)
 		case !isVar && json.Unmarshal(arg, &literal) == nil:
 			text.WriteString(literal)
@@ -119,7 +140,7 @@ func (r *reader) bucketBy(expr json.RawMessage, at string) (by, salt string, err
 		}
 	}
 	last := at + ".cat[" + strconv.Itoa(len(args)-1) + "]"
-	name, isVar, err := r.variable(args[len(args)-1], last)
+	name, isVar, err := r.logic.Variable(args[len(args)-1], last)
 	if err != nil {
 		return "", "", err
 	}
