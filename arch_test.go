@@ -65,11 +65,14 @@ var allowed = map[string][]string{
 	// A package for each system, which knows nothing but the intermediate form.
 	"ci/importer/abtestinggateway": {"ci/importer"},
 	"ci/importer/configcat":        {"ci/importer"},
-	"ci/importer/flagd":            {"ci/importer"},
+	"ci/importer/flagd":            {"ci/importer", "ci/importer/internal/jsonlogic"},
 	"ci/importer/flipt":            {"ci/importer", "go.yaml.in/yaml/v4"},
+	"ci/importer/gofeatureflag":    {"ci/importer", "ci/importer/internal/jsonlogic", "github.com/BurntSushi/toml", "go.yaml.in/yaml/v4"},
 	"ci/importer/launchdarkly":     {"ci/importer", "evaluator"},
 	"ci/importer/posthog":          {"ci/importer"},
 	"ci/importer/unleash":          {"ci/importer"},
+
+	"ci/importer/internal/jsonlogic": {"ci/importer"},
 
 	"ci/internal/overlay":    {},
 	"ci/internal/parallel":   {},
@@ -104,7 +107,15 @@ var allowed = map[string][]string{
 	"internal/values":   {"evaluator"},
 
 	"cmd/serin": {
-		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/experiment", "ci/gittree", "ci/gogen", "ci/handles", "ci/guard", "ci/guard/cloudwatch", "ci/guard/command", "ci/guard/prometheus", "ci/importer", "ci/importer/abtestinggateway", "ci/importer/configcat", "ci/importer/flagd", "ci/importer/flipt", "ci/importer/launchdarkly", "ci/importer/posthog", "ci/importer/unleash", "ci/page", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/served", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source", "ci/plans", "ci/guard", "ci/traffic",
+		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/experiment", "ci/gittree", "ci/gogen", "ci/handles", "ci/guard", "ci/guard/cloudwatch", "ci/guard/command", "ci/guard/prometheus", "ci/importer", "ci/page", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/served", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source", "ci/plans", "ci/guard", "ci/traffic",
+		"ci/importer/abtestinggateway",
+		"ci/importer/configcat",
+		"ci/importer/flagd",
+		"ci/importer/flipt",
+		"ci/importer/gofeatureflag",
+		"ci/importer/launchdarkly",
+		"ci/importer/posthog",
+		"ci/importer/unleash",
 		"github.com/aws/aws-lambda-go", "github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/crypto/x509roots/fallback", "golang.org/x/term",
 	},
 }

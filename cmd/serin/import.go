@@ -20,6 +20,7 @@ import (
 	"github.com/serin-flags/serin/ci/importer/configcat"
 	"github.com/serin-flags/serin/ci/importer/flagd"
 	"github.com/serin-flags/serin/ci/importer/flipt"
+	"github.com/serin-flags/serin/ci/importer/gofeatureflag"
 	"github.com/serin-flags/serin/ci/importer/launchdarkly"
 	"github.com/serin-flags/serin/ci/importer/posthog"
 	"github.com/serin-flags/serin/ci/importer/unleash"
@@ -35,6 +36,8 @@ var importers = map[string]func([]byte, importer.Options) (*importer.Import, err
 	"configcat":        configcat.Read,
 	"flagd":            flagd.Read,
 	"flipt":            flipt.Read,
+	"flagd-legacy":     flagd.ReadLegacy,
+	"gofeatureflag":    gofeatureflag.Read,
 	"launchdarkly":     launchdarkly.Read,
 	"posthog":          posthog.Read,
 	"unleash":          unleash.Read,
@@ -51,6 +54,10 @@ type importOptions struct {
 func importCommand() *cobra.Command {
 	var o importOptions
 	formats := slices.Sorted(maps.Keys(importers))
+	var lines []string
+	for some := range slices.Chunk(formats, 5) {
+		lines = append(lines, strings.Join(some, ", "))
+	}
 	cmd := &cobra.Command{
 		Use:   "import FORMAT",
 		Short: "Move in from another flag system",
@@ -59,7 +66,7 @@ keeps their variant: flags, segments, lists, context.yaml with the attributes' t
 the lock file, and import.md, which lists each flag as carried over, approximated or
 refused, with its place in the source and the reason.
 
-The formats are ` + strings.Join(formats, ", ") + `.
+The formats are ` + strings.Join(lines, ",\n") + `.
 
 Import may run again: files that people have edited since stay as they are, unless
 --overwrite is set. With --verify, it writes nothing, but replays the decisions that
