@@ -2,6 +2,7 @@ package importer_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,5 +161,22 @@ func TestSharedConditions(t *testing.T) {
 	folder := importtest.Import(t, imp)
 	if len(folder.Plan.Import.Flags) != 1 {
 		t.Errorf("refused: %v", folder.Plan.Import.Refused)
+	}
+}
+
+// TestUnitIsText holds that flags are refused that need the attribute that identifies users to
+// be a number, and that integers are exact up to 2^53.
+func TestUnitIsText(t *testing.T) {
+	folder := importtest.Import(t, flagsFor(importer.Integers("user", 1), importer.Integers("user", 2), importer.In("user", false, "a")))
+	if why := folder.Refused("f0"); !strings.Contains(why, `needs the attribute "user" to be of type integer, but it is of type string`) {
+		t.Errorf("f0: %s", why)
+	}
+	if folder.Refused("f2") != "" {
+		t.Errorf("f2: %s", folder.Refused("f2"))
+	}
+	for text, fine := range map[string]bool{"9007199254740992": true, "9007199254740993": false, "-9007199254740993": false} {
+		if _, _, err := importer.Values([]json.RawMessage{json.RawMessage(text)}, "v"); (err == nil) != fine {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }

@@ -111,7 +111,7 @@ func (c Condition) usesAttribute() bool {
 func (i *Import) attributes() []*attribute {
 	all := i.vote()
 	for _, a := range all {
-		a.choose()
+		a.choose(i.Unit)
 	}
 	for _, d := range i.declared {
 		a := all[d.Name]
@@ -224,8 +224,8 @@ func (i *Import) vote() map[string]*attribute {
 	return all
 }
 
-// choose decides on the type.
-func (a *attribute) choose() {
+// choose decides on the type. The folder's unit is text.
+func (a *attribute) choose(unit string) {
 	a.typ, a.reason = "string", "it identifies users"
 	if a.unit && a.used() {
 		a.reason = "users are hashed by it"
@@ -233,7 +233,7 @@ func (a *attribute) choose() {
 	best := 0
 	a.pool()
 	for _, t := range slices.Sorted(maps.Keys(a.votes)) {
-		fits := !a.unit || t == "string" || t == "integer"
+		fits := !a.unit || t == "string" || t == "integer" && a.name != unit
 		if n := a.votes[t]; fits && (n > best || n == best && t == "string") {
 			best = n
 			a.typ, a.reason = t, a.first[t]

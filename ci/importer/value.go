@@ -92,8 +92,8 @@ func numberType(text, place string) (string, error) {
 	if err != nil || math.IsInf(f, 0) {
 		return "", Refusef(place, "%s is no number of 64 bits", text)
 	}
-	if _, err := strconv.ParseInt(text, 10, 64); err == nil {
-		if math.Abs(f) > 1<<53 {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		if n < -1<<53 || n > 1<<53 {
 			return "", Refusef(place, "%s is beyond 2^53, where clients round numbers differently", text)
 		}
 		return "integer", nil
