@@ -1,0 +1,90 @@
+package page
+
+import (
+	"net/http"
+
+	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/internal/display"
+)
+
+// changes compares two revisions.
+func (h *Handler) changes(r *http.Request, v *view) changesView {
+	w := changesView{Old: r.FormValue("old"), New: r.FormValue("new")}
+	if h.options.Compare == nil || w.Old == "" && w.New == "" && h.options.Old == "" {
+		return w
+	}
+	if w.Old == "" {
+		w.Old = h.options.Old
+	}
+	select { // comparing takes all of the machine
+	case h.compare <- struct{}{}:
+		defer func() { <-h.compare }()
+	case <-r.Context().Done():
+		return w
+	}
+	report, err := h.options.Compare(r.Context(), w.Old, w.New)
+	switch {
+	case err != nil && !v.all:
+		w.Error = "The revisions can’t be compared. For those who see all flags, the page says why."
+		return w
+	case err != nil:
+		w.Error = display.Line(err.Error())
+		return w
+	}
+	old, new := w.Old, w.New
+	w = v.changes(report, h.options.Live)
+	w.Old, w.New = old, new
+	return w
+}
+
+// history answers with the history of everything, or of a flag.
+func (h *Handler) history(r *http.Request, v *view) (body any, name, title string) {
+	w, asked := historyView{}, release.FlagName{}
+	title = "History"
+	f := v.byKey[r.FormValue("flag")]
+	if f != nil && v.sees(f.Key) {
+		asked, title = release.FlagName{Namespace: f.Namespace, Key: f.Key}, "History of "+f.Key
+	} else {
+		f = nil
+	}
+	if h.options.History != nil {
+		switch history, err := h.options.History(r.Context(), asked); {
+		case err != nil:
+			w.Error = display.Line(err.Error())
+		default:
+			w = v.history(history, f)
+		}
+	}
+	return w, "history", title
+}
+
+// propose says what edits would do, and writes them if it is asked to.
+func (h *Handler) propose(r *http.Request, v *view) proposeView {
+	w := proposeView{Edits: r.FormValue("edit"), Form: h.options.Propose != nil, Forms: h.forms}
+	edits, err := editsOf(w.Edits)
+	if err != nil {
+		w.Error = err.Error()
+		return w
+	}
+	if len(edits) == 0 {
+		return w
+	}
+	w.Command, w.Issue = command(edits, h.options.Folder), issueURL(h.options.Repository, edits)
+	if h.options.Propose == nil || r.Method != http.MethodPost {
+		return w
+	}
+	write := r.PostFormValue("write") != ""
+	if write && !mayWrite(r) {
+		w.Error = "Nothing was written: the request comes from another machine or another page, or this page was opened by another name than localhost or an IP address."
+		return w
+	}
+	p, err := h.options.Propose(r.Context(), edits, write)
+	if err != nil {
+		w.Error = visible(err.Error())
+		return w
+	}
+	w.Patch, w.Notes, w.Wrote, w.Nothing = visible(p.Patch), p.Notes, p.Wrote, p.Patch == "" && len(p.Wrote) == 0
+	w.Spelled = w.Patch != p.Patch
+	w.Changes = v.changes(p.Report, h.options.Live)
+	return w
+}
