@@ -21,6 +21,7 @@ import (
 	"github.com/serin-flags/serin/ci/importer/flagd"
 	"github.com/serin-flags/serin/ci/importer/flipt"
 	"github.com/serin-flags/serin/ci/importer/gofeatureflag"
+	"github.com/serin-flags/serin/ci/importer/growthbook"
 	"github.com/serin-flags/serin/ci/importer/launchdarkly"
 	"github.com/serin-flags/serin/ci/importer/posthog"
 	"github.com/serin-flags/serin/ci/importer/unleash"
@@ -38,6 +39,7 @@ var importers = map[string]func([]byte, importer.Options) (*importer.Import, err
 	"flipt":            flipt.Read,
 	"flagd-legacy":     flagd.ReadLegacy,
 	"gofeatureflag":    gofeatureflag.Read,
+	"growthbook":       growthbook.Read,
 	"launchdarkly":     launchdarkly.Read,
 	"posthog":          posthog.Read,
 	"unleash":          unleash.Read,
