@@ -13,7 +13,7 @@ import (
 // newRate returns a test of an hour.
 func newRate(t testing.TB, worseBy, alpha float64, starts int) *sequential.Rate {
 	t.Helper()
-	r, err := sequential.NewRate(worseBy, sequential.Config{Alpha: alpha, Length: time.Hour, Starts: starts})
+	r, err := sequential.NewRate(worseBy, sequential.WithStarts(sequential.Config{Alpha: alpha, Length: time.Hour}, starts))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestRestarts(t *testing.T) {
 	if got, want := after.Evidence().LogE, alone.Evidence().LogE-math.Log(4); math.Abs(got-want) > 1e-6 {
 		t.Errorf("the e-value of a late fault is exp(%v), not exp(%v)", got, want)
 	}
-	if e := after.Evidence(); e.Verdict != sequential.Fail || e.FailedAt != 45*time.Minute || e.Starts != 3 {
+	if e := after.Evidence(); e.Verdict != sequential.Fail || e.FailedAt != 45*time.Minute || after.Starts() != 3 {
 		t.Errorf("a late fault: %+v", e)
 	}
 }
@@ -110,7 +110,7 @@ func TestRestarts(t *testing.T) {
 func TestLimitExact(t *testing.T) {
 	const n, most = 40, 0.1
 	logE := func(bad float64) float64 {
-		l, err := sequential.NewLimit(most, sequential.Config{Alpha: 0.001, Length: time.Hour, Starts: 1})
+		l, err := sequential.NewLimit(most, sequential.WithStarts(sequential.Config{Alpha: 0.001, Length: time.Hour}, 1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,8 +209,8 @@ func TestLater(t *testing.T) {
 		if err := r.Add(c.end, sequential.Period{}); err != nil {
 			t.Fatal(err)
 		}
-		if e := r.Evidence(); e.Starts != c.starts || math.Abs(math.Exp(e.LogE)-c.weight) > 1e-9 {
-			t.Errorf("at %v: %d starts with a weight of %v, want %d with %v", c.end, e.Starts, math.Exp(e.LogE), c.starts, c.weight)
+		if e := r.Evidence(); r.Starts() != c.starts || math.Abs(math.Exp(e.LogE)-c.weight) > 1e-9 {
+			t.Errorf("at %v: %d starts with a weight of %v, want %d with %v", c.end, r.Starts(), math.Exp(e.LogE), c.starts, c.weight)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package sequential
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
@@ -18,7 +19,7 @@ type Limit struct {
 // 2%. most is above 0 and at most 1,000.
 func NewLimit(most float64, cfg Config) (*Limit, error) {
 	if !(most >= 1e-12 && most <= 1000) {
-		return nil, invalid("a limit of bad events per exposure is above 0 and at most 1000, not %v", most)
+		return nil, fmt.Errorf("a limit of bad events per exposure is above 0 and at most 1000, not %v", most)
 	}
 	s, err := newStarts(cfg)
 	if err != nil {
@@ -31,7 +32,7 @@ func NewLimit(most float64, cfg Config) (*Limit, error) {
 // step. It starts where the last one ended.
 func (l *Limit) Add(end time.Duration, a Arm) error {
 	if end <= l.starts.end {
-		return invalid("a period ends at %v, and the one before at %v", end, l.starts.end)
+		return fmt.Errorf("a period ends at %v, and the one before at %v", end, l.starts.end)
 	}
 	if err := (Period{New: a}).add(&l.total); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package sequential
 
 import (
+	"fmt"
 	"math"
 )
 
@@ -18,10 +19,10 @@ const maxValue = 1e100
 // Add adds a value from -1e100 to 1e100.
 func (m *Moments) Add(x float64) error {
 	if !(math.Abs(x) <= maxValue) {
-		return invalid("%v isn't a number from -1e100 to 1e100", x)
+		return fmt.Errorf("%v isn't a number from -1e100 to 1e100", x)
 	}
 	if m.n == maxCount {
-		return invalid("there are more than 2^53 values")
+		return fmt.Errorf("there are more than 2^53 values")
 	}
 	m.n++
 	d := x - m.mean
@@ -58,15 +59,15 @@ func (i Interval) Low() float64 { return i.Estimate - i.Radius }
 // High returns the upper limit.
 func (i Interval) High() float64 { return i.Estimate + i.Radius }
 
-// minValues is the number of values in each arm from which on the normal approximation is
-// used.
-const minValues = 100
+// MinValues is the number of values in each arm from which on [Difference] uses the normal
+// approximation.
+const MinValues = 100
 
 // Difference returns the mean of new minus the mean of rest, with an asymptotic confidence
 // sequence: the limits hold at every look, if there are enough values for variances to be
 // estimated well. It is narrowest, relative to what is possible, when both arms together
 // have about tuned values; tuned is above 0 and must be chosen without looking at the
-// values. It fails if an arm has fewer than 100 values.
+// values. It fails if an arm has fewer than [MinValues].
 //
 // Values must be independent: one per user, not one per request.
 func Difference(new, rest Moments, alpha float64, tuned int64) (Interval, error) {
@@ -74,11 +75,11 @@ func Difference(new, rest Moments, alpha float64, tuned int64) (Interval, error)
 		return Interval{}, err
 	}
 	if tuned < 1 {
-		return Interval{}, invalid("an interval is tuned for 1 value or more, not %d", tuned)
+		return Interval{}, fmt.Errorf("an interval is tuned for 1 value or more, not %d", tuned)
 	}
 	for _, m := range []Moments{new, rest} {
-		if m.n < minValues {
-			return Interval{}, invalid("a mean needs at least %d values in each arm, not %d", minValues, m.n)
+		if m.n < MinValues {
+			return Interval{}, fmt.Errorf("a mean needs at least %d values in each arm, not %d", MinValues, m.n)
 		}
 	}
 	n := float64(new.n) + float64(rest.n)

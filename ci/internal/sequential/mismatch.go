@@ -1,6 +1,7 @@
 package sequential
 
 import (
+	"fmt"
 	"math"
 )
 
@@ -13,13 +14,13 @@ import (
 // are above 0, below 1, and sum to 1.
 func Mismatch(counts, shares []float64) (logE float64, err error) {
 	if len(counts) != len(shares) || len(counts) < 2 {
-		return 0, invalid("there are two or more arms, each with a count and a share, not %d counts and %d shares",
+		return 0, fmt.Errorf("there are two or more arms, each with a count and a share, not %d counts and %d shares",
 			len(counts), len(shares))
 	}
 	sum, smallest, n := 0.0, 1.0, 0.0
 	for i, share := range shares {
 		if !(share >= 1e-12 && share < 1) {
-			return 0, invalid("the share of an arm is above 0 and below 1, not %v", share)
+			return 0, fmt.Errorf("the share of an arm is above 0 and below 1, not %v", share)
 		}
 		if err := checkCount("units of an arm", counts[i]); err != nil {
 			return 0, err
@@ -27,10 +28,10 @@ func Mismatch(counts, shares []float64) (logE float64, err error) {
 		sum, smallest, n = sum+share, min(smallest, share), n+counts[i]
 	}
 	if math.Abs(sum-1) > 1e-9 {
-		return 0, invalid("the shares of the arms sum to 1, not to %v", sum)
+		return 0, fmt.Errorf("the shares of the arms sum to 1, not to %v", sum)
 	}
 	if n > maxUnits {
-		return 0, invalid("units of all arms: %v is more than 10^12", n)
+		return 0, fmt.Errorf("units of all arms: %v is more than 10^12", n)
 	}
 	logs := make([]float64, len(concentrations))
 	for i, c := range concentrations {

@@ -1,6 +1,7 @@
 package sequential
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
@@ -13,28 +14,10 @@ type Arm struct {
 }
 
 // A Period is what was counted in one period of a step, such as the 15 seconds since the
-// last look. For totals since the start of the step, use [Period.Since].
+// last look.
 type Period struct {
 	New  Arm // users who get what is being released
 	Rest Arm // users of the same rule who don't, yet
-}
-
-// Since returns what was counted after earlier, if both are totals. It fails if a count
-// has shrunk, as a counter does when a program restarts.
-func (p Period) Since(earlier Period) (Period, error) {
-	was := earlier.counts()
-	for i, c := range p.counts() {
-		if err := checkCount(c.what, c.n); err != nil {
-			return Period{}, err
-		}
-		if c.n < was[i].n {
-			return Period{}, invalid("%s: the total fell from %v to %v", c.what, was[i].n, c.n)
-		}
-	}
-	return Period{
-		New:  Arm{p.New.Exposures - earlier.New.Exposures, p.New.Bad - earlier.New.Bad},
-		Rest: Arm{p.Rest.Exposures - earlier.Rest.Exposures, p.Rest.Bad - earlier.Rest.Bad},
-	}, nil
 }
 
 // A named count is one of a period.
@@ -93,7 +76,7 @@ type Rate struct {
 // such as 0.1 for 10%. worseBy is from 0 to 100.
 func NewRate(worseBy float64, cfg Config) (*Rate, error) {
 	if !(worseBy >= 0 && worseBy <= 100) {
-		return nil, invalid("worse_by is from 0 to 100 (10,000%%), not %v", worseBy)
+		return nil, fmt.Errorf("worse_by is from 0 to 100 (10,000%%), not %v", worseBy)
 	}
 	s, err := newStarts(cfg)
 	if err != nil {
@@ -108,7 +91,7 @@ func NewRate(worseBy float64, cfg Config) (*Rate, error) {
 // nothing; bad events in that arm count for the next period.
 func (r *Rate) Add(end time.Duration, p Period) error {
 	if end <= r.starts.end {
-		return invalid("a period ends at %v, and the one before at %v", end, r.starts.end)
+		return fmt.Errorf("a period ends at %v, and the one before at %v", end, r.starts.end)
 	}
 	if err := p.add(&r.total); err != nil {
 		return err

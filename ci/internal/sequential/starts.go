@@ -1,14 +1,14 @@
 package sequential
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
 
 const (
-	maxStarts    = 288         // that a step has unless a Config asks for more
+	maxStarts    = 288         // in the planned length of a step
 	grid         = time.Minute // between starts of a step that isn't too long for it
-	mostStarts   = 1440        // that a Config may ask for
 	doubtful     = 3.0         // the average from which on a test that hasn't failed is inconclusive
 	alternatives = 7           // len(ratios)
 	reserve      = 1. / 16     // the weight of starts after the planned length
@@ -27,9 +27,8 @@ type Config struct {
 	// Length is the planned length of the step, above 0. A step may take longer: faults that
 	// start later are found too, a little more slowly.
 	Length time.Duration
-	// Starts is how many points of the planned length a fault is looked for from, at most 1,440.
-	// 0: one every minute, at most 288.
-	Starts int
+
+	starts int // points of the planned length that a fault is looked for from, in tests; 0: see newStarts
 }
 
 // Split divides the chance of a false alarm of a whole plan among its steps and the
@@ -39,7 +38,7 @@ func Split(alpha float64, steps, metrics int) (float64, error) {
 		return 0, err
 	}
 	if steps < 1 || metrics < 1 {
-		return 0, invalid("a plan has at least one step and one metric, not %d and %d", steps, metrics)
+		return 0, fmt.Errorf("a plan has at least one step and one metric, not %d and %d", steps, metrics)
 	}
 	return alpha / float64(steps) / float64(metrics), nil
 }
@@ -76,12 +75,9 @@ func newStarts(cfg Config) (*starts, error) {
 		return nil, err
 	}
 	if cfg.Length <= 0 {
-		return nil, invalid("the length of a step is above 0, not %v", cfg.Length)
+		return nil, fmt.Errorf("the length of a step is above 0, not %v", cfg.Length)
 	}
-	if cfg.Starts < 0 || cfg.Starts > mostStarts {
-		return nil, invalid("there are 0 to %d starts, not %d", mostStarts, cfg.Starts)
-	}
-	n := cfg.Starts
+	n := cfg.starts
 	if n == 0 {
 		n = int(min(maxStarts, (cfg.Length+grid-1)/grid))
 	}
@@ -176,6 +172,5 @@ func (s *starts) verdict() Verdict {
 func (s *starts) evidence() Evidence {
 	return Evidence{
 		Verdict: s.verdict(), LogE: s.average, MaxLogE: s.highest, Threshold: s.threshold, FailedAt: s.failedAt,
-		End: s.end, Starts: s.begun,
 	}
 }

@@ -1,7 +1,6 @@
 package sequential
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -37,8 +36,6 @@ type Evidence struct {
 	MaxLogE   float64       // the highest it has been, which decides about Fail
 	Threshold float64       // the logarithm of 1/alpha, where the test fails
 	FailedAt  time.Duration // the end of the period in which it failed, or 0
-	End       time.Duration // of the last period
-	Starts    int           // points that a fault has been looked for from
 	New, Rest Arm           // totals of all periods
 	// Excluded is the smallest of a few ratios that the data rule out, with a chance of
 	// error of alpha, as the ratio of the whole step; 0: they rule out none. A fault that
@@ -54,23 +51,9 @@ func (e Evidence) Ratio() (float64, bool) {
 	return r, !math.IsNaN(r) && !math.IsInf(r, 0) && e.New.Exposures > 0
 }
 
-// ErrInvalid is the class of errors about numbers that can't be true, such as a negative
-// count. They leave a test as it was.
-var ErrInvalid = errors.New("invalid statistics")
-
-// An invalidError says which number can't be true.
-type invalidError struct{ message string }
-
-func (e *invalidError) Error() string { return e.message }
-func (e *invalidError) Unwrap() error { return ErrInvalid }
-
-func invalid(format string, args ...any) error {
-	return &invalidError{fmt.Sprintf(format, args...)}
-}
-
 func checkAlpha(alpha float64) error {
 	if !(alpha > 0 && alpha < 1) || math.IsInf(-math.Log(alpha), 0) {
-		return invalid("alpha is above 0 and below 1, not %v", alpha)
+		return fmt.Errorf("alpha is above 0 and below 1, not %v", alpha)
 	}
 	return nil
 }
@@ -82,11 +65,11 @@ const maxCount = 1 << 53
 func checkCount(what string, n float64) error {
 	switch {
 	case math.IsNaN(n) || math.IsInf(n, 0):
-		return invalid("%s: %v isn't a number", what, n)
+		return fmt.Errorf("%s: %v isn't a number", what, n)
 	case n < 0:
-		return invalid("%s: %v is negative", what, n)
+		return fmt.Errorf("%s: %v is negative", what, n)
 	case n > maxCount:
-		return invalid("%s: %v is more than 2^53", what, n)
+		return fmt.Errorf("%s: %v is more than 2^53", what, n)
 	}
 	return nil
 }
