@@ -169,8 +169,8 @@ func (a *Analysis) compare(r *Report) error {
 		if v.Control {
 			continue
 		}
-		if few := min(v.Units, control.N()); few < 100 {
-			r.Refused = fmt.Sprintf("at least 100 units of each variant are needed, and %q or the control has %d", v.Name, few)
+		if few := min(v.Units, control.N()); few < sequential.MinValues {
+			r.Refused = fmt.Sprintf("at least %d units of each variant are needed, and %q or the control has %d", sequential.MinValues, v.Name, few)
 			return nil
 		}
 		d, err := sequential.Difference(v.moments, control, a.cfg.Alpha/float64(len(r.Variants)-1), a.cfg.Planned)

@@ -85,7 +85,7 @@ func Find(ctx context.Context, dir string) (*Code, error) {
 			f.file(p, file)
 		}
 	}
-	return f.finish()
+	return f.finish(), nil
 }
 
 // A finder looks through packages.
@@ -166,7 +166,7 @@ func (f *finder) file(p *packages.Package, file *ast.File) {
 }
 
 // finish sorts the reads, and finds those whose handle nothing uses.
-func (f *finder) finish() (*Code, error) {
+func (f *finder) finish() *Code {
 	reads := f.code.Reads
 	for i := range reads {
 		r := &reads[i]
@@ -184,7 +184,7 @@ func (f *finder) finish() (*Code, error) {
 		}
 		return a.Column - b.Column
 	})
-	return f.code, nil
+	return f.code
 }
 
 // shown returns the path of a file as a user would type it.
