@@ -28,7 +28,7 @@ func guardOptions(file string) (guard.Options, error) {
 	if err != nil {
 		return guard.Options{}, fmt.Errorf("reading %s: %w", cmp.Or(file, "SERIN_GUARD_CREDENTIALS"), err)
 	}
-	return guard.Options{Runner: &command.Runner{}, Open: guard.Keep(func(ctx context.Context, kind, address string) (guard.Source, error) {
+	return guard.Options{Runner: &command.Runner{Secrets: credentials.Secrets()}, Open: guard.Keep(func(ctx context.Context, kind, address string) (guard.Source, error) {
 		if kind == guard.CloudWatch {
 			return cloudwatch.Open(ctx, address)
 		}

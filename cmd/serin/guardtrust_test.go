@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/edit"
@@ -213,6 +214,29 @@ metrics:
 	}
 	if files := g.has(t, secret); files != nil {
 		t.Errorf("the credentials are in %q", files)
+	}
+}
+
+// TestCommandsHideCredentials holds that the output of a command has no credentials of sources,
+// even if it finds the file that they are in.
+func TestCommandsHideCredentials(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "credentials")
+	text := "https://one.example.com bearer " + secret + "-token\nhttps://two.example.com basic user:" + secret + "-password\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	options, err := guardOptions(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range []string{"cat " + file, "sed s/user:/user/ " + file, "printf 'user:" + secret + "-password' | base64"} {
+		out, err := options.Runner.Run(t.Context(), guard.Command{Run: []string{"sh", "-c", script}, Timeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.Output, "(hidden)") || strings.Contains(out.Output, secret) {
+			t.Errorf("%s prints\n%s", script, out.Output)
+		}
 	}
 }
 

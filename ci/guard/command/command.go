@@ -32,16 +32,10 @@ var passed = []string{
 	"SystemRoot", "TEMP", "TMP", "PATHEXT", "COMSPEC",
 }
 
-// A Runner runs commands. It implements [guard.Runner] and is safe for concurrent use.
+// A Runner runs commands in the folder of this process. It implements [guard.Runner] and is safe for concurrent use.
 type Runner struct {
-	// Dir is the folder that commands run in. Empty: that of this process.
-	Dir string
-	// Pass are the names of more variables that commands get, which the deployment chooses.
-	// Their values are masked in the output.
-	Pass []string
-	// Secrets are texts that are masked in the output besides, and besides the values of
-	// variables of this process that are called keys, tokens, secrets, passwords or
-	// credentials.
+	// Secrets are texts that are masked in the output, besides the values of variables of this
+	// process that are called keys, tokens, secrets, passwords or credentials.
 	Secrets []string
 }
 
@@ -57,8 +51,7 @@ func (r *Runner) Run(ctx context.Context, c guard.Command) (guard.Outcome, error
 	defer cancel()
 	var output tail
 	command := exec.CommandContext(ctx, c.Run[0], c.Run[1:]...)
-	command.Dir = r.Dir
-	command.Env = append(r.environment(), c.Env...)
+	command.Env = append(environment(), c.Env...)
 	command.Stdout, command.Stderr = &output, &output
 	command.WaitDelay = grace
 	group(command)
@@ -95,8 +88,8 @@ func reason(err error) error {
 }
 
 // environment returns the variables that commands get.
-func (r *Runner) environment() (list []string) {
-	for _, name := range slices.Concat(passed, r.Pass) {
+func environment() (list []string) {
+	for _, name := range passed {
 		if value, ok := os.LookupEnv(name); ok {
 			list = append(list, name+"="+value)
 		}
@@ -114,9 +107,6 @@ const leastHidden = 8
 // mask returns the end of an output, without secrets.
 func (r *Runner) mask(output *tail) string {
 	secrets := slices.Concat(r.Secrets, hidden())
-	for _, name := range r.Pass {
-		secrets = append(secrets, os.Getenv(name))
-	}
 	secrets = slices.DeleteFunc(secrets, func(s string) bool { return len(s) < leastSecret })
 	// A secret may contain another one.
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })

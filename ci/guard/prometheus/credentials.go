@@ -102,6 +102,15 @@ func (c Credentials) String() string {
 // GoString is String: no format prints the credentials.
 func (c Credentials) GoString() string { return c.String() }
 
+// Secrets returns every token, password, and form in which they are sent, so that a caller can
+// hide them in what others print.
+func (c Credentials) Secrets() (list []string) {
+	for _, one := range c.of {
+		list = append(list, one.secrets...)
+	}
+	return list
+}
+
 // hide returns a text without the secrets, of which a server might send them back.
 func (c credential) hide(text string) string {
 	for _, s := range c.secrets {
