@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 
 	"deploy":                {"internal/child"},
 	"lambda":                {"lambda/access", "lambda/enrich", "lambda/internal/limit", "lambda/route", "sdk", "evaluator", "internal/jsontext", "github.com/klauspost/compress"},
-	"lambda/access":         {"internal/suggest", "lambda/enrich", "github.com/MicahParks/keyfunc/v3", "github.com/fsnotify/fsnotify", "github.com/golang-jwt/jwt/v5", "go.yaml.in/yaml/v4", "golang.org/x/time"},
+	"lambda/access":         {"internal/bounded", "internal/suggest", "lambda/enrich", "github.com/MicahParks/keyfunc/v3", "github.com/fsnotify/fsnotify", "github.com/golang-jwt/jwt/v5", "go.yaml.in/yaml/v4", "golang.org/x/time"},
 	"lambda/enrich":         {"evaluator", "internal/from", "github.com/medama-io/go-useragent"},
 	"lambda/internal/limit": {"evaluator"},
 	"lambda/route":          {"lambda/enrich", "lambda/internal/limit", "internal/from", "sdk", "evaluator"},
@@ -53,7 +53,7 @@ var allowed = map[string][]string{
 	"ci/guard":            {"ci/internal/plan", "ci/internal/sequential"},
 	"ci/guard/cloudwatch": {"ci/guard", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "internal/bounded"},
 	"ci/guard/command":    {"ci/guard"},
-	"ci/guard/prometheus": {"ci/guard", "github.com/prometheus/client_golang", "github.com/prometheus/common"},
+	"ci/guard/prometheus": {"ci/guard", "github.com/prometheus/client_golang", "github.com/prometheus/common", "internal/bounded"},
 	"ci/release":          {"bundle", "internal/regular", "github.com/theupdateframework/go-tuf/v2", "github.com/secure-systems-lab/go-securesystemslib", "golang.org/x/sys"},
 	"ci/comment":          {"internal/display"},
 	"ci/awskms":           {"ci/release", "github.com/aws/aws-sdk-go-v2", "internal/bounded"},

@@ -18,6 +18,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"golang.org/x/time/rate"
 
+	"github.com/serin-flags/serin/internal/bounded"
 	"github.com/serin-flags/serin/lambda/enrich"
 )
 
@@ -204,7 +205,7 @@ const (
 func (f *file) follow(ctx context.Context, source string) (keyfunc.Keyfunc, error) {
 	return keyfunc.NewDefaultOverrideCtx(ctx, []string{source}, keyfunc.Override{
 		Client: &http.Client{
-			Transport:     limited{http.DefaultTransport},
+			Transport:     bounded.Transport(http.DefaultTransport, maxKeySet),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		HTTPTimeout:       fetchTimeout,
@@ -218,17 +219,6 @@ func (f *file) follow(ctx context.Context, source string) (keyfunc.Keyfunc, erro
 			}
 		},
 	})
-}
-
-// limited limits the bodies of responses.
-type limited struct{ http.RoundTripper }
-
-func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := l.RoundTripper.RoundTrip(r)
-	if err == nil {
-		resp.Body = http.MaxBytesReader(nil, resp.Body, maxKeySet)
-	}
-	return resp, err
 }
 
 // readFile reads a regular file of at most 1 MiB.

@@ -11,7 +11,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -24,6 +23,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/serin-flags/serin/ci/guard"
+	"github.com/serin-flags/serin/internal/bounded"
 )
 
 const (
@@ -190,7 +190,7 @@ func (s *Source) explain(err error, seen response) error {
 		text = wrapped.Err.Error() // without the URL, which is known
 	}
 	switch {
-	case seen.long:
+	case errors.Is(err, bounded.ErrTooLong):
 		text = fmt.Sprintf("the answer has more than %d bytes", maxAnswer)
 	case seen.status >= 300 && seen.status < 400:
 		text = fmt.Sprintf("HTTP %d: it redirects, which isn't followed: use the URL that it leads to", seen.status)
@@ -210,7 +210,6 @@ func (s *Source) explain(err error, seen response) error {
 type response struct {
 	status int
 	date   time.Time
-	long   bool
 }
 
 // responseKey is the context key of a *response.
@@ -238,24 +237,8 @@ func (c *carrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	seen.status = answer.StatusCode
 	seen.date, _ = http.ParseTime(answer.Header.Get("Date")) // without one, the clock isn't checked
-	answer.Body = &bounded{answer.Body, maxAnswer, seen}
+	answer.Body = bounded.Body(answer.Body, maxAnswer)
 	return answer, nil
-}
-
-// A bounded body fails when it is too long.
-type bounded struct {
-	io.ReadCloser
-	left int
-	seen *response
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= n; b.left < 0 {
-		b.seen.long = true
-		return 0, errors.New("too long")
-	}
-	return n, err
 }
 
 func basic(user, password string) string {
