@@ -156,7 +156,7 @@ func (f *file) load(before *state) (*state, error) {
 		}
 		fmt.Fprintf(all, "%d", len(data))
 		all.Write(data)
-		keys, err := keyfunc.NewJWKSetJSON(data)
+		keys, err := signing(keyfunc.NewJWKSetJSON(data))
 		if err != nil {
 			return nil, fmt.Errorf("the keys of client %q: %s is not a JWK Set", c.name, path)
 		}
@@ -203,7 +203,7 @@ const (
 // follow fetches a JWK Set every hour, and when a token names a key that isn't in it, once a
 // minute at most. Requests that come meanwhile don't wait.
 func (f *file) follow(ctx context.Context, source string) (keyfunc.Keyfunc, error) {
-	return keyfunc.NewDefaultOverrideCtx(ctx, []string{source}, keyfunc.Override{
+	return signing(keyfunc.NewDefaultOverrideCtx(ctx, []string{source}, keyfunc.Override{
 		Client: &http.Client{
 			Transport:     bounded.Transport(http.DefaultTransport, maxKeySet),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -218,7 +218,7 @@ func (f *file) follow(ctx context.Context, source string) (keyfunc.Keyfunc, erro
 				}
 			}
 		},
-	})
+	}))
 }
 
 // readFile reads a regular file of at most 1 MiB.

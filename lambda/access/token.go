@@ -25,6 +25,9 @@ func (s *state) token(ctx context.Context, text string) *Caller {
 	if err != nil {
 		return nil
 	}
+	if _, ok := unverified.Header["crit"]; ok {
+		return nil // it has extensions, which RFC 7515 forbids to ignore, and we know none
+	}
 	issuer, err := unverified.Claims.GetIssuer()
 	if err != nil {
 		return nil
@@ -62,6 +65,17 @@ func (c *Caller) Claim(name string) string {
 		return strconv.FormatBool(v)
 	}
 	return ""
+}
+
+// signing returns those of keys that may sign. An issuer may publish others beside them, which
+// are for encryption.
+func signing(keys keyfunc.Keyfunc, err error) (keyfunc.Keyfunc, error) {
+	if err != nil {
+		return nil, err
+	}
+	options := keyfunc.Options{Storage: keys.Storage()}
+	options.UseWhitelist = append(options.UseWhitelist, "", "sig")
+	return keyfunc.New(options)
 }
 
 // A keySet is the public keys of an issuer.
