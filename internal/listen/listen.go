@@ -62,7 +62,8 @@ func (l *Listener) URL(scheme string) string {
 	return scheme + "://" + l.Addr().String()
 }
 
-// Accept waits for the next connection.
+// Accept waits for the next connection. On Linux, a connection ends when its peer has been gone
+// for about a minute.
 func (l *Listener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err == nil && l.isLast(conn) {
@@ -71,8 +72,16 @@ func (l *Listener) Accept() (net.Conn, error) {
 	if err != nil && l.ended() {
 		return nil, net.ErrClosed
 	}
+	if err == nil {
+		limitSilence(conn)
+	}
 	return conn, err
 }
+
+// maxSilence is how long a peer may be silent that should acknowledge something. Without a
+// limit, a stream of events to a client whose network is gone would live for a quarter of an
+// hour: its few bytes fit into the kernel's buffer, so writing them never fails.
+const maxSilence = time.Minute
 
 // stragglerTime is how long connections are accepted after that of Drain: a client may have
 // looked the socket up before, and connect a moment later.
