@@ -71,6 +71,7 @@ var allowed = map[string][]string{
 	"ci/importer/growthbook":       {"ci/importer"},
 	"ci/importer/launchdarkly":     {"ci/importer", "evaluator"},
 	"ci/importer/posthog":          {"ci/importer"},
+	"ci/importer/split":            {"ci/importer"},
 	"ci/importer/unleash":          {"ci/importer"},
 
 	"ci/importer/internal/jsonlogic": {"ci/importer"},
@@ -117,6 +118,7 @@ var allowed = map[string][]string{
 		"ci/importer/growthbook",
 		"ci/importer/launchdarkly",
 		"ci/importer/posthog",
+		"ci/importer/split",
 		"ci/importer/unleash",
 		"github.com/aws/aws-lambda-go", "github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson", "golang.org/x/crypto/x509roots/fallback", "golang.org/x/term",
 	},

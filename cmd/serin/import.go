@@ -24,6 +24,7 @@ import (
 	"github.com/serin-flags/serin/ci/importer/growthbook"
 	"github.com/serin-flags/serin/ci/importer/launchdarkly"
 	"github.com/serin-flags/serin/ci/importer/posthog"
+	"github.com/serin-flags/serin/ci/importer/split"
 	"github.com/serin-flags/serin/ci/importer/unleash"
 	"github.com/spf13/cobra"
 )
@@ -42,6 +43,7 @@ var importers = map[string]func([]byte, importer.Options) (*importer.Import, err
 	"growthbook":       growthbook.Read,
 	"launchdarkly":     launchdarkly.Read,
 	"posthog":          posthog.Read,
+	"split":            split.Read,
 	"unleash":          unleash.Read,
 }
 
