@@ -195,7 +195,7 @@ type testPage struct{ Name, Path, Submit string }
 // testPages are all pages of the flags of testdata.
 var testPages = []testPage{
 	{"index", "", ""}, {"found", "index.html?q=ramping", ""}, {"matrix", "matrix.html", ""}, {"attention", "attention.html", ""}, {"usage", "usage.html", ""},
-	{"changes", "changes.html", ""}, {"history", "history.html", ""}, {"propose", "propose.html?edit=disable%20cart", ""}, {"proposed", "propose.html?edit=disable%20colors", "#propose-form button"},
+	{"changes", "changes.html", ""}, {"history", "history.html", ""}, {"history-of-cart", "history.html?flag=cart", ""}, {"propose", "propose.html?edit=disable%20cart", ""}, {"proposed", "propose.html?edit=disable%20colors", "#propose-form button"},
 	{"cart", "flag/cart.html", ""}, {"hostile", "flag/hostile.html", ""}, {"colors", "flag/colors.html", ""}, {"off", "flag/off.html", ""}, {"ramp", "flag/ramp.html", ""},
 	{"new-index", "flag/new-index.html", ""}, {"broken-index", "flag/broken-index.html", ""}, {"hidden-flag", "flag/hidden-flag.html", ""},
 }
