@@ -85,7 +85,7 @@ var allowed = map[string][]string{
 	"ci/internal/share":      {"evaluator"},
 	"ci/internal/imply":      {"evaluator"},
 	"ci/internal/word":       {},
-	"ci/internal/plan":       {"ci/internal/share", "ci/internal/word"},
+	"ci/internal/plan":       {"ci/internal/share", "ci/internal/word", "internal/suggest"},
 	"ci/internal/lock":       {"ci/internal/problem", "ci/internal/share", "ci/internal/source", "ci/internal/word", "evaluator", "internal/suggest"},
 	"ci/internal/lang":       {"ci/internal/parallel", "ci/internal/plan", "ci/internal/problem", "ci/internal/lock", "ci/internal/share", "ci/internal/source", "bundle", "evaluator", "internal/from", "internal/suggest"},
 	"ci/internal/lint":       {"ci/internal/parallel", "ci/internal/plan", "ci/internal/problem", "ci/internal/imply", "ci/internal/lang", "ci/internal/share", "ci/internal/source", "evaluator", "internal/from"},

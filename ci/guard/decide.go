@@ -66,19 +66,20 @@ func (d *decider) misfit() string {
 	if len(p.Steps) == 0 {
 		return "the plan has no steps"
 	}
+	var before plan.Share
 	for i, s := range p.Steps {
-		if s.To < 0 || s.To > plan.Whole || i > 0 && s.To < p.Steps[i-1].To || s.After < 0 {
-			return fmt.Sprintf("step %d of the plan shrinks the share, ends above 100%% or begins before the step that precedes it", i+1)
+		if s.To <= before || s.To > plan.Whole || s.After < 0 {
+			return fmt.Sprintf("step %d of the plan doesn't increase the share, ends above 100%% or begins before the step that precedes it", i+1)
 		}
+		before = s.To
 	}
-	step, ok := p.Reached(d.line)
-	if !ok {
-		return `the cleared steps of the plan were edited: "serin release replan" writes its line again`
+	if d.line.Key() != p.Key() {
+		return fmt.Sprintf("its line is that of flag %q in environment %s", d.line.Flag, d.line.Environment)
 	}
-	if d.line.Rule != p.Rule {
-		return fmt.Sprintf(`its line is of rule %q, and the ramp is in rule %q: "serin release replan" writes it again`, d.line.Rule, p.Rule)
+	if err := p.Fits(d.line); err != nil {
+		return fmt.Sprintf(`%v: "serin release replan %s" writes its line again`, err, p.Flag)
 	}
-	d.Step = step
+	d.Step, _ = p.Cleared(d.line.Share)
 	switch d.line.State {
 	case plan.Running, plan.Held, plan.Back, plan.Finished:
 		return ""

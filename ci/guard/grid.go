@@ -7,9 +7,7 @@ import (
 )
 
 const (
-	// defaultScrape is how far apart samples are if the guard doesn't say.
-	defaultScrape = 15 * time.Second
-	cloudScrape   = time.Minute // that of CloudWatch
+	cloudPeriod = time.Minute // of which CloudWatch has data
 	// planned is how many periods a step of the planned length has at most, and most how many
 	// it ever has. Prometheus answers no more than 11,000.
 	planned = 8640
@@ -60,20 +58,14 @@ func gridOf(p *Plan, l Line, step int, now time.Time) grid {
 	for _, s := range p.Guard.Sources {
 		scrape = max(scrape, scrapeOf(s))
 		if s.CloudWatch != "" {
-			unit = cloudScrape
+			unit = cloudPeriod
 		}
 	}
 	scrape = (scrape + unit - 1) / unit * unit
 	return newGrid(l.Since, now, length, scrape)
 }
 
-// scrapeOf returns how far apart samples of a source are.
+// scrapeOf returns how far apart samples of a source are, in whole seconds.
 func scrapeOf(s plan.Source) time.Duration {
-	switch {
-	case s.Scrape > 0:
-		return max(time.Duration(s.Scrape).Truncate(time.Second), time.Second)
-	case s.CloudWatch != "":
-		return cloudScrape
-	}
-	return defaultScrape
+	return max(time.Duration(s.Scraped()).Truncate(time.Second), time.Second)
 }

@@ -109,7 +109,7 @@ func (r *runner) decide(ctx context.Context, p *Plan, lines Lines) Decision {
 	if !Measures(p, line, now) {
 		return Decide(p, line, nil, now)
 	}
-	step, _ := p.Reached(line)
+	step, _ := p.Cleared(line.Share)
 	return Decide(p, line, r.measure(ctx, p, line, step, now), now)
 }
 

@@ -1,19 +1,13 @@
 package lang
 
 import (
-	"maps"
-	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/serin-flags/serin/ci/internal/plan"
-	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
-	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // A Guard is a guard file that has been checked.
@@ -27,18 +21,8 @@ type Guard struct {
 const (
 	defaultAlpha   = 0.001
 	defaultWorseBy = 0.1
-	defaultScrape  = 15 * time.Second
-	minuteScrape   = time.Minute // of CloudWatch
 	defaultGrace   = 24 * time.Hour
 	defaultTimeout = time.Minute
-)
-
-// The bounds of a guard.
-const (
-	maxSources = 10
-	maxMetrics = 50
-	maxLooks   = 100
-	maxQuery   = 4096 // bytes
 )
 
 // readGuards reads the guard files.
@@ -57,7 +41,7 @@ func (l *loader) readGuards() {
 
 var guardKeys = []string{"description", "environments", "sources", "exposures", "metrics", "min", "no_data", "watch", "alpha", "lint"}
 
-// guard reads a guard file into g.
+// guard reads a guard file into g: it checks the shape, and [plan.Guard.Problems] what the guard says.
 func (c Checker) guard(g *Guard) {
 	if why := checkKey(g.Name); why != "" {
 		c.File.Problem("the file's name is not a valid name of a guard: %s", why)
@@ -80,16 +64,16 @@ func (c Checker) guard(g *Guard) {
 		c.sources(sources, g)
 	}
 	if n := n.Get("exposures"); n != nil {
-		g.Exposures = c.exposures(n, g)
+		g.Exposures = c.exposures(n)
 	}
 	c.metrics(n.Get("metrics"), g)
 	c.patience(n, g)
-	c.measurable(n, g)
+	c.sensible(n, g)
 }
 
-// measurable records why the guard couldn't measure what it says. It knows nothing of files, so
-// the rest must be right.
-func (c Checker) measurable(n *source.Node, g *Guard) {
+// sensible records what is wrong with what the guard says. That makes sense only of a guard whose
+// shape is right.
+func (c Checker) sensible(n *source.Node, g *Guard) {
 	if len(c.File.Problems) > 0 {
 		return
 	}
@@ -97,15 +81,24 @@ func (c Checker) measurable(n *source.Node, g *Guard) {
 		c, at := c, n
 		for i, key := range p.Path {
 			next := at.Get(key)
-			if i == 1 && p.Path[0] == "metrics" {
+			switch {
+			case i == 1 && p.Path[0] == "metrics":
 				c, next = c.Within("metric %q", key), metricOf(at, key)
+			case i == 1 && p.Path[0] == "sources":
+				c = c.Within("source %q", key)
+			case i == 0 && key == "exposures":
+				c = c.Within("exposures")
 			}
 			if next == nil {
 				break
 			}
 			at = next
 		}
-		c.Errorf(queryOf(at), "%v", p.Err)
+		switch p.Path[len(p.Path)-1] {
+		case "exposures", "bad", "value", "alarm":
+			at = queryOf(at)
+		}
+		c.Errorf(at, "%v", p.Err)
 	}
 }
 
@@ -156,8 +149,8 @@ func (c Checker) guardedIn(n *source.Node) (names []string) {
 
 // sources reads where metrics come from.
 func (c Checker) sources(n *source.Node, g *Guard) {
-	if n.Kind != source.Mapping || len(n.Fields) == 0 || len(n.Fields) > maxSources {
-		c.Errorf(n, "\"sources\" is a mapping of 1 to %d names to places, such as {prom: {prometheus: \"https://prometheus.example.com\"}}", maxSources)
+	if n.Kind != source.Mapping || len(n.Fields) == 0 {
+		c.Errorf(n, "\"sources\" is a mapping of names to places, such as {prom: {prometheus: \"https://prometheus.example.com\"}}")
 		return
 	}
 	for _, f := range n.Fields {
@@ -169,44 +162,18 @@ func (c Checker) sources(n *source.Node, g *Guard) {
 		if !c.Keys(f.Value, "a source", "prometheus", "cloudwatch", "scrape") {
 			continue
 		}
-		prometheus, cloudwatch := f.Value.Get("prometheus"), f.Value.Get("cloudwatch")
-		switch {
-		case (prometheus == nil) == (cloudwatch == nil):
-			c.Errorf(f.Value, "a source has the URL of \"prometheus\" or the region of \"cloudwatch\", and not both")
-			continue
-		case prometheus != nil:
-			s.Prometheus, s.Scrape = c.sourceURL(prometheus), plan.Duration(defaultScrape)
-		default:
-			s.CloudWatch, _ = c.Name(cloudwatch, "\"cloudwatch\"")
-			s.Scrape = plan.Duration(minuteScrape)
-			if s.CloudWatch != "" && !regionShape.MatchString(s.CloudWatch) {
-				c.Errorf(cloudwatch, "%q is not a region such as eu-central-1", problem.Shorten(s.CloudWatch))
-			}
+		if prometheus := f.Value.Get("prometheus"); prometheus != nil {
+			s.Prometheus, _ = c.Text(prometheus, "\"prometheus\"")
 		}
+		if cloudwatch := f.Value.Get("cloudwatch"); cloudwatch != nil {
+			s.CloudWatch, _ = c.Name(cloudwatch, "\"cloudwatch\"")
+		}
+		s.Scrape = s.Scraped()
 		if scrape := f.Value.Get("scrape"); scrape != nil {
 			s.Scrape = c.length(scrape, "\"scrape\"")
 		}
 		g.Sources[f.Key.Text] = s
 	}
-}
-
-var regionShape = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`)
-
-// sourceURL reads the URL of a server. It can't hold credentials, which belong to the host
-// that deployment settings name.
-func (c Checker) sourceURL(n *source.Node) string {
-	text, ok := c.Text(n, "\"prometheus\"")
-	if !ok {
-		return ""
-	}
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "":
-		c.Errorf(n, "it is not a URL such as https://prometheus.example.com")
-	case u.User != nil:
-		c.Errorf(n, "the URL has credentials; remove them, and give them to the guard in its environment")
-	}
-	return text
 }
 
 // length reads a length of time.
@@ -216,36 +183,25 @@ func (c Checker) length(n *source.Node, what string) plan.Duration {
 }
 
 // query reads the mapping of a source to what it is asked.
-func (c Checker) query(f source.Field, g *Guard) *plan.Query {
+func (c Checker) query(f source.Field) *plan.Query {
 	text, ok := c.Text(f.Value, "the query")
 	if !ok {
 		return nil
-	}
-	if _, known := g.Sources[f.Key.Text]; !known {
-		c.Errorf(f.Key, "there is no source %q%s; declare it below \"sources\"", f.Key.Text,
-			suggest.DidYouMean(f.Key.Text, maps.Keys(g.Sources)))
-		return nil
-	}
-	if strings.TrimSpace(text) == "" {
-		c.Errorf(f.Value, "the query is empty")
-	}
-	if len(text) > maxQuery {
-		c.Errorf(f.Value, "the query is longer than %d bytes", maxQuery)
 	}
 	return &plan.Query{Source: f.Key.Text, Text: text}
 }
 
 // oneQuery reads {SOURCE: QUERY}.
-func (c Checker) oneQuery(n *source.Node, what string, g *Guard) *plan.Query {
+func (c Checker) oneQuery(n *source.Node, what string) *plan.Query {
 	if n.Kind != source.Mapping || len(n.Fields) != 1 {
 		c.Errorf(n, "%s is a mapping of a source to a query, such as {prom: 'sum(…)'}", what)
 		return nil
 	}
-	return c.query(n.Fields[0], g)
+	return c.query(n.Fields[0])
 }
 
 // exposures reads how those who were exposed are counted.
-func (c Checker) exposures(n *source.Node, g *Guard) *plan.Exposures {
+func (c Checker) exposures(n *source.Node) *plan.Exposures {
 	c = c.Within("exposures")
 	if n.Kind != source.Mapping {
 		c.Errorf(n, "\"exposures\" is a mapping of a source to a query, such as {prom: 'sum(…)', distinct: true}")
@@ -261,10 +217,9 @@ func (c Checker) exposures(n *source.Node, g *Guard) *plan.Exposures {
 			c.Errorf(f.Key, "there are two queries; keep one")
 			return nil
 		default:
-			if query = c.query(f, g); query == nil {
+			if query = c.query(f); query == nil {
 				return nil
 			}
-			c.needsArm(f.Value, query)
 		}
 	}
 	if query == nil {
@@ -275,20 +230,9 @@ func (c Checker) exposures(n *source.Node, g *Guard) *plan.Exposures {
 	return e
 }
 
-// needsArm requires that a query tells the arms apart.
-func (c Checker) needsArm(at *source.Node, q *plan.Query) {
-	if q != nil && !strings.Contains(q.Text, "$arm") {
-		c.Errorf(at, "the query doesn't contain $arm, so both arms would have the same events; select by it, for instance {search_index=\"$arm\"}")
-	}
-}
-
 // metrics reads what must hold.
 func (c Checker) metrics(n *source.Node, g *Guard) {
 	if !c.List(n, "\"metrics\"") {
-		return
-	}
-	if len(n.Items) > maxMetrics {
-		c.Errorf(n, "the guard has more than %d metrics", maxMetrics)
 		return
 	}
 	lines := make(map[string]int)
@@ -308,79 +252,47 @@ func (c Checker) metrics(n *source.Node, g *Guard) {
 			!within.Required(item, "the metric", "name") {
 			continue
 		}
-		within.metric(item, &m, g)
+		within.metric(item, &m)
 		g.Metrics = append(g.Metrics, m)
 	}
 }
 
-var metricKinds = []string{"bad", "value", "alarm", "command"}
-
 // metric reads one metric into m.
-func (c Checker) metric(n *source.Node, m *plan.Metric, g *Guard) {
-	var kind *source.Node
-	for _, f := range n.Fields {
-		if !slices.Contains(metricKinds, f.Key.Text) {
-			continue
-		}
-		if kind != nil {
-			c.Errorf(f.Key, "a metric is one of \"bad\", \"value\", \"alarm\" and \"command\", and this is %q and %q", kind.Text, f.Key.Text)
-			return
-		}
-		kind = f.Key
+func (c Checker) metric(n *source.Node, m *plan.Metric) {
+	if bad := n.Get("bad"); bad != nil {
+		m.Bad = c.oneQuery(bad, "\"bad\"")
 	}
-	if kind == nil {
-		c.Errorf(n, "the metric doesn't say what it measures: \"bad\", \"value\", \"alarm\" or \"command\"")
-		return
+	if value := n.Get("value"); value != nil {
+		m.Value = c.oneQuery(value, "\"value\"")
 	}
-	value := n.Get(kind.Text)
-	switch kind.Text {
-	case "bad":
-		m.Bad = c.oneQuery(value, "\"bad\"", g)
-		c.limits(n, m, g)
-	case "value":
-		m.Value = c.oneQuery(value, "\"value\"", g)
-		c.limits(n, m, g)
-	case "alarm":
-		m.Alarm = c.alarm(value)
-	case "command":
-		m.Command = c.command(value)
+	if alarm := n.Get("alarm"); alarm != nil {
+		m.Alarm = c.alarm(alarm)
 	}
-	if kind.Text == "alarm" || kind.Text == "command" {
-		for _, key := range []string{"compare", "worse_by", "max"} {
-			if n.Get(key) != nil {
-				c.Errorf(n.Get(key), "%q has no effect: %q decides by itself", key, kind.Text)
-			}
-		}
+	if command := n.Get("command"); command != nil {
+		m.Command = c.command(command)
 	}
+	c.limits(n, m)
 	c.failures(n, m)
 }
 
 // limits reads when a number is a failure.
-func (c Checker) limits(n *source.Node, m *plan.Metric, g *Guard) {
+func (c Checker) limits(n *source.Node, m *plan.Metric) {
 	compare, worse, most := n.Get("compare"), n.Get("worse_by"), n.Get("max")
-	switch {
-	case compare != nil && (compare.Text != "rest" || n.Get("bad") == nil):
-		c.Errorf(compare, "\"compare\" is rest, for \"bad\" events: both arms are compared")
-	case compare == nil && most == nil:
-		c.Errorf(n, "the metric has no limit; write compare: rest or, for an absolute one, max")
-	case worse != nil && compare == nil:
-		c.Errorf(worse, "\"worse_by\" has no effect without compare: rest")
-	case n.Get("bad") != nil && g.Exposures == nil:
-		c.Errorf(n.Get("bad"), "bad events are counted per exposure, and the guard has no \"exposures\"")
-	}
 	if compare != nil {
-		m.Rest, m.WorseBy = true, defaultWorseBy
-		c.needsArm(n.Get("bad"), m.Bad)
-		if worse != nil {
-			portion, _ := c.PlainShare(worse, "\"worse_by\"")
-			m.WorseBy = float64(portion) / share.Whole
+		if compare.Text != "rest" {
+			c.Errorf(compare, "\"compare\" is rest, not %s: both arms are compared", compare.Describe())
 		}
+		m.Rest, m.WorseBy = true, defaultWorseBy
+	}
+	if worse != nil {
+		portion, _ := c.PlainShare(worse, "\"worse_by\"")
+		m.WorseBy = float64(portion) / share.Whole
 	}
 	if most == nil {
 		return
 	}
 	var limit float64
-	if n.Get("bad") != nil {
+	if m.Bad != nil {
 		portion, _ := c.PlainShare(most, "\"max\"")
 		limit = float64(portion) / share.Whole
 	} else if v, ok := c.Number(most, "\"max\""); ok {
@@ -389,19 +301,14 @@ func (c Checker) limits(n *source.Node, m *plan.Metric, g *Guard) {
 	m.Max = &limit
 }
 
-// alarmShape matches the ARN of an alarm; the first group is the region.
-var alarmShape = regexp.MustCompile(`^arn:aws[a-z-]*:cloudwatch:([a-z0-9-]+):\d{12}:alarm:.+$`)
-
+// alarm reads the ARN of an alarm.
 func (c Checker) alarm(n *source.Node) string {
 	at := n.Get("cloudwatch")
 	if n.Kind != source.Mapping || at == nil || len(n.Fields) != 1 {
 		c.Errorf(n, "\"alarm\" is {cloudwatch: ARN}, with the ARN of an alarm")
 		return ""
 	}
-	arn, ok := c.Text(at, "\"cloudwatch\"")
-	if ok && !alarmShape.MatchString(arn) {
-		c.Errorf(at, "it is not the ARN of an alarm, such as arn:aws:cloudwatch:eu-central-1:123456789012:alarm:checkout")
-	}
+	arn, _ := c.Text(at, "\"cloudwatch\"")
 	return arn
 }
 
@@ -426,16 +333,12 @@ var failuresShape = regexp.MustCompile(`^(\d{1,3}) of (\d{1,3})$`)
 func (c Checker) failures(n *source.Node, m *plan.Metric) {
 	if f := n.Get("failures"); f != nil {
 		parts := failuresShape.FindStringSubmatch(f.Text)
-		if parts != nil {
-			m.Failures, _ = strconv.Atoi(parts[1])
-			m.Looks, _ = strconv.Atoi(parts[2])
+		if parts == nil {
+			c.Errorf(f, "\"failures\" is such as 2 of 3, not %s", f.Describe())
+			return
 		}
-		if parts == nil || m.Failures < 1 || m.Failures > m.Looks || m.Looks > maxLooks {
-			c.Errorf(f, "\"failures\" is such as 2 of 3, and the second number at most %d", maxLooks)
-		}
-		if m.Rest {
-			c.Errorf(f, "\"failures\" has no effect with compare: rest, which takes all looks into account")
-		}
+		m.Failures, _ = strconv.Atoi(parts[1])
+		m.Looks, _ = strconv.Atoi(parts[2])
 	}
 	if f := n.Get("on_fail"); f != nil {
 		m.Back = c.backOrHold(f, "\"on_fail\"")
@@ -456,11 +359,6 @@ func (c Checker) patience(n *source.Node, g *Guard) {
 	if m := n.Get("min"); m != nil && c.Keys(m, "\"min\"", "exposures", "time") {
 		if e := m.Get("exposures"); e != nil {
 			g.Min.Exposures, _ = c.Integer(e, "\"exposures\"")
-			if g.Min.Exposures < 0 {
-				c.Errorf(e, "\"exposures\" is a number from 0 on")
-			} else if g.Exposures == nil {
-				c.Errorf(e, "the guard has no \"exposures\", which say how they are counted")
-			}
 		}
 		if t := m.Get("time"); t != nil {
 			g.Min.Time = c.length(t, "\"time\"")
@@ -480,9 +378,6 @@ func (c Checker) patience(n *source.Node, g *Guard) {
 	if a := n.Get("alpha"); a != nil {
 		if v, ok := c.Number(a, "\"alpha\""); ok {
 			g.Alpha, _ = v.Float()
-		}
-		if !(g.Alpha > 0 && g.Alpha < 0.5) {
-			c.Errorf(a, "\"alpha\" is a probability above 0 and below 0.5, such as 0.001")
 		}
 	}
 }

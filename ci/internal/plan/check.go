@@ -3,16 +3,21 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/serin-flags/serin/internal/suggest"
 )
 
 // The limits of a guard, far above what people write.
 const (
+	maxSources = 10
 	maxMetrics = 50
 	maxQuery   = 4096 // bytes
 	maxLooks   = 100
@@ -34,11 +39,14 @@ func (g *Guard) Problems() []Problem {
 	c.sources(g)
 	c.exposures(g)
 	c.metrics(g)
-	if !(g.Alpha > 0 && g.Alpha < 1) {
-		c.add(path{"alpha"}, "it is above 0 and below 1, such as 0.001")
+	if !(g.Alpha > 0 && g.Alpha < 0.5) {
+		c.add(path{"alpha"}, `"alpha" is a probability above 0 and below 0.5, such as 0.001`)
 	}
-	if g.Min.Exposures < 0 || g.Min.Time < 0 {
-		c.add(path{"min"}, "it must not be negative")
+	if g.Min.Exposures < 0 {
+		c.add(path{"min", "exposures"}, `"exposures" is a number from 0 on`)
+	}
+	if g.Min.Time < 0 {
+		c.add(path{"min", "time"}, "it must not be negative")
 	}
 	if g.NoData.Grace < 0 {
 		c.add(path{"no_data", "grace"}, "it must not be negative")
@@ -62,15 +70,20 @@ type path []string
 func (p path) to(key string) path { return append(slices.Clip(p), key) }
 
 func (c *checker) sources(g *Guard) {
-	for _, name := range sortedKeys(g.Sources) {
+	if len(g.Sources) > maxSources {
+		c.add(path{"sources"}, "there are %d, and %d are enough", len(g.Sources), maxSources)
+	}
+	for _, name := range slices.Sorted(maps.Keys(g.Sources)) {
 		s, at := g.Sources[name], path{"sources", name}
 		switch {
 		case (s.Prometheus == "") == (s.CloudWatch == ""):
-			c.add(at, `name one source: {prometheus: URL} or {cloudwatch: REGION}`)
+			c.add(at, `a source has the URL of "prometheus" or the region of "cloudwatch", and not both`)
 		case s.Prometheus != "":
-			if err := CheckURL(s.Prometheus); err != nil {
+			if err := checkURL(s.Prometheus); err != nil {
 				c.add(at.to("prometheus"), "%w", err)
 			}
+		case !regionShape.MatchString(s.CloudWatch):
+			c.add(at.to("cloudwatch"), "it is not a region such as eu-central-1")
 		case s.Scrape%Duration(time.Minute) != 0:
 			c.add(at.to("scrape"), "CloudWatch has data for each minute, so it is a multiple of 1m")
 		}
@@ -80,9 +93,12 @@ func (c *checker) sources(g *Guard) {
 	}
 }
 
-// CheckURL reports a URL that no source can have. Credentials in it are an error, which doesn't
+// regionShape matches the name of a region of AWS.
+var regionShape = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`)
+
+// checkURL reports a URL that no source can have. Credentials in it are an error, which doesn't
 // contain them: they belong to a host, in the settings of the deployment.
-func CheckURL(address string) error {
+func checkURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
@@ -99,7 +115,7 @@ func (c *checker) exposures(g *Guard) {
 	e := g.Exposures
 	if e == nil {
 		if g.Min.Exposures > 0 {
-			c.add(path{"min", "exposures"}, "the guard needs exposures to count them")
+			c.add(path{"min", "exposures"}, `the guard has no "exposures", which say how they are counted`)
 		}
 		return
 	}
@@ -109,7 +125,7 @@ func (c *checker) exposures(g *Guard) {
 // query checks a query: one of counts is asked for both arms, and for periods.
 func (c *checker) query(at path, g *Guard, q Query, counts bool) {
 	if _, ok := g.Sources[q.Source]; !ok {
-		c.add(at, "there is no source %q: sources has %s", q.Source, strings.Join(sortedKeys(g.Sources), ", "))
+		c.add(at, "there is no source %q%s; declare it below \"sources\"", q.Source, suggest.DidYouMean(q.Source, maps.Keys(g.Sources)))
 	}
 	switch {
 	case strings.TrimSpace(q.Text) == "":
@@ -157,27 +173,34 @@ func (c *checker) metrics(g *Guard) {
 }
 
 func (c *checker) metric(at path, g *Guard, m Metric) {
-	kinds := 0
-	for _, is := range []bool{m.Bad != nil, m.Value != nil, m.Alarm != "", m.Command != nil} {
-		if is {
-			kinds++
+	var kinds []string
+	for _, k := range []struct {
+		name string
+		is   bool
+	}{{"bad", m.Bad != nil}, {"value", m.Value != nil}, {"alarm", m.Alarm != ""}, {"command", m.Command != nil}} {
+		if k.is {
+			kinds = append(kinds, k.name)
 		}
 	}
-	if kinds != 1 {
-		c.add(at, "a metric is one of bad, value, alarm and command")
+	switch {
+	case len(kinds) == 0:
+		c.add(at, `the metric doesn't say what it measures: "bad", "value", "alarm" or "command"`)
+		return
+	case len(kinds) > 1:
+		c.add(at, `a metric is one of "bad", "value", "alarm" and "command", and this is %s`, strings.Join(kinds, " and "))
 		return
 	}
 	if m.Bad == nil && m.Rest {
 		c.add(at.to("compare"), "only counts of bad events are compared with the rest: use bad, or max instead")
 	}
 	if m.WorseBy != 0 && !m.Rest {
-		c.add(at.to("worse_by"), "it says how much worse than the rest: add compare: rest")
+		c.add(at.to("worse_by"), `"worse_by" has no effect without compare: rest`)
 	}
 	if m.Bad == nil && m.Value == nil && m.Max != nil {
-		c.add(at.to("max"), "an alarm or a command has no limit")
+		c.add(at.to("max"), `"max" has no effect: %q decides by itself`, kinds[0])
 	}
 	if m.Looks < 1 || m.Looks > maxLooks || m.Failures < 1 || m.Failures > m.Looks {
-		c.add(at.to("failures"), "failures are N of M, such as 2 of 3, with M at most %d", maxLooks)
+		c.add(at.to("failures"), `"failures" is such as 2 of 3, and the second number at most %d`, maxLooks)
 	}
 	if m.Value == nil && m.Looks != 1 {
 		c.add(at.to("failures"), "only values are looked at several times: others already weigh all the evidence")
@@ -207,10 +230,10 @@ func (c *checker) metric(at path, g *Guard, m Metric) {
 func (c *checker) bad(at path, g *Guard, m Metric) {
 	c.query(at.to("bad"), g, *m.Bad, true)
 	if g.Exposures == nil {
-		c.add(at.to("bad"), "bad events count per exposure: the guard needs exposures")
+		c.add(at.to("bad"), `bad events are counted per exposure, and the guard has no "exposures"`)
 	}
 	if !m.Rest && m.Max == nil {
-		c.add(at.to("bad"), "say what is too many: compare: rest, or max: 2%%")
+		c.add(at.to("bad"), "the metric has no limit; write compare: rest or, for an absolute one, max: 2%%")
 	}
 	if !(m.WorseBy >= 0 && m.WorseBy <= 100) {
 		c.add(at.to("worse_by"), "it is from 0%% to 10000%%")
@@ -222,19 +245,12 @@ func (c *checker) bad(at path, g *Guard, m Metric) {
 
 // AlarmRegion returns the region of the ARN of a CloudWatch alarm.
 func AlarmRegion(arn string) (string, error) {
-	parts := strings.SplitN(arn, ":", 7)
-	if len(parts) != 7 || parts[0] != "arn" || !strings.HasPrefix(parts[1], "aws") || parts[2] != "cloudwatch" ||
-		parts[3] == "" || parts[4] == "" || parts[5] != "alarm" || parts[6] == "" {
-		return "", errors.New("it is the ARN of an alarm: arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME")
+	parts := alarmShape.FindStringSubmatch(arn)
+	if parts == nil {
+		return "", errors.New("it is not the ARN of an alarm, such as arn:aws:cloudwatch:eu-central-1:123456789012:alarm:checkout")
 	}
-	return parts[3], nil
+	return parts[1], nil
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	list := make([]string, 0, len(m))
-	for k := range m {
-		list = append(list, k)
-	}
-	slices.Sort(list)
-	return list
-}
+// alarmShape matches the ARN of an alarm. Its group is the region.
+var alarmShape = regexp.MustCompile(`^arn:aws[a-z-]*:cloudwatch:([a-z0-9-]+):\d{12}:alarm:.+$`)

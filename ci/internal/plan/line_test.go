@@ -192,30 +192,27 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestReached finds the step of a line, also where steps end at the same share.
-func TestReached(t *testing.T) {
-	p := *ramp
-	p.Steps = []Step{{To: 10_000_000}, {To: 10_000_000, After: Duration(time.Hour)}, {To: Whole}}
-	l := NewLine(&p)
-	for want := range 4 {
+// TestFits: a line fits the plan whose steps it has cleared, and no other.
+func TestFits(t *testing.T) {
+	l := NewLine(ramp)
+	for want := range len(ramp.Steps) + 1 {
 		if want > 0 {
-			l = l.Clear(&p, want, monday, "robot")
+			l = l.Clear(ramp, want, monday, "robot")
 		}
-		if got, ok := p.Reached(l); got != want || !ok {
-			t.Errorf("a line that has cleared %d steps has cleared %d (%t)", want, got, ok)
+		if got, ok := ramp.Cleared(l.Share); got != want || !ok || ramp.Fits(l) != nil {
+			t.Errorf("a line that has cleared %d steps has cleared %d (%t): %v", want, got, ok, ramp.Fits(l))
 		}
 	}
 	for name, change := range map[string]func(l *Line){
-		"of another flag":                func(l *Line) { l.Flag = "other" },
-		"of another environment":         func(l *Line) { l.Environment = "staging" },
+		"of another rule":                func(l *Line) { l.Rule = "other" },
 		"with another hash":              func(l *Line) { l.Plan = "abc" },
-		"with another share":             func(l *Line) { l.Share = 20_000_000 },
-		"with the share of another step": func(l *Line) { l.Share = p.Steps[0].To },
+		"with another share":             func(l *Line) { l.Share = 20_000_001 },
+		"with the share of another step": func(l *Line) { l.Share = ramp.Steps[0].To },
 	} {
 		other := l
 		change(&other)
-		if got, ok := p.Reached(other); ok {
-			t.Errorf("a line %s has cleared %d steps", name, got)
+		if err := ramp.Fits(other); err == nil {
+			t.Errorf("a line %s fits", name)
 		}
 	}
 }

@@ -46,31 +46,12 @@ type Step struct {
 }
 
 // Cleared returns how many steps a share clears: the number of those that end at it or below
-// it. Of equal shares all count. ok is false if no step ends at the share.
+// it. ok is false if no step ends at the share, which isn't 0.
 func (p *Plan) Cleared(s Share) (steps int, ok bool) {
 	for steps < len(p.Steps) && p.Steps[steps].To <= s {
 		steps++
 	}
 	return steps, s == 0 || steps > 0 && p.Steps[steps-1].To == s
-}
-
-// Reached returns how many steps a line has cleared. ok is false if the line doesn't belong
-// to the plan: it is of another flag or environment, the cleared steps have been edited since,
-// or none of them ends at its share.
-func (p *Plan) Reached(l Line) (steps int, ok bool) {
-	if l.Key() != (Key{p.Flag, p.Environment}) {
-		return 0, false
-	}
-	for steps = range len(p.Steps) + 1 {
-		var share Share
-		if steps > 0 {
-			share = p.Steps[steps-1].To
-		}
-		if share == l.Share && p.Hash(steps) == l.Plan {
-			return steps, true
-		}
-	}
-	return 0, false
 }
 
 // Hash identifies the first steps of a plan and whom they reach, in hexadecimal. Later steps may change while a
@@ -115,7 +96,7 @@ type Guard struct {
 	// Watch is how long the guard goes on at 100%.
 	Watch Duration `json:"watch,omitempty"`
 	// Alpha is the probability that a plan without any effect fails, over all of its steps
-	// and metrics: above 0 and below 1.
+	// and metrics: above 0 and below 0.5.
 	Alpha float64 `json:"alpha"`
 }
 
@@ -123,8 +104,25 @@ type Guard struct {
 type Source struct {
 	Prometheus string `json:"prometheus,omitempty"` // the URL
 	CloudWatch string `json:"cloudwatch,omitempty"` // the region
-	// Scrape is how far apart two samples of a series are.
+	// Scrape is how far apart two samples of a series are; 0: see Scraped.
 	Scrape Duration `json:"scrape,omitempty"`
+}
+
+// How far apart samples are if a guard doesn't say.
+const (
+	prometheusScrape = 15 * time.Second
+	cloudScrape      = time.Minute
+)
+
+// Scraped returns how far apart two samples of a series are, whether the guard says so or not.
+func (s Source) Scraped() Duration {
+	switch {
+	case s.Scrape > 0:
+		return s.Scrape
+	case s.CloudWatch != "":
+		return Duration(cloudScrape)
+	}
+	return Duration(prometheusScrape)
 }
 
 // A Query is what a source is asked. In its text, $arm stands for "new" or "rest", $window
