@@ -150,10 +150,10 @@ func TestJudge(t *testing.T) {
 			t.Errorf("%v quotes nothing", p)
 		}
 	}
-	if rule := handles.RuleOf(wrong[0]); rule != handles.OtherType {
+	if rule := wrong[0].Lint; rule != handles.OtherType {
 		t.Errorf("%v is about %s", wrong[0], rule)
 	}
-	if rule := handles.RuleOf(wrong[1]); rule != handles.MissingFlag {
+	if rule := wrong[1].Lint; rule != handles.MissingFlag {
 		t.Errorf("%v is about %s", wrong[1], rule)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/internal/problem"
@@ -32,10 +31,10 @@ var Rules = []struct{ Name, About string }{
 }
 
 // Judge compares what code reads with an estate. Errors say that the code can't work as it is
-// written; warnings, whose Lint is the name of a rule, that something is probably not meant.
+// written; warnings that something is probably not meant. The Lint of both is the name of a rule.
 // A flag that rules of other flags ask for, or that is public, needn't be read by code.
 func (c *Code) Judge(estate *ci.Estate) (wrong, warnings ci.Problems, err error) {
-	j := judgement{Code: c, estate: estate, asked: make(map[string]bool), unused: make(map[string]Read)}
+	j := judgement{Code: c, estate: estate, keys: estate.Keys(), asked: make(map[string]bool), unused: make(map[string]Read)}
 	for _, r := range c.Reads {
 		if err := j.read(r); err != nil {
 			return nil, nil, err
@@ -49,20 +48,10 @@ func (c *Code) Judge(estate *ci.Estate) (wrong, warnings ci.Problems, err error)
 	return j.wrong, j.warnings, nil
 }
 
-// RuleOf returns the rule that an error or a warning of Judge is about.
-func RuleOf(p ci.Problem) string {
-	switch {
-	case p.Lint != "":
-		return p.Lint
-	case strings.HasPrefix(p.Message, "there is no flag "):
-		return MissingFlag
-	}
-	return OtherType
-}
-
 type judgement struct {
 	*Code
 	estate          *ci.Estate
+	keys            []string        // of all flags
 	asked           map[string]bool // flags that code reads
 	unused          map[string]Read // flags with a handle that nothing uses
 	dynamic         int             // reads of unknown flags
@@ -72,8 +61,8 @@ type judgement struct {
 // at returns a problem at a read.
 func (j *judgement) at(r Read, rule, format string, args ...any) ci.Problem {
 	p := problem.New(r.File, r.Line, r.Column, j.line(r.File, r.File, r.Line), fmt.Sprintf(format, args...))
-	if rule != "" {
-		p.Severity, p.Lint = problem.SeverityWarning, rule
+	if p.Lint = rule; rule != MissingFlag && rule != OtherType {
+		p.Severity = problem.SeverityWarning
 	}
 	return p
 }
@@ -86,8 +75,8 @@ func (j *judgement) read(r Read) error {
 			"the key that %s takes here isn't a constant, so it isn't known which flags are read", r.Call))
 		return nil
 	}
-	if !slices.Contains(j.estate.Keys(), r.Key) {
-		j.wrong = append(j.wrong, j.at(r, "", "there is no flag %q%s", r.Key, suggest.DidYouMean(r.Key, slices.Values(j.estate.Keys()))))
+	if _, found := slices.BinarySearch(j.keys, r.Key); !found {
+		j.wrong = append(j.wrong, j.at(r, MissingFlag, "there is no flag %q%s", r.Key, suggest.DidYouMean(r.Key, slices.Values(j.keys))))
 		return nil
 	}
 	if r.Unused {
@@ -103,7 +92,7 @@ func (j *judgement) read(r Read) error {
 	switch {
 	case r.Type == evaluator.KindNone || r.Type == has || r.Type == evaluator.KindFloat && has == evaluator.KindInt:
 	default:
-		j.wrong = append(j.wrong, j.at(r, "", "%s reads flag %q as type %v, but it is of type %v: %s", r.Call, r.Key, r.Type, has, remedy(has)))
+		j.wrong = append(j.wrong, j.at(r, OtherType, "%s reads flag %q as type %v, but it is of type %v: %s", r.Call, r.Key, r.Type, has, remedy(has)))
 		return nil
 	}
 	return j.odd(r)
@@ -168,7 +157,7 @@ func (j *judgement) unread() error {
 			}
 		}
 	}
-	for _, key := range j.estate.Keys() {
+	for _, key := range j.keys {
 		if j.asked[key] || outside[key] {
 			continue
 		}

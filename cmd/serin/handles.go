@@ -140,7 +140,7 @@ func writeHandlesJSON(w io.Writer, code *handles.Code, found ci.Problems) error 
 	}
 	problems := jsonProblems(found)
 	for i, p := range found {
-		problems[i].Severity, problems[i].Lint = p.Severity.String(), handles.RuleOf(p)
+		problems[i].Severity, problems[i].Lint = p.Severity.String(), p.Lint
 	}
 	return writeJSON(w, struct {
 		Reads    []readJSON    `json:"reads"`

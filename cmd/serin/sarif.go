@@ -72,7 +72,7 @@ func writeSARIF(w io.Writer, found ci.Problems) error {
 	}
 	for _, p := range found {
 		run.Results = append(run.Results, sarifResult{
-			RuleID: handles.RuleOf(p), Level: p.Severity.String(), Message: sarifText{p.Message},
+			RuleID: p.Lint, Level: p.Severity.String(), Message: sarifText{p.Message},
 			Locations: []sarifLocation{{sarifPhysical{
 				sarifArtifact{fileURI(p.File)}, sarifRegion{p.Line, p.Column},
 			}}},
