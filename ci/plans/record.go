@@ -34,8 +34,14 @@ type Finding struct {
 	Reason  string `json:"reason"`
 }
 
-// recordsDir is the folder of decisions in a flag folder.
-const recordsDir = "releases"
+// RecordsDir is the folder of decisions in a flag folder.
+const RecordsDir = "releases"
+
+// RecordName returns the path, below the flag folder and with slashes, of a decision about the plan of
+// a flag. Names of later decisions sort behind those of earlier ones.
+func RecordName(flag string, decided time.Time) string {
+	return path.Join(RecordsDir, flag, decided.UTC().Format("20060102T150405Z")+".json")
+}
 
 const (
 	maxRecords = 50        // of a flag
@@ -46,7 +52,7 @@ const (
 // folder, in the order of flags, the newest first. At most 50 of a flag are read. Files that
 // are no decisions are left out.
 func ReadRecords(fsys fs.FS) ([]*Record, error) {
-	folders, err := fs.ReadDir(fsys, recordsDir)
+	folders, err := fs.ReadDir(fsys, RecordsDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -85,14 +91,14 @@ func LastRecord(fsys fs.FS, p *ci.Plan) (*Record, error) {
 
 // recordFiles returns the paths of a flag's decisions, the newest first: their names are times.
 func recordFiles(fsys fs.FS, flag string) ([]string, error) {
-	files, err := fs.ReadDir(fsys, path.Join(recordsDir, flag))
+	files, err := fs.ReadDir(fsys, path.Join(RecordsDir, flag))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	var names []string
 	for _, file := range slices.Backward(files) {
 		if path.Ext(file.Name()) == ".json" {
-			names = append(names, path.Join(recordsDir, flag, file.Name()))
+			names = append(names, path.Join(RecordsDir, flag, file.Name()))
 		}
 	}
 	return names, err

@@ -5,8 +5,10 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/guard"
 	"github.com/serin-flags/serin/ci/plans"
 )
 
@@ -58,5 +60,33 @@ func TestRecords(t *testing.T) {
 	}
 	if all, err := plans.ReadRecords(fstest.MapFS{}); all != nil || err != nil {
 		t.Errorf("of no folder: %v, %v", all, err)
+	}
+}
+
+// TestRecordName: what guard writes under the name of a decision is read again, newest first.
+func TestRecordName(t *testing.T) {
+	p := load(t, nil).Plans("production")[0]
+	fsys := make(fstest.MapFS)
+	at := time.Date(2026, 12, 1, 23, 59, 59, 0, time.FixedZone("", 3600))
+	for i := range 3 {
+		d := guard.Decide(p, ci.NewReleaseLine(p), nil, at.Add(time.Duration(i)*time.Hour))
+		data, err := d.Evidence()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fsys[plans.RecordName(p.Flag, d.Time)] = &fstest.MapFile{Data: data}
+	}
+	all, err := plans.ReadRecords(fsys)
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%d records, %v", len(all), err)
+	}
+	for i, r := range all {
+		if !r.Time.Equal(at.Add(time.Duration(2-i)*time.Hour)) || r.Decision != string(guard.Advance) || r.To != p.Steps[0].To ||
+			r.Rule != p.Rule || !strings.HasPrefix(r.Reason, "it started at 2026-12-01 00:00:00 UTC") {
+			t.Errorf("record %d is %+v", i, r)
+		}
+	}
+	if last, err := plans.LastRecord(fsys, p); err != nil || last == nil || last.File != all[0].File {
+		t.Errorf("the last is %+v, %v", last, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/guard"
+	"github.com/serin-flags/serin/ci/plans"
 	"github.com/serin-flags/serin/internal/gitexec"
 )
 
@@ -83,6 +84,9 @@ func (a *proposer) open() error {
 // lock returns the path of releases.lock in the repository.
 func (a *proposer) lock() string { return a.prefix + ci.ReleasesFile }
 
+// records returns the pathspec of all evidence.
+func (a *proposer) records() string { return ":(top,literal)" + a.prefix + plans.RecordsDir }
+
 // report keeps the branch with the lines that are newer than those of HEAD, and with the
 // evidence that HEAD doesn't have: that of this look, and what the branch had before.
 func (a *proposer) report(lines ci.ReleaseLines, moved []*guard.Decision) error {
@@ -119,7 +123,7 @@ func (a *proposer) report(lines ci.ReleaseLines, moved []*guard.Decision) error 
 func (a *proposer) evidence(branch string, moved []*guard.Decision) (map[string]string, error) {
 	files := make(map[string]string)
 	if a.branches[branch] {
-		list, err := a.git("", "diff-tree", "-r", "-z", "--no-renames", "--diff-filter=A", "--full-index", "HEAD", branch, "--", ":(top,literal)"+a.prefix+"releases")
+		list, err := a.git("", "diff-tree", "-r", "-z", "--no-renames", "--diff-filter=A", "--full-index", "HEAD", branch, "--", a.records())
 		if err != nil {
 			return nil, err
 		}
@@ -135,7 +139,7 @@ func (a *proposer) evidence(branch string, moved []*guard.Decision) (map[string]
 		if err != nil {
 			return nil, err
 		}
-		if files[a.prefix+filepath.ToSlash(evidenceName("", d))], err = a.blob(data); err != nil {
+		if files[a.prefix+plans.RecordName(d.Plan.Flag, d.Time)], err = a.blob(data); err != nil {
 			return nil, err
 		}
 	}
@@ -144,7 +148,7 @@ func (a *proposer) evidence(branch string, moved []*guard.Decision) (map[string]
 
 // same reports whether a tree and a branch have the same lines and evidence.
 func (a *proposer) same(tree, branch string) bool {
-	_, err := a.git("", "diff-tree", "-r", "--quiet", tree, branch, "--", ":(top,literal)"+a.lock(), ":(top,literal)"+a.prefix+"releases")
+	_, err := a.git("", "diff-tree", "-r", "--quiet", tree, branch, "--", ":(top,literal)"+a.lock(), a.records())
 	return err == nil
 }
 

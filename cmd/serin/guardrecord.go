@@ -15,6 +15,7 @@ import (
 
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/guard"
+	"github.com/serin-flags/serin/ci/plans"
 )
 
 // record writes what has moved into the flag folder: all newer published lines into
@@ -28,7 +29,7 @@ func (g *guardRun) record(moved []*guard.Decision) error {
 		if err != nil {
 			return err
 		}
-		name := evidenceName(g.dir, d)
+		name := filepath.Join(g.dir, filepath.FromSlash(plans.RecordName(d.Plan.Flag, d.Time)))
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 			return fmt.Errorf("writing the evidence: %w", err)
 		}
@@ -47,11 +48,6 @@ func (g *guardRun) lines(moved []*guard.Decision) ci.ReleaseLines {
 		lines, _ = lines.Merge(ci.ReleaseLines{line.Key(): line})
 	}
 	return lines
-}
-
-// evidenceName returns the path of the evidence of a decision.
-func evidenceName(dir string, d *guard.Decision) string {
-	return filepath.Join(dir, "releases", d.Plan.Flag, d.Time.UTC().Format("20060102T150405Z")+".json")
 }
 
 // writeReleases writes the lines that are newer than those of a folder into its releases.lock.
