@@ -57,7 +57,7 @@ func (f *Flag) body(environment string) *Body {
 
 // In returns the flag as it is in an environment, "" being none.
 func (f *Flag) In(environment string) evaluator.Flag {
-	if r, _ := f.Guarded(environment); r == nil {
+	if f.Guarded(environment) == nil {
 		return f.body(environment).Flag
 	}
 	return f.At(environment, f.releases[plan.Key{Flag: f.Key, Environment: environment}].Share)

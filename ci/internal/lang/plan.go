@@ -154,16 +154,15 @@ func (c Checker) oneGuard(rules []*Rule) {
 	}
 }
 
-// Guarded returns the rule of an environment whose ramp a guard advances there, and its
-// index, or nil.
-func (f *Flag) Guarded(environment string) (*Rule, int) {
+// Guarded returns the rule of an environment whose ramp a guard advances there, or nil.
+func (f *Flag) Guarded(environment string) *Rule {
 	rules, _ := f.Rules(environment)
-	for i, r := range rules {
-		if r.Ramp != nil && r.Ramp.Guard != nil && plan.Guards(r.Ramp.Guard.Environments, environment) {
-			return r, i
+	for _, r := range rules {
+		if r.Ramp != nil && r.Ramp.Guard != nil && slices.Contains(r.Ramp.Guard.Environments, environment) {
+			return r
 		}
 	}
-	return nil, 0
+	return nil
 }
 
 // AnyPlan returns the plan of the guarded ramp that an environment has, whether its guard
@@ -180,7 +179,7 @@ func (f *Flag) AnyPlan(environment string) *plan.Plan {
 
 // Plan returns the plan that a guard advances in an environment, or nil.
 func (f *Flag) Plan(environment string) *plan.Plan {
-	r, _ := f.Guarded(environment)
+	r := f.Guarded(environment)
 	if r == nil {
 		return nil
 	}

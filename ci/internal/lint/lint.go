@@ -218,7 +218,7 @@ func permanent(b *lang.Body, r *lang.Ramp) string {
 func (l *linter) plan(f *lang.Flag, b *lang.Body, r *lang.Rule) {
 	finished := false
 	for _, environment := range r.Ramp.Guard.Environments {
-		if rule, _ := f.Guarded(environment); rule != r {
+		if f.Guarded(environment) != r {
 			continue // it has rules of its own
 		}
 		line := l.estate.Known.Releases[plan.Key{Flag: f.Key, Environment: environment}]

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/serin-flags/serin/ci/internal/share"
@@ -178,11 +177,6 @@ type Min struct {
 type NoData struct {
 	Grace Duration `json:"grace"`
 	Back  bool     `json:"back,omitempty"`
-}
-
-// Guards reports whether the guard counts in an environment.
-func Guards(environments []string, environment string) bool {
-	return slices.Contains(environments, environment)
 }
 
 // A Share is a share in billionths, which is written as a percentage.
