@@ -26,6 +26,16 @@ func (e *Estate) Compile(environment string) ([]bundle.Payload, error) {
 	return e.payloads(environment), nil
 }
 
+// Program returns the flags of the payloads of one environment, ready to be evaluated. Errors are
+// those of [evaluator.Compile].
+func Program(payloads []bundle.Payload) (*evaluator.Program, error) {
+	sets := make([]evaluator.Ruleset, len(payloads))
+	for i, p := range payloads {
+		sets[i] = p.Ruleset
+	}
+	return evaluator.Compile(sets...)
+}
+
 func (e *Estate) payloads(environment string) []bundle.Payload {
 	payloads := make([]bundle.Payload, 0, len(e.flags.Namespaces))
 	rest := e.flags.Flags

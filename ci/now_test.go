@@ -66,11 +66,7 @@ func compiled(t testing.TB, e *Estate, environment string) *evaluator.Program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sets := make([]evaluator.Ruleset, len(payloads))
-	for i, p := range payloads {
-		sets[i] = p.Ruleset
-	}
-	program, err := evaluator.Compile(sets...)
+	program, err := Program(payloads)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,11 +50,7 @@ func Verify(estate *ci.Estate, environment string, in io.Reader) (*Verification,
 	if err != nil {
 		return nil, err
 	}
-	sets := make([]evaluator.Ruleset, len(payloads))
-	for i, p := range payloads {
-		sets[i] = p.Ruleset
-	}
-	flags, err := evaluator.Compile(sets...)
+	flags, err := ci.Program(payloads)
 	if err != nil {
 		return nil, err
 	}

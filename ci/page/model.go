@@ -139,11 +139,7 @@ func (m *Model) addEnvironment(e *Environment) {
 		}
 	}
 	m.programs = append(m.programs, sync.OnceValues(func() (*evaluator.Program, error) {
-		sets := make([]evaluator.Ruleset, len(e.Payloads))
-		for i, p := range e.Payloads {
-			sets[i] = p.Ruleset
-		}
-		return evaluator.Compile(sets...)
+		return ci.Program(e.Payloads)
 	}))
 }
 
@@ -252,7 +248,7 @@ func (v *variation) title(all int) string {
 
 // running reports whether the plan of the flag goes on by itself.
 func (v *variation) running() bool {
-	return v.line.State != ci.ReleaseHeld && v.line.State != ci.ReleaseBack && v.line.State != ci.ReleaseFinished
+	return v.line.State == ci.ReleaseRunning
 }
 
 // changing reports whether a ramp or a plan of the flag is still to go on.

@@ -221,12 +221,11 @@ func (s State) level(from release.Published) ([]bundle.Payload, error) {
 		line := s.Lines[p.Key()]
 		shares[p.Flag] = &line
 	}
-	var payloads []bundle.Payload
-	for _, namespace := range slices.Sorted(maps.Keys(from.Payloads)) {
-		payload, err := bundle.DecodePayload(from.Payloads[namespace], from.Lists...)
-		if err != nil {
-			return nil, fmt.Errorf("reading the published flags of %s: %w", namespace, err)
-		}
+	payloads, err := from.Decode()
+	if err != nil {
+		return nil, err
+	}
+	for _, payload := range payloads {
 		for _, flags := range [][]evaluator.Flag{payload.Ruleset.Flags, payload.Ruleset.Prerequisites} {
 			for _, f := range flags {
 				if line := shares[f.Key]; line != nil {
@@ -234,7 +233,6 @@ func (s State) level(from release.Published) ([]bundle.Payload, error) {
 				}
 			}
 		}
-		payloads = append(payloads, payload)
 	}
 	return payloads, nil
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
@@ -39,6 +41,19 @@ type Published struct {
 	Lists      []*bundle.List
 	Files      map[string][]byte
 	Provenance Provenance
+}
+
+// Decode returns the payloads, sorted by namespace.
+func (p Published) Decode() ([]bundle.Payload, error) {
+	var payloads []bundle.Payload
+	for _, namespace := range slices.Sorted(maps.Keys(p.Payloads)) {
+		payload, err := bundle.DecodePayload(p.Payloads[namespace], p.Lists...)
+		if err != nil {
+			return nil, fmt.Errorf("reading the published flags of %s: %w", namespace, err)
+		}
+		payloads = append(payloads, payload)
+	}
+	return payloads, nil
 }
 
 // setContent encodes the content to publish.

@@ -15,8 +15,6 @@ import (
 	"github.com/serin-flags/serin/ci/diff"
 	"github.com/serin-flags/serin/ci/gittree"
 	"github.com/serin-flags/serin/ci/plans"
-	"github.com/serin-flags/serin/ci/release"
-	"github.com/serin-flags/serin/sdk/s3source"
 	"github.com/spf13/cobra"
 )
 
@@ -263,23 +261,15 @@ func (f *diffFlags) read(ctx context.Context, src, other string) (diffSource, er
 // of releases.lock counts. So a branch that is behind a release doesn't look like one that takes
 // it back.
 func (f *diffFlags) asPublished(ctx context.Context, e *ci.Estate, url string) (*ci.Estate, error) {
-	root, verifier, err := f.verifier()
+	_, verifier, err := f.verifier()
 	if err != nil || len(e.Plans(verifier.Environment())) == 0 {
 		return e, err
 	}
-	source, err := s3source.FromURL(ctx, url)
+	p, err := f.inspect(ctx, url)
 	if err != nil {
 		return nil, err
 	}
-	found, err := release.Inspect(ctx, source, root)
-	if err != nil {
-		return nil, err
-	}
-	state, err := plans.Read(found.Files)
-	if err != nil {
-		return nil, err
-	}
-	lines, err := plans.Merge(e, verifier.Environment(), state.Lines, func(string) {})
+	lines, err := plans.Merge(e, p.environment, p.state.Lines, func(string) {})
 	if err != nil {
 		return nil, err
 	}

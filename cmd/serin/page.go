@@ -61,16 +61,6 @@ func folderSource(dir string, estate *ci.Estate) (page.Source, error) {
 	return s, nil
 }
 
-// publishedSource returns what a published environment knows. files are those of
-// [release.Content.Files].
-func publishedSource(c content, files map[string][]byte) (page.Source, error) {
-	state, err := plans.Read(files)
-	return page.Source{
-		Environments: []page.Environment{{Name: c.environment, Payloads: c.payloads, Plans: state.Plans, Lines: state.Lines}},
-		Revision:     c.revision,
-	}, err
-}
-
 // pageFlags are the flags of commands that make a page, about what it can know.
 type pageFlags struct {
 	history    string // a URL

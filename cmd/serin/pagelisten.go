@@ -5,18 +5,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
-	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/page"
-	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/internal/listen"
 	"github.com/serin-flags/serin/lambda/access"
 	"github.com/serin-flags/serin/sdk"
-	"github.com/serin-flags/serin/sdk/s3source"
 )
 
 // A pageListener is a server of its own for the page of serve, so that whoever reaches the
@@ -112,23 +107,23 @@ const pageRetry = 30 * time.Second
 
 // followPage shows what the client serves, whenever that changes, until ctx is done.
 func (o *serveOptions) followPage(ctx context.Context, h *page.Handler, client *sdk.Client, wake chan struct{}, log *slog.Logger) {
-	retry := time.NewTimer(pageRetry)
-	defer retry.Stop()
+	var retry <-chan time.Time // nil: there is no need to
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-wake:
-		case <-retry.C:
+		case <-retry:
 		}
+		retry = nil
 		if client.Snapshot() == nil {
-			retry.Reset(pageRetry)
+			retry = time.After(pageRetry)
 			continue
 		}
 		m, err := o.pageModel(ctx, client.Status().Expires)
 		if err != nil && ctx.Err() == nil {
 			log.Error("page: still showing the last good version", "error", err.Error())
-			retry.Reset(pageRetry)
+			retry = time.After(pageRetry)
 		}
 		if err == nil {
 			h.Update(m, nil)
@@ -139,32 +134,18 @@ func (o *serveOptions) followPage(ctx context.Context, h *page.Handler, client *
 // pageModel reads and verifies what is published, with what only files know if --flags names
 // them.
 func (o *serveOptions) pageModel(ctx context.Context, expires time.Time) (*page.Model, error) {
-	root, err := readRoot(o.root)
+	p, err := o.inspect(ctx, o.from)
 	if err != nil {
 		return nil, err
 	}
-	source, err := s3source.FromURL(ctx, o.from)
+	payloads, err := p.found.Decode()
 	if err != nil {
 		return nil, err
 	}
-	found, err := release.Inspect(ctx, source, root)
-	if err != nil {
-		return nil, err
+	s := page.Source{
+		Environments: []page.Environment{{Name: p.environment, Payloads: payloads, Plans: p.state.Plans, Lines: p.state.Lines}},
+		Revision:     p.found.Revision, Expires: expires,
 	}
-	c := content{revision: found.Revision}
-	for _, namespace := range slices.Sorted(maps.Keys(found.Payloads)) {
-		payload, err := bundle.DecodePayload(found.Payloads[namespace], found.Lists...)
-		if err != nil {
-			return nil, err
-		}
-		c.environment = payload.Environment
-		c.payloads = append(c.payloads, payload)
-	}
-	s, err := publishedSource(c, found.Files)
-	if err != nil {
-		return nil, err
-	}
-	s.Expires = expires
 	if o.flags != "" {
 		if err := addFolder(&s, o.flags); err != nil {
 			return nil, err

@@ -13,8 +13,6 @@ import (
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/guard"
 	"github.com/serin-flags/serin/ci/plans"
-	"github.com/serin-flags/serin/ci/release"
-	"github.com/serin-flags/serin/sdk/s3source"
 	"github.com/spf13/cobra"
 )
 
@@ -102,28 +100,16 @@ func (r *statusRun) read(cmd *cobra.Command, flag string) (*releaseStatus, error
 
 // pulled reads into s what is published.
 func (r *statusRun) pulled(cmd *cobra.Command, s *releaseStatus, url, flag string) error {
-	root, verifier, err := r.verifier()
+	p, err := r.inspect(cmd.Context(), url)
 	if err != nil {
 		return err
 	}
-	source, err := s3source.FromURL(cmd.Context(), url)
-	if err != nil {
-		return err
-	}
-	found, err := release.Inspect(cmd.Context(), source, root)
-	if err != nil {
-		return hintPull(err, verifier.Environment())
-	}
-	state, err := plans.Read(found.Files)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(state.Plans, func(p *ci.Plan) bool { return p.Flag == flag })
+	i := slices.IndexFunc(p.state.Plans, func(p *ci.Plan) bool { return p.Flag == flag })
 	if i < 0 {
 		return fmt.Errorf("flag %q has no plan in what is published", flag)
 	}
-	s.plan, s.revision = state.Plans[i], found.Revision
-	s.line = state.Lines.Get(s.plan)
+	s.plan, s.revision = p.state.Plans[i], p.found.Revision
+	s.line = p.state.Lines.Get(s.plan)
 	return nil
 }
 

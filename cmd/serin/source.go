@@ -15,6 +15,8 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/plans"
+	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/regular"
 	"github.com/serin-flags/serin/sdk/s3source"
@@ -131,7 +133,7 @@ func (f *sourceFlags) open(ctx context.Context, src string) (content, error) {
 		c.declared = estate.Attributes()
 	}
 	var err error
-	c.program, err = compile(c.payloads)
+	c.program, err = ci.Program(c.payloads)
 	return c, err
 }
 
@@ -146,14 +148,6 @@ func (c content) attributes() iter.Seq[string] {
 			}
 		}
 	}
-}
-
-func compile(payloads []bundle.Payload) (*evaluator.Program, error) {
-	sets := make([]evaluator.Ruleset, len(payloads))
-	for i, p := range payloads {
-		sets[i] = p.Ruleset
-	}
-	return evaluator.Compile(sets...)
 }
 
 // pull downloads and verifies a published environment.
@@ -171,6 +165,31 @@ func (f *sourceFlags) pull(ctx context.Context, url string) (*bundle.Release, er
 		return nil, hintPull(fmt.Errorf("pulling %s: %w", shown(url), err), verifier.Environment())
 	}
 	return release, nil
+}
+
+// An inspected environment is what is published, with how far releases have got.
+type inspected struct {
+	environment string
+	found       release.Published
+	state       plans.State
+}
+
+// inspect reads and verifies what is published, with the files that clients don't read.
+func (f *sourceFlags) inspect(ctx context.Context, url string) (p inspected, err error) {
+	root, verifier, err := f.verifier()
+	if err != nil {
+		return p, err
+	}
+	p.environment = verifier.Environment()
+	source, err := s3source.FromURL(ctx, url)
+	if err != nil {
+		return p, err
+	}
+	if p.found, err = release.Inspect(ctx, source, root); err != nil {
+		return p, hintPull(err, p.environment)
+	}
+	p.state, err = plans.Read(p.found.Files)
+	return p, err
 }
 
 // verifier returns the pinned root and what verifies by it.

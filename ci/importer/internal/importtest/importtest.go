@@ -80,11 +80,7 @@ func (f *Folder) Compile(t testing.TB, estate *ci.Estate, environment string) *e
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sets []evaluator.Ruleset
-	for _, p := range payloads {
-		sets = append(sets, p.Ruleset)
-	}
-	program, err := evaluator.Compile(sets...)
+	program, err := ci.Program(payloads)
 	if err != nil {
 		t.Fatal(err)
 	}
