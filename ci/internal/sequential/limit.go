@@ -2,7 +2,6 @@ package sequential
 
 import (
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -39,7 +38,7 @@ func (l *Limit) Add(end time.Duration, a Arm) error {
 	}
 	var logs [alternatives]float64
 	for i, ratio := range ratios {
-		logs[i] = a.Bad*math.Log(ratio) - a.Exposures*l.most*(ratio-1)
+		logs[i] = a.Bad*logRatios[i] - a.Exposures*l.most*(ratio-1)
 	}
 	l.starts.add(end, logs)
 	return nil

@@ -3,6 +3,7 @@ package sequential
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -53,7 +54,7 @@ func (p Period) add(total *Period) error {
 }
 
 // lower are the alternatives of the tests against high ratios, as multiples of the largest
-// ratio that is fine.
+// ratio that is fine, which is the last of them.
 var lower = [...]float64{1. / 3, 1. / 2, 1 / 1.5, 1 / 1.25, 1 / 1.1, 1}
 
 const candidates = len(lower) + alternatives
@@ -64,8 +65,11 @@ const candidates = len(lower) + alternatives
 type Rate struct {
 	starts *starts
 	fine   float64 // the largest ratio that is
-	total  Period
-	late   Period // bad events of an arm that had no exposures since: they wait for some
+	// ratios are the candidates: those of lower and those of the alternatives, times fine. logs
+	// are their logarithms, up to the same constant.
+	ratios, logs [candidates]float64
+	total        Period
+	late         Period // bad events of an arm that had no exposures since: they wait for some
 	// likelihood of the whole step at each ratio of candidates, as a logarithm and up to
 	// the same constant.
 	likelihood [candidates]float64
@@ -82,7 +86,11 @@ func NewRate(worseBy float64, cfg Config) (*Rate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rate{starts: s, fine: 1 + worseBy, excluded: candidates}, nil
+	r := &Rate{starts: s, fine: 1 + worseBy, excluded: candidates}
+	for i, ratio := range slices.Concat(lower[:], ratios[:]) {
+		r.ratios[i], r.logs[i] = r.fine*ratio, math.Log(ratio)
+	}
+	return r, nil
 }
 
 // Add adds what was counted in the period that ends at end, measured from the start of the
@@ -104,43 +112,45 @@ func (r *Rate) Add(end time.Duration, p Period) error {
 		return nil
 	}
 	r.late = Period{}
-	r.starts.add(end, r.likelihoodRatios(odds, newBad, restBad))
-	r.exclude(odds, newBad, restBad)
+	likelihoods := r.likelihoods(odds, newBad, restBad)
+	var more [alternatives]float64
+	for i := range more {
+		more[i] = likelihoods[len(lower)+i] - likelihoods[len(lower)-1]
+	}
+	r.starts.add(end, more)
+	r.exclude(likelihoods)
 	return nil
 }
 
-// likelihoodRatios returns by how much more likely the bad events of a period are at each
-// alternative than at the largest ratio that is fine, as logarithms. Given the number of
-// bad events, that of the new arm is binomial. With the odds o of being exposed in the new
-// arm, its probability is oρ/(1+oρ) if the ratio of the rates is ρ.
-func (r *Rate) likelihoodRatios(odds, newBad, restBad float64) (logs [alternatives]float64) {
-	at := math.Log1p(odds * r.fine)
-	for i, ratio := range ratios {
-		logs[i] = newBad*math.Log(ratio) - (newBad+restBad)*(math.Log1p(odds*r.fine*ratio)-at)
+// likelihoods returns how likely the bad events of a period are at each candidate, as logarithms
+// and up to the same constant. Given the number of bad events, that of the new arm is binomial.
+// With the odds o of being exposed in the new arm, its probability is oρ/(1+oρ) if the ratio of
+// the rates is ρ.
+func (r *Rate) likelihoods(odds, newBad, restBad float64) (logs [candidates]float64) {
+	for i, ratio := range r.ratios {
+		logs[i] = newBad*r.logs[i] - (newBad+restBad)*math.Log1p(odds*ratio)
 	}
 	return logs
 }
 
 // exclude updates which ratios are ruled out: those against which the data of the whole
-// step favour lower ones.
-func (r *Rate) exclude(odds, newBad, restBad float64) {
+// step favour lower ones. more are the likelihoods of a further period.
+func (r *Rate) exclude(more [candidates]float64) {
+	largest, total := math.Inf(-1), 0.0 // the sum of the likelihoods so far is total·exp(largest)
 	for i := range r.likelihood {
-		ratio := r.candidate(i)
-		r.likelihood[i] += newBad*math.Log(ratio) - (newBad+restBad)*math.Log1p(odds*ratio)
-	}
-	for i := len(lower); i < r.excluded; i++ {
-		if logMean(r.likelihood[:i])-r.likelihood[i] >= r.starts.threshold {
+		r.likelihood[i] += more[i]
+		x := r.likelihood[i]
+		// The mean isn't above the largest, so most ratios need no logarithm.
+		if i >= len(lower) && i < r.excluded && largest-x >= r.starts.threshold &&
+			largest+math.Log(total/float64(i))-x >= r.starts.threshold {
 			r.excluded = i
 		}
+		if x > largest {
+			largest, total = x, total*math.Exp(largest-x)+1
+		} else {
+			total += math.Exp(x - largest)
+		}
 	}
-}
-
-// candidate returns a ratio that may be ruled out, or is an alternative to one.
-func (r *Rate) candidate(i int) float64 {
-	if i < len(lower) {
-		return r.fine * lower[i]
-	}
-	return r.fine * ratios[i-len(lower)]
 }
 
 // Evidence returns what is known so far.
@@ -148,7 +158,7 @@ func (r *Rate) Evidence() Evidence {
 	e := r.starts.evidence()
 	e.New, e.Rest = r.total.New, r.total.Rest
 	if r.excluded < candidates {
-		e.Excluded = r.candidate(r.excluded)
+		e.Excluded = r.ratios[r.excluded]
 	}
 	return e
 }

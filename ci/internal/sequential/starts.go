@@ -19,6 +19,14 @@ const (
 // fine.
 var ratios = [alternatives]float64{1.25, 1.5, 2, 3, 5, 10, 30}
 
+// logRatios are their logarithms.
+var logRatios = func() (logs [alternatives]float64) {
+	for i, ratio := range ratios {
+		logs[i] = math.Log(ratio)
+	}
+	return logs
+}()
+
 // A Config says how strict a test is and where it looks for the start of a fault.
 type Config struct {
 	// Alpha is the chance that the test ever fails although nothing is wrong, above 0 and
