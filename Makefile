@@ -19,6 +19,7 @@ VERSITYGW         = bin/versitygw-$(VERSITYGW_VERSION)
 # AWS's own emulator of Lambda, and where internal/needs has the same version.
 RIE_VERSION       = v0.0.0-20261030222936-bef5c4ba774d
 RIE               = bin/aws-lambda-rie-$(RIE_VERSION)
+SUITE             = bin/suite
 # Where govulncheck reads: without access to it, a copy, such as file:///srv/vulndb.
 VULNDB            = https://vuln.go.dev
 FUZZTIME          = 1m
@@ -48,11 +49,12 @@ demo:
 # whose own goroutines share memory and, of the others, the tests that have Concurrent in their names. All others run
 # with the flags of the programs that tests build, so that these packages are compiled once. In the evaluator's tests,
 # conversions of pointers are checked. Beside the race detector the AWS SDK isn't optimized, which would take as long as
-# to compile it. Nothing is vetted, which make check does.
+# to compile it. Nothing is vetted, which make check does. SUITE is go test that also searches what tests print for the
+# personal data and secrets that tests plant.
 RACE       = ./lambda ./lambda/access ./sdk ./sdk/migrate ./sdk/openfeature ./sdk/otel ./sdk/sdktest ./sdk/shadow ./sdk/trafficlog
 CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci cmd evaluator internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
 OTHERS     = $$(go list ./... | grep -vxF "$$(go list $(RACE) ./evaluator)")
-GOTEST     = go test -vet=off -timeout 10m
+GOTEST     = "$(CURDIR)/$(SUITE)" -vet=off -timeout 10m
 PLAIN      = CGO_ENABLED=0 $(GOTEST) -trimpath
 RACING     = $(GOTEST) -race -gcflags='github.com/aws/...=-N -l'
 CHECKPTR   = -gcflags=$$(go list ./evaluator)=-d=checkptr -gcflags=github.com/spaolacci/murmur3=-d=checkptr
@@ -60,7 +62,7 @@ CHECKPTR   = -gcflags=$$(go list ./evaluator)=-d=checkptr -gcflags=github.com/sp
 needs:
 	@[ -z "$(strip $(MISSING))" ] || { echo "the tests need $(MISSING): make deps installs them on Debian and Ubuntu" >&2; exit 1; }
 
-test: needs $(VERSITYGW) $(RIE)
+test: needs $(VERSITYGW) $(RIE) $(SUITE)
 	$(ENV) $(PLAIN) $(OTHERS)
 	$(PLAIN) $(CHECKPTR) ./evaluator
 	$(ENV) $(RACING) $(RACE)
@@ -69,7 +71,7 @@ test: needs $(VERSITYGW) $(RIE)
 
 # What needs no more than Go and git. What else there is isn't run, and is listed.
 test-core: $(VERSITYGW) $(RIE)
-	@$(ENV) SERIN_CORE=1 $(PLAIN) -v ./... >bin/test-core.log 2>&1; status=$$?; grep -E '^(ok|FAIL|panic)|--- FAIL' bin/test-core.log; \
+	@$(ENV) SERIN_CORE=1 CGO_ENABLED=0 go test -vet=off -timeout 10m -trimpath -v ./... >bin/test-core.log 2>&1; status=$$?; grep -E '^(ok|FAIL|panic)|--- FAIL' bin/test-core.log; \
 		echo "left out, since they need more than Go:"; grep -B1 -E -- '--- SKIP|it needs' bin/test-core.log | \
 		sed -nE 's/.*--- SKIP: ([^ ]+).*/  \1/p' | sort -u; exit $$status
 
@@ -144,6 +146,9 @@ arm64:
 	@command -v $(QEMU) >/dev/null || { echo "there is no $(QEMU): install it, such as with" \
 		"'apt-get install qemu-user-static', or name another one with QEMU=qemu-aarch64" >&2; exit 1; }
 	$(ON_ARM64) -run '$(SAME)' ./evaluator ./bundle
+
+$(SUITE): internal/canary/canary.go internal/canary/suite/main.go
+	@CGO_ENABLED=0 go build -trimpath -o $@ ./internal/canary/suite
 
 $(VERSITYGW):
 	@GOBIN="$(CURDIR)/bin" CGO_ENABLED=0 go install -trimpath github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) && mv bin/versitygw $@ || \

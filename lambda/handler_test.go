@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-flags/serin/evaluator"
+	"github.com/serin-flags/serin/internal/canary"
 	"github.com/serin-flags/serin/lambda/internal/limit"
 )
 
@@ -46,8 +47,11 @@ func ask(t testing.TB, handler http.Handler, r *http.Request) *httptest.Response
 	return w
 }
 
+// post returns a request for flags, which has canaries besides what body says.
 func post(path, body string) *http.Request {
-	return httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(canary.Context(body)))
+	canary.Plant(r)
+	return r
 }
 
 func TestOneFlag(t *testing.T) {
@@ -471,7 +475,7 @@ func TestMistakes(t *testing.T) {
 	ask(t, handler, post(flagsPath, `{"context":{"also":1}}`))
 	st := client.Status()
 	if !slices.Equal(st.Missing, []string{"gone"}) || !slices.Equal(st.MistypedAttributes, []string{"uid"}) ||
-		!slices.Equal(st.UnusedAttributes, []string{"also", "undeclared"}) {
+		!slices.Equal(st.UnusedAttributes, []string{"also", "note", "undeclared"}) { // the canary is in "note"
 		t.Errorf("missing %q, mistyped %q, unused %q", st.Missing, st.MistypedAttributes, st.UnusedAttributes)
 	}
 }

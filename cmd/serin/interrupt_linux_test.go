@@ -22,6 +22,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/serin-flags/serin/internal/canary"
 	"github.com/serin-flags/serin/internal/child"
 	"github.com/serin-flags/serin/internal/soak"
 	"github.com/serin-flags/serin/internal/syncbuf"
@@ -53,7 +54,10 @@ func launch(t *testing.T, dir string, stdin *os.File, env []string, args ...stri
 		t.Fatal(err)
 	}
 	go func() { p.ended <- p.Wait() }()
-	t.Cleanup(func() { p.Process.Kill() }) // fails if it has ended
+	t.Cleanup(func() {
+		p.Process.Kill() // fails if it has ended
+		canary.Search(t, "the output of serin "+strings.Join(args, " "), p.output.String())
+	})
 	return p
 }
 

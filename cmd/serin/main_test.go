@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/serin-flags/serin"
+	"github.com/serin-flags/serin/internal/canary"
 	"github.com/serin-flags/serin/internal/kmstest"
 	"github.com/serin-flags/serin/internal/s3test"
 	"github.com/serin-flags/serin/internal/syncbuf"
@@ -111,6 +112,7 @@ func startServer(t *testing.T, args ...string) server {
 		if status := <-ended; status != 0 {
 			t.Errorf("serin %s ended with status %d\n%s", strings.Join(args, " "), status, s.stderr)
 		}
+		canary.Search(t, "the log of serin "+strings.Join(args, " "), s.stderr.String())
 	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
@@ -120,10 +122,16 @@ func startServer(t *testing.T, args ...string) server {
 	return s
 }
 
-// ask returns the answer to a request for a flag, without a context.
+// ask returns the answer to a request for a flag, whose context nothing depends on.
 func (s server) ask(t *testing.T, key string) string {
 	t.Helper()
-	resp, err := http.Post(s.url+"/ofrep/v1/evaluate/flags/"+key, "application/json", nil)
+	question := strings.NewReader(canary.Context(`{"context":{"targetingKey":""}}`))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/ofrep/v1/evaluate/flags/"+key, question)
+	if err != nil {
+		t.Fatal(err)
+	}
+	canary.Plant(r)
+	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

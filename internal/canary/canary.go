@@ -2,7 +2,9 @@
 // belongs to a person or is secret. Nothing that the endpoint writes may have one: no log,
 // no metric, no status and no error.
 //
-// It is for tests only. [Send] sends the requests, and [Leaks] searches for canaries.
+// It is for tests only. [Send] sends the requests, and [Leaks] searches for canaries. [Plant]
+// adds some to requests of other tests, and the program in the folder suite searches what all
+// tests print.
 package canary
 
 import (
@@ -103,6 +105,30 @@ func Send(t testing.TB, url, flag string, valid ...string) (answers string, stat
 		}
 	}
 	return all.String(), statuses
+}
+
+// Plant adds canaries to a request for flags where they change no answer: in headers that
+// nothing reads.
+func Plant(r *http.Request) {
+	for _, name := range []string{"Referer", "X-Request-Id", "X-Note"} {
+		if r.Header.Get(name) == "" {
+			r.Header.Set(name, Mark+"-header")
+		}
+	}
+}
+
+// Context returns the body of a request with a canary in its context, if it has one: in an
+// attribute that no flag folder declares.
+func Context(body string) string {
+	return strings.Replace(body, `"context":{"`, `"context":{"note":"`+Mark+`-note","`, 1)
+}
+
+// Search fails a test for each line of a text, such as the log of a server, that has a canary.
+func Search(t testing.TB, what, text string) {
+	t.Helper()
+	for _, line := range Leaks(text) {
+		t.Errorf("%s has a canary: %.500s", what, line)
+	}
 }
 
 // Leaks returns the lines of a text that have a canary, or one of the secrets, which are

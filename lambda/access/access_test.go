@@ -24,6 +24,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/serin-flags/serin/internal/canary"
 	"github.com/serin-flags/serin/internal/syncbuf"
 	"github.com/serin-flags/serin/lambda/enrich"
 )
@@ -34,6 +35,7 @@ func gate(t testing.TB, text string) (*Gate, *syncbuf.Buffer) {
 	path := filepath.Join(t.TempDir(), "clients.yaml")
 	write(t, path, text)
 	log := new(syncbuf.Buffer)
+	t.Cleanup(func() { canary.Search(t, "the log", log.String()) })
 	trust, err := enrich.ParseTrust("10.0.0.0/8")
 	if err != nil {
 		t.Fatal(err)
@@ -52,9 +54,10 @@ func write(t testing.TB, path, text string) {
 	}
 }
 
-// request returns a request with headers, given as names and values.
+// request returns a request with headers, given as names and values, and with canaries.
 func request(headers ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/ofrep/v1/evaluate/flags", nil)
+	defer canary.Plant(r)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
