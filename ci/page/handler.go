@@ -23,7 +23,7 @@ import (
 type Handler struct {
 	options Options
 	streams chan struct{} // as many as are open
-	compare chan struct{} // holds a value while revisions are compared
+	busy    chan struct{} // holds a value while revisions are read and compared
 	clock   func() time.Time
 	forms   []string // of edits
 
@@ -46,7 +46,7 @@ const maxStreams = 64
 
 // NewHandler returns a Handler without a model, which answers 503 until Update.
 func NewHandler(o Options) *Handler {
-	return &Handler{options: o, streams: make(chan struct{}, maxStreams), compare: make(chan struct{}, 1), clock: time.Now, forms: edit.Forms(), state: state{changed: make(chan struct{})}}
+	return &Handler{options: o, streams: make(chan struct{}, maxStreams), busy: make(chan struct{}, 1), clock: time.Now, forms: edit.Forms(), state: state{changed: make(chan struct{})}}
 }
 
 // Update shows another model. If it is nil because the files have problems, the last one

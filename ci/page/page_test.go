@@ -15,7 +15,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -557,6 +559,34 @@ func TestHistoryOfFlag(t *testing.T) {
 	if _, body := get(t, testHandler(t, o), "history.html?flag=hidden-flag"); strings.Contains(body, "hidden") || asked.Key != "" {
 		t.Errorf("asked for %v, the page is\n%s", asked, body)
 	}
+}
+
+// TestConcurrentComparisons holds that revisions are compared for one request at a time.
+func TestConcurrentComparisons(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		running, most := 0, 0
+		var mu sync.Mutex
+		o := Options{Old: "git:HEAD", Compare: func(context.Context, string, string) (diff.Report, error) {
+			mu.Lock()
+			running++
+			most = max(most, running)
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			running--
+			mu.Unlock()
+			return diff.Report{}, nil
+		}}
+		h := testHandler(t, o)
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() { get(t, h, "changes.html") })
+		}
+		all.Wait()
+		if most != 1 {
+			t.Errorf("%d comparisons at once", most)
+		}
+	})
 }
 
 // TestPicks holds which contexts are offered: those of tests only to who edits the files.

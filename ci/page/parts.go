@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/serin-flags/serin/ci/release"
@@ -16,12 +17,11 @@ func (h *Handler) changes(r *http.Request, v *view) changesView {
 	if w.Old == "" {
 		w.Old = h.options.Old
 	}
-	select { // comparing takes all of the machine
-	case h.compare <- struct{}{}:
-		defer func() { <-h.compare }()
-	case <-r.Context().Done():
+	done, err := h.alone(r.Context())
+	if err != nil {
 		return w
 	}
+	defer done()
 	report, err := h.options.Compare(r.Context(), w.Old, w.New)
 	switch {
 	case err != nil && !v.all:
@@ -37,6 +37,17 @@ func (h *Handler) changes(r *http.Request, v *view) changesView {
 	return w
 }
 
+// alone waits until no other request reads and compares revisions, which takes all of the machine
+// or many requests to a store. done ends that. The error is that of ctx.
+func (h *Handler) alone(ctx context.Context) (done func(), err error) {
+	select {
+	case h.busy <- struct{}{}:
+		return func() { <-h.busy }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // history answers with the history of everything, or of a flag.
 func (h *Handler) history(r *http.Request, v *view) (body any, name, title string) {
 	w, asked := historyView{}, release.FlagName{}
@@ -48,6 +59,11 @@ func (h *Handler) history(r *http.Request, v *view) (body any, name, title strin
 		f = nil
 	}
 	if h.options.History != nil {
+		done, err := h.alone(r.Context())
+		if err != nil {
+			return w, "history", title
+		}
+		defer done()
 		switch history, err := h.options.History(r.Context(), asked); {
 		case err != nil:
 			w.Error = display.Line(err.Error())
