@@ -18,6 +18,7 @@ import (
 	"github.com/serin-flags/serin/ci/importer"
 	"github.com/serin-flags/serin/ci/importer/abtestinggateway"
 	"github.com/serin-flags/serin/ci/importer/configcat"
+	"github.com/serin-flags/serin/ci/importer/featurevisor"
 	"github.com/serin-flags/serin/ci/importer/flagd"
 	"github.com/serin-flags/serin/ci/importer/flipt"
 	"github.com/serin-flags/serin/ci/importer/gofeatureflag"
@@ -36,6 +37,7 @@ const maxImport = 256 << 20
 var importers = map[string]func([]byte, importer.Options) (*importer.Import, error){
 	"abtestinggateway": abtestinggateway.Read,
 	"configcat":        configcat.Read,
+	"featurevisor":     featurevisor.Read,
 	"flagd":            flagd.Read,
 	"flipt":            flipt.Read,
 	"flagd-legacy":     flagd.ReadLegacy,

@@ -197,7 +197,7 @@ func (x *reading) equal(name string, data json.RawMessage, at string) (importer.
 			return importer.Integers(name, n).At(at), nil
 		}
 		n, ok := importer.ParseNumber(strconv.FormatFloat(v, 'f', -1, 64))
-		if !ok || math.Abs(v) > 1<<53 {
+		if !ok || math.Abs(v) >= 1<<53 {
 			return importer.Never, importer.Refusef(at, "%.40s is beyond 2^53, or has too many digits", data)
 		}
 		return importer.Numbers(name, n).At(at), nil

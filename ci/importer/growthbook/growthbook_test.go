@@ -229,6 +229,7 @@ func TestRefusals(t *testing.T) {
 		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"b": 1}}}]}`, "features.f.rules[0].condition.a", "whole object"},
 		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$gt": "x"}}}]}`, "features.f.rules[0].condition.a.$gt", "can't be ordered"},
 		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": 1e300}}]}`, "features.f.rules[0].condition.a", "2^53"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"n": 9007199254740993}}]}`, "features.f.rules[0].condition.n", "2^53"},
 		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$regex": "(?=x)"}}}]}`, "features.f.rules[0].condition.a.$regex", "group"},
 		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$regex": "\\Ax"}}}]}`, "features.f.rules[0].condition.a.$regex", "something else"},
 		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$veq": "1.2"}}}]}`, "features.f.rules[0].condition.a.$veq", "three numbers"},

@@ -183,7 +183,7 @@ func (x *reading) expression(name string, fold bool, data json.RawMessage, at st
 	if !isText {
 		return importer.Never, importer.Refusef(at, "expected a regular expression")
 	}
-	translated, err := translate(text, at)
+	translated, err := importer.FromJavaScript(text, at)
 	if err != nil {
 		return importer.Never, err
 	}
@@ -196,52 +196,6 @@ func (x *reading) expression(name string, fold bool, data json.RawMessage, at st
 		return importer.Never, importer.Refusef(at, "%q isn't in RE2's syntax", text)
 	}
 	return x.or(importer.Matches(name, fold, translated).At(at), compiled.MatchString("null"), name, at), nil
-}
-
-// space is what \s stands for in JavaScript, inside of brackets.
-const space = `\s\v\x{feff}\pZ`
-
-// translate returns a regular expression of JavaScript in RE2's syntax. It refuses what means
-// something else there.
-func translate(text, at string) (string, error) {
-	var b strings.Builder
-	class := false
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		switch {
-		case c == '\\' && i+1 < len(text):
-			i++
-			next := text[i]
-			letter := next >= 'a' && next <= 'z' || next >= 'A' && next <= 'Z' || next >= '0' && next <= '9'
-			switch {
-			case next == 's' && class:
-				b.WriteString(space)
-			case next == 's':
-				b.WriteString("[" + space + "]")
-			case next == 'S' && !class:
-				b.WriteString("[^" + space + "]")
-			case letter && (!strings.ContainsRune("dDwWnrtfvbB", rune(next)) || class && (next == 'b' || next == 'B')) || next >= 0x80:
-				return "", importer.Refusef(at, `\%c in %q may mean something else in RE2's syntax`, next, text)
-			default:
-				b.WriteByte('\\')
-				b.WriteByte(next)
-			}
-			continue
-		case c == '(' && !class && strings.HasPrefix(text[i:], "(?") && !strings.HasPrefix(text[i:], "(?:"):
-			return "", importer.Refusef(at, "%q has a group that RE2 doesn't know", text)
-		case c == '[' && class:
-			b.WriteByte('\\') // a bracket as any character; RE2 would look for a named class
-		case c == '[':
-			class = true
-			if strings.HasPrefix(text[i:], "[]") || strings.HasPrefix(text[i:], "[^]") {
-				return "", importer.Refusef(at, "%q has an empty class", text)
-			}
-		case c == ']':
-			class = false
-		}
-		b.WriteByte(c)
-	}
-	return b.String(), nil
 }
 
 var versionShape = regexp.MustCompile(`^v?(\d{1,5}\.\d{1,5}\.\d{1,5}(-[0-9A-Za-z]+(\.[0-9A-Za-z]+)*)?)(\+[0-9A-Za-z.-]*)?$`)
