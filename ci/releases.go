@@ -5,9 +5,11 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/serin-flags/serin/ci/internal/lang"
 	"github.com/serin-flags/serin/ci/internal/plan"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/evaluator"
 )
 
 // ReleasesFile is the name of the file, beside serin.yaml, that keeps how far releases have
@@ -82,6 +84,10 @@ func PruneReleases(dir string) (PrunedReleases, error) {
 	p.After = kept.Format()
 	return p, nil
 }
+
+// AtShare returns the split of a guarded ramp whose release has got as far as a share, as compiling
+// does. It doesn't change s.
+func AtShare(s *evaluator.Split, cleared Share) *evaluator.Split { return lang.AtShare(s, cleared) }
 
 // ParseReleases reads [ReleasesFile] from where no estate is. Its error is that of the first
 // line that is wrong.

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"reflect"
 	"slices"
 	"time"
@@ -237,11 +236,11 @@ func (s State) level(from release.Published) ([]bundle.Payload, error) {
 	return payloads, nil
 }
 
-// levelFlag sets the guarded ramp of a flag to the share of a line, as compiling does.
+// levelFlag sets the guarded ramp of a flag to the share of a line.
 func levelFlag(f evaluator.Flag, line *ci.ReleaseLine) {
-	for _, r := range f.Rules {
+	for i, r := range f.Rules {
 		if r.Split != nil && r.Split.Ramp != nil && r.Split.Ramp.Guarded {
-			r.Split.Ramp.Points = []evaluator.Point{{At: math.MinInt64, Level: line.Share.Level(r.Split.Total())}}
+			f.Rules[i].Split = ci.AtShare(r.Split, line.Share)
 		}
 	}
 }

@@ -203,14 +203,14 @@ func (f *Flag) At(environment string, cleared plan.Share) evaluator.Flag {
 			continue
 		}
 		flag.Rules = slices.Clone(flag.Rules)
-		flag.Rules[i].Split = atShare(flag.Rules[i].Split, cleared)
+		flag.Rules[i].Split = AtShare(flag.Rules[i].Split, cleared)
 	}
 	return flag
 }
 
-// atShare returns the split of a guarded ramp at a share. The time doesn't matter: a client
+// AtShare returns the split of a guarded ramp at a share. The time doesn't matter: a client
 // whose clock is slow must not fall back to the share before.
-func atShare(s *evaluator.Split, cleared plan.Share) *evaluator.Split {
+func AtShare(s *evaluator.Split, cleared plan.Share) *evaluator.Split {
 	if s == nil || s.Ramp == nil {
 		return s
 	}
