@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/serin-flags/serin/ci/internal/source"
 )
@@ -16,17 +17,19 @@ const maxDepth = 1000
 // Decode decodes JSON into v and says where it is wrong: nothing may follow it, and it may not
 // nest deeper than 1,000 levels.
 func Decode(data []byte, v any) error {
-	return decode(data, v, json.NewDecoder(bytes.NewReader(data)))
+	if err := checkDepth(data); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return decodeError(data, err)
+	}
+	return nil
 }
 
 // DecodeNumbers is [Decode], with numbers as [json.Number] where v has room for any value.
 func DecodeNumbers(data []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	return decode(data, v, d)
-}
-
-func decode(data []byte, v any, d *json.Decoder) error {
 	if err := checkDepth(data); err != nil {
 		return err
 	}
@@ -43,6 +46,8 @@ func decodeError(data []byte, err error) error {
 	var syntax *json.SyntaxError
 	var typ *json.UnmarshalTypeError
 	switch {
+	case errors.As(err, &syntax) && syntax.Offset >= int64(len(data)) && strings.HasPrefix(syntax.Error(), "unexpected end"):
+		return Refusef("", "the JSON is incomplete, or the file is empty")
 	case errors.As(err, &syntax):
 		return Refusef(place(data, syntax.Offset), "it isn't JSON: %s", syntax)
 	case errors.As(err, &typ):

@@ -94,6 +94,7 @@ type making struct {
 	was        state
 	silences   map[string]map[string]string // by flag
 	files      map[string][]byte
+	estate     *ci.Estate // what the files say, without the lock file
 }
 
 // readState reads what an earlier import wrote.
@@ -191,39 +192,65 @@ func (m *making) settle() error {
 		if err != nil {
 			return err
 		}
+		m.estate = estate
 		if warnings := estate.Lint(ci.LintOptions{}); m.silences == nil && len(warnings) > 0 {
 			m.silence(warnings)
-			m.write()
-			continue
+			if m.estate, err = estate.ReloadFS(m.unlocked(), m.silenced()); err != nil {
+				continue
+			}
 		}
 		return nil
 	}
 }
 
-// load loads the folder as it will be, without its lock file: that follows once the flags are
-// settled.
-func (m *making) load() (*ci.Estate, error) {
+// silenced writes the files of the flags that silence warnings, and returns them.
+func (m *making) silenced() map[string][]byte {
+	changed := make(map[string][]byte)
+	for _, f := range m.imp.Flags {
+		if m.silences[f.Key] == nil {
+			continue
+		}
+		m.files[f.path()] = f.file(m.files, m.silences[f.Key])
+		if !m.edited(f.path()) {
+			changed[f.path()] = m.files[f.path()]
+		}
+	}
+	return changed
+}
+
+// load loads the folder as it will be, without its lock file.
+func (m *making) load() (*ci.Estate, error) { return ci.LoadFS(m.unlocked(), m.dir) }
+
+// unlocked returns the folder as it will be, without its lock file: that follows once the flags
+// are settled.
+func (m *making) unlocked() overlay.FS {
 	files := m.overlay()
 	files.Files[ci.LockFile] = nil
-	return ci.LoadFS(files, m.dir)
+	return files
 }
 
 // lock makes the lock file fit the flags.
 func (m *making) lock() error {
-	update, err := ci.LockFS(m.overlay(), m.dir, m.moved())
+	update, err := m.relock()
 	if err != nil {
 		return err
 	}
-	m.files[ci.LockFile] = update.After
+	m.files[ci.LockFile], m.estate = update.After, nil
 	return nil
+}
+
+// relock returns the lock file for the folder as it will be. The first one follows from what has
+// been loaded.
+func (m *making) relock() (*ci.LockUpdate, error) {
+	if _, err := fs.Stat(m.fsys, ci.LockFile); errors.Is(err, fs.ErrNotExist) {
+		return m.estate.RelockFS(m.unlocked(), nil)
+	}
+	return ci.LockFS(m.overlay(), m.dir, m.moved())
 }
 
 // moved returns the flags that this import changes and that have splits: what the source says
 // now decides who gets what, and not what the lock file kept from before.
 func (m *making) moved() []string {
-	if _, err := fs.Stat(m.fsys, ci.LockFile); err != nil {
-		return nil
-	}
 	var keys []string
 	for _, f := range m.imp.Flags {
 		there, err := fs.ReadFile(m.fsys, f.path())

@@ -79,6 +79,6 @@ func placed(place string) string {
 }
 
 // cell returns text that can stand in a cell of a table.
-func cell(text string) string {
-	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ", "<", "&lt;", "`", "'").Replace(text)
-}
+func cell(text string) string { return cells.Replace(text) }
+
+var cells = strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ", "<", "&lt;", "`", "'")
