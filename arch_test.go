@@ -65,6 +65,7 @@ var allowed = map[string][]string{
 	// A package for each system, which knows nothing but the intermediate form.
 	"ci/importer/abtestinggateway": {"ci/importer"},
 	"ci/importer/configcat":        {"ci/importer"},
+	"ci/importer/eppo":             {"ci/importer"},
 	"ci/importer/featurevisor":     {"ci/importer", "evaluator"},
 	"ci/importer/flagd":            {"ci/importer", "ci/importer/internal/jsonlogic"},
 	"ci/importer/flipt":            {"ci/importer", "go.yaml.in/yaml/v4"},
@@ -113,6 +114,7 @@ var allowed = map[string][]string{
 		"", "bundle", "ci", "ci/awskms", "ci/batch", "ci/comment", "ci/diff", "ci/edit", "ci/experiment", "ci/gittree", "ci/gogen", "ci/handles", "ci/guard", "ci/guard/cloudwatch", "ci/guard/command", "ci/guard/prometheus", "ci/importer", "ci/page", "ci/release", "ci/s3store", "evaluator", "internal/display", "internal/gitexec", "internal/listen", "internal/location", "internal/regular", "internal/served", "internal/suggest", "lambda", "lambda/access", "lambda/enrich", "lambda/metrics", "schema", "sdk", "sdk/s3source", "ci/plans", "ci/guard", "ci/traffic",
 		"ci/importer/abtestinggateway",
 		"ci/importer/configcat",
+		"ci/importer/eppo",
 		"ci/importer/featurevisor",
 		"ci/importer/flagd",
 		"ci/importer/flipt",

@@ -20,6 +20,7 @@ import (
 	"github.com/serin-flags/serin/ci/importer"
 	"github.com/serin-flags/serin/ci/importer/abtestinggateway"
 	"github.com/serin-flags/serin/ci/importer/configcat"
+	"github.com/serin-flags/serin/ci/importer/eppo"
 	"github.com/serin-flags/serin/ci/importer/featurevisor"
 	"github.com/serin-flags/serin/ci/importer/flagd"
 	"github.com/serin-flags/serin/ci/importer/flipt"
@@ -39,6 +40,7 @@ const maxImport = 256 << 20
 var importers = map[string]func([]byte, importer.Options) (*importer.Import, error){
 	"abtestinggateway": abtestinggateway.Read,
 	"configcat":        configcat.Read,
+	"eppo":             eppo.Read,
 	"featurevisor":     featurevisor.Read,
 	"flagd":            flagd.Read,
 	"flipt":            flipt.Read,
