@@ -41,7 +41,8 @@ type combination struct {
 }
 
 // combine returns the condition for a list or a combination, or reports false.
-func combine(data json.RawMessage, each func(json.RawMessage) (importer.Condition, error), notAll bool) (c importer.Condition, ok bool, err error) {
+func combine(data json.RawMessage, each func(json.RawMessage) (importer.Condition, error),
+	notAll bool) (c importer.Condition, ok bool, err error) {
 	var o combination
 	var items []json.RawMessage
 	if json.Unmarshal(data, &items) != nil {
@@ -91,7 +92,10 @@ func (x *reading) group(data json.RawMessage, at string, depth int) (importer.Co
 		}
 		return x.conditions(s.Conditions, "segments."+key+".conditions", depth+1)
 	}
-	c, ok, err := combine(data, func(item json.RawMessage) (importer.Condition, error) { return x.group(item, at, depth+1) }, false)
+	c, ok, err := combine(data, func(item json.RawMessage) (importer.Condition, error) {
+		return x.group(item, at,
+			depth+1)
+	}, false)
 	if err == nil && !ok {
 		err = importer.Refusef(at, "expected segments, not %.40s", data)
 	}
@@ -114,7 +118,10 @@ func (x *reading) conditions(data json.RawMessage, at string, depth int) (import
 		c, err := x.compare(*plain.Attribute, plain.Operator, plain.Value, plain.Flags, at)
 		return c.At(at), err
 	}
-	c, ok, err := combine(data, func(item json.RawMessage) (importer.Condition, error) { return x.conditions(item, at, depth+1) }, true)
+	c, ok, err := combine(data, func(item json.RawMessage) (importer.Condition, error) {
+		return x.conditions(item, at,
+			depth+1)
+	}, true)
 	if err == nil && !ok {
 		err = importer.Refusef(at, "expected conditions, not %.40s", data)
 	}
@@ -122,7 +129,8 @@ func (x *reading) conditions(data json.RawMessage, at string, depth int) (import
 }
 
 // negations are the operators that hold if another doesn't, for attributes that exist.
-var negations = map[string]string{"notIn": "in", "notContains": "contains", "semverNotEquals": "semverEquals", "notMatches": "matches",
+var negations = map[string]string{"notIn": "in", "notContains": "contains", "semverNotEquals": "semverEquals",
+	"notMatches":  "matches",
 	"notIncludes": "includes"}
 
 // compare returns the condition for an operator on an attribute.
@@ -156,7 +164,8 @@ func (x *reading) compare(name, op string, value json.RawMessage, flags, at stri
 		if value == nil || isText || json.Unmarshal(value, &n) != nil || math.Abs(n) > 1<<53 {
 			return importer.Never, importer.Refusef(at, "%.40s is no number within 2^53", value)
 		}
-		sign := map[string]string{"greaterThan": ">", "greaterThanOrEquals": ">=", "lessThan": "<", "lessThanOrEquals": "<="}[op]
+		sign := map[string]string{"greaterThan": ">", "greaterThanOrEquals": ">=", "lessThan": "<",
+			"lessThanOrEquals": "<="}[op]
 		return importer.Compare(name, sign, n), nil
 	}
 	if !isText {
@@ -212,7 +221,8 @@ func oneOf(name string, items []json.RawMessage, at string) (importer.Condition,
 		}
 		return importer.Never, importer.Refusef(at, "%.40s is no text, or number within 2^53", item)
 	}
-	return importer.Any(importer.In(name, false, texts...).At(at), importer.Integers(name, ints...).At(at), importer.Numbers(name, numbers...).At(at)), nil
+	return importer.Any(importer.In(name, false, texts...).At(at), importer.Integers(name, ints...).At(at),
+		importer.Numbers(name, numbers...).At(at)), nil
 }
 
 // time returns the condition that an attribute is a time before or after another.
@@ -249,7 +259,8 @@ var versionShape = regexp.MustCompile(`^v?(\d{1,9}\.\d{1,9}\.\d{1,9}(-[0-9A-Za-z
 
 // version returns the condition for a comparison of versions.
 func (x *reading) version(name, op, text, at string) (importer.Condition, error) {
-	sign := map[string]string{"semverEquals": "=", "semverGreaterThan": ">", "semverGreaterThanOrEquals": ">=", "semverLessThan": "<",
+	sign := map[string]string{"semverEquals": "=", "semverGreaterThan": ">", "semverGreaterThanOrEquals": ">=",
+		"semverLessThan":         "<",
 		"semverLessThanOrEquals": "<="}[op]
 	parts := versionShape.FindStringSubmatch(text)
 	switch {

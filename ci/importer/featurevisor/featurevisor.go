@@ -87,7 +87,8 @@ func Read(data []byte, _ importer.Options) (*importer.Import, error) {
 		return nil, err
 	}
 	if d.SchemaVersion != "2" {
-		return nil, importer.Refusef("schemaVersion", "version %q of the format isn't known; build the datafile with Featurevisor 2", d.SchemaVersion)
+		return nil, importer.Refusef("schemaVersion", "version %q of the format isn't known; build the datafile with "+
+			"Featurevisor 2", d.SchemaVersion)
 	}
 	if len(d.Features) == 0 {
 		return nil, importer.Refusef("features", "there are no features")
@@ -100,7 +101,8 @@ func Read(data []byte, _ importer.Options) (*importer.Import, error) {
 		r.features[key], errs[key] = r.parse(d.Features[key], "features."+key)
 	}
 	r.out.Notes = append(r.out.Notes, importer.Note{Reason: "what programs make sticky isn't in the datafile"},
-		importer.Note{Reason: "a feature is a boolean flag here; its variation and its variables are flags of their own, such as KEY.variation"})
+		importer.Note{Reason: "a feature is a boolean flag here; its variation and its variables are flags of their " +
+			"own, such as KEY.variation"})
 	for _, key := range keys {
 		if errs[key] != nil {
 			r.out.Refuse(key, errs[key])
@@ -140,7 +142,8 @@ func (r *reader) parse(data json.RawMessage, at string) (*feature, error) {
 	case json.Unmarshal(f.BucketBy, &several) == nil && len(several) == 1:
 		f.attributes = several
 	case len(several) > 1:
-		return nil, importer.Refusef(at+".bucketBy", "users are hashed by %d attributes together, and by one here", len(several))
+		return nil, importer.Refusef(at+".bucketBy", "users are hashed by %d attributes together, and by one here",
+			len(several))
 	case json.Unmarshal(f.BucketBy, &or) == nil && len(or.Or) > 0:
 		f.attributes = or.Or
 	default:
@@ -176,7 +179,8 @@ func (r *reader) read(key string) {
 // add adds a flag, or its refusal.
 func (r *reader) add(flag, at string, read func(*reading) error) {
 	key := at[len("features."):]
-	x := &reading{reader: r, feature: r.features[key], key: key, at: at, flag: &importer.Flag{Key: flag, Namespace: "default", Place: at}}
+	x := &reading{reader: r, feature: r.features[key], key: key, at: at, flag: &importer.Flag{Key: flag,
+		Namespace: "default", Place: at}}
 	_, taken := r.features[flag]
 	taken = taken && flag != key || slices.ContainsFunc(r.out.Flags, func(f *importer.Flag) bool { return f.Key == flag })
 	err := error(nil)

@@ -81,24 +81,38 @@ func TestRefusals(t *testing.T) {
 		{"f", `"bucketBy": 5`, "features.f.bucketBy", "expected"},
 		{"f", `"bucketBy": ["a", "b"]`, "features.f.bucketBy", "together"},
 		{"f", `"bucketBy": "u", "traffic": 5`, "features.f", "can't stand here"},
-		{"f", `"bucketBy": "u", "traffic": [{"segments": "*", "percentage": 100001}]`, "features.f.traffic[0].percentage", "100,000"},
-		{"f", `"bucketBy": "u", "traffic": [{"segments": {"x": 1}, "percentage": 1}]`, "features.f.traffic[0].segments", "expected segments"},
-		{"f", `"bucketBy": "u", "ranges": [[5, 1]], "traffic": [{"segments": "*", "percentage": 1}]`, "features.f.ranges[0]", "inverted"},
-		{"f", `"bucketBy": "u", "variations": [{"value": "a"}], "required": [{"key": "f", "variation": "x"}]`, "features.f.required[0].variation", "no variation"},
-		{"f.variation", `"bucketBy": "u", "variations": [{"value": "a"}, {"value": "a"}]`, "features.f.variations[1]", "two variations"},
+		{"f", `"bucketBy": "u", "traffic": [{"segments": "*", "percentage": 100001}]`, "features.f.traffic[0].percentage",
+			"100,000"},
+		{"f", `"bucketBy": "u", "traffic": [{"segments": {"x": 1}, "percentage": 1}]`, "features.f.traffic[0].segments",
+			"expected segments"},
+		{"f", `"bucketBy": "u", "ranges": [[5, 1]], "traffic": [{"segments": "*", "percentage": 1}]`,
+			"features.f.ranges[0]", "inverted"},
+		{"f", `"bucketBy": "u", "variations": [{"value": "a"}], "required": [{"key": "f", "variation": "x"}]`,
+			"features.f.required[0].variation", "no variation"},
+		{"f.variation", `"bucketBy": "u", "variations": [{"value": "a"}, {"value": "a"}]`, "features.f.variations[1]",
+			"two variations"},
 		{"f.variation", `"bucketBy": "u", "variations": [{"value": "a"}], "traffic": [{"segments": "*", "percentage": 5, "allocation":
 			[{"variation": "x", "range": [0, 5]}]}]`, "features.f.traffic[0].allocation[0].variation", "no variation"},
 		{"f.variation", `"bucketBy": "u", "variations": [{"value": "a"}], "traffic": [{"segments": "*", "percentage": 5, "allocation":
-			[{"variation": "a", "range": [0, 50]}, {"variation": "a", "range": [40, 60]}]}]`, "features.f.traffic[0].allocation[1].range", "overlaps"},
-		{"f.v", `"bucketBy": "u", "variablesSchema": {"v": {"type": "string"}}`, "features.f.variablesSchema.v.defaultValue", "missing"},
-		{"f.v", `"bucketBy": "u", "variablesSchema": {"v": {"type": "string", "defaultValue": "x", "disabledValue": 1}}`, "features.f.variablesSchema.v[1]", "types"},
-		{"f", condition(`{"attribute": "a", "operator": "near", "value": "x"}`), "features.f.force[0].conditions", "unknown operator"},
+			[{"variation": "a", "range": [0, 50]}, {"variation": "a", "range": [40,
+				60]}]}]`, "features.f.traffic[0].allocation[1].range", "overlaps"},
+		{"f.v", `"bucketBy": "u", "variablesSchema": {"v": {"type": "string"}}`,
+			"features.f.variablesSchema.v.defaultValue", "missing"},
+		{"f.v", `"bucketBy": "u", "variablesSchema": {"v": {"type": "string", "defaultValue": "x", "disabledValue": 1}}`,
+			"features.f.variablesSchema.v[1]", "types"},
+		{"f", condition(`{"attribute": "a", "operator": "near", "value": "x"}`), "features.f.force[0].conditions",
+			"unknown operator"},
 		{"f", condition(`{"attribute": "a", "operator": "equals", "value": null}`), "features.f.force[0].conditions", "null"},
-		{"f", condition(`{"attribute": "a", "operator": "in", "value": [9007199254740993]}`), "features.f.force[0].conditions", "2^53"},
-		{"f", condition(`{"attribute": "a", "operator": "matches", "value": "(?=x)"}`), "features.f.force[0].conditions", "group"},
-		{"f", condition(`{"attribute": "a", "operator": "matches", "value": "x", "regexFlags": "g"}`), "features.f.force[0].conditions", "flags"},
-		{"f", condition(`{"attribute": "a", "operator": "semverEquals", "value": "1.x"}`), "features.f.force[0].conditions", "no full semantic version"},
-		{"f", condition(`{"attribute": "a", "operator": "before", "value": "soon"}`), "features.f.force[0].conditions", "no time"},
+		{"f", condition(`{"attribute": "a", "operator": "in", "value": [9007199254740993]}`),
+			"features.f.force[0].conditions", "2^53"},
+		{"f", condition(`{"attribute": "a", "operator": "matches", "value": "(?=x)"}`), "features.f.force[0].conditions",
+			"group"},
+		{"f", condition(`{"attribute": "a", "operator": "matches", "value": "x", "regexFlags": "g"}`),
+			"features.f.force[0].conditions", "flags"},
+		{"f", condition(`{"attribute": "a", "operator": "semverEquals", "value": "1.x"}`), "features.f.force[0].conditions",
+			"no full semantic version"},
+		{"f", condition(`{"attribute": "a", "operator": "before", "value": "soon"}`), "features.f.force[0].conditions",
+			"no time"},
 		{"f", condition(`5`), "features.f.force[0].conditions", "expected conditions"},
 	} {
 		imp, err := Read([]byte(`{"schemaVersion": "2", "features": {"f": {`+test.feature+`}}}`), importer.Options{})
@@ -123,10 +137,14 @@ func TestRefusals(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"schemaVersion": "2", "segments": {"s": {"conditions": "[{\"attribute\": \"a\", \"operator\": \"in\", \"value\": [\"x\"]}]"}}, "features":
-		{"f": {"bucketBy": {"or": ["u", "d"]}, "variations": [{"value": "a"}, {"value": "b", "variables": {"v": 2}}], "variablesSchema": {"v": {"type":
-		"integer", "defaultValue": 1}}, "traffic": [{"key": "1", "segments": {"not": ["s"]}, "percentage": 50000, "allocation": [{"variation": "a", "range":
-		[0, 20000]}, {"variation": "b", "range": [20000, 50000]}]}], "required": ["g"]}, "g": {"bucketBy": "u", "ranges": [[10, 20]], "traffic": [{"key":
-		"1", "segments": "*", "percentage": 7}], "force": [{"conditions": {"attribute": "b", "operator": "greaterThan", "value": 1.5}, "enabled": true}]}}}`))
+		{"f": {"bucketBy": {"or": ["u", "d"]}, "variations": [{"value": "a"}, {"value": "b", "variables": {"v": 2}}],
+			"variablesSchema": {"v": {"type":
+		"integer", "defaultValue": 1}}, "traffic": [{"key": "1", "segments": {"not": ["s"]}, "percentage": 50000,
+			"allocation": [{"variation": "a", "range":
+		[0, 20000]}, {"variation": "b", "range": [20000, 50000]}]}], "required": ["g"]}, "g": {"bucketBy": "u",
+			"ranges": [[10, 20]], "traffic": [{"key":
+		"1", "segments": "*", "percentage": 7}], "force": [{"conditions": {"attribute": "b", "operator": "greaterThan",
+			"value": 1.5}, "enabled": true}]}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if imp, err := Read(data, importer.Options{}); err == nil {
 			importtest.Import(t, imp)

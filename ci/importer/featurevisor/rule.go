@@ -267,7 +267,8 @@ func (x *reading) allocated(list []allocation, names map[string]string, at strin
 		case name == "":
 			return nil, importer.Refusef(place+".variation", "there is no variation %q", a.Variation)
 		case a.Range[0] < max(next-1, 0) || a.Range[1] < a.Range[0] || a.Range[1] > positions:
-			return nil, importer.Refusef(place+".range", "the range is inverted, overlaps the one before it, or ends beyond 100,000")
+			return nil, importer.Refusef(place+".range", "the range is inverted, overlaps the one before it, or ends "+
+				"beyond 100,000")
 		case a.Range[0] > next:
 			ends = append(ends, importer.End{Variant: x.flag.Default, At: uint64(a.Range[0])})
 		}

@@ -55,7 +55,8 @@ func (x *reading) variable(name string) error {
 		x.flag.Approximate(at, "while the feature is off, Featurevisor serves null, and this flag the default")
 	}
 	if len(x.Required) > 0 {
-		x.flag.Approximate(x.at+".required", "the SDK for JavaScript takes the feature as off for a variable that a required feature doesn't have; this flag doesn't")
+		x.flag.Approximate(x.at+".required", "the SDK for JavaScript takes the feature as off for a variable that a "+
+			"required feature doesn't have; this flag doesn't")
 	}
 	rules := []pending{{"disabled", importer.Serves(x.key, "off"), disabled}}
 	forced, err := x.forced()
@@ -126,7 +127,8 @@ func (x *reading) ofVariations(name, typ string, v *values) ([]pending, error) {
 			if err != nil {
 				return nil, err
 			}
-			rules = append(rules, pending{fmt.Sprintf("%s, override %d", variation.Value, j+1), importer.All(has, when), v.add(o.Value, typ)})
+			rules = append(rules, pending{fmt.Sprintf("%s, override %d", variation.Value, j+1), importer.All(has, when),
+				v.add(o.Value, typ)})
 		}
 		if value := variation.Variables[name]; value != nil {
 			rules = append(rules, pending{variation.Value, has, v.add(value, typ)})

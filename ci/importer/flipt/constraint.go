@@ -124,7 +124,8 @@ func affix(name, op, value string) importer.Condition {
 	switch {
 	case value == "":
 		return filled(name)
-	case op == "prefix" && !strings.HasPrefix(value, inner), op == "suffix" && !strings.HasSuffix(value, inner), inner == "":
+	case op == "prefix" && !strings.HasPrefix(value, inner), op == "suffix" && !strings.HasSuffix(value, inner),
+		inner == "":
 		return importer.Never
 	}
 	quoted := regexp.QuoteMeta(value)
@@ -170,7 +171,8 @@ func (x *reading) number(name, op, value, at string) (cond importer.Condition, k
 		}
 		list = append(list, n)
 	}
-	x.flag.Approximate(at, "a %q that isn't written as a plain decimal number, such as 0x10, +5 or 007, may be no number here", name)
+	x.flag.Approximate(at, "a %q that isn't written as a plain decimal number, such as 0x10, +5 or 007, may be no "+
+		"number here", name)
 	equal := importer.Never
 	for _, n := range list {
 		equal = importer.Any(equal, importer.NumberEqual(name, n))
@@ -222,7 +224,8 @@ func boolean(name, op string) (cond importer.Condition, known bool) {
 
 // time returns the condition for an operator on texts that are times.
 func (x *reading) time(name, op, value, at string) (cond importer.Condition, known bool, err error) {
-	x.flag.Approximate(at, "%q is a time here: a date without a time of day is none, and fractions of a second don't count", name)
+	x.flag.Approximate(at, "%q is a time here: a date without a time of day is none, and fractions of a second "+
+		"don't count", name)
 	switch op {
 	case "present", "notpresent":
 		x.flag.Approximate(at, "empty text is present here")
@@ -241,7 +244,8 @@ func (x *reading) time(name, op, value, at string) (cond importer.Condition, kno
 		x.flag.Note(at+".value", "%q is no time, and so matches nothing", value)
 		return importer.Never, true, nil
 	case t.Nanosecond() != 0:
-		return importer.Never, true, importer.Refusef(at+".value", "times are compared to the second here, and %q has a fraction", value)
+		return importer.Never, true, importer.Refusef(at+".value",
+			"times are compared to the second here, and %q has a fraction", value)
 	}
 	next := t.Add(time.Second)
 	before, from, after := importer.TimeBefore(name, t), importer.TimeAfter(name, t), importer.TimeAfter(name, next)

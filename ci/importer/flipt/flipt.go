@@ -78,7 +78,8 @@ func (r *reader) read(doc *document, f *flag, at string) {
 	}
 	r.seen[f.Key] = true
 	x := &reading{reader: r, doc: doc, f: f, at: at}
-	x.flag = &importer.Flag{Key: f.Key, Namespace: importer.NamespaceOf(string(doc.Namespace)), Description: f.Description, Place: at}
+	x.flag = &importer.Flag{Key: f.Key, Namespace: importer.NamespaceOf(string(doc.Namespace)),
+		Description: f.Description, Place: at}
 	if x.flag.Description == "" && f.Name != f.Key {
 		x.flag.Description = f.Name
 	}
@@ -113,7 +114,8 @@ func (x *reading) body() error {
 		return importer.Refusef(x.at+".type", "unknown type %q", x.f.Type)
 	case len(x.f.Variants) == 0:
 		x.flag.Type, x.fallback = "boolean", "off"
-		x.flag.Note(x.at, "the flag has no variants, so it says here whether a rule matches, which is \"match\" in Flipt's answers")
+		x.flag.Note(x.at, "the flag has no variants, so it says here whether a rule matches, which is \"match\" in "+
+			"Flipt's answers")
 	default:
 		if err := x.variants(); err != nil {
 			return err

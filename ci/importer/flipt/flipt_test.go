@@ -75,7 +75,8 @@ func TestMissingID(t *testing.T) {
 		key := fmt.Sprintf("flag-%d", n)
 		imp, err := Read(fmt.Appendf(nil, `
 flags:
-- {key: %s, type: BOOLEAN_FLAG_TYPE, enabled: false, rollouts: [{threshold: {percentage: 40, value: true}}, {threshold: {percentage: 60, value: true}}]}
+- {key: %s, type: BOOLEAN_FLAG_TYPE, enabled: false, rollouts: [{threshold: {percentage: 40, value: true}},
+	{threshold: {percentage: 60, value: true}}]}
 - {key: v%s, enabled: true, variants: [{key: a}], rules: [{segment: all, distributions: [{variant: a, rollout: 50}]}]}
 segments: [{key: all}]`, key, key), importer.Options{})
 		if err != nil {
@@ -107,20 +108,23 @@ segments: [{key: s}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(imp.Refused) != 1 || imp.Refused[0].Place != "documents[1].flags[0].key" || !strings.Contains(imp.Refused[0].Reason, "--env") {
+	if len(imp.Refused) != 1 || imp.Refused[0].Place != "documents[1].flags[0].key" ||
+		!strings.Contains(imp.Refused[0].Reason, "--env") {
 		t.Errorf("refused: %v", imp.Refused)
 	}
 	if imp.Flags[0].Namespace != "shop" || imp.Flags[1].Namespace != "ops" || imp.Flags[1].Type != "boolean" {
 		t.Errorf("%+v, %+v", imp.Flags[0], imp.Flags[1])
 	}
-	if imp, err = Read([]byte(source), importer.Options{Environment: "ops"}); err != nil || len(imp.Flags) != 2 || len(imp.Refused) != 0 {
+	if imp, err = Read([]byte(source), importer.Options{Environment: "ops"}); err != nil || len(imp.Flags) != 2 ||
+		len(imp.Refused) != 0 {
 		t.Errorf("%v, %v", imp, err)
 	}
 	if got := importtest.Import(t, imp).Flags.Flag("g").Evaluate(&evaluator.Context{}); got.Variant() != "on" {
 		t.Errorf("g is %s, not on", got.Variant())
 	}
 	for _, bad := range []struct{ source, reason string }{
-		{"flags: []", "there are no flags"}, {"", "there are no flags"}, {"flags: 5", "isn't a document"}, {"a: b: c", "isn't a document"},
+		{"flags: []", "there are no flags"}, {"", "there are no flags"}, {"flags: 5", "isn't a document"}, {"a: b: c",
+			"isn't a document"},
 		{"version: '2.0'\nflags: []", "version"}, {"segments: [{key: a}, {key: a}]", "two segments"},
 	} {
 		if _, err := Read([]byte(bad.source), importer.Options{}); err == nil || !strings.Contains(err.Error(), bad.reason) {
@@ -142,29 +146,41 @@ func TestRefusals(t *testing.T) {
 		{`rules: [{}]`, ``, "flags[0].rules[0].segments", "names no segment"},
 		{`rules: [{rank: 2, segment: s}, {rank: 1, segment: s}]`, ``, "flags[0].rules[1].rank", "order"},
 		{`rules: [{segment: {keys: [s, s], operator: XOR}}]`, ``, "flags[0].rules[0].segment", "unknown operator"},
-		{`rules: [{segment: s, distributions: [{variant: x, rollout: 1}]}]`, ``, "flags[0].rules[0].distributions[0].variant", "no variant"},
-		{`rules: [{segment: s, distributions: [{variant: a, rollout: -1}]}]`, ``, "flags[0].rules[0].distributions[0].rollout", "from 0 to 100"},
+		{`rules: [{segment: s, distributions: [{variant: x, rollout: 1}]}]`, ``,
+			"flags[0].rules[0].distributions[0].variant", "no variant"},
+		{`rules: [{segment: s, distributions: [{variant: a, rollout: -1}]}]`, ``,
+			"flags[0].rules[0].distributions[0].rollout", "from 0 to 100"},
 		{`rules: [{segment: s, distributions: [{variant: a, rollout: 60}, {variant: a, rollout: 41}]}]`, ``,
 			"flags[0].rules[0].distributions[1].rollout", "more than 100%"},
-		{`type: BOOLEAN_FLAG_TYPE, rollouts: [{threshold: {percentage: .nan}}]`, ``, "flags[0].rollouts[0].threshold.percentage", "from 0 to 100"},
+		{`type: BOOLEAN_FLAG_TYPE, rollouts: [{threshold: {percentage: .nan}}]`, ``,
+			"flags[0].rollouts[0].threshold.percentage", "from 0 to 100"},
 		{`type: BOOLEAN_FLAG_TYPE, rollouts: [{threshold: {}, segment: {key: s}}]`, ``, "flags[0].rollouts[0]", "both"},
 		{``, `type: X, property: a, operator: eq`, "segments[0].constraints[0].type", "unknown type"},
 		{``, `type: STRING_COMPARISON_TYPE, operator: eq`, "segments[0].constraints[0].property", "missing"},
-		{``, `type: STRING_COMPARISON_TYPE, property: entityId, operator: eq`, "segments[0].constraints[0].property", "ID of the entity"},
-		{``, `type: STRING_COMPARISON_TYPE, property: a, operator: near`, "segments[0].constraints[0].operator", "unknown operator"},
-		{``, `type: NUMBER_COMPARISON_TYPE, property: a, operator: prefix, value: 1`, "segments[0].constraints[0].operator", "unknown operator"},
-		{``, `type: NUMBER_COMPARISON_TYPE, property: a, operator: eq, value: 9007199254740994`, "segments[0].constraints[0].value", "2^53"},
-		{``, `type: NUMBER_COMPARISON_TYPE, property: a, operator: eq, value: 1e-300`, "segments[0].constraints[0].value", "digits"},
-		{``, `type: BOOLEAN_COMPARISON_TYPE, property: a, operator: eq`, "segments[0].constraints[0].operator", "unknown operator"},
-		{``, `type: DATETIME_COMPARISON_TYPE, property: a, operator: eq, value: "2026-01-01T00:00:00.5Z"`, "segments[0].constraints[0].value", "fraction"},
+		{``, `type: STRING_COMPARISON_TYPE, property: entityId, operator: eq`, "segments[0].constraints[0].property",
+			"ID of the entity"},
+		{``, `type: STRING_COMPARISON_TYPE, property: a, operator: near`, "segments[0].constraints[0].operator",
+			"unknown operator"},
+		{``, `type: NUMBER_COMPARISON_TYPE, property: a, operator: prefix, value: 1`, "segments[0].constraints[0].operator",
+			"unknown operator"},
+		{``, `type: NUMBER_COMPARISON_TYPE, property: a, operator: eq, value: 9007199254740994`,
+			"segments[0].constraints[0].value", "2^53"},
+		{``, `type: NUMBER_COMPARISON_TYPE, property: a, operator: eq, value: 1e-300`, "segments[0].constraints[0].value",
+			"digits"},
+		{``, `type: BOOLEAN_COMPARISON_TYPE, property: a, operator: eq`, "segments[0].constraints[0].operator",
+			"unknown operator"},
+		{``, `type: DATETIME_COMPARISON_TYPE, property: a, operator: eq, value: "2026-01-01T00:00:00.5Z"`,
+			"segments[0].constraints[0].value", "fraction"},
 	} {
-		for _, member := range []string{"key: f", "enabled: true", "variants: [{key: a}, {key: b}]", "rules: [{segment: s}]"} {
+		for _, member := range []string{"key: f", "enabled: true", "variants: [{key: a}, {key: b}]",
+			"rules: [{segment: s}]"} {
 			name, _, _ := strings.Cut(member, ":")
 			if !strings.Contains(test.flag, name) {
 				test.flag += ", " + member
 			}
 		}
-		source := "flags: [{" + strings.TrimPrefix(test.flag, ", ") + "}]\nsegments: [{key: s, constraints: [{" + test.constraint + "}]}]"
+		source := "flags: [{" + strings.TrimPrefix(test.flag, ", ") + "}]\nsegments: [{key: s, constraints: " +
+			"[{" + test.constraint + "}]}]"
 		if test.constraint == "" {
 			source = strings.Replace(source, ", constraints: [{}]", "", 1)
 		}
@@ -173,7 +189,8 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v", source, err)
 			continue
 		}
-		if len(imp.Refused) != 1 || imp.Refused[0].Place != test.place || !strings.Contains(imp.Refused[0].Reason, test.reason) {
+		if len(imp.Refused) != 1 || imp.Refused[0].Place != test.place || !strings.Contains(imp.Refused[0].Reason,
+			test.reason) {
 			t.Errorf("%s: %v, not %s: %s", source, imp.Refused, test.place, test.reason)
 		}
 	}
@@ -182,11 +199,14 @@ func TestRefusals(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`
 flags:
-- {key: f, enabled: true, variants: [{key: a, attachment: {x: 1}}, {key: b}], rules: [{segment: {keys: [s, t]}, distributions: [{variant: a, rollout: 20.5}]}]}
-- {key: g, type: BOOLEAN_FLAG_TYPE, rollouts: [{segment: {key: t, value: true}}, {threshold: {percentage: 7, value: true}}]}
+- {key: f, enabled: true, variants: [{key: a, attachment: {x: 1}}, {key: b}], rules: [{segment: {keys: [s, t]},
+	distributions: [{variant: a, rollout: 20.5}]}]}
+- {key: g, type: BOOLEAN_FLAG_TYPE, rollouts: [{segment: {key: t, value: true}}, {threshold: {percentage: 7,
+	value: true}}]}
 segments:
 - {key: s, constraints: [{type: NUMBER_COMPARISON_TYPE, property: n, operator: isoneof, value: "[1, 2.5]"}]}
-- {key: t, match_type: ANY_MATCH_TYPE, constraints: [{type: STRING_COMPARISON_TYPE, property: a, operator: prefix, value: "x "}]}`))
+- {key: t, match_type: ANY_MATCH_TYPE, constraints: [{type: STRING_COMPARISON_TYPE, property: a, operator: prefix,
+	value: "x "}]}`))
 	f.Add([]byte(`{"namespace": "x", "flags": [{"key": "f", "enabled": true, "rules": [{"segment": "s"}]}], "segments": [{"key": "s", "constraints":
 		[{"type": "DATETIME_COMPARISON_TYPE", "property": "t", "operator": "neq", "value": "2026-01-01"}]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

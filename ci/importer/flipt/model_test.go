@@ -107,11 +107,14 @@ func (s segment) in(id string, context map[string]any) bool {
 func TestServerModel(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
-	texts := []string{"", " ", "pro", " pro", "pro\u00a0", "pro plan", "\tx", "1", "1.50", "-0.25", "7", "true", "T", "0", "2026-06-01T00:00:00Z",
+	texts := []string{"", " ", "pro", " pro", "pro\u00a0", "pro plan", "\tx", "1", "1.50", "-0.25", "7", "true", "T",
+		"0", "2026-06-01T00:00:00Z",
 		"2026-06-01T01:30:00+02:00", "2025-12-31T23:59:59Z"}
 	operators := map[string][]string{
-		"STRING_COMPARISON_TYPE":    {"eq", "neq", "empty", "notempty", "prefix", "suffix", "contains", "notcontains", "isoneof", "isnotoneof"},
-		"NUMBER_COMPARISON_TYPE":    {"eq", "neq", "lt", "lte", "gt", "gte", "present", "notpresent", "isoneof", "isnotoneof"},
+		"STRING_COMPARISON_TYPE": {"eq", "neq", "empty", "notempty", "prefix", "suffix", "contains", "notcontains",
+			"isoneof", "isnotoneof"},
+		"NUMBER_COMPARISON_TYPE": {"eq", "neq", "lt", "lte", "gt", "gte", "present", "notpresent", "isoneof",
+			"isnotoneof"},
 		"BOOLEAN_COMPARISON_TYPE":   {"true", "false", "present", "notpresent"},
 		"DATETIME_COMPARISON_TYPE":  {"eq", "neq", "lt", "lte", "gt", "gte"},
 		"ENTITY_ID_COMPARISON_TYPE": {"eq", "neq", "prefix", "isoneof"},
@@ -120,7 +123,8 @@ func TestServerModel(t *testing.T) {
 	for range 150 {
 		s := segment{MatchType: pick("ALL_MATCH_TYPE", "ANY_MATCH_TYPE")}
 		for range 1 + r.IntN(3) {
-			c := constraint{Type: pick("STRING_COMPARISON_TYPE", "NUMBER_COMPARISON_TYPE", "BOOLEAN_COMPARISON_TYPE", "ENTITY_ID_COMPARISON_TYPE"),
+			c := constraint{Type: pick("STRING_COMPARISON_TYPE", "NUMBER_COMPARISON_TYPE", "BOOLEAN_COMPARISON_TYPE",
+				"ENTITY_ID_COMPARISON_TYPE"),
 				Property: pick("a", "b"), Value: pick("pro", "ro", "pro ", " x", "x", "1.5", "-.25", "1e0", "0", "[]")}
 			if r.IntN(5) == 0 {
 				c.Type, c.Property, c.Value = "DATETIME_COMPARISON_TYPE", "at", pick("2026-06-01", "2026-05-31", "soon")
@@ -177,11 +181,13 @@ func imported(t *testing.T, s segment, shares [2]float32, percentage float32) *i
 	t.Helper()
 	var constraints []map[string]any
 	for _, c := range s.Constraints {
-		constraints = append(constraints, map[string]any{"type": c.Type, "property": c.Property, "operator": c.Operator, "value": c.Value})
+		constraints = append(constraints, map[string]any{"type": c.Type, "property": c.Property, "operator": c.Operator,
+			"value": c.Value})
 	}
 	data, err := json.Marshal(map[string]any{
 		"flags": []any{
-			map[string]any{"key": "v", "enabled": true, "variants": []any{map[string]any{"key": "x"}, map[string]any{"key": "y"}, map[string]any{"key": "z", "default": true}},
+			map[string]any{"key": "v", "enabled": true, "variants": []any{map[string]any{"key": "x"},
+				map[string]any{"key": "y"}, map[string]any{"key": "z", "default": true}},
 				"rules": []any{map[string]any{"segment": "s", "distributions": []any{
 					map[string]any{"variant": "x", "rollout": shares[0]}, map[string]any{"variant": "y", "rollout": shares[1]}}}}},
 			map[string]any{"key": "b", "type": "BOOLEAN_FLAG_TYPE", "rollouts": []any{

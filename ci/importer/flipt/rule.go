@@ -83,10 +83,12 @@ func (x *reading) rule(r *rule, i int, at string) error {
 		return nil
 	}
 	if total < variantPositions {
-		x.flag.Approximate(at+".distributions", "the shares add up to less than 100%%: the rest gets no variant, or the default one, as from Flipt's server; some of its client-side engines scale the shares up instead")
+		x.flag.Approximate(at+".distributions", "the shares add up to less than 100%%: the rest gets no variant, or "+
+			"the default one, as from Flipt's server; some of its client-side engines scale the shares up instead")
 		split.Ends = append(split.Ends, importer.End{Variant: x.fallback, At: variantPositions})
 	}
-	x.flag.Rules = append(x.flag.Rules, importer.Rule{Name: name, When: when, Split: split}, withoutUnit(split, name, when, variantPositions))
+	x.flag.Rules = append(x.flag.Rules, importer.Rule{Name: name, When: when, Split: split}, withoutUnit(split, name,
+		when, variantPositions))
 	return nil
 }
 

@@ -122,7 +122,8 @@ func (x *reading) or(c importer.Condition, missing bool, name, at string) import
 	if !missing {
 		return c
 	}
-	x.flag.Approximate(at, "the condition holds for contexts without %q, as in the SDK for JavaScript; for SDKs that follow the specification of 0.12 it doesn't", name)
+	x.flag.Approximate(at, "the condition holds for contexts without %q, as in the SDK for JavaScript; for SDKs "+
+		"that follow the specification of 0.12 it doesn't", name)
 	return importer.Any(c, importer.Not(importer.Exists(name)))
 }
 
@@ -185,7 +186,8 @@ func (x *reading) equal(name string, data json.RawMessage, at string) (importer.
 		return importer.Not(importer.Exists(name)).At(at), nil
 	case string:
 		if x.lists[name] {
-			return importer.Never, importer.Refusef(at, "other conditions need %q to be a list, and this one compares it with a text", name)
+			return importer.Never, importer.Refusef(at, "other conditions need %q to be a list, and this one compares it "+
+				"with a text", name)
 		}
 		x.numbers[name]--
 		return importer.In(name, false, v).At(at), nil

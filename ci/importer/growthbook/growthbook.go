@@ -75,7 +75,8 @@ func Read(data []byte, _ importer.Options) (*importer.Import, error) {
 	at := "features."
 	switch {
 	case p.EncryptedFeatures != "":
-		return nil, importer.Refusef("encryptedFeatures", "the features are encrypted; import what an SDK connection without encryption gives")
+		return nil, importer.Refusef("encryptedFeatures", "the features are encrypted; import what an SDK connection "+
+			"without encryption gives")
 	case p.Features == nil:
 		at = ""
 		if err := importer.Decode(data, &p.Features); err != nil {
@@ -92,9 +93,11 @@ func Read(data []byte, _ importer.Options) (*importer.Import, error) {
 		r.features[key] = r.parse(key, p.Features[key], at+key)
 	}
 	out := &importer.Import{System: "GrowthBook", Unit: r.unit(), Notes: []importer.Note{
-		{Reason: "attributes have one type each; GrowthBook's SDKs, which disagree about it, also compare the text \"5\" with the number 5, and other values with true and false"},
+		{Reason: "attributes have one type each; GrowthBook's SDKs, which disagree about it, also compare the text " +
+			"\"5\" with the number 5, and other values with true and false"},
 		{Reason: "an attribute is a list only if a condition needs one; $in also looks into lists of others in GrowthBook"},
-		{Reason: "variations that are forced in the SDK or by the URL aren't part of the features; the number 0 identifies nobody in GrowthBook"},
+		{Reason: "variations that are forced in the SDK or by the URL aren't part of the features; the number 0 " +
+			"identifies nobody in GrowthBook"},
 	}}
 	for _, key := range keys {
 		f := r.features[key]

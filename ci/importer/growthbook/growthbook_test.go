@@ -57,7 +57,8 @@ type outcome struct{ same, refused, approximated, noted int }
 
 // holdTo asks a flag, which must be refused, or answer as published. Where its import is
 // noted as approximated, it may differ.
-func (o *outcome) holdTo(t *testing.T, name string, payload map[string]any, key string, attributes map[string]any, want any) {
+func (o *outcome) holdTo(t *testing.T, name string, payload map[string]any, key string, attributes map[string]any,
+	want any) {
 	t.Helper()
 	data, err := json.Marshal(payload)
 	if err != nil {
@@ -95,7 +96,8 @@ func (o *outcome) holdTo(t *testing.T, name string, payload map[string]any, key 
 // ofNotes reports whether a case is about what the notes say of all features: lists in
 // attributes that no condition needs to be lists, and conversions between types.
 func ofNotes(name string) bool {
-	for _, prefix := range []string{"$in - array", "$nin - array", "$ini - array", "$nini - array", "comparing numbers and strings",
+	for _, prefix := range []string{"$in - array", "$nin - array", "$ini - array", "$nini - array",
+		"comparing numbers and strings",
 		"type mismatch - $gte 5 vs \"5\"", "type mismatch - $not $gte 5 vs \"5\"", "type mismatch - $lte 5 vs \"5\"",
 		"type mismatch - $not $lte 5 vs \"5\"", "type mismatch - $gt 5 vs \"8\""} {
 		if strings.HasPrefix(name, prefix) {
@@ -147,7 +149,8 @@ func TestPublishedFeatures(t *testing.T) {
 		if attributes == nil {
 			attributes = make(map[string]any)
 		}
-		o.holdTo(t, name, map[string]any{"features": context["features"], "savedGroups": context["savedGroups"]}, key, attributes, want.Value)
+		o.holdTo(t, name, map[string]any{"features": context["features"], "savedGroups": context["savedGroups"]}, key,
+			attributes, want.Value)
 	}
 	t.Logf("%+v", o)
 }
@@ -169,9 +172,12 @@ func position(seed, id string, version int) float64 {
 // than GrowthBook's formulas say.
 func TestNobodyMoves(t *testing.T) {
 	imp, err := Read([]byte(`{"features": {
-		"a": {"defaultValue": "none", "rules": [{"key": "exp", "variations": ["x", "y", "z"], "weights": [0.2, 0.3, 0.5], "coverage": 0.29}]},
-		"b": {"defaultValue": "none", "rules": [{"seed": "s", "hashVersion": 2, "variations": ["x", "y", "z"], "namespace": ["ns", 0.1, 0.7]}]},
-		"c": {"defaultValue": false, "rules": [{"hashVersion": 2, "force": true, "coverage": 0.33333}]}}}`), importer.Options{})
+		"a": {"defaultValue": "none", "rules": [{"key": "exp", "variations": ["x", "y", "z"], "weights": [0.2, 0.3, 0.5],
+			"coverage": 0.29}]},
+		"b": {"defaultValue": "none", "rules": [{"seed": "s", "hashVersion": 2, "variations": ["x", "y", "z"],
+			"namespace": ["ns", 0.1, 0.7]}]},
+		"c": {"defaultValue": false, "rules": [{"hashVersion": 2, "force": true,
+			"coverage": 0.33333}]}}}`), importer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +198,8 @@ func TestNobodyMoves(t *testing.T) {
 	for i := range soak.Times(200_000, 1_000_000) {
 		id := fmt.Sprintf("u-%d", i)
 		context := &evaluator.Context{Key: id}
-		if got, want := a.Evaluate(context).Value().JSON(), choose(position("exp", id, 1), 0.29, 0.2, 0.3, 0.5); string(got) != `"`+want+`"` {
+		if got, want := a.Evaluate(context).Value().JSON(), choose(position("exp", id, 1), 0.29, 0.2, 0.3,
+			0.5); string(got) != `"`+want+`"` {
 			t.Fatalf("%s has %s of a, not %s", id, got, want)
 		}
 		want := "none"
@@ -217,24 +224,42 @@ func TestRefusals(t *testing.T) {
 		{`{"defaultValue": 9007199254740993}`, "features.f", "2^53"},
 		{`{"defaultValue": 1, "rules": 5}`, "features.f.rules", "can't stand here"},
 		{`{"defaultValue": 1, "rules": [{"force": 2, "range": [0.5, 0.1]}]}`, "features.f.rules[0].range", "inverted"},
-		{`{"defaultValue": 1, "rules": [{"variations": [1, 2], "ranges": [[0, 0.6], [0.5, 1]]}]}`, "features.f.rules[0].ranges[1]", "overlaps"},
-		{`{"defaultValue": 1, "rules": [{"variations": [1, 2], "ranges": [[0, 0.1], [0.2, 0.3], [0.5, 1]]}]}`, "features.f.rules[0].ranges[2]", "no variation"},
-		{`{"defaultValue": 1, "rules": [{"variations": [1, 2], "weights": [-1, 2]}]}`, "features.f.rules[0].weights", "negative"},
-		{`{"defaultValue": 1, "rules": [{"variations": [1, 2], "namespace": ["a", 1]}]}`, "features.f.rules[0].namespace", "expected"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "filters": [{"ranges": []}]}]}`, "features.f.rules[0].filters[0].seed", "missing"},
-		{`{"defaultValue": 1, "rules": [{"contextualVariations": [1, 2]}]}`, "features.f.rules[0].contextualVariations", "bandits"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": []}]}`, "features.f.rules[0].condition", "expected a condition"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$near": 1}}}]}`, "features.f.rules[0].condition.a.$near", "unknown operator"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"$where": 1}}]}`, "features.f.rules[0].condition.$where", "unknown operator"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"b": 1}}}]}`, "features.f.rules[0].condition.a", "whole object"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$gt": "x"}}}]}`, "features.f.rules[0].condition.a.$gt", "can't be ordered"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": 1e300}}]}`, "features.f.rules[0].condition.a", "2^53"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"n": 9007199254740993}}]}`, "features.f.rules[0].condition.n", "2^53"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$regex": "(?=x)"}}}]}`, "features.f.rules[0].condition.a.$regex", "group"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$regex": "\\Ax"}}}]}`, "features.f.rules[0].condition.a.$regex", "something else"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$veq": "1.2"}}}]}`, "features.f.rules[0].condition.a.$veq", "three numbers"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"l": {"$size": 1}}}]}`, "features.f.rules[0].condition.l.$size", "no equivalent"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"$savedGroup": {"id": "loop"}}}]}`, "savedGroups.loop.condition", "nest deeper"},
+		{`{"defaultValue": 1, "rules": [{"variations": [1, 2], "ranges": [[0, 0.6], [0.5, 1]]}]}`,
+			"features.f.rules[0].ranges[1]", "overlaps"},
+		{`{"defaultValue": 1, "rules": [{"variations": [1, 2], "ranges": [[0, 0.1], [0.2, 0.3], [0.5, 1]]}]}`,
+			"features.f.rules[0].ranges[2]", "no variation"},
+		{`{"defaultValue": 1, "rules": [{"variations": [1, 2], "weights": [-1, 2]}]}`, "features.f.rules[0].weights",
+			"negative"},
+		{`{"defaultValue": 1, "rules": [{"variations": [1, 2], "namespace": ["a", 1]}]}`, "features.f.rules[0].namespace",
+			"expected"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "filters": [{"ranges": []}]}]}`, "features.f.rules[0].filters[0].seed",
+			"missing"},
+		{`{"defaultValue": 1, "rules": [{"contextualVariations": [1, 2]}]}`, "features.f.rules[0].contextualVariations",
+			"bandits"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": []}]}`, "features.f.rules[0].condition",
+			"expected a condition"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$near": 1}}}]}`,
+			"features.f.rules[0].condition.a.$near", "unknown operator"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"$where": 1}}]}`, "features.f.rules[0].condition.$where",
+			"unknown operator"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"b": 1}}}]}`, "features.f.rules[0].condition.a",
+			"whole object"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$gt": "x"}}}]}`,
+			"features.f.rules[0].condition.a.$gt", "can't be ordered"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": 1e300}}]}`, "features.f.rules[0].condition.a",
+			"2^53"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"n": 9007199254740993}}]}`,
+			"features.f.rules[0].condition.n", "2^53"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$regex": "(?=x)"}}}]}`,
+			"features.f.rules[0].condition.a.$regex", "group"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$regex": "\\Ax"}}}]}`,
+			"features.f.rules[0].condition.a.$regex", "something else"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$veq": "1.2"}}}]}`,
+			"features.f.rules[0].condition.a.$veq", "three numbers"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"l": {"$size": 1}}}]}`,
+			"features.f.rules[0].condition.l.$size", "no equivalent"},
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"$savedGroup": {"id": "loop"}}}]}`,
+			"savedGroups.loop.condition", "nest deeper"},
 		{`{"defaultValue": 1, "rules": [{"parentConditions": [{"id": "p", "condition": {"value": true}, "gate": true}]}]}`,
 			"features.f.rules[0].parentConditions[0]", "null"},
 		{`{"defaultValue": 1, "rules": [{"force": 2, "parentConditions": [{"id": "p", "condition": {"x": true}}]}]}`,
@@ -246,7 +271,8 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v", test.feature, err)
 			continue
 		}
-		if len(imp.Refused) != 1 || !strings.HasPrefix(imp.Refused[0].Place, test.place) || !strings.Contains(imp.Refused[0].Reason, test.reason) {
+		if len(imp.Refused) != 1 || !strings.HasPrefix(imp.Refused[0].Place, test.place) ||
+			!strings.Contains(imp.Refused[0].Reason, test.reason) {
 			t.Errorf("%s: %v, not %s: %s", test.feature, imp.Refused, test.place, test.reason)
 		}
 	}
@@ -259,8 +285,10 @@ func TestRefusals(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"features": {"f": {"defaultValue": false, "rules": [{"condition": {"a": {"$in": ["x", 1]}, "$not": {"b": {"$gt": 1.5}}}, "force": true, "coverage": 0.3},
-		{"parentConditions": [{"id": "g", "condition": {"value": "x"}, "gate": true}]}]}, "g": {"defaultValue": "x", "rules": [{"variations": ["x", "y"],
-		"namespace": ["n", 0, 0.5], "weights": [0.1, 0.9]}, {"condition": {"v": {"$vgt": "1.2.3"}, "t": {"$all": ["a"]}}, "force": "y"}]}}}`))
+		{"parentConditions": [{"id": "g", "condition": {"value": "x"}, "gate": true}]}]}, "g": {"defaultValue": "x",
+			"rules": [{"variations": ["x", "y"],
+		"namespace": ["n", 0, 0.5], "weights": [0.1, 0.9]}, {"condition": {"v": {"$vgt": "1.2.3"}, "t": {"$all": ["a"]}},
+			"force": "y"}]}}}`))
 	f.Add([]byte(`{"f": {"defaultValue": 1, "rules": [{"condition": {"$savedGroup": {"id": "s"}, "e": {"$regexi": "^a\\s[/b]"}}, "force": 2}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if imp, err := Read(data, importer.Options{}); err == nil {

@@ -198,7 +198,8 @@ func (x *reading) expression(name string, fold bool, data json.RawMessage, at st
 	return x.or(importer.Matches(name, fold, translated).At(at), compiled.MatchString("null"), name, at), nil
 }
 
-var versionShape = regexp.MustCompile(`^v?(\d{1,5}\.\d{1,5}\.\d{1,5}(-[0-9A-Za-z]+(\.[0-9A-Za-z]+)*)?)(\+[0-9A-Za-z.-]*)?$`)
+var versionShape = regexp.MustCompile(
+	`^v?(\d{1,5}\.\d{1,5}\.\d{1,5}(-[0-9A-Za-z]+(\.[0-9A-Za-z]+)*)?)(\+[0-9A-Za-z.-]*)?$`)
 
 // version returns the condition for a comparison of versions. A missing attribute is the
 // version 0, which is before any other.
@@ -208,7 +209,8 @@ func (x *reading) version(name, op string, data json.RawMessage, at string) (imp
 	if parts == nil {
 		return importer.Never, importer.Refusef(at, "%.40s is no version with three numbers", data)
 	}
-	x.flag.Approximate(at, "versions of %q have three numbers here, and none of them has more than 5 digits; others are compared piece by piece in GrowthBook", name)
+	x.flag.Approximate(at, "versions of %q have three numbers here, and none of them has more than 5 digits; others "+
+		"are compared piece by piece in GrowthBook", name)
 	sign := map[string]string{"$veq": "=", "$vne": "=", "$vgt": ">", "$vgte": ">=", "$vlt": "<", "$vlte": "<="}[op]
 	c := importer.SemverV(name, sign+parts[1]).At(at)
 	switch op {

@@ -170,7 +170,8 @@ func (x *reading) covered(by, seed string, version int, coverage float64, at str
 	}
 	end := boundary(h.positions, coverage)
 	if end < h.positions && float64(end)/float64(h.positions) == coverage {
-		x.flag.Approximate(at, "users at position %d of %d are included, as by the SDK for JavaScript; SDKs that follow the specification of 0.12 exclude them",
+		x.flag.Approximate(at, "users at position %d of %d are included, as by the SDK for JavaScript; SDKs that "+
+			"follow the specification of 0.12 exclude them",
 			end, h.positions)
 		end++
 	}
@@ -237,7 +238,8 @@ func (x *reading) experiment(r *rule, when importer.Condition, name, at string) 
 func namespace(list []json.RawMessage, by, at string) (importer.Condition, error) {
 	var id string
 	var limits [2]float64
-	if len(list) != 3 || json.Unmarshal(list[0], &id) != nil || json.Unmarshal(list[1], &limits[0]) != nil || json.Unmarshal(list[2], &limits[1]) != nil {
+	if len(list) != 3 || json.Unmarshal(list[0], &id) != nil || json.Unmarshal(list[1], &limits[0]) != nil ||
+		json.Unmarshal(list[2], &limits[1]) != nil {
 		return importer.Never, importer.Refusef(at, "expected the namespace's name and a range")
 	}
 	if err := checkRange(limits, at); err != nil {
@@ -276,7 +278,8 @@ func (x *reading) ranges(r *rule, at string) ([][2]float64, error) {
 	}
 	if len(weights) != len(r.Variations) || sum < 0.99 || sum > 1.01 {
 		if weights != nil {
-			x.flag.Note(at+".weights", "the weights aren't one for each variation, or don't add up to 1, so GrowthBook takes equal ones")
+			x.flag.Note(at+".weights", "the weights aren't one for each variation, or don't add up to 1, so GrowthBook "+
+				"takes equal ones")
 		}
 		weights = make([]float64, len(r.Variations))
 		for i := range weights {
