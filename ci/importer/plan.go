@@ -65,6 +65,9 @@ func Make(fsys fs.FS, dir string, imp *Import, overwrite bool) (*Plan, error) {
 	if there, err := ci.LoadFS(fsys, dir); err == nil {
 		imp.declared = there.Attributes()
 	}
+	if checkName(imp.Unit, "") != nil {
+		imp.Unit = "user" // flags that divide users by an attribute of another name are refused
+	}
 	imp.refuseKeys()
 	imp.Prune()
 	m.attributes = imp.attributes()

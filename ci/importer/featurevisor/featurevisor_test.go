@@ -151,3 +151,21 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestUnitWithoutName holds that features are refused that hash users by what can't be the name
+// of an attribute, and others aren't.
+func TestUnitWithoutName(t *testing.T) {
+	imp, err := Read([]byte(`{"schemaVersion": "2", "features": {
+		"f": {"bucketBy": "(", "traffic": [{"key": "1", "segments": "*", "percentage": 7}]},
+		"g": {"bucketBy": "(", "traffic": [{"key": "1", "segments": "*", "percentage": 100000}]}}}`), importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := importtest.Import(t, imp)
+	if why := folder.Refused("f"); !strings.Contains(why, `an attribute can't be called "("`) {
+		t.Errorf("f: %s", why)
+	}
+	if folder.Refused("g") != "" {
+		t.Errorf("g: %s", folder.Refused("g"))
+	}
+}
