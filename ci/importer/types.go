@@ -345,7 +345,7 @@ func (f *Flag) units() []string {
 	var list []string
 	for _, b := range f.bodies() {
 		for _, r := range b.Rules {
-			if r.Split != nil && r.Split.By != Chance && r.Optional == "" {
+			if r.Split != nil && r.Split.By != Chance && r.Optional == "" && !r.When.IsNever() {
 				list = append(list, r.Split.By)
 			}
 		}

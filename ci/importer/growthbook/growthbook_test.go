@@ -296,3 +296,15 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestEmptyNamespace holds that the attribute of an experiment that nobody is in isn't
+// declared: nothing uses it.
+func TestEmptyNamespace(t *testing.T) {
+	imp, err := Read([]byte(`{"features": {"g": {"defaultValue": "x", "rules": [
+		{"variations": ["x", "y"], "namespace": ["n", 0, 0], "hashAttribute": "c"},
+		{"condition": {"e": "a", "id": 1}, "force": "y"}]}}}`), importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	importtest.Import(t, imp)
+}
