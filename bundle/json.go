@@ -2,10 +2,9 @@ package bundle
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -196,11 +195,21 @@ func (p *jsonParser) array(depth int) (node, error) {
 	}
 }
 
+// A member is one member of an object.
+type member struct {
+	key   string
+	value node
+}
+
+// byKey sorts members. Package slices would add 15 KB to every program for each type that it
+// sorts; package sort, which most programs have, adds nothing.
+type byKey []member
+
+func (b byKey) Len() int           { return len(b) }
+func (b byKey) Less(i, j int) bool { return b[i].key < b[j].key }
+func (b byKey) Swap(i, j int)      { b[i], b[j] = b[j], b[i] }
+
 func (p *jsonParser) object(depth int) (node, error) {
-	type member struct {
-		key   string
-		value node
-	}
 	var members []member
 	p.at++
 	for done := p.consume('}'); !done; {
@@ -227,7 +236,7 @@ func (p *jsonParser) object(depth int) (node, error) {
 			return node{}, errJSONSyntax
 		}
 	}
-	slices.SortFunc(members, func(a, b member) int { return cmp.Compare(a.key, b.key) })
+	sort.Sort(byKey(members))
 	n := node{kind: kindObject}
 	for i, m := range members {
 		if i > 0 && m.key == members[i-1].key {

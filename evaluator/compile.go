@@ -1,11 +1,11 @@
 package evaluator
 
 import (
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -328,13 +328,20 @@ func (c *compiler) metadata(flag, rule []Attr) uint32 {
 			list = append(list, a)
 		}
 	}
-	slices.SortFunc(list, func(a, b Attr) int { return cmp.Compare(a.Name, b.Name) })
+	sort.Sort(byName(list))
 	if slices.Equal(mod.metadata[len(mod.metadata)-1], list) {
 		return uint32(len(mod.metadata) - 1)
 	}
 	mod.metadata = append(mod.metadata, list)
 	return uint32(len(mod.metadata) - 1)
 }
+
+// byName sorts metadata, with package sort for the reason that byKey has.
+type byName []Attr
+
+func (b byName) Len() int           { return len(b) }
+func (b byName) Less(i, j int) bool { return b[i].Name < b[j].Name }
+func (b byName) Swap(i, j int)      { b[i], b[j] = b[j], b[i] }
 
 func (c *compiler) checkMetadata(list []Attr) {
 	if len(list) == 0 {

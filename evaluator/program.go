@@ -1,11 +1,11 @@
 package evaluator
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
+	"sort"
 )
 
 // A Program is a set of compiled flags. It is immutable and safe for concurrent use. A
@@ -23,6 +23,14 @@ type linkedFlag struct {
 	*CompiledFlag
 	module uint32 // index into Program.modules
 }
+
+// byKey sorts flags. Package slices would add 15 KB to every program for each type that it
+// sorts; package sort, which most programs have, adds nothing.
+type byKey []linkedFlag
+
+func (b byKey) Len() int           { return len(b) }
+func (b byKey) Less(i, j int) bool { return b[i].key < b[j].key }
+func (b byKey) Swap(i, j int)      { b[i], b[j] = b[j], b[i] }
 
 // Compile checks rulesets and compiles them into one Program. It calls [CompileModule]
 // for each ruleset, and then [Link].
@@ -73,7 +81,7 @@ func Link(modules ...*Module) (*Program, error) {
 	if err := all.err(); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(p.sorted, func(a, b linkedFlag) int { return cmp.Compare(a.key, b.key) })
+	sort.Sort(byKey(p.sorted))
 	return p, nil
 }
 
