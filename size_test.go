@@ -15,7 +15,7 @@ import (
 // and how they write it before they serve, 40,000. Reporting flags that are missing and
 // attributes that are mistaken costs 16,000, and lists that are targets of their own 50,000.
 // Attributes that are times or decimal numbers, and versions with a v, cost 30,000, the
-// hashes of eleven more systems 6,000, and sieves 10,000.
+// hashes of nine more systems 6,000, and sieves 10,000.
 const maxCost = 1_750_000
 
 // TestBinaryCost bounds what the SDK adds to a program. It also checks that the
