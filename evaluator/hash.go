@@ -77,7 +77,12 @@ var algorithms = [...]algorithm{
 		hi, _ := md5Of(salt, "-", unit, 1)
 		return hi >> 32 % n
 	}},
-	{"flagsmith", 9998, 0, flagsmithPosition},
+	{"flagsmith", 9998, 0, func(salt, unit string, n uint64) uint64 {
+		return flagsmithPosition(salt, ",", unit, n)
+	}},
+	{"flagsmith-identity", 9998, 0, func(salt, unit string, n uint64) uint64 {
+		return flagsmithPosition(salt, "_", unit, n)
+	}},
 	{"gofeatureflag", 100_000, 1 << 32, func(salt, unit string, n uint64) uint64 {
 		return uint64(fnv1aBytes(fnv1aBytes(fnvStart, salt), unit)) % n
 	}},
@@ -282,12 +287,12 @@ func first64(data []byte) uint64 {
 }
 
 // md5Of returns the MD5 of the salt, the separator and the unit, which stand there as often
-// as repeat says, with the separator between them. Like sha1Of, it isn't used for security.
+// as repeat says, with commas between them. Like sha1Of, it isn't used for security.
 func md5Of(salt, separator, unit string, repeat int) (hi, lo uint64) {
 	var buf [inputSize]byte
 	data := append(append(append(buf[:0], salt...), separator...), unit...)
 	for range repeat - 1 {
-		data = append(append(append(append(data, separator...), salt...), separator...), unit...)
+		data = append(append(append(append(data, ','), salt...), separator...), unit...)
 	}
 	if fips140.Enforced() {
 		var sum [2]uint64
@@ -303,11 +308,11 @@ func md5Words(data []byte) (hi, lo uint64) {
 	return binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])
 }
 
-// flagsmithPosition returns the position of Flagsmith's hash, a remainder of 9,999. The last
+// flagsmithPosition returns the position of Flagsmith's hashes, a remainder of 9,999. The last
 // remainder isn't a position; where it results, the input is repeated once more.
-func flagsmithPosition(salt, unit string, positions uint64) uint64 {
+func flagsmithPosition(salt, separator, unit string, positions uint64) uint64 {
 	for repeat := 1; ; repeat++ {
-		hi, lo := md5Of(salt, ",", unit, repeat)
+		hi, lo := md5Of(salt, separator, unit, repeat)
 		if position := bits.Rem64(hi, lo, positions+1); position < positions {
 			return position
 		}

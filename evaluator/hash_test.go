@@ -57,6 +57,7 @@ func TestBucketingCheck(t *testing.T) {
 		{evaluator.Bucketing{Salt: "s", Hash: "launchdarkly"}, 1 << 60, ""},
 		{evaluator.Bucketing{Salt: "s", Hash: "gofeatureflag"}, 100_000, ""},
 		{evaluator.Bucketing{Salt: "s", Hash: "flagd-legacy"}, 1<<31 + 1, ""},
+		{evaluator.Bucketing{Salt: "s", Hash: "flagsmith-identity"}, 9998, ""},
 		{evaluator.Bucketing{Salt: "s", Hash: "md5"}, 0, `the hash "md5" is not known`},
 		{evaluator.Bucketing{Salt: "", Hash: "unleash"}, 100, "the salt is missing"},
 		{evaluator.Bucketing{Salt: "s", Hash: evaluator.HashMurmur3, Positions: 1 << 32}, 1 << 32, "accepts no other number of positions than 4294967296"},

@@ -195,14 +195,20 @@ var naiveHashes = map[string]naiveHash{
 	"flagd-legacy": {1<<31 + 1, 0, func(salt, unit string, _ uint64) uint64 {
 		return uint64(math.Abs(float64(int32(twmb.SeedSum32(0, []byte(salt+unit))))))
 	}},
-	"flagsmith": {9998, 0, func(salt, unit string, _ uint64) uint64 {
+	"flagsmith":          {9998, 0, naiveFlagsmith(",")},
+	"flagsmith-identity": {9998, 0, naiveFlagsmith("_")},
+}
+
+// naiveFlagsmith returns a hash of Flagsmith with something between the salt and the unit.
+func naiveFlagsmith(separator string) func(salt, unit string, _ uint64) uint64 {
+	return func(salt, unit string, _ uint64) uint64 {
 		position, input := uint64(9998), ""
 		for position == 9998 {
-			input = strings.TrimPrefix(input+","+salt+","+unit, ",")
+			input = strings.TrimPrefix(input+","+salt+separator+unit, ",")
 			position = naiveRemainder(fmt.Sprintf("%x", md5.Sum([]byte(input))), 9999)
 		}
 		return position
-	}},
+	}
 }
 
 // naiveFNV returns the FNV-1a of the UTF-16 code units of texts.

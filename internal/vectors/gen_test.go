@@ -137,9 +137,10 @@ func rowOf(salt, unit, name string, positions uint64) Row {
 		row.Position = uint64(h.Sum32()) % cmp.Or(positions, 100_000)
 	case "flagd-legacy":
 		row.Position = uint64(math.Abs(float64(int32(murmur3.SeedSum32(0, []byte(salt+unit))))))
-	case "flagsmith":
-		input := salt + "," + unit
-		for row.Position = 9998; row.Position == 9998; input += "," + salt + "," + unit {
+	case "flagsmith", "flagsmith-identity":
+		separator := map[string]string{"flagsmith": ",", "flagsmith-identity": "_"}[name]
+		input := salt + separator + unit
+		for row.Position = 9998; row.Position == 9998; input += "," + salt + separator + unit {
 			row.Position = remainder(fmt.Sprintf("%x", md5.Sum([]byte(input))), 9999)
 		}
 	}
@@ -268,7 +269,7 @@ func otherRows() []Row {
 	}{{"unleash", 0}, {"unleash", 1}, {"unleash", 1 << 32}, {"unleash-variants", 0}, {"unleash-variants", 7}, {"launchdarkly", 0}, {"flagd", 0},
 		{"flipt", 0}, {"flipt-boolean", 0}, {"growthbook-1", 0}, {"growthbook-2", 0}, {"featurevisor", 0},
 		{"configcat", 0}, {"posthog", 0}, {"posthog-variants", 0}, {"posthog-holdouts", 0}, {"split", 0}, {"eppo", 0}, {"eppo", 1 << 32}, {"flagsmith", 0},
-		{"gofeatureflag", 0}, {"gofeatureflag", 91_000}, {"gofeatureflag", 1 << 32}, {"flagd-legacy", 0}} {
+		{"gofeatureflag", 0}, {"gofeatureflag", 91_000}, {"gofeatureflag", 1 << 32}, {"flagd-legacy", 0}, {"flagsmith-identity", 0}} {
 		for n := range 65 {
 			add("new-checkout", strings.Repeat("0123456789abcdef", 5)[:n], h.name, h.positions)
 		}
