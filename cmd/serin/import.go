@@ -23,6 +23,7 @@ import (
 	"github.com/serin-flags/serin/ci/importer/eppo"
 	"github.com/serin-flags/serin/ci/importer/featurevisor"
 	"github.com/serin-flags/serin/ci/importer/flagd"
+	"github.com/serin-flags/serin/ci/importer/flagsmith"
 	"github.com/serin-flags/serin/ci/importer/flipt"
 	"github.com/serin-flags/serin/ci/importer/gofeatureflag"
 	"github.com/serin-flags/serin/ci/importer/growthbook"
@@ -43,8 +44,9 @@ var importers = map[string]func([]byte, importer.Options) (*importer.Import, err
 	"eppo":             eppo.Read,
 	"featurevisor":     featurevisor.Read,
 	"flagd":            flagd.Read,
-	"flipt":            flipt.Read,
 	"flagd-legacy":     flagd.ReadLegacy,
+	"flagsmith":        flagsmith.Read,
+	"flipt":            flipt.Read,
 	"gofeatureflag":    gofeatureflag.Read,
 	"growthbook":       growthbook.Read,
 	"launchdarkly":     launchdarkly.Read,
