@@ -56,7 +56,9 @@ func TestNobodyMoves(t *testing.T) {
 
 // TestRefusals holds what is refused, with its place.
 func TestRefusals(t *testing.T) {
-	user := func(rest string) string { return `"r": [{"c": [{"u": {"a": "x", ` + rest + `}}], "s": {"v": {"s": "v"}}}]` }
+	user := func(rest string) string {
+		return `"r": [{"c": [{"u": {"a": "x", ` + rest + `}}], "s": {"v": {"s": "v"}}}]`
+	}
 	for _, test := range []struct{ setting, place, reason string }{
 		{`"t": 4`, "f.f.t", "from 0 to 3"},
 		{`"t": 0`, "f.f.v", "type of the setting"},
