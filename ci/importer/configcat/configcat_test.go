@@ -3,7 +3,6 @@ package configcat
 import (
 	"crypto/sha1"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,15 +16,7 @@ import (
 // TestSDKDecisions replays what ConfigCat's own evaluator for JavaScript served for random
 // settings.
 func TestSDKDecisions(t *testing.T) {
-	data, err := os.ReadFile("testdata/config.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	imp, err := Read(data, importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	importtest.Import(t, imp).Replay(t, "testdata/decisions.jsonl")
+	importtest.File(t, Read, "testdata/config.json").Replay(t, "testdata/decisions.jsonl")
 }
 
 // TestNobodyMoves holds that of many users, a million in a soak, none has another value than

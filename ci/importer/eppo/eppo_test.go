@@ -4,7 +4,6 @@ import (
 	"crypto/md5"
 	"encoding/binary"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -18,15 +17,7 @@ import (
 // TestSDKDecisions replays what the evaluator of Eppo's own SDKs for JavaScript assigned for
 // random flags.
 func TestSDKDecisions(t *testing.T) {
-	data, err := os.ReadFile("testdata/flags.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	imp, err := Read(data, importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	importtest.Import(t, imp).Replay(t, "testdata/decisions.jsonl")
+	importtest.File(t, Read, "testdata/flags.json").Replay(t, "testdata/decisions.jsonl")
 }
 
 // TestNobodyMoves holds that of many subjects, a million in a soak, none has another variation

@@ -2,7 +2,6 @@ package featurevisor
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -16,15 +15,7 @@ import (
 // TestSDKDecisions replays what Featurevisor's own SDK for JavaScript answered for random
 // features, their variations and their variables.
 func TestSDKDecisions(t *testing.T) {
-	data, err := os.ReadFile("testdata/datafile.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	imp, err := Read(data, importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	importtest.Import(t, imp).Replay(t, "testdata/decisions.jsonl")
+	importtest.File(t, Read, "testdata/datafile.json").Replay(t, "testdata/decisions.jsonl")
 }
 
 // TestPublishedPositions holds positions of keys without an attribute to those that

@@ -3,7 +3,6 @@ package flagd
 import (
 	"fmt"
 	"math"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -18,15 +17,7 @@ import (
 
 // TestCoreDecisions replays what flagd's own core for JavaScript resolved for random flags.
 func TestCoreDecisions(t *testing.T) {
-	data, err := os.ReadFile("testdata/flags.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	imp, err := Read(data, importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	importtest.Import(t, imp).Replay(t, "testdata/decisions.jsonl")
+	importtest.File(t, Read, "testdata/flags.json").Replay(t, "testdata/decisions.jsonl")
 }
 
 // TestNobodyMoves holds that of many users, a million in a soak, none has another variant than

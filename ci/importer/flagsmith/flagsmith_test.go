@@ -4,7 +4,6 @@ import (
 	"crypto/md5"
 	"fmt"
 	"math/big"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,15 +16,7 @@ import (
 
 // TestSDKDecisions replays what Flagsmith's own SDK for Node decided about random features.
 func TestSDKDecisions(t *testing.T) {
-	data, err := os.ReadFile("testdata/environment.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	imp, err := Read(data, importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	importtest.Import(t, imp).Replay(t, "testdata/decisions.jsonl")
+	importtest.File(t, Read, "testdata/environment.json").Replay(t, "testdata/decisions.jsonl")
 }
 
 // percentageOf is Flagsmith's formula, for IDs with commas between them.

@@ -3,7 +3,6 @@ package flipt
 import (
 	"fmt"
 	"hash/crc32"
-	"os"
 	"strings"
 	"testing"
 
@@ -15,15 +14,7 @@ import (
 
 // TestEngineDecisions replays what Flipt's own evaluation engine answered for random flags.
 func TestEngineDecisions(t *testing.T) {
-	data, err := os.ReadFile("testdata/features.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	imp, err := Read(data, importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	importtest.Import(t, imp).Replay(t, "testdata/decisions.jsonl")
+	importtest.File(t, Read, "testdata/features.yaml").Replay(t, "testdata/decisions.jsonl")
 }
 
 // TestNobodyMoves holds that of many entities, a million in a soak, none has another variant

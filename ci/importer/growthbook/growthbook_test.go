@@ -17,15 +17,7 @@ import (
 
 // TestSDKDecisions replays what GrowthBook's own SDK for JavaScript answered for random features.
 func TestSDKDecisions(t *testing.T) {
-	data, err := os.ReadFile("testdata/features.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	imp, err := Read(data, importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	importtest.Import(t, imp).Replay(t, "testdata/decisions.jsonl")
+	importtest.File(t, Read, "testdata/features.json").Replay(t, "testdata/decisions.jsonl")
 }
 
 // A cases holds the published cases: conditions with attributes and whether they hold, and

@@ -4,7 +4,6 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,15 +16,7 @@ import (
 
 // TestSDKDecisions replays what LaunchDarkly's own evaluator served for random flags.
 func TestSDKDecisions(t *testing.T) {
-	data, err := os.ReadFile("testdata/payload.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	imp, err := Read(data, importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	importtest.Import(t, imp).Replay(t, "testdata/decisions.jsonl")
+	importtest.File(t, Read, "testdata/payload.json").Replay(t, "testdata/decisions.jsonl")
 }
 
 // TestNobodyMoves holds that of many users, a million in a soak, none is in another variation

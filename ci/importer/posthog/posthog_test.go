@@ -3,7 +3,6 @@ package posthog
 import (
 	"crypto/sha1"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,15 +16,7 @@ import (
 
 // TestSDKDecisions replays what PostHog's own SDK for Node decided about random flags.
 func TestSDKDecisions(t *testing.T) {
-	data, err := os.ReadFile("testdata/flags.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	imp, err := Read(data, importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	importtest.Import(t, imp).Replay(t, "testdata/decisions.jsonl")
+	importtest.File(t, Read, "testdata/flags.json").Replay(t, "testdata/decisions.jsonl")
 }
 
 // TestNobodyMoves holds that of many users, a million in a soak, none has another variant than

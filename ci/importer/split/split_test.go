@@ -2,7 +2,6 @@ package split
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -16,15 +15,7 @@ import (
 // TestSDKDecisions replays what the evaluator of Split's own SDKs for JavaScript served for
 // random feature flags.
 func TestSDKDecisions(t *testing.T) {
-	data, err := os.ReadFile("testdata/changes.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	imp, err := Read(data, importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	importtest.Import(t, imp).Replay(t, "testdata/decisions.jsonl")
+	importtest.File(t, Read, "testdata/changes.json").Replay(t, "testdata/decisions.jsonl")
 }
 
 // TestNobodyMoves holds that of many keys, a million in a soak, none has another treatment than

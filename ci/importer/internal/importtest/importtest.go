@@ -31,6 +31,20 @@ func Import(t testing.TB, imp *importer.Import) *Folder {
 	return Into(t, t.TempDir(), imp)
 }
 
+// File imports a file, which read reads, into a new folder.
+func File(t testing.TB, read func([]byte, importer.Options) (*importer.Import, error), path string) *Folder {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	imp, err := read(data, importer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Import(t, imp)
+}
+
 // Into is [Import] for a folder that may have been imported to before.
 func Into(t testing.TB, dir string, imp *importer.Import) *Folder {
 	t.Helper()
