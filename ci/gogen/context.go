@@ -20,7 +20,7 @@ func (g *generator) builder(unit string) {
 		key = all[at]
 		all = slices.Delete(all, at, at+1)
 	}
-	g.printf(`// A Context says for whom, and in what circumstances, flags are evaluated. It has a method
+	g.printf(`// A Context is the user and the circumstances that flags are evaluated for. It has a method
 // for each attribute of context.yaml, which returns the Context; the last value that is set
 // counts. The zero Context has no attributes.
 type Context struct {

@@ -39,8 +39,8 @@ func (v *view) used(name, id, kind string, keys []string) used {
 	return u
 }
 
-// seesSegment reports whether the viewer sees a flag that uses a segment, perhaps by way of
-// others. Segments don't refer to themselves.
+// seesSegment reports whether the viewer sees a flag that uses a segment, directly or
+// through other segments. Segments don't refer to themselves.
 func (v *view) seesSegment(name string) bool {
 	return v.all || slices.ContainsFunc(v.usage.segments[name], v.sees) ||
 		slices.ContainsFunc(v.usage.segmentsOf["segment-"+name], v.seesSegment)

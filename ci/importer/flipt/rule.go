@@ -92,8 +92,8 @@ func (x *reading) rule(r *rule, i int, at string) error {
 	return nil
 }
 
-// withoutUnit returns the rule for contexts without an entity's ID, which stands behind the
-// rule with the split.
+// withoutUnit returns the rule for contexts without an entity's ID. It follows the rule with
+// the split.
 func withoutUnit(s *importer.Split, name string, when importer.Condition, positions uint64) importer.Rule {
 	r := importer.Rule{Name: name + " without " + unit, When: when}
 	for _, e := range s.Ends {
