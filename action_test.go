@@ -46,7 +46,8 @@ func readAction(t *testing.T) action {
 		t.Fatal(err)
 	}
 	for _, s := range a.Runs.Steps {
-		if s.Run == "" && !strings.HasPrefix(s.Uses, "actions/setup-go@") && !strings.HasPrefix(s.Uses, "actions/cache@") {
+		if s.Run == "" && !strings.HasPrefix(s.Uses, "actions/setup-go@") &&
+			!strings.HasPrefix(s.Uses, "actions/cache@") {
 			t.Errorf("step %q: this test doesn't know how to use %q", s.Name, s.Uses)
 		}
 		if strings.Contains(s.Run, "${{") {
@@ -96,7 +97,8 @@ func (a action) run(t *testing.T, j job) outcome {
 	}
 	file := func(name string) string { return filepath.Join(temp, "runner-"+name) }
 	values := map[string]string{
-		"github.action_path": filepath.Join(here, "ci"), "github.action_ref": j.ref, "github.token": "ghs_of-the-job", "runner.temp": temp,
+		"github.action_path": filepath.Join(here, "ci"), "github.action_ref": j.ref, "github.token": "ghs_of-the-job",
+		"runner.temp":                   temp,
 		"steps.cache.outputs.cache-hit": "", "steps.download.outputs.verified": "",
 	}
 	for name, input := range a.Inputs {
@@ -121,7 +123,8 @@ func (a action) run(t *testing.T, j job) outcome {
 		}
 		if strings.HasPrefix(s.Uses, "actions/cache@") && j.cache != "" {
 			hit := false
-			hit, saved = restore(t, j.cache, substitute(t, s.With["key"], values), substitute(t, s.With["path"], values))
+			hit, saved = restore(t, j.cache, substitute(t, s.With["key"], values),
+				substitute(t, s.With["path"], values))
 			values["steps."+s.ID+".outputs.cache-hit"] = fmt.Sprint(hit)
 		}
 		if s.Run == "" {
@@ -198,7 +201,8 @@ func TestTemplatesFetchHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkout := workflow.Jobs["publish"].Steps[0]
-	if !strings.HasPrefix(checkout.Uses, "actions/checkout@") || checkout.With["fetch-depth"] != 0 || checkout.With["filter"] != "blob:none" {
+	if !strings.HasPrefix(checkout.Uses, "actions/checkout@") || checkout.With["fetch-depth"] != 0 ||
+		checkout.With["filter"] != "blob:none" {
 		t.Errorf("for GitHub: %+v", checkout)
 	}
 	data, err := os.ReadFile("ci/gitlab.yml")

@@ -64,7 +64,8 @@ func newBeginner(t *testing.T) *beginner {
 	server := httptest.NewServer(http.FileServer(http.Dir(published)))
 	t.Cleanup(server.Close)
 	b.words = strings.NewReplacer(
-		"s3://acme-flags/shop", "file://"+published, "https://flags.example.com/shop", server.URL, "/var/cache/shop", filepath.Join(b.dir, "cache"),
+		"s3://acme-flags/shop", "file://"+published, "https://flags.example.com/shop", server.URL, "/var/cache/shop",
+		filepath.Join(b.dir, "cache"),
 	)
 	return b
 }
@@ -107,7 +108,8 @@ func (b *beginner) do(t *testing.T, section []string) {
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", command, err, out)
 		}
-		if flat := strings.NewReplacer(" ", "", "\n", ""); !strings.Contains(flat.Replace(string(out)), flat.Replace(want)) {
+		if flat := strings.NewReplacer(" ", "", "\n", ""); !strings.Contains(flat.Replace(string(out)),
+			flat.Replace(want)) {
 			t.Errorf("%s prints:\n%s\nand not:\n%s", command, out, want)
 		}
 	}
@@ -189,7 +191,8 @@ func (b *beginner) useGo(t *testing.T) {
 	}
 	body = strings.Replace("source, err"+body, "\t…", "\tprintln(\"on\")", 1)
 	body = strings.ReplaceAll(body, "\n…\n", "\nif err != nil {\n\tpanic(err)\n}\n")
-	b.write(t, "main.go", "package main\n\nimport (\n\t\"context\"\n\t_ \"embed\"\n\n\t\""+module+"/sdk\"\n)\n\n"+declarations+
+	b.write(t, "main.go", "package main\n\nimport (\n\t\"context\"\n\t_ \"embed\"\n\n\t\""+module+"/sdk\"\n)\n\n"+
+		declarations+
 		"func main() {\nctx := context.Background()\n"+body+"}\n")
 	here, err := os.Getwd()
 	if err != nil {
@@ -202,7 +205,8 @@ func (b *beginner) useGo(t *testing.T) {
 	}
 	b.write(t, "go.sum", string(sums))
 	cmd := b.shell(t.Context(), "cp keys/production/root.json . && go run -mod=mod -trimpath .")
-	cmd.Env = append(cmd.Env, "CGO_ENABLED=0", "GOFLAGS=", "GOMODCACHE="+goEnv(t, "GOMODCACHE"), "GOCACHE="+goEnv(t, "GOCACHE"))
+	cmd.Env = append(cmd.Env, "CGO_ENABLED=0", "GOFLAGS=", "GOMODCACHE="+goEnv(t, "GOMODCACHE"),
+		"GOCACHE="+goEnv(t, "GOCACHE"))
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), "on\n") {
 		t.Errorf("Go prints %q: %v", out, err)
 	}

@@ -120,7 +120,8 @@ func onShare(client *sdk.Client) float64 {
 }
 
 func newTeam(t *testing.T) *team {
-	f := &team{action: readAction(t), s3: s3test.Start(t), dir: filepath.Join(t.TempDir(), "shop"), request: &pullRequest{t: t}}
+	f := &team{action: readAction(t), s3: s3test.Start(t), dir: filepath.Join(t.TempDir(), "shop"),
+		request: &pullRequest{t: t}}
 	f.s3.CreateBucket(t, "flags")
 	server := httptest.NewServer(f.request)
 	t.Cleanup(server.Close)
@@ -132,7 +133,8 @@ func newTeam(t *testing.T) *team {
 	f.write(t, "flags/serin.yaml", "environments: [production]\n")
 	f.write(t, "flags/context.yaml", "attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n")
 	f.write(t, "flags/shop/new-cart.yaml", newCart)
-	f.write(t, "flags/shop/new-cart.test.yaml", "- name: somebody\n  population: {count: 1000}\n  expect: {share: {off: 80%}, within: 15%}\n")
+	f.write(t, "flags/shop/new-cart.test.yaml",
+		"- name: somebody\n  population: {count: 1000}\n  expect: {share: {off: 80%}, within: 15%}\n")
 	f.write(t, ".gitignore", "*.key\nflags.md\nflags.junit.xml\n")
 	f.offline = filepath.Join(t.TempDir(), "keys")
 	f.serin(t, "keys", "init", f.offline, "--env", "production")
@@ -236,9 +238,11 @@ func (f *team) check(t *testing.T, inputs map[string]string) outcome {
 func (f *team) publish(t *testing.T, do string) outcome {
 	t.Helper()
 	return f.action.run(t, job{workspace: f.dir, env: append(f.s3.Env(), "GITHUB_EVENT_NAME=push",
-		"GITHUB_SERVER_URL=https://github.example", "GITHUB_REPOSITORY=acme/shop", "GITHUB_RUN_ID=77"), inputs: map[string]string{
-		"do": do, "environment": "production", "to": "s3://flags/shop", "keys": "keys/production", "online-key": f.key,
-	}})
+		"GITHUB_SERVER_URL=https://github.example", "GITHUB_REPOSITORY=acme/shop", "GITHUB_RUN_ID=77"),
+		inputs: map[string]string{
+			"do": do, "environment": "production", "to": "s3://flags/shop", "keys": "keys/production",
+			"online-key": f.key,
+		}})
 }
 
 // follow opens a client of what is published.
@@ -282,7 +286,8 @@ func (f *team) rotate(t *testing.T, client *sdk.Client) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	out := f.serin(t, "verify", "s3://flags/shop/production", "--root", filepath.Join(f.dir, "keys", "production", "root.json"))
+	out := f.serin(t, "verify", "s3://flags/shop/production", "--root",
+		filepath.Join(f.dir, "keys", "production", "root.json"))
 	if !strings.Contains(out, "root       version 2 ") {
 		t.Errorf("the root isn't version 2:\n%s", out)
 	}
@@ -291,10 +296,12 @@ func (f *team) rotate(t *testing.T, client *sdk.Client) {
 // trail holds that the log tells who published what, and from where.
 func (f *team) trail(t *testing.T) {
 	t.Helper()
-	out := f.serin(t, "log", "s3://flags/shop/production", "--root", filepath.Join(f.dir, "keys", "production", "root.json"))
+	out := f.serin(t, "log", "s3://flags/shop/production", "--root",
+		filepath.Join(f.dir, "keys", "production", "root.json"))
 	latest, _, _ := strings.Cut(out, "revision 1\n")
 	for _, want := range []string{
-		"revision 2\n", "commit   " + f.git(t, "rev-parse", "HEAD"), "author   author", "run      https://github.example/acme/shop/actions/runs/77", "~ shop",
+		"revision 2\n", "commit   " + f.git(t, "rev-parse", "HEAD"), "author   author",
+		"run      https://github.example/acme/shop/actions/runs/77", "~ shop",
 	} {
 		if !strings.Contains(latest, want) {
 			t.Errorf("the log of revision 2 doesn't say %q:\n%s", want, out)
@@ -338,7 +345,8 @@ func annotated(t *testing.T, log, file, line, column string) {
 	p := matchers.ProblemMatcher[0].Pattern[0]
 	re := regexp.MustCompile(p.Regexp)
 	for text := range strings.Lines(log) {
-		if m := re.FindStringSubmatch(strings.TrimSuffix(text, "\n")); m != nil && m[p.File] == file && m[p.Line] == line && m[p.Column] == column {
+		if m := re.FindStringSubmatch(strings.TrimSuffix(text, "\n")); m != nil && m[p.File] == file &&
+			m[p.Line] == line && m[p.Column] == column {
 			return
 		}
 	}
@@ -356,7 +364,8 @@ func (f *team) goodEdit(t *testing.T) {
 		t.Errorf("there are %d comments, not the one again", n)
 	}
 	for _, want := range []string{
-		"new-cart", "20%", "production", "### Checks that pass\n\n```text\n$ serin check flags\n", "[unused-attribute]", "1 of 1 rule reached (100%)", "$ serin test flags --env production\nok: ",
+		"new-cart", "20%", "production", "### Checks that pass\n\n```text\n$ serin check flags\n",
+		"[unused-attribute]", "1 of 1 rule reached (100%)", "$ serin test flags --env production\nok: ",
 	} {
 		if !strings.Contains(comment, want) {
 			t.Errorf("the comment doesn't say %q:\n%s", want, comment)
@@ -373,7 +382,8 @@ func (f *team) tooMany(t *testing.T) {
 	if o.err == nil {
 		t.Errorf("a change for 90%% of the users passes with --fail-over 25%%\n%s", o.log)
 	}
-	if comment := f.request.comment(t); !strings.Contains(comment, "### Refused\n\n```text\nerror: ") || !strings.Contains(comment, "25") {
+	if comment := f.request.comment(t); !strings.Contains(comment, "### Refused\n\n```text\nerror: ") ||
+		!strings.Contains(comment, "25") {
 		t.Errorf("the comment doesn't say that the change is refused:\n%s", comment)
 	}
 }

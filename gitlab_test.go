@@ -65,12 +65,17 @@ func TestGitLab(t *testing.T) {
 	server := httptest.NewServer(notes)
 	defer server.Close()
 	run := func(job string, env ...string) (string, error) {
-		cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", strings.Join(jobs[job], "\n"))
+		cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c",
+			strings.Join(jobs[job], "\n"))
 		cmd.Dir = f.dir
-		cmd.Env = append(append(os.Environ(), f.s3.Env()...), "PATH="+filepath.Dir(command(t))+":"+os.Getenv("PATH"), "GITLAB_CI=true",
-			"CI_PROJECT_DIR="+f.dir, "CI_API_V4_URL="+server.URL+"/api/v4", "CI_PROJECT_ID=12", "CI_MERGE_REQUEST_IID=4",
-			"SERIN_FLAGS=flags", "SERIN_ENVIRONMENT=production", "SERIN_KEYS=keys/production", "SERIN_GITLAB_TOKEN=glpat-of-this-test",
-			"SERIN_TO=s3://flags/shop", "SERIN_ONLINE_KEY="+f.key, "CI_MERGE_REQUEST_DIFF_BASE_SHA="+f.git(t, "rev-parse", "main"))
+		cmd.Env = append(append(os.Environ(), f.s3.Env()...), "PATH="+filepath.Dir(command(t))+":"+os.Getenv("PATH"),
+			"GITLAB_CI=true",
+			"CI_PROJECT_DIR="+f.dir, "CI_API_V4_URL="+server.URL+"/api/v4", "CI_PROJECT_ID=12",
+			"CI_MERGE_REQUEST_IID=4",
+			"SERIN_FLAGS=flags", "SERIN_ENVIRONMENT=production", "SERIN_KEYS=keys/production",
+			"SERIN_GITLAB_TOKEN=glpat-of-this-test",
+			"SERIN_TO=s3://flags/shop", "SERIN_ONLINE_KEY="+f.key,
+			"CI_MERGE_REQUEST_DIFF_BASE_SHA="+f.git(t, "rev-parse", "main"))
 		cmd.Env = append(cmd.Env, env...)
 		out, err := cmd.CombinedOutput()
 		return string(out), err
@@ -86,17 +91,20 @@ func TestGitLab(t *testing.T) {
 	if err != nil {
 		t.Errorf("a good edit: %v\n%s", err, out)
 	}
-	for _, want := range []string{"20%", "### Checks that pass\n\n```text\n$ serin check flags\n", "1 of 1 rule reached (100%)"} {
+	for _, want := range []string{"20%", "### Checks that pass\n\n```text\n$ serin check flags\n",
+		"1 of 1 rule reached (100%)"} {
 		if !strings.Contains(notes.note(), want) {
 			t.Errorf("the comment on a good edit doesn't say %q:\n%s", want, notes.note())
 		}
 	}
 	f.propose(t, "mistake", strings.Replace(newCart, "type: boolean", "type: bolean", 1))
-	if out, err := run("flags:check"); err == nil || !strings.Contains(notes.note(), "### Problems in the flag files\n\n```text\nflags/shop/new-cart.yaml:2:7: ") {
+	if out, err := run("flags:check"); err == nil ||
+		!strings.Contains(notes.note(), "### Problems in the flag files\n\n```text\nflags/shop/new-cart.yaml:2:7: ") {
 		t.Errorf("a mistake: %v, and the comment is:\n%s\n%s", err, notes.note(), out)
 	}
 	f.git(t, "switch", "--quiet", "--detach", merged)
-	if out, err := run("flags:check", "SERIN_FAIL_OVER=5%"); err == nil || !strings.Contains(notes.note(), "### Refused\n\n```text\nerror: ") {
+	if out, err := run("flags:check", "SERIN_FAIL_OVER=5%"); err == nil ||
+		!strings.Contains(notes.note(), "### Refused\n\n```text\nerror: ") {
 		t.Errorf("a change for too many: %v, and the comment is:\n%s\n%s", err, notes.note(), out)
 	}
 	if out, err := run("flags:publish"); err != nil {
@@ -121,7 +129,8 @@ func TestGitLab(t *testing.T) {
 	f.write(t, "flags/shop/new-cart.yaml", strings.Replace(newCart, "type: boolean", "type: bolean", 1))
 	f.commit(t, "Break main")
 	f.propose(t, "mend", newCart)
-	if out, err := run("flags:check"); err != nil || !strings.Contains(notes.note(), "### Flags: not compared\n\nthere ") {
+	if out, err := run("flags:check"); err != nil ||
+		!strings.Contains(notes.note(), "### Flags: not compared\n\nthere ") {
 		t.Errorf("mending main: %v, and the comment is:\n%s\n%s", err, notes.note(), out)
 	}
 }

@@ -39,7 +39,8 @@ func slow(credentials string) http.HandlerFunc {
 		for at := number("start"); at <= number("end"); at += max(number("step"), 1) {
 			values = append(values, fmt.Sprintf(`[%d,"5"]`, at))
 		}
-		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[%s]}]}}`, strings.Join(values, ","))
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[%s]}]}}`,
+			strings.Join(values, ","))
 	}
 }
 
@@ -78,7 +79,8 @@ func TestGuardFunction(t *testing.T) {
 			prometheus := httptest.NewServer(slow(credentials))
 			t.Cleanup(prometheus.Close)
 			f := newGuardFunction(t, prometheus.URL)
-			env := append(f.env, "SERIN_ENV=production", "SERIN_TO=s3://flags/shop", "SERIN_KEYS="+filepath.Join(f.dir, "keys"),
+			env := append(f.env, "SERIN_ENV=production", "SERIN_TO=s3://flags/shop",
+				"SERIN_KEYS="+filepath.Join(f.dir, "keys"),
 				"SERIN_GUARD_CREDENTIALS="+prometheus.URL+" bearer "+credentials)
 			guard := start(t, lambdatest.Config{Binary: command(t), Env: env})
 			event := []byte(`{"version":"0","detail-type":"Scheduled Event","source":"aws.events"}`)
@@ -92,12 +94,14 @@ func TestGuardFunction(t *testing.T) {
 			if strings.Contains(log, credentials) {
 				t.Errorf("the log has the credentials:\n%s", log)
 			}
-			if out := f.serin(t, "release", "index", "--from", "s3://flags/shop/production", "--root", "keys/root.json"); !strings.Contains(out, "rolled back") {
+			if out := f.serin(t, "release", "index", "--from", "s3://flags/shop/production", "--root",
+				"keys/root.json"); !strings.Contains(out, "rolled back") {
 				t.Errorf("published is\n%s", out)
 			}
 
 			// What is wrong is an error, for the alarm on errors.
-			broken := start(t, lambdatest.Config{Binary: command(t), Env: append(env[:len(env):len(env)], "SERIN_TO=s3://flags/nowhere")})
+			broken := start(t, lambdatest.Config{Binary: command(t),
+				Env: append(env[:len(env):len(env)], "SERIN_TO=s3://flags/nowhere")})
 			out, err := broken.Invoke(t.Context(), event)
 			if text := fmt.Sprint(string(out), err); !strings.Contains(text, "serin guard ended with status 1") {
 				t.Errorf("it answers %s", text)

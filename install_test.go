@@ -40,7 +40,8 @@ func TestActionBuildsOnce(t *testing.T) {
 		}
 	}
 	publish := job{workspace: f.dir, cache: check.cache, rebuild: true, env: f.s3.Env(), inputs: map[string]string{
-		"do": "publish", "environment": "production", "to": "s3://flags/shop", "keys": "keys/production", "online-key": f.key,
+		"do": "publish", "environment": "production", "to": "s3://flags/shop", "keys": "keys/production",
+		"online-key": f.key,
 	}}
 	if o := f.action.run(t, publish); o.err != nil || !slices.Contains(o.steps, "Build serin") {
 		t.Errorf("a job that publishes has the steps %q: %v\n%s", o.steps, o.err, o.log)
@@ -75,8 +76,9 @@ func TestActionDownloads(t *testing.T) {
 				t.Fatal(err)
 			}
 			o := f.action.run(t, job{
-				workspace: f.dir, ref: test.ref, rebuild: !test.builds, inputs: map[string]string{"do": "check", "version": test.version, "token": ""},
-				bin: bin, env: []string{"SERIN_RELEASES=" + test.releases},
+				workspace: f.dir, ref: test.ref, rebuild: !test.builds,
+				inputs: map[string]string{"do": "check", "version": test.version, "token": ""},
+				bin:    bin, env: []string{"SERIN_RELEASES=" + test.releases},
 			})
 			if (o.err != nil) != test.fails || slices.Contains(o.steps, "Build serin") != test.builds {
 				t.Errorf("it has the steps %q: %v\n%s", o.steps, o.err, o.log)
@@ -149,7 +151,8 @@ func TestGitLabInstallsOnce(t *testing.T) {
 	}
 	reuse := "SERIN_REUSE=" + jobs["flags:check"].Variables["SERIN_REUSE"]
 	if reuse == "SERIN_REUSE=" || jobs["flags:publish"].Variables["SERIN_REUSE"] != "" {
-		t.Errorf("merge requests have %s, and jobs that publish %q", reuse, jobs["flags:publish"].Variables["SERIN_REUSE"])
+		t.Errorf("merge requests have %s, and jobs that publish %q", reuse,
+			jobs["flags:publish"].Variables["SERIN_REUSE"])
 	}
 	project, bin := t.TempDir(), t.TempDir()
 	fake := "#!/bin/sh\necho \"go $*\"\nmkdir -p \"$GOBIN\"; printf '#!/bin/sh\\n' > \"$GOBIN/serin\"; chmod +x \"$GOBIN/serin\"\n"
@@ -158,8 +161,10 @@ func TestGitLabInstallsOnce(t *testing.T) {
 	}
 	archive := sha256.Sum256(releaseArchive(t))
 	run := func(env ...string) (string, error) {
-		cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", strings.Join(script, "\n")+"\nserin version")
-		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "GOBIN="+filepath.Join(project, ".serin"), "SERIN_VERSION=v1.2.3", "SERIN_SHA256=")
+		cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c",
+			strings.Join(script, "\n")+"\nserin version")
+		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "GOBIN="+filepath.Join(project, ".serin"),
+			"SERIN_VERSION=v1.2.3", "SERIN_SHA256=")
 		cmd.Env = append(cmd.Env, env...)
 		out, err := cmd.CombinedOutput()
 		return string(out), err
@@ -183,7 +188,8 @@ func TestGitLabInstallsOnce(t *testing.T) {
 	if err != nil || strings.Contains(out, "go install") || !strings.Contains(out, "serin version ") {
 		t.Errorf("a download: %v\n%s", err, out)
 	}
-	if out, err := run(releases, "SERIN_SHA256="+strings.Repeat("0", 64)); err == nil || strings.Contains(out, "serin version ") {
+	if out, err := run(releases, "SERIN_SHA256="+strings.Repeat("0", 64)); err == nil ||
+		strings.Contains(out, "serin version ") {
 		t.Errorf("another checksum: %v\n%s", err, out)
 	}
 	if out, err := run("SERIN_VERSION="); err == nil || !strings.Contains(out, "set SERIN_VERSION") {
@@ -220,7 +226,8 @@ func TestInstallPrintsVersion(t *testing.T) {
 	others := "file://" + filepath.Join(goEnv(t, "GOMODCACHE"), "cache", "download")
 	cmd := exec.CommandContext(t.Context(), "go", "install", "-trimpath", "-modcacherw", module+"/cmd/serin@"+version)
 	cmd.Dir = proxy
-	cmd.Env = append(os.Environ(), "GOPROXY=file://"+proxy+","+others, "GONOSUMDB=*", "GOFLAGS=", "GONOPROXY=none", "GOPRIVATE=", "GOSUMDB=off",
+	cmd.Env = append(os.Environ(), "GOPROXY=file://"+proxy+","+others, "GONOSUMDB=*", "GOFLAGS=", "GONOPROXY=none",
+		"GOPRIVATE=", "GOSUMDB=off",
 		"GOMODCACHE="+cache, "GOBIN="+bin, "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go install: %v\n%s", err, out)
@@ -241,7 +248,8 @@ func moduleZip(t *testing.T, prefix string) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-		if strings.HasPrefix(name, "bench/") || strings.HasPrefix(name, "tools/") || strings.HasPrefix(name, "deploy/testdata/schemas/generate/") {
+		if strings.HasPrefix(name, "bench/") || strings.HasPrefix(name, "tools/") ||
+			strings.HasPrefix(name, "deploy/testdata/schemas/generate/") {
 			continue // other modules
 		}
 		data, err := os.ReadFile(name)

@@ -58,12 +58,14 @@ esac
 `
 
 func newIssueTeam(t *testing.T) *issueTeam {
-	f := &issueTeam{team: &team{action: readAction(t), dir: filepath.Join(t.TempDir(), "shop")}, bin: t.TempDir(), state: t.TempDir()}
+	f := &issueTeam{team: &team{action: readAction(t), dir: filepath.Join(t.TempDir(), "shop")}, bin: t.TempDir(),
+		state: t.TempDir()}
 	f.write(t, "flags/serin.yaml", "environments: [production, staging]\n")
 	f.write(t, "flags/context.yaml", "attributes:\n  user: {type: string, unit: true}\n")
 	f.write(t, "flags/segments/testers.yaml", "include: [u-1]\n")
 	f.write(t, "flags/shop/new-cart.yaml", newCart)
-	f.write(t, "flags/shop/vip.yaml", "type: boolean\ndefault: off\nrules:\n  - {name: a, when: {user: {segment: testers}}, serve: on}\n")
+	f.write(t, "flags/shop/vip.yaml",
+		"type: boolean\ndefault: off\nrules:\n  - {name: a, when: {user: {segment: testers}}, serve: on}\n")
 	f.git(t, "init", "--quiet", "--initial-branch", "main")
 	f.commit(t, "Begin with flags")
 	f.remote = filepath.Join(t.TempDir(), "acme", "shop.git")
@@ -71,7 +73,8 @@ func newIssueTeam(t *testing.T) *issueTeam {
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	f.api = server.URL
-	if err := os.WriteFile(filepath.Join(f.bin, "gh"), []byte(strings.ReplaceAll(ghIssue, "STATE", f.state)), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(f.bin, "gh"), []byte(strings.ReplaceAll(ghIssue, "STATE", f.state)),
+		0o755); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -126,7 +129,8 @@ func (f *issueTeam) edit(t *testing.T, e issueEvent) outcome {
 	f.git(t, "clone", "--quiet", f.remote, clone)
 	o := f.action.run(t, job{workspace: clone, bin: f.bin, env: []string{
 		"GITHUB_EVENT_NAME=" + e.name, "GITHUB_EVENT_PATH=" + e.write(t), "GITHUB_REF_NAME=main",
-		"GITHUB_SERVER_URL=file://" + filepath.Dir(filepath.Dir(f.remote)), "GITHUB_REPOSITORY=acme/shop", "GITHUB_API_URL=" + f.api,
+		"GITHUB_SERVER_URL=file://" + filepath.Dir(filepath.Dir(f.remote)), "GITHUB_REPOSITORY=acme/shop",
+		"GITHUB_API_URL=" + f.api,
 		"SERIN_ONLINE_KEY=", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
 	}, inputs: map[string]string{"do": "edit", "token": "ghs_of-the-app"}})
 	if strings.Contains(o.log, "ghs_of-the-app") {
@@ -148,8 +152,10 @@ func (f *issueTeam) proposal(t *testing.T) (flag, request string) {
 		return "", ""
 	}
 	f.git(t, "fetch", "--quiet", f.remote, "serin/edit/7")
-	flag = f.git(t, "show", "FETCH_HEAD:flags/shop/new-cart.yaml") + "\n" + f.git(t, "show", "FETCH_HEAD:flags/segments/testers.yaml")
-	if changed := f.git(t, "diff", "--name-only", "main", "FETCH_HEAD"); strings.Contains("\n"+changed, "\n.") || !strings.HasPrefix(changed, "flags/") {
+	flag = f.git(t, "show", "FETCH_HEAD:flags/shop/new-cart.yaml") + "\n" +
+		f.git(t, "show", "FETCH_HEAD:flags/segments/testers.yaml")
+	if changed := f.git(t, "diff", "--name-only", "main", "FETCH_HEAD"); strings.Contains("\n"+changed, "\n.") ||
+		!strings.HasPrefix(changed, "flags/") {
 		t.Errorf("the branch changes %s", changed)
 	}
 	f.git(t, "--git-dir", f.remote, "update-ref", "-d", "refs/heads/serin/edit/7")
@@ -172,23 +178,27 @@ func block(edits string) string {
 func TestEditByIssue(t *testing.T) {
 	t.Parallel()
 	f := newIssueTeam(t)
-	o := f.edit(t, issueEvent{"issues", "labeled", "flag-edit", "grace", block("share new-cart 'part of everybody' on=30%\r\nadd u-2 to segments/testers")})
+	o := f.edit(t, issueEvent{"issues", "labeled", "flag-edit", "grace",
+		block("share new-cart 'part of everybody' on=30%\r\nadd u-2 to segments/testers")})
 	flag, request := f.proposal(t)
 	if o.err != nil || !strings.Contains(flag, "serve: {on: 30%, off: rest}") || !strings.Contains(flag, "u-2") {
 		t.Fatalf("%v: the flag is\n%s\n%s", o.err, flag, o.log)
 	}
-	if !strings.HasPrefix(request, "Flags: edits of issue #7\nCloses #7\n\n```text\nshare new-cart ") || !strings.Contains(request, "20% get a different value") {
+	if !strings.HasPrefix(request, "Flags: edits of issue #7\nCloses #7\n\n```text\nshare new-cart ") ||
+		!strings.Contains(request, "20% get a different value") {
 		t.Errorf("the pull request is\n%s", request)
 	}
 	// What the issue says now, after somebody has edited it, doesn't count, and isn't asked for.
-	if i := slices.IndexFunc(f.asked, func(path string) bool { return strings.Contains(path, "/issues/") }); i >= 0 || strings.Contains(flag, "default: on") {
+	if i := slices.IndexFunc(f.asked, func(path string) bool { return strings.Contains(path, "/issues/") }); i >= 0 ||
+		strings.Contains(flag, "default: on") {
 		t.Errorf("the job asked for %v", f.asked)
 	}
 
 	// A problem is told on the issue.
 	o = f.edit(t, issueEvent{"issues", "labeled", "flag-edit", "ada", block("disable new-card")})
 	comment, _ := os.ReadFile(filepath.Join(f.state, "comment-7"))
-	if flag, _ := f.proposal(t); o.err == nil || flag != "" || !strings.Contains(string(comment), `there is no flag "new-card" (did you mean "new-cart"?)`) {
+	if flag, _ := f.proposal(t); o.err == nil || flag != "" ||
+		!strings.Contains(string(comment), `there is no flag "new-card" (did you mean "new-cart"?)`) {
 		t.Errorf("%v, the comment is\n%s", o.err, comment)
 	}
 	o = f.edit(t, issueEvent{"issues", "labeled", "flag-edit", "ada", block("enable new-cart")})
@@ -222,7 +232,8 @@ func TestIssuesOfOthers(t *testing.T) {
 			"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": c.event.name, "GITHUB_EVENT_PATH": c.event.write(t),
 			"GITHUB_REPOSITORY": "acme/shop", "GITHUB_API_URL": f.api, "GITHUB_TOKEN": "ghs_of-the-app",
 		}
-		if _, err := comment.Labelled(t.Context(), func(name string) string { return env[name] }, "flag-edit"); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := comment.Labelled(t.Context(), func(name string) string { return env[name] },
+			"flag-edit"); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.event, err)
 		}
 		if i > 1 {
@@ -243,13 +254,17 @@ func TestHostileIssues(t *testing.T) {
 	t.Parallel()
 	f := newIssueTeam(t)
 	for i, edits := range []string{
-		"$(touch pwned)", "::set-output name=x::y\n::add-mask::new-cart", "disable $(touch${IFS}pwned)", "--branch pwned",
+		"$(touch pwned)", "::set-output name=x::y\n::add-mask::new-cart", "disable $(touch${IFS}pwned)",
+		"--branch pwned",
 		"add \"$(touch pwned)\" to segments/../../pwned", "disable new-cart\n```\n```\ndisable vip",
-		"`touch pwned`", "disable new-cart; touch pwned", "disable new-cart && touch pwned", "--help", "-", "disable new-cart --commit",
-		"add x to segments/../shop/new-cart", "disable ../../../etc/passwd", "share new-cart 'part of everybody' on=$(touch${IFS}pwned)",
+		"`touch pwned`", "disable new-cart; touch pwned", "disable new-cart && touch pwned", "--help", "-",
+		"disable new-cart --commit",
+		"add x to segments/../shop/new-cart", "disable ../../../etc/passwd",
+		"share new-cart 'part of everybody' on=$(touch${IFS}pwned)",
 		"${{ github.token }}", "disable new-cart ${{ secrets.SERIN_ONLINE_KEY }}",
 		"disable new-cart\x1b[2J", "disable new-cart\u202e", "disable new-cart\x00", "publish", "rename new-cart x",
-		strings.Repeat("disable new-cart\n", 60), strings.Repeat("x", 65_000), "add '" + strings.Repeat("y", 2000) + "' to segments/testers",
+		strings.Repeat("disable new-cart\n", 60), strings.Repeat("x", 65_000),
+		"add '" + strings.Repeat("y", 2000) + "' to segments/testers",
 	} {
 		parsed, err := edit.ParseMarkdown(block(edits))
 		if err == nil {
@@ -269,12 +284,14 @@ func TestHostileIssues(t *testing.T) {
 		_, log, _ := strings.Cut(o.log, "::stop-commands::")
 		pause, log, _ := strings.Cut(log, "\n")
 		log, _, ended := strings.Cut(log, "\n::"+pause+"::\n")
-		if !ended || !strings.HasPrefix(pause, "serin-") || strings.Contains(strings.Replace(o.log, log, "", 1), "::add-mask") {
+		if !ended || !strings.HasPrefix(pause, "serin-") ||
+			strings.Contains(strings.Replace(o.log, log, "", 1), "::add-mask") {
 			t.Errorf("%.80q: the runner would obey it:\n%s", edits, o.log)
 		}
 	}
 	// IDs may be anything. They stay IDs.
-	o := f.edit(t, issueEvent{"issues", "labeled", "flag-edit", "ada", block("add '$(touch pwned)`touch pwned`' to segments/testers\nadd '@acme/all ``` <img src=x>' to segments/testers")})
+	o := f.edit(t, issueEvent{"issues", "labeled", "flag-edit", "ada",
+		block("add '$(touch pwned)`touch pwned`' to segments/testers\nadd '@acme/all ``` <img src=x>' to segments/testers")})
 	flag, request := f.proposal(t)
 	if o.err != nil || !strings.Contains(flag, "$(touch pwned)`touch pwned`") || strings.Contains(flag, "enabled") {
 		t.Errorf("%v\n%s\n%s", o.err, flag, o.log)
@@ -301,14 +318,17 @@ func TestEditWorkflow(t *testing.T) {
 		t.Fatal(err)
 	}
 	job, ok := w.Jobs["edit"]
-	if !ok || len(w.Jobs) != 1 || len(w.On) != 1 || !slices.Equal(w.On["issues"].Types, []string{"labeled"}) || len(w.Permissions) > 0 {
+	if !ok || len(w.Jobs) != 1 || len(w.On) != 1 || !slices.Equal(w.On["issues"].Types, []string{"labeled"}) ||
+		len(w.Permissions) > 0 {
 		t.Errorf("%+v", w)
 	}
 	want := map[string]string{"contents": "write", "pull-requests": "write", "issues": "write"}
-	if job.Environment != nil || fmt.Sprint(job.Permissions) != fmt.Sprint(want) || job.If != "github.event.label.name == 'flag-edit'" {
+	if job.Environment != nil || fmt.Sprint(job.Permissions) != fmt.Sprint(want) ||
+		job.If != "github.event.label.name == 'flag-edit'" {
 		t.Errorf("%+v", job)
 	}
-	if secrets := regexp.MustCompile(`secrets\.\w+`).FindAllString(serin.Edits, -1); !slices.Equal(secrets, []string{"secrets.SERIN_APP_KEY"}) {
+	if secrets := regexp.MustCompile(`secrets\.\w+`).FindAllString(serin.Edits, -1); !slices.Equal(secrets,
+		[]string{"secrets.SERIN_APP_KEY"}) {
 		t.Errorf("the job has %v", secrets)
 	}
 	for _, event := range regexp.MustCompile(`github\.event\.[\w.]+`).FindAllString(serin.Edits, -1) {

@@ -165,7 +165,8 @@ func olderClients(t *testing.T, bin string, new novelty) {
 	if seen, err := filepath.Glob(filepath.Join(cache, "seen-*")); len(seen) != 1 {
 		t.Errorf("the cache has %v, %v", seen, err)
 	}
-	check(startOlder(t, bin, nowhere, root, cache), "with what a newer client has seen", stale("LAST-KNOWN-GOOD", 4, 4, 4),
+	check(startOlder(t, bin, nowhere, root, cache), "with what a newer client has seen",
+		stale("LAST-KNOWN-GOOD", 4, 4, 4),
 		"not_found")
 	if err := os.Rename(payloads+".hidden", payloads); err != nil {
 		t.Fatal(err)
@@ -182,10 +183,12 @@ func olderGuarded(t *testing.T, bin string) {
 	published := filepath.Join(dir, environment)
 	ramp := func(key string, level uint64) bundle.Payload {
 		set := constant(key, 1)
-		set.Flags[0].Variants = append(set.Flags[0].Variants, evaluator.Variant{Name: "new", Value: evaluator.IntValue(2)})
+		set.Flags[0].Variants = append(set.Flags[0].Variants,
+			evaluator.Variant{Name: "new", Value: evaluator.IntValue(2)})
 		set.Flags[0].Rules = []evaluator.Rule{{Name: "ramp", Variant: 1, Split: &evaluator.Split{
 			Bucketing: evaluator.Bucketing{By: "user", Salt: key, Hash: evaluator.HashMurmur3},
-			Ramp:      &evaluator.Ramp{Variant: 1, Rest: 0, Guarded: true, Points: []evaluator.Point{{At: math.MinInt64, Level: level}}},
+			Ramp: &evaluator.Ramp{Variant: 1, Rest: 0, Guarded: true,
+				Points: []evaluator.Point{{At: math.MinInt64, Level: level}}},
 		}}}
 		return bundle.Payload{Environment: environment, Namespace: key, Ruleset: set}
 	}
@@ -299,7 +302,8 @@ func constant(key string, value int64) evaluator.Ruleset {
 		Unit:       "user",
 		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{{
-			Key: key, Type: evaluator.KindInt, Variants: []evaluator.Variant{{Name: "n", Value: evaluator.IntValue(value)}},
+			Key: key, Type: evaluator.KindInt,
+			Variants: []evaluator.Variant{{Name: "n", Value: evaluator.IntValue(value)}},
 		}},
 	}
 }

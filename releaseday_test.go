@@ -47,7 +47,8 @@ func TestReleaseDay(t *testing.T) {
 	d.serin(t, "publish", "flags", "--env", "production", "--to", "file://"+d.dir+"/store", "--keys", "keys")
 	d.startService(t)
 	d.startPrometheus(t)
-	d.guard = d.start(t, nil, command(t), "guard", "flags", "--env", "production", "--to", "file://"+d.dir+"/store", "--keys", "keys", "--every", "5s")
+	d.guard = d.start(t, nil, command(t), "guard", "flags", "--env", "production", "--to", "file://"+d.dir+"/store",
+		"--keys", "keys", "--every", "5s")
 
 	d.guard.wait(t, "search-index in production: 0% → 20%: ")
 	d.breakIndex(t, "0.5")
@@ -56,12 +57,14 @@ func TestReleaseDay(t *testing.T) {
 		t.Errorf("the reason is %q", line)
 	}
 	d.checkEvidence(t)
-	if status := d.serin(t, "release", "search-index", "--from", "flags"); !strings.Contains(status, "rolled back") || !strings.Contains(status, "errors failed: ") {
+	if status := d.serin(t, "release", "search-index", "--from", "flags"); !strings.Contains(status, "rolled back") ||
+		!strings.Contains(status, "errors failed: ") {
 		t.Errorf("the status is\n%s", status)
 	}
 
 	d.breakIndex(t, "0")
-	d.serin(t, "release", "resume", "search-index", "--from", "flags", "--publish", "--env", "production", "--to", "file://"+d.dir+"/store", "--keys", "keys")
+	d.serin(t, "release", "resume", "search-index", "--from", "flags", "--publish", "--env", "production", "--to",
+		"file://"+d.dir+"/store", "--keys", "keys")
 	d.guard.wait(t, "search-index in production: 0% → 20%: ")
 	d.guard.wait(t, "search-index in production: 20% → 100%: ")
 	d.guard.wait(t, "search-index in production: finished at 100%: ")
@@ -82,7 +85,8 @@ func (d *releaseDay) writeFlags(t *testing.T) {
 	}
 	for name, edits := range map[string][]string{
 		"guards/search-slo.yaml": {
-			"http://127.0.0.1:9090", "http://" + d.prometheus, "min: {exposures: 100, time: 30s}", "min: {exposures: 10, time: 5s}", "watch: 1m", "watch: 1s",
+			"http://127.0.0.1:9090", "http://" + d.prometheus, "min: {exposures: 100, time: 30s}",
+			"min: {exposures: 10, time: 5s}", "watch: 1m", "watch: 1s",
 		},
 		"search/search-index.yaml": {
 			"        - {to: 10%}\n        - {to: 50%, after: 1m}\n        - {to: 100%, after: 10m}\n",
@@ -109,7 +113,8 @@ func (d *releaseDay) writeFlags(t *testing.T) {
 func (d *releaseDay) startService(t *testing.T) {
 	t.Helper()
 	out := d.start(t, []string{
-		"SERIN_FROM=file://" + d.dir + "/store/production", "SERIN_ROOT=" + d.dir + "/keys/root.json", "LISTEN=127.0.0.1:0",
+		"SERIN_FROM=file://" + d.dir + "/store/production", "SERIN_ROOT=" + d.dir + "/keys/root.json",
+		"LISTEN=127.0.0.1:0",
 	}, filepath.Join(d.dir, "service"))
 	d.service = strings.TrimSpace(out.wait(t, "http://"))
 }
@@ -117,12 +122,14 @@ func (d *releaseDay) startService(t *testing.T) {
 func (d *releaseDay) startPrometheus(t *testing.T) {
 	t.Helper()
 	path := needs.Command(t, "prometheus")
-	config := fmt.Sprintf("global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: search\n  static_configs: [{targets: [%q]}]\n",
+	config := fmt.Sprintf(
+		"global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: search\n  static_configs: [{targets: [%q]}]\n",
 		strings.TrimPrefix(d.service, "http://"))
 	if err := os.WriteFile(filepath.Join(d.dir, "prometheus.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d.start(t, nil, path, "--config.file=prometheus.yaml", "--storage.tsdb.path=tsdb", "--web.listen-address="+d.prometheus, "--log.level=warn")
+	d.start(t, nil, path, "--config.file=prometheus.yaml", "--storage.tsdb.path=tsdb",
+		"--web.listen-address="+d.prometheus, "--log.level=warn")
 }
 
 // breakIndex has a share of the new index's searches fail.

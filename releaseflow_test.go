@@ -118,7 +118,8 @@ func (f *releaseTeam) hides(t *testing.T, log string) {
 			t.Errorf("the log has the secret %s:\n%s", secret, log)
 		}
 		for branch := range f.branches(t) {
-			out, err := exec.CommandContext(t.Context(), "git", "-C", f.remote, "grep", "-F", "-e", secret, branch).CombinedOutput()
+			out, err := exec.CommandContext(t.Context(), "git", "-C", f.remote, "grep", "-F", "-e", secret,
+				branch).CombinedOutput()
 			if err == nil {
 				t.Errorf("%s has the secret %s: %s", branch, secret, out)
 			}
@@ -159,11 +160,14 @@ func (f *releaseForge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // guard runs the job of ci/releases.yml.
 func (f *releaseTeam) guard(t *testing.T, token string, env ...string) outcome {
 	t.Helper()
-	o := f.action.run(t, job{workspace: f.clone(t), bin: f.bin, env: append(append(f.s3.Env(), "GITHUB_EVENT_NAME=schedule",
-		"GITHUB_SERVER_URL=file://"+filepath.Dir(filepath.Dir(f.remote)), "GITHUB_REPOSITORY=acme/shop", "GITHUB_RUN_ID=78",
-		"GITHUB_REF_NAME=main", "GITHUB_API_URL="+f.server), env...), inputs: map[string]string{
-		"do": "guard", "environment": "production", "to": "s3://flags/shop", "keys": "keys/production", "online-key": f.key, "token": token,
-	}})
+	o := f.action.run(t,
+		job{workspace: f.clone(t), bin: f.bin, env: append(append(f.s3.Env(), "GITHUB_EVENT_NAME=schedule",
+			"GITHUB_SERVER_URL=file://"+filepath.Dir(filepath.Dir(f.remote)), "GITHUB_REPOSITORY=acme/shop",
+			"GITHUB_RUN_ID=78",
+			"GITHUB_REF_NAME=main", "GITHUB_API_URL="+f.server), env...), inputs: map[string]string{
+			"do": "guard", "environment": "production", "to": "s3://flags/shop", "keys": "keys/production",
+			"online-key": f.key, "token": token,
+		}})
 	f.hides(t, o.log)
 	return o
 }
@@ -196,7 +200,8 @@ esac
 func TestReleaseOnGitHub(t *testing.T) {
 	t.Parallel()
 	f := newReleaseTeam(t)
-	if err := os.WriteFile(filepath.Join(f.bin, "gh"), []byte(strings.ReplaceAll(gh, "STATE", f.state)), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(f.bin, "gh"), []byte(strings.ReplaceAll(gh, "STATE", f.state)),
+		0o755); err != nil {
 		t.Fatal(err)
 	}
 	request := func(name string) string {
@@ -209,11 +214,13 @@ func TestReleaseOnGitHub(t *testing.T) {
 
 	// Without the token of an app, nothing is proposed. Nor is it if the forge is down, but the
 	// guard does its work.
-	if o := f.guard(t, appToken, "GITHUB_SERVER_URL=file:///nowhere"); o.err != nil || !strings.Contains(o.log, "::warning title=No pull requests::") ||
+	if o := f.guard(t, appToken, "GITHUB_SERVER_URL=file:///nowhere"); o.err != nil ||
+		!strings.Contains(o.log, "::warning title=No pull requests::") ||
 		!strings.Contains(o.log, "index in production: waits at 1%: ") {
 		t.Fatalf("without a forge: %v\n%s", o.err, o.log)
 	}
-	if o := f.guard(t, "ghs_of-the-job"); o.err != nil || !strings.Contains(o.log, "::notice title=No pull requests::") || len(f.branches(t)) > 0 {
+	if o := f.guard(t, "ghs_of-the-job"); o.err != nil ||
+		!strings.Contains(o.log, "::notice title=No pull requests::") || len(f.branches(t)) > 0 {
 		t.Fatalf("with the job's own token: %v, %v\n%s", o.err, f.branches(t), o.log)
 	}
 
@@ -223,7 +230,8 @@ func TestReleaseOnGitHub(t *testing.T) {
 	if o.err != nil || len(first) != 1 || first[approve] == "" {
 		t.Fatalf("waiting for an approval: %v, %v\n%s", o.err, first, o.log)
 	}
-	if got := request("serin_production_approve_index"); !strings.HasPrefix(got, "flags: approve 5% of index in production\n```") ||
+	if got := request("serin_production_approve_index"); !strings.HasPrefix(got,
+		"flags: approve 5% of index in production\n```") ||
 		!strings.Contains(got, "\n- smoke: pass: ") {
 		t.Errorf("the pull request is\n%s", got)
 	}
@@ -237,10 +245,12 @@ func TestReleaseOnGitHub(t *testing.T) {
 	// Merged, the step is cleared, and the line goes to main.
 	f.merge(t, approve)
 	o = f.guard(t, appToken)
-	if got := f.branches(t); o.err != nil || len(got) != 1 || got[releases] == "" || !strings.Contains(o.log, "index in production: 1% → 5%: ") {
+	if got := f.branches(t); o.err != nil || len(got) != 1 || got[releases] == "" ||
+		!strings.Contains(o.log, "index in production: 1% → 5%: ") {
 		t.Fatalf("after the approval: %v, %v\n%s", o.err, got, o.log)
 	}
-	if got := request("serin_production_releases"); !strings.HasPrefix(got, "flags: how far the releases of production have got\n```") ||
+	if got := request("serin_production_releases"); !strings.HasPrefix(got,
+		"flags: how far the releases of production have got\n```") ||
 		!strings.Contains(got, "share=5% ") {
 		t.Errorf("the pull request is\n%s", got)
 	}
@@ -248,7 +258,8 @@ func TestReleaseOnGitHub(t *testing.T) {
 	// A rollback fails the job, after everything is told.
 	f.verdict(t, 1)
 	o = f.guard(t, appToken)
-	if o.err == nil || !strings.Contains(o.log, "::error title=Rolled back::") || !strings.Contains(f.forge.comment(), "rolled back") {
+	if o.err == nil || !strings.Contains(o.log, "::error title=Rolled back::") ||
+		!strings.Contains(f.forge.comment(), "rolled back") {
 		t.Errorf("a failure: %v, and the comment is\n%s\n%s", o.err, f.forge.comment(), o.log)
 	}
 	f.merge(t, releases)
@@ -266,7 +277,8 @@ func TestReleaseOnGitLab(t *testing.T) {
 	script := strings.Join(gitlabJobs(t)["flags:guard"], "\n")
 	f := newReleaseTeam(t)
 	f.git(t, "-C", f.remote, "config", "receive.advertisePushOptions", "true")
-	hook := "#!/bin/sh\nwhile read -r old new ref; do echo \"$ref $GIT_PUSH_OPTION_0 $GIT_PUSH_OPTION_1\" >> " + f.state + "/pushed; done\n"
+	hook := "#!/bin/sh\nwhile read -r old new ref; do echo \"$ref $GIT_PUSH_OPTION_0 $GIT_PUSH_OPTION_1\" >> " +
+		f.state + "/pushed; done\n"
 	if err := os.WriteFile(filepath.Join(f.remote, "hooks", "post-receive"), []byte(hook), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -274,8 +286,10 @@ func TestReleaseOnGitLab(t *testing.T) {
 		dir := f.clone(t)
 		cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
 		cmd.Dir = dir
-		cmd.Env = append(append(os.Environ(), f.s3.Env()...), "PATH="+filepath.Dir(command(t))+":"+os.Getenv("PATH"), "GITLAB_CI=true",
-			"GITHUB_ACTIONS=", "CI_PROJECT_DIR="+dir, "CI_API_V4_URL="+f.server+"/api/v4", "CI_PROJECT_ID=12", "CI_PROJECT_URL=file://"+strings.TrimSuffix(f.remote, ".git"),
+		cmd.Env = append(append(os.Environ(), f.s3.Env()...), "PATH="+filepath.Dir(command(t))+":"+os.Getenv("PATH"),
+			"GITLAB_CI=true",
+			"GITHUB_ACTIONS=", "CI_PROJECT_DIR="+dir, "CI_API_V4_URL="+f.server+"/api/v4", "CI_PROJECT_ID=12",
+			"CI_PROJECT_URL=file://"+strings.TrimSuffix(f.remote, ".git"),
 			"CI_DEFAULT_BRANCH=main", "SERIN_FLAGS=flags", "SERIN_ENVIRONMENT=production", "SERIN_KEYS=keys/production",
 			"SERIN_GITLAB_TOKEN="+groupToken, "SERIN_TO=s3://flags/shop", "SERIN_ONLINE_KEY="+f.key)
 		cmd.Env = append(cmd.Env, env...)
@@ -291,7 +305,8 @@ func TestReleaseOnGitLab(t *testing.T) {
 		return string(data)
 	}
 	const approve, releases = "serin/production/approve/index", "serin/production/releases"
-	if out, err := guard("CI_PROJECT_URL=file:///nowhere"); err != nil || !strings.Contains(out, "index in production: waits at 1%: ") {
+	if out, err := guard("CI_PROJECT_URL=file:///nowhere"); err != nil ||
+		!strings.Contains(out, "index in production: waits at 1%: ") {
 		t.Fatalf("without a forge: %v\n%s", err, out)
 	}
 	out, err := guard()
@@ -302,12 +317,14 @@ func TestReleaseOnGitLab(t *testing.T) {
 	if got := pushed(); got != "refs/heads/"+approve+" merge_request.create merge_request.target=main\n" {
 		t.Errorf("pushed was\n%s", got)
 	}
-	if out, err := guard(); err != nil || f.branches(t)[approve] != first[approve] || strings.Count(pushed(), "\n") != 1 {
+	if out, err := guard(); err != nil || f.branches(t)[approve] != first[approve] ||
+		strings.Count(pushed(), "\n") != 1 {
 		t.Errorf("once more: %v, %v, %s\n%s", err, f.branches(t), pushed(), out)
 	}
 	f.merge(t, approve)
 	out, err = guard()
-	if got := f.branches(t); err != nil || len(got) != 1 || got[releases] == "" || !strings.Contains(pushed(), "refs/heads/"+releases+" merge_request.create ") {
+	if got := f.branches(t); err != nil || len(got) != 1 || got[releases] == "" ||
+		!strings.Contains(pushed(), "refs/heads/"+releases+" merge_request.create ") {
 		t.Fatalf("after the approval: %v, %v\n%s", err, got, out)
 	}
 	f.verdict(t, 1)
@@ -340,10 +357,12 @@ func TestGuardStandsAlone(t *testing.T) {
 	}
 	guard := guarding.Jobs["guard"]
 	group := fmt.Sprint(guard.Concurrency["group"])
-	if group == fmt.Sprint(publishing.Jobs["publish"].Concurrency["group"]) || !strings.Contains(group, "matrix.environment") || len(guard.Concurrency) != 1 {
+	if group == fmt.Sprint(publishing.Jobs["publish"].Concurrency["group"]) ||
+		!strings.Contains(group, "matrix.environment") || len(guard.Concurrency) != 1 {
 		t.Errorf("for GitHub, the concurrency is %v", guard.Concurrency)
 	}
-	if with := guard.Steps[0].With; with["fetch-depth"] != 0 || with["filter"] != nil || with["persist-credentials"] != false {
+	if with := guard.Steps[0].With; with["fetch-depth"] != 0 || with["filter"] != nil ||
+		with["persist-credentials"] != false {
 		t.Errorf("for GitHub, what is checked out is %v", with)
 	}
 	data, err := os.ReadFile("ci/gitlab.yml")
@@ -358,11 +377,13 @@ func TestGuardStandsAlone(t *testing.T) {
 	if err := yaml.Unmarshal(data, &jobs); err != nil {
 		t.Fatal(err)
 	}
-	if job := jobs["flags:guard"]; job.Resource == jobs[".serin:publish"].Resource || !strings.Contains(job.Resource, "$SERIN_ENVIRONMENT") || job.Variables["GIT_DEPTH"] != "0" {
+	if job := jobs["flags:guard"]; job.Resource == jobs[".serin:publish"].Resource ||
+		!strings.Contains(job.Resource, "$SERIN_ENVIRONMENT") || job.Variables["GIT_DEPTH"] != "0" {
 		t.Errorf("for GitLab, the job is %+v", job)
 	}
 	// A schedule is for one of the two.
-	for name, want := range map[string]string{"flags:guard": "&& $SERIN_GUARD", "flags:renew": "&& $SERIN_GUARD == null"} {
+	for name, want := range map[string]string{"flags:guard": "&& $SERIN_GUARD",
+		"flags:renew": "&& $SERIN_GUARD == null"} {
 		if rules := jobs[name].Rules; len(rules) != 1 || !strings.HasSuffix(rules[0].If, want) {
 			t.Errorf("the rules of %s are %v", name, rules)
 		}

@@ -139,7 +139,8 @@ func (r *road) run(t *testing.T, stdin io.Reader, args ...string) []byte {
 
 func (r *road) publish(t *testing.T) {
 	t.Helper()
-	r.run(t, nil, "publish", r.dir, "--env", environment, "--to", "s3://"+bucket+"/"+prefix, "--keys", filepath.Dir(r.root))
+	r.run(t, nil, "publish", r.dir, "--env", environment, "--to", "s3://"+bucket+"/"+prefix, "--keys",
+		filepath.Dir(r.root))
 }
 
 func (r *road) openClient(t *testing.T) *sdk.Client {
@@ -209,7 +210,8 @@ func (r *road) sameAnswers(t *testing.T) {
 		t.Fatalf("the estate has %d flags only", n)
 	}
 	lines := strings.Join(contexts, "\n")
-	stdout := r.run(t, strings.NewReader(lines), "eval", "--all", "--json", "--contexts", "-", "--from", r.url, "--root", r.root)
+	stdout := r.run(t, strings.NewReader(lines), "eval", "--all", "--json", "--contexts", "-", "--from", r.url,
+		"--root", r.root)
 	evaluated := json.NewDecoder(bytes.NewReader(stdout))
 	served := make(map[string]int) // how often which variant of which flag
 	for i, ctx := range contexts {
@@ -467,7 +469,8 @@ func (r *road) change(t *testing.T) {
 
 	route := sdk.String("route-by-uid-tail", "none")
 	deadline := time.Now().Add(30 * time.Second)
-	for route.Get(r.client, sdk.User("", sdk.Attr("uid", 30))) != "beta9" || string(askOne(t, r.serve, route.Key(), `{"uid":30}`).Value) != `"beta9"` {
+	for route.Get(r.client, sdk.User("", sdk.Attr("uid", 30))) != "beta9" ||
+		string(askOne(t, r.serve, route.Key(), `{"uid":30}`).Value) != `"beta9"` {
 		if time.Now().After(deadline) {
 			t.Fatalf("the change did not arrive; status of the SDK: %+v", r.client.Status())
 		}

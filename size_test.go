@@ -43,7 +43,8 @@ func TestBinaryCost(t *testing.T) {
 func link(t *testing.T, dir, name string) (size int64, keepsAll bool) {
 	t.Helper()
 	file := filepath.Join(dir, name)
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w -dumpdep", "-o", file, "./internal/binarycost/"+name)
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w -dumpdep", "-o", file,
+		"./internal/binarycost/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

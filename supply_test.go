@@ -65,7 +65,8 @@ func TestCachesOfGitLab(t *testing.T) {
 			}
 		}
 		checks := name == "flags:check"
-		if ownCache := strings.Contains(key.Key, "$CI_MERGE_REQUEST_IID"); checks != ownCache || !checks && (cache.Kind != yaml.SequenceNode || len(cache.Content) > 0) {
+		if ownCache := strings.Contains(key.Key, "$CI_MERGE_REQUEST_IID"); checks != ownCache ||
+			!checks && (cache.Kind != yaml.SequenceNode || len(cache.Content) > 0) {
 			t.Errorf("job %s has the cache of %s with the key %q", name, holder, key.Key)
 		}
 	}
@@ -87,7 +88,8 @@ func TestReleases(t *testing.T) {
 	}
 	readYAML(t, ".goreleaser.yaml", &config)
 	b := config.Builds[0]
-	if b.Main != "./cmd/serin" || !slices.Equal(b.Goos, []string{"linux", "darwin", "windows"}) || !slices.Equal(b.Goarch, []string{"amd64", "arm64"}) ||
+	if b.Main != "./cmd/serin" || !slices.Equal(b.Goos, []string{"linux", "darwin", "windows"}) ||
+		!slices.Equal(b.Goarch, []string{"amd64", "arm64"}) ||
 		!slices.Contains(b.Env, "CGO_ENABLED=0") {
 		t.Errorf("the command is built as %+v", b)
 	}
@@ -106,7 +108,8 @@ func TestReleases(t *testing.T) {
 	readYAML(t, ".github/workflows/release.yml", &workflow)
 	job := workflow.Jobs["release"]
 	last := job.Steps[len(job.Steps)-1]
-	if job.Permissions["attestations"] != "write" || !strings.HasPrefix(last.Uses, "actions/attest-build-provenance@") ||
+	if job.Permissions["attestations"] != "write" ||
+		!strings.HasPrefix(last.Uses, "actions/attest-build-provenance@") ||
 		last.With["subject-checksums"] != "dist/"+config.Checksum.Name {
 		t.Errorf("what is released isn't attested: %+v", job)
 	}

@@ -75,7 +75,8 @@ func newVectorRoad(t *testing.T) *vectorRoad {
 		t.Fatal(err)
 	}
 	bucketing := vectors.Bucketing(rows)
-	payloads = append(payloads, bundle.Payload{Environment: environment, Namespace: bucketing.Name, Ruleset: bucketing.Ruleset})
+	payloads = append(payloads,
+		bundle.Payload{Environment: environment, Namespace: bucketing.Name, Ruleset: bucketing.Ruleset})
 	r.positions = bucketing.Cases
 	publishPayloads(t, filepath.Join(tmp, "published"), filepath.Dir(r.root), payloads)
 
@@ -103,7 +104,8 @@ func publishPayloads(t *testing.T, dir, keys string, payloads []bundle.Payload) 
 		t.Fatal(err)
 	}
 	if _, err := release.Publish(t.Context(), release.Options{
-		Store: release.FileStore(filepath.Join(dir, environment)), Keys: loaded, Environment: environment, Payloads: payloads,
+		Store: release.FileStore(filepath.Join(dir, environment)), Keys: loaded, Environment: environment,
+		Payloads: payloads,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +132,10 @@ func (r *vectorRoad) openClient(t *testing.T) *sdk.Client {
 // anytime returns the cases that doors can be asked for that have a clock of
 // their own and draw by themselves.
 func (r *vectorRoad) anytime() []vectors.Case {
-	return slices.DeleteFunc(slices.Clone(r.cases), func(c vectors.Case) bool { return c.Now != nil || c.Age != 0 || c.Chance != nil })
+	return slices.DeleteFunc(slices.Clone(r.cases), func(c vectors.Case) bool {
+		return c.Now != nil || c.Age != 0 ||
+			c.Chance != nil
+	})
 }
 
 func checkVector(t *testing.T, c vectors.Case, got vectors.Answer) {
@@ -253,7 +258,8 @@ func (r *vectorRoad) eval(t *testing.T, keys []string, cases []vectors.Case, arg
 		}
 	}
 	var stderr bytes.Buffer
-	cmd := r.command(t.Context(), append([]string{"eval", "--json", "--contexts", "-", "--from", r.url, "--root", r.root}, args...)...)
+	cmd := r.command(t.Context(),
+		append([]string{"eval", "--json", "--contexts", "-", "--from", r.url, "--root", r.root}, args...)...)
 	cmd.Stdin, cmd.Stderr = &stdin, &stderr
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
@@ -327,7 +333,8 @@ func (r *vectorRoad) askHTTP(t *testing.T, url string) {
 		status, body := postContext(t, url+"/ofrep/v1/evaluate/flags/"+c.Flag, c.Context)
 		if c.Want.Reason == "ERROR" {
 			var failure struct{ ErrorCode, Key string }
-			if decode(t, body, &failure); status != http.StatusNotFound || failure.ErrorCode != "FLAG_NOT_FOUND" || failure.Key != c.Flag {
+			if decode(t, body, &failure); status != http.StatusNotFound || failure.ErrorCode != "FLAG_NOT_FOUND" ||
+				failure.Key != c.Flag {
 				t.Errorf("%s: status %d: %s", c.Name, status, body)
 			}
 			continue

@@ -76,7 +76,8 @@ func ldBoolFlag(f *Flag) ldmodel.FeatureFlag {
 	case 100:
 		b.FallthroughVariation(1)
 	default:
-		b.Fallthrough(ldbuilders.Rollout(ldbuilders.Bucket(0, (100-f.Percent)*1000), ldbuilders.Bucket(1, f.Percent*1000)))
+		b.Fallthrough(ldbuilders.Rollout(ldbuilders.Bucket(0, (100-f.Percent)*1000),
+			ldbuilders.Bucket(1, f.Percent*1000)))
 	}
 	return b.Build()
 }
@@ -100,7 +101,8 @@ func ldRuleFlag(f *Flag) ldmodel.FeatureFlag {
 
 func ldClause(c *Condition) ldmodel.Clause {
 	if c.Attribute == "version" { // there is no "at least"
-		return ldbuilders.Negate(ldbuilders.Clause(c.Attribute, ldmodel.OperatorSemVerLessThan, ldvalue.String(version(c.AtLeast))))
+		return ldbuilders.Negate(ldbuilders.Clause(c.Attribute, ldmodel.OperatorSemVerLessThan,
+			ldvalue.String(version(c.AtLeast))))
 	}
 	if len(c.Texts) == 0 {
 		return ldbuilders.Clause(c.Attribute, ldmodel.OperatorGreaterThanOrEqual, ldvalue.Int(c.AtLeast))

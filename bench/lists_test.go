@@ -147,7 +147,11 @@ func BenchmarkLists(b *testing.B) {
 						}).request(b, keys[:perRequest], users)
 					})
 					if c, ok := c.(serinClient); ok {
-						b.Run("view", func(b *testing.B) { b.ReportAllocs(); c.requestView(b, keys[:perRequest], users) })
+						b.Run("view", func(b *testing.B) {
+							b.ReportAllocs()
+							c.requestView(b,
+								keys[:perRequest], users)
+						})
 					}
 				})
 				c.Close()

@@ -22,7 +22,8 @@ func (postHog) Publish(dir string, e *Estate) error {
 	for i := range e.Flags {
 		flags = append(flags, phFlag(&e.Flags[i], i+1))
 	}
-	return writeJSON(filepath.Join(dir, phPath), object{"flags": flags, "group_type_mapping": object{}, "cohorts": object{}})
+	return writeJSON(filepath.Join(dir, phPath),
+		object{"flags": flags, "group_type_mapping": object{}, "cohorts": object{}})
 }
 
 func phFlag(f *Flag, id int) object {

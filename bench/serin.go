@@ -131,7 +131,8 @@ func serinBoolFlag(f *Flag) evaluator.Flag {
 	case 100:
 		flag.Default = 1
 	default:
-		flag.Rules = append(flag.Rules, evaluator.Rule{Name: "rollout", Split: serinSplit(f.Key, 0, 100-f.Percent, f.Percent)})
+		flag.Rules = append(flag.Rules,
+			evaluator.Rule{Name: "rollout", Split: serinSplit(f.Key, 0, 100-f.Percent, f.Percent)})
 	}
 	return flag
 }
@@ -147,8 +148,9 @@ func serinRuleFlag(f *Flag) evaluator.Flag {
 	}
 	for i, r := range f.Rules {
 		flag.Rules = append(flag.Rules, evaluator.Rule{
-			Name:  fmt.Sprintf("rule-%d", i),
-			When:  &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{serinCondition(&r[0]), serinCondition(&r[1])}},
+			Name: fmt.Sprintf("rule-%d", i),
+			When: &evaluator.Condition{Op: evaluator.OpAll,
+				Of: []evaluator.Condition{serinCondition(&r[0]), serinCondition(&r[1])}},
 			Split: serinSplit(f.Key, 1, Weights[:]...),
 		})
 	}
@@ -160,9 +162,11 @@ func serinCondition(c *Condition) evaluator.Condition {
 		return evaluator.Condition{Op: evaluator.OpOneOf, Attribute: c.Attribute, Strings: c.Texts}
 	}
 	if c.Attribute == "version" {
-		return evaluator.Condition{Op: evaluator.OpSemver, Attribute: c.Attribute, Strings: []string{">=" + version(c.AtLeast)}}
+		return evaluator.Condition{Op: evaluator.OpSemver, Attribute: c.Attribute,
+			Strings: []string{">=" + version(c.AtLeast)}}
 	}
-	return evaluator.Condition{Op: evaluator.OpBetween, Attribute: c.Attribute, Ints: []int64{int64(c.AtLeast), math.MaxInt64}}
+	return evaluator.Condition{Op: evaluator.OpBetween, Attribute: c.Attribute,
+		Ints: []int64{int64(c.AtLeast), math.MaxInt64}}
 }
 
 // serinSplit returns a split by weights in percent among variants, which stand
@@ -173,7 +177,8 @@ func serinSplit(salt string, first int, weights ...int) *evaluator.Split {
 	for i, w := range weights {
 		from := uint64(sum) * evaluator.Positions / 100
 		sum += w
-		s.Ranges = append(s.Ranges, evaluator.Range{From: from, To: uint64(sum) * evaluator.Positions / 100, Variant: first + i})
+		s.Ranges = append(s.Ranges,
+			evaluator.Range{From: from, To: uint64(sum) * evaluator.Positions / 100, Variant: first + i})
 	}
 	return s
 }

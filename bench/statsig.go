@@ -36,7 +36,8 @@ func (statsig) Publish(dir string, e *Estate) error {
 		}
 		if len(f.IDs) > sgInline {
 			content := sgList(f.IDs)
-			lists[f.Key] = object{"name": f.Key, "size": len(content), "creationTime": 1, "url": "file:" + f.Key, "fileID": f.Key}
+			lists[f.Key] = object{"name": f.Key, "size": len(content), "creationTime": 1, "url": "file:" + f.Key,
+				"fileID": f.Key}
 			if err := writeFile(sgPath(dir, sg.ID_LISTS_KEY+"::"+f.Key), content); err != nil {
 				return err
 			}
@@ -47,7 +48,8 @@ func (statsig) Publish(dir string, e *Estate) error {
 		return err
 	}
 	return writeJSON(sgPath(dir, sg.CONFIG_SPECS_KEY), object{
-		"has_updates": true, "time": 1_700_000_000_000, "feature_gates": gates, "dynamic_configs": configs, "layer_configs": []object{},
+		"has_updates": true, "time": 1_700_000_000_000, "feature_gates": gates, "dynamic_configs": configs,
+		"layer_configs": []object{},
 	})
 }
 
@@ -82,9 +84,11 @@ func sgBoolFlag(f *Flag) object {
 	}
 	switch {
 	case len(f.IDs) > sgInline:
-		rule("list", 100, object{"type": "unit_id", "idType": "userID", "operator": "in_segment_list", "targetValue": f.Key})
+		rule("list", 100, object{"type": "unit_id", "idType": "userID", "operator": "in_segment_list",
+			"targetValue": f.Key})
 	case len(f.IDs) > 0:
-		rule("list", 100, object{"type": "unit_id", "idType": "userID", "operator": "any_case_sensitive", "targetValue": f.IDs})
+		rule("list", 100, object{"type": "unit_id", "idType": "userID", "operator": "any_case_sensitive",
+			"targetValue": f.IDs})
 	}
 	if f.Percent > 0 {
 		rule("rollout", f.Percent, object{"type": "public"})
@@ -155,7 +159,8 @@ func (statsig) Load(p Place) (Client, error) {
 		IDListSyncInterval: never,
 		LoggingInterval:    never,
 		StatsigLoggerOptions: sg.StatsigLoggerOptions{
-			DisableInitDiagnostics: true, DisableSyncDiagnostics: true, DisableApiDiagnostics: true, DisableAllLogging: true,
+			DisableInitDiagnostics: true, DisableSyncDiagnostics: true, DisableApiDiagnostics: true,
+			DisableAllLogging: true,
 		},
 		IPCountryOptions: sg.IPCountryOptions{Disabled: true},
 		UAParserOptions:  sg.UAParserOptions{Disabled: true},

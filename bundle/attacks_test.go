@@ -19,7 +19,8 @@ func TestRollback(t *testing.T) {
 		}},
 		{"snapshot in the timestamp, with hashes", nil, []step{
 			{func(r *repo) { r.listHashes = true; r.release() }, accepted, "1 2 2 2"},
-			{func(r *repo) { r.signed[roleSnapshot]["version"] = 1; r.publish(roleSnapshot); r.bump(roleTimestamp) }, Rollback,
+			{func(r *repo) { r.signed[roleSnapshot]["version"] = 1; r.publish(roleSnapshot); r.bump(roleTimestamp) },
+				Rollback,
 				"1 2 2 2"},
 		}},
 		{"targets in the snapshot", nil, []step{
@@ -283,10 +284,11 @@ func TestKeyIDs(t *testing.T) {
 		}},
 	}
 	for _, role := range []string{roleTimestamp, roleSnapshot, roleTargets, roleRoot} {
-		scenarios = append(scenarios, scenario{role + " is not listed among the roles", nil, []step{first, {func(r *repo) {
-			delete(r.signed[roleRoot]["roles"].(object), role)
-			r.bump(roleRoot, roleTimestamp)
-		}, Malformed, "1 1 1 1"}}})
+		scenarios = append(scenarios,
+			scenario{role + " is not listed among the roles", nil, []step{first, {func(r *repo) {
+				delete(r.signed[roleRoot]["roles"].(object), role)
+				r.bump(roleRoot, roleTimestamp)
+			}, Malformed, "1 1 1 1"}}})
 	}
 	runEverywhere(t, scenarios)
 }

@@ -199,7 +199,8 @@ func nextRoot(name string, raw []byte, root *rootMetadata) (*rootMetadata, error
 		return nil, err
 	}
 	if next.environment != root.environment {
-		return nil, &Error{Malformed, name, fmt.Errorf("environment %q instead of %q", next.environment, root.environment)}
+		return nil, &Error{Malformed, name,
+			fmt.Errorf("environment %q instead of %q", next.environment, root.environment)}
 	}
 	return next, nil
 }
@@ -224,7 +225,8 @@ func (c client) updateTimestamp(t *trusted, raw []byte) error {
 			return err
 		}
 		if next.snapshot.version < old.snapshot.version {
-			return &Error{Rollback, name, fmt.Errorf("snapshot %d after %d", next.snapshot.version, old.snapshot.version)}
+			return &Error{Rollback, name,
+				fmt.Errorf("snapshot %d after %d", next.snapshot.version, old.snapshot.version)}
 		}
 		if next.version == old.version {
 			next = old

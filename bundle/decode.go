@@ -179,7 +179,8 @@ func (d *decoder) end() error {
 		return d.err
 	}
 	for _, c := range columns {
-		if c.uints != nil && c.uints.over() || c.ints != nil && len(d.ints) > 0 || c.floats != nil && len(d.floats) > 0 {
+		if c.uints != nil && c.uints.over() || c.ints != nil && len(d.ints) > 0 ||
+			c.floats != nil && len(d.floats) > 0 {
 			return fmt.Errorf("column %q is too long", c.name)
 		}
 	}
@@ -589,7 +590,8 @@ func (d *decoder) rule(r *evaluator.Rule) {
 	w := d.w
 	r.Name = d.ref(&w.ruleName)
 	form := w.ruleForm.take()
-	if form >= 2*ruleMetadata || form&ruleSplit == 0 && form&ruleRamp != 0 || form&ruleRamp == 0 && form&ruleLinear != 0 {
+	if form >= 2*ruleMetadata || form&ruleSplit == 0 && form&ruleRamp != 0 ||
+		form&ruleRamp == 0 && form&ruleLinear != 0 {
 		d.fail("rule_form has bits that are not known, or that contradict each other")
 	}
 	if form&ruleWhen != 0 {

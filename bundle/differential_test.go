@@ -76,10 +76,12 @@ func places(v any) []place {
 // values are what a value is replaced by.
 func values() []any {
 	return []any{
-		nil, true, false, 0, -1, 1, 2, 3, 7, 1 << 53, "", "x", "1.0.31", "2.0.0", "root", "timestamp", "snapshot", "targets",
+		nil, true, false, 0, -1, 1, 2, 3, 7, 1 << 53, "", "x", "1.0.31", "2.0.0", "root", "timestamp",
+		"snapshot", "targets",
 		in(-time.Second), in(0), in(time.Second), "2027-01-01T00:00:00.5Z", "2027-01-01T00:00:00+01:00",
 		hashOf(nil), strings.ToUpper(hashOf(nil)), "production", "staging",
-		[]any{}, []any{1}, []any{"x"}, object{}, object{"x": 1}, object{"sha256": hashOf(nil)}, object{"sha512": hashOf(nil)}, object{"md5": "00"},
+		[]any{}, []any{1}, []any{"x"}, object{}, object{"x": 1}, object{"sha256": hashOf(nil)},
+		object{"sha512": hashOf(nil)}, object{"md5": "00"},
 		object{"version": 2}, object{"version": 2, "length": 0}, object{"version": 2, "hashes": object{}},
 		object{"keyids": []any{}, "threshold": 1}, object{"length": 0, "hashes": object{"sha256": "ab"}},
 		ed(1).id, ed(2).id, ed(9).id, ed(9).public, p256().id, p256().public,
@@ -110,7 +112,8 @@ func mutate(d *dice, tree object) {
 		case int:
 			p.set(v + d.roll(5) - 2)
 		case string:
-			p.set([]string{v + "x", strings.ToUpper(v), strings.ToLower(v), " " + v, v + "\n", strings.TrimSuffix(v, "0"),
+			p.set([]string{v + "x", strings.ToUpper(v), strings.ToLower(v), " " + v, v + "\n",
+				strings.TrimSuffix(v, "0"),
 				v + v}[d.roll(7)])
 		}
 	case 5: // another name
@@ -124,7 +127,8 @@ func mutate(d *dice, tree object) {
 		v := values()
 		switch at := p.get().(type) {
 		case object:
-			keys := []string{"x", "X", "é", "\u007f", "a\"b", "custom", "mirrors", "targets.json", "team.json", ed(9).id,
+			keys := []string{"x", "X", "é", "\u007f", "a\"b", "custom", "mirrors", "targets.json",
+				"team.json", ed(9).id,
 				"b/" + PayloadName}
 			at[keys[d.roll(len(keys))]] = v[d.roll(len(v))]
 		case []any:

@@ -113,7 +113,8 @@ func overS3(t testing.TB) func(testing.TB, bundle.Objects) bundle.Source {
 			return err
 		}
 		remove := func(ctx context.Context, name string) error {
-			_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String(prefix + "/" + name)})
+			_, err := client.DeleteObject(ctx,
+				&s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String(prefix + "/" + name)})
 			return err
 		}
 		return &synced{

@@ -38,7 +38,8 @@ func related() evaluator.Ruleset {
 	g.Rules[0].Split = &evaluator.Split{Bucketing: evaluator.Bucketing{By: "device", Salt: "s",
 		Hash: evaluator.HashMurmur3}, Ranges: []evaluator.Range{{To: evaluator.Positions}}}
 	g.Reserved = &evaluator.Reservation{Layer: "l",
-		Bucketing: evaluator.Bucketing{By: "shop", Salt: "l", Hash: evaluator.HashMurmur3}, Spans: []evaluator.Span{{To: 5}}}
+		Bucketing: evaluator.Bucketing{By: "shop", Salt: "l", Hash: evaluator.HashMurmur3},
+		Spans:     []evaluator.Span{{To: 5}}}
 	return evaluator.Ruleset{
 		Unit: "user",
 		Attributes: []evaluator.Attribute{

@@ -180,8 +180,9 @@ func TestPositions(t *testing.T) {
 		ramp.Ramp = &evaluator.Ramp{Points: []evaluator.Point{{At: 1, Level: number()}, {At: 2, Level: number()}}}
 		want := evaluator.Ruleset{Unit: "user", Flags: []evaluator.Flag{{
 			Key: "f", Type: evaluator.KindBool,
-			Reserved: &evaluator.Reservation{Bucketing: bucketing(), Spans: []evaluator.Span{{From: number(), To: number()}}},
-			Rules:    []evaluator.Rule{{Name: "a", Split: split}, {Name: "b", Split: ramp}},
+			Reserved: &evaluator.Reservation{Bucketing: bucketing(),
+				Spans: []evaluator.Span{{From: number(), To: number()}}},
+			Rules: []evaluator.Rule{{Name: "a", Split: split}, {Name: "b", Split: ramp}},
 		}}}
 		l := label{format: format2, features: []string{"hash:hash"}}
 		got, err := decodeRuleset(&l, encodeRuleset(&want).marshal(format2))
@@ -199,7 +200,8 @@ func TestPositions(t *testing.T) {
 // message that names the feature.
 func TestUnknownFeatures(t *testing.T) {
 	for _, feature := range []string{
-		"lists:2", "type:date", "hash:", "hash:md5", "hash:" + evaluator.HashMurmur3, "op:", "op:one of", "op:Op(99)", "positions", "Op:bucket", "op:bucket ", "~",
+		"lists:2", "type:date", "hash:", "hash:md5", "hash:" + evaluator.HashMurmur3, "op:", "op:one of", "op:Op(99)",
+		"positions", "Op:bucket", "op:bucket ", "~",
 		strings.Repeat("x", maxFeature),
 	} {
 		data := encodeLatest(t, func(l *label, _ *wire) {
@@ -250,11 +252,12 @@ func TestUnknownColumns(t *testing.T) {
 	}
 	const many = 1 << 20
 	for name, value := range map[string][]byte{
-		"attribute_later":                  msgp.AppendString(nil, strings.Repeat("x", many)),
-		"flag_description":                 msgp.AppendString(nil, ""),
-		"public":                           msgp.AppendArrayHeader(nil, 0),
-		"numbers":                          numbers,
-		"floats64":                         msgp.AppendFloat64(msgp.AppendFloat32(msgp.AppendArrayHeader(nil, 2), 1), 2),
+		"attribute_later":  msgp.AppendString(nil, strings.Repeat("x", many)),
+		"flag_description": msgp.AppendString(nil, ""),
+		"public":           msgp.AppendArrayHeader(nil, 0),
+		"numbers":          numbers,
+		"floats64": msgp.AppendFloat64(msgp.AppendFloat32(msgp.AppendArrayHeader(nil, 2), 1),
+			2),
 		"many":                             append(msgp.AppendArrayHeader(nil, many), make([]byte, many)...),
 		strings.Repeat("n", maxColumnName): msgp.AppendUint64(msgp.AppendArrayHeader(nil, 1), 1<<63),
 	} {

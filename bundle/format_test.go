@@ -101,7 +101,8 @@ func TestSyntax(t *testing.T) {
 	}
 	// What was read is parsed in one way, wherever it was read from: one role is
 	// enough to see that it arrives as it is.
-	others := slices.DeleteFunc(slices.Clone(s), func(s scenario) bool { return strings.HasPrefix(s.name, roleTimestamp) })
+	others := slices.DeleteFunc(slices.Clone(s),
+		func(s scenario) bool { return strings.HasPrefix(s.name, roleTimestamp) })
 	runScenarios(t, others)
 	runEverywhere(t, slices.DeleteFunc(s, func(s scenario) bool { return !strings.HasPrefix(s.name, roleTimestamp) }))
 }
@@ -113,7 +114,8 @@ func TestStructure(t *testing.T) {
 		set(roleTimestamp, "meta", object{"snapshot.json": object{"version": 2,
 			"Hashes": object{"sha256": "ab"}}}), Malformed)
 	s.add("target with custom in another case", func(r *repo) {
-		r.forge(roleTargets, func(o object) { o["targets"].(object)["checkout/"+PayloadName].(object)["Custom"] = object{} })
+		r.forge(roleTargets,
+			func(o object) { o["targets"].(object)["checkout/"+PayloadName].(object)["Custom"] = object{} })
 	}, Malformed)
 	s.add("delegations in another case", set(roleTargets, "Delegations", object{}), Malformed)
 	s.add("both cases of a key", set(roleTimestamp, "Version", 2), Malformed)
@@ -258,7 +260,8 @@ func TestTargets(t *testing.T) {
 			Malformed},
 		{"another file without hashes", target("x", object{"length": 3}), Malformed},
 		{"another file with no hash", target("x", object{"length": 3, "hashes": object{}}), Malformed},
-		{"another file with custom null", target("x", object{"length": 3, "hashes": object{"sha256": "ab"}, "custom": nil}),
+		{"another file with custom null",
+			target("x", object{"length": 3, "hashes": object{"sha256": "ab"}, "custom": nil}),
 			Malformed},
 		{"another file is null", target("x", nil), Malformed},
 		{"no namespace", target(PayloadName, fine), accepted},
@@ -273,7 +276,8 @@ func TestTargets(t *testing.T) {
 		{"percent sign", target("a%2f..%2fb/"+PayloadName, fine), Malformed},
 		{"not ASCII", target("ключ/"+PayloadName, fine), Malformed},
 		{"too long", target(strings.Repeat("a", 101)+"/"+PayloadName, fine), Malformed},
-		{"payload without SHA-256", target(mine, object{"length": 3, "hashes": object{"sha512": strings.Repeat("ab", 64)}}),
+		{"payload without SHA-256",
+			target(mine, object{"length": 3, "hashes": object{"sha512": strings.Repeat("ab", 64)}}),
 			Malformed},
 		{"payload of length 0", target(mine, object{"length": 0, "hashes": object{"sha256": hashOf(nil)}}), Malformed},
 		{"payload too large", target(mine, object{"length": MaxPayloads + 1, "hashes": object{"sha256": hashOf(nil)}}),

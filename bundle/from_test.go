@@ -45,7 +45,8 @@ func TestAttributeFrom(t *testing.T) {
 	}
 	lines := strings.Repeat("\n", len(p.Ruleset.Attributes))
 	for text, want := range map[string]string{
-		"x": "fewer lines", lines[1:]: "fewer lines", lines + "x": "more lines", lines + "\n": "more lines", lines: "", "": "",
+		"x": "fewer lines", lines[1:]: "fewer lines", lines + "x": "more lines", lines + "\n": "more lines",
+		lines: "", "": "",
 	} {
 		w := encodeRuleset(&p.Ruleset)
 		w.attributeFrom = []byte(text)

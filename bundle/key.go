@@ -94,7 +94,8 @@ func parseEd25519(public string) (publicKey, error) {
 		return publicKey{}, errors.New("an ed25519 key must be 32 bytes in hexadecimal")
 	}
 	if isSmallOrder(b) {
-		return publicKey{}, errors.New("an ed25519 key is a point of small order, which has signatures that nobody made")
+		return publicKey{}, errors.New(
+			"an ed25519 key is a point of small order, which has signatures that nobody made")
 	}
 	return publicKey{point: string(b)}, nil
 }

@@ -45,12 +45,14 @@ func withLists(include, exclude, plain, folded []string) evaluator.Ruleset {
 			{Name: "mail", Type: evaluator.AttrString}},
 		Segments: []evaluator.Segment{{Name: "beta", Include: include, Exclude: exclude}},
 		Flags: []evaluator.Flag{
-			flag("a-segment", evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"beta"}}),
+			flag("a-segment", evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user",
+				Strings: []string{"beta"}}),
 			flag("b-plain", evaluator.Condition{Op: evaluator.OpAny, Of: []evaluator.Condition{
 				{Op: evaluator.OpOneOf, Attribute: "user", Strings: plain},
 				{Op: evaluator.OpOneOf, Attribute: "mail", Strings: []string{"x", "y"}},
 			}}),
-			flag("c-folded", evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "mail", Strings: folded, Fold: true}),
+			flag("c-folded", evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "mail", Strings: folded,
+				Fold: true}),
 			flag("d-plain", evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "mail", Strings: plain}),
 		},
 	}
@@ -58,8 +60,9 @@ func withLists(include, exclude, plain, folded []string) evaluator.Ruleset {
 
 // listed is a payload with three lists that are targets.
 func listed() Payload {
-	return Payload{Environment: "production", Namespace: "shop", Ruleset: withLists(idList("u-", MinList), idList("v-", MinList+1), idList("u-", MinList),
-		idList("M-", MinList))}
+	return Payload{Environment: "production", Namespace: "shop",
+		Ruleset: withLists(idList("u-", MinList), idList("v-", MinList+1), idList("u-", MinList),
+			idList("M-", MinList))}
 }
 
 func encodeListed(t testing.TB) ([]byte, []*List) {
@@ -280,7 +283,8 @@ func TestListOfVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for version, want := range map[string]string{"1.0.12345": "on", "1.0.12345+build": "on", "1.0.9999": "off"} {
-		ctx := evaluator.Context{Key: "v", Attrs: []evaluator.Attr{{Name: "app", Value: evaluator.StringValue(version)}}}
+		ctx := evaluator.Context{Key: "v",
+			Attrs: []evaluator.Attr{{Name: "app", Value: evaluator.StringValue(version)}}}
 		if got := program.Flag("b-plain").Evaluate(&ctx).Variant(); got != want {
 			t.Errorf("%s: got %s, want %s", version, got, want)
 		}

@@ -58,9 +58,11 @@ func everything() Payload {
 	chance := &evaluator.Split{Ranges: []evaluator.Range{{To: evaluator.Positions, Variant: 1}}}
 	steps := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "s", Hash: evaluator.HashMurmur3},
 		Ramp: &evaluator.Ramp{
-			Variant: 0, Rest: 1, Points: []evaluator.Point{{At: -5, Level: 0}, {At: 1 << 40, Level: evaluator.Positions}},
+			Variant: 0, Rest: 1,
+			Points: []evaluator.Point{{At: -5, Level: 0}, {At: 1 << 40, Level: evaluator.Positions}},
 		}}
-	line := &evaluator.Split{Ramp: &evaluator.Ramp{Variant: 1, Points: []evaluator.Point{{At: 1, Level: 1}}, Linear: true}}
+	line := &evaluator.Split{Ramp: &evaluator.Ramp{Variant: 1, Points: []evaluator.Point{{At: 1, Level: 1}},
+		Linear: true}}
 	metadata := []evaluator.Attr{
 		evaluator.NewAttr("owner", "search"), evaluator.NewAttr("empty", ""), evaluator.NewAttr("weight", -3),
 		evaluator.NewAttr("share", 0.5), evaluator.NewAttr("experiment", true), evaluator.NewAttr("old", false),
@@ -91,7 +93,8 @@ func everything() Payload {
 				Rules: []evaluator.Rule{{Name: "all", When: &when, Variant: 1}, {Name: "share", Split: split},
 					{Name: "luck", Split: chance}}},
 			{Key: "int", Type: evaluator.KindInt,
-				Variants: []evaluator.Variant{{Name: "low", Value: evaluator.IntValue(-1 << 63)}}, Metadata: metadata[2:3]},
+				Variants: []evaluator.Variant{{Name: "low", Value: evaluator.IntValue(-1 << 63)}},
+				Metadata: metadata[2:3]},
 			{Key: "number", Type: evaluator.KindFloat,
 				Variants: []evaluator.Variant{{Name: "pi", Value: evaluator.FloatValue(3.14)}}},
 			{Key: "string", Type: evaluator.KindString,
@@ -227,7 +230,8 @@ func TestEncodePayloadRefusesNames(t *testing.T) {
 		p := everything()
 		p.Environment, p.Namespace = test.environment, test.namespace
 		if _, _, err := EncodePayload(p); err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("environment %q, namespace %q: got error %v, want one with %q", test.environment, test.namespace, err,
+			t.Errorf("environment %q, namespace %q: got error %v, want one with %q", test.environment,
+				test.namespace, err,
 				test.want)
 		}
 	}
@@ -521,7 +525,8 @@ func TestDecodePayloadMemory(t *testing.T) {
 			w.segmentName, w.segmentInclude, w.segmentExclude, w.segmentWhen = ones, zeros, zeros, zeros
 		},
 		"flags": func(w *wire) {
-			w.flagKey, w.flagForm, w.flagDefault, w.flagOff, w.flagVariants, w.flagRules = ones, ones, zeros, zeros, zeros, zeros
+			w.flagKey, w.flagForm, w.flagDefault, w.flagOff, w.flagVariants, w.flagRules = ones, ones, zeros, zeros,
+				zeros, zeros
 		},
 		"variants": func(w *wire) {
 			w.flagVariants, w.variantName, w.ints = rows(n), ones, make([]int64, n)
@@ -577,7 +582,8 @@ func TestDecodePayloadMemory(t *testing.T) {
 			}
 			if full := got + int64(len(columns)); full > 64*n {
 				data := packed(t, w)
-				if got := allocated(func() { _, _ = DecodePayload(data[:len(data)-1]) }); got > int64(len(columns))+besides {
+				if got := allocated(func() { _, _ = DecodePayload(data[:len(data)-1]) }); got > int64(len(columns))+
+					besides {
 					t.Errorf("decoding what is damaged allocates %d bytes", got)
 				}
 			}
@@ -651,7 +657,8 @@ func compareModules(t *testing.T, got, want *evaluator.Module) {
 			evaluator.NewAttr("uid", 13)}},
 		{Key: "u-6", Chance: 1 << 31, Attrs: []evaluator.Attr{evaluator.NewAttr("city", "city-7"),
 			evaluator.NewAttr("uid", 7),
-			evaluator.NewAttr("ip", "10.0.0.1"), evaluator.NewAttr("version", "2.4.0"), evaluator.NewAttr("beta", true)}},
+			evaluator.NewAttr("ip", "10.0.0.1"), evaluator.NewAttr("version", "2.4.0"),
+			evaluator.NewAttr("beta", true)}},
 	} {
 		for f := range b.Flags() {
 			diff := cmp.Diff(f.Explain(&ctx), a.Flag(f.Key()).Explain(&ctx), compareValues,

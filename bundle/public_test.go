@@ -26,7 +26,8 @@ func TestPublic(t *testing.T) {
 		format int
 		public bool
 	}{{private, 1, false}, {public, 2, true}} {
-		if l, err := ReadLabel(test.data); err != nil || l.Format != test.format || len(l.Features) > 0 || l.Public != test.public {
+		if l, err := ReadLabel(test.data); err != nil || l.Format != test.format || len(l.Features) > 0 ||
+			l.Public != test.public {
 			t.Errorf("the label is %+v, %v", l, err)
 		}
 		if compiled, err := CompilePayload(test.data); err != nil || compiled.Public != test.public {
@@ -54,14 +55,16 @@ func TestPublic(t *testing.T) {
 func TestLabelPublic(t *testing.T) {
 	list := strings.Repeat("ab", 32)
 	with := func(value []byte) []byte {
-		l := label{format: format2, environment: "production", namespace: "a", features: []string{featureLists}, lists: []string{list}}
+		l := label{format: format2, environment: "production", namespace: "a", features: []string{featureLists},
+			lists: []string{list}}
 		b := l.marshal()
 		b[strings.Index(string(b), "columns")+len("columns")]++ // entries
 		return append(msgp.AppendString(b, "public"), value...)
 	}
 	for _, want := range []bool{false, true} {
 		var got label
-		if err := got.unmarshal(with(msgp.AppendBool(nil, want))); err != nil || got.public != want || len(got.lists) != 1 {
+		if err := got.unmarshal(with(msgp.AppendBool(nil, want))); err != nil || got.public != want ||
+			len(got.lists) != 1 {
 			t.Errorf("%v: read %+v, %v", want, got, err)
 		}
 	}

@@ -128,8 +128,10 @@ func TestNamespaces(t *testing.T) {
 func TestValidNamespace(t *testing.T) {
 	for name, want := range map[string]bool{
 		"checkout": true, "a/b/c": true, "A-1_x.y": true, "a..b": true, strings.Repeat("a", 100): true,
-		"": false, "/": false, "/a": false, "a/": false, "a//b": false, ".": false, "..": false, "a/../b": false, ".git": false, "a/.b": false,
-		"a b": false, "a\\b": false, "a:b": false, "a\x00": false, "é": false, "a%2e": false, strings.Repeat("a", 101): false,
+		"": false, "/": false, "/a": false, "a/": false, "a//b": false, ".": false, "..": false, "a/../b": false,
+		".git": false, "a/.b": false,
+		"a b": false, "a\\b": false, "a:b": false, "a\x00": false, "é": false, "a%2e": false,
+		strings.Repeat("a", 101): false,
 	} {
 		if ValidNamespace(name) != want {
 			t.Errorf("ValidNamespace(%q) is %t", name, !want)
@@ -177,7 +179,8 @@ func TestRestore(t *testing.T) {
 			payloadsOf(rel), accepted},
 		{"no such namespace any more", r.verifier(t, func(c *VerifierConfig) { c.Namespaces = []string{"ads"} }), valid,
 			payloadsOf(rel), NotFound},
-		{"below the least revision", r.verifier(t, func(c *VerifierConfig) { c.MinRevision = 3 }), valid, payloadsOf(rel),
+		{"below the least revision", r.verifier(t, func(c *VerifierConfig) { c.MinRevision = 3 }), valid,
+			payloadsOf(rel),
 			Rollback},
 		{"of another pinned root", foreign.verifier(t), valid, payloadsOf(rel), Signature},
 		{"empty", v, nil, payloadsOf(rel), Malformed},

@@ -102,7 +102,8 @@ func TestSeen(t *testing.T) {
 					}
 					for variant := range 4 {
 						cold, restarts := variant&1 != 0, variant&2 != 0
-						t.Run(fmt.Sprintf("%s/older %s/%d is %s/cold=%t/restarts=%t", name, theft.role, failing, fault, cold,
+						t.Run(fmt.Sprintf("%s/older %s/%d is %s/cold=%t/restarts=%t", name, theft.role, failing,
+							fault, cold,
 							restarts), func(t *testing.T) {
 							t.Parallel()
 							r := lasting()
@@ -320,7 +321,8 @@ func TestRemember(t *testing.T) {
 		{"damaged snapshot", flip("2.snapshot.json"), true, "3 2 0 2"},
 		{"damaged targets", flip("2.targets.json"), true, "3 2 2 0"},
 		{"no root", edited(func(o map[string][]byte) { delete(o, "2.root.json") }), false, "1 2 2 2"},
-		{"foreign", edited(func(o map[string][]byte) { clear(o); o["2.root.json"] = foreign.objects["1.root.json"] }), true,
+		{"foreign", edited(func(o map[string][]byte) { clear(o); o["2.root.json"] = foreign.objects["1.root.json"] }),
+			true,
 			"1 0 0 0"},
 		{"high numbers in names", edited(func(o map[string][]byte) {
 			o["9.snapshot.json"] = o["2.snapshot.json"]

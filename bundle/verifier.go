@@ -227,7 +227,8 @@ func (v *Verifier) wanted(targets *targetsMetadata) ([]string, error) {
 	for _, namespace := range wanted {
 		l, ok := targets.payloads[namespace]
 		if !ok {
-			return nil, &Error{NotFound, name, fmt.Errorf("namespace %q is not published; %s", namespace, whatIsPublished(targets))}
+			return nil, &Error{NotFound, name,
+				fmt.Errorf("namespace %q is not published; %s", namespace, whatIsPublished(targets))}
 		}
 		if total += l.length; total > MaxPayloads {
 			return nil, &Error{Malformed, name, fmt.Errorf("payloads: %w", ErrTooLarge)}

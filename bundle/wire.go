@@ -159,7 +159,8 @@ const (
 
 // flagTypes are the types of flags by their number in flag_form; no type has 0.
 var flagTypes = [...]evaluator.Kind{
-	1: evaluator.KindBool, 2: evaluator.KindString, 3: evaluator.KindInt, 4: evaluator.KindFloat, 5: evaluator.KindObject,
+	1: evaluator.KindBool, 2: evaluator.KindString, 3: evaluator.KindInt, 4: evaluator.KindFloat,
+	5: evaluator.KindObject,
 }
 
 // The bits of rule_form.

@@ -167,10 +167,12 @@ func TestWorkflowOfVersions(t *testing.T) {
 		{"the timestamp doesn't list the new snapshot", nil, []refresh{start,
 			{bumped(roleSnapshot), accepted, "1 1 1 1", "1 1 1 1", "timestamp.json"}}},
 		{"the listed snapshot doesn't exist", nil, []refresh{start,
-			{func(r *repo) { r.bumpFrom(roleSnapshot); delete(r.objects, "2.snapshot.json") }, NotFound, "1 1 1 1", "1 2 1 1",
+			{func(r *repo) { r.bumpFrom(roleSnapshot); delete(r.objects, "2.snapshot.json") }, NotFound,
+				"1 1 1 1", "1 2 1 1",
 				"2.snapshot.json"}}},
 		{"the listed targets don't exist", nil, []refresh{start,
-			{func(r *repo) { r.bumpFrom(roleTargets); delete(r.objects, "2.targets.json") }, NotFound, "1 1 1 1", "1 2 2 1",
+			{func(r *repo) { r.bumpFrom(roleTargets); delete(r.objects, "2.targets.json") }, NotFound,
+				"1 1 1 1", "1 2 2 1",
 				"2.targets.json"}}},
 		{"another snapshot than listed", nil, []refresh{{func(r *repo) {
 			r.bump(roleSnapshot)
@@ -182,7 +184,8 @@ func TestWorkflowOfVersions(t *testing.T) {
 		{"older timestamp", nil, []refresh{{bumped(roleTimestamp), accepted, "1 2 1 1", "1 2 1 1", ""},
 			{version(roleTimestamp, 1), Rollback, "1 2 1 1", "1 2 1 1", "2.root.json"}}},
 		{"timestamp with other content", nil, []refresh{start,
-			{func(r *repo) { r.listed(roleSnapshot)["version"] = 100; r.publish(roleTimestamp) }, Conflict, "1 1 1 1", "1 1 1 1",
+			{func(r *repo) { r.listed(roleSnapshot)["version"] = 100; r.publish(roleTimestamp) }, Conflict,
+				"1 1 1 1", "1 1 1 1",
 				"2.root.json"}}},
 		{"snapshot with other content", nil, []refresh{
 			{do(withHashes, bumped(roleSnapshot, roleTimestamp)), accepted, "1 2 2 1", "1 2 2 1", ""},
@@ -296,7 +299,8 @@ func TestWorkflowOfExpiry(t *testing.T) {
 			{do(expires(roleSnapshot, -day), bumped(roleSnapshot, roleTimestamp)), Expired, "1 1 1 1", "1 2 2 1",
 				"2.snapshot.json"}}},
 		{"targets", nil, []refresh{start,
-			{do(expires(roleTargets, -day), bumped(roleTargets, roleSnapshot, roleTimestamp)), Expired, "1 1 1 1", "1 2 2 2",
+			{do(expires(roleTargets, -day), bumped(roleTargets, roleSnapshot, roleTimestamp)), Expired,
+				"1 1 1 1", "1 2 2 2",
 				"2.targets.json"}}},
 		{"of what the client has, and renewed since", nil, []refresh{
 			{do(expires(roleTimestamp, 7*day), bumped(roleTimestamp)), accepted, "1 2 1 1", "1 2 1 1", ""},
@@ -391,8 +395,9 @@ func TestWorkflowOfTargets(t *testing.T) {
 				n := 6 + 6*i
 				have := fmt.Sprintf("1 %d %[1]d %[1]d", n)
 				steps = append(steps,
-					refresh{do(release, release, release, release, release), accepted, "1 " + strings.Repeat(fmt.Sprint(n, " "), 2) +
-						fmt.Sprint(n), have, ""},
+					refresh{do(release, release, release, release, release), accepted,
+						"1 " + strings.Repeat(fmt.Sprint(n, " "), 2) +
+							fmt.Sprint(n), have, ""},
 					refresh{func(r *repo) { // one that isn't what is listed
 						r.release()
 						r.objects[r.payloadName("checkout")] = []byte("malicious")
@@ -418,8 +423,9 @@ func TestRefusedByDesign(t *testing.T) {
 	rsa := listedAs(p256(), func(o object) { o["keytype"], o["scheme"] = "rsa", "rsassa-pss-sha256" })
 	tell(t, []story{
 		{"delegations", nil, []refresh{start, {set(roleTargets, "delegations", object{
-			"keys": object{}, "roles": []any{object{"name": "team", "keyids": []any{}, "threshold": 1, "terminating": false,
-				"paths": []any{"*"}}},
+			"keys": object{}, "roles": []any{object{"name": "team", "keyids": []any{}, "threshold": 1,
+				"terminating": false,
+				"paths":       []any{"*"}}},
 		}), Malformed, "1 1 1 1", "1 2 2 1", "2.targets.json"}}},
 		{"a key of RSA", nil, []refresh{start, {needing(rsa), Malformed, "1 1 1 1", "1 1 1 1", "2.root.json"}}},
 		{"a root that names no environment", nil, []refresh{start,

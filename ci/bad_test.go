@@ -136,7 +136,8 @@ func linked(t testing.TB, fsys fstest.MapFS) fs.FS {
 		return fsys
 	}
 	top := t.TempDir()
-	if err := os.WriteFile(filepath.Join(top, "outside.yaml"), []byte("type: boolean\ndefault: off\n"), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(top, "outside.yaml"), []byte("type: boolean\ndefault: off\n"),
+		0o666); err != nil {
 		t.Fatal(err)
 	}
 	for name, f := range fsys {

@@ -52,7 +52,8 @@ func writeEstate(tb testing.TB, dir string, flags int) {
 `)
 	const segments = 100
 	for i := range segments {
-		write(fmt.Sprintf("segments/team-%d.yaml", i), fmt.Sprintf("include: [u-%d, u-%d]\nwhen: {city: office-%d}\n", i, i+1, i))
+		write(fmt.Sprintf("segments/team-%d.yaml", i),
+			fmt.Sprintf("include: [u-%d, u-%d]\nwhen: {city: office-%d}\n", i, i+1, i))
 	}
 	for i := range flags {
 		var rules strings.Builder

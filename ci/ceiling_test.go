@@ -63,7 +63,8 @@ func checkCeiling(t *testing.T, f *evaluator.CompiledFlag, share Share, now int6
 	t.Helper()
 	unit := fmt.Sprint("u-", random.Uint64())
 	got := f.Evaluate(&evaluator.Context{Attrs: []evaluator.Attr{evaluator.NewAttr("user", unit)}, Now: now})
-	position, _ := evaluator.Bucketing{By: "user", Salt: "x", Hash: evaluator.HashMurmur3}.Position(evaluator.StringValue(unit))
+	position, _ := evaluator.Bucketing{By: "user", Salt: "x",
+		Hash: evaluator.HashMurmur3}.Position(evaluator.StringValue(unit))
 	if want := position < share.Level(evaluator.Positions); (got.Variant() == "on") != want {
 		t.Errorf("at %d, %v cleared: the unit at position %d gets %q", now, share, position, got.Variant())
 	}
@@ -101,7 +102,8 @@ func planEstate(t *testing.T, p *plan.Plan, lock string) *Estate {
 		"serin.yaml":    file("environments: [production]\n"),
 		"context.yaml":  file("attributes:\n  user: {type: string, unit: true}\n"),
 		"guards/g.yaml": file("environments: [production]\nmetrics: [{name: smoke, command: {run: [x]}}]\n"),
-		"shop/x.yaml": file(fmt.Sprintf("type: boolean\ndefault: off\nrules: [{name: ramp, serve: {ramp: on, steps: [%s], start: %s, guard: g}}]\n",
+		"shop/x.yaml": file(fmt.Sprintf(
+			"type: boolean\ndefault: off\nrules: [{name: ramp, serve: {ramp: on, steps: [%s], start: %s, guard: g}}]\n",
 			strings.Join(steps, ", "), time.Unix(p.Start, 0).UTC().Format(time.RFC3339))),
 		"releases.lock": file(lock),
 	}

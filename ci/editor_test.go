@@ -73,7 +73,8 @@ func TestFolderSchemasRefuseMistakes(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("of %d mistakes, the folder's schemas overlook %d, and the general ones %d", len(mistakes), len(accepted), before)
+	t.Logf("of %d mistakes, the folder's schemas overlook %d, and the general ones %d", len(mistakes),
+		len(accepted), before)
 	if len(mistakes) < 36 || !slices.Equal(accepted, overlooked) {
 		t.Errorf("of %d mistakes, the schemas overlook %q", len(mistakes), accepted)
 	}
@@ -138,7 +139,8 @@ func TestFolderSchemasOnMutations(t *testing.T) {
 				}
 				refused++
 				if len(recheck(t, fsys, s, root)) == 0 {
-					t.Errorf("%s: %s: %s: the folder's schema refuses what the check accepts: %v", name, path, m.what, refusal)
+					t.Errorf("%s: %s: %s: the folder's schema refuses what the check accepts: %v", name, path,
+						m.what, refusal)
 				}
 			}
 		}

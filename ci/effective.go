@@ -35,7 +35,8 @@ type EffectiveFlag struct {
 func (e *Estate) Effective(key, environment string) (EffectiveFlag, error) {
 	f, ok := e.flags.ByKey[key]
 	if !ok {
-		return EffectiveFlag{}, fmt.Errorf("there is no flag %q%s", key, suggest.DidYouMean(key, slices.Values(e.Keys())))
+		return EffectiveFlag{},
+			fmt.Errorf("there is no flag %q%s", key, suggest.DidYouMean(key, slices.Values(e.Keys())))
 	}
 	if err := e.CheckEnvironment(environment); err != nil {
 		return EffectiveFlag{}, err

@@ -57,15 +57,18 @@ func checkEffective(t *testing.T, fsys fstest.MapFS) (replaced int) {
 	}
 	for _, environment := range append([]string{""}, e.Environments()...) {
 		shown := maps.Clone(fsys)
-		maps.DeleteFunc(shown, func(name string, _ *fstest.MapFile) bool { return source.RoleOf(name) == source.TestFile })
+		maps.DeleteFunc(shown,
+			func(name string, _ *fstest.MapFile) bool { return source.RoleOf(name) == source.TestFile })
 		for _, key := range e.Keys() {
 			f, err := e.Effective(key, environment)
 			if err != nil {
 				t.Fatal(err)
 			}
 			text := f.YAML()
-			if n := strings.Count(text, "  # environments."+environment+"\n"); environment != "" && n < len(f.Replaced) {
-				t.Errorf("%s in %s: %d of %d keys say that they are replaced:\n%s", key, environment, n, len(f.Replaced), text)
+			if n := strings.Count(text, "  # environments."+environment+"\n"); environment != "" &&
+				n < len(f.Replaced) {
+				t.Errorf("%s in %s: %d of %d keys say that they are replaced:\n%s", key, environment, n,
+					len(f.Replaced), text)
 			}
 			replaced += len(f.Replaced)
 			delete(shown, path.Clean(strings.TrimPrefix(filepath.ToSlash(f.File), "flags/")))

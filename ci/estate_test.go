@@ -73,7 +73,8 @@ func TestRepositoryEstate(t *testing.T) {
 func TestEstate(t *testing.T) {
 	fsys := base(t)
 	fsys["serin.yaml"] = file("environments: [production, staging]\nunit: device\ntime_zone: Asia/Shanghai\n")
-	fsys["a/z.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {now: {after: 2026-12-01T09:00}}, serve: {on: 20%, off: rest}}]\n")
+	fsys["a/z.yaml"] = file(
+		"type: boolean\ndefault: off\nrules: [{name: r, when: {now: {after: 2026-12-01T09:00}}, serve: {on: 20%, off: rest}}]\n")
 	fsys["a/b/c.yaml"] = file("type: boolean\ndefault: off\n")
 	e, err := LoadFS(fsys, "flags")
 	if err != nil {
@@ -121,8 +122,9 @@ func compiledFlags(t testing.TB, e *Estate, environment string) map[string]evalu
 
 func TestAttributes(t *testing.T) {
 	fsys := base(t)
-	fsys["context.yaml"] = file("attributes:\n  user: {type: string, unit: true}\n  city: {type: string, enum: [BJ, SH]}\n" +
-		"  channel: {type: string}\n  app_version: {type: semver}\n  uid: {type: integer, enum: [1, 2]}\n")
+	fsys["context.yaml"] = file(
+		"attributes:\n  user: {type: string, unit: true}\n  city: {type: string, enum: [BJ, SH]}\n" +
+			"  channel: {type: string}\n  app_version: {type: semver}\n  uid: {type: integer, enum: [1, 2]}\n")
 	delete(fsys, "checkout/new-checkout.yaml")
 	delete(fsys, "checkout/new-checkout.test.yaml")
 	fsys["a/z.yaml"] = file("type: boolean\ndefault: off\n")
@@ -145,7 +147,8 @@ func TestAttributes(t *testing.T) {
 func TestEstateDefaults(t *testing.T) {
 	fsys := base(t)
 	delete(fsys, "serin.yaml")
-	fsys["a/z.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {now: {after: 2026-12-01T09:00}}, serve: {on: 20%, off: rest}}]\n")
+	fsys["a/z.yaml"] = file(
+		"type: boolean\ndefault: off\nrules: [{name: r, when: {now: {after: 2026-12-01T09:00}}, serve: {on: 20%, off: rest}}]\n")
 	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +196,8 @@ func (b backwards) ReadDir(name string) ([]fs.DirEntry, error) {
 func TestOrderOfLists(t *testing.T) {
 	payloads := func(list string) []string {
 		fsys := base(t)
-		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {city: " + list + "}, serve: on}]\n")
+		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {city: " + list +
+			"}, serve: on}]\n")
 		e, err := LoadFS(fsys, "flags")
 		if err != nil {
 			t.Fatal(err)
@@ -231,7 +235,8 @@ environments:
 		fsys[fmt.Sprintf("ids/%d.txt", i)] = file("u-3\nu-1\nu-2\n")
 	}
 	for i := range 10 {
-		fsys[fmt.Sprintf("segments/s%d.yaml", i)] = file(fmt.Sprintf("include: [u-%d]\nwhen: {level: 1, channel: web}\n", i))
+		fsys[fmt.Sprintf("segments/s%d.yaml",
+			i)] = file(fmt.Sprintf("include: [u-%d]\nwhen: {level: 1, channel: web}\n", i))
 	}
 	forth, err := LoadFS(fsys, "flags")
 	if err != nil {
@@ -252,7 +257,9 @@ environments:
 	}
 	for i := range 50 {
 		fsys[fmt.Sprintf("ns%d/bad-%d.yaml", (i+1)%7, i%25)] = file("type: boolean\ndefault: maybe\n")
-		fsys[fmt.Sprintf("other/flag-%d.yaml", i+50)] = file(fmt.Sprintf("type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {flag: {flag-%d: on}, uid: {list: ../ids/%d.txt}}}]\n", i, i%4))
+		fsys[fmt.Sprintf("other/flag-%d.yaml",
+			i+50)] = file(fmt.Sprintf(
+			"type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {flag: {flag-%d: on}, uid: {list: ../ids/%d.txt}}}]\n", i, i%4))
 	}
 	_, forthErr := LoadFS(fsys, "flags")
 	_, backErr := LoadFS(backwards{fsys}, "flags")
@@ -297,15 +304,17 @@ func encode(t *testing.T, e *Estate, environment string) []string {
 // accepts.
 func TestSegmentChains(t *testing.T) {
 	for n, want := range map[int]string{
-		evaluator.MaxDepth:     "",
-		evaluator.MaxDepth + 1: "flags/segments/s0.yaml:1:1: the segment starts a chain of references to other segments that is longer than 100",
+		evaluator.MaxDepth: "",
+		evaluator.MaxDepth +
+			1: "flags/segments/s0.yaml:1:1: the segment starts a chain of references to other segments that is longer than 100",
 	} {
 		fsys := base(t)
 		for i := range n - 1 {
 			fsys[fmt.Sprintf("segments/s%d.yaml", i)] = file(fmt.Sprintf("when: {user: {segment: s%d}}\n", i+1))
 		}
 		fsys[fmt.Sprintf("segments/s%d.yaml", n-1)] = file("include: [u-1]\n")
-		fsys["shop/chained.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: a, when: {user: {segment: s0}}, serve: on}]\n")
+		fsys["shop/chained.yaml"] = file(
+			"type: boolean\ndefault: off\nrules: [{name: a, when: {user: {segment: s0}}, serve: on}]\n")
 		e, err := LoadFS(fsys, "flags")
 		got := ""
 		if err == nil {

@@ -31,8 +31,11 @@ func addFiles(f *testing.F, match func(name string) bool) {
 		}
 	}
 	for _, text := range []string{
-		"", "\n", "\t", "- ", "a", "a:", "a: ", ": a", "? a\n: b\n", "a: &a [*a]", "{", "}", "[", "]", "{a", "[a: b]", "'", "\"", "|", ">", "%", "@", "`", "!", "&", "*",
-		"a: |\n", "a: >-\n  b\n\n c\n", "a: \"\\x\"", "a: b: c", "- - - a", "---\n---\n", "...\n", "--- a\n", "# c\n", "a: # c\n  b\n", "\ufeffa: b\n", "a:\r\n  b: c\r\n", "a: \x00\n", "a: \xff\n", "{a: b, a: c}", "{\"a\":\"b\"}", "[[[[[[[[[[[[", strings.Repeat("{a: ", 60), strings.Repeat("- ", 60),
+		"", "\n", "\t", "- ", "a", "a:", "a: ", ": a", "? a\n: b\n", "a: &a [*a]", "{", "}", "[", "]", "{a", "[a: b]",
+		"'", "\"", "|", ">", "%", "@", "`", "!", "&", "*",
+		"a: |\n", "a: >-\n  b\n\n c\n", "a: \"\\x\"", "a: b: c", "- - - a", "---\n---\n", "...\n", "--- a\n", "# c\n",
+		"a: # c\n  b\n", "\ufeffa: b\n", "a:\r\n  b: c\r\n", "a: \x00\n", "a: \xff\n", "{a: b, a: c}",
+		"{\"a\":\"b\"}", "[[[[[[[[[[[[", strings.Repeat("{a: ", 60), strings.Repeat("- ", 60),
 	} {
 		f.Add([]byte(text))
 	}
@@ -120,11 +123,14 @@ func checkPlaces(t *testing.T, fsys fstest.MapFS, problems Problems) {
 
 func FuzzFlagFile(f *testing.F) {
 	addFiles(f, func(name string) bool {
-		return strings.Contains(name, "/") && !strings.Contains(name, ".test.") && !strings.HasPrefix(name, "segments/") && !strings.HasPrefix(name, "layers/")
+		return strings.Contains(name, "/") && !strings.Contains(name, ".test.") &&
+			!strings.HasPrefix(name, "segments/") && !strings.HasPrefix(name, "layers/")
 	})
 	for _, when := range []string{
-		"{now: {after: 2026-12-01, before: 2026-12-02T00:00Z}}", "{now: {weekdays: [mon, sun], from: \"22:00\", to: \"06:00\", zone: Europe/Berlin}}",
-		"{user: {list: testers.txt}}", "{uid: {list: numbers.txt}}", "{not: {flag: {new-checkout: [on, off]}}}", "{flag: {asks: on}}",
+		"{now: {after: 2026-12-01, before: 2026-12-02T00:00Z}}",
+		"{now: {weekdays: [mon, sun], from: \"22:00\", to: \"06:00\", zone: Europe/Berlin}}",
+		"{user: {list: testers.txt}}", "{uid: {list: numbers.txt}}", "{not: {flag: {new-checkout: [on, off]}}}",
+		"{flag: {asks: on}}",
 	} {
 		f.Add([]byte("type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: " + when + "}]\n"))
 	}
@@ -133,7 +139,8 @@ func FuzzFlagFile(f *testing.F) {
 		fsys["shop/x.yaml"] = &fstest.MapFile{Data: data}
 		fsys["shop/testers.txt"] = file("u-1\n")
 		fsys["shop/numbers.txt"] = file("7\n")
-		fsys["shop/asks.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {flag: {x: on}}}]\n")
+		fsys["shop/asks.yaml"] = file(
+			"type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {flag: {x: on}}}]\n")
 		checkLoad(t, fsys)
 	})
 }
@@ -164,7 +171,8 @@ func FuzzLayerFile(f *testing.F) {
 		fsys := base(t)
 		fsys["layers/l.yaml"] = &fstest.MapFile{Data: data}
 		for _, key := range []string{"a", "b"} {
-			fsys["shop/"+key+".yaml"] = file("type: boolean\nexclusive: l\ndefault: off\nrules: [{name: r, serve: on}]\n")
+			fsys["shop/"+key+".yaml"] = file(
+				"type: boolean\nexclusive: l\ndefault: off\nrules: [{name: r, serve: on}]\n")
 		}
 		checkLoad(t, fsys)
 		if e, err := LoadFS(fsys, "flags"); err == nil {

@@ -60,7 +60,8 @@ func layered(t *testing.T, layer string, serve map[string]string) *Estate {
 	fsys["context.yaml"] = file("attributes: {user: {type: string, unit: true}}\n")
 	fsys["layers/search.yaml"] = file(layer)
 	for key, s := range serve {
-		fsys["shop/"+key+".yaml"] = file("type: boolean\nexclusive: search\ndefault: off\nrules: [{name: r, serve: " + s + "}]\n")
+		fsys["shop/"+key+".yaml"] = file("type: boolean\nexclusive: search\ndefault: off\nrules: [{name: r, serve: " +
+			s + "}]\n")
 	}
 	e, err := LoadFS(fsys, "flags")
 	if err != nil {
@@ -158,12 +159,14 @@ func checkUsersApart(t *testing.T, e *Estate, text string) {
 func TestLayerGrowth(t *testing.T) {
 	serve := map[string]string{"a": "on", "b": "on"}
 	before := layered(t, "shares: [{flag: a, share: 10%}, {flag: b, share: 20%}, {free: 30%}]\n", serve)
-	after := layered(t, "shares: [{flag: a, share: 10%}, {flag: b, share: 20%}, {flag: a, share: 5%}, {free: 25%}]\n", serve)
+	after := layered(t, "shares: [{flag: a, share: 10%}, {flag: b, share: 20%}, {flag: a, share: 5%}, {free: 25%}]\n",
+		serve)
 	spans := func(e *Estate, key string) []evaluator.Span { return compiledFlags(t, e, "")[key].Reserved.Spans }
 	if diff := gocmp.Diff(spans(before, "b"), spans(after, "b")); diff != "" {
 		t.Errorf("b moved: -before +after:\n%s", diff)
 	}
-	want := append(spans(before, "a"), evaluator.Span{From: share.Boundary(share.Whole/10*3, evaluator.Positions), To: share.Boundary(share.Whole/100*35, evaluator.Positions)})
+	want := append(spans(before, "a"), evaluator.Span{From: share.Boundary(share.Whole/10*3, evaluator.Positions),
+		To: share.Boundary(share.Whole/100*35, evaluator.Positions)})
 	if diff := gocmp.Diff(want, spans(after, "a")); diff != "" {
 		t.Errorf("a: -want +got:\n%s", diff)
 	}

@@ -118,8 +118,9 @@ func TestLintOwnEstate(t *testing.T) {
 func TestLintManyWarnings(t *testing.T) {
 	fsys := fstest.MapFS{
 		"context.yaml": file("attributes: {user: {type: string, unit: true}}\n"),
-		"a/x.yaml":     file("type: boolean\ndefault: off\nrules: [{name: a, when: {user: {list: ids.txt}}, serve: on}]\n"),
-		"a/ids.txt":    file(strings.Repeat("u-1 \n", 10_000)),
+		"a/x.yaml": file(
+			"type: boolean\ndefault: off\nrules: [{name: a, when: {user: {list: ids.txt}}, serve: on}]\n"),
+		"a/ids.txt": file(strings.Repeat("u-1 \n", 10_000)),
 	}
 	e, err := LoadFS(fsys, "flags")
 	if err != nil {

@@ -42,7 +42,8 @@ func TestLongList(t *testing.T) {
 	fsys["shop/x.yaml"] = file(asksForList)
 	fsys["shop/testers.txt"] = manyIDs(ids)
 	fsys["segments/testers.yaml"] = file("include: {list: ../shop/testers.txt}\n")
-	fsys["shop/y.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {user: {segment: testers}}}]\n")
+	fsys["shop/y.yaml"] = file(
+		"type: boolean\ndefault: off\nrules: [{name: r, serve: on, when: {user: {segment: testers}}}]\n")
 	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +51,8 @@ func TestLongList(t *testing.T) {
 	program := compiled(t, e, "")
 	for _, key := range []string{"x", "y"} {
 		for user, want := range map[string]bool{
-			"user-00000000": true, fmt.Sprintf("user-%08d", ids-1): true, fmt.Sprintf("user-%08d", ids): false, "": false,
+			"user-00000000": true, fmt.Sprintf("user-%08d", ids-1): true,
+			fmt.Sprintf("user-%08d", ids): false, "": false,
 		} {
 			if got, _ := program.Flag(key).Evaluate(&evaluator.Context{Key: user}).Value().Bool(); got != want {
 				t.Errorf("%s: %q: %v, want %v", key, user, got, want)
@@ -84,7 +86,8 @@ func TestListLimits(t *testing.T) {
 		t.Errorf("a larger list: error %v, want %s", err, want)
 	}
 
-	fsys["shop/testers.txt"] = file(strings.Repeat("x", 1000) + "\n" + strings.Repeat("y", 1000+1) + "\n" + strings.Repeat("a b\n c # d\n", 600))
+	fsys["shop/testers.txt"] = file(strings.Repeat("x", 1000) + "\n" + strings.Repeat("y", 1000+1) + "\n" +
+		strings.Repeat("a b\n c # d\n", 600))
 	_, err := LoadFS(fsys, "flags")
 	var problems Problems
 	if !errors.As(err, &problems) || len(problems) != problem.Max+1 {
@@ -93,7 +96,8 @@ func TestListLimits(t *testing.T) {
 	if want := "flags/shop/testers.txt:2:1: the id is longer than 1000 bytes"; problems[0].Error() != want {
 		t.Errorf("an id that is too long: %v, want %s", problems[0], want)
 	}
-	if p := problems[problem.Max]; p.Message != "there are more problems in this file than are shown" || p.Line != 2+2*problem.Max {
+	if p := problems[problem.Max]; p.Message != "there are more problems in this file than are shown" ||
+		p.Line != 2+2*problem.Max {
 		t.Errorf("the last problem is %v", p)
 	}
 }
@@ -213,7 +217,8 @@ func TestListReadOnce(t *testing.T) {
 func FuzzListFile(f *testing.F) {
 	addFiles(f, func(name string) bool { return strings.HasSuffix(name, ".txt") })
 	for _, text := range []string{
-		"7\n8\n7\n", "\ufeff7", "\xff\xfe7\x00", " # c\n\t7\t\r\n", "7#8", "7 #8", "u-1\x00", "\r", "9223372036854775808", "-0\n+7\n", "\u00a07\u2028", strings.Repeat("x", 1000+1),
+		"7\n8\n7\n", "\ufeff7", "\xff\xfe7\x00", " # c\n\t7\t\r\n", "7#8", "7 #8", "u-1\x00", "\r",
+		"9223372036854775808", "-0\n+7\n", "\u00a07\u2028", strings.Repeat("x", 1000+1),
 	} {
 		f.Add([]byte(text))
 	}

@@ -92,7 +92,8 @@ func lockStep(t *testing.T, fsys fstest.MapFS, out *strings.Builder) {
 	if _, err := LoadFS(fsys, "flags"); err != nil {
 		t.Errorf("after locking: %v", err)
 	}
-	if again, err := LockFS(fsys, "flags", nil); err != nil || len(again.Changes) > 0 || !bytes.Equal(again.After, u.After) {
+	if again, err := LockFS(fsys, "flags", nil); err != nil || len(again.Changes) > 0 ||
+		!bytes.Equal(again.After, u.After) {
 		t.Errorf("locking again changes %+v: %v", again, err)
 	}
 }
@@ -239,13 +240,15 @@ func redrawn(rnd *rand.Rand) []share.Part {
 // write writes a flag x and a layer l with the flags of its parts.
 func write(fsys fstest.MapFS, parts map[string][]share.Part) {
 	maps.DeleteFunc(fsys, func(name string, _ *fstest.MapFile) bool { return strings.HasPrefix(name, "shop/") })
-	fsys["shop/x.yaml"] = file("type: string\ndefault: none\nrules: [{name: r, serve: " + splitText(parts[""]) + "}]\n" +
+	fsys["shop/x.yaml"] = file("type: string\ndefault: none\nrules: [{name: r, serve: " +
+		splitText(parts[""]) + "}]\n" +
 		"environments: {staging: {rules: [{name: r, serve: " + splitText(parts["staging"]) + "}]}}\n")
 	fsys["layers/l.yaml"] = file(layerText(parts["layer"]))
 	flags := 0
 	for _, p := range parts["layer"] {
 		if p.Name != "on" && p.Name != "off" && p.Share > 0 {
-			fsys["shop/"+p.Name+".yaml"] = file("type: boolean\nexclusive: l\ndefault: off\nrules: [{name: r, serve: on}]\n")
+			fsys["shop/"+p.Name+
+				".yaml"] = file("type: boolean\nexclusive: l\ndefault: off\nrules: [{name: r, serve: on}]\n")
 			flags++
 		}
 	}
@@ -341,7 +344,8 @@ environments:
 	for _, c := range u.Changes {
 		got = append(got, c.What)
 	}
-	want := []string{`flag "new-checkout", rule "half"`, `flag "x", environment "production", rule "split"`, `flag "x", rule "split"`}
+	want := []string{`flag "new-checkout", rule "half"`, `flag "x", environment "production", rule "split"`,
+		`flag "x", rule "split"`}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -351,7 +355,8 @@ environments:
 func TestAnew(t *testing.T) {
 	fsys := base(t)
 	parts := []share.Part{{Name: "on", Share: share.Whole / 2}, {Name: "off", Share: share.Whole / 2}}
-	for _, parts = range [][]share.Part{parts, {{Name: "off", Share: share.Whole / 10 * 4}, {Name: "on", Share: share.Whole / 10 * 6}}} {
+	for _, parts = range [][]share.Part{parts,
+		{{Name: "off", Share: share.Whole / 10 * 4}, {Name: "on", Share: share.Whole / 10 * 6}}} {
 		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: " + splitText(parts) + "}]\n")
 		u, err := LockFS(fsys, "flags", nil)
 		if err != nil {
@@ -366,10 +371,12 @@ func TestAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(u.After), "x * r by=user off:1717986918 on:4294967296\n") || len(u.Changes) != 1 || u.Changes[0].Kind != LockAnew || len(u.Changes[0].Moves) != 2 {
+	if !strings.Contains(string(u.After), "x * r by=user off:1717986918 on:4294967296\n") || len(u.Changes) != 1 ||
+		u.Changes[0].Kind != LockAnew || len(u.Changes[0].Moves) != 2 {
 		t.Errorf("got %+v, %s", u.Changes, u.After)
 	}
-	if _, err := LockFS(fsys, "flags", []string{"y"}); err == nil || err.Error() != `there is no flag "y" with a split by a unit` {
+	if _, err := LockFS(fsys, "flags", []string{"y"}); err == nil ||
+		err.Error() != `there is no flag "y" with a split by a unit` {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -396,9 +403,12 @@ func TestTooManyPieces(t *testing.T) {
 // FuzzLockFile loads an estate with the lock file, and updates it.
 func FuzzLockFile(f *testing.F) {
 	for _, line := range []string{
-		"", "x * r by=user on:2147483648 off:4294967296\n", "x staging r by=user salt=s hash=h on:4294967296", "\"x\" * \"a \\\"b\\\" ü\" by=\"\\u200b\" \"\":1 é:4294967296\n",
-		"layer:l by=user (holdout):214748364 a:1 (free):4294967296\n", "layer:\"\" by=u a:4294967296\n", "# c\n\nx * r by=user a:1 a:4294967296", "x * r by=user a:5 b:4\n",
-		"<<<<<<< HEAD\n", "x", "x *", "x * r", "x * r by=", "x * r by=u", "x * r by=u ", "x * r by=u a", "x * r by=u a:", "x * r by=u a:-1", "x * r by=u a:99999999999999999999 ", "\"x", "`x` * r",
+		"", "x * r by=user on:2147483648 off:4294967296\n", "x staging r by=user salt=s hash=h on:4294967296",
+		"\"x\" * \"a \\\"b\\\" ü\" by=\"\\u200b\" \"\":1 é:4294967296\n",
+		"layer:l by=user (holdout):214748364 a:1 (free):4294967296\n", "layer:\"\" by=u a:4294967296\n",
+		"# c\n\nx * r by=user a:1 a:4294967296", "x * r by=user a:5 b:4\n",
+		"<<<<<<< HEAD\n", "x", "x *", "x * r", "x * r by=", "x * r by=u", "x * r by=u ", "x * r by=u a",
+		"x * r by=u a:", "x * r by=u a:-1", "x * r by=u a:99999999999999999999 ", "\"x", "`x` * r",
 	} {
 		f.Add([]byte(line))
 	}
@@ -420,7 +430,8 @@ func FuzzLockFile(f *testing.F) {
 func BenchmarkLock(b *testing.B) {
 	fsys := base(b)
 	for n := range 10_000 {
-		fsys[fmt.Sprintf("shop/flag-%d.yaml", n)] = file("type: boolean\ndefault: off\nrules:\n  - name: half\n    serve: {on: 50%, off: 50%}\n")
+		fsys[fmt.Sprintf("shop/flag-%d.yaml",
+			n)] = file("type: boolean\ndefault: off\nrules:\n  - name: half\n    serve: {on: 50%, off: 50%}\n")
 	}
 	loading := func(b *testing.B) {
 		for b.Loop() {

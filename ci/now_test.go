@@ -14,8 +14,10 @@ func TestNow(t *testing.T) {
 			"2026-03-27T23:59:59+01:00": false, "2026-03-28T00:00:00+01:00": true,
 			"2026-03-29T23:59:59+02:00": true, "2026-03-30T00:00:00+02:00": false,
 		},
-		"{after: 2026-03-28T00:00Z}":             {"1970-01-01T00:00:00Z": false, "2026-03-28T00:00:00Z": true, "2100-01-01T00:00:00Z": true},
-		"{before: 2026-03-28, zone: Asia/Tokyo}": {"1970-01-01T00:00:00Z": true, "2026-03-27T14:59:59Z": true, "2026-03-27T15:00:00Z": false},
+		"{after: 2026-03-28T00:00Z}": {"1970-01-01T00:00:00Z": false, "2026-03-28T00:00:00Z": true,
+			"2100-01-01T00:00:00Z": true},
+		"{before: 2026-03-28, zone: Asia/Tokyo}": {"1970-01-01T00:00:00Z": true, "2026-03-27T14:59:59Z": true,
+			"2026-03-27T15:00:00Z": false},
 		// 2026-03-27 is a Friday.
 		"{weekdays: [mon, tue, wed, thu, fri], from: \"09:00\", to: \"18:00\"}": {
 			"2026-03-27T08:59:59+01:00": false, "2026-03-27T09:00:00+01:00": true, "2026-03-27T17:59:59+01:00": true,
@@ -27,20 +29,26 @@ func TestNow(t *testing.T) {
 			"2026-03-28T05:59:59+01:00": true, "2026-03-28T06:00:00+01:00": false, "2026-03-28T23:00:00+01:00": false,
 		},
 		"{weekdays: [fri], from: \"18:00\", to: \"00:00\"}": {
-			"2026-03-27T18:00:00+01:00": true, "2026-03-27T23:59:59+01:00": true, "2026-03-28T00:00:00+01:00": false, "2026-03-27T00:00:00+01:00": false,
+			"2026-03-27T18:00:00+01:00": true, "2026-03-27T23:59:59+01:00": true, "2026-03-28T00:00:00+01:00": false,
+			"2026-03-27T00:00:00+01:00": false,
 		},
 		"{weekdays: [sat, sun]}": {
-			"2026-03-27T23:59:59+01:00": false, "2026-03-28T00:00:00+01:00": true, "2026-03-29T23:59:59+02:00": true, "2026-03-30T00:00:00+02:00": false,
+			"2026-03-27T23:59:59+01:00": false, "2026-03-28T00:00:00+01:00": true, "2026-03-29T23:59:59+02:00": true,
+			"2026-03-30T00:00:00+02:00": false,
 		},
 		"{from: \"09:35\", to: \"12:07\", zone: UTC}": {
-			"2026-03-27T09:34:59Z": false, "2026-03-27T09:35:00Z": true, "2026-03-27T12:06:59Z": true, "2026-03-27T12:07:00Z": false,
+			"2026-03-27T09:34:59Z": false, "2026-03-27T09:35:00Z": true, "2026-03-27T12:06:59Z": true,
+			"2026-03-27T12:07:00Z": false,
 		},
-		"{weekdays: sat, zone: Pacific/Kiritimati}":            {"2026-03-27T09:59:59Z": false, "2026-03-27T10:00:00Z": true, "2026-03-28T10:00:00Z": false},
-		"{from: \"00:00\", to: \"24:00\", before: 2026-03-28}": {"2026-03-27T12:00:00Z": true, "2026-03-28T12:00:00Z": false},
+		"{weekdays: sat, zone: Pacific/Kiritimati}": {"2026-03-27T09:59:59Z": false,
+			"2026-03-27T10:00:00Z": true, "2026-03-28T10:00:00Z": false},
+		"{from: \"00:00\", to: \"24:00\", before: 2026-03-28}": {"2026-03-27T12:00:00Z": true,
+			"2026-03-28T12:00:00Z": false},
 	} {
 		fsys := base(t)
 		fsys["serin.yaml"] = file("environments: [production]\ntime_zone: Europe/Berlin\n")
-		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {now: " + when + "}, serve: on}]\n")
+		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {now: " + when +
+			"}, serve: on}]\n")
 		e, err := LoadFS(fsys, "flags")
 		if err != nil {
 			t.Errorf("%s: %v", when, err)

@@ -110,7 +110,8 @@ func TestHashesAreComplete(t *testing.T) {
 	}
 	for _, name := range evaluator.Hashes() {
 		for path, want := range map[string]string{
-			"../docs/evaluation.md": "\n| `" + name + "` | ", "../docs/flag-files.md": "\n| `" + name + "` | ", "../schema/condition.json": `"` + name + `"`,
+			"../docs/evaluation.md": "\n| `" + name + "` | ", "../docs/flag-files.md": "\n| `" + name + "` | ",
+			"../schema/condition.json": `"` + name + `"`,
 		} {
 			data, err := os.ReadFile(path)
 			if err != nil {

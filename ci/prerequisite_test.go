@@ -45,7 +45,8 @@ func TestLongChain(t *testing.T) {
 	}
 	program := compiled(t, e, "production")
 	for city, want := range map[string]bool{"BJ": true, "SH": false} {
-		result := program.Flag("f0").Evaluate(&evaluator.Context{Attrs: []evaluator.Attr{evaluator.NewAttr("city", city)}})
+		result := program.Flag("f0").Evaluate(
+			&evaluator.Context{Attrs: []evaluator.Attr{evaluator.NewAttr("city", city)}})
 		if got, _ := result.Value().Bool(); got != want {
 			t.Errorf("f0 in %s: %v, want %v", city, got, want)
 		}
@@ -64,7 +65,8 @@ func TestLongChain(t *testing.T) {
 // in a line.
 func TestLongCircle(t *testing.T) {
 	fsys := chain(t, 6_000)
-	fsys["ns4/f5999.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {f0: on}}, serve: on}]\n")
+	fsys["ns4/f5999.yaml"] = file(
+		"type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {f0: on}}, serve: on}]\n")
 	_, err := LoadFS(fsys, "flags")
 	want := `flags/ns4/f5999.yaml:3:33: rule "r": flag "f0" refers to itself: f0 → f1 → f2 → f3 → f4 → f5 → f6 → f7 → f8 → … → f5999 → f0`
 	if err == nil || err.Error() != want {
@@ -83,8 +85,9 @@ func TestFlagCost(t *testing.T) {
 	} {
 		fsys := base(t)
 		fsys["segments/many.yaml"] = file("when: {any: [" + strings.Repeat("{city: BJ}, ", maxCost-2) + "]}\n")
-		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, serve: {on: 50%, off: 50%}, when: {any: [" +
-			strings.Repeat("{user: {segment: many}}, ", 99) + strings.Repeat("{city: BJ}, ", cities) + "]}}]\n")
+		fsys["shop/x.yaml"] = file(
+			"type: boolean\ndefault: off\nrules: [{name: r, serve: {on: 50%, off: 50%}, when: {any: [" +
+				strings.Repeat("{user: {segment: many}}, ", 99) + strings.Repeat("{city: BJ}, ", cities) + "]}}]\n")
 		e, err := LoadFS(fsys, "flags")
 		got := ""
 		if err == nil {
@@ -104,7 +107,8 @@ func TestFlagCost(t *testing.T) {
 func TestPrerequisitesAgree(t *testing.T) {
 	fsys := base(t)
 	fsys["a/one.yaml"] = file("type: string\ndefault: x\nrules: [{name: r, serve: {y: 50%, x: 50%}}]\n")
-	fsys["b/two.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {one: y}}, serve: on}]\nenvironments: {staging: {default: on}}\n")
+	fsys["b/two.yaml"] = file(
+		"type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {one: y}}, serve: on}]\nenvironments: {staging: {default: on}}\n")
 	fsys["c/three.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {two: on}}, serve: on}]\n")
 	e, err := LoadFS(fsys, "flags")
 	if err != nil {
@@ -122,7 +126,8 @@ func TestPrerequisitesAgree(t *testing.T) {
 				one++
 			}
 		}
-		if three != one && environment == "production" || three/10 < want[0]-5 || three/10 > want[0]+5 || one/10 < want[1]-5 || one/10 > want[1]+5 {
+		if three != one && environment == "production" || three/10 < want[0]-5 || three/10 > want[0]+5 ||
+			one/10 < want[1]-5 || one/10 > want[1]+5 {
 			t.Errorf("%s: three is on for %d and one y for %d of 1000", environment, three, one)
 		}
 	}
@@ -132,20 +137,24 @@ func TestPrerequisitesAgree(t *testing.T) {
 func TestPrerequisitePins(t *testing.T) {
 	fsys := base(t)
 	fsys["a/one.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {city: BJ}, serve: on}]\n")
-	fsys["b/two.yaml"] = file("type: boolean\ndefault: off\nenabled: false\nrules: [{name: r, when: {flag: {one: on}}, serve: on}]\n")
+	fsys["b/two.yaml"] = file(
+		"type: boolean\ndefault: off\nenabled: false\nrules: [{name: r, when: {flag: {one: on}}, serve: on}]\n")
 	fsys["c/three.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {two: on}}, serve: on}]\n")
 	e, err := LoadFS(fsys, "flags")
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := e.flags.Ruleset("", []evaluator.Flag{e.flags.ByKey["three"].In("")}, lang.Pins{Flags: map[string]string{"two": "on"}})
-	variants := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}}
+	set := e.flags.Ruleset("", []evaluator.Flag{e.flags.ByKey["three"].In("")},
+		lang.Pins{Flags: map[string]string{"two": "on"}})
+	variants := []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
+		{Name: "off", Value: evaluator.BoolValue(false)}}
 	want := evaluator.Ruleset{
 		Unit:       "user",
 		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{{
 			Key: "three", Type: evaluator.KindBool, Variants: variants, Default: 1, Off: 1,
-			Rules: []evaluator.Rule{{Name: "r", When: &evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"two", "on"}}}},
+			Rules: []evaluator.Rule{{Name: "r",
+				When: &evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"two", "on"}}}},
 		}},
 		Prerequisites: []evaluator.Flag{{Key: "two", Type: evaluator.KindBool, Variants: variants}},
 	}
@@ -159,7 +168,8 @@ func TestBrokenPrerequisite(t *testing.T) {
 	fsys := base(t)
 	fsys["a/one.yaml"] = file("type: boolean\ndefault: maybe\n")
 	fsys["a/two.yaml"] = file("type: [\n")
-	fsys["b/three.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {one: perhaps, two: maybe}}, serve: on}]\n")
+	fsys["b/three.yaml"] = file(
+		"type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {one: perhaps, two: maybe}}, serve: on}]\n")
 	_, err := LoadFS(fsys, "flags")
 	var problems Problems
 	if !errors.As(err, &problems) || len(problems) != 2 || strings.Contains(err.Error(), "three") {

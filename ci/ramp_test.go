@@ -38,7 +38,8 @@ func TestRamps(t *testing.T) {
 	}{
 		{
 			"{ramp: on, steps: [{at: 2026-12-01T02:00:00Z, to: 1%}, {at: 2026-12-01T04:00:00Z, to: 1%}, {at: 2026-12-01T05:00:00Z, to: 20%}]}",
-			evaluator.Ramp{Rest: 1, Points: []evaluator.Point{{At: hour(2), Level: 42949672}, {At: hour(4), Level: 42949672}, {At: hour(5), Level: 858993459}}},
+			evaluator.Ramp{Rest: 1, Points: []evaluator.Point{{At: hour(2), Level: 42949672},
+				{At: hour(4), Level: 42949672}, {At: hour(5), Level: 858993459}}},
 		},
 		{
 			"{ramp: on, double: {from: 1%, every: 24h, start: 2026-12-01T02:00:00Z}}",
@@ -55,7 +56,8 @@ func TestRamps(t *testing.T) {
 		},
 		{
 			"{ramp: on, double: {from: 5%, every: 1h, start: 2026-12-01T02:00:00Z, to: 20%}}",
-			evaluator.Ramp{Rest: 1, Points: []evaluator.Point{{At: hour(2), Level: percent(5)}, {At: hour(3), Level: percent(10)}, {At: hour(4), Level: percent(20)}}},
+			evaluator.Ramp{Rest: 1, Points: []evaluator.Point{{At: hour(2), Level: percent(5)},
+				{At: hour(3), Level: percent(10)}, {At: hour(4), Level: percent(20)}}},
 		},
 		{
 			"{ramp: on, double: {from: 5%, every: 1h, start: 2026-12-01T02:00:00Z, to: 5%}}",
@@ -63,15 +65,18 @@ func TestRamps(t *testing.T) {
 		},
 		{
 			"{ramp: on, linear: {start: 2026-12-01, end: 2026-12-02}}",
-			evaluator.Ramp{Rest: 1, Linear: true, Points: []evaluator.Point{{At: hour(0), Level: 0}, {At: hour(24), Level: evaluator.Positions}}},
+			evaluator.Ramp{Rest: 1, Linear: true,
+				Points: []evaluator.Point{{At: hour(0), Level: 0}, {At: hour(24), Level: evaluator.Positions}}},
 		},
 		{
 			"{ramp: on, linear: {start: 2026-12-01, end: 2026-12-02, from: 10%, to: 30%}, pause: false, at: 2026-12-01}",
-			evaluator.Ramp{Rest: 1, Linear: true, Points: []evaluator.Point{{At: hour(0), Level: percent(10)}, {At: hour(24), Level: percent(30)}}},
+			evaluator.Ramp{Rest: 1, Linear: true,
+				Points: []evaluator.Point{{At: hour(0), Level: percent(10)}, {At: hour(24), Level: percent(30)}}},
 		},
 	}
 	for _, tt := range tests {
-		want := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "x", Hash: evaluator.HashMurmur3}, Ramp: &tt.want}
+		want := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "x", Hash: evaluator.HashMurmur3},
+			Ramp: &tt.want}
 		if diff := cmp.Diff(want, splitOf(t, tt.serve)); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", tt.serve, diff)
 		}
@@ -87,7 +92,8 @@ func TestDoublingFromTheLeast(t *testing.T) {
 	}
 	for i, p := range ramp.Points {
 		portion := min(int64(1)<<i, share.Whole)
-		if want := (evaluator.Point{At: hour(0) + int64(i), Level: share.Boundary(portion, evaluator.Positions)}); p != want {
+		if want := (evaluator.Point{At: hour(0) + int64(i),
+			Level: share.Boundary(portion, evaluator.Positions)}); p != want {
 			t.Errorf("point %d: got %+v, want %+v", i, p, want)
 		}
 	}
@@ -101,7 +107,9 @@ func TestRampSteps(t *testing.T) {
 			text.WriteString("        - {at: " + time.Unix(int64(i), 0).UTC().Format(time.RFC3339) + ", to: 1%}\n")
 		}
 		fsys := base(t)
-		fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules:\n  - name: r\n    serve:\n      ramp: on\n      steps:\n" + text.String())
+		fsys["shop/x.yaml"] = file(
+			"type: boolean\ndefault: off\nrules:\n  - name: r\n    serve:\n      ramp: on\n      steps:\n" +
+				text.String())
 		got := ""
 		if _, err := LoadFS(fsys, "flags"); err != nil {
 			got = err.Error()

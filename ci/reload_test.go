@@ -163,7 +163,8 @@ func problemsText(t *testing.T, err error) string {
 // take too much for that.
 func TestReloadCosts(t *testing.T) {
 	asks := func(key string) []byte {
-		return []byte("type: boolean\ndefault: off\nrules:\n  - {name: r, when: {flag: {" + key + ": on}}, serve: on}\n")
+		return []byte("type: boolean\ndefault: off\nrules:\n  - {name: r, when: {flag: {" + key +
+			": on}}, serve: on}\n")
 	}
 	var long strings.Builder
 	long.WriteString("type: boolean\ndefault: off\nrules:\n  - name: r\n    serve: on\n    when:\n      any:\n")
@@ -173,7 +174,8 @@ func TestReloadCosts(t *testing.T) {
 	fsys := base(t)
 	plain := []byte("type: boolean\ndefault: off\n")
 	for name, data := range map[string][]byte{
-		"shop/a.yaml": asks("b"), "shop/b.yaml": asks("c"), "shop/c.yaml": plain, "shop/d.yaml": plain, "shop/long.yaml": []byte(long.String()),
+		"shop/a.yaml": asks("b"), "shop/b.yaml": asks("c"), "shop/c.yaml": plain, "shop/d.yaml": plain,
+		"shop/long.yaml": []byte(long.String()),
 	} {
 		fsys[name] = &fstest.MapFile{Data: data}
 	}
@@ -218,7 +220,8 @@ rules:
 	if err != nil {
 		t.Fatal(err)
 	}
-	swapped := bytes.Replace(update.After, []byte("on:2147483648 off:4294967296"), []byte("off:2147483648 on:4294967296"), 1)
+	swapped := bytes.Replace(update.After, []byte("on:2147483648 off:4294967296"),
+		[]byte("off:2147483648 on:4294967296"), 1)
 	for name, contents := range map[string]map[string][]byte{
 		"other positions": {LockFile: swapped},
 		"another flag":    {"shop/b.yaml": []byte("type: boolean\ndefault: on\n")},

@@ -286,17 +286,22 @@ func TestSchemasOnMutations(t *testing.T) {
 
 // visible reports whether a problem is of a kind that a schema has to see.
 func visible(message string) bool {
-	for _, depends := range []string{"attribute \"", "the remainders of", "a remainder", "the range is empty", "\": the value is ", "expected 0 ≤ from < to", "is not a whole number",
-		"the guard has no \"exposures\"", "\"from\" is an integer", "\"to\" is an integer", "\"gt\" is an integer", "\"gte\" is an integer",
+	for _, depends := range []string{"attribute \"", "the remainders of", "a remainder", "the range is empty",
+		"\": the value is ", "expected 0 ≤ from < to", "is not a whole number",
+		"the guard has no \"exposures\"", "\"from\" is an integer", "\"to\" is an integer", "\"gt\" is an integer",
+		"\"gte\" is an integer",
 		"\"lt\" is an integer", "\"lte\" is an integer"} {
 		if strings.Contains(message, depends) {
 			return false // on a type that another file declares, or on arithmetic
 		}
 	}
 	for _, kind := range []string{
-		"unknown key", "unknown operator", "unknown lint", " is a mapping of", " is a list, not", " is true or false, not", " is an integer, not",
-		" is a share such as", " must be a share such as", " is a date such as", " is a word, not", "has no \"", "is empty",
-		" needs \"", " go together", "\" has no effect: the ", " bound the same end", " is a time such as", " is a length of time", "names no time", " is no weekday",
+		"unknown key", "unknown operator", "unknown lint", " is a mapping of", " is a list, not",
+		" is true or false, not", " is an integer, not",
+		" is a share such as", " must be a share such as", " is a date such as", " is a word, not", "has no \"",
+		"is empty",
+		" needs \"", " go together", "\" has no effect: the ", " bound the same end", " is a time such as",
+		" is a length of time", "names no time", " is no weekday",
 	} {
 		if strings.Contains(message, kind) {
 			return true
@@ -309,7 +314,8 @@ func visible(message string) bool {
 // root.
 func recheck(t *testing.T, fsys fs.FS, s *source.File, root *source.Node) Problems {
 	t.Helper()
-	text := source.FormatYAML(&source.Node{Kind: source.Mapping, Fields: []source.Field{{Key: &source.Node{Text: "x", Plain: true}, Value: root}}}, nil)
+	text := source.FormatYAML(&source.Node{Kind: source.Mapping,
+		Fields: []source.Field{{Key: &source.Node{Text: "x", Plain: true}, Value: root}}}, nil)
 	// The file's root may be a list: it stands below a key, which is cut off.
 	text = strings.TrimPrefix(text, "x:")
 	_, err := LoadFS(overlay{fsys, s.Path, []byte(text)}, "flags")
@@ -358,7 +364,8 @@ func mutations(root *source.Node) []mutation {
 		for i, f := range n.Fields {
 			at := where + "." + f.Key.Text
 			add(at+" dropped", func() *source.Node {
-				return rebuild(&source.Node{Kind: source.Mapping, Fields: slices.Delete(slices.Clone(n.Fields), i, i+1)})
+				return rebuild(&source.Node{Kind: source.Mapping,
+					Fields: slices.Delete(slices.Clone(n.Fields), i, i+1)})
 			})
 			with := func(key, value *source.Node) *source.Node {
 				fields := slices.Clone(n.Fields)
@@ -366,7 +373,8 @@ func mutations(root *source.Node) []mutation {
 				return rebuild(&source.Node{Kind: source.Mapping, Fields: fields})
 			}
 			for _, key := range []string{f.Key.Text + "x", "X", "a b"} {
-				add(at+" renamed "+key, func() *source.Node { return with(&source.Node{Text: key, Plain: true}, f.Value) })
+				add(at+" renamed "+key,
+					func() *source.Node { return with(&source.Node{Text: key, Plain: true}, f.Value) })
 			}
 			visit(f.Value, at, func(value *source.Node) *source.Node { return with(f.Key, value) })
 		}
@@ -386,28 +394,31 @@ func mutations(root *source.Node) []mutation {
 // replacements are what a value is replaced by.
 func replacements(n *source.Node) map[string]*source.Node {
 	out := map[string]*source.Node{
-		"null":        {Text: "null", Plain: true},
-		"true":        {Text: "true", Plain: true},
-		"7":           {Text: "7", Plain: true},
-		"-1":          {Text: "-1", Plain: true},
-		"0.5":         {Text: "0.5", Plain: true},
-		"1e999":       {Text: "1e999", Plain: true},
-		"huge":        {Text: strconv.FormatUint(math.MaxUint64, 10), Plain: true},
-		"empty text":  {},
-		"blank":       {Text: " "},
-		"text":        {Text: "text"},
-		"150%":        {Text: "150%"},
-		"20%":         {Text: "20%"},
-		"empty list":  {Kind: source.Sequence},
-		"empty map":   {Kind: source.Mapping},
-		"in a list":   {Kind: source.Sequence, Items: []*source.Node{n}},
-		"in two":      {Kind: source.Sequence, Items: []*source.Node{n, n}},
-		"in a map":    {Kind: source.Mapping, Fields: []source.Field{{Key: &source.Node{Text: "x", Plain: true}, Value: n}}},
-		"in in":       {Kind: source.Mapping, Fields: []source.Field{{Key: &source.Node{Text: "in", Plain: true}, Value: n}}},
+		"null":       {Text: "null", Plain: true},
+		"true":       {Text: "true", Plain: true},
+		"7":          {Text: "7", Plain: true},
+		"-1":         {Text: "-1", Plain: true},
+		"0.5":        {Text: "0.5", Plain: true},
+		"1e999":      {Text: "1e999", Plain: true},
+		"huge":       {Text: strconv.FormatUint(math.MaxUint64, 10), Plain: true},
+		"empty text": {},
+		"blank":      {Text: " "},
+		"text":       {Text: "text"},
+		"150%":       {Text: "150%"},
+		"20%":        {Text: "20%"},
+		"empty list": {Kind: source.Sequence},
+		"empty map":  {Kind: source.Mapping},
+		"in a list":  {Kind: source.Sequence, Items: []*source.Node{n}},
+		"in two":     {Kind: source.Sequence, Items: []*source.Node{n, n}},
+		"in a map": {Kind: source.Mapping,
+			Fields: []source.Field{{Key: &source.Node{Text: "x", Plain: true}, Value: n}}},
+		"in in": {Kind: source.Mapping,
+			Fields: []source.Field{{Key: &source.Node{Text: "in", Plain: true}, Value: n}}},
 		"with number": {Kind: source.Sequence, Items: []*source.Node{{Text: "7", Plain: true}}},
 	}
 	if n.Kind == source.Mapping {
-		extra := source.Field{Key: &source.Node{Text: "extra", Plain: true}, Value: &source.Node{Text: "1", Plain: true}}
+		extra := source.Field{Key: &source.Node{Text: "extra", Plain: true},
+			Value: &source.Node{Text: "1", Plain: true}}
 		out["extra key"] = &source.Node{Kind: source.Mapping, Fields: append(slices.Clone(n.Fields), extra)}
 	}
 	return out

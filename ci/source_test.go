@@ -154,7 +154,8 @@ func TestLoadVolume(t *testing.T) {
 func TestLoadOddFiles(t *testing.T) {
 	dir := onDisk(t, map[string]string{
 		"shop/large.yaml": "type: boolean\ndefault: off\ndescription: " + strings.Repeat("x", maxFileSize),
-		"shop/limit.yaml": "type: boolean\ndefault: off\n#" + strings.Repeat("x", maxFileSize-len("type: boolean\ndefault: off\n#")),
+		"shop/limit.yaml": "type: boolean\ndefault: off\n#" +
+			strings.Repeat("x", maxFileSize-len("type: boolean\ndefault: off\n#")),
 	})
 	if err := os.Mkdir(filepath.Join(dir, "shop", "folder.yaml"), 0o777); err != nil {
 		t.Fatal(err)

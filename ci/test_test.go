@@ -100,7 +100,8 @@ default: a
 environments:
   staging: {variants: {a: A}}
 `)
-	fsys["shop/x.yaml"] = file("type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {other: b}}, serve: on}]\nenvironments: {staging: {rules: []}}\n")
+	fsys["shop/x.yaml"] = file(
+		"type: boolean\ndefault: off\nrules: [{name: r, when: {flag: {other: b}}, serve: on}]\nenvironments: {staging: {rules: []}}\n")
 	fsys["shop/x.test.yaml"] = file("- {name: t, given: {flags: {other: b}}, expect: {value: true}}\n")
 	e, err := LoadFS(fsys, "flags")
 	if err != nil {

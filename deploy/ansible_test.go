@@ -55,7 +55,8 @@ func TestAnsible(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &groups); err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprint(groups["batch_1"].Hosts, groups["batch_2"].Hosts, groups["batch_3"].Hosts, len(groups["all"].Children))
+	got := fmt.Sprint(groups["batch_1"].Hosts, groups["batch_2"].Hosts, groups["batch_3"].Hosts,
+		len(groups["all"].Children))
 	if want := "[web-1] [web-2 web-3] [web-4 web-5 web-6 web-7] 4"; got != want { // "ungrouped" is the fourth
 		t.Errorf("Ansible reads the groups %s, not %s", got, want)
 	}
@@ -66,7 +67,8 @@ func TestAnsible(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "log"), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		out, err := ansible(play, test.broken, "-c", "local", "-e", "deploy="+filepath.Join(dir, "deploy.sh"), "ansible/release.yaml")
+		out, err := ansible(play, test.broken, "-c", "local", "-e", "deploy="+filepath.Join(dir, "deploy.sh"),
+			"ansible/release.yaml")
 		if failed := err != nil; failed != (test.broken != "") {
 			t.Errorf("%q is broken: %v\n%s", test.broken, err, out)
 		}
@@ -105,7 +107,8 @@ func batchesOf(t *testing.T, name string) string {
 // gets the new cache.
 func TestFlagOfHosts(t *testing.T) {
 	dir := t.TempDir()
-	if out, err := exec.Command(command(t), "batches", webHosts, "--doubling", "--lists", dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command(command(t), "batches", webHosts, "--doubling", "--lists",
+		dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	written, example := lists(t, dir), lists(t, "ansible/flags/web")
@@ -118,7 +121,8 @@ func TestFlagOfHosts(t *testing.T) {
 	got := make(map[string]string)
 	for i := 1; i <= 7; i++ {
 		host := fmt.Sprint("web-", i)
-		out, err := exec.Command(command(t), "eval", "new-cache", "--from", "ansible/flags", "-c", "host="+host).Output()
+		out, err := exec.Command(command(t), "eval", "new-cache", "--from", "ansible/flags", "-c",
+			"host="+host).Output()
 		if err != nil {
 			t.Fatal(err)
 		}

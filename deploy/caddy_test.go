@@ -15,7 +15,8 @@ import (
 func TestCaddy(t *testing.T) {
 	binary := needs.Command(t, "caddy")
 	s := newSite(t)
-	port := s.configure(t, "caddy/Caddyfile", "http://127.0.0.1:", "{\n\tadmin off\n\tauto_https off\n\tlog {\n\t\tlevel ERROR\n\t}\n}\n\nhttp://127.0.0.1:")
+	port := s.configure(t, "caddy/Caddyfile", "http://127.0.0.1:",
+		"{\n\tadmin off\n\tauto_https off\n\tlog {\n\t\tlevel ERROR\n\t}\n}\n\nhttp://127.0.0.1:")
 	s.url = "http://127.0.0.1:" + port
 	cmd := exec.Command(binary, "run", "--config", filepath.Join(s.dir, "Caddyfile"), "--adapter", "caddyfile")
 	cmd.Env = append(os.Environ(), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)

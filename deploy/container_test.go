@@ -33,8 +33,9 @@ func TestContainer(t *testing.T) {
 	}
 	run := func(args ...string) string {
 		t.Helper()
-		cmd := exec.Command(buildah, append([]string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"),
-			"--storage-driver", "vfs"}, args...)...)
+		cmd := exec.Command(buildah,
+			append([]string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"),
+				"--storage-driver", "vfs"}, args...)...)
 		cmd.Dir = dir
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
@@ -60,12 +61,14 @@ func TestContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := image.OCIv1.Config
-	if config.User != "65532:65532" || len(config.Entrypoint) != 1 || config.Entrypoint[0] != "/serin" || len(image.OCIv1.RootFS.DiffIDs) != 1 {
+	if config.User != "65532:65532" || len(config.Entrypoint) != 1 || config.Entrypoint[0] != "/serin" ||
+		len(image.OCIv1.RootFS.DiffIDs) != 1 {
 		t.Errorf("the image is %+v", image.OCIv1)
 	}
 	container := run("from", "serin")
 	t.Cleanup(func() { run("rm", container) })
-	if out := run("run", "--isolation", "chroot", container, "--", "/serin", "version"); !strings.HasPrefix(out, "serin version ") {
+	if out := run("run", "--isolation", "chroot", container, "--", "/serin", "version"); !strings.HasPrefix(out,
+		"serin version ") {
 		t.Errorf("in the container: %s", out)
 	}
 	p := newPublished(t)
@@ -77,9 +80,11 @@ func TestContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The root file system is read-only for its user, to whom nothing in it belongs.
-	cmd := exec.Command(buildah, "--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--storage-driver", "vfs",
+	cmd := exec.Command(buildah, "--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"),
+		"--storage-driver", "vfs",
 		"run", "--isolation", "chroot", "--volume", p.dir+"/store:/store:ro", container, "--",
-		"/serin", "serve", "--from", "file:///store/production", "--root", "/store/root.json", "--listen", "127.0.0.1:0")
+		"/serin", "serve", "--from", "file:///store/production", "--root", "/store/root.json", "--listen",
+		"127.0.0.1:0")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

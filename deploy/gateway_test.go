@@ -97,7 +97,8 @@ func newSite(t *testing.T) *site {
 			if strings.HasSuffix(r.URL.Path, "/fail") {
 				w.WriteHeader(http.StatusTeapot)
 			}
-			json.NewEncoder(w).Encode(answer{Upstream: name, Method: r.Method, Path: r.URL.Path, Body: string(body), Header: r.Header})
+			json.NewEncoder(w).Encode(answer{Upstream: name, Method: r.Method, Path: r.URL.Path, Body: string(body),
+				Header: r.Header})
 		}))
 		t.Cleanup(server.Close)
 		_, s.ports[name], _ = strings.Cut(strings.TrimPrefix(server.URL, "http://"), ":")
@@ -111,7 +112,8 @@ func (s *site) startDecider(t *testing.T) { s.startDeciderOf(t, "testdata/flags"
 // startDeciderOf starts a decision server with the arguments that say of which flags.
 func (s *site) startDeciderOf(t *testing.T, source ...string) {
 	t.Helper()
-	s.decider = exec.Command(command(t), append([]string{"serve", "--listen", "unix:" + s.socket, "--trust-proxies", "unix"}, source...)...)
+	s.decider = exec.Command(command(t),
+		append([]string{"serve", "--listen", "unix:" + s.socket, "--trust-proxies", "unix"}, source...)...)
 	out, err := s.decider.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

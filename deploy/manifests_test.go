@@ -19,7 +19,8 @@ import (
 
 // manifests are the files of container/, and the schema of each.
 var manifests = map[string]string{
-	"container/kubernetes.yaml": "kubernetes.json", "container/kubernetes-sidecar.yaml": "kubernetes.json", "container/compose.yaml": "compose.json",
+	"container/kubernetes.yaml": "kubernetes.json", "container/kubernetes-sidecar.yaml": "kubernetes.json",
+	"container/compose.yaml": "compose.json",
 }
 
 // documents returns the documents in a YAML file.
@@ -170,7 +171,8 @@ func TestManifestsAreHardened(t *testing.T) {
 				continue
 			}
 			pods++
-			if at(pod, "securityContext", "runAsNonRoot") != true || at(pod, "securityContext", "seccompProfile", "type") != "RuntimeDefault" ||
+			if at(pod, "securityContext", "runAsNonRoot") != true ||
+				at(pod, "securityContext", "seccompProfile", "type") != "RuntimeDefault" ||
 				at(pod, "automountServiceAccountToken") != false {
 				t.Errorf("%s: a pod has %v", file, pod["securityContext"])
 			}
@@ -178,7 +180,8 @@ func TestManifestsAreHardened(t *testing.T) {
 				containers, _ := pod[list].([]any)
 				for _, c := range containers {
 					drop, _ := at(c, "securityContext", "capabilities", "drop").([]any)
-					if at(c, "securityContext", "readOnlyRootFilesystem") != true || at(c, "securityContext", "allowPrivilegeEscalation") != false ||
+					if at(c, "securityContext", "readOnlyRootFilesystem") != true ||
+						at(c, "securityContext", "allowPrivilegeEscalation") != false ||
 						len(drop) != 1 || drop[0] != "ALL" || at(c, "resources", "limits", "memory") == nil {
 						t.Errorf("%s: container %v has %v", file, at(c, "name"), at(c, "securityContext"))
 					}

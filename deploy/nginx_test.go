@@ -22,7 +22,8 @@ func startNginx(t *testing.T) *site {
 	t.Helper()
 	binary := needs.Command(t, "nginx")
 	s := newSite(t)
-	s.configure(t, "nginx/serin.conf", "map \"\" $serin_user {\n    default \"\";", "map $http_x_login $serin_user {\n    default $http_x_login;",
+	s.configure(t, "nginx/serin.conf", "map \"\" $serin_user {\n    default \"\";",
+		"map $http_x_login $serin_user {\n    default $http_x_login;",
 		"rate=500r/s", "rate=1r/s")
 	s.configure(t, "nginx/decide.conf")
 	s.configure(t, "nginx/route.conf")
@@ -65,7 +66,8 @@ http {
 	if os.Geteuid() == 0 { // the worker must reach the socket
 		user = "root"
 	}
-	cmd := exec.Command(binary, "-p", s.dir, "-c", filepath.Join(s.dir, "nginx.conf"), "-g", "daemon off; user "+user+";")
+	cmd := exec.Command(binary, "-p", s.dir, "-c", filepath.Join(s.dir, "nginx.conf"), "-g",
+		"daemon off; user "+user+";")
 	cmd.Stderr = os.Stderr
 	start(t, cmd)
 	s.await(t, filepath.Join(s.dir, "error.log"))
@@ -110,12 +112,14 @@ func TestNginx(t *testing.T) {
 			{"/f/absent/", "stable", nil},
 			{"/f/odd-variant/", "stable", nil},
 		} {
-			got := s.get(t, test.path, append(test.headers, "X-Serin-Variant", "beta4", "X-Serin-Flag", "forged", "X-Serin-Reason", "forged", "X-Serin-Reads", "forged")...)
+			got := s.get(t, test.path, append(test.headers, "X-Serin-Variant", "beta4", "X-Serin-Flag", "forged",
+				"X-Serin-Reason", "forged", "X-Serin-Reads", "forged")...)
 			if got.status != http.StatusOK || got.Upstream != test.want {
 				t.Errorf("%s %q: %d from %q, want %s", test.path, test.headers, got.status, got.Upstream, test.want)
 			}
 			for name, values := range got.Header {
-				if strings.HasPrefix(name, "X-Serin-") && (strings.Join(values, "") == "forged" || values[0] == "beta4" && test.want != "beta4") {
+				if strings.HasPrefix(name, "X-Serin-") &&
+					(strings.Join(values, "") == "forged" || values[0] == "beta4" && test.want != "beta4") {
 					t.Errorf("%s: a forged %s got through: %q", test.path, name, values)
 				}
 			}
@@ -136,7 +140,8 @@ func TestNginx(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.do(t, s.client, r, "X-Uid", "30"); got.Upstream != "beta3" || got.Method != http.MethodPost || got.Body != "one book" || got.Path != "/order" {
+		if got := s.do(t, s.client, r, "X-Uid", "30"); got.Upstream != "beta3" || got.Method != http.MethodPost ||
+			got.Body != "one book" || got.Path != "/order" {
 			t.Errorf("the upstream got %+v", got)
 		}
 	})
@@ -205,7 +210,8 @@ func testWithoutDecision(t *testing.T, s *site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.do(t, s.client, r); got.status != http.StatusOK || got.Method != http.MethodPost || got.Body != "one book" {
+	if got := s.do(t, s.client, r); got.status != http.StatusOK || got.Method != http.MethodPost ||
+		got.Body != "one book" {
 		t.Errorf("a POST: %d, the upstream got %s %q", got.status, got.Method, got.Body)
 	}
 	if got := s.get(t, "/fail"); got.status != http.StatusTeapot || got.Upstream != "stable" {
@@ -218,7 +224,8 @@ func testWithoutDecision(t *testing.T, s *site) {
 func testSeats(t *testing.T, s *site, path string) {
 	first := s.get(t, path)
 	cookie, attributes, _ := strings.Cut(first.cookie, ";")
-	if !strings.HasPrefix(cookie, "seat=") || attributes != " Path=/; Max-Age=15552000; HttpOnly; Secure; SameSite=Lax" {
+	if !strings.HasPrefix(cookie, "seat=") ||
+		attributes != " Path=/; Max-Age=15552000; HttpOnly; Secure; SameSite=Lax" {
 		t.Fatalf("the cookie is %q", first.cookie)
 	}
 	var mu sync.Mutex
@@ -250,7 +257,8 @@ func testSeats(t *testing.T, s *site, path string) {
 	}
 	close(work)
 	workers.Wait()
-	if off := count["stable"] - seats/2; off < -seats/100 || off > seats/100 || count["stable"]+count["beta1"] != seats {
+	if off := count["stable"] - seats/2; off < -seats/100 || off > seats/100 ||
+		count["stable"]+count["beta1"] != seats {
 		t.Errorf("of %d seats: %v", seats, count)
 	}
 }

@@ -33,7 +33,8 @@ func newPublished(t *testing.T) *published {
 	if err := os.CopyFS(filepath.Join(p.dir, "flags"), os.DirFS("testdata/flags")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(p.dir, "flags", "serin.yaml"), []byte("environments: [production]\n"), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(p.dir, "flags", "serin.yaml"), []byte("environments: [production]\n"),
+		0o666); err != nil {
 		t.Fatal(err)
 	}
 	p.publish(t)
@@ -67,7 +68,8 @@ func startCachedNginx(t *testing.T) (*site, *published) {
 	s.stop()
 	p := newPublished(t)
 	s.startDeciderOf(t, p.source()...)
-	s.configure(t, "nginx/serin.conf", "map \"\" $serin_user {\n    default \"\";", "map $http_x_login $serin_user {\n    default $http_x_login;")
+	s.configure(t, "nginx/serin.conf", "map \"\" $serin_user {\n    default \"\";",
+		"map $http_x_login $serin_user {\n    default $http_x_login;")
 	s.configure(t, "nginx/cache.conf", "/run/serin/cache", filepath.Join(s.dir, "cache"))
 	s.configure(t, "nginx/decide-cached.conf", "200 5s;", "200 1s;")
 	s.configure(t, "nginx/route.conf", "auth_request_set $serin_flag ",
@@ -77,20 +79,23 @@ func startCachedNginx(t *testing.T) (*site, *published) {
 }
 
 func (p *published) source() []string {
-	return []string{"--from", "file://" + p.dir + "/store/production", "--root", p.dir + "/keys/root.json", "--interval", "50ms"}
+	return []string{"--from", "file://" + p.dir + "/store/production", "--root", p.dir + "/keys/root.json",
+		"--interval", "50ms"}
 }
 
 // decision returns what the decision server itself says, to somebody with these attributes.
 func (s *site) decision(t *testing.T, flags, user, uid, city, seat string) string {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", s.socket)
-	}}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", s.socket)
+		}}}
 	r, err := http.NewRequest(http.MethodGet, "http://serin/route/"+flags, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, value := range map[string]string{"X-User": user, "X-Uid": uid, "X-Forwarded-Uri": "/?city=" + url.QueryEscape(city), "Cookie": "seat=" + seat} {
+	for name, value := range map[string]string{"X-User": user, "X-Uid": uid,
+		"X-Forwarded-Uri": "/?city=" + url.QueryEscape(city), "Cookie": "seat=" + seat} {
 		r.Header.Set(name, value)
 	}
 	response, err := client.Do(r)
@@ -133,7 +138,8 @@ func TestNginxKeepsDecisions(t *testing.T) {
 			}
 			seats[cookie] = true
 			for range 3 {
-				if again := s.get(t, "/f/by-seat/", "Cookie", cookie); again.Upstream != first.Upstream || again.cookie != "" {
+				if again := s.get(t, "/f/by-seat/", "Cookie", cookie); again.Upstream != first.Upstream ||
+					again.cookie != "" {
 					t.Errorf("%s goes to %s, then to %s with %q", cookie, first.Upstream, again.Upstream, again.cookie)
 				}
 			}
@@ -181,7 +187,8 @@ func testOwnDecisions(t *testing.T, s *site) {
 		clients.Go(func() {
 			for i := range 1000 {
 				u := users[(i*7+worker*13)%len(users)]
-				got := s.get(t, "/f/"+u.flags+"/?city="+url.QueryEscape(u.city), "X-Login", u.login, "X-Uid", u.uid, "Cookie", "seat="+u.seat,
+				got := s.get(t, "/f/"+u.flags+"/?city="+url.QueryEscape(u.city), "X-Login", u.login, "X-Uid", u.uid,
+					"Cookie", "seat="+u.seat,
 					"X-User", "alice", "X-Forwarded-Uri", "/?city=beijing")
 				if got.Upstream != u.want {
 					t.Errorf("%+v goes to %s (%s)", u, got.Upstream, got.kept)
@@ -229,14 +236,16 @@ func testOwnDecisions(t *testing.T, s *site) {
 // testNewRevision holds that a new revision is in use once decisions are no longer kept.
 func testNewRevision(t *testing.T, s *site, p *published) {
 	const changed = "type: string\ndefault: stable\nrules:\n  - {name: tail 0, when: {uid: {mod: 10, in: [0]}}, serve: beta4}\n"
-	if err := os.WriteFile(filepath.Join(p.dir, "flags", "routing", "by-tail.yaml"), []byte(changed), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(p.dir, "flags", "routing", "by-tail.yaml"), []byte(changed),
+		0o666); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.get(t, "/f/by-tail/", "X-Uid", "30"); got.Upstream != "beta3" {
 		t.Errorf("before, 30 goes to %s", got.Upstream)
 	}
 	p.publish(t)
-	for deadline := time.Now().Add(20 * time.Second); s.decision(t, "by-tail", "", "30", "", "") != "beta4"; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); s.decision(t, "by-tail", "", "30", "",
+		"") != "beta4"; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the decision server doesn't have the new revision")
 		}

@@ -75,7 +75,8 @@ func TestPrometheus(t *testing.T) {
 		}
 		return fmt.Sprint(answer.Data.Result[0].Value[1])
 	}
-	for deadline := time.Now().Add(20 * time.Second); query("serin_client_revision") != "1"; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); query("serin_client_revision") != "1"; time.Sleep(
+		20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("Prometheus doesn't have the revision")
 		}
@@ -98,7 +99,8 @@ func TestPrometheus(t *testing.T) {
 // startMeasured starts a server with metrics, and returns their URL.
 func startMeasured(t *testing.T) string {
 	t.Helper()
-	cmd := exec.Command(command(t), "serve", "testdata/flags", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+	cmd := exec.Command(command(t), "serve", "testdata/flags", "--listen", "127.0.0.1:0", "--metrics-listen",
+		"127.0.0.1:0")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +124,8 @@ func startPrometheus(t *testing.T, binary, target string) string {
 	var config map[string]any
 	data, err := os.ReadFile("prometheus/prometheus.yaml")
 	if err == nil {
-		err = yaml.Unmarshal([]byte(strings.NewReplacer("127.0.0.1:9787", strings.TrimSuffix(strings.TrimPrefix(target, "http://"), "/metrics"),
+		err = yaml.Unmarshal([]byte(strings.NewReplacer("127.0.0.1:9787",
+			strings.TrimSuffix(strings.TrimPrefix(target, "http://"), "/metrics"),
 			"15s", "200ms").Replace(string(data))), &config)
 	}
 	if err != nil {
@@ -147,7 +150,8 @@ func startPrometheus(t *testing.T, binary, target string) string {
 	}
 	address := listener.Addr().String()
 	listener.Close()
-	cmd := exec.Command(binary, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--log.level=warn")
+	cmd := exec.Command(binary, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+address, "--log.level=warn")
 	cmd.Stderr = os.Stderr
 	start(t, cmd)
 	return "http://" + address

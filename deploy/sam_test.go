@@ -137,7 +137,8 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 	const objects = "${Bucket.Arn}/${Prefix}/${Environment}/*"
 	for role, want := range map[string][]string{
-		"EndpointRole": {"s3:GetObject " + objects, "logs:CreateLogStream EndpointLogs.Arn", "logs:PutLogEvents EndpointLogs.Arn"},
+		"EndpointRole": {"s3:GetObject " + objects, "logs:CreateLogStream EndpointLogs.Arn",
+			"logs:PutLogEvents EndpointLogs.Arn"},
 		"Publisher": {"s3:GetObject " + objects, "s3:PutObject " + objects, "s3:ListBucket Bucket.Arn",
 			"kms:GetPublicKey Key.Arn", "kms:Sign Key.Arn"},
 		"GuardRole": {"s3:GetObject " + objects, "s3:PutObject " + objects, "s3:ListBucket Bucket.Arn",
@@ -169,7 +170,8 @@ func TestLeastPrivilege(t *testing.T) {
 		t.Fatalf("the publisher's role trusts %+v", trust)
 	}
 	const issuer = "token.actions.githubusercontent.com:"
-	if got := trust[0].Condition["StringEquals"]; len(trust[0].Condition) != 1 || got[issuer+"aud"] != "sts.amazonaws.com" ||
+	if got := trust[0].Condition["StringEquals"]; len(trust[0].Condition) != 1 ||
+		got[issuer+"aud"] != "sts.amazonaws.com" ||
 		got[issuer+"sub"] != "repo:${Repository}:environment:${GitHubEnvironment}" {
 		t.Errorf("the publisher's role trusts if %v", trust[0].Condition)
 	}

@@ -75,17 +75,20 @@ func TestTraefik(t *testing.T) {
 				t.Errorf("router %s: there is no entry point %q", name, e)
 			}
 		}
-		if r.Rule == "" || (r.Service == "") != (name == "root") || r.Service != "" && !slices.Contains(services, r.Service) {
+		if r.Rule == "" || (r.Service == "") != (name == "root") ||
+			r.Service != "" && !slices.Contains(services, r.Service) {
 			t.Errorf("router %s: rule %q, service %q", name, r.Rule, r.Service)
 		}
 		if len(r.ParentRefs) > 0 == (len(r.EntryPoints) > 0) {
 			t.Errorf("router %s has both entry points and parents, or neither", name)
 		}
 	}
-	if auth := dynamic.HTTP.Middlewares["decide"].ForwardAuth; auth.TrustForwardHeader || !strings.HasPrefix(auth.Address, "http://"+static.EntryPoints["decide"].Address+"/route/") {
+	if auth := dynamic.HTTP.Middlewares["decide"].ForwardAuth; auth.TrustForwardHeader ||
+		!strings.HasPrefix(auth.Address, "http://"+static.EntryPoints["decide"].Address+"/route/") {
 		t.Errorf("forwardAuth is %+v", auth)
 	}
-	if f := dynamic.HTTP.Services["decide"].Failover; f.Service != "serin" || !slices.Contains(services, f.Fallback) || !static.Ping.ManualRouting {
+	if f := dynamic.HTTP.Services["decide"].Failover; f.Service != "serin" ||
+		!slices.Contains(services, f.Fallback) || !static.Ping.ManualRouting {
 		t.Errorf("failover is %+v", f)
 	}
 }

@@ -11,7 +11,8 @@ import (
 // thirty is a split of which "on" has 30 %.
 func thirty(salt string) *Split {
 	const end = Positions * 3 / 10
-	return &Split{Bucketing: Bucketing{By: "user", Salt: salt, Hash: HashMurmur3}, Ranges: []Range{{0, end, 0}, {end, Positions, 1}}}
+	return &Split{Bucketing: Bucketing{By: "user", Salt: salt, Hash: HashMurmur3},
+		Ranges: []Range{{0, end, 0}, {end, Positions, 1}}}
 }
 
 // ids returns n ids that look like account ids.
@@ -32,10 +33,12 @@ func crowded(n int) Ruleset {
 			{"a", StringValue("a")}, {"b", StringValue("b")}, {"c", StringValue("c")},
 		}}
 		for j := range 5 {
-			when := every(is("city", fmt.Sprint("city-", (i+j)%50), fmt.Sprint("city-", j)), numbers(OpBetween, "uid", int64(j)*100, int64(j)*100+500))
+			when := every(is("city", fmt.Sprint("city-", (i+j)%50), fmt.Sprint("city-", j)),
+				numbers(OpBetween, "uid", int64(j)*100, int64(j)*100+500))
 			f.Rules = append(f.Rules, Rule{Name: fmt.Sprint("rule ", j), When: &when, Split: &Split{
 				Bucketing: Bucketing{By: "user", Salt: f.Key, Hash: HashMurmur3},
-				Ranges:    []Range{{0, Positions / 5, 0}, {Positions / 5, Positions / 2, 1}, {Positions / 2, Positions, 2}},
+				Ranges: []Range{{0, Positions / 5, 0}, {Positions / 5, Positions / 2, 1},
+					{Positions / 2, Positions, 2}},
 			}})
 		}
 		set.Flags = append(set.Flags, f)
@@ -51,7 +54,8 @@ func BenchmarkEvaluate(b *testing.B) {
 	ten := is("user", users[:10]...)
 	whitelist.Flags[0].Rules = []Rule{{Name: "list", When: &ten}, {Name: "rest", Split: thirty("gate")}}
 	many := gate(ptr(is("user", ids(10_000)...)))
-	attrs := []Attr{NewAttr("city", "city-4"), NewAttr("phone", "13800000000"), NewAttr("version", "2.4.0"), NewAttr("uid", 450), NewAttr("beta", true)}
+	attrs := []Attr{NewAttr("city", "city-4"), NewAttr("phone", "13800000000"), NewAttr("version", "2.4.0"),
+		NewAttr("uid", 450), NewAttr("beta", true)}
 	for _, bench := range []struct {
 		name  string
 		set   Ruleset
@@ -80,7 +84,8 @@ func BenchmarkEvaluate(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
 			f.Evaluate(&Context{Key: users[i%len(users)], Attrs: []Attr{
-				NewAttr("city", "city-4"), NewAttr("phone", "13800000000"), NewAttr("version", "2.4.0"), NewAttr("uid", 450), NewAttr("beta", true)}})
+				NewAttr("city", "city-4"), NewAttr("phone", "13800000000"), NewAttr("version", "2.4.0"),
+				NewAttr("uid", 450), NewAttr("beta", true)}})
 		}
 	})
 }
@@ -89,7 +94,8 @@ func BenchmarkEvaluate(b *testing.B) {
 func BenchmarkAll(b *testing.B) {
 	p := compile(b, crowded(1000))
 	users := ids(1024)
-	ctx := Context{Attrs: []Attr{NewAttr("city", "city-4"), NewAttr("phone", "13800000000"), NewAttr("version", "2.4.0"), NewAttr("uid", 450), NewAttr("beta", true)}}
+	ctx := Context{Attrs: []Attr{NewAttr("city", "city-4"), NewAttr("phone", "13800000000"),
+		NewAttr("version", "2.4.0"), NewAttr("uid", 450), NewAttr("beta", true)}}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		ctx.Key = users[i%len(users)]
@@ -119,7 +125,8 @@ func BenchmarkCompile(b *testing.B) {
 // and as many others, in no order.
 func BenchmarkSegment(b *testing.B) {
 	list := ids(2_000_000)
-	f := compile(b, gate(ptr(texts(OpInSegment, "user", "s")), Segment{Name: "s", Include: list[:1_000_000]})).Flag("gate")
+	f := compile(b, gate(ptr(texts(OpInSegment, "user", "s")),
+		Segment{Name: "s", Include: list[:1_000_000]})).Flag("gate")
 	for name, half := range map[string][]string{"members": list[:1_000_000], "others": list[1_000_000:]} {
 		var users [1 << 16]string
 		for i, n := range rand.New(rand.NewPCG(1, 2)).Perm(len(half))[:len(users)] {

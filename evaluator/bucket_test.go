@@ -31,7 +31,8 @@ func TestHashAgainstAnother(t *testing.T) {
 			seed := random.Uint32()
 			want, _ := twmb.SeedSum128(uint64(seed), uint64(seed), data)
 			if got, _ := murmur3.Sum128WithSeed(data, seed); got != want {
-				t.Fatalf("%d bytes at %d, seed %d: the 128-bit function gives %x, the other module %x", length, offset, seed, got, want)
+				t.Fatalf("%d bytes at %d, seed %d: the 128-bit function gives %x, the other module %x", length,
+					offset, seed, got, want)
 			}
 			if got := hash(unsafe.String(unsafe.SliceData(data), len(data)), seed); got != want {
 				t.Fatalf("%d bytes at %d, seed %d: got %x, the other module %x", length, offset, seed, got, want)
@@ -89,6 +90,7 @@ func TestHashVectors(t *testing.T) {
 		{"new-checkout", "integer −2⁶³", "-9223372036854775808"}, {"neural-search", "`u-1`", "u-1"}, {"北京", "byte `ff`", "\xff"},
 	} {
 		seed := seedOf(v.salt)
-		holds(fmt.Sprintf("| `%s` | %s | `%08x` | `%016x` | %d |\n", v.salt, v.name, seed, hash(v.unit, seed), positionOf(v.unit, seed)))
+		holds(fmt.Sprintf("| `%s` | %s | `%08x` | `%016x` | %d |\n", v.salt, v.name, seed, hash(v.unit, seed),
+			positionOf(v.unit, seed)))
 	}
 }

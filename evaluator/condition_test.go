@@ -61,7 +61,8 @@ func either(cs ...Condition) Condition {
 
 func TestConditions(t *testing.T) {
 	many := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "Straße"}
-	staff := Segment{Name: "staff", Include: []string{"u-1", "42"}, Exclude: []string{"u-3"}, When: ptr(texts(OpSuffix, "city", "-hq"))}
+	staff := Segment{Name: "staff", Include: []string{"u-1", "42"}, Exclude: []string{"u-3"},
+		When: ptr(texts(OpSuffix, "city", "-hq"))}
 	nested := Segment{Name: "nested", When: ptr(texts(OpInSegment, "user", "staff"))}
 	nobody := Segment{Name: "nobody"}
 	tests := []struct {
@@ -186,7 +187,8 @@ func TestCompileRefuses(t *testing.T) {
 	}
 	split := func(change func(*Split)) Ruleset {
 		return flag(func(f *Flag) {
-			f.Rules[0].Split = &Split{Bucketing: Bucketing{By: "user", Salt: "s", Hash: HashMurmur3}, Ranges: []Range{{0, 1 << 31, 0}, {1 << 31, Positions, 1}}}
+			f.Rules[0].Split = &Split{Bucketing: Bucketing{By: "user", Salt: "s", Hash: HashMurmur3},
+				Ranges: []Range{{0, 1 << 31, 0}, {1 << 31, Positions, 1}}}
 			change(f.Rules[0].Split)
 		})
 	}
@@ -324,7 +326,8 @@ func TestSegmentChains(t *testing.T) {
 		t.Errorf("a member of the last of %d segments is served %s", MaxDepth, got)
 	}
 	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
-	if _, err := Compile(chain(100_000)); err == nil || !strings.Contains(err.Error(), "a chain of references to other segments that is longer than 100") {
+	if _, err := Compile(chain(100_000)); err == nil ||
+		!strings.Contains(err.Error(), "a chain of references to other segments that is longer than 100") {
 		t.Errorf("a chain of 100,000 segments gave %.100v", err)
 	}
 }
@@ -403,9 +406,12 @@ func scribbleOn(c *Condition) {
 // TestCheck holds Condition.Check and Compile to one verdict.
 func TestCheck(t *testing.T) {
 	for _, c := range []Condition{
-		is("city", "x"), is("city"), numbers(OpModulo, "city", 10, 1), numbers(OpBetween, "uid", 2, 1), numbers(OpBetween, "uid", 1, 2),
-		texts(OpSemver, "version", "x"), {Op: OpExists, Attribute: "city"}, texts(OpInSegment, "city", "s"), texts(OpInSegment, "ip", "s"),
-		texts(OpInSegment, "city"), texts(OpInSegment, "city", "s", "s"), {Op: OpInSegment, Strings: []string{"s"}, Of: []Condition{is("city", "x")}},
+		is("city", "x"), is("city"), numbers(OpModulo, "city", 10, 1), numbers(OpBetween, "uid", 2, 1),
+		numbers(OpBetween, "uid", 1, 2),
+		texts(OpSemver, "version", "x"), {Op: OpExists, Attribute: "city"}, texts(OpInSegment, "city", "s"),
+		texts(OpInSegment, "ip", "s"),
+		texts(OpInSegment, "city"), texts(OpInSegment, "city", "s", "s"),
+		{Op: OpInSegment, Strings: []string{"s"}, Of: []Condition{is("city", "x")}},
 		{Op: OpExists, Of: []Condition{is("city", "x")}}, {Op: OpOneOf, Strings: []string{"x"}, Of: []Condition{is("city", "x")}}, {Op: 99},
 	} {
 		for _, a := range declared {

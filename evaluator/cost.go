@@ -37,7 +37,8 @@ type stretch struct{ from, to uint32 }
 
 // begin starts recording what a flag or a segment uses, and end returns it.
 func (c *compiler) begin() {
-	c.uses = uses{segments: stretch{from: uint32(len(c.asked))}, flags: stretch{from: uint32(len(c.module.requirements))}}
+	c.uses = uses{segments: stretch{from: uint32(len(c.asked))},
+		flags: stretch{from: uint32(len(c.module.requirements))}}
 }
 
 func (c *compiler) end() uses {

@@ -19,7 +19,8 @@ func TestDecodeContext(t *testing.T) {
 		{`{"a":30.5,"b":9223372036854775808,"c":9007199254740992.0}`, Context{Attrs: []Attr{NewAttr("a", 30.5), {"b", Value{kind: KindFloat, num: math.Float64bits(1 << 63), str: "9223372036854775808"}}, NewAttr("c", float64(1<<53))}}},
 		{`{"a":null,"b":{"c":[1,{"d":2}]},"e":{}}`, Context{Attrs: []Attr{{"a", Value{}}, {"b", Value{}}, {"e", Value{}}, NewAttr("b.c", []string{})}}},
 		{`{"plan":{"tier":"plus","seats":{"used":3}},"user":{"plan":{"tier":"free"}}}`, Context{Attrs: []Attr{{"plan", Value{}}, {"user", Value{}},
-			NewAttr("plan.tier", "plus"), {"plan.seats", Value{}}, NewAttr("plan.seats.used", 3), {"user.plan", Value{}}, NewAttr("user.plan.tier", "free")}}},
+			NewAttr("plan.tier", "plus"), {"plan.seats", Value{}}, NewAttr("plan.seats.used", 3),
+			{"user.plan", Value{}}, NewAttr("user.plan.tier", "free")}}},
 		{`{"plan":{"tier":"plus"},"plan.tier":"free"}`, Context{Attrs: []Attr{{"plan", Value{}}, NewAttr("plan.tier", "free")}}},
 		{`{"plan":{"tier":"plus"},"plan.tier":null}`, Context{Attrs: []Attr{{"plan", Value{}}, {"plan.tier", Value{}}}}},
 		{`{"plan":{"tier":"plus"},"plan":{"seats":1}}`, Context{Attrs: []Attr{{"plan", Value{}}, NewAttr("plan.seats", 1)}}},
@@ -30,7 +31,8 @@ func TestDecodeContext(t *testing.T) {
 			{"a.b.c.d", Value{}}, {"a.b.c.d.e", Value{}}, {"a.b.c.d.e.f", Value{}}, {"a.b.c.d.e.f.g", Value{}}, {"a.b.c.d.e.f.g.h", Value{}},
 			{"a.b.c.d.e.f.g.h.i", Value{}}, {"a.b.c.d.e.f.g.h.i.j", Value{}}}}},
 		{`{"a":[],"b":["x","","\u00e9"],"c":[1,"x",null,["y"],{"z":"z"},true,"z"]}`,
-			Context{Attrs: []Attr{NewAttr("a", []string{}), NewAttr("b", []string{"x", "", "é"}), NewAttr("c", []string{"x", "z"})}}},
+			Context{Attrs: []Attr{NewAttr("a", []string{}), NewAttr("b", []string{"x", "", "é"}),
+				NewAttr("c", []string{"x", "z"})}}},
 		{`{"targetingKey":null,"TargetingKey":"x"}`, Context{Attrs: []Attr{NewAttr("TargetingKey", "x")}}},
 		{`{"a":1,"b":2,"a":"x","b":null,"targetingKey":"u-1","targetingKey":"u-2"}`, Context{Key: "u-2", Attrs: []Attr{NewAttr("a", "x"), {"b", Value{}}}}},
 		{`{"a":"\ud83d\ude00\u0000"}`, Context{Attrs: []Attr{NewAttr("a", "😀\x00")}}},
@@ -102,7 +104,8 @@ var deeply = strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000)
 // TestValueKinds holds that a value of another kind gives zero values.
 func TestValueKinds(t *testing.T) {
 	for _, v := range []Value{
-		{}, BoolValue(true), BoolValue(false), IntValue(1), IntValue(-7), FloatValue(0.5), FloatValue(math.Float64frombits(1)),
+		{}, BoolValue(true), BoolValue(false), IntValue(1), IntValue(-7), FloatValue(0.5),
+		FloatValue(math.Float64frombits(1)),
 		StringValue("text"), ObjectValue(`{"a":1}`),
 	} {
 		b, ok := v.Bool()

@@ -16,12 +16,15 @@ func compareTrace(n naive, f evaluator.Flag, t evaluator.Trace) error {
 		return err
 	}
 	if t.Flag != f.Key || len(t.Rules) != len(f.Rules) {
-		return fmt.Errorf("the trace is of %q with %d rules, want %q with %d", t.Flag, len(t.Rules), f.Key, len(f.Rules))
+		return fmt.Errorf("the trace is of %q with %d rules, want %q with %d", t.Flag, len(t.Rules), f.Key,
+			len(f.Rules))
 	}
 	if (t.Stale != nil) != (f.Stale != nil && !f.Disabled) {
 		return fmt.Errorf("the trace has a look at the age: %v", t.Stale)
 	}
-	if t.Stale != nil && *t.Stale != (evaluator.StaleTrace{Age: n.ctx.Age, After: f.Stale.After, Stale: n.ctx.Age > int64(f.Stale.After)}) {
+	if t.Stale != nil &&
+		*t.Stale != (evaluator.StaleTrace{Age: n.ctx.Age, After: f.Stale.After,
+			Stale: n.ctx.Age > int64(f.Stale.After)}) {
 		return fmt.Errorf("age: %+v", *t.Stale)
 	}
 	reached := want.Reason != evaluator.ReasonDisabled && want.Reason != evaluator.ReasonStale
@@ -39,7 +42,8 @@ func compareTrace(n naive, f evaluator.Flag, t evaluator.Trace) error {
 		}
 		reached = reached && !t.Rules[i].Matched
 	}
-	if reached != (want.Rule == "" && want.Reason == evaluator.ReasonDefault && (t.Reserved == nil || t.Reserved.Within)) && len(f.Rules) > 0 {
+	if reached != (want.Rule == "" && want.Reason == evaluator.ReasonDefault &&
+		(t.Reserved == nil || t.Reserved.Within)) && len(f.Rules) > 0 {
 		return fmt.Errorf("by the trace no rule matched: %v, but %v", reached, want)
 	}
 	return nil
@@ -123,7 +127,8 @@ func (n naive) compareDraw(d *evaluator.Draw, b evaluator.Bucketing, variant str
 	case !ok:
 		return nil
 	case d.Position != position || d.From != from || d.To != to || d.Variant != variant:
-		return fmt.Errorf("the draw %+v is not that of position %d, in %d to %d, and variant %q", *d, position, from, to, variant)
+		return fmt.Errorf("the draw %+v is not that of position %d, in %d to %d, and variant %q", *d, position, from,
+			to, variant)
 	}
 	return nil
 }
@@ -176,7 +181,8 @@ func (n naive) compareCondition(c evaluator.Condition, t evaluator.ConditionTrac
 	}
 	if c.Op == evaluator.OpBucket && !t.Draw.Missing {
 		position, _ := n.position(conditionBucketing(c))
-		if d := t.Draw; d.Position != position || d.Hash != c.Strings[0] || d.Within != t.Holds || d.From != uint64(c.Ints[1]) || d.To != uint64(c.Ints[2]) {
+		if d := t.Draw; d.Position != position || d.Hash != c.Strings[0] || d.Within != t.Holds ||
+			d.From != uint64(c.Ints[1]) || d.To != uint64(c.Ints[2]) {
 			return fmt.Errorf("the draw %+v is not that of position %d", *d, position)
 		}
 	}

@@ -54,7 +54,8 @@ func TestDifferential(t *testing.T) {
 	}
 	for reason := evaluator.ReasonStatic; reason <= evaluator.ReasonStale; reason++ {
 		if reasons[reason] < pairs/50 {
-			t.Errorf("the reason %v was given %d times in %d pairs; the generator has lost sight of it", reason, reasons[reason], pairs)
+			t.Errorf("the reason %v was given %d times in %d pairs; the generator has lost sight of it", reason,
+				reasons[reason], pairs)
 		}
 	}
 }
@@ -98,7 +99,8 @@ func compare(g *generator, contexts int, reasons map[evaluator.Reason]int) error
 
 // compareAll holds what a program answers against the naive interpreter, and if
 // explained its explanations.
-func compareAll(program *evaluator.Program, sets []evaluator.Ruleset, ctx evaluator.Context, explained bool, reasons map[evaluator.Reason]int) error {
+func compareAll(program *evaluator.Program, sets []evaluator.Ruleset, ctx evaluator.Context, explained bool,
+	reasons map[evaluator.Reason]int) error {
 	all := make(map[string]answer)
 	for f, r := range program.All(&ctx) {
 		all[f.Key()] = answerOf(r)
@@ -142,7 +144,8 @@ func compareFlag(f *evaluator.CompiledFlag, ctx evaluator.Context, want answer) 
 	if !f.UsesAge() {
 		other.Age ^= 1 << 40
 	}
-	return differ("with another time, age and chance, of which it says that it doesn't use them", answerOf(f.Evaluate(&other)), want)
+	return differ("with another time, age and chance, of which it says that it doesn't use them",
+		answerOf(f.Evaluate(&other)), want)
 }
 
 func answerOf(r evaluator.Result) answer {
@@ -151,7 +154,8 @@ func answerOf(r evaluator.Result) answer {
 
 // differ says where got and want differ.
 func differ(how string, got, want answer) error {
-	same := got.Value == want.Value && got.Variant == want.Variant && got.Rule == want.Rule && got.Reason == want.Reason &&
+	same := got.Value == want.Value && got.Variant == want.Variant && got.Rule == want.Rule &&
+		got.Reason == want.Reason &&
 		got.Missing == want.Missing && slices.Equal(got.Metadata, want.Metadata)
 	if same {
 		return nil
@@ -203,7 +207,8 @@ func TestCorners(t *testing.T) {
 	window := evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"zone"}, Ints: []int64{127, 0, 43200}}
 	ahead := []evaluator.Zone{{Name: "zone", Offsets: []evaluator.Offset{{Seconds: 86399}}}}
 	behind := []evaluator.Zone{{Name: "zone", Offsets: []evaluator.Offset{{Seconds: -86399}}}}
-	reserved := &evaluator.Reservation{Bucketing: evaluator.Bucketing{By: "user", Salt: "s", Hash: evaluator.HashMurmur3}, Spans: []evaluator.Span{{From: 0, To: 1}}}
+	reserved := &evaluator.Reservation{Bucketing: evaluator.Bucketing{By: "user", Salt: "s",
+		Hash: evaluator.HashMurmur3}, Spans: []evaluator.Span{{From: 0, To: 1}}}
 	on := evaluator.Rule{Name: "r", When: &window}
 	tests := []struct {
 		name  string
@@ -224,7 +229,8 @@ func TestCorners(t *testing.T) {
 	for _, test := range tests {
 		f := test.flag
 		f.Key, f.Type, f.Default = "f", evaluator.KindBool, 1
-		f.Variants = []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}}
+		f.Variants = []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
+			{Name: "off", Value: evaluator.BoolValue(false)}}
 		set := evaluator.Ruleset{Unit: "user", Attributes: declared(), Zones: test.zones, Flags: []evaluator.Flag{f}}
 		p, err := evaluator.Compile(set)
 		if err != nil {
@@ -233,7 +239,8 @@ func TestCorners(t *testing.T) {
 		r := p.Flag("f").Evaluate(&test.ctx)
 		n := naive{set, test.ctx}.evaluate("f")
 		got := strings.TrimSpace(fmt.Sprint(r.Variant(), " ", r.Reason(), " ", r.MissingUnit()))
-		if spec := strings.TrimSpace(fmt.Sprint(n.Variant, " ", n.Reason, " ", n.Missing)); got != test.want || spec != test.want {
+		if spec := strings.TrimSpace(fmt.Sprint(n.Variant, " ", n.Reason, " ", n.Missing)); got != test.want ||
+			spec != test.want {
 			t.Errorf("%s: got %q, the naive interpreter %q, want %q", test.name, got, spec, test.want)
 		}
 	}

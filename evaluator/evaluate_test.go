@@ -16,7 +16,8 @@ import (
 // share returns a split by user of which the first 30 % get variant 0.
 func share(by, salt string) *Split {
 	const cut = Positions * 3 / 10
-	return &Split{Bucketing: Bucketing{By: by, Salt: salt, Hash: HashMurmur3}, Ranges: []Range{{0, cut, 0}, {cut, Positions, 1}}}
+	return &Split{Bucketing: Bucketing{By: by, Salt: salt, Hash: HashMurmur3},
+		Ranges: []Range{{0, cut, 0}, {cut, Positions, 1}}}
 }
 
 func TestEvaluate(t *testing.T) {
@@ -107,7 +108,8 @@ func TestUsesAge(t *testing.T) {
 		limited  bool
 		disabled bool
 		when     *Condition
-	}{{key: "limited", limited: true}, {key: "off", limited: true, disabled: true}, {key: "follows", when: follows}, {key: "off follows", disabled: true, when: follows}} {
+	}{{key: "limited", limited: true}, {key: "off", limited: true, disabled: true}, {key: "follows", when: follows},
+		{key: "off follows", disabled: true, when: follows}} {
 		flag := set.Flags[0]
 		flag.Key, flag.Disabled, flag.Rules = f.key, f.disabled, []Rule{{Name: "all", When: f.when}}
 		if f.limited {
@@ -116,7 +118,8 @@ func TestUsesAge(t *testing.T) {
 		set.Flags = append(set.Flags, flag)
 	}
 	p := compile(t, set)
-	for key, want := range map[string]bool{"gate": false, "limited": true, "off": false, "follows": true, "off follows": false} {
+	for key, want := range map[string]bool{"gate": false, "limited": true, "off": false, "follows": true,
+		"off follows": false} {
 		if f := p.Flag(key); f.UsesAge() != want || f.Varies() != want {
 			t.Errorf("%s: UsesAge is %t, Varies %t", key, f.UsesAge(), f.Varies())
 		}
@@ -184,7 +187,8 @@ func TestSplitIsExactAndMonotone(t *testing.T) {
 }
 
 func TestCompileSeveral(t *testing.T) {
-	a, b := gate(ptr(is("city", "BJ"))), gate(ptr(texts(OpInSegment, "user", "s")), Segment{Name: "s", Include: []string{"u-1"}})
+	a, b := gate(ptr(is("city", "BJ"))),
+		gate(ptr(texts(OpInSegment, "user", "s")), Segment{Name: "s", Include: []string{"u-1"}})
 	b.Flags[0].Key = "other"
 	a.Segments = []Segment{{Name: "s", Include: []string{"u-2"}}} // its own, of the same name
 	p := compile(t, a, b)
@@ -212,7 +216,8 @@ func TestCompileSeveral(t *testing.T) {
 		t.Errorf("one attribute of two types gave %v", err)
 	}
 	c.Attributes, c.Unit = declared, "phone"
-	if _, err := Compile(a, c); err == nil || !strings.Contains(err.Error(), `the unit is "user" in one ruleset and "phone" in another`) {
+	if _, err := Compile(a, c); err == nil ||
+		!strings.Contains(err.Error(), `the unit is "user" in one ruleset and "phone" in another`) {
 		t.Errorf("two units gave %v", err)
 	}
 }
@@ -223,7 +228,8 @@ func TestNilProgram(t *testing.T) {
 		t.Error("a nil program has something")
 	}
 	r := p.Flag("x").Evaluate(&Context{})
-	if r.Reason() != ReasonError || r.Value().Kind() != KindNone || r.Variant() != "" || r.Rule() != "" || r.MissingUnit() != "" {
+	if r.Reason() != ReasonError || r.Value().Kind() != KindNone || r.Variant() != "" || r.Rule() != "" ||
+		r.MissingUnit() != "" {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -232,8 +238,10 @@ func TestNilProgram(t *testing.T) {
 func busy() Ruleset {
 	staff := Segment{Name: "staff", Include: []string{"u-1"}, When: ptr(texts(OpSuffix, "city", "-hq"))}
 	when := every(
-		not(is("city", "TJ")), fold(is("city", "bj")), numbers(OpBetween, "uid", 1, 100), numbers(OpModulo, "uid", 10, 2),
-		texts(OpCIDR, "ip", "10.0.0.0/8"), texts(OpIPBetween, "ip", "10.0.0.0", "10.0.0.9"), texts(OpSemver, "version", ">=2.3.0-rc.1"),
+		not(is("city", "TJ")), fold(is("city", "bj")), numbers(OpBetween, "uid", 1, 100),
+		numbers(OpModulo, "uid", 10, 2),
+		texts(OpCIDR, "ip", "10.0.0.0/8"), texts(OpIPBetween, "ip", "10.0.0.0", "10.0.0.9"),
+		texts(OpSemver, "version", ">=2.3.0-rc.1"),
 		fold(texts(OpPrefix, "city", "b")), texts(OpMatches, "city", "^B"), Condition{Op: OpExists, Attribute: "beta"},
 		numbers(OpOneOf, "beta", 1), not(texts(OpInSegment, "uid", "staff")), not(texts(OpInSegment, "user", "staff")),
 	)
@@ -243,7 +251,8 @@ func busy() Ruleset {
 }
 
 var busyContext = Context{Key: "u-42", Attrs: []Attr{
-	NewAttr("city", "BJ"), NewAttr("uid", 42), NewAttr("ip", "10.0.0.7"), NewAttr("version", "2.3.0-rc.2"), NewAttr("beta", true),
+	NewAttr("city", "BJ"), NewAttr("uid", 42), NewAttr("ip", "10.0.0.7"), NewAttr("version", "2.3.0-rc.2"),
+	NewAttr("beta", true),
 }}
 
 func TestEvaluateDoesNotAllocate(t *testing.T) {
@@ -262,7 +271,8 @@ func TestContextsStayOnTheStack(t *testing.T) {
 	f := compile(t, busy()).Flag("gate")
 	key := "u-42"
 	if n := testing.AllocsPerRun(100, func() {
-		f.Evaluate(&Context{Key: key, Attrs: []Attr{{"city", StringValue("BJ")}, {"uid", IntValue(42)}, {"ip", StringValue("10.0.0.7")}}})
+		f.Evaluate(&Context{Key: key,
+			Attrs: []Attr{{"city", StringValue("BJ")}, {"uid", IntValue(42)}, {"ip", StringValue("10.0.0.7")}}})
 	}); n != 0 {
 		t.Errorf("an evaluation with a context of its own allocates %v times", n)
 	}
@@ -310,7 +320,8 @@ func deepen(frames int) byte {
 // TestEvaluateFoldsWithoutAllocating holds the bound that Evaluate states.
 func TestEvaluateFoldsWithoutAllocating(t *testing.T) {
 	f := compile(t, gate(ptr(fold(texts(OpSuffix, "city", "X"))))).Flag("gate")
-	for _, text := range []string{strings.Repeat("A", 63) + "x", strings.Repeat("\xff", 63) + "x", strings.Repeat("\u212a", 21) + "x"} {
+	for _, text := range []string{strings.Repeat("A", 63) + "x", strings.Repeat("\xff", 63) + "x",
+		strings.Repeat("\u212a", 21) + "x"} {
 		ctx := Context{Attrs: []Attr{NewAttr("city", text)}}
 		if f.Evaluate(&ctx).Variant() != "on" {
 			t.Errorf("%q does not match", text)

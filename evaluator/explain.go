@@ -125,7 +125,8 @@ func (f *CompiledFlag) Explain(ctx *Context) Trace {
 	if f == nil {
 		return Trace{Reason: ReasonError}
 	}
-	x := explainer{module: f.module, evaluation: evaluation{ctx: ctx, memos: new([memoSize]memo)}, flags: make(map[uint32]bool), segments: make(map[uint32]bool)}
+	x := explainer{module: f.module, evaluation: evaluation{ctx: ctx, memos: new([memoSize]memo)},
+		flags: make(map[uint32]bool), segments: make(map[uint32]bool)}
 	return x.flag(f)
 }
 

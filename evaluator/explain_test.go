@@ -21,12 +21,16 @@ func explained() Ruleset {
 	}}
 	every := every(
 		is("city", "shenzhen", "guangzhou"), fold(is("city", "SHENZHEN")), not(texts(OpPrefix, "city", "bei")),
-		either(numbers(OpBetween, "uid", 1, 100), numbers(OpBetween, "uid", -1<<63, 100), numbers(OpBetween, "uid", 5, 1<<63-1)),
+		either(numbers(OpBetween, "uid", 1, 100), numbers(OpBetween, "uid", -1<<63, 100),
+			numbers(OpBetween, "uid", 5, 1<<63-1)),
 		numbers(OpModulo, "uid", 10, 2, 3), numbers(OpOneOf, "uid", 1, 42), numbers(OpOneOf, "beta", 1),
-		texts(OpSemver, "version", ">=2.3.0 <3"), texts(OpOneOf, "version", "2.4"), texts(OpCIDR, "ip", "10.0.0.0/8"), texts(OpIPBetween, "ip", "10.0.0.0", "10.0.0.9"),
-		texts(OpOneOf, "ip", "10.0.0.7"), texts(OpAnyOf, "tags", "b", "a"), texts(OpAllOf, "tags", "a"), texts(OpMatches, "city", "^shen", "zhen$"),
+		texts(OpSemver, "version", ">=2.3.0 <3"), texts(OpOneOf, "version", "2.4"), texts(OpCIDR, "ip", "10.0.0.0/8"),
+		texts(OpIPBetween, "ip", "10.0.0.0", "10.0.0.9"),
+		texts(OpOneOf, "ip", "10.0.0.7"), texts(OpAnyOf, "tags", "b", "a"), texts(OpAllOf, "tags", "a"),
+		texts(OpMatches, "city", "^shen", "zhen$"),
 		is("phone", "1", "2", "3", "4", "5", "6", "7"), Condition{Op: OpExists, Attribute: "phone"},
-		Condition{Op: OpPeriod, Ints: []int64{1_800_000_000, 1_900_000_000}}, Condition{Op: OpPeriod, Ints: []int64{-1 << 63, 1_900_000_000}},
+		Condition{Op: OpPeriod, Ints: []int64{1_800_000_000, 1_900_000_000}},
+		Condition{Op: OpPeriod, Ints: []int64{-1 << 63, 1_900_000_000}},
 		Condition{Op: OpWindow, Strings: []string{"Asia/Shanghai"}, Ints: []int64{0b0111110, 9 * 3600, 18 * 3600}},
 	)
 	return Ruleset{
@@ -53,11 +57,13 @@ func explained() Ruleset {
 				{Name: "coin", Split: &Split{Ranges: []Range{{0, Positions / 2, 0}, {Positions / 2, Positions, 1}}}},
 			}},
 			{Key: "layered", Type: KindBool, Variants: onOff, Default: 1, Reserved: &Reservation{
-				Layer: "checkout", Bucketing: Bucketing{By: "user", Salt: "layer:checkout", Hash: HashMurmur3}, Spans: []Span{{Positions / 10, Positions / 5}, {Positions / 2, Positions}},
+				Layer: "checkout", Bucketing: Bucketing{By: "user", Salt: "layer:checkout", Hash: HashMurmur3},
+				Spans: []Span{{Positions / 10, Positions / 5}, {Positions / 2, Positions}},
 			}, Rules: []Rule{{Name: "all"}}},
 			{Key: "off", Type: KindBool, Variants: onOff, Disabled: true, Off: 1, Rules: []Rule{{Name: "all"}}},
 			{Key: "ramp", Type: KindBool, Variants: onOff, Default: 1, Rules: []Rule{{Name: "ramp", Split: &Split{Bucketing: Bucketing{By: "uid", Salt: "other", Hash: HashMurmur3},
-				Ramp: &Ramp{Variant: 0, Rest: 1, Linear: true, Points: []Point{{1_700_000_000, 0}, {1_900_000_000, Positions}}}}}}},
+				Ramp: &Ramp{Variant: 0, Rest: 1, Linear: true,
+					Points: []Point{{1_700_000_000, 0}, {1_900_000_000, Positions}}}}}}},
 			{Key: "stale", Type: KindBool, Variants: onOff, Default: 1, Stale: &Staleness{After: 5400, Variant: 1}, Rules: []Rule{{Name: "all"}}},
 			{Key: "static", Type: KindObject, Variants: []Variant{{"theme", ObjectValue(`{"ink":"` + strings.Repeat("0", 100) + `"}`)}}},
 		},
@@ -69,7 +75,8 @@ func explained() Ruleset {
 func TestExplain(t *testing.T) {
 	p := compile(t, explained())
 	shenzhen := Context{Key: "u-2", Now: 1_854_244_800, Chance: 3 << 30, Attrs: []Attr{
-		NewAttr("city", "shenzhen"), NewAttr("uid", 42), NewAttr("beta", true), NewAttr("version", "2.4.0+7"), NewAttr("ip", "::ffff:10.0.0.7"),
+		NewAttr("city", "shenzhen"), NewAttr("uid", 42), NewAttr("beta", true), NewAttr("version", "2.4.0+7"),
+		NewAttr("ip", "::ffff:10.0.0.7"),
 		NewAttr("tags", []string{"a", "c"}), NewAttr("phone", "5"),
 	}}
 	for name, ctx := range map[string]Context{
@@ -79,7 +86,8 @@ func TestExplain(t *testing.T) {
 		"excluded": {Key: "u-9"},
 		"beijing":  {Key: "u-8", Attrs: []Attr{NewAttr("city", "beijing"), NewAttr("uid", "42")}},
 		"unfit": {Key: "u-2", Attrs: []Attr{
-			NewAttr("city", 5), NewAttr("uid", "42"), NewAttr("beta", 1), NewAttr("version", "v2.4.0"), NewAttr("ip", "10.0.0"),
+			NewAttr("city", 5), NewAttr("uid", "42"), NewAttr("beta", 1), NewAttr("version", "v2.4.0"),
+			NewAttr("ip", "10.0.0"),
 			NewAttr("tags", "a"), NewAttr("phone", true),
 		}},
 		"user-5": {Key: "u-5", Now: 1_800_000_000, Age: 7200},
@@ -89,9 +97,11 @@ func TestExplain(t *testing.T) {
 			for f, r := range p.All(&ctx) {
 				trace := f.Explain(&ctx)
 				text.WriteString(trace.String())
-				if trace.Value != r.Value() || trace.Variant != r.Variant() || trace.Reason != r.Reason() || trace.Rule != r.Rule() || trace.MissingUnit != r.MissingUnit() {
+				if trace.Value != r.Value() || trace.Variant != r.Variant() || trace.Reason != r.Reason() ||
+					trace.Rule != r.Rule() || trace.MissingUnit != r.MissingUnit() {
 					t.Errorf("%s: the trace says %s, %q, %v, %q, Evaluate %s, %q, %v, %q", f.Key(),
-						trace.Value.JSON(), trace.Variant, trace.Reason, trace.Rule, r.Value().JSON(), r.Variant(), r.Reason(), r.Rule())
+						trace.Value.JSON(), trace.Variant, trace.Reason, trace.Rule, r.Value().JSON(), r.Variant(),
+						r.Reason(), r.Rule())
 				}
 			}
 			golden(t, name+".txt", text.String())
@@ -109,7 +119,8 @@ func TestExplain(t *testing.T) {
 // attribute asks: else a trace might be far longer than the flags.
 func TestExplainOnce(t *testing.T) {
 	member := func(attribute string) Condition { return texts(OpInSegment, attribute, "s") }
-	when := either(member("city"), member("user"), member("city"), texts(OpServes, "", "other", "on"), texts(OpServes, "", "other", "on", "off"))
+	when := either(member("city"), member("user"), member("city"), texts(OpServes, "", "other", "on"),
+		texts(OpServes, "", "other", "on", "off"))
 	set := gate(&when, Segment{Name: "s", When: ptr(is("phone", "of the segment"))})
 	set.Flags = append(set.Flags, gate(ptr(is("phone", "of the flag"))).Flags...)
 	set.Flags[1].Key = "other"

@@ -27,13 +27,15 @@ func (c *Condition) expressions(AttributeType) (test, error) {
 		return nil, errors.New("\"matches\" takes one regular expression or more")
 	}
 	if n := expressionSizes(c.Strings); n > maxExpressionSize {
-		return nil, fmt.Errorf("the regular expressions are too large: with repetitions written out, %d; the limit is %d",
+		return nil, fmt.Errorf(
+			"the regular expressions are too large: with repetitions written out, %d; the limit is %d",
 			n, maxExpressionSize)
 	}
 	var es expressions
 	for _, s := range c.Strings {
 		if len(s) > maxExpression {
-			return nil, fmt.Errorf("a regular expression of %d bytes is too long; the limit is %d", len(s), maxExpression)
+			return nil, fmt.Errorf("a regular expression of %d bytes is too long; the limit is %d", len(s),
+				maxExpression)
 		}
 		re, err := regexp.Compile(s)
 		if err == nil && c.Fold {

@@ -89,10 +89,15 @@ func FuzzContext(f *testing.F) {
 		`{"a":["x","",["y"],1,null,{"z":"w"},"\ud83d\ude00"],"b":[],"c":[[]],"d":{"e":["x"]}}`,
 		`{"a":1e3,"b":-0,"c":-0.0,"d":1e-400,"e":30.5,"f":9007199254740991.0,"g":9007199254740992.0,"h":9223372036854775808,"i":-9223372036854775808}`,
 		`{"a":1,"\u0061":null,"a":"x","targetingKey":"u-1","targetingKey":null}`,
-		`{"a":{"b":{"c":1}},"a.b":{"c":2},"a.b.c":3}`, `{"a":{"b":{"c":1},"b.c":2},"a.b":{"c":null}}`, `{"a":{"b":1,"b":2},"a.b":{}}`, `{"a":{"":{"x":[]}},"":{"":true,"\u0000":"x"},"a..x":7}`,
-		`{"a":{"targetingKey":1},"targetingKey":"u-1"}`, strings.Repeat(`{"a":`, 11) + "1" + strings.Repeat("}", 11), `{"` + strings.Repeat("a", 300) + `":{"b":1},"x":{"` + strings.Repeat("y", 198) + `":1,"` + strings.Repeat("z", 199) + `":2}}`,
-		`{"targetingKey":["u"]}`, `{"targetingKey":{}}`, `{"targetingKey":1}`, `{"a":1e400}`, `{"a":[1e400]}`, `{"a":{"b":1e400}}`, `{} {}`, "\xef\xbb\xbf{}", `{"a":"\ud800` + "\xff" + `"}`,
-		`{"a":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`, `null`, `[]`, ` { } `, `{"a":0.99999999999999999999,"b":1E2}`,
+		`{"a":{"b":{"c":1}},"a.b":{"c":2},"a.b.c":3}`, `{"a":{"b":{"c":1},"b.c":2},"a.b":{"c":null}}`,
+		`{"a":{"b":1,"b":2},"a.b":{}}`, `{"a":{"":{"x":[]}},"":{"":true,"\u0000":"x"},"a..x":7}`,
+		`{"a":{"targetingKey":1},"targetingKey":"u-1"}`, strings.Repeat(`{"a":`, 11) + "1" + strings.Repeat("}", 11),
+		`{"` + strings.Repeat("a", 300) + `":{"b":1},"x":{"` + strings.Repeat("y", 198) + `":1,"` +
+			strings.Repeat("z", 199) + `":2}}`,
+		`{"targetingKey":["u"]}`, `{"targetingKey":{}}`, `{"targetingKey":1}`, `{"a":1e400}`, `{"a":[1e400]}`,
+		`{"a":{"b":1e400}}`, `{} {}`, "\xef\xbb\xbf{}", `{"a":"\ud800` + "\xff" + `"}`,
+		`{"a":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`, `null`, `[]`, ` { } `,
+		`{"a":0.99999999999999999999,"b":1E2}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -227,9 +232,11 @@ func verdicts(t *testing.T, c evaluator.Condition, valid bool) (program *evaluat
 	t.Helper()
 	set = evaluator.Ruleset{Unit: "user", Attributes: declared(), Flags: []evaluator.Flag{{
 		Key: "f", Type: evaluator.KindBool, Default: 1, Rules: []evaluator.Rule{{Name: "r", When: &c}},
-		Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)}},
+		Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)},
+			{Name: "off", Value: evaluator.BoolValue(false)}},
 	}}}
-	set.Zones = []evaluator.Zone{{Name: "zone", Offsets: []evaluator.Offset{{Seconds: 3600}, {From: 1792890000, Seconds: 0}}}}
+	set.Zones = []evaluator.Zone{{Name: "zone",
+		Offsets: []evaluator.Offset{{Seconds: 3600}, {From: 1792890000, Seconds: 0}}}}
 	var declaredType evaluator.AttributeType
 	for _, a := range declared() {
 		if a.Name == c.Attribute {
@@ -361,7 +368,8 @@ func FuzzText(f *testing.F) {
 	f.Add("İ", "ı", "i")
 	f.Add("Σς", "σΣ", strings.Repeat("Σ", 50))
 	f.Fuzz(func(t *testing.T, a, b, c string) {
-		for _, op := range []evaluator.Op{evaluator.OpOneOf, evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains} {
+		for _, op := range []evaluator.Op{evaluator.OpOneOf, evaluator.OpPrefix, evaluator.OpSuffix,
+			evaluator.OpContains} {
 			for _, fold := range []bool{false, true} {
 				cond := evaluator.Condition{Op: op, Attribute: "city", Strings: []string{a, b}, Fold: fold}
 				if program, set := verdicts(t, cond, op == evaluator.OpOneOf || a != "" && b != ""); program != nil {
@@ -388,11 +396,13 @@ func FuzzTime(f *testing.F) {
 	f.Add(int64(1), int64(0), int64(1), int64(0), -86400)
 	f.Fuzz(func(t *testing.T, days, opens, closes, now int64, offset int) {
 		valid := 1 <= days && days <= 127 && 0 <= opens && opens <= 86399 && 1 <= closes && closes <= 86400
-		window := evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"zone"}, Ints: []int64{days, opens, closes}}
+		window := evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"zone"},
+			Ints: []int64{days, opens, closes}}
 		period := evaluator.Condition{Op: evaluator.OpPeriod, Ints: []int64{opens, closes}}
 		ctx := evaluator.Context{Now: now}
 		if program, set := verdicts(t, period, opens < closes); program != nil {
-			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, true, make(map[evaluator.Reason]int)); err != nil {
+			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, true,
+				make(map[evaluator.Reason]int)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -406,7 +416,8 @@ func FuzzTime(f *testing.F) {
 			t.Fatalf("an offset of %d gave %v", offset, err)
 		}
 		if err == nil {
-			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, true, make(map[evaluator.Reason]int)); err != nil {
+			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, true,
+				make(map[evaluator.Reason]int)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -421,7 +432,8 @@ func FuzzRamp(f *testing.F) {
 	}
 	f.Add(slices.Concat(point(1000, 1), point(2000, 1<<32)), int64(1500), uint32(1<<31), true)
 	f.Add(slices.Concat(point(math.MinInt64, 1<<32), point(math.MaxInt64, 0)), int64(0), uint32(1<<31-1), true)
-	f.Add(slices.Concat(point(math.MinInt64, 0), point(math.MaxInt64, 1<<32)), int64(math.MaxInt64-1), uint32(math.MaxUint32), true)
+	f.Add(slices.Concat(point(math.MinInt64, 0), point(math.MaxInt64, 1<<32)), int64(math.MaxInt64-1),
+		uint32(math.MaxUint32), true)
 	f.Add(slices.Concat(point(5, 1), point(5, 2)), int64(5), uint32(1), false)
 	f.Add(slices.Concat(point(5, 1<<32+1)), int64(5), uint32(1), false)
 	f.Add([]byte{}, int64(5), uint32(1), false)
@@ -438,7 +450,8 @@ func FuzzRamp(f *testing.F) {
 		}
 		set := evaluator.Ruleset{Unit: "user", Attributes: declared(), Flags: []evaluator.Flag{{
 			Key: "f", Type: evaluator.KindBool, Rules: []evaluator.Rule{{Name: "r", Split: &evaluator.Split{Ramp: r}}},
-			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}, {Name: "on", Value: evaluator.BoolValue(true)}},
+			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)},
+				{Name: "on", Value: evaluator.BoolValue(true)}},
 		}}}
 		program, err := evaluator.Compile(set)
 		if (err == nil) != (valid && len(r.Points) > 0) {
@@ -451,7 +464,8 @@ func FuzzRamp(f *testing.F) {
 		level := naiveLevel(*r, now).Uint64()
 		for _, position := range []uint64{uint64(chance), level, level - 1} {
 			ctx := evaluator.Context{Now: now, Chance: uint32(min(position, math.MaxUint32))}
-			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, true, make(map[evaluator.Reason]int)); err != nil {
+			if err := compareAll(program, []evaluator.Ruleset{set}, ctx, true,
+				make(map[evaluator.Reason]int)); err != nil {
 				t.Error(err)
 			}
 		}

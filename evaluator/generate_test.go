@@ -90,37 +90,56 @@ func declared() []evaluator.Attribute {
 // Decimal numbers, and values that are numbers or nearly are.
 var (
 	decimals = []string{
-		"0", "-0", "0.0", "-0e5", "0.1", "0.10", "1e-1", "0.3", "0.30000000000000004", "1", "1.0", "10", "1e1", "-1", "-1.5", "12.50", "1E+2",
-		"9007199254740993", "9223372036854775807", "9223372036854775808", "9.223372036854775808e18", "-9223372036854775808", "5e-324",
-		"1.7976931348623157e308", "1e999", "1e-999", "-1e999", "123456789012345678901234567890.123456789", "0.000000000000000000000001",
+		"0", "-0", "0.0", "-0e5", "0.1", "0.10", "1e-1", "0.3", "0.30000000000000004", "1", "1.0", "10", "1e1", "-1",
+		"-1.5", "12.50", "1E+2",
+		"9007199254740993", "9223372036854775807", "9223372036854775808", "9.223372036854775808e18",
+		"-9223372036854775808", "5e-324",
+		"1.7976931348623157e308", "1e999", "1e-999", "-1e999", "123456789012345678901234567890.123456789",
+		"0.000000000000000000000001",
 	}
 	numberValues = []evaluator.Value{
-		evaluator.IntValue(0), evaluator.IntValue(1), evaluator.IntValue(-1), evaluator.IntValue(10), evaluator.IntValue(9007199254740993),
-		evaluator.IntValue(math.MaxInt64), evaluator.IntValue(math.MinInt64), evaluator.FloatValue(0.1), evaluator.FloatValue(0.1 + 0.2),
-		evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(-1.5), evaluator.FloatValue(12.5), evaluator.FloatValue(1 << 53), evaluator.FloatValue(1 << 63),
-		evaluator.FloatValue(5e-324), evaluator.FloatValue(math.MaxFloat64), evaluator.FloatValue(math.Inf(1)), evaluator.FloatValue(math.NaN()),
-		evaluator.StringValue("0.1"), evaluator.StringValue("0.3"), evaluator.StringValue("12.5000"), evaluator.StringValue("-0.00"), evaluator.StringValue("1e999"),
-		evaluator.StringValue("1e1000"), evaluator.StringValue("+1"), evaluator.StringValue(".5"), evaluator.StringValue("1."), evaluator.StringValue("01"),
-		evaluator.StringValue("1e"), evaluator.StringValue("0x1"), evaluator.StringValue(" 1"), evaluator.StringValue("1,5"), evaluator.StringValue("-"), evaluator.StringValue(""),
-		evaluator.StringValue("Infinity"), evaluator.StringValue(strings.Repeat("1", 100)), evaluator.StringValue(strings.Repeat("1", 101)),
-		evaluator.StringValue("123456789012345678901234567890.1234567890"), evaluator.BoolValue(true), evaluator.ListValue("1"),
+		evaluator.IntValue(0), evaluator.IntValue(1), evaluator.IntValue(-1), evaluator.IntValue(10),
+		evaluator.IntValue(9007199254740993),
+		evaluator.IntValue(math.MaxInt64), evaluator.IntValue(math.MinInt64), evaluator.FloatValue(0.1),
+		evaluator.FloatValue(0.1 + 0.2),
+		evaluator.FloatValue(math.Copysign(0, -1)), evaluator.FloatValue(-1.5), evaluator.FloatValue(12.5),
+		evaluator.FloatValue(1 << 53), evaluator.FloatValue(1 << 63),
+		evaluator.FloatValue(5e-324), evaluator.FloatValue(math.MaxFloat64), evaluator.FloatValue(math.Inf(1)),
+		evaluator.FloatValue(math.NaN()),
+		evaluator.StringValue("0.1"), evaluator.StringValue("0.3"), evaluator.StringValue("12.5000"),
+		evaluator.StringValue("-0.00"), evaluator.StringValue("1e999"),
+		evaluator.StringValue("1e1000"), evaluator.StringValue("+1"), evaluator.StringValue(".5"),
+		evaluator.StringValue("1."), evaluator.StringValue("01"),
+		evaluator.StringValue("1e"), evaluator.StringValue("0x1"), evaluator.StringValue(" 1"),
+		evaluator.StringValue("1,5"), evaluator.StringValue("-"), evaluator.StringValue(""),
+		evaluator.StringValue("Infinity"), evaluator.StringValue(strings.Repeat("1", 100)),
+		evaluator.StringValue(strings.Repeat("1", 101)),
+		evaluator.StringValue("123456789012345678901234567890.1234567890"), evaluator.BoolValue(true),
+		evaluator.ListValue("1"),
 	}
 )
 
 // Bounds of times, and text that is a time or nearly is.
 var (
 	seconds = []int64{
-		math.MinInt64, -62135596801, -62135596800, -1, 0, 951782399, 951782400, 951868800, 1796090399, 1796090400, 1796090401,
+		math.MinInt64, -62135596801, -62135596800, -1, 0, 951782399, 951782400, 951868800, 1796090399, 1796090400,
+		1796090401,
 		1796090400000, 253402300799, 253402300800, math.MaxInt64,
 	}
 	times = []string{
-		"2026-12-01T02:00:00Z", "2026-12-01T10:00:00+08:00", "2026-11-30T14:30:00-11:30", "2026-12-01T01:59:59.999999999Z",
-		"2026-12-01T02:00:00.000000000001Z", "2026-12-01t02:00:01z", "2026-12-01 02:00:00Z", "2026-12-01T02:00:00", "2026-12-01",
-		"2026-12-01T02:00:60Z", "2026-12-01T24:00:00Z", "2026-12-01T02:00Z", "2026-12-01T02:00:00.Z", "2026-12-01T02:00:00,5Z",
-		"2000-02-29T00:00:00Z", "2100-02-29T00:00:00Z", "2000-02-30T00:00:00Z", "2026-00-01T00:00:00Z", "2026-01-00T00:00:00Z",
+		"2026-12-01T02:00:00Z", "2026-12-01T10:00:00+08:00", "2026-11-30T14:30:00-11:30",
+		"2026-12-01T01:59:59.999999999Z",
+		"2026-12-01T02:00:00.000000000001Z", "2026-12-01t02:00:01z", "2026-12-01 02:00:00Z", "2026-12-01T02:00:00",
+		"2026-12-01",
+		"2026-12-01T02:00:60Z", "2026-12-01T24:00:00Z", "2026-12-01T02:00Z", "2026-12-01T02:00:00.Z",
+		"2026-12-01T02:00:00,5Z",
+		"2000-02-29T00:00:00Z", "2100-02-29T00:00:00Z", "2000-02-30T00:00:00Z", "2026-00-01T00:00:00Z",
+		"2026-01-00T00:00:00Z",
 		"1969-12-31T23:59:59.5Z", "1970-01-01T00:00:00-00:00", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:01",
-		"0000-12-31T23:59:59-00:01", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-00:01", "2026-12-01T02:00:00+24:00",
-		"2026-12-01T02:00:00+08:60", "2026-12-01T02:00:00+0800", "2026-12-01T02:00:00Z ", "+026-12-01T02:00:00Z", "1796090400", "",
+		"0000-12-31T23:59:59-00:01", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-00:01",
+		"2026-12-01T02:00:00+24:00",
+		"2026-12-01T02:00:00+08:60", "2026-12-01T02:00:00+0800", "2026-12-01T02:00:00Z ", "+026-12-01T02:00:00Z",
+		"1796090400", "",
 	}
 )
 
@@ -195,7 +214,8 @@ func (g *generator) segment(name string) evaluator.Segment {
 func (g *generator) flag(key string) evaluator.Flag {
 	f := evaluator.Flag{Key: key, Type: evaluator.KindBool + evaluator.Kind(g.next(5)), Disabled: g.rarely(16)}
 	for i := range 1 + g.next(4) {
-		f.Variants = append(f.Variants, evaluator.Variant{Name: "v" + strconv.Itoa(i), Value: pick(g, g.pools.values[f.Type])})
+		f.Variants = append(f.Variants,
+			evaluator.Variant{Name: "v" + strconv.Itoa(i), Value: pick(g, g.pools.values[f.Type])})
 	}
 	f.Default, f.Off = g.next(len(f.Variants)), g.next(len(f.Variants))
 	if g.rarely(8) {
@@ -210,7 +230,8 @@ func (g *generator) flag(key string) evaluator.Flag {
 		r := g.rule("r"+strconv.Itoa(i), len(f.Variants))
 		if rules > 4 { // so that the last ones are reached
 			c := g.comparison(pick(g, []evaluator.Op{evaluator.OpOneOf, evaluator.OpBetween, evaluator.OpSemver}))
-			r.When = &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{c, g.comparison(evaluator.OpOneOf)}}
+			r.When = &evaluator.Condition{Op: evaluator.OpAll,
+				Of: []evaluator.Condition{c, g.comparison(evaluator.OpOneOf)}}
 		}
 		f.Rules = append(f.Rules, r)
 	}
@@ -307,7 +328,8 @@ func (g *generator) when() *evaluator.Condition {
 	c := g.condition(3)
 	if g.rarely(40) {
 		for range 90 {
-			c = evaluator.Condition{Op: pick(g, []evaluator.Op{evaluator.OpNot, evaluator.OpAll, evaluator.OpAny}), Of: []evaluator.Condition{c}}
+			c = evaluator.Condition{Op: pick(g, []evaluator.Op{evaluator.OpNot, evaluator.OpAll, evaluator.OpAny}),
+				Of: []evaluator.Condition{c}}
 		}
 	}
 	return &c
@@ -392,7 +414,8 @@ func (g *generator) comparison(op evaluator.Op) evaluator.Condition {
 		if from == to {
 			from, to = 0, b.Total()
 		}
-		c.Attribute, c.Strings, c.Ints = b.By, []string{b.Hash, b.Salt}, []int64{int64(b.Positions), int64(min(from, to)), int64(max(from, to))}
+		c.Attribute, c.Strings, c.Ints = b.By, []string{b.Hash, b.Salt},
+			[]int64{int64(b.Positions), int64(min(from, to)), int64(max(from, to))}
 	default:
 		return g.circumstance(op)
 	}
@@ -483,7 +506,8 @@ func (g *generator) version() string {
 	if !g.rarely(3) {
 		return pick(g, g.pools.versions)
 	}
-	numbers := []string{"0", "1", "2", "3", "10", "255", "65536", "4294967296", "9223372036854775808", "9999999999999999999"}
+	numbers := []string{"0", "1", "2", "3", "10", "255", "65536", "4294967296", "9223372036854775808",
+		"9999999999999999999"}
 	var s strings.Builder
 	s.WriteString(pick(g, numbers[:4]))
 	for range g.next(3) {
@@ -494,7 +518,8 @@ func (g *generator) version() string {
 		s.WriteString("." + pick(g, pool))
 	}
 	if g.rarely(3) {
-		pre := []string{"0", "1", "2", "10", "a", "rc", "A", "-", "0a", "a-1", "123456789012345678901234567890", "123456789012345678901234567891"}
+		pre := []string{"0", "1", "2", "10", "a", "rc", "A", "-", "0a", "a-1", "123456789012345678901234567890",
+			"123456789012345678901234567891"}
 		s.WriteString("-" + strings.Join(several(g, pre, 1, 3), "."))
 	}
 	if g.rarely(5) {

@@ -96,7 +96,8 @@ func TestUnits(t *testing.T) {
 		if got, want := of(evaluator.IntValue(-42)), of(evaluator.StringValue("-42")); got != want {
 			t.Errorf("%s: the integer has %s, its text %s", name, got, want)
 		}
-		for _, v := range []evaluator.Value{{}, evaluator.StringValue(""), evaluator.BoolValue(true), evaluator.FloatValue(1), evaluator.ListValue("u")} {
+		for _, v := range []evaluator.Value{{}, evaluator.StringValue(""), evaluator.BoolValue(true),
+			evaluator.FloatValue(1), evaluator.ListValue("u")} {
 			if _, ok := b.Position(v); ok {
 				t.Errorf("%s: %s has a position", name, v.JSON())
 			}

@@ -87,18 +87,23 @@ func TestListRefused(t *testing.T) {
 		change func(*evaluator.Ruleset)
 		want   string
 	}{
-		"members twice": {segment(evaluator.Segment{Include: []string{"u"}, IncludeList: list}), "members are listed twice"},
-		"excluded twice": {segment(evaluator.Segment{Include: []string{"v"}, Exclude: []string{"u"}, ExcludeList: list}),
+		"members twice": {segment(evaluator.Segment{Include: []string{"u"}, IncludeList: list}),
+			"members are listed twice"},
+		"excluded twice": {segment(evaluator.Segment{Include: []string{"v"}, Exclude: []string{"u"},
+			ExcludeList: list}),
 			"members are listed twice"},
 		"values twice": {when(evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "user", Strings: []string{"u"}}),
 			"values are listed twice"},
 		"no values": {when(evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "user", List: &evaluator.List{}}),
 			"the list of values is empty"},
-		"another operator": {when(evaluator.Condition{Op: evaluator.OpPrefix, Attribute: "user", Strings: []string{"u"}}),
+		"another operator": {when(evaluator.Condition{Op: evaluator.OpPrefix, Attribute: "user",
+			Strings: []string{"u"}}),
 			`"prefix" takes no list`},
-		"presence":      {when(evaluator.Condition{Op: evaluator.OpExists, Attribute: "user"}), `"exists" takes no list`},
+		"presence": {when(evaluator.Condition{Op: evaluator.OpExists, Attribute: "user"}),
+			`"exists" takes no list`},
 		"a combination": {when(evaluator.Condition{Op: evaluator.OpAll}), "takes conditions and nothing else"},
-		"an integer":    {when(evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "age"}), "are not of type integer"},
+		"an integer": {when(evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "age"}),
+			"are not of type integer"},
 	} {
 		set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{
 			{Name: "user", Type: evaluator.AttrString}, {Name: "age", Type: evaluator.AttrInteger},

@@ -349,7 +349,8 @@ func (n naive) holds(c evaluator.Condition) bool {
 		return v.Kind() == evaluator.KindList && listHolds(c, slices.Collect(v.Texts()))
 	}
 	if b, ok := v.Bool(); ok { // 4.5
-		return c.Op == evaluator.OpOneOf && n.declared(c) == evaluator.AttrBoolean && slices.Contains(c.Ints, map[bool]int64{true: 1}[b])
+		return c.Op == evaluator.OpOneOf && n.declared(c) == evaluator.AttrBoolean &&
+			slices.Contains(c.Ints, map[bool]int64{true: 1}[b])
 	}
 	if n.declared(c) == evaluator.AttrNumber { // 4.22
 		number, ok := naiveNumber(v)
@@ -439,7 +440,8 @@ func textHolds(c evaluator.Condition, s string) bool {
 	})
 }
 
-var timeShape = regexp.MustCompile(`^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$`)
+var timeShape = regexp.MustCompile(
+	`^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$`)
 
 // naiveTime returns the seconds of a time. 4.21.
 func naiveTime(v evaluator.Value) (int64, bool) {
@@ -452,7 +454,8 @@ func naiveTime(v evaluator.Value) (int64, bool) {
 		t, err := time.Parse(time.RFC3339, parts[1]+"T"+parts[2]+strings.ToUpper(parts[3]))
 		seconds, ok = t.Unix(), err == nil
 	}
-	first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Unix(), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix()
+	first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Unix(),
+		time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix()
 	return seconds, ok && first <= seconds && seconds <= last
 }
 
@@ -724,7 +727,8 @@ func versionHolds(c evaluator.Condition, s string) bool {
 		text := strings.TrimLeft(comparison, "<=>")
 		w, _ := parseNaiveVersion(text)
 		order := precedence(v, w)
-		holds := map[string]bool{"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0, "=": order == 0, "": order == 0}
+		holds := map[string]bool{"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0, "=": order == 0,
+			"": order == 0}
 		if !holds[strings.TrimSuffix(comparison, text)] {
 			return false
 		}

@@ -53,7 +53,8 @@ func TestDecimals(t *testing.T) {
 		z, okZ := decimalOf(&room[2], v)
 		r, _ := new(big.Rat).SetString(a)
 		s, _ := new(big.Rat).SetString(b)
-		if want := r.Cmp(s); !okX || !okY || !okZ || x.compare(y) != want || y.compare(x) != -want || z.compare(y) != want {
+		if want := r.Cmp(s); !okX || !okY || !okZ || x.compare(y) != want || y.compare(x) != -want ||
+			z.compare(y) != want {
 			t.Fatalf("%s and %s: got %d, %d and %d, want %d", a, b, x.compare(y), y.compare(x), z.compare(y), want)
 		} else if want == 0 {
 			equal++
@@ -68,17 +69,19 @@ func TestDecimals(t *testing.T) {
 func TestParseNumber(t *testing.T) {
 	for text, want := range map[string]Value{
 		"12.5": FloatValue(12.5), "1e3": IntValue(1000), "-0.0": IntValue(0), "0.1": FloatValue(0.1),
-		"0.1000000000000000055511151231257827": {kind: KindFloat, num: math.Float64bits(0.1), str: "0.1000000000000000055511151231257827"},
-		"3.00000000000000000001":               {kind: KindInt, num: 3, str: "3.00000000000000000001"},
-		"1e-400":                               {kind: KindInt, str: "1e-400"},
-		"0.100000000000000000000":              FloatValue(0.1),
-		"0." + strings.Repeat("1", 200):        FloatValue(1.0 / 9),
+		"0.1000000000000000055511151231257827": {kind: KindFloat, num: math.Float64bits(0.1),
+			str: "0.1000000000000000055511151231257827"},
+		"3.00000000000000000001":        {kind: KindInt, num: 3, str: "3.00000000000000000001"},
+		"1e-400":                        {kind: KindInt, str: "1e-400"},
+		"0.100000000000000000000":       FloatValue(0.1),
+		"0." + strings.Repeat("1", 200): FloatValue(1.0 / 9),
 	} {
 		if got, err := ParseNumber(text); err != nil || got != want {
 			t.Errorf("%s: got %+v, %v, want %+v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"1e400", "-1e400", "x", "", "Inf", "NaN", "1e99999", "+1", "01", "-", "1.", "1.e5", ".5", "0x1p3", "1_0", "1e", "1e+", "1.2.3", " 1", "1-2", "-+1"} {
+	for _, text := range []string{"1e400", "-1e400", "x", "", "Inf", "NaN", "1e99999", "+1", "01", "-", "1.", "1.e5",
+		".5", "0x1p3", "1_0", "1e", "1e+", "1.2.3", " 1", "1-2", "-+1"} {
 		if v, err := ParseNumber(text); err == nil {
 			t.Errorf("%q is %+v", text, v)
 		}

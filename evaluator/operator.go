@@ -122,7 +122,8 @@ const (
 )
 
 var (
-	anyType     = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrList, AttrSemverV, AttrTime, AttrNumber}
+	anyType = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrList, AttrSemverV,
+		AttrTime, AttrNumber}
 	scalarTypes = []AttributeType{AttrString, AttrInteger, AttrBoolean, AttrSemver, AttrIP, AttrSemverV, AttrNumber}
 	unitTypes   = []AttributeType{AttrString, AttrInteger}
 	numberType  = []AttributeType{AttrNumber}
@@ -237,7 +238,8 @@ func (c *Condition) applies(t AttributeType) error {
 				names = append(names, t.String())
 			}
 		}
-		return fmt.Errorf("%q applies to %s attributes, %q is of type %v", c.Op, strings.Join(names, " and "), c.Attribute, t)
+		return fmt.Errorf("%q applies to %s attributes, %q is of type %v", c.Op, strings.Join(names, " and "),
+			c.Attribute, t)
 	case c.List != nil && c.Op != OpOneOf:
 		return fmt.Errorf("%q takes no list", c.Op)
 	case c.Fold && !o.fold:
@@ -266,7 +268,10 @@ func (c Condition) Holds(t AttributeType) (func(Value) bool, error) {
 	case c.Op == OpExists:
 		return func(v Value) bool { return v.kind != KindNone }, nil
 	case c.Op == OpBetween && test == nil:
-		return func(v Value) bool { return v.kind == KindInt && c.Ints[0] <= int64(v.num) && int64(v.num) <= c.Ints[1] }, nil
+		return func(v Value) bool {
+			return v.kind == KindInt && c.Ints[0] <= int64(v.num) &&
+				int64(v.num) <= c.Ints[1]
+		}, nil
 	case test == nil:
 		return nil, fmt.Errorf("%q depends on more than one value", c.Op)
 	}

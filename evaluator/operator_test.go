@@ -58,7 +58,8 @@ func TestHolds(t *testing.T) {
 		g := &generator{next: byRandom(11, uint64(i)), pools: pools}
 		op := operators()[i%len(operators())]
 		c := evaluator.Condition{Op: op}
-		if !op.Combines() && op != evaluator.OpInSegment && op != evaluator.OpPeriod && op != evaluator.OpWindow && op != evaluator.OpServes {
+		if !op.Combines() && op != evaluator.OpInSegment && op != evaluator.OpPeriod && op != evaluator.OpWindow &&
+			op != evaluator.OpServes {
 			c = g.comparison(op)
 		}
 		typ := typeOf(c.Attribute)
@@ -70,12 +71,14 @@ func TestHolds(t *testing.T) {
 			continue
 		}
 		compared[op]++
-		unit, declared := evaluator.Attribute{Name: "id", Type: evaluator.AttrString}, evaluator.Attribute{Name: c.Attribute, Type: typ}
-		program, err := evaluator.Compile(evaluator.Ruleset{Unit: "id", Attributes: []evaluator.Attribute{unit, declared}, Flags: []evaluator.Flag{{
-			Key: "f", Type: evaluator.KindBool, Variants: []evaluator.Variant{
-				{Name: "no", Value: evaluator.BoolValue(false)}, {Name: "yes", Value: evaluator.BoolValue(true)},
-			}, Rules: []evaluator.Rule{{Name: "r", When: &c, Variant: 1}},
-		}}})
+		unit, declared := evaluator.Attribute{Name: "id", Type: evaluator.AttrString},
+			evaluator.Attribute{Name: c.Attribute, Type: typ}
+		program, err := evaluator.Compile(evaluator.Ruleset{Unit: "id",
+			Attributes: []evaluator.Attribute{unit, declared}, Flags: []evaluator.Flag{{
+				Key: "f", Type: evaluator.KindBool, Variants: []evaluator.Variant{
+					{Name: "no", Value: evaluator.BoolValue(false)}, {Name: "yes", Value: evaluator.BoolValue(true)},
+				}, Rules: []evaluator.Rule{{Name: "r", When: &c, Variant: 1}},
+			}}})
 		if err != nil {
 			t.Fatalf("%v: %v", c, err)
 		}
@@ -89,7 +92,8 @@ func TestHolds(t *testing.T) {
 		}
 	}
 	for _, op := range operators() {
-		alone := !op.Combines() && !slices.Contains([]evaluator.Op{evaluator.OpInSegment, evaluator.OpPeriod, evaluator.OpWindow, evaluator.OpServes}, op)
+		alone := !op.Combines() && !slices.Contains([]evaluator.Op{evaluator.OpInSegment, evaluator.OpPeriod,
+			evaluator.OpWindow, evaluator.OpServes}, op)
 		if alone != (compared[op] > 0) {
 			t.Errorf("%v was compared %d times", op, compared[op])
 		}
@@ -187,16 +191,19 @@ func minimal(t *testing.T, part evaluator.Ruleset) {
 		}
 	}
 	for i := range part.Attributes {
-		refuses("an attribute", func(r *evaluator.Ruleset) { r.Attributes = slices.Delete(slices.Clone(r.Attributes), i, i+1) })
+		refuses("an attribute",
+			func(r *evaluator.Ruleset) { r.Attributes = slices.Delete(slices.Clone(r.Attributes), i, i+1) })
 	}
 	for i := range part.Zones {
 		refuses("a zone", func(r *evaluator.Ruleset) { r.Zones = slices.Delete(slices.Clone(r.Zones), i, i+1) })
 	}
 	for i := range part.Segments {
-		refuses("a segment", func(r *evaluator.Ruleset) { r.Segments = slices.Delete(slices.Clone(r.Segments), i, i+1) })
+		refuses("a segment",
+			func(r *evaluator.Ruleset) { r.Segments = slices.Delete(slices.Clone(r.Segments), i, i+1) })
 	}
 	for i := range part.Prerequisites {
-		refuses("a prerequisite", func(r *evaluator.Ruleset) { r.Prerequisites = slices.Delete(slices.Clone(r.Prerequisites), i, i+1) })
+		refuses("a prerequisite",
+			func(r *evaluator.Ruleset) { r.Prerequisites = slices.Delete(slices.Clone(r.Prerequisites), i, i+1) })
 	}
 }
 

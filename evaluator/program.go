@@ -90,7 +90,8 @@ func (p *Program) declare(mod *Module, all *problems) {
 	for _, a := range mod.attributes {
 		switch other, ok := p.declared[a.Name]; {
 		case ok && other.Type != a.Type:
-			all.add(&CompileError{Err: fmt.Errorf("the attribute %q is declared as %v and as %v", a.Name, other.Type, a.Type)})
+			all.add(&CompileError{Err: fmt.Errorf("the attribute %q is declared as %v and as %v", a.Name,
+				other.Type, a.Type)})
 		case ok && other.From != a.From:
 			all.add(&CompileError{Err: fmt.Errorf("the attribute %q is declared with two values of \"from\"", a.Name)})
 		}

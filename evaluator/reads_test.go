@@ -25,13 +25,15 @@ func TestReads(t *testing.T) {
 			}
 			full := g.context()
 			less := full
-			less.Attrs = slices.DeleteFunc(slices.Clone(full.Attrs), func(a evaluator.Attr) bool { return !slices.Contains(reads, a.Name) })
+			less.Attrs = slices.DeleteFunc(slices.Clone(full.Attrs),
+				func(a evaluator.Attr) bool { return !slices.Contains(reads, a.Name) })
 			if !slices.Contains(reads, program.Unit()) {
 				less.Key = ""
 			}
 			dropped += len(full.Attrs) - len(less.Attrs)
 			if want, got := f.Evaluate(&full), f.Evaluate(&less); got != want {
-				t.Fatalf("ruleset %d: %s reads %q, but serves %v without others in place of %v", i, f.Key(), reads, got, want)
+				t.Fatalf("ruleset %d: %s reads %q, but serves %v without others in place of %v", i, f.Key(),
+					reads, got, want)
 			}
 		}
 	}
@@ -42,7 +44,8 @@ func TestReads(t *testing.T) {
 
 func TestReadsOfEachKind(t *testing.T) {
 	thirty := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "device", Salt: "x", Hash: evaluator.HashMurmur3},
-		Ranges: []evaluator.Range{{To: evaluator.Positions / 2}, {From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}}
+		Ranges: []evaluator.Range{{To: evaluator.Positions / 2},
+			{From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}}
 	is := func(name string) *evaluator.Condition {
 		return &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: name, Strings: []string{"x"}}
 	}
@@ -63,10 +66,12 @@ func TestReadsOfEachKind(t *testing.T) {
 			flag("static"),
 			flag("split", evaluator.Rule{Split: thirty}),
 			flag("rule", evaluator.Rule{When: is("city"), Variant: 1}),
-			flag("segment", evaluator.Rule{When: &evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"staff"}}}),
+			flag("segment", evaluator.Rule{When: &evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user",
+				Strings: []string{"staff"}}}),
 			flag("chance", evaluator.Rule{Split: &evaluator.Split{Ranges: thirty.Ranges}}),
-			flag("prerequisite", evaluator.Rule{When: &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{*is("os"),
-				{Op: evaluator.OpServes, Strings: []string{"rule", "on"}}}}, Split: thirty}),
+			flag("prerequisite",
+				evaluator.Rule{When: &evaluator.Condition{Op: evaluator.OpAll, Of: []evaluator.Condition{*is("os"),
+					{Op: evaluator.OpServes, Strings: []string{"rule", "on"}}}}, Split: thirty}),
 		}})
 	if err != nil {
 		t.Fatal(err)

@@ -6,8 +6,11 @@ import "testing"
 func TestAccepts(t *testing.T) {
 	absent := Value{}
 	values := map[string]Value{
-		"text": StringValue("lhasa"), "empty": StringValue(""), "version": StringValue("2.3"), "v": StringValue("v2.3"), "vv": StringValue("vv2.3"), "address": StringValue("::1"),
-		"integer": IntValue(7), "float": FloatValue(7), "boolean": BoolValue(false), "list": ListValue(), "time": StringValue("2026-12-01T02:00:00Z"), "milliseconds": IntValue(1796090400000), "object": ObjectValue("{}"),
+		"text": StringValue("lhasa"), "empty": StringValue(""), "version": StringValue("2.3"),
+		"v": StringValue("v2.3"), "vv": StringValue("vv2.3"), "address": StringValue("::1"),
+		"integer": IntValue(7), "float": FloatValue(7), "boolean": BoolValue(false), "list": ListValue(),
+		"time": StringValue("2026-12-01T02:00:00Z"), "milliseconds": IntValue(1796090400000),
+		"object": ObjectValue("{}"),
 	}
 	for typ, accepted := range map[AttributeType][]string{
 		AttrString:  {"text", "empty", "version", "address", "v", "vv", "time"},

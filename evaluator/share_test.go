@@ -25,12 +25,14 @@ func TestSharing(t *testing.T) {
 			{Op: evaluator.OpBetween, Attribute: "uid", Ints: []int64{int64(i), rules}},
 		}}
 		if i%3 == 0 { // of another shape
-			when.Of = append(when.Of, evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{fmt.Sprint("c-", i)}})
+			when.Of = append(when.Of,
+				evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{fmt.Sprint("c-", i)}})
 		}
 		split := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "s", Hash: evaluator.HashMurmur3}}
 		for j, variant := range digits(i) {
 			const third = evaluator.Positions / 3
-			split.Ranges = append(split.Ranges, evaluator.Range{From: uint64(j) * third, To: uint64(j+1) * third, Variant: variant})
+			split.Ranges = append(split.Ranges,
+				evaluator.Range{From: uint64(j) * third, To: uint64(j+1) * third, Variant: variant})
 		}
 		split.Ranges[2].To = evaluator.Positions
 		f.Rules = append(f.Rules, evaluator.Rule{Name: fmt.Sprint(i), When: &when, Split: split})
@@ -46,7 +48,8 @@ func TestSharing(t *testing.T) {
 		in := -1
 		for i := rules - 1; i > rules-20; i-- {
 			for _, uid := range []int{i - 1, i} {
-				ctx.Attrs = []evaluator.Attr{evaluator.NewAttr("city", fmt.Sprint("c-", i)), evaluator.NewAttr("uid", int64(uid))}
+				ctx.Attrs = []evaluator.Attr{evaluator.NewAttr("city", fmt.Sprint("c-", i)),
+					evaluator.NewAttr("uid", int64(uid))}
 				r := p.Flag("f").Evaluate(&ctx)
 				if uid < i {
 					if r.Rule() != "" {
@@ -79,7 +82,8 @@ func TestSharing(t *testing.T) {
 		}
 	}
 	// The same variants are checked for each type.
-	set.Flags = []evaluator.Flag{boolean("a", evaluator.Condition{Op: evaluator.OpAll}), boolean("b", evaluator.Condition{Op: evaluator.OpAll})}
+	set.Flags = []evaluator.Flag{boolean("a", evaluator.Condition{Op: evaluator.OpAll}),
+		boolean("b", evaluator.Condition{Op: evaluator.OpAll})}
 	set.Flags[1].Type = evaluator.KindString
 	if _, err := evaluator.Compile(set); err == nil {
 		t.Error("a flag of texts may serve booleans, after another that has the same")

@@ -68,7 +68,8 @@ func sieveContext(r *rand.Rand) Context {
 		case 1:
 			ctx.Attrs = append(ctx.Attrs, NewAttr(name, sieveBounds[r.IntN(len(sieveBounds))]))
 		case 2:
-			ctx.Attrs = append(ctx.Attrs, NewAttr(name, []string{"1", "v1.2.0", "0.0.0-0", "3000000.0.0", "1.4.9-rc.1", ""}[r.IntN(6)]))
+			ctx.Attrs = append(ctx.Attrs,
+				NewAttr(name, []string{"1", "v1.2.0", "0.0.0-0", "3000000.0.0", "1.4.9-rc.1", ""}[r.IntN(6)]))
 		case 3:
 			ctx.Attrs = append(ctx.Attrs, NewAttr(name, 1.5))
 		}
@@ -120,7 +121,8 @@ func TestSieve(t *testing.T) {
 		}
 	}
 	if sifting < rounds/2 || longer < rounds/50 {
-		t.Errorf("of %d flags, %d have a sieve, %d one of several parts; the test has lost sight of them", rounds, sifting, longer)
+		t.Errorf("of %d flags, %d have a sieve, %d one of several parts; the test has lost sight of them", rounds,
+			sifting, longer)
 	}
 }
 

@@ -16,8 +16,10 @@ func splitOf(t testing.TB, n uint64) (*Module, []Range) {
 		from = to
 	}
 	f := Flag{Key: "f", Type: KindBool, Variants: []Variant{{"on", BoolValue(true)}, {"off", BoolValue(false)}}}
-	f.Rules = []Rule{{Name: "r", Split: &Split{Bucketing: Bucketing{By: "user", Salt: "f", Hash: HashMurmur3}, Ranges: ranges}}}
-	mod, err := CompileModule(Ruleset{Unit: "user", Attributes: []Attribute{{Name: "user", Type: AttrString}}, Flags: []Flag{f}})
+	f.Rules = []Rule{{Name: "r",
+		Split: &Split{Bucketing: Bucketing{By: "user", Salt: "f", Hash: HashMurmur3}, Ranges: ranges}}}
+	mod, err := CompileModule(Ruleset{Unit: "user", Attributes: []Attribute{{Name: "user", Type: AttrString}},
+		Flags: []Flag{f}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +69,8 @@ func TestArm(t *testing.T) {
 				{Name: "staff", Variant: 1, When: &Condition{Op: OpOneOf, Attribute: "user", Strings: []string{"staff"}}},
 				{Name: "ramp", Split: c.split},
 			}
-			program, err := Compile(Ruleset{Unit: "user", Attributes: []Attribute{{Name: "user", Type: AttrString}}, Flags: []Flag{f}})
+			program, err := Compile(Ruleset{Unit: "user", Attributes: []Attribute{{Name: "user", Type: AttrString}},
+				Flags: []Flag{f}})
 			if err != nil {
 				t.Fatal(err)
 			}

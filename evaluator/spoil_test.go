@@ -67,13 +67,16 @@ func (g *generator) overwrite(v reflect.Value) {
 	case reflect.Bool:
 		v.SetBool(!v.Bool())
 	case reflect.String:
-		v.SetString(pick(g, []string{"", "user", "uid", "version", "ip", "tags", "s0", "f0", "f1", "v0", "r0", "UTC", "10.0.0.0/8", "1.2", "a", "(", "\xff", "md5", evaluator.HashMurmur3}))
+		v.SetString(pick(g, []string{"", "user", "uid", "version", "ip", "tags", "s0", "f0", "f1", "v0", "r0", "UTC",
+			"10.0.0.0/8", "1.2", "a", "(", "\xff", "md5", evaluator.HashMurmur3}))
 	case reflect.Int, reflect.Int64:
-		v.SetInt(pick(g, []int64{0, 1, -1, 2, 127, 128, 86399, 86400, 86401, -86400, 1 << 32, math.MaxInt64, math.MinInt64}))
+		v.SetInt(pick(g, []int64{0, 1, -1, 2, 127, 128, 86399, 86400, 86401, -86400, 1 << 32, math.MaxInt64,
+			math.MinInt64}))
 	case reflect.Uint8:
 		v.SetUint(uint64(g.next(30)))
 	case reflect.Uint64:
-		v.SetUint(pick(g, []uint64{0, 1, 1 << 31, evaluator.Positions - 1, evaluator.Positions, evaluator.Positions + 1, math.MaxUint64}))
+		v.SetUint(pick(g, []uint64{0, 1, 1 << 31, evaluator.Positions - 1, evaluator.Positions,
+			evaluator.Positions + 1, math.MaxUint64}))
 	case reflect.Pointer:
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))

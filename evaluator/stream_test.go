@@ -93,15 +93,18 @@ func TestStreamRefuses(t *testing.T) {
 		{"a key of a prerequisite", []evaluator.Flag{boolean("a", always)}, []evaluator.Flag{boolean("a", always)}, `flag "a": the key "a" is empty or not unique`},
 		{"no such flag", []evaluator.Flag{boolean("a", serves("b", "on"))}, nil, `flag "a": rule "rule": the flag "b" is neither in the ruleset nor one of its prerequisites`},
 		{"no such variant", []evaluator.Flag{boolean("a", serves("b", "off", "up")), boolean("b", always)}, nil, `flag "a": rule "rule": the flag "b" has no variant "up"`},
-		{"a flag without variants", []evaluator.Flag{boolean("a", serves("b", "on")), {Key: "b", Type: evaluator.KindBool}}, nil,
+		{"a flag without variants",
+			[]evaluator.Flag{boolean("a", serves("b", "on")), {Key: "b", Type: evaluator.KindBool}}, nil,
 			"flag \"b\": a flag has 1 to 65535 variants, this one 0\nflag \"b\": there is no variant 0\nflag \"b\": there is no variant 0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
+			set := evaluator.Ruleset{Unit: "user",
+				Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
 			set.Flags, set.Prerequisites = test.flags, test.prerequisites
 			p, err := streamed([]evaluator.Ruleset{set})
 			_, whole := evaluator.CompileModule(set)
-			if got := fmt.Sprint(err); err != nil && got != test.want || err == nil && test.want != "" || got != fmt.Sprint(whole) {
+			if got := fmt.Sprint(err); err != nil && got != test.want || err == nil && test.want != "" ||
+				got != fmt.Sprint(whole) {
 				t.Errorf("got error %v, as a whole %v, want %q", err, whole, test.want)
 			}
 			if err == nil && p.Len() != len(test.flags) {
@@ -109,8 +112,9 @@ func TestStreamRefuses(t *testing.T) {
 			}
 		})
 	}
-	circle := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
-		Flags: []evaluator.Flag{boolean("a", serves("b", "on")), boolean("b", serves("a", "on"))}}
+	circle := evaluator.Ruleset{Unit: "user",
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
+		Flags:      []evaluator.Flag{boolean("a", serves("b", "on")), boolean("b", serves("a", "on"))}}
 	_, err := streamed([]evaluator.Ruleset{circle})
 	want := `flag "b": rule "rule": flag "a" refers to itself: a → b → a`
 	if err == nil || err.Error() != want || !errors.Is(err, evaluator.ErrCost) {

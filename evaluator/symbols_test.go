@@ -19,14 +19,16 @@ func TestSymbolLists(t *testing.T) {
 	}
 	word := func(i int) string { return fmt.Sprintf("w%d", i) }
 	var conditions []Condition
-	for _, n := range []int{1, 2, fewIDs, fewIDs + 1, 8, 9, 63, 64, 65, 200, maxSymbols - 1, maxSymbols, maxSymbols + 1} {
+	for _, n := range []int{1, 2, fewIDs, fewIDs + 1, 8, 9, 63, 64, 65, 200, maxSymbols - 1, maxSymbols,
+		maxSymbols + 1} {
 		for _, spread := range []int{n, 3 * n, 50 * n} {
 			list := make([]string, n)
 			for i, j := range random.Perm(spread)[:n] {
 				list[i] = word(j)
 			}
 			for range 2 {
-				conditions = append(conditions, Condition{Op: OpOneOf, Attribute: fmt.Sprintf("a%d", random.IntN(attributes)), Strings: list})
+				conditions = append(conditions,
+					Condition{Op: OpOneOf, Attribute: fmt.Sprintf("a%d", random.IntN(attributes)), Strings: list})
 				list = slices.Clone(list)
 				slices.Reverse(list)
 			}
@@ -62,13 +64,16 @@ func TestSymbolLists(t *testing.T) {
 			c := conditions[i]
 			text, present := has[c.Attribute]
 			want := present && slices.Contains(c.Strings, text)
-			for how, got := range map[string]Result{"alone": f.Evaluate(&ctx), "among all": all, "through a view": view.Evaluate(f), "again": view.Evaluate(f)} {
+			for how, got := range map[string]Result{"alone": f.Evaluate(&ctx), "among all": all,
+				"through a view": view.Evaluate(f), "again": view.Evaluate(f)} {
 				if got.Value() != BoolValue(want) {
-					t.Fatalf("%s of %d strings for %q, %s: %v, want %v", c.Attribute, len(c.Strings), text, how, got.Value(), want)
+					t.Fatalf("%s of %d strings for %q, %s: %v, want %v", c.Attribute, len(c.Strings), text, how,
+						got.Value(), want)
 				}
 			}
 			if trace := f.Explain(&ctx); trace.Rules[1].When.Holds != want {
-				t.Fatalf("%s of %d strings for %q: the explanation has %v, want %v", c.Attribute, len(c.Strings), text, !want, want)
+				t.Fatalf("%s of %d strings for %q: the explanation has %v, want %v", c.Attribute, len(c.Strings),
+					text, !want, want)
 			}
 			i++
 		}
@@ -78,8 +83,10 @@ func TestSymbolLists(t *testing.T) {
 // TestManyAttributes holds that attributes are found wherever they are in a context.
 func TestManyAttributes(t *testing.T) {
 	when := Condition{Op: OpOneOf, Attribute: "city", Strings: []string{"a", "b", "c", "d", "e"}}
-	program, err := Compile(Ruleset{Unit: "user", Attributes: []Attribute{{Name: "user", Type: AttrString}, {Name: "city", Type: AttrString}}, Flags: []Flag{{Key: "f", Type: KindBool,
-		Variants: []Variant{{"off", BoolValue(false)}, {"on", BoolValue(true)}}, Rules: []Rule{{Name: "r", When: &when, Variant: 1}, {Name: "again", When: &when}}}}})
+	program, err := Compile(Ruleset{Unit: "user", Attributes: []Attribute{{Name: "user", Type: AttrString},
+		{Name: "city", Type: AttrString}}, Flags: []Flag{{Key: "f", Type: KindBool,
+		Variants: []Variant{{"off", BoolValue(false)}, {"on", BoolValue(true)}},
+		Rules:    []Rule{{Name: "r", When: &when, Variant: 1}, {Name: "again", When: &when}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,9 +67,11 @@ func evaluated(t *testing.T) bucketing {
 	set := userSet()
 	for i := range flagCount {
 		f := evaluator.Flag{Key: strconv.Itoa(i), Type: evaluator.KindInt, Rules: []evaluator.Rule{{Name: "all"}}}
-		split := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: saltOf(i), Hash: evaluator.HashMurmur3}}
+		split := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: saltOf(i),
+			Hash: evaluator.HashMurmur3}}
 		for b := range buckets {
-			f.Variants = append(f.Variants, evaluator.Variant{Name: strconv.Itoa(b), Value: evaluator.IntValue(int64(b))})
+			f.Variants = append(f.Variants,
+				evaluator.Variant{Name: strconv.Itoa(b), Value: evaluator.IntValue(int64(b))})
 			split.Ranges = append(split.Ranges, evaluator.Range{From: percent(b), To: percent(b + 1), Variant: b})
 		}
 		f.Rules[0].Split = split
@@ -83,7 +85,8 @@ func evaluated(t *testing.T) bucketing {
 }
 
 func userSet() evaluator.Ruleset {
-	return evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
+	return evaluator.Ruleset{Unit: "user",
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
 }
 
 func percent(n int) uint64 { return evaluator.Positions * uint64(n) / 100 }
@@ -275,7 +278,8 @@ func TestUniformityFails(t *testing.T) {
 			counts := count(n, test.bucket)
 			uneven, dependent := counts.uneven(), counts.dependent()
 			if test.uneven && len(uneven) == 0 || test.dependent && len(dependent) == 0 {
-				t.Errorf("found %d buckets that are uneven and %d pairs that are dependent", len(uneven), len(dependent))
+				t.Errorf("found %d buckets that are uneven and %d pairs that are dependent", len(uneven),
+					len(dependent))
 			}
 			if found := append(uneven, dependent...); len(found) > 0 && !test.uneven && !test.dependent {
 				t.Errorf("found %.3q", found)
@@ -364,12 +368,14 @@ func serves(f *evaluator.CompiledFlag, id string, now int64) int64 {
 // grows, by splits, ramps and layers, for each id.
 func TestSharesGrow(t *testing.T) {
 	by := func(list ...evaluator.Range) *evaluator.Split {
-		return &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "grow", Hash: evaluator.HashMurmur3}, Ranges: ranges(list...)}
+		return &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "grow", Hash: evaluator.HashMurmur3},
+			Ranges: ranges(list...)}
 	}
 	t.Run("split", func(t *testing.T) {
 		flags := grown(t, func(step int, f *evaluator.Flag) {
 			cut := shareAt(step)
-			f.Rules[0].Split = by(evaluator.Range{From: 0, To: cut, Variant: 1}, evaluator.Range{From: cut, To: evaluator.Positions})
+			f.Rules[0].Split = by(evaluator.Range{From: 0, To: cut, Variant: 1},
+				evaluator.Range{From: cut, To: evaluator.Positions})
 		})
 		report(t, lost(idsPerKind(), func(step int, id string) bool { return serves(flags[step], id, 0) == 1 }))
 	})
@@ -378,7 +384,8 @@ func TestSharesGrow(t *testing.T) {
 		third := uint64(evaluator.Positions * 2 / 3)
 		flags := grown(t, func(step int, f *evaluator.Flag) {
 			cut := shareAt(step) * 2 / 3
-			f.Rules[0].Split = by(evaluator.Range{From: 0, To: cut, Variant: 1}, evaluator.Range{From: cut, To: third}, evaluator.Range{From: third, To: evaluator.Positions, Variant: 2})
+			f.Rules[0].Split = by(evaluator.Range{From: 0, To: cut, Variant: 1}, evaluator.Range{From: cut,
+				To: third}, evaluator.Range{From: third, To: evaluator.Positions, Variant: 2})
 		})
 		report(t, lost(idsPerKind()/4, func(step int, id string) bool {
 			v := serves(flags[step], id, 0)
@@ -394,7 +401,8 @@ func TestSharesGrow(t *testing.T) {
 			cut := shareAt(step)
 			f.Default, f.Rules[0].Variant = 0, 1
 			half := uint64(evaluator.Positions / 2)
-			f.Reserved = &evaluator.Reservation{Layer: "l", Bucketing: evaluator.Bucketing{By: "user", Salt: "layer", Hash: evaluator.HashMurmur3}}
+			f.Reserved = &evaluator.Reservation{Layer: "l",
+				Bucketing: evaluator.Bucketing{By: "user", Salt: "layer", Hash: evaluator.HashMurmur3}}
 			if cut > half {
 				f.Reserved.Spans = append(f.Reserved.Spans, evaluator.Span{From: 0, To: cut - half})
 			}
@@ -413,7 +421,8 @@ func TestSharesGrow(t *testing.T) {
 				f.Rules[0].Split = by()
 				f.Rules[0].Split.Ramp = ramp
 			})
-			report(t, lost(idsPerKind()/2, func(step int, id string) bool { return serves(flags[0], id, int64(step)*length) == 1 }))
+			report(t, lost(idsPerKind()/2,
+				func(step int, id string) bool { return serves(flags[0], id, int64(step)*length) == 1 }))
 			// A second before each of them, and at the end.
 			report(t, lost(idsPerKind()/4, func(step int, id string) bool {
 				return serves(flags[0], id, int64(step)*length-1+int64(step/steps)) == 1
@@ -481,9 +490,14 @@ func TestSharesAreExact(t *testing.T) {
 			if (float32(p) < float32(cut)) != (p < cut) {
 				rounded++
 			}
-			f := evaluator.Flag{Key: fmt.Sprintf("%d %d", i, cut-p), Type: evaluator.KindInt, Variants: []evaluator.Variant{{Name: "off", Value: evaluator.IntValue(0)}, {Name: "on", Value: evaluator.IntValue(1)}}}
-			f.Rules = []evaluator.Rule{{Name: "all", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "exact", Hash: evaluator.HashMurmur3},
-				Ranges: ranges(evaluator.Range{From: 0, To: cut, Variant: 1}, evaluator.Range{From: cut, To: evaluator.Positions})}}}
+			f := evaluator.Flag{Key: fmt.Sprintf("%d %d", i, cut-p), Type: evaluator.KindInt,
+				Variants: []evaluator.Variant{{Name: "off", Value: evaluator.IntValue(0)},
+					{Name: "on", Value: evaluator.IntValue(1)}}}
+			f.Rules = []evaluator.Rule{{Name: "all",
+				Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "exact",
+					Hash: evaluator.HashMurmur3},
+					Ranges: ranges(evaluator.Range{From: 0, To: cut, Variant: 1},
+						evaluator.Range{From: cut, To: evaluator.Positions})}}}
 			set.Flags = append(set.Flags, f)
 		}
 	}
@@ -493,7 +507,8 @@ func TestSharesAreExact(t *testing.T) {
 	for i, f := range compiled(t, set) {
 		id := idKinds[1].make(i / 2)
 		if got, want := serves(f, id, 0), int64(i%2); got != want {
-			t.Errorf("id %s at %d, share %d: served %d, want %d", id, positions[i/2], positions[i/2]+uint64(i%2), got, want)
+			t.Errorf("id %s at %d, share %d: served %d, want %d", id, positions[i/2],
+				positions[i/2]+uint64(i%2), got, want)
 		}
 	}
 }
@@ -503,7 +518,9 @@ func TestSharesAreExact(t *testing.T) {
 func TestShareSizes(t *testing.T) {
 	flags := grown(t, func(step int, f *evaluator.Flag) {
 		cut := shareAt(step)
-		f.Rules[0].Split = &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "sizes", Hash: evaluator.HashMurmur3}, Ranges: ranges(evaluator.Range{From: 0, To: cut, Variant: 1}, evaluator.Range{From: cut, To: evaluator.Positions})}
+		f.Rules[0].Split = &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "sizes",
+			Hash: evaluator.HashMurmur3}, Ranges: ranges(evaluator.Range{From: 0, To: cut, Variant: 1},
+			evaluator.Range{From: cut, To: evaluator.Positions})}
 	})
 	n := idsPerKind() / 4
 	for _, kind := range idKinds {

@@ -213,7 +213,8 @@ func (j *judge) split(s evaluator.Split, variant func(int)) {
 func (j *judge) condition(c evaluator.Condition, depth int) {
 	j.must(depth <= 100, "too deep")
 	if c.Op == evaluator.OpAll || c.Op == evaluator.OpAny || c.Op == evaluator.OpNot {
-		j.must(c.Attribute == "" && len(c.Strings)+len(c.Ints) == 0 && !c.Fold && c.List == nil, "a combination with operands")
+		j.must(c.Attribute == "" && len(c.Strings)+len(c.Ints) == 0 && !c.Fold && c.List == nil,
+			"a combination with operands")
 		j.must(c.Op != evaluator.OpNot || len(c.Of) == 1, "not of %d", len(c.Of))
 		for _, c := range c.Of {
 			j.condition(c, depth+1)
@@ -229,10 +230,12 @@ func (j *judge) condition(c evaluator.Condition, depth int) {
 	t, declared := j.types[c.Attribute]
 	j.must(declared, "the attribute %q", c.Attribute)
 	j.must(slices.Contains(appliesTo[c.Op], t), "the operator %v for %v", c.Op, t)
-	folds := map[evaluator.Op]bool{evaluator.OpOneOf: true, evaluator.OpPrefix: true, evaluator.OpSuffix: true, evaluator.OpContains: true, evaluator.OpMatches: true}
+	folds := map[evaluator.Op]bool{evaluator.OpOneOf: true, evaluator.OpPrefix: true, evaluator.OpSuffix: true,
+		evaluator.OpContains: true, evaluator.OpMatches: true}
 	j.lax = j.lax || c.Fold && !folds[c.Op]
 	j.must(!c.Fold || c.Op != evaluator.OpOneOf || t == evaluator.AttrString, "fold of %v", t)
-	ints := c.Op == evaluator.OpBetween || c.Op == evaluator.OpModulo || c.Op == evaluator.OpOneOf && (t == evaluator.AttrInteger || t == evaluator.AttrBoolean)
+	ints := c.Op == evaluator.OpBetween || c.Op == evaluator.OpModulo ||
+		c.Op == evaluator.OpOneOf && (t == evaluator.AttrInteger || t == evaluator.AttrBoolean)
 	switch {
 	case c.Op == evaluator.OpBucket:
 		j.bucket(c)
@@ -249,8 +252,10 @@ func (j *judge) condition(c evaluator.Condition, depth int) {
 
 // appliesTo is the table of 8.2.
 var appliesTo = map[evaluator.Op][]evaluator.AttributeType{
-	evaluator.OpExists: {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrList, evaluator.AttrSemverV, evaluator.AttrTime, evaluator.AttrNumber},
-	evaluator.OpOneOf:  {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver, evaluator.AttrIP, evaluator.AttrSemverV, evaluator.AttrNumber},
+	evaluator.OpExists: {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver,
+		evaluator.AttrIP, evaluator.AttrList, evaluator.AttrSemverV, evaluator.AttrTime, evaluator.AttrNumber},
+	evaluator.OpOneOf: {evaluator.AttrString, evaluator.AttrInteger, evaluator.AttrBoolean, evaluator.AttrSemver,
+		evaluator.AttrIP, evaluator.AttrSemverV, evaluator.AttrNumber},
 
 	evaluator.OpInSegment: {evaluator.AttrString, evaluator.AttrInteger},
 	evaluator.OpBetween:   {evaluator.AttrInteger, evaluator.AttrTime},
@@ -269,7 +274,8 @@ var appliesTo = map[evaluator.Op][]evaluator.AttributeType{
 }
 
 func (j *judge) bucket(c evaluator.Condition) {
-	if j.must(len(c.Strings) == 2 && len(c.Ints) == 3, "the bucket of %q %v", c.Strings, c.Ints); len(c.Strings) != 2 || len(c.Ints) != 3 {
+	if j.must(len(c.Strings) == 2 && len(c.Ints) == 3, "the bucket of %q %v", c.Strings,
+		c.Ints); len(c.Strings) != 2 || len(c.Ints) != 3 {
 		return
 	}
 	j.must(c.Ints[0] >= 0, "%d positions", c.Ints[0])
@@ -284,16 +290,19 @@ func (j *judge) integers(c evaluator.Condition, t evaluator.AttributeType) {
 		j.must(len(c.Ints) == 2 && c.Ints[0] <= c.Ints[1], "the range %v", c.Ints)
 	case evaluator.OpModulo:
 		ok := len(c.Ints) >= 2 && c.Ints[0] >= 1
-		j.must(ok && !slices.ContainsFunc(c.Ints[1:], func(r int64) bool { return r < 0 || r >= c.Ints[0] }), "the remainders %v", c.Ints)
+		j.must(ok && !slices.ContainsFunc(c.Ints[1:], func(r int64) bool { return r < 0 || r >= c.Ints[0] }),
+			"the remainders %v", c.Ints)
 	default:
 		j.must(len(c.Ints) > 0, "no integers")
-		j.must(t != evaluator.AttrBoolean || !slices.ContainsFunc(c.Ints, func(i int64) bool { return i != 0 && i != 1 }), "the booleans %v", c.Ints)
+		j.must(t != evaluator.AttrBoolean ||
+			!slices.ContainsFunc(c.Ints, func(i int64) bool { return i != 0 && i != 1 }), "the booleans %v", c.Ints)
 	}
 }
 
 func (j *judge) texts(c evaluator.Condition, t evaluator.AttributeType) {
 	each := func(ok func(string) bool) {
-		j.must(len(c.Strings) > 0 && !slices.ContainsFunc(c.Strings, func(s string) bool { return !ok(s) }), "%v %q", c.Op, c.Strings)
+		j.must(len(c.Strings) > 0 && !slices.ContainsFunc(c.Strings, func(s string) bool { return !ok(s) }), "%v %q",
+			c.Op, c.Strings)
 	}
 	switch c.Op {
 	case evaluator.OpOneOf, evaluator.OpAnyOf, evaluator.OpAllOf:
@@ -302,10 +311,12 @@ func (j *judge) texts(c evaluator.Condition, t evaluator.AttributeType) {
 			if _, ok := naiveNumber(evaluator.StringValue(s)); t == evaluator.AttrNumber {
 				return ok
 			}
-			return (t != evaluator.AttrSemver && t != evaluator.AttrSemverV || isVersion) && (t != evaluator.AttrIP || parseNaiveAddress(s) != nil)
+			return (t != evaluator.AttrSemver && t != evaluator.AttrSemverV || isVersion) &&
+				(t != evaluator.AttrIP || parseNaiveAddress(s) != nil)
 		})
 	case evaluator.OpInSegment:
-		j.must(len(c.Strings) == 1 && slices.ContainsFunc(j.set.Segments, func(s evaluator.Segment) bool { return s.Name == c.Strings[0] }), "the segment %q", c.Strings)
+		j.must(len(c.Strings) == 1 && slices.ContainsFunc(j.set.Segments,
+			func(s evaluator.Segment) bool { return s.Name == c.Strings[0] }), "the segment %q", c.Strings)
 	case evaluator.OpCIDR:
 		each(naiveNetwork)
 	case evaluator.OpIPBetween:
@@ -341,8 +352,10 @@ func (j *judge) circumstance(c evaluator.Condition) {
 		j.lax = j.lax || len(c.Strings) > 0
 		j.must(len(c.Ints) == 2 && c.Ints[0] < c.Ints[1], "the period %v", c.Ints)
 	case evaluator.OpWindow:
-		j.must(len(c.Strings) == 1 && slices.ContainsFunc(j.set.Zones, func(z evaluator.Zone) bool { return z.Name == c.Strings[0] }), "the zone %q", c.Strings)
-		j.must(len(c.Ints) == 3 && 1 <= c.Ints[0] && c.Ints[0] <= 127 && 0 <= c.Ints[1] && c.Ints[1] <= 86399 && 1 <= c.Ints[2] && c.Ints[2] <= 86400, "the window %v", c.Ints)
+		j.must(len(c.Strings) == 1 && slices.ContainsFunc(j.set.Zones,
+			func(z evaluator.Zone) bool { return z.Name == c.Strings[0] }), "the zone %q", c.Strings)
+		j.must(len(c.Ints) == 3 && 1 <= c.Ints[0] && c.Ints[0] <= 127 && 0 <= c.Ints[1] && c.Ints[1] <= 86399 &&
+			1 <= c.Ints[2] && c.Ints[2] <= 86400, "the window %v", c.Ints)
 	case evaluator.OpServes:
 		j.lax = j.lax || len(c.Ints) > 0
 		j.must(j.inFlag, "a segment that asks what a flag serves")
@@ -352,7 +365,8 @@ func (j *judge) circumstance(c evaluator.Condition) {
 				continue
 			}
 			for _, name := range c.Strings[1:] {
-				j.must(slices.ContainsFunc(f.Variants, func(v evaluator.Variant) bool { return v.Name == name }), "the variant %q", name)
+				j.must(slices.ContainsFunc(f.Variants, func(v evaluator.Variant) bool { return v.Name == name }),
+					"the variant %q", name)
 			}
 			return
 		}
@@ -503,7 +517,8 @@ func TestLimits(t *testing.T) {
 		problems, _ := judged([]evaluator.Ruleset{test.set})
 		_, err := evaluator.Compile(test.set)
 		if (err == nil) != test.valid || (len(problems) == 0) != test.valid {
-			t.Errorf("%s: want valid %v, Compile says %.200v, the specification %.200q", test.name, test.valid, err, problems)
+			t.Errorf("%s: want valid %v, Compile says %.200v, the specification %.200q", test.name, test.valid,
+				err, problems)
 		}
 	}
 }

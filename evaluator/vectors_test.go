@@ -52,7 +52,8 @@ func contextsOf(t *testing.T, c vectors.Case) []evaluator.Context {
 func check(t *testing.T, door string, c vectors.Case, ctx evaluator.Context, r evaluator.Result) {
 	t.Helper()
 	if got := vectors.AnswerOf(r); !got.Same(c.Want) {
-		t.Errorf("%s, %s: flag %s, context %s, now %d, chance %d\ngot  %s\nwant %s", c.Name, door, c.Flag, c.Context, ctx.Now, ctx.Chance, got, c.Want)
+		t.Errorf("%s, %s: flag %s, context %s, now %d, chance %d\ngot  %s\nwant %s", c.Name, door, c.Flag, c.Context,
+			ctx.Now, ctx.Chance, got, c.Want)
 	}
 }
 
@@ -62,9 +63,11 @@ func checkTrace(t *testing.T, c vectors.Case, ctx evaluator.Context, trace evalu
 	t.Helper()
 	want := c.Want
 	want.Metadata = nil
-	got := vectors.Answer{Value: trace.Value.JSON(), Variant: trace.Variant, Reason: trace.Reason.String(), Rule: trace.Rule, MissingUnit: trace.MissingUnit, Arm: trace.Arm}
+	got := vectors.Answer{Value: trace.Value.JSON(), Variant: trace.Variant, Reason: trace.Reason.String(),
+		Rule: trace.Rule, MissingUnit: trace.MissingUnit, Arm: trace.Arm}
 	if !got.Same(want) {
-		t.Errorf("%s, explained: flag %s, context %s, now %d, chance %d\ngot  %s\nwant %s", c.Name, c.Flag, c.Context, ctx.Now, ctx.Chance, got, want)
+		t.Errorf("%s, explained: flag %s, context %s, now %d, chance %d\ngot  %s\nwant %s", c.Name, c.Flag, c.Context,
+			ctx.Now, ctx.Chance, got, want)
 	}
 	if data, err := json.Marshal(trace); err != nil || !json.Valid(data) || trace.String() == "" {
 		t.Errorf("%s, explained: %v: %s", c.Name, err, trace)
@@ -161,7 +164,8 @@ func TestVectorPositions(t *testing.T) {
 	if len(rows) < 10_000 {
 		t.Errorf("there are %d positions only", len(rows))
 	}
-	set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
+	set := evaluator.Ruleset{Unit: "user",
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
 	for i, row := range rows {
 		set.Flags = append(set.Flags, around(fmt.Sprintf("row-%d", i), row.Bucketing(), row.Position))
 	}
@@ -179,14 +183,16 @@ func TestVectorPositions(t *testing.T) {
 			continue
 		}
 		if r.Variant() != "at" || r.Reason() != evaluator.ReasonSplit {
-			t.Errorf("line %d: unit %.60q, salt %.60q: the position is %s %d", i+1, row.Unit, row.Salt, cmp.Or(r.Variant(), "not found,"), row.Position)
+			t.Errorf("line %d: unit %.60q, salt %.60q: the position is %s %d", i+1, row.Unit, row.Salt,
+				cmp.Or(r.Variant(), "not found,"), row.Position)
 		}
 	}
 }
 
 // around returns a flag that tells one position from those below and above.
 func around(key string, b evaluator.Bucketing, position uint64) evaluator.Flag {
-	ranges := []evaluator.Range{{From: 0, To: position, Variant: 0}, {From: position, To: position + 1, Variant: 1}, {From: position + 1, To: b.Total(), Variant: 2}}
+	ranges := []evaluator.Range{{From: 0, To: position, Variant: 0}, {From: position, To: position + 1, Variant: 1},
+		{From: position + 1, To: b.Total(), Variant: 2}}
 	ranges = slices.DeleteFunc(ranges, func(r evaluator.Range) bool { return r.From == r.To })
 	return evaluator.Flag{
 		Key: key, Type: evaluator.KindInt,

@@ -27,8 +27,10 @@ func viewProgram(t testing.TB, flags int) *evaluator.Program {
 				return c
 			}
 			set.Flags = append(set.Flags, evaluator.Flag{Key: fmt.Sprintf("f-%d-%d", i, j), Type: evaluator.KindInt,
-				Variants: []evaluator.Variant{{Name: "none", Value: evaluator.IntValue(0)}, {Name: "city", Value: evaluator.IntValue(1)}, {Name: "plan", Value: evaluator.IntValue(2)}},
-				Rules:    []evaluator.Rule{{Name: "city", When: list("city"), Variant: 1}, {Name: "plan", When: list("plan"), Variant: 2}}})
+				Variants: []evaluator.Variant{{Name: "none", Value: evaluator.IntValue(0)},
+					{Name: "city", Value: evaluator.IntValue(1)}, {Name: "plan", Value: evaluator.IntValue(2)}},
+				Rules: []evaluator.Rule{{Name: "city", When: list("city"), Variant: 1},
+					{Name: "plan", When: list("plan"), Variant: 2}}})
 		}
 		sets = append(sets, set)
 	}
@@ -41,7 +43,8 @@ func viewProgram(t testing.TB, flags int) *evaluator.Program {
 
 func viewContext(i int) evaluator.Context {
 	return evaluator.Context{Key: fmt.Sprint("u-", i), Attrs: []evaluator.Attr{
-		evaluator.NewAttr("plan", fmt.Sprint("plan-", i%40)), evaluator.NewAttr("unused", true), evaluator.NewAttr("city", fmt.Sprint("city-", i/40%40)),
+		evaluator.NewAttr("plan", fmt.Sprint("plan-", i%40)), evaluator.NewAttr("unused", true),
+		evaluator.NewAttr("city", fmt.Sprint("city-", i/40%40)),
 	}}
 }
 
@@ -87,11 +90,14 @@ func TestViewCopies(t *testing.T) {
 
 // TestViewChance holds that a flag by chance can be drawn again in a view.
 func TestViewChance(t *testing.T) {
-	program, err := evaluator.Compile(evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
+	program, err := evaluator.Compile(evaluator.Ruleset{Unit: "user",
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
 		Flags: []evaluator.Flag{{Key: "f", Type: evaluator.KindBool,
-			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}, {Name: "on", Value: evaluator.BoolValue(true)}},
+			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)},
+				{Name: "on", Value: evaluator.BoolValue(true)}},
 			Rules: []evaluator.Rule{{Name: "half", Split: &evaluator.Split{Ranges: []evaluator.Range{
-				{From: 0, To: evaluator.Positions / 2, Variant: 1}, {From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 0}}}}}}}})
+				{From: 0, To: evaluator.Positions / 2, Variant: 1},
+				{From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 0}}}}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,25 +50,29 @@ func newShop(t testing.TB, events bool) *shop {
 	e := newEstate(t, testRuleset())
 	flag := func(key, attribute string) evaluator.Flag {
 		return evaluator.Flag{Key: key, Type: evaluator.KindBool,
-			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}, {Name: "on", Value: evaluator.BoolValue(true)}},
+			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)},
+				{Name: "on", Value: evaluator.BoolValue(true)}},
 			Rules: []evaluator.Rule{{Name: "chosen", Variant: 1,
 				When: &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: attribute, Strings: []string{"chosen"}}}}}
 	}
 	payload := func(namespace string, public bool, flags ...evaluator.Flag) bundle.Payload {
-		return bundle.Payload{Environment: environment, Namespace: namespace, Public: public, Ruleset: evaluator.Ruleset{
-			Unit: "user", Flags: flags, Attributes: []evaluator.Attribute{
-				{Name: "user", Type: evaluator.AttrString, From: `[{"cookie":"seat"}]`},
-				{Name: "city", Type: evaluator.AttrString, From: `[{"query":"city"},{"header":"X-City","trusted":true}]`},
-				{Name: "later", Type: evaluator.AttrString, From: `[{"moon":"phase"}]`},
-				{Name: "at.place", Type: evaluator.AttrString, From: `[{"query":"place"}]`},
-				{Name: "plan", Type: evaluator.AttrString},
-			}}}
+		return bundle.Payload{Environment: environment, Namespace: namespace, Public: public,
+			Ruleset: evaluator.Ruleset{
+				Unit: "user", Flags: flags, Attributes: []evaluator.Attribute{
+					{Name: "user", Type: evaluator.AttrString, From: `[{"cookie":"seat"}]`},
+					{Name: "city", Type: evaluator.AttrString, From: `[{"query":"city"},{"header":"X-City","trusted":true}]`},
+					{Name: "later", Type: evaluator.AttrString, From: `[{"moon":"phase"}]`},
+					{Name: "at.place", Type: evaluator.AttrString, From: `[{"query":"place"}]`},
+					{Name: "plan", Type: evaluator.AttrString},
+				}}}
 	}
-	if _, err := release.Publish(t.Context(), release.Options{Store: release.FileStore(e.dir), Keys: e.keys, Environment: environment,
-		Payloads: []bundle.Payload{
-			payload("apps", true, flag("by-city", "city"), flag("by-later", "later"), flag("by-place", "at.place"), flag("by-plan", "plan"), flag("by-user", "user")),
-			payload("ops", false, flag("banner", "plan"), flag("dump", "plan")),
-		}}); err != nil {
+	if _, err := release.Publish(t.Context(),
+		release.Options{Store: release.FileStore(e.dir), Keys: e.keys, Environment: environment,
+			Payloads: []bundle.Payload{
+				payload("apps", true, flag("by-city", "city"), flag("by-later", "later"), flag("by-place", "at.place"),
+					flag("by-plan", "plan"), flag("by-user", "user")),
+				payload("ops", false, flag("banner", "plan"), flag("dump", "plan")),
+			}}); err != nil {
 		t.Fatal(err)
 	}
 	s := new(shop)
@@ -101,7 +105,8 @@ func (s *shop) ask(r *http.Request, headers ...string) *httptest.ResponseRecorde
 // TestWithoutKey holds that requests for flags need a key, and others none.
 func TestWithoutKey(t *testing.T) {
 	s := newShop(t, false)
-	for _, headers := range [][]string{nil, {"X-API-Key", "wrong"}, {"X-API-Key", s.web, "Authorization", "Bearer " + s.server}} {
+	for _, headers := range [][]string{nil, {"X-API-Key", "wrong"},
+		{"X-API-Key", s.web, "Authorization", "Bearer " + s.server}} {
 		for _, path := range []string{flagsPath, flagsPath + "/by-plan", flagsPath + "/absent"} {
 			w := s.ask(post(path, `{"context":{}}`), headers...)
 			if w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") != "Bearer" ||
@@ -111,7 +116,8 @@ func TestWithoutKey(t *testing.T) {
 			checkOFREP(t, path, w.Code, w.Body.Bytes())
 		}
 	}
-	for path, status := range map[string]int{statusPath: 200, healthPath: 200, "/route/by-plan": 200, "/absent": 404, flagsPath: 405} {
+	for path, status := range map[string]int{statusPath: 200, healthPath: 200, "/route/by-plan": 200, "/absent": 404,
+		flagsPath: 405} {
 		if w := s.ask(httptest.NewRequest(http.MethodGet, path, nil)); w.Code != status {
 			t.Errorf("%s: %d", path, w.Code)
 		}
@@ -124,7 +130,8 @@ func TestWithoutKey(t *testing.T) {
 	for peer, want := range map[string]string{"10.0.0.1:1": "off", "10.0.0.2:1": "", "@": ""} {
 		r := httptest.NewRequest(http.MethodGet, "/route/dump", nil)
 		r.RemoteAddr = peer
-		if w := s.ask(r, "X-API-Key", s.server, "X-Forwarded-For", "10.0.0.1"); w.Code != 200 || w.Header().Get("X-Serin-Variant") != want {
+		if w := s.ask(r, "X-API-Key", s.server, "X-Forwarded-For", "10.0.0.1"); w.Code != 200 ||
+			w.Header().Get("X-Serin-Variant") != want {
 			t.Errorf("%s got %d %v, want %q", peer, w.Code, w.Header(), want)
 		}
 	}
@@ -155,7 +162,8 @@ func TestVisibleFlags(t *testing.T) {
 		w := ask(key)
 		same := strings.ReplaceAll(w.Body.String(), key, "nope") == absent.Body.String()
 		if w.Code != http.StatusNotFound || !same || fmt.Sprint(w.Header()) != fmt.Sprint(absent.Header()) {
-			t.Errorf("%s: %d %v %s, but a flag that doesn't exist: %v %s", key, w.Code, w.Header(), w.Body, absent.Header(), absent.Body)
+			t.Errorf("%s: %d %v %s, but a flag that doesn't exist: %v %s", key, w.Code, w.Header(), w.Body,
+				absent.Header(), absent.Body)
 		}
 	}
 	if w := ask("by-plan"); w.Code != http.StatusOK {
@@ -195,7 +203,8 @@ func TestTakenAttributes(t *testing.T) {
 			r.RemoteAddr = test.peer
 		}
 		w := s.ask(r, append(test.headers, "X-API-Key", test.key)...)
-		if got := strings.Contains(w.Body.String(), `"value":true`); got != test.on || w.Code != http.StatusOK || w.Header().Get("Set-Cookie") != "" {
+		if got := strings.Contains(w.Body.String(), `"value":true`); got != test.on || w.Code != http.StatusOK ||
+			w.Header().Get("Set-Cookie") != "" {
 			t.Errorf("%s: %d %s", test.name, w.Code, w.Body)
 		}
 	}
@@ -244,11 +253,13 @@ func TestOrigins(t *testing.T) {
 		}
 		w := s.ask(test.request(), headers...)
 		header := w.Header()
-		if w.Code != test.status || header.Get("Access-Control-Allow-Origin") != test.allowed || !slices.Contains(header["Vary"], "Origin") ||
+		if w.Code != test.status || header.Get("Access-Control-Allow-Origin") != test.allowed ||
+			!slices.Contains(header["Vary"], "Origin") ||
 			header.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%s: %d %v", test.name, w.Code, header)
 		}
-		if preflighted := header.Get("Access-Control-Allow-Headers") != ""; preflighted != (w.Code == 204 && test.allowed != "") {
+		if preflighted := header.Get("Access-Control-Allow-Headers") != ""; preflighted != (w.Code == 204 &&
+			test.allowed != "") {
 			t.Errorf("%s: the preflight has %v", test.name, header)
 		}
 		if w.Code == 403 && strings.Contains(w.Body.String(), "flags\":") {
@@ -262,7 +273,8 @@ func TestTooOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, false)
 		for _, want := range []int{200, 429} { // 2 an hour, of which one at once
-			w := s.ask(post(flagsPath+"/banner", `{}`), "Authorization", "Bearer "+s.banner, "Origin", "https://banner.example")
+			w := s.ask(post(flagsPath+"/banner", `{}`), "Authorization", "Bearer "+s.banner, "Origin",
+				"https://banner.example")
 			retry := w.Header().Get("Retry-After")
 			if w.Code != want || (retry == "1800") != (want == 429) {
 				t.Errorf("%d, want %d; Retry-After %q", w.Code, want, retry)
@@ -284,7 +296,8 @@ func FuzzTakenAttributes(f *testing.F) {
 	s := newShop(f, false)
 	for _, body := range []string{
 		`{"context":{"targetingKey":"chosen","city":"chosen"}}`, `{"context":{"city":"lhasa","city":"chosen"}}`,
-		`{"context":{"c\u0069ty":"chosen"}}`, `{"context":{"user":"chosen"}}`, `{"context":{"targetingKey":"chosen"},"context":{"city":"chosen"}}`,
+		`{"context":{"c\u0069ty":"chosen"}}`, `{"context":{"user":"chosen"}}`,
+		`{"context":{"targetingKey":"chosen"},"context":{"city":"chosen"}}`,
 		`{"context":{"city":["chosen"],"CITY":"chosen","city ":"chosen","later":"chosen"}}`,
 	} {
 		f.Add(body)

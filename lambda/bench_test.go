@@ -63,11 +63,13 @@ func hostileRuleset() evaluator.Ruleset {
 		when := evaluator.Condition{Op: evaluator.OpMatches, Attribute: "agent",
 			Strings: []string{`(?i)(iphone|ipad|android|harmony).*os ` + n + `[._]\d+`}}
 		if i%2 == 1 {
-			when = evaluator.Condition{Op: evaluator.OpAnyOf, Attribute: "tags", Strings: []string{"beta-" + n, "staff"}}
+			when = evaluator.Condition{Op: evaluator.OpAnyOf, Attribute: "tags",
+				Strings: []string{"beta-" + n, "staff"}}
 		}
 		set.Flags = append(set.Flags, evaluator.Flag{Key: "flag-" + n, Type: evaluator.KindBool,
-			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}, {Name: "on", Value: evaluator.BoolValue(true)}},
-			Rules:    []evaluator.Rule{{Name: "rule", When: &when, Variant: 1}}})
+			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)},
+				{Name: "on", Value: evaluator.BoolValue(true)}},
+			Rules: []evaluator.Rule{{Name: "rule", When: &when, Variant: 1}}})
 	}
 	return set
 }

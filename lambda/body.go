@@ -67,7 +67,8 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (data []byte, rele
 		case err == io.EOF:
 			return data, release, nil
 		case err != nil:
-			return nil, release, &failure{status: http.StatusBadRequest, code: parseError, details: "the body is incomplete"}
+			return nil, release,
+				&failure{status: http.StatusBadRequest, code: parseError, details: "the body is incomplete"}
 		case len(data) < cap(data):
 			continue
 		}
@@ -93,7 +94,8 @@ func (b *bodies) reserve(n int64) bool {
 }
 
 func (b *bodies) tooLarge() *failure {
-	return &failure{status: http.StatusRequestEntityTooLarge, details: fmt.Sprintf("the body is larger than %d bytes", b.limit)}
+	return &failure{status: http.StatusRequestEntityTooLarge,
+		details: fmt.Sprintf("the body is larger than %d bytes", b.limit)}
 }
 
 // decodeRequest returns the context in a request's body.

@@ -44,7 +44,8 @@ func TestBrowserWithKey(t *testing.T) {
 	port := listener.Addr().(*net.TCPAddr).Port
 	listener.Close() // for the page
 	key, hash := access.NewKey()
-	gate := newGate(t, fmt.Sprintf(`clients: [{name: page, kind: client, keys: %s, flags: "*", origins: "http://localhost:%d"}]`, hash, port))
+	gate := newGate(t, fmt.Sprintf(
+		`clients: [{name: page, kind: client, keys: %s, flags: "*", origins: "http://localhost:%d"}]`, hash, port))
 	testBrowser(t, key, port, gate)
 }
 

@@ -96,7 +96,8 @@ func TestCanaries(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(log.String(), "panic while handling a request") {
+	if resp.StatusCode != http.StatusInternalServerError ||
+		!strings.Contains(log.String(), "panic while handling a request") {
 		t.Errorf("the panic was answered with %d; log %s", resp.StatusCode, log)
 	}
 	status := httptest.NewRecorder()
@@ -109,7 +110,8 @@ func TestCanaries(t *testing.T) {
 		logger.Error("reading clients", "error", err)
 	}
 	secrets := []string{server, web, slow, token}
-	for what, text := range map[string]string{"the log": log.String(), "an answer": answers, "the status": status.Body.String()} {
+	for what, text := range map[string]string{"the log": log.String(), "an answer": answers,
+		"the status": status.Body.String()} {
 		for _, line := range canary.Leaks(text, secrets...) {
 			t.Errorf("%s has a canary: %.500s", what, line)
 		}

@@ -51,9 +51,11 @@ func testRuleset() evaluator.Ruleset {
 				Metadata: []evaluator.Attr{evaluator.NewAttr("owner", "<checkout>"), evaluator.NewAttr("Weight", 3)},
 				Rules: []evaluator.Rule{
 					{Name: "shenzhen", When: inCity("shenzhen"), Variant: 0},
-					{Name: "half", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "new-checkout",
+					{Name: "half", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user",
+						Salt: "new-checkout",
 						Hash: evaluator.HashMurmur3}, Ranges: halves},
-						Metadata: []evaluator.Attr{evaluator.NewAttr("owner", "growth"), evaluator.NewAttr("experiment", true),
+						Metadata: []evaluator.Attr{evaluator.NewAttr("owner", "growth"),
+							evaluator.NewAttr("experiment", true),
 							evaluator.NewAttr("share", 0.5)}},
 				}},
 			{Key: "rate", Type: evaluator.KindFloat,

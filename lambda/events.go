@@ -94,7 +94,8 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 	}
 	news := h.streams.add()
 	if news == nil {
-		failure{status: http.StatusServiceUnavailable, retryAfter: 1, details: "there are too many streams, or the server is about to end"}.write(w)
+		failure{status: http.StatusServiceUnavailable, retryAfter: 1,
+			details: "there are too many streams, or the server is about to end"}.write(w)
 		return
 	}
 	defer h.streams.remove(news)
@@ -157,7 +158,8 @@ func (s *stream) tell(snapshot *sdk.Snapshot) {
 		return
 	}
 	s.told = revision
-	s.write(fmt.Sprintf("id: %d\nevent: message\ndata: {\"type\":\"refetchEvaluation\",\"etag\":\"%d\"}\n\n", revision, revision))
+	s.write(fmt.Sprintf("id: %d\nevent: message\ndata: {\"type\":\"refetchEvaluation\",\"etag\":\"%d\"}\n\n",
+		revision, revision))
 }
 
 func (s *stream) write(text string) {

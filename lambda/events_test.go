@@ -53,7 +53,8 @@ func startStreams(t *testing.T) *streamServer {
 	e := newEstate(t, testRuleset())
 	s := &streamServer{estate: e, client: e.open(t), listener: &pipeListener{make(chan net.Conn), make(chan struct{})}}
 	s.handler = New(s.client, Config{Events: true})
-	server := &http.Server{Handler: s.handler, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, Protocols: new(http.Protocols)}
+	server := &http.Server{Handler: s.handler, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
 	ended := make(chan struct{})
@@ -216,11 +217,12 @@ func TestEventsOfSlowReaders(t *testing.T) {
 func TestEventsOverHTTP2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := startStreams(t)
-		transport := &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) {
-			conn, served := net.Pipe()
-			s.listener.conns <- served
-			return conn, nil
-		}}
+		transport := &http.Transport{Protocols: new(http.Protocols),
+			DialContext: func(context.Context, string, string) (net.Conn, error) {
+				conn, served := net.Pipe()
+				s.listener.conns <- served
+				return conn, nil
+			}}
 		transport.Protocols.SetUnencryptedHTTP2(true)
 		t.Cleanup(transport.CloseIdleConnections)
 		time.Sleep(2 * overlap) // streams begin without an event
@@ -287,11 +289,13 @@ func TestEventSchema(t *testing.T) {
 		if len(body.EventStreams) != 1 || body.EventStreams[0].Endpoint.RequestURI != clean+eventsPath {
 			t.Errorf("base path %q: offered %+v", base, body.EventStreams)
 		}
-		if w := ask(t, h, httptest.NewRequest(http.MethodPost, clean+eventsPath, nil)); w.Code != http.StatusMethodNotAllowed {
+		if w := ask(t, h, httptest.NewRequest(http.MethodPost, clean+eventsPath,
+			nil)); w.Code != http.StatusMethodNotAllowed {
 			t.Errorf("base path %q: POST of %s has the status %d", base, clean+eventsPath, w.Code)
 		}
 	}
-	if w := ask(t, New(client, Config{}), httptest.NewRequest(http.MethodGet, eventsPath, nil)); w.Code != http.StatusNotFound {
+	if w := ask(t, New(client, Config{}),
+		httptest.NewRequest(http.MethodGet, eventsPath, nil)); w.Code != http.StatusNotFound {
 		t.Errorf("without events the status is %d", w.Code)
 	}
 	_, data, _ := strings.Cut(eventOf(7), "data: ")
@@ -348,7 +352,8 @@ func TestCompressed(t *testing.T) {
 		return resp, string(body)
 	}
 	identity, body := ask("identity", "")
-	if identity.Header.Get("Content-Encoding") != "" || len(body) < minCompressed || identity.Header.Get("Vary") != "Accept-Encoding" {
+	if identity.Header.Get("Content-Encoding") != "" || len(body) < minCompressed ||
+		identity.Header.Get("Vary") != "Accept-Encoding" {
 		t.Fatalf("without gzip: %d bytes, %v", len(body), identity.Header)
 	}
 	gzip, small := ask("br, gzip", "")

@@ -155,7 +155,8 @@ type Handler struct {
 // New returns a Handler. A nil client has no flags. With cfg.Events, the Handler uses
 // [sdk.Client.OnChange] until the client is closed.
 func New(client *sdk.Client, cfg Config) *Handler {
-	h := &Handler{client: client, base: strings.TrimRight(cfg.BasePath, "/"), compress: newCompressor(), observe: cfg.Observe, most: int64(cfg.MaxRequests),
+	h := &Handler{client: client, base: strings.TrimRight(cfg.BasePath, "/"), compress: newCompressor(),
+		observe: cfg.Observe, most: int64(cfg.MaxRequests),
 		access: cfg.Access, trust: &cfg.Gateways}
 	h.router = route.New(client, h.trust)
 	if h.streams.most = maxStreams; h.most > 0 {
@@ -227,7 +228,8 @@ func (h *Handler) busy(w http.ResponseWriter, r *http.Request, endpoint string) 
 		return
 	}
 	h.share(w, r)
-	failure{status: http.StatusServiceUnavailable, retryAfter: 1, details: "there are too many requests at once"}.write(w)
+	failure{status: http.StatusServiceUnavailable, retryAfter: 1,
+		details: "there are too many requests at once"}.write(w)
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, endpoint, flags string) {
@@ -324,7 +326,8 @@ func (h *Handler) all(w http.ResponseWriter, r *http.Request) {
 // newCompressor returns a function that compresses the responses of a handler where that is
 // worth it and the caller accepts it.
 func newCompressor() func(http.Handler) http.HandlerFunc {
-	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(minCompressed), gzhttp.EnableZstd(false), gzhttp.SuffixETag(gzipSuffix),
+	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(minCompressed), gzhttp.EnableZstd(false),
+		gzhttp.SuffixETag(gzipSuffix),
 		gzhttp.ContentTypes([]string{"application/json"}))
 	if err != nil {
 		panic(err) // the options are constant
@@ -378,7 +381,8 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) (*question, *fail
 // their names, and returns ctx. Conditions search all attributes, so a request full of
 // useless ones would slow each condition down. It refuses long texts that regular
 // expressions would be matched with.
-func declared(ctx evaluator.Context, program *evaluator.Program, unused func(name string)) (evaluator.Context, *failure) {
+func declared(ctx evaluator.Context, program *evaluator.Program, unused func(name string)) (evaluator.Context,
+	*failure) {
 	ctx.Attrs = slices.DeleteFunc(ctx.Attrs, func(a evaluator.Attr) bool {
 		_, ok := program.AttributeType(a.Name)
 		if !ok && a.Value.Kind() != evaluator.KindNone { // objects: their members are reported

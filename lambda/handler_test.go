@@ -81,7 +81,8 @@ func TestOneFlag(t *testing.T) {
 			`{"key":"rate","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1","zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 		{"object, disabled", "theme", `{}`,
 			`{"key":"theme","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1"},"reason":"DISABLED","value":{"ink":"#000","levels":[1,2.5]},"variant":"light"}`},
-		{"long texts", "rate", `{"context":{"targetingKey":"` + strings.Repeat("x", 2*limit.Matched) + `","city":"` + strings.Repeat("x", 2*limit.Matched) + `"}}`,
+		{"long texts", "rate", `{"context":{"targetingKey":"` + strings.Repeat("x", 2*limit.Matched) + `","city":"` +
+			strings.Repeat("x", 2*limit.Matched) + `"}}`,
 			`{"key":"rate","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1","zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
 		{"no body", "rate", ``,
 			`{"key":"rate","metadata":{"environment":"production","flagSetId":"production","revision":1,"version":"1","zone":""},"reason":"STATIC","value":0.25,"variant":"quarter"}`},
@@ -135,7 +136,8 @@ func TestMetadata(t *testing.T) {
 		Flags: []evaluator.Flag{{
 			Key: "x", Type: evaluator.KindBool, Variants: onOff, Default: 1, Metadata: names,
 			Rules: []evaluator.Rule{{Name: "all",
-				Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "x", Hash: evaluator.HashMurmur3},
+				Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "x",
+					Hash: evaluator.HashMurmur3},
 					Ranges: []evaluator.Range{{To: evaluator.Positions}}}}},
 		}},
 	})
@@ -195,7 +197,8 @@ func TestFailures(t *testing.T) {
 		{"broken connection", "POST", all, iotest.ErrReader(errors.New("reset by 203.0.113.9")), 400,
 			`{"errorCode":"PARSE_ERROR","errorDetails":"the body is incomplete"}`, ""},
 		{"context is a list", "POST", one, strings.NewReader(`{"context":[]}`), 400,
-			`{"errorCode":"INVALID_CONTEXT","errorDetails":"decoding context: it is not a JSON object","key":"rate"}`, ""},
+			`{"errorCode":"INVALID_CONTEXT","errorDetails":"decoding context: it is not a JSON object","key":"rate"}`,
+			""},
 		{"context is text", "POST", all, strings.NewReader(`{"context":"u-1"}`), 400,
 			`{"errorCode":"INVALID_CONTEXT","errorDetails":"decoding context: it is not a JSON object"}`, ""},
 		{"targeting key is a number", "POST", all, strings.NewReader(`{"context":{"targetingKey":1}}`), 400,
@@ -241,13 +244,16 @@ func TestFailures(t *testing.T) {
 // TestLargestBody holds that the limit is exact, as configured and by default.
 func TestLargestBody(t *testing.T) {
 	client := newEstate(t, testRuleset()).open(t)
-	for _, test := range []struct{ configured, limit int }{{0, 64 << 10}, {-1, 64 << 10}, {100, 100}, {1 << 20, 1 << 20}} {
+	for _, test := range []struct{ configured, limit int }{{0, 64 << 10}, {-1, 64 << 10}, {100, 100},
+		{1 << 20, 1 << 20}} {
 		handler := New(client, Config{MaxBody: int64(test.configured)})
 		for more, want := range []int{http.StatusOK, http.StatusRequestEntityTooLarge} {
 			text := `{"context":{}}` + strings.Repeat(" ", test.limit-len(`{"context":{}}`)+more)
-			for _, body := range []io.Reader{strings.NewReader(text), io.MultiReader(strings.NewReader(text)), iotest.OneByteReader(strings.NewReader(text))} {
+			for _, body := range []io.Reader{strings.NewReader(text), io.MultiReader(strings.NewReader(text)),
+				iotest.OneByteReader(strings.NewReader(text))} {
 				if w := ask(t, handler, httptest.NewRequest(http.MethodPost, flagsPath, body)); w.Code != want {
-					t.Errorf("MaxBody %d: status of a body of %d bytes is %d, want %d", test.configured, len(text), w.Code, want)
+					t.Errorf("MaxBody %d: status of a body of %d bytes is %d, want %d", test.configured, len(text),
+						w.Code, want)
 				}
 			}
 			if n := handler.bodies.inFlight.Load(); n != 0 {
@@ -327,13 +333,15 @@ func TestRefusalsArrive(t *testing.T) {
 		if got := send(fmt.Sprint("Content-Length: ", size), large); got != "HTTP/1.1 413 Request Entity Too Large" {
 			t.Errorf("a body of known length: %s", got)
 		}
-		if got := send("Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", size, large)); got != "HTTP/1.1 413 Request Entity Too Large" {
+		if got := send("Transfer-Encoding: chunked",
+			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", size, large)); got != "HTTP/1.1 413 Request Entity Too Large" {
 			t.Errorf("a body of unknown length: %s", got)
 		}
 	}
 	handler.bodies.inFlight.Store(maxInFlight)
 	for range 20 {
-		if got := send(fmt.Sprint("Content-Length: ", defaultMaxBody), large[:defaultMaxBody]); got != "HTTP/1.1 503 Service Unavailable" {
+		if got := send(fmt.Sprint("Content-Length: ", defaultMaxBody),
+			large[:defaultMaxBody]); got != "HTTP/1.1 503 Service Unavailable" {
 			t.Errorf("a body for which there is no memory: %s", got)
 		}
 	}
@@ -343,14 +351,17 @@ func TestRefusalsArrive(t *testing.T) {
 func TestDrain(t *testing.T) {
 	handler := New(newEstate(t, testRuleset()).open(t), Config{})
 	status := httptest.NewRequest(http.MethodGet, statusPath, nil)
-	if w := ask(t, handler, status); w.Code != http.StatusOK || w.Header().Get("Connection") != "" || strings.Contains(w.Body.String(), "draining") {
+	if w := ask(t, handler, status); w.Code != http.StatusOK || w.Header().Get("Connection") != "" ||
+		strings.Contains(w.Body.String(), "draining") {
 		t.Errorf("before: %d, Connection %q, %s", w.Code, w.Header().Get("Connection"), w.Body)
 	}
 	handler.Drain()
-	if w := ask(t, handler, status); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"draining":true`) {
+	if w := ask(t, handler, status); w.Code != http.StatusServiceUnavailable ||
+		!strings.Contains(w.Body.String(), `"draining":true`) {
 		t.Errorf("status while draining: %d %s", w.Code, w.Body)
 	}
-	if w := ask(t, handler, post(flagsPath+"/rate", `{}`)); w.Code != http.StatusOK || w.Header().Get("Connection") != "close" {
+	if w := ask(t, handler, post(flagsPath+"/rate", `{}`)); w.Code != http.StatusOK ||
+		w.Header().Get("Connection") != "close" {
 		t.Errorf("a request while draining: %d, Connection %q", w.Code, w.Header().Get("Connection"))
 	}
 }
@@ -362,10 +373,12 @@ func matchingHandler(t *testing.T, n int, attributes ...string) http.Handler {
 	set := testRuleset()
 	for i := range n {
 		for _, attribute := range attributes {
-			set.Flags = append(set.Flags, evaluator.Flag{Key: fmt.Sprintf("%s-matches-%d", attribute, i), Type: evaluator.KindBool,
-				Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}},
-				Rules: []evaluator.Rule{{Name: "r", When: &evaluator.Condition{Op: evaluator.OpMatches, Attribute: attribute,
-					Strings: []string{"^x+$"}}}}})
+			set.Flags = append(set.Flags,
+				evaluator.Flag{Key: fmt.Sprintf("%s-matches-%d", attribute, i), Type: evaluator.KindBool,
+					Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}},
+					Rules: []evaluator.Rule{{Name: "r",
+						When: &evaluator.Condition{Op: evaluator.OpMatches, Attribute: attribute,
+							Strings: []string{"^x+$"}}}}})
 		}
 	}
 	return New(newEstate(t, set).open(t), Config{})
@@ -398,8 +411,9 @@ func TestLongTexts(t *testing.T) {
 		{"both long, many expressions", many, 257, 257, 1, 1, "the attribute city" + tooMuch},
 	} {
 		x := func(n int) string { return strings.Repeat("x", n) }
-		w := ask(t, test.handler, post(flagsPath+"/rate", fmt.Sprintf(`{"context":{"targetingKey":%q,"city":%q,"device":%q,"more":%q}}`,
-			x(test.key), x(test.city), x(test.device), x(test.others))))
+		w := ask(t, test.handler,
+			post(flagsPath+"/rate", fmt.Sprintf(`{"context":{"targetingKey":%q,"city":%q,"device":%q,"more":%q}}`,
+				x(test.key), x(test.city), x(test.device), x(test.others))))
 		if (test.want == "") != (w.Code == http.StatusOK) || test.want != "" && w.Code != http.StatusBadRequest ||
 			!strings.Contains(w.Body.String(), test.want) {
 			t.Errorf("%s: %d %s, want %q", test.name, w.Code, w.Body, test.want)
@@ -517,7 +531,8 @@ func TestEntityTags(t *testing.T) {
 	if status != http.StatusOK || len(first) < 3 || first[0] != '"' {
 		t.Fatalf("first answer is %d with ETag %s", status, first)
 	}
-	for _, header := range []string{first, "*", strings.TrimSuffix(first, `"`) + `-gzip"`, "W/" + first, `"other", ` + first, `"other",W/` + first + `,"more"`} {
+	for _, header := range []string{first, "*", strings.TrimSuffix(first, `"`) + `-gzip"`, "W/" + first,
+		`"other", ` + first, `"other",W/` + first + `,"more"`} {
 		if status, tag := get(inShenzhen, header); status != http.StatusNotModified || tag != first {
 			t.Errorf("If-None-Match: %s: answer is %d with ETag %s", header, status, tag)
 		}

@@ -22,7 +22,8 @@ const (
 // Endpoints returns every endpoint that [Config].Observe is called with: flag and flags,
 // which are OFREP's, events, route, status, healthz and other.
 func Endpoints() []string {
-	return []string{flagEndpoint, flagsEndpoint, eventsEndpoint, routeEndpoint, statusEndpoint, healthEndpoint, otherEndpoint}
+	return []string{flagEndpoint, flagsEndpoint, eventsEndpoint, routeEndpoint, statusEndpoint, healthEndpoint,
+		otherEndpoint}
 }
 
 // locate returns the endpoint that a request is for, and the flag or flags in its path.

@@ -85,7 +85,8 @@ func TestTooManyRequests(t *testing.T) {
 		return w
 	}
 	for _, path := range []string{flagsPath, flagsPath + "/rate"} {
-		if w := ask(http.MethodPost, path); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" {
+		if w := ask(http.MethodPost, path); w.Code != http.StatusServiceUnavailable ||
+			w.Header().Get("Retry-After") != "1" {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}

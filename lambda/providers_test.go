@@ -138,7 +138,8 @@ func testSameBytes(t *testing.T, url string, client *sdk.Client) {
 	reference := New(client, Config{})
 	for _, text := range contexts {
 		body := `{"context":` + text + `}`
-		for _, path := range []string{flagsPath, flagsPath + "/limit", flagsPath + "/new-checkout", flagsPath + "/absent"} {
+		for _, path := range []string{flagsPath, flagsPath + "/limit", flagsPath + "/new-checkout",
+			flagsPath + "/absent"} {
 			compare(t, url, reference, path, body)
 		}
 	}
@@ -432,10 +433,12 @@ func TestServerProviderWithoutRevision(t *testing.T) {
 func TestServerProviderWithKeys(t *testing.T) {
 	npmtest.Install(t, providers)
 	key, hash := access.NewKey()
-	gate := newGate(t, fmt.Sprintf("clients: [{name: a, kind: server, keys: %s, flags: [rate, limit], rate: {limit: 1/h, burst: 3}}]", hash))
+	gate := newGate(t, fmt.Sprintf(
+		"clients: [{name: a, kind: server, keys: %s, flags: [rate, limit], rate: {limit: 1/h, burst: 3}}]", hash))
 	server := httptest.NewServer(New(newEstate(t, testRuleset()).open(t), Config{Access: gate}))
 	defer server.Close()
-	asked := []evaluation{{"rate", "number", 7.0, nil}, {"theme", "object", 7.0, nil}, {"rate", "number", 7.0, nil}, {"rate", "number", 7.0, nil}}
+	asked := []evaluation{{"rate", "number", 7.0, nil}, {"theme", "object", 7.0, nil}, {"rate", "number", 7.0, nil},
+		{"rate", "number", 7.0, nil}}
 	for _, test := range []struct {
 		headers [][2]string
 		want    string // values and error codes
@@ -445,7 +448,8 @@ func TestServerProviderWithKeys(t *testing.T) {
 	} {
 		var got []details
 		if err := json.NewDecoder(npmtest.Run(t, providers, "server.mjs",
-			map[string]any{"baseUrl": server.URL, "evaluations": asked, "headers": test.headers})).Decode(&got); err != nil {
+			map[string]any{"baseUrl": server.URL, "evaluations": asked, "headers": test.headers})).Decode(
+			&got); err != nil {
 			t.Fatal(err)
 		}
 		var texts []string

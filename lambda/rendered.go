@@ -35,14 +35,16 @@ type part struct {
 func (h *Handler) render(snapshot *sdk.Snapshot) *rendered {
 	known := h.rendered.Load()
 	if known == nil || known.snapshot != snapshot {
-		known = &rendered{snapshot: snapshot, alone: make(map[evaluator.Result][]byte), among: make(map[evaluator.Result]part)}
+		known = &rendered{snapshot: snapshot, alone: make(map[evaluator.Result][]byte),
+			among: make(map[evaluator.Result]part)}
 		known.head = append(known.head, '{')
 		if h.offer != nil {
 			known.head = append(append(append(known.head, `"eventStreams":`...), h.offer...), ',')
 		}
 		known.head = append(known.head, `"flags":[`...)
 		known.tail = append(known.tail, `],"metadata":`...)
-		known.tail = Answer{Environment: snapshot.Environment(), Revision: snapshot.Revision()}.appendMetadata(known.tail)
+		known.tail = Answer{Environment: snapshot.Environment(),
+			Revision: snapshot.Revision()}.appendMetadata(known.tail)
 		known.tail = append(known.tail, '}')
 		h.rendered.Store(known) // at worst another request does the same
 	}
@@ -57,7 +59,8 @@ func (r *rendered) one(key string, result evaluator.Result) []byte {
 	if ok {
 		return body
 	}
-	body = Answer{Key: key, Result: result, Environment: r.snapshot.Environment(), Revision: r.snapshot.Revision()}.AppendJSON(nil)
+	body = Answer{Key: key, Result: result, Environment: r.snapshot.Environment(),
+		Revision: r.snapshot.Revision()}.AppendJSON(nil)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, ok := r.alone[result]; !ok && r.reserve(len(body)) { // another request may have rendered it meanwhile

@@ -17,7 +17,8 @@ func TestRenderedAnswers(t *testing.T) {
 	e := newEstate(t, testRuleset())
 	client, other := e.open(t), e.open(t)
 	warm := New(client, Config{Events: true})
-	bodies := []string{`{}`, `{"context":{"targetingKey":"u-1"}}`, `{"context":{"targetingKey":"u-2","uid":17}}`, `{"context":{"city":"shenzhen"}}`,
+	bodies := []string{`{}`, `{"context":{"targetingKey":"u-1"}}`, `{"context":{"targetingKey":"u-2","uid":17}}`,
+		`{"context":{"city":"shenzhen"}}`,
 		`{"context":{"targetingKey":"u-1","city":"lhasa","device":"d-1"}}`}
 	for i := range 20 {
 		bodies = append(bodies, `{"context":{"targetingKey":"u-`+strconv.Itoa(i)+`","device":"d-`+strconv.Itoa(i)+`"}}`)
@@ -25,11 +26,13 @@ func TestRenderedAnswers(t *testing.T) {
 	tags := make(map[string]string)
 	for range 3 {
 		for _, body := range bodies {
-			for _, path := range []string{flagsPath, flagsPath + "/new-checkout", flagsPath + "/by-device", flagsPath + "/theme"} {
+			for _, path := range []string{flagsPath, flagsPath + "/new-checkout", flagsPath + "/by-device",
+				flagsPath + "/theme"} {
 				got := ask(t, warm, post(path, body))
 				want := ask(t, New(other, Config{Events: true}), post(path, body)) // has rendered nothing yet
 				if got.Body.String() != want.Body.String() || got.Header().Get("ETag") != want.Header().Get("ETag") {
-					t.Fatalf("%s %s: %s %s, want %s %s", path, body, got.Header().Get("ETag"), got.Body, want.Header().Get("ETag"), want.Body)
+					t.Fatalf("%s %s: %s %s, want %s %s", path, body, got.Header().Get("ETag"), got.Body,
+						want.Header().Get("ETag"), want.Body)
 				}
 				if tag := got.Header().Get("ETag"); tag != "" {
 					if before, ok := tags[tag]; ok && before != got.Body.String() {
@@ -47,7 +50,8 @@ func TestRenderedAnswers(t *testing.T) {
 
 // TestRenderedIsBounded holds that answers which are too large to be kept are still right.
 func TestRenderedIsBounded(t *testing.T) {
-	set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
+	set := evaluator.Ruleset{Unit: "user",
+		Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
 	large := strings.Repeat("x", maxRendered/4)
 	for i := range 6 {
 		set.Flags = append(set.Flags, evaluator.Flag{Key: "flag-" + strconv.Itoa(i), Type: evaluator.KindString,
@@ -63,7 +67,8 @@ func TestRenderedIsBounded(t *testing.T) {
 		all := answer(flagsPath)
 		for i := range 6 {
 			n := strconv.Itoa(i)
-			if !strings.Contains(answer(flagsPath+"/flag-"+n), `x`+n+`"`) || !strings.Contains(all, `x`+n+`","variant":"on"}`) {
+			if !strings.Contains(answer(flagsPath+"/flag-"+n), `x`+n+`"`) ||
+				!strings.Contains(all, `x`+n+`","variant":"on"}`) {
 				t.Errorf("flag %s has another's value", n)
 			}
 		}
@@ -107,7 +112,8 @@ func TestConcurrentRendering(t *testing.T) {
 		clients.Go(func() {
 			for range 200 {
 				w := httptest.NewRecorder()
-				fresh.ServeHTTP(w, httptest.NewRequest(http.MethodPost, flagsPath, strings.NewReader(`{"context":{"targetingKey":"u-`+strconv.Itoa(i)+`"}}`)))
+				fresh.ServeHTTP(w, httptest.NewRequest(http.MethodPost, flagsPath,
+					strings.NewReader(`{"context":{"targetingKey":"u-`+strconv.Itoa(i)+`"}}`)))
 				if w.Body.String() != want[i] {
 					t.Errorf("user %d got %s", i, w.Body)
 				}
@@ -122,7 +128,8 @@ func TestConcurrentRendering(t *testing.T) {
 func TestConcurrentRenderersCountOnce(t *testing.T) {
 	q := question{snapshot: newEstate(t, testRuleset()).open(t).Snapshot()}
 	for round := range 100 {
-		known := &rendered{snapshot: q.snapshot, alone: make(map[evaluator.Result][]byte), among: make(map[evaluator.Result]part)}
+		known := &rendered{snapshot: q.snapshot, alone: make(map[evaluator.Result][]byte),
+			among: make(map[evaluator.Result]part)}
 		var renderers sync.WaitGroup
 		begin := make(chan struct{})
 		for range 8 {

@@ -99,11 +99,13 @@ func TestChoices(t *testing.T) {
 				object, err = a.Fetch(t.Context(), name, "", 10)
 			}
 			if !errors.Is(err, test.want) || err == nil && object.ETag != test.tag[grouping] {
-				t.Errorf("%v, grouping %d: %q, error %v, want %q, %v", test.errs, grouping, object.ETag, err, test.tag[grouping],
+				t.Errorf("%v, grouping %d: %q, error %v, want %q, %v", test.errs, grouping, object.ETag, err,
+					test.tag[grouping],
 					test.want)
 			}
 			if !errors.Is(a.failure, test.failure) {
-				t.Errorf("%v, grouping %d: the failure of the first is %v, want %v", test.errs, grouping, a.failure, test.failure)
+				t.Errorf("%v, grouping %d: the failure of the first is %v, want %v", test.errs, grouping, a.failure,
+					test.failure)
 			}
 			if asked := [3]int{s[0].asked, s[1].asked, s[2].asked}; asked != test.asked {
 				t.Errorf("%v, grouping %d: asked %v times, want %v", test.errs, grouping, asked, test.asked)

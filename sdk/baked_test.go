@@ -52,8 +52,9 @@ func TestBaked(t *testing.T) {
 		{"a copy of another environment, with a cache", fresh, other.baked(t), 3},
 		{"no copy", "", fstest.MapFS{}, -1},
 	} {
-		client := open(t, sdk.Config{Source: src, Root: r.keys.Root, Interval: -1, InitTimeout: -1, CacheDir: test.cache,
-			Baked: test.baked})
+		client := open(t, sdk.Config{Source: src, Root: r.keys.Root, Interval: -1, InitTimeout: -1,
+			CacheDir: test.cache,
+			Baked:    test.baked})
 		serves(t, client, test.want)
 		st := client.Status()
 		if want := map[bool]sdk.State{true: sdk.LastKnownGood, false: sdk.Empty}[test.want > 0]; st.State != want {

@@ -123,7 +123,8 @@ func TestEnd(t *testing.T) {
 	r.number(t, 1)
 	for _, interval := range []time.Duration{-1, 10 * time.Millisecond} {
 		for range 20 {
-			client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: interval, CacheDir: t.TempDir(),
+			client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: interval,
+				CacheDir:    t.TempDir(),
 				InitTimeout: -1})
 			var wg sync.WaitGroup
 			for _, f := range []func(){

@@ -82,7 +82,8 @@ func (c *Client) restore(baked fs.FS) *state {
 	}
 	if baked != nil {
 		cached := s.release
-		if err := c.startFrom(s, "baked-in copy", func() (*bundle.Release, error) { return c.loadBaked(baked) }); err != nil {
+		if err := c.startFrom(s, "baked-in copy",
+			func() (*bundle.Release, error) { return c.loadBaked(baked) }); err != nil {
 			s.bakedErr = fmt.Errorf("reading baked-in copy: %w", err)
 		}
 		if s.release != cached {
@@ -93,7 +94,8 @@ func (c *Client) restore(baked fs.FS) *state {
 		c.record.confirmed.Store(&s.confirmed)
 	}
 	if s.snapshot != nil {
-		c.log.Info("serving flags from the "+s.origin, "revision", s.snapshot.revision, "flags", s.snapshot.program.Len())
+		c.log.Info("serving flags from the "+s.origin, "revision", s.snapshot.revision, "flags",
+			s.snapshot.program.Len())
 	}
 	return s
 }

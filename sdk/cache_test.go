@@ -202,7 +202,8 @@ func TestDamagedCache(t *testing.T) {
 			r, cache := cached(t)
 			test.damage(t, cache)
 			src := &broken{Source: r.source(t), fault: fail}
-			client := open(t, sdk.Config{Source: src, Root: r.keys.Root, Interval: -1, InitTimeout: -1, CacheDir: cache})
+			client := open(t, sdk.Config{Source: src, Root: r.keys.Root, Interval: -1, InitTimeout: -1,
+				CacheDir: cache})
 			st := client.Status()
 			if st.State != sdk.Empty || st.CacheError == nil ||
 				!strings.HasPrefix(st.CacheError.Error(), "reading disk cache: ") {

@@ -245,7 +245,8 @@ func (c *chaos) restart() {
 	}
 	c.client = client
 	if got := client.Snapshot().Revision(); got < c.persisted {
-		c.t.Errorf("after a restart revision %d is served, and %d was on the disk: %+v", got, c.persisted, client.Status())
+		c.t.Errorf("after a restart revision %d is served, and %d was on the disk: %+v", got, c.persisted,
+			client.Status())
 	}
 	c.highest = 0
 }

@@ -228,7 +228,8 @@ func TestCacheCannotBeWritten(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := string(out); !strings.HasPrefix(got, "FRESH 1 writing disk cache: ") || !strings.Contains(got, reason) {
+			if got := string(out); !strings.HasPrefix(got, "FRESH 1 writing disk cache: ") ||
+				!strings.Contains(got, reason) {
 				t.Errorf("child says %q", got)
 			}
 			// Nothing half is left, and nothing that is in the way.

@@ -138,7 +138,8 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, errors.New("opening flags: Config.Root is empty: set it to the pinned root.json")
 	}
 	if cfg.Interval > 0 && cfg.Interval < minInterval {
-		return nil, fmt.Errorf("opening flags: Config.Interval is %v, less than %v: is a unit such as time.Second missing?",
+		return nil, fmt.Errorf(
+			"opening flags: Config.Interval is %v, less than %v: is a unit such as time.Second missing?",
 			cfg.Interval, minInterval)
 	}
 	verified := bundle.VerifierConfig{

@@ -17,10 +17,13 @@ func TestOpenRefusesMisconfiguration(t *testing.T) {
 	r := newRepository(t, "production")
 	good := sdk.Config{Source: r.source(t), Root: r.keys.Root}
 	for name, change := range map[string]func(*sdk.Config){
-		"no source":      func(c *sdk.Config) { c.Source = nil },
-		"no root":        func(c *sdk.Config) { c.Root = nil },
-		"bad root":       func(c *sdk.Config) { c.Root = []byte("{}") },
-		"tampered root":  func(c *sdk.Config) { c.Root = bytes.Replace(c.Root, []byte("production"), []byte("staging"), 1) },
+		"no source": func(c *sdk.Config) { c.Source = nil },
+		"no root":   func(c *sdk.Config) { c.Root = nil },
+		"bad root":  func(c *sdk.Config) { c.Root = []byte("{}") },
+		"tampered root": func(c *sdk.Config) {
+			c.Root = bytes.Replace(c.Root, []byte("production"),
+				[]byte("staging"), 1)
+		},
 		"not namespaces": func(c *sdk.Config) { c.Namespaces = []string{"../etc"} },
 		"no unit":        func(c *sdk.Config) { c.Interval = 30 },
 		"below 10 ms":    func(c *sdk.Config) { c.Interval = 10*time.Millisecond - 1 },
@@ -107,7 +110,8 @@ func TestNamespaceOfFlag(t *testing.T) {
 	r.publish(t, payloads(7)...)
 	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
 	for n := range 2 {
-		for key, want := range map[string]string{"left": "one false", "right": "two true", "absent": " false", "": " false"} {
+		for key, want := range map[string]string{"left": "one false", "right": "two true", "absent": " false",
+			"": " false"} {
 			name, public := client.Snapshot().Namespace(key)
 			if got := fmt.Sprint(name, " ", public); got != want {
 				t.Errorf("revision %d: %q is in %q, want %q", client.Snapshot().Revision(), key, got, want)

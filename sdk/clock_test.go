@@ -44,7 +44,8 @@ func (r *repository) timed(t testing.TB, start time.Time) {
 	payload.Ruleset.Flags = []evaluator.Flag{
 		ramp("steps", false, evaluator.Point{At: at(60), Level: evaluator.Positions / 2},
 			evaluator.Point{At: at(120), Level: evaluator.Positions}),
-		ramp("line", true, evaluator.Point{At: at(0), Level: 0}, evaluator.Point{At: at(3600), Level: evaluator.Positions}),
+		ramp("line", true, evaluator.Point{At: at(0), Level: 0},
+			evaluator.Point{At: at(3600), Level: evaluator.Positions}),
 		when("sale", evaluator.Condition{Op: evaluator.OpPeriod, Ints: []int64{at(60), at(120)}}),
 		when("shift", evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"Asia/Shanghai"},
 			Ints: []int64{0b0111110, 9 * 3600, 18 * 3600}}),

@@ -46,7 +46,8 @@ func TestOnChange(t *testing.T) {
 		payloads[1].Ruleset.Segments = []evaluator.Segment{{Name: "testers", Include: []string{member}}}
 		payloads[1].Ruleset.Flags = append(payloads[1].Ruleset.Flags,
 			boolean("testing", evaluator.Rule{Name: "testers",
-				When: &evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"testers"}}}))
+				When: &evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user",
+					Strings: []string{"testers"}}}))
 		return payloads
 	}
 	r.publish(t, segment("u-1")...)

@@ -50,7 +50,8 @@ func TestExposedCache(t *testing.T) {
 			if test.want != "" {
 				want = 1
 			}
-			if got := strings.Count(log.String(), "others can write"); got != want || !strings.Contains(log.String(), test.want) {
+			if got := strings.Count(log.String(), "others can write"); got != want ||
+				!strings.Contains(log.String(), test.want) {
 				t.Errorf("%d warnings, want %d: %s", got, want, log.String())
 			}
 		})

@@ -272,7 +272,8 @@ func mirror(ctx context.Context, client *s3.Client, bucket, folder, dir string, 
 	})
 	for name := range gone {
 		delete(there, name)
-		_, err1 := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String(folder + "/" + name)})
+		_, err1 := client.DeleteObject(ctx,
+			&s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String(folder + "/" + name)})
 		err = errors.Join(err, err1)
 	}
 	return err
@@ -311,7 +312,8 @@ func (fault *fault) test(t *testing.T, f *faulty, source bundle.Source, restart 
 	}
 	serves(t, client, 2)
 	st := client.Status()
-	if st.State != state || st.Revision != 2 || st.Errors[fault.class] != 1 || len(st.Errors) != 1 || st.LastError != err {
+	if st.State != state || st.Revision != 2 || st.Errors[fault.class] != 1 || len(st.Errors) != 1 ||
+		st.LastError != err {
 		t.Errorf("status %+v", st)
 	}
 	if n := f.elsewhere.asked.Load(); n != 0 {

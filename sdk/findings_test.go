@@ -162,7 +162,8 @@ func TestAttributes(t *testing.T) {
 			}
 			refresh(t, client)
 			got := lines()
-			if n := strings.Count(got, "\n"); n != 7 || strings.Contains(got, secret) || strings.Contains(got, "banana") {
+			if n := strings.Count(got, "\n"); n != 7 || strings.Contains(got, secret) ||
+				strings.Contains(got, "banana") {
 				t.Errorf("%d lines:\n%s", n, got)
 			}
 			for _, want := range []string{
@@ -201,7 +202,8 @@ func TestGoodAttributes(t *testing.T) {
 	typed(t, r)
 	client, lines := logged(t, r)
 	context := sdk.User("u-1", sdk.Attr("user", "u-1"), sdk.Attr("city", ""), sdk.Attr("integer", -1),
-		sdk.Attr("boolean", false), sdk.Attr("semver", "1.2"), sdk.Attr("ip", "::1"), sdk.Attr("list", []string{}), evaluator.Attr{Name: "list"})
+		sdk.Attr("boolean", false), sdk.Attr("semver", "1.2"), sdk.Attr("ip", "::1"), sdk.Attr("list", []string{}),
+		evaluator.Attr{Name: "list"})
 	left.Get(client, context)
 	client.Evaluate("left", context)
 	refresh(t, client)

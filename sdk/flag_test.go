@@ -72,11 +72,13 @@ func TestExplain(t *testing.T) {
 		got, want explanation
 	}{
 		{"rule", local.Explain(client, sdk.User("u-1", sdk.Attr("city", "shenzhen"))),
-			explanation{Value: true, Variant: "on", Reason: evaluator.ReasonTargetingMatch, Rule: "by city", Revision: 1}},
+			explanation{Value: true, Variant: "on", Reason: evaluator.ReasonTargetingMatch, Rule: "by city",
+				Revision: 1}},
 		{"no rule", local.Explain(client, sdk.User("u-1")),
 			explanation{Value: false, Variant: "off", Reason: evaluator.ReasonDefault, Revision: 1}},
 		{"missing unit", rollout.Explain(client, sdk.Context{}),
-			explanation{Value: false, Variant: "off", Reason: evaluator.ReasonDefault, MissingUnit: "user", Revision: 1}},
+			explanation{Value: false, Variant: "off", Reason: evaluator.ReasonDefault, MissingUnit: "user",
+				Revision: 1}},
 		{"absent", sdk.Bool("gone", true).Explain(client, sdk.Context{}),
 			explanation{Value: true, Reason: evaluator.ReasonError, Revision: 1, Err: sdk.ErrFlagNotFound}},
 		{"other type", sdk.Bool("color", true).Explain(client, sdk.Context{}),
@@ -103,7 +105,8 @@ func TestHandleAgreesWithProgram(t *testing.T) {
 	on := 0
 	for _, user := range users(10_000) {
 		got := rollout.Get(client, sdk.User(user))
-		want, _ := client.Snapshot().Program().Flag("new-checkout").Evaluate(&evaluator.Context{Key: user}).Value().Bool()
+		want, _ := client.Snapshot().Program().Flag("new-checkout").Evaluate(
+			&evaluator.Context{Key: user}).Value().Bool()
 		if got != want {
 			t.Fatalf("%s: %t, want %t", user, got, want)
 		}

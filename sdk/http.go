@@ -130,7 +130,8 @@ func sameOrigin(req *http.Request, via []*http.Request) error {
 		return fmt.Errorf("more than %d redirects", maxRedirects)
 	}
 	if req.URL.Scheme != via[0].URL.Scheme || req.URL.Host != via[0].URL.Host {
-		return fmt.Errorf("redirect to %s://%s refused: use the final URL, or check what the server asks of clients", req.URL.Scheme, req.URL.Host)
+		return fmt.Errorf("redirect to %s://%s refused: use the final URL, or check what the server asks of clients",
+			req.URL.Scheme, req.URL.Host)
 	}
 	return nil
 }

@@ -63,7 +63,8 @@ func TestObject(t *testing.T) {
 		}
 	}
 	e := sdk.JSON("shape", struct{ Sides string }{"x"}).Explain(client, sdk.Context{})
-	if !errors.Is(e.Err, sdk.ErrTypeMismatch) || !strings.Contains(fmt.Sprint(e.Err), "Sides") || e.Value.Sides != "x" ||
+	if !errors.Is(e.Err, sdk.ErrTypeMismatch) || !strings.Contains(fmt.Sprint(e.Err), "Sides") ||
+		e.Value.Sides != "x" ||
 		e.Variant != "" {
 		t.Errorf("explanation of a field of another type is %+v", e)
 	}

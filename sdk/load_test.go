@@ -74,14 +74,15 @@ func (c *changing) Fetch(_ context.Context, name, _ string, _ int64) (bundle.Obj
 func large(flags, namespaces int, number int64) []bundle.Payload {
 	payloads := make([]bundle.Payload, namespaces)
 	for i := range payloads {
-		payloads[i] = bundle.Payload{Environment: "production", Namespace: fmt.Sprint("team-", i), Ruleset: evaluator.Ruleset{
-			Unit: "user",
-			Attributes: []evaluator.Attribute{
-				{Name: "user", Type: evaluator.AttrString},
-				{Name: "city", Type: evaluator.AttrString},
-				{Name: "uid", Type: evaluator.AttrInteger},
-			},
-		}}
+		payloads[i] = bundle.Payload{Environment: "production", Namespace: fmt.Sprint("team-", i),
+			Ruleset: evaluator.Ruleset{
+				Unit: "user",
+				Attributes: []evaluator.Attribute{
+					{Name: "user", Type: evaluator.AttrString},
+					{Name: "city", Type: evaluator.AttrString},
+					{Name: "uid", Type: evaluator.AttrInteger},
+				},
+			}}
 	}
 	for i := range flags {
 		f := boolean(fmt.Sprint("flag-", i), evaluator.Rule{})

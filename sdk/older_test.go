@@ -212,7 +212,8 @@ func TestConfirmedFile(t *testing.T) {
 		time.Sleep(time.Hour)
 		now := time.Now()
 		file := func(root, timestamp int, at time.Time) string {
-			return fmt.Sprintf(`{"root":%d,"timestamp":%d,"confirmed":%q}`, root, timestamp, at.Format(time.RFC3339Nano))
+			return fmt.Sprintf(`{"root":%d,"timestamp":%d,"confirmed":%q}`, root, timestamp,
+				at.Format(time.RFC3339Nano))
 		}
 		const touched = 10 * time.Minute // state.json is that old
 		for name, test := range map[string]struct {

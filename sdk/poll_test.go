@@ -110,7 +110,8 @@ func TestBackoff(t *testing.T) {
 			t.Errorf("no jitter between %v and %v", slices.Min(steady), slices.Max(steady))
 		}
 		st := client.Status()
-		if st.State != sdk.Stale || st.Errors[bundle.Network] != int64(len(gaps)) || !errors.Is(st.LastError, errFault) {
+		if st.State != sdk.Stale || st.Errors[bundle.Network] != int64(len(gaps)) ||
+			!errors.Is(st.LastError, errFault) {
 			t.Errorf("status %+v after %d failures", st, len(gaps))
 		}
 		if until := time.Until(st.NextPoll); until <= 0 || until > 5*time.Minute {
@@ -257,7 +258,8 @@ func TestOpenTellsWhyItGaveUp(t *testing.T) {
 			t.Errorf("Open took %v", took)
 		}
 		st := client.Status()
-		if st.State != sdk.Empty || !errors.Is(st.LastError, context.DeadlineExceeded) || st.Errors[bundle.Network] != 1 {
+		if st.State != sdk.Empty || !errors.Is(st.LastError, context.DeadlineExceeded) ||
+			st.Errors[bundle.Network] != 1 {
 			t.Errorf("status %+v", st)
 		}
 		src.set(nil)
@@ -483,7 +485,8 @@ func TestClose(t *testing.T) {
 		if requests := src.taken(); len(requests) != 0 {
 			t.Errorf("requests %v after Close", requests)
 		}
-		if after := client.Status(); after.LastError != st.LastError || after.State != sdk.Fresh || !after.NextPoll.IsZero() {
+		if after := client.Status(); after.LastError != st.LastError || after.State != sdk.Fresh ||
+			!after.NextPoll.IsZero() {
 			t.Errorf("status %+v after Close", after)
 		}
 		serves(t, client, 1)

@@ -62,7 +62,8 @@ func TestRefreshCutShort(t *testing.T) {
 			if i > 0 {
 				continue
 			}
-			if diff := cmp.Diff(before, client.Status(), cmpopts.IgnoreFields(sdk.Status{}, "Age", "Downloaded")); diff != "" {
+			if diff := cmp.Diff(before, client.Status(),
+				cmpopts.IgnoreFields(sdk.Status{}, "Age", "Downloaded")); diff != "" {
 				t.Errorf("status (-before +after):\n%s", diff)
 			}
 		}

@@ -58,7 +58,8 @@ func halfSeen(t testing.TB) (r *repository, old, cache string) {
 // restart opens a client of what a repository is, and polls.
 func restart(t testing.TB, r *repository, cache string) (*sdk.Client, error) {
 	t.Helper()
-	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, InitTimeout: -1, CacheDir: cache})
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1, InitTimeout: -1,
+		CacheDir: cache})
 	return client, client.Refresh(t.Context())
 }
 
@@ -130,10 +131,13 @@ func TestSeenInState(t *testing.T) {
 // had, says so, and follows the source.
 func TestDamagedSeen(t *testing.T) {
 	for name, damage := range map[string]func(path string) error{
-		"empty":      func(path string) error { return os.Truncate(path, 0) },
-		"cut":        func(path string) error { return os.Truncate(path, 500) },
-		"garbage":    func(path string) error { return os.WriteFile(path, []byte("garbage"), 0o600) },
-		"a folder":   func(path string) error { return errors.Join(os.Remove(path), os.MkdirAll(path+"/in/it", 0o700)) },
+		"empty":   func(path string) error { return os.Truncate(path, 0) },
+		"cut":     func(path string) error { return os.Truncate(path, 500) },
+		"garbage": func(path string) error { return os.WriteFile(path, []byte("garbage"), 0o600) },
+		"a folder": func(path string) error {
+			return errors.Join(os.Remove(path),
+				os.MkdirAll(path+"/in/it", 0o700))
+		},
 		"unreadable": func(path string) error { return errors.Join(os.Remove(path), os.Symlink(path, path)) },
 	} {
 		r, old, cache := halfSeen(t)
@@ -324,11 +328,13 @@ func TestExpired(t *testing.T) {
 		client := offline(t, r, cache)
 		expires := client.Status().Expires
 		time.Sleep(time.Until(expires) - time.Second)
-		if st := client.Status(); st.Expired || st.State != sdk.LastKnownGood || strings.Contains(st.String(), "expired") {
+		if st := client.Status(); st.Expired || st.State != sdk.LastKnownGood ||
+			strings.Contains(st.String(), "expired") {
 			t.Errorf("a second before: status %v", st)
 		}
 		time.Sleep(time.Second)
-		if st := client.Status(); !st.Expired || st.State != sdk.LastKnownGood || !strings.Contains(st.String(), " expired=true") {
+		if st := client.Status(); !st.Expired || st.State != sdk.LastKnownGood ||
+			!strings.Contains(st.String(), " expired=true") {
 			t.Errorf("status %v", st)
 		}
 	})

@@ -182,7 +182,8 @@ func TestMismatch(t *testing.T) {
 	}
 	for key, want := range map[string]int{"left": 2, "shape": 2} {
 		for revision := 1; revision <= 2; revision++ {
-			line := fmt.Sprintf(`msg="a handle has another type than its flag, and serves its default; declare it with the flag's type" environment=production flag=%s revision=%d`, key, revision)
+			line := fmt.Sprintf(
+				`msg="a handle has another type than its flag, and serves its default; declare it with the flag's type" environment=production flag=%s revision=%d`, key, revision)
 			if n := strings.Count(log.String(), line); n != want/2 {
 				t.Errorf("%d times in the log: %s\n%s", n, line, &log)
 			}

@@ -58,17 +58,20 @@ func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guar
 		revision:    r.Revision(),
 		program:     program,
 		payloads:    make([]*compiledPayload, len(payloads)),
-		flags:       append(slices.AppendSeq(make([]*evaluator.CompiledFlag, 0, program.Len()+1), program.Flags()), nil),
-		record:      record,
-		asked:       newBits(program.Len()),
-		mistyped:    newBits(program.Len()),
-		inspected:   newBits(program.Len() + 1),
+		flags: append(slices.AppendSeq(make([]*evaluator.CompiledFlag, 0, program.Len()+1), program.Flags()),
+			nil),
+		record:    record,
+		asked:     newBits(program.Len()),
+		mistyped:  newBits(program.Len()),
+		inspected: newBits(program.Len() + 1),
 	}
 	s.number.Store(numbers.Add(1))
-	s.clock = slices.ContainsFunc(s.flags[:program.Len()], func(f *evaluator.CompiledFlag) bool { return f.UsesTime() || f.UsesAge() })
+	s.clock = slices.ContainsFunc(s.flags[:program.Len()],
+		func(f *evaluator.CompiledFlag) bool { return f.UsesTime() || f.UsesAge() })
 	for i, p := range payloads {
 		if s.payloads[i] = before.payload(p.SHA256); s.payloads[i] == nil {
-			s.payloads[i] = &compiledPayload{sha256: p.SHA256, namespace: p.Namespace, public: p.Public(), module: modules[i], data: p.Data}
+			s.payloads[i] = &compiledPayload{sha256: p.SHA256, namespace: p.Namespace, public: p.Public(),
+				module: modules[i], data: p.Data}
 		}
 	}
 	return s, nil

@@ -153,7 +153,8 @@ func (s Status) attrs() []slog.Attr {
 	for _, list := range []struct {
 		name  string
 		names []string
-	}{{"missing", s.Missing}, {"unused_attributes", s.UnusedAttributes}, {"mistyped_attributes", s.MistypedAttributes}} {
+	}{{"missing", s.Missing}, {"unused_attributes", s.UnusedAttributes},
+		{"mistyped_attributes", s.MistypedAttributes}} {
 		if n := len(list.names); n > 0 {
 			attrs = append(attrs, slog.Int(list.name, n))
 		}

@@ -49,7 +49,8 @@ func TestView(t *testing.T) {
 // TestViewDefaults holds that there is an answer whatever is missing.
 func TestViewDefaults(t *testing.T) {
 	var none *sdk.Client
-	if view := none.For(sdk.User("u-1")); view.Snapshot() != nil || sdk.Int("left", 7).In(view) != 7 || sdk.Int("left", 7).In(nil) != 7 {
+	if view := none.For(sdk.User("u-1")); view.Snapshot() != nil || sdk.Int("left", 7).In(view) != 7 ||
+		sdk.Int("left", 7).In(nil) != 7 {
 		t.Error("a client without flags doesn't serve the default")
 	}
 	r := newRepository(t, "production")

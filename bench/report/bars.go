@@ -41,8 +41,9 @@ func bars() []bar {
 		if limit == 0 {
 			limit = 10
 		}
-		list = append(list, bar{title: name + ", how many times LaunchDarkly's evaluation takes", value: workload(name, "LaunchDarkly_evaluation", "ns/op"),
-			over: workload(name, "Serin", "ns/op"), least: true, limit: limit, unitOfFigure: "x"})
+		list = append(list, bar{title: name + ", how many times LaunchDarkly's evaluation takes",
+			value: workload(name, "LaunchDarkly_evaluation", "ns/op"),
+			over:  workload(name, "Serin", "ns/op"), least: true, limit: limit, unitOfFigure: "x"})
 	}
 	for _, r := range []struct {
 		title, name, what string
@@ -58,22 +59,32 @@ func bars() []bar {
 		{"all, equal lists of 200", "length=200/equal=true", "all", 60},
 	} {
 		list = append(list, bar{title: r.title + ", how many times LaunchDarkly's evaluation takes",
-			value: lists(r.name, "LaunchDarkly_evaluation", r.what), over: lists(r.name, "Serin", r.what), least: true, limit: r.limit, unitOfFigure: "x"})
+			value: lists(r.name, "LaunchDarkly_evaluation", r.what), over: lists(r.name, "Serin", r.what),
+			least: true, limit: r.limit, unitOfFigure: "x"})
 	}
 	const tens = "length=10/equal=false"
 	list = append(list, bar{title: "20 flags through a view, with the context, by 20 calls by handle",
 		value: lists(tens, "Serin", "view"), over: lists(tens, "Serin", "request"), limit: 0.4, unitOfFigure: "x"})
 	cores := func(n int) key { return key{fmt.Sprintf("Cores/cores=%d", n), "ns/op"} }
 	return append(list,
-		bar{title: "throughput of all cores, by that of one", value: cores(1), over: cores(runtime.NumCPU()), least: true, limit: 1.8, unitOfFigure: "x"},
-		bar{title: "load of 10,000 flags", value: key{"Load/system=Serin", "ns/op"}, scale: 1e6, limit: 40, unitOfFigure: "ms"},
-		bar{title: "memory that they take", value: key{"Load/system=Serin", "retained-MB"}, limit: 10, unitOfFigure: "MB"},
-		bar{title: "update of 10 of them, one namespace", value: key{"Update/namespaces=1", "ns/op"}, scale: 1e6, limit: 25, unitOfFigure: "ms"},
-		bar{title: "update of 10 of them, 20 namespaces", value: key{"Update/namespaces=20", "ns/op"}, scale: 1e6, limit: 25, unitOfFigure: "ms"},
-		bar{title: "list of 1,000,000 ids: load", value: key{"List/system=Serin/id=listed", "load-ms"}, limit: 200, unitOfFigure: "ms"},
-		bar{title: "list: beyond each id's own bytes", value: key{"List/system=Serin/id=listed", "more-B/id"}, limit: 16, unitOfFigure: "bytes"},
-		bar{title: "list: ask for one of them", value: key{"List/system=Serin/id=listed", "ns/op"}, limit: 60, unitOfFigure: "ns"},
-		bar{title: "list: ask for another one", value: key{"List/system=Serin/id=other", "ns/op"}, limit: 60, unitOfFigure: "ns"},
+		bar{title: "throughput of all cores, by that of one", value: cores(1), over: cores(runtime.NumCPU()),
+			least: true, limit: 1.8, unitOfFigure: "x"},
+		bar{title: "load of 10,000 flags", value: key{"Load/system=Serin", "ns/op"}, scale: 1e6, limit: 40,
+			unitOfFigure: "ms"},
+		bar{title: "memory that they take", value: key{"Load/system=Serin", "retained-MB"}, limit: 10,
+			unitOfFigure: "MB"},
+		bar{title: "update of 10 of them, one namespace", value: key{"Update/namespaces=1", "ns/op"}, scale: 1e6,
+			limit: 25, unitOfFigure: "ms"},
+		bar{title: "update of 10 of them, 20 namespaces", value: key{"Update/namespaces=20", "ns/op"}, scale: 1e6,
+			limit: 25, unitOfFigure: "ms"},
+		bar{title: "list of 1,000,000 ids: load", value: key{"List/system=Serin/id=listed", "load-ms"}, limit: 200,
+			unitOfFigure: "ms"},
+		bar{title: "list: beyond each id's own bytes", value: key{"List/system=Serin/id=listed", "more-B/id"},
+			limit: 16, unitOfFigure: "bytes"},
+		bar{title: "list: ask for one of them", value: key{"List/system=Serin/id=listed", "ns/op"}, limit: 60,
+			unitOfFigure: "ns"},
+		bar{title: "list: ask for another one", value: key{"List/system=Serin/id=other", "ns/op"}, limit: 60,
+			unitOfFigure: "ns"},
 	)
 }
 

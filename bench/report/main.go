@@ -22,7 +22,8 @@ func main() {
 	benchtime := flag.Duration("benchtime", 100*time.Millisecond, "how long each quick measurement takes")
 	out := flag.String("out", "results", "the `folder` that results are written to")
 	from := flag.String("from", "", "print the tables of a `file` of single measurements, and measure nothing")
-	least := flag.Bool("least", false, "print the least value of each cell instead of the median: the better guess if the machine was busy")
+	least := flag.Bool("least", false,
+		"print the least value of each cell instead of the median: the better guess if the machine was busy")
 	flag.Parse()
 	var err error
 	if *from != "" {
@@ -78,7 +79,8 @@ func run(rounds int, benchtime time.Duration, out string, least bool) error {
 	if err := os.WriteFile(name+".txt", text.Bytes(), 0o666); err != nil {
 		return err
 	}
-	fmt.Printf("\nwritten to %s.txt, single measurements to %s.raw.txt; took %v\n", name, name, time.Since(began).Round(time.Second))
+	fmt.Printf("\nwritten to %s.txt, single measurements to %s.raw.txt; took %v\n", name, name,
+		time.Since(began).Round(time.Second))
 	return os.WriteFile(name+".raw.txt", append([]byte(header), raw...), 0o666)
 }
 
@@ -94,7 +96,8 @@ var peers = [][2]string{
 // header returns lines of "name: value", as benchmarks have them.
 func header(cpu string, rounds int, benchtime time.Duration) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\ncpu: %s\ncores: %d\ngo: %s\n", runtime.GOOS, runtime.GOARCH, cpu, runtime.NumCPU(), runtime.Version())
+	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\ncpu: %s\ncores: %d\ngo: %s\n", runtime.GOOS, runtime.GOARCH, cpu,
+		runtime.NumCPU(), runtime.Version())
 	versions := make(map[string]string)
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {

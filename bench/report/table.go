@@ -265,7 +265,8 @@ func (s *samples) growth(w io.Writer) {
 				parts = append(parts, fmt.Sprintf("%s of %s", number(ns), number(float64(n))))
 			}
 		}
-		fmt.Fprintf(w, "%s: B of one of n flags, another one each time (ns): %s\n", system.Name(), strings.Join(parts, ", "))
+		fmt.Fprintf(w, "%s: B of one of n flags, another one each time (ns): %s\n", system.Name(),
+			strings.Join(parts, ", "))
 	}
 }
 

@@ -72,7 +72,8 @@ func TestReadNothing(t *testing.T) {
 }
 
 func TestNumber(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 4.55: "4.5", 12: "12", 99.94: "99.9", 100.4: "100", 62_571.6: "62,572", 1e6: "1,000,000"} {
+	for v, want := range map[float64]string{0: "0", 4.55: "4.5", 12: "12", 99.94: "99.9", 100.4: "100",
+		62_571.6: "62,572", 1e6: "1,000,000"} {
 		if got := number(v); got != want {
 			t.Errorf("%v is %q, want %q", v, got, want)
 		}

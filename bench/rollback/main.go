@@ -90,7 +90,8 @@ func (w *world) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	w.client, err = sdk.Open(ctx, sdk.Config{Source: source, Root: w.keys.Root, Interval: w.poll, Logger: slog.New(slog.DiscardHandler)})
+	w.client, err = sdk.Open(ctx,
+		sdk.Config{Source: source, Root: w.keys.Root, Interval: w.poll, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
@@ -120,14 +121,17 @@ func (w *world) measure(ctx context.Context) error {
 		if injected.IsZero() && time.Since(begin) > w.quiet {
 			injected = time.Now()
 			w.failing.Store(true)
-			fmt.Printf("%d requests of the new arm so far, %d failed; now %.0f%% of them fail\n", w.count(0), w.requests[0][1].Load(), 100*w.bad)
+			fmt.Printf("%d requests of the new arm so far, %d failed; now %.0f%% of them fail\n", w.count(0),
+				w.requests[0][1].Load(), 100*w.bad)
 		}
 		w.request(handle, random)
 		if handle.Get(w.client, sdk.User(user)) == "old" {
 			if injected.IsZero() {
-				return fmt.Errorf("it was rolled back after %v, before anything was wrong", time.Since(begin).Round(time.Second))
+				return fmt.Errorf("it was rolled back after %v, before anything was wrong",
+					time.Since(begin).Round(time.Second))
 			}
-			fmt.Printf("rolled back: the SDK serves the old variant %.1f s after the first failure could happen\n", time.Since(injected).Seconds())
+			fmt.Printf("rolled back: the SDK serves the old variant %.1f s after the first failure could happen\n",
+				time.Since(injected).Seconds())
 			return nil
 		}
 	}
@@ -177,7 +181,8 @@ func (w *world) serveMetrics(ctx context.Context) (string, error) {
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
 		for i, arm := range []string{"new", "rest"} {
-			fmt.Fprintf(out, "flag_exposures_total{flag=\"search-index\",arm=%q,env=%q} %d\n", arm, environment, w.count(i))
+			fmt.Fprintf(out, "flag_exposures_total{flag=\"search-index\",arm=%q,env=%q} %d\n", arm, environment,
+				w.count(i))
 			fmt.Fprintf(out, "http_errors_total{search_index=%q} %d\n", arm, w.requests[i][1].Load())
 		}
 	})}
@@ -189,7 +194,9 @@ func (w *world) serveMetrics(ctx context.Context) (string, error) {
 // startPrometheus starts a server that scrapes an address, and returns its URL.
 func (w *world) startPrometheus(ctx context.Context, scraped string) (string, error) {
 	config := filepath.Join(w.dir, "prometheus.yml")
-	text := fmt.Sprintf("global: {scrape_interval: %v}\nscrape_configs:\n- job_name: service\n  static_configs: [{targets: [%q]}]\n", w.scrape, scraped)
+	text := fmt.Sprintf(
+		"global: {scrape_interval: %v}\nscrape_configs:\n- job_name: service\n  static_configs: [{targets: [%q]}]\n",
+		w.scrape, scraped)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return "", err
 	}
@@ -302,6 +309,7 @@ func (w *world) startGuard(ctx context.Context) error {
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("building serin: %w", err)
 	}
-	return w.start(ctx, filepath.Join(w.dir, "serin"), "guard", "--env", environment, "--to", "file://"+filepath.Join(w.dir, "store"),
+	return w.start(ctx, filepath.Join(w.dir, "serin"), "guard", "--env", environment, "--to",
+		"file://"+filepath.Join(w.dir, "store"),
 		"--keys", filepath.Join(w.dir, "keys"), "--every", w.every.String())
 }

@@ -94,7 +94,8 @@ func (r *run) attack(w io.Writer) error {
 		return err
 	}
 	return r.withServers(flags, func(serin *process) error {
-		t := &target{process: serin, accept: contains(`"variant":"beta`), requests: posts("/ofrep/v1/evaluate/flags/flag-7", 50)}
+		t := &target{process: serin, accept: contains(`"variant":"beta`),
+			requests: posts("/ofrep/v1/evaluate/flags/flag-7", 50)}
 		fmt.Fprintf(w, "\nOthers while a server is attacked, %.0f requests per second; beside each, just before, without the attack\n", r.rate)
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(tw, "\tp99 before\tp99\tx\t")
@@ -110,7 +111,8 @@ func (r *run) attack(w io.Writer) error {
 			}
 			x := ratio(during, before, p99Of)
 			worst = max(worst, x)
-			fmt.Fprintf(tw, "%s\t%d µs\t%d µs\t%.2f\t\n", h.name, median(before, p99Of).Microseconds(), median(during, p99Of).Microseconds(), x)
+			fmt.Fprintf(tw, "%s\t%d µs\t%d µs\t%.2f\t\n", h.name, median(before, p99Of).Microseconds(),
+				median(during, p99Of).Microseconds(), x)
 		}
 		if err := tw.Flush(); err != nil {
 			return err

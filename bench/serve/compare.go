@@ -37,8 +37,10 @@ func (r *run) compare(w io.Writer, title string, targets []*target) ([][]sample,
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "\ttime/request\tx\tp50\tp99\tx\t")
 	for i, t := range targets {
-		fmt.Fprintf(tw, "%s\t%.2f µs\t%.2f\t%d µs\t%d µs\t%.2f\t\n", t.name, float64(median(samples[i], cpuOf).Nanoseconds())/1e3,
-			ratio(samples[i], samples[0], cpuOf), median(samples[i], p50Of).Microseconds(), median(samples[i], p99Of).Microseconds(),
+		fmt.Fprintf(tw, "%s\t%.2f µs\t%.2f\t%d µs\t%d µs\t%.2f\t\n", t.name,
+			float64(median(samples[i], cpuOf).Nanoseconds())/1e3,
+			ratio(samples[i], samples[0], cpuOf), median(samples[i], p50Of).Microseconds(),
+			median(samples[i], p99Of).Microseconds(),
 			ratio(samples[i], samples[0], p99Of))
 	}
 	return samples, tw.Flush()
@@ -64,7 +66,8 @@ func (r *run) one(w io.Writer) error {
 		return err
 	}
 	return r.withServers(flags, func(serin *process) error {
-		t := &target{process: serin, accept: contains(`"variant":"beta`), requests: posts("/ofrep/v1/evaluate/flags/flag-7", 50)}
+		t := &target{process: serin, accept: contains(`"variant":"beta`),
+			requests: posts("/ofrep/v1/evaluate/flags/flag-7", 50)}
 		size, err := t.size()
 		if err != nil {
 			return err
@@ -75,7 +78,8 @@ func (r *run) one(w io.Writer) error {
 		}
 		defer plain.stop()
 		standard := &target{process: plain, accept: contains(`{"key":"xx`), requests: t.requests}
-		samples, err := r.compare(w, fmt.Sprintf("One flag of 20, POST with a context, %d bytes of JSON, on one core", size), []*target{standard, t})
+		samples, err := r.compare(w, fmt.Sprintf("One flag of 20, POST with a context, %d bytes of JSON, on one core",
+			size), []*target{standard, t})
 		if err != nil {
 			return err
 		}
@@ -92,7 +96,8 @@ func (r *run) allFlags(w io.Writer) error {
 		return err
 	}
 	return r.withServers(flags, func(serin *process) error {
-		t := &target{process: serin, accept: contains(`"variant":"beta`), requests: posts("/ofrep/v1/evaluate/flags", 50)}
+		t := &target{process: serin, accept: contains(`"variant":"beta`),
+			requests: posts("/ofrep/v1/evaluate/flags", 50)}
 		size, err := t.size()
 		if err != nil {
 			return err
@@ -103,7 +108,9 @@ func (r *run) allFlags(w io.Writer) error {
 		}
 		defer plain.stop()
 		standard := &target{process: plain, accept: contains(`{"key":"xx`), requests: t.requests}
-		samples, err := r.compare(w, fmt.Sprintf("All of 100 flags, POST with a context, %d bytes of JSON, not compressed, on one core", size), []*target{standard, t})
+		samples, err := r.compare(w,
+			fmt.Sprintf("All of 100 flags, POST with a context, %d bytes of JSON, not compressed, on one core", size),
+			[]*target{standard, t})
 		if err != nil {
 			return err
 		}
@@ -176,7 +183,8 @@ rules:
 	}
 	for name, text := range files {
 		name = filepath.Join(dir, filepath.FromSlash(name))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o777), os.WriteFile(name, []byte(text), 0o666)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o777),
+			os.WriteFile(name, []byte(text), 0o666)); err != nil {
 			return "", err
 		}
 	}
@@ -186,8 +194,11 @@ rules:
 // posts returns requests of n users for a path.
 func posts(path string, n int) (all [][]byte) {
 	for i := range n {
-		body := fmt.Sprintf(`{"context":{"targetingKey":"user-%d","uid":%d,"country":"DE","plan":"plus"}}`, 1000+i, 1000+i)
-		all = append(all, fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: flags\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body))
+		body := fmt.Sprintf(`{"context":{"targetingKey":"user-%d","uid":%d,"country":"DE","plan":"plus"}}`,
+			1000+i, 1000+i)
+		all = append(all, fmt.Appendf(nil,
+			"POST %s HTTP/1.1\r\nHost: flags\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path,
+			len(body), body))
 	}
 	return all
 }
@@ -195,9 +206,10 @@ func posts(path string, n int) (all [][]byte) {
 // gets returns requests of n users for a path, with the headers that nginx sends.
 func gets(path string, n int) (all [][]byte) {
 	for i := range n {
-		all = append(all, fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: serin\r\nX-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Uri: /shop?page=2\r\n"+
-			"X-Forwarded-Method: GET\r\nX-Forwarded-Host: shop.example.com\r\nX-User: user-%d\r\nX-Uid: %d\r\nX-Country: DE\r\nX-Plan: plus\r\n"+
-			"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0\r\nAccept: */*\r\n\r\n", path, 1000+i, 1000+i))
+		all = append(all, fmt.Appendf(nil,
+			"GET %s HTTP/1.1\r\nHost: serin\r\nX-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Uri: /shop?page=2\r\n"+
+				"X-Forwarded-Method: GET\r\nX-Forwarded-Host: shop.example.com\r\nX-User: user-%d\r\nX-Uid: %d\r\nX-Country: DE\r\nX-Plan: plus\r\n"+
+				"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0\r\nAccept: */*\r\n\r\n", path, 1000+i, 1000+i))
 	}
 	return all
 }
@@ -205,7 +217,8 @@ func gets(path string, n int) (all [][]byte) {
 // contains returns what accepts answers with status 200 and a text.
 func contains(text string) func(header, body []byte) error {
 	return func(header, body []byte) error {
-		if !bytes.HasPrefix(header, []byte("HTTP/1.1 200 ")) || !bytes.Contains(header, []byte(text)) && !bytes.Contains(body, []byte(text)) {
+		if !bytes.HasPrefix(header, []byte("HTTP/1.1 200 ")) ||
+			!bytes.Contains(header, []byte(text)) && !bytes.Contains(body, []byte(text)) {
 			return fmt.Errorf("the answer lacks %q", strings.TrimSpace(text))
 		}
 		return nil

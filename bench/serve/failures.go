@@ -42,7 +42,8 @@ func (r *run) failures(w io.Writer) error {
 	var m vegeta.Metrics
 	var wrong atomic.Int64
 	attacker := vegeta.NewAttacker(vegeta.Workers(16), vegeta.MaxWorkers(64), vegeta.KeepAlive(true))
-	for result := range attacker.Attack(c.targeter(), vegeta.Rate{Freq: int(rate), Per: time.Second}, r.duration, "serin") {
+	for result := range attacker.Attack(c.targeter(), vegeta.Rate{Freq: int(rate), Per: time.Second},
+		r.duration, "serin") {
 		m.Add(result)
 		if result.Code != http.StatusOK || !strings.Contains(string(result.Body), `"key":"`+c.key()+`"`) {
 			wrong.Add(1)
@@ -53,8 +54,10 @@ func (r *run) failures(w io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(w, "\n%d requests in %v through nginx, half as many as possible. Meanwhile %d revisions were published, the source was\n"+
-		"down for %v, and both servers restarted. p50 %v, p99 %v, max %v\n", m.Requests, r.duration, revisions, r.duration/6,
-		m.Latencies.P50.Round(time.Microsecond), m.Latencies.P99.Round(time.Microsecond), m.Latencies.Max.Round(time.Microsecond))
+		"down for %v, and both servers restarted. p50 %v, p99 %v, max %v\n", m.Requests, r.duration, revisions,
+		r.duration/6,
+		m.Latencies.P50.Round(time.Microsecond), m.Latencies.P99.Round(time.Microsecond),
+		m.Latencies.Max.Round(time.Microsecond))
 	if wrong.Load() > 0 {
 		text, _ := os.ReadFile(filepath.Join(c.dir, "balancer", "error.log"))
 		fmt.Fprintf(w, "%q\n%.3000s\n", m.Errors, text)
@@ -118,8 +121,10 @@ func (c *cluster) start() error {
 func (c *cluster) startServer(i int) (err error) {
 	socket := c.socket(fmt.Sprint("server-", i))
 	name := fmt.Sprint("server ", i)
-	c.servers[i], err = c.run.start(name, []string{c.serin, "serve", "--from", c.url, "--root", c.root, "--interval", "200ms",
-		"--cache", filepath.Join(c.dir, fmt.Sprint("cache-", i)), "--listen", "unix:" + socket, "--grace", "2s"}, socket)
+	c.servers[i], err = c.run.start(name,
+		[]string{c.serin, "serve", "--from", c.url, "--root", c.root, "--interval", "200ms",
+			"--cache", filepath.Join(c.dir, fmt.Sprint("cache-", i)), "--listen", "unix:" + socket, "--grace", "2s"},
+		socket)
 	return err
 }
 
@@ -157,10 +162,12 @@ http {
     }
 }
 `, dir, c.socket("server-0"), c.socket("server-1"), c.address)
-	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(config), 0o666)); err != nil {
+	if err := errors.Join(os.MkdirAll(dir, 0o755),
+		os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(config), 0o666)); err != nil {
 		return err
 	}
-	c.nginx, err = c.run.start("balancer", []string{binary, "-p", dir, "-c", filepath.Join(dir, "nginx.conf")}, c.address)
+	c.nginx, err = c.run.start("balancer", []string{binary, "-p", dir, "-c", filepath.Join(dir, "nginx.conf")},
+		c.address)
 	return err
 }
 
@@ -178,7 +185,8 @@ func (c *cluster) path() string { return "/ofrep/v1/evaluate/flags/" + c.key() }
 
 func (c *cluster) targeter() vegeta.Targeter {
 	return vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodPost, URL: "http://" + c.address + c.path(),
-		Body: []byte(`{"context":{"targetingKey":"user-1000"}}`), Header: http.Header{"Content-Type": {"application/json"}}})
+		Body:   []byte(`{"context":{"targetingKey":"user-1000"}}`),
+		Header: http.Header{"Content-Type": {"application/json"}}})
 }
 
 // fastest returns how many requests per second are possible through nginx.

@@ -80,7 +80,8 @@ func (t *target) paced(n int, rate float64) (sample, error) {
 	for _, h := range histograms[1:] {
 		histograms[0].Merge(h)
 	}
-	return sample{0, time.Duration(histograms[0].ValueAtQuantile(50)), time.Duration(histograms[0].ValueAtQuantile(99))}, errors.Join(errs...)
+	return sample{0, time.Duration(histograms[0].ValueAtQuantile(50)),
+		time.Duration(histograms[0].ValueAtQuantile(99))}, errors.Join(errs...)
 }
 
 // client sends n requests over one connection, each once next returns, which returns the time.

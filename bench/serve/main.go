@@ -89,7 +89,8 @@ func (r *run) all(w io.Writer, now time.Time) (err error) {
 	}
 	var text bytes.Buffer
 	to := io.MultiWriter(w, &text)
-	fmt.Fprintf(to, "goos: %s\ngoarch: %s\ncpu: %s\ncores: %d\ngo: %s\n", runtime.GOOS, runtime.GOARCH, bench.CPU(), runtime.NumCPU(), runtime.Version())
+	fmt.Fprintf(to, "goos: %s\ngoarch: %s\ncpu: %s\ncores: %d\ngo: %s\n", runtime.GOOS, runtime.GOARCH, bench.CPU(),
+		runtime.NumCPU(), runtime.Version())
 	fmt.Fprintf(to, "%d rounds of %d requests. Figures are medians of rounds, in which servers take turns. Time is processor\n"+
 		"time of the server, user and system, for a request. Ratios are medians of the ratios of rounds. p50 and p99 are\n"+
 		"those of %.0f requests per second.\n", r.rounds, r.requests, r.rate)

@@ -40,9 +40,10 @@ func (r *run) nginx(w io.Writer) error {
 	defer upstream.stop()
 	var requests [][]byte
 	for i := range 50 {
-		requests = append(requests, fmt.Appendf(nil, "GET /shop?page=2 HTTP/1.1\r\nHost: shop.example.com\r\nX-Uid: %d\r\n"+
-			"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0\r\nAccept: */*\r\nAccept-Language: en\r\n"+
-			"Cookie: theme=dark; session=0123456789abcdef\r\n\r\n", 30+10*i))
+		requests = append(requests,
+			fmt.Appendf(nil, "GET /shop?page=2 HTTP/1.1\r\nHost: shop.example.com\r\nX-Uid: %d\r\n"+
+				"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0\r\nAccept: */*\r\nAccept-Language: en\r\n"+
+				"Cookie: theme=dark; session=0123456789abcdef\r\n\r\n", 30+10*i))
 	}
 	var targets []*target
 	for _, variant := range []struct{ name, decide, location string }{
@@ -82,7 +83,8 @@ func (r *run) startNginx(binary, upstream, name, decide, location string) (*proc
 		if err != nil {
 			return nil, err
 		}
-		text := strings.NewReplacer("/run/serin/serin.sock", r.socket("decisions"), "/run/serin/cache", filepath.Join(cache, "cache")).Replace(string(data))
+		text := strings.NewReplacer("/run/serin/serin.sock", r.socket("decisions"), "/run/serin/cache",
+			filepath.Join(cache, "cache")).Replace(string(data))
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o666); err != nil {
 			return nil, err
 		}

@@ -47,7 +47,8 @@ func (r *run) build() error {
 func (r *run) start(name string, command []string, socket string, env ...string) (*process, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), append(env, "GOMAXPROCS=1")...)
-	log, err := os.OpenFile(filepath.Join(r.dir, strings.Map(letters, name)+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+	log, err := os.OpenFile(filepath.Join(r.dir, strings.Map(letters, name)+".log"),
+		os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,8 @@ func (r *run) start(name string, command []string, socket string, env ...string)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{name: name, cmd: cmd, pid: cmd.Process.Pid, dial: func() (net.Conn, error) { return net.Dial(network(socket), socket) }}
+	p := &process{name: name, cmd: cmd, pid: cmd.Process.Pid,
+		dial: func() (net.Conn, error) { return net.Dial(network(socket), socket) }}
 	if err := p.await(); err != nil {
 		text, _ := os.ReadFile(log.Name())
 		return nil, fmt.Errorf("%w\n%s", err, text)
@@ -90,7 +92,8 @@ func (p *process) stop() {
 // startSerin starts the command with the flags of a folder.
 func (r *run) startSerin(name, flags string, args ...string) (*process, error) {
 	socket := r.socket(name)
-	return r.start(name, append([]string{r.serin, "serve", flags, "--listen", "unix:" + socket, "--trust-proxies", "unix"}, args...), socket)
+	return r.start(name, append([]string{r.serin, "serve", flags, "--listen", "unix:" + socket, "--trust-proxies",
+		"unix"}, args...), socket)
 }
 
 // startPlain starts this program as a server that decides nothing, on a Unix socket.
@@ -146,8 +149,9 @@ func servePlain(what, socket string) error {
 			w.Write(body) // an error means that the client has gone
 		}
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 8 << 10}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second,
+		IdleTimeout:  2 * time.Minute, MaxHeaderBytes: 8 << 10}
 	return server.Serve(listener)
 }
 

@@ -28,7 +28,8 @@ func TestRun(t *testing.T) {
 	if err := r.all(&printed, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"constant JSON", "constant body", "one header", "serin, with metrics", "requests per second, relative to constant JSON: "} {
+	for _, want := range []string{"constant JSON", "constant body", "one header", "serin, with metrics",
+		"requests per second, relative to constant JSON: "} {
 		if !strings.Contains(printed.String(), want) {
 			t.Errorf("%q is missing:\n%s", want, &printed)
 		}

@@ -22,7 +22,8 @@ var (
 // axes returns all axes. Their points are made when they are measured.
 func axes(s size) []func() axis {
 	return []func() axis{
-		s.lists, s.attributes, s.conditions, s.rules, s.nesting, s.segments, s.prerequisites, s.operators, s.ids, s.flagCount,
+		s.lists, s.attributes, s.conditions, s.rules, s.nesting, s.segments, s.prerequisites, s.operators, s.ids,
+		s.flagCount,
 	}
 }
 
@@ -117,9 +118,11 @@ func (e *estate) find(f *flagSpec, n, wanted int, draw func(*rand.Rand) person) 
 
 // lists is the length of lists.
 func (s size) lists() axis {
-	a := axis{name: "lists", title: "five rules of two conditions with lists (E with lists)", unit: "texts in a list", log: true}
+	a := axis{name: "lists", title: "five rules of two conditions with lists (E with lists)",
+		unit: "texts in a list", log: true}
 	for _, which := range []string{"different", "equal"} {
-		a.series = append(a.series, series{name: which + ", hit", flat: true}, series{name: which + ", miss", flat: true})
+		a.series = append(a.series, series{name: which + ", hit", flat: true},
+			series{name: which + ", miss", flat: true})
 	}
 	for _, length := range []int{1, 2, 4, 8, 9, 16, 32, 64, 200, 1000} {
 		a.place(func() []point {
@@ -132,11 +135,13 @@ func (s size) lists() axis {
 					if equal {
 						seed = 0
 					}
-					e.flags = append(e.flags, w.listFlag(fmt.Sprintf("flag-%d", i), rand.New(rand.NewPCG(seed, 7)), length))
+					e.flags = append(e.flags,
+						w.listFlag(fmt.Sprintf("flag-%d", i), rand.New(rand.NewPCG(seed, 7)), length))
 				}
 				for _, wanted := range []int{anyRule, noRule} {
 					points = append(points, point{
-						series: len(points), label: fmt.Sprint(length), x: float64(length), estate: e, asked: []string{"flag-0"},
+						series: len(points), label: fmt.Sprint(length), x: float64(length), estate: e,
+						asked:  []string{"flag-0"},
 						people: e.find(&e.flags[0], s.people, wanted, w.person), wanted: wanted,
 					})
 				}
@@ -253,7 +258,8 @@ func (a *axis) each(xs []int, of ...func(x int) point) {
 // conditions is the number of conditions of a rule, all of which hold.
 func (s size) conditions() axis {
 	w := newWorld(10)
-	a := axis{name: "conditions", title: "one rule that matches", unit: "conditions of the rule", series: []series{{name: "all hold"}}}
+	a := axis{name: "conditions", title: "one rule that matches", unit: "conditions of the rule",
+		series: []series{{name: "all hold"}}}
 	a.each([]int{1, 2, 3, 4, 5, 6}, func(n int) point {
 		return s.simple(n, 0, func(_ int, r *rand.Rand) flagSpec {
 			of := []condition{w.draws(0, r), w.draws(1, r), w.draws(2, r), w.draws(3, r),

@@ -118,7 +118,8 @@ func remainder(attribute string, mod int, of ...int) condition {
 
 // fromVersion demands a version that isn't below that with the build.
 func fromVersion(attribute string, build int) condition {
-	c := own(attribute, map[string]any{"semver": ">=" + version(build)}, text(func(s string) bool { return buildOf(s) >= build }))
+	c := own(attribute, map[string]any{"semver": ">=" + version(build)},
+		text(func(s string) bool { return buildOf(s) >= build }))
 	// There is no "at least".
 	c.clauses = []ldmodel.Clause{
 		ldbuilders.Negate(ldbuilders.Clause(attribute, ldmodel.OperatorSemVerLessThan, ldvalue.String(version(build)))),

@@ -23,7 +23,8 @@ func (a *axis) judge(c curve) []string {
 			}
 			before, now := c.figures[i-1].ns[way], f.ns[way]
 			if now > maxStep*before && now-before > negligibleStep {
-				miss(f, "%s: %.1f ns, %.1f times the %.1f ns of %s; at most %v", way, now, now/before, before, c.figures[i-1].label, maxStep)
+				miss(f, "%s: %.1f ns, %.1f times the %.1f ns of %s; at most %v", way, now, now/before, before,
+					c.figures[i-1].label, maxStep)
 			}
 		}
 		if c.exempt {
@@ -34,7 +35,8 @@ func (a *axis) judge(c curve) []string {
 			least     float64
 		}{{byHandle, peer, minRatio}, {bulk, peerBulk, minRatioBulk}} {
 			if theirs, ok := f.ns[r.peer]; ok && theirs < r.least*f.ns[r.way] {
-				miss(f, "%s: %.1f ns, LaunchDarkly %.1f ns: %.1f times; at least %v", r.way, f.ns[r.way], theirs, theirs/f.ns[r.way], r.least)
+				miss(f, "%s: %.1f ns, LaunchDarkly %.1f ns: %.1f times; at least %v", r.way, f.ns[r.way], theirs,
+					theirs/f.ns[r.way], r.least)
 			}
 		}
 	}

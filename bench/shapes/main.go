@@ -20,7 +20,8 @@ import (
 )
 
 func main() {
-	short := flag.Bool("short", false, "measure in less than a minute, too little for figures to mean much, and write no files unless -out is given")
+	short := flag.Bool("short", false,
+		"measure in less than a minute, too little for figures to mean much, and write no files unless -out is given")
 	only := flag.String("axis", "", "measure only the axis `name`d")
 	out := flag.String("out", "", "the `folder` that results are written to; by default, results")
 	flag.Parse()
@@ -49,7 +50,8 @@ type run struct {
 func (r *run) all(w io.Writer, now time.Time) error {
 	var text bytes.Buffer
 	w = io.MultiWriter(w, &text)
-	fmt.Fprintf(w, "goos: %s\ngoarch: %s\ncpu: %s\ncores: %d\ngo: %s\nrounds: %d of %v\n\n", runtime.GOOS, runtime.GOARCH,
+	fmt.Fprintf(w, "goos: %s\ngoarch: %s\ncpu: %s\ncores: %d\ngo: %s\nrounds: %d of %v\n\n", runtime.GOOS,
+		runtime.GOARCH,
 		bench.CPU(), runtime.NumCPU(), runtime.Version(), r.effort.rounds, r.effort.batch)
 	fmt.Fprintf(w, "Medians, in nanoseconds for one answer: by handle, by name, of %d flags in a view including to make it,\n"+
 		"of all flags at once, and LaunchDarkly's evaluation of one flag and of all. (flat): the work doesn't grow.\n\n", viewed)

@@ -61,7 +61,8 @@ func (w world) operand(r *rand.Rand) person {
 	p := w.person(r)
 	address := netip.AddrFrom4([4]byte{10, byte(r.IntN(256)), byte(r.IntN(256)), byte(r.IntN(256))})
 	p.attrs = append(p.attrs,
-		attr{"path", fmt.Sprintf("/v%d/%s/items/%d.%s", 1+r.IntN(4), pick(r, w.cities), r.IntN(1000), pick(r, []string{"json", "csv", "xml"}))},
+		attr{"path", fmt.Sprintf("/v%d/%s/items/%d.%s", 1+r.IntN(4), pick(r, w.cities), r.IntN(1000),
+			pick(r, []string{"json", "csv", "xml"}))},
 		attr{"amount", r.IntN(10_000)},
 		attr{"ip", address.String()},
 		attr{"tags", some(r, tags, 3)})
@@ -87,7 +88,10 @@ func (s size) operators() axis {
 		when("any case", func(r *rand.Rand) condition { return folded("country", some(r, w.countries, 10)...) }),
 		when("prefix", func(r *rand.Rand) condition { return prefix("path", fmt.Sprintf("/v%d/", 1+r.IntN(4))) }),
 		when("suffix", func(r *rand.Rand) condition { return suffix("path", pick(r, []string{".csv", ".xml"})) }),
-		when("contains", func(r *rand.Rand) condition { return contains("path", fmt.Sprintf("/items/%d", r.IntN(10))) }),
+		when("contains", func(r *rand.Rand) condition {
+			return contains("path",
+				fmt.Sprintf("/items/%d", r.IntN(10)))
+		}),
 		when("integer", func(r *rand.Rand) condition { return atLeast("amount", r.IntN(9000)) }),
 		when("remainder", func(r *rand.Rand) condition { return remainder("amount", 10, r.IntN(5), 5+r.IntN(5)) }),
 		when("version", func(r *rand.Rand) condition { return fromVersion("version", r.IntN(900_000)) }),

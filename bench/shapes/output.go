@@ -115,7 +115,8 @@ func (a *axis) add(p *plot.Plot, c curve, way string, of color.Color) error {
 		return err
 	}
 	line.Color, points.Color = of, of
-	shapes := map[string]draw.GlyphDrawer{byHandle: draw.CircleGlyph{}, bulk: draw.SquareGlyph{}, peer: draw.TriangleGlyph{}}
+	shapes := map[string]draw.GlyphDrawer{byHandle: draw.CircleGlyph{}, bulk: draw.SquareGlyph{},
+		peer: draw.TriangleGlyph{}}
 	points.Shape = shapes[way]
 	if way == peer {
 		line.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}

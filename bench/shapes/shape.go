@@ -98,7 +98,8 @@ type estate struct {
 // hasPeer reports whether LaunchDarkly has everything that the flags use.
 func (e *estate) hasPeer() bool {
 	return !slices.ContainsFunc(e.flags, func(f flagSpec) bool {
-		return f.layer != "" || slices.ContainsFunc(f.rules, func(r rule) bool { return r.ramp || r.when.clauses == nil })
+		return f.layer != "" ||
+			slices.ContainsFunc(f.rules, func(r rule) bool { return r.ramp || r.when.clauses == nil })
 	})
 }
 

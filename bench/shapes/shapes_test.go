@@ -80,7 +80,8 @@ func TestJudge(t *testing.T) {
 	at := func(label string, handle, peers float64) figure {
 		return figure{label: label, ns: map[string]float64{byHandle: handle, peer: peers}}
 	}
-	c := curve{series{name: "line", flat: true}, []figure{at("1", 10, 100), at("2", 14, 139), at("3", 22, 220), at("4", 21, 400)}}
+	c := curve{series{name: "line", flat: true},
+		[]figure{at("1", 10, 100), at("2", 14, 139), at("3", 22, 220), at("4", 21, 400)}}
 	want := []string{
 		"axis, line, 2: handle: 14.0 ns, LaunchDarkly 139.0 ns: 9.9 times; at least 10",
 		"axis, line, 3: handle: 22.0 ns, 1.6 times the 14.0 ns of 2; at most 1.5",
@@ -105,7 +106,8 @@ func TestRun(t *testing.T) {
 	if files, err := filepath.Glob(filepath.Join(dir, "2026-03-04-*-shapes*")); err != nil || len(files) != 2 {
 		t.Errorf("files %q, error %v: want a table and a curve", files, err)
 	}
-	if !strings.Contains(printed.String(), "all serve what is required") || !strings.Contains(printed.String(), "Points that miss") {
+	if !strings.Contains(printed.String(), "all serve what is required") ||
+		!strings.Contains(printed.String(), "Points that miss") {
 		t.Errorf("printed:\n%s", &printed)
 	}
 	r.only = "length"

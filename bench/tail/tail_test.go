@@ -28,7 +28,8 @@ func TestRun(t *testing.T) {
 		}
 	}
 	// 3 updates of 20 handles.
-	for title, want := range map[string]string{"clock": "300", "first call of a handle after an update": "60", "second call": "60"} {
+	for title, want := range map[string]string{"clock": "300", "first call of a handle after an update": "60",
+		"second call": "60"} {
 		if counts[title] != want {
 			t.Errorf("%s: %q, want %s\n%s", title, counts[title], want, &printed)
 		}

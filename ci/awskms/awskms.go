@@ -84,7 +84,8 @@ func publicKey(ctx context.Context, client *kms.Client, id string) (*ecdsa.Publi
 		return nil, explain(err)
 	}
 	if out.KeySpec != types.KeySpecEccNistP256 || out.KeyUsage != types.KeyUsageTypeSignVerify {
-		return nil, fmt.Errorf("want a key of spec ECC_NIST_P256 for SIGN_VERIFY; it is %s for %s", out.KeySpec, out.KeyUsage)
+		return nil, fmt.Errorf("want a key of spec ECC_NIST_P256 for SIGN_VERIFY; it is %s for %s", out.KeySpec,
+			out.KeyUsage)
 	}
 	parsed, err := x509.ParsePKIXPublicKey(out.PublicKey)
 	public, ok := parsed.(*ecdsa.PublicKey)
@@ -111,7 +112,8 @@ func (k *Key) Sign(ctx context.Context, message []byte) ([]byte, error) {
 		return nil, fmt.Errorf("signing with %s%s: %w", Scheme, k.id, explain(err))
 	}
 	if !ecdsa.VerifyASN1(k.public, digest[:], out.Signature) {
-		return nil, fmt.Errorf("signing with %s%s: KMS returned something other than a signature by the key", Scheme, k.id)
+		return nil, fmt.Errorf("signing with %s%s: KMS returned something other than a signature by the key",
+			Scheme, k.id)
 	}
 	return out.Signature, nil
 }

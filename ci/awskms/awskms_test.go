@@ -56,24 +56,29 @@ func TestKey(t *testing.T) {
 		t.Error(err)
 	}
 	t.Setenv("AWS_REGION", "")
-	if _, err := awskms.Open(t.Context(), "awskms:///alias/flags"); err == nil || !strings.Contains(err.Error(), "set AWS_REGION") {
+	if _, err := awskms.Open(t.Context(), "awskms:///alias/flags"); err == nil ||
+		!strings.Contains(err.Error(), "set AWS_REGION") {
 		t.Errorf("without a region: error %v", err)
 	}
 	t.Setenv("AWS_REGION", kmstest.Region)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "another")
-	if _, err := awskms.Open(t.Context(), "awskms:///alias/flags"); err == nil || !strings.Contains(err.Error(), "IncompleteSignature") {
+	if _, err := awskms.Open(t.Context(), "awskms:///alias/flags"); err == nil ||
+		!strings.Contains(err.Error(), "IncompleteSignature") {
 		t.Errorf("with a request that is signed wrongly: error %v", err)
 	}
 }
 
 func TestNames(t *testing.T) {
 	start(t)
-	for _, uri := range []string{"awskms:///", "awskms://host/alias/flags", "alias/flags", "awskms:///alias/flags?x=y", "awskms:///a b"} {
-		if _, err := awskms.Open(t.Context(), uri); err == nil || !strings.Contains(err.Error(), "awskms:///alias/NAME") {
+	for _, uri := range []string{"awskms:///", "awskms://host/alias/flags", "alias/flags",
+		"awskms:///alias/flags?x=y", "awskms:///a b"} {
+		if _, err := awskms.Open(t.Context(), uri); err == nil ||
+			!strings.Contains(err.Error(), "awskms:///alias/NAME") {
 			t.Errorf("%s: error %v", uri, err)
 		}
 	}
-	if _, err := awskms.Open(t.Context(), "awskms:///alias/unknown"); err == nil || !strings.Contains(err.Error(), "NotFoundException") {
+	if _, err := awskms.Open(t.Context(), "awskms:///alias/unknown"); err == nil ||
+		!strings.Contains(err.Error(), "NotFoundException") {
 		t.Errorf("a key that isn't there: error %v", err)
 	}
 }
@@ -167,14 +172,19 @@ func TestPublish(t *testing.T) {
 		server.CreateKey(t, name)
 	}
 	dir := filepath.Join(t.TempDir(), "keys")
-	opener := release.Opener{Remote: func(ctx context.Context, uri string) (release.Signer, error) { return awskms.Open(ctx, uri) }}
+	opener := release.Opener{Remote: func(ctx context.Context, uri string) (release.Signer,
+		error) {
+		return awskms.Open(ctx, uri)
+	}}
 	_, err := opener.Init(t.Context(), release.InitOptions{
-		Dir: dir, Environment: "production", RootKeys: []string{"awskms:///alias/root"}, Online: "awskms:///alias/online",
+		Dir: dir, Environment: "production", RootKeys: []string{"awskms:///alias/root"},
+		Online: "awskms:///alias/online",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if data, err := os.ReadFile(filepath.Join(dir, "online.key")); err != nil || string(data) != "awskms:///alias/online\n" {
+	if data, err := os.ReadFile(filepath.Join(dir, "online.key")); err != nil ||
+		string(data) != "awskms:///alias/online\n" {
 		t.Errorf("online.key holds %q, error %v", data, err)
 	}
 	store := release.FileStore(filepath.Join(t.TempDir(), "published"))
@@ -184,12 +194,14 @@ func TestPublish(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = release.Publish(t.Context(), release.Options{Store: store, Keys: keys, Environment: "production", Payloads: []bundle.Payload{{
-			Environment: "production", Namespace: "shop", Ruleset: evaluator.Ruleset{
-				Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
-				Flags: []evaluator.Flag{{Key: "on", Type: evaluator.KindBool, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}}}},
-			},
-		}}})
+		_, err = release.Publish(t.Context(),
+			release.Options{Store: store, Keys: keys, Environment: "production", Payloads: []bundle.Payload{{
+				Environment: "production", Namespace: "shop", Ruleset: evaluator.Ruleset{
+					Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
+					Flags: []evaluator.Flag{{Key: "on", Type: evaluator.KindBool,
+						Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}}}},
+				},
+			}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -129,7 +129,8 @@ func hosts(n int) []string {
 
 // TestInputs checks that all forms of input mean the same.
 func TestInputs(t *testing.T) {
-	want := []batch.Version{{Name: "1.10", Hosts: []string{"web-1", "010", "fe80::1"}}, {Name: "1.9", Hosts: []string{"on"}}}
+	want := []batch.Version{{Name: "1.10", Hosts: []string{"web-1", "010", "fe80::1"}},
+		{Name: "1.9", Hosts: []string{"on"}}}
 	var arguments []batch.Version
 	for _, text := range []string{"1.10=web-1, 010,fe80::1", "1.9=on"} {
 		v, err := batch.Parse(text)
@@ -198,7 +199,8 @@ func TestInputErrors(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"web-1": `"web-1" isn't of the form VERSION=HOST,HOST`, "=a": "a version has no name", "a\x1b[2J=a": "contains control characters",
+		"web-1": `"web-1" isn't of the form VERSION=HOST,HOST`, "=a": "a version has no name",
+		"a\x1b[2J=a": "contains control characters",
 	} {
 		if _, err := batch.Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
@@ -216,7 +218,8 @@ func release(t testing.TB, o batch.Options, versions ...batch.Version) batch.Rel
 }
 
 func TestOutputs(t *testing.T) {
-	r := release(t, batch.Options{First: 1, Size: 2}, batch.Version{Name: "v2", Hosts: []string{"a", "b", "10.0.0.1:80"}},
+	r := release(t, batch.Options{First: 1, Size: 2},
+		batch.Version{Name: "v2", Hosts: []string{"a", "b", "10.0.0.1:80"}},
 		batch.Version{Name: "it's {{ v1 }}", Hosts: []string{"fe80::1"}})
 	var text, inventory strings.Builder
 	if err := r.Text(&text); err != nil {
@@ -251,7 +254,8 @@ func TestOutputs(t *testing.T) {
 		t.Errorf("inventory (-want +got):\n%s", diff)
 	}
 	lists, err := r.Lists()
-	if err != nil || len(lists) != 3 || lists[1].Name != "batch_2.txt" || string(lists[1].Data) != "# batch_2 of version v2\nb\n10.0.0.1:80\n" {
+	if err != nil || len(lists) != 3 || lists[1].Name != "batch_2.txt" ||
+		string(lists[1].Data) != "# batch_2 of version v2\nb\n10.0.0.1:80\n" {
 		t.Errorf("lists: %q, %v", lists, err)
 	}
 }
@@ -259,10 +263,12 @@ func TestOutputs(t *testing.T) {
 // TestInventoryErrors checks that nothing is written that Ansible would misunderstand.
 func TestInventoryErrors(t *testing.T) {
 	for want, versions := range map[string][]batch.Version{
-		`can have host "a" only once, and it is in batch_1 and batch_2`: {{Name: "v1", Hosts: []string{"a"}}, {Name: "v2", Hosts: []string{"a"}}},
-		`can have host "a" only once, and it is in batch_1 and batch_3`: {{Name: "v1", Hosts: []string{"a:80", "b", "a:81"}}},
-		`host "batch_1" has the name of a group`:                        {{Name: "v1", Hosts: []string{"batch_1"}}},
-		`host "all" has the name of a group`:                            {{Name: "v1", Hosts: []string{"all"}}},
+		`can have host "a" only once, and it is in batch_1 and batch_2`: {{Name: "v1", Hosts: []string{"a"}},
+			{Name: "v2", Hosts: []string{"a"}}},
+		`can have host "a" only once, and it is in batch_1 and batch_3`: {{Name: "v1",
+			Hosts: []string{"a:80", "b", "a:81"}}},
+		`host "batch_1" has the name of a group`: {{Name: "v1", Hosts: []string{"batch_1"}}},
+		`host "all" has the name of a group`:     {{Name: "v1", Hosts: []string{"all"}}},
 	} {
 		var out strings.Builder
 		err := release(t, batch.Options{First: 1, Size: 1}, versions...).Inventory(&out)
@@ -270,14 +276,16 @@ func TestInventoryErrors(t *testing.T) {
 			t.Errorf("%v, want %s; wrote %q", err, want, out.String())
 		}
 	}
-	if _, err := release(t, batch.Options{First: 1, Size: 1}, batch.Version{Name: "v", Hosts: hosts(10_001)}).Lists(); err == nil {
+	if _, err := release(t, batch.Options{First: 1, Size: 1},
+		batch.Version{Name: "v", Hosts: hosts(10_001)}).Lists(); err == nil {
 		t.Error("there are 10,001 lists")
 	}
 }
 
 // FuzzInput holds that whatever is read is either refused or split without losing a host.
 func FuzzInput(f *testing.F) {
-	for _, s := range []string{`{"v1": ["a", "b"]}`, "v1: [a, b]\n", "a\nb\n", "v1=a,b", "{", "# a\n\n", "v1=\x00", "{\"\":[]}"} {
+	for _, s := range []string{`{"v1": ["a", "b"]}`, "v1: [a, b]\n", "a\nb\n", "v1=a,b", "{", "# a\n\n", "v1=\x00",
+		"{\"\":[]}"} {
 		f.Add("f.json", []byte(s))
 		f.Add("f.yaml", []byte(s))
 	}

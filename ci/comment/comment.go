@@ -159,16 +159,19 @@ func gitlab(getenv func(string) string) (*Request, []string, error) {
 	}
 	token := getenv("SERIN_GITLAB_TOKEN")
 	if token == "" {
-		return nil, nil, errors.New("SERIN_GITLAB_TOKEN isn't set: create a project access token with scope \"api\" and " +
-			"store it in this variable, masked")
+		return nil, nil, errors.New(
+			"SERIN_GITLAB_TOKEN isn't set: create a project access token with scope \"api\" and " +
+				"store it in this variable, masked")
 	}
-	r := &Request{marker: marker, method: http.MethodPut, most: maxGitLab, header: http.Header{"Private-Token": {token}}}
+	r := &Request{marker: marker, method: http.MethodPut, most: maxGitLab,
+		header: http.Header{"Private-Token": {token}}}
 	return r, []string{"projects", project}, r.at(getenv("CI_API_V4_URL"), "CI_API_V4_URL")
 }
 
 // onGitLab has the request be the merge request with a number.
 func (r *Request) onGitLab(project []string, number int64) *Request {
-	r.comments = r.api.JoinPath(append(slices.Clip(project), "merge_requests", strconv.FormatInt(number, 10), "notes")...)
+	r.comments = r.api.JoinPath(append(slices.Clip(project), "merge_requests", strconv.FormatInt(number, 10),
+		"notes")...)
 	r.one = r.comments
 	return r
 }

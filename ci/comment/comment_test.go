@@ -208,16 +208,19 @@ func TestFromEnvironment(t *testing.T) {
 		noRequest bool
 		want      string
 	}{
-		"nowhere":       {variables(nil), true, "neither GITHUB_ACTIONS nor GITLAB_CI"},
-		"push":          {onGitHub(t, api, `{"ref": "refs/heads/main"}`), true, "doesn't run for a pull request"},
-		"event":         {onGitHub(t, api, `{`), false, "reading the event"},
-		"no event":      {github("GITHUB_EVENT_PATH", ""), false, "GITHUB_EVENT_PATH"},
-		"no token":      {github("GITHUB_TOKEN", ""), false, "GITHUB_TOKEN"},
-		"repository":    {github("GITHUB_REPOSITORY", "a/b/c"), false, "GITHUB_REPOSITORY"},
-		"api":           {github("GITHUB_API_URL", "api.example.com"), false, "GITHUB_API_URL"},
-		"branch":        {variables(map[string]string{"GITLAB_CI": "true", "CI_PROJECT_ID": "1"}), true, "doesn't run for a pull request"},
-		"number":        {variables(map[string]string{"GITLAB_CI": "true", "CI_PROJECT_ID": "../1", "CI_MERGE_REQUEST_IID": "2"}), false, "isn't a number"},
-		"GitLab, token": {variables(map[string]string{"GITLAB_CI": "true", "CI_PROJECT_ID": "1", "CI_MERGE_REQUEST_IID": "2"}), false, "SERIN_GITLAB_TOKEN"},
+		"nowhere":    {variables(nil), true, "neither GITHUB_ACTIONS nor GITLAB_CI"},
+		"push":       {onGitHub(t, api, `{"ref": "refs/heads/main"}`), true, "doesn't run for a pull request"},
+		"event":      {onGitHub(t, api, `{`), false, "reading the event"},
+		"no event":   {github("GITHUB_EVENT_PATH", ""), false, "GITHUB_EVENT_PATH"},
+		"no token":   {github("GITHUB_TOKEN", ""), false, "GITHUB_TOKEN"},
+		"repository": {github("GITHUB_REPOSITORY", "a/b/c"), false, "GITHUB_REPOSITORY"},
+		"api":        {github("GITHUB_API_URL", "api.example.com"), false, "GITHUB_API_URL"},
+		"branch": {variables(map[string]string{"GITLAB_CI": "true", "CI_PROJECT_ID": "1"}), true,
+			"doesn't run for a pull request"},
+		"number": {variables(map[string]string{"GITLAB_CI": "true", "CI_PROJECT_ID": "../1",
+			"CI_MERGE_REQUEST_IID": "2"}), false, "isn't a number"},
+		"GitLab, token": {variables(map[string]string{"GITLAB_CI": "true", "CI_PROJECT_ID": "1",
+			"CI_MERGE_REQUEST_IID": "2"}), false, "SERIN_GITLAB_TOKEN"},
 	} {
 		_, err := FromEnvironment(test.env)
 		if err == nil || !strings.Contains(err.Error(), test.want) || errors.Is(err, ErrNoRequest) != test.noRequest {

@@ -23,16 +23,19 @@ func TestOfCommit(t *testing.T) {
 		{
 			"GitHub", "/repos/acme/shop/commits/" + hash + "/pulls",
 			`[{"number": 5, "merged_at": null}, {"number": 7, "merged_at": ` + merged + `}]`,
-			func(t *testing.T, api string) func(string) string { return onGitHub(t, api, `{}`) }, "POST /repos/acme/shop/issues/7/comments",
+			func(t *testing.T, api string) func(string) string { return onGitHub(t, api, `{}`) },
+			"POST /repos/acme/shop/issues/7/comments",
 		},
 		{
 			"GitLab", "/api/v4/projects/12/repository/commits/" + hash + "/merge_requests",
 			`[{"id": 99, "iid": 7, "merged_at": ` + merged + `}, {"id": 98, "iid": 5, "merged_at": ` + merged + `}]`,
-			func(_ *testing.T, api string) func(string) string { return onGitLab(api) }, "POST /api/v4/projects/12/merge_requests/7/notes",
+			func(_ *testing.T, api string) func(string) string { return onGitLab(api) },
+			"POST /api/v4/projects/12/merge_requests/7/notes",
 		},
 		{
 			"not merged", "/repos/acme/shop/commits/" + hash + "/pulls", `[{"number": 5}, {"number": 7}]`,
-			func(t *testing.T, api string) func(string) string { return onGitHub(t, api, `{}`) }, "POST /repos/acme/shop/issues/5/comments",
+			func(t *testing.T, api string) func(string) string { return onGitHub(t, api, `{}`) },
+			"POST /repos/acme/shop/issues/5/comments",
 		},
 		{
 			"pushed to main", "/repos/acme/shop/commits/" + hash + "/pulls", `[]`,
@@ -46,7 +49,8 @@ func TestOfCommit(t *testing.T) {
 					s.ServeHTTP(w, r)
 					return
 				}
-				if !json.Valid([]byte(test.answer)) || r.Header.Get("Authorization") != "Bearer "+token && r.Header.Get("Private-Token") != token {
+				if !json.Valid([]byte(test.answer)) || r.Header.Get("Authorization") != "Bearer "+token &&
+					r.Header.Get("Private-Token") != token {
 					t.Errorf("%s %s, %v", r.Method, r.URL, r.Header)
 				}
 				w.Write([]byte(test.answer))
@@ -74,7 +78,8 @@ func TestOfCommit(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want := []string{"<!-- serin: release cart in production -->\nthree", "<!-- serin: release index in production -->\ntwo"}
+			want := []string{"<!-- serin: release cart in production -->\nthree",
+				"<!-- serin: release index in production -->\ntwo"}
 			if strings.Join(s.bodies, "|") != strings.Join(want, "|") {
 				t.Errorf("the comments are %q", s.bodies)
 			}
@@ -93,7 +98,8 @@ func TestOfCommit(t *testing.T) {
 
 func TestOfCommitRefused(t *testing.T) {
 	for name, commit := range map[string]string{"short": "0123456", "a path": "../../user"} {
-		if _, err := OfCommit(t.Context(), onGitLab("http://127.0.0.1:1"), commit, "x"); err == nil || !strings.Contains(err.Error(), "full hash") {
+		if _, err := OfCommit(t.Context(), onGitLab("http://127.0.0.1:1"), commit, "x"); err == nil ||
+			!strings.Contains(err.Error(), "full hash") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

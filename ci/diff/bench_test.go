@@ -16,8 +16,9 @@ func manyFlags(changed int, staff string) fstest.MapFS {
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	fsys := fstest.MapFS{
 		"serin.yaml": file("environments: [production, staging]\n"),
-		"context.yaml": file("attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n  uid: {type: integer}\n" +
-			"  channel: {type: string, enum: [appstore, huawei, web]}\n  app_version: {type: semver}\n"),
+		"context.yaml": file(
+			"attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n  uid: {type: integer}\n" +
+				"  channel: {type: string, enum: [appstore, huawei, web]}\n  app_version: {type: semver}\n"),
 		"segments/staff.yaml": file("include: [" + staff + "]\n"),
 	}
 	for i := range 10_000 {
@@ -49,7 +50,8 @@ func BenchmarkEstates(b *testing.B) {
 	var users bytes.Buffer
 	for i := range 100_000 {
 		fmt.Fprintf(&users, `{"targetingKey": "u-%d", "city": "%s", "channel": "%s", "app_version": "%d.%d.0", "uid": %d}`+"\n",
-			i, []string{"shenzhen", "guangzhou", "beijing", "lhasa"}[i%4], []string{"appstore", "huawei", "web"}[i%3], i%5, i%10, i)
+			i, []string{"shenzhen", "guangzhou", "beijing", "lhasa"}[i%4], []string{"appstore", "huawei", "web"}[i%3],
+			i%5, i%10, i)
 	}
 	for _, test := range []struct {
 		name    string

@@ -167,7 +167,8 @@ var bigEdits = map[string]func(m *bigMaker, old, new *evaluator.Flag, i int){
 		*old = m.flag()
 		two := m.when(true).Of[:2]
 		list := func(member ...string) *evaluator.Condition {
-			when := combine(evaluator.OpAll, append(slices.Clone(two), evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "a4", Strings: append(member, "BJ", "SH")})...)
+			when := combine(evaluator.OpAll, append(slices.Clone(two),
+				evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "a4", Strings: append(member, "BJ", "SH")})...)
 			return &when
 		}
 		*new = clone(*old)

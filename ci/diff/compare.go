@@ -47,8 +47,9 @@ func newComparison(p Pair, c *Config) *comparison {
 		p.Old = renamed(p.Old, names)
 	}
 	return &comparison{
-		old: newSide(p.Old), new: newSide(p.New), was: was, now: c.Now, decide: decide.New(c.Now, cmp.Or(c.steps, decide.MaxSteps)),
-		lists: &listDiffs{known: make(map[listPair]listDiff)}, reached: make(map[reference][]Edit),
+		old: newSide(p.Old), new: newSide(p.New), was: was, now: c.Now,
+		decide: decide.New(c.Now, cmp.Or(c.steps, decide.MaxSteps)),
+		lists:  &listDiffs{known: make(map[listPair]listDiff)}, reached: make(map[reference][]Edit),
 	}
 }
 
@@ -123,7 +124,8 @@ func (c *comparison) edits(was, is place) []Edit {
 	if a, b := variantName(old, old.Default), variantName(new, new.Default); a != b {
 		add(KindDefault, "default: "+quote(a)+" → "+quote(b))
 	}
-	if a, b := variantName(old, old.Off), variantName(new, new.Off); a != b && (old.Disabled || new.Disabled || old.Off != old.Default || new.Off != new.Default) {
+	if a, b := variantName(old, old.Off), variantName(new, new.Off); a != b &&
+		(old.Disabled || new.Disabled || old.Off != old.Default || new.Off != new.Default) {
 		add(KindOff, "off_variant: "+quote(a)+" → "+quote(b))
 	}
 	if a, b := staleWords(old), staleWords(new); a != b {
@@ -207,7 +209,8 @@ func metadataWords(old, new []evaluator.Attr) []string {
 func (c *comparison) describe(f *evaluator.Flag, words speaker, set *evaluator.Ruleset) []Edit {
 	list := []Edit{{Kind: KindDefault, Words: "default: " + quote(variantName(f, f.Default))}}
 	if f.Disabled {
-		list = append(list, Edit{Kind: KindEnabled, Words: "not enabled: everybody is served " + quote(variantName(f, f.Off))})
+		list = append(list, Edit{Kind: KindEnabled,
+			Words: "not enabled: everybody is served " + quote(variantName(f, f.Off))})
 	}
 	if f.Stale != nil {
 		list = append(list, Edit{Kind: KindStale, Words: "max_stale: " + staleWords(f)})
@@ -216,7 +219,8 @@ func (c *comparison) describe(f *evaluator.Flag, words speaker, set *evaluator.R
 		list = append(list, Edit{Kind: KindLayer, Words: words})
 	}
 	for i := range f.Rules {
-		list = append(list, Edit{Kind: KindRuleAdded, Rule: f.Rules[i].Name, Words: ruleWords(f, &f.Rules[i], words, c.now)})
+		list = append(list, Edit{Kind: KindRuleAdded, Rule: f.Rules[i].Name,
+			Words: ruleWords(f, &f.Rules[i], words, c.now)})
 	}
 	return list
 }
@@ -326,7 +330,8 @@ func (c *comparison) ruleEdits(old, new *evaluator.Flag) []Edit {
 			list = append(list, Edit{KindRuleRenamed, n.Name, "renamed; it was called " + quoted(o.Name)})
 		}
 		if m.moved {
-			list = append(list, Edit{KindRuleMoved, n.Name, "moved from place " + strconv.Itoa(m.old+1) + " to " + strconv.Itoa(m.new+1)})
+			list = append(list, Edit{KindRuleMoved, n.Name, "moved from place " + strconv.Itoa(m.old+1) + " to " +
+				strconv.Itoa(m.new+1)})
 		}
 		if a, b := normal(o.When), normal(n.When); compareConditions(a, b) != 0 {
 			list = append(list, Edit{KindCondition, n.Name, "condition: " + strings.Join(c.differ(a, b), "; ")})
@@ -347,7 +352,8 @@ func quoted(text string) string { return strconv.Quote(shorten(text, maxWords)) 
 // quote is quoted for what is a plain word nearly always, and then left so.
 func quote(text string) string {
 	plain := text != "" && !strings.ContainsFunc(text, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./", r))
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
+			strings.ContainsRune("-_./", r))
 	})
 	if plain {
 		return text

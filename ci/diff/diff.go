@@ -273,7 +273,8 @@ func Compare(ctx context.Context, c Config) (Report, error) {
 			e.Flags[i].setMoved()
 		}
 		slices.SortStableFunc(e.Flags, func(a, b Flag) int {
-			return cmp.Or(b.weight().cmp(a.weight()), cmp.Compare(a.Change.rank(), b.Change.rank()), strings.Compare(a.Key, b.Key))
+			return cmp.Or(b.weight().cmp(a.weight()), cmp.Compare(a.Change.rank(), b.Change.rank()),
+				strings.Compare(a.Key, b.Key))
 		})
 	}
 	return r, nil
@@ -322,7 +323,8 @@ func (f *Flag) setMoved() {
 
 // Equal reports whether nothing differs, as far as is known.
 func (r Report) Equal() bool {
-	return r.NotCompared == "" && !slices.ContainsFunc(r.Environments, func(e Environment) bool { return len(e.Flags) > 0 })
+	return r.NotCompared == "" &&
+		!slices.ContainsFunc(r.Environments, func(e Environment) bool { return len(e.Flags) > 0 })
 }
 
 // Over returns the changed and renamed flags for which a larger share of users than limit gets a
@@ -338,7 +340,8 @@ func (r Report) Over(limit Share) []string {
 	limit = limit.plus(countShare(1, 1_000_000))
 	for _, e := range r.Environments {
 		for _, f := range e.Flags {
-			if f.compared() && (strict && f.Verdict != VerdictNobody || !strict && (f.Unknown || f.Moved.cmp(limit) > 0)) {
+			if f.compared() && (strict && f.Verdict != VerdictNobody ||
+				!strict && (f.Unknown || f.Moved.cmp(limit) > 0)) {
 				list = append(list, fmt.Sprintf("%s%s (%s)", f.Key, inEnvironment(e.Name), f.amount()))
 			}
 		}

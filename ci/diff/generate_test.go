@@ -40,11 +40,12 @@ var (
 	rangePool   = []string{">=2.3.0", "<2", ">=1.0.0 <3", ">2.3.0-rc.1", "<=3", "=2.3.0", "<3.0.0-0"}
 	networkPool = []string{"10.0.0.0/8", "10.1.0.0/16", "192.168.7.0/24", "2001:db8::/32", "::/0", "0.0.0.0/0"}
 	addressPool = []string{"10.1.2.3", "10.1.255.255", "192.168.7.9", "2001:db8::1", "::ffff:10.1.2.3", "10.2.0.0"}
-	secondPool  = []int64{-62_135_596_800, -62_135_596_799, 0, at - 86_400, at, at + 86_400, 253_402_300_799, 253_402_300_800}
-	pricePool   = []string{"0", "0.1", "0.10", "1e-1", "0.11", "-0.5", "12.5", "1e3", "1000.0000000000000000001"}
-	tagPool     = []string{"a", "b", "c", "d"}
-	intPool     = []int64{0, 1, 2, 5, 7, 9, 10, 11, 42, 100, -1, math.MinInt64, math.MaxInt64}
-	timePool    = []int64{at - 90_000, at - 100, at, at + 1, at + 100, at + 90_000, at + 700_000}
+	secondPool  = []int64{-62_135_596_800, -62_135_596_799, 0, at - 86_400, at, at + 86_400, 253_402_300_799,
+		253_402_300_800}
+	pricePool = []string{"0", "0.1", "0.10", "1e-1", "0.11", "-0.5", "12.5", "1e3", "1000.0000000000000000001"}
+	tagPool   = []string{"a", "b", "c", "d"}
+	intPool   = []int64{0, 1, 2, 5, 7, 9, 10, 11, 42, 100, -1, math.MinInt64, math.MaxInt64}
+	timePool  = []int64{at - 90_000, at - 100, at, at + 1, at + 100, at + 90_000, at + 700_000}
 )
 
 // cells is how many steps positions are made in.
@@ -202,7 +203,8 @@ func (m *maker) condition(depth int) evaluator.Condition {
 		c = texts(evaluator.OpMatches, "city", some(m, 2, matchPool...))
 		c.Fold = m.IntN(3) == 0
 	case 8:
-		c = texts(choose(m, evaluator.OpSuffix, evaluator.OpOneOf, evaluator.OpContains), "mail", some(m, 2, mailPool...))
+		c = texts(choose(m, evaluator.OpSuffix, evaluator.OpOneOf, evaluator.OpContains), "mail",
+			some(m, 2, mailPool...))
 		c.Fold = m.IntN(2) == 0
 	case 9:
 		c = evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "uid", Ints: some(m, 3, intPool...)}
@@ -212,10 +214,13 @@ func (m *maker) condition(depth int) evaluator.Condition {
 		c = evaluator.Condition{Op: evaluator.OpBetween, Attribute: "uid", Ints: ints}
 		if m.IntN(3) == 0 {
 			sign := func() string { return choose(m, "<", "<=", ">", ">=") }
-			c = choose(m, texts(evaluator.OpNumber, "price", []string{sign() + choose(m, pricePool...)}), texts(evaluator.OpOneOf, "price", some(m, 2, pricePool...)),
-				texts(evaluator.OpNumber, "price", []string{sign() + choose(m, pricePool...) + " " + sign() + choose(m, pricePool...)}))
+			c = choose(m, texts(evaluator.OpNumber, "price", []string{sign() + choose(m, pricePool...)}),
+				texts(evaluator.OpOneOf, "price", some(m, 2, pricePool...)),
+				texts(evaluator.OpNumber, "price",
+					[]string{sign() + choose(m, pricePool...) + " " + sign() + choose(m, pricePool...)}))
 		} else if m.IntN(2) == 0 {
-			from, to := choose(m, math.MinInt64, choose(m, secondPool...)), choose(m, choose(m, secondPool...), math.MaxInt64)
+			from, to := choose(m, math.MinInt64, choose(m, secondPool...)),
+				choose(m, choose(m, secondPool...), math.MaxInt64)
 			c.Attribute, c.Ints = "since", []int64{min(from, to), max(from, to)}
 		}
 	case 11:
@@ -224,9 +229,11 @@ func (m *maker) condition(depth int) evaluator.Condition {
 	case 12:
 		c = evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "beta", Ints: some[int64](m, 2, 0, 1)}
 	case 13:
-		c = choose(m, texts(evaluator.OpSemver, "version", []string{choose(m, rangePool...)}), texts(evaluator.OpOneOf, "version", some(m, 2, versionPool...)))
+		c = choose(m, texts(evaluator.OpSemver, "version", []string{choose(m, rangePool...)}),
+			texts(evaluator.OpOneOf, "version", some(m, 2, versionPool...)))
 	case 14:
-		c = choose(m, texts(evaluator.OpCIDR, "ip", some(m, 2, networkPool...)), texts(evaluator.OpOneOf, "ip", some(m, 2, addressPool...)),
+		c = choose(m, texts(evaluator.OpCIDR, "ip", some(m, 2, networkPool...)),
+			texts(evaluator.OpOneOf, "ip", some(m, 2, addressPool...)),
 			texts(evaluator.OpIPBetween, "ip", []string{"10.1.2.3", "10.1.255.255"}))
 	case 15:
 		c = texts(choose(m, evaluator.OpAnyOf, evaluator.OpAllOf), "tags", some(m, 3, tagPool...))
@@ -242,7 +249,8 @@ func (m *maker) condition(depth int) evaluator.Condition {
 		}
 	case 18:
 		c = evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{choose(m, "UTC", "Berlin")},
-			Ints: []int64{1 + m.Int64N(127), choose[int64](m, 0, 28_800, 79_200), choose[int64](m, 3600, 43_200, 86_400)}}
+			Ints: []int64{1 + m.Int64N(127), choose[int64](m, 0, 28_800, 79_200),
+				choose[int64](m, 3600, 43_200, 86_400)}}
 	case 19:
 		b := m.bucketing(choose(m, "f0", "f1"))
 		from, to := m.boundary(b), m.boundary(b)
@@ -250,11 +258,13 @@ func (m *maker) condition(depth int) evaluator.Condition {
 			from, to = to, from
 		}
 		if to > from {
-			c = evaluator.Condition{Op: evaluator.OpBucket, Attribute: b.By, Strings: []string{b.Hash, b.Salt}, Ints: []int64{int64(b.Positions), int64(from), int64(to)}}
+			c = evaluator.Condition{Op: evaluator.OpBucket, Attribute: b.By, Strings: []string{b.Hash, b.Salt},
+				Ints: []int64{int64(b.Positions), int64(from), int64(to)}}
 		}
 	case 20:
 		if n := len(m.set.Segments); n > 0 {
-			c = texts(evaluator.OpInSegment, choose(m, "user", "user", "uid", "city"), []string{m.set.Segments[m.IntN(n)].Name})
+			c = texts(evaluator.OpInSegment, choose(m, "user", "user", "uid", "city"),
+				[]string{m.set.Segments[m.IntN(n)].Name})
 		}
 	default:
 		if n := len(m.set.Flags); n > 0 {
@@ -284,7 +294,8 @@ func (m *maker) rule(key, name string, variants int) evaluator.Rule {
 func (m *maker) flag(key string) evaluator.Flag {
 	f := evaluator.Flag{Key: key, Type: evaluator.KindString, Disabled: m.IntN(12) == 0}
 	for i := range 2 + m.IntN(2) {
-		f.Variants = append(f.Variants, evaluator.Variant{Name: "v" + strconv.Itoa(i), Value: evaluator.StringValue(strconv.Itoa(i))})
+		f.Variants = append(f.Variants,
+			evaluator.Variant{Name: "v" + strconv.Itoa(i), Value: evaluator.StringValue(strconv.Itoa(i))})
 	}
 	n := len(f.Variants)
 	f.Default, f.Off = m.IntN(n), m.IntN(n)
@@ -405,8 +416,10 @@ func (m *maker) nudge(c evaluator.Condition) evaluator.Condition {
 		return c
 	}
 	switch c.Op {
-	case evaluator.OpOneOf, evaluator.OpAnyOf, evaluator.OpAllOf, evaluator.OpPrefix, evaluator.OpContains, evaluator.OpCIDR:
-		pool := map[string][]string{"user": userPool, "city": cityPool, "mail": mailPool, "version": versionPool, "ip": addressPool, "tags": tagPool, "price": pricePool}[c.Attribute]
+	case evaluator.OpOneOf, evaluator.OpAnyOf, evaluator.OpAllOf, evaluator.OpPrefix, evaluator.OpContains,
+		evaluator.OpCIDR:
+		pool := map[string][]string{"user": userPool, "city": cityPool, "mail": mailPool, "version": versionPool,
+			"ip": addressPool, "tags": tagPool, "price": pricePool}[c.Attribute]
 		switch {
 		case c.Op == evaluator.OpCIDR:
 			pool = networkPool
@@ -459,7 +472,8 @@ func (m *maker) equivalent(c evaluator.Condition) evaluator.Condition {
 	}
 	several := func(list ...evaluator.Condition) evaluator.Condition { return op(evaluator.OpAny, list...) }
 	switch c.Op {
-	case evaluator.OpOneOf, evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains, evaluator.OpAnyOf, evaluator.OpCIDR, evaluator.OpMatches:
+	case evaluator.OpOneOf, evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains, evaluator.OpAnyOf,
+		evaluator.OpCIDR, evaluator.OpMatches:
 		if n := len(c.Strings); n > 1 {
 			a, b := c, c
 			a.Strings, b.Strings = c.Strings[:n/2], c.Strings[n/2:]
@@ -530,7 +544,8 @@ func (m *maker) context() evaluator.Context {
 	}
 	set := func(name string, v evaluator.Value) {
 		if m.IntN(20) == 0 {
-			v = choose(m, evaluator.IntValue(choose(m, intPool...)), evaluator.BoolValue(true), evaluator.FloatValue(0.5), evaluator.StringValue(""), evaluator.ListValue("a"))
+			v = choose(m, evaluator.IntValue(choose(m, intPool...)), evaluator.BoolValue(true),
+				evaluator.FloatValue(0.5), evaluator.StringValue(""), evaluator.ListValue("a"))
 		}
 		if m.IntN(4) > 0 {
 			ctx.Attrs = append(ctx.Attrs, evaluator.Attr{Name: name, Value: v})
@@ -549,14 +564,16 @@ func (m *maker) context() evaluator.Context {
 	set("mail", evaluator.StringValue(choose(m, mailPool...)))
 	set("uid", evaluator.IntValue(choose(m, choose(m, intPool...), m.Int64N(200), m.Int64())))
 	set("beta", evaluator.BoolValue(m.IntN(2) == 0))
-	set("version", evaluator.StringValue(choose(m, "", "", "", "v")+choose(m, append(versionPool, "2.3.1", "2.3.0-rc.1.0", "0.1.0")...)))
+	set("version", evaluator.StringValue(choose(m, "", "", "", "v")+
+		choose(m, append(versionPool, "2.3.1", "2.3.0-rc.1.0", "0.1.0")...)))
 	set("ip", evaluator.StringValue(choose(m, append(addressPool, "10.0.0.1", "::1", "11.0.0.0")...)))
 	if second := choose(m, secondPool...) + m.Int64N(3) - 1; m.IntN(4) == 0 {
 		set("since", evaluator.IntValue(second))
 	} else {
 		set("since", evaluator.StringValue(time.Unix(second, m.Int64N(1e9)).UTC().Format(time.RFC3339Nano)))
 	}
-	set("price", choose(m, evaluator.StringValue(choose(m, pricePool...)), evaluator.FloatValue(float64(m.IntN(300))/20-1), evaluator.IntValue(m.Int64N(2000))))
+	set("price", choose(m, evaluator.StringValue(choose(m, pricePool...)),
+		evaluator.FloatValue(float64(m.IntN(300))/20-1), evaluator.IntValue(m.Int64N(2000))))
 	set("tags", evaluator.ListValue(some(m, 4, tagPool...)[m.IntN(2):]...))
 	return ctx
 }

@@ -93,7 +93,8 @@ func TestGolden(t *testing.T) {
 			r := compare(t, c)
 			r.Old, r.New = "git:main", "flags"
 			var text, markdown, json bytes.Buffer
-			for w, err := range map[*bytes.Buffer]error{&text: r.Text(&text), &markdown: r.Markdown(&markdown), &json: r.JSON(&json)} {
+			for w, err := range map[*bytes.Buffer]error{&text: r.Text(&text), &markdown: r.Markdown(&markdown),
+				&json: r.JSON(&json)} {
 				if err != nil || w.Len() == 0 {
 					t.Fatalf("writing: %v", err)
 				}

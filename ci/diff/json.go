@@ -71,7 +71,8 @@ type jsonMove struct {
 
 // JSON writes the report for programs. Shares are from 0 to 1.
 func (r Report) JSON(w io.Writer) error {
-	out := jsonReport{Old: r.Old, New: r.New, At: timeText(r.Now), Equal: r.Equal(), NotCompared: r.NotCompared, Environments: []jsonEnvironment{}}
+	out := jsonReport{Old: r.Old, New: r.New, At: timeText(r.Now), Equal: r.Equal(), NotCompared: r.NotCompared,
+		Environments: []jsonEnvironment{}}
 	if c := r.Counted; c != nil {
 		out.Population = &jsonPopulation{c.Name, c.People}
 	}
@@ -90,7 +91,8 @@ func (r Report) JSON(w io.Writer) error {
 
 func (r *Report) json(environment string, f *Flag) jsonFlag {
 	out := jsonFlag{
-		Flag: f.Key, Was: f.Was, Namespace: f.Namespace, Change: f.Change, Verdict: f.Verdict, Named: f.Named, Edits: []jsonEdit{}, Groups: []jsonGroup{},
+		Flag: f.Key, Was: f.Was, Namespace: f.Namespace, Change: f.Change, Verdict: f.Verdict, Named: f.Named,
+		Edits: []jsonEdit{}, Groups: []jsonGroup{},
 	}
 	if f.compared() && !f.Unknown && f.Verdict != VerdictNamed {
 		moved := f.Moved.Float()
@@ -112,7 +114,8 @@ func (r *Report) json(environment string, f *Flag) jsonFlag {
 	for i := range f.Examples {
 		e := &f.Examples[i]
 		out.Examples = append(out.Examples, jsonExample{
-			e.json(), timeText(e.Context.Now), e.Context.Age, e.Context.Chance, e.From, e.To, r.command(f, environment, e),
+			e.json(), timeText(e.Context.Now), e.Context.Age, e.Context.Chance, e.From, e.To,
+			r.command(f, environment, e),
 		})
 	}
 	return out

@@ -146,13 +146,15 @@ func (m *markdown) rows(f *Flag) string {
 				fmt.Fprintf(&b, "| %s | … and %d more | | |\n", name, len(g.Moves)-i)
 				break
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s (%s) |\n", name, escape(shorten(move.words(), 100)), escape(move.Share.String()), escape(shorten(g.Who, 200)), g.method())
+			fmt.Fprintf(&b, "| %s | %s | %s | %s (%s) |\n", name, escape(shorten(move.words(), 100)),
+				escape(move.Share.String()), escape(shorten(g.Who, 200)), g.method())
 			name = ""
 		}
 	}
 	for i := range f.Examples {
 		e := &f.Examples[i]
-		fmt.Fprintf(&b, "| %s | %s | | %s |\n", name, escape(Move{From: e.From, To: e.To}.words()), escape(shorten("example: "+e.who(m.report.Now), 200)))
+		fmt.Fprintf(&b, "| %s | %s | | %s |\n", name, escape(Move{From: e.From, To: e.To}.words()),
+			escape(shorten("example: "+e.who(m.report.Now), 200)))
 		name = ""
 	}
 	switch f.Verdict {
@@ -167,7 +169,8 @@ func (m *markdown) rows(f *Flag) string {
 // details returns how a flag differs, folded.
 func (m *markdown) details(f *Flag, s Section) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<details><summary>%s %s in %s: %s</summary>\n\n", code(shorten(f.name(), 100)), f.Change, escape(shorten(s.title(), 200)), escape(f.summary()))
+	fmt.Fprintf(&b, "<details><summary>%s %s in %s: %s</summary>\n\n", code(shorten(f.name(), 100)), f.Change,
+		escape(shorten(s.title(), 200)), escape(f.summary()))
 	for i, e := range f.Edits {
 		if i == maxEdits {
 			fmt.Fprintf(&b, "- … and %d more\n", len(f.Edits)-i)

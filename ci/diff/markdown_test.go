@@ -30,8 +30,10 @@ func TestMarkdownEscapes(t *testing.T) {
 		{Name: hostile, Value: evaluator.StringValue(hostile)}, {Name: "off", Value: evaluator.StringValue("")},
 	}}
 	new := old
-	new.Rules = []evaluator.Rule{{Name: hostile, Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: hostile, Hash: evaluator.HashMurmur3},
-		Ranges: []evaluator.Range{{From: 0, To: 1 << 31, Variant: 0}, {From: 1 << 31, To: evaluator.Positions, Variant: 1}}}}}
+	new.Rules = []evaluator.Rule{{Name: hostile,
+		Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: hostile, Hash: evaluator.HashMurmur3},
+			Ranges: []evaluator.Range{{From: 0, To: 1 << 31, Variant: 0},
+				{From: 1 << 31, To: evaluator.Positions, Variant: 1}}}}}
 	p := diff.Pair{Environment: hostile, Old: payloads([]evaluator.Flag{old}), New: payloads([]evaluator.Flag{new})}
 	p.Old[0].Namespace, p.New[0].Namespace = hostile, hostile+"2"
 	r := compare(t, diff.Config{Now: at, Pairs: []diff.Pair{p}})
@@ -72,9 +74,10 @@ func TestMarkdownLength(t *testing.T) {
 		for _, name := range []string{"flag", strings.Repeat("a|b", 100)} {
 			var old, new []evaluator.Flag
 			for i := range n {
-				f := evaluator.Flag{Key: fmt.Sprintf("%s-%d", name, i), Type: evaluator.KindBool, Variants: []evaluator.Variant{
-					{Name: "on", Value: evaluator.BoolValue(true)}, {Name: name, Value: evaluator.BoolValue(false)},
-				}}
+				f := evaluator.Flag{Key: fmt.Sprintf("%s-%d", name, i), Type: evaluator.KindBool,
+					Variants: []evaluator.Variant{
+						{Name: "on", Value: evaluator.BoolValue(true)}, {Name: name, Value: evaluator.BoolValue(false)},
+					}}
 				old = append(old, f)
 				f.Default = 1
 				for j := range min(n, 10) {
@@ -102,14 +105,16 @@ func TestMarkdownLength(t *testing.T) {
 
 func TestShare(t *testing.T) {
 	for text, want := range map[string]string{
-		"5%": "5%", "0.5%": "0.5%", "3‰": "0.3%", "0%": "0%", "100%": "100%", "0.00001%": "<0.0001%", "99.99999%": ">99.9999%",
+		"5%": "5%", "0.5%": "0.5%", "3‰": "0.3%", "0%": "0%", "100%": "100%", "0.00001%": "<0.0001%",
+		"99.99999%": ">99.9999%",
 		"33.33333%": "33.3333%",
 	} {
 		if s, err := diff.ParseShare(text); err != nil || s.String() != want {
 			t.Errorf("ParseShare(%q) = %v, %v, want %s", text, s, err, want)
 		}
 	}
-	for _, text := range []string{"", "5", "%", "-5%", "1e9%", "101%", "1/3%", "0x5%", "5%%", "..%", "+5%", strings.Repeat("9", 99) + "%"} {
+	for _, text := range []string{"", "5", "%", "-5%", "1e9%", "101%", "1/3%", "0x5%", "5%%", "..%", "+5%",
+		strings.Repeat("9", 99) + "%"} {
 		if s, err := diff.ParseShare(text); err == nil {
 			t.Errorf("ParseShare(%q) = %v", text, s)
 		}

@@ -100,7 +100,8 @@ func (f *contextFile) readLine(data []byte) ([]byte, error) {
 		part, err := f.r.ReadSlice('\n')
 		data = append(data, part...)
 		if len(data)-before > maxLine+1 {
-			return data, fmt.Errorf("%s:%d: the line is longer than 1 MiB; a context is one JSON object a line", f.name, f.line+1)
+			return data, fmt.Errorf("%s:%d: the line is longer than 1 MiB; a context is one JSON object a line",
+				f.name, f.line+1)
 		}
 		if err == nil || err == io.EOF {
 			return data, err

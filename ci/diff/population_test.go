@@ -23,7 +23,8 @@ func people(n int) *diff.Population {
 func lines(n int) []byte {
 	var b bytes.Buffer
 	for i := range n {
-		fmt.Fprintf(&b, `{"targetingKey": "u-%d", "device": "d-%d", "city": "%s", "uid": %d, "version": "2.%d.0"}`+"\n", i, i, []string{"BJ", "SH", "LS"}[i%3], i%120, i%5)
+		fmt.Fprintf(&b, `{"targetingKey": "u-%d", "device": "d-%d", "city": "%s", "uid": %d, "version": "2.%d.0"}`+
+			"\n", i, i, []string{"BJ", "SH", "LS"}[i%3], i%120, i%5)
 	}
 	return b.Bytes()
 }
@@ -34,12 +35,14 @@ func onlyBeijing() diff.Pair {
 		{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)},
 	}}
 	new := old
-	new.Rules = []evaluator.Rule{{Name: "r", When: &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{"BJ"}}}}
+	new.Rules = []evaluator.Rule{{Name: "r",
+		When: &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "city", Strings: []string{"BJ"}}}}
 	return diff.Pair{Environment: "test", Old: payloads([]evaluator.Flag{old}), New: payloads([]evaluator.Flag{new})}
 }
 
 func count(r io.Reader) (diff.Report, error) {
-	return diff.Compare(context.Background(), diff.Config{Pairs: []diff.Pair{onlyBeijing()}, Population: diff.NewPopulation(r, "users", 0)})
+	return diff.Compare(context.Background(),
+		diff.Config{Pairs: []diff.Pair{onlyBeijing()}, Population: diff.NewPopulation(r, "users", 0)})
 }
 
 func TestPopulation(t *testing.T) {
@@ -91,7 +94,8 @@ func TestBadPopulation(t *testing.T) {
 
 // FuzzPopulation: whatever a file holds, it is counted or refused by its line.
 func FuzzPopulation(f *testing.F) {
-	for _, seed := range []string{"", "{}", "{\"targetingKey\":\"u\",\"city\":\"BJ\"}\n\n{}", "[\n", "{\"a\":1e999}", "\xff\n{}", "{}\r\n{}"} {
+	for _, seed := range []string{"", "{}", "{\"targetingKey\":\"u\",\"city\":\"BJ\"}\n\n{}", "[\n", "{\"a\":1e999}",
+		"\xff\n{}", "{}\r\n{}"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -145,8 +145,9 @@ func (j *job) probe(probes []probe) {
 			keys[i] = fmt.Sprintf(":%d", i)
 			with.Flags = append(with.Flags, evaluator.Flag{
 				Key: keys[i], Type: evaluator.KindBool, // no flag of a file has a colon
-				Variants: []evaluator.Variant{{Name: "no", Value: evaluator.BoolValue(false)}, {Name: "yes", Value: evaluator.BoolValue(true)}},
-				Rules:    []evaluator.Rule{{Name: "probe", When: when(&probes[i]), Variant: 1}},
+				Variants: []evaluator.Variant{{Name: "no", Value: evaluator.BoolValue(false)},
+					{Name: "yes", Value: evaluator.BoolValue(true)}},
+				Rules: []evaluator.Rule{{Name: "probe", When: when(&probes[i]), Variant: 1}},
 			})
 		}
 		program, err := evaluator.Compile(with.Only(keys...))

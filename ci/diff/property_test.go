@@ -67,7 +67,8 @@ func TestHonestOfBigFlags(t *testing.T) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
-	t.Logf("%d flags differ, of %d this is shown; %d shares, %d measured; %v", seen.differ, seen.shown, seen.groups, seen.measured, seen.verdicts)
+	t.Logf("%d flags differ, of %d this is shown; %d shares, %d measured; %v", seen.differ, seen.shown, seen.groups,
+		seen.measured, seen.verdicts)
 	if seen.shown*100 < seen.differ*80 {
 		t.Errorf("of %d flags that differ, only of %d this is shown", seen.differ, seen.shown)
 	}
@@ -97,7 +98,8 @@ func honest(t *testing.T, seed uint64, count, steps int, seen *tallies) {
 			}
 			differs = true
 			if verdict == diff.VerdictNobody {
-				t.Errorf("%s: nobody gets a different value, but %+v is: %s → %s", f.Key(), people[j], x.Variant(), y.Variant())
+				t.Errorf("%s: nobody gets a different value, but %+v is: %s → %s", f.Key(), people[j], x.Variant(),
+					y.Variant())
 				return
 			}
 		}
@@ -124,7 +126,8 @@ func honest(t *testing.T, seed uint64, count, steps int, seen *tallies) {
 		for _, e := range report.Examples {
 			x, y := a.Evaluate(&e.Context), f.Evaluate(&e.Context)
 			if x.Variant() != e.From || y.Variant() != e.To || x.Variant() == y.Variant() && x.Value() == y.Value() {
-				t.Errorf("%s: the example %+v is served %s → %s, not %s → %s", f.Key(), e.Context, x.Variant(), y.Variant(), e.From, e.To)
+				t.Errorf("%s: the example %+v is served %s → %s, not %s → %s", f.Key(), e.Context, x.Variant(),
+					y.Variant(), e.From, e.To)
 			}
 		}
 		for j := range report.Groups {
@@ -152,7 +155,8 @@ func holdShare(t *testing.T, p diff.Pair, key string, g *diff.Group, people []ev
 		if g.At != 0 {
 			ctx.Now = g.At
 		}
-		if !has(&ctx, g.With, true) || !has(&ctx, g.Without, false) || !g.Everybody && is.Evaluate(&ctx).Variant() != "rule "+g.Rule {
+		if !has(&ctx, g.With, true) || !has(&ctx, g.Without, false) ||
+			!g.Everybody && is.Evaluate(&ctx).Variant() != "rule "+g.Rule {
 			continue
 		}
 		a, b := old.Evaluate(&ctx), new.Evaluate(&ctx)
@@ -169,7 +173,8 @@ func holdShare(t *testing.T, p diff.Pair, key string, g *diff.Group, people []ev
 	for _, m := range g.Moves {
 		key := m.From + " → " + m.To
 		share, n := m.Share.Float(), float64(total)
-		if off := math.Abs(float64(moved[key]) - share*n); off > 6*math.Sqrt(n*share*(1-share))+1e-6*n+3 || share == 1 && moved[key] != total {
+		if off := math.Abs(float64(moved[key]) - share*n); off > 6*math.Sqrt(n*share*(1-share))+1e-6*n+3 ||
+			share == 1 && moved[key] != total {
 			t.Errorf("of %s, %s is %v, but %d of %d: not %+v", g.Who, key, m.Share, moved[key], total, not)
 		}
 		delete(moved, key)

@@ -19,7 +19,8 @@ func (c *comparison) reachedEdits(old, new *evaluator.Flag) []Edit {
 	var list []Edit
 	seen := make(map[reference]bool)
 	if c.oldSet.Unit != c.newSet.Unit && len(old.Rules) > 0 && len(new.Rules) > 0 {
-		list = append(list, Edit{Kind: KindUnit, Words: "a context's targeting key is " + quote(c.newSet.Unit) + ", before it was " + quote(c.oldSet.Unit)})
+		list = append(list, Edit{Kind: KindUnit, Words: "a context's targeting key is " + quote(c.newSet.Unit) +
+			", before it was " + quote(c.oldSet.Unit)})
 	}
 	for i := range new.Rules {
 		r := &new.Rules[i]
@@ -126,7 +127,8 @@ func (c *comparison) segmentEdits(name string) []Edit {
 	}
 	var list []Edit
 	if len(words) > 0 {
-		list = append(list, Edit{Kind: KindSegment, Words: "segment " + quoted(name) + ": " + strings.Join(words, "; ")})
+		list = append(list, Edit{Kind: KindSegment,
+			Words: "segment " + quoted(name) + ": " + strings.Join(words, "; ")})
 	}
 	if b.When != nil {
 		list = append(list, c.reach(b.When, make(map[reference]bool))...)

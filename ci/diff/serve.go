@@ -54,7 +54,8 @@ func rampWords(f *evaluator.Flag, s *evaluator.Split, now int64) string {
 		return "a ramp without points"
 	}
 	level := countShare(int64(r.LevelAt(now)), all)
-	words := fmt.Sprintf("a ramp of %s, now %s, the rest %s", quote(variantName(f, r.Variant)), level, quote(variantName(f, r.Rest)))
+	words := fmt.Sprintf("a ramp of %s, now %s, the rest %s", quote(variantName(f, r.Variant)), level,
+		quote(variantName(f, r.Rest)))
 	if r.Guarded && len(r.Points) == 1 && r.Points[0].At == math.MinInt64 {
 		return words + " (as far as its guard has cleared it)" // and not since a time
 	}
@@ -93,7 +94,8 @@ func sameRamp(oldFlag, newFlag *evaluator.Flag, a, b *evaluator.Ramp) bool {
 		return a == b
 	}
 	return a.Linear == b.Linear && slices.Equal(a.Points, b.Points) &&
-		variantName(oldFlag, a.Variant) == variantName(newFlag, b.Variant) && variantName(oldFlag, a.Rest) == variantName(newFlag, b.Rest)
+		variantName(oldFlag, a.Variant) == variantName(newFlag, b.Variant) &&
+		variantName(oldFlag, a.Rest) == variantName(newFlag, b.Rest)
 }
 
 // joined joins ranges that follow each other and serve the same.

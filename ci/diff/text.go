@@ -136,7 +136,8 @@ func (g Group) text(b *strings.Builder) {
 		width = max(width, utf8.RuneCountInString(lines[i]))
 	}
 	for i, m := range g.Moves {
-		fmt.Fprintf(b, "      %s%s  %9s\n", lines[i], strings.Repeat(" ", width-utf8.RuneCountInString(lines[i])), m.Share)
+		fmt.Fprintf(b, "      %s%s  %9s\n", lines[i],
+			strings.Repeat(" ", width-utf8.RuneCountInString(lines[i])), m.Share)
 	}
 	for _, bar := range g.Bars {
 		for _, line := range bar.lines() {

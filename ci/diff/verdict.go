@@ -27,7 +27,8 @@ func (c *comparison) judge(f *Flag, was, is place) {
 	f.Named, f.Aside = v.Named, v.Aside
 	for _, e := range v.Examples {
 		f.Examples = append(f.Examples, Example{
-			Context: e.Context, From: e.From, To: e.To, Timed: e.Timed, typed: c.typed(&e.Context, is.set), unit: is.set.Unit,
+			Context: e.Context, From: e.From, To: e.To, Timed: e.Timed, typed: c.typed(&e.Context, is.set),
+			unit: is.set.Unit,
 		})
 	}
 	switch {
@@ -50,7 +51,8 @@ func (c *comparison) judge(f *Flag, was, is place) {
 // group returns the group of a share.
 func (c *comparison) group(old, new *evaluator.Flag, s *decide.Share) Group {
 	g := Group{
-		Rule: s.Rule, Old: s.Old, Everybody: s.Everybody, With: s.With, Without: s.Without, Exact: true, At: s.At, Who: "everybody",
+		Rule: s.Rule, Old: s.Old, Everybody: s.Everybody, With: s.With, Without: s.Without, Exact: true, At: s.At,
+		Who: "everybody",
 	}
 	switch {
 	case s.Everybody:
@@ -116,7 +118,8 @@ func (c *comparison) typed(ctx *evaluator.Context, set *evaluator.Ruleset) bool 
 			return !ok || err == nil // the command line reads digits as Unix time
 		case evaluator.AttrList:
 			texts := slices.Collect(a.Value.Texts())
-			return len(texts) == 0 || slices.ContainsFunc(texts, func(s string) bool { return s == "" || strings.TrimSpace(s) != s || strings.Contains(s, ",") })
+			return len(texts) == 0 || slices.ContainsFunc(texts,
+				func(s string) bool { return s == "" || strings.TrimSpace(s) != s || strings.Contains(s, ",") })
 		case 0:
 			return true
 		}
@@ -222,7 +225,8 @@ func (e *Example) json() []byte {
 // shellQuote quotes a word for a shell, if it needs that.
 func shellQuote(word string) string {
 	plain := word != "" && !strings.ContainsFunc(word, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./:=,@%+", r))
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
+			strings.ContainsRune("-_./:=,@%+", r))
 	})
 	if plain {
 		return word

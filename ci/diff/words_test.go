@@ -67,13 +67,15 @@ func TestConditionWords(t *testing.T) {
 		{combine(evaluator.OpAny, cities("BJ"), uid), combine(evaluator.OpAll, cities("BJ"), uid), `− and (city one of "BJ" or uid from 1 to 5); + and city one of "BJ"; + and uid from 1 to 5`},
 		{combine(evaluator.OpNot, cities("BJ")), combine(evaluator.OpNot, cities("SH")), `not city one of "BJ" → not city one of "SH"`},
 		{
-			combine(evaluator.OpNot, combine(evaluator.OpAny, cities("BJ"), uid)), combine(evaluator.OpNot, combine(evaluator.OpAny, cities("BJ"), uid, tags)),
+			combine(evaluator.OpNot, combine(evaluator.OpAny, cities("BJ"), uid)),
+			combine(evaluator.OpNot, combine(evaluator.OpAny, cities("BJ"), uid, tags)),
 			`within not: + or tags any of "new"`,
 		},
 		{since(1796090400, math.MaxInt64), since(1796090400, 1796090400), "since from 2026-12-01T02:00:00Z on → since from 2026-12-01T02:00:00Z and before 2026-12-01T02:00:01Z"},
 		{combine(evaluator.OpNot, cities("BJ")), cities("BJ"), `not city one of "BJ" → city one of "BJ"`},
 	} {
-		got := edits(t, payloads([]evaluator.Flag{onOff("f", test.old)}), payloads([]evaluator.Flag{onOff("f", test.new)}))
+		got := edits(t, payloads([]evaluator.Flag{onOff("f", test.old)}),
+			payloads([]evaluator.Flag{onOff("f", test.new)}))
 		if d := cmp.Diff([]string{`rule "r0": condition: ` + test.want}, got); d != "" {
 			t.Errorf("-want +got:\n%s", d)
 		}
@@ -96,17 +98,21 @@ func TestReached(t *testing.T) {
 	zone := func(seconds int) []evaluator.Zone {
 		return []evaluator.Zone{{Name: "Asia/Shanghai", Offsets: []evaluator.Offset{{Seconds: seconds}}}}
 	}
-	window := evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"Asia/Shanghai"}, Ints: []int64{127, 0, 3600}}
+	window := evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{"Asia/Shanghai"},
+		Ints: []int64{127, 0, 3600}}
 	serves := evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"base", "on"}}
 	second := evaluator.Condition{Op: evaluator.OpServes, Strings: []string{"middle", "on"}}
 	uid := evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "uid", Ints: []int64{5}}
-	old := payloads([]evaluator.Flag{onOff("base", cities("BJ")), onOff("middle", serves), onOff("top", second), onOff("zoned", window), onOff("typed", combine(evaluator.OpNot, uid))})
+	old := payloads([]evaluator.Flag{onOff("base", cities("BJ")), onOff("middle", serves), onOff("top", second),
+		onOff("zoned", window), onOff("typed", combine(evaluator.OpNot, uid))})
 	old[0].Ruleset.Zones = zone(28_800)
 	texts := uid
 	texts.Ints, texts.Strings = nil, []string{"5"}
-	new := payloads([]evaluator.Flag{onOff("base", cities("SH")), onOff("middle", serves), onOff("top", second), onOff("zoned", window), onOff("typed", combine(evaluator.OpNot, texts))})
+	new := payloads([]evaluator.Flag{onOff("base", cities("SH")), onOff("middle", serves), onOff("top", second),
+		onOff("zoned", window), onOff("typed", combine(evaluator.OpNot, texts))})
 	new[0].Ruleset.Zones = zone(32_400)
-	new[0].Ruleset.Attributes[slices.IndexFunc(new[0].Ruleset.Attributes, func(a evaluator.Attribute) bool { return a.Name == "uid" })].Type = evaluator.AttrString
+	new[0].Ruleset.Attributes[slices.IndexFunc(new[0].Ruleset.Attributes,
+		func(a evaluator.Attribute) bool { return a.Name == "uid" })].Type = evaluator.AttrString
 	got := edits(t, old, new)
 	slices.Sort(got)
 	want := []string{
@@ -130,11 +136,13 @@ func TestDiamonds(t *testing.T) {
 	side := func(ids ...string) []bundle.Payload {
 		p := payloads([]evaluator.Flag{onOff("f", member("s10a"))})
 		set := &p[0].Ruleset
-		set.Segments = append(set.Segments, evaluator.Segment{Name: "s0a", Include: ids}, evaluator.Segment{Name: "s0b", Include: ids})
+		set.Segments = append(set.Segments, evaluator.Segment{Name: "s0a", Include: ids},
+			evaluator.Segment{Name: "s0b", Include: ids})
 		for i := range 10 {
 			when := combine(evaluator.OpAny, member(fmt.Sprintf("s%da", i)), member(fmt.Sprintf("s%db", i)))
 			for _, end := range []string{"a", "b"} {
-				set.Segments = append(set.Segments, evaluator.Segment{Name: fmt.Sprintf("s%d%s", i+1, end), When: &when})
+				set.Segments = append(set.Segments,
+					evaluator.Segment{Name: fmt.Sprintf("s%d%s", i+1, end), When: &when})
 			}
 		}
 		return p
@@ -151,8 +159,10 @@ func TestLongLists(t *testing.T) {
 	for i := range ids {
 		ids[i] = fmt.Sprintf("user-%07d", i)
 	}
-	old, new := payloads([]evaluator.Flag{onOff("f", cities(ids...))}, ids...), payloads([]evaluator.Flag{onOff("f", cities(append(slices.Clone(ids[2:]), "new")...))}, ids[1:]...)
-	old[0].Ruleset.Flags = append(old[0].Ruleset.Flags, onOff("g", evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"staff"}}))
+	old, new := payloads([]evaluator.Flag{onOff("f", cities(ids...))}, ids...),
+		payloads([]evaluator.Flag{onOff("f", cities(append(slices.Clone(ids[2:]), "new")...))}, ids[1:]...)
+	old[0].Ruleset.Flags = append(old[0].Ruleset.Flags,
+		onOff("g", evaluator.Condition{Op: evaluator.OpInSegment, Attribute: "user", Strings: []string{"staff"}}))
 	new[0].Ruleset.Flags = append(new[0].Ruleset.Flags, old[0].Ruleset.Flags[1])
 	want := []string{
 		`rule "r0": condition: city one of: +1 −2 (+"new" −"user-0000000", "user-0000001"), now 999999`,

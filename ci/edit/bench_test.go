@@ -25,7 +25,8 @@ func BenchmarkApply(b *testing.B) {
 		}
 	}
 	write("serin.yaml", "environments: [production, staging]\n")
-	write("context.yaml", "attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n  app_version: {type: semver}\n")
+	write("context.yaml",
+		"attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n  app_version: {type: semver}\n")
 	for i := range 100 {
 		write(fmt.Sprintf("segments/team-%d.yaml", i), fmt.Sprintf("include: [u-%d, u-%d]\n", i, i+1))
 	}

@@ -20,8 +20,9 @@ var formatOrder = map[source.Role][]string{
 	source.FlagFile:    keyOrder,
 	source.SegmentFile: segmentOrder,
 	source.LayerFile:   {"description", "by", "salt", "hash", "positions", "lint", "holdout", "shares"},
-	source.GuardFile:   {"description", "environments", "sources", "exposures", "metrics", "min", "no_data", "watch", "alpha", "lint"},
-	source.TestFile:    nil,
+	source.GuardFile: {"description", "environments", "sources", "exposures", "metrics", "min", "no_data", "watch",
+		"alpha", "lint"},
+	source.TestFile: nil,
 }
 
 // Format returns the files of the estate at the root of fsys that aren't in canonical

@@ -20,7 +20,8 @@ func FuzzApply(f *testing.F) {
 		"\ufefftype: object\nvariants: {a: [1, \"[\", {b: c}], b: {}} # z\ndefault: a\nexpires: 2030-01-01\ndescription: a\n  b\n",
 	} {
 		for _, e := range []string{"disable x", "enable x in staging", "serve x 'b'", "share x a on=20%",
-			"remove rule x b", "expire x 2031-01-01", "expire x never", "step x a 50% after=1h", "add 1 to segments/s"} {
+			"remove rule x b", "expire x 2031-01-01", "expire x never", "step x a 50% after=1h",
+			"add 1 to segments/s"} {
 			f.Add(text, e)
 		}
 	}

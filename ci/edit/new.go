@@ -113,7 +113,9 @@ func (f *NewFlag) text() (string, error) {
 		first, last = variants.Fields[0].Key.Text, variants.Fields[n-1].Key.Text
 		add("variants", variants)
 	} else if f.Type != "boolean" {
-		return "", fmt.Errorf("a new flag of type %q needs the variants it can serve, as NAME=VALUE, such as small=%s", f.Type, cmp.Or(exampleValues[f.Type], "1"))
+		return "", fmt.Errorf(
+			"a new flag of type %q needs the variants it can serve, as NAME=VALUE, such as small=%s", f.Type,
+			cmp.Or(exampleValues[f.Type], "1"))
 	}
 	if f.Default != "" {
 		last = f.Default

@@ -199,8 +199,10 @@ func (e *editing) noteRelease(key, source, target string) {
 				return
 			}
 		}
-		e.note("rule %q is a guarded ramp: in %s it starts from nothing, however far it has got in %s", there.Rule, target, source)
+		e.note("rule %q is a guarded ramp: in %s it starts from nothing, however far it has got in %s", there.Rule,
+			target, source)
 	case here != nil:
-		e.note("rule %q is a guarded ramp in %s, but its guard doesn't count in %s: there it follows the clock", here.Rule, source, target)
+		e.note("rule %q is a guarded ramp in %s, but its guard doesn't count in %s: there it follows the clock",
+			here.Rule, source, target)
 	}
 }

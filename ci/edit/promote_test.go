@@ -118,9 +118,11 @@ func TestPromoteLock(t *testing.T) {
 	const rules = "\n    rules:\n      - {name: half, serve: {on: 50%, off: 50%}}\n      - {name: part, by: device, serve: {on: 10%, off: 90%}}\n"
 	for range soak.Times(10, 10_000) {
 		fsys := fstest.MapFS{
-			"serin.yaml":   {Data: []byte("environments: [production, staging]\n")},
-			"context.yaml": {Data: []byte("attributes:\n  user: {type: string, unit: true}\n  device: {type: string, unit: true}\n")},
-			"shop/x.yaml":  {Data: []byte("type: boolean\ndefault: off\nenvironments:\n  staging:" + rules + "  production:" + rules)},
+			"serin.yaml": {Data: []byte("environments: [production, staging]\n")},
+			"context.yaml": {Data: []byte(
+				"attributes:\n  user: {type: string, unit: true}\n  device: {type: string, unit: true}\n")},
+			"shop/x.yaml": {Data: []byte("type: boolean\ndefault: off\nenvironments:\n  staging:" + rules +
+				"  production:" + rules)},
 		}
 		update, err := ci.LockFS(fsys, "flags", nil)
 		if err != nil {
@@ -155,8 +157,9 @@ func TestPromoteStyle(t *testing.T) {
 		"serin.yaml":            {Data: []byte("environments: [production, staging, development]\n")},
 		"context.yaml":          {Data: []byte("attributes:\n  user: {type: string, unit: true}\n")},
 		"segments/testers.yaml": {Data: []byte("include: [u-1]\n")},
-		"shop/basis.yaml":       {Data: []byte("type: boolean\ndefault: off\nenvironments: {staging: {default: on}}\n")},
-		"shop/same.yaml":        {Data: []byte("type: boolean\ndefault: off\n")},
+		"shop/basis.yaml": {Data: []byte(
+			"type: boolean\ndefault: off\nenvironments: {staging: {default: on}}\n")},
+		"shop/same.yaml": {Data: []byte("type: boolean\ndefault: off\n")},
 		"shop/x.yaml": {Data: []byte(`# The cart.
 type: boolean
 default: off   # for now
@@ -223,7 +226,8 @@ environments:
 	}
 	got := string(files["shop/x.yaml"].Data)
 	_, added, _ := strings.Cut(got, "    development:\n")
-	if !strings.HasPrefix(added, "        # not yet\n        default: \"off\"   # stays\n        rules:\n            # first the people\n") {
+	if !strings.HasPrefix(added,
+		"        # not yet\n        default: \"off\"   # stays\n        rules:\n            # first the people\n") {
 		t.Errorf("got\n%s", got)
 	}
 	for _, c := range [][3]string{
@@ -240,11 +244,15 @@ func TestPromoteGuarded(t *testing.T) {
 	const ramp = "{ramp: on, steps: [{to: 1%}, {to: 5%, after: 4h}, {to: 100%, after: 24h}], start: 2026-11-01T10:00, guard: slo}"
 	files := func(guarded, releases string) fstest.MapFS {
 		fsys := fstest.MapFS{
-			"serin.yaml":      {Data: []byte("environments: [production, staging]\n")},
-			"context.yaml":    {Data: []byte("attributes:\n  user: {type: string, unit: true}\n")},
-			"guards/slo.yaml": {Data: []byte("environments: [" + guarded + "]\nmetrics: [{name: smoke, command: {run: [./smoke.sh]}}]\n")},
-			"shop/x.yaml": {Data: []byte("type: boolean\ndefault: off\nenvironments:\n  staging:\n    rules:\n      - {name: new, serve: " + ramp + "}\n" +
-				"  production:\n    rules:\n      - {name: new, serve: " + strings.Replace(ramp, "5%", "7%", 1) + "}\n")},
+			"serin.yaml":   {Data: []byte("environments: [production, staging]\n")},
+			"context.yaml": {Data: []byte("attributes:\n  user: {type: string, unit: true}\n")},
+			"guards/slo.yaml": {Data: []byte("environments: [" + guarded +
+				"]\nmetrics: [{name: smoke, command: {run: [./smoke.sh]}}]\n")},
+			"shop/x.yaml": {Data: []byte(
+				"type: boolean\ndefault: off\nenvironments:\n  staging:\n    rules:\n      - {name: new, serve: " +
+					ramp + "}\n" +
+					"  production:\n    rules:\n      - {name: new, serve: " +
+					strings.Replace(ramp, "5%", "7%", 1) + "}\n")},
 		}
 		if releases != "" {
 			fsys[ci.ReleasesFile] = &fstest.MapFile{Data: []byte(releases)}

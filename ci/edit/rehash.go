@@ -47,7 +47,8 @@ func (e *editing) rehash(key string) error {
 		}
 		for _, r := range in.Compiled.Rules {
 			if hashes := hashesOf(r.When); len(hashes) > 0 {
-				e.note("rule %q has a condition on a bucket by %s, which stays: edit it in %s", r.Name, hashes[0], f.File)
+				e.note("rule %q has a condition on a bucket by %s, which stays: edit it in %s", r.Name,
+					hashes[0], f.File)
 			}
 		}
 	}

@@ -25,7 +25,8 @@ func Rename(fsys fs.FS, dir, old, new string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, first: estate, estate: estate, moved: make(map[string]string)}
+	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, first: estate, estate: estate,
+		moved: make(map[string]string)}
 	if err := e.rename(old, new); err != nil {
 		return nil, err
 	}

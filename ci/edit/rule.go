@@ -18,7 +18,8 @@ func (e *editing) rule(f *ci.EffectiveFlag, doc *splice.Doc, name string) (splic
 	path := e.in(e.environment, "rules")
 	rules := doc.Get(path)
 	if rules == nil && e.environment != "" {
-		return nil, fmt.Errorf("%s has no rules of its own in %s: it uses the flag's. Edit those without \"in %s\", or write rules below environments.%s in %s",
+		return nil, fmt.Errorf(
+			"%s has no rules of its own in %s: it uses the flag's. Edit those without \"in %s\", or write rules below environments.%s in %s",
 			f.Key, e.environment, e.environment, e.environment, f.File)
 	}
 	var names []string
@@ -124,7 +125,8 @@ func portions(serve *source.Node) ([]portion, error) {
 	case serve.Kind == source.Scalar:
 		return []portion{{serve.Text, "100%"}}, nil
 	case serve.Get("ramp") != nil:
-		return nil, errors.New("the rule is a ramp, whose share follows its schedule; edit the schedule in the file, or disable the flag")
+		return nil, errors.New(
+			"the rule is a ramp, whose share follows its schedule; edit the schedule in the file, or disable the flag")
 	}
 	list := make([]portion, len(serve.Fields))
 	for i, f := range serve.Fields {

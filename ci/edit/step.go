@@ -62,14 +62,16 @@ func (e *editing) step(words []string) error {
 func newStep(to string, words []string) (*source.Node, error) {
 	step := &source.Node{Kind: source.Mapping}
 	add := func(key, value string) {
-		step.Fields = append(step.Fields, source.Field{Key: source.Word(key), Value: &source.Node{Text: value, Plain: true}})
+		step.Fields = append(step.Fields,
+			source.Field{Key: source.Word(key), Value: &source.Node{Text: value, Plain: true}})
 	}
 	values := make(map[string]string)
 	for _, word := range words {
 		key, value, ok := strings.Cut(word, "=")
 		switch {
 		case !ok || value == "" || !slices.Contains(stepKeys, key):
-			return nil, fmt.Errorf("%q isn't part of a step; write at=TIME or after=DURATION, and gate=approval if a person must approve it", word)
+			return nil, fmt.Errorf(
+				"%q isn't part of a step; write at=TIME or after=DURATION, and gate=approval if a person must approve it", word)
 		case values[key] != "":
 			return nil, fmt.Errorf("%q is given twice", key)
 		}

@@ -156,7 +156,8 @@ func (a *Analysis) variant(name string) (int32, error) {
 
 // expose adds an exposure.
 func (a *Analysis) expose(e *event) error {
-	if e.flag != "" && e.flag != a.cfg.Flag || a.cfg.Environment != "" && e.environment != "" && e.environment != a.cfg.Environment {
+	if e.flag != "" && e.flag != a.cfg.Flag || a.cfg.Environment != "" && e.environment != "" &&
+		e.environment != a.cfg.Environment {
 		return nil
 	}
 	if e.reason != "" && !strings.EqualFold(e.reason, "split") {

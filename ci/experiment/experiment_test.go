@@ -113,7 +113,8 @@ func TestShapes(t *testing.T) {
 			t.Errorf("%s: %s, but another shape: %s", name, got, want)
 		}
 		left := experiment.LeftOut{OtherReason: 1, Failed: 1, NoUnit: 1, Early: 1, NotExposed: 1}
-		if r.Units != 2 || r.LeftOut != left || len(r.Variants) != 2 || r.Variants[1].Name != "on" || *r.Variants[1].Mean != 1 || *r.Variants[0].Mean != 0 {
+		if r.Units != 2 || r.LeftOut != left || len(r.Variants) != 2 || r.Variants[1].Name != "on" ||
+			*r.Variants[1].Mean != 1 || *r.Variants[0].Mean != 0 {
 			t.Errorf("%s: %+v", name, r)
 		}
 		if !strings.Contains(r.Refused, "at least 100 units") {
@@ -131,7 +132,8 @@ func otlp(unit, variant, reason, nanoseconds string) string {
 	if variant != "" {
 		attributes += `,{"key":"feature_flag.result.variant","value":{"stringValue":"` + variant + `"}}`
 	}
-	return `{"timeUnixNano":"` + nanoseconds + `","eventName":"feature_flag.evaluation","attributes":[` + attributes + `]}`
+	return `{"timeUnixNano":"` + nanoseconds + `","eventName":"feature_flag.evaluation","attributes":[` +
+		attributes + `]}`
 }
 
 // TestEventsOfSDK reads what the SDK's recorder emits through OpenTelemetry's exporter.
@@ -159,7 +161,8 @@ func TestEventsOfSDK(t *testing.T) {
 		t.Errorf("exposures without a split: %v\n%s", err, file.String())
 	}
 	r := analyse(t, config(nil), strings.ReplaceAll(file.String(), `"static"`, `"split"`), "")
-	if r.Units != 3 || r.Environment != "test" || len(r.Variants) != 1 || !strings.Contains(r.Refused, "nothing to compare") {
+	if r.Units != 3 || r.Environment != "test" || len(r.Variants) != 1 ||
+		!strings.Contains(r.Refused, "nothing to compare") {
 		t.Errorf("%+v\n%s", r, file.String())
 	}
 }
@@ -276,11 +279,13 @@ func TestSample(t *testing.T) {
 	cfg.MaxUnits = 10_000
 	some := analyse(t, cfg, exposures, outcomes)
 	again := analyse(t, cfg, exposures, outcomes)
-	if all.Sample != 1 || some.Sample != 0.125 || some.Units > 10_000 || math.Abs(float64(some.Units)-50_000*some.Sample) > 300 {
+	if all.Sample != 1 || some.Sample != 0.125 || some.Units > 10_000 ||
+		math.Abs(float64(some.Units)-50_000*some.Sample) > 300 {
 		t.Errorf("%d units in a sample of %v, of %d", some.Units, some.Sample, all.Units)
 	}
 	for i := range some.Variants {
-		if a, s := all.Variants[i], some.Variants[i]; math.Abs(a.Share-s.Share) > 0.02 || math.Abs(*a.Mean-*s.Mean) > 0.02 {
+		if a, s := all.Variants[i], some.Variants[i]; math.Abs(a.Share-s.Share) > 0.02 ||
+			math.Abs(*a.Mean-*s.Mean) > 0.02 {
 			t.Errorf("%s has %v and %v in a sample, %v and %v in all", a.Name, s.Share, *s.Mean, a.Share, *a.Mean)
 		}
 	}
@@ -378,10 +383,12 @@ func TestRefused(t *testing.T) {
 // report that can be written.
 func FuzzFiles(f *testing.F) {
 	for _, s := range []string{
-		"unit,variant,price\na,on,1\nb,off,2\n", `{"unit":"a","variant":"on","price":1e3}`, "{\"attributes\":{\"unit\":\"a\"}}\n{",
+		"unit,variant,price\na,on,1\nb,off,2\n", `{"unit":"a","variant":"on","price":1e3}`,
+		"{\"attributes\":{\"unit\":\"a\"}}\n{",
 		`{"resourceLogs":[{"scopeLogs":[{"logRecords":[` + otlp("u1", "on", "split", "1796119200000000000") + `]}]}]}`,
 		`{"Timestamp":"2026-12-01T10:00:00Z","Attributes":[{"Key":"unit","Value":{"Type":"String","Value":"a"}},{"Key":"variant","Value":{}}]}`,
-		"\ufeffunit,variant\n\"", "{\"unit\":1,\"variant\":2,\"time\":3,\"price\":\"4\"}", "unit,variant,time\na,on,9e99\n",
+		"\ufeffunit,variant\n\"", "{\"unit\":1,\"variant\":2,\"time\":3,\"price\":\"4\"}",
+		"unit,variant,time\na,on,9e99\n",
 	} {
 		f.Add([]byte(s), []byte(s))
 	}
@@ -440,7 +447,8 @@ func TestPower(t *testing.T) {
 			}
 			fmt.Fprintf(&file, "%d,%s,%v\n", i, name, value)
 		}
-		return analyse(t, config(func(c *experiment.Config) { c.Metric, c.Planned, c.Least = "value", 600, least }), file.String(), "")
+		return analyse(t, config(func(c *experiment.Config) { c.Metric, c.Planned, c.Least = "value", 600, least }),
+			file.String(), "")
 	}
 	low, high := 0.01, 10.0 // the effect at which it stops lies between
 	for range 20 {
@@ -464,7 +472,8 @@ func TestPower(t *testing.T) {
 
 // TestFirstExposure checks that the earliest exposure counts, wherever it is in the files.
 func TestFirstExposure(t *testing.T) {
-	r := analyse(t, config(nil), "unit,variant,time\na,on,2026-12-01T12:00:00Z\na,on,2026-12-01T10:00:00Z\na,on,2026-12-01T11:30:00Z\nb,off,\n",
+	r := analyse(t, config(nil),
+		"unit,variant,time\na,on,2026-12-01T12:00:00Z\na,on,2026-12-01T10:00:00Z\na,on,2026-12-01T11:30:00Z\nb,off,\n",
 		"unit,time\na,2026-12-01T11:00:00Z\na,2026-12-01T09:59:59Z\n")
 	if r.LeftOut.Early != 1 || *r.Variants[1].Mean != 1 {
 		t.Errorf("%+v", r)

@@ -129,7 +129,8 @@ func (a *Analysis) nothing() error {
 		return fmt.Errorf("none of the exposures of %q has the ID of a unit; "+
 			"the SDK's events have it if ContextID is set in the Config of package sdk/otel", a.cfg.Flag)
 	case a.left.OtherReason > 0:
-		return fmt.Errorf("none of the exposures of %q has the reason \"split\", so chance chose no variant", a.cfg.Flag)
+		return fmt.Errorf("none of the exposures of %q has the reason \"split\", so chance chose no variant",
+			a.cfg.Flag)
 	case len(a.units.units) > 0:
 		return fmt.Errorf("all units of %q were exposed to more than one variant", a.cfg.Flag)
 	}
@@ -170,7 +171,8 @@ func (a *Analysis) compare(r *Report) error {
 			continue
 		}
 		if few := min(v.Units, control.N()); few < sequential.MinValues {
-			r.Refused = fmt.Sprintf("at least %d units of each variant are needed, and %q or the control has %d", sequential.MinValues, v.Name, few)
+			r.Refused = fmt.Sprintf("at least %d units of each variant are needed, and %q or the control has %d",
+				sequential.MinValues, v.Name, few)
 			return nil
 		}
 		d, err := sequential.Difference(v.moments, control, a.cfg.Alpha/float64(len(r.Variants)-1), a.cfg.Planned)

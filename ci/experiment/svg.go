@@ -57,14 +57,17 @@ text { fill: #e6edf3 } .small { fill: #9198a1 } .page { fill: #0d1117 }
 `, svgWidth, height, svgWidth, height, escape(title), escape(strings.Join(r.lines(), "; ")), svgWidth, height, escape(title))
 	scale := r.scale()
 	if r.compared() {
-		fmt.Fprintf(out, `<text class="small" x="%d" y="48">difference to the control, with %s limits</text>`+"\n", svgPlot, percent(1-r.Alpha))
-		fmt.Fprintf(out, `<line class="axis" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`+"\n", scale(0), scale(0), svgHead-8, svgHead+svgRow*len(r.Variants))
+		fmt.Fprintf(out, `<text class="small" x="%d" y="48">difference to the control, with %s limits</text>`+"\n",
+			svgPlot, percent(1-r.Alpha))
+		fmt.Fprintf(out, `<line class="axis" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`+"\n", scale(0), scale(0),
+			svgHead-8, svgHead+svgRow*len(r.Variants))
 	}
 	for i, v := range r.Variants {
 		r.drawVariant(out, v, svgHead+svgRow*i+svgRow/2, scale)
 	}
 	for i, line := range foot {
-		fmt.Fprintf(out, `<text class="small" x="16" y="%d">%s</text>`+"\n", svgHead+svgRow*len(r.Variants)+24+16*i, escape(line))
+		fmt.Fprintf(out, `<text class="small" x="16" y="%d">%s</text>`+"\n", svgHead+svgRow*len(r.Variants)+24+16*i,
+			escape(line))
 	}
 	_, _ = out.WriteString("</svg>\n") // Flush returns the error
 	return out.Flush()
@@ -100,7 +103,8 @@ func wrap(text string, columns int) []string {
 // drawVariant draws a variant in the row with the middle y.
 func (r Report) drawVariant(out io.Writer, v Variant, y int, scale func(float64) float64) {
 	fmt.Fprintf(out, `<text x="16" y="%d">%s</text>`+"\n", y-2, escape(cut(v.Name)))
-	fmt.Fprintf(out, `<text class="small" x="16" y="%d">%s units, %s</text>`+"\n", y+14, thousands(v.Units), percent(v.Share))
+	fmt.Fprintf(out, `<text class="small" x="16" y="%d">%s units, %s</text>`+"\n", y+14, thousands(v.Units),
+		percent(v.Share))
 	switch d := v.Difference; {
 	case d != nil:
 		class := "none"
@@ -112,11 +116,13 @@ func (r Report) drawVariant(out io.Writer, v Variant, y int, scale func(float64)
 		fmt.Fprintf(out, `<g class="%s"><line class="limits" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>`+
 			`<circle class="estimate" cx="%.1f" cy="%d" r="5"/>`+
 			`<title>%s: %s, limits %s to %s</title></g>`+"\n",
-			class, scale(d.Low), scale(d.High), y, y, scale(d.Estimate), y, escape(v.Name), signed(d.Estimate), signed(d.Low), signed(d.High))
+			class, scale(d.Low), scale(d.High), y, y, scale(d.Estimate), y, escape(v.Name), signed(d.Estimate),
+			signed(d.Low), signed(d.High))
 		fmt.Fprintf(out, `<text class="small" x="%.1f" y="%d" text-anchor="middle">%s%s</text>`+"\n",
 			scale(d.Estimate), y+20, signed(d.Estimate), r.relative(d.Estimate))
 	case v.Control && r.compared():
-		fmt.Fprintf(out, `<text class="small" x="%.1f" y="%d" text-anchor="middle">control</text>`+"\n", scale(0), y+svgMiddle)
+		fmt.Fprintf(out, `<text class="small" x="%.1f" y="%d" text-anchor="middle">control</text>`+"\n", scale(0),
+			y+svgMiddle)
 	}
 }
 

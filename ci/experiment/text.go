@@ -83,7 +83,8 @@ func (r Report) lines() []string {
 	var lines []string
 	if len(r.Variants) > 1 {
 		if r.Mismatch.Found {
-			lines = append(lines, "sample ratio: a mismatch; find out which units are lost before you believe anything else")
+			lines = append(lines,
+				"sample ratio: a mismatch; find out which units are lost before you believe anything else")
 		} else {
 			lines = append(lines, "sample ratio: no mismatch")
 		}

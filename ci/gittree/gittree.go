@@ -66,7 +66,8 @@ func Parse(name string) (Source, error) {
 	case strings.ContainsFunc(rest, func(r rune) bool { return r < ' ' || r == 0x7f }) || !utf8.ValidString(rest):
 		return Source{}, fmt.Errorf("%q has characters that no name has", name)
 	case path.IsAbs(s.Path) || strings.ContainsRune(s.Path, '\\'):
-		return Source{}, fmt.Errorf("%q: write the path from the top of the repository, with / between folders, or from here with ./ before it", name)
+		return Source{}, fmt.Errorf(
+			"%q: write the path from the top of the repository, with / between folders, or from here with ./ before it", name)
 	case len(name) > 4096:
 		return Source{}, errors.New("the name of a git source is longer than 4,096 bytes")
 	}
@@ -170,8 +171,11 @@ func (g git) resolve(s Source) (string, error) {
 	if _, err := g.output(4096, "rev-parse", "--git-dir"); err != nil {
 		return "", fmt.Errorf("reading %s: %w", s, err)
 	}
-	if _, err := g.output(4096, "rev-parse", "--verify", "--quiet", "--end-of-options", s.Revision+"^{tree}"); err != nil {
-		return "", fmt.Errorf("the repository has no revision %q; a shallow clone has only the newest (git fetch --unshallow)", s.Revision)
+	if _, err := g.output(4096, "rev-parse", "--verify", "--quiet", "--end-of-options",
+		s.Revision+"^{tree}"); err != nil {
+		return "", fmt.Errorf(
+			"the repository has no revision %q; a shallow clone has only the newest (git fetch --unshallow)",
+			s.Revision)
 	}
 	// As in git, paths are relative to the top, or to the current folder.
 	out, err := g.output(4096, "rev-parse", "--verify", "--quiet", "--end-of-options", s.Revision+":"+s.Path)
@@ -292,7 +296,8 @@ func (e *entry) fill(r *bufio.Reader) error {
 		return fmt.Errorf("git cat-file ended early: %w", err)
 	}
 	if want := fmt.Sprintf("%s blob %d\n", e.object, e.size); head != want {
-		return fmt.Errorf("git cat-file prints %q; is an object missing? (a partial clone fetches them: git fetch)", strings.TrimSpace(head))
+		return fmt.Errorf("git cat-file prints %q; is an object missing? (a partial clone fetches them: git fetch)",
+			strings.TrimSpace(head))
 	}
 	e.data = make([]byte, e.size)
 	if _, err := io.ReadFull(r, e.data); err != nil {

@@ -22,7 +22,8 @@ func repository(t *testing.T, files map[string]string) (dir string, git func(arg
 	dir = t.TempDir()
 	git = func(args ...string) string {
 		t.Helper()
-		cmd := exec.Command("git", append([]string{"-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "core.autocrlf=false"}, args...)...)
+		cmd := exec.Command("git", append([]string{"-c", "user.name=test", "-c", "user.email=test@example.com", "-c",
+			"core.autocrlf=false"}, args...)...)
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
 		out, err := cmd.CombinedOutput()
@@ -75,7 +76,8 @@ func TestRead(t *testing.T) {
 		"flags/context.yaml": "attributes: {}\n", "flags/a/b/c.yaml": "first", "flags/a/list.txt": "u-1\r\nu-2\n",
 		"flags/flags.lock": "lock", "flags/README.md": "not ours", "other.yaml": "outside",
 		// What checking out and archives would change or leave out.
-		".gitattributes": "*.yaml export-ignore\n*.txt text eol=lf\nflags/a/** ident export-subst\n", "flags/a/id.yaml": "$Id$ $Format:%H$",
+		".gitattributes":  "*.yaml export-ignore\n*.txt text eol=lf\nflags/a/** ident export-subst\n",
+		"flags/a/id.yaml": "$Id$ $Format:%H$",
 	})
 	write(t, dir, map[string]string{"flags/a/b/c.yaml": "second", "flags/a/new.yaml": "new"})
 	git("add", "--all")
@@ -91,11 +93,13 @@ func TestRead(t *testing.T) {
 			t.Errorf("%s has %q, error %v, want %q", name, got, err, want)
 		}
 	}
-	if got, err := fs.ReadFile(read(t, "git:HEAD:./", filepath.Join(dir, "flags", "a")), "b/c.yaml"); err != nil || string(got) != "second" {
+	if got, err := fs.ReadFile(read(t, "git:HEAD:./", filepath.Join(dir, "flags", "a")), "b/c.yaml"); err != nil ||
+		string(got) != "second" {
 		t.Errorf("from a folder within: %q, %v", got, err)
 	}
 	fsys := read(t, "git:HEAD:flags", dir)
-	if err := fstest.TestFS(fsys, "context.yaml", "a/b/c.yaml", "a/id.yaml", "a/list.txt", "a/new.yaml", "flags.lock"); err != nil {
+	if err := fstest.TestFS(fsys, "context.yaml", "a/b/c.yaml", "a/id.yaml", "a/list.txt", "a/new.yaml",
+		"flags.lock"); err != nil {
 		t.Error(err)
 	}
 	if got, _ := fs.ReadFile(fsys, "a/id.yaml"); string(got) != "$Id$ $Format:%H$" {
@@ -108,9 +112,12 @@ func TestRead(t *testing.T) {
 
 func TestLinks(t *testing.T) {
 	dir, _ := repository(t, map[string]string{
-		"flags/a/x.yaml": "x", "flags/a/same.yaml": "-> x.yaml", "flags/up.yaml": "-> ./a/../a/same.yaml", "flags/b": "-> a",
-		"flags/out.yaml": "-> ../secret.yaml", "flags/absolute.yaml": "-> /etc/hosts", "flags/back.yaml": "-> ../flags/a/x.yaml",
-		"flags/gone.yaml": "-> nothing.yaml", "flags/ring.yaml": "-> ring2.yaml", "flags/ring2.yaml": "-> ring.yaml", "secret.yaml": "secret",
+		"flags/a/x.yaml": "x", "flags/a/same.yaml": "-> x.yaml", "flags/up.yaml": "-> ./a/../a/same.yaml",
+		"flags/b":        "-> a",
+		"flags/out.yaml": "-> ../secret.yaml", "flags/absolute.yaml": "-> /etc/hosts",
+		"flags/back.yaml": "-> ../flags/a/x.yaml",
+		"flags/gone.yaml": "-> nothing.yaml", "flags/ring.yaml": "-> ring2.yaml", "flags/ring2.yaml": "-> ring.yaml",
+		"secret.yaml": "secret",
 	})
 	fsys := read(t, "git:main:flags", dir)
 	for _, name := range []string{"a/same.yaml", "up.yaml", "b/x.yaml"} {
@@ -130,7 +137,8 @@ func TestLinks(t *testing.T) {
 		t.Errorf("following b: %v, %v", info, err)
 	}
 	entries, err := fs.ReadDir(fsys, ".")
-	if i := slices.IndexFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "out.yaml" }); err != nil || entries[i].Type() != fs.ModeSymlink {
+	if i := slices.IndexFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "out.yaml" }); err != nil ||
+		entries[i].Type() != fs.ModeSymlink {
 		t.Errorf("entries %v, %v: out.yaml is not shown as a link", entries, err)
 	}
 }
@@ -197,7 +205,8 @@ func TestParse(t *testing.T) {
 			t.Errorf("Parse(%q) = %+v, %v, want %+v", name, got, err, want)
 		}
 	}
-	for _, name := range []string{"main", "git:", "git::flags", "git:--help", "git:a\nb", "git:a:/etc", `git:a:b\c`, "git:a\xff", "git:" + strings.Repeat("a", 5000)} {
+	for _, name := range []string{"main", "git:", "git::flags", "git:--help", "git:a\nb", "git:a:/etc", `git:a:b\c`,
+		"git:a\xff", "git:" + strings.Repeat("a", 5000)} {
 		if got, err := gittree.Parse(name); err == nil {
 			t.Errorf("Parse(%q) = %+v", name, got)
 		}
@@ -207,7 +216,8 @@ func TestParse(t *testing.T) {
 // FuzzParse: what is accepted can be handed to git, and means the same when it is
 // written and read again.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"git:main", "git:HEAD~1:./flags", "git::x", "git:-x", "git:a:/b", "git:a:b:c", "x", "git:a\x00"} {
+	for _, seed := range []string{"git:main", "git:HEAD~1:./flags", "git::x", "git:-x", "git:a:/b", "git:a:b:c", "x",
+		"git:a\x00"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -215,7 +225,8 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if s.Revision == "" || s.Revision[0] == '-' || strings.ContainsAny(s.Revision, ":\x00\n") || strings.ContainsAny(s.Path, "\x00\n") || strings.HasPrefix(s.Path, "/") {
+		if s.Revision == "" || s.Revision[0] == '-' || strings.ContainsAny(s.Revision, ":\x00\n") ||
+			strings.ContainsAny(s.Path, "\x00\n") || strings.HasPrefix(s.Path, "/") {
 			t.Errorf("Parse(%q) = %+v", name, s)
 		}
 		again, err := gittree.Parse(s.String())

@@ -123,7 +123,8 @@ func (g *generator) method(d *ci.Declaration) {
 
 `, name, d.Name, param)
 	case d.Type == evaluator.AttrList:
-		g.printf("func (c *Context) %s(values ...string) *Context { return c.set(sdk.Attr(%q, values)) }\n\n", name, d.Name)
+		g.printf("func (c *Context) %s(values ...string) *Context { return c.set(sdk.Attr(%q, values)) }\n\n",
+			name, d.Name)
 	case len(d.Values) > 0:
 		g.printf(`func (c *Context) %[1]s(v %[4]s) *Context {
 	if !v.set {
@@ -134,7 +135,8 @@ func (g *generator) method(d *ci.Declaration) {
 
 `, name, d.Name, value, param)
 	default:
-		g.printf("func (c *Context) %s(v %s) *Context { return c.set(sdk.Attr(%q, %s)) }\n\n", name, param, d.Name, value)
+		g.printf("func (c *Context) %s(v %s) *Context { return c.set(sdk.Attr(%q, %s)) }\n\n", name, param,
+			d.Name, value)
 	}
 }
 

@@ -21,7 +21,8 @@ func FuzzGenerate(f *testing.F) {
 	f.Add("a\r\nb\u2028c\x00", "\u202e\\")
 	f.Fuzz(func(t *testing.T, description, value string) {
 		flag, err := json.Marshal(map[string]any{
-			"description": description, "owner": description, "type": "string", "variants": map[string]string{"a": value}, "default": "a",
+			"description": description, "owner": description, "type": "string",
+			"variants": map[string]string{"a": value}, "default": "a",
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -41,7 +42,8 @@ func FuzzGenerate(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), "x.go", code, parser.ParseComments|parser.SkipObjectResolution)
+		file, err := parser.ParseFile(token.NewFileSet(), "x.go", code,
+			parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, code)
 		}

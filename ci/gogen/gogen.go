@@ -48,7 +48,8 @@ func Generate(estate *ci.Estate, o Options) ([]byte, error) {
 		return nil, fmt.Errorf("%q can't be the name of a Go package", o.Package)
 	}
 	if o.Prefix != "" && !token.IsExported(o.Prefix) || o.Prefix != "" && !token.IsIdentifier(o.Prefix) {
-		return nil, fmt.Errorf("%q can't be what names begin with: it must be a Go name that starts with a capital letter", o.Prefix)
+		return nil, fmt.Errorf(
+			"%q can't be what names begin with: it must be a Go name that starts with a capital letter", o.Prefix)
 	}
 	payloads, err := estate.Compile(o.Environment)
 	if err != nil {
@@ -63,7 +64,8 @@ func Generate(estate *ci.Estate, o Options) ([]byte, error) {
 		g.reserve("For", "the function that begins a context")
 	}
 	objects := slices.ContainsFunc(payloads, func(p bundle.Payload) bool {
-		return slices.ContainsFunc(p.Ruleset.Flags, func(f evaluator.Flag) bool { return f.Type == evaluator.KindObject })
+		return slices.ContainsFunc(p.Ruleset.Flags,
+			func(f evaluator.Flag) bool { return f.Type == evaluator.KindObject })
 	})
 	g.head(o, objects)
 	if err := g.handles(o); err != nil {

@@ -59,7 +59,8 @@ func inModule(t *testing.T, files map[string][]byte, args ...string) (string, er
 	_, requirements, _ := strings.Cut(string(mod), "\n")
 	dir := t.TempDir()
 	all := maps.Clone(files)
-	all["go.mod"] = []byte("module generated\n" + requirements + "\nrequire " + module + " v0.0.0\n\nreplace " + module + " => " + root + "\n")
+	all["go.mod"] = []byte("module generated\n" + requirements + "\nrequire " + module + " v0.0.0\n\nreplace " +
+		module + " => " + root + "\n")
 	if all["go.sum"], err = os.ReadFile(filepath.Join(root, "go.sum")); err != nil {
 		t.Fatal(err)
 	}

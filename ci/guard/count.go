@@ -86,7 +86,8 @@ func (m *measurer) mismatch() Finding {
 			LogE: logE, MaxLogE: logE, Threshold: -math.Log(m.alpha),
 		})},
 	}
-	f.Reason = fmt.Sprintf("%.0f exposures in the new arm and %.0f in the rest, where %v should be new", totals[0], totals[1], m.line.Share)
+	f.Reason = fmt.Sprintf("%.0f exposures in the new arm and %.0f in the rest, where %v should be new", totals[0],
+		totals[1], m.line.Share)
 	if !(logE < -math.Log(m.alpha)) {
 		f.Verdict = Fail
 	}
@@ -150,7 +151,8 @@ func doubt(f *Finding) {
 			worse(f, Inconclusive, "nobody was exposed in one of the arms")
 		}
 		if *c.Bad > 5+1.05*c.Exposures {
-			worse(f, Error, fmt.Sprintf("%.0f bad events are more than %.0f exposures: count each exposure or user once", *c.Bad, c.Exposures))
+			worse(f, Error, fmt.Sprintf(
+				"%.0f bad events are more than %.0f exposures: count each exposure or user once", *c.Bad, c.Exposures))
 		}
 	}
 }
@@ -165,7 +167,8 @@ func (m *measurer) compare(f *Finding, metric plan.Metric, s series) {
 	for i := range m.grid.n {
 		if err == nil && known(i, m.counts.new, m.counts.rest, s.new, s.rest) {
 			err = test.Add(m.since(i), sequential.Period{
-				New: sequential.Arm{Exposures: m.counts.new[i], Bad: s.new[i]}, Rest: sequential.Arm{Exposures: m.counts.rest[i], Bad: s.rest[i]},
+				New:  sequential.Arm{Exposures: m.counts.new[i], Bad: s.new[i]},
+				Rest: sequential.Arm{Exposures: m.counts.rest[i], Bad: s.rest[i]},
 			})
 		}
 	}
@@ -197,7 +200,8 @@ func (m *measurer) limit(f *Finding, metric plan.Metric, s series) {
 	}
 	e := test.Evidence()
 	f.Tests = append(f.Tests, m.test(fmt.Sprintf("new ≤ %s", percent(*metric.Max)), e))
-	worse(f, verdictOf(e), fmt.Sprintf("%s bad in the new arm (limit %s)", rate(f.New), percent(*metric.Max))+m.failedAt(e))
+	worse(f, verdictOf(e), fmt.Sprintf("%s bad in the new arm (limit %s)", rate(f.New), percent(*metric.Max))+
+		m.failedAt(e))
 }
 
 // failedAt says when a test failed, which may be long ago or just now.
@@ -215,7 +219,8 @@ func (m *measurer) test(name string, e sequential.Evidence) Test {
 	// Rounded, the same evidence has the same text on all processors.
 	round := func(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 	t := Test{
-		Name: name, Alpha: m.alpha, LogE: round(e.LogE), MaxLogE: round(e.MaxLogE), Threshold: round(e.Threshold), Excluded: round(e.Excluded),
+		Name: name, Alpha: m.alpha, LogE: round(e.LogE), MaxLogE: round(e.MaxLogE), Threshold: round(e.Threshold),
+		Excluded: round(e.Excluded),
 	}
 	if e.FailedAt > 0 {
 		t.FailedAt = m.grid.start.Add(e.FailedAt)

@@ -187,7 +187,8 @@ func (d *decider) found() []verdict {
 	if since := d.line.Since; since.After(d.Time.Add(maxSkew)) {
 		// No period would ever be complete, so that no fault would be seen.
 		list = append(list, verdict{Finding: Finding{Metric: "clock", Verdict: Error, Reason: fmt.Sprintf(
-			"the step was cleared at %s, which is in the future: the clock here or that of its writer is wrong", clock(since))}})
+			"the step was cleared at %s, which is in the future: the clock here or that of its writer is wrong",
+			clock(since))}})
 	}
 	return list
 }
@@ -197,7 +198,8 @@ func whole(name string, f *Finding) Finding {
 	switch {
 	case f == nil:
 		return Finding{Metric: name, Verdict: Error, Reason: "it wasn't measured"}
-	case f.Verdict == Pass || f.Verdict == Fail || f.Verdict == Inconclusive || f.Verdict == NoData || f.Verdict == Error:
+	case f.Verdict == Pass || f.Verdict == Fail || f.Verdict == Inconclusive || f.Verdict == NoData ||
+		f.Verdict == Error:
 		named := *f
 		named.Metric = name
 		return named
@@ -229,7 +231,8 @@ func (d *decider) early(found []verdict) string {
 	g, since := d.Plan.Guard, d.line.Since
 	after, what := time.Duration(g.Watch), "the last step is watched"
 	if d.Step < len(d.Plan.Steps) {
-		after, what = time.Duration(d.Plan.Steps[d.Step].After), fmt.Sprintf("step %d of %d waits", d.Step+1, len(d.Plan.Steps))
+		after, what = time.Duration(d.Plan.Steps[d.Step].After),
+			fmt.Sprintf("step %d of %d waits", d.Step+1, len(d.Plan.Steps))
 	}
 	if after = max(after, time.Duration(g.Min.Time)); d.Time.Before(since.Add(after)) {
 		d.Until = since.Add(after)

@@ -24,15 +24,17 @@ func search() *Plan {
 			{To: 500_000_000, After: plan.Duration(24 * time.Hour), Approval: true}, {To: plan.Whole, After: plan.Duration(24 * time.Hour)},
 		},
 		Guard: &plan.Guard{
-			Name:      "search-slo",
-			Sources:   map[string]plan.Source{"prom": {Prometheus: "https://prometheus.test"}},
-			Exposures: &plan.Exposures{Query: plan.Query{Source: "prom", Text: `sum(increase(exposures{arm="$arm"}[$window]))`}, Distinct: true},
+			Name:    "search-slo",
+			Sources: map[string]plan.Source{"prom": {Prometheus: "https://prometheus.test"}},
+			Exposures: &plan.Exposures{Query: plan.Query{Source: "prom",
+				Text: `sum(increase(exposures{arm="$arm"}[$window]))`}, Distinct: true},
 			Metrics: []plan.Metric{
 				{Name: "errors", Bad: &plan.Query{Source: "prom", Text: `sum(increase(bad{arm="$arm"}[$window]))`}, Rest: true, WorseBy: 0.1, Failures: 1, Looks: 1, Back: true},
 				{Name: "latency", Value: &plan.Query{Source: "prom", Text: "latency"}, Max: pointer(0.8), Failures: 2, Looks: 3},
 			},
 			Min:    plan.Min{Exposures: 2000, Time: plan.Duration(30 * time.Minute)},
-			NoData: plan.NoData{Grace: plan.Duration(24 * time.Hour)}, Watch: plan.Duration(48 * time.Hour), Alpha: 0.001,
+			NoData: plan.NoData{Grace: plan.Duration(24 * time.Hour)}, Watch: plan.Duration(48 * time.Hour),
+			Alpha: 0.001,
 		},
 	}
 }
@@ -89,7 +91,8 @@ func TestDecide(t *testing.T) {
 		{"both", one, 5, set(func(f *Findings) { says(1, Fail)(f); says(0, Fail)(f) }), RollBack, "errors failed: why", time.Time{}},
 		{"failed, and no data of another", one, 5, set(func(f *Findings) { says(1, NoData)(f); says(0, Fail)(f) }), RollBack, "errors failed", time.Time{}},
 		{"failed with few exposures", one, 5, set(func(f *Findings) { f.Exposures.New.Exposures = 1; says(0, Fail)(f) }), RollBack, "errors failed", time.Time{}},
-		{"no data for a while", one, 5, set(func(f *Findings) { says(0, NoData)(f); f.Metrics[0].At = hours(4.5) }), Wait,
+		{"no data for a while", one, 5, set(func(f *Findings) { says(0, NoData)(f); f.Metrics[0].At = hours(4.5) }),
+			Wait,
 			"errors: no data (why); if that lasts, the plan is held at 2026-12-08 13:30:00 UTC", hours(28.5)},
 		{"no data at all", one, 24, set(func(f *Findings) { says(0, NoData)(f); f.Metrics[0].At = time.Time{} }), Hold,
 			"errors: no data (why) since 2026-12-07 09:00:00 UTC", time.Time{}},
@@ -102,7 +105,8 @@ func TestDecide(t *testing.T) {
 		{"an error that is over", change(one, func(l *Line) { l.Blind = hours(.1) }), 3.5, healthy, Wait, "waits until", hours(4)},
 		{"one that is over for long", change(three, func(l *Line) { l.Blind = hours(1) }), 8, healthy, Note, "waits until", hours(24)},
 		{"one that is over when a step is due", change(one, func(l *Line) { l.Blind = hours(3.9) }), 4, healthy, Advance, "passed", time.Time{}},
-		{"sample ratio mismatch", one, .5, set(func(f *Findings) { f.Mismatch.Verdict, f.Mismatch.Reason = Fail, "1 : 3" }), Hold,
+		{"sample ratio mismatch", one, .5,
+			set(func(f *Findings) { f.Mismatch.Verdict, f.Mismatch.Reason = Fail, "1 : 3" }), Hold,
 			"sample ratio mismatch: 1 : 3", time.Time{}},
 		{"sample ratio not measured", one, 5, set(func(f *Findings) { f.Mismatch = nil }), Note, "sample ratio: error", hours(29)},
 		{"few exposures", one, 5, set(func(f *Findings) { f.Exposures.New.Exposures = 1999 }), Wait, "1999 of 2000 exposures", time.Time{}},
@@ -182,7 +186,8 @@ func TestApprovedFirst(t *testing.T) {
 		t.Errorf("approved: %s: %s", d.Action, d.Reason)
 	}
 	d := Decide(p, cleared(p, 1, monday), nil, hours(1))
-	if line, _ := d.Line("robot"); d.Action != RollBack || line.Share != 0 || line.State != plan.Back || d.Status() != 4 {
+	if line, _ := d.Line("robot"); d.Action != RollBack || line.Share != 0 || line.State != plan.Back ||
+		d.Status() != 4 {
 		t.Errorf("no grace: %s, line %v", d.Action, line)
 	}
 }
@@ -273,10 +278,12 @@ func judge(p *Plan, l Line, f *Findings, now time.Time) (back, sure bool) {
 		}
 		got := of[m.Name]
 		back = back || m.Back && got.Verdict == Fail
-		sure = sure && got.Verdict == Pass && got.At.After(l.Since) && (got.New == nil || got.New.Exposures >= float64(p.Guard.Min.Exposures))
+		sure = sure && got.Verdict == Pass && got.At.After(l.Since) &&
+			(got.New == nil || got.New.Exposures >= float64(p.Guard.Min.Exposures))
 	}
 	if e := p.Guard.Exposures; e != nil {
-		sure = sure && f.Exposures != nil && f.Exposures.Verdict == Pass && f.Exposures.New.Exposures >= float64(p.Guard.Min.Exposures)
+		sure = sure && f.Exposures != nil && f.Exposures.Verdict == Pass &&
+			f.Exposures.New.Exposures >= float64(p.Guard.Min.Exposures)
 		if e.Distinct && l.Share < plan.Whole {
 			sure = sure && f.Mismatch != nil && f.Mismatch.Verdict == Pass
 		}
@@ -298,7 +305,8 @@ func randomPlan(rnd *rand.Rand) *Plan {
 		shares[2] = shares[1]
 	}
 	for _, s := range shares[rnd.IntN(3) : 3+rnd.IntN(4)] {
-		p.Steps = append(p.Steps, plan.Step{To: s, After: plan.Duration(rnd.IntN(5)) * plan.Duration(time.Hour), Approval: rnd.IntN(4) == 0})
+		p.Steps = append(p.Steps,
+			plan.Step{To: s, After: plan.Duration(rnd.IntN(5)) * plan.Duration(time.Hour), Approval: rnd.IntN(4) == 0})
 	}
 	if len(p.Steps) == 0 {
 		p.Steps = []plan.Step{{To: plan.Whole}}

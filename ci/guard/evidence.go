@@ -39,8 +39,9 @@ type evidence struct {
 func (d *Decision) Evidence() ([]byte, error) {
 	e := evidence{
 		Version: 1, Flag: d.Plan.Flag, Environment: d.Plan.Environment, Rule: d.Plan.Rule, Time: d.Time.UTC(),
-		Decision: d.Action, Reason: short(d.Reason), Until: d.Until.UTC(), Step: d.Step, Steps: len(d.Plan.Steps), Since: d.line.Since.UTC(),
-		From: d.From, To: d.To, Findings: d.Findings,
+		Decision: d.Action, Reason: short(d.Reason), Until: d.Until.UTC(), Step: d.Step, Steps: len(d.Plan.Steps),
+		Since: d.line.Since.UTC(),
+		From:  d.From, To: d.To, Findings: d.Findings,
 	}
 	if d.Until.IsZero() {
 		e.Until = time.Time{}
@@ -94,7 +95,8 @@ func (d *Decision) Text() string {
 	var b strings.Builder
 	b.WriteString(d.String() + "\n")
 	if d.Step > 0 {
-		fmt.Fprintf(&b, "\nStep %d of %d, cleared at %s by %s.\n", d.Step, len(d.Plan.Steps), clock(d.line.Since), d.line.By)
+		fmt.Fprintf(&b, "\nStep %d of %d, cleared at %s by %s.\n", d.Step, len(d.Plan.Steps),
+			clock(d.line.Since), d.line.By)
 	}
 	if d.Findings == nil {
 		return b.String()

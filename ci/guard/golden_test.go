@@ -16,7 +16,8 @@ func TestGolden(t *testing.T) {
 	const arn = "arn:aws:cloudwatch:eu-central-1:111122223333:alarm:pager"
 	p := small()
 	p.Guard.Metrics[0].Max = pointer(.5)
-	p.Guard.Metrics = append(p.Guard.Metrics, plan.Metric{Name: "pager", Alarm: arn}, plan.Metric{Name: "smoke", Command: &plan.Command{Run: []string{"./smoke.sh"}}})
+	p.Guard.Metrics = append(p.Guard.Metrics, plan.Metric{Name: "pager", Alarm: arn},
+		plan.Metric{Name: "smoke", Command: &plan.Command{Run: []string{"./smoke.sh"}}})
 	f := &fake{
 		answer: numbers(func(name, arm string, values []float64) {
 			switch {

@@ -130,7 +130,8 @@ func TestFault(t *testing.T) {
 			if !q.Start.Add(time.Duration(i) * q.Period).Before(fault) {
 				badNew *= 20
 			}
-			number := map[string][2]float64{"exposures": {2 * seconds, 198 * seconds}, "bad": {badNew * seconds, 1.98 * seconds}, "latency": {.2, 0}}
+			number := map[string][2]float64{"exposures": {2 * seconds, 198 * seconds},
+				"bad": {badNew * seconds, 1.98 * seconds}, "latency": {.2, 0}}
 			for name, of := range number {
 				if strings.Contains(q.Text, name) {
 					for k, arm := range []string{New, Rest}[:len(q.Arms)] {

@@ -69,13 +69,15 @@ func (m *measurer) lookAt(metric plan.Metric, values []float64, looks int) Findi
 	newest := values[last]
 	switch seen := len(f.Values); {
 	case failures >= max(metric.Failures, 1):
-		f.Verdict, f.Reason = Fail, fmt.Sprintf("%d of the last %d looks are above %.6g, the newest is %.6g", failures, seen, *metric.Max, newest)
+		f.Verdict, f.Reason = Fail, fmt.Sprintf("%d of the last %d looks are above %.6g, the newest is %.6g",
+			failures, seen, *metric.Max, newest)
 	case missing > 0:
 		f.Verdict, f.Reason = NoData, fmt.Sprintf("%d of the last %d looks found no number", missing, seen+missing)
 	case seen < looks:
 		f.Verdict, f.Reason = Inconclusive, fmt.Sprintf("%d of %d looks so far", seen, looks)
 	case failures > 0:
-		f.Verdict, f.Reason = Pass, fmt.Sprintf("%d of the last %d looks are above %.6g, and %d would fail", failures, seen, *metric.Max, metric.Failures)
+		f.Verdict, f.Reason = Pass, fmt.Sprintf("%d of the last %d looks are above %.6g, and %d would fail", failures,
+			seen, *metric.Max, metric.Failures)
 	default:
 		f.Verdict, f.Reason = Pass, fmt.Sprintf("%.6g (limit %.6g)", newest, *metric.Max)
 	}

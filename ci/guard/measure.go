@@ -152,7 +152,8 @@ func (m *measurer) query(q plan.Query) Query {
 
 // ask sends a query and checks the shape of the answer.
 func (m *measurer) ask(ctx context.Context, name string, q Query) (Answer, Sent, error) {
-	sent := Sent{Source: name, Text: q.Text, From: q.Start, To: q.End(), Period: int(q.Period / time.Second), Periods: q.Periods}
+	sent := Sent{Source: name, Text: q.Text, From: q.Start, To: q.End(), Period: int(q.Period / time.Second),
+		Periods: q.Periods}
 	config, ok := m.plan.Guard.Sources[name]
 	if !ok {
 		return Answer{}, sent, fmt.Errorf("the guard has no source %q", name)

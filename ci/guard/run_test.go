@@ -207,12 +207,15 @@ func TestMeasureQueries(t *testing.T) {
 		Now: func() time.Time { return hours(1) },
 	})
 	bad, value := asked[p.Guard.Metrics[0].Bad.Text], asked["latency"]
-	if !bad.Start.Equal(monday.Add(30*time.Second)) || bad.Period != 30*time.Second || bad.Periods != 118 || bad.Window != 0 ||
-		bad.Scrape != 15*time.Second || strings.Join(bad.Arms, " ") != "new rest" || bad.Flag != "search-index" || bad.Environment != "production" {
+	if !bad.Start.Equal(monday.Add(30*time.Second)) || bad.Period != 30*time.Second || bad.Periods != 118 ||
+		bad.Window != 0 ||
+		bad.Scrape != 15*time.Second || strings.Join(bad.Arms, " ") != "new rest" || bad.Flag != "search-index" ||
+		bad.Environment != "production" {
 		t.Errorf("asked for bad events: %+v", bad)
 	}
 	// The oldest of 4 looks is 90 s before the newest, and its window begins with the step.
-	if !value.End().Equal(bad.End()) || value.Periods != 4 || value.Window != bad.End().Add(-90*time.Second).Sub(l.Since)+15*time.Second || len(value.Arms) != 1 {
+	if !value.End().Equal(bad.End()) || value.Periods != 4 ||
+		value.Window != bad.End().Add(-90*time.Second).Sub(l.Since)+15*time.Second || len(value.Arms) != 1 {
 		t.Errorf("asked for values: %+v", value)
 	}
 }
@@ -338,25 +341,30 @@ func TestAlarmsAndCommands(t *testing.T) {
 			t.Errorf("%+v: %v", tt.alarm, &d)
 		}
 	}
-	p.Guard.Metrics = []plan.Metric{{Name: "smoke", Command: &plan.Command{Run: []string{"./smoke.sh", "-v"}, Timeout: plan.Duration(time.Minute)}}}
+	p.Guard.Metrics = []plan.Metric{{Name: "smoke",
+		Command: &plan.Command{Run: []string{"./smoke.sh", "-v"}, Timeout: plan.Duration(time.Minute)}}}
 	for status, want := range map[int]Action{0: Advance, 1: Hold, 2: Note, 127: Note, -1: Note} {
 		var got Command
 		l := cleared(p, 1, monday)
-		d := Run(t.Context(), []*Plan{p}, Lines{l.Key(): l}, Options{Now: func() time.Time { return hours(4) }, Runner: runnerFunc(func(c Command) (Outcome, error) {
-			got = c
-			return Outcome{Status: status, Output: "output"}, nil
-		})})[0]
+		d := Run(t.Context(), []*Plan{p}, Lines{l.Key(): l},
+			Options{Now: func() time.Time { return hours(4) }, Runner: runnerFunc(func(c Command) (Outcome, error) {
+				got = c
+				return Outcome{Status: status, Output: "output"}, nil
+			})})[0]
 		if d.Action != want || d.Findings.Metrics[0].Output != "output" {
 			t.Errorf("status %d: %v", status, &d)
 		}
-		if env := strings.Join(got.Env, " "); !strings.Contains(env, "SERIN_FLAG=search-index SERIN_ENVIRONMENT=production SERIN_VARIANT=new SERIN_SHARE=10% SERIN_STEP=1") || got.Timeout != time.Minute {
+		if env := strings.Join(got.Env, " "); !strings.Contains(env,
+			"SERIN_FLAG=search-index SERIN_ENVIRONMENT=production SERIN_VARIANT=new SERIN_SHARE=10% SERIN_STEP=1") ||
+			got.Timeout != time.Minute {
 			t.Errorf("command %+v", got)
 		}
 	}
 	l := cleared(p, 1, monday)
-	d := Run(t.Context(), []*Plan{p}, Lines{l.Key(): l}, Options{Now: func() time.Time { return hours(4) }, Runner: runnerFunc(func(Command) (Outcome, error) {
-		return Outcome{Running: true}, nil
-	})})[0]
+	d := Run(t.Context(), []*Plan{p}, Lines{l.Key(): l},
+		Options{Now: func() time.Time { return hours(4) }, Runner: runnerFunc(func(Command) (Outcome, error) {
+			return Outcome{Running: true}, nil
+		})})[0]
 	if d.Action != Wait || !strings.Contains(d.Reason, "smoke: inconclusive (it is running)") {
 		t.Error(&d)
 	}
@@ -427,12 +435,13 @@ func TestRunConcurrentSlowSource(t *testing.T) {
 		opened := make(map[string]int)
 		time.Sleep(4 * time.Hour)
 		start := time.Now()
-		decisions := Run(t.Context(), plans, lines, Options{Open: func(_ context.Context, kind, address string) (Source, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			opened[kind+" "+address]++
-			return map[bool]Source{true: slow, false: good}[address == "https://slow.test"], nil
-		}})
+		decisions := Run(t.Context(), plans, lines,
+			Options{Open: func(_ context.Context, kind, address string) (Source, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				opened[kind+" "+address]++
+				return map[bool]Source{true: slow, false: good}[address == "https://slow.test"], nil
+			}})
 		if took := time.Since(start); took > 40*time.Second {
 			t.Errorf("took %v", took)
 		}
@@ -567,7 +576,8 @@ func TestEvidence(t *testing.T) {
 	if string(again) != string(data) {
 		t.Error("the evidence differs from look to look")
 	}
-	if text := d.Text(); !strings.HasPrefix(text, d.String()+"\n") || !strings.Contains(text, "\n- metric 49: fail: é") {
+	if text := d.Text(); !strings.HasPrefix(text, d.String()+"\n") ||
+		!strings.Contains(text, "\n- metric 49: fail: é") {
 		t.Errorf("text %s", text)
 	}
 }

@@ -63,7 +63,8 @@ func Find(ctx context.Context, dir string) (*Code, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("reading code: %s is a file; name a folder of Go code", dir)
 	}
-	f := &finder{dir: dir, full: full, fset: token.NewFileSet(), used: make(map[string]bool), code: &Code{lines: make(map[string][][]byte)}}
+	f := &finder{dir: dir, full: full, fset: token.NewFileSet(), used: make(map[string]bool),
+		code: &Code{lines: make(map[string][][]byte)}}
 	loaded, err := packages.Load(&packages.Config{
 		Context: ctx, Dir: full, Fset: f.fset,
 		Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports |

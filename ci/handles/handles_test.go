@@ -37,7 +37,8 @@ func module(t *testing.T, files map[string]string) string {
 	for file, text := range files {
 		write(t, filepath.Join(dir, file), text)
 	}
-	write(t, filepath.Join(dir, "go.mod"), "module shop\n"+requirements+"\nrequire "+name+" v0.0.0\n\nreplace "+name+" => "+root+"\n")
+	write(t, filepath.Join(dir, "go.mod"), "module shop\n"+requirements+"\nrequire "+name+" v0.0.0\n\nreplace "+name+
+		" => "+root+"\n")
 	write(t, filepath.Join(dir, "go.sum"), string(sum))
 	t.Setenv("GOWORK", "off")
 	t.Setenv("GOFLAGS", "-mod=readonly")
@@ -59,13 +60,15 @@ func estate(t *testing.T) *ci.Estate {
 	t.Helper()
 	const boolean = "type: boolean\ndefault: off\n"
 	e, err := ci.LoadFS(fstest.MapFS{
-		"serin.yaml":          {Data: []byte("environments: [production]\npublic: [web]\n")},
-		"context.yaml":        {Data: []byte("attributes:\n  user: {type: string, unit: true}\n")},
-		"shop/new-cart.yaml":  {Data: []byte(boolean)},
-		"shop/old-cart.yaml":  {Data: []byte(boolean)},
-		"shop/asked.yaml":     {Data: []byte(boolean)},
-		"shop/asking.yaml":    {Data: []byte(boolean + "rules:\n  - {name: a, when: {flag: {asked: on}}, serve: on}\n")},
-		"shop/color.yaml":     {Data: []byte("type: string\nvariants: {a: red, b: green}\ndefault: a\nenvironments:\n  production: {variants: {a: red, b: blue}}\n")},
+		"serin.yaml":         {Data: []byte("environments: [production]\npublic: [web]\n")},
+		"context.yaml":       {Data: []byte("attributes:\n  user: {type: string, unit: true}\n")},
+		"shop/new-cart.yaml": {Data: []byte(boolean)},
+		"shop/old-cart.yaml": {Data: []byte(boolean)},
+		"shop/asked.yaml":    {Data: []byte(boolean)},
+		"shop/asking.yaml": {Data: []byte(boolean +
+			"rules:\n  - {name: a, when: {flag: {asked: on}}, serve: on}\n")},
+		"shop/color.yaml": {Data: []byte(
+			"type: string\nvariants: {a: red, b: green}\ndefault: a\nenvironments:\n  production: {variants: {a: red, b: blue}}\n")},
 		"shop/limit.yaml":     {Data: []byte("type: integer\nvariants: {a: 1}\ndefault: a\n")},
 		"shop/weights.yaml":   {Data: []byte("type: object\nvariants: {a: {x: 1}}\ndefault: a\n")},
 		"shop/declared.yaml":  {Data: []byte(boolean)},
@@ -220,8 +223,9 @@ func TestBroken(t *testing.T) {
 		}
 	}
 	for dir, want := range map[string]string{
-		filepath.Join(t.TempDir(), "none"): "no such file", "handles.go": "handles.go is a file; name a folder of Go code",
-		module(t, nil): "there is no Go package in ",
+		filepath.Join(t.TempDir(), "none"): "no such file",
+		"handles.go":                       "handles.go is a file; name a folder of Go code",
+		module(t, nil):                     "there is no Go package in ",
 	} {
 		if _, err := handles.Find(t.Context(), dir); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", dir, err, want)

@@ -34,7 +34,8 @@ var Rules = []struct{ Name, About string }{
 // written; warnings that something is probably not meant. The Lint of both is the name of a rule.
 // A flag that rules of other flags ask for, or that is public, needn't be read by code.
 func (c *Code) Judge(estate *ci.Estate) (wrong, warnings ci.Problems, err error) {
-	j := judgement{Code: c, estate: estate, keys: estate.Keys(), asked: make(map[string]bool), unused: make(map[string]Read)}
+	j := judgement{Code: c, estate: estate, keys: estate.Keys(), asked: make(map[string]bool),
+		unused: make(map[string]Read)}
 	for _, r := range c.Reads {
 		if err := j.read(r); err != nil {
 			return nil, nil, err
@@ -76,7 +77,8 @@ func (j *judgement) read(r Read) error {
 		return nil
 	}
 	if _, found := slices.BinarySearch(j.keys, r.Key); !found {
-		j.wrong = append(j.wrong, j.at(r, MissingFlag, "there is no flag %q%s", r.Key, suggest.DidYouMean(r.Key, slices.Values(j.keys))))
+		j.wrong = append(j.wrong,
+			j.at(r, MissingFlag, "there is no flag %q%s", r.Key, suggest.DidYouMean(r.Key, slices.Values(j.keys))))
 		return nil
 	}
 	if r.Unused {
@@ -92,7 +94,8 @@ func (j *judgement) read(r Read) error {
 	switch {
 	case r.Type == evaluator.KindNone || r.Type == has || r.Type == evaluator.KindFloat && has == evaluator.KindInt:
 	default:
-		j.wrong = append(j.wrong, j.at(r, OtherType, "%s reads flag %q as type %v, but it is of type %v: %s", r.Call, r.Key, r.Type, has, remedy(has)))
+		j.wrong = append(j.wrong, j.at(r, OtherType, "%s reads flag %q as type %v, but it is of type %v: %s", r.Call,
+			r.Key, r.Type, has, remedy(has)))
 		return nil
 	}
 	return j.odd(r)

@@ -164,7 +164,8 @@ func Bucket(attribute, hash, salt string, positions, from, to uint64) Condition 
 	if from >= to {
 		return Never
 	}
-	return Condition{Op: opBucket, Attribute: attribute, Texts: []string{hash, salt}, Ints: []int64{int64(positions), int64(from), int64(to)}}
+	return Condition{Op: opBucket, Attribute: attribute, Texts: []string{hash, salt},
+		Ints: []int64{int64(positions), int64(from), int64(to)}}
 }
 
 // After holds from the time on, Before up to it; both are in RFC 3339 with whole seconds.

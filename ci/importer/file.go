@@ -177,7 +177,8 @@ func (r Rule) plain() []Rule {
 	for _, e := range s.Ends {
 		portion, fine := s.portion(start, e.At)
 		sum += portion
-		exact = exact && fine && sum <= share.Whole && share.Boundary(sum, s.total()) == e.At && !seen[e.Variant] && e.Variant != "ramp"
+		exact = exact && fine && sum <= share.Whole && share.Boundary(sum, s.total()) == e.At && !seen[e.Variant] &&
+			e.Variant != "ramp"
 		seen[e.Variant] = true
 		start = e.At
 	}
@@ -238,7 +239,8 @@ func fromNode(places []Place) *source.Node {
 
 // config returns serin.yaml.
 func (i *Import) config() []byte {
-	n := source.Block(source.Map()).With("environments", source.Texts(i.Environments...)).With("unit", source.Text(i.Unit))
+	n := source.Block(source.Map()).With("environments", source.Texts(i.Environments...)).With("unit",
+		source.Text(i.Unit))
 	return []byte(source.FormatYAML(n, nil))
 }
 

@@ -238,7 +238,8 @@ func (f *Flag) parents() []string {
 func (f *Flag) hasSplit() bool {
 	for _, body := range f.bodies() {
 		for _, r := range body.Rules {
-			if r.Split != nil && r.Split.Grows == nil && r.Split.By != Chance && !r.When.IsNever() && r.plain()[0].Split != nil {
+			if r.Split != nil && r.Split.Grows == nil && r.Split.By != Chance && !r.When.IsNever() &&
+				r.plain()[0].Split != nil {
 				return true
 			}
 		}
@@ -283,7 +284,9 @@ func (i *Import) refuseKeys() {
 	i.Flags = slices.DeleteFunc(i.Flags, func(f *Flag) bool {
 		bad := f.Key == "" || f.Key[0] == '.' || strings.ContainsAny(f.Key, "/\\") || strings.HasSuffix(f.Key, ".test")
 		if bad {
-			i.Refuse(f.Key, Refusef(f.Place, "not a valid flag key here: %q is empty, starts with a point, contains a slash or ends in .test", f.Key))
+			i.Refuse(f.Key, Refusef(f.Place,
+				"not a valid flag key here: %q is empty, starts with a point, contains a slash or ends in .test",
+				f.Key))
 		}
 		return bad
 	})
@@ -336,5 +339,6 @@ func (i *Import) RenameUnit(name string) {
 			}
 		}
 	}
-	i.Notes = append(i.Notes, Note{Reason: fmt.Sprintf("the attribute %q of %s is called %q here", was, i.System, name)})
+	i.Notes = append(i.Notes,
+		Note{Reason: fmt.Sprintf("the attribute %q of %s is called %q here", was, i.System, name)})
 }

@@ -18,8 +18,9 @@ import (
 func flagsFor(conditions ...importer.Condition) *importer.Import {
 	imp := &importer.Import{System: "Test", Unit: "user"}
 	for i, c := range conditions {
-		imp.Flags = append(imp.Flags, &importer.Flag{Key: "f" + string(rune('0'+i)), Namespace: "default", Type: "boolean",
-			Body: importer.Body{Default: "off", Rules: []importer.Rule{{Name: "r", When: c, Serve: "on"}}}})
+		imp.Flags = append(imp.Flags,
+			&importer.Flag{Key: "f" + string(rune('0'+i)), Namespace: "default", Type: "boolean",
+				Body: importer.Body{Default: "off", Rules: []importer.Rule{{Name: "r", When: c, Serve: "on"}}}})
 	}
 	return imp
 }
@@ -47,9 +48,12 @@ func TestTypes(t *testing.T) {
 		{"decimals", []importer.Condition{importer.Compare("a", "<", 2.5), importer.Integers("a", 7), importer.Numbers("a", half)},
 			"number", []string{"{a: {lt: 2.5}}", "{a: [7]}", "{a: [2.5]}"}, 0},
 		{"integers", []importer.Condition{importer.Integers("a", 7)}, "integer", []string{"{a: [7]}"}, 0},
-		{"integers compared with decimals", []importer.Condition{importer.Mod("a", 3, 1), importer.Compare("a", "<", 2.5), importer.Compare("a", ">", -2.5),
-			importer.Compare("a", ">=", 2), importer.Compare("a", "<=", -0.5), importer.Any(importer.Numbers("a", half, number(t, "3")), importer.Integers("a", 9))},
-			"integer", []string{"{a: {mod: 3, in: [1]}}", "{a: {lte: 2}}", "{a: {gte: -2}}", "{a: {gte: 2}}", "{a: {lte: -1}}", "{any: [{a: [3]}, {a: [9]}]}"}, 0},
+		{"integers compared with decimals", []importer.Condition{importer.Mod("a", 3, 1),
+			importer.Compare("a", "<", 2.5), importer.Compare("a", ">", -2.5),
+			importer.Compare("a", ">=", 2), importer.Compare("a", "<=", -0.5),
+			importer.Any(importer.Numbers("a", half, number(t, "3")), importer.Integers("a", 9))},
+			"integer", []string{"{a: {mod: 3, in: [1]}}", "{a: {lte: 2}}", "{a: {gte: -2}}", "{a: {gte: 2}}",
+				"{a: {lte: -1}}", "{any: [{a: [3]}, {a: [9]}]}"}, 0},
 		{"numbers in text", []importer.Condition{importer.NumberAbove("a", half), importer.NumberEqual("a", half)},
 			"number", []string{"{a: {gt: 2.5}}", "{a: [2.5]}"}, 0},
 		{"numbers in text that is also compared as text", []importer.Condition{importer.NumberEqual("a", half), importer.In("a", false, "x")},
@@ -157,7 +161,8 @@ func TestSharedConditions(t *testing.T) {
 	shared := importer.All(importer.Not(importer.Empty("a")), importer.Compare("a", "<", 2.5))
 	imp := flagsFor(shared)
 	rules := &imp.Flags[0].Rules
-	*rules = append(*rules, importer.Rule{Name: "s", When: importer.All(shared, importer.In("b", false, "x")), Serve: "on"})
+	*rules = append(*rules,
+		importer.Rule{Name: "s", When: importer.All(shared, importer.In("b", false, "x")), Serve: "on"})
 	folder := importtest.Import(t, imp)
 	if len(folder.Plan.Import.Flags) != 1 {
 		t.Errorf("refused: %v", folder.Plan.Import.Refused)
@@ -167,14 +172,17 @@ func TestSharedConditions(t *testing.T) {
 // TestUnitIsText holds that flags are refused that need the attribute that identifies users to
 // be a number, and that integers are exact up to 2^53.
 func TestUnitIsText(t *testing.T) {
-	folder := importtest.Import(t, flagsFor(importer.Integers("user", 1), importer.Integers("user", 2), importer.In("user", false, "a")))
-	if why := folder.Refused("f0"); !strings.Contains(why, `needs the attribute "user" to be of type integer, but it is of type string`) {
+	folder := importtest.Import(t,
+		flagsFor(importer.Integers("user", 1), importer.Integers("user", 2), importer.In("user", false, "a")))
+	if why := folder.Refused("f0"); !strings.Contains(why,
+		`needs the attribute "user" to be of type integer, but it is of type string`) {
 		t.Errorf("f0: %s", why)
 	}
 	if folder.Refused("f2") != "" {
 		t.Errorf("f2: %s", folder.Refused("f2"))
 	}
-	for text, fine := range map[string]bool{"9007199254740992": true, "9007199254740993": false, "-9007199254740993": false} {
+	for text, fine := range map[string]bool{"9007199254740992": true, "9007199254740993": false,
+		"-9007199254740993": false} {
 		if _, _, err := importer.Values([]json.RawMessage{json.RawMessage(text)}, "v"); (err == nil) != fine {
 			t.Errorf("%s: %v", text, err)
 		}

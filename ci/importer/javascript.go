@@ -24,7 +24,8 @@ func FromJavaScript(text, at string) (string, error) {
 				b.WriteString("[" + space + "]")
 			case next == 'S' && !class:
 				b.WriteString("[^" + space + "]")
-			case letter && (!strings.ContainsRune("dDwWnrtfvbB", rune(next)) || class && (next == 'b' || next == 'B')) || next >= 0x80:
+			case letter && (!strings.ContainsRune("dDwWnrtfvbB", rune(next)) ||
+				class && (next == 'b' || next == 'B')) || next >= 0x80:
 				return "", Refusef(at, `\%c in %q may mean something else in RE2's syntax`, next, text)
 			default:
 				b.WriteByte('\\')

@@ -26,7 +26,8 @@ func TestFromJavaScript(t *testing.T) {
 			t.Errorf("%s, as %s, matches %q: %v", test.expression, translated, test.text, got)
 		}
 	}
-	for _, bad := range []string{`\Aa`, `a\z`, `\p{L}`, `\x41`, `(?=a)`, `(?i)a`, `(?<n>a)`, `[]`, `[^]a`, `[\b]`, `[\S]`, `\1`, `\Qa`} {
+	for _, bad := range []string{`\Aa`, `a\z`, `\p{L}`, `\x41`, `(?=a)`, `(?i)a`, `(?<n>a)`, `[]`, `[^]a`, `[\b]`,
+		`[\S]`, `\1`, `\Qa`} {
 		if translated, err := importer.FromJavaScript(bad, "at"); err == nil {
 			t.Errorf("%s is accepted, as %s", bad, translated)
 		}

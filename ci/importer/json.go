@@ -46,7 +46,8 @@ func decodeError(data []byte, err error) error {
 	var syntax *json.SyntaxError
 	var typ *json.UnmarshalTypeError
 	switch {
-	case errors.As(err, &syntax) && syntax.Offset >= int64(len(data)) && strings.HasPrefix(syntax.Error(), "unexpected end"):
+	case errors.As(err, &syntax) && syntax.Offset >= int64(len(data)) &&
+		strings.HasPrefix(syntax.Error(), "unexpected end"):
 		return Refusef("", "the JSON is incomplete, or the file is empty")
 	case errors.As(err, &syntax):
 		return Refusef(place(data, syntax.Offset), "it isn't JSON: %s", syntax)

@@ -38,6 +38,7 @@ func (l *lists) add(texts []string, fold bool) string {
 // listable reports whether a list of IDs can hold the texts.
 func listable(texts []string) bool {
 	return !slices.ContainsFunc(texts, func(t string) bool {
-		return t == "" || len(t) > 1000 || t[0] == '#' || strings.TrimSpace(t) != t || strings.ContainsAny(t, "\r\n\x00<>")
+		return t == "" || len(t) > 1000 || t[0] == '#' || strings.TrimSpace(t) != t ||
+			strings.ContainsAny(t, "\r\n\x00<>")
 	})
 }

@@ -180,7 +180,8 @@ func (n Number) more() string {
 	integer := n.integer
 	for i := range integer { // a greater digit, and as many others
 		if integer[i] < '9' {
-			list = append(list, fmt.Sprintf(`%s[%c-9][0-9]{%d}(\.[0-9]*)?`, integer[:i], integer[i]+1, len(integer)-i-1))
+			list = append(list, fmt.Sprintf(`%s[%c-9][0-9]{%d}(\.[0-9]*)?`, integer[:i], integer[i]+1,
+				len(integer)-i-1))
 		}
 	}
 	list = append(list, fmt.Sprintf(`[1-9][0-9]{%d,}(\.[0-9]*)?`, len(integer))) // more digits

@@ -81,8 +81,9 @@ func TestNumbers(t *testing.T) {
 				c    Condition
 				want bool
 			}{
-				"=": {NumberEqual("a", n), order == 0}, ">": {NumberAbove("a", n), order > 0}, ">=": {NumberAtLeast("a", n), order >= 0},
-				"<": {NumberBelow("a", n), order < 0}, "<=": {NumberAtMost("a", n), order <= 0},
+				"=": {NumberEqual("a", n), order == 0}, ">": {NumberAbove("a", n), order > 0},
+				">=": {NumberAtLeast("a", n), order >= 0},
+				"<":  {NumberBelow("a", n), order < 0}, "<=": {NumberAtMost("a", n), order <= 0},
 			} {
 				if holds(test.c, text) != test.want {
 					t.Fatalf("%s %s %s isn't %v", text, name, constant, test.want)

@@ -312,7 +312,8 @@ func (m *making) silence(warnings ci.Problems) {
 // plan returns what differs from the folder.
 func (m *making) plan() (*Plan, error) {
 	p := &Plan{Files: make(map[string][]byte), Import: m.imp}
-	now := state{Comment: "What serin import wrote; a file that differs has been edited.", Files: make(map[string]string, len(m.files))}
+	now := state{Comment: "What serin import wrote; a file that differs has been edited.",
+		Files: make(map[string]string, len(m.files))}
 	for name, data := range m.files {
 		if m.edited(name) && name != ci.LockFile {
 			p.Kept = append(p.Kept, name)

@@ -12,7 +12,8 @@ import (
 func (i *Import) report(m *making) []byte {
 	var b bytes.Buffer
 	exact, approximate := i.Counts()
-	fmt.Fprintf(&b, "# Import from %s\n\n%d carried over, %d approximated, %d refused.\n\n", i.System, exact, approximate, len(i.Refused))
+	fmt.Fprintf(&b, "# Import from %s\n\n%d carried over, %d approximated, %d refused.\n\n", i.System, exact,
+		approximate, len(i.Refused))
 	b.WriteString("*Carried over*: every context gets the answer that it got before. *Approximated*: the contexts named in the\n" +
 		"notes may get another one. *Refused*: there is no such flag in this folder; the reason says why.\n\n")
 	i.flagTable(&b)
@@ -64,7 +65,8 @@ func (i *Import) flagTable(b *bytes.Buffer) {
 	for _, r := range i.Refused {
 		lines = append(lines, line{r.Flag, "refused", r.Place, cell(r.Reason)})
 	}
-	slices.SortFunc(lines, func(a, b line) int { return cmp.Or(cmp.Compare(a.flag, b.flag), cmp.Compare(a.place, b.place)) })
+	slices.SortFunc(lines,
+		func(a, b line) int { return cmp.Or(cmp.Compare(a.flag, b.flag), cmp.Compare(a.place, b.place)) })
 	b.WriteString("| flag | | place in the source | notes |\n|---|---|---|---|\n")
 	for _, l := range lines {
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", cell(l.flag), l.what, cell(l.place), l.notes)

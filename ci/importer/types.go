@@ -136,7 +136,8 @@ func (i *Import) attributes() []*attribute {
 			if why = checkName(c.Attribute, cmp.Or(c.Place, f.Place)); why == nil && !c.fits(all[c.Attribute].typ) {
 				a := all[c.Attribute]
 				needs := cmp.Or(c.typeOf(), "string")
-				why = Refusef(cmp.Or(c.Place, f.Place), "it needs the attribute %q to be of type %s, but it is of type %s, because of %s",
+				why = Refusef(cmp.Or(c.Place, f.Place),
+					"it needs the attribute %q to be of type %s, but it is of type %s, because of %s",
 					a.name, needs, a.typ, a.reason)
 			}
 		})
@@ -158,7 +159,8 @@ func (i *Import) attributes() []*attribute {
 	}
 	for _, d := range i.declared {
 		if used[d.Name] == nil {
-			list = append(list, &attribute{name: d.Name, typ: d.Type.String(), unit: d.Unit, reason: "the folder declares it"})
+			list = append(list, &attribute{name: d.Name, typ: d.Type.String(), unit: d.Unit,
+				reason: "the folder declares it"})
 		}
 	}
 	slices.SortFunc(list, func(a, b *attribute) int {
@@ -303,10 +305,13 @@ func (f *Flag) adapt(all map[string]*attribute) {
 					*c = was.adapt(all[c.Attribute].typ)
 					changed = changed || c.Op != was.Op
 					if was.Op == opIntegers && c.Op == opNumbers {
-						f.Approximate(cmp.Or(c.Place, f.Place), "%q is a number here, so text such as \"5\" counts as that number", c.Attribute)
+						f.Approximate(cmp.Or(c.Place, f.Place),
+							"%q is a number here, so text such as \"5\" counts as that number", c.Attribute)
 					}
 					if was.typeOf() == "number" && was.Op != opNumberText && c.typeOf() == "integer" {
-						f.Approximate(cmp.Or(was.Place, f.Place), "%q is an integer here, so a number with a fraction makes the comparison false", was.Attribute)
+						f.Approximate(cmp.Or(was.Place, f.Place),
+							"%q is an integer here, so a number with a fraction makes the comparison false",
+							was.Attribute)
 					}
 				}
 			})
@@ -330,7 +335,8 @@ func (f *Flag) dropOptional(all map[string]*attribute) {
 			if drop {
 				f.Approximate(f.Place, "%s", r.Optional)
 			} else if a == nil {
-				all[r.Split.By] = &attribute{name: r.Split.By, typ: "string", unit: true, reason: "users are hashed by it"}
+				all[r.Split.By] = &attribute{name: r.Split.By, typ: "string", unit: true,
+					reason: "users are hashed by it"}
 			}
 			return drop
 		})

@@ -84,7 +84,8 @@ func Verify(estate *ci.Estate, environment string, in io.Reader) (*Verification,
 	for _, a := range byRule {
 		v.Lines = append(v.Lines, *a)
 	}
-	slices.SortFunc(v.Lines, func(a, b Agreement) int { return cmp.Or(cmp.Compare(a.Flag, b.Flag), cmp.Compare(a.Rule, b.Rule)) })
+	slices.SortFunc(v.Lines,
+		func(a, b Agreement) int { return cmp.Or(cmp.Compare(a.Flag, b.Flag), cmp.Compare(a.Rule, b.Rule)) })
 	return v, lines.Err()
 }
 

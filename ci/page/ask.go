@@ -75,7 +75,8 @@ func (v *view) answer(q question) (why, error) {
 // flagWithAnswer answers a question that came from the form of a flag's page, which needs
 // no script.
 func (h *Handler) flagWithAnswer(r *http.Request, v *view, f *flagView) *flagView {
-	q := question{Flag: f.Key, Environment: r.PostFormValue("environment"), Context: json.RawMessage(r.PostFormValue("context"))}
+	q := question{Flag: f.Key, Environment: r.PostFormValue("environment"),
+		Context: json.RawMessage(r.PostFormValue("context"))}
 	f.Contexts, f.Environment, f.Asked = r.PostFormValue("context"), q.Environment, true
 	if answer, err := v.answer(q); err != nil {
 		f.Wrong = err.Error()

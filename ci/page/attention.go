@@ -13,7 +13,8 @@ import (
 )
 
 // privateLints are those whose words quote what a list holds.
-var privateLints = []string{"confusing-character", "duplicate-id", "email-address", "list-format", "secret", "stray-space"}
+var privateLints = []string{"confusing-character", "duplicate-id", "email-address", "list-format", "secret",
+	"stray-space"}
 
 // warning returns the words of a warning, unless they may have IDs in them, or the names of
 // flags that the viewer may not see.
@@ -52,9 +53,11 @@ func (v *view) attention() []ownership {
 			env := strings.Join(is.environments, ", ")
 			switch is.line.State {
 			case ci.ReleaseHeld:
-				put(f, "held plan", fmt.Sprintf("In %s the plan is held at %v: %s", env, is.line.Share, is.line.Why), "")
+				put(f, "held plan", fmt.Sprintf("In %s the plan is held at %v: %s", env, is.line.Share, is.line.Why),
+					"")
 			case ci.ReleaseBack:
-				put(f, "rolled back", fmt.Sprintf("In %s the plan was rolled back to %v: %s", env, is.line.Share, is.line.Why), "")
+				put(f, "rolled back",
+					fmt.Sprintf("In %s the plan was rolled back to %v: %s", env, is.line.Share, is.line.Why), "")
 			}
 			if share, waits := awaitsApproval(is, v.now); waits {
 				put(f, "approval", fmt.Sprintf("In %s the step to %v waits for an approval.", env, share), "")

@@ -84,7 +84,8 @@ func TestBrowser(t *testing.T) {
 	looked, trees, done := 0, 0, 0
 	var last browserLine
 	browse(t, map[string]any{
-		"base": server.URL + "/", "pages": pages, "trees": true, "flag": "cart", "off": "colors", "search": "owner:结账", "queries": queries, "shots": os.Getenv("SERIN_SHOTS"),
+		"base": server.URL + "/", "pages": pages, "trees": true, "flag": "cart", "off": "colors",
+		"search": "owner:结账", "queries": queries, "shots": os.Getenv("SERIN_SHOTS"),
 	}, func(l browserLine) {
 		switch {
 		case l.Axe != "":
@@ -98,7 +99,8 @@ func TestBrowser(t *testing.T) {
 			trees++
 			golden(t, "trees/"+l.Tree+".golden", l.Text+"\n")
 		case l.Keyboard != nil:
-			want := []string{"Skip to the content", "Flags", "Environments", "Needs attention", "Usage", "Who changes", "History", "Propose an edit", "search"}
+			want := []string{"Skip to the content", "Flags", "Environments", "Needs attention", "Usage",
+				"Who changes", "History", "Propose an edit", "search"}
 			if diff := cmp.Diff(want, l.Keyboard); diff != "" {
 				t.Errorf("what Tab reaches (-want +got):\n%s", diff)
 			}
@@ -123,14 +125,16 @@ func TestBrowser(t *testing.T) {
 				}
 			}
 		case l.Typing:
-			h.Update(nil, ci.Problems{{File: "flags/shop/cart.yaml", Line: 4, Column: 1, Message: `unknown key "defualt"`, Quote: "defualt: off", Caret: 1}})
+			h.Update(nil, ci.Problems{{File: "flags/shop/cart.yaml", Line: 4, Column: 1,
+				Message: `unknown key "defualt"`, Quote: "defualt: off", Caret: 1}})
 		}
 		last = l
 	})
 	if looked != 4*len(pages) || trees != len(pages) || done != len(tasks) {
 		t.Errorf("looked %d times, at %d trees, and did %d tasks", looked, trees, done)
 	}
-	if !strings.Contains(last.Problem, `flags/shop/cart.yaml:4:1 4 defualt: off unknown key "defualt"`) || last.Kept != `{"targetingKey": "typed"}` {
+	if !strings.Contains(last.Problem, `flags/shop/cart.yaml:4:1 4 defualt: off unknown key "defualt"`) ||
+		last.Kept != `{"targetingKey": "typed"}` {
 		t.Errorf("while somebody types, the page says %q and keeps %q", last.Problem, last.Kept)
 	}
 }
@@ -140,12 +144,16 @@ var tasks = map[string]struct {
 	clicks int
 	learns []string
 }{
-	"why does u-42 see it":                 {1, []string{"cart serves off: no rule matched", `user is one of 2 IDs: it is "u-42"`}},
-	"why does the user of a test see it":   {1, []string{"cart serves on: the rule “测试人员” matched"}},
-	"who is affected by this pull request": {2, []string{"colors changed", "70% of the users it is about get a different value.", "From git:main to the files as they are"}},
-	"what changes next":                    {0, []string{"Changes next: ramp in 1 h 0 min in production, staging; new-index in 2 h 0 min in production; "}},
-	"who owns what has expired":            {1, []string{"cart expired", "结账团队"}},
-	"propose turning it off":               {3, []string{"serin apply 'disable colors'", "open a prefilled issue", "enabled: false", "70% of the users"}},
+	"why does u-42 see it": {1,
+		[]string{"cart serves off: no rule matched", `user is one of 2 IDs: it is "u-42"`}},
+	"why does the user of a test see it": {1, []string{"cart serves on: the rule “测试人员” matched"}},
+	"who is affected by this pull request": {2, []string{"colors changed",
+		"70% of the users it is about get a different value.", "From git:main to the files as they are"}},
+	"what changes next": {0,
+		[]string{"Changes next: ramp in 1 h 0 min in production, staging; new-index in 2 h 0 min in production; "}},
+	"who owns what has expired": {1, []string{"cart expired", "结账团队"}},
+	"propose turning it off": {3,
+		[]string{"serin apply 'disable colors'", "open a prefilled issue", "enabled: false", "70% of the users"}},
 }
 
 // BenchmarkTenThousand measures the page with 10,000 flags in Chromium: the first paint, a search,

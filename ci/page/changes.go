@@ -53,7 +53,8 @@ const maxChanged = 200
 // changes returns a report as people see it. Without private, it leaves out what flags compare
 // with, which may be IDs.
 func (v *view) changes(r diff.Report, private bool) changesView {
-	w := changesView{Old: display.Line(r.Old), New: display.Line(r.New), Asked: true, NotCompared: display.Line(r.NotCompared)}
+	w := changesView{Old: display.Line(r.Old), New: display.Line(r.New), Asked: true,
+		NotCompared: display.Line(r.NotCompared)}
 	if r.NotCompared != "" && !v.all {
 		w.NotCompared = "'serin diff' says why."
 	}
@@ -71,13 +72,15 @@ func (v *view) changes(r diff.Report, private bool) changesView {
 func (v *view) visible(r diff.Report) diff.Report {
 	r.Environments = slices.Clone(r.Environments)
 	for i, e := range r.Environments {
-		r.Environments[i].Flags = slices.DeleteFunc(slices.Clone(e.Flags), func(f diff.Flag) bool { return !v.sees(f.Key) })
+		r.Environments[i].Flags = slices.DeleteFunc(slices.Clone(e.Flags),
+			func(f diff.Flag) bool { return !v.sees(f.Key) })
 	}
 	return r
 }
 
 // quoting are the kinds of edits whose words quote what a flag compares with, or other flags.
-var quoting = []diff.Kind{diff.KindCondition, diff.KindSegment, diff.KindRuleAdded, diff.KindRuleRemoved, diff.KindPrerequisite}
+var quoting = []diff.Kind{diff.KindCondition, diff.KindSegment, diff.KindRuleAdded, diff.KindRuleRemoved,
+	diff.KindPrerequisite}
 
 func (v *view) changedFlag(f *diff.Flag, private bool) changedFlag {
 	w := changedFlag{Key: f.Key, Change: string(f.Change), Verdict: verdictWords(f), Linked: v.byKey[f.Key] != nil}
@@ -135,7 +138,8 @@ func verdictWords(f *diff.Flag) string {
 	case diff.VerdictCounted:
 		return f.Moved.String() + " of the counted users get a different value."
 	case diff.VerdictNamed:
-		return counted(f.Named, "%d user whom the flags name gets a different value.", "%d users whom the flags name get a different value.")
+		return counted(f.Named, "%d user whom the flags name gets a different value.",
+			"%d users whom the flags name get a different value.")
 	case diff.VerdictExample:
 		return "Some users get a different value."
 	case diff.VerdictUnknown:
@@ -164,7 +168,8 @@ type revision struct {
 
 // flagChanges are the words for what a revision did to a flag.
 var flagChanges = map[release.FlagChange]string{
-	release.FlagAdded: "added", release.FlagChanged: "changed", release.FlagRemoved: "removed", release.FlagUnknown: "may have changed",
+	release.FlagAdded: "added", release.FlagChanged: "changed", release.FlagRemoved: "removed",
+	release.FlagUnknown: "may have changed",
 }
 
 // history returns the history of what a viewer sees or, if it isn't nil, of a flag.
@@ -181,7 +186,8 @@ func (v *view) history(h release.History, of *flag) historyView {
 		if of != nil && e.Flag == "" {
 			continue
 		}
-		r := revision{Entry: e, Verified: e.Standing == release.StandingPublished, What: "published", Change: flagChanges[e.Flag]}
+		r := revision{Entry: e, Verified: e.Standing == release.StandingPublished, What: "published",
+			Change: flagChanges[e.Flag]}
 		for _, change := range []struct {
 			sign  string
 			names []string

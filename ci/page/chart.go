@@ -68,7 +68,8 @@ func rowOf(row string, marks []string) []part {
 			}
 		}
 		width := 100 / float64(len(runes))
-		parts = append(parts, part{X: fmt.Sprintf("%.3f", float64(from)*width), Width: fmt.Sprintf("%.3f", float64(to-from)*width), Kind: kind})
+		parts = append(parts, part{X: fmt.Sprintf("%.3f", float64(from)*width),
+			Width: fmt.Sprintf("%.3f", float64(to-from)*width), Kind: kind})
 		from = to
 	}
 	return parts
@@ -145,7 +146,8 @@ func rampCurve(r *evaluator.Ramp, total uint64, now time.Time) *curve {
 	last := r.Points[len(r.Points)-1]
 	d := frame(unix(r.Points[0].At), unix(last.At), now)
 	current := share(r.LevelAt(now.Unix()))
-	c := &curve{From: d.from, To: d.to, Now: fmt.Sprintf("%.2f", d.x(now)), Current: served.Percent(current), Ended: last.At <= now.Unix()}
+	c := &curve{From: d.from, To: d.to, Now: fmt.Sprintf("%.2f", d.x(now)), Current: served.Percent(current),
+		Ended: last.At <= now.Unix()}
 	done, next := []point{{d.from, share(r.LevelAt(d.from.Unix()))}}, []point{{now, current}}
 	for _, p := range r.Points {
 		at := point{unix(p.At), share(p.Level)}
@@ -172,7 +174,8 @@ func planCurve(p *ci.Plan, line ci.ReleaseLine, now time.Time) *curve {
 	share := func(s ci.Share) float64 { return float64(s) / float64(ci.WholeShare) }
 	from, to := plans.Span(stages, now)
 	d := frame(from, to, now)
-	c := &curve{From: d.from, To: d.to, Now: fmt.Sprintf("%.2f", d.x(now)), Current: line.Share.String(), Back: line.State == ci.ReleaseBack}
+	c := &curve{From: d.from, To: d.to, Now: fmt.Sprintf("%.2f", d.x(now)), Current: line.Share.String(),
+		Back: line.State == ci.ReleaseBack}
 	c.Idle = line.State == ci.ReleaseHeld || c.Back
 	since := line.Since
 	if line.Count == 0 || since.IsZero() || since.Before(d.from) {
@@ -181,7 +184,8 @@ func planCurve(p *ci.Plan, line ci.ReleaseLine, now time.Time) *curve {
 	done := []point{{d.from, 0}, {since, share(line.Share)}, {now, share(line.Share)}}
 	next := []point{{now, share(line.Share)}}
 	for _, s := range stages {
-		c.Steps = append(c.Steps, step{Share: s.Share.String(), At: s.At, Known: s.Known, Done: s.Cleared, Approval: s.Approval})
+		c.Steps = append(c.Steps,
+			step{Share: s.Share.String(), At: s.At, Known: s.Known, Done: s.Cleared, Approval: s.Approval})
 		if s.Cleared || c.Idle {
 			continue
 		}

@@ -86,7 +86,8 @@ func (v *view) flagView(key string) *flagView {
 	if f == nil || !v.sees(key) {
 		return nil
 	}
-	w := &flagView{flag: f, Owner: display.Line(f.Owner), Description: display.Line(f.Description), States: f.states(v.lints, v.now.Unix())}
+	w := &flagView{flag: f, Owner: display.Line(f.Owner), Description: display.Line(f.Description),
+		States: f.states(v.lints, v.now.Unix())}
 	for _, c := range f.coverage {
 		w.Coverable++
 		if c.Reached {
@@ -94,10 +95,12 @@ func (v *view) flagView(key string) *flagView {
 		}
 	}
 	for _, p := range v.lints.of[f.Key] {
-		w.Warnings = append(w.Warnings, concern{What: p.Lint, Text: v.warning(p), File: fmt.Sprintf("%s:%d", p.File, p.Line)})
+		w.Warnings = append(w.Warnings,
+			concern{What: p.Lint, Text: v.warning(p), File: fmt.Sprintf("%s:%d", p.File, p.Line)})
 	}
 	for i, variant := range f.variants[0].flag.Variants {
-		w.Variants = append(w.Variants, variantView{display.Line(variant.Name), clip(display.Line(string(variant.Value.JSON()))), i % kinds})
+		w.Variants = append(w.Variants,
+			variantView{display.Line(variant.Name), clip(display.Line(string(variant.Value.JSON()))), i % kinds})
 	}
 	w.Refs = f.refs()
 	w.Refs.Flags = slices.DeleteFunc(w.Refs.Flags, func(key string) bool { return !v.sees(key) })
@@ -137,8 +140,10 @@ func (v *view) reads(f *flag) []string {
 func (v *view) variation(f *flag, is *variation, number int) variationView {
 	c := is.flag
 	w := variationView{
-		ID: fmt.Sprintf("in-%d", number+1), Title: is.title(len(v.source.Environments)), Where: is.environments, Disabled: c.Disabled,
-		Off: display.Line(c.Variants[c.Off].Name), Default: display.Line(c.Variants[c.Default].Name), Serves: servesWords(c, v.now.Unix()),
+		ID: fmt.Sprintf("in-%d", number+1), Title: is.title(len(v.source.Environments)), Where: is.environments,
+		Disabled: c.Disabled,
+		Off:      display.Line(c.Variants[c.Off].Name), Default: display.Line(c.Variants[c.Default].Name),
+		Serves: servesWords(c, v.now.Unix()),
 	}
 	_, shares := served.Now(c, v.now.Unix())
 	w.Bar = shareBar(c, shares)
@@ -146,7 +151,8 @@ func (v *view) variation(f *flag, is *variation, number int) variationView {
 		w.Layer = display.Line(c.Reserved.Layer)
 	}
 	if c.Stale != nil {
-		w.Stale = fmt.Sprintf("If the flags are older than %s, it serves %s.", seconds(int64(c.Stale.After)), display.Line(c.Variants[c.Stale.Variant].Name))
+		w.Stale = fmt.Sprintf("If the flags are older than %s, it serves %s.", seconds(int64(c.Stale.After)),
+			display.Line(c.Variants[c.Stale.Variant].Name))
 	}
 	for i := range c.Rules {
 		w.Rules = append(w.Rules, v.rule(f, is, i, w.ID))
@@ -161,7 +167,8 @@ func (v *view) rule(f *flag, is *variation, i int, id string) ruleView {
 	r := &is.flag.Rules[i]
 	w := ruleView{
 		Number: i + 1, ID: fmt.Sprintf("%s-rule-%d", id, i+1), Name: display.Line(r.Name),
-		Words: v.speaker().rule(is.flag, r, v.now.Unix()), Bar: shareBar(is.flag, served.OfRule(is.flag, r, v.now.Unix())),
+		Words: v.speaker().rule(is.flag, r, v.now.Unix()),
+		Bar:   shareBar(is.flag, served.OfRule(is.flag, r, v.now.Unix())),
 	}
 	for _, p := range v.lints.of[f.Key] {
 		if about(p.Message, r.Name, is.environments) {
@@ -188,7 +195,8 @@ func (v *view) rule(f *flag, is *variation, i int, id string) ruleView {
 // at its start, the environment only if there is one.
 func about(message, rule string, environments []string) bool {
 	if place, rest, ok := strings.Cut(message, ": rule "); ok && strings.HasPrefix(place, "environment ") {
-		if !slices.ContainsFunc(environments, func(e string) bool { return place == fmt.Sprintf("environment %q", e) }) {
+		if !slices.ContainsFunc(environments,
+			func(e string) bool { return place == fmt.Sprintf("environment %q", e) }) {
 			return false
 		}
 		message = "rule " + rest

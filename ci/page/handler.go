@@ -46,7 +46,8 @@ const maxStreams = 64
 
 // NewHandler returns a Handler without a model, which answers 503 until Update.
 func NewHandler(o Options) *Handler {
-	return &Handler{options: o, streams: make(chan struct{}, maxStreams), busy: make(chan struct{}, 1), clock: time.Now, forms: edit.Forms(), state: state{changed: make(chan struct{})}}
+	return &Handler{options: o, streams: make(chan struct{}, maxStreams), busy: make(chan struct{}, 1),
+		clock: time.Now, forms: edit.Forms(), state: state{changed: make(chan struct{})}}
 }
 
 // Update shows another model. If it is nil because the files have problems, the last one
@@ -200,7 +201,8 @@ func (h *Handler) html(w http.ResponseWriter, r *http.Request, s *state, v *view
 
 func (h *Handler) chrome(s *state, v *view) chrome {
 	return chrome{
-		Options: h.options, Problems: s.problems, Failed: s.failed, Version: s.version, Revision: v.source.Revision, Now: v.now,
+		Options: h.options, Problems: s.problems, Failed: s.failed, Version: s.version, Revision: v.source.Revision,
+		Now:  v.now,
 		Envs: v.environments(), Estate: v.source.Estate != nil,
 	}
 }

@@ -91,7 +91,8 @@ func (v *view) list(query string, page int) (listing, bool) {
 	for _, e := range shown {
 		f := v.byKey[e.Key]
 		conditional, shares := served.Now(f.variants[0].flag, v.now.Unix())
-		r := row{Key: f.Key, Description: display.Line(f.Description), Owner: display.Line(f.Owner), Serves: e.Serves, States: e.States}
+		r := row{Key: f.Key, Description: display.Line(f.Description), Owner: display.Line(f.Owner), Serves: e.Serves,
+			States: e.States}
 		if len(shares) > 1 {
 			r.Bar = shareBar(f.variants[0].flag, shares)
 			if len(conditional) == 0 {
@@ -125,7 +126,8 @@ func (v *view) soonest() []row {
 		if e.Changes == 0 {
 			continue
 		}
-		at, _ := slices.BinarySearchFunc(next, e.Changes+1, func(e entry, at int64) int { return cmp.Compare(e.Changes, at) })
+		at, _ := slices.BinarySearchFunc(next, e.Changes+1,
+			func(e entry, at int64) int { return cmp.Compare(e.Changes, at) })
 		if at < maxNext {
 			next = slices.Insert(next, at, e)
 			next = next[:min(len(next), maxNext)]

@@ -33,7 +33,8 @@ func (v *view) matrix(page int) (matrix, bool) {
 		first := f.in(m.Environments[0])
 		for _, env := range m.Environments {
 			is := f.in(env)
-			c := cell{In: cmp.Or(env, "all"), Missing: is == nil, Differs: is != first && (is == nil || first == nil || !sameFlag(is.flag, first.flag))}
+			c := cell{In: cmp.Or(env, "all"), Missing: is == nil, Differs: is != first &&
+				(is == nil || first == nil || !sameFlag(is.flag, first.flag))}
 			if is != nil {
 				c.Serves = servesWords(is.flag, v.now.Unix())
 			}

@@ -52,7 +52,8 @@ type lints struct {
 
 // lint looks for likely mistakes.
 func (m *Model) lint(now time.Time) *lints {
-	l := &lints{hour: now.Truncate(time.Hour), of: make(map[string]ci.Problems), expired: make(map[string]bool), finished: make(map[string]bool)}
+	l := &lints{hour: now.Truncate(time.Hour), of: make(map[string]ci.Problems), expired: make(map[string]bool),
+		finished: make(map[string]bool)}
 	if m.source.Estate == nil {
 		return l
 	}
@@ -71,7 +72,8 @@ func (m *Model) lint(now time.Time) *lints {
 
 // entry returns what the search says of a flag.
 func (f *flag) entry(l *lints, now time.Time) entry {
-	e := entry{Key: f.Key, Owner: f.Owner, Serves: servesWords(f.variants[0].flag, now.Unix()), States: f.states(l, now.Unix())}
+	e := entry{Key: f.Key, Owner: f.Owner, Serves: servesWords(f.variants[0].flag, now.Unix()),
+		States: f.states(l, now.Unix())}
 	e.Search = f.search
 	for _, s := range e.States {
 		e.Search += " is:" + s

@@ -17,7 +17,8 @@ func smallModel(t *testing.T, flag string, next func(*ci.Plan, ci.ReleaseLine) c
 	t.Helper()
 	fsys := fstest.MapFS{}
 	for name, text := range map[string]string{
-		"serin.yaml": "environments: [production]\n", "context.yaml": "attributes:\n  user: {type: string, unit: true}\n",
+		"serin.yaml":      "environments: [production]\n",
+		"context.yaml":    "attributes:\n  user: {type: string, unit: true}\n",
 		"guards/slo.yaml": "environments: [production]\nmetrics: [{name: smoke, command: {run: [./smoke.sh]}}]\n",
 		"shop/cart.yaml":  flag,
 	} {
@@ -61,14 +62,17 @@ rules:
 		if c.next > 0 {
 			next = testTime.Add(c.next).Unix()
 		}
-		states := slices.DeleteFunc(slices.Clone(e.States), func(s string) bool { return s == "warnings" || s == "stale" && !slices.Contains(c.states, s) })
+		states := slices.DeleteFunc(slices.Clone(e.States),
+			func(s string) bool { return s == "warnings" || s == "stale" && !slices.Contains(c.states, s) })
 		if e.Serves != c.serves || e.Changes != next || !slices.Equal(states, c.states) {
-			t.Errorf("after %v it serves %q, with the states %q, and changes at %d; want %q, %q, %d", c.after, e.Serves, e.States, e.Changes, c.serves, c.states, next)
+			t.Errorf("after %v it serves %q, with the states %q, and changes at %d; want %q, %q, %d", c.after,
+				e.Serves, e.States, e.Changes, c.serves, c.states, next)
 		}
 		if found := len(find(v.index, "ramping")) == 1; found != slices.Contains(c.states, "ramping") {
 			t.Errorf("after %v, a search for what is ramping finds it: %t", c.after, found)
 		}
-		if _, body := get(t, handlerAt(m, testTime.Add(c.after)), ""); !strings.Contains(body, fmt.Sprintf(`datetime="%s" title`, testTime.Add(c.next).Format(time.RFC3339))) != (c.next == 0) {
+		if _, body := get(t, handlerAt(m, testTime.Add(c.after)), ""); !strings.Contains(body,
+			fmt.Sprintf(`datetime="%s" title`, testTime.Add(c.next).Format(time.RFC3339))) != (c.next == 0) {
 			t.Errorf("after %v, the list says of the next change:\n%s", c.after, body)
 		}
 	}
@@ -101,7 +105,8 @@ rules:
 	}{
 		"next":         {gate, "", cleared, true},
 		"a later step": {"", gate, cleared, false},
-		"too early":    {gate, "", func(p *ci.Plan, l ci.ReleaseLine) ci.ReleaseLine { return l.Clear(p, 1, testTime, "guard") }, false},
+		"too early": {gate, "",
+			func(p *ci.Plan, l ci.ReleaseLine) ci.ReleaseLine { return l.Clear(p, 1, testTime, "guard") }, false},
 		"approved": {gate, gate, func(p *ci.Plan, l ci.ReleaseLine) ci.ReleaseLine {
 			return cleared(p, l).Approve(p.Steps[1].To, testTime, "ann")
 		}, false},

@@ -88,7 +88,8 @@ func modelOf(t testing.TB, estate *ci.Estate) *Model {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Environments = append(s.Environments, Environment{env, payloads, estate.Plans(env), estate.Releases().Of(env)})
+		s.Environments = append(s.Environments,
+			Environment{env, payloads, estate.Plans(env), estate.Releases().Of(env)})
 	}
 	var err error
 	if s.Records, err = plans.ReadRecords(os.DirFS("testdata/flags")); err != nil {
@@ -117,7 +118,8 @@ func testOptions(t testing.TB) Options {
 		if err != nil {
 			return Proposal{}, err
 		}
-		p := Proposal{Patch: string(result.Changes[0].After), Report: compare(t, strings.Join(texts, ";"), result.Old, result.New)}
+		p := Proposal{Patch: string(result.Changes[0].After),
+			Report: compare(t, strings.Join(texts, ";"), result.Old, result.New)}
 		if write {
 			p.Wrote = []string{result.Changes[0].Path}
 		}
@@ -126,7 +128,8 @@ func testOptions(t testing.TB) Options {
 	return Options{
 		Folder: "flags", Repository: "https://github.com/example/flags", Live: true, Old: "git:HEAD", Propose: propose,
 		Compare: func(_ context.Context, old, new string) (diff.Report, error) {
-			result, err := edit.Apply(fsys, "flags", []edit.Edit{mustParse(t, `share cart "everyone in 拉萨" on=60%`), mustParse(t, "disable colors in staging")})
+			result, err := edit.Apply(fsys, "flags", []edit.Edit{mustParse(t, `share cart "everyone in 拉萨" on=60%`),
+				mustParse(t, "disable colors in staging")})
 			if err != nil {
 				return diff.Report{}, err
 			}
@@ -138,8 +141,10 @@ func testOptions(t testing.TB) Options {
 				change = release.FlagChanged
 			}
 			return release.History{Environment: "production", Entries: []release.Entry{
-				{Revision: 2, Standing: release.StandingPublished, Signed: true, Flag: change, Changed: []string{"secret", "shop"}, Provenance: release.Provenance{
-					Author: "安娜 <b>", Reason: "rolls back <script>", Time: testTime.Add(-time.Hour), RollbackOf: 1, RunURL: "javascript:alert(1)", Commit: "0123456789abcdef"}},
+				{Revision: 2, Standing: release.StandingPublished, Signed: true, Flag: change,
+					Changed: []string{"secret", "shop"}, Provenance: release.Provenance{
+						Author: "安娜 <b>", Reason: "rolls back <script>", Time: testTime.Add(-time.Hour), RollbackOf: 1,
+						RunURL: "javascript:alert(1)", Commit: "0123456789abcdef"}},
 				{Revision: 1, Standing: release.StandingPublished, Signed: true, Added: []string{"secret", "shop"}, Provenance: release.Provenance{Time: testTime.Add(-2 * time.Hour)}},
 			}}, nil
 		},
@@ -286,7 +291,8 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s has a character that turns text around", p.Name)
 		}
 	}
-	for _, path := range []string{"index-2.html", "index-1.html", "index-x.html", "matrix-9.html", "flag/none.html", "none.html", "flag/../index.html"} {
+	for _, path := range []string{"index-2.html", "index-1.html", "index-x.html", "matrix-9.html", "flag/none.html",
+		"none.html", "flag/../index.html"} {
 		if status, body := get(t, h, path); status != http.StatusNotFound || !strings.Contains(body, "All flags") {
 			t.Errorf("%s: status %d", path, status)
 		}
@@ -317,7 +323,8 @@ func TestNoIDs(t *testing.T) {
 	_, body := get(t, h, "index.json")
 	check("the index", body)
 	for _, env := range []string{"production", "staging"} {
-		_, body = post(h, "flag/cart.html", url.Values{"environment": {env}, "context": {`{"targetingKey": "u-1", "city": "北京"}`}}, nil)
+		_, body = post(h, "flag/cart.html",
+			url.Values{"environment": {env}, "context": {`{"targetingKey": "u-1", "city": "北京"}`}}, nil)
 		check("an answer in "+env, body)
 	}
 	dir := t.TempDir()
@@ -365,7 +372,8 @@ func TestNamespaces(t *testing.T) {
 		return func(key string) bool { return key != "hidden-flag" }, true
 	}
 	h := testHandler(t, o)
-	for _, p := range slices.Concat(testPages, []testPage{{"the index", "index.json", ""}, {"found", "index.html?q=city", ""}}) {
+	for _, p := range slices.Concat(testPages,
+		[]testPage{{"the index", "index.json", ""}, {"found", "index.html?q=city", ""}}) {
 		status, body := get(t, h, p.Path)
 		if p.Name == "hidden-flag" {
 			if status != http.StatusNotFound {
@@ -373,19 +381,23 @@ func TestNamespaces(t *testing.T) {
 			}
 			continue
 		}
-		for _, secret := range []string{"hidden-flag", "hidden-rule", "hidden-city", "hidden-description", "hidden-owner", "hidden-segment", "hidden-value", "segment-like", "secret"} {
+		for _, secret := range []string{"hidden-flag", "hidden-rule", "hidden-city", "hidden-description",
+			"hidden-owner", "hidden-segment", "hidden-value", "segment-like", "secret"} {
 			if strings.Contains(body, secret) {
 				t.Errorf("%s shows %s", p.Name, secret)
 			}
 		}
 	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/why.json", strings.NewReader(`{"flag": "ramp", "environment": "production", "context": {"targetingKey": "u-1", "city": "x"}}`)))
-	if body := w.Body.String(); !strings.Contains(body, "a flag that you may not see") || strings.Contains(body, "hidden") {
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/why.json",
+		strings.NewReader(`{"flag": "ramp", "environment": "production", "context": {"targetingKey": "u-1", "city": "x"}}`)))
+	if body := w.Body.String(); !strings.Contains(body, "a flag that you may not see") ||
+		strings.Contains(body, "hidden") {
 		t.Errorf("the answer is %s", body)
 	}
 	w = httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/why.json", strings.NewReader(`{"flag": "hidden-flag", "environment": "production"}`)))
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/why.json",
+		strings.NewReader(`{"flag": "hidden-flag", "environment": "production"}`)))
 	if w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("a question about the hidden flag: status %d", w.Code)
 	}
@@ -424,13 +436,16 @@ func writeMoves(b *strings.Builder, moves []move, indent string) {
 // TestAnswerWithoutScript holds that the form works without the script.
 func TestAnswerWithoutScript(t *testing.T) {
 	h := testHandler(t, testOptions(t))
-	_, body := post(h, "flag/cart.html", url.Values{"environment": {"staging"}, "context": {`{"targetingKey": "u-9"}`}}, nil)
-	for _, want := range []string{"cart serves on: the flag has no rules, so everyone gets its default.", `{&#34;targetingKey&#34;: &#34;u-9&#34;}`, "<option selected>staging"} {
+	_, body := post(h, "flag/cart.html",
+		url.Values{"environment": {"staging"}, "context": {`{"targetingKey": "u-9"}`}}, nil)
+	for _, want := range []string{"cart serves on: the flag has no rules, so everyone gets its default.",
+		`{&#34;targetingKey&#34;: &#34;u-9&#34;}`, "<option selected>staging"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if _, body = post(h, "flag/cart.html", url.Values{"environment": {"nowhere"}, "context": {"{}"}}, nil); !strings.Contains(body, "isn&#39;t in the environment") {
+	if _, body = post(h, "flag/cart.html", url.Values{"environment": {"nowhere"}, "context": {"{}"}},
+		nil); !strings.Contains(body, "isn&#39;t in the environment") {
 		t.Error("the page doesn't say that there is no such environment")
 	}
 }
@@ -465,7 +480,8 @@ func TestWrite(t *testing.T) {
 		}
 		status, body := post(h, "propose.html", form, header)
 		if wrote := strings.Contains(body, "Written: "); status != c.status || wrote != c.wrote {
-			t.Errorf("from %s, host %q, origin %q, site %q: status %d, wrote %t", c.from, c.host, c.origin, c.site, status, wrote)
+			t.Errorf("from %s, host %q, origin %q, site %q: status %d, wrote %t", c.from, c.host, c.origin, c.site,
+				status, wrote)
 		}
 	}
 	r := httptest.NewRequest(http.MethodGet, "/propose.html?"+form.Encode(), nil)
@@ -507,7 +523,8 @@ func TestNoEditIsDropped(t *testing.T) {
 		"disable cart\n\ndisable " + strings.Repeat("x", maxEdit): "line 3 is longer than 1000 bytes",
 		strings.Repeat("disable cart\n", maxEdits+1):              "there are 21 edits; propose 20 at a time at most",
 	} {
-		if _, body := post(h, "propose.html", url.Values{"edit": {text}}, nil); !strings.Contains(body, want) || strings.Contains(body, "As a command") {
+		if _, body := post(h, "propose.html", url.Values{"edit": {text}}, nil); !strings.Contains(body, want) ||
+			strings.Contains(body, "As a command") {
 			t.Errorf("the page lacks %q:\n%s", want, body)
 		}
 	}
@@ -550,13 +567,15 @@ func TestHistoryOfFlag(t *testing.T) {
 		return all(ctx, flag)
 	}
 	_, body := get(t, testHandler(t, o), "history.html?flag=cart")
-	if !strings.Contains(body, "Revision 2") || strings.Contains(body, "Revision 1") || asked != (release.FlagName{Namespace: "shop", Key: "cart"}) {
+	if !strings.Contains(body, "Revision 2") || strings.Contains(body, "Revision 1") ||
+		asked != (release.FlagName{Namespace: "shop", Key: "cart"}) {
 		t.Errorf("asked for %v, the page is\n%s", asked, body)
 	}
 	o.Admit = func(http.ResponseWriter, *http.Request) (func(string) bool, bool) {
 		return func(key string) bool { return key != "hidden-flag" }, true
 	}
-	if _, body := get(t, testHandler(t, o), "history.html?flag=hidden-flag"); strings.Contains(body, "hidden") || asked.Key != "" {
+	if _, body := get(t, testHandler(t, o), "history.html?flag=hidden-flag"); strings.Contains(body, "hidden") ||
+		asked.Key != "" {
 		t.Errorf("asked for %v, the page is\n%s", asked, body)
 	}
 }
@@ -609,7 +628,8 @@ func TestPicks(t *testing.T) {
 func TestFailed(t *testing.T) {
 	h := testHandler(t, testOptions(t))
 	h.Update(nil, errors.New("permission denied"))
-	if _, body := get(t, h, ""); !strings.Contains(body, "The files can’t be shown. This is the last good version.") || !strings.Contains(body, "permission denied") {
+	if _, body := get(t, h, ""); !strings.Contains(body,
+		"The files can’t be shown. This is the last good version.") || !strings.Contains(body, "permission denied") {
 		t.Errorf("the page is\n%s", body)
 	}
 }
@@ -636,12 +656,14 @@ func TestConcurrentLive(t *testing.T) {
 	if got := next(); got != "data: 1" {
 		t.Fatalf("the first event is %q", got)
 	}
-	h.Update(nil, ci.Problems{{File: "flags/shop/cart.yaml", Line: 4, Column: 1, Message: `unknown key "defualt"`, Quote: "defualt: <on>", Caret: 1}})
+	h.Update(nil, ci.Problems{{File: "flags/shop/cart.yaml", Line: 4, Column: 1, Message: `unknown key "defualt"`,
+		Quote: "defualt: <on>", Caret: 1}})
 	if got := next(); got != "data: 2" {
 		t.Fatalf("the second event is %q", got)
 	}
 	_, body := get(t, h, "flag/cart.html")
-	for _, want := range []string{"flags/shop/cart.yaml:4:1", "<mark>defualt</mark>: &lt;on&gt;", "unknown key &#34;defualt&#34;", "This is the last good version"} {
+	for _, want := range []string{"flags/shop/cart.yaml:4:1", "<mark>defualt</mark>: &lt;on&gt;",
+		"unknown key &#34;defualt&#34;", "This is the last good version"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -699,7 +721,8 @@ func TestSite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range map[string]string{gone: "", filepath.Join(dir, siteMark): string(mark) + "flag/gone.html\n../kept\n", filepath.Join(dir, "own.txt"): ""} {
+	for name, data := range map[string]string{gone: "",
+		filepath.Join(dir, siteMark): string(mark) + "flag/gone.html\n../kept\n", filepath.Join(dir, "own.txt"): ""} {
 		if err := os.WriteFile(name, []byte(data), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -717,7 +740,8 @@ func TestSite(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(other, "index.html"), nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(t.Context(), other, testModel(t), o, testTime); err == nil || !strings.Contains(err.Error(), "isn't empty") {
+	if _, err := Write(t.Context(), other, testModel(t), o, testTime); err == nil ||
+		!strings.Contains(err.Error(), "isn't empty") {
 		t.Errorf("a folder of others: %v", err)
 	}
 }

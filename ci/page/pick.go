@@ -52,7 +52,8 @@ func (v *view) testPicks(key string) []pick {
 		for i, a := range s.Attrs {
 			members[i] = jsonText(a.Name) + ": " + string(a.Value.JSON())
 		}
-		list = append(list, pick{"test “" + display.Line(s.Name) + "”", s.Environment, "{" + strings.Join(members, ", ") + "}"})
+		list = append(list, pick{"test “" + display.Line(s.Name) + "”", s.Environment,
+			"{" + strings.Join(members, ", ") + "}"})
 	}
 	return list
 }

@@ -82,7 +82,8 @@ func gutter(p ci.Problem) guttered {
 	if end == at && end < len(runes) {
 		end++
 	}
-	return guttered{p.Line, display.Line(string(runes[:at])), display.Line(string(runes[at:end])), display.Line(string(runes[end:]))}
+	return guttered{p.Line, display.Line(string(runes[:at])), display.Line(string(runes[at:end])),
+		display.Line(string(runes[end:]))}
 }
 
 // A chrome is what all pages have, and the body of one.

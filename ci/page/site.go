@@ -35,7 +35,8 @@ func Write(ctx context.Context, dir string, m *Model, o Options, now time.Time) 
 	}
 	for _, name := range before {
 		if !slices.Contains(s.names, name) {
-			if err := os.Remove(filepath.Join(dir, filepath.FromSlash(name))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := os.Remove(filepath.Join(dir, filepath.FromSlash(name))); err != nil &&
+				!errors.Is(err, fs.ErrNotExist) {
 				return 0, err
 			}
 		}
@@ -49,7 +50,10 @@ func siteFiles(dir string) ([]string, error) {
 	data, err := os.ReadFile(filepath.Join(dir, siteMark))
 	if err == nil {
 		names := strings.Fields(string(data))
-		return slices.DeleteFunc(names, func(name string) bool { return !fs.ValidPath(name) || !Has("/"+name) && name != ".nojekyll" }), nil
+		return slices.DeleteFunc(names, func(name string) bool {
+			return !fs.ValidPath(name) ||
+				!Has("/"+name) && name != ".nojekyll"
+		}), nil
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -74,7 +78,8 @@ func (s *site) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for name, data := range map[string][]byte{"page.css": style, "page.js": script, "page.svg": icon, "index.json": index, ".nojekyll": {}} {
+	for name, data := range map[string][]byte{"page.css": style, "page.js": script, "page.svg": icon,
+		"index.json": index, ".nojekyll": {}} {
 		if err := s.put(name, data); err != nil {
 			return err
 		}

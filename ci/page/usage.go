@@ -24,7 +24,8 @@ func add(to map[string][]string, name, key string) {
 
 // findUsage finds what flags use in any environment, directly.
 func (m *Model) findUsage() usage {
-	u := usage{make(map[string][]string), make(map[string][]string), make(map[string][]string), make(map[string][]string)}
+	u := usage{make(map[string][]string), make(map[string][]string), make(map[string][]string),
+		make(map[string][]string)}
 	for _, f := range m.flags {
 		for _, v := range f.variants {
 			refs := v.flag.Refs()
@@ -118,7 +119,8 @@ func (m *Model) valueTokens(f *flag) []string {
 		for i := range v.flag.Rules {
 			put(v.flag.Rules[i].Name)
 			for c := range v.flag.Rules[i].When.Walk() {
-				if c.List != nil || c.Op == evaluator.OpInSegment || c.Op == evaluator.OpServes || m.hides(c.Attribute, c.Strings) {
+				if c.List != nil || c.Op == evaluator.OpInSegment || c.Op == evaluator.OpServes ||
+					m.hides(c.Attribute, c.Strings) {
 					continue
 				}
 				for _, text := range c.Strings {

@@ -74,7 +74,8 @@ func reasonOf(t *evaluator.Trace) string {
 func (t teller) steps(f *evaluator.Flag, trace *evaluator.Trace) []move {
 	moves := []move{}
 	if s := trace.Stale; s != nil {
-		moves = append(moves, move{Mark: mark(!s.Stale), Text: fmt.Sprintf("The flags may be %s old, and are %s old.", seconds(int64(s.After)), seconds(s.Age))})
+		moves = append(moves, move{Mark: mark(!s.Stale),
+			Text: fmt.Sprintf("The flags may be %s old, and are %s old.", seconds(int64(s.After)), seconds(s.Age))})
 	}
 	if trace.Reserved != nil {
 		moves = append(moves, t.draw(trace.Reserved))
@@ -112,7 +113,8 @@ func (t teller) rule(r *evaluator.Rule, trace *evaluator.RuleTrace) move {
 func (t teller) told(c *evaluator.Condition, trace *evaluator.ConditionTrace) move {
 	m := move{Mark: mark(trace.Holds)}
 	if c.Op.Combines() {
-		m.Text = map[evaluator.Op]string{evaluator.OpAll: "All of these:", evaluator.OpAny: "One of these:", evaluator.OpNot: "Not this:"}[c.Op]
+		m.Text = map[evaluator.Op]string{evaluator.OpAll: "All of these:", evaluator.OpAny: "One of these:",
+			evaluator.OpNot: "Not this:"}[c.Op]
 		for i := range trace.Of {
 			if i < len(c.Of) {
 				m.Steps = append(m.Steps, t.told(&c.Of[i], &trace.Of[i]))
@@ -177,7 +179,8 @@ func (t teller) draw(d *evaluator.Draw) move {
 		by = fmt.Sprintf("by %s %s", display.Line(d.By), clip(display.Line(string(d.Unit.JSON()))))
 	}
 	share := func(n uint64) string { return percent(float64(n) / float64(max(d.Positions, 1))) }
-	m := move{Mark: "yes", Text: fmt.Sprintf("%s, %s: position %s, between %s and %s", where, by, share(d.Position), share(d.From), share(d.To))}
+	m := move{Mark: "yes", Text: fmt.Sprintf("%s, %s: position %s, between %s and %s", where, by, share(d.Position),
+		share(d.From), share(d.To))}
 	switch {
 	case d.Variant != "":
 		m.Text += ": " + display.Line(d.Variant)

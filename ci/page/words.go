@@ -151,7 +151,8 @@ func (p speaker) comparison(s *sentence, c *evaluator.Condition) {
 func (p speaker) texts(s *sentence, c *evaluator.Condition) {
 	verb := map[evaluator.Op]string{
 		evaluator.OpOneOf: "is", evaluator.OpPrefix: "starts with", evaluator.OpSuffix: "ends with",
-		evaluator.OpContains: "contains", evaluator.OpMatches: "matches", evaluator.OpAnyOf: "holds", evaluator.OpAllOf: "holds",
+		evaluator.OpContains: "contains", evaluator.OpMatches: "matches", evaluator.OpAnyOf: "holds",
+		evaluator.OpAllOf: "holds",
 	}[c.Op]
 	if verb == "" {
 		s.say(" %v", c.Op)

@@ -22,7 +22,8 @@ func Changes(old, new ci.ReleaseLines) (list []string) {
 	}
 	for _, line := range old.Sorted() {
 		if _, kept := new[line.Key()]; !kept {
-			list = append(list, fmt.Sprintf("the release of %s in %s: its line is gone from %s", line.Flag, line.Environment, ci.ReleasesFile))
+			list = append(list, fmt.Sprintf("the release of %s in %s: its line is gone from %s", line.Flag,
+				line.Environment, ci.ReleasesFile))
 		}
 	}
 	return list

@@ -40,7 +40,8 @@ func TestChanges(t *testing.T) {
 		{"not approved any more", lines(approved), lines(line("a", 0)),
 			[]string{"the release of a in production: cleared up to 1% → 0%; no step is approved any more"}},
 		{"two", lines(line("b", percent), line("a", percent)), lines(line("b", 0), approved),
-			[]string{"the release of a in production: approved up to 50%", "the release of b in production: cleared up to 1% → 0%"}},
+			[]string{"the release of a in production: approved up to 50%",
+				"the release of b in production: cleared up to 1% → 0%"}},
 	} {
 		if got := plans.Changes(c.old, c.new); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q", c.name, got)

@@ -28,7 +28,8 @@ func Stages(p *ci.Plan, line ci.ReleaseLine, now time.Time) []Stage {
 		at = line.Start
 	}
 	for i, s := range p.Steps {
-		stages[i] = Stage{Share: s.To, Cleared: i < cleared, Approval: s.Approval && line.Approved < s.To && i >= cleared}
+		stages[i] = Stage{Share: s.To, Cleared: i < cleared, Approval: s.Approval && line.Approved < s.To &&
+			i >= cleared}
 		switch {
 		case i == cleared-1:
 			at, stages[i].Known = line.Since, true

@@ -28,7 +28,8 @@ import (
 )
 
 // A Content is a [release.Options.Content].
-type Content = func(ctx context.Context, published release.Published, restored *release.Published) (release.Content, error)
+type Content = func(ctx context.Context, published release.Published,
+	restored *release.Published) (release.Content, error)
 
 // A State is the plans of a revision, and how far they have got.
 type State struct {
@@ -185,7 +186,8 @@ func Move(move func(context.Context, State) ([]ci.ReleaseLine, error)) Content {
 		for _, line := range changed {
 			p := state.plan(line)
 			if p == nil {
-				return release.Content{}, fmt.Errorf("flag %q has no published plan in environment %q", line.Flag, line.Environment)
+				return release.Content{},
+					fmt.Errorf("flag %q has no published plan in environment %q", line.Flag, line.Environment)
 			}
 			if err := p.Fits(line); err != nil {
 				return release.Content{}, fmt.Errorf("flag %q: %w", line.Flag, err)
@@ -279,7 +281,8 @@ func Restore(r Restoration) Content {
 			line := r.line(p, was, is, isNow, restored.Revision)
 			state.Lines[p.Key()] = line
 			if r.Note != nil {
-				r.Note(fmt.Sprintf("flag %q: its plan is held at %v; 'serin release resume %s' goes on from there", p.Flag, line.Share, p.Flag))
+				r.Note(fmt.Sprintf("flag %q: its plan is held at %v; 'serin release resume %s' goes on from there",
+					p.Flag, line.Share, p.Flag))
 			}
 		}
 		payloads, err := state.level(*restored)

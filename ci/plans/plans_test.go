@@ -39,7 +39,8 @@ func plan(shares ...string) string {
 	for _, s := range shares[1:] {
 		steps += ", {to: " + s + ", after: 1h}"
 	}
-	return "type: boolean\ndefault: off\nrules: [{name: ramp, serve: {ramp: on, steps: [" + steps + "], start: 2026-12-01, guard: slo}}]\n"
+	return "type: boolean\ndefault: off\nrules: [{name: ramp, serve: {ramp: on, steps: [" + steps +
+		"], start: 2026-12-01, guard: slo}}]\n"
 }
 
 // load returns the estate of files, of which edits replaces some.
@@ -160,7 +161,8 @@ func moving(key string, move func(*ci.Plan, ci.ReleaseLine) (ci.ReleaseLine, boo
 func TestAudit(t *testing.T) {
 	r := newRepository(t)
 	r.publish(t, plans.FromFiles(load(t, nil), production, nil))
-	for _, move := range []plans.Content{step("one", "robot"), step("two", "robot"), step("one", "robot"), back("two", "robot")} {
+	for _, move := range []plans.Content{step("one", "robot"), step("two", "robot"), step("one", "robot"),
+		back("two", "robot")} {
 		r.publish(t, move)
 		p, s := r.read(t)
 		again := load(t, map[string]string{ci.ReleasesFile: string(p.Files[ci.ReleasesFile])})
@@ -198,7 +200,8 @@ func TestNewerLineCounts(t *testing.T) {
 
 	// A branch that is behind, at 1%.
 	var notes []string
-	r.publish(t, plans.FromFiles(load(t, map[string]string{ci.ReleasesFile: old}), production, func(s string) { notes = append(notes, s) }))
+	r.publish(t, plans.FromFiles(load(t, map[string]string{ci.ReleasesFile: old}), production,
+		func(s string) { notes = append(notes, s) }))
 	if got := r.share(t, "one"); got != "0%" {
 		t.Errorf("an older line brought back %s", got)
 	}
@@ -211,18 +214,22 @@ func TestNewerLineCounts(t *testing.T) {
 		s.Lines[k] = l.Resume(s.Plans[0], time.Now(), time.Now(), "ann").Clear(s.Plans[0], 1, time.Now(), "ann")
 	}
 	notes = nil
-	r.publish(t, plans.FromFiles(load(t, map[string]string{ci.ReleasesFile: string(s.Lines.Format())}), production, func(s string) { notes = append(notes, s) }))
+	r.publish(t, plans.FromFiles(load(t, map[string]string{ci.ReleasesFile: string(s.Lines.Format())}), production,
+		func(s string) { notes = append(notes, s) }))
 	if got := r.share(t, "one"); got != "1%" || len(notes) > 0 {
 		t.Errorf("the newer line of the files gives %s, with the notes %q", got, notes)
 	}
 	// Steps that are cleared can't be edited, later ones can.
-	r.publish(t, plans.FromFiles(load(t, map[string]string{"shop/one.yaml": plan("1%", "6%", "70%", "90%")}), production, nil))
-	_, err := release.Publish(t.Context(), r.options(plans.FromFiles(load(t, map[string]string{"shop/one.yaml": plan("2%", "6%")}), production, nil)))
+	r.publish(t, plans.FromFiles(load(t, map[string]string{"shop/one.yaml": plan("1%", "6%", "70%", "90%")}),
+		production, nil))
+	_, err := release.Publish(t.Context(),
+		r.options(plans.FromFiles(load(t, map[string]string{"shop/one.yaml": plan("2%", "6%")}), production, nil)))
 	if err == nil || !strings.Contains(err.Error(), "serin release replan one --env production") {
 		t.Errorf("after a cleared step was edited: %v", err)
 	}
 	// A plan that is removed takes its line with it.
-	r.publish(t, plans.FromFiles(load(t, map[string]string{"shop/one.yaml": "type: boolean\ndefault: off\n"}), production, nil))
+	r.publish(t, plans.FromFiles(load(t, map[string]string{"shop/one.yaml": "type: boolean\ndefault: off\n"}),
+		production, nil))
 	if _, s := r.read(t); len(s.Lines) != 0 || len(s.Plans) != 1 {
 		t.Errorf("the plan is gone, but the state is %+v", s)
 	}
@@ -254,7 +261,8 @@ func TestRestore(t *testing.T) {
 			before, _ := r.read(t)
 			if c.edit != nil {
 				// Remove the plan first, so that the new one begins anew.
-				r.publish(t, plans.FromFiles(load(t, map[string]string{"shop/one.yaml": "type: boolean\ndefault: off\n"}), production, nil))
+				r.publish(t, plans.FromFiles(load(t,
+					map[string]string{"shop/one.yaml": "type: boolean\ndefault: off\n"}), production, nil))
 				r.publish(t, plans.FromFiles(load(t, c.edit), production, nil))
 			}
 			for _, move := range c.moves {
@@ -327,7 +335,8 @@ func TestPublishersAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, c := range contents {
 			wg.Go(func() {
-				if _, err := release.Publish(context.WithoutCancel(t.Context()), r.options(c)); err != nil && !errors.Is(err, plans.ErrNothing) {
+				if _, err := release.Publish(context.WithoutCancel(t.Context()), r.options(c)); err != nil &&
+					!errors.Is(err, plans.ErrNothing) {
 					t.Errorf("round %d: %v", round, err)
 				}
 			})
@@ -451,9 +460,10 @@ func TestMoveRefuses(t *testing.T) {
 		{unreadable, "releases.lock couldn't be read again: line 4: start=: it is not a time such as 2026-12-01T10:00:00Z"},
 		{beyond, "no step of the plan reaches 7%"},
 	} {
-		_, err := release.Publish(t.Context(), r.options(plans.Move(func(context.Context, plans.State) ([]ci.ReleaseLine, error) {
-			return []ci.ReleaseLine{c.line}, nil
-		})))
+		_, err := release.Publish(t.Context(),
+			r.options(plans.Move(func(context.Context, plans.State) ([]ci.ReleaseLine, error) {
+				return []ci.ReleaseLine{c.line}, nil
+			})))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: error %v, want %q", c.line, err, c.want)
 		}
@@ -516,7 +526,8 @@ func TestPlanGone(t *testing.T) {
 	r.publish(t, back("one", "robot"))
 	var notes []string
 	clock := strings.Replace(flagFiles["guards/slo.yaml"], "[production]", "[staging]", 1)
-	r.publish(t, plans.FromFiles(load(t, map[string]string{"guards/slo.yaml": clock}), production, func(s string) { notes = append(notes, s) }))
+	r.publish(t, plans.FromFiles(load(t, map[string]string{"guards/slo.yaml": clock}), production,
+		func(s string) { notes = append(notes, s) }))
 	want := `flag "one": no guard advances it in environment production any more, so its published line doesn't count: ` +
 		`one production ramp plan=`
 	if len(notes) != 1 || !strings.HasPrefix(notes[0], want) || !strings.Contains(notes[0], `state=back why="errors"`) {
@@ -525,9 +536,11 @@ func TestPlanGone(t *testing.T) {
 	// Nobody misses the line of a plan that is finished.
 	r.publish(t, plans.FromFiles(load(t, nil), production, nil))
 	r.publish(t, step("one", "robot"))
-	r.publish(t, moving("one", func(_ *ci.Plan, l ci.ReleaseLine) (ci.ReleaseLine, bool) { return l.Finish(time.Now(), "robot"), true }))
+	r.publish(t, moving("one",
+		func(_ *ci.Plan, l ci.ReleaseLine) (ci.ReleaseLine, bool) { return l.Finish(time.Now(), "robot"), true }))
 	notes = nil
-	r.publish(t, plans.FromFiles(load(t, map[string]string{"guards/slo.yaml": clock}), production, func(s string) { notes = append(notes, s) }))
+	r.publish(t, plans.FromFiles(load(t, map[string]string{"guards/slo.yaml": clock}), production,
+		func(s string) { notes = append(notes, s) }))
 	if len(notes) != 0 {
 		t.Errorf("of a finished plan the notes are %q", notes)
 	}

@@ -90,7 +90,8 @@ func (c *Copy) replace(dir string) error {
 	}
 	defer os.RemoveAll(temp)
 	fresh, old := filepath.Join(temp, "new"), filepath.Join(temp, "old")
-	label := copyLabel{Environment: c.Release.Environment(), Revision: c.Release.Revision(), Expires: c.Release.Expires(),
+	label := copyLabel{Environment: c.Release.Environment(), Revision: c.Release.Revision(),
+		Expires:   c.Release.Expires(),
 		Confirmed: c.confirmed.UTC().Truncate(time.Second), Namespaces: []string{}}
 	for _, p := range c.Release.Payloads() {
 		label.Namespaces = append(label.Namespaces, p.Namespace)
@@ -178,5 +179,6 @@ func partOfCopy(name string) bool {
 		return isPayload(name)
 	}
 	return name == CopyLabel || name == "timestamp.json" ||
-		strings.HasSuffix(name, ".root.json") || strings.HasSuffix(name, ".snapshot.json") || strings.HasSuffix(name, ".targets.json")
+		strings.HasSuffix(name, ".root.json") || strings.HasSuffix(name, ".snapshot.json") ||
+		strings.HasSuffix(name, ".targets.json")
 }

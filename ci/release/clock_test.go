@@ -37,7 +37,8 @@ func TestClockBehind(t *testing.T) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 		if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) ||
-			!strings.Contains(err.Error(), "this machine's clock says ") || !strings.Contains(err.Error(), "correct the clock")) {
+			!strings.Contains(err.Error(), "this machine's clock says ") ||
+			!strings.Contains(err.Error(), "correct the clock")) {
 			t.Errorf("%s: %+v, error %v, want %q", test.name, report, err, test.want)
 		}
 	}

@@ -17,7 +17,8 @@ func (p *publisher) compare(cur *state) error {
 	}
 	r.Added, r.Changed, r.Removed = differences(cur.payloads(), p.hashes())
 	r.Content = contentHash(p.hashes())
-	r.Files = !maps.EqualFunc(p.further, cur.further(), func(f file, hash string) bool { return hex.EncodeToString(f.sha256[:]) == hash })
+	r.Files = !maps.EqualFunc(p.further, cur.further(),
+		func(f file, hash string) bool { return hex.EncodeToString(f.sha256[:]) == hash })
 	var err error
 	r.Formats, err = p.formats(cur)
 	return err

@@ -110,7 +110,8 @@ func (p *publisher) build(ctx context.Context, cur *state) error {
 	}
 	var restored *Published
 	if p.Rollback > 0 {
-		restored = &Published{Revision: p.Rollback, Payloads: make(map[string][]byte), Files: make(map[string][]byte), Provenance: p.Provenance}
+		restored = &Published{Revision: p.Rollback, Payloads: make(map[string][]byte), Files: make(map[string][]byte),
+			Provenance: p.Provenance}
 		for namespace, f := range p.files {
 			restored.Payloads[namespace] = f.data
 		}

@@ -17,7 +17,8 @@ const lockName, plansName = "releases.lock", "releases.json"
 // a file with a number that grows by one.
 func counting(opts release.Options, c content) release.Options {
 	opts.Payloads = nil
-	opts.Content = func(_ context.Context, published release.Published, restored *release.Published) (release.Content, error) {
+	opts.Content = func(_ context.Context, published release.Published,
+		restored *release.Published) (release.Content, error) {
 		if restored != nil {
 			return release.Content{}, errors.New("this isn't a rollback")
 		}
@@ -33,7 +34,8 @@ func counting(opts release.Options, c content) release.Options {
 }
 
 // publishedFiles returns the files of the published revision.
-func publishedFiles(t *testing.T, store release.Store, keys release.Keys) (files map[string]string, p release.Provenance) {
+func publishedFiles(t *testing.T, store release.Store, keys release.Keys) (files map[string]string,
+	p release.Provenance) {
 	t.Helper()
 	stop := errors.New("stop")
 	files = make(map[string]string)
@@ -78,8 +80,10 @@ func TestFiles(t *testing.T) {
 
 		// A rollback gets both revisions.
 		back := rollback(store, keys, 1)
-		back.Content = func(_ context.Context, published release.Published, restored *release.Published) (release.Content, error) {
-			if restored == nil || restored.Revision != 1 || string(restored.Files[lockName]) != "1" || string(published.Files[lockName]) != "2" {
+		back.Content = func(_ context.Context, published release.Published,
+			restored *release.Published) (release.Content, error) {
+			if restored == nil || restored.Revision != 1 || string(restored.Files[lockName]) != "1" ||
+				string(published.Files[lockName]) != "2" {
 				t.Errorf("a rollback gets %+v and %+v", published, restored)
 			}
 			return release.Content{Payloads: content{"a": "1"}.payloads(production), Files: published.Files}, nil

@@ -134,7 +134,8 @@ func unconditional(opts release.PutOptions) release.PutOptions {
 // A store that repeats a request whose answer was lost reports a conflict with
 // what it wrote itself.
 func TestLostAnswers(t *testing.T) {
-	for _, object := range []string{"targets/", "1.root.json", "1.targets.json", "1.snapshot.json", "2.targets.json", "2.snapshot.json", "timestamp.json"} {
+	for _, object := range []string{"targets/", "1.root.json", "1.targets.json", "1.snapshot.json", "2.targets.json",
+		"2.snapshot.json", "timestamp.json"} {
 		t.Run(object, func(t *testing.T) {
 			store := release.FileStore(t.TempDir())
 			keys := newKeys(t, production)

@@ -50,10 +50,12 @@ func TestFileStoreErrorsNameTheFolder(t *testing.T) {
 	if err := store.Put(t.Context(), "a", nil, release.PutOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Put(t.Context(), "a/b", nil, release.PutOptions{}); err == nil || !strings.Contains(err.Error(), dir) {
+	if err := store.Put(t.Context(), "a/b", nil, release.PutOptions{}); err == nil ||
+		!strings.Contains(err.Error(), dir) {
 		t.Errorf("writing below a file: error %v, which doesn't name %s", err, dir)
 	}
-	if err := store.Put(t.Context(), "a", nil, release.PutOptions{IfNoneMatch: true}); !errors.Is(err, release.ErrConflict) {
+	if err := store.Put(t.Context(), "a", nil, release.PutOptions{IfNoneMatch: true}); !errors.Is(err,
+		release.ErrConflict) {
 		t.Errorf("writing what exists: error %v, not a conflict", err)
 	}
 }
@@ -71,7 +73,8 @@ func TestFileStoreStaysInItsFolder(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(dir, "env", "link")); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"../object", "a/../../object", filepath.Join(dir, "object"), "link/secret", "link/object", ""} {
+	for _, name := range []string{"../object", "a/../../object", filepath.Join(dir, "object"), "link/secret",
+		"link/object", ""} {
 		if _, _, err := store.Get(t.Context(), name, 100); err == nil {
 			t.Errorf("reading %q succeeded", name)
 		}
@@ -125,7 +128,8 @@ func TestKilledBakes(t *testing.T) {
 	dir := t.TempDir()
 	store, keys := release.FileStore(filepath.Join(dir, "store")), newKeys(t, production)
 	mustPublish(t, options(store, keys, content{"a": "1"}))
-	for name, age := range map[string]time.Duration{".serin-bake-1/new/x": 2 * time.Hour, ".serin-bake-2/x": 0, "bake-3/x": day} {
+	for name, age := range map[string]time.Duration{".serin-bake-1/new/x": 2 * time.Hour, ".serin-bake-2/x": 0,
+		"bake-3/x": day} {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		writeOld(t, file, age)
 		then := time.Now().Add(-age)
@@ -144,7 +148,8 @@ func TestKilledBakes(t *testing.T) {
 	if err := baked.Write(filepath.Join(dir, "copy")); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{".serin-bake-1": false, ".serin-bake-2": true, "bake-3": true, "copy": true} {
+	for name, want := range map[string]bool{".serin-bake-1": false, ".serin-bake-2": true, "bake-3": true,
+		"copy": true} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); (err == nil) != want {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -17,9 +17,10 @@ func flagsOf(store release.Store, keys release.Keys, defaults map[string]int) re
 	set := &opts.Payloads[i].Ruleset
 	for _, key := range []string{"flag", "third"} {
 		if n, ok := defaults[key]; ok {
-			set.Flags = append(set.Flags, evaluator.Flag{Key: key + "-a", Type: evaluator.KindBool, Default: n, Variants: []evaluator.Variant{
-				{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)},
-			}})
+			set.Flags = append(set.Flags,
+				evaluator.Flag{Key: key + "-a", Type: evaluator.KindBool, Default: n, Variants: []evaluator.Variant{
+					{Name: "on", Value: evaluator.BoolValue(true)}, {Name: "off", Value: evaluator.BoolValue(false)},
+				}})
 		}
 	}
 	slices.SortFunc(set.Flags, func(x, y evaluator.Flag) int { return strings.Compare(x.Key, y.Key) })
@@ -40,11 +41,14 @@ func TestLogOfFlag(t *testing.T) {
 		{"third": 1},            // 6 removes it
 	} {
 		report := mustPublish(t, flagsOf(store, keys, defaults))
-		payloads = append(payloads, report.Objects[slices.IndexFunc(report.Objects, func(name string) bool { return strings.HasPrefix(name, "targets/a/") })])
+		payloads = append(payloads,
+			report.Objects[slices.IndexFunc(report.Objects,
+				func(name string) bool { return strings.HasPrefix(name, "targets/a/") })])
 	}
 	read := func() map[int64]release.FlagChange {
 		t.Helper()
-		history, err := release.Log(t.Context(), release.LogOptions{Source: storeSource{store}, Root: keys.Root, Flag: release.FlagName{Namespace: "a", Key: "flag-a"}})
+		history, err := release.Log(t.Context(), release.LogOptions{Source: storeSource{store}, Root: keys.Root,
+			Flag: release.FlagName{Namespace: "a", Key: "flag-a"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,5 +72,6 @@ func TestLogOfFlag(t *testing.T) {
 
 	// Nobody knows what was in a payload that was replaced.
 	overwrite(t, store, payloads[2], mustGet(t, store, payloads[5]))
-	check(read(), map[int64]release.FlagChange{2: release.FlagAdded, 3: release.FlagUnknown, 4: release.FlagUnknown, 6: release.FlagRemoved})
+	check(read(), map[int64]release.FlagChange{2: release.FlagAdded, 3: release.FlagUnknown, 4: release.FlagUnknown,
+		6: release.FlagRemoved})
 }

@@ -129,7 +129,8 @@ func TestGC(t *testing.T) {
 	}
 	left := w.store.All()
 	for _, name := range []string{
-		"1.root.json", "1.targets.json", "3.targets.json", "4.targets.json", "notes.txt", "1000.targets.json", "01.snapshot.json",
+		"1.root.json", "1.targets.json", "3.targets.json", "4.targets.json", "notes.txt", "1000.targets.json",
+		"01.snapshot.json",
 	} {
 		if _, ok := left[name]; !ok {
 			t.Errorf("%s was removed", name)
@@ -167,7 +168,8 @@ func TestGCFiles(t *testing.T) {
 	if files, _ := publishedFiles(t, w.store, w.keys); files[lockName] != "2" {
 		t.Errorf("the rollback has the files %v", files)
 	}
-	if _, err := release.Publish(t.Context(), w.rollback(1)); err == nil || !strings.Contains(err.Error(), "reading releases.lock of revision 1: the object is gone") {
+	if _, err := release.Publish(t.Context(), w.rollback(1)); err == nil ||
+		!strings.Contains(err.Error(), "reading releases.lock of revision 1: the object is gone") {
 		t.Errorf("a rollback to what is gone: error %v", err)
 	}
 }
@@ -264,8 +266,9 @@ func TestGCRefuses(t *testing.T) {
 		prepare prepare
 		want    string
 	}{
-		"too short": {func(_ *testing.T, _ *world, o *release.GCOptions) { o.Keep = day - 1 }, "the minimum is 24h0m0s"},
-		"no store":  {func(_ *testing.T, _ *world, o *release.GCOptions) { o.Store = nil }, "a store is required"},
+		"too short": {func(_ *testing.T, _ *world, o *release.GCOptions) { o.Keep = day - 1 },
+			"the minimum is 24h0m0s"},
+		"no store": {func(_ *testing.T, _ *world, o *release.GCOptions) { o.Store = nil }, "a store is required"},
 		"other root": {func(t *testing.T, _ *world, o *release.GCOptions) {
 			o.Root = newKeys(t, production).Root
 		}, "verifying what is published"},
@@ -526,7 +529,8 @@ func (p *property) check(t *testing.T) {
 				opts := p.rollback(e.Revision)
 				opts.DryRun = true
 				if _, err := release.Publish(t.Context(), opts); err != nil {
-					t.Errorf("rolling back to revision %d, published until %v ago: %v", e.Revision, p.now.Sub(replaced), err)
+					t.Errorf("rolling back to revision %d, published until %v ago: %v", e.Revision,
+						p.now.Sub(replaced), err)
 				}
 			}
 			replaced = e.Provenance.Time

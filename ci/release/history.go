@@ -120,7 +120,8 @@ func Log(ctx context.Context, opts LogOptions) (History, error) {
 	if err != nil {
 		return History{}, fmt.Errorf("reading the history: %w", err)
 	}
-	l := logger{history: History{Environment: release.Environment(), Expires: release.Expires()}, strays: maxStrays, flag: opts.Flag}
+	l := logger{history: History{Environment: release.Environment(), Expires: release.Expires()}, strays: maxStrays,
+		flag: opts.Flag}
 	root, err := parseRoot(release.Metadata().Root)
 	if err == nil {
 		l.chain, err = newChain(opts.Source, release, root.Metadata)
@@ -154,7 +155,8 @@ func (l *logger) read(ctx context.Context, limit int) error {
 	}
 	for n := 1; ; n++ {
 		this := l.chain.at
-		entry := Entry{Revision: this.revision, Standing: StandingPublished, Signed: l.chain.signed(this), Provenance: this.provenance}
+		entry := Entry{Revision: this.revision, Standing: StandingPublished, Signed: l.chain.signed(this),
+			Provenance: this.provenance}
 		err := l.chain.back(ctx)
 		var broken *brokenLink
 		switch {
@@ -242,7 +244,8 @@ type record struct {
 }
 
 // newChain returns the chain that ends at release.
-func newChain(source bundle.Source, release *bundle.Release, root *metadata.Metadata[metadata.RootType]) (*chain, error) {
+func newChain(source bundle.Source, release *bundle.Release,
+	root *metadata.Metadata[metadata.RootType]) (*chain, error) {
 	at, err := newRecord(release.Revision(), release.Metadata().Targets)
 	if err != nil {
 		return nil, err

@@ -36,7 +36,8 @@ func mustLog(t *testing.T, store release.Store, root []byte, limit int) release.
 // from returns options with a provenance that tells apart what was published.
 func from(opts release.Options, commit string) release.Options {
 	opts.Provenance = release.Provenance{
-		Commit: commit, Author: "the author of " + commit, RunURL: "https://ci.example/runs/" + commit, Reason: "to <test> & \"more\"",
+		Commit: commit, Author: "the author of " + commit, RunURL: "https://ci.example/runs/" + commit,
+		Reason: "to <test> & \"more\"",
 	}
 	return opts
 }
@@ -224,7 +225,8 @@ func TestLogWithoutARevision(t *testing.T) {
 			newest, before := published(4, "c4"), published(3, "c3")
 			newest.Changed, before.Known = []string{"a"}, false
 			wantLog(t, mustLog(t, store, keys.Root, 0), []release.Entry{
-				newest, before, {Revision: 2, Standing: release.StandingLost}, signedStray(1, "c1", release.StandingUnlinked),
+				newest, before, {Revision: 2, Standing: release.StandingLost},
+				signedStray(1, "c1", release.StandingUnlinked),
 			})
 		})
 	}

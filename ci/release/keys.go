@@ -79,10 +79,12 @@ func (o Opener) Keys(ctx context.Context, dir string) (Keys, error) {
 	keys := Keys{Root: roots.pinned, Newer: roots.newer}
 	if w := roots.waiting; w != nil {
 		if w.Signed.Version == roots.last.Signed.Version {
-			return Keys{}, fmt.Errorf("loading the pinned root: %s lacks signatures: it has %s", filepath.Join(dir, rootFile), inWords(roots.quorums))
+			return Keys{}, fmt.Errorf("loading the pinned root: %s lacks signatures: it has %s",
+				filepath.Join(dir, rootFile), inWords(roots.quorums))
 		}
 		if o.Warn != nil {
-			o.Warn(fmt.Sprintf("version %d of the root isn't valid yet: it has %s", w.Signed.Version, inWords(roots.quorums)))
+			o.Warn(fmt.Sprintf("version %d of the root isn't valid yet: it has %s", w.Signed.Version,
+				inWords(roots.quorums)))
 		}
 	}
 	if keys.Online, err = o.Signer(ctx, filepath.Join(dir, onlineKeyFile)); err != nil {
@@ -111,7 +113,8 @@ func old(name string) string { return strings.TrimSuffix(name, ".key") + oldSuff
 func inWords(quorums []Quorum) string {
 	var words []string
 	for _, q := range quorums {
-		words = append(words, fmt.Sprintf("%d of %d signatures by the root keys of version %d", q.Have, q.Need, q.Version))
+		words = append(words,
+			fmt.Sprintf("%d of %d signatures by the root keys of version %d", q.Have, q.Need, q.Version))
 	}
 	return strings.Join(words, ", ")
 }
@@ -156,7 +159,8 @@ func (o Opener) Init(ctx context.Context, opts InitOptions) ([]KeyFile, error) {
 
 func (o Opener) init(ctx context.Context, opts InitOptions) ([]KeyFile, error) {
 	if !validEnvironment(opts.Environment) {
-		return nil, errors.New("the name of an environment must consist of letters, digits, '-', '_' and '.', and start with a letter or digit")
+		return nil, errors.New(
+			"the name of an environment must consist of letters, digits, '-', '_' and '.', and start with a letter or digit")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now

@@ -254,7 +254,8 @@ func TestLoadKeysRefuses(t *testing.T) {
 			continue
 		}
 		for line := range strings.Lines(string(online)) {
-			if line = strings.TrimSpace(line); len(line) > 20 && !strings.HasPrefix(line, "-") && strings.Contains(err.Error(), line) {
+			if line = strings.TrimSpace(line); len(line) > 20 && !strings.HasPrefix(line, "-") &&
+				strings.Contains(err.Error(), line) {
 				t.Errorf("%s: the key is in the error: %v", name, err)
 			}
 		}

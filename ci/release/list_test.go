@@ -46,7 +46,8 @@ func TestLists(t *testing.T) {
 			put := &spy{Store: store}
 			opts.Store = put
 			report := mustPublish(t, opts)
-			got := slices.DeleteFunc(withoutHashes(put.put), func(name string) bool { return strings.HasSuffix(name, ".json") })
+			got := slices.DeleteFunc(withoutHashes(put.put),
+				func(name string) bool { return strings.HasSuffix(name, ".json") })
 			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("objects (-want +got):\n%s", diff)
 			}
@@ -70,8 +71,9 @@ func TestLists(t *testing.T) {
 		name := listsOf(first.Objects)[0]
 		list := mustGet(t, store, name)
 		overwrite(t, store, name, flip(list, len(list)/2))
-		wantError(t, rollback(store, keys, 1), "reading a list of revision 1, which can be published again from its files: "+
-			"the object was changed")
+		wantError(t, rollback(store, keys, 1),
+			"reading a list of revision 1, which can be published again from its files: "+
+				"the object was changed")
 		publish(withList(options(store, keys, one), "u"), one, "targets/lists/*", "targets/a/*", "targets/b/*") // repairs it
 		history := mustLog(t, store, keys.Root, 0).Entries
 		if len(history) != 6 || !cmp.Equal(history[4].Changed, []string{"a"}) {

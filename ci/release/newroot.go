@@ -70,7 +70,8 @@ func (p *publisher) beforeRotation(ctx context.Context, cur *state, refused erro
 			continue
 		}
 		if p.Renew {
-			return nil, errors.New("refusing to renew what only replaced keys have signed: publish from the flag files once")
+			return nil, errors.New(
+				"refusing to renew what only replaced keys have signed: publish from the flag files once")
 		}
 		cur.release, cur.etag, cur.vouched = release, from.etag, false
 		cur.before, err = parseRoot(release.Metadata().Root)

@@ -65,7 +65,8 @@ func whyNoBlock(text string) error {
 func isBase64(text string) bool {
 	const least = 40 // characters; an ed25519 key has 64
 	text = strings.Join(strings.Fields(text), "")
-	return len(text) >= least && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == ""
+	return len(text) >= least &&
+		strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == ""
 }
 
 // wrongBlock says what a PEM block of another type is.

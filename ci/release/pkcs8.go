@@ -77,7 +77,8 @@ func encrypt(der, passphrase []byte) ([]byte, error) {
 	cipher.NewCBCEncrypter(block, iv).CryptBlocks(data, data)
 
 	kdf, err := algorithm(oidPBKDF2, pbkdf2Parameters{
-		Salt: salt, Iterations: iterations, PRF: pkix.AlgorithmIdentifier{Algorithm: oidHMACSHA256, Parameters: asn1.NullRawValue},
+		Salt: salt, Iterations: iterations,
+		PRF: pkix.AlgorithmIdentifier{Algorithm: oidHMACSHA256, Parameters: asn1.NullRawValue},
 	})
 	if err != nil {
 		return nil, err
@@ -169,7 +170,8 @@ func (p pbkdf2Parameters) block(scheme asn1.ObjectIdentifier, passphrase []byte)
 	default:
 		return nil, errors.New("the key's hash is not SHA-1, SHA-256 or SHA-512")
 	}
-	if p.Iterations < 1 || p.Iterations > maxIterations || len(p.Salt) > maxSalt || p.KeyLength != 0 && p.KeyLength != size {
+	if p.Iterations < 1 || p.Iterations > maxIterations || len(p.Salt) > maxSalt ||
+		p.KeyLength != 0 && p.KeyLength != size {
 		return nil, fmt.Errorf("the key asks for more than %d iterations, or has invalid parameters", maxIterations)
 	}
 	key, err := pbkdf2.Key(prf, string(passphrase), p.Salt, p.Iterations, size)

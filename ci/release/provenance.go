@@ -74,7 +74,8 @@ func (p Provenance) check() error {
 	for _, text := range []struct {
 		name, value string
 		limit       int
-	}{{"commit", p.Commit, maxCommit}, {"author", p.Author, maxAuthor}, {"run's URL", p.RunURL, maxRunURL}, {"reason", p.Reason, maxReason}} {
+	}{{"commit", p.Commit, maxCommit}, {"author", p.Author, maxAuthor}, {"run's URL", p.RunURL, maxRunURL},
+		{"reason", p.Reason, maxReason}} {
 		switch {
 		case len(text.value) > text.limit:
 			return fmt.Errorf("the %s is longer than %d bytes", text.name, text.limit)

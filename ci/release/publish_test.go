@@ -37,7 +37,8 @@ func TestPublish(t *testing.T) {
 			{
 				"first", content{"checkout": "a", "search/web": "b"},
 				release.Report{Revision: 1, Added: []string{"checkout", "search/web"}},
-				[]string{"targets/checkout/*", "targets/search/web/*", "1.root.json", "1.targets.json", "1.snapshot.json", "timestamp.json"},
+				[]string{"targets/checkout/*", "targets/search/web/*", "1.root.json", "1.targets.json",
+					"1.snapshot.json", "timestamp.json"},
 			},
 			{
 				"unchanged", content{"checkout": "a", "search/web": "b"},
@@ -86,7 +87,8 @@ func TestPublish(t *testing.T) {
 			if d := time.Until(got.RootExpires) - release.RootLifetime; d.Abs() > time.Minute {
 				t.Errorf("%s: the root is reported to expire at %v", step.name, got.RootExpires)
 			}
-			got.Content, got.Objects, got.Bytes, got.Expires, got.RootExpires = "", nil, 0, step.want.Expires, step.want.RootExpires
+			got.Content, got.Objects, got.Bytes, got.Expires, got.RootExpires = "", nil, 0, step.want.Expires,
+				step.want.RootExpires
 			if diff := cmp.Diff(step.want, got); diff != "" {
 				t.Errorf("%s: report (-want +got):\n%s", step.name, diff)
 			}
@@ -183,7 +185,8 @@ func TestPublishersAtTheSameTime(t *testing.T) {
 					}
 					mu.Lock()
 					if other, ok := upon[report.Previous]; ok {
-						t.Errorf("revisions %d and %d both follow %d: one is lost", other, report.Revision, report.Previous)
+						t.Errorf("revisions %d and %d both follow %d: one is lost", other, report.Revision,
+							report.Previous)
 					}
 					upon[report.Previous] = report.Revision
 					published[report.Revision] = c
@@ -276,7 +279,8 @@ func TestLostRaceIsNoticed(t *testing.T) {
 			return nil
 		}}
 		report := mustPublish(t, options(race, keys, content{"a": "2"}))
-		if report.Revision != 3 || !slices.Equal(withoutHashes(race.put), []string{"targets/a/*", "3.targets.json", "3.snapshot.json", "timestamp.json"}) {
+		if report.Revision != 3 || !slices.Equal(withoutHashes(race.put),
+			[]string{"targets/a/*", "3.targets.json", "3.snapshot.json", "timestamp.json"}) {
 			t.Errorf("revision %d, by putting %v", report.Revision, race.put)
 		}
 	})
@@ -297,7 +301,8 @@ func TestPublishGivesUpRacing(t *testing.T) {
 			return nil
 		}}
 		_, err := release.Publish(t.Context(), options(unlucky, keys, content{"a": "unlucky"}))
-		if took := time.Since(began); !errors.Is(err, release.ErrConflict) || took < 2*time.Minute || took > 2*time.Minute+5*time.Second {
+		if took := time.Since(began); !errors.Is(err, release.ErrConflict) || took < 2*time.Minute ||
+			took > 2*time.Minute+5*time.Second {
 			t.Errorf("after %d lost races and %v: error %v", losses, took, err)
 		}
 		// Half of the bound on average: 5 s in the end, less in the beginning.
@@ -310,7 +315,8 @@ func TestPublishGivesUpRacing(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := release.Publish(ctx, options(unlucky, keys, content{"a": "unlucky"})); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := release.Publish(ctx, options(unlucky, keys, content{"a": "unlucky"})); !errors.Is(err,
+			context.DeadlineExceeded) {
 			t.Errorf("a publisher that ran out of time: error %v", err)
 		}
 	})

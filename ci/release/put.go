@@ -158,7 +158,8 @@ func (p *publisher) unchanged(ctx context.Context, cur *state) error {
 
 // putSnapshot puts a snapshot with the given targets and returns the timestamp's
 // entry for it.
-func (p *publisher) putSnapshot(ctx context.Context, cur *state, targets *metadata.MetaFiles, now time.Time) (*metadata.MetaFiles, error) {
+func (p *publisher) putSnapshot(ctx context.Context, cur *state, targets *metadata.MetaFiles,
+	now time.Time) (*metadata.MetaFiles, error) {
 	snapshot := metadata.Snapshot(expiry(now, SnapshotLifetime))
 	snapshot.Signed.Meta = map[string]*metadata.MetaFiles{"targets.json": targets}
 	first, err := p.first(ctx, cur, metadata.SNAPSHOT)
@@ -192,7 +193,8 @@ func (p *publisher) putTimestamp(ctx context.Context, cur *state, snapshot *meta
 			return err
 		}
 	}
-	opts := PutOptions{IfMatch: cur.etag, IfNoneMatch: cur.etag == "", CacheControl: cacheTimestamp, ContentType: typeJSON}
+	opts := PutOptions{IfMatch: cur.etag, IfNoneMatch: cur.etag == "", CacheControl: cacheTimestamp,
+		ContentType: typeJSON}
 	if err := p.swap(ctx, data, opts); err != nil {
 		return err
 	}
@@ -328,5 +330,6 @@ func (p *publisher) putFree(
 			}
 		}
 	}
-	return nil, fmt.Errorf("looking for a free version of %s: the last %d, up to %d, are taken", role, maxSkipped, first+maxSkipped-1)
+	return nil, fmt.Errorf("looking for a free version of %s: the last %d, up to %d, are taken", role, maxSkipped,
+		first+maxSkipped-1)
 }

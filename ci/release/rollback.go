@@ -128,7 +128,8 @@ func (p *publisher) find(ctx context.Context, cur *state) (record, error) {
 	}
 	for namespace, hash := range c.at.payloads() {
 		if !signed[namespace+" "+hash] {
-			return record{}, fmt.Errorf("refusing revision %d, because only a key that is no longer trusted has signed its %s; it %s",
+			return record{}, fmt.Errorf(
+				"refusing revision %d, because only a key that is no longer trusted has signed its %s; it %s",
 				p.Rollback, namespace, c.at.origin())
 		}
 	}

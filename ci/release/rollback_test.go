@@ -30,7 +30,8 @@ func TestRollback(t *testing.T) {
 		put := &spy{Store: store}
 		report := mustPublish(t, rollback(put, keys, 1))
 		// The payloads are there already, and put again so that they are young.
-		if diff := cmp.Diff([]string{"targets/b/*", "targets/a/*", "4.targets.json", "4.snapshot.json", "timestamp.json"}, withoutHashes(put.put)); diff != "" {
+		if diff := cmp.Diff([]string{"targets/b/*", "targets/a/*", "4.targets.json", "4.snapshot.json",
+			"timestamp.json"}, withoutHashes(put.put)); diff != "" {
 			t.Errorf("objects (-want +got):\n%s", diff)
 		}
 		if report.Revision != 4 || report.Previous != 3 || !cmp.Equal(report.Changed, []string{"a"}) ||
@@ -92,7 +93,8 @@ func TestRollbackRefuses(t *testing.T) {
 	payload := mustGet(t, store, payloads[0])
 	for _, damaged := range [][]byte{flip(payload, len(payload)/2), payload[1:], append(payload, 'x')} {
 		overwrite(t, store, payloads[0], damaged)
-		wantError(t, rollback(store, keys, 1), "reading a of revision 1, which can be published again from commit c1: the object was changed")
+		wantError(t, rollback(store, keys, 1),
+			"reading a of revision 1, which can be published again from commit c1: the object was changed")
 	}
 	remove(t, dir, payloads[0])
 	wantError(t, rollback(store, keys, 1), "the object is gone")

@@ -227,7 +227,8 @@ func readLineage(dir string) (lineage, error) {
 			return lineage{}, fmt.Errorf("loading a newer root: %s: %w", path, err)
 		}
 		if next.Signed.Version != l.last.Signed.Version+1 || next.environment != l.last.environment {
-			return lineage{}, fmt.Errorf("loading a newer root: %s is version %d of environment %q", path, next.Signed.Version, next.environment)
+			return lineage{}, fmt.Errorf("loading a newer root: %s is version %d of environment %q", path,
+				next.Signed.Version, next.environment)
 		}
 		if l.quorums, err = next.quorums(&l.last); err != nil {
 			return lineage{}, fmt.Errorf("loading a newer root: %s: %w", path, err)

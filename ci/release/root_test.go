@@ -11,7 +11,8 @@ import (
 // so is what should follow it.
 func FuzzRoot(f *testing.F) {
 	dir := f.TempDir()
-	if _, err := (Opener{}).Init(f.Context(), InitOptions{Dir: dir, Environment: "e", NewRootKeys: 2, Threshold: 2, Targets: newKeyword}); err != nil {
+	if _, err := (Opener{}).Init(f.Context(),
+		InitOptions{Dir: dir, Environment: "e", NewRootKeys: 2, Threshold: 2, Targets: newKeyword}); err != nil {
 		f.Fatal(err)
 	}
 	if _, err := (Opener{}).Rotate(f.Context(), RotateOptions{Dir: dir, Online: newKeyword, Threshold: 1}); err != nil {
@@ -34,7 +35,8 @@ func FuzzRoot(f *testing.F) {
 			return
 		}
 		info, err := r.describe("", &roots.last)
-		if err == nil && (info.Version < 1 || info.Environment == "" || len(info.Roles) != 4 || len(info.Quorums) != 2) {
+		if err == nil && (info.Version < 1 || info.Environment == "" || len(info.Roles) != 4 ||
+			len(info.Quorums) != 2) {
 			t.Errorf("described as %+v", info)
 		}
 		if next, err := r.next(time.Now()); err == nil && next.Signed.Version != r.Signed.Version+1 {

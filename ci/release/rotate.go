@@ -70,7 +70,8 @@ func (o Opener) rotate(ctx context.Context, opts RotateOptions) (Ceremony, error
 		return Ceremony{}, err
 	}
 	if w := roots.waiting; w != nil {
-		return Ceremony{}, fmt.Errorf("version %d of the root exists already and lacks signatures; it has %s: have it signed, or remove it",
+		return Ceremony{}, fmt.Errorf(
+			"version %d of the root exists already and lacks signatures; it has %s: have it signed, or remove it",
 			w.Signed.Version, inWords(roots.quorums))
 	}
 	before := roots.last
@@ -186,7 +187,8 @@ func findKey(ids []string, prefix string) (string, error) {
 		}
 	}
 	if len(found) != 1 {
-		return "", fmt.Errorf("%q isn't a prefix, of 8 digits or more, of the ID of exactly one of the root keys %s", prefix, short(ids))
+		return "", fmt.Errorf("%q isn't a prefix, of 8 digits or more, of the ID of exactly one of the root keys %s",
+			prefix, short(ids))
 	}
 	return found[0], nil
 }
@@ -219,7 +221,8 @@ func (w *keyWriter) finish(next, before root) (Ceremony, error) {
 		if _, err := os.Lstat(file.Path); err == nil {
 			kept := old(file.Path)
 			if _, err := os.Lstat(kept); err == nil {
-				return Ceremony{}, fmt.Errorf("%w: %s, from the previous rotation: remove it once that rotation is published", fs.ErrExist, kept)
+				return Ceremony{}, fmt.Errorf(
+					"%w: %s, from the previous rotation: remove it once that rotation is published", fs.ErrExist, kept)
 			}
 			replace = append(replace, file.Path)
 			w.files[i].Path += ".new"

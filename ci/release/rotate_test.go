@@ -115,7 +115,8 @@ func TestRotateOnlineKey(t *testing.T) {
 					remove(t, string(f), "online.old.key")
 				}
 				after := f.keys(t)
-				wantError(t, release.Options{Store: store, Keys: after, Environment: production, Renew: true}, "only replaced keys have signed")
+				wantError(t, release.Options{Store: store, Keys: after, Environment: production, Renew: true},
+					"only replaced keys have signed")
 
 				put := &spy{Store: store}
 				if tt.old { // nobody notices, at any time
@@ -139,7 +140,8 @@ func TestRotateOnlineKey(t *testing.T) {
 				// The history goes on, and knows whose signatures count.
 				history := mustLog(t, store, before.Root, 0)
 				for i, want := range []bool{true, true, tt.rotate.Online != "" && tt.init.Targets != ""} {
-					if e := history.Entries[i]; e.Revision != int64(3-i) || e.Signed != want || e.Standing != release.StandingPublished {
+					if e := history.Entries[i]; e.Revision != int64(3-i) || e.Signed != want ||
+						e.Standing != release.StandingPublished {
 						t.Errorf("history: %+v", e)
 					}
 				}
@@ -168,7 +170,8 @@ func TestRenewalWithoutTargetsKey(t *testing.T) {
 			t.Fatalf("targets are said to expire in %v", left)
 		}
 	}
-	wantError(t, options(store, some, content{"a": "2"}), "version 1 of the root has a separate key for targets, but there is no targets.key")
+	wantError(t, options(store, some, content{"a": "2"}),
+		"version 1 of the root has a separate key for targets, but there is no targets.key")
 }
 
 // A root that only expires later, or has other root keys, is all that is put.
@@ -253,21 +256,25 @@ func TestCeremony(t *testing.T) {
 	third := roots[0].Roles[0].Keys[2].ID
 
 	// The third key is replaced by another, and three of three must sign then.
-	made := f.rotate(t, release.RotateOptions{RemoveRoots: []string{third[:8]}, AddRoots: []string{"new"}, Threshold: 3})
+	made := f.rotate(t, release.RotateOptions{RemoveRoots: []string{third[:8]}, AddRoots: []string{"new"},
+		Threshold: 3})
 	path := made.Path
-	if diff := cmp.Diff([]release.Quorum{{Version: 1, Have: 0, Need: 2}, {Version: 2, Have: 1, Need: 3}}, made.Quorums); diff != "" {
+	if diff := cmp.Diff([]release.Quorum{{Version: 1, Have: 0, Need: 2}, {Version: 2, Have: 1, Need: 3}},
+		made.Quorums); diff != "" {
 		t.Errorf("signatures at first (-want +got):\n%s", diff)
 	}
 	var words []string
 	opener := release.Opener{Warn: func(message string) { words = append(words, message) }}
 	keys, err := opener.Keys(t.Context(), string(f))
-	if err != nil || len(keys.Newer) > 0 || len(words) != 1 || !strings.Contains(words[0], "version 2 of the root isn't valid yet: it has 0 of 2 signatures") {
+	if err != nil || len(keys.Newer) > 0 || len(words) != 1 ||
+		!strings.Contains(words[0], "version 2 of the root isn't valid yet: it has 0 of 2 signatures") {
 		t.Errorf("%d newer roots, warnings %q, error %v", len(keys.Newer), words, err)
 	}
 	if report := mustPublish(t, options(store, keys, content{"a": "1"})); len(report.Objects) > 0 {
 		t.Errorf("put %v", report.Objects)
 	}
-	if _, err := opener.Rotate(t.Context(), release.RotateOptions{Dir: string(f)}); err == nil || !strings.Contains(err.Error(), "lacks signatures") {
+	if _, err := opener.Rotate(t.Context(), release.RotateOptions{Dir: string(f)}); err == nil ||
+		!strings.Contains(err.Error(), "lacks signatures") {
 		t.Errorf("a rotation in a rotation: error %v", err)
 	}
 	signing := func(keys ...string) release.Ceremony {
@@ -289,16 +296,19 @@ func TestCeremony(t *testing.T) {
 		t.Errorf("one key signed twice: %+v", made)
 	}
 	// The key that goes may sign for the old root, which is one of two there.
-	if made := signing("apart-root-3.key"); made.Complete() || !made.Quorums[0].Complete() || made.Quorums[1].Have != 2 {
+	if made := signing("apart-root-3.key"); made.Complete() || !made.Quorums[0].Complete() ||
+		made.Quorums[1].Have != 2 {
 		t.Errorf("after the one that goes: %+v", made)
 	}
-	if _, err := (release.Opener{}).Sign(t.Context(), path, []string{f.path("online.key")}); err == nil || !strings.Contains(err.Error(), "isn't a root key") {
+	if _, err := (release.Opener{}).Sign(t.Context(), path, []string{f.path("online.key")}); err == nil ||
+		!strings.Contains(err.Error(), "isn't a root key") {
 		t.Errorf("with the online key: error %v", err)
 	}
 	if made := signing("apart-root-2.key"); !made.Complete() {
 		t.Errorf("after all: %+v", made)
 	}
-	if _, err := (release.Opener{}).Sign(t.Context(), path, []string{f.path("apart-root-1.key")}); err == nil || !strings.Contains(err.Error(), "no root in its folder lacks signatures") {
+	if _, err := (release.Opener{}).Sign(t.Context(), path, []string{f.path("apart-root-1.key")}); err == nil ||
+		!strings.Contains(err.Error(), "no root in its folder lacks signatures") {
 		t.Errorf("signing what is complete: error %v", err)
 	}
 	report := mustPublish(t, options(store, f.keys(t), content{"a": "1"}))
@@ -321,7 +331,8 @@ func TestPublishDuringACeremony(t *testing.T) {
 	}
 	mustPublish(t, options(store, f.keys(t), content{"a": "2"}))
 	mustPublish(t, renewal(store, f.keys(t), 0))
-	if _, err := (release.Opener{}).Sign(t.Context(), f.path("2.root.json"), []string{f.path("apart.key")}); err != nil {
+	if _, err := (release.Opener{}).Sign(t.Context(), f.path("2.root.json"),
+		[]string{f.path("apart.key")}); err != nil {
 		t.Fatal(err)
 	}
 	mustPublish(t, options(store, f.keys(t), content{"a": "3"}))
@@ -334,7 +345,8 @@ func TestFirstCeremony(t *testing.T) {
 	public := filepath.Join(t.TempDir(), "yours.pub")
 	writePublic(t, yours.path("root.key"), public)
 	f := newFolder(t, release.InitOptions{RootKeys: []string{mine.path("root.key"), public}, Threshold: 2})
-	if _, err := release.LoadKeys(string(f)); err == nil || !strings.Contains(err.Error(), "lacks signatures: it has 1 of 2") {
+	if _, err := release.LoadKeys(string(f)); err == nil ||
+		!strings.Contains(err.Error(), "lacks signatures: it has 1 of 2") {
 		t.Errorf("with one of two signatures: error %v", err)
 	}
 	made, err := release.Opener{}.Sign(t.Context(), f.path("root.json"), []string{yours.path("root.key")})
@@ -463,7 +475,8 @@ func TestRollbackOverRotation(t *testing.T) {
 		for _, n := range []string{"2", "3"} {
 			mustPublish(t, options(store, keys, content{"a": n}))
 		}
-		wantError(t, rollback(store, keys, 1), "refusing revision 1, because only a key that is no longer trusted has signed its a; it can be published again from commit c1")
+		wantError(t, rollback(store, keys, 1),
+			"refusing revision 1, because only a key that is no longer trusted has signed its a; it can be published again from commit c1")
 		if report := mustPublish(t, rollback(store, keys, 2)); report.Revision != 5 {
 			t.Errorf("report %+v", report)
 		}
@@ -494,7 +507,8 @@ func TestRotateRefuses(t *testing.T) {
 	refused("root.key is a root key already", release.RotateOptions{AddRoots: []string{f.path("root.key")}})
 	// What was replaced is kept, and not for ever.
 	f.rotate(t, release.RotateOptions{Online: "new"})
-	if _, err := (release.Opener{}).Rotate(t.Context(), release.RotateOptions{Dir: string(f), Online: "new"}); err == nil || !strings.Contains(err.Error(), "remove it once that rotation is published") {
+	if _, err := (release.Opener{}).Rotate(t.Context(), release.RotateOptions{Dir: string(f),
+		Online: "new"}); err == nil || !strings.Contains(err.Error(), "remove it once that rotation is published") {
 		t.Errorf("twice: error %v", err)
 	}
 }
@@ -531,13 +545,17 @@ func TestStrangeRoots(t *testing.T) {
 		root []byte
 		want string
 	}{
-		"another environment": {changed(func(r *metadata.RootType) { r.Version, r.UnrecognizedFields["x-serin-environment"] = 2, "staging" }), `version 2 of environment "staging"`},
-		"another version":     {changed(func(r *metadata.RootType) { r.Version = 3 }), "is version 3"},
-		"the same":            {f.keys(t).Root, "is version 1"},
-		"garbage":             {[]byte("garbage"), "malformed"},
+		"another environment": {changed(func(r *metadata.RootType) {
+			r.Version,
+				r.UnrecognizedFields["x-serin-environment"] = 2, "staging"
+		}), `version 2 of environment "staging"`},
+		"another version": {changed(func(r *metadata.RootType) { r.Version = 3 }), "is version 3"},
+		"the same":        {f.keys(t).Root, "is version 1"},
+		"garbage":         {[]byte("garbage"), "malformed"},
 		"a key of small order": {changed(func(r *metadata.RootType) {
 			r.Version = 2
-			key := &metadata.Key{Type: "ed25519", Scheme: "ed25519", Value: metadata.KeyVal{PublicKey: "01" + strings.Repeat("00", 31)}}
+			key := &metadata.Key{Type: "ed25519", Scheme: "ed25519",
+				Value: metadata.KeyVal{PublicKey: "01" + strings.Repeat("00", 31)}}
 			if err := r.AddKey(key, metadata.TIMESTAMP); err != nil {
 				t.Fatal(err)
 			}
@@ -548,7 +566,8 @@ func TestStrangeRoots(t *testing.T) {
 		if err := os.WriteFile(f.path("2.root.json"), tt.root, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := release.LoadKeys(string(f)); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "2.root.json") {
+		if _, err := release.LoadKeys(string(f)); err == nil || !strings.Contains(err.Error(), tt.want) ||
+			!strings.Contains(err.Error(), "2.root.json") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}

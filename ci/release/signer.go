@@ -57,7 +57,8 @@ func (o Opener) Signer(ctx context.Context, name string) (Signer, error) {
 		return nil, fmt.Errorf("opening key %s: %w", name, err)
 	}
 	if k.signer == nil {
-		return nil, fmt.Errorf("opening key %s: it is a public key, but signing needs the private one: name the file of that", name)
+		return nil, fmt.Errorf(
+			"opening key %s: it is a public key, but signing needs the private one: name the file of that", name)
 	}
 	return k.signer, nil
 }
@@ -115,10 +116,12 @@ func (o Opener) open(ctx context.Context, name string) (key, error) {
 }
 
 var (
-	errNoKey = fmt.Errorf("it isn't a key: name a file with one PEM block of type %q or %q (PKCS #8), or the URI of a key",
+	errNoKey = fmt.Errorf(
+		"it isn't a key: name a file with one PEM block of type %q or %q (PKCS #8), or the URI of a key",
 		pemPrivate, pemEncrypted)
-	errWrongKind = errors.New("it is neither an ed25519 nor an ECDSA P-256 key: make one with 'serin keys init', or with " +
-		"'openssl genpkey -algorithm ed25519'")
+	errWrongKind = errors.New(
+		"it is neither an ed25519 nor an ECDSA P-256 key: make one with 'serin keys init', or with " +
+			"'openssl genpkey -algorithm ed25519'")
 )
 
 func parsePrivate(der []byte, decrypted bool) (key, error) {
@@ -127,8 +130,9 @@ func parsePrivate(der []byte, decrypted bool) (key, error) {
 	case err != nil && decrypted:
 		return key{}, ErrPassphrase
 	case err != nil:
-		return key{}, errors.New("what is between -----BEGIN and -----END isn't a private key in PKCS #8: it is damaged or cut " +
-			"off, so copy the whole file again")
+		return key{}, errors.New(
+			"what is between -----BEGIN and -----END isn't a private key in PKCS #8: it is damaged or cut " +
+				"off, so copy the whole file again")
 	}
 	signer, ok := parsed.(crypto.Signer)
 	if !ok || !supported(signer.Public()) {

@@ -73,11 +73,13 @@ func TestPassphraseOfOurs(t *testing.T) {
 			t.Errorf("%s: OpenSSL signs otherwise", name)
 		}
 		for _, wrong := range []string{"wrong", "", passphrase + " "} {
-			if _, err := withPassphrase(wrong).Signer(t.Context(), f.path(name)); !errors.Is(err, release.ErrPassphrase) || !strings.Contains(err.Error(), f.path(name)) {
+			if _, err := withPassphrase(wrong).Signer(t.Context(), f.path(name)); !errors.Is(err,
+				release.ErrPassphrase) || !strings.Contains(err.Error(), f.path(name)) {
 				t.Errorf("%s, with passphrase %q: error %v", name, wrong, err)
 			}
 		}
-		if _, err := (release.Opener{}).Signer(t.Context(), f.path(name)); err == nil || !strings.Contains(err.Error(), "encrypted with a passphrase") {
+		if _, err := (release.Opener{}).Signer(t.Context(), f.path(name)); err == nil ||
+			!strings.Contains(err.Error(), "encrypted with a passphrase") {
 			t.Errorf("%s, without a passphrase: error %v", name, err)
 		}
 	}
@@ -106,7 +108,8 @@ func TestPassphraseOfOpenSSL(t *testing.T) {
 // matter with it.
 func FuzzEncryptedKey(f *testing.F) {
 	dir := f.TempDir()
-	if _, err := (release.Opener{}).Init(f.Context(), release.InitOptions{Dir: dir, Environment: production, RootPassphrase: []byte("x")}); err != nil {
+	if _, err := (release.Opener{}).Init(f.Context(),
+		release.InitOptions{Dir: dir, Environment: production, RootPassphrase: []byte("x")}); err != nil {
 		f.Fatal(err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "root.key"))
@@ -120,7 +123,8 @@ func FuzzEncryptedKey(f *testing.F) {
 	}
 	path := filepath.Join(dir, "fuzzed.key")
 	f.Fuzz(func(t *testing.T, der []byte) {
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der}),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := withPassphrase("x").Signer(t.Context(), path); err != nil && strings.Contains(err.Error(), "%!") {
@@ -140,7 +144,8 @@ func TestCostOfAPassphraseIsBounded(t *testing.T) {
 	if err := os.WriteFile(f.path("root.key"), pem.EncodeToMemory(block), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := withPassphrase("x").Signer(t.Context(), f.path("root.key")); err == nil || !strings.Contains(err.Error(), "more than 5000000 iterations") {
+	if _, err := withPassphrase("x").Signer(t.Context(), f.path("root.key")); err == nil ||
+		!strings.Contains(err.Error(), "more than 5000000 iterations") {
 		t.Errorf("8 million iterations: error %v", err)
 	}
 }

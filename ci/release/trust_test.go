@@ -202,11 +202,15 @@ func TestWrongKeysAreRefused(t *testing.T) {
 	c := content{"a": "2"}
 
 	wantError(t, options(store, others, c), "belongs to other keys")
-	wantError(t, options(store, release.Keys{Root: keys.Root, Online: others.Online}, c), "does the key belong to this root.json?")
-	wantError(t, options(release.FileStore(t.TempDir()), release.Keys{Root: keys.Root, Online: others.Online}, c), "does the key belong to this root.json?")
+	wantError(t, options(store, release.Keys{Root: keys.Root, Online: others.Online}, c),
+		"does the key belong to this root.json?")
+	wantError(t, options(release.FileStore(t.TempDir()), release.Keys{Root: keys.Root, Online: others.Online}, c),
+		"does the key belong to this root.json?")
 	wantError(t, options(store, staging, c), `the keys are those of environment "staging"`)
-	wantError(t, release.Options{Store: store, Keys: staging, Environment: "staging", Payloads: c.payloads("staging")}, "belongs to other keys")
-	wantError(t, release.Options{Store: store, Keys: keys, Environment: production, Payloads: c.payloads("staging")}, `was compiled for environment "staging"`)
+	wantError(t, release.Options{Store: store, Keys: staging, Environment: "staging",
+		Payloads: c.payloads("staging")}, "belongs to other keys")
+	wantError(t, release.Options{Store: store, Keys: keys, Environment: production, Payloads: c.payloads("staging")},
+		`was compiled for environment "staging"`)
 
 	expired := options(store, keys, c)
 	expired.Now = in(release.RootLifetime + day)
@@ -241,8 +245,10 @@ func TestUnacceptablePublication(t *testing.T) {
 	store := release.FileStore(t.TempDir())
 	keys := newKeys(t, production)
 	mustPublish(t, options(store, keys, content{"a": "1"}))
-	_, err := release.Publish(t.Context(), options(store, release.Keys{Root: keys.Root, Online: liar{keys.Online}}, content{"a": "2"}))
-	if class, _ := bundle.ClassOf(err); class != bundle.Signature || !strings.Contains(err.Error(), "would be published") {
+	_, err := release.Publish(t.Context(),
+		options(store, release.Keys{Root: keys.Root, Online: liar{keys.Online}}, content{"a": "2"}))
+	if class, _ := bundle.ClassOf(err); class != bundle.Signature ||
+		!strings.Contains(err.Error(), "would be published") {
 		t.Errorf("with wrong signatures: error %v", err)
 	}
 	if got, revision := mustRead(t, store, keys); got["a"] != "1" || revision != 1 {
@@ -259,8 +265,14 @@ func TestWrongOptions(t *testing.T) {
 		"an online key are required":             func(o *release.Options) { o.Keys.Online = nil },
 		"reading the pinned root":                func(o *release.Options) { o.Keys.Root = []byte("{}") },
 		"no namespaces to publish":               func(o *release.Options) { o.Payloads = nil },
-		"occurs twice":                           func(o *release.Options) { o.Payloads = append(o.Payloads, o.Payloads[0]) },
-		"can't be the name of a namespace":       func(o *release.Options) { o.Payloads = content{"../a": "1"}.payloads(production) },
+		"occurs twice": func(o *release.Options) {
+			o.Payloads = append(o.Payloads,
+				o.Payloads[0])
+		},
+		"can't be the name of a namespace": func(
+			o *release.Options) {
+			o.Payloads = content{"../a": "1"}.payloads(production)
+		},
 		`encoding namespace "a"`: func(o *release.Options) {
 			o.Payloads = content{"a": "1"}.payloads(production)
 			o.Payloads[0].Ruleset.Flags[0].Variants = nil

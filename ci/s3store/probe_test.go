@@ -147,7 +147,8 @@ func TestProbeDamagesNothing(t *testing.T) {
 	server.ifNoneMatch = false
 	opts.Store = s3store.New(client, "flags", "production")
 	opts.Payloads[0].Ruleset.Flags = []evaluator.Flag{{
-		Key: "new", Type: evaluator.KindBool, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
+		Key: "new", Type: evaluator.KindBool,
+		Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
 	}}
 	if _, err := release.Publish(t.Context(), opts); err == nil {
 		t.Error("published to a server that ignores If-None-Match")
@@ -189,7 +190,8 @@ func TestProbeOnce(t *testing.T) {
 	}
 	counted.n = 0
 	again := s3store.New(s3.New(options), "flags", "production")
-	if err := again.Probe(t.Context(), "1.root.json", []byte("{}"), release.PutOptions{}); err != nil || counted.n != 2 {
+	if err := again.Probe(t.Context(), "1.root.json", []byte("{}"), release.PutOptions{}); err != nil ||
+		counted.n != 2 {
 		t.Errorf("in the next process: %d requests, error %v", counted.n, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)

@@ -92,7 +92,8 @@ func (s *Store) Get(ctx context.Context, name string, limit int64) (data []byte,
 }
 
 func (s *Store) get(ctx context.Context, name string, limit int64) (data []byte, etag string, err error) {
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + name), RequestPayer: s.payer})
+	out, err := s.client.GetObject(ctx,
+		&s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + name), RequestPayer: s.payer})
 	if err != nil {
 		if code(err) == "NoSuchKey" {
 			return nil, "", fs.ErrNotExist

@@ -120,7 +120,8 @@ func TestFromURL(t *testing.T) {
 	}
 
 	t.Setenv("AWS_REGION", "")
-	if _, err := s3store.FromURL(t.Context(), "s3://bucket/env"); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
+	if _, err := s3store.FromURL(t.Context(), "s3://bucket/env"); err == nil ||
+		!strings.Contains(err.Error(), "AWS_REGION") {
 		t.Errorf("without a region: error %v", err)
 	}
 }
@@ -152,7 +153,8 @@ func TestConflictingPut(t *testing.T) {
 func TestListPages(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		const object = `<Contents><Key>env/%s</Key><LastModified>2026-11-30T10:00:00.000Z</LastModified><Size>7</Size></Contents>`
-		body := fmt.Sprintf(object, "a") + "<IsTruncated>true</IsTruncated><NextContinuationToken>more</NextContinuationToken>"
+		body := fmt.Sprintf(object, "a") +
+			"<IsTruncated>true</IsTruncated><NextContinuationToken>more</NextContinuationToken>"
 		if r.URL.Query().Get("continuation-token") == "more" {
 			body = fmt.Sprintf(object, "b/c") + "<IsTruncated>false</IsTruncated>"
 		}

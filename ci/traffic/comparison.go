@@ -48,7 +48,8 @@ const (
 )
 
 func newComparison(max int) *comparison {
-	return &comparison{max: max, seed: maphash.MakeSeed(), below: math.MaxUint64, requests: make(map[uint64]*request), names: make(map[[2]string]*[2]string)}
+	return &comparison{max: max, seed: maphash.MakeSeed(), below: math.MaxUint64, requests: make(map[uint64]*request),
+		names: make(map[[2]string]*[2]string)}
 }
 
 // read calls add with the lines of a log that can be read, and with the hashes of their IDs.
@@ -88,7 +89,8 @@ func (c *comparison) read(from io.Reader, name string, count *int64, add func(*l
 // addOld keeps a line of the old log.
 func (c *comparison) addOld(l *line, id uint64) {
 	if c.requests[id] == nil {
-		c.add(id, l, request{body: c.body(l), bytes: l.Bytes, oldMS: float32(l.MS), status: int32(l.Status), outcome: onlyOld})
+		c.add(id, l, request{body: c.body(l), bytes: l.Bytes, oldMS: float32(l.MS), status: int32(l.Status),
+			outcome: onlyOld})
 	}
 }
 
@@ -115,7 +117,8 @@ func (c *comparison) addNew(l *line, id uint64) {
 	}
 	if len(c.sampled) < maxSample {
 		c.sampled = append(c.sampled, id)
-		c.report.Sample = append(c.report.Sample, Difference{l.ID, l.Time, l.Method, l.Route, int(r.status), l.Status, r.bytes, l.Bytes})
+		c.report.Sample = append(c.report.Sample,
+			Difference{l.ID, l.Time, l.Method, l.Route, int(r.status), l.Status, r.bytes, l.Bytes})
 	}
 }
 

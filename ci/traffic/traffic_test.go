@@ -25,10 +25,14 @@ func compare(t *testing.T, old, new string, opts traffic.Options) *traffic.Repor
 }
 
 func TestCompare(t *testing.T) {
-	old := entry("a", "/x", "beta", 200, "one", 1) + entry("b", "/x", "beta", 200, "two", 2) + entry("c", "/x", "beta", 200, "three", 3) +
-		"not JSON\n" + entry("d", "/y", "", 200, "four", 4) + entry("e", "/y", "", 200, "", 5) + entry("gone", "/y", "", 200, "x", 1)
-	new := entry("c", "/x", "beta", 200, "other", 30) + entry("a", "/x", "beta", 200, "one", 10) + entry("b", "/x", "beta", 500, "two", 20) +
-		entry("d", "/y", "", 200, "four", 40) + entry("e", "/y", "", 200, "now it has one", 50) + entry("fresh", "/z", "", 200, "x", 1) +
+	old := entry("a", "/x", "beta", 200, "one", 1) + entry("b", "/x", "beta", 200, "two", 2) +
+		entry("c", "/x", "beta", 200, "three", 3) +
+		"not JSON\n" + entry("d", "/y", "", 200, "four", 4) + entry("e", "/y", "", 200, "", 5) +
+		entry("gone", "/y", "", 200, "x", 1)
+	new := entry("c", "/x", "beta", 200, "other", 30) + entry("a", "/x", "beta", 200, "one", 10) +
+		entry("b", "/x", "beta", 500, "two", 20) +
+		entry("d", "/y", "", 200, "four", 40) + entry("e", "/y", "", 200, "now it has one", 50) +
+		entry("fresh", "/z", "", 200, "x", 1) +
 		entry("a", "/x", "beta", 500, "again", 10)
 	r := compare(t, old, new, traffic.Options{})
 	if r.Old != 7 || r.New != 7 || r.Unread != 1 || r.Sampled < 0.999 {
@@ -40,8 +44,10 @@ func TestCompare(t *testing.T) {
 		"/z : 0 pairs, 0 same, 0 status, 0 body, 0 and 1 alone; 0/0/0 and 0/0/0 ms",
 	}
 	for i, g := range r.Groups {
-		got := fmt.Sprintf("%s %s: %d pairs, %d same, %d status, %d body, %d and %d alone; %g/%g/%g and %g/%g/%g ms", g.Route, g.Variant, g.Pairs, g.Same,
-			g.Status, g.Body, g.OnlyOld, g.OnlyNew, g.OldMS.P50, g.OldMS.P95, g.OldMS.P99, g.NewMS.P50, g.NewMS.P95, g.NewMS.P99)
+		got := fmt.Sprintf("%s %s: %d pairs, %d same, %d status, %d body, %d and %d alone; %g/%g/%g and %g/%g/%g ms",
+			g.Route, g.Variant, g.Pairs, g.Same,
+			g.Status, g.Body, g.OnlyOld, g.OnlyNew, g.OldMS.P50, g.OldMS.P95, g.OldMS.P99, g.NewMS.P50, g.NewMS.P95,
+			g.NewMS.P99)
 		if i >= len(want) || got != want[i] {
 			t.Errorf("group %d is %s", i, got)
 		}
@@ -112,7 +118,8 @@ func TestSampledGroups(t *testing.T) {
 			}
 		}
 		if len(r.Groups) > c.groups || (others > 0) != c.others || pairs-others < 100 {
-			t.Errorf("of at most %d requests: %d groups of %d pairs, of which %d are in (others)", c.max, len(r.Groups), pairs, others)
+			t.Errorf("of at most %d requests: %d groups of %d pairs, of which %d are in (others)", c.max,
+				len(r.Groups), pairs, others)
 		}
 		if c.others && frequent != 100 {
 			t.Errorf("the most frequent route has %d pairs", frequent)
@@ -138,7 +145,8 @@ func TestRepeated(t *testing.T) {
 	}
 	r := compare(t, first.String(), second.String()+second.String(), traffic.Options{Max: 100})
 	g := r.Groups[0]
-	if len(r.Groups) != 1 || g.OnlyOld != 0 || g.Pairs+g.OnlyNew > 100 || g.Pairs == 0 || g.OnlyNew == 0 || g.OnlyNew > 3*g.Pairs {
+	if len(r.Groups) != 1 || g.OnlyOld != 0 || g.Pairs+g.OnlyNew > 100 || g.Pairs == 0 || g.OnlyNew == 0 ||
+		g.OnlyNew > 3*g.Pairs {
 		t.Errorf("the group is %+v", g)
 	}
 }
@@ -155,7 +163,8 @@ func TestRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
 	}
-	_, err := traffic.Compare(strings.NewReader(one), strings.NewReader(entry("b", "/x", "", 200, "one", 1)), traffic.Options{})
+	_, err := traffic.Compare(strings.NewReader(one), strings.NewReader(entry("b", "/x", "", 200, "one", 1)),
+		traffic.Options{})
 	if !errors.Is(err, traffic.ErrNothing) {
 		t.Errorf("logs that have nothing in common: %v", err)
 	}
@@ -165,7 +174,8 @@ func TestRefuses(t *testing.T) {
 func FuzzCompare(f *testing.F) {
 	f.Add([]byte(entry("a", "/x", "", 200, "one", 1)), []byte(entry("a", "/x", "", 500, "two", 1e300)))
 	f.Fuzz(func(t *testing.T, old, new []byte) {
-		r, err := traffic.Compare(strings.NewReader(string(old)), strings.NewReader(string(new)), traffic.Options{Max: 3})
+		r, err := traffic.Compare(strings.NewReader(string(old)), strings.NewReader(string(new)),
+			traffic.Options{Max: 3})
 		if err == nil {
 			if differ, pairs := r.Differences(); differ > pairs || pairs > r.Old || pairs > r.New {
 				t.Errorf("%d of %d pairs differ, of %d and %d lines", differ, pairs, r.Old, r.New)

@@ -28,7 +28,8 @@ func allocated(t *testing.T, attribute string) float64 {
 	t.Helper()
 	dir := workFolder(t)
 	flags := filepath.Join(dir, "flags")
-	writeFile(t, filepath.Join(flags, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n  "+attribute+"\n")
+	writeFile(t, filepath.Join(flags, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n  "+
+		attribute+"\n")
 	writeFile(t, filepath.Join(flags, "checkout", "by-os.yaml"),
 		"type: boolean\ndefault: off\nrules: [{name: phones, when: {os: ios}, serve: on}]\n")
 	const free = "127.0.0.1:0"

@@ -54,7 +54,8 @@ With --edits, the edits are the lines of a file.`,
 		},
 	}
 	r.register(cmd)
-	cmd.Flags().StringVar(&file, "edits", "", `read the edits from this `+"`FILE`"+`, one a line; "-" is standard input`)
+	cmd.Flags().StringVar(&file, "edits", "",
+		`read the edits from this `+"`FILE`"+`, one a line; "-" is standard input`)
 	return cmd
 }
 

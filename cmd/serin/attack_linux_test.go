@@ -41,7 +41,8 @@ type victim struct {
 func startVictim(t *testing.T, secure bool) *victim {
 	t.Helper()
 	dir, v := workFolder(t), &victim{}
-	args := []string{"serve", "--from", "flags", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--grace", "0s",
+	args := []string{"serve", "--from", "flags", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
+		"--grace", "0s",
 		"--max-connections", strconv.Itoa(attackLimit)}
 	if secure {
 		var cert, key string
@@ -49,7 +50,8 @@ func startVictim(t *testing.T, secure bool) *victim {
 		args = append(args, "--tls-cert", cert, "--tls-key", key)
 	}
 	v.process = launch(t, dir, nil, nil, args...)
-	eventually(t, "://127.0.0.1:", func() string { _, rest, _ := strings.Cut(v.output.String(), "/metrics\n"); return rest })
+	eventually(t, "://127.0.0.1:",
+		func() string { _, rest, _ := strings.Cut(v.output.String(), "/metrics\n"); return rest })
 	v.metrics = urlAfter(t, v.output.String(), "metrics: ")
 	for line := range strings.Lines(v.output.String()) {
 		if strings.HasPrefix(line, "http") {
@@ -103,12 +105,14 @@ func (v *victim) normal(t *testing.T) {
 			client.Transport = transport
 		}
 		body := fmt.Sprintf(`{"context":{"targetingKey":"u-%d"}}`, i)
-		response, err := client.Post(v.url+"/ofrep/v1/evaluate/flags/new-checkout", "application/json", strings.NewReader(body))
+		response, err := client.Post(v.url+"/ofrep/v1/evaluate/flags/new-checkout", "application/json",
+			strings.NewReader(body))
 		if err != nil {
 			t.Errorf("another client: %v", err)
 			return
 		}
-		if got := readBody(t, response); response.StatusCode != http.StatusOK || !strings.Contains(got, `"reason":"SPLIT"`) {
+		if got := readBody(t, response); response.StatusCode != http.StatusOK ||
+			!strings.Contains(got, `"reason":"SPLIT"`) {
 			t.Errorf("another client gets %d %s", response.StatusCode, got)
 		}
 	}
@@ -140,7 +144,8 @@ func (v *victim) recovers(t *testing.T) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("afterwards there are %d goroutines and %d open files, %d and %d before", goroutines, files, v.goroutines, v.files)
+			t.Fatalf("afterwards there are %d goroutines and %d open files, %d and %d before", goroutines, files,
+				v.goroutines, v.files)
 		}
 	}
 }
@@ -324,7 +329,8 @@ func testPipelined(t *testing.T, v *victim) {
 	go func() {
 		var requests bytes.Buffer
 		for i := range n {
-			fmt.Fprintf(&requests, "POST /ofrep/v1/evaluate/flags/absent-%d HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", i)
+			fmt.Fprintf(&requests,
+				"POST /ofrep/v1/evaluate/flags/absent-%d HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", i)
 		}
 		_, _ = conn.Write(requests.Bytes()) // if it fails, so does reading
 	}()

@@ -53,7 +53,8 @@ func floods() []attack {
 	h2 := func(n int, text string) func(*testing.T, *victim) []net.Conn { return held(n, preface+text, "h2") }
 	return []attack{
 		{"rapid reset", h2(20, streams(2000, func(stream uint32) string {
-			return frame(frameHeaders, endStream|endHeaders, stream, fields(true, flags)) + frame(frameReset, 0, stream, "\x00\x00\x00\x08")
+			return frame(frameHeaders, endStream|endHeaders, stream, fields(true, flags)) +
+				frame(frameReset, 0, stream, "\x00\x00\x00\x08")
 		}))},
 		{"more streams than may be", h2(20, streams(2000, func(stream uint32) string {
 			return frame(frameHeaders, endStream|endHeaders, stream, fields(true, flags))
@@ -97,7 +98,8 @@ func TestFloodsOverHTTP2(t *testing.T) {
 func TestTooMuchOverHTTP2(t *testing.T) {
 	v := startVictim(t, true)
 	conns := held(attackLimit/100, preface+streams(100, func(stream uint32) string {
-		return frame(frameHeaders, endHeaders, stream, fields(true, "/ofrep/v1/evaluate/flags")) + frame(frameData, 0, stream, "{")
+		return frame(frameHeaders, endHeaders, stream, fields(true, "/ofrep/v1/evaluate/flags")) +
+			frame(frameData, 0, stream, "{")
 	}), "h2")(t, v)
 	client := secureClient(t, v.roots)
 	get := func() string {

@@ -77,8 +77,10 @@ func (n *attributeNotes) declaration(name string) int {
 // isNo says that a value isn't of a type.
 func (n *attributeNotes) isNo(t evaluator.AttributeType, v evaluator.Value) string {
 	example := map[evaluator.AttributeType]string{
-		evaluator.AttrSemver: "a version such as 2.3.0", evaluator.AttrSemverV: "a version such as v2.3.0", evaluator.AttrIP: "an IP address such as 10.0.0.1",
-		evaluator.AttrTime: "a time such as 2026-12-01T09:00:00Z, or Unix time in seconds", evaluator.AttrNumber: "a number such as 12.50",
+		evaluator.AttrSemver: "a version such as 2.3.0", evaluator.AttrSemverV: "a version such as v2.3.0",
+		evaluator.AttrIP:     "an IP address such as 10.0.0.1",
+		evaluator.AttrTime:   "a time such as 2026-12-01T09:00:00Z, or Unix time in seconds",
+		evaluator.AttrNumber: "a number such as 12.50",
 	}[t]
 	number := v.Kind() == evaluator.KindInt && t == evaluator.AttrTime
 	if v.Kind() != evaluator.KindString && !number || example == "" {

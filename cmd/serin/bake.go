@@ -55,7 +55,8 @@ DIR is replaced if it contains such a copy; any other content is left alone.`,
 				return writeJSON(cmd.OutOrStdout(), newReleaseJSON(copied.Release))
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "there %s of %s in %s, verified and valid until %s\n",
-				are(len(copied.Release.Payloads()), "namespace"), copied.Release.Environment(), out, when(copied.Release.Expires()))
+				are(len(copied.Release.Payloads()), "namespace"), copied.Release.Environment(), out,
+				when(copied.Release.Expires()))
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), copied.Release.Revision())
 			return err
 		},

@@ -39,7 +39,8 @@ on. --lists writes batch_1.txt, batch_2.txt, and so on, for flags with rules suc
 	cmd.Flags().IntVar(&b.options.First, "first", 1, "how many hosts the first batch of a version has")
 	cmd.Flags().BoolVar(&b.options.Doubling, "doubling", false, "make each batch twice as large as the one before")
 	cmd.Flags().StringVar(&b.options.Priority, "priority", "", "release versions with this in their names first")
-	cmd.Flags().StringVar(&b.file, "hosts", "", `a file with versions and hosts, in YAML or JSON; "-" is standard input`)
+	cmd.Flags().StringVar(&b.file, "hosts", "",
+		`a file with versions and hosts, in YAML or JSON; "-" is standard input`)
 	cmd.Flags().BoolVar(&b.asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&b.ansible, "ansible", false, "print an inventory for Ansible, with a group for each batch")
 	cmd.Flags().StringVar(&b.lists, "lists", "", "write a list of hosts for each batch into this folder")
@@ -177,7 +178,8 @@ func writeLists(stderr io.Writer, dir string, release batch.Release) error {
 		number, ok := strings.CutPrefix(strings.TrimSuffix(e.Name(), ".txt"), "batch_")
 		if n, err := strconv.Atoi(number); ok && err == nil && n > len(lists) {
 			return &hintedError{
-				fmt.Errorf("%s is of an earlier release, and this one has only %s", filepath.Join(dir, e.Name()), count(len(lists), "list")),
+				fmt.Errorf("%s is of an earlier release, and this one has only %s", filepath.Join(dir, e.Name()),
+					count(len(lists), "list")),
 				"remove it, and the rules that name it",
 			}
 		}

@@ -25,7 +25,8 @@ func TestCanaries(t *testing.T) {
   - {name: server, kind: server, keys: %s}
   - {name: slow, kind: client, keys: %s, rate: 1/h}
 `, serverHash, slowHash))
-	p := launch(t, dir, nil, nil, "serve", "--from", "flags", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
+	p := launch(t, dir, nil, nil, "serve", "--from", "flags", "--listen", "127.0.0.1:0", "--metrics-listen",
+		"127.0.0.1:0",
 		"--clients", clients, "--trust-proxies", "127.0.0.1", "--grace", "0s")
 	var urls []string // of the metrics, and of the endpoint
 	eventually(t, "2", func() string {

@@ -82,7 +82,8 @@ Check fails if git tracks a private key of flags in the repository that contains
 	cmd.Flags().BoolVar(&asJSON, "json", false, `also print {"problems": […]} on standard output`)
 	cmd.Flags().BoolVar(&strict, "strict", false, "fail if there are warnings")
 	cmd.Flags().StringVar(&code, "code", "", "also compare the Go code in this `folder` and below with the flags")
-	cmd.Flags().StringVar(&at, "at", "", "the time for warnings, as 2026-12-01T02:00:00Z or in Unix seconds (default: now)")
+	cmd.Flags().StringVar(&at, "at", "",
+		"the time for warnings, as 2026-12-01T02:00:00Z or in Unix seconds (default: now)")
 	return cmd
 }
 
@@ -102,7 +103,8 @@ func checkCode(ctx context.Context, dir string, estate *ci.Estate) (ci.Problems,
 
 // errorsOf returns the problems that aren't warnings.
 func errorsOf(problems ci.Problems) ci.Problems {
-	return slices.DeleteFunc(slices.Clone(problems), func(p ci.Problem) bool { return p.Severity == ci.SeverityWarning })
+	return slices.DeleteFunc(slices.Clone(problems),
+		func(p ci.Problem) bool { return p.Severity == ci.SeverityWarning })
 }
 
 // judgeCheck prints notes, and what was checked. The error says that the warnings are too
@@ -113,13 +115,15 @@ func judgeCheck(w io.Writer, estate *ci.Estate, warnings ci.Problems, needs []cl
 	}
 	if strict && len(warnings) > 0 {
 		err := fmt.Errorf("%s in the flag files", count(len(warnings), "warning"))
-		return &hintedError{err, "to silence a lint that doesn't apply, give the reason in the file: lint: {NAME: the reason}"}
+		return &hintedError{err,
+			"to silence a lint that doesn't apply, give the reason in the file: lint: {NAME: the reason}"}
 	}
 	also := ""
 	if len(warnings) > 0 {
 		also = ", with " + count(len(warnings), "warning")
 	}
-	fmt.Fprintf(w, "ok: %s in %s%s\n", count(len(estate.Keys()), "flag"), count(len(estate.Namespaces()), "namespace"), also)
+	fmt.Fprintf(w, "ok: %s in %s%s\n", count(len(estate.Keys()), "flag"),
+		count(len(estate.Namespaces()), "namespace"), also)
 	return nil
 }
 

@@ -17,7 +17,8 @@ func TestConcurrentClients(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "flags/serin.yaml"), "environments: [production]\npublic: [apps]\n")
 	writeFile(t, filepath.Join(dir, "flags/context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
 	for _, name := range []string{"apps/theme", "ops/dump"} {
-		writeFile(t, filepath.Join(dir, "flags", name+".yaml"), "type: string\ndefault: light\nrules: [{name: all, serve: light}]\n")
+		writeFile(t, filepath.Join(dir, "flags", name+".yaml"),
+			"type: string\ndefault: light\nrules: [{name: all, serve: light}]\n")
 	}
 	server, serverHash := access.NewKey()
 	web, webHash := access.NewKey()
@@ -67,7 +68,8 @@ func TestConcurrentClients(t *testing.T) {
 	})
 	check(server, "", "200 2")
 	check(web, "", "200 1")
-	if log := s.stderr.String(); strings.Contains(log, server) || strings.Contains(log, web) || strings.Contains(log, "anyone who can connect") {
+	if log := s.stderr.String(); strings.Contains(log, server) || strings.Contains(log, web) ||
+		strings.Contains(log, "anyone who can connect") {
 		t.Errorf("the log has a key, or says that anyone may ask:\n%s", log)
 	}
 	open := startServer(t, "serve", filepath.Join(dir, "flags"), "--listen", "127.0.0.1:0")

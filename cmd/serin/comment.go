@@ -35,7 +35,8 @@ token with the scope "api".`,
 				err = request.Put(cmd.Context(), report)
 			}
 			if errors.Is(err, comment.ErrForbidden) {
-				err = &hintedError{err, "on GitHub the job needs the permission \"pull-requests: write\", which pull requests from forks don't get"}
+				err = &hintedError{err,
+					"on GitHub the job needs the permission \"pull-requests: write\", which pull requests from forks don't get"}
 			}
 			return err
 		},

@@ -55,8 +55,10 @@ body, and how long both took, with a sample of the differences. "-" is standard 
 	}
 	cmd.Flags().StringVar(&old, "old", "", "the log of the old version")
 	cmd.Flags().StringVar(&new, "new", "", "the log of the new version")
-	cmd.Flags().StringVar(&failOver, "fail-over", "", "fail if more than this share of the answers differ, such as 0.1%")
-	cmd.Flags().IntVar(&opts.Max, "max", traffic.DefaultMax, "how many requests to compare at most; of more, a random part is compared")
+	cmd.Flags().StringVar(&failOver, "fail-over", "",
+		"fail if more than this share of the answers differ, such as 0.1%")
+	cmd.Flags().IntVar(&opts.Max, "max", traffic.DefaultMax,
+		"how many requests to compare at most; of more, a random part is compared")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -96,7 +98,8 @@ func compareLogs(stdin io.Reader, old, new string, opts traffic.Options) (*traff
 // writeTraffic prints a report for people.
 func writeTraffic(w io.Writer, r *traffic.Report) error {
 	differ, pairs := r.Differences()
-	fmt.Fprintf(w, "%s compared, %d of them differ (%s)\n", count(int(pairs), "request"), differ, percentOf(differ, pairs))
+	fmt.Fprintf(w, "%s compared, %d of them differ (%s)\n", count(int(pairs), "request"), differ,
+		percentOf(differ, pairs))
 	if r.Sampled < 0.9999 {
 		fmt.Fprintf(w, "%.2g%% of the requests were compared, chosen at random\n", 100*r.Sampled)
 	}
@@ -106,7 +109,8 @@ func writeTraffic(w io.Writer, r *traffic.Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nROUTE\tVARIANT\tPAIRS\tSAME\tSTATUS\tBODY\tONLY OLD\tONLY NEW\tOLD P50/P95/P99 MS\tNEW P50/P95/P99 MS")
 	for _, g := range r.Groups {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", display.Line(cmp.Or(g.Route, "-")), display.Line(cmp.Or(g.Variant, "-")), g.Pairs,
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", display.Line(cmp.Or(g.Route, "-")),
+			display.Line(cmp.Or(g.Variant, "-")), g.Pairs,
 			percentOf(g.Same, g.Pairs), g.Status, g.Body, g.OnlyOld, g.OnlyNew, times(g.OldMS), times(g.NewMS))
 	}
 	if err := t.Flush(); err != nil {
@@ -118,7 +122,8 @@ func writeTraffic(w io.Writer, r *traffic.Report) error {
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nDIFFERENT\tTIME\tREQUEST\tOLD\tNEW")
 	for _, d := range r.Sample {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d, %s\t%d, %s\n", display.Line(d.ID), when(d.Time), display.Line(cmp.Or(d.Route, d.Method)), d.OldStatus,
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d, %s\t%d, %s\n", display.Line(d.ID), when(d.Time),
+			display.Line(cmp.Or(d.Route, d.Method)), d.OldStatus,
 			count(int(d.OldBytes), "byte"), d.NewStatus, count(int(d.NewBytes), "byte"))
 	}
 	return t.Flush()

@@ -72,7 +72,8 @@ func completeEnvironments(cmd *cobra.Command, args []string, _ string) ([]cobra.
 
 // completeAttributes completes name=value: the name of an attribute, and then a value that
 // it may have.
-func completeAttributes(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func completeAttributes(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion,
+	cobra.ShellCompDirective) {
 	const neither = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	estate := estateOf(cmd, args)
 	if estate == nil {
@@ -157,8 +158,9 @@ func addCompletions(cmd *cobra.Command) {
 		"env":       completeEnvironments,
 		"attribute": completeAttributes,
 		"owner":     completeOwners,
-		"color":     cobra.FixedCompletions([]cobra.Completion{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp),
-		"format":    cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp),
+		"color": cobra.FixedCompletions([]cobra.Completion{"auto", "always", "never"},
+			cobra.ShellCompDirectiveNoFileComp),
+		"format": cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp),
 	} {
 		if cmd.Flag(name) != nil {
 			// It fails only for flags of a verb above, which have a completion.

@@ -150,7 +150,8 @@ func (d *demo) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.step("publish", "revision %d, signed: %s, %s", report.Revision, count(len(report.Objects), "object"), count(int(report.Bytes), "byte"))
+	d.step("publish", "revision %d, signed: %s, %s", report.Revision, count(len(report.Objects), "object"),
+		count(int(report.Bytes), "byte"))
 	return nil
 }
 
@@ -197,7 +198,8 @@ func (d *demo) evaluate(context.Context) error {
 	}
 	perCall := time.Since(d.last) / demoRounds
 	explanation := weight.Explain(d.client, sdk.User(demoUsers[0]))
-	d.step("evaluate", "canary-weight for %s: %s (%v); %v a call", demoUsers[0], explanation.Value, explanation.Reason, perCall)
+	d.step("evaluate", "canary-weight for %s: %s (%v); %v a call", demoUsers[0], explanation.Value,
+		explanation.Reason, perCall)
 	if canary == 0 || canary == demoRounds {
 		return errors.New("evaluating canary-weight: all users got the same")
 	}
@@ -281,7 +283,8 @@ func (d *demo) change(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.step("change", "beta3 becomes beta9, check, test, publish: revision %d, %s", report.Revision, count(len(report.Objects), "object"))
+	d.step("change", "beta3 becomes beta9, check, test, publish: revision %d, %s", report.Revision,
+		count(len(report.Objects), "object"))
 	return d.follow(ctx)
 }
 

@@ -55,7 +55,8 @@ who changes. Schemas in DIR/.schema, which 'serin schema' writes, are renewed.`,
 				return err
 			}
 			defer l.close()
-			d := &dev{dir: estateArg(args), env: env, local: l, page: page.NewHandler(devPage(f, estateArg(args))), reads: reads, out: cmd.ErrOrStderr()}
+			d := &dev{dir: estateArg(args), env: env, local: l, page: page.NewHandler(devPage(f, estateArg(args))),
+				reads: reads, out: cmd.ErrOrStderr()}
 			// Watching begins before the first load, so that no change is
 			// missed. If there is no folder, load has better words for it.
 			watcher, err := d.watch()
@@ -77,7 +78,8 @@ who changes. Schemas in DIR/.schema, which 'serin schema' writes, are renewed.`,
 			following.Go(func() { d.follow(ctx, watcher) })
 			defer following.Wait()
 			defer cancel()
-			s := service{listen: listen, handler: lambda.New(d.client, lambda.Config{Events: true}), page: d.page, ready: d.invite}
+			s := service{listen: listen, handler: lambda.New(d.client, lambda.Config{Events: true}), page: d.page,
+				ready: d.invite}
 			return s.run(cmd)
 		},
 	}
@@ -138,7 +140,8 @@ func (d *dev) load(ctx context.Context) error {
 	d.content = content
 	now := time.Now()
 	fmt.Fprintf(d.out, "revision %d: %s, in %v at %s\n",
-		published.Revision, count(len(estate.Keys()), "flag"), now.Sub(start).Round(time.Millisecond), now.Format(time.TimeOnly))
+		published.Revision, count(len(estate.Keys()), "flag"), now.Sub(start).Round(time.Millisecond),
+		now.Format(time.TimeOnly))
 	d.keys = estate.Keys()
 	model, err := folderModel(d.dir, estate, d.reads)
 	d.page.Update(model, err)
@@ -329,7 +332,8 @@ func (d *dev) follow(ctx context.Context, watcher *fsnotify.Watcher) {
 		case <-ctx.Done():
 			return
 		case event := <-watcher.Events:
-			if !d.names[event.Name] && !within(event.Name, d.folder) || within(event.Name, filepath.Join(d.folder, schemaFolder)) {
+			if !d.names[event.Name] && !within(event.Name, d.folder) ||
+				within(event.Name, filepath.Join(d.folder, schemaFolder)) {
 				continue // beside the folder, or written by load
 			}
 			if event.Has(fsnotify.Create) {

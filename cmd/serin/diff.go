@@ -57,7 +57,8 @@ with --fail-over, because NEW may fix them.`,
 	registerEnv(cmd, &f.env, "the one environment to compare; of a published source, what it must be")
 	cmd.Flags().StringVar(&f.population, "population", "", "a file of contexts to count, one JSON object a line")
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, markdown (for a comment on a pull request) or json")
-	cmd.Flags().StringVar(&f.failOver, "fail-over", "", "fail if a larger share of users than this, such as 5%, gets a different value, or an unknown share does; 0%: unless it is proved that nobody does")
+	cmd.Flags().StringVar(&f.failOver, "fail-over", "",
+		"fail if a larger share of users than this, such as 5%, gets a different value, or an unknown share does; 0%: unless it is proved that nobody does")
 	cmd.Flags().StringVar(&f.at, "at", "", "the time that shares are computed at, as for eval; without it, the present")
 	return cmd
 }
@@ -317,7 +318,8 @@ func readRevision(ctx context.Context, src, other string) (*ci.Estate, error) {
 	}
 	fsys, err := s.Read(ctx, dir)
 	if errors.Is(err, gittree.ErrNoFolder) {
-		err = &hintedError{fmt.Errorf("reading %s: %w", named, gittree.ErrNoFolder), "name it: git:REV:path/to/flags, from the top of the repository"}
+		err = &hintedError{fmt.Errorf("reading %s: %w", named, gittree.ErrNoFolder),
+			"name it: git:REV:path/to/flags, from the top of the repository"}
 		if named.Path != given {
 			err = &missingFolderError{err}
 		}

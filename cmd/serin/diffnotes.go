@@ -18,7 +18,8 @@ func publicChanges(pairs []diff.Pair) (list []string) {
 			text := ""
 			switch before, known := was[payload.Namespace]; {
 			case payload.Public && !before:
-				text = fmt.Sprintf("namespace %s becomes public: browsers and apps may see its flags", payload.Namespace)
+				text = fmt.Sprintf("namespace %s becomes public: browsers and apps may see its flags",
+					payload.Namespace)
 			case known && before && !payload.Public:
 				text = fmt.Sprintf("namespace %s isn't public any more: browsers and apps that see public flags lose its flags", payload.Namespace)
 			default:

@@ -45,7 +45,8 @@ func TestEditor(t *testing.T) {
 			files := wrongFiles(t, project, test.edit)
 			type verdict struct{ Wrong, Right []string }
 			got := make(map[string]verdict)
-			out := npmtest.Run(t, server, "diagnose.mjs", map[string]any{"root": project, "schemas": test.schemas, "files": files})
+			out := npmtest.Run(t, server, "diagnose.mjs",
+				map[string]any{"root": project, "schemas": test.schemas, "files": files})
 			if err := json.NewDecoder(out).Decode(&got); err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +99,8 @@ func TestEditorMarksTypos(t *testing.T) {
 	}
 	type verdict struct{ Wrong, Right []string }
 	got := make(map[string]verdict)
-	out := npmtest.Run(t, server, "diagnose.mjs", map[string]any{"root": project, "schemas": map[string]any{}, "files": files})
+	out := npmtest.Run(t, server, "diagnose.mjs",
+		map[string]any{"root": project, "schemas": map[string]any{}, "files": files})
 	if err := json.NewDecoder(out).Decode(&got); err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,8 @@ func (r *editRun) run(cmd *cobra.Command, edits []edit.Edit) (*edit.Result, erro
 
 // make asks apply what the files are to contain, shows it, and writes and commits them.
 // title is the first line of the commit's message.
-func (r *editRun) make(cmd *cobra.Command, title string, apply func(*os.Root, string) (*edit.Result, error)) (*edit.Result, error) {
+func (r *editRun) make(cmd *cobra.Command, title string,
+	apply func(*os.Root, string) (*edit.Result, error)) (*edit.Result, error) {
 	defer holdBallast(editBallast)()
 	dir, err := r.dir()
 	if err != nil {

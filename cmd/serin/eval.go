@@ -24,10 +24,11 @@ names another one or a published environment.`,
   serin eval --all --from s3://flags/production --root root.json \
     --context '{"targetingKey": "u-1"}'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return q.ask(cmd, args, func(w io.Writer, c content, f *evaluator.CompiledFlag, ctx evaluator.Context) error {
-				_, err := w.Write(evaluated(c, f, ctx, asJSON, q.all))
-				return err
-			})
+			return q.ask(cmd, args,
+				func(w io.Writer, c content, f *evaluator.CompiledFlag, ctx evaluator.Context) error {
+					_, err := w.Write(evaluated(c, f, ctx, asJSON, q.all))
+					return err
+				})
 		},
 	}
 	q.register(cmd)
@@ -42,7 +43,8 @@ func evaluated(c content, f *evaluator.CompiledFlag, ctx evaluator.Context, asJS
 	text, isText := result.Value().Text()
 	switch {
 	case asJSON:
-		line = lambda.Answer{Key: f.Key(), Result: result, Environment: c.environment, Revision: c.revision}.AppendJSON(nil)
+		line = lambda.Answer{Key: f.Key(), Result: result, Environment: c.environment,
+			Revision: c.revision}.AppendJSON(nil)
 	case isText:
 		line = []byte(text)
 	default:

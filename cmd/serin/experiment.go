@@ -39,17 +39,22 @@ effect of --mde; then no difference is printed.`,
 		},
 		RunE: e.run,
 	}
-	cmd.Flags().StringArrayVar(&e.exposures, "exposures", nil, "a file of exposures; may repeat, and words after FLAG are more files")
+	cmd.Flags().StringArrayVar(&e.exposures, "exposures", nil,
+		"a file of exposures; may repeat, and words after FLAG are more files")
 	cmd.Flags().StringArrayVar(&e.outcomes, "outcomes", nil, "a file of what users did; may repeat")
 	registerEnv(cmd, &e.cfg.Environment, "only exposures in this environment")
 	cmd.Flags().StringVar(&e.cfg.Control, "control", "", "the variant to compare the others with")
 	cmd.Flags().StringVar(&e.shares, "shares", "", "the expected shares, such as off=90,on=10 (default: equal ones)")
 	cmd.Flags().StringVar(&e.cfg.Metric, "metric", "", "the attribute or column with a number, summed for each user")
-	cmd.Flags().StringVar(&e.cfg.Unit, "unit", "", "the attribute or column with the user's ID (default: feature_flag.context.id, targetingKey or unit)")
-	cmd.Flags().StringVar(&e.mde, "mde", "", "the smallest effect that matters, such as 5% of the control's mean, or 0.2")
+	cmd.Flags().StringVar(&e.cfg.Unit, "unit", "",
+		"the attribute or column with the user's ID (default: feature_flag.context.id, targetingKey or unit)")
+	cmd.Flags().StringVar(&e.mde, "mde", "",
+		"the smallest effect that matters, such as 5% of the control's mean, or 0.2")
 	cmd.Flags().Float64Var(&e.cfg.Alpha, "alpha", 0.05, "the chance that any limit is ever wrong")
-	cmd.Flags().Int64Var(&e.cfg.Planned, "planned", 10_000, "how many users the experiment is planned for, where limits are narrowest")
-	cmd.Flags().IntVar(&e.cfg.MaxUnits, "max-units", 1_000_000, "how many users to remember; of more, a random sample counts")
+	cmd.Flags().Int64Var(&e.cfg.Planned, "planned", 10_000,
+		"how many users the experiment is planned for, where limits are narrowest")
+	cmd.Flags().IntVar(&e.cfg.MaxUnits, "max-units", 1_000_000,
+		"how many users to remember; of more, a random sample counts")
 	cmd.Flags().StringVar(&e.svg, "svg", "", "also draw the result, into this file")
 	cmd.Flags().BoolVar(&e.asJSON, "json", false, "print JSON")
 	return cmd
@@ -118,7 +123,8 @@ func parseEffect(text string) (effect float64, relative bool, err error) {
 	number, relative := strings.CutSuffix(text, "%")
 	effect, err = strconv.ParseFloat(number, 64)
 	if err != nil || !(effect > 0 && effect < 1e15) {
-		return 0, false, usagef("--mde %q isn't an effect: write a number such as 0.2, or a percentage such as 5%%", text)
+		return 0, false, usagef("--mde %q isn't an effect: write a number such as 0.2, or a percentage such as 5%%",
+			text)
 	}
 	if relative {
 		effect /= 100

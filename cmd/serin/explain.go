@@ -26,16 +26,17 @@ one draw.`,
   serin explain --all --from s3://flags/production --root root.json \
     --context '{"targetingKey": "u-1"}' --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return q.ask(cmd, args, func(w io.Writer, _ content, f *evaluator.CompiledFlag, ctx evaluator.Context) error {
-				trace := f.Explain(&ctx)
-				if asJSON {
-					e := json.NewEncoder(w)
-					e.SetEscapeHTML(false) // it is read by people too
-					return e.Encode(trace)
-				}
-				_, err := io.WriteString(w, trace.String())
-				return err
-			})
+			return q.ask(cmd, args,
+				func(w io.Writer, _ content, f *evaluator.CompiledFlag, ctx evaluator.Context) error {
+					trace := f.Explain(&ctx)
+					if asJSON {
+						e := json.NewEncoder(w)
+						e.SetEscapeHTML(false) // it is read by people too
+						return e.Encode(trace)
+					}
+					_, err := io.WriteString(w, trace.String())
+					return err
+				})
 		},
 	}
 	q.register(cmd)

@@ -26,10 +26,12 @@ func TestHeldRequests(t *testing.T) {
 	s.ask(t, "new-checkout")
 	idle := residentBytes(t, p)
 	for name, request := range map[string]string{
-		"bodies":       "POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n{" + strings.Repeat(" ", 65436),
-		"large bodies": "POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n{" + strings.Repeat(" ", 65436),
-		"chunks":       "POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n10000\r\n{" + strings.Repeat(" ", 65436),
-		"headers":      "POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: x\r\nCookie: " + strings.Repeat("x", 11<<10),
+		"bodies": "POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n{" +
+			strings.Repeat(" ", 65436),
+		"large bodies": "POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n{" +
+			strings.Repeat(" ", 65436),
+		"chunks":  "POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n10000\r\n{" + strings.Repeat(" ", 65436),
+		"headers": "POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: x\r\nCookie: " + strings.Repeat("x", 11<<10),
 	} {
 		conns := hold(t, strings.TrimPrefix(s.url, "http://"), request, n)
 		if got := s.ask(t, "new-checkout"); !strings.Contains(got, `"value":false`) {

@@ -88,7 +88,8 @@ shop needs clients that know "op:bucket": segment "half" uses the condition "buc
 func TestNewNeeds(t *testing.T) {
 	needing := func(namespaces ...string) (payloads []bundle.Payload) {
 		for _, ns := range namespaces {
-			set := evaluator.Ruleset{Segments: []evaluator.Segment{{Name: "half", When: &evaluator.Condition{Op: evaluator.OpBucket}}}}
+			set := evaluator.Ruleset{Segments: []evaluator.Segment{{Name: "half",
+				When: &evaluator.Condition{Op: evaluator.OpBucket}}}}
 			payloads = append(payloads, bundle.Payload{Namespace: ns, Ruleset: set})
 		}
 		return payloads

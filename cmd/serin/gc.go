@@ -125,7 +125,8 @@ func (o *gcOptions) write(cmd *cobra.Command, r release.GCReport) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "nothing to do: %s has no unused objects older than %s\n", where, o.keep)
 	} else {
 		fmt.Fprintf(cmd.ErrOrStderr(),
-			"%s %s of %s: %s; revision %d is published, and rollbacks are possible to %d and later\n", done, count(len(r.Removed), "object"), where, count(int(r.Bytes), "byte"), r.Revision, r.Oldest)
+			"%s %s of %s: %s; revision %d is published, and rollbacks are possible to %d and later\n", done,
+			count(len(r.Removed), "object"), where, count(int(r.Bytes), "byte"), r.Revision, r.Oldest)
 	}
 	if o.asJSON {
 		return writeJSON(cmd.OutOrStdout(), gcJSON{

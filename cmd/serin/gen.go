@@ -58,12 +58,14 @@ With --check, it writes nothing and fails if FILE isn't up to date, for CI.`,
 			return r.run(cmd, estateArg(args))
 		},
 	}
-	cmd.Flags().StringVar(&r.options.Package, "package", "", `the name of the package (default: that of the folder of FILE, or "flags")`)
+	cmd.Flags().StringVar(&r.options.Package, "package", "",
+		`the name of the package (default: that of the folder of FILE, or "flags")`)
 	cmd.Flags().StringVar(&r.out, "out", "", "the `FILE` to write (default: standard output)")
 	cmd.Flags().StringVar(&r.options.Prefix, "prefix", "", "what the names of handles begin with, such as Flag")
 	cmd.Flags().BoolVar(&r.options.HandlesOnly, "handles-only", false, "leave out the context builder")
 	cmd.Flags().BoolVar(&r.check, "check", false, "write nothing, and fail if FILE is out of date")
-	registerEnv(cmd, &r.options.Environment, "the environment whose defaults handles have (default: none, without overrides)")
+	registerEnv(cmd, &r.options.Environment,
+		"the environment whose defaults handles have (default: none, without overrides)")
 	return cmd
 }
 
@@ -78,8 +80,9 @@ func (r *genRun) run(cmd *cobra.Command, dir string) error {
 	}
 	code, err := gogen.Generate(estate, r.options)
 	if err != nil {
-		return &hintedError{err, "--prefix Flag puts a word before the names of handles, --handles-only leaves out the context builder; " +
-			"'serin rename' gives a flag another key"}
+		return &hintedError{err,
+			"--prefix Flag puts a word before the names of handles, --handles-only leaves out the context builder; " +
+				"'serin rename' gives a flag another key"}
 	}
 	if r.out == "" {
 		_, err := cmd.OutOrStdout().Write(code)
@@ -93,9 +96,11 @@ func (r *genRun) run(cmd *cobra.Command, dir string) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "nothing to do: %s is up to date\n", r.out)
 		return nil
 	case r.check:
-		return &hintedError{fmt.Errorf("%s is out of date", r.out), "run 'serin gen go' again, and commit what it writes"}
+		return &hintedError{fmt.Errorf("%s is out of date", r.out),
+			"run 'serin gen go' again, and commit what it writes"}
 	case err == nil && !bytes.HasPrefix(before, []byte(gogen.Header)):
-		return &hintedError{fmt.Errorf("%s wasn't written by serin gen go, and stays as it is", r.out), "name another file, or move this one away"}
+		return &hintedError{fmt.Errorf("%s wasn't written by serin gen go, and stays as it is", r.out),
+			"name another file, or move this one away"}
 	}
 	if err := replaceFile(r.out, code); err != nil {
 		return fmt.Errorf("writing %s: %w", r.out, err)
@@ -108,7 +113,8 @@ func (r *genRun) run(cmd *cobra.Command, dir string) error {
 // "flags" if it can't be.
 func packageOf(file string) string {
 	full, err := filepath.Abs(file)
-	if name := strings.ToLower(filepath.Base(filepath.Dir(full))); err == nil && file != "" && token.IsIdentifier(name) && name != "_" {
+	if name := strings.ToLower(filepath.Base(filepath.Dir(full))); err == nil && file != "" &&
+		token.IsIdentifier(name) && name != "_" {
 		return name
 	}
 	return "flags"

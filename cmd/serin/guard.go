@@ -213,7 +213,8 @@ func (g *guardRun) read(ctx context.Context) error {
 		return err
 	}
 	if found.Revision == 0 {
-		return &hintedError{fmt.Errorf("nothing is published in environment %s", g.env), "publish the flags first: serin publish"}
+		return &hintedError{fmt.Errorf("nothing is published in environment %s", g.env),
+			"publish the flags first: serin publish"}
 	}
 	g.state, g.etag = state, etag
 	return nil
@@ -224,7 +225,8 @@ const maxTimestamp = 64 << 10
 
 // print prints the decisions, and the branches that approve steps: with --every only those
 // decisions that aren't as they were. It returns what it has printed.
-func (g *guardRun) print(cmd *cobra.Command, decisions []guard.Decision, approvals map[string]string) (told []*guard.Decision, err error) {
+func (g *guardRun) print(cmd *cobra.Command, decisions []guard.Decision,
+	approvals map[string]string) (told []*guard.Decision, err error) {
 	if len(decisions) == 0 && g.every == 0 && !g.asJSON {
 		fmt.Fprintf(cmd.ErrOrStderr(), "no flag has a plan that a guard advances in environment %s\n", g.env)
 	}

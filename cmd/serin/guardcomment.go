@@ -33,7 +33,8 @@ func (g *guardRun) commentOn(ctx context.Context, d *guard.Decision) error {
 	if err != nil {
 		return err
 	}
-	request, err := comment.OfCommit(ctx, os.Getenv, commit, fmt.Sprintf("release %s in %s", d.Plan.Flag, d.Plan.Environment))
+	request, err := comment.OfCommit(ctx, os.Getenv, commit,
+		fmt.Sprintf("release %s in %s", d.Plan.Flag, d.Plan.Environment))
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,8 @@ func (g *guardRun) lastChange(ctx context.Context, flag string) (commit string, 
 		return "", err
 	}
 	if shallow == "true" {
-		return "", errors.New("the clone has only a part of the history; fetch all of it (fetch-depth: 0, GIT_DEPTH: \"0\")")
+		return "", errors.New(
+			"the clone has only a part of the history; fetch all of it (fetch-depth: 0, GIT_DEPTH: \"0\")")
 	}
 	commit, err = git.git("log", "-1", "--format=%H", "--", ":(glob)**/"+flag+".yaml", ":(glob)**/"+flag+".yml",
 		":(exclude,glob)guards/**", ":(exclude,glob)releases/**")

@@ -32,7 +32,8 @@ func (f *forge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch path := r.URL.Path; {
-	case strings.HasPrefix(path, "/repos/acme/shop/commits/"), strings.HasPrefix(path, "/projects/12/repository/commits/"):
+	case strings.HasPrefix(path, "/repos/acme/shop/commits/"),
+		strings.HasPrefix(path, "/projects/12/repository/commits/"):
 		f.commit = filepath.Base(filepath.Dir(path))
 		fmt.Fprint(w, `[{"number": 7, "iid": 7, "merged_at": "2026-11-30T10:00:00Z"}]`)
 	case r.Method == http.MethodGet && f.body == "":
@@ -58,20 +59,24 @@ func TestGuardComments(t *testing.T) {
 			g := newGuarded(t, "environments: [production]\nmetrics: [{name: smoke, command: {run: [./smoke.sh]}}]\n")
 			g.write(t, "smoke.sh", "#!/bin/sh\necho '```'\n. ./verdict\n")
 			g.write(t, "verdict", "exit 0\n")
-			g.write(t, "flags/guards/cart.yaml", "environments: [production]\nmetrics: [{name: smoke, command: {run: [./smoke.sh]}}]\n")
+			g.write(t, "flags/guards/cart.yaml",
+				"environments: [production]\nmetrics: [{name: smoke, command: {run: [./smoke.sh]}}]\n")
 			g.git(t, "init", "-q", "-b", "main")
 			g.git(t, "add", "flags")
 			g.git(t, "commit", "-q", "-m", "Begin")
 			commit := g.git(t, "rev-parse", "HEAD")
-			g.write(t, "flags/guards/cart.yaml", "environments: [production]\nmetrics: [{name: smoke, command: {run: [./smoke.sh, x]}}]\n")
+			g.write(t, "flags/guards/cart.yaml",
+				"environments: [production]\nmetrics: [{name: smoke, command: {run: [./smoke.sh, x]}}]\n")
 			g.git(t, "commit", "-q", "-a", "-m", "Edit a guard of the same name")
 
 			f := &forge{}
 			server := httptest.NewServer(f)
 			defer server.Close()
 			for name, value := range map[string]map[string]string{
-				"GitHub": {"GITHUB_ACTIONS": "true", "GITHUB_TOKEN": secret, "GITHUB_REPOSITORY": "acme/shop", "GITHUB_API_URL": server.URL},
-				"GitLab": {"GITHUB_ACTIONS": "", "GITLAB_CI": "true", "SERIN_GITLAB_TOKEN": secret, "CI_PROJECT_ID": "12", "CI_API_V4_URL": server.URL},
+				"GitHub": {"GITHUB_ACTIONS": "true", "GITHUB_TOKEN": secret, "GITHUB_REPOSITORY": "acme/shop",
+					"GITHUB_API_URL": server.URL},
+				"GitLab": {"GITHUB_ACTIONS": "", "GITLAB_CI": "true", "SERIN_GITLAB_TOKEN": secret,
+					"CI_PROJECT_ID": "12", "CI_API_V4_URL": server.URL},
 			}[service] {
 				t.Setenv(name, value)
 			}
@@ -97,11 +102,13 @@ func TestGuardComments(t *testing.T) {
 			f.broken = true
 			g.write(t, "verdict", "exit 1\n")
 			status, out := g.guard(t, "--comment", "--json")
-			if status != 4 || !strings.Contains(out, `warning: flag "cart": no comment: `) || strings.Contains(out, secret) {
+			if status != 4 || !strings.Contains(out, `warning: flag "cart": no comment: `) ||
+				strings.Contains(out, secret) {
 				t.Errorf("with a token that may not comment: status %d\n%s", status, out)
 			}
 			f.broken = false
-			if status, out := g.guard(t, "--comment"); status != 0 || !strings.Contains(f.body, "0% get \"new\"") || !strings.Contains(f.body, "rolled back") {
+			if status, out := g.guard(t, "--comment"); status != 0 || !strings.Contains(f.body, "0% get \"new\"") ||
+				!strings.Contains(f.body, "rolled back") {
 				t.Errorf("status %d, and the comment is\n%s\n%s", status, f.body, out)
 			}
 			writes := f.writes

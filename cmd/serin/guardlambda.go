@@ -17,7 +17,8 @@ func isFunction() bool { return os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" && len
 // The log gets the decisions as JSON. It doesn't return.
 func serveFunction() {
 	awslambda.Start(func(ctx context.Context) (status functionStatus, err error) {
-		status.Status = run(ctx, []string{"guard", "--json", "--to", os.Getenv("SERIN_TO"), "--keys", os.Getenv("SERIN_KEYS")},
+		status.Status = run(ctx,
+			[]string{"guard", "--json", "--to", os.Getenv("SERIN_TO"), "--keys", os.Getenv("SERIN_KEYS")},
 			os.Stdin, os.Stdout, os.Stderr)
 		if status.Status == 1 || status.Status == 2 {
 			err = fmt.Errorf("serin guard ended with status %d; its log says why", status.Status)

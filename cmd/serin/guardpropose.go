@@ -31,8 +31,10 @@ type proposer struct {
 
 // propose brings the branches up to date, and returns those with approvals by the flag. moved is
 // what this look has published.
-func (g *guardRun) propose(ctx context.Context, decisions []guard.Decision, moved []*guard.Decision) (map[string]string, error) {
-	a := &proposer{ctx: ctx, dir: g.dir, env: g.env, by: g.by, kept: make(map[string]bool), approves: make(map[string]string)}
+func (g *guardRun) propose(ctx context.Context, decisions []guard.Decision,
+	moved []*guard.Decision) (map[string]string, error) {
+	a := &proposer{ctx: ctx, dir: g.dir, env: g.env, by: g.by, kept: make(map[string]bool),
+		approves: make(map[string]string)}
 	err := a.open()
 	if err == nil {
 		err = a.report(g.lines(moved), moved)
@@ -123,7 +125,8 @@ func (a *proposer) report(lines ci.ReleaseLines, moved []*guard.Decision) error 
 func (a *proposer) evidence(branch string, moved []*guard.Decision) (map[string]string, error) {
 	files := make(map[string]string)
 	if a.branches[branch] {
-		list, err := a.git("", "diff-tree", "-r", "-z", "--no-renames", "--diff-filter=A", "--full-index", "HEAD", branch, "--", a.records())
+		list, err := a.git("", "diff-tree", "-r", "-z", "--no-renames", "--diff-filter=A", "--full-index", "HEAD",
+			branch, "--", a.records())
 		if err != nil {
 			return nil, err
 		}
@@ -174,7 +177,8 @@ func (a *proposer) approve(d *guard.Decision) error {
 	if err != nil {
 		return err
 	}
-	return a.set(name, tree, fmt.Sprintf("flags: approve %v of %s in %s\n\n%s", line.Approved, line.Flag, line.Environment, d.Text()))
+	return a.set(name, tree,
+		fmt.Sprintf("flags: approve %v of %s in %s\n\n%s", line.Approved, line.Flag, line.Environment, d.Text()))
 }
 
 // current reports whether a branch has a line, and would bring it to HEAD without a conflict.

@@ -45,11 +45,14 @@ func (g *guardRun) publish(ctx context.Context, decisions []*guard.Decision) (mo
 
 // dropLost returns the decisions without those that were to move a plan and weren't published,
 // because somebody else had moved it in the meantime. Nobody is told of what didn't happen.
-func (g *guardRun) dropLost(cmd *cobra.Command, decisions []guard.Decision, moved, published []*guard.Decision) (kept []guard.Decision) {
+func (g *guardRun) dropLost(cmd *cobra.Command, decisions []guard.Decision, moved,
+	published []*guard.Decision) (kept []guard.Decision) {
 	for i := range decisions {
 		d := &decisions[i]
 		if slices.Contains(moved, d) && !slices.Contains(published, d) {
-			fmt.Fprintf(cmd.ErrOrStderr(), "note: flag %q: somebody else moved its release in the meantime; the next look decides again\n", d.Plan.Flag)
+			fmt.Fprintf(cmd.ErrOrStderr(),
+				"note: flag %q: somebody else moved its release in the meantime; the next look decides again\n",
+				d.Plan.Flag)
 			continue
 		}
 		kept = append(kept, *d)

@@ -91,7 +91,8 @@ type decisionJSON struct {
 func newDecisionJSON(d *guard.Decision, approval string) (decisionJSON, error) {
 	evidence, err := d.Evidence()
 	return decisionJSON{
-		d.Plan.Flag, d.Plan.Environment, d.Action, d.From.String(), d.To.String(), d.Reason, d.Until.UTC(), d.Time.UTC(), approval, evidence,
+		d.Plan.Flag, d.Plan.Environment, d.Action, d.From.String(), d.To.String(), d.Reason, d.Until.UTC(),
+		d.Time.UTC(), approval, evidence,
 	}, err
 }
 
@@ -131,7 +132,8 @@ func (g *guardRun) post(ctx context.Context, moved []*guard.Decision) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, webhookTotal)
 	defer cancel()
-	client := &http.Client{Timeout: webhookTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Timeout: webhookTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	var errs []error
 	for _, d := range moved {
 		if err := g.postOne(ctx, client, d); err != nil {

@@ -28,12 +28,13 @@ func guardOptions(file string) (guard.Options, error) {
 	if err != nil {
 		return guard.Options{}, fmt.Errorf("reading %s: %w", cmp.Or(file, "SERIN_GUARD_CREDENTIALS"), err)
 	}
-	return guard.Options{Runner: &command.Runner{Secrets: credentials.Secrets()}, Open: guard.Keep(func(ctx context.Context, kind, address string) (guard.Source, error) {
-		if kind == guard.CloudWatch {
-			return cloudwatch.Open(ctx, address)
-		}
-		return prometheus.Open(address, credentials)
-	})}, nil
+	return guard.Options{Runner: &command.Runner{Secrets: credentials.Secrets()},
+		Open: guard.Keep(func(ctx context.Context, kind, address string) (guard.Source, error) {
+			if kind == guard.CloudWatch {
+				return cloudwatch.Open(ctx, address)
+			}
+			return prometheus.Open(address, credentials)
+		})}, nil
 }
 
 // maxCredentials is the length in bytes of the longest file with credentials.

@@ -90,7 +90,8 @@ func (g guarded) must(t *testing.T, args ...string) string {
 // guard runs the guard.
 func (g guarded) guard(t *testing.T, args ...string) (status int, printed string) {
 	t.Helper()
-	return g.run(t, append([]string{"guard", "flags", "--to", "file://" + g.dir + "/store", "--keys", "keys"}, args...)...)
+	return g.run(t, append([]string{"guard", "flags", "--to", "file://" + g.dir + "/store", "--keys", "keys"},
+		args...)...)
 }
 
 // has returns the files below the folder that contain a text, but for keys.
@@ -166,7 +167,8 @@ metrics: [{name: latency, value: {prom: 'latency{arm="$arm"}[$window]'}, max: 0.
 			if asks := len(asked) > 0; asks != tt.asks || asks && asked[0] != "Bearer "+secret {
 				t.Errorf("the server was asked with %q", asked)
 			}
-			if status := g.must(t, "release", "cart", "--from", "flags"); !strings.Contains(status, `cart in production: 1% get "new"`) {
+			if status := g.must(t, "release", "cart", "--from", "flags"); !strings.Contains(status,
+				`cart in production: 1% get "new"`) {
 				t.Errorf("the share is not as it was:\n%s", status)
 			}
 			if files := g.has(t, secret); files != nil {
@@ -181,7 +183,8 @@ metrics: [{name: latency, value: {prom: 'latency{arm="$arm"}[$window]'}, max: 0.
 func TestEvidenceHasNoSecrets(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
-		fmt.Fprintf(w, `{"status":"error","errorType":"bad_data","error":"parse error, %s"}`, r.Header.Get("Authorization"))
+		fmt.Fprintf(w, `{"status":"error","errorType":"bad_data","error":"parse error, %s"}`,
+			r.Header.Get("Authorization"))
 	}))
 	defer server.Close()
 	g := newGuarded(t, fmt.Sprintf(`environments: [production]
@@ -192,7 +195,8 @@ metrics:
 `, server.URL))
 	g.write(t, "smoke.sh", "#!/bin/sh\nenv\nexit 1\n")
 	t.Setenv("SERIN_GUARD_CREDENTIALS", server.URL+" bearer "+secret)
-	for _, name := range []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GITHUB_TOKEN", "SERIN_GITLAB_TOKEN", "SERIN_WEBHOOK_TOKEN", "SERIN_KEY_PASSPHRASE"} {
+	for _, name := range []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GITHUB_TOKEN", "SERIN_GITLAB_TOKEN",
+		"SERIN_WEBHOOK_TOKEN", "SERIN_KEY_PASSPHRASE"} {
 		t.Setenv(name, secret)
 	}
 	status, out := g.guard(t, "--json")
@@ -221,7 +225,8 @@ metrics:
 // even if it finds the file that they are in.
 func TestCommandsHideCredentials(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "credentials")
-	text := "https://one.example.com bearer " + secret + "-token\nhttps://two.example.com basic user:" + secret + "-password\n"
+	text := "https://one.example.com bearer " + secret + "-token\nhttps://two.example.com basic user:" + secret +
+		"-password\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -229,8 +234,10 @@ func TestCommandsHideCredentials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, script := range []string{"cat " + file, "sed s/user:/user/ " + file, "printf 'user:" + secret + "-password' | base64"} {
-		out, err := options.Runner.Run(t.Context(), guard.Command{Run: []string{"sh", "-c", script}, Timeout: time.Minute})
+	for _, script := range []string{"cat " + file, "sed s/user:/user/ " + file,
+		"printf 'user:" + secret + "-password' | base64"} {
+		out, err := options.Runner.Run(t.Context(),
+			guard.Command{Run: []string{"sh", "-c", script}, Timeout: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,7 +264,8 @@ func TestChangedUnderneath(t *testing.T) {
 		t.Errorf("a file that nobody has touched: %v", err)
 	}
 	for _, before := range []string{"", "a\n"} {
-		if err := unchanged(name, []byte(before)); err == nil || !strings.Contains(err.Error(), "was changed by somebody else") {
+		if err := unchanged(name, []byte(before)); err == nil ||
+			!strings.Contains(err.Error(), "was changed by somebody else") {
 			t.Errorf("%q became another text: %v", before, err)
 		}
 	}
@@ -304,13 +312,15 @@ func TestWebhook(t *testing.T) {
 	g := guardRun{webhook: server.URL + "/hunter2"}
 	var moved []*guard.Decision
 	for _, flag := range []string{"one", "two"} {
-		moved = append(moved, &guard.Decision{Plan: &ci.Plan{Flag: flag, Environment: "production"}, Action: guard.Finish, Reason: "done"})
+		moved = append(moved, &guard.Decision{Plan: &ci.Plan{Flag: flag, Environment: "production"},
+			Action: guard.Finish, Reason: "done"})
 	}
 	err := g.post(t.Context(), moved)
 	if err == nil || err.Error() != "posting to the webhook about one: it answered 503 Service Unavailable" {
 		t.Errorf("error %v", err)
 	}
-	if want := []string{"one: one in production: finished at 0%: done\n", "two: two in production: finished at 0%: done\n"}; !slices.Equal(got, want) {
+	if want := []string{"one: one in production: finished at 0%: done\n",
+		"two: two in production: finished at 0%: done\n"}; !slices.Equal(got, want) {
 		t.Errorf("the messages are %q", got)
 	}
 	server.Close()

@@ -66,7 +66,8 @@ func TestManualPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`.TH "SERIN-KEYS-INIT" "1"`, `\fB--encrypt-online\fP`, "serin keys init DIR --env E"} {
+	for _, want := range []string{`.TH "SERIN-KEYS-INIT" "1"`, `\fB--encrypt-online\fP`,
+		"serin keys init DIR --env E"} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("the page of keys init doesn't contain %q:\n%s", want, page)
 		}
@@ -84,7 +85,8 @@ func TestReference(t *testing.T) {
 	root := newCommandLine(io.Discard, io.Discard).root
 	checked := 0
 	for _, cmd := range commands(root) {
-		if !cmd.Runnable() || cmd.HasSubCommands() && cmd.Name() != "release" || cmd.Name() == "man" || cmd.Name() == "version" {
+		if !cmd.Runnable() || cmd.HasSubCommands() && cmd.Name() != "release" || cmd.Name() == "man" ||
+			cmd.Name() == "version" {
 			continue // the last two have a sentence below the table
 		}
 		words := strings.Fields(cmd.CommandPath())[1:]
@@ -98,7 +100,8 @@ func TestReference(t *testing.T) {
 		}
 		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
 			checked++
-			if name := "--" + f.Name; f.Name != "help" && !regexp.MustCompile(regexp.QuoteMeta(name)+`\b`).MatchString(about) && !strings.Contains(about, "`-"+f.Shorthand) {
+			if name := "--" + f.Name; f.Name != "help" && !regexp.MustCompile(regexp.QuoteMeta(name)+
+				`\b`).MatchString(about) && !strings.Contains(about, "`-"+f.Shorthand) {
 				t.Errorf("docs/cli.md doesn't say that %s has %s", cmd.CommandPath(), name)
 			}
 			for _, variable := range regexp.MustCompile(`SERIN_[A-Z]+`).FindAllString(f.Usage, -1) {

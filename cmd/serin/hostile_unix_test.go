@@ -37,8 +37,10 @@ func hostileEstate(t *testing.T) string {
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(dir, "serin.yaml"), "environments: [production]\n")
-	writeFile(t, filepath.Join(dir, "context.yaml"), "attributes: {user: {type: string, unit: true}, city: {type: string}}\n")
-	writeFile(t, filepath.Join(dir, "shop", "color.yaml"), "type: string\ndescription: "+string(text)+"\nowner: "+string(text)+"\nvariants: {a: "+string(text)+", b: b}\ndefault: b\n"+
+	writeFile(t, filepath.Join(dir, "context.yaml"),
+		"attributes: {user: {type: string, unit: true}, city: {type: string}}\n")
+	writeFile(t, filepath.Join(dir, "shop", "color.yaml"), "type: string\ndescription: "+string(text)+"\nowner: "+
+		string(text)+"\nvariants: {a: "+string(text)+", b: b}\ndefault: b\n"+
 		"rules: [{name: "+string(name)+", when: {city: "+string(text)+"}, serve: a}]\n")
 	writeFile(t, filepath.Join(dir, "shop", "color.test.yaml"),
 		"- {name: "+string(name)+", context: {city: "+string(text)+"}, expect: {variant: a}}\n"+
@@ -57,9 +59,11 @@ func TestHostileText(t *testing.T) {
 	broken := hostileEstate(t)
 	writeFile(t, filepath.Join(broken, bait[:1]+"\n# BAIT\x1b[31m.yaml"), "{")
 	writeFile(t, filepath.Join(broken, "shop", "x\n# BAIT\x1b[31m.yaml"), "type: boolean\ndefault: \"\x1b\"\n")
-	writeFile(t, filepath.Join(broken, "shop", "size.yaml"), "type: boolean\ndefault: on\nrules: [{name: r, when: {user: {list: \"a\\0\\e[31m\\n# BAIT.txt\"}}, serve: off}]\n")
+	writeFile(t, filepath.Join(broken, "shop", "size.yaml"),
+		"type: boolean\ndefault: on\nrules: [{name: r, when: {user: {list: \"a\\0\\e[31m\\n# BAIT.txt\"}}, serve: off}]\n")
 	edited := hostileEstate(t)
-	writeFile(t, filepath.Join(edited, "shop", "color.yaml"), "type: string\nvariants: {a: a, b: "+strings.ReplaceAll("\"c\\n# BAIT \\e[31m\"", "\n", "")+"}\ndefault: b\n")
+	writeFile(t, filepath.Join(edited, "shop", "color.yaml"),
+		"type: string\nvariants: {a: a, b: "+strings.ReplaceAll("\"c\\n# BAIT \\e[31m\"", "\n", "")+"}\ndefault: b\n")
 	for _, args := range [][]string{
 		{"check", estate}, {"check", broken}, {"check", broken, "--json"}, {"test", estate, "-v", "--cover"}, {"test", estate, "--json"},
 		{"list", estate}, {"list", estate, "--json"},
@@ -153,7 +157,8 @@ func TestGoldenFilesAreHarmless(t *testing.T) {
 				}
 			}
 			if strings.HasSuffix(path, ".md") {
-				if outside := outsideBlocks(string(data)); strings.Contains(outside, "](") || strings.Contains(outside, "://") {
+				if outside := outsideBlocks(string(data)); strings.Contains(outside, "](") ||
+					strings.Contains(outside, "://") {
 					t.Errorf("%s has a link", path)
 				}
 			}

@@ -107,7 +107,8 @@ with the flags in the folder --out, and prints how many agree.`,
 	f.StringVar(&o.from, "from", "", "the `FILE` or URL to import; - for standard input")
 	f.StringVar(&o.out, "out", defaultEstate, "the flag folder to write to")
 	f.StringSliceVar(&o.only, "only", nil, "import this flag, and those that it depends on; may repeat")
-	f.StringVar(&o.source.Environment, "env", "", "the environment of the source to import; with --verify, of the folder")
+	f.StringVar(&o.source.Environment, "env", "",
+		"the environment of the source to import; with --verify, of the folder")
 	f.StringVar(&o.unit, "unit", "", "the attribute that identifies users here (default: its name in the source)")
 	f.StringVar(&o.source.Flag, "flag", "", "the key of the flag to create, for formats without keys (default: route)")
 	f.StringVar(&o.verify, "verify", "", "a `FILE` of decisions to replay; - for standard input")

@@ -221,7 +221,8 @@ func beginning(dir string, edits bool, now time.Time) ([]newFile, error) {
 		add(schema.Files, ".", filepath.Join(dir, schemaFolder), false),
 	)
 	workflow := func(name, text string) {
-		files = append(files, newFile{name: filepath.Join(project, ".github", "workflows", name), data: workflowOf(text, estate, environmentsOf(dir))})
+		files = append(files, newFile{name: filepath.Join(project, ".github", "workflows", name),
+			data: workflowOf(text, estate, environmentsOf(dir))})
 	}
 	workflow("flags.yml", serin.Workflow)
 	if exists(filepath.Join(dir, "guards")) {
@@ -229,7 +230,8 @@ func beginning(dir string, edits bool, now time.Time) ([]newFile, error) {
 	}
 	if edits {
 		workflow("flag-edits.yml", serin.Edits)
-		files = append(files, newFile{name: filepath.Join(project, ".github", "ISSUE_TEMPLATE", "flag-edit.yml"), data: []byte(serin.EditIssue)})
+		files = append(files, newFile{name: filepath.Join(project, ".github", "ISSUE_TEMPLATE", "flag-edit.yml"),
+			data: []byte(serin.EditIssue)})
 	}
 	err = cmp.Or(err, add(templates, "init/AGENTS.md", filepath.Join(dir, "AGENTS.md"), false))
 	err = cmp.Or(err, add(templates, "init/vscode.json", filepath.Join(project, ".vscode", "settings.json"), false))

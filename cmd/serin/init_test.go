@@ -17,7 +17,8 @@ func initProject(t *testing.T) (project string) {
 	t.Helper()
 	project = t.TempDir()
 	var stderr bytes.Buffer
-	if status := run(t.Context(), []string{"init", filepath.Join(project, "flags")}, strings.NewReader(""), io.Discard, &stderr); status != 0 {
+	if status := run(t.Context(), []string{"init", filepath.Join(project, "flags")}, strings.NewReader(""),
+		io.Discard, &stderr); status != 0 {
 		t.Fatalf("status %d: %s", status, &stderr)
 	}
 	return project
@@ -70,7 +71,8 @@ func testDevOfInit(t *testing.T) {
 	segment := filepath.Join(dir, "segments", "partners.yaml")
 	writeFile(t, segment, "include: [u-7]\nlint: {unused-segment: new}\n")
 	eventually(t, "renewed "+filepath.Join(dir, ".schema"), s.stderr.String)
-	if data, err = os.ReadFile(filepath.Join(dir, ".schema", "condition.json")); err != nil || !bytes.Contains(data, []byte(`"partners"`)) {
+	if data, err = os.ReadFile(filepath.Join(dir, ".schema", "condition.json")); err != nil ||
+		!bytes.Contains(data, []byte(`"partners"`)) {
 		t.Errorf("the schemas don't know the new segment, %v", err)
 	}
 }

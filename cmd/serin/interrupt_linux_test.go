@@ -108,9 +108,11 @@ func workFolder(t *testing.T) string {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "flags", "serin.yaml"), "environments: [production]\n")
 	writeFile(t, filepath.Join(dir, "flags", "context.yaml"), "attributes: {user: {type: string, unit: true}}\n")
-	writeFile(t, filepath.Join(dir, "flags", "checkout", "new-checkout.yaml"), "type: boolean\ndefault: off\nrules: [{name: half, serve: {on: 50%, off: rest}}]\n")
+	writeFile(t, filepath.Join(dir, "flags", "checkout", "new-checkout.yaml"),
+		"type: boolean\ndefault: off\nrules: [{name: half, serve: {on: 50%, off: rest}}]\n")
 	var out bytes.Buffer
-	if status := run(t.Context(), []string{"keys", "init", filepath.Join(dir, "keys"), "--env", "production"}, nil, &out, &out); status != 0 {
+	if status := run(t.Context(), []string{"keys", "init", filepath.Join(dir, "keys"), "--env", "production"}, nil,
+		&out, &out); status != 0 {
 		t.Fatal(out.String())
 	}
 	return dir
@@ -147,7 +149,8 @@ func TestTermination(t *testing.T) {
 	dir := workFolder(t)
 	store := "file://" + filepath.Join(dir, "store")
 	silent := silentServer(t)
-	aws := []string{"AWS_ENDPOINT_URL=" + silent.url, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_REGION=us-east-1"}
+	aws := []string{"AWS_ENDPOINT_URL=" + silent.url, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x",
+		"AWS_REGION=us-east-1"}
 	published := []string{"--keys", "keys", "--env", "production"}
 	for _, test := range []struct {
 		name    string

@@ -15,7 +15,8 @@ import (
 // FuzzJUnit holds that a report is XML whatever bytes names and messages have,
 // and says what it was given where XML can.
 func FuzzJUnit(f *testing.F) {
-	for _, s := range []string{"", "a.b", "]]>", "<&>\"'", "\x00\x1b[31m\x7f", "\xff\xfe", "\ufffe\uffff", "\u202e\u0085\u2028", "a\r\nb\tc", " "} {
+	for _, s := range []string{"", "a.b", "]]>", "<&>\"'", "\x00\x1b[31m\x7f", "\xff\xfe", "\ufffe\uffff",
+		"\u202e\u0085\u2028", "a\r\nb\tc", " "} {
 		f.Add(s, s, s)
 	}
 	f.Fuzz(func(t *testing.T, flag, name, message string) {
@@ -38,7 +39,8 @@ func FuzzJUnit(f *testing.F) {
 		if len(got.Suites) != 1 || len(got.Suites[0].Cases) != 2 || got.Tests != 2 || got.Failures != 1 {
 			t.Fatalf("want a suite of two cases, one failed:\n%s", data)
 		}
-		if c := got.Suites[0].Cases[1]; c.Name != inXML(name) || c.Failure == nil || c.Failure.Message != inXML(message) {
+		if c := got.Suites[0].Cases[1]; c.Name != inXML(name) || c.Failure == nil ||
+			c.Failure.Message != inXML(message) {
 			t.Errorf("want the name %q and the message %q:\n%s", name, message, data)
 		}
 	})

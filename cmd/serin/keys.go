@@ -38,7 +38,8 @@ func (p *protection) register(cmd *cobra.Command) {
 	p.keyring.register(cmd)
 	cmd.Flags().BoolVar(&p.roots, "encrypt", false, "encrypt new root keys with a passphrase")
 	cmd.Flags().BoolVar(&p.online, "encrypt-online", false, "encrypt new online keys with a passphrase, too")
-	cmd.Flags().BoolVar(&p.weak, "weak", false, fmt.Sprintf("accept a passphrase shorter than %d characters", minPassphrase))
+	cmd.Flags().BoolVar(&p.weak, "weak", false,
+		fmt.Sprintf("accept a passphrase shorter than %d characters", minPassphrase))
 }
 
 // passphrases returns the two passphrases, or nil where there is none.
@@ -101,7 +102,8 @@ new).`,
 		},
 	}
 	registerEnv(cmd, &o.Environment, "the environment")
-	cmd.Flags().IntVar(&o.NewRootKeys, "root-keys", 0, "how many root keys to create (default: 1, unless --root-key names some)")
+	cmd.Flags().IntVar(&o.NewRootKeys, "root-keys", 0,
+		"how many root keys to create (default: 1, unless --root-key names some)")
 	cmd.Flags().StringArrayVar(&o.RootKeys, "root-key", nil,
 		"an existing root key: a file with a private or public key, or awskms:///…; may repeat")
 	cmd.Flags().IntVar(&o.Threshold, "threshold", 0, "how many root keys must sign (default: 1)")
@@ -166,7 +168,8 @@ redeployed.`,
 	cmd.Flags().StringVar(&o.Online, "online", "", "replace the online key: new, or an existing one")
 	cmd.Flags().StringVar(&o.Targets, "targets", "", "replace the key for targets: new, or an existing one")
 	cmd.Flags().StringArrayVar(&o.AddRoots, "add-root", nil, "add a root key: new, or an existing one; may repeat")
-	cmd.Flags().StringArrayVar(&o.RemoveRoots, "remove-root", nil, "remove the root key whose ID starts with this prefix; may repeat")
+	cmd.Flags().StringArrayVar(&o.RemoveRoots, "remove-root", nil,
+		"remove the root key whose ID starts with this prefix; may repeat")
 	cmd.Flags().IntVar(&o.Threshold, "threshold", 0, "how many root keys must sign from now on (default: as before)")
 	cmd.Flags().StringArrayVar(&o.SignWith, "key", nil, "a root key to sign with; may repeat (default: all in DIR)")
 	p.register(cmd)
@@ -294,7 +297,8 @@ func writeRoot(w io.Writer, r release.RootInfo, now time.Time) {
 		if !q.Complete() {
 			missing = ", NOT ENOUGH"
 		}
-		fmt.Fprintf(w, "  signed    by %d of the root keys of version %d, which requires %d%s\n", q.Have, q.Version, q.Need, missing)
+		fmt.Fprintf(w, "  signed    by %d of the root keys of version %d, which requires %d%s\n", q.Have, q.Version,
+			q.Need, missing)
 	}
 }
 

@@ -43,7 +43,8 @@ func TestRootExpiry(t *testing.T) {
 		}
 		publish := []string{"publish", flags, "--env", "production", "--to", "file://" + out, "--keys", keys}
 		status, words := serin(publish...)
-		if status != test.status || !strings.Contains(words, test.publ) || strings.Contains(words, "warning: the root") != strings.Contains(test.publ, "warning") {
+		if status != test.status || !strings.Contains(words, test.publ) ||
+			strings.Contains(words, "warning: the root") != strings.Contains(test.publ, "warning") {
 			t.Errorf("after %v: status %d: %s", test.age, status, words)
 		}
 		if status, words := serin("keys", "rotate", keys); status != 0 {

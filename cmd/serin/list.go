@@ -48,7 +48,8 @@ system, for which 'serin rehash' has a way out.`,
 				return err
 			}
 			flags = slices.DeleteFunc(flags, func(f listedFlag) bool {
-				return cmd.Flags().Changed("owner") && f.Owner != owner || stale && len(f.Stale) == 0 || hashed && len(f.Hashes) == 0
+				return cmd.Flags().Changed("owner") && f.Owner != owner || stale && len(f.Stale) == 0 ||
+					hashed && len(f.Hashes) == 0
 			})
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), struct {

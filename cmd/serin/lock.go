@@ -93,8 +93,10 @@ func (o *lockOptions) finish(cmd *cobra.Command, u *ci.LockUpdate) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "wrote %s: %s, %s\n", u.File, splits, count(len(u.Changes), "change"))
 	}
 	for _, r := range u.Renames {
-		fmt.Fprintf(cmd.ErrOrStderr(), "note: flag %q seems to be renamed %q: its users are assigned again, because they are assigned by the key; "+
-			"to keep them in their variants, write salt: %s in its splits, or rename with 'serin rename %s %s'\n", r.Old, r.New, r.Old, r.Old, r.New)
+		fmt.Fprintf(cmd.ErrOrStderr(),
+			"note: flag %q seems to be renamed %q: its users are assigned again, because they are assigned by the key; "+
+				"to keep them in their variants, write salt: %s in its splits, or rename with 'serin rename %s %s'\n",
+			r.Old, r.New, r.Old, r.Old, r.New)
 	}
 	if o.asJSON {
 		return writeJSON(cmd.OutOrStdout(), newLockJSON(u, !same && !o.dryRun))
@@ -113,7 +115,8 @@ func (o *lockOptions) prune(cmd *cobra.Command, p ci.PrunedReleases) error {
 		return nil
 	}
 	for _, line := range p.Removed {
-		fmt.Fprintf(cmd.ErrOrStderr(), "removed  the release of flag %q in %s, which has no plan any more\n", line.Flag, line.Environment)
+		fmt.Fprintf(cmd.ErrOrStderr(), "removed  the release of flag %q in %s, which has no plan any more\n",
+			line.Flag, line.Environment)
 	}
 	if o.dryRun {
 		return nil
@@ -180,7 +183,8 @@ func newLockJSON(u *ci.LockUpdate, written bool) lockJSON {
 		for i, m := range c.Moves {
 			moves[i] = lockMoveJSON{m.From, m.To, m.Share(), m.Positions}
 		}
-		out.Changes[i] = lockChangeJSON{c.Flag, c.Environment, c.Rule, c.Layer, c.Kind.String(), c.Shares, moves, c.Pieces}
+		out.Changes[i] = lockChangeJSON{c.Flag, c.Environment, c.Rule, c.Layer, c.Kind.String(), c.Shares,
+			moves, c.Pieces}
 	}
 	return out
 }

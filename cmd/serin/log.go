@@ -57,7 +57,8 @@ be verified are marked.`,
 
 // history reads the history of a published environment. If the flag has a key, entries say what
 // they did to it.
-func (f *sourceFlags) history(ctx context.Context, url string, limit int, flag release.FlagName) (release.History, error) {
+func (f *sourceFlags) history(ctx context.Context, url string, limit int,
+	flag release.FlagName) (release.History, error) {
 	var none release.History
 	if !published(url) {
 		return none, usagef("%s is not a URL: log takes the URL of a published environment", url)

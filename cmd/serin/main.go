@@ -106,7 +106,8 @@ func newCommandLine(stdout, stderr io.Writer) *commandLine {
 	c.root.SetOut(display.NewWriter(out))
 	c.root.SetErr(display.NewWriter(err))
 	c.root.PersistentFlags().Var(&colors, "color", "color what is printed: auto (on a terminal), always or never")
-	c.root.PersistentFlags().BoolVarP(&c.verbose, "verbose", "v", false, "with errors of S3, also print the AWS SDK's own words")
+	c.root.PersistentFlags().BoolVarP(&c.verbose, "verbose", "v", false,
+		"with errors of S3, also print the AWS SDK's own words")
 	c.root.PersistentFlags().BoolVarP(&quiet, "quiet", "q", false, "show no progress on the terminal")
 	addVerbs(c.root)
 	addCompletions(c.root)
@@ -123,7 +124,8 @@ func forPeople(cmd *cobra.Command) bool {
 	if asJSON := cmd.Flags().Lookup("json"); asJSON != nil && asJSON.Value.String() == "true" {
 		return false
 	}
-	return slices.Contains([]string{"check", "handles", "test", "diff", "lock", "apply", "rename", "promote", "rehash", "disable", "enable"}, cmd.Name())
+	return slices.Contains([]string{"check", "handles", "test", "diff", "lock", "apply", "rename", "promote",
+		"rehash", "disable", "enable"}, cmd.Name())
 }
 
 // maxColumns is how wide help is.
@@ -136,12 +138,15 @@ func addVerbs(root *cobra.Command) {
 		verbs     []*cobra.Command
 	}{
 		{"author", "Write flags:", []*cobra.Command{
-			initCommand(), newCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(), applyCommand(), renameCommand(), promoteCommand(), rehashCommand(), fmtCommand(), lockCommand(), schemaCommand(), genCommand(), handlesCommand(),
+			initCommand(), newCommand(), checkCommand(), testCommand(), devCommand(), listCommand(), showCommand(),
+			applyCommand(), renameCommand(), promoteCommand(), rehashCommand(), fmtCommand(), lockCommand(),
+			schemaCommand(), genCommand(), handlesCommand(),
 			importCommand(),
 		}},
 		{"review", "Review changes:", []*cobra.Command{diffCommand(), quoteCommand(), commentCommand(), issueCommand(), compareCommand(), siteCommand()}},
 		{"release", "Release flags:", []*cobra.Command{
-			publishCommand(), disableCommand(), enableCommand(), rollbackCommand(), releaseCommand(), guardCommand(), logCommand(), verifyCommand(), bakeCommand(), gcCommand(), batchesCommand(), experimentCommand(),
+			publishCommand(), disableCommand(), enableCommand(), rollbackCommand(), releaseCommand(), guardCommand(),
+			logCommand(), verifyCommand(), bakeCommand(), gcCommand(), batchesCommand(), experimentCommand(),
 		}},
 		{"keys", "Manage keys:", []*cobra.Command{keysCommand(), clientsCommand()}},
 		{"run", "Use flags:", []*cobra.Command{evalCommand(), explainCommand(), serveCommand(), catCommand(), manifestCommand()}},
@@ -155,7 +160,8 @@ func addVerbs(root *cobra.Command) {
 	}
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", maxColumns)))
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages",
+		fmt.Sprintf(".FlagUsagesWrapped %d", maxColumns)))
 }
 
 func versionCommand() *cobra.Command {

@@ -48,8 +48,9 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"users": writeUsers, "ids": writeIDs, "moved": checkMoved, "old": makeOld},
-		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"users": writeUsers,
+			"ids": writeIDs, "moved": checkMoved, "old": makeOld},
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -192,7 +193,8 @@ func testDev(t *testing.T) {
 	s := startServer(t, "dev", dir, "--listen", "127.0.0.1:0")
 	color := func() string { return s.ask(t, "color") }
 	eventually(t, `"value":"red"`, color)
-	eventually(t, "try: curl -d '{\"context\": {\"targetingKey\": \"u-1\"}}' "+s.url+"/ofrep/v1/evaluate/flags/color\n", s.stderr.String)
+	eventually(t, "try: curl -d '{\"context\": {\"targetingKey\": \"u-1\"}}' "+s.url+
+		"/ofrep/v1/evaluate/flags/color\n", s.stderr.String)
 
 	writeFile(t, flag, "type: string\ndefault: blue\n")
 	eventually(t, `"value":"blue"`, color)
@@ -240,7 +242,8 @@ func testDev(t *testing.T) {
 // who changes, and says it, and each warning, once.
 func testDevLocked(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "flags")
-	writeFile(t, filepath.Join(dir, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n")
+	writeFile(t, filepath.Join(dir, "context.yaml"),
+		"attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n")
 	flag := filepath.Join(dir, "shop", "color.yaml")
 	split := "type: string\nvariants: {a: a, b: b, c: c}\ndefault: a\nrules: [{name: all, serve: {%s}}]\n"
 	writeFile(t, flag, fmt.Sprintf(split, "a: 50%, b: 30%, c: 20%"))
@@ -250,7 +253,8 @@ func testDevLocked(t *testing.T) {
 	s := startServer(t, "dev", dir, "--listen", "127.0.0.1:0")
 	answers := func() (list []string) {
 		for i := range 200 {
-			resp, err := http.Post(s.url+ofrepPath+"color", "application/json", strings.NewReader(fmt.Sprintf(`{"context":{"user":"u-%d"}}`, i)))
+			resp, err := http.Post(s.url+ofrepPath+"color", "application/json",
+				strings.NewReader(fmt.Sprintf(`{"context":{"user":"u-%d"}}`, i)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -266,7 +270,8 @@ func testDevLocked(t *testing.T) {
 	before := answers()
 	writeFile(t, flag, fmt.Sprintf(split, "a: 40%, b: 40%, c: 20%"))
 	eventually(t, "revision 2: 1 flag, in ", s.stderr.String)
-	note := "note: served as if 'serin lock' had updated " + filepath.Join(dir, "flags.lock") + ", which you run to keep this:\n" +
+	note := "note: served as if 'serin lock' had updated " + filepath.Join(dir, "flags.lock") +
+		", which you run to keep this:\n" +
 		"changed  flag \"color\", rule \"all\": 40% a, 40% b, 20% c\n         10% a → b\n"
 	eventually(t, note, s.stderr.String)
 	moved := 0
@@ -301,7 +306,8 @@ func testDevPage(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "flags")
 	writeFile(t, filepath.Join(dir, "serin.yaml"), "environments: [staging]\n")
 	writeFile(t, filepath.Join(dir, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
-	writeFile(t, filepath.Join(dir, "shop", "color.yaml"), "description: <script>alert(1)</script>\ntype: string\ndefault: red\n")
+	writeFile(t, filepath.Join(dir, "shop", "color.yaml"),
+		"description: <script>alert(1)</script>\ntype: string\ndefault: red\n")
 	s := startServer(t, "dev", dir, "--env", "staging", "--listen", "127.0.0.1:0")
 	get := func(path string) (*http.Response, string) {
 		resp, err := http.Get(s.url + path)
@@ -316,10 +322,12 @@ func testDevPage(t *testing.T) {
 		return resp, string(body)
 	}
 	resp, body := get("/")
-	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Security-Policy"), "default-src 'self'") {
+	if resp.StatusCode != http.StatusOK ||
+		!strings.HasPrefix(resp.Header.Get("Content-Security-Policy"), "default-src 'self'") {
 		t.Errorf("the page: status %d, %v", resp.StatusCode, resp.Header)
 	}
-	for _, want := range []string{"<h1>Flags</h1>", "&lt;script&gt;alert(1)", "flag/color.html", "/ofrep/v1/evaluate/flags<"} {
+	for _, want := range []string{"<h1>Flags</h1>", "&lt;script&gt;alert(1)", "flag/color.html",
+		"/ofrep/v1/evaluate/flags<"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page doesn't contain %q:\n%s", want, body)
 		}
@@ -385,14 +393,16 @@ func testDevOfLink(t *testing.T) {
 		return name
 	}
 	for _, version := range []string{"one", "two"} {
-		writeFile(t, filepath.Join(top, version, "flags", "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
+		writeFile(t, filepath.Join(top, version, "flags", "context.yaml"),
+			"attributes:\n  user: {type: string, unit: true}\n")
 	}
 	one := flag("one", "red")
 	two := flag("two", "green")
 	link := func(target, name string) {
 		t.Helper()
 		temporary := filepath.Join(top, "temporary")
-		if err := errors.Join(os.Symlink(target, temporary), os.Rename(temporary, filepath.Join(top, name))); err != nil {
+		if err := errors.Join(os.Symlink(target, temporary),
+			os.Rename(temporary, filepath.Join(top, name))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -427,7 +437,8 @@ func testStop(t *testing.T) {
 	if conn, err = net.Dial("tcp", strings.TrimPrefix(s.url, "http://")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(conn, "POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"); err != nil {
+	if _, err := io.WriteString(conn,
+		"POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"); err != nil {
 		t.Fatal(err)
 	}
 	// The request is being read once another one, sent later, is answered.
@@ -440,7 +451,8 @@ func testServeFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := startServer(t, "serve", filepath.Join(dir, "flags"), "--env", "staging", "--listen", "127.0.0.1:0")
-	if got := s.ask(t, "new-checkout"); !strings.Contains(got, `"value":true`) || !strings.Contains(got, `"environment":"staging"`) {
+	if got := s.ask(t, "new-checkout"); !strings.Contains(got, `"value":true`) ||
+		!strings.Contains(got, `"environment":"staging"`) {
 		t.Errorf("new-checkout in staging: %s", got)
 	}
 }
@@ -453,7 +465,8 @@ func TestLongContext(t *testing.T) {
 	ask := func(size int) (int, string) {
 		line := fmt.Sprintf(`{"targetingKey": "%s"}`, strings.Repeat("u", size-len(`{"targetingKey": ""}`)))
 		var stderr bytes.Buffer
-		status := run(t.Context(), []string{"eval", "new-checkout", "--from", filepath.Join(dir, "flags"), "--contexts", "-"},
+		status := run(t.Context(),
+			[]string{"eval", "new-checkout", "--from", filepath.Join(dir, "flags"), "--contexts", "-"},
 			strings.NewReader("{}\n"+line+"\n"), io.Discard, &stderr)
 		return status, stderr.String()
 	}
@@ -489,7 +502,8 @@ func TestExitStatus(t *testing.T) {
 		{"diff " + bad + " " + bad, 1},
 	} {
 		var stdout, stderr bytes.Buffer
-		if got := run(t.Context(), strings.Fields(test.args), strings.NewReader(""), &stdout, &stderr); got != test.want {
+		if got := run(t.Context(), strings.Fields(test.args), strings.NewReader(""), &stdout,
+			&stderr); got != test.want {
 			t.Errorf("serin %s: status %d, want %d\n%s", test.args, got, test.want, stderr.Bytes())
 		}
 	}

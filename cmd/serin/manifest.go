@@ -55,7 +55,8 @@ type manifestFlag struct {
 
 // manifestTypes are what OpenFeature calls the types of flags.
 var manifestTypes = map[evaluator.Kind]string{
-	evaluator.KindBool: "boolean", evaluator.KindString: "string", evaluator.KindInt: "integer", evaluator.KindFloat: "float",
+	evaluator.KindBool: "boolean", evaluator.KindString: "string", evaluator.KindInt: "integer",
+	evaluator.KindFloat:  "float",
 	evaluator.KindObject: "object",
 }
 

@@ -17,11 +17,14 @@ func (s *service) measured() []prometheus.Collector {
 	all := []prometheus.Collector{
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "serin_connections", Help: "Open connections."},
 			func() float64 { return float64(s.connections.Counts().Open) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "serin_connections_limit", Help: "The limit of open connections."},
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "serin_connections_limit",
+			Help: "The limit of open connections."},
 			func() float64 { return float64(s.connections.Max()) }),
-		count("serin_connections_evicted_total", "Connections without a request that were closed for new ones, at the limit.",
+		count("serin_connections_evicted_total",
+			"Connections without a request that were closed for new ones, at the limit.",
 			func(c listen.Counts) float64 { return float64(c.Evicted) }),
-		count("serin_connections_refused_total", "New connections that were closed because all others had requests, at the limit.",
+		count("serin_connections_refused_total",
+			"New connections that were closed because all others had requests, at the limit.",
 			func(c listen.Counts) float64 { return float64(c.Refused) }),
 	}
 	if s.certificate != nil {

@@ -159,9 +159,12 @@ func (m *mistake) make(t *testing.T) {
 		}
 	}
 	settings := append([]string{
-		"WORK=" + m.work, "SERVER=" + m.server, "ADDRESS=" + strings.TrimPrefix(m.server, "http://"), "HOME=" + m.work, "GIT_CONFIG_NOSYSTEM=1",
-		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.com",
-		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret-of-the-test", "AWS_SESSION_TOKEN=",
+		"WORK=" + m.work, "SERVER=" + m.server, "ADDRESS=" + strings.TrimPrefix(m.server, "http://"),
+		"HOME=" + m.work, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=A",
+		"GIT_COMMITTER_EMAIL=a@example.com",
+		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret-of-the-test",
+		"AWS_SESSION_TOKEN=",
 		"AWS_PROFILE=", "AWS_MAX_ATTEMPTS=1", "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_ENDPOINT_URL=", "AWS_ENDPOINT_URL_S3=" + m.server,
 		"SERIN_PASSPHRASE=", "SERIN_FROM=", "SERIN_ROOT=", "SERIN_ENV=", "NO_COLOR=1",
@@ -292,8 +295,9 @@ func configure(t *testing.T, cfg *sdk.Config, set map[string]string) (err error)
 }
 
 var (
-	anyTime = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)|\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC|` +
-		`\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT`)
+	anyTime = regexp.MustCompile(
+		`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)|\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC|` +
+			`\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT`)
 	anyHash = regexp.MustCompile(`[0-9a-f]{16,}`)
 	anyKey  = regexp.MustCompile(`(keys?) [0-9a-f]{8,12}\b`) // the start of its ID
 )

@@ -18,7 +18,8 @@ type outage struct {
 func (o *outage) note(stderr io.Writer, err error, now time.Time) {
 	if err == nil {
 		if o.looks > 1 {
-			fmt.Fprintf(stderr, "note: the guard looks again, after %d looks in %v failed\n", o.looks, now.Sub(o.since).Round(time.Second))
+			fmt.Fprintf(stderr, "note: the guard looks again, after %d looks in %v failed\n", o.looks,
+				now.Sub(o.since).Round(time.Second))
 		}
 		*o = outage{}
 		return

@@ -70,10 +70,12 @@ type pageFlags struct {
 }
 
 func (f *pageFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.history, "history", "", "the URL of the published environment whose history the page shows")
+	cmd.Flags().StringVar(&f.history, "history", "",
+		"the URL of the published environment whose history the page shows")
 	variableFlag(cmd, &f.root, "root", "the pinned root.json that --history is verified against")
 	cmd.Flags().StringVar(&f.handles, "handles", "", "what 'serin handles --json' printed: where code reads flags")
-	cmd.Flags().StringVar(&f.repository, "repository", "", "the URL of the repository on GitHub or GitLab, for issues that propose edits")
+	cmd.Flags().StringVar(&f.repository, "repository", "",
+		"the URL of the repository on GitHub or GitLab, for issues that propose edits")
 }
 
 // options returns the parts of a page about a folder that need more than a model.

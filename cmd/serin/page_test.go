@@ -75,7 +75,8 @@ func TestConcurrentPage(t *testing.T) {
 	flags := filepath.Join(dir, "flags")
 	writeFile(t, filepath.Join(flags, "serin.yaml"), "environments: [production]\n")
 	writeFile(t, filepath.Join(flags, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
-	writeFile(t, filepath.Join(flags, "shop", "color.yaml"), "owner: team-shop\ntype: string\nvariants: {red: red, blue: blue}\ndefault: red\n")
+	writeFile(t, filepath.Join(flags, "shop", "color.yaml"),
+		"owner: team-shop\ntype: string\nvariants: {red: red, blue: blue}\ndefault: red\n")
 	writeFile(t, filepath.Join(flags, "secret", "plan.yaml"), "type: boolean\ndefault: off\n")
 	keys, store := filepath.Join(dir, "keys"), "file://"+filepath.ToSlash(filepath.Join(dir, "store"))
 	publish := func() { do(t, "publish", flags, "--env", "production", "--to", store, "--keys", keys) }
@@ -88,7 +89,8 @@ func TestConcurrentPage(t *testing.T) {
 	writeFile(t, clients, "clients:\n- {name: people, kind: server, keys: ["+serverHash+"], flags: \"*\"}\n"+
 		"- {name: shop, kind: server, keys: ["+partHash+"], flags: [shop]}\n"+
 		"- {name: app, kind: client, keys: ["+appHash+"], flags: \"*\"}\n")
-	s := startServer(t, "serve", "--from", store+"/production", "--root", filepath.Join(keys, "root.json"), "--interval", "20ms",
+	s := startServer(t, "serve", "--from", store+"/production", "--root", filepath.Join(keys, "root.json"),
+		"--interval", "20ms",
 		"--listen", "127.0.0.1:0", "--page-listen", "127.0.0.1:0", "--clients", clients, "--flags", flags)
 	eventually(t, "page: ", s.stderr.String)
 	page := regexp.MustCompile(`page: (\S+)`).FindStringSubmatch(s.stderr.String())[1]
@@ -113,13 +115,16 @@ func TestConcurrentPage(t *testing.T) {
 	} {
 		status, body := fetch(t, page+c.path, c.key)
 		if status != c.status || !strings.Contains(body, c.has) || c.not != "" && strings.Contains(body, c.not) {
-			t.Errorf("%s: status %d, want %d, with %q and without %q:\n%s", c.path, status, c.status, c.has, c.not, body)
+			t.Errorf("%s: status %d, want %d, with %q and without %q:\n%s", c.path, status, c.status, c.has,
+				c.not, body)
 		}
 	}
 	// The other address has none of it, whatever the key is.
-	for _, path := range []string{"/", "/index.html", "/index.json", "/flag/color.html", "/page.js", "/page.css", "/why.json", "/live", "/matrix.html"} {
+	for _, path := range []string{"/", "/index.html", "/index.json", "/flag/color.html", "/page.js", "/page.css",
+		"/why.json", "/live", "/matrix.html"} {
 		for _, key := range []string{"", server} {
-			if status, body := fetch(t, s.url+path, key); status == http.StatusOK || strings.Contains(body, "color") || strings.Contains(body, "<html") {
+			if status, body := fetch(t, s.url+path, key); status == http.StatusOK ||
+				strings.Contains(body, "color") || strings.Contains(body, "<html") {
 				t.Errorf("the endpoint answers %s with %d: %s", path, status, body)
 			}
 		}
@@ -128,16 +133,20 @@ func TestConcurrentPage(t *testing.T) {
 	writeFile(t, filepath.Join(flags, "shop", "shape.yaml"), "type: string\ndefault: round\n")
 	publish()
 	eventually(t, "flag/shape.html", func() string { _, body := fetch(t, page+"/", server); return body })
-	for key, revisions := range map[string][2]string{"shape": {"<strong>Revision 2", "<strong>Revision 1"}, "color": {"<strong>Revision 1", "<strong>Revision 2"}} {
-		if _, body := fetch(t, page+"/history.html?flag="+key, server); !strings.Contains(body, revisions[0]) || strings.Contains(body, revisions[1]) {
+	for key, revisions := range map[string][2]string{"shape": {"<strong>Revision 2", "<strong>Revision 1"},
+		"color": {"<strong>Revision 1", "<strong>Revision 2"}} {
+		if _, body := fetch(t, page+"/history.html?flag="+key, server); !strings.Contains(body, revisions[0]) ||
+			strings.Contains(body, revisions[1]) {
 			t.Errorf("the history of %s has %q and not %q:\n%s", key, revisions[1], revisions[0], body)
 		}
 	}
 	// The folder isn't in git. Who doesn't see all flags doesn't learn more than that it failed.
-	if _, body := fetch(t, page+"/changes.html", server); !strings.Contains(body, `<p class="error">`) || !strings.Contains(body, "git") {
+	if _, body := fetch(t, page+"/changes.html", server); !strings.Contains(body, `<p class="error">`) ||
+		!strings.Contains(body, "git") {
 		t.Errorf("the comparison says\n%s", body)
 	}
-	if _, body := fetch(t, page+"/changes.html", part); !strings.Contains(body, `<p class="error">The revisions can’t be compared.`) {
+	if _, body := fetch(t, page+"/changes.html", part); !strings.Contains(body,
+		`<p class="error">The revisions can’t be compared.`) {
 		t.Errorf("to a client that sees one namespace, the comparison says\n%s", body)
 	}
 }

@@ -30,10 +30,12 @@ func (p *pageListener) start(stderr io.Writer) (stop func(), err error) {
 	}
 	listener, err := listen.On(p.listen)
 	if err != nil {
-		return nil, &hintedError{err, "--page-listen takes HOST:PORT, such as localhost:8789, or unix:PATH; port 0 selects a free port"}
+		return nil, &hintedError{err,
+			"--page-listen takes HOST:PORT, such as localhost:8789, or unix:PATH; port 0 selects a free port"}
 	}
 	limit := listen.NewLimit(maxAdmins)
-	server := &http.Server{Handler: p.handler, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: idleTimeout,
+	server := &http.Server{Handler: p.handler, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute,
+		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: 8 << 10, ConnState: limit.State}
 	scheme, serve := "http", func() error { return server.Serve(listener) }
 	if p.certificate != nil {
@@ -58,7 +60,8 @@ func (p *pageListener) start(stderr io.Writer) (stop func(), err error) {
 }
 
 // newPage returns the page of serve, which follows client, and what ends that.
-func (o *serveOptions) newPage(ctx context.Context, client *sdk.Client, gate *access.Gate, log *slog.Logger) (*page.Handler, func(), error) {
+func (o *serveOptions) newPage(ctx context.Context, client *sdk.Client, gate *access.Gate,
+	log *slog.Logger) (*page.Handler, func(), error) {
 	options := page.Options{Folder: o.flags, Repository: o.repository}
 	if !published(o.from) {
 		options.Folder = o.from
@@ -106,7 +109,8 @@ func (o *serveOptions) newPage(ctx context.Context, client *sdk.Client, gate *ac
 const pageRetry = 30 * time.Second
 
 // followPage shows what the client serves, whenever that changes, until ctx is done.
-func (o *serveOptions) followPage(ctx context.Context, h *page.Handler, client *sdk.Client, wake chan struct{}, log *slog.Logger) {
+func (o *serveOptions) followPage(ctx context.Context, h *page.Handler, client *sdk.Client, wake chan struct{},
+	log *slog.Logger) {
 	var retry <-chan time.Time // nil: there is no need to
 	for {
 		select {
@@ -143,8 +147,9 @@ func (o *serveOptions) pageModel(ctx context.Context, expires time.Time) (*page.
 		return nil, err
 	}
 	s := page.Source{
-		Environments: []page.Environment{{Name: p.environment, Payloads: payloads, Plans: p.state.Plans, Lines: p.state.Lines}},
-		Revision:     p.found.Revision, Expires: expires,
+		Environments: []page.Environment{{Name: p.environment, Payloads: payloads, Plans: p.state.Plans,
+			Lines: p.state.Lines}},
+		Revision: p.found.Revision, Expires: expires,
 	}
 	if o.flags != "" {
 		if err := addFolder(&s, o.flags); err != nil {

@@ -114,7 +114,8 @@ func (k *keyring) read(cmd *cobra.Command, what string) ([]byte, error) {
 	}
 	terminal, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(terminal.Fd())) {
-		return nil, &hintedError{errors.New("it is encrypted with a passphrase, and there is no terminal to ask for it"),
+		return nil, &hintedError{errors.New(
+			"it is encrypted with a passphrase, and there is no terminal to ask for it"),
 			"set " + passphraseVariable + " or name a file with --passphrase-file"}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s: ", what)
@@ -136,7 +137,8 @@ func readPassphrase(name string) ([]byte, error) {
 	}
 	line, _, ok := bytes.Cut(data, []byte("\n"))
 	if !ok && len(data) == maxPassphrase {
-		return nil, fmt.Errorf("reading the passphrase: the first line of %s is longer than %d bytes", name, maxPassphrase)
+		return nil, fmt.Errorf("reading the passphrase: the first line of %s is longer than %d bytes", name,
+			maxPassphrase)
 	}
 	return bytes.TrimSuffix(line, []byte("\r")), nil
 }

@@ -26,5 +26,6 @@ func (p *progress) show(done, total int64) {
 	}
 	p.percent = percent
 	full := int(percent) * width / 100
-	p.screen.show(fmt.Sprintf("%s [%s%s] %3d%%", p.what, strings.Repeat("█", full), strings.Repeat("░", width-full), percent))
+	p.screen.show(fmt.Sprintf("%s [%s%s] %3d%%", p.what, strings.Repeat("█", full),
+		strings.Repeat("░", width-full), percent))
 }

@@ -72,14 +72,17 @@ func TestColors(t *testing.T) {
 	var w bytes.Buffer
 	c := &colorWriter{w: &w, on: true}
 	for _, text := range []string{
-		"flags/shop/a.yaml:3:5: unknown key\n    x: 1\n    ^\n", "a.yaml:1:1: warning: x [lint]\n", "error: it failed\n  on two lines\n",
-		"hint: do something\n", "ok: 3 flags\n", "ok   a/b\nFAIL a/c\n", "+ new\n- old\n~ changed\n", "- item\n", "half an ", "error: no\n", "okay\n",
+		"flags/shop/a.yaml:3:5: unknown key\n    x: 1\n    ^\n", "a.yaml:1:1: warning: x [lint]\n",
+		"error: it failed\n  on two lines\n",
+		"hint: do something\n", "ok: 3 flags\n", "ok   a/b\nFAIL a/c\n", "+ new\n- old\n~ changed\n", "- item\n",
+		"half an ", "error: no\n", "okay\n",
 	} {
 		if n, err := io.WriteString(c, text); n != len(text) || err != nil {
 			t.Fatal(n, err)
 		}
 	}
-	got := strings.NewReplacer(plain, ">", red, "<red ", green, "<green ", yellow, "<yellow ", cyan, "<cyan ", bold, "<bold ").Replace(w.String())
+	got := strings.NewReplacer(plain, ">", red, "<red ", green, "<green ", yellow, "<yellow ", cyan, "<cyan ", bold,
+		"<bold ").Replace(w.String())
 	want := `<bold flags/shop/a.yaml:3:5:> unknown key
     x: 1
     <green ^>

@@ -69,10 +69,12 @@ copied: it starts from nothing.`,
 func promotionNotes(p *edit.Promotion, source, target string) []string {
 	var notes []string
 	for _, key := range p.Prerequisites {
-		notes = append(notes, fmt.Sprintf("it depends on flag %s, which differs between %s and %s", key, source, target))
+		notes = append(notes,
+			fmt.Sprintf("it depends on flag %s, which differs between %s and %s", key, source, target))
 	}
 	if len(p.Segments) > 0 {
-		notes = append(notes, fmt.Sprintf("its segments are the same in all environments: %s", strings.Join(p.Segments, ", ")))
+		notes = append(notes,
+			fmt.Sprintf("its segments are the same in all environments: %s", strings.Join(p.Segments, ", ")))
 	}
 	return notes
 }

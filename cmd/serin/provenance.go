@@ -21,13 +21,15 @@ const gitTimeout = 10 * time.Second
 type provenanceFlags struct{ commit, author, runURL string }
 
 func (f *provenanceFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.commit, "commit", "", "the commit to record (default: the commit of the files, from git or the CI system)")
+	cmd.Flags().StringVar(&f.commit, "commit", "",
+		"the commit to record (default: the commit of the files, from git or the CI system)")
 	f.registerWho(cmd)
 }
 
 func (f *provenanceFlags) registerWho(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.author, "author", "", "the author to record (default: from git or the CI system)")
-	cmd.Flags().StringVar(&f.runURL, "run-url", "", "the URL of the pipeline's run to record (default: from the CI system)")
+	cmd.Flags().StringVar(&f.runURL, "run-url", "",
+		"the URL of the pipeline's run to record (default: from the CI system)")
 }
 
 // ofFolder returns the provenance of the files in dir.
@@ -80,7 +82,8 @@ func runURL() string {
 
 // actor returns who the CI system says is at work, without an e-mail address.
 func actor() string {
-	name, _, _ := strings.Cut(firstVariable("GITHUB_ACTOR", "GITLAB_USER_NAME", "GITLAB_USER_LOGIN", "CI_COMMIT_AUTHOR"), "<")
+	name, _, _ := strings.Cut(firstVariable("GITHUB_ACTOR", "GITLAB_USER_NAME", "GITLAB_USER_LOGIN",
+		"CI_COMMIT_AUTHOR"), "<")
 	return strings.TrimSpace(name)
 }
 

@@ -75,7 +75,8 @@ func TestProvenanceByGit(t *testing.T) {
 	gitIn(t, repo, "add", ".")
 	gitIn(t, repo, "commit", "-q", "-m", "flags")
 	commit := gitIn(t, repo, "rev-parse", "HEAD")
-	if status := run(t.Context(), []string{"keys", "init", keys, "--env", "production"}, nil, &syncbuf.Buffer{}, &syncbuf.Buffer{}); status != 0 {
+	if status := run(t.Context(), []string{"keys", "init", keys, "--env", "production"}, nil, &syncbuf.Buffer{},
+		&syncbuf.Buffer{}); status != 0 {
 		t.Fatal("no keys")
 	}
 	// The first of what log prints, of which JSON can't fill the embedded part.
@@ -86,9 +87,11 @@ func TestProvenanceByGit(t *testing.T) {
 	publish := func() entry {
 		t.Helper()
 		var report publishJSON
-		serinJSON(t, &report, nil, "publish", filepath.Join(repo, "flags"), "--env", "production", "--to", "file://"+out, "--keys", keys, "--json")
+		serinJSON(t, &report, nil, "publish", filepath.Join(repo, "flags"), "--env", "production", "--to",
+			"file://"+out, "--keys", keys, "--json")
 		var log struct{ Revisions []entry }
-		serinJSON(t, &log, nil, "log", "file://"+out+"/production", "--root", filepath.Join(keys, "root.json"), "--json")
+		serinJSON(t, &log, nil, "log", "file://"+out+"/production", "--root",
+			filepath.Join(keys, "root.json"), "--json")
 		newest := log.Revisions[0]
 		if newest.Revision != report.Revision || newest.Content != report.Content {
 			t.Errorf("published %+v, logged %+v", report, newest)
@@ -142,11 +145,13 @@ func TestReproducible(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if status := run(t.Context(), []string{"keys", "init", keys, "--env", "production"}, nil, &syncbuf.Buffer{}, &syncbuf.Buffer{}); status != 0 {
+		if status := run(t.Context(), []string{"keys", "init", keys, "--env", "production"}, nil, &syncbuf.Buffer{},
+			&syncbuf.Buffer{}); status != 0 {
 			t.Fatal("no keys")
 		}
 		var report publishJSON
-		serinJSON(t, &report, []string{"TZ=" + zone}, "publish", filepath.Join(dir, "flags"), "--env", "production", "--to", "file://"+out, "--keys", keys, "--json")
+		serinJSON(t, &report, []string{"TZ=" + zone}, "publish", filepath.Join(dir, "flags"), "--env", "production",
+			"--to", "file://"+out, "--keys", keys, "--json")
 		payloads := make(map[string][]byte)
 		for _, name := range report.Objects {
 			if strings.HasPrefix(name, "targets/") {

@@ -106,10 +106,12 @@ func (o *publication) missingFiles() (lines []string) {
 		return lines
 	}
 	if name := filepath.Join(o.keys, "root.json"); !exists(name) {
-		lines = append(lines, fmt.Sprintf("no %s: 'serin keys init DIR --env %s' creates the keys of an environment", name, cmp.Or(o.env, "E")))
+		lines = append(lines, fmt.Sprintf("no %s: 'serin keys init DIR --env %s' creates the keys of an environment",
+			name, cmp.Or(o.env, "E")))
 	}
 	if name := filepath.Join(o.keys, "online.key"); !exists(name) {
-		lines = append(lines, fmt.Sprintf("no %s: it was created with root.json; restore it from your CI secrets", name))
+		lines = append(lines,
+			fmt.Sprintf("no %s: it was created with root.json; restore it from your CI secrets", name))
 	}
 	return lines
 }
@@ -299,7 +301,8 @@ func (o *publication) explain(w io.Writer, done string, r release.Report) {
 	for _, f := range r.Formats {
 		fmt.Fprintln(w, formatChange(f))
 	}
-	fmt.Fprintf(w, "%s revision %d of %s/%s: %s, %s; renew before %s\n", done, r.Revision, strings.TrimSuffix(o.to, "/"), o.env,
+	fmt.Fprintf(w, "%s revision %d of %s/%s: %s, %s; renew before %s\n", done, r.Revision,
+		strings.TrimSuffix(o.to, "/"), o.env,
 		count(len(r.Objects), "object"), count(int(r.Bytes), "byte"), when(r.Expires))
 }
 
@@ -320,6 +323,7 @@ type publishJSON struct {
 
 func newPublishJSON(r release.Report) publishJSON {
 	return publishJSON{
-		r.Revision, r.Previous, list(r.Added), list(r.Changed), list(r.Removed), newFormatsJSON(r.Formats), list(r.Objects), r.Bytes, r.Content, r.Expires,
+		r.Revision, r.Previous, list(r.Added), list(r.Changed), list(r.Removed), newFormatsJSON(r.Formats),
+		list(r.Objects), r.Bytes, r.Content, r.Expires,
 	}
 }

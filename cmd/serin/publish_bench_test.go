@@ -34,10 +34,12 @@ func benchEstate(b *testing.B) (dir, keys string) {
 	b.Helper()
 	dir, keys = filepath.Join(b.TempDir(), "flags"), filepath.Join(b.TempDir(), "keys")
 	writeFile(b, filepath.Join(dir, "serin.yaml"), "environments: [production]\n")
-	writeFile(b, filepath.Join(dir, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n  app_version: {type: semver}\n")
+	writeFile(b, filepath.Join(dir, "context.yaml"),
+		"attributes:\n  user: {type: string, unit: true}\n  city: {type: string}\n  app_version: {type: semver}\n")
 	for ns := range benchNamespaces {
 		for i := range benchFlags {
-			writeFile(b, filepath.Join(dir, fmt.Sprint("area-", ns), fmt.Sprintf("flag-%d-%d.yaml", ns, i)), benchFlag(ns*benchFlags+i))
+			writeFile(b, filepath.Join(dir, fmt.Sprint("area-", ns), fmt.Sprintf("flag-%d-%d.yaml", ns, i)),
+				benchFlag(ns*benchFlags+i))
 		}
 	}
 	if _, err := release.InitKeys(keys, "production"); err != nil {
@@ -105,7 +107,8 @@ func BenchmarkPublishOneFlag(b *testing.B) {
 	}
 	publish := func(args ...string) string {
 		var stdout, stderr bytes.Buffer
-		args = append([]string{"publish", dir, "--env", "production", "--to", "s3://flags", "--keys", keyDir, "--json"}, args...)
+		args = append([]string{"publish", dir, "--env", "production", "--to", "s3://flags", "--keys", keyDir,
+			"--json"}, args...)
 		if status := run(b.Context(), args, strings.NewReader(""), &stdout, &stderr); status != 0 {
 			b.Fatalf("status %d: %s", status, &stderr)
 		}
@@ -143,7 +146,8 @@ func BenchmarkPublishOneFlag(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.StartTimer()
-			report, err := release.Publish(b.Context(), release.Options{Store: store, Keys: keys, Environment: "production", Payloads: payloads})
+			report, err := release.Publish(b.Context(),
+				release.Options{Store: store, Keys: keys, Environment: "production", Payloads: payloads})
 			if err != nil || len(report.Changed) != 1 || len(report.Objects) != 4 {
 				b.Fatalf("report %+v, error %v", report, err)
 			}

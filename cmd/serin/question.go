@@ -37,9 +37,11 @@ func (q *questionFlags) register(cmd *cobra.Command) {
 	cmd.Args = oneWordAtMost("FLAG")
 	cmd.Flags().StringVar(&q.context, "context", "", "the context, a JSON object")
 	cmd.Flags().StringArrayVarP(&q.pairs, "attribute", "c", nil, "an attribute of the context, name=value; may repeat")
-	cmd.Flags().StringVar(&q.contexts, "contexts", "", `a file of contexts, one JSON object per line; "-" is standard input`)
+	cmd.Flags().StringVar(&q.contexts, "contexts", "",
+		`a file of contexts, one JSON object per line; "-" is standard input`)
 	cmd.Flags().StringVar(&q.at, "at", "", "the time, as 2026-12-01T02:00:00Z or in Unix seconds (default: now)")
-	cmd.Flags().DurationVar(&q.age, "age", 0, "how long ago the program confirmed that its flags are current, such as 2h, for flags with max_stale")
+	cmd.Flags().DurationVar(&q.age, "age", 0,
+		"how long ago the program confirmed that its flags are current, such as 2h, for flags with max_stale")
 	cmd.Flags().BoolVar(&q.all, "all", false, "every flag")
 }
 
@@ -98,7 +100,8 @@ func (q *questionFlags) flags(p *evaluator.Program, args []string) ([]*evaluator
 	}
 	f := p.Flag(args[0])
 	if f == nil {
-		return nil, fmt.Errorf("there is no flag %q in %s%s", args[0], shown(q.from), suggest.DidYouMean(args[0], slices.Values(p.Keys())))
+		return nil, fmt.Errorf("there is no flag %q in %s%s", args[0], shown(q.from),
+			suggest.DidYouMean(args[0], slices.Values(p.Keys())))
 	}
 	return []*evaluator.CompiledFlag{f}, nil
 }

@@ -41,8 +41,10 @@ func (r *releaseRun) register(cmd *cobra.Command) {
 	r.editRun.register(cmd)
 	registerEnv(cmd, &r.store.env, "the environment (default: the only one in which the flag has a plan)")
 	cmd.Flags().BoolVar(&r.publish, "publish", false, "publish it at once, without the rest of the folder")
-	cmd.Flags().StringVar(&r.store.to, "to", "", "with --publish: where environments are published, s3://bucket/prefix or file:///path")
-	cmd.Flags().StringVar(&r.store.keys, "keys", "", "with --publish: the folder with the environment's online.key and root.json")
+	cmd.Flags().StringVar(&r.store.to, "to", "",
+		"with --publish: where environments are published, s3://bucket/prefix or file:///path")
+	cmd.Flags().StringVar(&r.store.keys, "keys", "",
+		"with --publish: the folder with the environment's online.key and root.json")
 	r.store.keyring.register(cmd)
 	r.store.provenance.registerWho(cmd)
 }
@@ -72,7 +74,8 @@ func (r *releaseRun) run(cmd *cobra.Command, verb, flag string) error {
 	}
 	dir, err := r.dir()
 	if err == nil && r.publish && !exists(dir) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "note: there is no folder %s; bring the line to main with 'serin guard DIR', which writes it\n", dir)
+		fmt.Fprintf(cmd.ErrOrStderr(),
+			"note: there is no folder %s; bring the line to main with 'serin guard DIR', which writes it\n", dir)
 		return nil
 	}
 	if err != nil {
@@ -80,9 +83,10 @@ func (r *releaseRun) run(cmd *cobra.Command, verb, flag string) error {
 	}
 	by := r.store.provenance.ofPerson(cmd.Context()).Author
 	r.notes = cmd.ErrOrStderr()
-	_, err = r.make(cmd, fmt.Sprintf("%s the release of %s", verb, flag), func(root *os.Root, dir string) (*edit.Result, error) {
-		return r.edit(root, dir, flag, by)
-	})
+	_, err = r.make(cmd, fmt.Sprintf("%s the release of %s", verb, flag),
+		func(root *os.Root, dir string) (*edit.Result, error) {
+			return r.edit(root, dir, flag, by)
+		})
 	return err
 }
 
@@ -105,7 +109,8 @@ func (r *releaseRun) edit(root *os.Root, dir, flag, by string) (*edit.Result, er
 	after := maps.Clone(lines)
 	if after[p.Key()] = next; next.Count < line.Count { // it is published
 		after[p.Key()] = line
-		fmt.Fprintf(r.notes, "note: %s has a newer line, which counts once it is published: %v\n", filepath.Join(dir, ci.ReleasesFile), line)
+		fmt.Fprintf(r.notes, "note: %s has a newer line, which counts once it is published: %v\n",
+			filepath.Join(dir, ci.ReleasesFile), line)
 	}
 	name := ci.ReleasesFile
 	before, err := root.ReadFile(name)
@@ -152,7 +157,8 @@ func findPlan(e *ci.Estate, flag, env string) (*ci.Plan, error) {
 	if env != "" {
 		where = fmt.Sprintf("in environment %q", env)
 	}
-	return nil, fmt.Errorf("flag %q has no ramp that a guard advances %s%s", flag, where, suggest.DidYouMean(flag, slices.Values(keys)))
+	return nil, fmt.Errorf("flag %q has no ramp that a guard advances %s%s", flag, where,
+		suggest.DidYouMean(flag, slices.Values(keys)))
 }
 
 // publishNow publishes the next line of the plan, and has the file get the same one.

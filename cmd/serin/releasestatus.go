@@ -134,7 +134,8 @@ func (s *releaseStatus) write(w io.Writer) error {
 	fmt.Fprintf(&b, "exposed: this share of those whom rule %q matches\n", s.plan.Rule)
 	fmt.Fprintf(&b, "next:    %s\n", s.next())
 	if s.last != nil {
-		fmt.Fprintf(&b, "last:    %s at %s: %s\n         %s\n", s.last.Decision, when(s.last.Time), s.last.Reason, s.last.File)
+		fmt.Fprintf(&b, "last:    %s at %s: %s\n         %s\n", s.last.Decision, when(s.last.Time), s.last.Reason,
+			s.last.File)
 	}
 	b.WriteString("\n")
 	stages := plans.Stages(s.plan, s.line, s.now)
@@ -186,7 +187,8 @@ func (s *releaseStatus) next() string {
 		return "nothing, until 'serin release resume " + s.plan.Flag + "', which begins again"
 	case guard.Finished:
 		if s.line.Share < s.plan.Steps[len(s.plan.Steps)-1].To {
-			return "nothing, until 'serin release resume " + s.plan.Flag + "': steps were added after the plan was finished"
+			return "nothing, until 'serin release resume " + s.plan.Flag +
+				"': steps were added after the plan was finished"
 		}
 		return "nothing: the plan is finished; replace the ramp by what it serves"
 	}

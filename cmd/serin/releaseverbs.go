@@ -74,7 +74,8 @@ more.` + releaseHelp,
 				case l.State == guard.Running:
 					return l, errors.New("the release is neither held nor rolled back")
 				case start != "" && l.State != guard.RolledBack:
-					return l, errors.New("--start is for a release that was rolled back; this one goes on from its share")
+					return l, errors.New(
+						"--start is for a release that was rolled back; this one goes on from its share")
 				}
 				return l.Resume(p, at, now, by), nil
 			}

@@ -50,6 +50,7 @@ which needs a --reason, gives it the one that it had. It is held there.`,
 	o.provenance.registerWho(cmd)
 	cmd.Flags().Int64Var(&revision, "revision", 0, "the revision whose content to publish again")
 	cmd.Flags().StringVar(&reason, "reason", "", "the reason to record")
-	cmd.Flags().BoolVar(&force, "force", false, "give releases the shares that they had, even if they were held or rolled back since")
+	cmd.Flags().BoolVar(&force, "force", false,
+		"give releases the shares that they had, even if they were held or rolled back since")
 	return cmd
 }

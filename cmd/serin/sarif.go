@@ -63,7 +63,8 @@ type (
 // that a user would type, so the command should run in the repository's folder.
 func writeSARIF(w io.Writer, found ci.Problems) error {
 	run := sarifRun{
-		Tool:       sarifTool{sarifDriver{Name: "serin", Version: version(), InformationURI: "https://github.com/serin-flags/serin"}},
+		Tool: sarifTool{sarifDriver{Name: "serin", Version: version(),
+			InformationURI: "https://github.com/serin-flags/serin"}},
 		ColumnKind: "unicodeCodePoints",
 		Results:    []sarifResult{},
 	}

@@ -47,7 +47,8 @@ and 'serin check' says when the schemas are out of date.`,
 			case err != nil:
 				return err
 			case check && len(stale) > 0:
-				return &hintedError{fmt.Errorf("%s is out of date", out), "run 'serin schema' again, and commit what it writes"}
+				return &hintedError{fmt.Errorf("%s is out of date", out),
+					"run 'serin schema' again, and commit what it writes"}
 			}
 			for _, f := range stale {
 				if err := writeSchema(f); err != nil {
@@ -119,7 +120,8 @@ func noteStaleSchemas(estate *ci.Estate, dir string) (string, error) {
 	if err != nil || len(stale) == 0 {
 		return "", err
 	}
-	return fmt.Sprintf("note: %s is out of date, so editors may not know all names: run 'serin schema%s'\n", out, argOf(dir)), nil
+	return fmt.Sprintf("note: %s is out of date, so editors may not know all names: run 'serin schema%s'\n", out,
+		argOf(dir)), nil
 }
 
 // argOf returns a flag folder as the argument of a verb, with a space before it, or ""

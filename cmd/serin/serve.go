@@ -64,21 +64,33 @@ they ask for a password, which is a key of a client of the kind server.`,
 	}
 	o.register(cmd)
 	registerFrom(cmd, &o.from)
-	cmd.Flags().StringVar(&o.listen, "listen", defaultListen, "the address to listen on; port 0 selects a free port, unix:PATH a Unix socket")
-	cmd.Flags().StringVar(&o.trust, "trust-proxies", "", "the gateways whose headers describe clients: addresses, networks, or unix")
-	variableFlag(cmd, &o.clients, "clients", "a file of who may ask, and for which flags; without it, anyone may ask for all")
-	cmd.Flags().StringVar(&o.basePath, "base-path", "", "what all paths begin with, such as /flags behind a proxy that keeps it")
-	cmd.Flags().StringVar(&o.cache, "cache", "", "a folder for the last good revision, so that a restart doesn't need the source")
+	cmd.Flags().StringVar(&o.listen, "listen", defaultListen,
+		"the address to listen on; port 0 selects a free port, unix:PATH a Unix socket")
+	cmd.Flags().StringVar(&o.trust, "trust-proxies", "",
+		"the gateways whose headers describe clients: addresses, networks, or unix")
+	variableFlag(cmd, &o.clients, "clients",
+		"a file of who may ask, and for which flags; without it, anyone may ask for all")
+	cmd.Flags().StringVar(&o.basePath, "base-path", "",
+		"what all paths begin with, such as /flags behind a proxy that keeps it")
+	cmd.Flags().StringVar(&o.cache, "cache", "",
+		"a folder for the last good revision, so that a restart doesn't need the source")
 	cmd.Flags().DurationVar(&o.interval, "interval", 0, "the mean time between polls (default 30s)")
 	cmd.Flags().Int64Var(&o.maxBody, "max-body", 0, "the size limit of a request's body in bytes (default 65536)")
-	cmd.Flags().IntVar(&o.maxConnections, "max-connections", defaultConnections, "the most connections at once; beyond that, idle ones are closed for new ones")
-	cmd.Flags().StringVar(&o.tlsCert, "tls-cert", "", "a PEM file with the certificate and its chain, for HTTPS; read again when it changes")
+	cmd.Flags().IntVar(&o.maxConnections, "max-connections", defaultConnections,
+		"the most connections at once; beyond that, idle ones are closed for new ones")
+	cmd.Flags().StringVar(&o.tlsCert, "tls-cert", "",
+		"a PEM file with the certificate and its chain, for HTTPS; read again when it changes")
 	cmd.Flags().StringVar(&o.tlsKey, "tls-key", "", "the PEM file with the key of --tls-cert")
-	cmd.Flags().StringVar(&o.metricsListen, "metrics-listen", "", "another address, for /metrics (Prometheus), /status and /healthz (default: none)")
-	cmd.Flags().StringVar(&o.pageListen, "page-listen", "", "another address, for pages that show the flags to people (default: none)")
-	cmd.Flags().StringVar(&o.flags, "flags", "", "the flag folder, for what the pages can't know from published flags: owners, warnings, other environments")
-	cmd.Flags().StringVar(&o.repository, "repository", "", "the URL of the repository on GitHub or GitLab, for issues that propose edits")
-	cmd.Flags().DurationVar(&o.grace, "grace", 5*time.Second, "how long to go on after SIGTERM, before the last requests get up to 5s")
+	cmd.Flags().StringVar(&o.metricsListen, "metrics-listen", "",
+		"another address, for /metrics (Prometheus), /status and /healthz (default: none)")
+	cmd.Flags().StringVar(&o.pageListen, "page-listen", "",
+		"another address, for pages that show the flags to people (default: none)")
+	cmd.Flags().StringVar(&o.flags, "flags", "",
+		"the flag folder, for what the pages can't know from published flags: owners, warnings, other environments")
+	cmd.Flags().StringVar(&o.repository, "repository", "",
+		"the URL of the repository on GitHub or GitLab, for issues that propose edits")
+	cmd.Flags().DurationVar(&o.grace, "grace", 5*time.Second,
+		"how long to go on after SIGTERM, before the last requests get up to 5s")
 	return cmd
 }
 
@@ -125,14 +137,16 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 	if o.tlsCert != "" {
 		certificate, err := listen.ReadCertificate(o.tlsCert, o.tlsKey, log)
 		if err != nil {
-			return &hintedError{err, "--tls-cert and --tls-key take PEM files, such as fullchain.pem and privkey.pem of certbot"}
+			return &hintedError{err,
+				"--tls-cert and --tls-key take PEM files, such as fullchain.pem and privkey.pem of certbot"}
 		}
 		s.certificate = certificate
 	}
 	var client *sdk.Client
 	var closeClient func()
 	err := interruptible(cmd.Context(), func() (err error) {
-		client, closeClient, err = o.client(cmd.Context(), o.from, sdk.Config{CacheDir: o.cache, Interval: o.interval, Logger: log})
+		client, closeClient,
+			err = o.client(cmd.Context(), o.from, sdk.Config{CacheDir: o.cache, Interval: o.interval, Logger: log})
 		return err
 	})
 	if err != nil {
@@ -145,7 +159,8 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 	client.OnChange(func(c sdk.Change) { enrich.Warm(c.After.Program()) })
 	enrich.Warm(client.Snapshot().Program())
 	defer holdBallast(serverBallast)()
-	cfg := lambda.Config{MaxBody: o.maxBody, BasePath: o.basePath, Events: true, Gateways: o.gateways, MaxRequests: o.maxConnections}
+	cfg := lambda.Config{MaxBody: o.maxBody, BasePath: o.basePath, Events: true, Gateways: o.gateways,
+		MaxRequests: o.maxConnections}
 	if cfg.Access, err = o.gate(cmd, log); err != nil {
 		return err
 	}
@@ -170,14 +185,16 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 	cfg.Observe = m.Observe
 	s.handler = lambda.New(client, cfg)
 	m.Register(s.measured()...)
-	s.admin = &admin{listen: o.metricsListen, metrics: m.Handler(s.handler, client), base: o.basePath, status: s.handler}
+	s.admin = &admin{listen: o.metricsListen, metrics: m.Handler(s.handler, client), base: o.basePath,
+		status: s.handler}
 	return s.run(cmd)
 }
 
 // connections returns the limit of connections, which needs a file for each.
 func (o *serveOptions) connections(cmd *cobra.Command) *listen.Limit {
 	if files := listen.Files() - spareFiles; files > 0 && files < o.maxConnections {
-		fmt.Fprintf(cmd.ErrOrStderr(), "at most %d connections at once, instead of %d: the process may not open more files (ulimit -n)\n",
+		fmt.Fprintf(cmd.ErrOrStderr(),
+			"at most %d connections at once, instead of %d: the process may not open more files (ulimit -n)\n",
 			files, o.maxConnections)
 		return listen.NewLimit(files)
 	}
@@ -193,7 +210,8 @@ const (
 )
 
 // client opens a client of a source. closeClient must be called in the end.
-func (f *sourceFlags) client(ctx context.Context, from string, cfg sdk.Config) (client *sdk.Client, closeClient func(), err error) {
+func (f *sourceFlags) client(ctx context.Context, from string, cfg sdk.Config) (client *sdk.Client,
+	closeClient func(), err error) {
 	if !published(from) {
 		return f.folderClient(ctx, from)
 	}

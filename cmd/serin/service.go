@@ -47,12 +47,14 @@ const (
 func (s *service) run(cmd *cobra.Command) error {
 	listener, err := listen.On(s.listen)
 	if err != nil {
-		return &hintedError{err, "--listen takes HOST:PORT, such as localhost:8787, or unix:PATH; port 0 selects a free port"}
+		return &hintedError{err,
+			"--listen takes HOST:PORT, such as localhost:8787, or unix:PATH; port 0 selects a free port"}
 	}
 	stopAdmin, err := s.admin.start(cmd.ErrOrStderr())
 	if err != nil {
 		listener.Close()
-		return &hintedError{err, "--metrics-listen takes HOST:PORT, such as localhost:9787, or unix:PATH; port 0 selects a free port"}
+		return &hintedError{err,
+			"--metrics-listen takes HOST:PORT, such as localhost:9787, or unix:PATH; port 0 selects a free port"}
 	}
 	defer stopAdmin()
 	stopPage, err := s.pageListener.start(cmd.ErrOrStderr())
@@ -167,6 +169,7 @@ func (s *service) drain(stderr io.Writer) {
 		return
 	}
 	s.handler.Drain()
-	fmt.Fprintf(stderr, "stopping in %v: /status answers 503, and connections close after their next request\n", s.grace)
+	fmt.Fprintf(stderr, "stopping in %v: /status answers 503, and connections close after their next request\n",
+		s.grace)
 	time.Sleep(s.grace)
 }

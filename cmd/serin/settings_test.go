@@ -98,7 +98,8 @@ func TestMergeSettingsRefuses(t *testing.T) {
 // FuzzMergeSettings holds that all settings stay, and all comments.
 func FuzzMergeSettings(f *testing.F) {
 	for _, seed := range []string{
-		"{}", "// a\n{ /* b */ \"a\": 1, // c\n}", `{"yaml.schemas": {}}`, `{"yaml.schemas": {"x": [1, 2,],},}`, `{"a": {"yaml.schemas": 1}}`, "{\"a\": 1 // b\n}", "{/**/}",
+		"{}", "// a\n{ /* b */ \"a\": 1, // c\n}", `{"yaml.schemas": {}}`, `{"yaml.schemas": {"x": [1, 2,],},}`,
+		`{"a": {"yaml.schemas": 1}}`, "{\"a\": 1 // b\n}", "{/**/}",
 	} {
 		f.Add(seed)
 	}

@@ -40,7 +40,8 @@ mark the keys that the environment replaces. --from names the flag folder (by de
 			if env != "" {
 				title += " in " + env
 			} else if len(f.Overriding) > 0 {
-				title += ", which " + strings.Join(f.Overriding, ", ") + plural(len(f.Overriding), " overrides", " override") + ": see --env"
+				title += ", which " + strings.Join(f.Overriding, ", ") +
+					plural(len(f.Overriding), " overrides", " override") + ": see --env"
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "# %s\n%s", title, f.YAML())
 			return err
@@ -64,5 +65,6 @@ func writeFlagJSON(w io.Writer, f ci.EffectiveFlag) error {
 		Replaced    []string       `json:"replaced,omitempty"`
 		Overriding  []string       `json:"overriding,omitempty"`
 		Compiled    evaluator.Flag `json:"compiled"`
-	}{f.Key, f.Namespace, f.Environment, f.File, f.Description, f.Owner, f.Expires, f.Replaced, f.Overriding, f.Compiled})
+	}{f.Key, f.Namespace, f.Environment, f.File, f.Description, f.Owner, f.Expires, f.Replaced, f.Overriding,
+		f.Compiled})
 }

@@ -39,7 +39,8 @@ type sourceFlags struct {
 
 func (f *sourceFlags) register(cmd *cobra.Command) {
 	f.registerRoot(cmd)
-	registerEnv(cmd, &f.env, "the environment to compile a folder for (default: none, without overrides), or that a published source must be")
+	registerEnv(cmd, &f.env,
+		"the environment to compile a folder for (default: none, without overrides), or that a published source must be")
 }
 
 func (f *sourceFlags) registerRoot(cmd *cobra.Command) {
@@ -65,7 +66,8 @@ func sourceOr(cmd *cobra.Command, named string) (string, error) {
 	case cmd.Flags().Changed("root"):
 		return "", usagef("no source: --root is for a published one; name its URL")
 	case !exists(defaultEstate):
-		return "", usagef("no source: there is no folder %s here; name one, or a URL, with --from or SERIN_FROM", defaultEstate)
+		return "", usagef("no source: there is no folder %s here; name one, or a URL, with --from or SERIN_FROM",
+			defaultEstate)
 	}
 	return defaultEstate, nil
 }
@@ -211,9 +213,11 @@ func hintPull(err error, environment string) error {
 	}
 	switch {
 	case refused.Class == bundle.NotFound && refused.Object == "timestamp.json":
-		return &hintedError{err, "the URL must end with the environment's name, such as s3://bucket/prefix/" + environment}
+		return &hintedError{err, "the URL must end with the environment's name, such as s3://bucket/prefix/" +
+			environment}
 	case refused.Class == bundle.Signature && refused.Object == "timestamp.json":
-		return &hintedError{err, fmt.Sprintf("the root is for environment %q; check that this is its URL, and that the root belongs to its keys", environment)}
+		return &hintedError{err,
+			fmt.Sprintf("the root is for environment %q; check that this is its URL, and that the root belongs to its keys", environment)}
 	case refused.Class == bundle.Signature:
 		return &hintedError{err, "the object isn't the one that was signed: purge the caches in between, " +
 			"or restore it from the bucket's versions"}
@@ -229,7 +233,8 @@ func hintPull(err error, environment string) error {
 // asked for, if any.
 func (f *sourceFlags) checkEnvironment(named string) error {
 	if f.env != "" && f.env != named {
-		return fmt.Errorf("the root %s is for environment %q, not %q: name another with --root or SERIN_ROOT", f.root, named, f.env)
+		return fmt.Errorf("the root %s is for environment %q, not %q: name another with --root or SERIN_ROOT", f.root,
+			named, f.env)
 	}
 	return nil
 }
@@ -252,7 +257,8 @@ func readRoot(name string) ([]byte, error) {
 		return nil, fmt.Errorf("reading the root: %s is larger than %d KiB", name, bundle.MaxRoot>>10)
 	}
 	if bytes.HasPrefix(root, []byte("-----BEGIN")) {
-		return nil, usagef("%s is a key; the root is the file root.json that 'serin keys init' created next to it", name)
+		return nil, usagef("%s is a key; the root is the file root.json that 'serin keys init' created next to it",
+			name)
 	}
 	return root, nil
 }

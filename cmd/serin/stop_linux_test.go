@@ -28,7 +28,8 @@ func TestStopOverHTTP2(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(sockets) })
 	socket := filepath.Join(sockets, "s")
-	p := launch(t, dir, nil, nil, "serve", "--from", "flags", "--listen", "unix:"+socket, "--tls-cert", cert, "--tls-key", key, "--grace", "500ms")
+	p := launch(t, dir, nil, nil, "serve", "--from", "flags", "--listen", "unix:"+socket, "--tls-cert", cert,
+		"--tls-key", key, "--grace", "500ms")
 	eventually(t, "unix:", p.output.String)
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots},
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -41,7 +42,8 @@ func TestStopOverHTTP2(t *testing.T) {
 	for range 8 {
 		clients.Go(func() {
 			for {
-				response, err := client.Post("https://127.0.0.1/ofrep/v1/evaluate/flags/new-checkout", "application/json",
+				response, err := client.Post("https://127.0.0.1/ofrep/v1/evaluate/flags/new-checkout",
+					"application/json",
 					strings.NewReader(`{"context":{"targetingKey":"u-1"}}`))
 				if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
 					return

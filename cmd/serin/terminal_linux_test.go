@@ -69,7 +69,8 @@ func TestTerminal(t *testing.T) {
 	}
 	var stdout, stderr syncbuf.Buffer
 	run(t.Context(), []string{"check", dir}, strings.NewReader(""), &stdout, &stderr)
-	if text := stdout.String() + stderr.String(); strings.Contains(text, "\x1b") || !strings.Contains(stdout.String(), "unknown type") {
+	if text := stdout.String() + stderr.String(); strings.Contains(text, "\x1b") ||
+		!strings.Contains(stdout.String(), "unknown type") {
 		t.Errorf("without a terminal, it prints %q", text)
 	}
 	if text := watch(t, t.Context(), "cat", dir, "--color", "always"); !strings.Contains(text, "error:") {
@@ -83,7 +84,8 @@ func TestTerminalShowsWhatTakesLong(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	s := silentServer(t)
 	root := filepath.Join(t.TempDir(), "keys")
-	if status := run(t.Context(), []string{"keys", "init", root, "--env", "production"}, strings.NewReader(""), io.Discard, io.Discard); status != 0 {
+	if status := run(t.Context(), []string{"keys", "init", root, "--env", "production"}, strings.NewReader(""),
+		io.Discard, io.Discard); status != 0 {
 		t.Fatalf("status %d", status)
 	}
 	args := []string{"verify", s.url + "/production", "--root", filepath.Join(root, "root.json")}

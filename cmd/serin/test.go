@@ -65,7 +65,8 @@ finds goes to standard output, and what it says of itself to standard error.`,
 			return judge(words, cmd.ErrOrStderr(), report)
 		},
 	}
-	cmd.Flags().StringVar(&pattern, "run", "", `run only the cases whose "flag/case name" the regular expression matches`)
+	cmd.Flags().StringVar(&pattern, "run", "",
+		`run only the cases whose "flag/case name" the regular expression matches`)
 	registerEnv(cmd, &env, "run cases without an environment in this one, and skip cases of other environments")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list every case")
 	cmd.Flags().BoolVar(&cover, "cover", false, "list the rules that no case reaches, and count the others")

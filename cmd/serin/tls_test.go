@@ -29,8 +29,10 @@ func writeCertificate(t *testing.T, dir string) (cert, key string, roots *x509.C
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "flags"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	template := x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()),
+		Subject:     pkix.Name{CommonName: "flags"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, private.Public(), private)
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +68,8 @@ func testServeTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	cert, key, roots := writeCertificate(t, dir)
-	s := startServer(t, "serve", filepath.Join(dir, "flags"), "--listen", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key,
+	s := startServer(t, "serve", filepath.Join(dir, "flags"), "--listen", "127.0.0.1:0", "--tls-cert", cert,
+		"--tls-key", key,
 		"--metrics-listen", "127.0.0.1:0", "--base-path", "/flags/")
 	if !strings.HasPrefix(s.url, "https://") {
 		t.Fatalf("the URL is %s", s.url)
@@ -77,7 +80,8 @@ func testServeTLS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if body := readBody(t, response); response.ProtoMajor != major || !strings.Contains(body, `"key":"new-checkout"`) {
+		if body := readBody(t, response); response.ProtoMajor != major ||
+			!strings.Contains(body, `"key":"new-checkout"`) {
 			t.Errorf("HTTP/%d: %s", response.ProtoMajor, body)
 		}
 	}
@@ -95,7 +99,8 @@ func testServeTLS(t *testing.T) {
 	}
 	readBody(t, response)
 	metrics := urlAfter(t, s.stderr.String(), "metrics: ")
-	for path, want := range map[string]string{"/metrics": "serin_tls_certificate_expiry_seconds", "/status": `"state":"FRESH"`, "/healthz": `"alive":true`} {
+	for path, want := range map[string]string{"/metrics": "serin_tls_certificate_expiry_seconds",
+		"/status": `"state":"FRESH"`, "/healthz": `"alive":true`} {
 		response, err := http.Get(strings.TrimSuffix(metrics, "/metrics") + path)
 		if err != nil {
 			t.Fatal(err)
@@ -105,7 +110,8 @@ func testServeTLS(t *testing.T) {
 		}
 	}
 	// Flags are only on the first listener, and metrics only on the second one.
-	response, err = http.Post(strings.TrimSuffix(metrics, "/metrics")+"/flags/ofrep/v1/evaluate/flags", "application/json", nil)
+	response, err = http.Post(strings.TrimSuffix(metrics, "/metrics")+"/flags/ofrep/v1/evaluate/flags",
+		"application/json", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,8 @@ func unchanged(name string, before []byte) error {
 		return err
 	}
 	if !bytes.Equal(now, before) {
-		return &hintedError{fmt.Errorf("%s was changed by somebody else in the meantime", name), "nothing was overwritten: run the command again"}
+		return &hintedError{fmt.Errorf("%s was changed by somebody else in the meantime", name),
+			"nothing was overwritten: run the command again"}
 	}
 	return nil
 }

@@ -51,7 +51,8 @@ func TestURLsReadAndPublish(t *testing.T) {
 			t.Errorf("reading %s: %v", place, err)
 			continue
 		}
-		if object, err := source.Fetch(t.Context(), "timestamp.json", "", 1000); err != nil || string(object.Data) != url {
+		if object, err := source.Fetch(t.Context(), "timestamp.json", "", 1000); err != nil ||
+			string(object.Data) != url {
 			t.Errorf("reading %s: %q, error %v", place, object.Data, err)
 		}
 	}

@@ -12,10 +12,12 @@ import (
 // doesn't go with another, are refused by verify as they are by clients.
 func TestVerifyCompiles(t *testing.T) {
 	payload := func(namespace string) bundle.VerifiedPayload {
-		data, _, err := bundle.EncodePayload(bundle.Payload{Environment: "production", Namespace: namespace, Ruleset: evaluator.Ruleset{
-			Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
-			Flags: []evaluator.Flag{{Key: "flag", Type: evaluator.KindBool, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}}}},
-		}})
+		data, _, err := bundle.EncodePayload(bundle.Payload{Environment: "production", Namespace: namespace,
+			Ruleset: evaluator.Ruleset{
+				Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
+				Flags: []evaluator.Flag{{Key: "flag", Type: evaluator.KindBool,
+					Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}}}},
+			}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,7 +35,8 @@ func TestVerifyCompiles(t *testing.T) {
 		{[]bundle.VerifiedPayload{good, payload("cart")}, `the key "flag" is not unique`},
 	} {
 		err := checkPayloads(test.payloads)
-		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+		if test.want == "" && err != nil ||
+			test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%d payloads: got error %v, want one with %q", len(test.payloads), err, test.want)
 		}
 	}

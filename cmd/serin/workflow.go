@@ -31,7 +31,8 @@ func workflowOf(workflow, estate string, environments []string) []byte {
 		`"flags/**"`, `"`+within+`**"`,
 		"flags: flags\n", "flags: "+estate+"\n",
 		"environments: production staging development\n", "environments: "+strings.Join(environments, " ")+"\n",
-		"environment: [staging, development, production]\n", "environment: ["+strings.Join(quoted(productionLast(environments)), ", ")+"]\n",
+		"environment: [staging, development, production]\n",
+		"environment: ["+strings.Join(quoted(productionLast(environments)), ", ")+"]\n",
 	).Replace(workflow))
 }
 

@@ -23,7 +23,8 @@ func TestLimits(t *testing.T) {
 		bounded.Client(http.DefaultClient, 5),
 		&http.Client{Transport: bounded.Transport(http.DefaultTransport, 5)},
 	} {
-		for body, want := range map[string]error{"": nil, "1234": nil, "12345": nil, "123456": bounded.ErrTooLong, strings.Repeat("x", 1<<15): bounded.ErrTooLong} {
+		for body, want := range map[string]error{"": nil, "1234": nil, "12345": nil, "123456": bounded.ErrTooLong,
+			strings.Repeat("x", 1<<15): bounded.ErrTooLong} {
 			r, err := http.NewRequest(http.MethodGet, server.URL+"/?body="+body, nil)
 			if err != nil {
 				t.Fatal(err)

@@ -44,8 +44,10 @@ func credentials(valid []string) []http.Header {
 
 // bodies are contexts, and what isn't one.
 var bodies = []string{
-	`{"context":{"targetingKey":"` + Mark + `-key","user":"` + Mark + `-user","city":"` + Mark + `-city","uid":"` + Mark +
-		`-uid","device":"` + Mark + `-device","email":"` + Mark + `@example.com","tags":["` + Mark + `-tag"],"nested":{"a":"` + Mark + `"}}}`,
+	`{"context":{"targetingKey":"` + Mark + `-key","user":"` + Mark + `-user","city":"` + Mark +
+		`-city","uid":"` + Mark +
+		`-uid","device":"` + Mark + `-device","email":"` + Mark + `@example.com","tags":["` + Mark +
+		`-tag"],"nested":{"a":"` + Mark + `"}}}`,
 	`{"context":{"targetingKey":{"` + Mark + `":1}}}`,
 	`{"context":{"city":"` + Mark + `","uid":1e400}}`,
 	`{"context":{"city":"` + Mark + strings.Repeat("x", 5000) + `"}}`,
@@ -58,7 +60,8 @@ var bodies = []string{
 // callers choose them among those of the endpoint.
 func paths(flag string) []string {
 	return []string{
-		"/ofrep/v1/evaluate/flags?city=" + Mark + "-query", "/ofrep/v1/evaluate/flags/" + flag + "?city=" + Mark + "-query",
+		"/ofrep/v1/evaluate/flags?city=" + Mark + "-query",
+		"/ofrep/v1/evaluate/flags/" + flag + "?city=" + Mark + "-query",
 		"/ofrep/v1/evaluate/flags/absent", "/route/" + flag + "?city=" + Mark + "-query", "/nowhere?" + Mark,
 	}
 }
@@ -84,9 +87,11 @@ func Send(t testing.TB, url, flag string, valid ...string) (answers string, stat
 				}
 				r.Header = credential.Clone()
 				for name, value := range map[string]string{
-					"Content-Type": "application/json", "Cookie": "seat=" + Mark + "-cookie; session=" + Mark, "User-Agent": "Mozilla/5.0 " + Mark,
-					"Referer": Page + "/" + Mark, "X-City": Mark, "X-Uid": Mark, "X-Forwarded-For": Address, "X-Forwarded-Uri": "/" + Mark + "?city=" + Mark,
-					"If-None-Match": `"` + Mark + `"`, "X-Request-Id": Mark, "Traceparent": Mark,
+					"Content-Type": "application/json", "Cookie": "seat=" + Mark + "-cookie; session=" + Mark,
+					"User-Agent": "Mozilla/5.0 " + Mark,
+					"Referer":    Page + "/" + Mark, "X-City": Mark, "X-Uid": Mark, "X-Forwarded-For": Address,
+					"X-Forwarded-Uri": "/" + Mark + "?city=" + Mark,
+					"If-None-Match":   `"` + Mark + `"`, "X-Request-Id": Mark, "Traceparent": Mark,
 				} {
 					r.Header.Set(name, value)
 				}
@@ -100,7 +105,8 @@ func Send(t testing.TB, url, flag string, valid ...string) (answers string, stat
 					t.Fatal(err)
 				}
 				statuses[resp.StatusCode]++
-				fmt.Fprintf(&all, "%s %s %v %s\n", path[:strings.IndexByte(path+"?", '?')], resp.Status, resp.Header, text)
+				fmt.Fprintf(&all, "%s %s %v %s\n", path[:strings.IndexByte(path+"?", '?')], resp.Status,
+					resp.Header, text)
 			}
 		}
 	}

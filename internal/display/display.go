@@ -38,7 +38,8 @@ func Line(text string) string {
 // Hidden reports whether r, other than a line break or a tab, could change what a reader
 // sees of other characters.
 func Hidden(r rune) bool {
-	return r != '\n' && r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
+	return r != '\n' && r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' ||
+		r == '\u2029'
 }
 
 func appendRune(b []byte, r rune) []byte {
@@ -104,7 +105,8 @@ var markdown = newEscaper()
 
 func newEscaper() *strings.Replacer {
 	const space = "&#8203;"
-	pairs := []string{"@", "@" + space, "//", "/" + space + "/", "www.", "www" + space + ".", "WWW.", "WWW" + space + ".", "GH-", "GH" + space + "-"}
+	pairs := []string{"@", "@" + space, "//", "/" + space + "/", "www.", "www" + space + ".", "WWW.",
+		"WWW" + space + ".", "GH-", "GH" + space + "-"}
 	for _, c := range "#!$%&~" { // issue, merge request, snippet, milestone, epic, label
 		for digit := '0'; digit <= '9'; digit++ {
 			pairs = append(pairs, fmt.Sprintf("%c%c", c, digit), fmt.Sprintf("&#%d;%s%c", c, space, digit))

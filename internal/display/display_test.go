@@ -34,7 +34,8 @@ func TestMarkdown(t *testing.T) {
 			t.Errorf("%q is left in %s", part, got)
 		}
 	}
-	if got, want := Markdown("a_b <b> #12 GH-3 www.x.org"), "a&#95;b &#60;b&#62; &#35;&#8203;12 GH&#8203;-3 www&#8203;.x.org"; got != want {
+	if got, want := Markdown("a_b <b> #12 GH-3 www.x.org"),
+		"a&#95;b &#60;b&#62; &#35;&#8203;12 GH&#8203;-3 www&#8203;.x.org"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -55,7 +56,8 @@ func TestFence(t *testing.T) {
 func TestCut(t *testing.T) {
 	const text = "one\ntwo\nthree\n"
 	for limit, want := range map[int]string{
-		14: text, 13: "one\ntwo\n… and 1 more line\n", 8: "one\ntwo\n… and 1 more line\n", 7: "one\n… and 2 more lines\n",
+		14: text, 13: "one\ntwo\n… and 1 more line\n", 8: "one\ntwo\n… and 1 more line\n",
+		7: "one\n… and 2 more lines\n",
 		4: "one\n… and 2 more lines\n", 3: "… and 3 more lines\n", 0: "… and 3 more lines\n",
 	} {
 		if got := Cut(text, limit); got != want {
@@ -102,7 +104,8 @@ func FuzzWriter(f *testing.F) {
 			t.Fatal(err)
 		}
 		var before, now string
-		if json.Unmarshal(document.Bytes(), &before) != nil || json.Unmarshal(after.Bytes(), &now) != nil || before != now {
+		if json.Unmarshal(document.Bytes(), &before) != nil || json.Unmarshal(after.Bytes(), &now) != nil ||
+			before != now {
 			t.Fatalf("%s became %s", document.String(), after.String())
 		}
 		fence := Fence(text)

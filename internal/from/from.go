@@ -72,14 +72,16 @@ func (s Source) Check() error {
 		return fmt.Errorf("%q is not a source", s.Kind)
 	case s.Kind == UserAgent && !slices.Contains(Fields, s.Name):
 		return fmt.Errorf("%q is not a field of user agents; they have %s", s.Name, strings.Join(Fields, ", "))
-	case (s.Kind == Header || s.Kind == Cookie) && strings.ContainsFunc(s.Name, func(r rune) bool { return !isToken(r) }):
+	case (s.Kind == Header || s.Kind == Cookie) &&
+		strings.ContainsFunc(s.Name, func(r rune) bool { return !isToken(r) }):
 		return fmt.Errorf("%q is not a name of a %s", s.Name, s.Kind)
 	case s.Trusted && s.Kind != Header:
 		return errors.New("only a header can be trusted")
 	case s.Issue != 0 && s.Kind != Cookie:
 		return errors.New("only a cookie can be issued")
 	case s.Issue < 0 || s.Issue > maxIssue || s.Issue%time.Second != 0:
-		return fmt.Errorf("cookies are issued for at most %d days, the longest that browsers keep them", maxIssue/(24*time.Hour))
+		return fmt.Errorf("cookies are issued for at most %d days, the longest that browsers keep them",
+			maxIssue/(24*time.Hour))
 	case s.Kind == Header:
 		return checkHeader(s.Name)
 	}
@@ -107,7 +109,8 @@ func checkHeader(name string) error {
 
 // isToken reports whether r may be in the name of a header or a cookie (RFC 9110, 5.6.2).
 func isToken(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
+		strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }
 
 // wire is a Source as JSON.
@@ -186,9 +189,11 @@ func Parse(text string) ([]Source, error) {
 }
 
 func (w wire) source() (Source, error) {
-	s := Source{Trusted: w.Trusted, Issue: time.Duration(min(max(w.Issue, -1), int64(maxIssue/time.Second)+1)) * time.Second}
+	s := Source{Trusted: w.Trusted,
+		Issue: time.Duration(min(max(w.Issue, -1), int64(maxIssue/time.Second)+1)) * time.Second}
 	n := 0
-	for kind, name := range map[Kind]string{Query: w.Query, Header: w.Header, Cookie: w.Cookie, UserAgent: w.UserAgent, Claim: w.Claim} {
+	for kind, name := range map[Kind]string{Query: w.Query, Header: w.Header, Cookie: w.Cookie,
+		UserAgent: w.UserAgent, Claim: w.Claim} {
 		if name != "" {
 			s.Kind, s.Name = kind, name
 			n++

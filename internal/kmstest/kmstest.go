@@ -148,7 +148,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		w.Write(fault.Body)
 	case fault != nil && fault.Type != "":
 		refuse(w, fault.Status, fault.Type)
-	case err != nil || !ok || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-amz-json-1.1":
+	case err != nil || !ok || r.Method != http.MethodPost ||
+		r.Header.Get("Content-Type") != "application/x-amz-json-1.1":
 		refuse(w, http.StatusBadRequest, "SerializationException")
 	case s.signer().Check(r, body) != nil:
 		refuse(w, http.StatusBadRequest, "IncompleteSignatureException")
@@ -173,7 +174,8 @@ func (s *Server) answer(w http.ResponseWriter, call string, in request, fault *F
 	var err error
 	switch call {
 	case "GetPublicKey":
-		answer["KeySpec"], answer["KeyUsage"], answer["SigningAlgorithms"] = "ECC_NIST_P256", "SIGN_VERIFY", []string{"ECDSA_SHA_256"}
+		answer["KeySpec"], answer["KeyUsage"], answer["SigningAlgorithms"] = "ECC_NIST_P256", "SIGN_VERIFY",
+			[]string{"ECDSA_SHA_256"}
 		answer["PublicKey"], err = x509.MarshalPKIXPublicKey(key.Public())
 	case "Sign":
 		if in.MessageType != "DIGEST" || in.SigningAlgorithm != "ECDSA_SHA_256" || len(in.Message) != sha256.Size {

@@ -124,7 +124,8 @@ func (e *Emulator) await(ctx context.Context, address string) error {
 // Invoke sends the function an event, a JSON document, and returns its response, or the
 // object with errorMessage and errorType by which it reports an error.
 func (e *Emulator) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"/2015-03-31/functions/function/invocations", bytes.NewReader(event))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"/2015-03-31/functions/function/invocations",
+		bytes.NewReader(event))
 	if err != nil {
 		return nil, err
 	}

@@ -24,8 +24,10 @@ func TestExtension(t *testing.T) {
 			api.ServeHTTP(w, r)
 			return w.Code
 		}
-		const register, ext, next = "/2020-01-01/extension/register", "/2020-01-01/extension/event/next", "/2018-06-01/runtime/invocation/next"
-		if got := do("POST", register, `{"events":["INVOKE","SHUTDOWN"]}`, "Lambda-Extension-Name", "a"); got != http.StatusBadRequest {
+		const register, ext, next = "/2020-01-01/extension/register", "/2020-01-01/extension/event/next",
+			"/2018-06-01/runtime/invocation/next"
+		if got := do("POST", register, `{"events":["INVOKE","SHUTDOWN"]}`, "Lambda-Extension-Name",
+			"a"); got != http.StatusBadRequest {
 			t.Errorf("an internal extension asks for SHUTDOWN: %d", got)
 		}
 		if got := do("POST", register, `{"events":["INVOKE"]}`, "Lambda-Extension-Name", "a"); got != http.StatusOK {
@@ -57,7 +59,8 @@ func TestExtension(t *testing.T) {
 				t.Errorf("the function's event: %d, the extension's: %d", one, two)
 			}
 		}
-		if got := do("POST", register, `{"events":["INVOKE"]}`, "Lambda-Extension-Name", "b"); got != http.StatusForbidden {
+		if got := do("POST", register, `{"events":["INVOKE"]}`, "Lambda-Extension-Name",
+			"b"); got != http.StatusForbidden {
 			t.Errorf("registering too late: %d", got)
 		}
 	})
@@ -66,7 +69,8 @@ func TestExtension(t *testing.T) {
 // TestEmulate checks that the emulator runs a function, and what it does with errors.
 func TestEmulate(t *testing.T) {
 	e := Emulate(t, Config{Binary: echo, Env: []string{"GREETING=hello"}})
-	for event, want := range map[string]string{`{"body": "a"}`: `"body":"a"`, `{"rawPath": "/fail"}`: `"errorMessage":"told to"`} {
+	for event, want := range map[string]string{`{"body": "a"}`: `"body":"a"`,
+		`{"rawPath": "/fail"}`: `"errorMessage":"told to"`} {
 		if out, err := e.Invoke(t.Context(), []byte(event)); err != nil || !strings.Contains(string(out), want) {
 			t.Errorf("the answer to %s is %s, %v", event, out, err)
 		}

@@ -72,7 +72,8 @@ func TestInvokeUntilDeadline(t *testing.T) {
 	defer cancel()
 	// The function hangs until the deadline that it is told of, so either of
 	// the two may notice first.
-	if _, err := f.Invoke(ctx, []byte(`{"rawPath": "/hang"}`)); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := f.Invoke(ctx, []byte(`{"rawPath": "/hang"}`)); err != nil &&
+		!errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v", err)
 	}
 	if out, err := f.Invoke(t.Context(), []byte(`{"body": "next"}`)); err != nil ||
@@ -122,7 +123,8 @@ func TestServeHTTP(t *testing.T) {
 		{"application/octet-stream", "\x00\xff"},
 		{"text/plain", "not UTF-8: \xff"},
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+"/p?q=%20", strings.NewReader(test.body))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+"/p?q=%20",
+			strings.NewReader(test.body))
 		if err != nil {
 			t.Fatal(err)
 		}

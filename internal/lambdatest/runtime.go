@@ -115,7 +115,8 @@ const extensionID = "00000000-0000-4000-9000-000000000001"
 // register registers an internal extension, which may ask for INVOKE events only.
 func (api *runtimeAPI) register(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Events []string }
-	if err := json.NewDecoder(io.LimitReader(r.Body, maxAnswer)).Decode(&body); err != nil || r.Header.Get("Lambda-Extension-Name") == "" ||
+	if err := json.NewDecoder(io.LimitReader(r.Body, maxAnswer)).Decode(&body); err != nil ||
+		r.Header.Get("Lambda-Extension-Name") == "" ||
 		!slices.Equal(body.Events, []string{"INVOKE"}) {
 		reply(w, http.StatusBadRequest, `{"errorMessage":"Invalid registration","errorType":"InvalidEventType"}`)
 		return
@@ -123,7 +124,8 @@ func (api *runtimeAPI) register(w http.ResponseWriter, r *http.Request) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	if api.last > 0 || api.extended {
-		reply(w, http.StatusForbidden, `{"errorMessage":"Extension registration closed","errorType":"Extension.RegistrationClosed"}`)
+		reply(w, http.StatusForbidden,
+			`{"errorMessage":"Extension registration closed","errorType":"Extension.RegistrationClosed"}`)
 		return
 	}
 	api.extended = true
@@ -134,7 +136,8 @@ func (api *runtimeAPI) register(w http.ResponseWriter, r *http.Request) {
 // nextForExtension notes that the extension is done, waits for an event and tells it.
 func (api *runtimeAPI) nextForExtension(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Lambda-Extension-Identifier") != extensionID {
-		reply(w, http.StatusForbidden, `{"errorMessage":"Unknown extension","errorType":"Extension.UnknownExtensionIdentifier"}`)
+		reply(w, http.StatusForbidden,
+			`{"errorMessage":"Unknown extension","errorType":"Extension.UnknownExtensionIdentifier"}`)
 		return
 	}
 	api.idle <- struct{}{}

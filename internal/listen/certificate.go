@@ -60,7 +60,8 @@ func (c *Certificate) renew() {
 	}
 	c.seen = now
 	if err := c.read(); err != nil {
-		c.log.Error("the new TLS certificate can't be used; the old one stays in use", "expires", c.Expires(), "error", err)
+		c.log.Error("the new TLS certificate can't be used; the old one stays in use", "expires", c.Expires(),
+			"error", err)
 		return
 	}
 	c.log.Info("new TLS certificate", "expires", c.Expires())

@@ -26,7 +26,8 @@ func write(t *testing.T, dir string, serial int64) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "flags"}, DNSNames: []string{"flags"},
+	template := x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "flags"},
+		DNSNames:  []string{"flags"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, private.Public(), private)
 	if err != nil {
@@ -137,7 +138,8 @@ func TestCertificateIsRenewed(t *testing.T) {
 	if err := os.Symlink("a", filepath.Join(links, "data")); err != nil {
 		t.Fatal(err)
 	}
-	if c, err = ReadCertificate(filepath.Join(links, "data", "tls.crt"), filepath.Join(links, "data", "tls.key"), slog.New(slog.DiscardHandler)); err != nil {
+	if c, err = ReadCertificate(filepath.Join(links, "data", "tls.crt"), filepath.Join(links, "data", "tls.key"),
+		slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	serves("through a link", 10)
@@ -156,7 +158,8 @@ func TestOldTLSIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for version, good := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+	for version, good := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false,
+		tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		if _, err := handshake(t, c, &tls.Config{MinVersion: version, MaxVersion: version}); (err == nil) != good {
 			t.Errorf("%s: error %v", tls.VersionName(version), err)
 		}
@@ -176,7 +179,8 @@ func TestBadCertificates(t *testing.T) {
 		{"the other way round", key, cert, "PEM inputs may have been switched"},
 		{"of another key", otherCert, key, "private key does not match public key"},
 	} {
-		if _, err := ReadCertificate(test.cert, test.key, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := ReadCertificate(test.cert, test.key, slog.New(slog.DiscardHandler)); err == nil ||
+			!strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want %q", test.name, err, test.want)
 		}
 	}

@@ -26,12 +26,13 @@ func newLimited(t *testing.T, max int) *limited {
 		t.Fatal(err)
 	}
 	s.address = listener.Addr().String()
-	server := &http.Server{ConnState: s.limit.State, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/wait" {
-			s.waiting <- struct{}{}
-			<-s.release
-		}
-	})}
+	server := &http.Server{ConnState: s.limit.State,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/wait" {
+				s.waiting <- struct{}{}
+				<-s.release
+			}
+		})}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {

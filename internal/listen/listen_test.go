@@ -61,7 +61,8 @@ func TestDrain(t *testing.T) {
 		}
 		drained.Wait()
 		for i, conn := range conns {
-			if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != http.StatusOK {
+			if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil ||
+				response.StatusCode != http.StatusOK {
 				t.Errorf("%s: connection %d: %v", address, i, err)
 			}
 		}
@@ -151,7 +152,8 @@ func TestDrainTakesStragglers(t *testing.T) {
 		}
 		<-drained
 		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-		if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != http.StatusOK {
+		if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil ||
+			response.StatusCode != http.StatusOK {
 			t.Errorf("%s: %v", address, err)
 		}
 		if conn, err := net.Dial(kind, at); err == nil {

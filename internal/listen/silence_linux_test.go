@@ -42,7 +42,8 @@ func TestSilence(t *testing.T) {
 	if option(syscall.SOL_SOCKET, syscall.SO_KEEPALIVE) != 1 {
 		t.Error("there is no keep-alive")
 	}
-	if idle, every := option(syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE), option(syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL); idle > 15 || every > 15 {
+	if idle, every := option(syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE),
+		option(syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL); idle > 15 || every > 15 {
 		t.Errorf("it asks for a sign of life after %d s, and then every %d s", idle, every)
 	}
 }

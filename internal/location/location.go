@@ -44,7 +44,8 @@ func Parse(raw string, schemes ...string) (Location, error) {
 	if !slices.Contains(schemes, u.Scheme) {
 		last := len(schemes) - 1
 		if u.Scheme == "" {
-			return Location{}, fmt.Errorf("the URL has no scheme: start it with %s", strings.Join(schemes, ":// or ")+"://")
+			return Location{}, fmt.Errorf("the URL has no scheme: start it with %s",
+				strings.Join(schemes, ":// or ")+"://")
 		}
 		return Location{}, fmt.Errorf("the URL has scheme %q: use %s", u.Scheme,
 			strings.TrimPrefix(strings.Join(schemes[:last], ", ")+" or "+schemes[last], " or "))
@@ -53,7 +54,8 @@ func Parse(raw string, schemes ...string) (Location, error) {
 		return Location{}, errors.New("the URL has a fragment: write %23 for a #")
 	}
 	if u.Scheme != "s3" && (u.RawQuery != "" || u.ForceQuery) {
-		return Location{}, errors.New("the URL has a query, which only s3 URLs may have: write %3F for a question mark in a path")
+		return Location{}, errors.New(
+			"the URL has a query, which only s3 URLs may have: write %3F for a question mark in a path")
 	}
 	l := Location{Scheme: u.Scheme, Path: u.Path, URL: u}
 	switch u.Scheme {

@@ -14,7 +14,8 @@ func TestParse(t *testing.T) {
 		"s3://bucket":      {Scheme: "s3", S3: location.S3{Bucket: "bucket"}},
 		"s3://bucket//a/../b/./c/?region=eu-west-1&endpoint=http://127.0.0.1:9000&path_style=true&requester_pays=1": {
 			Scheme: "s3", Path: "//a/../b/./c/", S3: location.S3{
-				Bucket: "bucket", Prefix: "b/c", Region: "eu-west-1", Endpoint: "http://127.0.0.1:9000", PathStyle: true,
+				Bucket: "bucket", Prefix: "b/c", Region: "eu-west-1", Endpoint: "http://127.0.0.1:9000",
+				PathStyle:     true,
 				RequesterPays: true,
 			},
 		},

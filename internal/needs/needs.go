@@ -44,7 +44,8 @@ func LambdaEmulator(t testing.TB) string {
 	name := cmp.Or(os.Getenv("SERIN_RIE"), "aws-lambda-rie")
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Fatalf("%v: make test builds it, and so does go install %s; name it in SERIN_RIE if it isn't on the PATH", err, emulatorModule)
+		t.Fatalf("%v: make test builds it, and so does go install %s; name it in SERIN_RIE if it isn't on the PATH",
+			err, emulatorModule)
 		return ""
 	}
 	if path, err = filepath.Abs(path); err != nil {

@@ -90,7 +90,8 @@ func TestProblems(t *testing.T) {
 	alone(t)
 	var got strings.Builder
 	note := func(name string, p *s3client.Problem, server string) {
-		text := strings.NewReplacer(server, "http://s3.test", time.Now().UTC().Format("Mon, 02 Jan 2006"), "TODAY").Replace(p.Error())
+		text := strings.NewReplacer(server, "http://s3.test", time.Now().UTC().Format("Mon, 02 Jan 2006"),
+			"TODAY").Replace(p.Error())
 		if i := strings.Index(text, "TODAY"); i >= 0 {
 			text = text[:i+6] + "NOW" + text[i+14:] // its time of day
 		}
@@ -121,10 +122,12 @@ func TestProblems(t *testing.T) {
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	note("nothing listens", ask(t, location.S3{Endpoint: closed.URL}, s3client.RequestTimeout), closed.URL)
-	note("no host", ask(t, location.S3{Endpoint: "http://s3.nowhere.invalid"}, s3client.RequestTimeout), "http://s3.nowhere.invalid")
+	note("no host", ask(t, location.S3{Endpoint: "http://s3.nowhere.invalid"}, s3client.RequestTimeout),
+		"http://s3.nowhere.invalid")
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
-	note("no TLS", ask(t, location.S3{Endpoint: strings.Replace(plain.URL, "http:", "https:", 1)}, s3client.RequestTimeout),
+	note("no TLS", ask(t, location.S3{Endpoint: strings.Replace(plain.URL, "http:", "https:", 1)},
+		s3client.RequestTimeout),
 		strings.Replace(plain.URL, "http:", "https:", 1))
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secure.Close()

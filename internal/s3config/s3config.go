@@ -43,8 +43,9 @@ func newClient(ctx context.Context, l location.S3, timeout time.Duration) (*s3.C
 func explain(err error) error {
 	var missing config.SharedConfigProfileNotExistError
 	if errors.As(err, &missing) {
-		return s3client.NewProblem(fmt.Sprintf("there is no profile %q in the AWS configuration: correct AWS_PROFILE, or run "+
-			"'aws configure'", missing.Profile), err)
+		return s3client.NewProblem(
+			fmt.Sprintf("there is no profile %q in the AWS configuration: correct AWS_PROFILE, or run "+
+				"'aws configure'", missing.Profile), err)
 	}
 	return fmt.Errorf("configuring S3: %w", err)
 }

@@ -194,7 +194,8 @@ func find(ctx context.Context) (string, error) {
 	if named := os.Getenv("SERIN_VERSITYGW"); named != "" {
 		path, err := exec.LookPath(named)
 		if err != nil {
-			return "", fmt.Errorf("SERIN_VERSITYGW: %w; unset it or %s", err, strings.TrimPrefix(installHint, "versitygw isn't installed; "))
+			return "", fmt.Errorf("SERIN_VERSITYGW: %w; unset it or %s", err,
+				strings.TrimPrefix(installHint, "versitygw isn't installed; "))
 		}
 		return path, nil
 	}

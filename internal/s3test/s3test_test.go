@@ -42,7 +42,8 @@ func TestServerDoesConditionalRequests(t *testing.T) {
 	if _, status := put("three", &first, nil); status != http.StatusPreconditionFailed {
 		t.Errorf("a put over a version that is gone: status %d", status)
 	}
-	_, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("bucket"), Key: aws.String("a/b"), IfNoneMatch: &second})
+	_, err := client.GetObject(t.Context(),
+		&s3.GetObjectInput{Bucket: aws.String("bucket"), Key: aws.String("a/b"), IfNoneMatch: &second})
 	if err == nil || statusOf(t, err) != http.StatusNotModified {
 		t.Errorf("a get of what one has: %v", err)
 	}
@@ -99,13 +100,15 @@ func TestFindFails(t *testing.T) {
 	t.Run("nowhere", func(t *testing.T) {
 		t.Setenv("SERIN_VERSITYGW", "")
 		t.Setenv("PATH", t.TempDir())
-		if _, err := find(t.Context()); err == nil || !strings.Contains(err.Error(), "go install github.com/versity/versitygw/cmd/versitygw@") {
+		if _, err := find(t.Context()); err == nil ||
+			!strings.Contains(err.Error(), "go install github.com/versity/versitygw/cmd/versitygw@") {
 			t.Errorf("got %v, which doesn't say how to install it", err)
 		}
 	})
 	t.Run("not where it was said to be", func(t *testing.T) {
 		t.Setenv("SERIN_VERSITYGW", filepath.Join(t.TempDir(), "absent"))
-		if _, err := find(t.Context()); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "SERIN_VERSITYGW") {
+		if _, err := find(t.Context()); !errors.Is(err, os.ErrNotExist) ||
+			!strings.Contains(err.Error(), "SERIN_VERSITYGW") {
 			t.Errorf("got %v", err)
 		}
 	})

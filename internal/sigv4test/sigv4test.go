@@ -43,7 +43,8 @@ func (s Signer) Check(r *http.Request, body []byte) error {
 		}
 	}
 	digest := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(r.Context(), s.Credentials, again, hex.EncodeToString(digest[:]), s.Service, s.Region, when); err != nil {
+	if err := v4.NewSigner().SignHTTP(r.Context(), s.Credentials, again, hex.EncodeToString(digest[:]), s.Service,
+		s.Region, when); err != nil {
 		return err
 	}
 	if again.Header.Get("Authorization") != sent {

@@ -38,7 +38,8 @@ func TestBucketing(t *testing.T) {
 	lengths := make(map[int]bool)
 	for i, row := range rows {
 		if want := rowOf(row.Salt, row.Unit, row.Hash, row.Positions); row != want {
-			t.Errorf("line %d: got seed %d and position %d, want %d and %d", i+1, row.Seed, row.Position, want.Seed, want.Position)
+			t.Errorf("line %d: got seed %d and position %d, want %d and %d", i+1, row.Seed, row.Position, want.Seed,
+				want.Position)
 		}
 		lengths[len(row.Unit)] = true
 	}
@@ -130,7 +131,8 @@ func rowOf(salt, unit, name string, positions uint64) Row {
 		}
 		row.Position = uint64(murmur3.SeedSum32(uint32(seed), []byte(unit))) % 100
 	case "eppo":
-		row.Position = remainder(fmt.Sprintf("%x", md5.Sum([]byte(salt+"-"+unit)))[:8], int64(cmp.Or(positions, 10_000)))
+		row.Position = remainder(fmt.Sprintf("%x", md5.Sum([]byte(salt+"-"+unit)))[:8],
+			int64(cmp.Or(positions, 10_000)))
 	case "gofeatureflag":
 		h := fnv.New32a()
 		h.Write([]byte(salt + unit))
@@ -187,7 +189,8 @@ func TestPublished(t *testing.T) {
 	} {
 		row := rowOf(want.salt, want.unit, "launchdarkly", 0)
 		if got := float64(row.Position) / (1<<60 - 1); math.Abs(got-want.fraction) > 1e-7 || !has[row] {
-			t.Errorf("launchdarkly: %q of %q is %v, want %v; among the rows: %v", want.unit, want.salt, got, want.fraction, has[row])
+			t.Errorf("launchdarkly: %q of %q is %v, want %v; among the rows: %v", want.unit, want.salt, got,
+				want.fraction, has[row])
 		}
 	}
 	for _, want := range []Row{
@@ -226,7 +229,8 @@ func makeRows() []Row {
 	}
 	add("long-units", strings.Repeat("北京", 10_240/6))
 	add(strings.Repeat("a long salt ", 200), "u-1")
-	for _, salt := range []string{"new-checkout", "Neural-Search", "layer:checkout", "ab_test.v2", "盐 🧂", "sel/été", " ", "\x00"} {
+	for _, salt := range []string{"new-checkout", "Neural-Search", "layer:checkout", "ab_test.v2", "盐 🧂", "sel/été",
+		" ", "\x00"} {
 		for _, unit := range odd {
 			add(salt, unit)
 		}
@@ -266,10 +270,12 @@ func otherRows() []Row {
 	for _, h := range []struct {
 		name      string
 		positions uint64
-	}{{"unleash", 0}, {"unleash", 1}, {"unleash", 1 << 32}, {"unleash-variants", 0}, {"unleash-variants", 7}, {"launchdarkly", 0}, {"flagd", 0},
+	}{{"unleash", 0}, {"unleash", 1}, {"unleash", 1 << 32}, {"unleash-variants", 0}, {"unleash-variants", 7},
+		{"launchdarkly", 0}, {"flagd", 0},
 		{"flipt", 0}, {"flipt-boolean", 0}, {"growthbook-1", 0}, {"growthbook-2", 0}, {"featurevisor", 0},
 		{"configcat", 0}, {"posthog", 0}, {"posthog-variants", 0}, {"posthog-holdouts", 0}, {"split", 0}, {"eppo", 0}, {"eppo", 1 << 32}, {"flagsmith", 0},
-		{"gofeatureflag", 0}, {"gofeatureflag", 91_000}, {"gofeatureflag", 1 << 32}, {"flagd-legacy", 0}, {"flagsmith-identity", 0}} {
+		{"gofeatureflag", 0}, {"gofeatureflag", 91_000}, {"gofeatureflag", 1 << 32}, {"flagd-legacy", 0},
+		{"flagsmith-identity", 0}} {
 		for n := range 65 {
 			add("new-checkout", strings.Repeat("0123456789abcdef", 5)[:n], h.name, h.positions)
 		}
@@ -278,7 +284,8 @@ func otherRows() []Row {
 		}
 		add("long-units", strings.Repeat("北京", 100), h.name, h.positions)
 	}
-	for _, seed := range []string{"0", "-1", "1373504", "-1667452163", "2147483647", "-2147483648", "4294967295", "4294967296", "-2147483649", "+1", "007", "-"} {
+	for _, seed := range []string{"0", "-1", "1373504", "-1667452163", "2147483647", "-2147483648", "4294967295",
+		"4294967296", "-2147483649", "+1", "007", "-"} {
 		for _, unit := range []string{"u-1", "北京", "0123456789abcdef0123456789abcdef"} {
 			add(seed, unit, "split", 0)
 		}
@@ -289,7 +296,8 @@ func otherRows() []Row {
 // odd are units that implementations may read in another way than as bytes.
 var odd = []string{
 	"", " ", "0", "-1", "00", "1.0", "1e3", "true", "null", "\x00", "\x00\x00", "a\x00b", "\n", "\ufeff", "\u200d",
-	"9223372036854775807", "-9223372036854775808", "9007199254740993", "\"", "\\", "<&>", "é", "e\u0301", "ß", "İ", "K", "北京", "ユーザー",
+	"9223372036854775807", "-9223372036854775808", "9007199254740993", "\"", "\\", "<&>", "é", "e\u0301", "ß", "İ",
+	"K", "北京", "ユーザー",
 	"😀", "👨\u200d👩\u200d👧", "مرحبا", "שלום", "नमस्ते", "\U0010ffff", "\ufffd", "u-1", "U-1", "u-1 ", "ab", "ba",
 }
 
@@ -301,7 +309,8 @@ func realistic(r *rand.Rand, i int) string {
 	case 1:
 		return strconv.Itoa(100_000 + i)
 	case 2:
-		return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", r.Uint32(), r.IntN(1<<16), r.IntN(1<<12), 0x8000|r.IntN(1<<14), r.Uint64N(1<<48))
+		return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", r.Uint32(), r.IntN(1<<16), r.IntN(1<<12),
+			0x8000|r.IntN(1<<14), r.Uint64N(1<<48))
 	case 3:
 		return fmt.Sprintf("%s.%s%d@example.com", names[r.IntN(len(names))], names[r.IntN(len(names))], r.IntN(1000))
 	case 4:

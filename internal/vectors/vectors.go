@@ -70,7 +70,8 @@ type Row struct {
 
 // Bucketing returns how the row's position is found, by the attribute user.
 func (r Row) Bucketing() evaluator.Bucketing {
-	return evaluator.Bucketing{By: "user", Salt: r.Salt, Hash: cmp.Or(r.Hash, evaluator.HashMurmur3), Positions: r.Positions}
+	return evaluator.Bucketing{By: "user", Salt: r.Salt, Hash: cmp.Or(r.Hash, evaluator.HashMurmur3),
+		Positions: r.Positions}
 }
 
 // Scenarios reads all scenarios in the folder evaluation of fsys, by name.
@@ -165,7 +166,8 @@ func (c caseJSON) make() (Case, error) {
 	}
 	return Case{
 		Name: c.Name, Flag: c.Flag, Context: c.Context, Now: c.Now, Age: c.Age, Chance: c.Chance,
-		Want: Answer{Value: e.Value, Variant: *e.Variant, Reason: e.Reason, Rule: e.Rule, MissingUnit: e.MissingUnit, Arm: e.Arm, Metadata: e.Metadata},
+		Want: Answer{Value: e.Value, Variant: *e.Variant, Reason: e.Reason, Rule: e.Rule, MissingUnit: e.MissingUnit,
+			Arm: e.Arm, Metadata: e.Metadata},
 	}, nil
 }
 
@@ -221,7 +223,8 @@ func Bucketing(rows []Row) Scenario {
 			Context: json.RawMessage(`{"targetingKey":` + string(unit) + `}`),
 		}
 		position := fmt.Sprint(row.Position)
-		if c.Want = (Answer{Value: json.RawMessage(`"` + position + `"`), Variant: position, Reason: "SPLIT", Rule: "all"}); row.Unit == "" {
+		if c.Want = (Answer{Value: json.RawMessage(`"` + position + `"`), Variant: position, Reason: "SPLIT",
+			Rule: "all"}); row.Unit == "" {
 			c.Want = Answer{Value: json.RawMessage(`"other"`), Variant: "other", Reason: "DEFAULT", MissingUnit: "user"}
 		}
 		s.Cases = append(s.Cases, c)
@@ -231,7 +234,8 @@ func Bucketing(rows []Row) Scenario {
 
 // positionFlag returns a flag that serves each of the positions as it is.
 func positionFlag(key string, b evaluator.Bucketing, positions []uint64) evaluator.Flag {
-	f := evaluator.Flag{Key: key, Type: evaluator.KindString, Variants: []evaluator.Variant{{Name: "other", Value: evaluator.StringValue("other")}}}
+	f := evaluator.Flag{Key: key, Type: evaluator.KindString,
+		Variants: []evaluator.Variant{{Name: "other", Value: evaluator.StringValue("other")}}}
 	split := &evaluator.Split{Bucketing: b}
 	from := uint64(0)
 	for _, at := range slices.Compact(slices.Sorted(slices.Values(positions))) {
@@ -239,7 +243,8 @@ func positionFlag(key string, b evaluator.Bucketing, positions []uint64) evaluat
 			split.Ranges = append(split.Ranges, evaluator.Range{From: from, To: at})
 		}
 		split.Ranges = append(split.Ranges, evaluator.Range{From: at, To: at + 1, Variant: len(f.Variants)})
-		f.Variants = append(f.Variants, evaluator.Variant{Name: fmt.Sprint(at), Value: evaluator.StringValue(fmt.Sprint(at))})
+		f.Variants = append(f.Variants,
+			evaluator.Variant{Name: fmt.Sprint(at), Value: evaluator.StringValue(fmt.Sprint(at))})
 		from = at + 1
 	}
 	if total := b.Total(); from < total {
@@ -350,7 +355,8 @@ func sameNumber(a, b json.Number) bool {
 
 // Same reports whether two answers say the same.
 func (a Answer) Same(b Answer) bool {
-	if a.Variant != b.Variant || a.Reason != b.Reason || a.Rule != b.Rule || a.MissingUnit != b.MissingUnit || a.Arm != b.Arm ||
+	if a.Variant != b.Variant || a.Reason != b.Reason || a.Rule != b.Rule || a.MissingUnit != b.MissingUnit ||
+		a.Arm != b.Arm ||
 		len(a.Metadata) != len(b.Metadata) || !Equal(a.Value, b.Value) {
 		return false
 	}
@@ -364,7 +370,8 @@ func (a Answer) Same(b Answer) bool {
 
 // AnswerOf returns what a result says.
 func AnswerOf(r evaluator.Result) Answer {
-	a := Answer{Value: r.Value().JSON(), Variant: r.Variant(), Reason: r.Reason().String(), Rule: r.Rule(), MissingUnit: r.MissingUnit(), Arm: r.Arm()}
+	a := Answer{Value: r.Value().JSON(), Variant: r.Variant(), Reason: r.Reason().String(), Rule: r.Rule(),
+		MissingUnit: r.MissingUnit(), Arm: r.Arm()}
 	for _, m := range r.Metadata() {
 		if a.Metadata == nil {
 			a.Metadata = make(map[string]json.RawMessage)

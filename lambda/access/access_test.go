@@ -40,7 +40,8 @@ func gate(t testing.TB, text string) (*Gate, *syncbuf.Buffer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := Open(t.Context(), path, &trust, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	g, err := Open(t.Context(), path, &trust,
+		slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,8 @@ func TestAllows(t *testing.T) {
 	for origins, want := range map[string]string{`["https://a.example"]`: "a", `"*"`: "a b null"} {
 		g, _ := gate(t, fmt.Sprintf("clients: [{name: a, kind: client, keys: %s, origins: %s}]", hash, origins))
 		var got []string
-		for name, origin := range map[string]string{"": "", "a": "https://a.example", "b": "https://b.example", "null": "null"} {
+		for name, origin := range map[string]string{"": "", "a": "https://a.example", "b": "https://b.example",
+			"null": "null"} {
 			if g.Allows(origin) {
 				got = append(got, name)
 			}
@@ -194,7 +196,8 @@ func TestIdentities(t *testing.T) {
 	}
 	// A wrong key is wrong, whoever signed the request.
 	r := request("X-API-Key", "wrong")
-	if got := admitted(g, r.WithContext(WithIdentity(r.Context(), "arn:aws:iam::123456789012:role/reports"))); got != "401" {
+	if got := admitted(g,
+		r.WithContext(WithIdentity(r.Context(), "arn:aws:iam::123456789012:role/reports"))); got != "401" {
 		t.Errorf("with a wrong key: %s", got)
 	}
 }
@@ -266,12 +269,14 @@ func TestTokens(t *testing.T) {
   - {name: partner, jwt: {issuer: partner, audience: flags, jwks: %q, algorithms: [ES256]}}
   - {name: rsa, jwt: {issuer: rsa, audience: flags, jwks: %q}}
 `, path, path, other, path))
-	unsigned, err := jwt.NewWithClaims(jwt.SigningMethodNone, jwt.MapClaims{"iss": "login", "aud": "flags", "exp": time.Now().Add(time.Hour).Unix()}).
+	unsigned, err := jwt.NewWithClaims(jwt.SigningMethodNone,
+		jwt.MapClaims{"iss": "login", "aud": "flags", "exp": time.Now().Add(time.Hour).Unix()}).
 		SignedString(jwt.UnsafeAllowNoneSignatureType)
 	if err != nil {
 		t.Fatal(err)
 	}
-	hmac := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"iss": "login", "aud": "flags", "exp": time.Now().Add(time.Hour).Unix()})
+	hmac := jwt.NewWithClaims(jwt.SigningMethodHS256,
+		jwt.MapClaims{"iss": "login", "aud": "flags", "exp": time.Now().Add(time.Hour).Unix()})
 	hmac.Header["kid"] = "a"
 	public, err := login.key.PublicKey.Bytes()
 	if err != nil {
@@ -309,9 +314,11 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}
-	caller, _ := g.Admit(request("Authorization", "Bearer "+login.sign(t, jwt.MapClaims{"sub": "u-7", "level": 9007199254740993, "staff": true,
-		"roles": []string{"a"}, "empty": nil})))
-	for name, want := range map[string]string{"sub": "u-7", "level": "9007199254740993", "staff": "true", "roles": "", "absent": "", "iss": "login"} {
+	caller, _ := g.Admit(request("Authorization",
+		"Bearer "+login.sign(t, jwt.MapClaims{"sub": "u-7", "level": 9007199254740993, "staff": true,
+			"roles": []string{"a"}, "empty": nil})))
+	for name, want := range map[string]string{"sub": "u-7", "level": "9007199254740993", "staff": "true", "roles": "",
+		"absent": "", "iss": "login"} {
 		if got := caller.Claim(name); got != want {
 			t.Errorf("claim %s is %q, want %q", name, got, want)
 		}
@@ -372,7 +379,8 @@ func TestKeysOfIssuers(t *testing.T) {
 	}
 	for _, path := range []string{"/moved", "/large"} {
 		g, log := gate(t, fmt.Sprintf(client, server.URL+path))
-		if got := admitted(g, request("Authorization", "Bearer "+first.sign(t, nil))); got != "401" || !strings.Contains(log.String(), "failed") {
+		if got := admitted(g, request("Authorization", "Bearer "+first.sign(t, nil))); got != "401" ||
+			!strings.Contains(log.String(), "failed") {
 			t.Errorf("%s: %s, log %s", path, got, log)
 		}
 	}
@@ -528,7 +536,8 @@ func TestFollowLinks(t *testing.T) {
 		if err := os.Mkdir(folder, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(folder, "clients.yaml"), fmt.Sprintf("clients: [{name: a, kind: server, keys: %s}]", hash))
+		write(t, filepath.Join(folder, "clients.yaml"),
+			fmt.Sprintf("clients: [{name: a, kind: server, keys: %s}]", hash))
 	}
 	link := func(target, name string) {
 		t.Helper()
@@ -587,7 +596,8 @@ func TestReload(t *testing.T) {
 	if len(g.users.known) > 0 {
 		t.Error("addresses of clients that are gone are remembered")
 	}
-	if g.state.Load() == before || admitted(g, request("Authorization", "Bearer "+login.sign(t, nil))) != "app" || asked.Load() != 1 {
+	if g.state.Load() == before || admitted(g, request("Authorization", "Bearer "+login.sign(t, nil))) != "app" ||
+		asked.Load() != 1 {
 		t.Errorf("keys were fetched %d times", asked.Load())
 	}
 	path := filepath.Join(filepath.Dir(g.file.path), "login.json")
@@ -662,7 +672,8 @@ func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "bad.yaml"), "clients: 5")
 	write(t, filepath.Join(dir, "zero"), "clients\x00")
-	for file, want := range map[string]string{"absent": "no such file", "bad.yaml": "bad.yaml:1:10: ", "zero": "isn't text"} {
+	for file, want := range map[string]string{"absent": "no such file", "bad.yaml": "bad.yaml:1:10: ",
+		"zero": "isn't text"} {
 		_, err := Open(t.Context(), filepath.Join(dir, file), new(enrich.Trust), slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "reading clients: ") {
 			t.Errorf("%s: %v", file, err)
@@ -706,7 +717,8 @@ func FuzzToken(f *testing.F) {
 	login := newIssuer(f, "login", "a")
 	path := filepath.Join(f.TempDir(), "login.json")
 	write(f, path, jwks(f, login))
-	g, _ := gate(f, fmt.Sprintf("clients: [{name: app, jwt: {issuer: login, audience: flags, jwks: %q, algorithms: ES256}}]", path))
+	g, _ := gate(f, fmt.Sprintf(
+		"clients: [{name: app, jwt: {issuer: login, audience: flags, jwks: %q, algorithms: ES256}}]", path))
 	good := login.sign(f, nil)
 	f.Add(good)
 	f.Add("eyJhbGciOiJub25lIn0.eyJpc3MiOiJsb2dpbiIsImF1ZCI6ImZsYWdzIiwiZXhwIjo5OTk5OTk5OTk5fQ.")

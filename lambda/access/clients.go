@@ -41,7 +41,8 @@ func (c *Clients) CheckFlags(known map[string]bool) error {
 	r := &reader{file: c.file}
 	for _, n := range c.names {
 		if !known[n.Value] {
-			r.failf(n, "there is neither a namespace nor a flag %q%s", n.Value, suggest.DidYouMean(n.Value, slices.Values(slices.Sorted(maps.Keys(known)))))
+			r.failf(n, "there is neither a namespace nor a flag %q%s", n.Value,
+				suggest.DidYouMean(n.Value, slices.Values(slices.Sorted(maps.Keys(known)))))
 		}
 	}
 	return r.err()

@@ -29,7 +29,8 @@ const rootName = "root"
 // …:user/NAME or …:root, or arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION.
 func parseARN(text string) (a arn, ok bool) {
 	parts := strings.SplitN(text, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" || parts[3] != "" || !isAccount(parts[4]) || !strings.HasPrefix(parts[1], "aws") {
+	if len(parts) != 6 || parts[0] != "arn" || parts[3] != "" || !isAccount(parts[4]) ||
+		!strings.HasPrefix(parts[1], "aws") {
 		return arn{}, false
 	}
 	a = arn{partition: parts[1], account: parts[4], name: parts[5]}

@@ -44,7 +44,8 @@ import (
 // docs/http.md says what they mean.
 func Parse(name string, data []byte) (*Clients, error) {
 	p := &parser{reader: reader{file: name}, names: make(map[string]bool), clients: &Clients{
-		file: name, byKey: make(map[[sha256.Size]byte]*client), byARN: make(map[arn]*client), byIssuer: make(map[string][]*client),
+		file: name, byKey: make(map[[sha256.Size]byte]*client), byARN: make(map[arn]*client),
+		byIssuer: make(map[string][]*client),
 	}}
 	if root := p.document(data); root != nil {
 		p.root(root)
@@ -215,7 +216,8 @@ func (p *parser) jwt(c *client, n *yaml.Node) {
 		t.algorithms = nil
 		for _, a := range p.texts(f["algorithms"], "\"algorithms\"", "an algorithm") {
 			if strings.HasPrefix(a.Value, "HS") {
-				p.failf(a, "%q needs a secret, and the keys of a JWK Set are public: use one of %s", a.Value, strings.Join(algorithms, ", "))
+				p.failf(a, "%q needs a secret, and the keys of a JWK Set are public: use one of %s", a.Value,
+					strings.Join(algorithms, ", "))
 			} else if !slices.Contains(algorithms, a.Value) {
 				p.failf(a, "%q is not one of the algorithms %s%s", a.Value, strings.Join(algorithms, ", "),
 					suggest.DidYouMean(a.Value, slices.Values(algorithms)))

@@ -55,7 +55,8 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Len() != 5 || len(c.byKey) != 3 || len(c.byARN) != 2 || len(c.byIssuer) != 2 || !c.origins.any {
-		t.Errorf("read %d clients, %d keys, %d ARNs, %d issuers, origins %+v", c.Len(), len(c.byKey), len(c.byARN), len(c.byIssuer), c.origins)
+		t.Errorf("read %d clients, %d keys, %d ARNs, %d issuers, origins %+v", c.Len(), len(c.byKey), len(c.byARN),
+			len(c.byIssuer), c.origins)
 	}
 	var got []string
 	for _, c := range c.list {
@@ -76,7 +77,8 @@ func TestParse(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("clients are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if app := c.list[2].token; app.issuer != "https://login.shop.example/" || len(app.audiences) != 2 || !slices.Equal(app.algorithms, []string{"RS256", "EdDSA"}) {
+	if app := c.list[2].token; app.issuer != "https://login.shop.example/" || len(app.audiences) != 2 ||
+		!slices.Equal(app.algorithms, []string{"RS256", "EdDSA"}) {
 		t.Errorf("token %+v", app)
 	}
 	if partner := c.list[3].token; !slices.Equal(partner.algorithms, []string{"RS256"}) {

@@ -44,7 +44,8 @@ func (s *state) token(ctx context.Context, text string) *Caller {
 // and has not expired.
 func (s *state) verify(ctx context.Context, t *token, text string) (jwt.MapClaims, bool) {
 	claims := make(jwt.MapClaims)
-	parser := jwt.NewParser(jwt.WithValidMethods(t.algorithms), jwt.WithIssuer(t.issuer), jwt.WithAudience(t.audiences...),
+	parser := jwt.NewParser(jwt.WithValidMethods(t.algorithms), jwt.WithIssuer(t.issuer),
+		jwt.WithAudience(t.audiences...),
 		jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithJSONNumber())
 	verified, err := parser.ParseWithClaims(text, claims, s.keySets[t.jwks].keys.KeyfuncCtx(ctx))
 	if err != nil || !verified.Valid {

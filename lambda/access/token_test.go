@@ -56,11 +56,13 @@ func keyPairs(t testing.TB) map[string]keyPair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	public := jwk{"kty": "RSA", "kid": "rsa", "n": base64url(rsaKey.N.Bytes()), "e": base64url(big.NewInt(int64(rsaKey.E)).Bytes())}
+	public := jwk{"kty": "RSA", "kid": "rsa", "n": base64url(rsaKey.N.Bytes()),
+		"e": base64url(big.NewInt(int64(rsaKey.E)).Bytes())}
 	for _, algorithm := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"} {
 		pairs[algorithm] = keyPair{rsaKey, public}
 	}
-	for algorithm, curve := range map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()} {
+	for algorithm, curve := range map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(),
+		"ES512": elliptic.P521()} {
 		key, err := ecdsa.GenerateKey(curve, rand.Reader)
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +72,8 @@ func keyPairs(t testing.TB) map[string]keyPair {
 			t.Fatal(err)
 		}
 		name, half := curve.Params().Name, (len(point)+1)/2
-		pairs[algorithm] = keyPair{key, jwk{"kty": "EC", "crv": name, "kid": name, "x": base64url(point[1:half]), "y": base64url(point[half:])}}
+		pairs[algorithm] = keyPair{key,
+			jwk{"kty": "EC", "crv": name, "kid": name, "x": base64url(point[1:half]), "y": base64url(point[half:])}}
 	}
 	edPublic, edPrivate, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -124,7 +127,8 @@ func TestAlgorithms(t *testing.T) {
 	}
 	path, text := writeKeys(t, keys...), "clients:\n"
 	for _, accepted := range algorithms {
-		text += fmt.Sprintf("  - {name: of-%s, jwt: {issuer: %s, audience: flags, jwks: %q, algorithms: %s}}\n", strings.ToLower(accepted), accepted, path, accepted)
+		text += fmt.Sprintf("  - {name: of-%s, jwt: {issuer: %s, audience: flags, jwks: %q, algorithms: %s}}\n",
+			strings.ToLower(accepted), accepted, path, accepted)
 	}
 	g, _ := gate(t, text)
 	for _, accepted := range algorithms {
@@ -148,8 +152,10 @@ func TestAlgorithms(t *testing.T) {
 func TestAlgorithmConfusion(t *testing.T) {
 	pairs := keyPairs(t)
 	shared := []byte("a secret that somebody has put into a public file")
-	path := writeKeys(t, pairs["RS256"].jwk, pairs["ES256"].jwk, pairs["EdDSA"].jwk, jwk{"kty": "oct", "kid": "oct", "k": base64url(shared)})
-	g, log := gate(t, fmt.Sprintf("clients: [{name: app, jwt: {issuer: login, audience: flags, jwks: %q, algorithms: [%s]}}]",
+	path := writeKeys(t, pairs["RS256"].jwk, pairs["ES256"].jwk, pairs["EdDSA"].jwk,
+		jwk{"kty": "oct", "kid": "oct", "k": base64url(shared)})
+	g, log := gate(t, fmt.Sprintf(
+		"clients: [{name: app, jwt: {issuer: login, audience: flags, jwks: %q, algorithms: [%s]}}]",
 		path, strings.Join(algorithms, ", ")))
 	refused := func(name string, method jwt.SigningMethod, key any, header map[string]any) {
 		t.Helper()
@@ -160,12 +166,15 @@ func TestAlgorithmConfusion(t *testing.T) {
 	}
 	for _, none := range []any{"none", "None", "NONE", "nOnE", "", nil, 0, []string{"none"}} {
 		for _, kid := range []string{"rsa", "oct", "absent"} {
-			refused("not signed", jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, map[string]any{"alg": none, "kid": kid})
+			refused("not signed", jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType,
+				map[string]any{"alg": none, "kid": kid})
 		}
 	}
 	for name, secret := range knownTo(t, pairs, shared) {
-		for _, method := range []*jwt.SigningMethodHMAC{jwt.SigningMethodHS256, jwt.SigningMethodHS384, jwt.SigningMethodHS512} {
-			for _, header := range []map[string]any{{"alg": method.Alg()}, {"alg": "RS256"}, {"alg": "ES256"}, {"alg": "EdDSA"}} {
+		for _, method := range []*jwt.SigningMethodHMAC{jwt.SigningMethodHS256, jwt.SigningMethodHS384,
+			jwt.SigningMethodHS512} {
+			for _, header := range []map[string]any{{"alg": method.Alg()}, {"alg": "RS256"}, {"alg": "ES256"},
+				{"alg": "EdDSA"}} {
 				for _, kid := range []any{nil, "rsa", "P-256", "ed", "oct"} {
 					if header["kid"] = kid; kid == nil {
 						delete(header, "kid")
@@ -197,13 +206,15 @@ func knownTo(t testing.TB, pairs map[string]keyPair, shared []byte) map[string][
 			t.Fatal(err)
 		}
 		known["the DER of "+algorithm], known["the PEM of "+algorithm] = der, text
-		known["the trimmed PEM of "+algorithm], known["the JWK of "+algorithm] = []byte(strings.TrimSpace(string(text))), data
+		known["the trimmed PEM of "+algorithm],
+			known["the JWK of "+algorithm] = []byte(strings.TrimSpace(string(text))), data
 		for _, member := range []string{"n", "x"} {
 			raw, err := base64.RawURLEncoding.DecodeString(pair.jwk[member])
 			if err != nil {
 				t.Fatal(err)
 			}
-			known[member+" of "+algorithm], known["the text of "+member+" of "+algorithm] = raw, []byte(pair.jwk[member])
+			known[member+" of "+algorithm], known["the text of "+member+" of "+algorithm] = raw,
+				[]byte(pair.jwk[member])
 		}
 	}
 	public := pairs["RS256"].private.Public().(*rsa.PublicKey)
@@ -220,7 +231,8 @@ func TestKeysOfTokens(t *testing.T) {
 	defer server.Close()
 	rs, es := pairs["RS256"], pairs["ES256"]
 	path := writeKeys(t, rs.jwk.with("alg", "RS256", "use", "sig"), es.jwk.with("use", "enc"), pairs["EdDSA"].jwk)
-	g, _ := gate(t, fmt.Sprintf("clients: [{name: app, jwt: {issuer: login, audience: flags, jwks: %q, algorithms: [RS256, PS256, ES256, EdDSA]}}]", path))
+	g, _ := gate(t, fmt.Sprintf(
+		"clients: [{name: app, jwt: {issuer: login, audience: flags, jwks: %q, algorithms: [RS256, PS256, ES256, EdDSA]}}]", path))
 	own := strangers["RS256"].jwk.with("kid", "own")
 	for _, c := range []struct {
 		name   string

@@ -32,10 +32,13 @@ func TestSigner(t *testing.T) {
 		"an identity in format 2.0": {`{"version": "2.0", "rawPath": "/", "requestContext": {"http": {"method": "GET"}, "identity": {"userArn": "` + arn + `"}}}`, ""},
 		"headers, query and body": {`{"version": "2.0", "rawPath": "/", "rawQueryString": "userArn=` + arn + `", "headers": {"x-amzn-iam-user-arn": "` + arn + `", "authorizer": "` + arn + `"},
 			"body": "{\"requestContext\": {\"authorizer\": {\"iam\": {\"userArn\": \"` + arn + `\"}}}}", "requestContext": {"http": {"method": "GET"}}}`, ""},
-		"a load balancer": {`{"requestContext": {"elb": {"targetGroupArn": "` + arn + `"}}, "httpMethod": "GET", "path": "/", "headers": {"x-amzn-iam-user-arn": "` + arn + `"}}`, ""},
+		"a load balancer": {`{"requestContext": {"elb": {"targetGroupArn": "` + arn +
+			`"}}, "httpMethod": "GET", "path": "/", "headers": {"x-amzn-iam-user-arn": "` + arn + `"}}`, ""},
 	} {
 		path := filepath.Join(t.TempDir(), "clients.yaml")
-		if err := os.WriteFile(path, []byte("clients: [{name: reports, kind: server, iam: arn:aws:iam::123456789012:role/reports}]"), 0o666); err != nil {
+		if err := os.WriteFile(path,
+			[]byte("clients: [{name: reports, kind: server, iam: arn:aws:iam::123456789012:role/reports}]"),
+			0o666); err != nil {
 			t.Fatal(err)
 		}
 		gate, err := access.Open(t.Context(), path, nil, newLogger(os.Stderr, "ERROR"))
@@ -66,7 +69,8 @@ func TestClients(t *testing.T) {
 	publish(t, release.FileStore(published), loaded, 7)
 	key, hash := access.NewKey()
 	clients := filepath.Join(t.TempDir(), "clients.yaml")
-	if err := os.WriteFile(clients, fmt.Appendf(nil, "clients: [{name: shop, kind: server, keys: %s}]", hash), 0o666); err != nil {
+	if err := os.WriteFile(clients, fmt.Appendf(nil, "clients: [{name: shop, kind: server, keys: %s}]", hash),
+		0o666); err != nil {
 		t.Fatal(err)
 	}
 	f := lambdatest.Start(t, lambdatest.Config{Binary: binary, Env: []string{

@@ -43,8 +43,10 @@ func BenchmarkColdStart(b *testing.B) {
 	}
 	publishMany(b, release.FileStore(published), loaded, 500)
 	env := []string{
-		"SERIN_FROM=s3://flags/shop/production", "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b",
-		"AWS_ENDPOINT_URL_S3=http://127.0.0.1:1", "SERIN_ROOT=" + filepath.Join(keys, "root.json"), "SERIN_BAKED=" + published,
+		"SERIN_FROM=s3://flags/shop/production", "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=a",
+		"AWS_SECRET_ACCESS_KEY=b",
+		"AWS_ENDPOINT_URL_S3=http://127.0.0.1:1", "SERIN_ROOT=" + filepath.Join(keys, "root.json"),
+		"SERIN_BAKED=" + published,
 	}
 	for _, test := range []struct {
 		name  string
@@ -60,7 +62,8 @@ func BenchmarkColdStart(b *testing.B) {
 			var times [2][]time.Duration
 			for b.Loop() {
 				label(b, published, time.Now().Add(-test.age))
-				for i, cfg := range []lambdatest.Config{{Binary: hello}, {Binary: binary, Env: slices.Concat(env, test.env)}} {
+				for i, cfg := range []lambdatest.Config{{Binary: hello},
+					{Binary: binary, Env: slices.Concat(env, test.env)}} {
 					times[i] = append(times[i], coldStart(b, func() coldFunction { return test.start(cfg) }))
 				}
 			}
@@ -120,13 +123,15 @@ func publishMany(t testing.TB, store release.Store, keys release.Keys, n int) {
 	}}
 	for i := range n {
 		f := evaluator.Flag{Key: fmt.Sprintf("flag-%d", i), Type: evaluator.KindBool,
-			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)}, {Name: "on", Value: evaluator.BoolValue(true)}}}
+			Variants: []evaluator.Variant{{Name: "off", Value: evaluator.BoolValue(false)},
+				{Name: "on", Value: evaluator.BoolValue(true)}}}
 		for j := range 5 {
-			f.Rules = append(f.Rules, evaluator.Rule{Name: fmt.Sprintf("rule %d", j), Variant: 1, When: &evaluator.Condition{
-				Op: evaluator.OpAll, Of: []evaluator.Condition{
-					{Op: evaluator.OpOneOf, Attribute: "country", Strings: []string{"de", "fr", fmt.Sprintf("c%d", (i+j)%40)}},
-					{Op: evaluator.OpOneOf, Attribute: "plan", Strings: []string{fmt.Sprintf("p%d", j)}},
-				}}})
+			f.Rules = append(f.Rules,
+				evaluator.Rule{Name: fmt.Sprintf("rule %d", j), Variant: 1, When: &evaluator.Condition{
+					Op: evaluator.OpAll, Of: []evaluator.Condition{
+						{Op: evaluator.OpOneOf, Attribute: "country", Strings: []string{"de", "fr", fmt.Sprintf("c%d", (i+j)%40)}},
+						{Op: evaluator.OpOneOf, Attribute: "plan", Strings: []string{fmt.Sprintf("p%d", j)}},
+					}}})
 		}
 		set.Flags = append(set.Flags, f)
 	}

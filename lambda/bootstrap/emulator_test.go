@@ -56,22 +56,24 @@ func seats(t *testing.T) (keys, dir string) {
 		return &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: name, Strings: []string{text}}
 	}
 	half := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "seat", Salt: "by-seat", Hash: evaluator.HashMurmur3},
-		Ranges: []evaluator.Range{{To: evaluator.Positions / 2}, {From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}}
-	_, err = release.Publish(t.Context(), release.Options{Store: release.FileStore(dir), Keys: loaded, Environment: "production",
-		Payloads: []bundle.Payload{{Environment: "production", Namespace: "shop", Ruleset: evaluator.Ruleset{
-			Unit: "user",
-			Attributes: []evaluator.Attribute{
-				{Name: "user", Type: evaluator.AttrString},
-				{Name: "city", Type: evaluator.AttrString, From: `[{"query":"city"}]`},
-				{Name: "seat", Type: evaluator.AttrString, From: `[{"cookie":"seat","issue":3600}]`},
-			},
-			Flags: []evaluator.Flag{
-				{Key: "by-city", Type: evaluator.KindString, Variants: texts("stable", "beta"),
-					Rules: []evaluator.Rule{{Name: "lhasa", When: is("city", "lhasa é&"), Variant: 1}}},
-				{Key: "by-seat", Type: evaluator.KindString, Variants: texts("stable", "beta"),
-					Rules: []evaluator.Rule{{Name: "half", Split: half}}},
-			},
-		}}}})
+		Ranges: []evaluator.Range{{To: evaluator.Positions / 2},
+			{From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}}
+	_, err = release.Publish(t.Context(),
+		release.Options{Store: release.FileStore(dir), Keys: loaded, Environment: "production",
+			Payloads: []bundle.Payload{{Environment: "production", Namespace: "shop", Ruleset: evaluator.Ruleset{
+				Unit: "user",
+				Attributes: []evaluator.Attribute{
+					{Name: "user", Type: evaluator.AttrString},
+					{Name: "city", Type: evaluator.AttrString, From: `[{"query":"city"}]`},
+					{Name: "seat", Type: evaluator.AttrString, From: `[{"cookie":"seat","issue":3600}]`},
+				},
+				Flags: []evaluator.Flag{
+					{Key: "by-city", Type: evaluator.KindString, Variants: texts("stable", "beta"),
+						Rules: []evaluator.Rule{{Name: "lhasa", When: is("city", "lhasa é&"), Variant: 1}}},
+					{Key: "by-seat", Type: evaluator.KindString, Variants: texts("stable", "beta"),
+						Rules: []evaluator.Rule{{Name: "half", Split: half}}},
+				},
+			}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,8 +91,10 @@ var forms = []form{
 	{name: "Function URL", event: func(method, path, query, cookie, body string) map[string]any {
 		e := map[string]any{"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
 			"headers": map[string]any{"content-type": "application/json", "host": "id.lambda-url.eu-west-1.on.aws"},
-			"requestContext": map[string]any{"accountId": "anonymous", "domainName": "id.lambda-url.eu-west-1.on.aws", "stage": "$default",
-				"http": map[string]any{"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.9"}},
+			"requestContext": map[string]any{"accountId": "anonymous", "domainName": "id.lambda-url.eu-west-1.on.aws",
+				"stage": "$default",
+				"http": map[string]any{"method": method, "path": path, "protocol": "HTTP/1.1",
+					"sourceIp": "203.0.113.9"}},
 			"body": base64.StdEncoding.EncodeToString([]byte(body)), "isBase64Encoded": true}
 		if cookie != "" {
 			e["cookies"] = []string{"other=1", cookie}
@@ -98,11 +102,14 @@ var forms = []form{
 		return e
 	}},
 	{name: "HTTP API with a stage", event: func(method, path, query, cookie, body string) map[string]any {
-		e := map[string]any{"version": "2.0", "routeKey": "ANY /{proxy+}", "rawPath": "/live" + path, "rawQueryString": query,
-			"headers": map[string]any{"content-type": "application/json", "host": "id.execute-api.eu-west-1.amazonaws.com"},
+		e := map[string]any{"version": "2.0", "routeKey": "ANY /{proxy+}", "rawPath": "/live" + path,
+			"rawQueryString": query,
+			"headers": map[string]any{"content-type": "application/json",
+				"host": "id.execute-api.eu-west-1.amazonaws.com"},
 			"requestContext": map[string]any{"domainName": "id.execute-api.eu-west-1.amazonaws.com", "stage": "live",
 				"authorizer": map[string]any{"jwt": map[string]any{"claims": map[string]any{"aud": []any{"a", 1}}}},
-				"http":       map[string]any{"method": method, "path": "/live" + path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.9"}},
+				"http": map[string]any{"method": method, "path": "/live" + path, "protocol": "HTTP/1.1",
+					"sourceIp": "203.0.113.9"}},
 			"body": body, "isBase64Encoded": false}
 		if cookie != "" {
 			e["cookies"] = []string{cookie}
@@ -110,13 +117,16 @@ var forms = []form{
 		return e
 	}},
 	{name: "REST API", multi: true, event: func(method, path, query, cookie, body string) map[string]any {
-		headers := map[string]any{"Content-Type": []string{"application/json"}, "Host": []string{"id.execute-api.eu-west-1.amazonaws.com"}}
+		headers := map[string]any{"Content-Type": []string{"application/json"},
+			"Host": []string{"id.execute-api.eu-west-1.amazonaws.com"}}
 		if cookie != "" {
 			headers["Cookie"] = []string{"other=1; " + cookie}
 		}
-		e := map[string]any{"resource": "/{proxy+}", "path": path, "httpMethod": method, "headers": map[string]any{}, "multiValueHeaders": headers,
-			"requestContext": map[string]any{"stage": "live", "path": "/live" + path, "domainName": "id.execute-api.eu-west-1.amazonaws.com",
-				"identity": map[string]any{"sourceIp": "203.0.113.9"}, "httpMethod": method},
+		e := map[string]any{"resource": "/{proxy+}", "path": path, "httpMethod": method, "headers": map[string]any{},
+			"multiValueHeaders": headers,
+			"requestContext": map[string]any{"stage": "live", "path": "/live" + path,
+				"domainName": "id.execute-api.eu-west-1.amazonaws.com",
+				"identity":   map[string]any{"sourceIp": "203.0.113.9"}, "httpMethod": method},
 			"body": base64.StdEncoding.EncodeToString([]byte(body)), "isBase64Encoded": true}
 		if query != "" {
 			e["multiValueQueryStringParameters"] = map[string]any{"city": []string{"lhasa é&"}} // decoded
@@ -124,29 +134,36 @@ var forms = []form{
 		return e
 	}},
 	{name: "load balancer", event: func(method, path, query, cookie, body string) map[string]any {
-		headers := map[string]any{"content-type": "application/json", "host": "flags.example", "x-forwarded-for": "203.0.113.9"}
+		headers := map[string]any{"content-type": "application/json", "host": "flags.example",
+			"x-forwarded-for": "203.0.113.9"}
 		if cookie != "" {
 			headers["cookie"] = cookie
 		}
-		e := map[string]any{"requestContext": map[string]any{"elb": map[string]any{"targetGroupArn": "arn:aws:x"}}, "httpMethod": method,
-			"path": path, "queryStringParameters": map[string]any{}, "headers": headers, "body": body, "isBase64Encoded": false}
+		e := map[string]any{"requestContext": map[string]any{"elb": map[string]any{"targetGroupArn": "arn:aws:x"}},
+			"httpMethod": method,
+			"path":       path, "queryStringParameters": map[string]any{}, "headers": headers, "body": body,
+			"isBase64Encoded": false}
 		if name, value, ok := strings.Cut(query, "="); ok {
 			e["queryStringParameters"] = map[string]any{name: value} // as it was sent
 		}
 		return e
 	}},
-	{name: "load balancer with several values", multi: true, event: func(method, path, query, cookie, body string) map[string]any {
-		headers := map[string]any{"content-type": []string{"application/json"}, "host": []string{"flags.example"}, "x-forwarded-for": []string{"203.0.113.9"}}
-		if cookie != "" {
-			headers["cookie"] = []string{"other=1", cookie}
-		}
-		e := map[string]any{"requestContext": map[string]any{"elb": map[string]any{"targetGroupArn": "arn:aws:x"}}, "httpMethod": method,
-			"path": path, "multiValueQueryStringParameters": map[string]any{}, "multiValueHeaders": headers, "body": body, "isBase64Encoded": false}
-		if name, value, ok := strings.Cut(query, "="); ok {
-			e["multiValueQueryStringParameters"] = map[string]any{name: []string{value}}
-		}
-		return e
-	}},
+	{name: "load balancer with several values", multi: true,
+		event: func(method, path, query, cookie, body string) map[string]any {
+			headers := map[string]any{"content-type": []string{"application/json"}, "host": []string{"flags.example"},
+				"x-forwarded-for": []string{"203.0.113.9"}}
+			if cookie != "" {
+				headers["cookie"] = []string{"other=1", cookie}
+			}
+			e := map[string]any{"requestContext": map[string]any{"elb": map[string]any{"targetGroupArn": "arn:aws:x"}},
+				"httpMethod": method,
+				"path":       path, "multiValueQueryStringParameters": map[string]any{}, "multiValueHeaders": headers,
+				"body": body, "isBase64Encoded": false}
+			if name, value, ok := strings.Cut(query, "="); ok {
+				e["multiValueQueryStringParameters"] = map[string]any{name: []string{value}}
+			}
+			return e
+		}},
 }
 
 // An answer is what a caller gets.
@@ -200,7 +217,8 @@ func TestForms(t *testing.T) {
 	for kind, run := range runners {
 		t.Run(kind, func(t *testing.T) {
 			f := run(t, lambdatest.Config{Binary: binary,
-				Env: append(unreachable, "SERIN_ROOT="+filepath.Join(keys, "root.json"), "SERIN_BAKED="+dir, "SERIN_MAX_AGE=1h")})
+				Env: append(unreachable, "SERIN_ROOT="+filepath.Join(keys, "root.json"), "SERIN_BAKED="+dir,
+					"SERIN_MAX_AGE=1h")})
 			for _, form := range forms {
 				t.Run(form.name, func(t *testing.T) { testForm(t, f, form) })
 			}
@@ -230,14 +248,17 @@ func testForm(t *testing.T, f runner, form form) {
 	if all.status != 200 || all.header["etag"] == "" || !strings.Contains(all.body, `"key":"by-seat"`) {
 		t.Errorf("all flags: %+v", all)
 	}
-	if got := ask("POST", flags+"/absent", "", "", `{}`); got.status != 404 || !strings.Contains(got.body, "FLAG_NOT_FOUND") {
+	if got := ask("POST", flags+"/absent", "", "", `{}`); got.status != 404 ||
+		!strings.Contains(got.body, "FLAG_NOT_FOUND") {
 		t.Errorf("an absent flag: %+v", got)
 	}
-	if got := ask("GET", "/route/by-city", "city=lhasa%20%C3%A9%26", "", ""); got.status != 200 || got.header["x-serin-variant"] != "beta" {
+	if got := ask("GET", "/route/by-city", "city=lhasa%20%C3%A9%26", "", ""); got.status != 200 ||
+		got.header["x-serin-variant"] != "beta" {
 		t.Errorf("a route by the query: %+v", got)
 	}
 	first := ask("GET", "/route/by-seat", "", "", "")
-	if len(first.cookies) != 1 || !strings.HasPrefix(first.cookies[0], "seat=") || !strings.Contains(first.cookies[0], "HttpOnly") ||
+	if len(first.cookies) != 1 || !strings.HasPrefix(first.cookies[0], "seat=") ||
+		!strings.Contains(first.cookies[0], "HttpOnly") ||
 		first.header["cache-control"] != "no-store" {
 		t.Fatalf("a route for a visitor without a cookie: %+v", first)
 	}
@@ -268,15 +289,17 @@ func TestRefreshAfterAnswer(t *testing.T) {
 			publish(t, release.FileStore(published), loaded, 1)
 			publish(t, release.FileStore(published), loaded, 2)
 			label(t, baked, time.Now().Add(-time.Hour))
-			f := run(t, lambdatest.Config{Binary: binary, Env: []string{"SERIN_FROM=file://" + published, "SERIN_BAKED=" + baked,
-				"SERIN_ROOT=" + filepath.Join(keys, "root.json"), "SERIN_MAX_AGE=2h"}})
+			f := run(t, lambdatest.Config{Binary: binary,
+				Env: []string{"SERIN_FROM=file://" + published, "SERIN_BAKED=" + baked,
+					"SERIN_ROOT=" + filepath.Join(keys, "root.json"), "SERIN_MAX_AGE=2h"}})
 			event, err := json.Marshal(forms[0].event("POST", "/ofrep/v1/evaluate/flags/limit", "", "", `{}`))
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i := range 3 {
 				out, err := f.Invoke(t.Context(), event)
-				if want := fmt.Sprintf(`"value":%d`, min(i+1, 2)); err != nil || !strings.Contains(forms[0].read(t, out).body, want) {
+				if want := fmt.Sprintf(`"value":%d`, min(i+1, 2)); err != nil ||
+					!strings.Contains(forms[0].read(t, out).body, want) {
 					t.Errorf("answer %d is %s, %v, want %s", i+1, out, err, want)
 				}
 			}
@@ -292,10 +315,13 @@ func TestEnd(t *testing.T) {
 	for kind, run := range runners {
 		t.Run(kind, func(t *testing.T) {
 			f := run(t, lambdatest.Config{Binary: binary,
-				Env: append(unreachable, "SERIN_ROOT="+filepath.Join(keys, "root.json"), "SERIN_BAKED="+dir, "AWS_LAMBDA_LOG_LEVEL=DEBUG")})
+				Env: append(unreachable, "SERIN_ROOT="+filepath.Join(keys, "root.json"), "SERIN_BAKED="+dir,
+					"AWS_LAMBDA_LOG_LEVEL=DEBUG")})
 			for range 3 {
-				event, err := json.Marshal(forms[0].event("POST", "/ofrep/v1/evaluate/flags/by-city", "city=secret-query",
-					"seat=secret-cookie", `{"context":{"targetingKey":"secret-user","city":"secret-city","other":"secret-other"}}`))
+				event, err := json.Marshal(forms[0].event("POST", "/ofrep/v1/evaluate/flags/by-city",
+					"city=secret-query",
+					"seat=secret-cookie",
+					`{"context":{"targetingKey":"secret-user","city":"secret-city","other":"secret-other"}}`))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -321,7 +347,8 @@ func TestEnd(t *testing.T) {
 				t.Errorf("the log tells who asked:\n%s", log)
 			}
 			lines := metricLines(t, log)
-			if len(lines) != 2 || lines[0]["Evaluations"] != 1.0 || lines[0]["ColdStarts"] != 1.0 || lines[1]["Evaluations"] != 2.0 || lines[1]["ColdStarts"] != 0.0 {
+			if len(lines) != 2 || lines[0]["Evaluations"] != 1.0 || lines[0]["ColdStarts"] != 1.0 ||
+				lines[1]["Evaluations"] != 2.0 || lines[1]["ColdStarts"] != 0.0 {
 				t.Errorf("the metrics are %v", lines)
 			}
 			if !regexp.MustCompile(`"level":"INFO","message":"ending"`).MatchString(log) {

@@ -75,7 +75,8 @@ func (a adapter) invoke(ctx context.Context, payload json.RawMessage) (any, erro
 		e.Method, e.Path = e.RequestContext.HTTP.Method, e.RawPath
 	}
 	if e.Method == "" || !second && e.Version != "" && e.Version != "1.0" {
-		return nil, fmt.Errorf("decoding event: not an HTTP request of a Function URL, API Gateway or a load balancer (its version is %.10q)", e.Version)
+		return nil, fmt.Errorf(
+			"decoding event: not an HTTP request of a Function URL, API Gateway or a load balancer (its version is %.10q)", e.Version)
 	}
 	r, err := e.request(ctx)
 	if err != nil {
@@ -278,7 +279,8 @@ func (w *response) first() events.APIGatewayProxyResponse {
 // values if it sends such, and otherwise headers with one, of which only one can set a
 // cookie.
 func (w *response) balanced(multi bool) events.ALBTargetGroupResponse {
-	r := events.ALBTargetGroupResponse{StatusCode: w.status, StatusDescription: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status))}
+	r := events.ALBTargetGroupResponse{StatusCode: w.status,
+		StatusDescription: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status))}
 	if multi {
 		r.MultiValueHeaders = w.multi()
 	} else {

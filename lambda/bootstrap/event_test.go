@@ -59,7 +59,8 @@ func TestRequest(t *testing.T) {
 				Query: "x=1&y=%20",
 				Host:  "id.lambda-url.eu-west-1.on.aws", RemoteAddr: "203.0.113.9", Body: `{"context":{}}`, Length: 14,
 				Header: http.Header{
-					"Content-Type": {"application/json"}, "Cookie": {"a=1; b=2"}, "Host": {"id.lambda-url.eu-west-1.on.aws"},
+					"Content-Type": {"application/json"}, "Cookie": {"a=1; b=2"},
+					"Host":          {"id.lambda-url.eu-west-1.on.aws"},
 					"If-None-Match": {`"e1", "e2"`},
 				},
 			},
@@ -68,7 +69,8 @@ func TestRequest(t *testing.T) {
 			name: "base64 body",
 			event: `{"version": "2.0", "rawPath": "/p", "requestContext": {"http": {"method": "POST"}},
 				"body": "` + base64.StdEncoding.EncodeToString([]byte("\x00\xff{}")) + `", "isBase64Encoded": true}`,
-			want: seen{Method: "POST", Path: "/p", EscapedPath: "/p", Body: "\x00\xff{}", Length: 4, Header: http.Header{}},
+			want: seen{Method: "POST", Path: "/p", EscapedPath: "/p", Body: "\x00\xff{}", Length: 4,
+				Header: http.Header{}},
 		},
 		{
 			name: "API Gateway, claims of any shape, a path that begins like another stage",
@@ -145,23 +147,34 @@ func TestFirstFormat(t *testing.T) {
 		response    any
 	}{
 		{"a REST API", rest, seen{
-			Method: "POST", Path: "/ofrep/v1/evaluate/flags", EscapedPath: "/ofrep/v1/evaluate/flags", Query: "city=a%26b&city=b+c",
-			Host: "id.execute-api.eu-west-1.amazonaws.com", RemoteAddr: "203.0.113.9", Body: "{}", Length: 2,
-			Header: http.Header{"Host": {"id.execute-api.eu-west-1.amazonaws.com"}, "X-Twice": {"a", "b"}, "Cookie": {"a=1; b=2"}},
-		}, events.APIGatewayProxyResponse{StatusCode: 404, Body: "no", MultiValueHeaders: map[string][]string{"set-cookie": {"a=1", "b=2"}}}},
-		{"an HTTP API in format 1.0", `{"version": "1.0", "path": "/prod/status", "httpMethod": "GET", "requestContext": {"stage": "prod"}}`,
+			Method: "POST", Path: "/ofrep/v1/evaluate/flags", EscapedPath: "/ofrep/v1/evaluate/flags",
+			Query: "city=a%26b&city=b+c",
+			Host:  "id.execute-api.eu-west-1.amazonaws.com", RemoteAddr: "203.0.113.9", Body: "{}", Length: 2,
+			Header: http.Header{"Host": {"id.execute-api.eu-west-1.amazonaws.com"}, "X-Twice": {"a", "b"},
+				"Cookie": {"a=1; b=2"}},
+		}, events.APIGatewayProxyResponse{StatusCode: 404, Body: "no",
+			MultiValueHeaders: map[string][]string{"set-cookie": {"a=1", "b=2"}}}},
+		{"an HTTP API in format 1.0",
+			`{"version": "1.0", "path": "/prod/status", "httpMethod": "GET", "requestContext": {"stage": "prod"}}`,
 			seen{Method: "GET", Path: "/status", EscapedPath: "/status", Header: http.Header{}},
-			events.APIGatewayProxyResponse{StatusCode: 404, Body: "no", MultiValueHeaders: map[string][]string{"set-cookie": {"a=1", "b=2"}}}},
-		{"a REST API whose stage is called like the path", `{"path": "/status", "httpMethod": "GET", "requestContext": {"stage": "status"}}`,
+			events.APIGatewayProxyResponse{StatusCode: 404, Body: "no",
+				MultiValueHeaders: map[string][]string{"set-cookie": {"a=1", "b=2"}}}},
+		{"a REST API whose stage is called like the path",
+			`{"path": "/status", "httpMethod": "GET", "requestContext": {"stage": "status"}}`,
 			seen{Method: "GET", Path: "/status", EscapedPath: "/status", Header: http.Header{}},
-			events.APIGatewayProxyResponse{StatusCode: 404, Body: "no", MultiValueHeaders: map[string][]string{"set-cookie": {"a=1", "b=2"}}}},
+			events.APIGatewayProxyResponse{StatusCode: 404, Body: "no",
+				MultiValueHeaders: map[string][]string{"set-cookie": {"a=1", "b=2"}}}},
 		{"a load balancer", balancer, seen{
-			Method: "GET", Path: "/route/a,b", EscapedPath: "/route/a%2Cb", Query: "city=b%20c", Host: "flags.example", RemoteAddr: "203.0.113.9",
-			Header: http.Header{"Host": {"flags.example"}, "Accept-Encoding": {"gzip"}, "Cookie": {"a=1"}, "X-Forwarded-For": {"192.0.2.1"}},
-		}, events.ALBTargetGroupResponse{StatusCode: 404, StatusDescription: "404 Not Found", Body: "no", Headers: map[string]string{"set-cookie": "a=1"}}},
+			Method: "GET", Path: "/route/a,b", EscapedPath: "/route/a%2Cb", Query: "city=b%20c",
+			Host: "flags.example", RemoteAddr: "203.0.113.9",
+			Header: http.Header{"Host": {"flags.example"}, "Accept-Encoding": {"gzip"}, "Cookie": {"a=1"},
+				"X-Forwarded-For": {"192.0.2.1"}},
+		}, events.ALBTargetGroupResponse{StatusCode: 404, StatusDescription: "404 Not Found", Body: "no",
+			Headers: map[string]string{"set-cookie": "a=1"}}},
 		{"a load balancer that sends several values", multi, seen{
-			Method: "GET", Path: "/", EscapedPath: "/", Query: "a=%26&b=2&b=3", Host: "flags.example", RemoteAddr: "203.0.113.9",
-			Header: http.Header{"Host": {"flags.example"}, "X-Forwarded-For": {"192.0.2.1"}},
+			Method: "GET", Path: "/", EscapedPath: "/", Query: "a=%26&b=2&b=3", Host: "flags.example",
+			RemoteAddr: "203.0.113.9",
+			Header:     http.Header{"Host": {"flags.example"}, "X-Forwarded-For": {"192.0.2.1"}},
 		}, events.ALBTargetGroupResponse{StatusCode: 404, StatusDescription: "404 Not Found", Body: "no",
 			MultiValueHeaders: map[string][]string{"set-cookie": {"a=1", "b=2"}}}},
 	} {
@@ -252,7 +265,8 @@ func TestHeartbeat(t *testing.T) {
 		t.Fatal("the template has no event")
 	}
 	handler, got := recorder(t)
-	if _, err := (adapter{handler: handler}).invoke(t.Context(), []byte(event)); err != nil || got.Method != http.MethodGet || got.Path != "/status" {
+	if _, err := (adapter{handler: handler}).invoke(t.Context(), []byte(event)); err != nil ||
+		got.Method != http.MethodGet || got.Path != "/status" {
 		t.Errorf("the request is %+v, %v", got, err)
 	}
 }

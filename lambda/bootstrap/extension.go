@@ -45,7 +45,8 @@ func register(ctx context.Context, address string) (*extension, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"register", strings.NewReader(`{"events":["INVOKE"]}`))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"register",
+		strings.NewReader(`{"events":["INVOKE"]}`))
 	if err != nil {
 		return nil, err
 	}

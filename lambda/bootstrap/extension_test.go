@@ -16,7 +16,8 @@ func TestExtensionErrors(t *testing.T) {
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/extension/register") && registers:
 			w.Header().Set("Lambda-Extension-Identifier", "id-1")
-		case strings.HasSuffix(r.URL.Path, "/extension/event/next") && events < 2 && r.Header.Get("Lambda-Extension-Identifier") == "id-1":
+		case strings.HasSuffix(r.URL.Path, "/extension/event/next") && events < 2 &&
+			r.Header.Get("Lambda-Extension-Identifier") == "id-1":
 			events++
 		default:
 			w.WriteHeader(http.StatusForbidden)
@@ -32,11 +33,13 @@ func TestExtensionErrors(t *testing.T) {
 	answered <- struct{}{}
 	answered <- struct{}{}
 	var done int
-	if err := e.run(t.Context(), answered, func() { done++ }); err == nil || !strings.Contains(err.Error(), "the Extensions API answered 403") || done != 2 {
+	if err := e.run(t.Context(), answered, func() { done++ }); err == nil ||
+		!strings.Contains(err.Error(), "the Extensions API answered 403") || done != 2 {
 		t.Errorf("after %d requests: %v", done, err)
 	}
 	registers = false
-	if _, err := register(t.Context(), address); err == nil || !strings.Contains(err.Error(), "registering an extension: the Extensions API answered 403") {
+	if _, err := register(t.Context(), address); err == nil ||
+		!strings.Contains(err.Error(), "registering an extension: the Extensions API answered 403") {
 		t.Errorf("registering: %v", err)
 	}
 }

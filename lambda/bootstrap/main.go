@@ -122,7 +122,8 @@ func configure(ctx context.Context, logger *slog.Logger) (*function, error) {
 		f.adapter.handler = lambda.New(client, cfg)
 		return f, nil
 	}
-	f.metrics = &metrics{out: os.Stdout, client: client, function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), baked: f.refresher.baked}
+	f.metrics = &metrics{out: os.Stdout, client: client, function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME"),
+		baked: f.refresher.baked}
 	cfg.Observe = f.metrics.observe
 	handler := lambda.New(client, cfg)
 	f.adapter.handler, f.metrics.load = handler, handler.Load
@@ -195,18 +196,21 @@ func (f *function) writeMetrics(end bool) {
 // variable that is wrong.
 func open(ctx context.Context, logger *slog.Logger) (*sdk.Client, error) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
-		return nil, errors.New("AWS_LAMBDA_RUNTIME_API is not set: this program only runs on AWS Lambda; elsewhere, use serin serve")
+		return nil, errors.New(
+			"AWS_LAMBDA_RUNTIME_API is not set: this program only runs on AWS Lambda; elsewhere, use serin serve")
 	}
 	from := os.Getenv("SERIN_FROM")
 	if from == "" {
-		return nil, errors.New("SERIN_FROM is not set: set it to the URL of a published environment, such as s3://bucket/prefix/production")
+		return nil, errors.New(
+			"SERIN_FROM is not set: set it to the URL of a published environment, such as s3://bucket/prefix/production")
 	}
 	if base := os.Getenv("SERIN_BASE_PATH"); base != "" && base[0] != '/' {
 		return nil, fmt.Errorf("SERIN_BASE_PATH: %s doesn't begin with a slash", base)
 	}
 	path := os.Getenv("SERIN_ROOT")
 	if path == "" {
-		return nil, errors.New("SERIN_ROOT is not set: set it to the path of the pinned root.json in the deployment package")
+		return nil, errors.New(
+			"SERIN_ROOT is not set: set it to the path of the pinned root.json in the deployment package")
 	}
 	source, err := openSource(from)
 	if err != nil {

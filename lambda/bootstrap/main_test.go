@@ -77,7 +77,8 @@ func TestS3(t *testing.T) {
 	publish(t, s3store.New(store.Client(t), "flags", "shop/production"), loaded, 500)
 	f := lambdatest.Start(t, lambdatest.Config{
 		Binary: binary,
-		Env:    append(store.Env(), "SERIN_FROM=s3://flags/shop/production", "SERIN_ROOT="+filepath.Join(keys, "root.json")),
+		Env: append(store.Env(), "SERIN_FROM=s3://flags/shop/production",
+			"SERIN_ROOT="+filepath.Join(keys, "root.json")),
 	})
 	server := httptest.NewServer(f)
 	defer server.Close()
@@ -235,7 +236,8 @@ func TestAfterAnswers(t *testing.T) {
 		const took = 50 * time.Millisecond
 		src := &counting{Source: sdk.FS(os.DirFS(published)), takes: took}
 		publish(t, release.FileStore(published), loaded, 1)
-		client, err := sdk.Open(t.Context(), sdk.Config{Source: src, Root: loaded.Root, Baked: os.DirFS(published), Interval: -1})
+		client, err := sdk.Open(t.Context(),
+			sdk.Config{Source: src, Root: loaded.Root, Baked: os.DirFS(published), Interval: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +251,8 @@ func TestAfterAnswers(t *testing.T) {
 			waited, got := time.Since(begun) > 0, limit.Get(client, sdk.Context{})
 			r.afterwards(t.Context())
 			if got != answer || waited != waits || src.polls-before != polls {
-				t.Errorf("%s: the answer is %d, waited %t, %d polls; want %d, %t, %d", when, got, waited, src.polls-before, answer, waits, polls)
+				t.Errorf("%s: the answer is %d, waited %t, %d polls; want %d, %t, %d", when, got, waited,
+					src.polls-before, answer, waits, polls)
 			}
 		}
 		ask("flags of unknown age", 1, true, 1)
@@ -264,7 +267,8 @@ func TestAfterAnswers(t *testing.T) {
 		ask("flags beyond the limit", 3, true, 1)
 
 		// A copy that says when it was confirmed is as young as that.
-		second, err := sdk.Open(t.Context(), sdk.Config{Source: src, Root: loaded.Root, Baked: os.DirFS(published), Interval: -1})
+		second, err := sdk.Open(t.Context(),
+			sdk.Config{Source: src, Root: loaded.Root, Baked: os.DirFS(published), Interval: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -60,7 +60,8 @@ func (m *metrics) observe(endpoint string, status int, _ time.Duration) {
 func (m *metrics) write(now time.Time, end bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if since := now.Sub(m.written); !m.written.IsZero() && 0 <= since && since < metricsEvery && (!end || m.counts == counts{}) {
+	if since := now.Sub(m.written); !m.written.IsZero() && 0 <= since && since < metricsEvery &&
+		(!end || m.counts == counts{}) {
 		return
 	}
 	data, err := json.Marshal(m.line(now))
@@ -85,7 +86,8 @@ func (m *metrics) line(now time.Time) map[string]any {
 	}
 	type metric struct{ Name, Unit string }
 	var list []metric
-	line := map[string]any{"FunctionName": m.function, "Environment": st.Environment, "Revision": st.Revision, "State": st.State.String()}
+	line := map[string]any{"FunctionName": m.function, "Environment": st.Environment, "Revision": st.Revision,
+		"State": st.State.String()}
 	add := func(name, unit string, value int64) {
 		list = append(list, metric{name, unit})
 		line[name] = value

@@ -40,7 +40,8 @@ func metricLines(t *testing.T, log string) (lines []map[string]any) {
 				}
 			} `json:"_aws"`
 		}
-		if err := json.Unmarshal([]byte(text), &head); err != nil || head.AWS.Timestamp == 0 || len(head.AWS.CloudWatchMetrics) != 1 {
+		if err := json.Unmarshal([]byte(text), &head); err != nil || head.AWS.Timestamp == 0 ||
+			len(head.AWS.CloudWatchMetrics) != 1 {
 			t.Fatalf("%s: %v", text, err)
 		}
 		set := head.AWS.CloudWatchMetrics[0]
@@ -150,7 +151,8 @@ func TestMetricsWithoutFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := sdk.Open(t.Context(), sdk.Config{Source: sdk.FS(os.DirFS(t.TempDir())), Root: loaded.Root, Interval: -1})
+	client, err := sdk.Open(t.Context(),
+		sdk.Config{Source: sdk.FS(os.DirFS(t.TempDir())), Root: loaded.Root, Interval: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +183,8 @@ func TestAgeOfCopy(t *testing.T) {
 			t.Fatal(err)
 		}
 		publish(t, release.FileStore(published), loaded, 1)
-		client, err := sdk.Open(t.Context(), sdk.Config{Source: &counting{fails: true}, Root: loaded.Root, Baked: os.DirFS(published), Interval: -1})
+		client, err := sdk.Open(t.Context(),
+			sdk.Config{Source: &counting{fails: true}, Root: loaded.Root, Baked: os.DirFS(published), Interval: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,14 +224,16 @@ func TestLogs(t *testing.T) {
 		}
 		lines = append(lines, line)
 	}
-	if len(lines) != 2 || lines[0]["level"] != "WARN" || lines[0]["message"] != "before requests" || lines[0]["error"] != "why" ||
+	if len(lines) != 2 || lines[0]["level"] != "WARN" || lines[0]["message"] != "before requests" ||
+		lines[0]["error"] != "why" ||
 		lines[0]["environment"] != "production" || lines[0]["requestId"] != nil {
 		t.Errorf("the lines are %v", lines)
 	}
 	if lines[1]["level"] != "ERROR" || !strings.Contains(out.String(), `"requestId":"`+id+`"`) {
 		t.Errorf("the lines are %v", lines)
 	}
-	for name, want := range map[string]string{"": "INFO", "TRACE": "DEBUG", "DEBUG": "DEBUG", "INFO": "INFO", "ERROR": "ERROR", "FATAL": "ERROR"} {
+	for name, want := range map[string]string{"": "INFO", "TRACE": "DEBUG", "DEBUG": "DEBUG", "INFO": "INFO",
+		"ERROR": "ERROR", "FATAL": "ERROR"} {
 		if got := logLevel(name).String(); got != want {
 			t.Errorf("%q is %s", name, got)
 		}

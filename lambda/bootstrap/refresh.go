@@ -59,7 +59,8 @@ func (r *refresher) before(ctx context.Context) {
 // have a fraction.
 func (r *refresher) afterwards(ctx context.Context) {
 	snapshot := r.client.Snapshot()
-	if since := time.Since(r.client.Status().Checked); snapshot != nil && (r.bakedWithin(refreshAfter) || 0 <= since && since < refreshAfter) {
+	if since := time.Since(r.client.Status().Checked); snapshot != nil &&
+		(r.bakedWithin(refreshAfter) || 0 <= since && since < refreshAfter) {
 		return
 	}
 	time.Sleep(headStart)

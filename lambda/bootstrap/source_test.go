@@ -18,8 +18,10 @@ import (
 // credentials.
 func role(t *testing.T, endpoint string) {
 	t.Helper()
-	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "ASIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret-key",
-		"AWS_SESSION_TOKEN": "session-token", "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL_S3": endpoint, "AWS_ENDPOINT_URL": ""} {
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "ASIAEXAMPLE",
+		"AWS_SECRET_ACCESS_KEY": "secret-key",
+		"AWS_SESSION_TOKEN":     "session-token", "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL_S3": endpoint,
+		"AWS_ENDPOINT_URL": ""} {
 		t.Setenv(name, value)
 	}
 }
@@ -44,14 +46,16 @@ func TestS3Requests(t *testing.T) {
 		t.Fatal(err)
 	}
 	object, err := source.Fetch(t.Context(), "timestamp.json", "", 100)
-	if err != nil || string(object.Data) != "content" || object.ETag != `"e1"` || path != "/flags/shop/production/timestamp.json" {
+	if err != nil || string(object.Data) != "content" || object.ETag != `"e1"` ||
+		path != "/flags/shop/production/timestamp.json" {
 		t.Errorf("got %+v from %s, %v", object, path, err)
 	}
 	if _, err := source.Fetch(t.Context(), "timestamp.json", `"e1"`, 100); !errors.Is(err, bundle.ErrNotModified) {
 		t.Errorf("the second time: %v", err)
 	}
 	if header.Get("X-Amz-Security-Token") != "session-token" ||
-		!strings.Contains(header.Get("Authorization"), "Credential=ASIAEXAMPLE/") || !strings.Contains(header.Get("Authorization"), "/eu-west-1/s3/") {
+		!strings.Contains(header.Get("Authorization"), "Credential=ASIAEXAMPLE/") ||
+		!strings.Contains(header.Get("Authorization"), "/eu-west-1/s3/") {
 		t.Errorf("the request's headers are %v", header)
 	}
 
@@ -59,7 +63,8 @@ func TestS3Requests(t *testing.T) {
 	if source, err = openSource("s3://flags/shop/production"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := source.Fetch(t.Context(), "timestamp.json", "", 100); err == nil || !strings.Contains(err.Error(), "AWS_SECRET_ACCESS_KEY") {
+	if _, err := source.Fetch(t.Context(), "timestamp.json", "", 100); err == nil ||
+		!strings.Contains(err.Error(), "AWS_SECRET_ACCESS_KEY") {
 		t.Errorf("without credentials: %v", err)
 	}
 }
@@ -85,8 +90,10 @@ func TestS3Endpoints(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := s3.NewPresignClient(client).PresignGetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("flags"), Key: aws.String("key")})
-		if err != nil || !strings.HasPrefix(r.URL, want) || !strings.Contains(r.URL, "X-Amz-Security-Token=session-token") {
+		r, err := s3.NewPresignClient(client).PresignGetObject(t.Context(),
+			&s3.GetObjectInput{Bucket: aws.String("flags"), Key: aws.String("key")})
+		if err != nil || !strings.HasPrefix(r.URL, want) ||
+			!strings.Contains(r.URL, "X-Amz-Security-Token=session-token") {
 			t.Errorf("%s leads to %v, %v", url, r, err)
 		}
 	}

@@ -67,8 +67,9 @@ const maxAgent = 1024
 
 // systems are the names of operating systems by those of the parser.
 var systems = map[string]string{
-	"Android": "android", "iOS": "ios", "Windows": "windows", "MacOS": "macos", "Linux": "linux", "ChromeOS": "chromeos",
-	"FreeBSD": "freebsd", "OpenBSD": "openbsd",
+	"Android": "android", "iOS": "ios", "Windows": "windows", "MacOS": "macos", "Linux": "linux",
+	"ChromeOS": "chromeos",
+	"FreeBSD":  "freebsd", "OpenBSD": "openbsd",
 }
 
 // readAgent reads a User-Agent header. The parser doesn't know WeChat and HarmonyOS.

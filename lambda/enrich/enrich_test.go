@@ -43,10 +43,12 @@ func TestAgents(t *testing.T) {
 // TestReadsAgents holds that the parser is only prepared for programs that need it.
 func TestReadsAgents(t *testing.T) {
 	program := func(sources ...string) *evaluator.Program {
-		set := evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
+		set := evaluator.Ruleset{Unit: "user",
+			Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}}
 		for i, text := range sources {
 			name := string(rune('a' + i))
-			set.Attributes = append(set.Attributes, evaluator.Attribute{Name: name, Type: evaluator.AttrString, From: text})
+			set.Attributes = append(set.Attributes,
+				evaluator.Attribute{Name: name, Type: evaluator.AttrString, From: text})
 		}
 		p, err := evaluator.Compile(set)
 		if err != nil {
@@ -118,9 +120,12 @@ func TestSources(t *testing.T) {
 		r := httptest.NewRequest("GET", "/route/x?city=direct", nil)
 		r.RemoteAddr = peer + ":1"
 		for name, values := range map[string][]string{
-			"X-Uid": {"30"}, "Location": {"shenzhen"}, "X-Twice": {"a", "b"}, "X-Empty": {""}, "X-Plus": {"+5"}, "X-Hex": {"0x1e"},
-			"X-Large": {"9223372036854775808"}, "X-Bool": {"true"}, "X-Time": {"2026-12-01T09:00:00Z"}, "X-Latin": {"\xe9"},
-			"X-Forwarded-Uri": {"/shop/a%20b?city=beijing&twice=1&twice=2&bad=%zz"}, "Cookie": {"theme=dark; twice=1; twice=2"},
+			"X-Uid": {"30"}, "Location": {"shenzhen"}, "X-Twice": {"a", "b"}, "X-Empty": {""}, "X-Plus": {"+5"},
+			"X-Hex":   {"0x1e"},
+			"X-Large": {"9223372036854775808"}, "X-Bool": {"true"}, "X-Time": {"2026-12-01T09:00:00Z"},
+			"X-Latin":         {"\xe9"},
+			"X-Forwarded-Uri": {"/shop/a%20b?city=beijing&twice=1&twice=2&bad=%zz"},
+			"Cookie":          {"theme=dark; twice=1; twice=2"},
 		} {
 			r.Header[name] = values
 		}
@@ -181,7 +186,8 @@ func TestSources(t *testing.T) {
 }
 
 func TestIssuedCookies(t *testing.T) {
-	seat := Attribute{Type: evaluator.AttrString, Sources: []from.Source{{Kind: from.Cookie, Name: "seat", Issue: time.Hour}}}
+	seat := Attribute{Type: evaluator.AttrString,
+		Sources: []from.Source{{Kind: from.Cookie, Name: "seat", Issue: time.Hour}}}
 	ask := func(cookies string) (string, *http.Cookie) {
 		r := httptest.NewRequest("GET", "/", nil)
 		if cookies != "" {
@@ -195,7 +201,8 @@ func TestIssuedCookies(t *testing.T) {
 		return id, q.Issued()
 	}
 	seen := make(map[string]bool)
-	for _, cookies := range []string{"", "seat=", "seat=short", "seat=" + strings.Repeat("a", 26), "seat=" + strings.Repeat("A", 27),
+	for _, cookies := range []string{"", "seat=", "seat=short", "seat=" + strings.Repeat("a", 26),
+		"seat=" + strings.Repeat("A", 27),
 		"seat=" + strings.Repeat("A", 26) + "; seat=" + strings.Repeat("B", 26), "other=" + strings.Repeat("A", 26)} {
 		id, cookie := ask(cookies)
 		const attributes = "; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Lax"

@@ -33,7 +33,8 @@ func ParseTrust(list string) (Trust, error) {
 		default:
 			ip, err := netip.ParseAddr(item)
 			if err != nil || ip.Zone() != "" {
-				return Trust{}, fmt.Errorf("%q is neither an IP address, a network such as 10.0.0.0/8, nor the word unix", item)
+				return Trust{}, fmt.Errorf(
+					"%q is neither an IP address, a network such as 10.0.0.0/8, nor the word unix", item)
 			}
 			ip = ip.Unmap()
 			t.prefixes = append(t.prefixes, netip.PrefixFrom(ip, ip.BitLen()))

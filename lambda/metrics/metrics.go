@@ -82,10 +82,13 @@ func New(version string) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), requests: make(map[string]endpoint)}
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "serin_http_requests_total",
 		Help: "Answered requests, by endpoint and status code."}, []string{"endpoint", "code"})
-	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "serin_http_request_duration_seconds", Buckets: buckets,
-		Help: "Time from the request's headers to the end of the answer, without streams of events."}, []string{"endpoint"})
+	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "serin_http_request_duration_seconds",
+		Buckets: buckets,
+		Help:    "Time from the request's headers to the end of the answer, without streams of events."},
+		[]string{"endpoint"})
 	for _, name := range lambda.Endpoints() {
-		e := endpoint{codes: make(map[int]prometheus.Counter), any: requests.MustCurryWith(prometheus.Labels{"endpoint": name})}
+		e := endpoint{codes: make(map[int]prometheus.Counter),
+			any: requests.MustCurryWith(prometheus.Labels{"endpoint": name})}
 		for _, code := range codes[name] {
 			e.codes[code] = e.any.WithLabelValues(strconv.Itoa(code))
 		}
@@ -94,8 +97,10 @@ func New(version string) *Metrics {
 		}
 		m.requests[name] = e
 	}
-	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "serin_build_info", Help: "1; the labels are the versions.",
-		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()}}, func() float64 { return 1 })
+	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "serin_build_info",
+		Help:        "1; the labels are the versions.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()}},
+		func() float64 { return 1 })
 	m.registry.MustRegister(requests, durations, build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -124,7 +129,8 @@ func (m *Metrics) Register(own ...prometheus.Collector) { m.registry.MustRegiste
 // answers, and of the flags that client serves. It must be called once.
 func (m *Metrics) Handler(handler *lambda.Handler, client *sdk.Client) http.Handler {
 	m.registry.MustRegister(newLoad(handler), newFlags(client))
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, EnableOpenMetrics: true})
+	return promhttp.HandlerFor(m.registry,
+		promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, EnableOpenMetrics: true})
 }
 
 // maxScrapes limits the requests that are answered at once.

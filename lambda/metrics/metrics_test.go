@@ -27,7 +27,8 @@ func newScene(t *testing.T) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.client, err = sdk.Open(t.Context(), sdk.Config{Source: source, Root: s.Root, Interval: -1, InitTimeout: -1}); err != nil {
+	if s.client, err = sdk.Open(t.Context(),
+		sdk.Config{Source: source, Root: s.Root, Interval: -1, InitTimeout: -1}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.client.Close() })
@@ -110,8 +111,11 @@ func TestMetrics(t *testing.T) {
 		`serin_event_streams`: "0",
 	})
 	got := s.samples(t)
-	for _, name := range []string{`serin_client_data_age_seconds{environment="production"}`, `serin_client_expiry_seconds{environment="production"}`,
-		`serin_client_size_bytes{environment="production"}`, `serin_client_downloaded_bytes_total{environment="production"}`, "process_start_time_seconds", "go_goroutines"} {
+	for _, name := range []string{`serin_client_data_age_seconds{environment="production"}`,
+		`serin_client_expiry_seconds{environment="production"}`,
+		`serin_client_size_bytes{environment="production"}`,
+		`serin_client_downloaded_bytes_total{environment="production"}`, "process_start_time_seconds",
+		"go_goroutines"} {
 		if got[name] == "" || strings.HasPrefix(got[name], "-") {
 			t.Errorf("%s is %q", name, got[name])
 		}
@@ -128,8 +132,10 @@ func TestLabels(t *testing.T) {
 	}
 	before := len(s.samples(t))
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "BREW"} {
-		for _, path := range []string{"/", "/metrics", "/secret", "/route/secret", "/route/", "/route/fast?u=secret", "/status", "/status/secret", "/healthz",
-			"/ofrep/v1/evaluate/flags/secret", "/ofrep/v1/evaluate/flags/", "/ofrep/v1/evaluate/flags", "/ofrep/v1/events"} {
+		for _, path := range []string{"/", "/metrics", "/secret", "/route/secret", "/route/", "/route/fast?u=secret",
+			"/status", "/status/secret", "/healthz",
+			"/ofrep/v1/evaluate/flags/secret", "/ofrep/v1/evaluate/flags/", "/ofrep/v1/evaluate/flags",
+			"/ofrep/v1/events"} {
 			s.ask(method, path)
 		}
 	}

@@ -37,7 +37,8 @@ func BenchmarkServer(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer conn.Close()
-			request := []byte("GET " + bench.path + " HTTP/1.1\r\nHost: shop\r\nX-Uid: 30\r\nX-Forwarded-For: 198.51.100.7\r\n" +
+			request := []byte("GET " + bench.path +
+				" HTTP/1.1\r\nHost: shop\r\nX-Uid: 30\r\nX-Forwarded-For: 198.51.100.7\r\n" +
 				"X-Forwarded-Uri: /shop?page=2\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0\r\n\r\n")
 			reader := bufio.NewReader(conn)
 			for b.Loop() {

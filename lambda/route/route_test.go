@@ -30,8 +30,9 @@ func handler(t testing.TB, set evaluator.Ruleset) *lambda.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := release.Publish(t.Context(), release.Options{Store: release.FileStore(store), Keys: loaded, Environment: environment,
-		Payloads: []bundle.Payload{{Environment: environment, Namespace: "shop", Ruleset: set}}}); err != nil {
+	if _, err := release.Publish(t.Context(),
+		release.Options{Store: release.FileStore(store), Keys: loaded, Environment: environment,
+			Payloads: []bundle.Payload{{Environment: environment, Namespace: "shop", Ruleset: set}}}); err != nil {
 		t.Fatal(err)
 	}
 	source, err := sdk.File(store)
@@ -62,7 +63,8 @@ func upstreams() evaluator.Ruleset {
 		return f
 	}
 	half := &evaluator.Split{Bucketing: evaluator.Bucketing{By: "seat", Salt: "by-seat", Hash: evaluator.HashMurmur3},
-		Ranges: []evaluator.Range{{To: evaluator.Positions / 2}, {From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}}
+		Ranges: []evaluator.Range{{To: evaluator.Positions / 2},
+			{From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}}
 	odd := flag("odd")
 	odd.Variants[0].Name = "two\r\nlines"
 	return evaluator.Ruleset{Unit: "user", Attributes: []evaluator.Attribute{
@@ -74,13 +76,15 @@ func upstreams() evaluator.Ruleset {
 		{Name: "plan", Type: evaluator.AttrString},
 		{Name: "later", Type: evaluator.AttrString, From: `[{"moon":"phase"}]`},
 	}, Flags: []evaluator.Flag{
-		flag("by-uid", evaluator.Rule{Name: "tail", When: &evaluator.Condition{Op: evaluator.OpModulo, Attribute: "uid", Ints: []int64{10, 0}}, Variant: 3}),
+		flag("by-uid", evaluator.Rule{Name: "tail",
+			When: &evaluator.Condition{Op: evaluator.OpModulo, Attribute: "uid", Ints: []int64{10, 0}}, Variant: 3}),
 		flag("by-city", evaluator.Rule{Name: "beijing", When: is("city", "beijing"), Variant: 1},
 			evaluator.Rule{Name: "shanghai stays", When: is("city", "shanghai"), Variant: 0}),
 		flag("by-user", evaluator.Rule{Name: "chosen", When: is("user", "u-1"), Variant: 2}),
 		flag("by-seat", evaluator.Rule{Name: "half", Split: half}),
 		flag("by-chance", evaluator.Rule{Name: "coin", Split: &evaluator.Split{Ranges: half.Ranges}}),
-		flag("by-agent", evaluator.Rule{Name: "bots", When: &evaluator.Condition{Op: evaluator.OpMatches, Attribute: "agent", Strings: []string{"bot"}}, Variant: 1}),
+		flag("by-agent", evaluator.Rule{Name: "bots", When: &evaluator.Condition{Op: evaluator.OpMatches,
+			Attribute: "agent", Strings: []string{"bot"}}, Variant: 1}),
 		flag("by-plan", evaluator.Rule{Name: "plus", When: is("plan", "plus"), Variant: 1}),
 		flag("by-moon", evaluator.Rule{Name: "full", When: is("later", "full"), Variant: 1}),
 		flag("fixed"), odd,
@@ -135,7 +139,8 @@ func TestRoute(t *testing.T) {
 		header := gateway(test.path, test.headers...).Header()
 		got := ""
 		if variant, ok := header["X-Serin-Variant"]; ok {
-			got = strings.Join([]string{variant[0], header.Get("X-Serin-Flag"), header.Get("X-Serin-Reason"), header.Get("X-Serin-Reads")}, " ")
+			got = strings.Join([]string{variant[0], header.Get("X-Serin-Flag"), header.Get("X-Serin-Reason"),
+				header.Get("X-Serin-Reads")}, " ")
 		}
 		if got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
@@ -143,7 +148,8 @@ func TestRoute(t *testing.T) {
 		if failed := unrouted(t, h) - before; failed != map[bool]int{true: 1}[test.want == ""] {
 			t.Errorf("%s: %d failures were counted", test.name, failed)
 		}
-		if header.Get("Set-Cookie") != "" || header.Get("Access-Control-Allow-Origin") != "" || test.want == "" && len(header) > 0 {
+		if header.Get("Set-Cookie") != "" || header.Get("Access-Control-Allow-Origin") != "" ||
+			test.want == "" && len(header) > 0 {
 			t.Errorf("%s: the headers are %v", test.name, header)
 		}
 	}
@@ -186,7 +192,8 @@ func TestSeats(t *testing.T) {
 		h.ServeHTTP(w, r)
 		// What issues an ID is for one visitor. What goes by one holds for all with that ID.
 		if issued := w.Header().Get("Set-Cookie") != ""; issued != (w.Header().Get("Cache-Control") == "no-store") {
-			t.Errorf("an answer that sets the cookie %q has %q", w.Header().Get("Set-Cookie"), w.Header().Get("Cache-Control"))
+			t.Errorf("an answer that sets the cookie %q has %q", w.Header().Get("Set-Cookie"),
+				w.Header().Get("Cache-Control"))
 		}
 		return w.Header().Get("X-Serin-Variant"), w.Header().Get("Set-Cookie")
 	}
@@ -252,7 +259,8 @@ func FuzzRoute(f *testing.F) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.URL.Path = "/route/" + flags
 		r.RemoteAddr = "10.0.0.1:1"
-		for name, value := range map[string]string{"X-Uid": uid, "X-Forwarded-Uri": uri, "Cookie": cookie, "X-Forwarded-For": forwarded, "User-Agent": agent} {
+		for name, value := range map[string]string{"X-Uid": uid, "X-Forwarded-Uri": uri, "Cookie": cookie,
+			"X-Forwarded-For": forwarded, "User-Agent": agent} {
 			r.Header[name] = []string{value}
 		}
 		w := httptest.NewRecorder()
@@ -262,7 +270,8 @@ func FuzzRoute(f *testing.F) {
 		}
 		for name, values := range w.Header() {
 			switch {
-			case name == "X-Serin-Variant" && !slices.Contains([]string{"stable", "beta1", "beta2", "beta3"}, values[0]),
+			case name == "X-Serin-Variant" &&
+				!slices.Contains([]string{"stable", "beta1", "beta2", "beta3"}, values[0]),
 				name == "X-Serin-Flag" && !strings.Contains(","+flags+",", ","+values[0]+","),
 				name == "Set-Cookie" && !issued.MatchString(values[0]),
 				strings.ContainsAny(strings.Join(values, ""), "\r\n\x00"):

@@ -39,7 +39,8 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(bin)
 		// With the flags of lambdatest.Build, so that all packages are compiled once.
-		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin, "./web", "./worker", "./kubernetes")
+		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin, "./web", "./worker",
+			"./kubernetes")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building the examples: %v\n%s", err, out)

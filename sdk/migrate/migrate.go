@@ -118,7 +118,8 @@ func New(client *sdk.Client, flag *sdk.Flag[string], cfg Config) *Migration {
 	if cfg.Parallel <= 0 {
 		cfg.Parallel = defaultParallel
 	}
-	return &Migration{client: client, flag: flag, config: cfg, slots: make(chan struct{}, cfg.Parallel), waits: make(chan struct{}, 1)}
+	return &Migration{client: client, flag: flag, config: cfg, slots: make(chan struct{}, cfg.Parallel),
+		waits: make(chan struct{}, 1)}
 }
 
 // Stage returns the stage for a context.
@@ -134,7 +135,8 @@ func (m *Migration) Stage(ctx sdk.Context) Stage {
 // Counts returns what has been counted so far.
 func (m *Migration) Counts() Counts {
 	n := func(i int) int64 { return m.counts[i].Load() }
-	return Counts{n(reads), n(writes), n(other), n(otherErrors), n(equals), n(unequal), n(skipped), n(fallbacks), n(unknown)}
+	return Counts{n(reads), n(writes), n(other), n(otherErrors), n(equals), n(unequal), n(skipped), n(fallbacks),
+		n(unknown)}
 }
 
 // Wait waits until all comparisons that were under way have ended, or returns the error of ctx
@@ -166,7 +168,8 @@ func take(ctx context.Context, slots chan<- struct{}) error {
 // Read reads by the stage of a context. In the stages shadow and live it also asks the other
 // store, beside the caller, who doesn't wait for that, and compares the answers with equal.
 // ctx of that read isn't cancelled with the caller's, but ends after [Config].Timeout.
-func Read[T any](ctx context.Context, m *Migration, who sdk.Context, old, new func(context.Context) (T, error), equal func(old, new T) bool) (T, error) {
+func Read[T any](ctx context.Context, m *Migration, who sdk.Context, old, new func(context.Context) (T, error),
+	equal func(old, new T) bool) (T, error) {
 	m.counts[reads].Add(1)
 	switch stage := m.Stage(who); stage {
 	case Shadow:
@@ -194,7 +197,8 @@ func Read[T any](ctx context.Context, m *Migration, who sdk.Context, old, new fu
 }
 
 // fallBack reads the old store, because the new one has failed.
-func fallBack[T any](ctx context.Context, m *Migration, failure error, old func(context.Context) (T, error)) (T, error) {
+func fallBack[T any](ctx context.Context, m *Migration, failure error,
+	old func(context.Context) (T, error)) (T, error) {
 	m.counts[fallbacks].Add(1)
 	value, err := old(ctx)
 	if err != nil {
@@ -204,7 +208,8 @@ func fallBack[T any](ctx context.Context, m *Migration, failure error, old func(
 }
 
 // compare asks the store that isn't the authority, in the background, and compares.
-func compare[T any](ctx context.Context, m *Migration, stage Stage, value T, err error, ask func(context.Context) (T, error), equal func(a, b T) bool) {
+func compare[T any](ctx context.Context, m *Migration, stage Stage, value T, err error,
+	ask func(context.Context) (T, error), equal func(a, b T) bool) {
 	select {
 	case m.slots <- struct{}{}:
 	default:

@@ -99,7 +99,8 @@ func TestStages(t *testing.T) {
 				t.Errorf("a read asks %v, not %v", p.calls, c.reads)
 			}
 			p.calls = nil
-			if err := m.Write(t.Context(), sdk.User("u-1"), p.writeOld, p.writeNew); !errors.Is(err, c.writeErr) || (err == nil) != (c.writeErr == nil) {
+			if err := m.Write(t.Context(), sdk.User("u-1"), p.writeOld, p.writeNew); !errors.Is(err, c.writeErr) ||
+				(err == nil) != (c.writeErr == nil) {
 				t.Errorf("a write returns %v", err)
 			}
 			if !slices.Equal(p.calls, c.writes) {
@@ -165,7 +166,8 @@ func TestSlow(t *testing.T) {
 			t.Errorf("the comparisons took %v", took)
 		}
 		begin = time.Now()
-		if err := m.Write(t.Context(), sdk.User("u-1"), p.writeOld, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }); err != nil {
+		if err := m.Write(t.Context(), sdk.User("u-1"), p.writeOld,
+			func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }); err != nil {
 			t.Error(err)
 		}
 		if took := time.Since(begin); took != 3*time.Second {

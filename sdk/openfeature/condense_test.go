@@ -15,7 +15,8 @@ import (
 func TestCondense(t *testing.T) {
 	state := func(e of.EventType) of.Event { return of.Event{EventType: e} }
 	change := func(keys ...string) of.Event {
-		return of.Event{EventType: of.ProviderConfigChange, ProviderEventDetails: of.ProviderEventDetails{FlagChanges: keys}}
+		return of.Event{EventType: of.ProviderConfigChange,
+			ProviderEventDetails: of.ProviderEventDetails{FlagChanges: keys}}
 	}
 	for _, test := range []struct{ in, want []of.Event }{
 		{nil, nil},

@@ -86,7 +86,8 @@ func TestContextOf(t *testing.T) {
 	before := maps.Clone(flat)
 	ctx := contextOf(flat, p, nil, ignore)
 	slices.SortFunc(ctx.Attrs, func(a, b evaluator.Attr) int { return strings.Compare(a.Name, b.Name) })
-	want := evaluator.Context{Key: "u-1", Attrs: []evaluator.Attr{evaluator.NewAttr("a", 3), evaluator.NewAttr("l", []string{"x"})}}
+	want := evaluator.Context{Key: "u-1",
+		Attrs: []evaluator.Attr{evaluator.NewAttr("a", 3), evaluator.NewAttr("l", []string{"x"})}}
 	values := cmp.Comparer(func(a, b evaluator.Value) bool { return a == b })
 	if diff := cmp.Diff(want, ctx, values); diff != "" {
 		t.Errorf("context (-want +got):\n%s", diff)
@@ -160,9 +161,11 @@ func TestContextAllocates(t *testing.T) {
 func FuzzContext(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"targetingKey":"u-1","a":3,"b":"x"}`, `{"a":1e3,"b":null,"l":["x",1,null]}`, `{"a":9007199254740993}`,
-		`{"a":0.5,"b":{"c":1}}`, `{"b":{"c":{"d":"x"},"c.d":"y"},"b.c":{"d":"z"}}`, `{"b":{"c":{"d":"x"},"c.d":null}}`, `{"b":{"c":1},"b.c":null}`,
+		`{"a":0.5,"b":{"c":1}}`, `{"b":{"c":{"d":"x"},"c.d":"y"},"b.c":{"d":"z"}}`,
+		`{"b":{"c":{"d":"x"},"c.d":null}}`, `{"b":{"c":1},"b.c":null}`,
 		`{"b":{"":{"a":"x"},".a":1},"b.":{"a":"y"},"b.c":{"":{}}}`, `{"b":{"c":[]},"b":{"c.d":"x"}}`,
-		`{"a":1,"a":2}`, `{"a":-0,"b":"\u0000"}`, `{"targetingKey":7}`, `{"a":1e400}`, `[]`, `{"a":true,"a":false,"c":"d"}`,
+		`{"a":1,"a":2}`, `{"a":-0,"b":"\u0000"}`, `{"targetingKey":7}`, `{"a":1e400}`, `[]`,
+		`{"a":true,"a":false,"c":"d"}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -207,7 +210,8 @@ func FuzzValue(f *testing.F) {
 	f.Add("x", int64(7), 0.5, true)
 	f.Add("1e400", int64(math.MinInt64), math.NaN(), false)
 	f.Fuzz(func(t *testing.T, s string, i int64, x float64, b bool) {
-		for _, v := range []any{s, i, x, b, json.Number(s), []string{s, s}, []any{s, i, x, b}, uint64(i), time.Unix(i, 0),
+		for _, v := range []any{s, i, x, b, json.Number(s), []string{s, s}, []any{s, i, x, b}, uint64(i),
+			time.Unix(i, 0),
 			city(s), map[string]any{s: i}} {
 			valueOf(v)
 		}

@@ -26,7 +26,8 @@ func (p *Provider) onStatus(s sdk.Status) {
 	event := of.ProviderReady
 	switch {
 	case s.State == sdk.Empty:
-		event, details = of.ProviderError, of.ProviderEventDetails{Message: messageOf(s), ErrorCode: of.ProviderNotReadyCode}
+		event, details = of.ProviderError,
+			of.ProviderEventDetails{Message: messageOf(s), ErrorCode: of.ProviderNotReadyCode}
 	case stale(s):
 		event, details.Message = of.ProviderStale, messageOf(s)
 	}

@@ -39,7 +39,8 @@ type listener chan string
 // listen registers handlers for all events.
 func listen(c *of.Client) listener {
 	l := make(listener, 100)
-	for _, event := range []of.EventType{of.ProviderReady, of.ProviderStale, of.ProviderError, of.ProviderConfigChange} {
+	for _, event := range []of.EventType{of.ProviderReady, of.ProviderStale, of.ProviderError,
+		of.ProviderConfigChange} {
 		handler := func(d of.EventDetails) {
 			text := string(event)
 			if event == of.ProviderConfigChange {

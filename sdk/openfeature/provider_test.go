@@ -20,7 +20,8 @@ import (
 func TestMetadata(t *testing.T) {
 	client := stable(t).NewClient()
 	base := func(own of.FlagMetadata) of.FlagMetadata {
-		m := of.FlagMetadata{"environment": "production", "revision": int64(1), "flagSetId": "production", "version": "1"}
+		m := of.FlagMetadata{"environment": "production", "revision": int64(1), "flagSetId": "production",
+			"version": "1"}
 		for k, v := range own {
 			m[k] = v
 		}
@@ -34,7 +35,8 @@ func TestMetadata(t *testing.T) {
 		want    of.FlagMetadata
 	}{
 		{"tagged", of.EvaluationContext{}, false, of.DefaultReason, base(of.FlagMetadata{"owner": "growth", "version": "7"})},
-		{"tagged", of.NewTargetlessEvaluationContext(map[string]any{"tags": []string{"vip"}}), true, of.TargetingMatchReason,
+		{"tagged", of.NewTargetlessEvaluationContext(map[string]any{"tags": []string{"vip"}}), true,
+			of.TargetingMatchReason,
 			base(of.FlagMetadata{"owner": "growth", "version": "7", "rule": "tag"})},
 		{"half", of.EvaluationContext{}, false, of.DefaultReason, base(of.FlagMetadata{"missingUnit": "user"})},
 		{"half", of.NewEvaluationContext("u-1", nil), true, of.SplitReason, base(of.FlagMetadata{"rule": "rollout"})},
@@ -134,7 +136,8 @@ func TestConcurrently(t *testing.T) {
 				domain := of.WithDomain(fmt.Sprint("domain-", i%2))
 				for range 10 {
 					// One is set once.
-					if err := api.SetProvider(t.Context(), openfeature.New(client, openfeature.Config{}), domain); err != nil {
+					if err := api.SetProvider(t.Context(), openfeature.New(client, openfeature.Config{}),
+						domain); err != nil {
 						t.Errorf("setting a provider: %v", err)
 					}
 					if i == 0 {
@@ -145,7 +148,8 @@ func TestConcurrently(t *testing.T) {
 			wg.Go(func() {
 				c := api.NewClient(of.WithDomain(fmt.Sprint("domain-", i%2)))
 				for range 200 {
-					if d := ask(t.Context(), c, "string-flag", "bye", of.NewEvaluationContext("u-1", nil)); d.Value != "hi" &&
+					if d := ask(t.Context(), c, "string-flag", "bye",
+						of.NewEvaluationContext("u-1", nil)); d.Value != "hi" &&
 						d.Value != "bye" {
 						t.Errorf("answer %+v", d)
 					}
@@ -176,7 +180,8 @@ func BenchmarkBoolean(b *testing.B) {
 			b.Fatal(err)
 		}
 		c := api.NewClient()
-		evalCtx := of.NewEvaluationContext("u-1", map[string]any{"email": "a@b.c", "age": 30, "customer": true, "unknown": 1})
+		evalCtx := of.NewEvaluationContext("u-1",
+			map[string]any{"email": "a@b.c", "age": 30, "customer": true, "unknown": 1})
 		b.ReportAllocs()
 		for b.Loop() {
 			c.Boolean(context.Background(), "half", false, evalCtx)

@@ -71,8 +71,9 @@ var evaluation2 = []scenario{
 		variant: "internal", reason: of.TargetingMatchReason,
 		context: map[string]any{"email": "ballmer@macrosoft.com", "role": "admin", "age": 65, "customer": false}},
 
-	{name: "evaluation_v2/boolean not found", key: "non-existent-flag", def: false, value: false, reason: of.ErrorReason,
-		code: of.FlagNotFoundCode},
+	{name: "evaluation_v2/boolean not found", key: "non-existent-flag", def: false, value: false,
+		reason: of.ErrorReason,
+		code:   of.FlagNotFoundCode},
 	{name: "evaluation_v2/integer not found", key: "non-existent-flag", def: 1, value: int64(1), reason: of.ErrorReason,
 		code: of.FlagNotFoundCode},
 	{name: "evaluation_v2/float not found", key: "non-existent-flag", def: 0.1, value: 0.1, reason: of.ErrorReason,
@@ -155,7 +156,8 @@ func targeted() []scenario {
 		{"float-targeted-zero-flag", 0.1, 0.0}, {"object-targeted-zero-flag", other, map[string]any{}},
 	} {
 		s := scenario{key: f.key, def: f.def, value: f.value, variant: "zero", reason: of.DefaultReason}
-		for name, context := range map[string]map[string]any{"matches": address, "doesn't match": noMatch, "null": noValue,
+		for name, context := range map[string]map[string]any{"matches": address, "doesn't match": noMatch,
+			"null":       noValue,
 			"no context": nil} {
 			s.name, s.context, s.reason = "evaluation_v2/"+f.key+" "+name, context, of.DefaultReason
 			if name == "matches" {
@@ -238,7 +240,8 @@ func TestStateScenarios(t *testing.T) {
 			}
 			d := ask(t.Context(), client, key, def, of.EvaluationContext{})
 			if diff := cmp.Diff(want, d.Value); diff != "" || d.Reason != of.ErrorReason || d.ErrorCode != code {
-				t.Errorf("%s: reason %s, error code %s, want %s; value (-want +got):\n%s", key, d.Reason, d.ErrorCode, code, diff)
+				t.Errorf("%s: reason %s, error code %s, want %s; value (-want +got):\n%s", key, d.Reason, d.ErrorCode,
+					code, diff)
 			}
 		}
 	}

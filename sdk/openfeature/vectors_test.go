@@ -100,7 +100,8 @@ func checkVector(t *testing.T, c vectors.Case, d of.InterfaceEvaluationDetails) 
 		t.Errorf("%s: value (-want +got):\n%s", c.Name, diff)
 	}
 	want := map[string]any{"environment": "production", "revision": 1.0, "flagSetId": "production", "version": "1"}
-	for name, text := range map[string]string{"rule": c.Want.Rule, "missingUnit": c.Want.MissingUnit, "arm": c.Want.Arm} {
+	for name, text := range map[string]string{"rule": c.Want.Rule, "missingUnit": c.Want.MissingUnit,
+		"arm": c.Want.Arm} {
 		if text != "" {
 			want[name] = text
 		}

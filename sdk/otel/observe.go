@@ -70,8 +70,10 @@ func (o *observer) make(meter metric.Meter) error {
 	o.downloaded = counter("serin.client.downloaded", "By", "Bytes downloaded from the source.")
 	o.mismatches = counter("serin.client.mismatches", "{flag}",
 		"Flags that a handle of another type has evaluated, once per revision.")
-	o.missing = gauge("serin.client.missing", "{flag}", "Flags that the program asks for and that don't exist, at most 100.")
-	o.unused = gauge("serin.client.attributes.unused", "{attribute}", "Attributes of contexts that no flag uses, at most 100.")
+	o.missing = gauge("serin.client.missing", "{flag}",
+		"Flags that the program asks for and that don't exist, at most 100.")
+	o.unused = gauge("serin.client.attributes.unused", "{attribute}",
+		"Attributes of contexts that no flag uses, at most 100.")
 	o.mistyped = gauge("serin.client.attributes.mistyped", "{attribute}",
 		"Attributes of contexts that have another type than declared, at most 100.")
 	return errors.Join(errs...)

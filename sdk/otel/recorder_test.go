@@ -198,7 +198,8 @@ func TestContextID(t *testing.T) {
 			strings.Contains(lines, "s-secret") {
 			t.Errorf("with ContextID %t the events are\n%s", id, lines)
 		}
-		if id != strings.Contains(lines, "feature_flag.context.id=u-secret") || strings.Contains(lines, "context.id= ") {
+		if id != strings.Contains(lines, "feature_flag.context.id=u-secret") ||
+			strings.Contains(lines, "context.id= ") {
 			t.Errorf("with ContextID %t the events are\n%s", id, lines)
 		}
 	}

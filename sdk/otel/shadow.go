@@ -46,7 +46,8 @@ func ObserveShadow(cfg Config, comparisons ...shadow.Reporter) (stop func() erro
 			for _, k := range r.Kinds {
 				for outcome, n := range map[string]int64{"agreed": k.Agreed, "disagreed": k.Disagreed} {
 					o.ObserveInt64(answers, n, metric.WithAttributes(key, attribute.String("serin.rule", k.Rule),
-						attribute.String("feature_flag.result.reason", k.Reason), attribute.String("serin.shadow.outcome", outcome)))
+						attribute.String("feature_flag.result.reason", k.Reason),
+						attribute.String("serin.shadow.outcome", outcome)))
 				}
 			}
 		}

@@ -41,7 +41,8 @@ func TestObserveShadow(t *testing.T) {
 	}
 	const kind = "feature_flag.key=new-checkout feature_flag.result.reason=STATIC serin.rule= serin.shadow.outcome="
 	m := c.metrics(t)
-	if diff := cmp.Diff(map[string]float64{kind + "agreed": 2, kind + "disagreed": 1}, m["serin.shadow.answers"]); diff != "" {
+	if diff := cmp.Diff(map[string]float64{kind + "agreed": 2, kind + "disagreed": 1},
+		m["serin.shadow.answers"]); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]float64{"feature_flag.key=new-checkout": 1}, m["serin.shadow.errors"]); diff != "" {

@@ -205,7 +205,8 @@ func TestFetch(t *testing.T) {
 		{"may not read", fetch(s3source.New(w.client(t, server, aws.AnonymousCredentials{}), bucket, prefix),
 			"timestamp.json", "", 1<<20), bundle.ErrNotFound},
 		{"wrong key", fetch(s3source.New(w.client(t, server,
-			credentials.NewStaticCredentialsProvider(server.AccessKey, "wrong", "")), bucket, prefix), "timestamp.json", "",
+			credentials.NewStaticCredentialsProvider(server.AccessKey, "wrong", "")), bucket, prefix),
+			"timestamp.json", "",
 			1<<20), nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -241,7 +242,8 @@ func TestEndless(t *testing.T) {
 		var w wire
 		server := s3test.Server{Endpoint: endless.URL, AccessKey: "account", SecretKey: "secret"}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		_, err := s3source.New(w.client(t, server, keysOf(server)), bucket, prefix).Fetch(ctx, "timestamp.json", "", 100)
+		_, err := s3source.New(w.client(t, server, keysOf(server)), bucket, prefix).Fetch(ctx,
+			"timestamp.json", "", 100)
 		if err == nil || ctx.Err() != nil {
 			t.Errorf("status %d: error %v", status, err)
 		}
@@ -317,7 +319,8 @@ func TestFromURL(t *testing.T) {
 	}
 	for _, raw := range []string{"", "s3:", "s3:///prefix", "s3://bucket/prefix?versionId=pw",
 		"s3://user:pw@bucket/prefix", "s3://bucket:80/prefix", "s3://bucket/%zz", "gopher://host"} {
-		if src, err := s3source.FromURL(t.Context(), raw); err == nil || src != nil || strings.Contains(err.Error(), "pw") {
+		if src, err := s3source.FromURL(t.Context(), raw); err == nil || src != nil ||
+			strings.Contains(err.Error(), "pw") {
 			t.Errorf("%s: %v, %v", raw, src, err)
 		}
 	}

@@ -100,7 +100,8 @@ func (c *Client) add(o *override) error {
 	defer c.mu.Unlock()
 	for _, other := range c.overrides {
 		if other.key == o.key && o.test != other.test && !strings.HasPrefix(o.test, other.test+"/") {
-			return fmt.Errorf("flag %q is also overridden by %s: create a client for each of the tests", o.key, other.test)
+			return fmt.Errorf("flag %q is also overridden by %s: create a client for each of the tests", o.key,
+				other.test)
 		}
 	}
 	if before, ok := c.effective()[o.key]; ok && before.Type != o.flag.Type {

@@ -193,12 +193,15 @@ func failure(t *testing.T, name string, f func(t testing.TB)) string {
 // TestRefused checks that what can't be served ends the test and says why.
 func TestRefused(t *testing.T) {
 	for want, value := range map[string]any{
-		`flag "f": a flag can't have a value of type <nil>`:                                                nil,
-		`flag "f": a flag can't have a value of type chan int`:                                             make(chan int),
-		`flag "f": a flag can't have a value of type func()`:                                               func() {},
-		`flag "f": 18446744073709551615 is larger than the largest integer of a flag, 9223372036854775807`: uint64(math.MaxUint64),
-		`flag "f": a flag can't have the value NaN`:                                                        math.NaN(),
-		`flag "f": a value of type []uint8 is encoded as "aGk=", which is neither an object nor a list`:    []byte("hi"),
+		`flag "f": a flag can't have a value of type <nil>`: nil,
+		`flag "f": a flag can't have a value of type chan int`: make(
+			chan int),
+		`flag "f": a flag can't have a value of type func()`: func() {},
+		`flag "f": 18446744073709551615 is larger than the largest integer of a flag, 9223372036854775807`: uint64(
+			math.MaxUint64),
+		`flag "f": a flag can't have the value NaN`: math.NaN(),
+		`flag "f": a value of type []uint8 is encoded as "aGk=", which is neither an object nor a list`: []byte(
+			"hi"),
 		`flag "f": a value of type *int is encoded as null, which is neither an object nor a list`:         (*int)(nil),
 		`flag "f": json: unsupported type: chan int`:                                                       map[string]any{"a": make(chan int)},
 		`flag "f": json: error calling MarshalJSON for type json.RawMessage: unexpected end of JSON input`: json.RawMessage(`{`),

@@ -104,7 +104,8 @@ func TestPublishRulesets(t *testing.T) {
 		long[i] = fmt.Sprintf("a%05d", i)
 	}
 	long = append(long, "shenzhen")
-	p.PublishRulesets(map[string]evaluator.Ruleset{"one": ruleset("first", "shenzhen"), "two": ruleset("second", long...)})
+	p.PublishRulesets(map[string]evaluator.Ruleset{"one": ruleset("first", "shenzhen"),
+		"two": ruleset("second", long...)})
 	client := open(t, p)
 	for _, key := range []string{"first", "second"} {
 		flag := sdk.Bool(key, false)

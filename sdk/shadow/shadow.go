@@ -63,7 +63,8 @@ func Compare[T comparable](handle *sdk.Flag[T], old func(sdk.Context) (T, error)
 
 // CompareFunc is [Compare] for values that == can't compare, such as those of object flags. If
 // equal panics, that is counted and doesn't reach the caller of [Comparison.Get].
-func CompareFunc[T any](handle *sdk.Flag[T], old func(sdk.Context) (T, error), equal func(a, b T) bool, cfg Config) *Comparison[T] {
+func CompareFunc[T any](handle *sdk.Flag[T], old func(sdk.Context) (T, error), equal func(a, b T) bool,
+	cfg Config) *Comparison[T] {
 	c := &Comparison[T]{handle: handle, old: old, equal: equal, serve: cfg.Serve, seed: maphash.MakeSeed()}
 	kinds := make(map[kind]*counts)
 	c.kinds.Store(&kinds)
@@ -181,7 +182,8 @@ func (c *Comparison[T]) keep(ctx *sdk.Context, ours *sdk.Explanation[T], old T) 
 		c.sample = append(c.sample, Disagreement{})
 	}
 	d := Disagreement{
-		Time: time.Now().UTC(), Serin: short(fmt.Sprint(ours.Value)), Old: short(fmt.Sprint(old)), Variant: ours.Variant, Rule: ours.Rule,
+		Time: time.Now().UTC(), Serin: short(fmt.Sprint(ours.Value)), Old: short(fmt.Sprint(old)),
+		Variant: ours.Variant, Rule: ours.Rule,
 		Reason: ours.Reason.String(), Revision: ours.Revision,
 	}
 	if ctx.Key != "" {

@@ -44,12 +44,14 @@ func TestServes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client := flags(t, c.serve)
-			compared := shadow.Compare(newCart, func(sdk.Context) (bool, error) { return c.old, c.err }, shadow.Config{Serve: serve})
+			compared := shadow.Compare(newCart, func(sdk.Context) (bool, error) { return c.old, c.err },
+				shadow.Config{Serve: serve})
 			if got := compared.Get(client, sdk.User("u-1")); got != c.want {
 				t.Errorf("got %v", got)
 			}
 			r := compared.Report()
-			if r.Agreed != c.agreed || r.Disagreed != c.disagreed || r.OldErrors != c.oldErrors || len(r.Sample) != int(c.disagreed) {
+			if r.Agreed != c.agreed || r.Disagreed != c.disagreed || r.OldErrors != c.oldErrors ||
+				len(r.Sample) != int(c.disagreed) {
 				t.Errorf("the report is %+v", r)
 			}
 		})
@@ -65,7 +67,8 @@ func TestPanics(t *testing.T) {
 	}
 	unequal := func(bool, bool) bool { panic("the comparison is broken") }
 	for _, served := range []bool{false, true} {
-		compared := shadow.CompareFunc(newCart, func(sdk.Context) (bool, error) { return false, nil }, unequal, shadow.Config{Serve: serve})
+		compared := shadow.CompareFunc(newCart, func(sdk.Context) (bool, error) { return false, nil }, unequal,
+			shadow.Config{Serve: serve})
 		if got := compared.Get(flags(t, served), sdk.User("u-1")); got != served {
 			t.Errorf("a comparison that panics: got %v", got)
 		}
@@ -91,7 +94,8 @@ func TestNothingPersonal(t *testing.T) {
 		t.Errorf("the report has personal data: %s", text)
 	}
 	d := r.Sample[0]
-	if fmt.Sprint(d.Attributes) != "[age city]" || d.Unit == 0 || d.Serin != "true" || d.Old != "false" || d.Revision == 0 {
+	if fmt.Sprint(d.Attributes) != "[age city]" || d.Unit == 0 || d.Serin != "true" || d.Old != "false" ||
+		d.Revision == 0 {
 		t.Errorf("the sample is %+v", d)
 	}
 }
@@ -99,10 +103,12 @@ func TestNothingPersonal(t *testing.T) {
 // TestBounded holds that neither the sample nor the kinds grow without end.
 func TestBounded(t *testing.T) {
 	const rules, users = 300, 9000
-	cart := evaluator.Flag{Key: "new-cart", Type: evaluator.KindBool, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}}}
+	cart := evaluator.Flag{Key: "new-cart", Type: evaluator.KindBool,
+		Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}}}
 	for i := range rules {
 		cart.Rules = append(cart.Rules, evaluator.Rule{Name: fmt.Sprint("rule-", i),
-			When: &evaluator.Condition{Op: evaluator.OpSuffix, Attribute: "user", Strings: []string{fmt.Sprint("-", i)}}})
+			When: &evaluator.Condition{Op: evaluator.OpSuffix, Attribute: "user",
+				Strings: []string{fmt.Sprint("-", i)}}})
 	}
 	p := sdktest.NewPublisher(t, "production")
 	p.PublishRulesets(map[string]evaluator.Ruleset{"shop": {Unit: "user", Flags: []evaluator.Flag{cart},
@@ -131,7 +137,8 @@ func TestBounded(t *testing.T) {
 		t.Errorf("%d disagreements, a sample of %d, %d kinds", r.Disagreed, len(r.Sample), len(r.Kinds))
 	}
 	for _, k := range r.Kinds {
-		if want := int64(users / rules); k.Rule == "(others)" && k.Disagreed != (rules-256)*want || k.Rule != "(others)" && k.Disagreed != want {
+		if want := int64(users / rules); k.Rule == "(others)" && k.Disagreed != (rules-256)*want ||
+			k.Rule != "(others)" && k.Disagreed != want {
 			t.Errorf("%q has %d disagreements", k.Rule, k.Disagreed)
 		}
 	}
@@ -140,7 +147,8 @@ func TestBounded(t *testing.T) {
 // TestAgreementDoesNotAllocate holds what a call costs if both agree.
 func TestAgreementDoesNotAllocate(t *testing.T) {
 	client := flags(t, false)
-	compared := shadow.Compare(newCart, func(sdk.Context) (bool, error) { return true, nil }, shadow.Config{Serve: serve})
+	compared := shadow.Compare(newCart, func(sdk.Context) (bool, error) { return true, nil },
+		shadow.Config{Serve: serve})
 	ctx := sdk.User("u-1", sdk.Attr("city", "x"))
 	compared.Get(client, ctx)
 	if n := testing.AllocsPerRun(1000, func() { compared.Get(client, ctx) }); n > 0 {
@@ -157,7 +165,8 @@ func TestLog(t *testing.T) {
 		defer cancel()
 		compared.Get(client, sdk.User("u-1"))
 		shadow.Log(ctx, slog.New(slog.NewTextHandler(&out, nil)), time.Minute, compared)
-		if lines := strings.Split(strings.TrimSpace(out.String()), "\n"); len(lines) != 2 || !strings.Contains(lines[0], "agreed=1") || !strings.Contains(lines[1], "agreed=0") {
+		if lines := strings.Split(strings.TrimSpace(out.String()), "\n"); len(lines) != 2 ||
+			!strings.Contains(lines[0], "agreed=1") || !strings.Contains(lines[1], "agreed=0") {
 			t.Errorf("the log is\n%s", out.String())
 		}
 	})

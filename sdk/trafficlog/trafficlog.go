@@ -59,8 +59,10 @@ func Handler(next http.Handler, w io.Writer, cfg Config) http.Handler {
 		out := &response{ResponseWriter: rw, hash: sha256.New(), status: http.StatusOK}
 		next.ServeHTTP(out, r)
 		line := Line{
-			Time: begin.UTC(), ID: cut(id), Method: r.Method, Route: cut(cfg.Route(r)), Variant: cut(cfg.Variant(r)), Status: out.status,
-			Bytes: out.bytes, SHA256: hex.EncodeToString(out.hash.Sum(nil)), MS: float64(time.Since(begin).Microseconds()) / 1000,
+			Time: begin.UTC(), ID: cut(id), Method: r.Method, Route: cut(cfg.Route(r)), Variant: cut(cfg.Variant(r)),
+			Status: out.status,
+			Bytes:  out.bytes, SHA256: hex.EncodeToString(out.hash.Sum(nil)),
+			MS: float64(time.Since(begin).Microseconds()) / 1000,
 		}
 		data, err := json.Marshal(line)
 		if err == nil {

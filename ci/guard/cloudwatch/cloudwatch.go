@@ -61,7 +61,8 @@ func Open(ctx context.Context, region string) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuring CloudWatch in %s: %w", region, err)
 	}
-	client := cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) { o.HTTPClient = bounded.Client(o.HTTPClient, maxAnswer) })
+	client := cloudwatch.NewFromConfig(cfg,
+		func(o *cloudwatch.Options) { o.HTTPClient = bounded.Client(o.HTTPClient, maxAnswer) })
 	return &Source{client, region}, nil
 }
 
@@ -122,7 +123,8 @@ type reader struct {
 
 func (r *reader) read(out *cloudwatch.GetMetricDataOutput) error {
 	if len(out.Messages) > 0 {
-		return fmt.Errorf("CloudWatch says %s: %s", aws.ToString(out.Messages[0].Code), aws.ToString(out.Messages[0].Value))
+		return fmt.Errorf("CloudWatch says %s: %s", aws.ToString(out.Messages[0].Code),
+			aws.ToString(out.Messages[0].Value))
 	}
 	page := make(map[string]bool)
 	for _, result := range out.MetricDataResults {
@@ -138,7 +140,8 @@ func (r *reader) read(out *cloudwatch.GetMetricDataOutput) error {
 		page[arm] = true
 		r.states[arm] = result.StatusCode
 		if len(result.Messages) > 0 && result.StatusCode != types.StatusCodeComplete {
-			return fmt.Errorf("CloudWatch says %s: %s", aws.ToString(result.Messages[0].Code), aws.ToString(result.Messages[0].Value))
+			return fmt.Errorf("CloudWatch says %s: %s", aws.ToString(result.Messages[0].Code),
+				aws.ToString(result.Messages[0].Value))
 		}
 		if err := r.place(arm, result); err != nil {
 			return err
@@ -209,7 +212,8 @@ func (s *Source) Alarm(ctx context.Context, arn string) (guard.Alarm, error) {
 		take(l.AlarmArn, l.StateValue, l.StateReason, l.StateTransitionedTimestamp)
 	}
 	if found != 1 {
-		return guard.Alarm{Host: a.Host, Clock: a.Clock}, errors.New("there is no such alarm in the account of this deployment's credentials")
+		return guard.Alarm{Host: a.Host, Clock: a.Clock},
+			errors.New("there is no such alarm in the account of this deployment's credentials")
 	}
 	return a, nil
 }

@@ -20,8 +20,10 @@ var start = time.Unix(1_800_000_000, 0).UTC()
 // query asks for 3 periods of a minute in both arms.
 func query() guard.Query {
 	return guard.Query{
-		Text: `SUM(SEARCH('{App,Arm} MetricName="Errors" Arm="$arm"', 'Sum', $window))`, Flag: "flag", Environment: "production",
-		Arms: []string{guard.New, guard.Rest}, Start: start, Period: time.Minute, Periods: 3, Scrape: time.Minute,
+		Text: `SUM(SEARCH('{App,Arm} MetricName="Errors" Arm="$arm"', 'Sum', $window))`, Flag: "flag",
+		Environment: "production",
+		Arms:        []string{guard.New, guard.Rest}, Start: start, Period: time.Minute, Periods: 3,
+		Scrape: time.Minute,
 	}
 }
 
@@ -50,13 +52,15 @@ func TestRange(t *testing.T) {
 		for i, arm := range []string{"new", "rest"} {
 			q, _ := queries[i].(cbor.Map)
 			if q["Id"] != cbor.String(arm) || q["Period"] != cbor.Uint(60) ||
-				q["Expression"] != cbor.String(`SUM(SEARCH('{App,Arm} MetricName="Errors" Arm="`+arm+`"', 'Sum', 60))`) {
+				q["Expression"] != cbor.String(`SUM(SEARCH('{App,Arm} MetricName="Errors" Arm="`+arm+
+					`"', 'Sum', 60))`) {
 				return refusal("ValidationError", fmt.Sprint(q))
 			}
 		}
 		// Two pages, and nothing of the second period of the new arm.
 		if in["NextToken"] == nil {
-			m := results(result("new", "PartialData", start, map[int]float64{0: 4}), result("rest", "Complete", start, map[int]float64{0: 7, 1: 8, 2: 9}))
+			m := results(result("new", "PartialData", start, map[int]float64{0: 4}),
+				result("rest", "Complete", start, map[int]float64{0: 7, 1: 8, 2: 9}))
 			m["NextToken"] = cbor.String("next")
 			return ok(m)
 		}
@@ -67,7 +71,8 @@ func TestRange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprint(answer.Values), fmt.Sprint(map[string][]float64{guard.New: {4, math.NaN(), 6}, guard.Rest: {7, 8, 9}}); got != want {
+	if got, want := fmt.Sprint(answer.Values),
+		fmt.Sprint(map[string][]float64{guard.New: {4, math.NaN(), 6}, guard.Rest: {7, 8, 9}}); got != want {
 		t.Errorf("values %s, not %s", got, want)
 	}
 	if answer.Host != region || !strings.HasPrefix(answer.Sent, "SUM(SEARCH(") || !answer.Clock.Equal(d.date) {
@@ -141,7 +146,8 @@ func TestFaults(t *testing.T) {
 	}
 	// Requests that are signed with another key are refused.
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "another")
-	if _, err := open(t).Range(t.Context(), query()); err == nil || !strings.Contains(err.Error(), "InvalidSignatureException") {
+	if _, err := open(t).Range(t.Context(), query()); err == nil ||
+		!strings.Contains(err.Error(), "InvalidSignatureException") {
 		t.Errorf("another key: error %v", err)
 	}
 }
@@ -164,7 +170,8 @@ func TestAlarm(t *testing.T) {
 	since := start.Add(-time.Hour)
 	alarm := func(arn, state string) cbor.Map {
 		return cbor.Map{
-			"AlarmArn": cbor.String(arn), "StateValue": cbor.String(state), "StateReason": cbor.String("above 5"), "StateTransitionedTimestamp": at(since),
+			"AlarmArn": cbor.String(arn), "StateValue": cbor.String(state), "StateReason": cbor.String("above 5"),
+			"StateTransitionedTimestamp": at(since),
 		}
 	}
 	for _, kind := range []string{"MetricAlarms", "CompositeAlarms", "LogAlarms"} {
@@ -172,28 +179,34 @@ func TestAlarm(t *testing.T) {
 			d.answer = func(call string, in cbor.Map) (int, []byte) {
 				names, _ := in["AlarmNames"].(cbor.List)
 				kinds, _ := in["AlarmTypes"].(cbor.List)
-				if call != "DescribeAlarms" || len(names) != 1 || names[0] != cbor.String("pager: all") || len(kinds) != 3 {
+				if call != "DescribeAlarms" || len(names) != 1 || names[0] != cbor.String("pager: all") ||
+					len(kinds) != 3 {
 					return refusal("ValidationError", fmt.Sprint(in))
 				}
-				return ok(cbor.Map{kind: cbor.List{alarm(arn, state), alarm(strings.Replace(arn, "1111", "2222", 1), "OK")}})
+				return ok(cbor.Map{kind: cbor.List{alarm(arn, state),
+					alarm(strings.Replace(arn, "1111", "2222", 1), "OK")}})
 			}
 			a, err := open(t).Alarm(t.Context(), arn)
-			if err != nil || a.State != state || a.Reason != "above 5" || !a.Since.Equal(since) || a.Host != region || a.Clock.IsZero() {
+			if err != nil || a.State != state || a.Reason != "above 5" || !a.Since.Equal(since) || a.Host != region ||
+				a.Clock.IsZero() {
 				t.Errorf("%s: %+v, error %v", kind, a, err)
 			}
 		}
 	}
 	for name, m := range map[string]cbor.Map{
-		"none": {}, "of another account": {"MetricAlarms": cbor.List{alarm(strings.Replace(arn, "1111", "2222", 1), "OK")}},
+		"none": {}, "of another account": {"MetricAlarms": cbor.List{alarm(strings.Replace(arn, "1111", "2222", 1),
+			"OK")}},
 		"twice": {"MetricAlarms": cbor.List{alarm(arn, "OK")}, "CompositeAlarms": cbor.List{alarm(arn, "ALARM")}},
 	} {
 		d.answer = func(string, cbor.Map) (int, []byte) { return ok(m) }
-		if a, err := open(t).Alarm(t.Context(), arn); err == nil || a.State != "" || !strings.Contains(err.Error(), "no such alarm") {
+		if a, err := open(t).Alarm(t.Context(), arn); err == nil || a.State != "" ||
+			!strings.Contains(err.Error(), "no such alarm") {
 			t.Errorf("%s: %+v, error %v", name, a, err)
 		}
 	}
 	d.answer = func(string, cbor.Map) (int, []byte) { return refusal("AccessDenied", d.token) }
-	if _, err := open(t).Alarm(t.Context(), arn); err == nil || strings.Contains(err.Error(), d.token) || !strings.Contains(err.Error(), "cloudwatch:DescribeAlarms") {
+	if _, err := open(t).Alarm(t.Context(), arn); err == nil || strings.Contains(err.Error(), d.token) ||
+		!strings.Contains(err.Error(), "cloudwatch:DescribeAlarms") {
 		t.Errorf("denied: error %v", err)
 	}
 }
@@ -202,9 +215,13 @@ func TestAlarm(t *testing.T) {
 func FuzzAnswer(f *testing.F) {
 	d := startDouble(f)
 	for _, m := range []cbor.Map{
-		{}, results(), results(result("new", "Complete", start, map[int]float64{0: 1}), result("rest", "Complete", start, map[int]float64{2: math.NaN()})),
-		results(result("new", "PartialData", start.Add(-time.Hour), map[int]float64{0: math.Inf(1)})), {"NextToken": cbor.String("x")},
-		results(cbor.Map{"Id": cbor.String("new"), "Timestamps": cbor.List{&cbor.Tag{ID: 1, Value: cbor.Float64(math.NaN())}}, "Values": cbor.List{cbor.Float64(1)}}),
+		{}, results(), results(result("new", "Complete", start, map[int]float64{0: 1}),
+			result("rest", "Complete", start, map[int]float64{2: math.NaN()})),
+		results(result("new", "PartialData", start.Add(-time.Hour), map[int]float64{0: math.Inf(1)})),
+		{"NextToken": cbor.String("x")},
+		results(cbor.Map{"Id": cbor.String("new"),
+			"Timestamps": cbor.List{&cbor.Tag{ID: 1, Value: cbor.Float64(math.NaN())}},
+			"Values":     cbor.List{cbor.Float64(1)}}),
 	} {
 		f.Add(cbor.Encode(m), 200)
 	}

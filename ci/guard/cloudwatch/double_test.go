@@ -40,8 +40,11 @@ func startDouble(t testing.TB) *double {
 	d.url = server.URL
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL_CLOUDWATCH": d.url, "AWS_ACCESS_KEY_ID": d.accessKey, "AWS_SECRET_ACCESS_KEY": d.secret,
-		"AWS_SESSION_TOKEN": d.token, "AWS_PROFILE": "", "AWS_REGION": "us-east-1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
-		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1",
+		"AWS_SESSION_TOKEN": d.token, "AWS_PROFILE": "", "AWS_REGION": "us-east-1",
+		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+		"AWS_CONFIG_FILE":                     os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+		"AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_MAX_ATTEMPTS":          "1",
 	} {
 		if t, ok := t.(*testing.T); ok {
 			t.Setenv(name, value)
@@ -66,7 +69,8 @@ func (d *double) serve(w http.ResponseWriter, r *http.Request) {
 	var status int
 	var answer []byte
 	switch {
-	case err != nil || !ok || r.Method != http.MethodPost || r.Header.Get("Smithy-Protocol") != "rpc-v2-cbor" || d.in == nil:
+	case err != nil || !ok || r.Method != http.MethodPost || r.Header.Get("Smithy-Protocol") != "rpc-v2-cbor" ||
+		d.in == nil:
 		status, answer = refusal("SerializationException", "not a request")
 	case d.signer().Check(r, body) != nil:
 		_, answer = refusal("InvalidSignatureException", "signed otherwise")
@@ -87,7 +91,8 @@ func (d *double) signer() sigv4test.Signer {
 }
 
 func refusal(kind, message string) (int, []byte) {
-	return http.StatusBadRequest, cbor.Encode(cbor.Map{"__type": cbor.String("com.amazonaws.cloudwatch#" + kind), "message": cbor.String(message)})
+	return http.StatusBadRequest, cbor.Encode(cbor.Map{"__type": cbor.String("com.amazonaws.cloudwatch#" + kind),
+		"message": cbor.String(message)})
 }
 
 func ok(m cbor.Map) (int, []byte) { return http.StatusOK, cbor.Encode(m) }
@@ -100,8 +105,10 @@ func result(arm, status string, start time.Time, values map[int]float64) cbor.Ma
 	times, numbers := cbor.List{}, cbor.List{}
 	for i := range 100 {
 		if v, ok := values[i]; ok {
-			times, numbers = append(times, at(start.Add(time.Duration(i)*time.Minute))), append(numbers, cbor.Float64(v))
+			times, numbers = append(times, at(start.Add(time.Duration(i)*time.Minute))),
+				append(numbers, cbor.Float64(v))
 		}
 	}
-	return cbor.Map{"Id": cbor.String(arm), "Label": cbor.String(arm), "StatusCode": cbor.String(status), "Timestamps": times, "Values": numbers}
+	return cbor.Map{"Id": cbor.String(arm), "Label": cbor.String(arm), "StatusCode": cbor.String(status),
+		"Timestamps": times, "Values": numbers}
 }

@@ -47,7 +47,8 @@ const maxJobs = 10_000
 // an hour, one from before that hour proves nothing. Let it be longer than the time between two
 // looks.
 func NewBackground(ctx context.Context, runner guard.Runner, fresh time.Duration) *Background {
-	return &Background{ctx: ctx, runner: runner, fresh: fresh, slots: make(chan struct{}, atOnce), last: make(map[string]*job)}
+	return &Background{ctx: ctx, runner: runner, fresh: fresh, slots: make(chan struct{}, atOnce),
+		last: make(map[string]*job)}
 }
 
 // Run implements [guard.Runner]. It returns at once.

@@ -88,7 +88,8 @@ func (e ending) Run(context.Context, guard.Command) (guard.Outcome, error) {
 // failure stays one until the step is another.
 func TestBackgroundOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for status, want := range map[int]string{0: "running, 0, running, running", 1: "running, 1, 1, 1", 7: "running, 7, running, running"} {
+		for status, want := range map[int]string{0: "running, 0, running, running", 1: "running, 1, 1, 1",
+			7: "running, 7, running, running"} {
 			b := NewBackground(t.Context(), ending{status}, time.Minute)
 			c := guard.Command{Run: []string{"smoke"}, Env: []string{"SERIN_FLAG=a", "SERIN_STEP=1"}}
 			var got []string

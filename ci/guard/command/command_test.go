@@ -21,12 +21,14 @@ const canary = "canary-77aa"
 
 // sh is a command of the shell.
 func sh(script string) guard.Command {
-	return guard.Command{Run: []string{"sh", "-c", script}, Timeout: time.Minute, Env: []string{"SERIN_FLAG=search-index"}}
+	return guard.Command{Run: []string{"sh", "-c", script}, Timeout: time.Minute,
+		Env: []string{"SERIN_FLAG=search-index"}}
 }
 
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "smoke.sh"), []byte("#!/bin/sh\necho here; exit 1\n"), 0o700); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "smoke.sh"), []byte("#!/bin/sh\necho here; exit 1\n"),
+		0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(dir)
@@ -48,7 +50,8 @@ func TestRun(t *testing.T) {
 		{"none", guard.Command{}, 0, "", "there is none"},
 	} {
 		out, err := r.Run(t.Context(), tt.c)
-		if out.Status != tt.status || out.Output != tt.output || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+		if out.Status != tt.status || out.Output != tt.output || (err == nil) != (tt.err == "") ||
+			err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%s: %+v, error %v", tt.name, out, err)
 		}
 	}
@@ -59,7 +62,8 @@ func TestEnvironment(t *testing.T) {
 	for _, name := range []string{
 		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE",
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS",
-		"SERIN_KEY", "SERIN_ONLINE_KEY", "SERIN_SOURCES", "GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "CI_JOB_TOKEN", "SSH_AUTH_SOCK", "HOME", "ANYTHING",
+		"SERIN_KEY", "SERIN_ONLINE_KEY", "SERIN_SOURCES", "GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+		"CI_JOB_TOKEN", "SSH_AUTH_SOCK", "HOME", "ANYTHING",
 	} {
 		t.Setenv(name, canary)
 	}
@@ -106,11 +110,14 @@ func TestMask(t *testing.T) {
 // TestMaskParent holds that the output doesn't have secrets of the guard's own environment,
 // wherever the command found them.
 func TestMaskParent(t *testing.T) {
-	t.Setenv("SERIN_GUARD_CREDENTIALS", "https://prometheus.test bearer one-"+canary+"\nhttps://a.test basic ann:two-"+canary)
+	t.Setenv("SERIN_GUARD_CREDENTIALS",
+		"https://prometheus.test bearer one-"+canary+"\nhttps://a.test basic ann:two-"+canary)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "three-"+canary)
 	t.Setenv("GITHUB_TOKEN", "four-"+canary)
-	out, err := new(Runner).Run(t.Context(), sh("echo four-"+canary+"; echo x one-"+canary+" y three-"+canary+"; echo https://a.test basic ann:two-"+canary))
-	if want := "(hidden)\nx (hidden) y (hidden)\n"; err != nil || strings.Contains(out.Output, canary) || !strings.HasPrefix(out.Output, want) {
+	out, err := new(Runner).Run(t.Context(), sh("echo four-"+canary+"; echo x one-"+canary+" y three-"+canary+
+		"; echo https://a.test basic ann:two-"+canary))
+	if want := "(hidden)\nx (hidden) y (hidden)\n"; err != nil || strings.Contains(out.Output, canary) ||
+		!strings.HasPrefix(out.Output, want) {
 		t.Errorf("%q, error %v", out.Output, err)
 	}
 }
@@ -120,7 +127,8 @@ func TestMaskCut(t *testing.T) {
 	secret := canary + strings.Repeat("y", 300)
 	for first := range 5 {
 		r := &Runner{Secrets: []string{secret}}
-		out, err := r.Run(t.Context(), sh(`printf '%0`+strconv.Itoa(1+60*first)+`d' 0; i=0; while [ $i -lt 40 ]; do printf '`+secret+`,'; i=$((i+1)); done`))
+		out, err := r.Run(t.Context(), sh(`printf '%0`+strconv.Itoa(1+60*first)+
+			`d' 0; i=0; while [ $i -lt 40 ]; do printf '`+secret+`,'; i=$((i+1)); done`))
 		if err != nil || strings.Contains(out.Output, "y") || !strings.HasSuffix(out.Output, "(hidden),(hidden),") {
 			t.Errorf("%q, error %v", out.Output, err)
 		}
@@ -145,7 +153,8 @@ func TestEndless(t *testing.T) {
 func TestLeftBehind(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "child")
 	r := new(Runner)
-	if out, err := r.Run(t.Context(), sh(`sleep 1000 >/dev/null 2>&1 & echo $! > `+file)); err != nil || out.Status != 0 {
+	if out, err := r.Run(t.Context(), sh(`sleep 1000 >/dev/null 2>&1 & echo $! > `+file)); err != nil ||
+		out.Status != 0 {
 		t.Errorf("%+v, error %v", out, err)
 	}
 	gone(t, file)

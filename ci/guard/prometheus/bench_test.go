@@ -40,7 +40,8 @@ func history(b *testing.B, now time.Time, scrape time.Duration) (data string) {
 		b.Fatal(err)
 	}
 	data = filepath.Join(dir, "data")
-	out, err := exec.Command(needs.Command(b, "promtool"), "tsdb", "create-blocks-from", "openmetrics", file, data).CombinedOutput()
+	out, err := exec.Command(needs.Command(b, "promtool"), "tsdb", "create-blocks-from", "openmetrics", file,
+		data).CombinedOutput()
 	if err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
@@ -58,7 +59,8 @@ func BenchmarkRun(b *testing.B) {
 			var plans []*guard.Plan
 			lines := make(guard.Lines)
 			for i := range 500 {
-				p, l := release(url, fmt.Sprintf("flag-%d", i), now.Add(-age), plan.Metric{Bad: of("bad_total"), Rest: true, WorseBy: .1})
+				p, l := release(url, fmt.Sprintf("flag-%d", i), now.Add(-age),
+					plan.Metric{Bad: of("bad_total"), Rest: true, WorseBy: .1})
 				p.Steps[1].After = plan.Duration(age)
 				s := p.Guard.Sources["prom"]
 				s.Scrape = plan.Duration(scrape)

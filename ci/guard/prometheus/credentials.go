@@ -54,11 +54,14 @@ func ParseCredentials(text string) (Credentials, error) {
 func parseCredential(line string) (key string, c credential, err error) {
 	fields := strings.Fields(line)
 	if len(fields) != 3 {
-		return "", c, errors.New("it is a URL, then bearer or basic, then the token or USER:PASSWORD, with spaces between")
+		return "", c, errors.New(
+			"it is a URL, then bearer or basic, then the token or USER:PASSWORD, with spaces between")
 	}
 	u, err := url.Parse(fields[0])
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return "", c, errors.New("it starts with the URL of a server, such as https://prometheus.example.com, without a path")
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil ||
+		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return "", c, errors.New(
+			"it starts with the URL of a server, such as https://prometheus.example.com, without a path")
 	}
 	secret := fields[2]
 	if strings.ContainsFunc(secret, func(r rune) bool { return !unicode.IsPrint(r) || r > unicode.MaxASCII }) {

@@ -23,7 +23,8 @@ const canary = "canary-5f1d"
 // query asks for 3 periods of a minute in both arms.
 func query() guard.Query {
 	return guard.Query{
-		Text: `bad{arm="$arm"}[$window]`, Flag: "flag", Environment: "production", Arms: []string{guard.New, guard.Rest},
+		Text: `bad{arm="$arm"}[$window]`, Flag: "flag", Environment: "production",
+		Arms:  []string{guard.New, guard.Rest},
 		Start: time.Unix(1_800_000_000, 0), Period: time.Minute, Periods: 3, Scrape: 20 * time.Second,
 	}
 }
@@ -74,7 +75,8 @@ func TestRange(t *testing.T) {
 	if form.Get("query") != want || answer.Sent != want {
 		t.Errorf("sent %s", form.Get("query"))
 	}
-	for name, want := range map[string]string{"start": "1800000060", "end": "1800000180", "step": "60", "lookback_delta": "40s", "timeout": "59m59s"} {
+	for name, want := range map[string]string{"start": "1800000060", "end": "1800000180", "step": "60",
+		"lookback_delta": "40s", "timeout": "59m59s"} {
 		if form.Get(name) != want {
 			t.Errorf("%s is %s, not %s", name, form.Get(name), want)
 		}
@@ -155,7 +157,8 @@ func TestFaults(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error %v, want one with %q", err, tt.want)
 			}
-			if all := fmt.Sprintf("%+v %+v %v", err, answer, s); strings.Contains(all[:len(fmt.Sprint(err))], canary) || len(err.Error()) > 1000 {
+			if all := fmt.Sprintf("%+v %+v %v", err, answer, s); strings.Contains(all[:len(fmt.Sprint(err))],
+				canary) || len(err.Error()) > 1000 {
 				t.Errorf("the error has the credentials, or is long: %v", err)
 			}
 			if strings.Contains(fmt.Sprintf("%+v", answer), canary) {
@@ -215,7 +218,8 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = s.Range(t.Context(), query()); err == nil || !strings.Contains(err.Error(), "certificate") || asked.Load() > 0 {
+	if _, err = s.Range(t.Context(), query()); err == nil || !strings.Contains(err.Error(), "certificate") ||
+		asked.Load() > 0 {
 		t.Errorf("error %v, asked %d times", err, asked.Load())
 	}
 	if s, err = open(server.URL, credentials, server.Client().Transport); err != nil {
@@ -271,7 +275,8 @@ http://three.test BEARER three-` + canary + "\n"
 			t.Errorf("%s got %q, want %q", address, got, want)
 		}
 	}
-	for _, address := range []string{"https://user:" + canary + "@one.test", "https://one.test?x=" + canary, "one.test", "file:///" + canary, "https://", "%"} {
+	for _, address := range []string{"https://user:" + canary + "@one.test", "https://one.test?x=" + canary,
+		"one.test", "file:///" + canary, "https://", "%"} {
 		if _, err := Open(address, c); err == nil || strings.Contains(err.Error(), canary) {
 			t.Errorf("%s: error %v", address, err)
 		}
@@ -296,7 +301,8 @@ func TestBadCredentials(t *testing.T) {
 		"https://a.test bearer x\nhttps://a.test:443 bearer " + canary: "an earlier line has the same server",
 	} {
 		_, err := ParseCredentials("\n" + line)
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "line ") || strings.Contains(err.Error(), canary) {
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "line ") ||
+			strings.Contains(err.Error(), canary) {
 			t.Errorf("%s: error %v", line, err)
 		}
 	}
@@ -305,9 +311,12 @@ func TestBadCredentials(t *testing.T) {
 // FuzzAnswer holds that an answer is an error or has a number or nothing for each period.
 func FuzzAnswer(f *testing.F) {
 	for _, body := range []string{
-		matrix(newSeries, restSeries), matrix(), "", "{", `{"status":"error","error":"x"}`, matrix(newSeries, newSeries),
-		`{"status":"success","data":{"resultType":"scalar","result":[1,"NaN"]}}`, matrix(`{"metric":{"serin_arm":"new"},"values":[[1e300,"4"]]}`),
-		matrix(`{"metric":{"serin_arm":"new"},"values":[[-9223372036854775808,"1e999"]]}`), matrix(`{"metric":null,"values":null}`),
+		matrix(newSeries, restSeries), matrix(), "", "{", `{"status":"error","error":"x"}`,
+		matrix(newSeries, newSeries),
+		`{"status":"success","data":{"resultType":"scalar","result":[1,"NaN"]}}`,
+		matrix(`{"metric":{"serin_arm":"new"},"values":[[1e300,"4"]]}`),
+		matrix(`{"metric":{"serin_arm":"new"},"values":[[-9223372036854775808,"1e999"]]}`),
+		matrix(`{"metric":null,"values":null}`),
 		`{"status":"success","data":{"resultType":"matrix","result":null},"warnings":null,"infos":[1]}`,
 		matrix(`{"metric":{"serin_arm":"new"},"histograms":[[1800000060,{"count":"1","sum":"1","buckets":[[0,"1","2","3"]]}]]}`),
 	} {

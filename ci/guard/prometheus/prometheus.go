@@ -52,8 +52,10 @@ func Open(address string, credentials Credentials) (*Source, error) {
 
 func open(address string, credentials Credentials, transport http.RoundTripper) (*Source, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("opening Prometheus: its URL has a scheme, a host and perhaps a port and a path, and nothing else")
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" ||
+		u.Fragment != "" {
+		return nil, errors.New(
+			"opening Prometheus: its URL has a scheme, a host and perhaps a port and a path, and nothing else")
 	}
 	c := credentials.of[origin(u)]
 	client, err := api.NewClient(api.Config{Address: address, Client: &http.Client{

@@ -30,9 +30,11 @@ func release(url, flag string, since time.Time, m plan.Metric) (*guard.Plan, gua
 		Environment: "production", Flag: flag, Rule: "rule", Variant: "new",
 		Steps: []plan.Step{{To: plan.Whole / 10}, {To: plan.Whole / 2}},
 		Guard: &plan.Guard{
-			Name: "guard", Sources: map[string]plan.Source{"prom": {Prometheus: url, Scrape: plan.Duration(time.Second)}},
+			Name: "guard", Sources: map[string]plan.Source{"prom": {Prometheus: url,
+				Scrape: plan.Duration(time.Second)}},
 			Exposures: &plan.Exposures{Query: *of("exposures_total"), Distinct: true},
-			Metrics:   []plan.Metric{m}, Min: plan.Min{Exposures: 150}, NoData: plan.NoData{Grace: plan.Duration(time.Hour)}, Alpha: 0.001,
+			Metrics:   []plan.Metric{m}, Min: plan.Min{Exposures: 150},
+			NoData: plan.NoData{Grace: plan.Duration(time.Hour)}, Alpha: 0.001,
 		},
 	}
 	return p, plan.NewLine(p).Clear(p, 1, since, "robot")
@@ -91,9 +93,10 @@ func TestReal(t *testing.T) {
 		l.Flag = p.Flag
 		plans, lines[l.Key()] = append(plans, p), l
 	}
-	options := guard.Options{Timeout: time.Minute, Open: func(_ context.Context, kind, address string) (guard.Source, error) {
-		return Open(address, Credentials{})
-	}}
+	options := guard.Options{Timeout: time.Minute,
+		Open: func(_ context.Context, kind, address string) (guard.Source, error) {
+			return Open(address, Credentials{})
+		}}
 	// The first plan is healthy: wait until it may advance.
 	deadline := time.Now().Add(60 * time.Second)
 	early := 0
@@ -192,12 +195,14 @@ func checkStale(t *testing.T, plans []*guard.Plan, lines guard.Lines, options gu
 
 // checkSkew looks with a clock that isn't that of Prometheus.
 func checkSkew(t *testing.T, plans []*guard.Plan, lines guard.Lines, options guard.Options) {
-	for by, want := range map[time.Duration]string{2 * time.Minute: " behind ours", -2 * time.Minute: " ahead of ours"} {
+	for by, want := range map[time.Duration]string{2 * time.Minute: " behind ours",
+		-2 * time.Minute: " ahead of ours"} {
 		options.Now = func() time.Time { return time.Now().Add(by) }
 		lines := lines
 		if by < 0 {
 			lines = make(guard.Lines)
-			p, l := release(plans[0].Guard.Sources["prom"].Prometheus, plans[0].Flag, time.Now().Add(-time.Hour), plans[0].Guard.Metrics[0])
+			p, l := release(plans[0].Guard.Sources["prom"].Prometheus, plans[0].Flag, time.Now().Add(-time.Hour),
+				plans[0].Guard.Metrics[0])
 			lines[l.Key()] = l
 			plans = []*guard.Plan{p}
 		}

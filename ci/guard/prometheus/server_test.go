@@ -47,7 +47,8 @@ func startService(t testing.TB) *service {
 			{"worse_total", "new", worseNew}, {"worse_total", "rest", badRest},
 			{"idle_total", "new", 0}, {"idle_total", "rest", 0},
 		} {
-			fmt.Fprintf(w, "%s{arm=%q,zone=\"a\"} %d\n%s{arm=%q,zone=\"b\"} %d\n", line.name, line.arm, n*line.by, line.name, line.arm, 0)
+			fmt.Fprintf(w, "%s{arm=%q,zone=\"a\"} %d\n%s{arm=%q,zone=\"b\"} %d\n", line.name, line.arm, n*line.by,
+				line.name, line.arm, 0)
 		}
 		fmt.Fprintf(w, "latency_seconds 0.2\nshrinking_total{arm=\"new\"} 5\nshrinking_total{arm=\"rest\"} 5\nshrinks %d\n", -n)
 	}))
@@ -66,7 +67,8 @@ func startPrometheus(t testing.TB, data string, targets ...string) (url string) 
 	}
 	config := "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n"
 	for i, target := range targets {
-		config += fmt.Sprintf("- {job_name: j%d, static_configs: [{targets: [%q]}]}\n", i, strings.TrimPrefix(target, "http://"))
+		config += fmt.Sprintf("- {job_name: j%d, static_configs: [{targets: [%q]}]}\n", i,
+			strings.TrimPrefix(target, "http://"))
 	}
 	file := filepath.Join(dir, "prometheus.yml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {

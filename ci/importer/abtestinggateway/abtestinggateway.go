@@ -97,7 +97,8 @@ func open(data []byte) (policies []policy, places []string, err error) {
 	slices.SortFunc(levels, func(a, b string) int { return number(a) - number(b) })
 	for i, level := range levels {
 		if number(level) != i+1 {
-			return nil, nil, importer.Refusef(level, "the levels of a group are 1, 2 and so on, without gaps; %q isn't %d", level, i+1)
+			return nil, nil, importer.Refusef(level,
+				"the levels of a group are 1, 2 and so on, without gaps; %q isn't %d", level, i+1)
 		}
 		var p policy
 		if err := importer.Decode(members[level], &p); err != nil {
@@ -162,9 +163,11 @@ func (r *reader) explain(typ, at string) {
 	place := at + "divtype"
 	switch typ {
 	case "iprange":
-		r.flag.Approximate(place, "the address is that of the client as gateways vouch for it; X-Real-IP that a client sends, octal addresses such as 010.0.0.1 and bare numbers no longer count")
+		r.flag.Approximate(place,
+			"the address is that of the client as gateways vouch for it; X-Real-IP that a client sends, octal addresses such as 010.0.0.1 and bare numbers no longer count")
 	case "uidrange", "uidsuffix", "uidappoint":
-		r.flag.Approximate(place, "a uid is a decimal integer of 64 bits; other notations, such as 0x1e, 1e1 or 30.0, no longer count, and uids beyond 2^53 are no longer rounded")
+		r.flag.Approximate(place,
+			"a uid is a decimal integer of 64 bits; other notations, such as 0x1e, 1e1 or 30.0, no longer count, and uids beyond 2^53 are no longer rounded")
 	}
 }
 
@@ -252,7 +255,8 @@ func (g *groups) appoint(it item, upstream, place string) error {
 			return err
 		}
 		if raw[0] != '"' && n >= 1e14 {
-			return importer.Refusef(at, "the gateway stores the number %d in rounded form, so it never matched; write it as text if it should", n)
+			return importer.Refusef(at,
+				"the gateway stores the number %d in rounded form, so it never matched; write it as text if it should", n)
 		}
 		fresh, err := g.take(strconv.FormatUint(n, 10), upstream, at)
 		if err != nil {
@@ -360,8 +364,10 @@ func whole(raw json.RawMessage, place string, quoted bool) (uint64, error) {
 	}
 	switch {
 	case strings.Count(strings.Trim(s, `"`), ".") == 3:
-		if strings.HasPrefix(strings.Trim(s, `"`), "0") || strings.Contains(s, ".0") && !strings.Contains(s+".", ".0.") {
-			return 0, importer.Refusef(place, "%s looks like an octal address, and the gateway expects an integer here", shown(raw))
+		if strings.HasPrefix(strings.Trim(s, `"`), "0") ||
+			strings.Contains(s, ".0") && !strings.Contains(s+".", ".0.") {
+			return 0, importer.Refusef(place,
+				"%s looks like an octal address, and the gateway expects an integer here", shown(raw))
 		}
 		return 0, importer.Refusef(place, "%s is an address; the gateway expects an integer here", shown(raw))
 	case s == "" || s == "null":
@@ -371,7 +377,8 @@ func whole(raw json.RawMessage, place string, quoted bool) (uint64, error) {
 	}
 	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil && strings.Trim(s, "0123456789") == "" || err == nil && n > maxExact {
-		return 0, importer.Refusef(place, "%s is beyond 2^53; the gateway can't tell it from its neighbours", shown(raw))
+		return 0, importer.Refusef(place, "%s is beyond 2^53; the gateway can't tell it from its neighbours",
+			shown(raw))
 	}
 	if err != nil {
 		return 0, importer.Refusef(place, "expected an integer that isn't negative, not %s", shown(raw))

@@ -52,7 +52,8 @@ func TestRefusals(t *testing.T) {
 	} {
 		_, err := Read([]byte(test.in), importer.Options{})
 		var refusal *importer.Refusal
-		if !errors.As(err, &refusal) || !strings.HasPrefix(refusal.Place, test.place) || !strings.Contains(refusal.Reason, test.reason) {
+		if !errors.As(err, &refusal) || !strings.HasPrefix(refusal.Place, test.place) ||
+			!strings.Contains(refusal.Reason, test.reason) {
 			t.Errorf("%s: %v, not %s: %s", test.in, err, test.place, test.reason)
 		}
 	}

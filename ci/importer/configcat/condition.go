@@ -214,16 +214,19 @@ func (x *reading) version(u *userCondition, c int, at string) (outcome, error) {
 			continue
 		}
 		if v = strings.TrimSpace(v); !versionShape.MatchString(v) {
-			return outcome{}, importer.Refusef(at, "value %d, %q, is no full semantic version; ConfigCat's SDKs disagree about it", i+1, v)
+			return outcome{}, importer.Refusef(at,
+				"value %d, %q, is no full semantic version; ConfigCat's SDKs disagree about it", i+1, v)
 		}
 		values[i] = v
 		any = importer.Any(any, importer.Semver(u.Attribute, "="+v).At(at))
 	}
-	x.flag.Approximate(at, "a %q such as 2.3 counts as 2.3.0 here, and is no version for ConfigCat; white space around it, "+
-		"or a v before it, makes it none here", u.Attribute)
+	x.flag.Approximate(at,
+		"a %q such as 2.3 counts as 2.3.0 here, and is no version for ConfigCat; white space around it, "+
+			"or a v before it, makes it none here", u.Attribute)
 	if c >= 6 {
 		o := orders[c-6]
-		return outcome{importer.Semver(u.Attribute, o.op+values[0]).At(at), importer.Semver(u.Attribute, o.not+values[0]).At(at)}, nil
+		return outcome{importer.Semver(u.Attribute, o.op+values[0]).At(at),
+			importer.Semver(u.Attribute, o.not+values[0]).At(at)}, nil
 	}
 	o := outcome{any, importer.All(importer.Semver(u.Attribute, ">=0.0.0-0").At(at), importer.Not(any))}
 	if c == 5 {
@@ -244,7 +247,8 @@ func (x *reading) number(u *userCondition, c int, at string) (outcome, error) {
 	if !ok {
 		return outcome{}, importer.Refusef(at+".d", "%v has too many digits", *u.Number)
 	}
-	x.flag.Approximate(at, "%q is a decimal number here; text in another notation than 12.5 is none, such as \"1,5\"", u.Attribute)
+	x.flag.Approximate(at, "%q is a decimal number here; text in another notation than 12.5 is none, such as \"1,5\"",
+		u.Attribute)
 	compare := func(op string) importer.Condition {
 		switch op {
 		case "<":

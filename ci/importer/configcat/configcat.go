@@ -164,7 +164,8 @@ func (x *reading) percentage(list []option, when importer.Condition, name, at st
 	}
 	x.flag.Rules = append(x.flag.Rules,
 		importer.Rule{Name: name, When: when, Split: split},
-		importer.Rule{Name: name + ", empty " + by, When: importer.All(when, importer.Empty(by)), Serve: variantAt(split.Ends, emptyPosition(x.key))})
+		importer.Rule{Name: name + ", empty " + by, When: importer.All(when, importer.Empty(by)),
+			Serve: variantAt(split.Ends, emptyPosition(x.key))})
 	return nil
 }
 

@@ -81,7 +81,8 @@ func TestRefusals(t *testing.T) {
 		{user(`"c": 10, "d": 1e-300`), "f.f.r[0].c[0].u.d", "too many digits"},
 	} {
 		for _, member := range []string{`"t": 1`, `"v": {"s": "v"}`} {
-			if name, _, _ := strings.Cut(member, ":"); !strings.HasPrefix(test.setting, name) && !strings.Contains(test.setting, ", "+name+": {\"i") {
+			if name, _, _ := strings.Cut(member, ":"); !strings.HasPrefix(test.setting, name) &&
+				!strings.Contains(test.setting, ", "+name+": {\"i") {
 				test.setting += ", " + member
 			}
 		}
@@ -96,7 +97,8 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v, not %s: %s", test.setting, refused, test.place, test.reason)
 		}
 	}
-	for _, in := range []string{``, `{}`, `[]`, `{"f": {}}`, `{"p": {"u": "https://example.com", "r": 1}}`, `{"f": 1}`} {
+	for _, in := range []string{``, `{}`, `[]`, `{"f": {}}`, `{"p": {"u": "https://example.com", "r": 1}}`,
+		`{"f": 1}`} {
 		if _, err := Read([]byte(in), importer.Options{}); err == nil {
 			t.Errorf("%s: it is accepted", in)
 		}

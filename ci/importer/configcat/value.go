@@ -87,7 +87,8 @@ func (v *variants) add(value json.RawMessage, at string) error {
 func (v *variants) unwrap(value json.RawMessage, at string) (json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(value, &members) != nil || members == nil {
-		return nil, importer.Refusef(at, "expected a value such as {%q: …}, not %s; the config JSON must be version 6", v.member, text(value))
+		return nil, importer.Refusef(at,
+			"expected a value such as {%q: …}, not %s; the config JSON must be version 6", v.member, text(value))
 	}
 	raw := members[v.member]
 	fine := false
@@ -109,7 +110,8 @@ func (v *variants) unwrap(value json.RawMessage, at string) (json.RawMessage, er
 		}
 	}
 	if !fine {
-		return nil, importer.Refusef(at, "expected a value such as {%q: …}, of the type of the setting, not %s", v.member, text(value))
+		return nil, importer.Refusef(at, "expected a value such as {%q: …}, of the type of the setting, not %s",
+			v.member, text(value))
 	}
 	return raw, nil
 }

@@ -93,7 +93,8 @@ func matches(c *condition, at string) (importer.Condition, error) {
 		return importer.Never, importer.Refusef(at+".value", "expected a regular expression, not %.40s", c.Value)
 	}
 	if _, err := regexp.Compile(expression); err != nil {
-		return importer.Never, importer.Refusef(at+".value", "%q isn't in RE2's syntax; Eppo's SDKs disagree about it", expression)
+		return importer.Never,
+			importer.Refusef(at+".value", "%q isn't in RE2's syntax; Eppo's SDKs disagree about it", expression)
 	}
 	if expression == "" {
 		return importer.Exists(c.Attribute), nil
@@ -101,7 +102,8 @@ func matches(c *condition, at string) (importer.Condition, error) {
 	return importer.Matches(c.Attribute, false, expression), nil
 }
 
-var versionShape = regexp.MustCompile(`^v?((0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?)(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
+var versionShape = regexp.MustCompile(
+	`^v?((0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?)(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
 
 // signs are the operators of orders.
 var signs = map[string]string{"GT": ">", "GTE": ">=", "LT": "<", "LTE": "<="}
@@ -119,11 +121,13 @@ func (x *reading) order(c *condition, at string) (importer.Condition, error) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(f) || math.Abs(f) > 1<<53 {
-		return importer.Never, importer.Refusef(at+".value", "%.40s is neither a full semantic version nor a number within 2^53", c.Value)
+		return importer.Never,
+			importer.Refusef(at+".value", "%.40s is neither a full semantic version nor a number within 2^53", c.Value)
 	}
 	if _, ok := importer.ParseNumber(strconv.FormatFloat(f, 'f', -1, 64)); !ok {
 		return importer.Never, importer.Refusef(at+".value", "%.40s has too many digits", c.Value)
 	}
-	x.flag.Approximate(at, "%q is a number here; text in another notation than 12.5, and booleans, make the comparison false", c.Attribute)
+	x.flag.Approximate(at,
+		"%q is a number here; text in another notation than 12.5, and booleans, make the comparison false", c.Attribute)
 	return importer.Compare(c.Attribute, sign, f), nil
 }

@@ -75,7 +75,8 @@ func Read(data []byte, _ importer.Options) (*importer.Import, error) {
 	}
 	switch {
 	case c.Format != "" && c.Format != "SERVER":
-		return nil, importer.Refusef("format", "the format %q has hashed names and values; the file must be what server SDKs get", c.Format)
+		return nil, importer.Refusef("format",
+			"the format %q has hashed names and values; the file must be what server SDKs get", c.Format)
 	case len(c.Flags) == 0:
 		return nil, importer.Refusef("flags", "there are no flags; the file must be what server SDKs get")
 	}
@@ -110,7 +111,8 @@ type reading struct {
 func (x *reading) read() error {
 	switch {
 	case !x.f.Enabled:
-		return importer.Refusef(x.at+".enabled", "while a flag is disabled, Eppo serves the default in the program's code")
+		return importer.Refusef(x.at+".enabled",
+			"while a flag is disabled, Eppo serves the default in the program's code")
 	case x.f.TotalShards < 1 || x.f.TotalShards > maxPositions:
 		return importer.Refusef(x.at+".totalShards", "%d isn't from 1 to 2^32", x.f.TotalShards)
 	}
@@ -128,13 +130,15 @@ func (x *reading) read() error {
 		}
 	}
 	if x.flag.Default == "" {
-		return importer.Refusef(x.at+".allocations", "no allocation is for everyone; where none matches, Eppo serves the default in the program's code")
+		return importer.Refusef(x.at+".allocations",
+			"no allocation is for everyone; where none matches, Eppo serves the default in the program's code")
 	}
 	return nil
 }
 
 // types are the types of variations, and what they are here.
-var types = map[string]string{"STRING": "string", "INTEGER": "integer", "NUMERIC": "number", "BOOLEAN": "boolean", "JSON": "object"}
+var types = map[string]string{"STRING": "string", "INTEGER": "integer", "NUMERIC": "number", "BOOLEAN": "boolean",
+	"JSON": "object"}
 
 // variants sets the variants, by their keys.
 func (x *reading) variants() error {
@@ -195,7 +199,8 @@ func (x *reading) allocation(a *allocation, at string) error {
 			}
 			all = importer.All(all, c)
 		}
-		x.flag.Rules = append(x.flag.Rules, importer.Rule{Name: a.Key + ": " + s.Variation, When: all, Serve: s.Variation})
+		x.flag.Rules = append(x.flag.Rules,
+			importer.Rule{Name: a.Key + ": " + s.Variation, When: all, Serve: s.Variation})
 	}
 	return nil
 }
@@ -215,7 +220,8 @@ func (x *reading) period(a *allocation, at string) (importer.Condition, error) {
 		if err != nil {
 			return all, importer.Refusef(end.at, "%q is no time such as 2026-12-01T09:00:00Z", *end.text)
 		}
-		x.flag.Approximate(end.at, "the time is compared to the second, and the end isn't included; Eppo compares milliseconds")
+		x.flag.Approximate(end.at,
+			"the time is compared to the second, and the end isn't included; Eppo compares milliseconds")
 		all = importer.All(all, end.cond(t.UTC().Truncate(time.Second).Format(time.RFC3339)))
 	}
 	return all, nil
@@ -226,12 +232,14 @@ func (x *reading) shard(s *shard, at string) (importer.Condition, error) {
 	if s.Salt == "" {
 		return importer.Never, importer.Refusef(at+".salt", "the salt is empty")
 	}
-	ranges := slices.SortedFunc(slices.Values(s.Ranges), func(a, b shardRange) int { return cmp.Compare(a.Start, b.Start) })
+	ranges := slices.SortedFunc(slices.Values(s.Ranges),
+		func(a, b shardRange) int { return cmp.Compare(a.Start, b.Start) })
 	any, last := importer.Never, int64(0)
 	for _, r := range ranges {
 		switch {
 		case r.Start < 0 || r.End > x.f.TotalShards || r.Start > r.End:
-			return any, importer.Refusef(at+".ranges", "the range from %d to %d is inverted, or not within 0 and %d", r.Start, r.End, x.f.TotalShards)
+			return any, importer.Refusef(at+".ranges", "the range from %d to %d is inverted, or not within 0 and %d",
+				r.Start, r.End, x.f.TotalShards)
 		case r.Start < last:
 			return any, importer.Refusef(at+".ranges", "the range from %d to %d overlaps another one", r.Start, r.End)
 		case r.Start == 0 && uint64(r.End) == x.total:

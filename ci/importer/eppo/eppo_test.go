@@ -61,7 +61,8 @@ func TestPeriod(t *testing.T) {
 		t.Fatal(err)
 	}
 	folder := importtest.Import(t, imp)
-	for at, want := range map[string]string{"2026-12-01T08:59:59Z": "off", "2026-12-01T09:00:01Z": "on", "2026-12-02T07:59:59Z": "on", "2026-12-02T08:00:01Z": "off"} {
+	for at, want := range map[string]string{"2026-12-01T08:59:59Z": "off", "2026-12-01T09:00:01Z": "on",
+		"2026-12-02T07:59:59Z": "on", "2026-12-02T08:00:01Z": "off"} {
 		now, err := time.Parse(time.RFC3339, at)
 		if err != nil {
 			t.Fatal(err)
@@ -75,7 +76,8 @@ func TestPeriod(t *testing.T) {
 // TestRefusals holds what is refused, with its place.
 func TestRefusals(t *testing.T) {
 	condition := func(rest string) string {
-		return `"allocations": [{"key": "k", "rules": [{"conditions": [{"attribute": "a", ` + rest + `}]}], "splits": [{"variationKey": "v", "shards": []}]}]`
+		return `"allocations": [{"key": "k", "rules": [{"conditions": [{"attribute": "a", ` + rest +
+			`}]}], "splits": [{"variationKey": "v", "shards": []}]}]`
 	}
 	shards := func(list string) string {
 		return `"allocations": [{"key": "k", "splits": [{"variationKey": "v", "shards": [` + list + `]}]}]`
@@ -111,7 +113,8 @@ func TestRefusals(t *testing.T) {
 		{condition(`"operator": "GT", "value": 1e300`), at + ".value", "2^53"},
 		{condition(`"operator": "GT", "value": 1e-300`), at + ".value", "too many digits"},
 	} {
-		for _, member := range []string{`"enabled": true`, `"totalShards": 100`, `"variationType": "STRING"`, `"variations": {"v": {"value": "v"}}`,
+		for _, member := range []string{`"enabled": true`, `"totalShards": 100`, `"variationType": "STRING"`,
+			`"variations": {"v": {"value": "v"}}`,
 			`"allocations": [{"key": "k", "splits": [{"variationKey": "v", "shards": []}]}]`} {
 			if name, _, _ := strings.Cut(member, ":"); !strings.Contains(test.flag, name+":") {
 				test.flag += ", " + member
@@ -122,11 +125,13 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v", test.flag, err)
 			continue
 		}
-		if len(imp.Refused) != 1 || imp.Refused[0].Place != test.place || !strings.Contains(imp.Refused[0].Reason, test.reason) {
+		if len(imp.Refused) != 1 || imp.Refused[0].Place != test.place ||
+			!strings.Contains(imp.Refused[0].Reason, test.reason) {
 			t.Errorf("%s: %v, not %s: %s", test.flag, imp.Refused, test.place, test.reason)
 		}
 	}
-	for _, in := range []string{``, `{}`, `[]`, `{"flags": {}}`, `{"format": "CLIENT", "flags": {"f": {}}}`, `{"flags": 1}`} {
+	for _, in := range []string{``, `{}`, `[]`, `{"flags": {}}`, `{"format": "CLIENT", "flags": {"f": {}}}`,
+		`{"flags": 1}`} {
 		if _, err := Read([]byte(in), importer.Options{}); err == nil {
 			t.Errorf("%s: it is accepted", in)
 		}

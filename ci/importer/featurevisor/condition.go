@@ -189,7 +189,8 @@ func (x *reading) compare(name, op string, value json.RawMessage, flags, at stri
 // scalar returns the condition that an attribute is a value.
 func scalar(name string, value json.RawMessage, at string) (importer.Condition, error) {
 	if value == nil || string(value) == "null" || value[0] == '[' || value[0] == '{' {
-		return importer.Never, importer.Refusef(at, "it compares with %.40s, which is no text, number or boolean", value)
+		return importer.Never,
+			importer.Refusef(at, "it compares with %.40s, which is no text, number or boolean", value)
 	}
 	if string(value) == "true" || string(value) == "false" {
 		return importer.Is(name, string(value) == "true"), nil

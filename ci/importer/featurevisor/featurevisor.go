@@ -182,7 +182,8 @@ func (r *reader) add(flag, at string, read func(*reading) error) {
 	x := &reading{reader: r, feature: r.features[key], key: key, at: at, flag: &importer.Flag{Key: flag,
 		Namespace: "default", Place: at}}
 	_, taken := r.features[flag]
-	taken = taken && flag != key || slices.ContainsFunc(r.out.Flags, func(f *importer.Flag) bool { return f.Key == flag })
+	taken = taken && flag != key ||
+		slices.ContainsFunc(r.out.Flags, func(f *importer.Flag) bool { return f.Key == flag })
 	err := error(nil)
 	if taken {
 		err = importer.Refusef(at, "there is a flag %q already", flag)

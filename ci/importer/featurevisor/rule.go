@@ -111,7 +111,8 @@ func (x *reading) enabled() error {
 		case t.Enabled != nil || t.Percentage >= positions-1:
 			x.add(name, when, onOff(on))
 		default: // the position that is the percentage belongs to it
-			x.divide(name, when, []importer.End{{Variant: "on", At: uint64(t.Percentage) + 1}, {Variant: "off", At: positions}})
+			x.divide(name, when,
+				[]importer.End{{Variant: "on", At: uint64(t.Percentage) + 1}, {Variant: "off", At: positions}})
 		}
 	}
 	return nil
@@ -131,7 +132,8 @@ func (x *reading) slots(serve string) ([]importer.End, error) {
 	for i, r := range x.Ranges {
 		at := fmt.Sprintf("%s.ranges[%d]", x.at, i)
 		if r[0] < last || r[1] < r[0] || r[1] > positions {
-			return nil, importer.Refusef(at, "the range is inverted, overlaps the one before it, or ends beyond 100,000")
+			return nil, importer.Refusef(at,
+				"the range is inverted, overlaps the one before it, or ends beyond 100,000")
 		}
 		if r[0] > last {
 			ends = append(ends, importer.End{Variant: "off", At: uint64(r[0])})
@@ -196,7 +198,8 @@ func (x *reading) variationNames(f *feature, at string) (map[string]string, []im
 	names := make(map[string]string)
 	for i, v := range f.Variations {
 		if names[v.Value] != "" {
-			return nil, nil, importer.Refusef(fmt.Sprintf("%s.variations[%d]", at, i), "there are two variations %q", v.Value)
+			return nil, nil, importer.Refusef(fmt.Sprintf("%s.variations[%d]", at, i),
+				"there are two variations %q", v.Value)
 		}
 		names[v.Value] = variants[i].Name
 	}

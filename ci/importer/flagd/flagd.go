@@ -91,7 +91,8 @@ func (r *reader) read() error {
 	switch r.f.State {
 	case "ENABLED":
 	case "DISABLED":
-		return importer.Refusef(r.at+".state", "while a flag is disabled, flagd serves the default in the program's code")
+		return importer.Refusef(r.at+".state",
+			"while a flag is disabled, flagd serves the default in the program's code")
 	default:
 		return importer.Refusef(r.at+".state", "the state is ENABLED or DISABLED, not %q", r.f.State)
 	}
@@ -112,7 +113,8 @@ func (r *reader) read() error {
 	case r.f.DefaultVariant != nil && *r.f.DefaultVariant != "":
 		return importer.Refusef(r.at+".defaultVariant", "there is no variant %q", *r.f.DefaultVariant)
 	case !total:
-		return importer.Refusef(r.at+".defaultVariant", "without it, flagd serves the default in the program's code where no rule decides")
+		return importer.Refusef(r.at+".defaultVariant",
+			"without it, flagd serves the default in the program's code where no rule decides")
 	}
 	return nil
 }
@@ -243,7 +245,8 @@ func (r *reader) serveIf(args []json.RawMessage, when importer.Condition, at str
 		}
 		if !total {
 			if r.f.DefaultVariant == nil {
-				return false, importer.Refusef(at, "where no variant results, flagd serves the default in the program's code")
+				return false, importer.Refusef(at,
+					"where no variant results, flagd serves the default in the program's code")
 			}
 			r.add(then, r.fallback(), nil)
 		}

@@ -134,7 +134,8 @@ func TestVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	folder := importtest.Import(t, imp)
-	for version, want := range map[string]string{"2.1.0": "new", "v2.10.0": "new", "v2.1.0-rc.1": "old", "v2": "old", "x": "old"} {
+	for version, want := range map[string]string{"2.1.0": "new", "v2.10.0": "new", "v2.1.0-rc.1": "old", "v2": "old",
+		"x": "old"} {
 		result, _ := folder.Ask(t, "f", map[string]any{"app": version}, time.Unix(0, 0))
 		if result.Variant() != want {
 			t.Errorf("%s: %s, not %s", version, result.Variant(), want)
@@ -167,13 +168,15 @@ func TestRefusals(t *testing.T) {
 		{`"targeting": {"fractional": [["a", 0]]}`, "targeting.fractional", "no variant has a weight"},
 		{`"targeting": {"fractional": [["a", 2147483647], ["b", 1]]}`, "targeting.fractional[1]", "more than"},
 	} {
-		for _, member := range []string{`"state": "ENABLED"`, `"variants": {"a": "a", "b": "b"}`, `"defaultVariant": "a"`} {
+		for _, member := range []string{`"state": "ENABLED"`, `"variants": {"a": "a", "b": "b"}`,
+			`"defaultVariant": "a"`} {
 			name, _, _ := strings.Cut(member, ":")
 			if !strings.HasPrefix(test.flag, name) {
 				test.flag += ", " + member
 			}
 		}
-		imp, err := Read([]byte(`{"flags": {"f": {`+test.flag+`}}, "$evaluators": {"loop": {"$ref": "loop"}}}`), importer.Options{})
+		imp, err := Read([]byte(`{"flags": {"f": {`+test.flag+`}}, "$evaluators": {"loop": {"$ref": "loop"}}}`),
+			importer.Options{})
 		if err != nil {
 			t.Errorf("%s: %v", test.flag, err)
 			continue
@@ -182,7 +185,8 @@ func TestRefusals(t *testing.T) {
 		if strings.HasPrefix(test.place, "$evaluators") {
 			place = test.place
 		}
-		if len(imp.Refused) != 1 || imp.Refused[0].Place != place || !strings.Contains(imp.Refused[0].Reason, test.reason) {
+		if len(imp.Refused) != 1 || imp.Refused[0].Place != place ||
+			!strings.Contains(imp.Refused[0].Reason, test.reason) {
 			t.Errorf("%s: %v, not %s: %s", test.flag, imp.Refused, place, test.reason)
 		}
 	}

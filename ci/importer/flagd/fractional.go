@@ -84,7 +84,8 @@ func (r *reader) fractional(args []json.RawMessage, when importer.Condition, at 
 		before = sum
 	}
 	if by != unit {
-		r.flag.Approximate(at, "contexts without %q, or whose value isn't text, get the default variant; flagd's implementations disagree about them", by)
+		r.flag.Approximate(at,
+			"contexts without %q, or whose value isn't text, get the default variant; flagd's implementations disagree about them", by)
 	}
 	r.add(when, "", split)
 	return false, nil
@@ -118,7 +119,8 @@ func (r *reader) bucketBy(expr json.RawMessage, at string) (by, salt string, err
 	}
 	defer r.logic.Close()
 	if op == "var" {
-		return "", "", importer.Refusef(at, "users are hashed by an attribute without any other text, which no hash here is for; put the flag's key before it with \"cat\"")
+		return "", "", importer.Refusef(at,
+			"users are hashed by an attribute without any other text, which no hash here is for; put the flag's key before it with \"cat\"")
 	}
 	if op != "cat" || len(args) < 2 {
 		return "", "", importer.Refusef(at, "expected a text and an attribute, joined with \"cat\"")

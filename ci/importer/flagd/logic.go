@@ -52,7 +52,8 @@ func (r *reader) affix(op string, args []json.RawMessage, at string) (importer.C
 	return importer.Suffix(name, false, text).At(at), nil
 }
 
-var versionShape = regexp.MustCompile(`^(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
+var versionShape = regexp.MustCompile(
+	`^(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
 
 // version returns the condition for sem_ver. Its ^ compares the major number, and ~ major and
 // minor, whatever follows.
@@ -73,7 +74,8 @@ func (r *reader) version(args []json.RawMessage, at string) (importer.Condition,
 	if parts == nil {
 		return importer.Never, importer.Refusef(at+"[2]", "%q is no full semantic version", text)
 	}
-	r.flag.Approximate(at, "a version without minor or patch number, such as 2.3, counts as 2.3.0 here; flagd's implementations disagree about it")
+	r.flag.Approximate(at,
+		"a version without minor or patch number, such as 2.3, counts as 2.3.0 here; flagd's implementations disagree about it")
 	next := func(s string) string {
 		n, _ := strconv.ParseInt(s, 10, 64)
 		return strconv.FormatInt(n+1, 10)
@@ -86,7 +88,8 @@ func (r *reader) version(args []json.RawMessage, at string) (importer.Condition,
 	case "^":
 		return importer.SemverV(name, ">="+parts[1]+".0.0-0 <"+next(parts[1])+".0.0-0").At(at), nil
 	case "~":
-		return importer.SemverV(name, ">="+parts[1]+"."+parts[2]+".0-0 <"+parts[1]+"."+next(parts[2])+".0-0").At(at), nil
+		return importer.SemverV(name, ">="+parts[1]+"."+parts[2]+".0-0 <"+parts[1]+"."+next(parts[2])+".0-0").At(at),
+			nil
 	}
 	return importer.Never, importer.Refusef(at+"[1]", "unknown comparison %q", op)
 }

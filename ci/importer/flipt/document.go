@@ -132,7 +132,8 @@ func documents(data []byte) ([]*document, error) {
 			break
 		}
 		if err != nil {
-			return nil, importer.Refusef("", "it isn't a document of Flipt: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+			return nil, importer.Refusef("", "it isn't a document of Flipt: %s",
+				strings.TrimPrefix(err.Error(), "yaml: "))
 		}
 		if list = append(list, doc); len(list) > maxDocuments {
 			return nil, importer.Refusef("", "there are more than %d documents", maxDocuments)

@@ -73,7 +73,8 @@ func (r *reader) addSegments(doc *document) error {
 // read adds a flag, and a second one if its variants have attachments.
 func (r *reader) read(doc *document, f *flag, at string) {
 	if r.seen[f.Key] {
-		r.out.Refuse(f.Key, importer.Refusef(at+".key", "there are two flags %q; import one namespace with --env", f.Key))
+		r.out.Refuse(f.Key, importer.Refusef(at+".key",
+			"there are two flags %q; import one namespace with --env", f.Key))
 		return
 	}
 	r.seen[f.Key] = true

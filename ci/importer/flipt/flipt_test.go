@@ -118,7 +118,8 @@ segments: [{key: s}]
 			"isn't a document"},
 		{"version: '2.0'\nflags: []", "version"}, {"segments: [{key: a}, {key: a}]", "two segments"},
 	} {
-		if _, err := Read([]byte(bad.source), importer.Options{}); err == nil || !strings.Contains(err.Error(), bad.reason) {
+		if _, err := Read([]byte(bad.source), importer.Options{}); err == nil ||
+			!strings.Contains(err.Error(), bad.reason) {
 			t.Errorf("%s: %v", bad.source, err)
 		}
 	}
@@ -152,11 +153,13 @@ func TestRefusals(t *testing.T) {
 			"ID of the entity"},
 		{``, `type: STRING_COMPARISON_TYPE, property: a, operator: near`, "segments[0].constraints[0].operator",
 			"unknown operator"},
-		{``, `type: NUMBER_COMPARISON_TYPE, property: a, operator: prefix, value: 1`, "segments[0].constraints[0].operator",
+		{``, `type: NUMBER_COMPARISON_TYPE, property: a, operator: prefix, value: 1`,
+			"segments[0].constraints[0].operator",
 			"unknown operator"},
 		{``, `type: NUMBER_COMPARISON_TYPE, property: a, operator: eq, value: 9007199254740994`,
 			"segments[0].constraints[0].value", "2^53"},
-		{``, `type: NUMBER_COMPARISON_TYPE, property: a, operator: eq, value: 1e-300`, "segments[0].constraints[0].value",
+		{``, `type: NUMBER_COMPARISON_TYPE, property: a, operator: eq, value: 1e-300`,
+			"segments[0].constraints[0].value",
 			"digits"},
 		{``, `type: BOOLEAN_COMPARISON_TYPE, property: a, operator: eq`, "segments[0].constraints[0].operator",
 			"unknown operator"},

@@ -84,7 +84,8 @@ func (c constraint) saysOfNumber(v string) bool {
 
 // compares returns whether the operator holds for a comparison's result.
 func (c constraint) compares(n int) bool {
-	return map[string]bool{"eq": n == 0, "neq": n != 0, "lt": n < 0, "lte": n <= 0, "gt": n > 0, "gte": n >= 0}[c.Operator]
+	return map[string]bool{"eq": n == 0, "neq": n != 0, "lt": n < 0, "lte": n <= 0, "gt": n > 0,
+		"gte": n >= 0}[c.Operator]
 }
 
 // in returns whether an entity is in a segment.
@@ -189,7 +190,8 @@ func imported(t *testing.T, s segment, shares [2]float32, percentage float32) *i
 			map[string]any{"key": "v", "enabled": true, "variants": []any{map[string]any{"key": "x"},
 				map[string]any{"key": "y"}, map[string]any{"key": "z", "default": true}},
 				"rules": []any{map[string]any{"segment": "s", "distributions": []any{
-					map[string]any{"variant": "x", "rollout": shares[0]}, map[string]any{"variant": "y", "rollout": shares[1]}}}}},
+					map[string]any{"variant": "x", "rollout": shares[0]},
+					map[string]any{"variant": "y", "rollout": shares[1]}}}}},
 			map[string]any{"key": "b", "type": "BOOLEAN_FLAG_TYPE", "rollouts": []any{
 				map[string]any{"segment": map[string]any{"key": "s", "value": true}},
 				map[string]any{"threshold": map[string]any{"percentage": percentage, "value": true}}}},

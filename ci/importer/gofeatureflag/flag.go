@@ -23,7 +23,8 @@ type reader struct {
 func (r *reader) read() error {
 	switch {
 	case r.f.Variations == nil:
-		return importer.Refusef(r.key+".variations", "there are no variations; flags in the format before version 1.0 aren't read")
+		return importer.Refusef(r.key+".variations",
+			"there are no variations; flags in the format before version 1.0 aren't read")
 	case r.f.DefaultRule == nil:
 		return importer.Refusef(r.key+".defaultRule", "there is no default rule")
 	}
@@ -60,7 +61,8 @@ func (r *reader) variations() error {
 				return err
 			}
 			if was := r.values[name]; was != nil && string(was) != string(value) {
-				return importer.Refusef(at, "the step changes the value of the variation, and a variant here has one value")
+				return importer.Refusef(at,
+					"the step changes the value of the variation, and a variant here has one value")
 			}
 			r.values[name] = value
 		}
@@ -101,8 +103,9 @@ func (r *reader) bucketingKey() error {
 	if r.by == unit || r.by == targetingKey {
 		return importer.Refusef(place, "an attribute called %q is the targeting key here", r.by)
 	}
-	r.flag.Approximate(place, "without %q, or if it isn't text, GO Feature Flag answers with an error and the program's default; "+
-		"here the rules that divide users don't match", r.by)
+	r.flag.Approximate(place,
+		"without %q, or if it isn't text, GO Feature Flag answers with an error and the program's default; "+
+			"here the rules that divide users don't match", r.by)
 	return nil
 }
 
@@ -116,7 +119,8 @@ func (r *reader) describe() {
 		r.flag.Note(r.key+".metadata", "the metadata aren't carried over, except a description")
 	}
 	if r.f.TrackEvents != nil && !*r.f.TrackEvents {
-		r.flag.Note(r.key+".trackEvents", "evaluations of the flag aren't exported there; what is exported here is up to the program")
+		r.flag.Note(r.key+".trackEvents",
+			"evaluations of the flag aren't exported there; what is exported here is up to the program")
 	}
 	if r.f.Version != nil {
 		r.flag.Note(r.key+".version", "the version isn't carried over; versions are those of the folder")
@@ -158,8 +162,10 @@ func (r *reader) defaults(phases []state) error {
 			}
 			rest := *rule.Progressive.Initial.Variation
 			if r.flag.Default != "" && r.flag.Default != rest {
-				return importer.Refusef(rule.at+".progressiveRollout.initial.variation", "two progressive rollouts start from "+
-					"different variations, %q and %q; here the rest of all of them is the flag's default", r.flag.Default, rest)
+				return importer.Refusef(rule.at+".progressiveRollout.initial.variation",
+					"two progressive rollouts start from "+
+						"different variations, %q and %q; here the rest of all of them is the flag's default",
+					r.flag.Default, rest)
 			}
 			r.flag.Default = rest
 		}

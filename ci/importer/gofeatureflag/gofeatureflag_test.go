@@ -89,11 +89,15 @@ var wants = map[string]want{
 		s, ok := text(c, "email")
 		return ok && (strings.HasPrefix(s, "admin") || strings.HasSuffix(s, "@example.com"))
 	}),
-	"contains":  is(func(c map[string]any) bool { s, ok := text(c, "email"); return ok && strings.Contains(s, "ann") }),
-	"list":      is(func(c map[string]any) bool { s := c["country"]; return s == "DE" || s == "FR" }),
-	"age":       is(func(c map[string]any) bool { n, ok := c["age"].(int); return ok && n > 18 && n <= 65 }),
-	"not-age":   is(func(c map[string]any) bool { n, ok := c["age"].(int); return ok && n != 18 }),
-	"ages":      is(func(c map[string]any) bool { n, ok := c["age"].(int); return ok && (n == 17 || n == 18 || n == 70) }),
+	"contains": is(func(c map[string]any) bool { s, ok := text(c, "email"); return ok && strings.Contains(s, "ann") }),
+	"list":     is(func(c map[string]any) bool { s := c["country"]; return s == "DE" || s == "FR" }),
+	"age":      is(func(c map[string]any) bool { n, ok := c["age"].(int); return ok && n > 18 && n <= 65 }),
+	"not-age":  is(func(c map[string]any) bool { n, ok := c["age"].(int); return ok && n != 18 }),
+	"ages": is(func(c map[string]any) bool {
+		n, ok := c["age"].(int)
+		return ok &&
+			(n == 17 || n == 18 || n == 70)
+	}),
 	"price":     is(func(c map[string]any) bool { n, ok := number(c, "price"); return ok && n < 9.5 }),
 	"beta":      is(func(c map[string]any) bool { return c["beta"] == true }),
 	"not-beta":  is(func(c map[string]any) bool { return c["beta"] == false }),
@@ -381,7 +385,8 @@ func TestRefusals(t *testing.T) {
 			test.flag += `, "defaultRule": {"variation": "b"}`
 		}
 		imp := read(t, `{"f": {`+test.flag+`}}`)
-		if len(imp.Refused) != 1 || imp.Refused[0].Place != "f."+test.place || !strings.Contains(imp.Refused[0].Reason, test.reason) {
+		if len(imp.Refused) != 1 || imp.Refused[0].Place != "f."+test.place ||
+			!strings.Contains(imp.Refused[0].Reason, test.reason) {
 			t.Errorf("%s: %v, not %s: %s", test.flag, imp.Refused, test.place, test.reason)
 		}
 	}

@@ -48,7 +48,8 @@ func (r *reader) variable(name, place string) (string, error) {
 	case targetingKey:
 		return unit, nil
 	case "anonymous":
-		r.flag.Approximate(place, "a context without \"anonymous\" has it as false in GO Feature Flag; here it is missing")
+		r.flag.Approximate(place,
+			"a context without \"anonymous\" has it as false in GO Feature Flag; here it is missing")
 	}
 	return name, nil
 }
@@ -98,7 +99,8 @@ var (
 )
 
 // words can't be the names of attributes, because queries read them as something else.
-var words = strings.Fields("not NOT and or true false null IN in eq EQ ne NE gt GT lt LT ge GE le LE co CO sw SW ew EW pr")
+var words = strings.Fields(
+	"not NOT and or true false null IN in eq EQ ne NE gt GT lt LT ge GE le LE co CO sw SW ew EW pr")
 
 func (p *parser) query() (importer.Condition, error) {
 	left, err := p.term()
@@ -152,7 +154,8 @@ func (p *parser) comparison() (importer.Condition, error) {
 		name = unit
 	}
 	if len(parts) > 1 && p.compared {
-		p.flag.Approximate(p.at, "if there is no object %q, GO Feature Flag compares the attribute before it in the query; here the comparison is false", parts[0])
+		p.flag.Approximate(p.at,
+			"if there is no object %q, GO Feature Flag compares the attribute before it in the query; here the comparison is false", parts[0])
 	}
 	p.compared = true
 	if _, ok := p.eat(present); ok {

@@ -69,7 +69,8 @@ func (r *reader) at(s *state) error {
 		}
 		place := fmt.Sprintf("%s.scheduledRollout[%d]", r.key, i)
 		if added != "" {
-			return importer.Refusef(added, "the step adds a rule, and another step follows; versions of GO Feature Flag disagree whether the rule is still there then")
+			return importer.Refusef(added,
+				"the step adds a rule, and another step follows; versions of GO Feature Flag disagree whether the rule is still there then")
 		}
 		added = s.merge(step.Targeting, place+".targeting")
 		if step.DefaultRule != nil {
@@ -86,7 +87,8 @@ func (r *reader) at(s *state) error {
 		return importer.Refusef(disabledAt, "while a flag is disabled, %s", notServed)
 	}
 	if experiment != nil && (experiment.Start != nil || experiment.End != nil) {
-		return importer.Refusef(experimentAt, "before and after an experimentation, %s; remove it to import the flag as it is in between", notServed)
+		return importer.Refusef(experimentAt,
+			"before and after an experimentation, %s; remove it to import the flag as it is in between", notServed)
 	}
 	return nil
 }

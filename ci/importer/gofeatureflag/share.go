@@ -52,7 +52,8 @@ func (r *reader) divide(rule placedRule, when importer.Condition, name string) e
 		return importer.Refusef(at, "the percentages are too small for a position")
 	}
 	if last < total {
-		r.flag.Approximate(at, "%d of %d positions get %q, which GO Feature Flag answers with an error and the program's default",
+		r.flag.Approximate(at,
+			"%d of %d positions get %q, which GO Feature Flag answers with an error and the program's default",
 			total-last, total, split.Ends[len(split.Ends)-1].Variant)
 		split.Ends[len(split.Ends)-1].At = total
 	}
@@ -86,7 +87,8 @@ func total(percentages map[string]float64, at string) (uint64, error) {
 	first := uint64(sums[0] * perPercent)
 	for _, sum := range sums {
 		if n := uint64(sum * perPercent); n != first {
-			return 0, importer.Refusef(at, "the percentages add up to %d or %d thousandths, by the order in which they are added, and GO Feature Flag adds them in a random order", first, n)
+			return 0, importer.Refusef(at,
+				"the percentages add up to %d or %d thousandths, by the order in which they are added, and GO Feature Flag adds them in a random order", first, n)
 		}
 	}
 	if first == 0 || first > math.MaxUint32 {
@@ -117,7 +119,8 @@ func sumsOf(list []float64) []float64 {
 func (r *reader) grow(rule placedRule, when importer.Condition, name string) error {
 	at := rule.at + ".progressiveRollout"
 	p := rule.Progressive
-	if p.Initial == nil || p.End == nil || p.Initial.Date == nil || p.End.Date == nil || p.Initial.Variation == nil || p.End.Variation == nil {
+	if p.Initial == nil || p.End == nil || p.Initial.Date == nil || p.End.Date == nil || p.Initial.Variation == nil ||
+		p.End.Variation == nil {
 		return importer.Refusef(at, "an initial and an end variation and date are needed")
 	}
 	from, err := level(p.Initial.Percentage, at+".initial.percentage")
@@ -147,10 +150,12 @@ func (r *reader) grow(rule placedRule, when importer.Condition, name string) err
 		return nil
 	}
 	if differ := compareLevels(from, to, end.Unix()-start.Unix()); differ != 0 {
-		r.flag.Approximate(at, "between start and end, some users get %q up to a second earlier or later: GO Feature Flag computes with rounded numbers", *p.End.Variation)
+		r.flag.Approximate(at,
+			"between start and end, some users get %q up to a second earlier or later: GO Feature Flag computes with rounded numbers", *p.End.Variation)
 	}
-	r.flag.Rules = append(r.flag.Rules, importer.Rule{Name: name, When: when, Split: &importer.Split{By: r.by, Hash: hash, Salt: r.key,
-		Grows: &importer.Growth{Variant: *p.End.Variation, From: from, To: to, Start: start, End: end}}})
+	r.flag.Rules = append(r.flag.Rules,
+		importer.Rule{Name: name, When: when, Split: &importer.Split{By: r.by, Hash: hash, Salt: r.key,
+			Grows: &importer.Growth{Variant: *p.End.Variation, From: from, To: to, Start: start, End: end}}})
 	return nil
 }
 
@@ -159,7 +164,8 @@ func (r *reader) constant(p *progressive, start time.Time, share uint64, when im
 	before := importer.All(when, importer.Before(start.UTC().Format(time.RFC3339)))
 	split := &importer.Split{By: r.by, Hash: hash, Salt: r.key,
 		Ends: []importer.End{{Variant: *p.End.Variation, At: share}, {Variant: *p.Initial.Variation, At: positions}}}
-	r.flag.Rules = append(r.flag.Rules, importer.Rule{Name: name + ": before it starts", When: before, Serve: *p.Initial.Variation},
+	r.flag.Rules = append(r.flag.Rules,
+		importer.Rule{Name: name + ": before it starts", When: before, Serve: *p.Initial.Variation},
 		importer.Rule{Name: name, When: when, Split: split})
 }
 

@@ -64,7 +64,8 @@ func (p *parser) value() (value, error) {
 		}
 		return v, nil
 	}
-	return value{}, p.refuse("expected a value: text in quotation marks, a number, a version, true, false, null, or a list of texts or integers")
+	return value{}, p.refuse(
+		"expected a value: text in quotation marks, a number, a version, true, false, null, or a list of texts or integers")
 }
 
 // integers reads the integers of a value.
@@ -148,7 +149,8 @@ func (p *parser) null(name, op string) (importer.Condition, error) {
 // version compares full versions.
 func (p *parser) version(name, op string, v value) (importer.Condition, error) {
 	semver := func(sign string) importer.Condition { return importer.Semver(name, sign+v.text) }
-	p.flag.Approximate(p.at, "a version without minor or patch number, such as 2.3, counts as 2.3.0 here; for GO Feature Flag it is none")
+	p.flag.Approximate(p.at,
+		"a version without minor or patch number, such as 2.3, counts as 2.3.0 here; for GO Feature Flag it is none")
 	switch op {
 	case "eq":
 		return semver("="), nil
@@ -188,7 +190,8 @@ func (p *parser) string(name, op string, v value) (importer.Condition, error) {
 func (p *parser) list(name string, v value) importer.Condition {
 	for _, t := range v.texts {
 		if strings.ToLower(t) != strings.ToUpper(t) {
-			p.flag.Approximate(p.at, "lists are compared with regard to case, as by nikunjy/rules up to 1.5; later versions ignore it")
+			p.flag.Approximate(p.at,
+				"lists are compared with regard to case, as by nikunjy/rules up to 1.5; later versions ignore it")
 		}
 	}
 	return importer.In(name, false, v.texts...)
@@ -200,12 +203,15 @@ func (p *parser) decimal(name, op string, v value) (importer.Condition, error) {
 	if !ok {
 		return importer.Never, importer.Refusef(p.at, "%s has more than 30 characters", v.text)
 	}
-	p.flag.Approximate(p.at, "a %q that is text with a number, such as \"5\", counts as that number here; for GO Feature Flag it is none", name)
+	p.flag.Approximate(p.at,
+		"a %q that is text with a number, such as \"5\", counts as that number here; for GO Feature Flag it is none",
+		name)
 	switch op {
 	case "eq":
 		return importer.Numbers(name, n), nil
 	case "ne":
-		return importer.Any(importer.CompareNumber(name, "<", n).At(p.at), importer.CompareNumber(name, ">", n).At(p.at)), nil
+		return importer.Any(importer.CompareNumber(name, "<", n).At(p.at),
+			importer.CompareNumber(name, ">", n).At(p.at)), nil
 	case "<", "<=", ">", ">=":
 		return importer.CompareNumber(name, op, n), nil
 	}

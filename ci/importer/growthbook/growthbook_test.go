@@ -222,9 +222,11 @@ func TestRefusals(t *testing.T) {
 			"features.f.rules[0].ranges[2]", "no variation"},
 		{`{"defaultValue": 1, "rules": [{"variations": [1, 2], "weights": [-1, 2]}]}`, "features.f.rules[0].weights",
 			"negative"},
-		{`{"defaultValue": 1, "rules": [{"variations": [1, 2], "namespace": ["a", 1]}]}`, "features.f.rules[0].namespace",
+		{`{"defaultValue": 1, "rules": [{"variations": [1, 2], "namespace": ["a", 1]}]}`,
+			"features.f.rules[0].namespace",
 			"expected"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "filters": [{"ranges": []}]}]}`, "features.f.rules[0].filters[0].seed",
+		{`{"defaultValue": 1, "rules": [{"force": 2, "filters": [{"ranges": []}]}]}`,
+			"features.f.rules[0].filters[0].seed",
 			"missing"},
 		{`{"defaultValue": 1, "rules": [{"contextualVariations": [1, 2]}]}`, "features.f.rules[0].contextualVariations",
 			"bandits"},
@@ -232,9 +234,11 @@ func TestRefusals(t *testing.T) {
 			"expected a condition"},
 		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$near": 1}}}]}`,
 			"features.f.rules[0].condition.a.$near", "unknown operator"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"$where": 1}}]}`, "features.f.rules[0].condition.$where",
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"$where": 1}}]}`,
+			"features.f.rules[0].condition.$where",
 			"unknown operator"},
-		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"b": 1}}}]}`, "features.f.rules[0].condition.a",
+		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"b": 1}}}]}`,
+			"features.f.rules[0].condition.a",
 			"whole object"},
 		{`{"defaultValue": 1, "rules": [{"force": 2, "condition": {"a": {"$gt": "x"}}}]}`,
 			"features.f.rules[0].condition.a.$gt", "can't be ordered"},
@@ -268,7 +272,8 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v, not %s: %s", test.feature, imp.Refused, test.place, test.reason)
 		}
 	}
-	for _, bad := range []string{``, `[]`, `{}`, `{"features": {}}`, `{"encryptedFeatures": "x"}`, `{"features": {"f": `} {
+	for _, bad := range []string{``, `[]`, `{}`, `{"features": {}}`, `{"encryptedFeatures": "x"}`,
+		`{"features": {"f": `} {
 		if _, err := Read([]byte(bad), importer.Options{}); err == nil {
 			t.Errorf("%q is read without error", bad)
 		}

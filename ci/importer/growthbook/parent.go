@@ -18,8 +18,9 @@ func (x *reading) parents(r *rule, name, at string) (importer.Condition, error) 
 		}
 		if p.Gate && !met.IsAlways() {
 			if x.typ != "boolean" {
-				return all, importer.Refusef(place, "where the prerequisite isn't met, GrowthBook serves null, and so the "+
-					"default in the program's code")
+				return all, importer.Refusef(place,
+					"where the prerequisite isn't met, GrowthBook serves null, and so the "+
+						"default in the program's code")
 			}
 			x.flag.Approximate(place, "where the prerequisite isn't met, GrowthBook serves null; the flag serves false")
 			x.add(name+": prerequisite "+p.ID+" isn't met", importer.All(all, importer.Not(met)), x.off(), nil)

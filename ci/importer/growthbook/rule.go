@@ -55,7 +55,8 @@ func (x *reading) rule(r *rule, i int, at string) error {
 		when = importer.All(when, c)
 	}
 	if r.FallbackAttribute != "" || r.BucketVersion > 0 || r.MinBucketVersion > 0 {
-		x.flag.Approximate(at, "with sticky bucketing, users keep what is stored about them; that isn't in the features")
+		x.flag.Approximate(at,
+			"with sticky bucketing, users keep what is stored about them; that isn't in the features")
 	}
 	switch {
 	case r.Force != nil:
@@ -278,8 +279,9 @@ func (x *reading) ranges(r *rule, at string) ([][2]float64, error) {
 	}
 	if len(weights) != len(r.Variations) || sum < 0.99 || sum > 1.01 {
 		if weights != nil {
-			x.flag.Note(at+".weights", "the weights aren't one for each variation, or don't add up to 1, so GrowthBook "+
-				"takes equal ones")
+			x.flag.Note(at+".weights",
+				"the weights aren't one for each variation, or don't add up to 1, so GrowthBook "+
+					"takes equal ones")
 		}
 		weights = make([]float64, len(r.Variations))
 		for i := range weights {

@@ -31,7 +31,8 @@ func attribute(name string, reference bool, place string) (string, error) {
 		parts := strings.Split(name[1:], "/")
 		for _, p := range parts {
 			if len(parts) > 1 && (p == "" || strings.ContainsAny(p, ".~") || len(parts) > maxPath) {
-				return "", importer.Refusef(place, "%q can't be written as a path of at most %d names with points between them", name, maxPath)
+				return "", importer.Refusef(place,
+					"%q can't be written as a path of at most %d names with points between them", name, maxPath)
 			}
 		}
 		name = strings.NewReplacer("~1", "/", "~0", "~").Replace(strings.Join(parts, "."))
@@ -40,7 +41,8 @@ func attribute(name string, reference bool, place string) (string, error) {
 	case "":
 		return "", importer.Refusef(place, "the attribute is missing")
 	case "kind":
-		return "", importer.Refusef(place, "it asks for the kind of the context: a context here is of one kind, the user")
+		return "", importer.Refusef(place,
+			"it asks for the kind of the context: a context here is of one kind, the user")
 	}
 	return name, nil
 }
@@ -146,7 +148,8 @@ func (x *reading) in(c *clause, name, at string) (importer.Condition, error) {
 			} else if n, ok := importer.ParseNumber(string(raw)); ok && !n.IsInteger() {
 				numbers = append(numbers, n)
 			} else {
-				return any, importer.Refusef(place, "%s is neither a text, a boolean, nor a decimal number within 2^53", raw)
+				return any, importer.Refusef(place,
+					"%s is neither a text, a boolean, nor a decimal number within 2^53", raw)
 			}
 		}
 	}
@@ -186,7 +189,8 @@ func (x *reading) text(c *clause, name, at string) (importer.Condition, error) {
 	}
 	for _, v := range values {
 		if _, err := regexp.Compile(v); err != nil {
-			return importer.Never, importer.Refusef(at+".values", "%q isn't in RE2's syntax; LaunchDarkly's SDKs disagree about it", v)
+			return importer.Never,
+				importer.Refusef(at+".values", "%q isn't in RE2's syntax; LaunchDarkly's SDKs disagree about it", v)
 		}
 	}
 	return importer.Matches(name, false, values...), nil
@@ -223,7 +227,8 @@ func (x *reading) date(c *clause, name, at string) (importer.Condition, error) {
 		var text string
 		if n, ok := importer.Integer(raw); ok {
 			any = importer.Any(any, milliseconds(c.Op, name, n))
-			x.flag.Approximate(place, "%q is Unix time in whole milliseconds here; text with a time makes the comparison false", name)
+			x.flag.Approximate(place,
+				"%q is Unix time in whole milliseconds here; text with a time makes the comparison false", name)
 			continue
 		}
 		if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
@@ -234,7 +239,8 @@ func (x *reading) date(c *clause, name, at string) (importer.Condition, error) {
 			return any, importer.Refusef(place, "%q is no time such as 2026-12-01T09:00:00Z", text)
 		}
 		any = importer.Any(any, timeOf(c.Op, name, t))
-		x.flag.Approximate(place, "%q is compared to the second, and %s counts as after; numbers are Unix time in seconds here, and milliseconds there", name, text)
+		x.flag.Approximate(place,
+			"%q is compared to the second, and %s counts as after; numbers are Unix time in seconds here, and milliseconds there", name, text)
 	}
 	return any, nil
 }
@@ -253,7 +259,8 @@ func timeOf(op, name string, bound time.Time) importer.Condition {
 	return importer.TimeAfter(name, bound)
 }
 
-var versionShape = regexp.MustCompile(`^(0|[1-9]\d{0,14})(\.(0|[1-9]\d{0,14})(\.(0|[1-9]\d{0,14})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?)?)?$`)
+var versionShape = regexp.MustCompile(
+	`^(0|[1-9]\d{0,14})(\.(0|[1-9]\d{0,14})(\.(0|[1-9]\d{0,14})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?)?)?$`)
 
 func version(c *clause, name, at string) (importer.Condition, error) {
 	sign := map[string]string{"semVerEqual": "=", "semVerLessThan": "<", "semVerGreaterThan": ">"}[c.Op]
@@ -296,7 +303,8 @@ func (x *reading) segment(key, place string) (importer.Condition, error) {
 	case slices.Contains(x.chain, key):
 		return importer.Never, importer.Refusef(at, "the segment refers to itself")
 	case s.Unbounded:
-		return importer.Never, importer.Refusef(at+".unbounded", "the members of the big segment %q aren't in the file", key)
+		return importer.Never,
+			importer.Refusef(at+".unbounded", "the members of the big segment %q aren't in the file", key)
 	case len(s.IncludedContexts) > 0:
 		return importer.Never, kind(s.IncludedContexts[0].ContextKind, at+".includedContexts[0]")
 	case len(s.ExcludedContexts) > 0:
@@ -340,7 +348,8 @@ func (x *reading) segmentRule(key string, s *segment, i int) (importer.Condition
 	}
 	// What can't be hashed is at position 0, an empty text at its own.
 	if end > 0 {
-		bucket = importer.Any(bucket, importer.Not(importer.Any(importer.HasPosition(by, hash, salt, 0), importer.Empty(by))))
+		bucket = importer.Any(bucket,
+			importer.Not(importer.Any(importer.HasPosition(by, hash, salt, 0), importer.Empty(by))))
 	}
 	if emptyPosition(salt) < end {
 		bucket = importer.Any(bucket, importer.Empty(by))

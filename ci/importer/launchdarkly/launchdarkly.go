@@ -102,7 +102,8 @@ func Read(data []byte, _ importer.Options) (*importer.Import, error) {
 		p = *p.Data
 	}
 	if len(p.Flags)+len(p.FlagValues) == 0 {
-		return nil, importer.Refusef("flags", "there are no flags; the file must be what SDKs get, not an answer of the REST API")
+		return nil, importer.Refusef("flags",
+			"there are no flags; the file must be what SDKs get, not an answer of the REST API")
 	}
 	r := &reader{p}
 	out := &importer.Import{System: "LaunchDarkly", Unit: unit, Notes: []importer.Note{{
@@ -115,7 +116,8 @@ func Read(data []byte, _ importer.Options) (*importer.Import, error) {
 	for _, key := range slices.Sorted(maps.Keys(p.FlagValues)) {
 		value := p.FlagValues[key]
 		add(out, key, func() (*importer.Flag, error) {
-			return r.flag(key, &flag{On: true, Variations: []json.RawMessage{value}, Fallthrough: variationOrSplit{Variation: new(int)}})
+			return r.flag(key, &flag{On: true, Variations: []json.RawMessage{value},
+				Fallthrough: variationOrSplit{Variation: new(int)}})
 		})
 	}
 	return out, nil
@@ -181,7 +183,8 @@ func (x *reading) off() (err error) {
 	case x.f.OffVariation != nil:
 		x.flag.Off, err = x.variation(*x.f.OffVariation, x.at+".offVariation")
 	case !x.f.On || len(x.f.Prerequisites) > 0:
-		err = importer.Refusef(x.at+".offVariation", "without it, the flag serves the default in the program's code while it is off")
+		err = importer.Refusef(x.at+".offVariation",
+			"without it, the flag serves the default in the program's code while it is off")
 	}
 	return err
 }
@@ -242,7 +245,8 @@ func (x *reading) prerequisites() error {
 		all = importer.All(all, importer.Serves(p.Key, variants[p.Variation].Name).At(at))
 	}
 	if !all.IsAlways() {
-		x.flag.Rules = append(x.flag.Rules, importer.Rule{Name: "prerequisites aren't met", When: importer.Not(all), Serve: x.flag.Off})
+		x.flag.Rules = append(x.flag.Rules,
+			importer.Rule{Name: "prerequisites aren't met", When: importer.Not(all), Serve: x.flag.Off})
 	}
 	return nil
 }

@@ -62,7 +62,8 @@ func TestBoundary(t *testing.T) {
 // TestRefusals holds what is refused, with its place.
 func TestRefusals(t *testing.T) {
 	rule := func(clause string) string {
-		return `"offVariation": 0, "fallthrough": {"variation": 0}, "rules": [{"variation": 1, "clauses": [` + clause + `]}]`
+		return `"offVariation": 0, "fallthrough": {"variation": 0}, "rules": [{"variation": 1, "clauses": [` +
+			clause + `]}]`
 	}
 	for _, test := range []struct{ flag, place, reason string }{
 		{rule(`{"attribute": "a", "op": "near", "values": ["x"]}`), "rules[0].clauses[0].op", "unknown operator"},
@@ -102,7 +103,8 @@ func TestRefusals(t *testing.T) {
 		if !strings.HasPrefix(place, "segments") {
 			place = "flags.f." + place
 		}
-		if len(imp.Refused) != 1 || imp.Refused[0].Place != place || !strings.Contains(imp.Refused[0].Reason, test.reason) {
+		if len(imp.Refused) != 1 || imp.Refused[0].Place != place ||
+			!strings.Contains(imp.Refused[0].Reason, test.reason) {
 			t.Errorf("%s: %v, not %s: %s", test.flag, imp.Refused, place, test.reason)
 		}
 	}
@@ -132,12 +134,15 @@ func TestForms(t *testing.T) {
 // TestNumbersAndDates holds how numbers with fractions and dates are compared.
 func TestNumbersAndDates(t *testing.T) {
 	rule := func(variation int, attribute, op, value string) string {
-		return fmt.Sprintf(`{"variation": %d, "clauses": [{"attribute": %q, "op": %q, "values": [%s]}]}`, variation, attribute, op, value)
+		return fmt.Sprintf(`{"variation": %d, "clauses": [{"attribute": %q, "op": %q, "values": [%s]}]}`, variation,
+			attribute, op, value)
 	}
 	imp, err := Read(fmt.Appendf(nil, `{"flags": {"f": {"on": true, "salt": "s", "offVariation": 0, "fallthrough": {"variation": 0},
 		"variations": ["none", "few", "many", "half", "early", "late", "soon"], "rules": [%s]}}}`, strings.Join([]string{
-		rule(1, "price", "lessThan", "0.25"), rule(2, "price", "greaterThanOrEqual", "9.5"), rule(3, "price", "in", "0.5, 1.5"),
-		rule(4, "born", "before", `"1990-06-01T00:00:00+02:00"`), rule(5, "born", "after", `"2000-01-01T00:00:00Z"`), rule(6, "expires", "before", "1764579600000"),
+		rule(1, "price", "lessThan", "0.25"), rule(2, "price", "greaterThanOrEqual", "9.5"),
+		rule(3, "price", "in", "0.5, 1.5"),
+		rule(4, "born", "before", `"1990-06-01T00:00:00+02:00"`), rule(5, "born", "after", `"2000-01-01T00:00:00Z"`),
+		rule(6, "expires", "before", "1764579600000"),
 	}, ",")), importer.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +173,8 @@ func TestNested(t *testing.T) {
 	}
 	folder := importtest.Import(t, imp)
 	for city, want := range map[string]string{"Oslo": "yes", "Rome": "no"} {
-		result, _ := folder.Ask(t, "f", map[string]any{"key": "u", "address": map[string]any{"city": city}}, time.Unix(0, 0))
+		result, _ := folder.Ask(t, "f", map[string]any{"key": "u", "address": map[string]any{"city": city}},
+			time.Unix(0, 0))
 		if result.Variant() != want {
 			t.Errorf("%s: %s, not %s", city, result.Variant(), want)
 		}

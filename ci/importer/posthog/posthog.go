@@ -101,7 +101,8 @@ func Read(data []byte, _ importer.Options) (*importer.Import, error) {
 			out.Refuse(f.Key, importer.Refusef(at+".key", "there is another flag with the key %q", f.Key))
 			continue
 		}
-		x := &reading{reader: r, f: f, at: at, flag: &importer.Flag{Key: f.Key, Namespace: "default", Description: f.Name, Place: at}}
+		x := &reading{reader: r, f: f, at: at,
+			flag: &importer.Flag{Key: f.Key, Namespace: "default", Description: f.Name, Place: at}}
 		if err := x.read(); err != nil {
 			out.Refuse(f.Key, err)
 			continue
@@ -139,7 +140,8 @@ func (x *reading) supported() error {
 		return importer.Refusef(x.at+".ensure_experience_continuity",
 			"PostHog's database decides who keeps an earlier variant after logging in")
 	case x.f.BucketBy != "" && x.f.BucketBy != unit:
-		return importer.Refusef(x.at+".bucketing_identifier", "it divides by %q, and not by the distinct ID", x.f.BucketBy)
+		return importer.Refusef(x.at+".bucketing_identifier", "it divides by %q, and not by the distinct ID",
+			x.f.BucketBy)
 	case f.Aggregation != nil:
 		return importer.Refusef(at+".aggregation_group_type_index", "it divides groups, and not persons")
 	case len(f.SuperGroups) > 0:
@@ -162,13 +164,15 @@ func (x *reading) read() error {
 		return err
 	}
 	if len(x.f.Filters.Payloads) > 0 {
-		x.flag.Note(x.at+".filters.payloads", "payloads aren't carried over; the flag serves what getFeatureFlag returns")
+		x.flag.Note(x.at+".filters.payloads",
+			"payloads aren't carried over; the flag serves what getFeatureFlag returns")
 	}
 	if len(x.f.Filters.Groups) > maxCondition {
 		return importer.Refusef(x.at+".filters.groups", "there are more than %d", maxCondition)
 	}
 	for i := range x.f.Filters.Groups {
-		if err := x.group(&x.f.Filters.Groups[i], fmt.Sprintf("condition %d", i+1), fmt.Sprintf("%s.filters.groups[%d]", x.at, i)); err != nil {
+		if err := x.group(&x.f.Filters.Groups[i], fmt.Sprintf("condition %d", i+1),
+			fmt.Sprintf("%s.filters.groups[%d]", x.at, i)); err != nil {
 			return err
 		}
 	}
@@ -181,15 +185,18 @@ func (x *reading) variants() error {
 	for i, v := range x.f.Filters.Multivariate.Variants {
 		at := fmt.Sprintf("%s.filters.multivariate.variants[%d]", x.at, i)
 		switch {
-		case v.Key == on || v.Key == off || slices.ContainsFunc(x.flag.Variants, func(w importer.Variant) bool { return w.Name == v.Key }):
+		case v.Key == on || v.Key == off ||
+			slices.ContainsFunc(x.flag.Variants, func(w importer.Variant) bool { return w.Name == v.Key }):
 			return importer.Refusef(at+".key", "a variant can't be called %q here, or there are two", v.Key)
 		case !(v.Rollout >= 0 && v.Rollout <= 100):
 			return importer.Refusef(at+".rollout_percentage", "%v isn't from 0 to 100", v.Rollout)
 		}
 		x.flag.Variants = append(x.flag.Variants, importer.Variant{Name: v.Key, Value: importer.JSONText(v.Key)})
 	}
-	x.flag.Variants = append(x.flag.Variants, importer.Variant{Name: off, Value: `"false"`}, importer.Variant{Name: on, Value: `"true"`})
-	x.flag.Note(x.at+".filters.multivariate", "where PostHog returns false or true instead of a variant, the flag serves that as text")
+	x.flag.Variants = append(x.flag.Variants, importer.Variant{Name: off, Value: `"false"`},
+		importer.Variant{Name: on, Value: `"true"`})
+	x.flag.Note(x.at+".filters.multivariate",
+		"where PostHog returns false or true instead of a variant, the flag serves that as text")
 	return nil
 }
 
@@ -197,7 +204,8 @@ func (x *reading) variants() error {
 func (x *reading) holdout() error {
 	h, at := x.f.Filters.Holdout, x.at+".filters.holdout"
 	if len(x.f.Filters.HoldoutGroups) > 0 && h == nil {
-		return importer.Refusef(x.at+".filters.holdout_groups", "holdouts in the form before \"holdout\"; save the flag in PostHog and import again")
+		return importer.Refusef(x.at+".filters.holdout_groups",
+			"holdouts in the form before \"holdout\"; save the flag in PostHog and import again")
 	}
 	if h == nil || len(h.ID) == 0 || h.Exclusion == nil {
 		return nil
@@ -216,7 +224,8 @@ func (x *reading) holdout() error {
 		return importer.Refusef(at+".id", "there is also a variant %q", name)
 	}
 	x.flag.Variants = append(x.flag.Variants, importer.Variant{Name: name, Value: importer.JSONText(name)})
-	x.flag.Rules = append(x.flag.Rules, importer.Rule{Name: name, When: share(holdoutHash, holdoutSalt, *h.Exclusion), Serve: name})
+	x.flag.Rules = append(x.flag.Rules,
+		importer.Rule{Name: name, When: share(holdoutHash, holdoutSalt, *h.Exclusion), Serve: name})
 	return nil
 }
 
@@ -243,7 +252,8 @@ func (x *reading) group(g *group, name, at string) error {
 		rule.Split = x.split()
 	}
 	for _, v := range x.flag.Variants {
-		if g.Variant == v.Name && slices.ContainsFunc(x.f.Filters.Multivariate.Variants, func(w variant) bool { return w.Key == v.Name }) {
+		if g.Variant == v.Name &&
+			slices.ContainsFunc(x.f.Filters.Multivariate.Variants, func(w variant) bool { return w.Key == v.Name }) {
 			rule.Serve, rule.Split = v.Name, nil
 		}
 	}

@@ -71,10 +71,13 @@ func TestBoundary(t *testing.T) {
 // TestMissing holds what PostHog's server says about properties that a person doesn't have, as
 // its source documents it: negations match, and nothing else does.
 func TestMissing(t *testing.T) {
-	for operator, value := range map[string]string{"exact": `"x"`, "icontains": `"x"`, "starts_with": `"x"`, "ends_with": `"x"`, "regex": `"x"`,
-		"icontains_multi": `["x"]`, "is_set": `"x"`, "between": `[1, 2]`, "gt": `1`, "lte": `1`, "semver_eq": `"1.2.3"`, "semver_neq": `"1.2.3"`,
+	for operator, value := range map[string]string{"exact": `"x"`, "icontains": `"x"`, "starts_with": `"x"`,
+		"ends_with": `"x"`, "regex": `"x"`,
+		"icontains_multi": `["x"]`, "is_set": `"x"`, "between": `[1, 2]`, "gt": `1`, "lte": `1`,
+		"semver_eq": `"1.2.3"`, "semver_neq": `"1.2.3"`,
 		"is_date_before": `"2026-12-01T09:00:00Z"`, "is_date_after": `"2026-12-01T09:00:00Z"`,
-		"!is_not": `"x"`, "!not_icontains": `"x"`, "!not_starts_with": `"x"`, "!not_ends_with": `"x"`, "!not_regex": `"x"`,
+		"!is_not": `"x"`, "!not_icontains": `"x"`, "!not_starts_with": `"x"`, "!not_ends_with": `"x"`,
+		"!not_regex":           `"x"`,
 		"!not_icontains_multi": `["x"]`, "!is_not_set": `"x"`, "!not_between": `[1, 2]`} {
 		operator, want := strings.CutPrefix(operator, "!")
 		imp, err := Read([]byte(`{"flags": [{"key": "f", "active": true, "filters": {"groups": [{"properties": [

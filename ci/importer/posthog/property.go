@@ -43,7 +43,8 @@ func (x *reading) all(list []property, at string) (importer.Condition, error) {
 
 func (x *reading) property(p *property, at string) (importer.Condition, error) {
 	if x.count++; x.count > maxCondition {
-		return importer.Never, importer.Refusef(at, "the flag has more than %d conditions, with those of its cohorts", maxCondition)
+		return importer.Never,
+			importer.Refusef(at, "the flag has more than %d conditions, with those of its cohorts", maxCondition)
 	}
 	switch p.Type {
 	case "", "person":
@@ -69,7 +70,8 @@ func (x *reading) dependency(p *property, at string) (importer.Condition, error)
 		return importer.Not(is), nil
 	case string(p.Value) == "false":
 		return is, nil
-	case isText && x.Flags[i].several() && slices.ContainsFunc(x.Flags[i].Filters.Multivariate.Variants, func(v variant) bool { return v.Key == text }):
+	case isText && x.Flags[i].several() &&
+		slices.ContainsFunc(x.Flags[i].Filters.Multivariate.Variants, func(v variant) bool { return v.Key == text }):
 		return importer.Serves(p.Key, text).At(at), nil
 	}
 	return importer.Never, importer.Refusef(at+".value", "%.40s is no variant of the flag %q", p.Value, p.Key)
@@ -81,7 +83,8 @@ func (x *reading) cohort(p *property, at string) (importer.Condition, error) {
 	raw := x.Cohorts[id]
 	switch {
 	case raw == nil:
-		return importer.Never, importer.Refusef(at+".value", "the cohort %s isn't in the file: its members are known to PostHog alone", id)
+		return importer.Never, importer.Refusef(at+".value",
+			"the cohort %s isn't in the file: its members are known to PostHog alone", id)
 	case slices.Contains(x.chain, id):
 		return importer.Never, importer.Refusef("cohorts."+id, "the cohort refers to itself")
 	case p.Operator != "" && p.Operator != "in" && p.Operator != "not_in" && p.Operator != "exact":
@@ -104,7 +107,8 @@ func (x *reading) part(raw json.RawMessage, at string, depth int) (importer.Cond
 	var g propertyGroup
 	var p property
 	if json.Unmarshal(raw, &g) != nil || json.Unmarshal(raw, &p) != nil || depth > maxParts {
-		return importer.Never, importer.Refusef(at, "expected a group of properties or a property, nested at most %d levels deep", maxParts)
+		return importer.Never, importer.Refusef(at,
+			"expected a group of properties or a property, nested at most %d levels deep", maxParts)
 	}
 	if g.Values == nil && (p.Key != "" || p.Type == "cohort") {
 		c, err := x.property(&p, at)
@@ -132,8 +136,9 @@ func (x *reading) part(raw json.RawMessage, at string, depth int) (importer.Cond
 
 // negations are the operators that hold where another one doesn't, also if the property is
 // missing.
-var negations = map[string]string{"is_not": "exact", "not_icontains": "icontains", "not_starts_with": "starts_with", "not_ends_with": "ends_with",
-	"not_regex": "regex", "not_icontains_multi": "icontains_multi", "is_not_set": "is_set"}
+var negations = map[string]string{"is_not": "exact", "not_icontains": "icontains", "not_starts_with": "starts_with",
+	"not_ends_with": "ends_with",
+	"not_regex":     "regex", "not_icontains_multi": "icontains_multi", "is_not_set": "is_set"}
 
 func (x *reading) compare(p *property, at string) (importer.Condition, error) {
 	if positive := negations[p.Operator]; positive != "" {
@@ -153,7 +158,8 @@ func (x *reading) compare(p *property, at string) (importer.Condition, error) {
 		return x.regex(p, at)
 	case "gt", "gte", "lt", "lte", "between", "not_between":
 		return x.number(p, at)
-	case "semver_eq", "semver_neq", "semver_gt", "semver_gte", "semver_lt", "semver_lte", "semver_tilde", "semver_caret", "semver_wildcard":
+	case "semver_eq", "semver_neq", "semver_gt", "semver_gte", "semver_lt", "semver_lte", "semver_tilde",
+		"semver_caret", "semver_wildcard":
 		return x.version(p, at)
 	case "is_date_after", "is_date_before":
 		return x.date(p, at)
@@ -215,7 +221,8 @@ func (x *reading) exact(p *property, at string) (importer.Condition, error) {
 	}
 	switch {
 	case len(values) == 0 || kinds > 1:
-		return importer.Never, importer.Refusef(at+".value", "the values have different types, or there are none; PostHog's SDKs disagree about that")
+		return importer.Never, importer.Refusef(at+".value",
+			"the values have different types, or there are none; PostHog's SDKs disagree about that")
 	case bools[1], bools[0]:
 		x.flag.Approximate(at, "%q is a boolean here; text with one, such as \"true\", is none", p.Key)
 		is := importer.Is(p.Key, true).At(at)
@@ -228,7 +235,8 @@ func (x *reading) exact(p *property, at string) (importer.Condition, error) {
 		for _, n := range numbers {
 			any = importer.Any(any, importer.NumberEqual(p.Key, n).At(at))
 		}
-		x.flag.Approximate(at, "%q is a number here; text in another notation of it, such as \"5.0\" for 5, counts as that number", p.Key)
+		x.flag.Approximate(at,
+			"%q is a number here; text in another notation of it, such as \"5.0\" for 5, counts as that number", p.Key)
 		return any, nil
 	}
 	return importer.In(p.Key, true, texts...), nil
@@ -266,10 +274,12 @@ func (x *reading) regex(p *property, at string) (importer.Condition, error) {
 		return importer.Never, importer.Refusef(at+".value", "%.40s is no text", p.Value)
 	}
 	if _, err := regexp.Compile(expression); err != nil {
-		return importer.Never, importer.Refusef(at+".value", "%q isn't in RE2's syntax; PostHog's SDKs disagree about it", expression)
+		return importer.Never,
+			importer.Refusef(at+".value", "%q isn't in RE2's syntax; PostHog's SDKs disagree about it", expression)
 	}
 	if strings.ContainsAny(expression, `\.[`) {
-		x.flag.Approximate(at, "classes such as \\d match ASCII here; PostHog's server also matches letters and digits of other scripts")
+		x.flag.Approximate(at,
+			"classes such as \\d match ASCII here; PostHog's server also matches letters and digits of other scripts")
 	}
 	if expression == "" {
 		return importer.Exists(p.Key), nil
@@ -313,7 +323,8 @@ func (x *reading) number(p *property, at string) (importer.Condition, error) {
 	case between && len(bounds) != 2:
 		return importer.Never, importer.Refusef(at+".value", "expected two numbers")
 	case p.Operator == "between":
-		return importer.All(importer.NumberAtLeast(p.Key, bounds[0]).At(at), importer.NumberAtMost(p.Key, bounds[1]).At(at)), nil
+		return importer.All(importer.NumberAtLeast(p.Key, bounds[0]).At(at),
+			importer.NumberAtMost(p.Key, bounds[1]).At(at)), nil
 	case p.Operator == "not_between":
 		return importer.Any(importer.Not(importer.Exists(p.Key).At(at)),
 			importer.NumberBelow(p.Key, bounds[0]).At(at), importer.NumberAbove(p.Key, bounds[1]).At(at)), nil
@@ -340,9 +351,11 @@ func (x *reading) version(p *property, at string) (importer.Condition, error) {
 	}
 	parts := versionShape.FindStringSubmatch(s)
 	if !isText || parts == nil || wildcard && parts[3] != "" {
-		return importer.Never, importer.Refusef(at+".value", "%.40s is no version such as 1.2.3, or 1.2.* for a wildcard", p.Value)
+		return importer.Never,
+			importer.Refusef(at+".value", "%.40s is no version such as 1.2.3, or 1.2.* for a wildcard", p.Value)
 	}
-	x.flag.Approximate(at, "pre-releases of %q are compared as Semantic Versioning says; PostHog's SDKs ignore them", p.Key)
+	x.flag.Approximate(at, "pre-releases of %q are compared as Semantic Versioning says; PostHog's SDKs ignore them",
+		p.Key)
 	var n [3]int
 	for i := range n {
 		n[i], _ = strconv.Atoi(parts[i+1]) // 0 if it isn't there
@@ -350,7 +363,8 @@ func (x *reading) version(p *property, at string) (importer.Condition, error) {
 	version := fmt.Sprintf("%d.%d.%d", n[0], n[1], n[2])
 	switch p.Operator {
 	case "semver_neq":
-		return importer.All(importer.SemverV(p.Key, ">=0.0.0-0").At(at), importer.Not(importer.SemverV(p.Key, "="+version).At(at))), nil
+		return importer.All(importer.SemverV(p.Key, ">=0.0.0-0").At(at),
+			importer.Not(importer.SemverV(p.Key, "="+version).At(at))), nil
 	case "semver_tilde":
 		return importer.SemverV(p.Key, "~"+version), nil
 	case "semver_caret":
@@ -361,7 +375,8 @@ func (x *reading) version(p *property, at string) (importer.Condition, error) {
 		}
 		return importer.SemverV(p.Key, fmt.Sprintf(">=%s <%d.%d.0-0", version, n[0], n[1]+1)), nil
 	}
-	signs := map[string]string{"semver_eq": "=", "semver_gt": ">", "semver_gte": ">=", "semver_lt": "<", "semver_lte": "<="}
+	signs := map[string]string{"semver_eq": "=", "semver_gt": ">", "semver_gte": ">=", "semver_lt": "<",
+		"semver_lte": "<="}
 	return importer.SemverV(p.Key, signs[p.Operator]+version), nil
 }
 
@@ -373,7 +388,8 @@ func (x *reading) date(p *property, at string) (importer.Condition, error) {
 		return importer.Never, importer.Refusef(at+".value",
 			"%.40s isn't a time with an offset, such as 2026-12-01T09:00:00Z; others depend on the day, or on the project's time zone", p.Value)
 	}
-	x.flag.Approximate(at, "%q is a time with an offset here, or Unix time in seconds, and %s itself counts as after; PostHog also reads other forms", p.Key, s)
+	x.flag.Approximate(at,
+		"%q is a time with an offset here, or Unix time in seconds, and %s itself counts as after; PostHog also reads other forms", p.Key, s)
 	if p.Operator == "is_date_before" {
 		return importer.TimeBefore(p.Key, t), nil
 	}

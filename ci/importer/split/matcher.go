@@ -87,7 +87,8 @@ func (x *reading) matcher(m *matcher, at string) (importer.Condition, error) {
 	name := unit
 	if m.Selector != nil && m.Selector.Attribute != "" {
 		if name = m.Selector.Attribute; name == unit {
-			return importer.Never, importer.Refusef(at+".keySelector.attribute", "an attribute can't be called %q here, as the key is", name)
+			return importer.Never, importer.Refusef(at+".keySelector.attribute",
+				"an attribute can't be called %q here, as the key is", name)
 		}
 	}
 	c, err := x.match(m, name, at)
@@ -116,7 +117,8 @@ func (x *reading) match(m *matcher, name, at string) (importer.Condition, error)
 		}
 		x.flag.Approximate(at, "%q is a boolean here; text with one, such as \"true\", is none", name)
 		return importer.Is(name, *m.Boolean), nil
-	case "EQUAL_TO_SEMVER", "GREATER_THAN_OR_EQUAL_TO_SEMVER", "LESS_THAN_OR_EQUAL_TO_SEMVER", "BETWEEN_SEMVER", "IN_LIST_SEMVER":
+	case "EQUAL_TO_SEMVER", "GREATER_THAN_OR_EQUAL_TO_SEMVER", "LESS_THAN_OR_EQUAL_TO_SEMVER", "BETWEEN_SEMVER",
+		"IN_LIST_SEMVER":
 		return x.version(m, name, at)
 	case "IN_SPLIT_TREATMENT":
 		if m.Dependency == nil {
@@ -131,7 +133,8 @@ func (x *reading) match(m *matcher, name, at string) (importer.Condition, error)
 	case "IN_SEGMENT", "IN_LARGE_SEGMENT":
 		return importer.Never, importer.Refusef(at, "the members of the segment aren't in the file")
 	case "EQUAL_TO_SET", "PART_OF_SET":
-		return importer.Never, importer.Refusef(at+".matcherType", "%s asks that a list has no other elements, which no condition here does", m.Type)
+		return importer.Never, importer.Refusef(at+".matcherType",
+			"%s asks that a list has no other elements, which no condition here does", m.Type)
 	}
 	return importer.Never, importer.Refusef(at+".matcherType", "unknown matcher %q", m.Type)
 }
@@ -169,7 +172,8 @@ func expression(m *matcher, name, at string) (importer.Condition, error) {
 		return importer.Never, importer.Refusef(at+".stringMatcherData", "it is missing")
 	}
 	if _, err := regexp.Compile(*m.String); err != nil || *m.String == "" {
-		return importer.Never, importer.Refusef(at+".stringMatcherData", "%q isn't in RE2's syntax; Split's SDKs disagree about it", *m.String)
+		return importer.Never, importer.Refusef(at+".stringMatcherData",
+			"%q isn't in RE2's syntax; Split's SDKs disagree about it", *m.String)
 	}
 	return importer.All(importer.Not(importer.Empty(name).At(at)), importer.Matches(name, false, *m.String).At(at)), nil
 }
@@ -204,7 +208,8 @@ func (x *reading) order(m *matcher, name, at string) (importer.Condition, error)
 		}
 	}
 	if first > last {
-		return importer.Never, importer.Refusef(at+".betweenMatcherData", "the range from %d to %d is inverted", first, last)
+		return importer.Never,
+			importer.Refusef(at+".betweenMatcherData", "the range from %d to %d is inverted", first, last)
 	}
 	switch {
 	case kind == "DATETIME" && m.Type == "EQUAL_TO":
@@ -220,7 +225,8 @@ func (x *reading) order(m *matcher, name, at string) (importer.Condition, error)
 	case kind != "NUMBER" && kind != "":
 		return importer.Never, importer.Refusef(at, "unknown type of a number %q", kind)
 	default:
-		x.flag.Approximate(at, "%q is compared as a decimal number; some of Split's SDKs cut off fractions, or don't read numbers in text", name)
+		x.flag.Approximate(at,
+			"%q is compared as a decimal number; some of Split's SDKs cut off fractions, or don't read numbers in text", name)
 		return decimals(name, first, last, at), nil
 	}
 	x.flag.Approximate(at, "%q is Unix time in whole milliseconds here, and not text", name)
@@ -239,7 +245,8 @@ func decimals(name string, first, last int64, at string) importer.Condition {
 	return all
 }
 
-var versionShape = regexp.MustCompile(`^(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
+var versionShape = regexp.MustCompile(
+	`^(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
 
 // version returns the condition for a matcher of versions.
 func (x *reading) version(m *matcher, name, at string) (importer.Condition, error) {
@@ -257,10 +264,12 @@ func (x *reading) version(m *matcher, name, at string) (importer.Condition, erro
 	}
 	for _, v := range values {
 		if !versionShape.MatchString(v) {
-			return importer.Never, importer.Refusef(at, "%q is no full semantic version, or has build metadata, which Split compares", v)
+			return importer.Never,
+				importer.Refusef(at, "%q is no full semantic version, or has build metadata, which Split compares", v)
 		}
 	}
-	x.flag.Approximate(at, "a %q such as 2.3 counts as 2.3.0 here, one such as 02.3.0 is no version, and build metadata is ignored; Split differs", name)
+	x.flag.Approximate(at,
+		"a %q such as 2.3 counts as 2.3.0 here, one such as 02.3.0 is no version, and build metadata is ignored; Split differs", name)
 	switch m.Type {
 	case "GREATER_THAN_OR_EQUAL_TO_SEMVER":
 		return importer.Semver(name, ">="+values[0]), nil
@@ -306,11 +315,13 @@ func (x *reading) segment(name, place string) (importer.Condition, error) {
 	}
 	s, at := &x.segments[i], fmt.Sprintf("rbs.d[%d]", i)
 	if x.depth++; x.depth > maxSegments {
-		return importer.Never, importer.Refusef(at, "segments refer to others more than %d levels deep, or to themselves", maxSegments)
+		return importer.Never,
+			importer.Refusef(at, "segments refer to others more than %d levels deep, or to themselves", maxSegments)
 	}
 	defer func() { x.depth-- }()
 	if len(s.Excluded.Segments) > 0 {
-		return importer.Never, importer.Refusef(at+".excluded.segments", "the members of excluded segments aren't in the file")
+		return importer.Never,
+			importer.Refusef(at+".excluded.segments", "the members of excluded segments aren't in the file")
 	}
 	any := importer.Never
 	for j := range s.Conditions {

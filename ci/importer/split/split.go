@@ -141,7 +141,8 @@ func (x *reading) read() error {
 	case x.f.Status != "" && x.f.Status != "ACTIVE":
 		return importer.Refusef(x.at+".status", "the feature flag is %s, and serves \"control\"", x.f.Status)
 	case x.f.Algorithm != algorithm:
-		return importer.Refusef(x.at+".algo", "it divides users by algorithm %d, Split's hash before 2017, which no hash here is for", x.f.Algorithm)
+		return importer.Refusef(x.at+".algo",
+			"it divides users by algorithm %d, Split's hash before 2017, which no hash here is for", x.f.Algorithm)
 	case x.f.Default == "":
 		return importer.Refusef(x.at+".defaultTreatment", "the default treatment is missing")
 	}
@@ -157,7 +158,8 @@ func (x *reading) read() error {
 	}
 	for i := range x.f.Conditions {
 		at := fmt.Sprintf("%s.conditions[%d]", x.at, i)
-		if isRollout := func(c condition) bool { return c.Type == "ROLLOUT" }; slices.IndexFunc(x.f.Conditions, isRollout) == i {
+		if isRollout := func(c condition) bool { return c.Type == "ROLLOUT" }; slices.IndexFunc(x.f.Conditions,
+			isRollout) == i {
 			if err := x.allocation(); err != nil {
 				return err
 			}
@@ -206,7 +208,8 @@ func (x *reading) prerequisites() error {
 		all = importer.All(all, c)
 	}
 	if !all.IsAlways() {
-		x.flag.Rules = append(x.flag.Rules, importer.Rule{Name: "prerequisites aren't met", When: importer.Not(all), Serve: x.flag.Default})
+		x.flag.Rules = append(x.flag.Rules,
+			importer.Rule{Name: "prerequisites aren't met", When: importer.Not(all), Serve: x.flag.Default})
 	}
 	return nil
 }

@@ -112,7 +112,8 @@ func TestRefusals(t *testing.T) {
 
 // TestTwice holds that the second of two feature flags with a name is refused.
 func TestTwice(t *testing.T) {
-	imp, err := Read([]byte(`{"splits": [{"name": "f", "algo": 2, "defaultTreatment": "a"}, {"name": "f", "algo": 2, "defaultTreatment": "b"}]}`), importer.Options{})
+	imp, err := Read([]byte(
+		`{"splits": [{"name": "f", "algo": 2, "defaultTreatment": "a"}, {"name": "f", "algo": 2, "defaultTreatment": "b"}]}`), importer.Options{})
 	if err != nil || len(imp.Flags) != 1 || len(imp.Refused) != 1 || imp.Refused[0].Place != "splits[1].name" {
 		t.Errorf("%v, refused %v", err, imp.Refused)
 	}

@@ -41,7 +41,8 @@ func (r *reader) segment(flag *importer.Flag, id int64, place string) (importer.
 		return importer.Never, nil
 	}
 	if s.Constraints == nil {
-		return importer.Never, importer.Refusef(place, "the file has only the name of segment %q; import what clients get (/api/client/features) instead", s.Name)
+		return importer.Never, importer.Refusef(place,
+			"the file has only the name of segment %q; import what clients get (/api/client/features) instead", s.Name)
 	}
 	all := importer.Always
 	for i, c := range *s.Constraints {
@@ -93,14 +94,16 @@ func (c *constraint) condition(flag *importer.Flag, place string) (importer.Cond
 func (c *constraint) compare(flag *importer.Flag, place string) (importer.Condition, error) {
 	for i, v := range c.Values {
 		if strings.TrimSpace(v) != v || v == "" {
-			return importer.Never, importer.Refusef(fmt.Sprintf("%s.values[%d]", place, i), "the value %q is empty or has white space around it; clients disagree about it", v)
+			return importer.Never, importer.Refusef(fmt.Sprintf("%s.values[%d]", place, i),
+				"the value %q is empty or has white space around it; clients disagree about it", v)
 		}
 	}
 	fold := c.CaseInsensitive
 	switch c.Operator {
 	case "IN", "NOT_IN":
 		if fold {
-			return importer.Never, importer.Refusef(place+".caseInsensitive", "clients disagree about %s ignoring case", c.Operator)
+			return importer.Never,
+				importer.Refusef(place+".caseInsensitive", "clients disagree about %s ignoring case", c.Operator)
 		}
 		in := importer.In(c.ContextName, false, c.Values...).At(place)
 		if c.Operator == "NOT_IN" {
@@ -146,7 +149,8 @@ func (c *constraint) matches(flag *importer.Flag, place string) (importer.Condit
 // date returns the condition for a time. Here, times are compared to the second.
 func (c *constraint) date(flag *importer.Flag, place string) (importer.Condition, error) {
 	if c.ContextName != "currentTime" && c.ContextName != "" {
-		return importer.Never, importer.Refusef(place+".contextName", "dates are compared with the current time only, not with %q", c.ContextName)
+		return importer.Never, importer.Refusef(place+".contextName",
+			"dates are compared with the current time only, not with %q", c.ContextName)
 	}
 	t, err := time.Parse(time.RFC3339Nano, string(c.Value))
 	if err != nil {
@@ -156,7 +160,8 @@ func (c *constraint) date(flag *importer.Flag, place string) (importer.Condition
 	if !up.Equal(t) {
 		up = up.Add(time.Second)
 	}
-	flag.Approximate(place, "it is compared with the clock, to the second: a currentTime that a program puts into the context doesn't count")
+	flag.Approximate(place,
+		"it is compared with the clock, to the second: a currentTime that a program puts into the context doesn't count")
 	if c.Operator == "DATE_BEFORE" {
 		return importer.Before(up.UTC().Format(time.RFC3339)), nil
 	}
@@ -170,9 +175,12 @@ func (c *constraint) date(flag *importer.Flag, place string) (importer.Condition
 func (c *constraint) number(flag *importer.Flag, op, place string) (importer.Condition, error) {
 	n, ok := importer.ParseNumber(strings.TrimSpace(string(c.Value)))
 	if !ok {
-		return importer.Never, importer.Refusef(place+".value", "%q is no decimal number of at most 30 characters", c.Value)
+		return importer.Never,
+			importer.Refusef(place+".value", "%q is no decimal number of at most 30 characters", c.Value)
 	}
-	flag.Approximate(place, "a %q that isn't written as a plain decimal number, such as 0x10, +5 or \" 12\", may be no number here", c.ContextName)
+	flag.Approximate(place,
+		"a %q that isn't written as a plain decimal number, such as 0x10, +5 or \" 12\", may be no number here",
+		c.ContextName)
 	var cond importer.Condition
 	switch op {
 	case "EQ":
@@ -191,7 +199,8 @@ func (c *constraint) number(flag *importer.Flag, op, place string) (importer.Con
 	return cond, nil
 }
 
-var fullVersion = regexp.MustCompile(`^(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+var fullVersion = regexp.MustCompile(
+	`^(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
 // version returns the condition for a version.
 func (c *constraint) version(flag *importer.Flag, op, place string) (importer.Condition, error) {
@@ -200,9 +209,11 @@ func (c *constraint) version(flag *importer.Flag, op, place string) (importer.Co
 		return importer.Never, unknown(c.Operator, place)
 	}
 	if !fullVersion.MatchString(string(c.Value)) {
-		return importer.Never, importer.Refusef(place+".value", "%q is no semantic version; clients disagree about it", c.Value)
+		return importer.Never,
+			importer.Refusef(place+".value", "%q is no semantic version; clients disagree about it", c.Value)
 	}
-	flag.Approximate(place, "a version without minor or patch number, such as 2.3, counts as 2.3.0 here; for Unleash it is none")
+	flag.Approximate(place,
+		"a version without minor or patch number, such as 2.3, counts as 2.3.0 here; for Unleash it is none")
 	return importer.Semver(c.ContextName, sign+string(c.Value)), nil
 }
 
@@ -212,7 +223,8 @@ func networks(flag *importer.Flag, attribute string, list []string, place string
 	var nets []string
 	for _, text := range list {
 		if octal.MatchString(text) {
-			return importer.Never, importer.Refusef(place, "%q has a number with a leading zero, which some clients read as octal", text)
+			return importer.Never,
+				importer.Refusef(place, "%q has a number with a leading zero, which some clients read as octal", text)
 		}
 		if !strings.Contains(text, "/") {
 			if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {

@@ -50,7 +50,8 @@ type index struct {
 }
 
 func (d *document) index() *index {
-	x := &index{d.Features, make(map[string]map[string]*feature), make(map[string][]environment), make(map[string][]strategy),
+	x := &index{d.Features, make(map[string]map[string]*feature), make(map[string][]environment),
+		make(map[string][]strategy),
 		make(map[string][]dependency)}
 	for _, e := range d.FeatureEnvironments {
 		x.environments[e.FeatureName] = append(x.environments[e.FeatureName], e)
@@ -83,7 +84,8 @@ func (x *index) all(environment string) map[string]*feature {
 					f.Strategies = append(f.Strategies, s)
 				}
 			}
-			slices.SortStableFunc(f.Strategies, func(a, b strategy) int { return cmp.Compare(a.SortOrder, b.SortOrder) })
+			slices.SortStableFunc(f.Strategies,
+				func(a, b strategy) int { return cmp.Compare(a.SortOrder, b.SortOrder) })
 			list[f.Name] = &f
 		}
 		x.in[environment] = list
@@ -101,7 +103,8 @@ func (e *environment) name() string {
 // exported reads one toggle of an export.
 func (r *reader) exported(x *index, i int, environments []string) {
 	f, place := x.features[i], fmt.Sprintf("features[%d]", i)
-	flag := &importer.Flag{Key: f.Name, Namespace: importer.NamespaceOf(f.Project), Description: f.Description, Place: place}
+	flag := &importer.Flag{Key: f.Name, Namespace: importer.NamespaceOf(f.Project), Description: f.Description,
+		Place: place}
 	flag.Default = "off"
 	for _, name := range environments { // everything of all environments, for the variants
 		in := x.all(name)[f.Name]

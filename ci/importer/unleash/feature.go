@@ -26,7 +26,8 @@ func (r *reader) read(list []feature) {
 	for i := range list {
 		f := &list[i]
 		place := fmt.Sprintf("%sfeatures[%d]", r.at, i)
-		flag := &importer.Flag{Key: f.Name, Namespace: importer.NamespaceOf(f.Project), Description: f.Description, Place: place}
+		flag := &importer.Flag{Key: f.Name, Namespace: importer.NamespaceOf(f.Project), Description: f.Description,
+			Place: place}
 		err := checkName(f.Name, place)
 		if err == nil {
 			flag.Type, flag.Variants, err = variantsOf(f, place)
@@ -51,7 +52,8 @@ func checkName(name, place string) error {
 
 // hasVariants reports whether the toggle, or a strategy of it, has variants.
 func (f *feature) hasVariants() bool {
-	return len(f.Variants) > 0 || slices.ContainsFunc(f.Strategies, func(s strategy) bool { return len(s.Variants) > 0 })
+	return len(f.Variants) > 0 ||
+		slices.ContainsFunc(f.Strategies, func(s strategy) bool { return len(s.Variants) > 0 })
 }
 
 // allVariants returns the variants of a toggle and of its strategies, with their places.
@@ -88,9 +90,11 @@ func variantsOf(f *feature, place string) (typ string, variants []importer.Varia
 		case v.Name == "":
 			return "", nil, importer.Refusef(places[i]+".name", "the variant has no name")
 		case v.Name == disabled || v.Name == enabled:
-			return "", nil, importer.Refusef(places[i]+".name", "a variant called %q can't be told from a toggle without a variant", v.Name)
+			return "", nil, importer.Refusef(places[i]+".name",
+				"a variant called %q can't be told from a toggle without a variant", v.Name)
 		case twice && was != value:
-			return "", nil, importer.Refusef(places[i]+".payload", "the variant %q has another payload elsewhere in the toggle", v.Name)
+			return "", nil, importer.Refusef(places[i]+".payload",
+				"the variant %q has another payload elsewhere in the toggle", v.Name)
 		case !twice:
 			variants = append(variants, importer.Variant{Name: v.Name, Value: importer.JSONText(value)})
 		}

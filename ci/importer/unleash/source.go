@@ -203,7 +203,8 @@ func openPairs(pairs []json.RawMessage) ([]named, error) {
 		var pair []json.RawMessage
 		n := named{at: fmt.Sprintf("[%d][1].", i)}
 		if importer.Decode(p, &pair) != nil || len(pair) != 2 || importer.Decode(pair[0], &n.name) != nil {
-			return nil, importer.Refusef(fmt.Sprintf("[%d]", i), "expected a name and toggles, as in a backup of Unleash Edge")
+			return nil, importer.Refusef(fmt.Sprintf("[%d]", i),
+				"expected a name and toggles, as in a backup of Unleash Edge")
 		}
 		if err := importer.Decode(pair[1], &n.document); err != nil {
 			return nil, err
@@ -226,12 +227,14 @@ func choose(list []named, environment string) (*named, error) {
 	for i := range list {
 		names = append(names, list[i].name)
 		_, after, _ := strings.Cut(list[i].name, ":")
-		if after, _, _ = strings.Cut(after, "."); list[i].name == environment || environment != "" && after == environment {
+		if after, _, _ = strings.Cut(after, "."); list[i].name == environment ||
+			environment != "" && after == environment {
 			fits = append(fits, &list[i])
 		}
 	}
 	if len(fits) != 1 {
-		return nil, importer.Refusef("", "the file has toggles for %s; choose one with --env", strings.Join(names, ", "))
+		return nil, importer.Refusef("", "the file has toggles for %s; choose one with --env",
+			strings.Join(names, ", "))
 	}
 	return fits[0], nil
 }

@@ -26,7 +26,8 @@ type rollout struct {
 }
 
 // strategy returns the rules for a strategy. Final says that it is on for everyone.
-func (r *reader) strategy(flag *importer.Flag, f *feature, s *strategy, parents importer.Condition, last bool) (rules []importer.Rule, final bool, err error) {
+func (r *reader) strategy(flag *importer.Flag, f *feature, s *strategy, parents importer.Condition,
+	last bool) (rules []importer.Rule, final bool, err error) {
 	when, err := r.constraints(flag, s)
 	if err != nil {
 		return nil, false, err
@@ -86,7 +87,8 @@ func (s *strategy) rollout(flag *importer.Flag) (*rollout, error) {
 		o.condition, err = networks(flag, "remoteAddress", split(p("IPs")), at("IPs"))
 		return o, err
 	case "applicationHostname":
-		flag.Approximate(at("hostNames"), "Unleash compares with the name of the machine; programs must send it as the attribute \"hostname\"")
+		flag.Approximate(at("hostNames"),
+			"Unleash compares with the name of the machine; programs must send it as the attribute \"hostname\"")
 		o.condition = importer.In("hostname", true, split(strings.ToLower(p("hostNames")))...).At(at("hostNames"))
 		return o, nil
 	case "gradualRolloutUserId", "gradualRolloutSessionId":
@@ -148,7 +150,8 @@ func (o *rollout) read(flag *importer.Flag, percentage, place, groupPlace string
 		return importer.Refusef(groupPlace, "there is no group ID, and clients disagree about what they hash then")
 	}
 	if o.falls {
-		flag.Approximate(place, "contexts with neither userId nor sessionId draw at random in Unleash; here the strategy is off for them")
+		flag.Approximate(place,
+			"contexts with neither userId nor sessionId draw at random in Unleash; here the strategy is off for them")
 	}
 	o.condition = o.buckets()
 	return nil
@@ -176,7 +179,8 @@ var comma = regexp.MustCompile(`\s*,\s*`)
 
 // serveVariants returns the rules that serve the variants of the strategy or, if it has none,
 // of the toggle, where when holds.
-func (r *reader) serveVariants(flag *importer.Flag, f *feature, s *strategy, when importer.Condition, name string) ([]importer.Rule, error) {
+func (r *reader) serveVariants(flag *importer.Flag, f *feature, s *strategy, when importer.Condition,
+	name string) ([]importer.Rule, error) {
 	list, at, salt := f.Variants, flag.Place+".variants", f.Name
 	stickiness := ""
 	if len(s.Variants) > 0 {
@@ -188,7 +192,8 @@ func (r *reader) serveVariants(flag *importer.Flag, f *feature, s *strategy, whe
 	for i, v := range list {
 		weight, err := strconv.ParseUint(v.Weight.String(), 10, 32)
 		if v.Weight != "" && err != nil {
-			return nil, importer.Refusef(fmt.Sprintf("%s[%d].weight", at, i), "%q is no weight: whole numbers are", v.Weight)
+			return nil, importer.Refusef(fmt.Sprintf("%s[%d].weight", at, i),
+				"%q is no weight: whole numbers are", v.Weight)
 		}
 		if total += weight; weight > 0 {
 			ends = append(ends, importer.End{Variant: v.Name, At: total})
@@ -208,7 +213,8 @@ func (r *reader) serveVariants(flag *importer.Flag, f *feature, s *strategy, whe
 		stickiness = list[0].Stickiness
 	}
 	if salt == "" {
-		return nil, importer.Refusef(s.at+".parameters.groupId", "there is no group ID, and clients disagree about what they hash then")
+		return nil, importer.Refusef(s.at+".parameters.groupId",
+			"there is no group ID, and clients disagree about what they hash then")
 	}
 	if slices.ContainsFunc(ends, func(e importer.End) bool {
 		return slices.ContainsFunc(ends, func(o importer.End) bool { return o != e && o.Variant == e.Variant })
@@ -223,7 +229,8 @@ func (r *reader) serveVariants(flag *importer.Flag, f *feature, s *strategy, whe
 
 // drawVariants returns the rules that divide users among variants. Without what it is sticky
 // to, Unleash draws at random.
-func drawVariants(flag *importer.Flag, ends []importer.End, stickiness, salt string, when importer.Condition, name, at string) []importer.Rule {
+func drawVariants(flag *importer.Flag, ends []importer.End, stickiness, salt string, when importer.Condition, name,
+	at string) []importer.Rule {
 	var o rollout
 	o.stick(stickiness)
 	var rules []importer.Rule
@@ -243,12 +250,15 @@ func drawVariants(flag *importer.Flag, ends []importer.End, stickiness, salt str
 		return rules
 	}
 	if len(o.attributes) > 1 {
-		split := &importer.Split{By: "remoteAddress", Hash: variantHash, Salt: salt, Positions: rules[0].Split.Positions, Ends: ends}
-		rules = append(rules, importer.Rule{Name: name + " by remoteAddress", When: when, Split: split, Optional: "without userId and sessionId, " +
-			"Unleash draws a variant by remoteAddress; here it is drawn at random, because other rules compare remoteAddress as an address"})
+		split := &importer.Split{By: "remoteAddress", Hash: variantHash, Salt: salt,
+			Positions: rules[0].Split.Positions, Ends: ends}
+		rules = append(rules, importer.Rule{Name: name + " by remoteAddress", When: when, Split: split,
+			Optional: "without userId and sessionId, " +
+				"Unleash draws a variant by remoteAddress; here it is drawn at random, because other rules compare remoteAddress as an address"})
 	}
 	flag.Note(at, "without %s, the variant is drawn at random, as in Unleash", strings.Join(o.attributes, " and "))
-	return append(rules, importer.Rule{Name: name + " at random", When: when, Split: &importer.Split{By: importer.Chance, Ends: ends}})
+	return append(rules,
+		importer.Rule{Name: name + " at random", When: when, Split: &importer.Split{By: importer.Chance, Ends: ends}})
 }
 
 // overrides returns the rules for contexts that get a variant whatever their position.
@@ -261,7 +271,8 @@ func overrides(list []variant, when importer.Condition, name, at string) []impor
 			any = importer.Any(any, importer.In(o.ContextName, false, o.Values...).At(place))
 		}
 		if !any.IsNever() {
-			rules = append(rules, importer.Rule{Name: name + ": " + v.Name + " for chosen contexts", When: importer.All(when, any), Serve: v.Name})
+			rules = append(rules, importer.Rule{Name: name + ": " + v.Name + " for chosen contexts",
+				When: importer.All(when, any), Serve: v.Name})
 		}
 	}
 	return rules

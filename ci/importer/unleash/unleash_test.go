@@ -120,7 +120,8 @@ func compare(t *testing.T, folder *importtest.Folder, spec *specification) (n in
 		}
 		n++
 		if got := result.Variant() != "off" && result.Variant() != disabled; got != test.ExpectedResult {
-			t.Errorf("%s: %s for %v is %s (rule %q)", test.Description, test.ToggleName, context, result.Variant(), result.Rule())
+			t.Errorf("%s: %s for %v is %s (rule %q)", test.Description, test.ToggleName, context, result.Variant(),
+				result.Rule())
 		}
 	}
 	for _, test := range spec.VariantTests {
@@ -140,7 +141,8 @@ func compare(t *testing.T, folder *importtest.Folder, spec *specification) (n in
 		got := result.Variant()
 		if text, _ := result.Value().Text(); got != want || text != value {
 			if !(got == "on" && want == enabled) && !(got == "off" && want == disabled) {
-				t.Errorf("%s: %s for %v is %s %q, not %s %q", test.Description, test.ToggleName, context, got, text, want, value)
+				t.Errorf("%s: %s for %v is %s %q, not %s %q", test.Description, test.ToggleName, context, got, text,
+					want, value)
 			}
 		}
 	}
@@ -310,7 +312,8 @@ func TestRefusals(t *testing.T) {
 			continue
 		}
 		importtest.Import(t, imp)
-		if len(imp.Refused) != 1 || imp.Refused[0].Place != test.place || !strings.Contains(imp.Refused[0].Reason, test.reason) {
+		if len(imp.Refused) != 1 || imp.Refused[0].Place != test.place ||
+			!strings.Contains(imp.Refused[0].Reason, test.reason) {
 			t.Errorf("%s: %v, not %s: %s", test.toggle, imp.Refused, test.place, test.reason)
 		}
 	}
@@ -325,7 +328,8 @@ func TestDependsOnRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	folder := importtest.Import(t, imp)
-	if folder.Refused("a") == "" || !strings.Contains(folder.Refused("b"), `depends on the flag "a"`) || folder.Refused("c") != "" {
+	if folder.Refused("a") == "" || !strings.Contains(folder.Refused("b"), `depends on the flag "a"`) ||
+		folder.Refused("c") != "" {
 		t.Errorf("refused: %v", imp.Refused)
 	}
 }
@@ -356,8 +360,9 @@ func FuzzRead(f *testing.F) {
 func BenchmarkImport(b *testing.B) {
 	var features []string
 	for i := range 5000 {
-		features = append(features, fmt.Sprintf(`{"name": "toggle-%d", "project": "p%d", "enabled": true, "strategies": [{"name": "flexibleRollout", "parameters": `+
-			`{"rollout": "%d", "stickiness": "default", "groupId": "toggle-%d"}, "constraints": [{"contextName": "country", "operator": "IN", "values": ["DE", "FR"]}]}],
+		features = append(features,
+			fmt.Sprintf(`{"name": "toggle-%d", "project": "p%d", "enabled": true, "strategies": [{"name": "flexibleRollout", "parameters": `+
+				`{"rollout": "%d", "stickiness": "default", "groupId": "toggle-%d"}, "constraints": [{"contextName": "country", "operator": "IN", "values": ["DE", "FR"]}]}],
 			"variants": [{"name": "a", "weight": 500}, {"name": "b", "weight": 500}]}`, i, i%20, i%101, i))
 	}
 	data := []byte(`{"features": [` + strings.Join(features, ",") + `]}`)

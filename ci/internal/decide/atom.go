@@ -225,7 +225,8 @@ func predicate(typ evaluator.AttributeType, cond *evaluator.Condition) func(eval
 func yesIf(cond *evaluator.Condition) evaluator.Flag {
 	return evaluator.Flag{
 		Key: "f", Type: evaluator.KindBool,
-		Variants: []evaluator.Variant{{Name: "no", Value: evaluator.BoolValue(false)}, {Name: "yes", Value: evaluator.BoolValue(true)}},
-		Rules:    []evaluator.Rule{{Name: "r", When: cond, Variant: 1}},
+		Variants: []evaluator.Variant{{Name: "no", Value: evaluator.BoolValue(false)},
+			{Name: "yes", Value: evaluator.BoolValue(true)}},
+		Rules: []evaluator.Rule{{Name: "r", When: cond, Variant: 1}},
 	}
 }

@@ -53,7 +53,8 @@ func (b *builder) serves(side int) node {
 // with give nobody a different value.
 func (b *builder) moved() node {
 	first, nodes := b.equalRules()
-	n := b.differ(b.flag(0, b.problem.flags[0], first, b.outcomes(0)), b.flag(1, b.problem.flags[1], first, b.outcomes(1)))
+	n := b.differ(b.flag(0, b.problem.flags[0], first, b.outcomes(0)),
+		b.flag(1, b.problem.flags[1], first, b.outcomes(1)))
 	for _, when := range slices.Backward(nodes) {
 		n = b.ifElse(when, never, n)
 	}
@@ -64,7 +65,8 @@ func (b *builder) moved() node {
 // and serve them the same, and when each matches.
 func (b *builder) equalRules() (int, []node) {
 	old, new := b.problem.flags[0], b.problem.flags[1]
-	if old.Disabled || new.Disabled || b.isStale(old) || b.isStale(new) || !reflect.DeepEqual(old.Reserved, new.Reserved) {
+	if old.Disabled || new.Disabled || b.isStale(old) || b.isStale(new) ||
+		!reflect.DeepEqual(old.Reserved, new.Reserved) {
 		return 0, nil
 	}
 	var nodes []node
@@ -129,7 +131,8 @@ func (b *builder) flag(side int, f *evaluator.Flag, first int, name naming) node
 	}
 	if r := f.Reserved; r != nil && last > 0 {
 		within := b.position(b.drawing(r.Bucketing), func(from, _ uint64) node {
-			return truth(slices.ContainsFunc(r.Spans, func(s evaluator.Span) bool { return s.From <= from && from < s.To }))
+			return truth(slices.ContainsFunc(r.Spans,
+				func(s evaluator.Span) bool { return s.From <= from && from < s.To }))
 		})
 		serves = b.ifElse(within, serves, outside)
 	}
@@ -204,7 +207,8 @@ func (b *builder) segment(side int, c *evaluator.Condition) node {
 		}
 	}
 	atoms := b.c.segmentAtoms(s)
-	could, included, excluded := b.atom(c.Attribute, atoms[0]), b.atom(c.Attribute, atoms[1]), b.atom(c.Attribute, atoms[2])
+	could, included, excluded := b.atom(c.Attribute, atoms[0]), b.atom(c.Attribute, atoms[1]),
+		b.atom(c.Attribute, atoms[2])
 	return b.ifElse(excluded, never, b.ifElse(included, always, b.and(could, when)))
 }
 

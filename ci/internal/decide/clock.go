@@ -161,7 +161,8 @@ func offsetAt(z *evaluator.Zone, now int64) int {
 func (c *Comparer) windowHolds(cond *evaluator.Condition, zone *evaluator.Zone) func(now int64) bool {
 	const unit = "unit"
 	program, err := evaluator.Compile(evaluator.Ruleset{
-		Unit: unit, Attributes: []evaluator.Attribute{{Name: unit, Type: evaluator.AttrString}}, Zones: []evaluator.Zone{*zone},
+		Unit: unit, Attributes: []evaluator.Attribute{{Name: unit, Type: evaluator.AttrString}},
+		Zones: []evaluator.Zone{*zone},
 		Flags: []evaluator.Flag{yesIf(cond)},
 	})
 	if err != nil {

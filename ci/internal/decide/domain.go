@@ -78,7 +78,8 @@ const (
 
 // add adds a value, which has similar ones. The first of a class is its example.
 func (d *domain) add(v evaluator.Value, cost int, similar func(int) (evaluator.Value, bool)) {
-	d.put(class{sig: d.signature(v), usable: d.unit && canBucket(v), real: true, value: v, cost: cost, similar: similar})
+	d.put(class{sig: d.signature(v), usable: d.unit && canBucket(v), real: true, value: v, cost: cost,
+		similar: similar})
 }
 
 // addNamed adds a value that is looked at by itself.

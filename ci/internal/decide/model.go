@@ -329,7 +329,8 @@ func (d *drawing) bounds(cell int) (from, to uint64) {
 // outcome returns the number of what a flag serves as a variant.
 func (p *problem) outcome(f *evaluator.Flag, variant int) int {
 	v := f.Variants[variant]
-	i := slices.IndexFunc(p.values, func(w evaluator.Variant) bool { return v.Name == w.Name && p.c.same(v.Value, w.Value) })
+	i := slices.IndexFunc(p.values,
+		func(w evaluator.Variant) bool { return v.Name == w.Name && p.c.same(v.Value, w.Value) })
 	if i < 0 {
 		i = len(p.values)
 		p.values = append(p.values, v)

@@ -88,7 +88,8 @@ func (x *comparison) grouped(grouping int) ([]Share, bool) {
 			moving[label] = moving[label] || len(moves) > 0
 		}
 		for _, label := range sortedKeys(parts) {
-			s := Share{Everybody: grouping == byEverybody, Old: grouping == byOldRule, Moves: x.moves(parts[label]), Chance: chance}
+			s := Share{Everybody: grouping == byEverybody, Old: grouping == byOldRule, Moves: x.moves(parts[label]),
+				Chance: chance}
 			if len(s.Moves) == 0 {
 				continue
 			}
@@ -131,7 +132,8 @@ func (x *comparison) fitNamed(grouping, unit int, moving map[int]bool) bool {
 				continue
 			}
 			served := x.in(group, unit, i)
-			if (moving[label] || x.anyMoves(served)) && served != constant(isOutside) && !x.othersServed(group, unit, f.cells, served) {
+			if (moving[label] || x.anyMoves(served)) && served != constant(isOutside) &&
+				!x.othersServed(group, unit, f.cells, served) {
 				return false
 			}
 		}
@@ -225,11 +227,13 @@ func merge(list []Share) []Share {
 	for i := 0; i < len(list); i++ {
 		for j := i + 1; j < len(list); j++ {
 			a, b := &list[i], &list[j]
-			if a.Rule != b.Rule || a.OldRule != b.OldRule || a.NewRule != b.NewRule || !sameMoves(a.Moves, b.Moves) || len(b.Without) != len(a.Without)+1 {
+			if a.Rule != b.Rule || a.OldRule != b.OldRule || a.NewRule != b.NewRule || !sameMoves(a.Moves, b.Moves) ||
+				len(b.Without) != len(a.Without)+1 {
 				continue
 			}
 			more := func(name string) bool { return !slices.Contains(a.Without, name) }
-			if k := slices.IndexFunc(b.Without, more); slices.Equal(slices.Delete(slices.Clone(b.Without), k, k+1), a.Without) {
+			if k := slices.IndexFunc(b.Without, more); slices.Equal(slices.Delete(slices.Clone(b.Without), k, k+1),
+				a.Without) {
 				unit := b.Without[k]
 				a.With = slices.DeleteFunc(a.With, func(name string) bool { return name == unit })
 				list = slices.Delete(list, j, j+1)
@@ -405,7 +409,8 @@ func (x *comparison) sameParts(a, b map[int]*big.Rat) bool {
 }
 
 func sameMoves(a, b []Move) bool {
-	return slices.EqualFunc(a, b, func(a, b Move) bool { return a.From == b.From && a.To == b.To && a.Part.Cmp(b.Part) == 0 })
+	return slices.EqualFunc(a, b,
+		func(a, b Move) bool { return a.From == b.From && a.To == b.To && a.Part.Cmp(b.Part) == 0 })
 }
 
 // measure returns which part of positions each pair has, of a function that depends

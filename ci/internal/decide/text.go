@@ -23,7 +23,8 @@ func (d *domain) texts() {
 		}
 		return false
 	}
-	isText, isVersion, isVersionV, isAddress := has(evaluator.AttrString), has(evaluator.AttrSemver), has(evaluator.AttrSemverV), has(evaluator.AttrIP)
+	isText, isVersion, isVersionV, isAddress := has(evaluator.AttrString), has(evaluator.AttrSemver),
+		has(evaluator.AttrSemverV), has(evaluator.AttrIP)
 	isTime, isNumber := has(evaluator.AttrTime), has(evaluator.AttrNumber)
 	if isVersion && isVersionV { // both know each version, and one of them also those with a "v"
 		families--
@@ -34,7 +35,8 @@ func (d *domain) texts() {
 	if families == 0 && !d.hasMembership() && !d.unit {
 		return
 	}
-	cost := d.cost(evaluator.AttrString, evaluator.AttrSemver, evaluator.AttrSemverV, evaluator.AttrIP, evaluator.AttrTime, evaluator.AttrNumber)
+	cost := d.cost(evaluator.AttrString, evaluator.AttrSemver, evaluator.AttrSemverV, evaluator.AttrIP,
+		evaluator.AttrTime, evaluator.AttrNumber)
 	for _, text := range d.named {
 		d.addNamed(evaluator.StringValue(text), cost)
 	}
@@ -306,7 +308,8 @@ func (d *domain) groups(op evaluator.Op) []group {
 		}
 	}
 	for _, o := range order {
-		at := slices.IndexFunc(list, func(g group) bool { return g.fold == (o.fold == 1) && slices.Equal(g.atoms, atoms[o]) })
+		at := slices.IndexFunc(list,
+			func(g group) bool { return g.fold == (o.fold == 1) && slices.Equal(g.atoms, atoms[o]) })
 		if at < 0 {
 			at = len(list)
 			list = append(list, group{fold: o.fold == 1, atoms: atoms[o]})
@@ -336,7 +339,8 @@ func (p *patterns) each(f func(*pattern)) {
 						p.d.complete = false
 						return
 					}
-					q.contained, q.expressed = bitsOf(set, len(p.contained)), bitsOf(set>>len(p.contained), len(p.expressed))
+					q.contained, q.expressed = bitsOf(set, len(p.contained)),
+						bitsOf(set>>len(p.contained), len(p.expressed))
 					if p.possible(&q) {
 						f(&q)
 					}
@@ -377,9 +381,11 @@ func pairs(lists [2][]string, begins func(s, with string) bool) [][2]string {
 // suffix.
 func (p *patterns) fits(q *pattern) bool {
 	longest := func(list []string, is func(s, with string) bool, than string) bool {
-		return is(q.equal, than) && !slices.ContainsFunc(list, func(s string) bool { return len(s) > len(than) && is(q.equal, s) })
+		return is(q.equal, than) &&
+			!slices.ContainsFunc(list, func(s string) bool { return len(s) > len(than) && is(q.equal, s) })
 	}
-	return longest(p.prefixes[1], strings.HasPrefix, q.prefix[1]) && longest(p.suffixes[1], strings.HasSuffix, q.suffix[1]) &&
+	return longest(p.prefixes[1], strings.HasPrefix, q.prefix[1]) &&
+		longest(p.suffixes[1], strings.HasSuffix, q.suffix[1]) &&
 		strings.HasPrefix(q.equal, fold1(q.prefix[0])) && strings.HasSuffix(q.equal, fold1(q.suffix[0]))
 }
 
@@ -498,7 +504,8 @@ func (p *patterns) examples(q *pattern) []string {
 		end = "1"
 	}
 	var list []string
-	for _, text := range []string{begin + pre + mid + post + end, pre + mid + post, pre + "x" + mid + post, pre + mid + "x" + post, pre + "~" + mid + "~" + post, "x" + mid + "x"} {
+	for _, text := range []string{begin + pre + mid + post + end, pre + mid + post, pre + "x" + mid + post,
+		pre + mid + "x" + post, pre + "~" + mid + "~" + post, "x" + mid + "x"} {
 		list = append(list, casings(text)...)
 	}
 	return list

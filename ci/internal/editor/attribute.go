@@ -106,7 +106,8 @@ func operand(a *lang.Attribute) object {
 	case evaluator.AttrBoolean:
 		return object{"type": "boolean"}
 	case evaluator.AttrNumber:
-		return object{"type": []any{"string", "number"}, "pattern": `^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$`}
+		return object{"type": []any{"string", "number"},
+			"pattern": `^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$`}
 	case evaluator.AttrSemver:
 		return object{"type": []any{"string", "number"}, "pattern": `^` + version + `$`}
 	case evaluator.AttrSemverV:

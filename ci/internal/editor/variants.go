@@ -77,7 +77,8 @@ func namedOnce(e *lang.Estate) (conditions []any) {
 	}
 	for _, name := range mostFrequent(count) {
 		conditions = append(conditions, object{
-			"contains":     object{"type": "object", "required": []any{"name"}, "properties": object{"name": oneOf([]string{name})}},
+			"contains": object{"type": "object", "required": []any{"name"},
+				"properties": object{"name": oneOf([]string{name})}},
 			"minContains":  0,
 			"maxContains":  1,
 			"errorMessage": fmt.Sprintf("Two rules have the name %q.", name),

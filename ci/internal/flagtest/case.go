@@ -238,7 +238,8 @@ func (c reader) givenSegments(segments *source.Node) map[string][]string {
 	for _, f := range segments.Fields {
 		name := f.Key.Text
 		if _, ok := c.Known.Segments[name]; !ok {
-			c.Errorf(f.Key, "segment %q doesn't exist%s", name, suggest.DidYouMean(name, slices.Values(c.Known.SegmentNames)))
+			c.Errorf(f.Key, "segment %q doesn't exist%s", name,
+				suggest.DidYouMean(name, slices.Values(c.Known.SegmentNames)))
 		}
 		pins[name] = nil
 		if f.Value.Kind != source.Sequence || len(f.Value.Items) > 0 { // nobody is fine
@@ -286,7 +287,8 @@ func (c reader) expect(n *source.Node, t *Case, population bool) {
 	wrong := []string{"share", "within"}
 	why := "is for a population"
 	if population {
-		wrong, why = []string{"value", "variant", "rule", "reason"}, "is for one context; for a population, expect shares"
+		wrong, why = []string{"value", "variant", "rule", "reason"},
+			"is for one context; for a population, expect shares"
 	}
 	for _, f := range n.Fields {
 		if slices.Contains(wrong, f.Key.Text) {

@@ -55,7 +55,8 @@ func (c reader) population(n *source.Node, t *Case) {
 	}
 	for _, unit := range t.units(c.Known, t.environment) {
 		if context.Get(unit) != nil {
-			c.Errorf(context.Get(unit), "attribute %q is what tells the members of the population apart; leave it out", unit)
+			c.Errorf(context.Get(unit),
+				"attribute %q is what tells the members of the population apart; leave it out", unit)
 		}
 	}
 }

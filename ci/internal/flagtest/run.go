@@ -260,7 +260,8 @@ func because(t evaluator.Trace) string {
 	case evaluator.ReasonDefault:
 		why = "no rule matched"
 		if layer := t.Reserved; layer != nil && !layer.Missing && !layer.Within {
-			why = fmt.Sprintf("%s %s is not in the flag's share of the layer %q", layer.By, layer.Unit.JSON(), layer.Layer)
+			why = fmt.Sprintf("%s %s is not in the flag's share of the layer %q", layer.By, layer.Unit.JSON(),
+				layer.Layer)
 		}
 	case evaluator.ReasonTargetingMatch, evaluator.ReasonSplit:
 		why = fmt.Sprintf("rule %q matched", t.Rule)
@@ -275,7 +276,8 @@ func because(t evaluator.Trace) string {
 		if t.Reserved != nil && t.Reserved.Missing {
 			what = fmt.Sprintf("the layer %q", t.Reserved.Layer)
 		}
-		why += fmt.Sprintf("; %s by %q did not match, because the context has no %q that can be hashed", what, unit, unit)
+		why += fmt.Sprintf("; %s by %q did not match, because the context has no %q that can be hashed", what,
+			unit, unit)
 	}
 	return why
 }

@@ -188,7 +188,8 @@ func (im *Implication) excludes(a, b *evaluator.Condition) bool {
 // have none in common.
 func (im *Implication) leafExcludes(a, b *evaluator.Condition) bool {
 	if a.Attribute == "" || a.Attribute != b.Attribute {
-		return a.Op == evaluator.OpPeriod && b.Op == evaluator.OpPeriod && (a.Ints[1] <= b.Ints[0] || b.Ints[1] <= a.Ints[0])
+		return a.Op == evaluator.OpPeriod && b.Op == evaluator.OpPeriod &&
+			(a.Ints[1] <= b.Ints[0] || b.Ints[1] <= a.Ints[0])
 	}
 	if sameBuckets(a, b) {
 		return a.Ints[2] <= b.Ints[1] || b.Ints[2] <= a.Ints[1]
@@ -451,7 +452,8 @@ func (im *Implication) members(segment string) ([]string, bool) {
 	if im.steps -= len(s.Include) * (1 + len(s.Exclude)); im.steps < 0 {
 		return nil, false
 	}
-	return slices.DeleteFunc(slices.Clone(s.Include), func(id string) bool { return slices.Contains(s.Exclude, id) }), true
+	return slices.DeleteFunc(slices.Clone(s.Include), func(id string) bool { return slices.Contains(s.Exclude, id) }),
+		true
 }
 
 // isMember reports whether a value is a member of a segment whatever the context.

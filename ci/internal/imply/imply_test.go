@@ -35,10 +35,13 @@ func makerRuleset() evaluator.Ruleset {
 
 var (
 	makerTexts     = []string{"", "a", "A", "b", "ab", "aB", "ba", "abc", "c", "\u017f", "s"} // the long s folds to s
-	makerAddresses = []string{"10.0.0.1", "10.0.0.2", "10.0.1.0", "10.1.0.0", "11.0.0.0", "::1", "::ffff:10.0.0.1", "2001:db8::1"}
-	makerNetworks  = []string{"10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/31", "0.0.0.0/0", "::/0", "::/1", "2001:db8::/32", "10.0.0.1/32"}
-	makerVersions  = []string{"1", "1.0.0", "1.2", "1.2.0-rc.1", "1.2.1", "2", "2.0.0-1", "0.9", "1.2.1+b", "1.2.1-0", "2.0.0-0", "0.0.0-0"}
-	makerTags      = []string{"x", "y", "z"}
+	makerAddresses = []string{"10.0.0.1", "10.0.0.2", "10.0.1.0", "10.1.0.0", "11.0.0.0", "::1", "::ffff:10.0.0.1",
+		"2001:db8::1"}
+	makerNetworks = []string{"10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/31", "0.0.0.0/0", "::/0", "::/1",
+		"2001:db8::/32", "10.0.0.1/32"}
+	makerVersions = []string{"1", "1.0.0", "1.2", "1.2.0-rc.1", "1.2.1", "2", "2.0.0-1", "0.9", "1.2.1+b", "1.2.1-0",
+		"2.0.0-0", "0.0.0-0"}
+	makerTags = []string{"x", "y", "z"}
 )
 
 func pick[T any](m conditionMaker, list []T) T { return list[m.IntN(len(list))] }
@@ -90,7 +93,8 @@ func (m conditionMaker) comparison(kind int) (evaluator.Condition, evaluator.Att
 		c.Op, c.Ints = evaluator.OpOneOf, ints()
 		return c, evaluator.AttrInteger
 	case 2:
-		c.Op, c.Ints = evaluator.OpModulo, append([]int64{pick(m, []int64{2, 3, 4, 6})}, some(m, []int64{0, 1, 2, 3})...)
+		c.Op, c.Ints = evaluator.OpModulo,
+			append([]int64{pick(m, []int64{2, 3, 4, 6})}, some(m, []int64{0, 1, 2, 3})...)
 		return c, evaluator.AttrInteger
 	case 3:
 		c.Op, c.Strings = evaluator.OpInSegment, []string{pick(m, []string{"lists", "few", "some"})}
@@ -111,7 +115,9 @@ func (m conditionMaker) comparison(kind int) (evaluator.Condition, evaluator.Att
 		return c, evaluator.AttrIP
 	case 5:
 		c.Attribute, c.Op = "version", evaluator.OpSemver
-		c.Strings = []string{pick(m, []string{">=1", ">1.2", "<2", "<=1.2.1", "=1.2", ">=1 <2", ">1.0 <=2.0.0", "<1", ">=1.2.0-rc.1", "<0", "<1.2.1", "<=1.2", ">=1.2.1-0 <1.2.1", "<=1.2.1-0", ">1.2.1-0", "<1.2.1-0", "<2.0.0-0"})}
+		c.Strings = []string{pick(m,
+			[]string{">=1", ">1.2", "<2", "<=1.2.1", "=1.2", ">=1 <2", ">1.0 <=2.0.0", "<1", ">=1.2.0-rc.1", "<0",
+				"<1.2.1", "<=1.2", ">=1.2.1-0 <1.2.1", "<=1.2.1-0", ">1.2.1-0", "<1.2.1-0", "<2.0.0-0"})}
 		if m.IntN(3) == 0 {
 			c.Op, c.Strings = evaluator.OpOneOf, some(m, makerVersions)
 		}
@@ -119,7 +125,8 @@ func (m conditionMaker) comparison(kind int) (evaluator.Condition, evaluator.Att
 	case 6:
 		switch m.IntN(4) {
 		case 0:
-			c.Op, c.Attribute, c.Strings = evaluator.OpNumber, "price", []string{pick(m, []string{">=1", ">1", "<1.5", ">=1 <2", "<=1.0", ">0.9 <1.1"})}
+			c.Op, c.Attribute, c.Strings = evaluator.OpNumber, "price",
+				[]string{pick(m, []string{">=1", ">1", "<1.5", ">=1 <2", "<=1.0", ">0.9 <1.1"})}
 			return c, evaluator.AttrNumber
 		case 1:
 			from := m.Int64N(6)
@@ -147,7 +154,8 @@ func (m conditionMaker) comparison(kind int) (evaluator.Condition, evaluator.Att
 		return c, evaluator.AttrString
 	}
 	c.Attribute = pick(m, []string{"user", "city"})
-	c.Op = pick(m, []evaluator.Op{evaluator.OpOneOf, evaluator.OpOneOf, evaluator.OpOneOf, evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains, evaluator.OpMatches})
+	c.Op = pick(m, []evaluator.Op{evaluator.OpOneOf, evaluator.OpOneOf, evaluator.OpOneOf, evaluator.OpPrefix,
+		evaluator.OpSuffix, evaluator.OpContains, evaluator.OpMatches})
 	c.Strings, c.Fold = some(m, makerTexts), m.IntN(3) == 0
 	return c, evaluator.AttrString
 }
@@ -172,7 +180,8 @@ func (m conditionMaker) context() evaluator.Context {
 	add(evaluator.NewAttr("in", m.IntN(2) == 0))
 	add(pick(m, []evaluator.Attr{evaluator.NewAttr("since", m.Int64N(14)-1),
 		evaluator.NewAttr("since", time.Unix(m.Int64N(14)-1, 5e8).UTC().Format(time.RFC3339Nano))}))
-	add(pick(m, []evaluator.Attr{evaluator.NewAttr("price", "1.00"), evaluator.NewAttr("price", 1.5), evaluator.NewAttr("price", 2)}))
+	add(pick(m, []evaluator.Attr{evaluator.NewAttr("price", "1.00"), evaluator.NewAttr("price", 1.5),
+		evaluator.NewAttr("price", 2)}))
 	add(evaluator.NewAttr("tags", some(m, makerTags)[1:]))
 	return ctx
 }
@@ -185,7 +194,8 @@ func (m conditionMaker) rule(name string) evaluator.Rule {
 		r.When = &c
 	}
 	if m.IntN(3) == 0 {
-		r.Split = &evaluator.Split{Bucketing: evaluator.Bucketing{By: pick(m, []string{"user", "uid", ""})}, Ranges: []evaluator.Range{{From: 0, To: evaluator.Positions}}}
+		r.Split = &evaluator.Split{Bucketing: evaluator.Bucketing{By: pick(m, []string{"user", "uid", ""})},
+			Ranges: []evaluator.Range{{From: 0, To: evaluator.Positions}}}
 		if r.Split.By != "" {
 			r.Split.Salt, r.Split.Hash = "s", evaluator.HashMurmur3
 		}
@@ -246,8 +256,9 @@ func TestImplicationIsSound(t *testing.T) {
 			continue
 		}
 		set.Flags = []evaluator.Flag{{
-			Key: "f", Type: evaluator.KindBool, Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
-			Rules: []evaluator.Rule{above, below},
+			Key: "f", Type: evaluator.KindBool,
+			Variants: []evaluator.Variant{{Name: "on", Value: evaluator.BoolValue(true)}},
+			Rules:    []evaluator.Rule{above, below},
 		}}
 		program, err := evaluator.Compile(set)
 		if err != nil {
@@ -262,7 +273,8 @@ func TestImplicationIsSound(t *testing.T) {
 			}
 			found = true
 			if says {
-				t.Fatalf("seed %d: the rule is reached all the same, by %v\nabove: %s\nbelow: %s", seed, ctx, describeRule(above), describeRule(below))
+				t.Fatalf("seed %d: the rule is reached all the same, by %v\nabove: %s\nbelow: %s", seed, ctx,
+					describeRule(above), describeRule(below))
 			}
 		}
 		if says {

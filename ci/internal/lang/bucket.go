@@ -17,7 +17,8 @@ func (c Checker) hash(n *source.Node, b *evaluator.Bucketing) bool {
 	if h := n.Get("hash"); h != nil {
 		known := slices.Values(evaluator.Hashes())
 		if b.Hash, ok = c.Name(h, "\"hash\""); ok && !slices.Contains(evaluator.Hashes(), b.Hash) {
-			c.Errorf(h, "unknown hash %q%s; the hashes are %s", problem.Shorten(b.Hash), suggest.DidYouMean(b.Hash, known), problem.QuotedList(known))
+			c.Errorf(h, "unknown hash %q%s; the hashes are %s", problem.Shorten(b.Hash),
+				suggest.DidYouMean(b.Hash, known), problem.QuotedList(known))
 			ok = false
 		}
 	}
@@ -48,7 +49,8 @@ func (c Checker) exact(n *source.Node, portion int64, b evaluator.Bucketing) boo
 	if share.IsExact(portion, b.Total()) {
 		return true
 	}
-	c.Errorf(n, "the hash %q has %d positions, and %s of them is not a whole number", b.Hash, b.Total(), share.Format(portion))
+	c.Errorf(n, "the hash %q has %d positions, and %s of them is not a whole number", b.Hash, b.Total(),
+		share.Format(portion))
 	return false
 }
 
@@ -56,7 +58,8 @@ func (c Checker) exact(n *source.Node, portion int64, b evaluator.Bucketing) boo
 func (c Checker) bucket(a *Attribute, f source.Field) (cond evaluator.Condition, ok bool) {
 	cond = evaluator.Condition{Op: evaluator.OpBucket, Attribute: a.Name}
 	n := f.Value
-	if !c.Keys(n, "\"bucket\"", "hash", "salt", "positions", "from", "to") || !c.Required(n, "\"bucket\"", "salt", "from", "to") {
+	if !c.Keys(n, "\"bucket\"", "hash", "salt", "positions", "from", "to") ||
+		!c.Required(n, "\"bucket\"", "salt", "from", "to") {
 		return cond, false
 	}
 	var b evaluator.Bucketing
@@ -72,7 +75,8 @@ func (c Checker) bucket(a *Attribute, f source.Field) (cond evaluator.Condition,
 		return cond, false
 	}
 	if !a.Unit {
-		c.Errorf(f.Key, "attribute %q is not declared with unit: true in %s%s", a.Name, c.Known.contextPath, c.otherUnits())
+		c.Errorf(f.Key, "attribute %q is not declared with unit: true in %s%s", a.Name, c.Known.contextPath,
+			c.otherUnits())
 	}
 	return cond, a.Unit
 }

@@ -148,7 +148,8 @@ func (c Checker) comparisons(a *Attribute, n *source.Node) (cond evaluator.Condi
 	}
 	switch {
 	case a.Type == evaluator.AttrList && !c.ownOperators(a, n, "list", listOperators, "any", "all", "exists", "fold"),
-		a.Type == evaluator.AttrTime && !c.ownOperators(a, n, "time", timeOperators, "after", "before", "zone", "exists"):
+		a.Type == evaluator.AttrTime &&
+			!c.ownOperators(a, n, "time", timeOperators, "after", "before", "zone", "exists"):
 		return cond, false
 	}
 	var all []evaluator.Condition
@@ -353,7 +354,8 @@ func (c Checker) segmentReference(a *Attribute, f source.Field) (cond evaluator.
 		return cond, false
 	}
 	if _, ok := c.Known.Segments[name]; !ok {
-		c.Errorf(f.Value, "segment %q doesn't exist%s", name, suggest.DidYouMean(name, slices.Values(c.Known.SegmentNames)))
+		c.Errorf(f.Value, "segment %q doesn't exist%s", name,
+			suggest.DidYouMean(name, slices.Values(c.Known.SegmentNames)))
 		return cond, false
 	}
 	if c.references != nil {

@@ -38,7 +38,8 @@ func (c Checker) locked(r *Rule, variants []int, shares []int64, set *variantSet
 
 // division returns what the lock file keeps of a layer.
 func (y *layer) division() lock.Division {
-	return lock.Division{File: y.File, ID: lock.ID{Owner: lock.LayerPrefix + y.Name}, Draw: y.Bucketing, Parts: y.parts, At: cmp.Or(y.File.Root.Get("shares"), y.File.Root)}
+	return lock.Division{File: y.File, ID: lock.ID{Owner: lock.LayerPrefix + y.Name}, Draw: y.Bucketing,
+		Parts: y.parts, At: cmp.Or(y.File.Root.Get("shares"), y.File.Root)}
 }
 
 // piecesOf returns who has which positions of a layer.

@@ -224,7 +224,8 @@ func (v *Vocabulary) checkEnvironment(name string) error {
 		return nil
 	}
 	if len(v.Environments) == 0 {
-		return fmt.Errorf("environment %q: %s lists no environments; write there: environments: [%s]", name, v.configPath, name)
+		return fmt.Errorf("environment %q: %s lists no environments; write there: environments: [%s]", name,
+			v.configPath, name)
 	}
 	return fmt.Errorf("environment %q is not listed in %s%s", name, v.configPath,
 		suggest.DidYouMean(name, slices.Values(v.Environments)))

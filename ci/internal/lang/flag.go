@@ -91,7 +91,8 @@ var flagKeys = append([]string{"description", "owner", "expires", "type", "exclu
 
 // flag reads a flag file. What is wrong with it is recorded.
 func (c Checker) flag() *Flag {
-	f := &Flag{Key: c.File.Stem(), Namespace: c.File.Folder(), File: c.File, Bodies: make([]Body, 1), releases: c.Known.Releases}
+	f := &Flag{Key: c.File.Stem(), Namespace: c.File.Folder(), File: c.File, Bodies: make([]Body, 1),
+		releases: c.Known.Releases}
 	if why := checkFlagKey(f.Key); why != "" {
 		c.File.Problem("the file's name is not a valid flag key: %s", why)
 	}
@@ -135,7 +136,8 @@ func (c Checker) date(n *source.Node) {
 // the flag itself.
 func (c Checker) overrides(f *Flag, base *draft, environments *source.Node) {
 	if environments.Kind != source.Mapping {
-		c.Errorf(environments, "\"environments\" is a mapping of names to what they replace, not %s", environments.Describe())
+		c.Errorf(environments, "\"environments\" is a mapping of names to what they replace, not %s",
+			environments.Describe())
 		return
 	}
 	for _, e := range environments.Fields {

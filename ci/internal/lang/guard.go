@@ -39,7 +39,8 @@ func (l *loader) readGuards() {
 	}
 }
 
-var guardKeys = []string{"description", "environments", "sources", "exposures", "metrics", "min", "no_data", "watch", "alpha", "lint"}
+var guardKeys = []string{"description", "environments", "sources", "exposures", "metrics", "min", "no_data", "watch",
+	"alpha", "lint"}
 
 // guard reads a guard file into g: it checks the shape, and [plan.Guard.Problems] what the guard says.
 func (c Checker) guard(g *Guard) {
@@ -248,7 +249,8 @@ func (c Checker) metrics(n *source.Node, g *Guard) {
 			}
 			lines[m.Name] = name.Line()
 		}
-		if !within.Keys(item, "a metric", "name", "bad", "value", "alarm", "command", "compare", "worse_by", "max", "failures", "on_fail") ||
+		if !within.Keys(item, "a metric", "name", "bad", "value", "alarm", "command", "compare", "worse_by", "max",
+			"failures", "on_fail") ||
 			!within.Required(item, "the metric", "name") {
 			continue
 		}
@@ -313,7 +315,8 @@ func (c Checker) alarm(n *source.Node) string {
 }
 
 func (c Checker) command(n *source.Node) *plan.Command {
-	if !c.Keys(n, "\"command\"", "run", "timeout") || !c.Required(n, "\"command\"", "run") || !c.List(n.Get("run"), "\"run\"") {
+	if !c.Keys(n, "\"command\"", "run", "timeout") || !c.Required(n, "\"command\"", "run") ||
+		!c.List(n.Get("run"), "\"run\"") {
 		return nil
 	}
 	cmd := &plan.Command{Timeout: plan.Duration(defaultTimeout)}

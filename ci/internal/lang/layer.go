@@ -54,7 +54,8 @@ func (c Checker) readLayer(y *layer) {
 		c.File.Problem("the file's name is not a valid name of a layer: %s", why)
 	}
 	n := c.File.Root
-	if n == nil || !c.Keys(n, "a layer", "description", "by", "salt", "hash", "positions", "holdout", "shares", "lint") {
+	if n == nil || !c.Keys(n, "a layer", "description", "by", "salt", "hash", "positions", "holdout",
+		"shares", "lint") {
 		return
 	}
 	c.OptionalText(n.Get("description"), "\"description\"")
@@ -170,14 +171,17 @@ func (l *loader) reserve(e *Estate) {
 			f, ok := e.ByKey[entry.flag]
 			switch {
 			case !ok:
-				c.Errorf(entry.at, "there is no flag %q%s", entry.flag, suggest.DidYouMean(entry.flag, slices.Values(e.Keys())))
+				c.Errorf(entry.at, "there is no flag %q%s", entry.flag,
+					suggest.DidYouMean(entry.flag, slices.Values(e.Keys())))
 			case f.layer == y:
 				has[f.Key] = f
 				listed[f] = true
 			case f.layer != nil:
-				c.Errorf(entry.at, "flag %q is in another layer, %q; a flag is in one layer at most", f.Key, f.layer.Name)
+				c.Errorf(entry.at, "flag %q is in another layer, %q; a flag is in one layer at most", f.Key,
+					f.layer.Name)
 			case f.File.Root.Get("exclusive") == nil && f.File.Root != nil:
-				c.Errorf(entry.at, "flag %q doesn't say that it is in the layer; write in %s: exclusive: %s", f.Key, f.File.Shown, y.Name)
+				c.Errorf(entry.at, "flag %q doesn't say that it is in the layer; write in %s: exclusive: %s", f.Key,
+					f.File.Shown, y.Name)
 			}
 		}
 		var from uint64
@@ -192,7 +196,8 @@ func (l *loader) reserve(e *Estate) {
 		if y := f.layer; y != nil && !listed[f] && len(y.File.Problems) == 0 {
 			c := source.Reader{File: f.File}
 			c.Errorf(f.File.Root.Get("exclusive"),
-				"layer %q doesn't list the flag; write in %s, below \"shares\": {flag: %s, share: 10%%}", y.Name, y.File.Shown, f.Key)
+				"layer %q doesn't list the flag; write in %s, below \"shares\": {flag: %s, share: 10%%}", y.Name,
+				y.File.Shown, f.Key)
 		}
 	}
 }

@@ -100,7 +100,8 @@ func (c Checker) listFile(n *source.Node) *IDList {
 		c.Errorf(n, "\"list\" is %q; names that start with a dot are ignored", problem.Shorten(name))
 		return nil
 	case source.RoleOf(p) != source.ListFile:
-		c.Errorf(n, "\"list\" is %q; a list is a file that ends in .txt, with one id on each line", problem.Shorten(name))
+		c.Errorf(n, "\"list\" is %q; a list is a file that ends in .txt, with one id on each line",
+			problem.Shorten(name))
 		return nil
 	}
 	l, ok := lists.ByPath[p]
@@ -323,7 +324,8 @@ func (l *IDList) checkEnum(context string, a *Attribute) bool {
 			known = true
 		}
 		if !known {
-			l.problem(line, fmt.Sprintf("%q is not a value that %q may have; %s lists them", problem.Shorten(line.ID), a.Name,
+			l.problem(line, fmt.Sprintf("%q is not a value that %q may have; %s lists them",
+				problem.Shorten(line.ID), a.Name,
 				context))
 			ok = false
 		}

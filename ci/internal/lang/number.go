@@ -45,7 +45,8 @@ func keysOfLower(n *source.Node) string { return firstOf(n, "from", "gte", "gt")
 // upper, whose key is key: one of the two bounds has to satisfy the other.
 func emptyRange(lower, upper, key, lowest string) bool {
 	within := func(constraint, number string) bool {
-		holds, err := evaluator.Condition{Op: evaluator.OpNumber, Strings: []string{constraint}}.Holds(evaluator.AttrNumber)
+		holds, err := evaluator.Condition{Op: evaluator.OpNumber,
+			Strings: []string{constraint}}.Holds(evaluator.AttrNumber)
 		return err == nil && holds(evaluator.StringValue(number))
 	}
 	return !within(lower, upper) || !within(numberSigns[key]+upper, lowest)

@@ -76,7 +76,8 @@ func (c Checker) planStep(n *source.Node, first bool, ramp *Ramp) (step plan.Ste
 		c.shrinks(n.Get("to"), ramp.To, portion)
 		ok = false
 	case portion == ramp.To:
-		c.Errorf(n.Get("to"), "the share is %s already; the share of each step is larger than that before", share.Format(portion))
+		c.Errorf(n.Get("to"), "the share is %s already; the share of each step is larger than that before",
+			share.Format(portion))
 		ok = false
 	}
 	if after != nil {
@@ -148,7 +149,8 @@ func (c Checker) oneGuard(rules []*Rule) {
 		case first == nil:
 			first = r
 		default:
-			c.Errorf(r.Ramp.GuardAt, "rule %q: rule %q has a guarded ramp already, and a flag has one; make it two flags",
+			c.Errorf(r.Ramp.GuardAt,
+				"rule %q: rule %q has a guarded ramp already, and a flag has one; make it two flags",
 				r.Name, first.Name)
 		}
 	}
@@ -249,8 +251,9 @@ func (l *loader) readReleases() {
 	}
 	for _, line := range lines.Sorted() {
 		if line.Count > plan.MaxCount {
-			s.ProblemAt(line.Number(), 1, fmt.Sprintf("flag %q: its count is above %d, and no release moves so often; take the line of the published branch",
-				line.Flag, int64(plan.MaxCount)))
+			s.ProblemAt(line.Number(), 1,
+				fmt.Sprintf("flag %q: its count is above %d, and no release moves so often; take the line of the published branch",
+					line.Flag, int64(plan.MaxCount)))
 		}
 	}
 	l.known.Releases = lines
@@ -278,10 +281,12 @@ func (e *Estate) Misfit(line plan.Line) string {
 	}
 	p := f.Plan(line.Environment)
 	if p == nil {
-		return fmt.Sprintf("flag %q has no guarded ramp in environment %q; run 'serin lock' to remove the line", line.Flag, line.Environment)
+		return fmt.Sprintf("flag %q has no guarded ramp in environment %q; run 'serin lock' to remove the line",
+			line.Flag, line.Environment)
 	}
 	if err := p.Fits(line); err != nil {
-		return fmt.Sprintf("flag %q: %v; run 'serin release replan %s --env %s'", line.Flag, err, line.Flag, line.Environment)
+		return fmt.Sprintf("flag %q: %v; run 'serin release replan %s --env %s'", line.Flag, err, line.Flag,
+			line.Environment)
 	}
 	return ""
 }

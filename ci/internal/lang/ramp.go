@@ -97,7 +97,8 @@ func (c Checker) compileRamp(r *Ramp, set *variantSet, split *evaluator.Split) b
 	if !ok || !r.ok {
 		return false
 	}
-	ramp := &evaluator.Ramp{Variant: variant, Rest: set.fallback, Points: r.Points, Linear: r.Linear, Guarded: r.Guard != nil}
+	ramp := &evaluator.Ramp{Variant: variant, Rest: set.fallback, Points: r.Points, Linear: r.Linear,
+		Guarded: r.Guard != nil}
 	if r.Paused {
 		split.Ranges = halves(ramp, ramp.LevelAt(r.Since), split.Total())
 	} else {
@@ -203,7 +204,8 @@ func (c Checker) steps(n *source.Node, ramp *Ramp) bool {
 // double reads a share that doubles in even intervals, the last time to what is
 // left up to "to".
 func (c Checker) double(n *source.Node, ramp *Ramp) bool {
-	if !c.Keys(n, "\"double\"", "from", "every", "start", "to") || !c.Required(n, "\"double\"", "from", "every", "start") {
+	if !c.Keys(n, "\"double\"", "from", "every", "start", "to") ||
+		!c.Required(n, "\"double\"", "from", "every", "start") {
 		return false
 	}
 	c = c.Within("double")

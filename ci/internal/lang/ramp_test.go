@@ -6,7 +6,8 @@ import (
 )
 
 func FuzzDuration(f *testing.F) {
-	for _, s := range []string{"", "0s", "24h", "90m", "7d", "1h30m", "36500d", "3153600001s", "99999999999999999999d", "1.5h", "-1h", "h"} {
+	for _, s := range []string{"", "0s", "24h", "90m", "7d", "1h30m", "36500d", "3153600001s",
+		"99999999999999999999d", "1.5h", "-1h", "h"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -105,7 +105,8 @@ func (c Checker) addressRange(a *Attribute, n, first *source.Node) (cond evaluat
 			return cond, false
 		}
 		text, ok := c.Text(bound, "an address")
-		if !ok || !c.check(bound, a, evaluator.Condition{Op: evaluator.OpOneOf, Attribute: a.Name, Strings: []string{text}}) {
+		if !ok || !c.check(bound, a,
+			evaluator.Condition{Op: evaluator.OpOneOf, Attribute: a.Name, Strings: []string{text}}) {
 			return cond, false
 		}
 		cond.Strings = append(cond.Strings, text)

@@ -124,7 +124,8 @@ func (c Checker) serve(r *Rule) {
 			r.portions = c.portions(n)
 		}
 		if y := c.layer; y != nil && y.Bucketing == r.split.Bucketing {
-			c.Errorf(cmp.Or(r.SaltAt, n), "the split has the unit and the salt of the layer %q, so it can't divide the flag's share of that; give it another salt", y.Name)
+			c.Errorf(cmp.Or(r.SaltAt, n),
+				"the split has the unit and the salt of the layer %q, so it can't divide the flag's share of that; give it another salt", y.Name)
 		}
 	}
 }

@@ -33,7 +33,8 @@ const (
 // Lints are sorted.
 var Lints = []string{
 	LintClaimedAttribute, LintConfusingCharacter, LintDuplicateID, LintEmailAddress, LintExpiredFlag, LintFinishedRamp,
-	LintListFormat, LintOverlappingRanges, LintPrerequisiteType, LintSecret, LintSharedSalt, LintSingleVariant, LintStraySpace,
+	LintListFormat, LintOverlappingRanges, LintPrerequisiteType, LintSecret, LintSharedSalt, LintSingleVariant,
+	LintStraySpace,
 	LintUnreachableRule, LintUnusedAttribute, LintUnusedSegment, LintUnusedSilence,
 }
 

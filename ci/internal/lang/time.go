@@ -55,7 +55,8 @@ func (c Checker) timeSince(first int, n *source.Node, what string, zone *time.Lo
 	layout := map[int]string{len(dateLayout): dateLayout, len(minuteLayout): minuteLayout,
 		len(secondLayout): secondLayout}[len(local)]
 	if layout == dateLayout && offset != "" {
-		c.Errorf(n, "%s is %s, a date with an offset; write the time of day too: %sT00:00%s", what, n.Text, local, offset)
+		c.Errorf(n, "%s is %s, a date with an offset; write the time of day too: %sT00:00%s", what, n.Text,
+			local, offset)
 		return 0, false
 	}
 	t, err := time.Parse(layout, local)
@@ -83,7 +84,8 @@ func (c Checker) timeSince(first int, n *source.Node, what string, zone *time.Lo
 func timeHint(text string) string {
 	switch t := strings.ToUpper(strings.Replace(text, " ", "T", 1)); {
 	case strings.Contains(text, "."):
-		if whole, rest, _ := strings.Cut(text, "."); timeShape.MatchString(whole + strings.TrimLeft(rest, "0123456789")) {
+		if whole, rest, _ := strings.Cut(text,
+			"."); timeShape.MatchString(whole + strings.TrimLeft(rest, "0123456789")) {
 			return "; leave out the fraction of a second"
 		}
 	case timeShape.MatchString(t):

@@ -58,7 +58,8 @@ func TestVersionRangeMeaning(t *testing.T) {
 		for i := range numbers {
 			numbers[i] = number()
 		}
-		return strings.Join(numbers, ".") + []string{"", "", "", "-0", "-0.0", "-1", "-rc.1", "-rc.1+b", "+b-1.2"}[rnd.IntN(9)]
+		return strings.Join(numbers, ".") + []string{"", "", "", "-0", "-0.0", "-1", "-rc.1", "-rc.1+b",
+			"+b-1.2"}[rnd.IntN(9)]
 	}
 	held := 0
 	for range 20_000 {

@@ -13,7 +13,8 @@ import (
 
 // characterNames are what people call some characters that can't be seen.
 var characterNames = map[rune]string{
-	'\u00a0': "no-break space", '\u00ad': "soft hyphen", '\u200b': "zero-width space", '\u200c': "zero-width non-joiner",
+	'\u00a0': "no-break space", '\u00ad': "soft hyphen", '\u200b': "zero-width space",
+	'\u200c': "zero-width non-joiner",
 	'\u200d': "zero-width joiner", '\u200e': "left-to-right mark", '\u200f': "right-to-left mark",
 	'\u202d': "left-to-right override", '\u202e': "right-to-left override", '\u202f': "narrow no-break space",
 	'\u2060': "word joiner", '\u3000': "ideographic space", '\ufeff': "byte order mark",

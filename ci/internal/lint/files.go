@@ -32,7 +32,8 @@ func (l *linter) file(s *source.File) {
 }
 
 func secretMessage(what string) string {
-	return "this looks like " + what + "; flag files are no place for secrets: remove it, and revoke it, because the history of the files keeps it"
+	return "this looks like " + what +
+		"; flag files are no place for secrets: remove it, and revoke it, because the history of the files keeps it"
 }
 
 // values warns of values that a list has twice, and of white space around values.
@@ -42,7 +43,8 @@ func (l *linter) values(s *source.File, n *source.Node, under string) {
 	case source.Mapping:
 		for _, f := range n.Fields {
 			switch f.Key.Text {
-			case "variants", "metadata", "environments", "description", "owner", "attributes", "lint", "shares", "serve",
+			case "variants", "metadata", "environments", "description", "owner", "attributes", "lint",
+				"shares", "serve",
 				"now", "name":
 				if f.Key.Text == "environments" && f.Value.Kind == source.Mapping {
 					l.values(s, f.Value, "")
@@ -59,7 +61,8 @@ func (l *linter) values(s *source.File, n *source.Node, under string) {
 				continue
 			}
 			if line, dup := lines[item.Text]; dup {
-				l.warn(lang.LintDuplicateID, s, item, "%s is on the list twice; the first is on line %d", item.Describe(), line)
+				l.warn(lang.LintDuplicateID, s, item, "%s is on the list twice; the first is on line %d",
+					item.Describe(), line)
 				continue
 			}
 			lines[item.Text] = item.Line()

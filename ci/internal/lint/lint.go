@@ -201,8 +201,10 @@ func (l *linter) ramp(f *lang.Flag, b *lang.Body, r *lang.Rule) {
 	if at < last.At {
 		return
 	}
-	l.warn(lang.LintFinishedRamp, f.File, r.Serve, "%srule %q: the ramp ended on %s; to make it permanent write serve: %s",
-		b.Place(), r.Name, time.Unix(last.At, 0).In(l.estate.Known.Zone).Format("2006-01-02T15:04"), permanent(b, r.Ramp))
+	l.warn(lang.LintFinishedRamp, f.File, r.Serve,
+		"%srule %q: the ramp ended on %s; to make it permanent write serve: %s",
+		b.Place(), r.Name, time.Unix(last.At, 0).In(l.estate.Known.Zone).Format("2006-01-02T15:04"),
+		permanent(b, r.Ramp))
 }
 
 // permanent returns what to serve instead of a ramp that has reached its last share.
@@ -211,7 +213,8 @@ func permanent(b *lang.Body, r *lang.Ramp) string {
 	if r.To == share.Whole {
 		return variant
 	}
-	return fmt.Sprintf("{%s: %s, %s: %s}", variant, share.Format(r.To), b.Flag.Variants[b.Flag.Default].Name, share.Rest)
+	return fmt.Sprintf("{%s: %s, %s: %s}", variant, share.Format(r.To), b.Flag.Variants[b.Flag.Default].Name,
+		share.Rest)
 }
 
 // plan warns of a plan that is finished wherever its guard counts.
@@ -229,7 +232,8 @@ func (l *linter) plan(f *lang.Flag, b *lang.Body, r *lang.Rule) {
 	if !finished {
 		return
 	}
-	l.warn(lang.LintFinishedRamp, f.File, r.Serve, "%srule %q: the plan is finished; to make it permanent write serve: %s",
+	l.warn(lang.LintFinishedRamp, f.File, r.Serve,
+		"%srule %q: the plan is finished; to make it permanent write serve: %s",
 		b.Place(), r.Name, permanent(b, r.Ramp))
 }
 

@@ -87,7 +87,8 @@ func (l *linter) networks(f *lang.Flag, b *lang.Body, im *imply.Implication, rul
 		spans[i] = im.Spans(&one)
 		for j := range spans[:i] {
 			if list.At[j].Text != item.Text && imply.Intersection(spans[j], spans[i]) != "" { // the same twice is duplicate-id's
-				l.warn(lang.LintOverlappingRanges, f.File, item, "%srule %q: the network %s overlaps %s", b.Place(), rule,
+				l.warn(lang.LintOverlappingRanges, f.File, item, "%srule %q: the network %s overlaps %s",
+					b.Place(), rule,
 					item.Text, list.At[j].Text)
 				break
 			}

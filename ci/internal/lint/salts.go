@@ -51,7 +51,8 @@ func (l *linter) salts() {
 		}
 	}
 	for _, y := range l.estate.SortedLayers() {
-		add(y.Bucketing, saltUse{what: fmt.Sprintf("layer %q", y.Name), owner: y.File, written: y.File.Root.Get("salt")})
+		add(y.Bucketing, saltUse{what: fmt.Sprintf("layer %q", y.Name), owner: y.File,
+			written: y.File.Root.Get("salt")})
 	}
 	for shared, uses := range all {
 		for _, use := range uses {

@@ -168,7 +168,8 @@ func Read(s *source.File, again bool) *File {
 			l.byID[e.ID] = e
 		} else if !again {
 			s.ProblemAt(number, 1,
-				fmt.Sprintf("%s is on line %d too; keep the line of the published branch, and run 'serin lock'", e.ID, other.line))
+				fmt.Sprintf("%s is on line %d too; keep the line of the published branch, and run 'serin lock'", e.ID,
+					other.line))
 		}
 	}
 	return l

@@ -15,7 +15,8 @@ import (
 // TestLockFileKeepsNames holds that what is written is read again, whatever the
 // names are.
 func TestLockFileKeepsNames(t *testing.T) {
-	names := []string{"on", "on off", `"`, "a:b", "a=b", "by=user", "é", "\u200b", "layer", "layer:x", "*", "#x", "<<<<<<<", "=======", `\n`, "🐦", "(free)", "\ufffd"}
+	names := []string{"on", "on off", `"`, "a:b", "a=b", "by=user", "é", "\u200b", "layer", "layer:x", "*", "#x",
+		"<<<<<<<", "=======", `\n`, "🐦", "(free)", "\ufffd"}
 	var entries []*Entry
 	for i, a := range names {
 		for _, b := range names {
@@ -27,7 +28,8 @@ func TestLockFileKeepsNames(t *testing.T) {
 			if draw.Hash == "unleash" && b == a {
 				draw.Positions = 1000
 			}
-			entries = append(entries, &Entry{ID: id, Draw: draw, pieces: []share.Piece{{Name: a, To: 1}, {Name: "x" + b, To: 2}, {Name: b, To: draw.Total()}}})
+			entries = append(entries, &Entry{ID: id, Draw: draw,
+				pieces: []share.Piece{{Name: a, To: 1}, {Name: "x" + b, To: 2}, {Name: b, To: draw.Total()}}})
 		}
 	}
 	text := Format(Header, entries)
@@ -47,9 +49,13 @@ func TestLockFileKeepsNames(t *testing.T) {
 // FuzzRead holds that what is read from a lock file is written and read again.
 func FuzzRead(f *testing.F) {
 	for _, line := range []string{
-		"", "x * r by=user on:2147483648 off:4294967296\n", "x staging r by=user salt=s hash=unleash positions=1000 on:500 off:1000", "\"x\" * \"a \\\"b\\\" ü\" by=\"\\u200b\" \"\":1 é:4294967296\n",
-		"layer:l by=user (holdout):214748364 a:1 (free):4294967296\n", "layer:\"\" by=u a:4294967296\n", "# c\n\nx * r by=user a:1 a:4294967296", "x * r by=user a:5 b:4\n",
-		"<<<<<<< HEAD\n", "x", "x *", "x * r", "x * r by=", "x * r by=u", "x * r by=u ", "x * r by=u a", "x * r by=u a:", "x * r by=u a:-1", "x * r by=u a:99999999999999999999 ", "\"x", "`x` * r",
+		"", "x * r by=user on:2147483648 off:4294967296\n",
+		"x staging r by=user salt=s hash=unleash positions=1000 on:500 off:1000",
+		"\"x\" * \"a \\\"b\\\" ü\" by=\"\\u200b\" \"\":1 é:4294967296\n",
+		"layer:l by=user (holdout):214748364 a:1 (free):4294967296\n", "layer:\"\" by=u a:4294967296\n",
+		"# c\n\nx * r by=user a:1 a:4294967296", "x * r by=user a:5 b:4\n",
+		"<<<<<<< HEAD\n", "x", "x *", "x * r", "x * r by=", "x * r by=u", "x * r by=u ", "x * r by=u a",
+		"x * r by=u a:", "x * r by=u a:-1", "x * r by=u a:99999999999999999999 ", "\"x", "`x` * r",
 	} {
 		f.Add([]byte(line))
 	}
@@ -97,7 +103,8 @@ func checkPieces(t *testing.T, list []share.Piece, total uint64) {
 func TestHeaderStays(t *testing.T) {
 	const line = "\nnew-cart * half by=user on:2147483648 off:4294967296\n"
 	division := func() *Division {
-		d := &Division{ID: ID{Owner: "new-cart", Rule: "half"}, Draw: evaluator.Bucketing{By: "user", Salt: "new-cart", Hash: evaluator.HashMurmur3}}
+		d := &Division{ID: ID{Owner: "new-cart", Rule: "half"},
+			Draw: evaluator.Bucketing{By: "user", Salt: "new-cart", Hash: evaluator.HashMurmur3}}
 		d.Parts = []share.Part{{Name: "on", Share: share.Whole / 2}, {Name: "off", Share: share.Whole / 2}}
 		return d
 	}

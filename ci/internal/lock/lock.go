@@ -38,13 +38,15 @@ func (l *File) Check(divisions []*Division, dir string) {
 	for _, d := range divisions {
 		used[d.ID] = true
 		if why := l.misfit(d); why != "" {
-			d.File.ProblemAt(d.At.Line(), d.At.Column(), fmt.Sprintf("%s%s; run 'serin lock %s' and commit that file too",
-				d.place(), why, dir))
+			d.File.ProblemAt(d.At.Line(), d.At.Column(),
+				fmt.Sprintf("%s%s; run 'serin lock %s' and commit that file too",
+					d.place(), why, dir))
 		}
 	}
 	for id, entry := range l.byID {
 		if !used[id] {
-			l.File.ProblemAt(entry.line, 1, fmt.Sprintf("%s is no longer a split of the flags; run 'serin lock %s'", id, dir))
+			l.File.ProblemAt(entry.line,
+				1, fmt.Sprintf("%s is no longer a split of the flags; run 'serin lock %s'", id, dir))
 		}
 	}
 }
@@ -201,7 +203,8 @@ func (l *File) update(r relocking) (*Update, error) {
 		}
 	}
 	slices.SortFunc(r.changes, func(a, b Change) int { return cmp.Compare(a.What, b.What) })
-	u := &Update{File: l.Shown, After: Format(l.header(), r.entries), Changes: r.changes, Splits: len(r.entries), Renames: r.renames()}
+	u := &Update{File: l.Shown, After: Format(l.header(), r.entries), Changes: r.changes, Splits: len(r.entries),
+		Renames: r.renames()}
 	if l.File != nil {
 		u.Before = l.File.Data
 	}

@@ -125,7 +125,8 @@ func (c *checker) exposures(g *Guard) {
 // query checks a query: one of counts is asked for both arms, and for periods.
 func (c *checker) query(at path, g *Guard, q Query, counts bool) {
 	if _, ok := g.Sources[q.Source]; !ok {
-		c.add(at, "there is no source %q%s; declare it below \"sources\"", q.Source, suggest.DidYouMean(q.Source, maps.Keys(g.Sources)))
+		c.add(at, "there is no source %q%s; declare it below \"sources\"", q.Source,
+			suggest.DidYouMean(q.Source, maps.Keys(g.Sources)))
 	}
 	switch {
 	case strings.TrimSpace(q.Text) == "":
@@ -187,7 +188,8 @@ func (c *checker) metric(at path, g *Guard, m Metric) {
 		c.add(at, `the metric doesn't say what it measures: "bad", "value", "alarm" or "command"`)
 		return
 	case len(kinds) > 1:
-		c.add(at, `a metric is one of "bad", "value", "alarm" and "command", and this is %s`, strings.Join(kinds, " and "))
+		c.add(at, `a metric is one of "bad", "value", "alarm" and "command", and this is %s`,
+			strings.Join(kinds, " and "))
 		return
 	}
 	if m.Bad == nil && m.Rest {
@@ -247,7 +249,8 @@ func (c *checker) bad(at path, g *Guard, m Metric) {
 func AlarmRegion(arn string) (string, error) {
 	parts := alarmShape.FindStringSubmatch(arn)
 	if parts == nil {
-		return "", errors.New("it is not the ARN of an alarm, such as arn:aws:cloudwatch:eu-central-1:123456789012:alarm:checkout")
+		return "", errors.New(
+			"it is not the ARN of an alarm, such as arn:aws:cloudwatch:eu-central-1:123456789012:alarm:checkout")
 	}
 	return parts[1], nil
 }

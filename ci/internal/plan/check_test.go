@@ -12,7 +12,8 @@ func goodGuard() *Guard {
 	count := func(name string) Query { return Query{"prom", `sum(increase(` + name + `{a="$arm"}[$window]))`} }
 	bad := count("bad")
 	return &Guard{
-		Sources:   map[string]Source{"prom": {Prometheus: "https://prometheus.test:9090/path", Scrape: Duration(time.Minute)}, "cw": {CloudWatch: "eu-central-1"}},
+		Sources: map[string]Source{"prom": {Prometheus: "https://prometheus.test:9090/path",
+			Scrape: Duration(time.Minute)}, "cw": {CloudWatch: "eu-central-1"}},
 		Exposures: &Exposures{Query: count("exposed"), Distinct: true},
 		Metrics: []Metric{
 			{Name: "errors", Bad: &bad, Rest: true, WorseBy: .1, Max: limit(.02), Failures: 1, Looks: 1},

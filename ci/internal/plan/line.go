@@ -319,7 +319,8 @@ func Parse(data []byte) (Lines, []Error) {
 			continue
 		}
 		if isConflict(text) {
-			return lines, []Error{{number, 1, fmt.Errorf("a merge conflict isn't resolved; of each flag and environment, %w", ErrKeep)}}
+			return lines, []Error{{number, 1,
+				fmt.Errorf("a merge conflict isn't resolved; of each flag and environment, %w", ErrKeep)}}
 		}
 		s := scanner{word.Scanner{Rest: text, Max: 50}}
 		line, err := s.line()

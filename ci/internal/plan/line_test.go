@@ -11,7 +11,8 @@ var (
 	monday = time.Date(2026, 12, 7, 9, 0, 0, 0, time.UTC)
 	ramp   = &Plan{
 		Environment: "production", Flag: "search-index", Namespace: "search", Rule: "new index", Variant: "new",
-		Steps: []Step{{To: 10_000_000}, {To: 50_000_000, After: Duration(4 * time.Hour)}, {To: 1_000_000_000, After: Duration(24 * time.Hour), Approval: true}},
+		Steps: []Step{{To: 10_000_000}, {To: 50_000_000, After: Duration(4 * time.Hour)},
+			{To: 1_000_000_000, After: Duration(24 * time.Hour), Approval: true}},
 	}
 )
 
@@ -76,7 +77,8 @@ func TestHash(t *testing.T) {
 	if ramp.Hash(1) == salted.Hash(1) || ramp.Hash(0) == salted.Hash(0) {
 		t.Error("another salt doesn't change the hash")
 	}
-	if err := salted.Fits(NewLine(ramp)); err == nil || err.Error() != "another variant grows than the one that releases.lock knows, or users are assigned in another way" {
+	if err := salted.Fits(NewLine(ramp)); err == nil ||
+		err.Error() != "another variant grows than the one that releases.lock knows, or users are assigned in another way" {
 		t.Errorf("another salt before the first step: %v", err)
 	}
 }
@@ -122,8 +124,10 @@ func TestNamesOfPeople(t *testing.T) {
 func TestSettle(t *testing.T) {
 	base := NewLine(ramp).Clear(ramp, 1, monday, "robot").Clear(ramp, 2, monday, "robot")
 	moves := []Line{
-		base.Clear(ramp, 3, monday, "robot"), base.Hold("x", monday, "ann"), base.RollBack(ramp, 0, "x", monday, "robot"),
-		base.RollBack(ramp, 1, "x", monday, "bob"), base.Approve(Whole, monday, "ann"), base.See(monday, monday, "robot"), base.Finish(monday, "robot"),
+		base.Clear(ramp, 3, monday, "robot"), base.Hold("x", monday, "ann"),
+		base.RollBack(ramp, 0, "x", monday, "robot"),
+		base.RollBack(ramp, 1, "x", monday, "bob"), base.Approve(Whole, monday, "ann"),
+		base.See(monday, monday, "robot"), base.Finish(monday, "robot"),
 	}
 	for _, a := range moves {
 		if l, ok := a.Settle(a); ok {
@@ -139,7 +143,8 @@ func TestSettle(t *testing.T) {
 			}
 			other, _ := b.Settle(a)
 			caution := max(a.State.caution(), b.State.caution())
-			if !ok || l.Count != base.Count+2 || l.State.caution() != caution || l.Share != other.Share || l.State != other.State {
+			if !ok || l.Count != base.Count+2 || l.State.caution() != caution || l.Share != other.Share ||
+				l.State != other.State {
 				t.Errorf("%v\n%v\nare settled as\n%v\n%v", a, b, l, other)
 			}
 			if a.State == b.State && l.Share != min(a.Share, b.Share) {
@@ -179,7 +184,8 @@ func TestParseErrors(t *testing.T) {
 
 // FuzzParse holds that what is read is written in the same way again, or not at all.
 func FuzzParse(f *testing.F) {
-	f.Add(Lines{{"search-index", "production"}: NewLine(ramp).Clear(ramp, 1, monday, "robot").Hold(`a "reason"`, monday, "ann")}.Format())
+	f.Add(Lines{{"search-index", "production"}: NewLine(ramp).Clear(ramp, 1, monday, "robot").Hold(`a "reason"`,
+		monday, "ann")}.Format())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		lines, errs := Parse(data)
 		if len(errs) > 0 {

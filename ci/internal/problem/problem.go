@@ -69,7 +69,8 @@ func New(file string, line, column int, text, message string) Problem {
 // "file:line:column: warning: message [lint]".
 func (p Problem) Error() string {
 	if p.Severity == SeverityWarning {
-		return fmt.Sprintf("%s:%d:%d: warning: %s [%s]", display.Line(p.File), p.Line, p.Column, display.Line(p.Message), p.Lint)
+		return fmt.Sprintf("%s:%d:%d: warning: %s [%s]", display.Line(p.File), p.Line, p.Column,
+			display.Line(p.Message), p.Lint)
 	}
 	return fmt.Sprintf("%s:%d:%d: %s", display.Line(p.File), p.Line, p.Column, display.Line(p.Message))
 }

@@ -28,7 +28,8 @@ func TestCaret(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			ps := Problems{{File: "f", Line: 3, Column: tt.character, Message: "m", Quote: tt.line, Caret: tt.character}}
+			ps := Problems{{File: "f", Line: 3, Column: tt.character, Message: "m", Quote: tt.line,
+				Caret: tt.character}}
 			var out strings.Builder
 			if err := ps.Write(&out); err != nil {
 				t.Fatal(err)
@@ -64,7 +65,8 @@ func TestQuoteCutsLongLines(t *testing.T) {
 }
 
 func TestProblemsAreAnError(t *testing.T) {
-	var err error = Problems{{File: "a", Line: 1, Column: 2, Message: "x"}, {File: "b", Line: 3, Column: 4, Message: "y"}}
+	var err error = Problems{{File: "a", Line: 1, Column: 2, Message: "x"},
+		{File: "b", Line: 3, Column: 4, Message: "y"}}
 	if got, want := err.Error(), "a:1:2: x\nb:3:4: y"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

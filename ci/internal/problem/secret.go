@@ -32,7 +32,8 @@ var secretShapes = []secretShape{
 }
 
 // address matches e-mail addresses.
-var address = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._%+'-]*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}`)
+var address = regexp.MustCompile(
+	`[A-Za-z0-9][A-Za-z0-9._%+'-]*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}`)
 
 // HasAddress reports whether there is an e-mail address in a text.
 func HasAddress(text string) bool { return address.MatchString(text) }

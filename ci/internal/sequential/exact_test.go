@@ -13,7 +13,8 @@ import (
 // newRate returns a test of an hour.
 func newRate(t testing.TB, worseBy, alpha float64, starts int) *sequential.Rate {
 	t.Helper()
-	r, err := sequential.NewRate(worseBy, sequential.WithStarts(sequential.Config{Alpha: alpha, Length: time.Hour}, starts))
+	r, err := sequential.NewRate(worseBy,
+		sequential.WithStarts(sequential.Config{Alpha: alpha, Length: time.Hour}, starts))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,8 @@ func TestRateFormula(t *testing.T) {
 // before costs no more than the weight of that start.
 func TestRestarts(t *testing.T) {
 	quiet := sequential.Period{New: sequential.Arm{Exposures: 1000}, Rest: sequential.Arm{Exposures: 9000, Bad: 900}}
-	fault := sequential.Period{New: sequential.Arm{Exposures: 1000, Bad: 20}, Rest: sequential.Arm{Exposures: 9000, Bad: 10}}
+	fault := sequential.Period{New: sequential.Arm{Exposures: 1000, Bad: 20},
+		Rest: sequential.Arm{Exposures: 9000, Bad: 10}}
 	after, alone := newRate(t, 0.1, 0.001, 4), newRate(t, 0.1, 0.001, 1)
 	for i, p := range []sequential.Period{quiet, quiet, fault} {
 		if err := after.Add(time.Duration(i+1)*15*time.Minute, p); err != nil {
@@ -110,7 +112,8 @@ func TestRestarts(t *testing.T) {
 func TestLimitExact(t *testing.T) {
 	const n, most = 40, 0.1
 	logE := func(bad float64) float64 {
-		l, err := sequential.NewLimit(most, sequential.WithStarts(sequential.Config{Alpha: 0.001, Length: time.Hour}, 1))
+		l, err := sequential.NewLimit(most,
+			sequential.WithStarts(sequential.Config{Alpha: 0.001, Length: time.Hour}, 1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +151,8 @@ func TestMismatchExact(t *testing.T) {
 		for _, n := range []int{0, 1, 10, 60} {
 			mean := 0.0
 			for x := range n + 1 {
-				mean += distuv.Binomial{N: float64(n), P: p}.Prob(float64(x)) * value([]float64{float64(x), float64(n - x)}, []float64{p, 1 - p})
+				mean += distuv.Binomial{N: float64(n),
+					P: p}.Prob(float64(x)) * value([]float64{float64(x), float64(n - x)}, []float64{p, 1 - p})
 			}
 			if !(math.Abs(mean-1) < 1e-9) {
 				t.Errorf("share %v, %d units: %v on average", p, n, mean)
@@ -159,7 +163,8 @@ func TestMismatchExact(t *testing.T) {
 	const n = 9
 	for x := range n + 1 {
 		for y := range n + 1 - x {
-			chance := distuv.Binomial{N: n, P: 0.2}.Prob(float64(x)) * distuv.Binomial{N: float64(n - x), P: 0.375}.Prob(float64(y))
+			chance := distuv.Binomial{N: n, P: 0.2}.Prob(float64(x)) * distuv.Binomial{N: float64(n - x),
+				P: 0.375}.Prob(float64(y))
 			mean += chance * value([]float64{float64(x), float64(y), float64(n - x - y)}, shares)
 		}
 	}
@@ -210,7 +215,8 @@ func TestLater(t *testing.T) {
 			t.Fatal(err)
 		}
 		if e := r.Evidence(); r.Starts() != c.starts || math.Abs(math.Exp(e.LogE)-c.weight) > 1e-9 {
-			t.Errorf("at %v: %d starts with a weight of %v, want %d with %v", c.end, r.Starts(), math.Exp(e.LogE), c.starts, c.weight)
+			t.Errorf("at %v: %d starts with a weight of %v, want %d with %v", c.end, r.Starts(), math.Exp(e.LogE),
+				c.starts, c.weight)
 		}
 	}
 }

@@ -54,7 +54,8 @@ func FuzzTests(f *testing.F) {
 			}
 			failed = rate.Evidence().Verdict == sequential.Fail
 			share := next()
-			if logE, err := sequential.Mismatch([]float64{p.New.Exposures, p.Rest.Exposures}, []float64{share, 1 - share}); err == nil {
+			if logE, err := sequential.Mismatch([]float64{p.New.Exposures, p.Rest.Exposures},
+				[]float64{share, 1 - share}); err == nil {
 				finite(t, sequential.Evidence{LogE: logE})
 			}
 		}
@@ -96,7 +97,8 @@ func FuzzMoments(f *testing.F) {
 		if !(m.Mean() >= low-scale && m.Mean() <= high+scale && m.Variance() >= 0) || math.IsInf(m.Variance(), 0) {
 			t.Fatalf("mean %v, variance %v of values from %v to %v", m.Mean(), m.Variance(), low, high)
 		}
-		if d, err := sequential.Difference(m, m, 0.05, 1000); err == nil && !(d.Radius >= 0 && !math.IsInf(d.Radius, 0)) {
+		if d, err := sequential.Difference(m, m, 0.05, 1000); err == nil &&
+			!(d.Radius >= 0 && !math.IsInf(d.Radius, 0)) {
 			t.Fatalf("%+v", d)
 		}
 	})

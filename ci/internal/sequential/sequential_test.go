@@ -46,27 +46,62 @@ func TestInvalid(t *testing.T) {
 		return func() error { _, err := sequential.Mismatch(counts, shares); return err }
 	}
 	for want, f := range map[string]func() error{
-		"alpha is above 0 and below 1, not 0":                                                  config(func(c *sequential.Config) { c.Alpha = 0 }),
-		"alpha is above 0 and below 1, not 1":                                                  config(func(c *sequential.Config) { c.Alpha = 1 }),
-		"alpha is above 0 and below 1, not NaN":                                                config(func(c *sequential.Config) { c.Alpha = math.NaN() }),
-		"the length of a step is above 0, not 0s":                                              config(func(c *sequential.Config) { c.Length = 0 }),
-		"worse_by is from 0 to 100 (10,000%), not -0.1":                                        func() error { _, err := sequential.NewRate(-0.1, good); return err },
-		"worse_by is from 0 to 100 (10,000%), not NaN":                                         func() error { _, err := sequential.NewRate(math.NaN(), good); return err },
-		"a limit of bad events per exposure is above 0 and at most 1000, not 0":                func() error { _, err := sequential.NewLimit(0, good); return err },
-		"a plan has at least one step and one metric, not 0 and 1":                             func() error { _, err := sequential.Split(0.001, 0, 1); return err },
-		"exposures of the new arm: -1 is negative":                                             add(time.Hour, arm(-1, 0), arm(1, 0)),
-		"bad events of the new arm: NaN isn't a number":                                        add(time.Hour, arm(1, math.NaN()), arm(1, 0)),
-		"exposures of the rest: +Inf isn't a number":                                           add(time.Hour, arm(1, 0), arm(math.Inf(1), 0)),
-		"bad events of the rest: 1e+16 is more than 2^53":                                      add(time.Hour, arm(1, 0), arm(1, 1e16)),
-		"a period ends at 1m0s, and the one before at 1m0s":                                    add(time.Minute, arm(1, 0), arm(1, 0)),
-		"a period ends at 0s, and the one before at 0s":                                        func() error { return limit.Add(0, arm(1, 0)) },
-		"bad events of the new arm: -2 is negative":                                            func() error { return limit.Add(time.Minute, arm(1, -2)) },
-		"the share of an arm is above 0 and below 1, not 0":                                    mismatch([]float64{1, 2}, []float64{0, 1}),
-		"the share of an arm is above 0 and below 1, not 1":                                    mismatch([]float64{1, 2}, []float64{1, 0}),
-		"the shares of the arms sum to 1, not to 0.8":                                          mismatch([]float64{1, 2}, []float64{0.4, 0.4}),
-		"units of an arm: -1 is negative":                                                      mismatch([]float64{1, -1}, []float64{0.5, 0.5}),
-		"units of all arms: 1e+13 is more than 10^12":                                          mismatch([]float64{1e13, 0}, []float64{0.5, 0.5}),
-		"there are two or more arms, each with a count and a share, not 2 counts and 1 shares": mismatch([]float64{1, 1}, []float64{1}),
+		"alpha is above 0 and below 1, not 0": config(
+			func(c *sequential.Config) { c.Alpha = 0 }),
+		"alpha is above 0 and below 1, not 1": config(
+			func(c *sequential.Config) { c.Alpha = 1 }),
+		"alpha is above 0 and below 1, not NaN": config(
+			func(c *sequential.Config) { c.Alpha = math.NaN() }),
+		"the length of a step is above 0, not 0s": config(
+			func(c *sequential.Config) { c.Length = 0 }),
+		"worse_by is from 0 to 100 (10,000%), not -0.1": func() error {
+			_,
+				err := sequential.NewRate(-0.1, good)
+			return err
+		},
+		"worse_by is from 0 to 100 (10,000%), not NaN": func() error {
+			_,
+				err := sequential.NewRate(math.NaN(), good)
+			return err
+		},
+		"a limit of bad events per exposure is above 0 and at most 1000, not 0": func() error {
+			_,
+				err := sequential.NewLimit(0, good)
+			return err
+		},
+		"a plan has at least one step and one metric, not 0 and 1": func() error {
+			_,
+				err := sequential.Split(0.001, 0, 1)
+			return err
+		},
+		"exposures of the new arm: -1 is negative": add(time.Hour,
+			arm(-1, 0), arm(1, 0)),
+		"bad events of the new arm: NaN isn't a number": add(time.Hour,
+			arm(1, math.NaN()), arm(1, 0)),
+		"exposures of the rest: +Inf isn't a number": add(time.Hour,
+			arm(1, 0), arm(math.Inf(1), 0)),
+		"bad events of the rest: 1e+16 is more than 2^53": add(time.Hour,
+			arm(1, 0), arm(1, 1e16)),
+		"a period ends at 1m0s, and the one before at 1m0s": add(time.Minute,
+			arm(1, 0), arm(1, 0)),
+		"a period ends at 0s, and the one before at 0s": func() error {
+			return limit.Add(0, arm(1, 0))
+		},
+		"bad events of the new arm: -2 is negative": func() error {
+			return limit.Add(time.Minute, arm(1, -2))
+		},
+		"the share of an arm is above 0 and below 1, not 0": mismatch([]float64{1,
+			2}, []float64{0, 1}),
+		"the share of an arm is above 0 and below 1, not 1": mismatch([]float64{1,
+			2}, []float64{1, 0}),
+		"the shares of the arms sum to 1, not to 0.8": mismatch([]float64{1,
+			2}, []float64{0.4, 0.4}),
+		"units of an arm: -1 is negative": mismatch([]float64{1,
+			-1}, []float64{0.5, 0.5}),
+		"units of all arms: 1e+13 is more than 10^12": mismatch(
+			[]float64{1e13, 0}, []float64{0.5, 0.5}),
+		"there are two or more arms, each with a count and a share, not 2 counts and 1 shares": mismatch([]float64{1,
+			1}, []float64{1}),
 		"a mean needs at least 100 values in each arm, not 0": func() error {
 			_, err := sequential.Difference(sequential.Moments{}, sequential.Moments{}, 0.05, 1)
 			return err
@@ -160,7 +195,8 @@ func TestExcluded(t *testing.T) {
 	}
 	last := math.Inf(1)
 	for i := range 60 {
-		if err := r.Add(time.Duration(i+1)*time.Minute, sequential.Period{New: arm(1000, 10), Rest: arm(9000, 90)}); err != nil {
+		if err := r.Add(time.Duration(i+1)*time.Minute,
+			sequential.Period{New: arm(1000, 10), Rest: arm(9000, 90)}); err != nil {
 			t.Fatal(err)
 		}
 		e := r.Evidence()
@@ -188,7 +224,8 @@ func TestMonotone(t *testing.T) {
 		}
 		more := random.IntN(20)
 		for i := range 20 {
-			p := sequential.Period{New: arm(float64(random.IntN(50)), float64(random.IntN(4))), Rest: arm(float64(random.IntN(500)), float64(random.IntN(9)))}
+			p := sequential.Period{New: arm(float64(random.IntN(50)), float64(random.IntN(4))),
+				Rest: arm(float64(random.IntN(500)), float64(random.IntN(9)))}
 			for k, r := range tests {
 				q := p
 				if i == more && k == 1 {
@@ -203,7 +240,8 @@ func TestMonotone(t *testing.T) {
 			}
 			plain, worse, better := tests[0].Evidence().LogE, tests[1].Evidence().LogE, tests[2].Evidence().LogE
 			if worse < plain-1e-9 || better > plain+1e-9 {
-				t.Fatalf("exp(%v), with one more bad event of the new arm exp(%v), of the rest exp(%v)", plain, worse, better)
+				t.Fatalf("exp(%v), with one more bad event of the new arm exp(%v), of the rest exp(%v)", plain,
+					worse, better)
 			}
 		}
 	}
@@ -260,7 +298,8 @@ func TestDifference(t *testing.T) {
 
 // TestGrid checks how many starts a step has.
 func TestGrid(t *testing.T) {
-	for length, want := range map[time.Duration]int{time.Second: 1, 30 * time.Minute: 30, 4 * time.Hour: 240, 24 * time.Hour: 288, 1000 * time.Hour: 288} {
+	for length, want := range map[time.Duration]int{time.Second: 1, 30 * time.Minute: 30, 4 * time.Hour: 240,
+		24 * time.Hour: 288, 1000 * time.Hour: 288} {
 		r, err := sequential.NewRate(0.1, sequential.Config{Alpha: 0.001, Length: length})
 		if err != nil {
 			t.Fatal(err)

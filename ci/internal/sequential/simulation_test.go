@@ -26,7 +26,8 @@ type traffic struct {
 func (f traffic) period(random *rand.Rand, mult float64) sequential.Period {
 	n := f.exposures * f.every.Seconds()
 	p := sequential.Period{
-		New: sequential.Arm{Exposures: poisson(random, n*f.share)}, Rest: sequential.Arm{Exposures: poisson(random, n*(1-f.share))},
+		New:  sequential.Arm{Exposures: poisson(random, n*f.share)},
+		Rest: sequential.Arm{Exposures: poisson(random, n*(1-f.share))},
 	}
 	p.New.Bad = poisson(random, p.New.Exposures*f.base*mult)
 	p.Rest.Bad = poisson(random, p.Rest.Exposures*f.base)
@@ -126,7 +127,8 @@ func TestSimulateFaults(t *testing.T) {
 			slices.Sort(took)
 			quantile := func(q float64) time.Duration { return took[int(math.Ceil(q*float64(len(took))))-1] }
 			share := float64(soon) / float64(runs)
-			t.Logf("%d runs: %.2f%% within %v, median %v, 95%% within %v", runs, 100*share, f.within, quantile(0.5), quantile(0.95))
+			t.Logf("%d runs: %.2f%% within %v, median %v, 95%% within %v", runs, 100*share, f.within, quantile(0.5),
+				quantile(0.95))
 			if early > 0 || share < least {
 				t.Errorf("%.2f%% are found within %v; %d before the fault", 100*share, f.within, early)
 			}
@@ -168,7 +170,8 @@ func TestSimulatePlans(t *testing.T) {
 					failed++
 				}
 			}
-			t.Logf("%d plans, %d rolled back; inconclusive at %.2f%% of the looks", plans, failed, 100*float64(waited)/float64(looks))
+			t.Logf("%d plans, %d rolled back; inconclusive at %.2f%% of the looks", plans, failed,
+				100*float64(waited)/float64(looks))
 			if failed*1000 > max(plans, 1000) {
 				t.Errorf("%d of %d plans were rolled back", failed, plans)
 			}
@@ -277,7 +280,8 @@ func TestSimulateMeans(t *testing.T) {
 				continue
 			}
 			look += look / 10
-			if d, err := sequential.Difference(arms[1], arms[0], alpha, 2000); err == nil && math.Abs(d.Estimate) > d.Radius {
+			if d, err := sequential.Difference(arms[1], arms[0], alpha, 2000); err == nil &&
+				math.Abs(d.Estimate) > d.Radius {
 				miss = true
 			}
 		}

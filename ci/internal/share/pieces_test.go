@@ -182,11 +182,14 @@ func checkRanges(t *testing.T, list []Piece) {
 	for _, name := range names {
 		f.Variants = append(f.Variants, evaluator.Variant{Name: name, Value: evaluator.StringValue(name)})
 	}
-	f.Rules = []evaluator.Rule{{Name: "r", Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "f", Hash: evaluator.HashMurmur3}, Ranges: RangesOf(list, func(name string) int {
-		return slices.Index(names, name)
-	})}}}
+	f.Rules = []evaluator.Rule{{Name: "r",
+		Split: &evaluator.Split{Bucketing: evaluator.Bucketing{By: "user", Salt: "f", Hash: evaluator.HashMurmur3},
+			Ranges: RangesOf(list, func(name string) int {
+				return slices.Index(names, name)
+			})}}}
 	_, err := evaluator.CompileModule(evaluator.Ruleset{
-		Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}}, Flags: []evaluator.Flag{f},
+		Unit: "user", Attributes: []evaluator.Attribute{{Name: "user", Type: evaluator.AttrString}},
+		Flags: []evaluator.Flag{f},
 	})
 	if err != nil {
 		t.Fatalf("%+v: %v", list, err)
@@ -197,7 +200,8 @@ func TestMoves(t *testing.T) {
 	before := InOrder(pct("a", 25, "b", 25, "c", 50), evaluator.Positions)
 	after := InOrder(pct("b", 25, "a", 50, "c", 25), evaluator.Positions)
 	const quarter = evaluator.Positions / 4
-	want := []Move{{"a", "b", quarter, evaluator.Positions}, {"b", "a", quarter, evaluator.Positions}, {"c", "a", quarter, evaluator.Positions}}
+	want := []Move{{"a", "b", quarter, evaluator.Positions}, {"b", "a", quarter, evaluator.Positions},
+		{"c", "a", quarter, evaluator.Positions}}
 	if diff := cmp.Diff(want, Moves(before, after)); diff != "" {
 		t.Error(diff)
 	}

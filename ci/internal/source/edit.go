@@ -60,11 +60,13 @@ func Word(text string) *Node { return &Node{Text: text, Plain: plainText(text)} 
 // in fsys. Files that stay aren't parsed again. It reports false if that takes reading the
 // folder: a file is added or removed, or the contents are too large.
 func (f *Files) With(fsys fs.FS, contents map[string][]byte) (*Files, bool) {
-	out := &Files{fsys: fsys, Dir: f.Dir, all: make([]*File, 0, len(f.all)), ByRole: make(map[Role][]*File, len(f.ByRole))}
+	out := &Files{fsys: fsys, Dir: f.Dir, all: make([]*File, 0, len(f.all)),
+		ByRole: make(map[Role][]*File, len(f.ByRole))}
 	var changed []*File
 	for _, s := range f.all {
 		next := &File{Path: s.Path, Shown: s.Shown, Role: s.Role, Data: s.Data, Root: s.Root, Kept: true}
-		if data, ok := contents[s.Path]; ok && (data == nil || len(data) > maxFileSize && s.Role != ListFile && s.Role != LockFile) {
+		if data, ok := contents[s.Path]; ok &&
+			(data == nil || len(data) > maxFileSize && s.Role != ListFile && s.Role != LockFile) {
 			return nil, false
 		} else if ok {
 			if next.Kept = false; s.Role != ListFile { // lists are read from fsys

@@ -391,7 +391,8 @@ const lfsPointer = "version https://git-lfs.github.com/spec/"
 
 // Problem records a problem of the file as a whole.
 func (s *File) Problem(format string, args ...any) {
-	s.Problems = append(s.Problems, problem.Problem{File: s.Shown, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
+	s.Problems = append(s.Problems,
+		problem.Problem{File: s.Shown, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
 }
 
 // tooManyProblems takes the place of the first problem that isn't reported.

@@ -208,7 +208,8 @@ func blockText(n *Node) (lines []string, ok bool) {
 		return nil, false
 	}
 	for line := range strings.SplitSeq(text, "\n") {
-		if strings.TrimSpace(line) != line || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		if strings.TrimSpace(line) != line ||
+			strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			return nil, false
 		}
 		lines = append(lines, line)

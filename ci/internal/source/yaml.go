@@ -61,7 +61,8 @@ func (n *Node) Get(key string) *Node {
 // parse parses the file, unless its role is one that isn't YAML. If the YAML is
 // wrong, parse records problems and leaves s.root nil.
 func (s *File) parse() {
-	if s.Role == ListFile || s.Role == LockFile || s.Role == ReleasesFile || len(s.Problems) > 0 || !s.Normalise() || !s.checkLines() {
+	if s.Role == ListFile || s.Role == LockFile || s.Role == ReleasesFile || len(s.Problems) > 0 || !s.Normalise() ||
+		!s.checkLines() {
 		return
 	}
 	if separators(s.Data) > maxSeparators {
@@ -237,7 +238,8 @@ func (c *converter) convertFields(n *yaml.Node, out *Node, depth int) {
 		key := c.convert(n.Content[i], depth+1)
 		if c.checkKey(n.Content[i], key, isEmpty(n.Content[i+1])) {
 			if first, ok := seen[key.Text]; ok {
-				c.problem(key.Line(), key.Column(), fmt.Sprintf("duplicate key %q; the first is on line %d", key.Text, first))
+				c.problem(key.Line(), key.Column(),
+					fmt.Sprintf("duplicate key %q; the first is on line %d", key.Text, first))
 			} else {
 				seen[key.Text] = key.Line()
 			}
@@ -297,7 +299,8 @@ func (c *converter) convertScalar(n *yaml.Node, out *Node) {
 		c.problem(n.Line, n.Column, "put text that contains a tab in quotes")
 	case strings.Contains(n.Value, "\n"),
 		strings.Contains(n.Value, " -") && dashStartsLine(n.Value, c.at.from(c.source.Data, n.Line, n.Column)):
-		c.problem(n.Line, n.Column, "put text in quotes if it contains an empty line, or a line that starts with a dash")
+		c.problem(n.Line, n.Column,
+			"put text in quotes if it contains an empty line, or a line that starts with a dash")
 	}
 }
 

@@ -150,7 +150,8 @@ func TestSurrogates(t *testing.T) {
 		}
 	}
 	for _, written := range []string{
-		`"\ud83d"`, `"\ude80"`, `"\ude80\ud83d"`, `"\ud83d \ude80"`, `"\\ud83d\ude80"`, `"\ud83d\ude80` + "\ue83d" + `"`,
+		`"\ud83d"`, `"\ude80"`, `"\ude80\ud83d"`, `"\ud83d \ude80"`, `"\\ud83d\ude80"`,
+		`"\ud83d\ude80` + "\ue83d" + `"`,
 	} {
 		if s := parseText(`a: ` + written); s.Root != nil {
 			t.Errorf("%s is accepted as %q", written, s.Root.Get("a").Text)
@@ -171,7 +172,8 @@ func TestSeparatorLimit(t *testing.T) {
 		}
 		text = "[" + strings.Repeat(unit, maxSeparators/count+1) + "]"
 		s := parseText(text)
-		if s.Root != nil || len(s.Problems) != 1 || !strings.Contains(s.Problems[0].Message, fmt.Sprint("more than ", maxSeparators)) {
+		if s.Root != nil || len(s.Problems) != 1 ||
+			!strings.Contains(s.Problems[0].Message, fmt.Sprint("more than ", maxSeparators)) {
 			t.Errorf("%s…: problems %v", text[:10], s.Problems)
 		}
 	}

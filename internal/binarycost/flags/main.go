@@ -23,7 +23,8 @@ func main() {
 		fmt.Println(err)
 		return
 	}
-	client, err := sdk.Open(context.Background(), sdk.Config{Source: source, Root: []byte("{}"), CacheDir: "/var/cache/flags"})
+	client, err := sdk.Open(context.Background(),
+		sdk.Config{Source: source, Root: []byte("{}"), CacheDir: "/var/cache/flags"})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -38,7 +38,8 @@ func TestSuite(t *testing.T) {
 	}
 	write("go.mod", "module suite.test\n")
 	for _, c := range cases {
-		write(c.name+"/a_test.go", "package a\n\nimport (\n\t\"log\"\n\t\"testing\"\n)\n\nvar _ = log.Println\n\nfunc Test(t *testing.T) {\n\t"+c.body+"\n}\n")
+		write(c.name+"/a_test.go",
+			"package a\n\nimport (\n\t\"log\"\n\t\"testing\"\n)\n\nvar _ = log.Println\n\nfunc Test(t *testing.T) {\n\t"+c.body+"\n}\n")
 	}
 	run := func(packages string) (string, error) {
 		cmd := exec.Command(program, "-vet=off", packages)

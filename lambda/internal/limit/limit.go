@@ -45,7 +45,8 @@ func add(total *int, shown, attribute, text string, program *evaluator.Program) 
 	*total += len(text) * expressions
 	switch {
 	case len(text) > Matched:
-		return fmt.Errorf("the attribute %s is longer than %d bytes, the limit where flags match regular expressions", shown, Matched)
+		return fmt.Errorf("the attribute %s is longer than %d bytes, the limit where flags match regular expressions",
+			shown, Matched)
 	case *total > Matching:
 		return fmt.Errorf("the attribute %s is too long for the %d regular expressions that flags match it with; %d bytes are always accepted",
 			shown, expressions, Short)

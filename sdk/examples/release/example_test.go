@@ -67,7 +67,8 @@ func Example_openTelemetry() {
 
 	reader := sdkmetric.NewManualReader() // in a program, that of the exporter
 	meter := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("search")
-	exposures, err := meter.Int64Counter("flag.exposures", metric.WithDescription("Users who were exposed to an arm of a release."))
+	exposures, err := meter.Int64Counter("flag.exposures",
+		metric.WithDescription("Users who were exposed to an arm of a release."))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -75,7 +76,8 @@ func Example_openTelemetry() {
 	of := make(map[string]metric.MeasurementOption)
 	for _, arm := range []string{"new", "rest"} {
 		of[arm] = metric.WithAttributeSet(attribute.NewSet(
-			attribute.String("flag", "search-index"), attribute.String("arm", arm), attribute.String("env", "production")))
+			attribute.String("flag", "search-index"), attribute.String("arm", arm),
+			attribute.String("env", "production")))
 		exposures.Add(context.Background(), 0, of[arm])
 	}
 
@@ -118,7 +120,8 @@ func halfReleased() (client *sdk.Client, stop func()) {
 	keys, err := release.LoadKeys(filepath.Join(dir, "keys"))
 	check(err)
 	_, err = release.Publish(context.Background(), release.Options{
-		Store: release.FileStore(filepath.Join(dir, "store")), Keys: keys, Environment: "production", Payloads: payloads,
+		Store: release.FileStore(filepath.Join(dir, "store")), Keys: keys, Environment: "production",
+		Payloads: payloads,
 	})
 	check(err)
 	source, err := sdk.FromURL("file://" + filepath.ToSlash(filepath.Join(dir, "store")))

@@ -59,7 +59,8 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := sdk.Open(ctx, sdk.Config{Source: source, Root: root, Interval: 2 * time.Second, Logger: slog.Default()})
+	client, err := sdk.Open(ctx,
+		sdk.Config{Source: source, Root: root, Interval: 2 * time.Second, Logger: slog.Default()})
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,8 @@ func newService(client *sdk.Client, registry *prometheus.Registry) *service {
 			Name: "flag_exposures_total", Help: "Users who were exposed to an arm of a release.",
 		}, []string{"flag", "arm", "env"}),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "search_errors_total", Help: "Users whose search failed, by the arm of the release of the search index.",
+			Name: "search_errors_total",
+			Help: "Users whose search failed, by the arm of the release of the search index.",
 		}, []string{"search_index"}),
 	}
 	registry.MustRegister(s.exposures, s.errors)

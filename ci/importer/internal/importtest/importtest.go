@@ -82,7 +82,8 @@ func Into(t testing.TB, dir string, imp *importer.Import) *Folder {
 		delete(again.Files, importer.ReportFile) // imp has changed: refused flags are gone
 	}
 	if err != nil || len(again.Files) > 0 || len(again.Kept) > 0 {
-		t.Errorf("importing again: %v, kept %v, and would write %v", err, again.Kept, slices.Sorted(maps.Keys(again.Files)))
+		t.Errorf("importing again: %v, kept %v, and would write %v", err, again.Kept,
+			slices.Sorted(maps.Keys(again.Files)))
 	}
 	return f
 }

@@ -38,7 +38,8 @@ type Reader struct {
 // Open returns the operation of an expression and its arguments or, if it has none, the
 // expression as a literal. It inserts what $ref refers to. Unless there is an error, call
 // [Reader.Close] when what is in the expression is read.
-func (r *Reader) Open(expr json.RawMessage, at string) (op string, args []json.RawMessage, literal json.RawMessage, err error) {
+func (r *Reader) Open(expr json.RawMessage, at string) (op string, args []json.RawMessage, literal json.RawMessage,
+	err error) {
 	if r.depth++; r.depth > maxDepth {
 		return "", nil, nil, importer.Refusef(at, "expressions nest deeper than %d levels", maxDepth)
 	}
@@ -198,7 +199,9 @@ func (r *Reader) equal(op string, args []json.RawMessage, at string) (importer.C
 		return importer.Never, err
 	}
 	if string(value) == "null" && len(op) == 2 {
-		r.Flag.Approximate(at, "only a missing %q equals null here; some implementations also find 0, false and empty text equal to it", name)
+		r.Flag.Approximate(at,
+			"only a missing %q equals null here; some implementations also find 0, false and empty text equal to it",
+			name)
 	}
 	return one(name, value, at)
 }
@@ -272,6 +275,7 @@ func (r *Reader) order(op string, args []json.RawMessage, at string) (importer.C
 	if swapped {
 		op = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}[op]
 	}
-	r.Flag.Approximate(at, "%q is a number here: if it is missing or anything else, the comparison is false; JsonLogic compares that too", name)
+	r.Flag.Approximate(at,
+		"%q is a number here: if it is missing or anything else, the comparison is false; JsonLogic compares that too", name)
 	return importer.Compare(name, op, f).At(at), nil
 }
