@@ -47,15 +47,15 @@ demo:
 
 # The race detector makes tests five times slower and compiles all that they link once more. With it run the packages
 # whose own goroutines share memory and, of the others, the tests that have Concurrent in their names. All others run
-# with the flags of the programs that tests build, so that these packages are compiled once. In the evaluator's tests,
-# conversions of pointers are checked. Beside the race detector the AWS SDK isn't optimized, which would take as long as
-# to compile it. Nothing is vetted, which make check does. SUITE is go test that also searches what tests print for the
-# personal data and secrets that tests plant.
+# with the flags of the programs that tests build, so that these packages are compiled once; GOFLAGS hands the flags to
+# the go commands that tests run. In the evaluator's tests, conversions of pointers are checked. Beside the race detector
+# the AWS SDK isn't optimized, which would take as long as to compile it. Nothing is vetted, which make check does. SUITE
+# is go test that also searches what tests print for the personal data and secrets that tests plant.
 RACE       = ./lambda ./lambda/access ./sdk ./sdk/migrate ./sdk/openfeature ./sdk/otel ./sdk/sdktest ./sdk/shadow ./sdk/trafficlog
 CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci cmd evaluator internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
 OTHERS     = $$(go list ./... | grep -vxF "$$(go list $(RACE) ./evaluator)")
 GOTEST     = "$(CURDIR)/$(SUITE)" -vet=off -timeout 10m
-PLAIN      = CGO_ENABLED=0 $(GOTEST) -trimpath
+PLAIN      = CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath" $(GOTEST)
 RACING     = $(GOTEST) -race -gcflags='github.com/aws/...=-N -l'
 CHECKPTR   = -gcflags=$$(go list ./evaluator)=-d=checkptr -gcflags=github.com/spaolacci/murmur3=-d=checkptr
 

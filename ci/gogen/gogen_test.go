@@ -71,7 +71,7 @@ func inModule(t *testing.T, files map[string][]byte, args ...string) (string, er
 	}
 	cmd := exec.CommandContext(t.Context(), "go", append(args, ".")...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly -trimpath")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

@@ -41,7 +41,7 @@ func module(t *testing.T, files map[string]string) string {
 		" => "+root+"\n")
 	write(t, filepath.Join(dir, "go.sum"), string(sum))
 	t.Setenv("GOWORK", "off")
-	t.Setenv("GOFLAGS", "-mod=readonly")
+	t.Setenv("GOFLAGS", "-mod=readonly -trimpath") // as everything else is compiled
 	return dir
 }
 

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -42,6 +43,10 @@ func TestScripts(t *testing.T) {
 	if err := os.CopyFS(estate, serin.Estate); err != nil {
 		t.Fatal(err)
 	}
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var mu sync.Mutex
 	buckets := 0
 	testscript.Run(t, testscript.Params{
@@ -66,6 +71,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("BUCKET", "s3://"+bucket)
 			env.Setenv("ESTATE", filepath.Join(estate, "flags"))
 			env.Setenv("TMPDIR", env.WorkDir)
+			env.Setenv("GOCACHE", strings.TrimSpace(string(cache))) // scripts have another home directory
 			// Built with the race detector, a command waits a second before it
 			// ends, unless told otherwise.
 			env.Setenv("GORACE", "atexit_sleep_ms=10")

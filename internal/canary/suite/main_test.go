@@ -14,7 +14,7 @@ import (
 // what is printed of them.
 func TestSuite(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "suite")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-trimpath", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	cases := []struct{ name, body, prints string }{
@@ -42,7 +42,7 @@ func TestSuite(t *testing.T) {
 			"package a\n\nimport (\n\t\"log\"\n\t\"testing\"\n)\n\nvar _ = log.Println\n\nfunc Test(t *testing.T) {\n\t"+c.body+"\n}\n")
 	}
 	run := func(packages string) (string, error) {
-		cmd := exec.Command(program, "-vet=off", packages)
+		cmd := exec.Command(program, "-vet=off", "-trimpath", packages)
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
 		out, err := cmd.CombinedOutput()
 		// The canaries that the program quotes aren't for the output of this test.
