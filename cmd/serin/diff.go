@@ -119,21 +119,9 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	ctx := cmd.Context()
 	screen := screenOf(ctx)
 	screen.begin("reading " + old)
-	a, err := f.read(ctx, old, new)
-	var problems ci.Problems
-	if strings.HasPrefix(old, gittree.Prefix) && errors.As(err, &problems) {
-		_ = problems.Write(cmd.ErrOrStderr()) // as in report: nobody to tell
-		why := fmt.Sprintf("there %s in the flag files of %s", are(len(problems), "problem"), old)
-		if f.failOver == "" { // what is new may be the cure
-			return diff.Report{NotCompared: why}, nil
-		}
-		err = &hintedError{
-			fmt.Errorf("nothing to compare with: %s", why),
-			"this says nothing about what is new; without --fail-over it is no error",
-		}
-	}
-	if err != nil {
-		return diff.Report{}, err
+	a, why, err := f.readOld(cmd, old, new)
+	if err != nil || why != "" {
+		return diff.Report{NotCompared: why}, err
 	}
 	screen.begin("reading " + new)
 	b, err := f.read(ctx, new, old)
@@ -163,23 +151,49 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 			note("%s", text)
 		}
 	}
-	if f.population != "" {
-		file, err := os.Open(f.population)
-		if err != nil {
-			return diff.Report{}, fmt.Errorf("opening the population: %w", err)
-		}
-		defer file.Close()
-		info, err := file.Stat()
-		if err != nil {
-			return diff.Report{}, fmt.Errorf("opening the population: %w", err)
-		}
-		c.Population = diff.NewPopulation(file, f.population, info.Size())
-	}
 	screen.begin("comparing")
 	c.Progress = newProgress(screen, "counting people").show
-	report, err := diff.Compare(ctx, c)
+	report, err := f.count(ctx, c)
 	report.Notes = notes
 	return report, err
+}
+
+// readOld reads the old source. If it is a revision whose files have problems, which what is new
+// may be the cure for, it prints them and returns why nothing is compared, unless a share is
+// asked for.
+func (f *diffFlags) readOld(cmd *cobra.Command, old, new string) (s diffSource, why string, err error) {
+	s, err = f.read(cmd.Context(), old, new)
+	var problems ci.Problems
+	if !strings.HasPrefix(old, gittree.Prefix) || !errors.As(err, &problems) {
+		return s, "", err
+	}
+	_ = problems.Write(cmd.ErrOrStderr()) // as in report: nobody to tell
+	why = fmt.Sprintf("there %s in the flag files of %s", are(len(problems), "problem"), old)
+	if f.failOver == "" {
+		return s, why, nil
+	}
+	return s, "", &hintedError{
+		fmt.Errorf("nothing to compare with: %s", why),
+		"this says nothing about what is new; without --fail-over it is no error",
+	}
+}
+
+// count compares pairs, and counts the population, if there is one.
+func (f *diffFlags) count(ctx context.Context, c diff.Config) (diff.Report, error) {
+	if f.population == "" {
+		return diff.Compare(ctx, c)
+	}
+	file, err := os.Open(f.population)
+	if err != nil {
+		return diff.Report{}, fmt.Errorf("opening the population: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return diff.Report{}, fmt.Errorf("opening the population: %w", err)
+	}
+	c.Population = diff.NewPopulation(file, f.population, info.Size())
+	return diff.Compare(ctx, c)
 }
 
 // lines returns the lines of releases.lock that a folder has of what is compared.

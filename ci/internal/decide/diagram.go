@@ -201,3 +201,30 @@ func (d *diagram) combine(a, b node, f func(a, b node) (of node, known bool)) no
 	}
 	return visit(a, b)
 }
+
+// nodes returns a function and all below it, the constants included, each once.
+func (d *diagram) nodes(n node) []node {
+	list := []node{n}
+	seen := map[node]bool{n: true}
+	for i := 0; i < len(list); i++ {
+		if list[i].isConstant() {
+			continue
+		}
+		for _, k := range d.inner[list[i]].kids {
+			if !seen[k] {
+				seen[k] = true
+				list = append(list, k)
+			}
+		}
+	}
+	return list
+}
+
+// leaves adds the values of a function.
+func (d *diagram) leaves(n node, list map[int]bool) {
+	for _, n := range d.nodes(n) {
+		if n.isConstant() {
+			list[n.value()] = true
+		}
+	}
+}

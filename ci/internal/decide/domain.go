@@ -1,9 +1,7 @@
 package decide
 
 import (
-	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -243,116 +241,6 @@ func (d *domain) cost(types ...evaluator.AttributeType) int {
 		return costNatural
 	}
 	return costOdd
-}
-
-// decimal returns the integer that a text is the decimal form of.
-func decimal(text string) (evaluator.Value, bool) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	return evaluator.IntValue(n), err == nil && strconv.FormatInt(n, 10) == text
-}
-
-// integers adds the classes of integers: between any two neighbours of the places
-// where a comparison begins or ceases to hold, remainders alone matter.
-func (d *domain) integers() {
-	if !d.has(evaluator.AttrInteger) && !d.hasMembership() && !d.unit {
-		return
-	}
-	cost := d.cost(evaluator.AttrInteger)
-	step := int64(1)
-	starts := []int64{minInt}
-	named := make(map[int64]bool)
-	start := func(n int64) { starts = append(starts, n) }
-	point := func(n int64) {
-		named[n] = true
-		start(n)
-		if n < maxInt {
-			start(n + 1)
-		}
-	}
-	for _, a := range d.atoms {
-		switch {
-		case a.typ != evaluator.AttrInteger:
-		case a.cond.Op == evaluator.OpOneOf:
-			for _, n := range a.cond.Ints {
-				point(n)
-			}
-		case a.cond.Op == evaluator.OpBetween:
-			start(a.cond.Ints[0])
-			if hi := a.cond.Ints[1]; hi < maxInt {
-				start(hi + 1)
-			}
-		case a.cond.Op == evaluator.OpModulo:
-			step = lcm(step, a.cond.Ints[0])
-		}
-	}
-	for _, text := range d.named {
-		if v, ok := decimal(text); ok {
-			n, _ := v.Int()
-			point(n)
-		}
-	}
-	slices.Sort(starts)
-	starts = slices.Compact(starts)
-	for _, n := range slices.Sorted(maps.Keys(named)) {
-		d.addNamed(evaluator.IntValue(n), cost)
-	}
-	d.longMembers(decimal, cost)
-	room := int64(maxIntegers)
-	for i, from := range starts {
-		to := int64(maxInt)
-		if i+1 < len(starts) {
-			to = starts[i+1] - 1
-		}
-		if from == to && named[from] {
-			continue
-		}
-		count := step
-		if width := uint64(to) - uint64(from); width < uint64(step) {
-			count = int64(width) + 1
-		}
-		if room -= count; room < 0 {
-			d.complete = false
-			count = min(count, 64)
-		}
-		d.interval(from, to, count, step, cost)
-	}
-}
-
-// interval adds so many integers that follow each other, if possible from 1 on.
-func (d *domain) interval(from, to, count, step int64, cost int) {
-	first := max(from, min(1, to-count+1))
-	for n := first; n-first < count; n++ {
-		v := evaluator.IntValue(n)
-		d.add(v, cost, func(i int) (evaluator.Value, bool) {
-			if i := int64(i); i <= (to-n)/step { // to-n overflows for no n above -2
-				return evaluator.IntValue(n + i*step), true
-			}
-			return evaluator.Value{}, false
-		})
-		if d.longs > 0 {
-			d.supposeLong([]byte(d.signature(v)), true)
-		}
-		if n == maxInt {
-			break
-		}
-	}
-}
-
-const (
-	minInt = -1 << 63
-	maxInt = 1<<63 - 1
-)
-
-// lcm returns the least common multiple, or more than is looked at.
-func lcm(a, b int64) int64 {
-	x, y := a, b
-	for y != 0 {
-		x, y = y, x%y
-	}
-	if a /= x; a > maxIntegers || b > maxIntegers {
-		return maxIntegers + 1
-	}
-	return min(a*b, maxIntegers+1)
 }
 
 // listValues adds the classes of lists. Their texts are told apart by the
