@@ -133,14 +133,22 @@ func (c *Comparison[T]) of(k kind) *counts {
 	if n := (*c.kinds.Load())[k]; n != nil {
 		return n
 	}
+	return c.add(k)
+}
+
+// add returns the counts of a kind that wasn't known when of looked.
+func (c *Comparison[T]) add(k kind) *counts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known := *c.kinds.Load()
+	if n := known[k]; n != nil { // another call has added it
+		return n
+	}
 	if len(known) >= maxKinds {
 		k = kind{rule: "(others)"}
-	}
-	if n := known[k]; n != nil {
-		return n
+		if n := known[k]; n != nil {
+			return n
+		}
 	}
 	more := maps.Clone(known)
 	n := new(counts)
