@@ -10,6 +10,9 @@ import (
 // got. The documentation of Config.CacheDir and of Close states it.
 const writePatience = 2 * time.Second
 
+// diskPatience is writePatience, and longer in tests: a busy disk must not fail them.
+var diskPatience = writePatience
+
 var errSlowDisk = fmt.Errorf("not done after %v", writePatience)
 
 // save writes to the disk cache what s has and that lacks, and returns the state after
@@ -45,12 +48,12 @@ func (c *Client) patiently(write func()) (done bool) {
 		defer func() { <-c.writing }()
 		write()
 	}()
-	patience := time.NewTimer(writePatience)
-	defer patience.Stop()
+	enough := time.NewTimer(diskPatience)
+	defer enough.Stop()
 	select {
 	case <-end:
 		return true
-	case <-patience.C:
+	case <-enough.C:
 		return false
 	}
 }
@@ -83,11 +86,11 @@ func (c *Client) write(s *state) {
 
 // awaitWrite waits until no write is going on, but not for long.
 func (c *Client) awaitWrite() {
-	patience := time.NewTimer(writePatience)
-	defer patience.Stop()
+	enough := time.NewTimer(diskPatience)
+	defer enough.Stop()
 	select {
 	case c.writing <- struct{}{}:
 		<-c.writing
-	case <-patience.C:
+	case <-enough.C:
 	}
 }

@@ -12,10 +12,17 @@ func HangDisk(c *Client) (end func()) {
 	return func() { <-c.writing }
 }
 
+// programsPatience is what diskPatience is outside of tests.
+var programsPatience = diskPatience
+
+func init() { diskPatience = time.Hour }
+
 // TestPatience: a write that hangs holds nothing up for longer than it may, and isn't
 // begun twice.
 func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		defer func(tests time.Duration) { diskPatience = tests }(diskPatience)
+		diskPatience = programsPatience
 		c := &Client{writing: make(chan struct{}, 1)}
 		begun, end := 0, make(chan struct{})
 		hang := func() { begun++; <-end }
