@@ -9,7 +9,6 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/serin-flags/serin/ci/internal/lang"
 	"github.com/serin-flags/serin/ci/internal/problem"
 	"golang.org/x/tools/txtar"
 )
@@ -57,7 +56,7 @@ func TestLints(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range lang.Lints {
+	for _, name := range problem.Lints {
 		if !said[name] {
 			t.Errorf("no scenario has a warning of %s", name)
 		}
@@ -97,7 +96,7 @@ func TestLintWithoutTime(t *testing.T) {
 	if warnings := e.Lint(LintOptions{}); len(warnings) > 0 {
 		t.Errorf("without a time there are warnings: %v", warnings)
 	}
-	if warnings := e.Lint(LintOptions{Now: lintTime}); len(warnings) != 1 || warnings[0].Lint != lang.LintExpiredFlag {
+	if warnings := e.Lint(LintOptions{Now: lintTime}); len(warnings) != 1 || warnings[0].Lint != problem.LintExpiredFlag {
 		t.Errorf("got warnings %v, want one that flag x has expired", warnings)
 	}
 }

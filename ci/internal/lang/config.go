@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/serin-flags/serin/ci/internal/phrase"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/internal/suggest"
 )
@@ -39,14 +40,14 @@ func (c Checker) config(n *source.Node) config {
 		}
 	}
 	if zone := n.Get("time_zone"); zone != nil {
-		if z, ok := c.zone(zone, "\"time_zone\""); ok {
-			out.Zone = z.location
+		if z, ok := c.Zone(zone, "\"time_zone\""); ok {
+			out.Zone = z.Location
 		}
 	}
 	if public := n.Get("public"); public != nil {
 		out.Public, out.PublicNames = c.public(public)
 	}
-	c.silences(n.Get("lint"))
+	c.Silences(n.Get("lint"))
 	return out
 }
 
@@ -85,7 +86,7 @@ func (c *config) IsPublic(namespace string) bool {
 
 // checkPublic records the namespaces that serin.yaml calls public and that hold
 // no flags. c reads serin.yaml.
-func (e *Estate) checkPublic(c source.Reader) {
+func (e *Estate) checkPublic(c Checker) {
 	for _, n := range e.Known.PublicNames {
 		if !slices.Contains(e.Namespaces, n.Text) {
 			c.Errorf(n, "there is no namespace %q%s", n.Text, suggest.DidYouMean(n.Text, slices.Values(e.Namespaces)))
@@ -107,7 +108,7 @@ func (c Checker) environments(n *source.Node) []string {
 		if !ok {
 			continue
 		}
-		if why := checkKey(name); why != "" || name[0] == '.' {
+		if why := phrase.CheckKey(name); why != "" || name[0] == '.' {
 			if why == "" {
 				why = "it starts with a dot"
 			}

@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strconv"
-	"strings"
 	"sync/atomic"
 
+	"github.com/serin-flags/serin/ci/internal/guardfile"
+	"github.com/serin-flags/serin/ci/internal/idlist"
 	"github.com/serin-flags/serin/ci/internal/lock"
+	"github.com/serin-flags/serin/ci/internal/phrase"
 	"github.com/serin-flags/serin/ci/internal/plan"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -25,13 +26,13 @@ type Vocabulary struct {
 	// The two files; nil if there is none.
 	ConfigFile, ContextFile *source.File
 	Attributes              map[string]*Attribute
-	Segments                map[string]*segment // broken ones included
-	layers                  map[string]*layer   // broken ones included
-	zones                   *zones              // those named so far
-	Guards                  map[string]*Guard   // broken ones included
-	Releases                plan.Lines          // how far releases have got
-	ReleasesFile            *source.File        // nil if there is none
-	Lists                   *lists
+	Segments                map[string]*segment         // broken ones included
+	layers                  map[string]*layer           // broken ones included
+	zones                   *phrase.Zones               // those named so far
+	Guards                  map[string]*guardfile.Guard // broken ones included
+	Releases                plan.Lines                  // how far releases have got
+	ReleasesFile            *source.File                // nil if there is none
+	Lists                   *idlist.Lists
 	Lock                    *lock.File      // nil if there is no lock file, and none is made
 	flags                   map[string]bool // the keys; whether the files are in order isn't known yet
 	// AttributeNames are in the order declared, SegmentNames and flagKeys
@@ -76,7 +77,7 @@ func (c Checker) context(n *source.Node) {
 	if !c.Keys(n, "context.yaml", "attributes", "lint") {
 		return
 	}
-	c.silences(n.Get("lint"))
+	c.Silences(n.Get("lint"))
 	list := n.Get("attributes")
 	if list == nil {
 		c.Errorf(n, "context.yaml has no \"attributes\"")
@@ -106,21 +107,7 @@ func CheckAttributeName(name string) string {
 	if slices.Contains(reserved, name) {
 		return "the word has a meaning of its own in rules"
 	}
-	return checkName(name)
-}
-
-// checkName returns what is wrong with a name that programs use, or "".
-func checkName(name string) string {
-	if len(name) > maxKey {
-		return "the name has more than " + strconv.Itoa(maxKey) + " characters"
-	}
-	for i, r := range name {
-		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r == '_'
-		if !letter && (i == 0 || !strings.ContainsRune("0123456789-.", r)) {
-			return "names are of letters, digits, \"_\", \"-\" and \".\", and start with a letter"
-		}
-	}
-	return ""
+	return phrase.CheckName(name)
 }
 
 // attributeTypes are the types that an attribute may have, in the order in which
@@ -137,7 +124,7 @@ func (c Checker) attribute(name string, f source.Field) *Attribute {
 	if !c.Keys(n, "an attribute", "type", "v", "unit", "enum", "from", "description") {
 		return a
 	}
-	a.Type = typeOf(c, n.Get("type"), f.Key, "it", attributeTypes)
+	a.Type = phrase.TypeOf(c.Reader, n.Get("type"), f.Key, "it", attributeTypes)
 	if v := n.Get("v"); v != nil {
 		yes, _ := c.Boolean(v, "\"v\"")
 		switch {

@@ -18,8 +18,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/serin-flags/serin/ci/internal/guardfile"
+	"github.com/serin-flags/serin/ci/internal/idlist"
 	"github.com/serin-flags/serin/ci/internal/lock"
 	"github.com/serin-flags/serin/ci/internal/parallel"
+	"github.com/serin-flags/serin/ci/internal/phrase"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/internal/suggest"
 )
@@ -49,7 +52,7 @@ type loader struct {
 func Read(files *source.Files, locking bool) (*Estate, error) {
 	l := loader{files: files, locking: locking}
 	e := l.estate()
-	return e, l.known.Lists.err
+	return e, l.known.Lists.Err()
 }
 
 // Reread is Read for files that [source.Files.With] made from those of e, which have no problems.
@@ -57,7 +60,7 @@ func Read(files *source.Files, locking bool) (*Estate, error) {
 func (e *Estate) Reread(files *source.Files, locking bool) (*Estate, error) {
 	l := loader{files: files, locking: locking, was: e}
 	next := l.estate()
-	return next, l.known.Lists.err
+	return next, l.known.Lists.Err()
 }
 
 func (l *loader) estate() *Estate {
@@ -68,9 +71,9 @@ func (l *loader) estate() *Estate {
 		Attributes:  make(map[string]*Attribute),
 		Segments:    make(map[string]*segment),
 		layers:      make(map[string]*layer),
-		Guards:      make(map[string]*Guard),
-		zones:       new(zones),
-		Lists:       newLists(l.files),
+		Guards:      make(map[string]*guardfile.Guard),
+		zones:       new(phrase.Zones),
+		Lists:       idlist.New(l.files),
 		flags:       make(map[string]bool),
 	}
 	l.readNames()
@@ -84,7 +87,7 @@ func (l *loader) estate() *Estate {
 	l.readGuards()
 	e := &Estate{Known: l.known, ByKey: make(map[string]*Flag)}
 	l.readFlags(e)
-	e.checkPublic(configChecker.Reader)
+	e.checkPublic(configChecker)
 	l.reserve(e)
 	e.checkReferences(l.touched(e))
 	return e
@@ -143,6 +146,17 @@ func (l *loader) readSegments() {
 	slices.Sort(l.known.SegmentNames)
 	for _, seg := range list {
 		l.known.Checker(seg.File).segment(seg)
+	}
+}
+
+// readGuards reads the guard files.
+func (l *loader) readGuards() {
+	for _, s := range l.files.ByRole[source.GuardFile] {
+		if other, dup := l.known.Guards[s.Stem()]; dup {
+			s.Problem("guard %q is defined in %s too", s.Stem(), other.File.Shown)
+			continue
+		}
+		l.known.Guards[s.Stem()] = guardfile.Read(l.known.Checker(s).Reader, l.known.checkEnvironment)
 	}
 }
 
@@ -262,8 +276,8 @@ func (e *Estate) SortedLayers() []*layer {
 }
 
 // UsedLists returns the lists of ids that files refer to, by path.
-func (e *Estate) UsedLists() []*IDList {
-	var list []*IDList
+func (e *Estate) UsedLists() []*idlist.List {
+	var list []*idlist.List
 	for _, path := range slices.Sorted(maps.Keys(e.Known.Lists.ByPath)) {
 		if l := e.Known.Lists.ByPath[path]; l.IDs != nil {
 			list = append(list, l)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/internal/phrase"
 	"github.com/serin-flags/serin/ci/internal/plan"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -93,7 +94,7 @@ var flagKeys = append([]string{"description", "owner", "expires", "type", "exclu
 func (c Checker) flag() *Flag {
 	f := &Flag{Key: c.File.Stem(), Namespace: c.File.Folder(), File: c.File, Bodies: make([]Body, 1),
 		releases: c.Known.Releases}
-	if why := checkFlagKey(f.Key); why != "" {
+	if why := phrase.CheckFlagKey(f.Key); why != "" {
 		c.File.Problem("the file's name is not a valid flag key: %s", why)
 	}
 	if !bundle.ValidNamespace(f.Namespace) {
@@ -111,10 +112,10 @@ func (c Checker) flag() *Flag {
 	c.OptionalText(n.Get("owner"), "\"owner\"")
 	f.Expires = n.Get("expires")
 	c.date(f.Expires)
-	c.silences(n.Get("lint"))
+	c.Silences(n.Get("lint"))
 	f.layer = c.exclusive(n.Get("exclusive"))
 	c.layer = f.layer
-	typ := typeOf(c, n.Get("type"), n, "the flag", flagTypes)
+	typ := phrase.TypeOf(c.Reader, n.Get("type"), n, "the flag", flagTypes)
 	base := c.readBody(n, typ, &f.Bodies[0], nil)
 	if environments := n.Get("environments"); environments != nil {
 		c.overrides(f, base, environments)

@@ -27,15 +27,15 @@ func (c Checker) instants(a *Attribute, n, first *source.Node) (cond evaluator.C
 		c.Errorf(first, "\"zone\" goes with \"after\" and \"before\"")
 		return cond, false
 	}
-	z, ok := c.zoneOf(n)
+	z, ok := c.ZoneOf(n)
 	if !ok {
 		return cond, false
 	}
 	if after != nil {
-		cond.Ints[0], ok = c.timeSince(firstAttributeYear, after, "\"after\"", z.location)
+		cond.Ints[0], ok = c.TimeSince(firstAttributeYear, after, "\"after\"", z.Location)
 	}
 	if before != nil {
-		end, fine := c.timeSince(firstAttributeYear, before, "\"before\"", z.location)
+		end, fine := c.TimeSince(firstAttributeYear, before, "\"before\"", z.Location)
 		cond.Ints[1], ok = end-1, ok && fine
 	}
 	if ok && cond.Ints[0] > cond.Ints[1] {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/serin-flags/serin/ci/internal/phrase"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -50,7 +51,7 @@ func (v *Vocabulary) LayerNames() []string { return slices.Sorted(maps.Keys(v.la
 
 // readLayer reads a layer file into y.
 func (c Checker) readLayer(y *layer) {
-	if why := checkKey(y.Name); why != "" {
+	if why := phrase.CheckKey(y.Name); why != "" {
 		c.File.Problem("the file's name is not a valid name of a layer: %s", why)
 	}
 	n := c.File.Root
@@ -59,7 +60,7 @@ func (c Checker) readLayer(y *layer) {
 		return
 	}
 	c.OptionalText(n.Get("description"), "\"description\"")
-	c.silences(n.Get("lint"))
+	c.Silences(n.Get("lint"))
 	y.By = c.Known.Unit
 	if by := n.Get("by"); by != nil {
 		if by.Text == "chance" {
@@ -75,7 +76,7 @@ func (c Checker) readLayer(y *layer) {
 	if salt := n.Get("salt"); salt != nil {
 		y.Salt, _ = c.Name(salt, "\"salt\"")
 	}
-	c.hash(n, &y.Bucketing)
+	c.Hash(n, &y.Bucketing)
 	c.shares(n, y)
 }
 
@@ -85,7 +86,7 @@ func (c Checker) shares(n *source.Node, y *layer) {
 	var sum int64
 	if holdout := n.Get("holdout"); holdout != nil {
 		sum, _ = c.PlainShare(holdout, "\"holdout\"")
-		c.exact(holdout, sum, y.Bucketing)
+		c.Exact(holdout, sum, y.Bucketing)
 		y.parts = append(y.parts, share.Part{Name: heldOut, Share: sum})
 	}
 	list := n.Get("shares")
@@ -99,7 +100,7 @@ func (c Checker) shares(n *source.Node, y *layer) {
 	ok := true
 	for _, item := range list.Items {
 		key, portion, fine := c.entry(item)
-		fine = fine && c.exact(item, portion, y.Bucketing)
+		fine = fine && c.Exact(item, portion, y.Bucketing)
 		ok = ok && fine
 		sum += portion
 		switch {

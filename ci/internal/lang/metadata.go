@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/phrase"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -47,7 +48,7 @@ func checkMetadataName(name string) string {
 	if slices.Contains(answerNames, name) {
 		return "answers tell something of their own by that name; choose another"
 	}
-	return checkName(name)
+	return phrase.CheckName(name)
 }
 
 // metadataValue reads text, a number or a boolean.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/phrase"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -33,7 +34,7 @@ func (c Checker) now(n *source.Node) (cond evaluator.Condition, ok bool) {
 	}
 	before := len(c.File.Problems)
 	c.Keys(n, "\"now\"", nowKeys...)
-	z, ok := c.zoneOf(n)
+	z, ok := c.ZoneOf(n)
 	if !ok {
 		return cond, false
 	}
@@ -58,29 +59,17 @@ func (c Checker) now(n *source.Node) (cond evaluator.Condition, ok bool) {
 	return conjunction(all), ok
 }
 
-// zoneOf returns the zone in which a condition's local times are meant.
-func (c Checker) zoneOf(n *source.Node) (zone, bool) {
-	if name := n.Get("zone"); name != nil {
-		return c.zone(name, "\"zone\"")
-	}
-	z, err := c.Known.zones.load(c.Known.Zone.String())
-	if err != nil {
-		c.Errorf(n, "loading the estate's time zone: %v", err)
-	}
-	return z, err == nil
-}
-
 // period reads "after" and "before".
-func (c Checker) period(n *source.Node, z zone) (cond evaluator.Condition, ok bool) {
+func (c Checker) period(n *source.Node, z phrase.Zone) (cond evaluator.Condition, ok bool) {
 	cond = evaluator.Condition{Op: evaluator.OpPeriod, Ints: []int64{math.MinInt64, math.MaxInt64}}
 	after, before := n.Get("after"), n.Get("before")
 	ok = true
 	if after != nil {
-		cond.Ints[0], ok = c.timeIn(after, "\"after\"", z.location)
+		cond.Ints[0], ok = c.TimeIn(after, "\"after\"", z.Location)
 	}
 	if before != nil {
 		var fine bool
-		cond.Ints[1], fine = c.timeIn(before, "\"before\"", z.location)
+		cond.Ints[1], fine = c.TimeIn(before, "\"before\"", z.Location)
 		ok = ok && fine
 	}
 	if ok && cond.Ints[0] >= cond.Ints[1] {
@@ -91,7 +80,7 @@ func (c Checker) period(n *source.Node, z zone) (cond evaluator.Condition, ok bo
 }
 
 // window reads what recurs weekly: "weekdays", and "from" and "to".
-func (c Checker) window(n *source.Node, z zone) (cond evaluator.Condition, ok bool) {
+func (c Checker) window(n *source.Node, z phrase.Zone) (cond evaluator.Condition, ok bool) {
 	days, opens, closes := int64(allWeekdays), int64(0), int64(secondsOfDay)
 	ok = true
 	if list := n.Get("weekdays"); list != nil {
@@ -122,7 +111,7 @@ func (c Checker) window(n *source.Node, z zone) (cond evaluator.Condition, ok bo
 	if closes == 0 {
 		closes = secondsOfDay // midnight, where the day ends
 	}
-	return evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{z.compiled.Name},
+	return evaluator.Condition{Op: evaluator.OpWindow, Strings: []string{z.Compiled.Name},
 		Ints: []int64{days, opens, closes}}, ok
 }
 

@@ -112,9 +112,7 @@ func (e *Estate) checkReferences(costly map[string]bool) {
 func (p *referenceCheck) costs() {
 	set := p.estate.Known.Ruleset()
 	set.Unit = p.estate.Known.Unit
-	for _, z := range p.estate.Known.zones.byName {
-		set.Zones = append(set.Zones, z.compiled)
-	}
+	set.Zones = p.estate.Known.zones.All()
 	for _, f := range p.estate.Flags {
 		if p.costly == nil || p.costly[f.Key] {
 			set.Flags = append(set.Flags, f.In(p.environment))

@@ -1,14 +1,12 @@
 package lang
 
 import (
-	"errors"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
+	"github.com/serin-flags/serin/ci/internal/guardfile"
+	"github.com/serin-flags/serin/ci/internal/phrase"
 	"github.com/serin-flags/serin/ci/internal/plan"
-	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -45,8 +43,8 @@ type Ramp struct {
 	// Of a plan: when step 1 is reached, the steps, and what guards them.
 	Start   int64
 	Steps   []plan.Step
-	GuardAt *source.Node // nil if it has no guard
-	Guard   *Guard       // nil also if there is none of that name
+	GuardAt *source.Node     // nil if it has no guard
+	Guard   *guardfile.Guard // nil also if there is none of that name
 	// assigned is [plan.Plan.Assigned].
 	assigned string
 	at       *source.Node
@@ -224,7 +222,7 @@ func (c Checker) double(n *source.Node, ramp *Ramp) bool {
 		ramp.Points = append(ramp.Points, evaluator.Point{At: at, Level: uint64(portion)})
 		at += every
 	}
-	if year := time.Unix(at, 0).UTC().Year(); year > lastYear {
+	if year := time.Unix(at, 0).UTC().Year(); year > phrase.LastYear {
 		c.Errorf(n.Get("every"), "doubling from %s to %s would take until the year %d", share.Format(from),
 			share.Format(to), year)
 		return false
@@ -318,61 +316,4 @@ func halves(r *evaluator.Ramp, level, total uint64) []evaluator.Range {
 		list = append(list, evaluator.Range{From: level, To: total, Variant: r.Rest})
 	}
 	return list
-}
-
-// Duration reads a length of time such as 24h, 90m or 7d, in seconds.
-func (c Checker) Duration(n *source.Node, what string) (int64, bool) {
-	if n.Kind != source.Scalar {
-		c.Errorf(n, "%s is a length of time such as 24h, not %s", what, n.Describe())
-		return 0, false
-	}
-	seconds, err := parseDuration(n.Text)
-	if err != nil {
-		c.Errorf(n, "%s %q: %v", what, problem.Shorten(n.Text), err)
-		return 0, false
-	}
-	return seconds, true
-}
-
-// maxDuration is the longest length of time, in seconds: 100 years.
-const maxDuration = 100 * 365 * 24 * 60 * 60
-
-var (
-	errDuration     = errors.New("it is not a length of time such as 24h, 90m or 7d")
-	errDurationLong = errors.New("it is more than 100 years")
-)
-
-// parseDuration parses numbers of days, hours, minutes and seconds, such as 7d
-// or 1h30m. The result is in seconds, 1 to maxDuration.
-func parseDuration(text string) (int64, error) {
-	var total int64
-	for rest := text; rest != ""; {
-		after := strings.TrimLeft(rest, "0123456789")
-		digits := rest[:len(rest)-len(after)]
-		if digits == "" || after == "" {
-			return 0, errDuration
-		}
-		unit := int64(1)
-		switch after[0] {
-		case 'd':
-			unit = 24 * 60 * 60
-		case 'h':
-			unit = 60 * 60
-		case 'm':
-			unit = 60
-		case 's':
-		default:
-			return 0, errDuration
-		}
-		n, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil || n > maxDuration/unit || total+n*unit > maxDuration {
-			return 0, errDurationLong
-		}
-		total += n * unit
-		rest = after[1:]
-	}
-	if total == 0 {
-		return 0, errDuration
-	}
-	return total, nil
 }

@@ -16,7 +16,7 @@ func (l *loader) compare() {
 		l.was = nil
 		return
 	}
-	l.known.zones = l.was.Known.zones.clone()
+	l.known.zones = l.was.Known.zones.Clone()
 	l.fresh = make(map[*Flag]bool)
 }
 

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/phrase"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -18,7 +19,7 @@ type segment struct {
 
 // segment reads a segment file into seg.
 func (c Checker) segment(seg *segment) {
-	if why := checkKey(seg.name); why != "" {
+	if why := phrase.CheckKey(seg.name); why != "" {
 		c.File.Problem("the file's name is not a valid name of a segment: %s", why)
 	}
 	seg.plain.Name = seg.name
@@ -27,7 +28,7 @@ func (c Checker) segment(seg *segment) {
 		return
 	}
 	c.OptionalText(n.Get("description"), "\"description\"")
-	c.silences(n.Get("lint"))
+	c.Silences(n.Get("lint"))
 	include, when := n.Get("include"), n.Get("when")
 	if include == nil && when == nil {
 		c.Errorf(n, "the segment is empty: it has neither \"include\" nor \"when\"")
@@ -49,7 +50,7 @@ func (c Checker) Members(n *source.Node, what string) []string {
 	case n == nil:
 		return nil
 	case n.Kind == source.Mapping:
-		return c.listReference(n, what)
+		return c.Known.Lists.Reference(c.Reader.Reader, n, what)
 	case n.Kind == source.Scalar && source.RoleOf(n.Text) == source.ListFile:
 		c.Errorf(n, "%s is a list of ids; for those in a file write {list: %s}", what, n.Text)
 		return nil

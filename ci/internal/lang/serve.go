@@ -106,7 +106,7 @@ func (c Checker) compileSplit(r *Rule, set *variantSet, split *evaluator.Split) 
 		return false
 	}
 	for i, portion := range shares {
-		if !c.exact(r.portions[i].Value, portion, split.Bucketing) {
+		if !c.Exact(r.portions[i].Value, portion, split.Bucketing) {
 			return false
 		}
 	}
@@ -114,36 +114,6 @@ func (c Checker) compileSplit(r *Rule, set *variantSet, split *evaluator.Split) 
 		split.Ranges = share.Ranges(variants, shares, split.Total())
 	}
 	return true
-}
-
-// Share reads the share of a variant.
-func (c Checker) Share(f source.Field) (portion int64, isRest, ok bool) {
-	if f.Value.Kind != source.Scalar {
-		c.Errorf(f.Value, "the share of %q must be a share such as 20%%, not %s", f.Key.Text, f.Value.Describe())
-		return 0, false, false
-	}
-	if f.Value.Text == share.Rest {
-		return 0, true, true
-	}
-	portion, err := share.Parse(f.Value.Text)
-	if err != nil {
-		c.Errorf(f.Value, "share %q of %q: %v", problem.Shorten(f.Value.Text), f.Key.Text, err)
-		return 0, false, false
-	}
-	return portion, false, true
-}
-
-// PlainShare reads a share that isn't that of a variant in a split.
-func (c Checker) PlainShare(n *source.Node, what string) (int64, bool) {
-	if n.Kind != source.Scalar {
-		c.Errorf(n, "%s is a share such as 20%%, not %s", what, n.Describe())
-		return 0, false
-	}
-	portion, err := share.Parse(n.Text)
-	if err != nil {
-		c.Errorf(n, "%s %q: %v", what, problem.Shorten(n.Text), err)
-	}
-	return portion, err == nil
 }
 
 // splitKeys are the keys of a rule that say how its split is drawn.
@@ -164,7 +134,7 @@ func (c Checker) unit(rule *source.Node, split *evaluator.Split) {
 	if salt := rule.Get("salt"); salt != nil {
 		split.Salt, _ = c.Name(salt, "\"salt\"")
 	}
-	c.hash(rule, &split.Bucketing)
+	c.Hash(rule, &split.Bucketing)
 	if by == nil {
 		split.By = c.Known.Unit // checked with serin.yaml
 		return

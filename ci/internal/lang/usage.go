@@ -61,7 +61,7 @@ func (e *Estate) Ruleset(environment string, flags []evaluator.Flag, pins Pins) 
 		set.Segments = append(set.Segments, u.segment(name))
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.Zones)) {
-		set.Zones = append(set.Zones, e.Known.zones.byName[name].compiled)
+		set.Zones = append(set.Zones, e.Known.zones.Named(name))
 	}
 	return set
 }

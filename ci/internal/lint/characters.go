@@ -7,7 +7,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/idlist"
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 )
 
@@ -94,11 +95,11 @@ func (l *linter) textOrder(s *source.File, text string) {
 		if i < 0 {
 			continue
 		}
-		if !l.wants(lang.LintConfusingCharacter, s) {
+		if !l.wants(problem.LintConfusingCharacter, s) {
 			return
 		}
 		r, _ := utf8.DecodeRuneInString(line[i:])
-		l.warnAt(lang.LintConfusingCharacter, s, number, 1+utf8.RuneCountInString(line[:i]), line,
+		l.warnAt(problem.LintConfusingCharacter, s, number, 1+utf8.RuneCountInString(line[:i]), line,
 			nameOf(r)+" changes the order in which the line is shown, so that readers see something else than is there")
 	}
 }
@@ -127,12 +128,12 @@ func (l *linter) characters(s *source.File, n *source.Node) {
 	}
 	// Who writes "\u200b" shows what is meant.
 	if r, _, message := confusing(n.Text); message != "" && bytes.ContainsRune(s.Data, r) {
-		l.warn(lang.LintConfusingCharacter, s, n, "%s", message)
+		l.warn(problem.LintConfusingCharacter, s, n, "%s", message)
 	}
 }
 
 // listCharacters does for a list of ids what textOrder and characters do.
-func (l *linter) listCharacters(list *lang.IDList) {
+func (l *linter) listCharacters(list *idlist.List) {
 	if isASCII(list.Text) {
 		return
 	}
@@ -142,13 +143,13 @@ func (l *linter) listCharacters(list *lang.IDList) {
 		if message == "" {
 			continue
 		}
-		if !l.wants(lang.LintConfusingCharacter, list.File) {
+		if !l.wants(problem.LintConfusingCharacter, list.File) {
 			return
 		}
 		text := strings.TrimSuffix(line.Text, "\r")
 		before, _ := spaceAround(text)
 		column := 1 + utf8.RuneCountInString(text[:before+at])
-		l.warnAt(lang.LintConfusingCharacter, list.File, line.Number, column, text, message)
+		l.warnAt(problem.LintConfusingCharacter, list.File, line.Number, column, text, message)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/from"
 )
@@ -20,7 +21,7 @@ func (l *linter) claims(f *lang.Flag) {
 			for c := range r.When.Walk() {
 				a := l.estate.Known.Attributes[c.Attribute]
 				if a != nil && singlesOut(c, a) && slices.ContainsFunc(a.From, from.Source.Untrusted) {
-					l.warn(lang.LintClaimedAttribute, f.File, r.WhenAt,
+					l.warn(problem.LintClaimedAttribute, f.File, r.WhenAt,
 						"%srule %q is for chosen people, but visitors can set %q as they like; take it from a trusted header",
 						b.Place(), r.Name, a.Name)
 					break

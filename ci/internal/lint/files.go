@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/serin-flags/serin/ci/internal/idlist"
 	"github.com/serin-flags/serin/ci/internal/lang"
 	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
@@ -22,7 +23,7 @@ func (l *linter) file(s *source.File) {
 			break
 		}
 		line, column := s.Position(at[0])
-		l.warnAt(lang.LintSecret, s, line, column, s.Line(line), secretMessage(what))
+		l.warnAt(problem.LintSecret, s, line, column, s.Line(line), secretMessage(what))
 	}
 	l.values(s, s.Root, "")
 	if !isASCII(string(s.Data)) {
@@ -61,7 +62,7 @@ func (l *linter) values(s *source.File, n *source.Node, under string) {
 				continue
 			}
 			if line, dup := lines[item.Text]; dup {
-				l.warn(lang.LintDuplicateID, s, item, "%s is on the list twice; the first is on line %d",
+				l.warn(problem.LintDuplicateID, s, item, "%s is on the list twice; the first is on line %d",
 					item.Describe(), line)
 				continue
 			}
@@ -79,13 +80,13 @@ func (l *linter) space(s *source.File, n *source.Node, under string) {
 		return // it may be meant
 	}
 	if trimmed := strings.TrimSpace(n.Text); trimmed != n.Text && trimmed != "" {
-		l.warn(lang.LintStraySpace, s, n, "white space around %q is part of the value; values without it don't match",
+		l.warn(problem.LintStraySpace, s, n, "white space around %q is part of the value; values without it don't match",
 			problem.Shorten(trimmed))
 	}
 }
 
 // list runs the lints that look at a list of ids.
-func (l *linter) list(list *lang.IDList) {
+func (l *linter) list(list *idlist.List) {
 	s := list.File
 	found := 0
 	for what, at := range problem.Secrets([]byte(list.Text)) {
@@ -95,7 +96,7 @@ func (l *linter) list(list *lang.IDList) {
 		number := 1 + strings.Count(list.Text[:at[0]], "\n")
 		start := strings.LastIndexByte(list.Text[:at[0]], '\n') + 1
 		column := 1 + utf8.RuneCountInString(list.Text[start:at[0]])
-		l.warnAt(lang.LintSecret, s, number, column, lineOf(list.Text, number), secretMessage(what))
+		l.warnAt(problem.LintSecret, s, number, column, lineOf(list.Text, number), secretMessage(what))
 	}
 	l.listCharacters(list)
 	l.listFormat(list)
@@ -116,14 +117,14 @@ func (l *linter) list(list *lang.IDList) {
 			if before == 0 {
 				column += utf8.RuneCountInString(text[:len(text)-after])
 			}
-			l.warnAt(lang.LintStraySpace, s, line.Number, column, text,
+			l.warnAt(problem.LintStraySpace, s, line.Number, column, text,
 				"white space around an id is ignored, but may hide that the list is not what it seems")
 		}
 		if seen == nil {
 			continue
 		}
 		if first, dup := seen[line.ID]; dup {
-			l.warnAt(lang.LintDuplicateID, s, line.Number, 1+before, text,
+			l.warnAt(problem.LintDuplicateID, s, line.Number, 1+before, text,
 				fmt.Sprintf("%q is on the list twice; the first is on line %d", problem.Shorten(line.ID), first))
 			continue
 		}
@@ -176,7 +177,7 @@ func (l *linter) addresses() {
 		u.Wanted = u.Wanted[1:]
 		u.Everywhere(f)
 	}
-	lists := make(map[*lang.IDList]bool) // which several files may name
+	lists := make(map[*idlist.List]bool) // which several files may name
 	for key := range u.Flags {
 		l.addressesOf(e.ByKey[key].File, lists)
 	}
@@ -190,14 +191,14 @@ func (l *linter) addresses() {
 
 // addressesOf looks at what is published of a file, and adds the lists that it
 // names to lists.
-func (l *linter) addressesOf(s *source.File, lists map[*lang.IDList]bool) {
+func (l *linter) addressesOf(s *source.File, lists map[*idlist.List]bool) {
 	if !bytes.ContainsRune(s.Data, '@') && !bytes.Contains(s.Data, []byte("list")) {
 		return
 	}
 	l.published(s, s.Root, lists)
 }
 
-func (l *linter) published(s *source.File, n *source.Node, lists map[*lang.IDList]bool) {
+func (l *linter) published(s *source.File, n *source.Node, lists map[*idlist.List]bool) {
 	for _, f := range n.Fields {
 		switch f.Key.Text {
 		case "description", "owner", "expires", "lint":
@@ -214,20 +215,20 @@ func (l *linter) published(s *source.File, n *source.Node, lists map[*lang.IDLis
 		l.published(s, item, lists)
 	}
 	if n.Kind == source.Scalar && problem.HasAddress(n.Text) {
-		l.warn(lang.LintEmailAddress, s, n, "%s", addressMessage)
+		l.warn(problem.LintEmailAddress, s, n, "%s", addressMessage)
 	}
 }
 
 const addressMessage = "an e-mail address in a public payload; use an id that says nothing about the person"
 
-func (l *linter) publishedList(list *lang.IDList) {
+func (l *linter) publishedList(list *idlist.List) {
 	if strings.IndexByte(list.Text, '@') < 0 {
 		return
 	}
 	for line := range list.Lines() {
 		if problem.HasAddress(line.ID) {
 			before, _ := spaceAround(line.Text)
-			l.warnAt(lang.LintEmailAddress, list.File, line.Number, 1+before, strings.TrimSuffix(line.Text, "\r"),
+			l.warnAt(problem.LintEmailAddress, list.File, line.Number, 1+before, strings.TrimSuffix(line.Text, "\r"),
 				addressMessage)
 		}
 	}
@@ -251,7 +252,7 @@ func (l *linter) unused() {
 	}
 	for _, name := range e.Known.SegmentNames {
 		if s := e.Known.Segments[name]; !u.Segments[name] {
-			l.warn(lang.LintUnusedSegment, s.File, s.File.Root, "no rule uses the segment %q", name)
+			l.warn(problem.LintUnusedSegment, s.File, s.File.Root, "no rule uses the segment %q", name)
 			// What it uses is used, or there would be a warning for each.
 			u.Add(evaluator.Refs{Segments: []string{name}})
 		}
@@ -261,7 +262,7 @@ func (l *linter) unused() {
 	}
 	for _, name := range e.Known.AttributeNames {
 		if !u.Attributes[name] {
-			l.warn(lang.LintUnusedAttribute, e.Known.ContextFile, e.Known.Attributes[name].At,
+			l.warn(problem.LintUnusedAttribute, e.Known.ContextFile, e.Known.Attributes[name].At,
 				"no rule, segment or layer uses the attribute %q", name)
 		}
 	}

@@ -90,7 +90,7 @@ func (l *linter) warnAt(lint string, s *source.File, line, column int, text, mes
 	if !l.wants(lint, s) {
 		return
 	}
-	if lint == lang.LintEmailAddress {
+	if lint == problem.LintEmailAddress {
 		text = problem.MaskAddresses(text)
 	}
 	p := problem.New(s.Shown, line, column, text, message)
@@ -105,7 +105,7 @@ func (l *linter) warnAt(lint string, s *source.File, line, column int, text, mes
 }
 
 // timedLints say nothing without knowing the time.
-var timedLints = []string{lang.LintExpiredFlag, lang.LintFinishedRamp}
+var timedLints = []string{problem.LintExpiredFlag, problem.LintFinishedRamp}
 
 // tooManyWarnings takes the place of the first warning that isn't shown.
 const tooManyWarnings = "there are more warnings about this file than are shown"
@@ -124,13 +124,13 @@ func (l *linter) unusedSilences() {
 	}
 	for _, s := range files {
 		for _, silent := range s.Silences {
-			if f := l.files[s]; f != nil && f.silenced[silent.Lint] || silent.Lint == lang.LintUnusedSilence {
+			if f := l.files[s]; f != nil && f.silenced[silent.Lint] || silent.Lint == problem.LintUnusedSilence {
 				continue
 			}
 			if l.now.IsZero() && slices.Contains(timedLints, silent.Lint) {
 				continue
 			}
-			l.warnAt(lang.LintUnusedSilence, s, silent.Line, silent.Column, l.textOf(s, silent.Line),
+			l.warnAt(problem.LintUnusedSilence, s, silent.Line, silent.Column, l.textOf(s, silent.Line),
 				fmt.Sprintf("%q is silenced, but would say nothing here; remove it", silent.Lint))
 		}
 	}
@@ -161,7 +161,7 @@ func (l *linter) expired(f *lang.Flag) {
 	zone := l.estate.Known.Zone
 	date, err := time.ParseInLocation(time.DateOnly, n.Text, zone)
 	if err == nil && !l.now.Before(date.AddDate(0, 0, 1)) {
-		l.warn(lang.LintExpiredFlag, f.File, n,
+		l.warn(problem.LintExpiredFlag, f.File, n,
 			"the flag expired on %s; remove it from the code and delete it, or give it a later date", n.Text)
 	}
 }
@@ -179,7 +179,7 @@ func (l *linter) served(f *lang.Flag, b *lang.Body, r *lang.Rule, compiled *eval
 	first := ranges[0].Variant
 	if !slices.ContainsFunc(ranges, func(other evaluator.Range) bool { return other.Variant != first }) {
 		name := b.Flag.Variants[first].Name
-		l.warn(lang.LintSingleVariant, f.File, r.Serve, "%srule %q: the split gives everybody %q; write serve: %s",
+		l.warn(problem.LintSingleVariant, f.File, r.Serve, "%srule %q: the split gives everybody %q; write serve: %s",
 			b.Place(), r.Name, name, name)
 	}
 }
@@ -201,7 +201,7 @@ func (l *linter) ramp(f *lang.Flag, b *lang.Body, r *lang.Rule) {
 	if at < last.At {
 		return
 	}
-	l.warn(lang.LintFinishedRamp, f.File, r.Serve,
+	l.warn(problem.LintFinishedRamp, f.File, r.Serve,
 		"%srule %q: the ramp ended on %s; to make it permanent write serve: %s",
 		b.Place(), r.Name, time.Unix(last.At, 0).In(l.estate.Known.Zone).Format("2006-01-02T15:04"),
 		permanent(b, r.Ramp))
@@ -232,7 +232,7 @@ func (l *linter) plan(f *lang.Flag, b *lang.Body, r *lang.Rule) {
 	if !finished {
 		return
 	}
-	l.warn(lang.LintFinishedRamp, f.File, r.Serve,
+	l.warn(problem.LintFinishedRamp, f.File, r.Serve,
 		"%srule %q: the plan is finished; to make it permanent write serve: %s",
 		b.Place(), r.Name, permanent(b, r.Ramp))
 }
@@ -247,7 +247,7 @@ func (l *linter) prerequisiteTypes(f *lang.Flag) {
 			for _, p := range r.Requires {
 				ours, theirs := f.Base().Type, l.estate.ByKey[p.Key].Base().Type
 				if theirs != ours && theirs != evaluator.KindBool {
-					l.warn(lang.LintPrerequisiteType, f.File, p.At,
+					l.warn(problem.LintPrerequisiteType, f.File, p.At,
 						"rule %q: flag %q is of type %v and asks for a variant of %q, which is of type %v; ask for a boolean flag instead",
 						r.Name, f.Key, ours, p.Key, theirs)
 				}

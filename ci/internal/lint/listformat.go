@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/idlist"
+	"github.com/serin-flags/serin/ci/internal/problem"
 )
 
 // separators are the characters by which one can tell files of other formats from lists
@@ -19,8 +20,8 @@ var separators = []struct {
 
 // listFormat warns of a list that looks like another kind of file, such as a table.
 // Each line is compared as a whole, so nobody would match it.
-func (l *linter) listFormat(list *lang.IDList) {
-	var first, title lang.ListLine
+func (l *linter) listFormat(list *idlist.List) {
+	var first, title idlist.Line
 	lines, odd := 0, 0
 	what := ""
 	for line := range list.Lines() {
@@ -53,10 +54,10 @@ func (l *linter) listFormat(list *lang.IDList) {
 }
 
 // warnLine warns of a line of a list.
-func (l *linter) warnLine(list *lang.IDList, line lang.ListLine, message string) {
+func (l *linter) warnLine(list *idlist.List, line idlist.Line, message string) {
 	text := strings.TrimSuffix(line.Text, "\r")
 	before, _ := spaceAround(text)
-	l.warnAt(lang.LintListFormat, list.File, line.Number, 1+before, text, message)
+	l.warnAt(problem.LintListFormat, list.File, line.Number, 1+before, text, message)
 }
 
 // isHeader reports whether an id is what columns of ids are called: the name of an

@@ -5,6 +5,7 @@ import (
 
 	"github.com/serin-flags/serin/ci/internal/imply"
 	"github.com/serin-flags/serin/ci/internal/lang"
+	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -34,14 +35,14 @@ func (l *linter) reach(f *lang.Flag, b *lang.Body) {
 		}
 		i := slices.IndexFunc(rules[:j], func(above evaluator.Rule) bool { return im.Covers(&above, &rules[j]) })
 		if i >= 0 {
-			l.warn(lang.LintUnreachableRule, f.File, at,
+			l.warn(problem.LintUnreachableRule, f.File, at,
 				"%srule %q is never reached: rule %q on line %d matches everyone that it would",
 				b.Place(), rules[j].Name, rules[i].Name, b.Rules[i].At.Line())
 			continue
 		}
 		for i := range rules[:j] {
 			if attribute, common := im.Hides(&rules[i], ranges[i], &rules[j], ranges[j]); common != "" {
-				l.warn(lang.LintOverlappingRanges, f.File, at,
+				l.warn(problem.LintOverlappingRanges, f.File, at,
 					"%srule %q: its range of %q overlaps that of rule %q on line %d, which takes %s",
 					b.Place(), rules[j].Name, attribute, rules[i].Name, b.Rules[i].At.Line(), common)
 				break
@@ -68,7 +69,7 @@ func (l *linter) alternatives(f *lang.Flag, b *lang.Body, im *imply.Implication,
 		}
 		for _, other := range before {
 			if common := imply.Intersection(other.spans, spans); common != "" && other.attribute == cond.Attribute {
-				l.warn(lang.LintOverlappingRanges, f.File, item,
+				l.warn(problem.LintOverlappingRanges, f.File, item,
 					"%srule %q: the range of %q overlaps that on line %d: both have %s",
 					b.Place(), rule, cond.Attribute, other.line, common)
 				break
@@ -87,7 +88,7 @@ func (l *linter) networks(f *lang.Flag, b *lang.Body, im *imply.Implication, rul
 		spans[i] = im.Spans(&one)
 		for j := range spans[:i] {
 			if list.At[j].Text != item.Text && imply.Intersection(spans[j], spans[i]) != "" { // the same twice is duplicate-id's
-				l.warn(lang.LintOverlappingRanges, f.File, item, "%srule %q: the network %s overlaps %s",
+				l.warn(problem.LintOverlappingRanges, f.File, item, "%srule %q: the network %s overlaps %s",
 					b.Place(), rule,
 					item.Text, list.At[j].Text)
 				break

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/serin-flags/serin/ci/internal/lang"
 	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -63,7 +62,7 @@ func (l *linter) salts() {
 				return other.owner != use.owner && (other.by == use.by || other.by == "")
 			})
 			if i >= 0 {
-				l.warn(lang.LintSharedSalt, use.owner, use.written,
+				l.warn(problem.LintSharedSalt, use.owner, use.written,
 					"the salt %q is %s of %s too: by %s both choose the same units first",
 					problem.Shorten(shared.salt), saltKind(uses[i]), uses[i].what, use.by)
 			}

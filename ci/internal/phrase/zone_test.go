@@ -1,4 +1,4 @@
-package lang
+package phrase
 
 import (
 	"sort"
@@ -21,17 +21,17 @@ func TestZones(t *testing.T) {
 		"Asia/Gaza":           -1,
 		"Antarctica/Troll":    -1, // by two hours
 	} {
-		var all zones
-		z, err := all.load(name)
+		var all Zones
+		z, err := all.Load(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		offsets := z.compiled.Offsets
-		if z.compiled.Name != name || changes >= 0 && len(offsets) != 1+changes {
-			t.Errorf("%s: called %s, with %d offsets, want %d", name, z.compiled.Name, len(offsets), 1+changes)
+		offsets := z.Compiled.Offsets
+		if z.Compiled.Name != name || changes >= 0 && len(offsets) != 1+changes {
+			t.Errorf("%s: called %s, with %d offsets, want %d", name, z.Compiled.Name, len(offsets), 1+changes)
 		}
 		check := func(unix int64) {
-			_, want := time.Unix(unix, 0).In(z.location).Zone()
+			_, want := time.Unix(unix, 0).In(z.Location).Zone()
 			i := sort.Search(len(offsets), func(i int) bool { return offsets[i].From > unix })
 			if got := offsets[max(i-1, 0)].Seconds; got != want {
 				t.Errorf("%s at %v: offset %d, want %d", name, time.Unix(unix, 0).UTC(), got, want)
@@ -56,9 +56,9 @@ func TestZones(t *testing.T) {
 }
 
 func TestZoneNames(t *testing.T) {
-	var all zones
+	var all Zones
 	for _, name := range []string{"", "Local", "Asia", "Asia/Atlantis", "../zoneinfo/UTC", "/etc/localtime"} {
-		if _, err := all.load(name); err == nil {
+		if _, err := all.Load(name); err == nil {
 			t.Errorf("%q is a time zone", name)
 		}
 	}

@@ -1,4 +1,4 @@
-package lang
+package phrase
 
 import (
 	"slices"
@@ -20,8 +20,8 @@ func readTime(t testing.TB, text, zone string) string {
 		t.Fatal(err)
 	}
 	s := &source.File{Shown: "f.yaml", Data: []byte(text)}
-	c := Checker{Reader: source.Reader{File: s}, Known: &Vocabulary{config: config{Zone: location}}}
-	unix, ok := c.Time(&source.Node{Text: text, Plain: true, Row: 1, Col: 1}, "T")
+	r := Reader{Reader: source.Reader{File: s}, Local: location}
+	unix, ok := r.Time(&source.Node{Text: text, Plain: true, Row: 1, Col: 1}, "T")
 	if ok != (len(s.Problems) == 0) {
 		t.Errorf("%s: ok %v with problems %v", text, ok, s.Problems)
 	}
