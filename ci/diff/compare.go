@@ -80,6 +80,9 @@ func (c *comparison) flags(ctx context.Context) ([]Flag, error) {
 		default:
 			c.enter(was, is)
 			f := Flag{Key: key, Namespace: is.namespace, Change: Changed, Edits: c.edits(was, is)}
+			if was.namespace != is.namespace {
+				f.WasIn = was.namespace
+			}
 			if f.Was = c.was[key]; f.Was != "" {
 				f.Change = Renamed
 				f.Edits = append(renameEdits(was.flag, is.flag, f.Was), f.Edits...)

@@ -111,6 +111,7 @@ type Flag struct {
 	Key       string
 	Was       string // the old key of a flag that is renamed
 	Namespace string // of the new side, or of the old one if it is removed
+	WasIn     string // the namespace of the old side, if that is another one
 	Change    Change
 	// Edits say how it differs. Of one that was removed there are none.
 	Edits []Edit

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -13,7 +14,8 @@ import (
 
 // A changesView is a report of package diff.
 type changesView struct {
-	Old, New     string
+	Old, New     string // as the viewer has asked
+	From, To     string // what is compared
 	Asked        bool
 	Error        string
 	Environments []changedEnvironment
@@ -53,7 +55,7 @@ const maxChanged = 200
 // changes returns a report as people see it. Without private, it leaves out what flags compare
 // with, which may be IDs.
 func (v *view) changes(r diff.Report, private bool) changesView {
-	w := changesView{Old: display.Line(r.Old), New: display.Line(r.New), Asked: true,
+	w := changesView{From: display.Line(r.Old), To: display.Line(r.New), Asked: true,
 		NotCompared: display.Line(r.NotCompared)}
 	if r.NotCompared != "" && !v.all {
 		w.NotCompared = "'serin diff' says why."
@@ -68,12 +70,29 @@ func (v *view) changes(r diff.Report, private bool) changesView {
 	return w
 }
 
-// visible returns a report without the flags that the viewer may not see.
+// visible returns a report without the flags that the viewer may not see. A flag that comes from
+// where the viewer sees nothing is added, and one that goes there is removed.
 func (v *view) visible(r diff.Report) diff.Report {
+	if v.all {
+		return r
+	}
 	r.Environments = slices.Clone(r.Environments)
 	for i, e := range r.Environments {
-		r.Environments[i].Flags = slices.DeleteFunc(slices.Clone(e.Flags),
-			func(f diff.Flag) bool { return !v.sees(f.Key) })
+		var flags []diff.Flag
+		for _, f := range e.Flags {
+			key, namespace := cmp.Or(f.Was, f.Key), cmp.Or(f.WasIn, f.Namespace)
+			before := f.Change != diff.Added && v.seesIn(key, namespace)
+			after := f.Change != diff.Removed && v.seesIn(f.Key, f.Namespace)
+			switch {
+			case before && after, after && f.Change == diff.Added, before && f.Change == diff.Removed:
+				flags = append(flags, f)
+			case after:
+				flags = append(flags, diff.Flag{Key: f.Key, Namespace: f.Namespace, Change: diff.Added})
+			case before:
+				flags = append(flags, diff.Flag{Key: key, Namespace: namespace, Change: diff.Removed})
+			}
+		}
+		r.Environments[i].Flags = flags
 	}
 	return r
 }

@@ -119,7 +119,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the request is from another page", http.StatusForbidden)
 		return
 	}
-	var sees func(string) bool
+	var sees Sees
 	if h.options.Admit != nil {
 		var ok bool
 		if sees, ok = h.options.Admit(w, r); !ok {

@@ -60,6 +60,7 @@ type Model struct {
 	segments   map[string]*evaluator.Segment
 	attributes map[string]evaluator.AttributeType
 	units      map[string]bool // attributes whose values are IDs
+	public     map[string]bool // namespaces that anybody may read in every environment
 	programs   []func() (*evaluator.Program, error)
 	usage      usage
 	files      map[string]string // the keys of flags, by their files
@@ -95,6 +96,7 @@ func New(s Source) (*Model, error) {
 	m := &Model{
 		source: s, byKey: make(map[string]*flag), segments: make(map[string]*evaluator.Segment),
 		attributes: make(map[string]evaluator.AttributeType), units: make(map[string]bool),
+		public: make(map[string]bool),
 	}
 	for i := range s.Environments {
 		m.addEnvironment(&s.Environments[i])
@@ -128,6 +130,8 @@ func (m *Model) addEnvironment(e *Environment) {
 	for i := range e.Payloads {
 		p := &e.Payloads[i]
 		m.addNames(&p.Ruleset)
+		public, known := m.public[p.Namespace]
+		m.public[p.Namespace] = p.Public && (public || !known)
 		for j := range p.Ruleset.Flags {
 			compiled := &p.Ruleset.Flags[j]
 			f := m.byKey[compiled.Key]

@@ -22,11 +22,17 @@ type Options struct {
 	Live bool
 	// Admit returns which flags the sender of a request may see; nil: all. If it doesn't
 	// admit the request, it has answered it, and ok is false.
-	Admit func(w http.ResponseWriter, r *http.Request) (sees func(key string) bool, ok bool)
-	// Compare compares two revisions, named as for "serin diff". Old is what it compares with
-	// unless the viewer says otherwise.
+	Admit func(w http.ResponseWriter, r *http.Request) (sees Sees, ok bool)
+	// Compare compares two revisions of a folder, named as for "serin diff", or two that are
+	// published, by their numbers. The report says which they are. An error that is a
+	// [*release.RevisionError] is shown to everyone, and others only to those who see all flags.
 	Compare func(ctx context.Context, old, new string) (diff.Report, error)
-	Old     string
+	// Old is the revision of the folder that Compare compares with, unless the viewer says
+	// otherwise; "" if there is no folder. A new revision that is "" is the files as they are.
+	Old string
+	// Numbers says that Compare compares published revisions. Of these, a new one that is "" is the
+	// newest, and an old one that is "" is the one before the new one.
+	Numbers bool
 	// History reads the history of what is published. If the flag has a key, entries say what
 	// they did to it.
 	History func(ctx context.Context, flag release.FlagName) (release.History, error)
@@ -34,6 +40,10 @@ type Options struct {
 	// write, it writes the files.
 	Propose func(ctx context.Context, edits []string, write bool) (Proposal, error)
 }
+
+// Sees reports whether somebody may see a flag, by its key and namespace. public says that
+// anybody may read the flags of this namespace, as serin.yaml has it.
+type Sees func(key, namespace string, public bool) bool
 
 // A Proposal is what edits do.
 type Proposal struct {

@@ -133,7 +133,9 @@ func testOptions(t testing.TB) Options {
 			if err != nil {
 				return diff.Report{}, err
 			}
-			return compare(t, "revisions", result.Old, result.New), nil
+			report := compare(t, "revisions", result.Old, result.New)
+			report.Old, report.New = old, new
+			return report, nil
 		},
 		History: func(_ context.Context, flag release.FlagName) (release.History, error) {
 			var change release.FlagChange
@@ -368,8 +370,8 @@ func TestNoIDsOfBundles(t *testing.T) {
 func TestNamespaces(t *testing.T) {
 	o := testOptions(t)
 	o.Propose, o.Live = nil, false
-	o.Admit = func(http.ResponseWriter, *http.Request) (func(string) bool, bool) {
-		return func(key string) bool { return key != "hidden-flag" }, true
+	o.Admit = func(http.ResponseWriter, *http.Request) (Sees, bool) {
+		return func(key, _ string, _ bool) bool { return key != "hidden-flag" }, true
 	}
 	h := testHandler(t, o)
 	for _, p := range slices.Concat(testPages,
@@ -571,8 +573,8 @@ func TestHistoryOfFlag(t *testing.T) {
 		asked != (release.FlagName{Namespace: "shop", Key: "cart"}) {
 		t.Errorf("asked for %v, the page is\n%s", asked, body)
 	}
-	o.Admit = func(http.ResponseWriter, *http.Request) (func(string) bool, bool) {
-		return func(key string) bool { return key != "hidden-flag" }, true
+	o.Admit = func(http.ResponseWriter, *http.Request) (Sees, bool) {
+		return func(key, _ string, _ bool) bool { return key != "hidden-flag" }, true
 	}
 	if _, body := get(t, testHandler(t, o), "history.html?flag=hidden-flag"); strings.Contains(body, "hidden") ||
 		asked.Key != "" {
@@ -604,6 +606,20 @@ func TestConcurrentComparisons(t *testing.T) {
 		all.Wait()
 		if most != 1 {
 			t.Errorf("%d comparisons at once", most)
+		}
+	})
+}
+
+// TestSlowComparison holds that a comparison ends after a while, and that the page says so.
+func TestSlowComparison(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := Options{Numbers: true, Compare: func(ctx context.Context, _, _ string) (diff.Report, error) {
+			<-ctx.Done()
+			return diff.Report{}, fmt.Errorf("comparing: %w", ctx.Err())
+		}}
+		if _, body := get(t, testHandler(t, o), "changes.html?old=1&new=2"); !strings.Contains(body,
+			"Comparing these revisions takes longer than 45s, so it was given up.") {
+			t.Errorf("the page is\n%s", body)
 		}
 	})
 }

@@ -2,7 +2,12 @@ package page
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/internal/display"
@@ -11,30 +16,55 @@ import (
 // changes compares two revisions.
 func (h *Handler) changes(r *http.Request, v *view) changesView {
 	w := changesView{Old: r.FormValue("old"), New: r.FormValue("new")}
-	if h.options.Compare == nil || w.Old == "" && w.New == "" && h.options.Old == "" {
+	if h.options.Compare == nil || w.Old == "" && w.New == "" && h.options.Old == "" && !h.options.Numbers {
 		return w
 	}
-	if w.Old == "" {
+	if number := h.options.Numbers && isNumber(w.New); w.Old == "" && !number {
 		w.Old = h.options.Old
 	}
-	done, err := h.alone(r.Context())
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	done, err := h.alone(ctx)
 	if err != nil {
+		w.Error = "Others are comparing revisions. Try again."
 		return w
 	}
 	defer done()
-	report, err := h.options.Compare(r.Context(), w.Old, w.New)
-	switch {
-	case err != nil && !v.all:
-		w.Error = "The revisions can’t be compared. For those who see all flags, the page says why."
-		return w
-	case err != nil:
-		w.Error = display.Line(err.Error())
+	report, err := h.options.Compare(ctx, w.Old, w.New)
+	if err != nil {
+		w.Error = whyNot(err, v)
 		return w
 	}
 	old, new := w.Old, w.New
 	w = v.changes(report, h.options.Live)
 	w.Old, w.New = old, new
 	return w
+}
+
+// isNumber reports whether a revision is a number, and so a published one.
+func isNumber(revision string) bool {
+	_, err := strconv.ParseInt(revision, 10, 64)
+	return err == nil
+}
+
+// patience is how long revisions may be read and compared for one request. A server's deadline
+// for an answer should be later.
+const patience = 45 * time.Second
+
+// whyNot says why revisions can't be compared. Other errors than those of revisions may quote what
+// a viewer may not see.
+func whyNot(err error, v *view) string {
+	revision := (*release.RevisionError)(nil)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("Comparing these revisions takes longer than %v, so it was given up.", patience)
+	case errors.As(err, &revision):
+		words := display.Line(revision.Error())
+		return strings.ToUpper(words[:1]) + words[1:] + "."
+	case !v.all:
+		return "The revisions can’t be compared. For those who see all flags, the page says why."
+	}
+	return display.Line(err.Error())
 }
 
 // alone waits until no other request reads and compares revisions, which takes all of the machine

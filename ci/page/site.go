@@ -109,7 +109,6 @@ func (s *site) asked(ctx context.Context) error {
 			return err
 		}
 		changes = s.view.changes(report, false)
-		changes.Old, changes.New = s.options.Old, ""
 	}
 	history := historyView{}
 	if s.options.History != nil {

@@ -12,28 +12,41 @@ import (
 type view struct {
 	*Model
 	all   bool // the viewer sees every flag
-	sees  func(key string) bool
+	may   Sees
 	flags []*flag // those that the viewer sees
 	index []entry // of these
 	lints *lints
 	now   time.Time
 }
 
-// newView returns a view of those flags that sees reports; nil: of all.
-func newView(m *Model, sees func(key string) bool, now time.Time) *view {
+// newView returns a view of those flags that may reports; nil: of all.
+func newView(m *Model, may Sees, now time.Time) *view {
 	is := m.at(now)
-	v := &view{Model: m, all: sees == nil, sees: sees, flags: m.flags, index: is.index, lints: is.lints, now: now}
-	if sees == nil {
-		v.sees = func(string) bool { return true }
+	v := &view{Model: m, all: may == nil, may: may, flags: m.flags, index: is.index, lints: is.lints, now: now}
+	if v.all {
 		return v
 	}
 	v.flags, v.index = nil, nil
 	for i, f := range m.flags {
-		if sees(f.Key) {
+		if v.sees(f.Key) {
 			v.flags, v.index = append(v.flags, f), append(v.index, is.index[i])
 		}
 	}
 	return v
+}
+
+// sees reports whether the viewer sees a flag of the model.
+func (v *view) sees(key string) bool {
+	if v.all {
+		return true
+	}
+	f := v.byKey[key]
+	return f != nil && v.seesIn(key, f.Namespace)
+}
+
+// seesIn reports whether the viewer sees a flag that is or was in a namespace.
+func (v *view) seesIn(key, namespace string) bool {
+	return v.all || v.may(key, namespace, v.public[namespace])
 }
 
 func (v *view) speaker() speaker { return speaker{v.Model, v.sees} }

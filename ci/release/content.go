@@ -51,6 +51,10 @@ func (p Published) Decode() ([]bundle.Payload, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the published flags of %s: %w", namespace, err)
 		}
+		if payload.Namespace != namespace {
+			return nil, fmt.Errorf("reading the published flags of %s: they are of namespace %q", namespace,
+				payload.Namespace)
+		}
 		payloads = append(payloads, payload)
 	}
 	return payloads, nil

@@ -2,8 +2,6 @@ package release
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/serin-flags/serin/bundle"
@@ -27,14 +25,11 @@ func Inspect(ctx context.Context, from bundle.Source, root []byte) (Published, e
 		return out, err
 	}
 	for name, target := range furtherOf(&r.targets.Signed) {
-		object, err := from.Fetch(ctx, furtherName(name, hashOf(target)), "", target.Length)
+		data, err := fetchTarget(ctx, from, furtherName(name, hashOf(target)), hashOf(target), target.Length)
 		if err != nil {
 			return out, fmt.Errorf("reading %s of revision %d: %w", name, r.revision, err)
 		}
-		if digest := sha256.Sum256(object.Data); hex.EncodeToString(digest[:]) != hashOf(target) {
-			return out, fmt.Errorf("reading %s of revision %d: the object was changed", name, r.revision)
-		}
-		out.Files[name] = object.Data
+		out.Files[name] = data
 	}
 	return out, nil
 }

@@ -67,6 +67,27 @@ func do(t *testing.T, args ...string) {
 	}
 }
 
+// writePageClients writes a file of clients and returns the keys of a server that sees everything,
+// of one that sees the namespace shop, and of an app.
+func writePageClients(t *testing.T, name string) (server, part, app string) {
+	t.Helper()
+	server, serverHash := access.NewKey()
+	part, partHash := access.NewKey()
+	app, appHash := access.NewKey()
+	writeFile(t, name, "clients:\n- {name: people, kind: server, keys: ["+serverHash+"], flags: \"*\"}\n"+
+		"- {name: shop, kind: server, keys: ["+partHash+"], flags: [shop]}\n"+
+		"- {name: app, kind: client, keys: ["+appHash+"], flags: \"*\"}\n")
+	return server, part, app
+}
+
+// startPage starts a server with a page, and returns the URL of the page too.
+func startPage(t *testing.T, args ...string) (s server, page string) {
+	t.Helper()
+	s = startServer(t, append(args, "--listen", "127.0.0.1:0", "--page-listen", "127.0.0.1:0")...)
+	eventually(t, "page: ", s.stderr.String)
+	return s, regexp.MustCompile(`page: (\S+)`).FindStringSubmatch(s.stderr.String())[1]
+}
+
 // TestConcurrentPage holds that serve shows its page on the other address alone, to clients of
 // the kind server alone, and to each only what it may see; and that the page follows what is
 // published.
@@ -82,18 +103,10 @@ func TestConcurrentPage(t *testing.T) {
 	publish := func() { do(t, "publish", flags, "--env", "production", "--to", store, "--keys", keys) }
 	do(t, "keys", "init", keys, "--env", "production")
 	publish()
-	server, serverHash := access.NewKey()
-	part, partHash := access.NewKey()
-	app, appHash := access.NewKey()
 	clients := filepath.Join(dir, "clients.yaml")
-	writeFile(t, clients, "clients:\n- {name: people, kind: server, keys: ["+serverHash+"], flags: \"*\"}\n"+
-		"- {name: shop, kind: server, keys: ["+partHash+"], flags: [shop]}\n"+
-		"- {name: app, kind: client, keys: ["+appHash+"], flags: \"*\"}\n")
-	s := startServer(t, "serve", "--from", store+"/production", "--root", filepath.Join(keys, "root.json"),
-		"--interval", "20ms",
-		"--listen", "127.0.0.1:0", "--page-listen", "127.0.0.1:0", "--clients", clients, "--flags", flags)
-	eventually(t, "page: ", s.stderr.String)
-	page := regexp.MustCompile(`page: (\S+)`).FindStringSubmatch(s.stderr.String())[1]
+	server, part, app := writePageClients(t, clients)
+	s, page := startPage(t, "serve", "--from", store+"/production", "--root", filepath.Join(keys, "root.json"),
+		"--interval", "20ms", "--clients", clients, "--flags", flags)
 	eventually(t, "shop", func() string { _, body := fetch(t, page+"/history.html", server); return body })
 
 	for _, c := range []struct {
@@ -140,9 +153,13 @@ func TestConcurrentPage(t *testing.T) {
 			t.Errorf("the history of %s has %q and not %q:\n%s", key, revisions[1], revisions[0], body)
 		}
 	}
+	if _, body := fetch(t, page+"/changes.html?old=1", server); !strings.Contains(body,
+		`shape</a> <span class="state">added`) {
+		t.Errorf("with files, the comparison of what is published says\n%s", body)
+	}
 	// The folder isn't in git. Who doesn't see all flags doesn't learn more than that it failed.
 	if _, body := fetch(t, page+"/changes.html", server); !strings.Contains(body, `<p class="error">`) ||
-		!strings.Contains(body, "git") {
+		!strings.Contains(body, "isn&#39;t in a git repository") {
 		t.Errorf("the comparison says\n%s", body)
 	}
 	if _, body := fetch(t, page+"/changes.html", part); !strings.Contains(body,

@@ -71,8 +71,11 @@ func (o *serveOptions) newPage(ctx context.Context, client *sdk.Client, gate *ac
 	if options.Folder != "" {
 		options.Compare, options.Old = pageComparer(options.Folder), "git:HEAD"
 	}
+	if published(o.from) {
+		options.Compare, options.Numbers = o.comparer(options.Compare), true
+	}
 	if gate != nil {
-		options.Admit = pageGate{gate, client}.admit
+		options.Admit = pageGate{gate}.admit
 	}
 	h := page.NewHandler(options)
 	if !published(o.from) {
@@ -180,13 +183,10 @@ func addFolder(s *page.Source, dir string) error {
 }
 
 // A pageGate asks who opens the page: the password of HTTP Basic is the key of a client.
-type pageGate struct {
-	gate   *access.Gate
-	client *sdk.Client
-}
+type pageGate struct{ gate *access.Gate }
 
 // admit returns which flags the client may see. Only servers may see rules at all.
-func (g pageGate) admit(w http.ResponseWriter, r *http.Request) (sees func(string) bool, ok bool) {
+func (g pageGate) admit(w http.ResponseWriter, r *http.Request) (sees page.Sees, ok bool) {
 	_, key, ok := r.BasicAuth()
 	if !ok || key == "" {
 		w.Header().Set("WWW-Authenticate", `Basic realm="flags", charset="UTF-8"`)
@@ -207,6 +207,10 @@ func (g pageGate) admit(w http.ResponseWriter, r *http.Request) (sees func(strin
 		http.Error(w, "this client isn't of the kind server, and may not see rules", http.StatusForbidden)
 		return nil, false
 	}
-	snapshot := g.client.Snapshot()
-	return func(key string) bool { return caller.Sees(key, snapshot.Namespace) }, true
+	if caller.SeesAll() {
+		return nil, true
+	}
+	return func(key, namespace string, public bool) bool {
+		return caller.Sees(key, func(string) (string, bool) { return namespace, public })
+	}, true
 }

@@ -48,6 +48,9 @@ func (c *Caller) Name() string { return c.client.name }
 // Kind returns the kind of the client.
 func (c *Caller) Kind() Kind { return c.client.kind }
 
+// SeesAll reports whether the caller may see every flag.
+func (c *Caller) SeesAll() bool { return c.client.flags.all }
+
 // Sees reports whether the caller may see the flag named key. namespace returns the flag's
 // namespace, and whether anybody may read the flags of that.
 func (c *Caller) Sees(key string, namespace func(key string) (name string, public bool)) bool {

@@ -162,6 +162,9 @@ func TestSees(t *testing.T) {
 		for i, key := range []string{"theme", "cart", "dump", "absent"} {
 			got[i] = caller.Sees(key, func(key string) (string, bool) { return in[key], in[key] == "apps" })
 		}
+		if all := caller.SeesAll(); all != want[3] {
+			t.Errorf("flags %s: sees all: %t", flags, all)
+		}
 		if got != want {
 			t.Errorf("flags %s: sees %v, want %v", flags, got, want)
 		}
