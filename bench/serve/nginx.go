@@ -78,30 +78,51 @@ func (r *run) startNginx(binary, upstream, name, decide, location string) (*proc
 		return nil, err
 	}
 	r.leftovers = append(r.leftovers, cache)
-	for _, file := range []string{"serin.conf", "cache.conf", "route.conf", "decide.conf", "decide-cached.conf"} {
-		data, err := os.ReadFile(filepath.Join(r.root, "deploy", "nginx", file))
-		if err != nil {
-			return nil, err
-		}
-		text := strings.NewReplacer("/run/serin/serin.sock", r.socket("decisions"), "/run/serin/cache",
-			filepath.Join(cache, "cache")).Replace(string(data))
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o666); err != nil {
-			return nil, err
-		}
-	}
-	var upstreams strings.Builder
-	for _, name := range []string{"stable", "beta1", "beta2", "beta3", "beta4"} {
-		fmt.Fprintf(&upstreams, "upstream %s { server %s; keepalive 64; }\n", name, upstream)
+	if err := r.copyConfigurations(dir, cache); err != nil {
+		return nil, err
 	}
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
+	config := nginxConfig(dir, address, upstream, decide, location)
+	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(config), 0o666); err != nil {
+		return nil, err
+	}
+	p, err := r.start(name, []string{binary, "-p", dir, "-c", filepath.Join(dir, "nginx.conf")}, address)
+	if err != nil {
+		return nil, err
+	}
+	return nginxWorker(p)
+}
+
+// copyConfigurations copies those of deploy/nginx into a folder, with the sockets and caches of this run.
+func (r *run) copyConfigurations(dir, cache string) error {
+	for _, file := range []string{"serin.conf", "cache.conf", "route.conf", "decide.conf", "decide-cached.conf"} {
+		data, err := os.ReadFile(filepath.Join(r.root, "deploy", "nginx", file))
+		if err != nil {
+			return err
+		}
+		text := strings.NewReplacer("/run/serin/serin.sock", r.socket("decisions"), "/run/serin/cache",
+			filepath.Join(cache, "cache")).Replace(string(data))
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nginxConfig returns the main configuration. The file decide, if there is one, asks for decisions.
+func nginxConfig(dir, address, upstream, decide, location string) string {
+	var upstreams strings.Builder
+	for _, name := range []string{"stable", "beta1", "beta2", "beta3", "beta4"} {
+		fmt.Fprintf(&upstreams, "upstream %s { server %s; keepalive 64; }\n", name, upstream)
+	}
 	include, general := "", ""
 	if decide != "" {
 		include, general = "include "+decide+";", "include serin.conf; include cache.conf;"
 	}
-	config := fmt.Sprintf(`daemon off;
+	return fmt.Sprintf(`daemon off;
 user root;
 pid %[1]s/pid;
 error_log %[1]s/error.log;
@@ -126,13 +147,10 @@ http {
     }
 }
 `, dir, upstreams.String(), include, location, general, address)
-	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(config), 0o666); err != nil {
-		return nil, err
-	}
-	p, err := r.start(name, []string{binary, "-p", dir, "-c", filepath.Join(dir, "nginx.conf")}, address)
-	if err != nil {
-		return nil, err
-	}
+}
+
+// nginxWorker waits for the worker of an nginx that was started, and returns it.
+func nginxWorker(p *process) (*process, error) {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", p.cmd.Process.Pid))
 		if fields := strings.Fields(string(children)); err == nil && len(fields) > 0 {

@@ -14,8 +14,7 @@ import (
 )
 
 func checkCommand() *cobra.Command {
-	var asJSON, strict bool
-	var at, code string
+	var f checkFlags
 	cmd := &cobra.Command{
 		Use:   "check [DIR]",
 		Short: "Check flag files: syntax, types, references and likely mistakes",
@@ -33,58 +32,66 @@ handles' does.
 
 Check fails if git tracks a private key of flags in the repository that contains DIR.`,
 		Args: oneWordAtMost("DIR"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			now, err := parseTime(at)
-			if err != nil {
-				return err
-			}
-			dir := estateArg(args)
-			estate, err := loadEstate(dir)
-			var problems, wrong ci.Problems
-			var needs []clientNeed
-			if err == nil {
-				problems = estate.Lint(ci.LintOptions{Now: time.Unix(now, 0)})
-				if needs, err = clientNeeds(estate.Environments(), estate.Compile); err != nil {
-					return err
-				}
-				if wrong, err = checkCode(cmd.Context(), code, estate); err != nil {
-					return err
-				}
-				problems = append(problems, wrong...)
-			}
-			if whole := err == nil || errors.As(err, &problems); whole && asJSON {
-				if err := writeProblems(cmd.OutOrStdout(), problems, needs); err != nil {
-					return err
-				}
-			}
-			_ = problems.Write(wordsOut(cmd, asJSON)) // as in report: nobody to tell
-			tracked := refuseTrackedKeys(cmd.Context(), cmd.ErrOrStderr(), dir)
-			switch {
-			case err != nil && tracked != nil:
-				report(cmd.ErrOrStderr(), tracked)
-				return counted(err)
-			case err != nil:
-				return counted(err)
-			case tracked != nil:
-				return tracked
-			}
-			note, err := noteStaleSchemas(estate, dir)
-			if err != nil {
-				return err
-			}
-			fmt.Fprint(cmd.ErrOrStderr(), note)
-			if err := judgeCode(errorsOf(wrong), nil, false); err != nil {
-				return err
-			}
-			return judgeCheck(cmd.ErrOrStderr(), estate, problems, needs, strict)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, estateArg(args)) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, `also print {"problems": […]} on standard output`)
-	cmd.Flags().BoolVar(&strict, "strict", false, "fail if there are warnings")
-	cmd.Flags().StringVar(&code, "code", "", "also compare the Go code in this `folder` and below with the flags")
-	cmd.Flags().StringVar(&at, "at", "",
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, `also print {"problems": […]} on standard output`)
+	cmd.Flags().BoolVar(&f.strict, "strict", false, "fail if there are warnings")
+	cmd.Flags().StringVar(&f.code, "code", "", "also compare the Go code in this `folder` and below with the flags")
+	cmd.Flags().StringVar(&f.at, "at", "",
 		"the time for warnings, as 2026-12-01T02:00:00Z or in Unix seconds (default: now)")
 	return cmd
+}
+
+// checkFlags are the flags of check.
+type checkFlags struct {
+	asJSON, strict bool
+	at, code       string
+}
+
+// run checks a folder.
+func (f *checkFlags) run(cmd *cobra.Command, dir string) error {
+	now, err := parseTime(f.at)
+	if err != nil {
+		return err
+	}
+	estate, err := loadEstate(dir)
+	var problems, wrong ci.Problems
+	var needs []clientNeed
+	if err == nil {
+		problems = estate.Lint(ci.LintOptions{Now: time.Unix(now, 0)})
+		if needs, err = clientNeeds(estate.Environments(), estate.Compile); err != nil {
+			return err
+		}
+		if wrong, err = checkCode(cmd.Context(), f.code, estate); err != nil {
+			return err
+		}
+		problems = append(problems, wrong...)
+	}
+	if whole := err == nil || errors.As(err, &problems); whole && f.asJSON {
+		if err := writeProblems(cmd.OutOrStdout(), problems, needs); err != nil {
+			return err
+		}
+	}
+	_ = problems.Write(wordsOut(cmd, f.asJSON)) // as in report: nobody to tell
+	tracked := refuseTrackedKeys(cmd.Context(), cmd.ErrOrStderr(), dir)
+	switch {
+	case err != nil && tracked != nil:
+		report(cmd.ErrOrStderr(), tracked)
+		return counted(err)
+	case err != nil:
+		return counted(err)
+	case tracked != nil:
+		return tracked
+	}
+	note, err := noteStaleSchemas(estate, dir)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(cmd.ErrOrStderr(), note)
+	if err := judgeCode(errorsOf(wrong), nil, false); err != nil {
+		return err
+	}
+	return judgeCheck(cmd.ErrOrStderr(), estate, problems, needs, f.strict)
 }
 
 // checkCode compares the Go code in a folder with the flags, unless the folder is "". It

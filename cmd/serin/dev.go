@@ -57,30 +57,7 @@ who changes. Schemas in DIR/.schema, which 'serin schema' writes, are renewed.`,
 			defer l.close()
 			d := &dev{dir: estateArg(args), env: env, local: l, page: page.NewHandler(devPage(f, estateArg(args))),
 				reads: reads, out: cmd.ErrOrStderr()}
-			// Watching begins before the first load, so that no change is
-			// missed. If there is no folder, load has better words for it.
-			watcher, err := d.watch()
-			if watcher != nil {
-				defer watcher.Close()
-			}
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("watching %s: %w", d.dir, err)
-			}
-			if err := interruptible(cmd.Context(), func() error { return d.load(cmd.Context()) }); err != nil {
-				return err
-			}
-			if d.client, err = l.open(cmd.Context()); err != nil {
-				return err
-			}
-			defer d.client.Close()
-			ctx, cancel := context.WithCancel(cmd.Context())
-			var following sync.WaitGroup
-			following.Go(func() { d.follow(ctx, watcher) })
-			defer following.Wait()
-			defer cancel()
-			s := service{listen: listen, handler: lambda.New(d.client, lambda.Config{Events: true}), page: d.page,
-				ready: d.invite}
-			return s.run(cmd)
+			return d.serve(cmd, listen)
 		},
 	}
 	registerEnv(cmd, &env, "the environment to compile for (default: none, without overrides)")
@@ -110,6 +87,34 @@ type dev struct {
 	reads   map[string][]string // places where code reads flags, for the page
 	news    news
 	out     io.Writer
+}
+
+// serve takes the folder live, and follows it until the command is interrupted.
+func (d *dev) serve(cmd *cobra.Command, listen string) error {
+	// Watching begins before the first load, so that no change is
+	// missed. If there is no folder, load has better words for it.
+	watcher, err := d.watch()
+	if watcher != nil {
+		defer watcher.Close()
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("watching %s: %w", d.dir, err)
+	}
+	if err := interruptible(cmd.Context(), func() error { return d.load(cmd.Context()) }); err != nil {
+		return err
+	}
+	if d.client, err = d.local.open(cmd.Context()); err != nil {
+		return err
+	}
+	defer d.client.Close()
+	ctx, cancel := context.WithCancel(cmd.Context())
+	var following sync.WaitGroup
+	following.Go(func() { d.follow(ctx, watcher) })
+	defer following.Wait()
+	defer cancel()
+	s := service{listen: listen, handler: lambda.New(d.client, lambda.Config{Events: true}), page: d.page,
+		ready: d.invite}
+	return s.run(cmd)
 }
 
 // load takes the folder's present content live. If it can't, what was live

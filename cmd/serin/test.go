@@ -11,8 +11,7 @@ import (
 )
 
 func testCommand() *cobra.Command {
-	var pattern, env, junitFile string
-	var verbose, asJSON, cover bool
+	var f testFlags
 	cmd := &cobra.Command{
 		Use:   "test [DIR]",
 		Short: "Run the tests next to the flags",
@@ -20,59 +19,67 @@ func testCommand() *cobra.Command {
 *.test.yaml files. With --cover, it lists the rules that no case reaches. What it
 finds goes to standard output, and what it says of itself to standard error.`,
 		Args: oneWordAtMost("DIR"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			opts := ci.TestOptions{Environment: env}
-			if pattern != "" {
-				var err error
-				if opts.Run, err = regexp.Compile(pattern); err != nil {
-					return usagef("--run: %v", err)
-				}
-			}
-			dir := estateArg(args)
-			words := wordsOut(cmd, asJSON)
-			estate, err := loadEstate(dir)
-			if problems := ci.Problems(nil); errors.As(err, &problems) {
-				_ = problems.Write(words) // as in report: nobody to tell
-				return counted(err)
-			}
-			if err != nil {
-				return err
-			}
-			if err := estate.CheckEnvironment(env); err != nil {
-				return err
-			}
-			screenOf(cmd.Context()).begin("running the tests")
-			report := estate.Test(opts)
-			if opts.Run != nil && len(report.Results) == 0 {
-				return fmt.Errorf("no case matches --run %s", pattern)
-			}
-			if verbose {
-				writeResults(words, report)
-			}
-			if cover {
-				writeCover(words, report.Rules)
-			}
-			if junitFile != "" {
-				if err := writeJUnit(junitFile, dir, report); err != nil {
-					return err
-				}
-			}
-			if asJSON {
-				if err := writeTestJSON(cmd.OutOrStdout(), report, cover); err != nil {
-					return err
-				}
-			}
-			return judge(words, cmd.ErrOrStderr(), report)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, estateArg(args)) },
 	}
-	cmd.Flags().StringVar(&pattern, "run", "",
+	cmd.Flags().StringVar(&f.pattern, "run", "",
 		`run only the cases whose "flag/case name" the regular expression matches`)
-	registerEnv(cmd, &env, "run cases without an environment in this one, and skip cases of other environments")
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list every case")
-	cmd.Flags().BoolVar(&cover, "cover", false, "list the rules that no case reaches, and count the others")
-	cmd.Flags().StringVar(&junitFile, "junit", "", "also write a report to this `file`, as JUnit XML")
-	cmd.Flags().BoolVar(&asJSON, "json", false, `also print {"results": […]} on standard output`)
+	registerEnv(cmd, &f.env, "run cases without an environment in this one, and skip cases of other environments")
+	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "list every case")
+	cmd.Flags().BoolVar(&f.cover, "cover", false, "list the rules that no case reaches, and count the others")
+	cmd.Flags().StringVar(&f.junitFile, "junit", "", "also write a report to this `file`, as JUnit XML")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, `also print {"results": […]} on standard output`)
 	return cmd
+}
+
+// testFlags are the flags of test.
+type testFlags struct {
+	pattern, env, junitFile string
+	verbose, asJSON, cover  bool
+}
+
+// run runs the tests of a folder.
+func (f *testFlags) run(cmd *cobra.Command, dir string) error {
+	opts := ci.TestOptions{Environment: f.env}
+	if f.pattern != "" {
+		var err error
+		if opts.Run, err = regexp.Compile(f.pattern); err != nil {
+			return usagef("--run: %v", err)
+		}
+	}
+	words := wordsOut(cmd, f.asJSON)
+	estate, err := loadEstate(dir)
+	if problems := ci.Problems(nil); errors.As(err, &problems) {
+		_ = problems.Write(words) // as in report: nobody to tell
+		return counted(err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := estate.CheckEnvironment(f.env); err != nil {
+		return err
+	}
+	screenOf(cmd.Context()).begin("running the tests")
+	report := estate.Test(opts)
+	if opts.Run != nil && len(report.Results) == 0 {
+		return fmt.Errorf("no case matches --run %s", f.pattern)
+	}
+	if f.verbose {
+		writeResults(words, report)
+	}
+	if f.cover {
+		writeCover(words, report.Rules)
+	}
+	if f.junitFile != "" {
+		if err := writeJUnit(f.junitFile, dir, report); err != nil {
+			return err
+		}
+	}
+	if f.asJSON {
+		if err := writeTestJSON(cmd.OutOrStdout(), report, f.cover); err != nil {
+			return err
+		}
+	}
+	return judge(words, cmd.ErrOrStderr(), report)
 }
 
 func writeResults(w io.Writer, report ci.TestReport) {
