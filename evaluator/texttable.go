@@ -25,63 +25,94 @@ func (d *dictionary) add(text string) uint32 {
 	return symbol
 }
 
-// A textTable maps texts to their indices in a list of distinct texts. It is a hash table
-// like that of an idSet, which takes less time and memory than a map. The zero textTable is
-// empty.
+// A textTable maps texts to their indices in a list of distinct texts. It is a hash table with
+// linear probing, whose slots hold short texts themselves: so most lookups compare two words and
+// read no text. The zero textTable is empty.
 type textTable struct {
-	tags   []uint64 // for each group, the tags of its slots; 0 is free
-	slots  []uint32 // indices into the list; none is 0
-	random uint64   // seed of the hash
+	slots  []textSlot // at most half of them are taken
+	random uint64     // seed of the hash
 }
+
+// A textSlot is a text of a textTable. The zero textSlot is free.
+type textSlot struct {
+	text  shortID // or, if it is long, its hash and longText
+	index uint32  // in the list
+}
+
+// longText is shortID.rest of a text that isn't short. No shortID has this length.
+const longText = 0xff << 56
 
 // find returns the index of a text, or 0.
 func (t *textTable) find(texts []string, text string) uint32 {
-	if len(t.tags) == 0 {
+	if len(t.slots) == 0 {
 		return 0
 	}
-	slot, found := t.search(texts, text, hashText(text, t.random))
-	if !found {
-		return 0
+	if len(text) > maxShortID {
+		return t.slots[t.searchLong(texts, text)].index
 	}
-	return t.slots[slot]
+	return t.slots[t.search(newShortID(text))].index
 }
+
+// search returns the slot of a short text. If the text isn't in the table, it returns the slot
+// where the text belongs.
+func (t *textTable) search(text shortID) int {
+	for i := t.start(text); ; i++ {
+		if i == len(t.slots) {
+			i = 0
+		}
+		if slot := &t.slots[i]; slot.text == text || slot.text.rest == 0 {
+			return i
+		}
+	}
+}
+
+// searchLong is search for a text that isn't short.
+func (t *textTable) searchLong(texts []string, text string) int {
+	id := shortID{hashText(text, t.random), longText}
+	for i := t.start(id); ; i++ {
+		if i == len(t.slots) {
+			i = 0
+		}
+		if slot := &t.slots[i]; slot.text.rest == 0 || slot.text == id && texts[slot.index] == text {
+			return i
+		}
+	}
+}
+
+// start returns the slot where probing starts.
+func (t *textTable) start(text shortID) int {
+	return start(fold128(text.first^t.random, text.rest^phi)*phi, len(t.slots))
+}
+
+// roomy is the number of texts up to which three of four slots stay free, so that a lookup rarely
+// probes a second one: the processor can't predict how many it probes.
+const roomy = 1000
 
 // addLast adds the last of texts, which must not be in the table. All others after the first
 // must be.
 func (t *textTable) addLast(texts []string) {
-	if n := len(texts); 2*n > len(t.slots) { // fuller ones often need a second group for a lookup
-		t.tags = make([]uint64, 4*n/groupSlots+1)
-		t.slots = make([]uint32, groupSlots*len(t.tags))
-		for i := 1; i < n-1; i++ {
-			t.put(texts, uint32(i))
-		}
+	n := len(texts)
+	if n <= roomy && 4*n > len(t.slots) {
+		t.grow(texts, 8*n)
+	} else if 2*n > len(t.slots) {
+		t.grow(texts, 4*n)
 	}
-	t.put(texts, uint32(len(texts)-1))
+	t.put(texts, uint32(n-1))
+}
+
+// grow makes a number of slots, for all texts but the last.
+func (t *textTable) grow(texts []string, slots int) {
+	t.slots = make([]textSlot, slots)
+	for i := 1; i < len(texts)-1; i++ {
+		t.put(texts, uint32(i))
+	}
 }
 
 func (t *textTable) put(texts []string, index uint32) {
-	h := hashText(texts[index], t.random)
-	slot, _ := t.search(texts, texts[index], h)
-	t.slots[slot] = index
-	t.tags[slot/groupSlots] |= tag(h) << (slot % groupSlots * 8)
-}
-
-// search returns the slot of text, which has the hash h. If text isn't in the table, it
-// returns the slot where text belongs.
-func (t *textTable) search(texts []string, text string, h uint64) (slot int, found bool) {
-	for group := start(h, len(t.tags)); ; group++ {
-		if group == len(t.tags) {
-			group = 0
-		}
-		tags := t.tags[group]
-		for equal := equalTags(tags, tag(h)); equal != 0; equal &= equal - 1 {
-			slot := slotOf(group, equal) // may be free: see equalTags
-			if index := t.slots[slot]; index != 0 && texts[index] == text {
-				return slot, true
-			}
-		}
-		if free := equalTags(tags, 0); free != 0 {
-			return slotOf(group, free), false
-		}
+	if text := texts[index]; len(text) > maxShortID {
+		t.slots[t.searchLong(texts, text)] = textSlot{shortID{hashText(text, t.random), longText}, index}
+	} else {
+		id := newShortID(text)
+		t.slots[t.search(id)] = textSlot{id, index}
 	}
 }

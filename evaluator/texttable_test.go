@@ -3,6 +3,7 @@ package evaluator
 import (
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -20,11 +21,18 @@ func TestTextTable(t *testing.T) {
 			}
 		}
 		check("", 0)
+		n := 300
+		if table.random%4 == 0 {
+			n = roomy + 300
+		}
 		empty := random.IntN(300)
-		for i := range 300 {
+		for i := range n {
 			text := strconv.Itoa(i * i)
-			if i == empty {
+			switch {
+			case i == empty:
 				text = ""
+			case i%3 == 0:
+				text = strings.Repeat("x", random.IntN(30)) + text
 			}
 			check(text, 0)
 			texts = append(texts, text)
