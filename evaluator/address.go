@@ -56,6 +56,8 @@ func (s addrSet) String() string { return "one of " + listPlain(s) }
 // networks holds for IP addresses in one of the networks.
 type networks []netip.Prefix
 
+// networks compiles an OpCIDR. It refuses what a person may have meant otherwise: a network with
+// bits beyond its prefix, and IPv4 in IPv6 form, which no address of a context has.
 func (c *Condition) networks(AttributeType) (test, error) {
 	if len(c.Strings) == 0 {
 		return nil, errors.New("the list of networks is empty")
@@ -83,6 +85,7 @@ func (ns networks) String() string { return "in a network of " + listPlain(ns) }
 // orders IPv4 before IPv6, so addresses of the other family don't match.
 type addresses struct{ lo, hi netip.Addr }
 
+// addresses compiles an OpIPBetween. Both ends belong to the range.
 func (c *Condition) addresses(AttributeType) (test, error) {
 	if len(c.Strings) != 2 {
 		return nil, errors.New("an address range takes two addresses")

@@ -79,6 +79,7 @@ type tableServe struct {
 
 const fewRanges = 4
 
+// tableServe returns the copy of a serve.
 func (mod *Module) tableServe(s *serve) tableServe {
 	t := tableServe{serve: s, seed: s.seed, unit: s.unit, kind: s.kind}
 	t.few = s.kind&^splitChance == splitRanges && s.n <= fewRanges
@@ -105,6 +106,7 @@ func (t *tableServe) pick(mod *Module, position uint32, now int64) uint16 {
 	return t.picks[bit(position > t.ends[0])+bit(position > t.ends[1])+bit(position > t.ends[2])]
 }
 
+// A betweenTest holds if the attribute is an integer from lo to hi.
 type betweenTest struct {
 	attribute uint16
 	lo, hi    int64
@@ -153,6 +155,7 @@ type tableMaker struct {
 	parts  [][]pendingOutcome // for each rule, the outcomes that must hold
 }
 
+// An outcomeKind is a kind of comparison that has a loop of its own in compare.
 type outcomeKind uint8
 
 const (
@@ -162,12 +165,15 @@ const (
 	otherOutcome
 )
 
+// A pendingOutcome is an outcome that has no number yet: it is the index-th of its kind.
 type pendingOutcome struct {
 	kind    outcomeKind
 	negated bool
 	index   uint32
 }
 
+// flag adds a flag and its rules. Flags with conditions that a table can't represent, such as a
+// disjunction, are walked instead, as they are by [CompiledFlag.Evaluate].
 func (m *tableMaker) flag(f *CompiledFlag) {
 	tf := tableFlag{
 		first:     uint32(len(m.parts)),

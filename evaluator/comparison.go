@@ -68,6 +68,8 @@ func holdsAlone(t test, v Value) bool {
 	return holds(t, v, nil)
 }
 
+// oneOf compiles an OpOneOf whose list isn't compared by symbols or as a set of IDs: see
+// [compiler.oneOf].
 func (c *Condition) oneOf(t AttributeType) (test, error) {
 	if len(c.Strings)+len(c.Ints) == 0 {
 		return nil, errors.New("the list of values is empty")
@@ -124,6 +126,7 @@ func (t foldedSet) has(s string) bool {
 
 func (t foldedSet) String() string { return foldText("one of "+t.ids.String(), true) }
 
+// folded returns the texts in the letter case in which appendFold writes them.
 func folded(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
@@ -135,6 +138,7 @@ func folded(list []string) []string {
 // An intSet holds for the integers that it contains. It is sorted.
 type intSet []int64
 
+// newIntSet returns the set of a list in any order.
 func newIntSet(list []int64) intSet {
 	s := slices.Clone(list)
 	slices.Sort(s)
@@ -167,6 +171,7 @@ type modulo struct {
 	in intSet
 }
 
+// modulo compiles an OpModulo: a divisor and the remainders that it holds for.
 func (c *Condition) modulo(AttributeType) (test, error) {
 	if len(c.Ints) < 2 || c.Ints[0] < 1 {
 		return nil, errors.New("\"mod\" takes a divisor of at least 1 and, in \"in\", one remainder or more")
@@ -228,6 +233,7 @@ type constraint struct {
 	v           bool // a "v" before the attribute's version is ignored
 }
 
+// constraint compiles an OpSemver whose constraint isn't an interval: see [compiler.interval].
 func (c *Condition) constraint(t AttributeType) (test, error) {
 	if len(c.Strings) != 1 {
 		return nil, errors.New("a version constraint is missing")
@@ -236,6 +242,8 @@ func (c *Condition) constraint(t AttributeType) (test, error) {
 	return constraint{c.Strings[0], cs, t == AttrSemverV}, err
 }
 
+// has reports whether a version satisfies all comparators. As in the specification of Semantic
+// Versioning, a pre-release comes before its release.
 func (t constraint) has(got version) bool {
 	for _, c := range t.comparators {
 		if !c.holds(got) {

@@ -90,6 +90,7 @@ type compiler struct {
 	expressions int        // total size of regular expressions
 }
 
+// errorf reports an error at the current place.
 func (c *compiler) errorf(format string, args ...any) {
 	if c.count >= maxErrors { // it won't be listed, so don't format it
 		c.count++
@@ -125,6 +126,8 @@ func (c *compiler) declare() {
 	mod.unit = i
 }
 
+// compileSegments compiles the segments. The condition of each becomes instructions that end in
+// codeTrue or codeFalse, so that walk evaluates it like a flag.
 func (c *compiler) compileSegments() {
 	for i, s := range c.set.Segments {
 		if _, dup := c.segments[s.Name]; dup || s.Name == "" {
@@ -156,6 +159,7 @@ func (c *compiler) compileSegments() {
 	c.at = CompileError{}
 }
 
+// idSet returns the set of a list of IDs. It limits their bytes, which idSet counts in 32 bits.
 func (c *compiler) idSet(list []string) idSet {
 	size := 0
 	for _, id := range list {
@@ -200,6 +204,8 @@ func (mod *Module) way(pc uint32) way {
 	return way{nil, pc}
 }
 
+// compileFlag compiles a flag, from its default to its first rule. What comes first in an
+// evaluation is compiled last: the test of the age, then the reservation, then the rules.
 func (c *compiler) compileFlag(f *Flag) CompiledFlag {
 	mod := c.module
 	compiled := CompiledFlag{
@@ -343,6 +349,7 @@ func (b byName) Len() int           { return len(b) }
 func (b byName) Less(i, j int) bool { return b[i].Name < b[j].Name }
 func (b byName) Swap(i, j int)      { b[i], b[j] = b[j], b[i] }
 
+// checkMetadata checks that metadata has unique names, and values that JSON can represent.
 func (c *compiler) checkMetadata(list []Attr) {
 	if len(list) == 0 {
 		return

@@ -35,6 +35,8 @@ func randomSeed() uint64 { return maphash.String(maphash.MakeSeed(), "") }
 // groupSlots is the number of tags in a word.
 const groupSlots = 8
 
+// newIDSet returns the set of the strings of a list, which may contain duplicates. It doesn't retain
+// the list.
 func newIDSet(list []string) idSet {
 	s := idSet{random: randomSeed()}
 	if len(list) <= fewIDs {
@@ -113,6 +115,8 @@ type shortID struct{ first, rest uint64 }
 
 const maxShortID = 15
 
+// newShortID packs a string of up to maxShortID bytes. Loads that overlap avoid a loop over the
+// bytes.
 func newShortID(id string) shortID {
 	n := len(id)
 	length := uint64(n+1) << 56
@@ -134,6 +138,7 @@ func (id shortID) String() string {
 	return string(b[:b[15]-1])
 }
 
+// hashShort is hashText for a shortID, with the set's seed.
 func (s *idSet) hashShort(id shortID) uint64 { return fold128(id.first^s.random, id.rest^phi) * phi }
 
 // maxIDs limits the bytes of the strings in a set, so that indices into ids fit 32 bits.
@@ -227,6 +232,7 @@ func hashText(id string, random uint64) uint64 {
 
 const phi = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
 
+// fold128 multiplies two words and combines both halves of the product, the step of wyhash.
 func fold128(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo

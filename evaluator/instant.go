@@ -81,6 +81,7 @@ func digits(s string) (n int64) {
 	return n
 }
 
+// daysOf returns the number of days in a month of the Gregorian calendar.
 func daysOf(year, month int64) int64 {
 	switch month {
 	case 2:

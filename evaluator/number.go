@@ -191,6 +191,7 @@ type numberSet struct {
 	texts []string
 }
 
+// has compares decimals exactly: 0.1 + 0.2 as a float isn't 0.3, and 1.0 equals 1.
 func (t numberSet) has(v Value) bool {
 	var room [maxNumber]byte
 	d, ok := decimalOf(&room, v)
@@ -242,6 +243,7 @@ func (c *Condition) number(AttributeType) (test, error) {
 	return t, nil
 }
 
+// has reports whether the number that v holds satisfies all bounds.
 func (t numberRange) has(v Value) bool {
 	var room [maxNumber]byte
 	d, ok := decimalOf(&room, v)

@@ -58,4 +58,5 @@ func (r *reader) follow(pc uint32) {
 	}
 }
 
+// read records that an instruction uses an attribute.
 func (r *reader) read(attribute uint16) { r.names[r.module.attributes[attribute].Name] = true }

@@ -8,6 +8,7 @@ func (c *Condition) Walk() iter.Seq[*Condition] {
 	return func(yield func(*Condition) bool) { c.walk(yield) }
 }
 
+// walk is [Condition.Walk]. It reports whether the loop goes on.
 func (c *Condition) walk(yield func(*Condition) bool) bool {
 	if c == nil {
 		return true
@@ -34,6 +35,8 @@ func (c *Condition) Refs() Refs {
 	return refs
 }
 
+// add adds what c and the conditions below it refer to. Only the table of operators knows what an
+// operator's first string is the name of.
 func (r *Refs) add(c *Condition) {
 	for c := range c.Walk() {
 		if c.Attribute != "" {
@@ -86,6 +89,8 @@ func (set *Ruleset) Only(keys ...string) Ruleset {
 	}
 	attributes, zones := make(map[string]bool), make(map[string]bool)
 	segments, flags := make(map[string]bool), make(map[string]bool)
+	// Follow references until nothing new comes up. Segments and flags are queued once, so cycles,
+	// which Compile refuses later, end here as well.
 	for ; len(queue) > 0; queue = queue[1:] {
 		for _, name := range queue[0].Attributes {
 			attributes[name] = true
@@ -114,6 +119,7 @@ func (set *Ruleset) Only(keys ...string) Ruleset {
 	return only
 }
 
+// nameSet returns a set of names.
 func nameSet(names []string) map[string]bool {
 	set := make(map[string]bool, len(names))
 	for _, name := range names {

@@ -66,6 +66,7 @@ func parseOrder(s string) (order uint64, ok bool) {
 	var parts [3]uint64
 	part, digits := 0, 0
 	for i := range len(s) {
+		// Up to six digits keep each part below maxPart, and a part that is 0 has just one digit.
 		switch c := s[i]; {
 		case isDigit(c) && digits < 6 && (digits == 0 || parts[part] > 0):
 			parts[part] = parts[part]*10 + uint64(c-'0')
@@ -121,6 +122,7 @@ func validIdentifiers(s string, pre bool) bool {
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
+// isNumeric reports whether s consists of digits. It is true for the empty string.
 func isNumeric(s string) bool {
 	for i := range len(s) {
 		if !isDigit(s[i]) {
@@ -152,6 +154,8 @@ func (v version) compare(w version) int {
 	return comparePre(v.pre, w.pre)
 }
 
+// comparePre orders pre-releases by their identifiers from left to right. If one is a prefix of the
+// other, the shorter one comes first.
 func comparePre(a, b string) int {
 	for {
 		idA, restA, moreA := strings.Cut(a, ".")
@@ -192,6 +196,8 @@ type comparator struct {
 	v  version
 }
 
+// holds reports whether v satisfies the comparison. Precedence ignores build metadata, so "=" holds
+// for all builds of a version.
 func (c comparator) holds(v version) bool {
 	order := v.compare(c.v)
 	switch c.op {
@@ -213,6 +219,7 @@ type interval struct {
 	text   string // the constraint
 }
 
+// has reports whether a version with this order satisfies the constraint.
 func (i *interval) has(order uint64) bool { return i.lo <= order && order <= i.hi }
 
 // newInterval returns the interval of a constraint. ok is false if orders can't decide which

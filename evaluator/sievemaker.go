@@ -49,6 +49,8 @@ func (s symbols) with(t symbols) symbols {
 // wide reports whether a mask for each symbol would take too much memory.
 func (s symbols) wide() bool { return s.most-s.least >= 64+4*s.n }
 
+// newSieve makes the sieve of a flag: parts for as many of its first rules as fit, and for what
+// follows, the instruction at which a walk goes on.
 func newSieve(f *CompiledFlag) *sieve {
 	m := sieveMaker{module: f.module, sieve: &sieve{otherwise: f.entry}}
 	if f.disabled || f.rules == 0 || f.entry != f.begin(0) { // the age and the reservation come first

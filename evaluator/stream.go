@@ -45,6 +45,7 @@ func (set *Ruleset) stream() *Stream {
 	return s
 }
 
+// each yields pointers to the elements of a list.
 func each(flags []Flag) iter.Seq[*Flag] {
 	return func(yield func(*Flag) bool) {
 		for i := range flags {
@@ -78,6 +79,7 @@ func compileStream(set *Ruleset, flags *Stream, all *problems) *Module {
 	return mod
 }
 
+// newCompiler returns a compiler with room for what the stream is expected to have.
 func newCompiler(set *Ruleset, flags *Stream, all *problems) *compiler {
 	return &compiler{
 		problems: all,
@@ -117,6 +119,8 @@ func (c *compiler) compileFlags(flags *Stream) {
 	c.at = CompileError{}
 }
 
+// nextFlag compiles a flag and checks that its key is unique. Keys in ascending order need no index
+// for that.
 func (c *compiler) nextFlag(f *Flag) {
 	mod := c.module
 	c.at = CompileError{Flag: f.Key}

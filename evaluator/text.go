@@ -14,6 +14,8 @@ type text struct {
 	fold bool
 }
 
+// text compiles an OpPrefix, OpSuffix or OpContains. The empty text is refused, because it
+// would hold for every string.
 func (c *Condition) text(AttributeType) (test, error) {
 	if len(c.Strings) == 0 || slices.Contains(c.Strings, "") {
 		return nil, fmt.Errorf("%q takes one text or more, none of them empty", c.Op)
@@ -25,6 +27,8 @@ func (c *Condition) text(AttributeType) (test, error) {
 	return t, nil
 }
 
+// has reports whether t holds for s. It tries one text after the other: lists of them are short,
+// and a comparison of prefixes mostly ends at the first byte.
 func (t text) has(s string) bool {
 	if t.fold {
 		var buf [64]byte
@@ -59,6 +63,7 @@ type listSet struct {
 	want []string // ascending
 }
 
+// listSet compiles an OpAnyOf or OpAllOf.
 func (c *Condition) listSet(AttributeType) (test, error) {
 	if len(c.Strings) == 0 {
 		return nil, errors.New("the list of values is empty")

@@ -28,6 +28,8 @@ func (z zone) offset(now int64) int64 {
 	return int64(z[i].Seconds)
 }
 
+// compileZones checks the time zones and makes them known by name. Rulesets contain the offsets
+// themselves, so an evaluation doesn't depend on the time zone database of the machine.
 func (c *compiler) compileZones() {
 	for _, z := range c.set.Zones {
 		if _, dup := c.zones[z.Name]; dup || z.Name == "" {
@@ -97,6 +99,8 @@ func (w *window) has(now int64) bool {
 	return opens(today) && w.open <= second || opens((today+6)%7) && second < w.close
 }
 
+// String describes the window, such as "now in the window mon tue 09:00–17:30 Europe/Berlin".
+// It leaves the days out if they are all seven.
 func (w *window) String() string {
 	clock := func(s int64) string {
 		if s%60 != 0 {

@@ -15,6 +15,8 @@ func (t Trace) String() string {
 	return b.String()
 }
 
+// write writes the trace of a flag. The traces of its prerequisites are indented below the
+// conditions that ask for them.
 func (t Trace) write(b *strings.Builder, indent string) {
 	if t.Reason == ReasonError {
 		fmt.Fprintf(b, "%sthere is no such flag\n", indent)
@@ -37,6 +39,7 @@ func (t Trace) write(b *strings.Builder, indent string) {
 	}
 }
 
+// write says how old the flags are and how old they may be.
 func (s *StaleTrace) write(b *strings.Builder, indent string) {
 	fmt.Fprintf(b, "%s%s flags are at most %s old: they are %s old\n",
 		indent, mark(!s.Stale), seconds(int64(s.After)), seconds(s.Age))
@@ -55,6 +58,8 @@ func seconds(n int64) string {
 	return strconv.FormatInt(n, 10) + "s"
 }
 
+// write writes a rule, what its condition was, and where its split put the unit. Of a rule that
+// wasn't reached, nothing but its name is known.
 func (r RuleTrace) write(b *strings.Builder, indent string) {
 	if !r.Reached {
 		fmt.Fprintf(b, "%s– rule %q\n", indent, r.Name)
@@ -69,6 +74,9 @@ func (r RuleTrace) write(b *strings.Builder, indent string) {
 	}
 }
 
+// write writes what a condition asks, what the context has instead of or for it, and below that
+// the conditions that it combines. "Unfit" values are of the wrong type, which is a mistake of the
+// program: so it is said, and not only that the condition doesn't hold.
 func (t ConditionTrace) write(b *strings.Builder, indent string) {
 	fmt.Fprintf(b, "%s%s ", indent, mark(t.Holds))
 	switch {
@@ -107,6 +115,8 @@ func (t ConditionTrace) write(b *strings.Builder, indent string) {
 	}
 }
 
+// write says which position the unit has, and which range of positions it is in. Positions of most
+// hashes say nothing to people, so it prints shares next to them.
 func (d *Draw) write(b *strings.Builder, indent string) {
 	b.WriteString(indent)
 	switch {
@@ -147,6 +157,7 @@ func (d *Draw) write(b *strings.Builder, indent string) {
 	b.WriteByte('\n')
 }
 
+// prefix names the layer, if the draw is for one.
 func (d *Draw) prefix() string {
 	if d.Layer == "" {
 		return ""
