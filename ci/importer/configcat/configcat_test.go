@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/serin-flags/serin/ci/importer"
 	"github.com/serin-flags/serin/ci/importer/internal/importtest"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/soak"
@@ -22,12 +21,8 @@ func TestSDKDecisions(t *testing.T) {
 // TestNobodyMoves holds that of many users, a million in a soak, none has another value than
 // ConfigCat's formula says.
 func TestNobodyMoves(t *testing.T) {
-	imp, err := Read([]byte(`{"f": {"key": {"t": 1, "v": {"s": "z"}, "p": [
-		{"p": 33, "v": {"s": "a"}}, {"p": 0, "v": {"s": "b"}}, {"p": 20, "v": {"s": "c"}}, {"p": 47, "v": {"s": "a"}}]}}}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := importtest.Import(t, imp).Flags.Flag("key")
+	f := importtest.Text(t, Read, `{"f": {"key": {"t": 1, "v": {"s": "z"}, "p": [
+		{"p": 33, "v": {"s": "a"}}, {"p": 0, "v": {"s": "b"}}, {"p": 20, "v": {"s": "c"}}, {"p": 47, "v": {"s": "a"}}]}}}`).Flags.Flag("key")
 	for i := range soak.Times(200_000, 1_000_000) {
 		id := fmt.Sprintf("u-%d", i)
 		digits := fmt.Sprintf("%x", sha1.Sum([]byte("key"+id)))[:7]
@@ -86,23 +81,12 @@ func TestRefusals(t *testing.T) {
 				test.setting += ", " + member
 			}
 		}
-		imp, err := Read([]byte(`{"s": [{"n": "s", "r": [{"a": "x", "c": 20, "s": "00"}]}],
-			"f": {"f": {`+test.setting+`}, "g": {"t": 0, "v": {"b": true}}}}`), importer.Options{})
-		if err != nil {
-			t.Errorf("%s: %v", test.setting, err)
-			continue
-		}
-		refused := importtest.Import(t, imp).Plan.Import.Refused
-		if len(refused) != 1 || refused[0].Place != test.place || !strings.Contains(refused[0].Reason, test.reason) {
-			t.Errorf("%s: %v, not %s: %s", test.setting, refused, test.place, test.reason)
-		}
+		importtest.Refuses(t, Read, `{"s": [{"n": "s", "r": [{"a": "x", "c": 20, "s": "00"}]}],
+			"f": {"f": {`+test.setting+`}, "g": {"t": 0, "v": {"b": true}}}}`,
+			test.place, test.reason)
 	}
-	for _, in := range []string{``, `{}`, `[]`, `{"f": {}}`, `{"p": {"u": "https://example.com", "r": 1}}`,
-		`{"f": 1}`} {
-		if _, err := Read([]byte(in), importer.Options{}); err == nil {
-			t.Errorf("%s: it is accepted", in)
-		}
-	}
+	importtest.Unreadable(t, Read, ``, `{}`, `[]`, `{"f": {}}`, `{"p": {"u": "https://example.com", "r": 1}}`,
+		`{"f": 1}`)
 }
 
 func FuzzRead(f *testing.F) {
@@ -110,9 +94,5 @@ func FuzzRead(f *testing.F) {
 		"a": {"t": 0, "v": {"b": false}, "a": "Email", "r": [{"c": [{"s": {"s": 0, "c": 1}}, {"u": {"a": "v", "c": 6, "s": "1.2.3"}}], "s": {"v": {"b": true}}}]},
 		"b": {"t": 3, "v": {"d": 1.5}, "r": [{"c": [{"p": {"f": "a", "c": 0, "v": {"b": true}}}], "p": [{"p": 100, "v": {"d": 2}}]}]}}}`))
 	f.Add([]byte(`{"f": {"a": {"t": 1, "v": {"s": "x"}, "p": [{"p": 50, "v": {"s": "y"}}, {"p": 50, "v": {"s": "z"}}]}}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if imp, err := Read(data, importer.Options{}); err == nil {
-			importtest.Import(t, imp)
-		}
-	})
+	importtest.Fuzz(f, Read)
 }

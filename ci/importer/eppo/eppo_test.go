@@ -53,14 +53,10 @@ func TestNobodyMoves(t *testing.T) {
 
 // TestPeriod holds when an allocation counts.
 func TestPeriod(t *testing.T) {
-	imp, err := Read([]byte(`{"flags": {"f": {"enabled": true, "variationType": "BOOLEAN", "totalShards": 100,
+	folder := importtest.Text(t, Read, `{"flags": {"f": {"enabled": true, "variationType": "BOOLEAN", "totalShards": 100,
 		"variations": {"on": {"value": true}, "off": {"value": false}}, "allocations": [
 		{"key": "a", "startAt": "2026-12-01T09:00:00.250Z", "endAt": "2026-12-02T09:00:00+01:00", "splits": [{"variationKey": "on", "shards": []}]},
-		{"key": "b", "splits": [{"variationKey": "off", "shards": []}]}]}}}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := importtest.Import(t, imp)
+		{"key": "b", "splits": [{"variationKey": "off", "shards": []}]}]}}}`)
 	for at, want := range map[string]string{"2026-12-01T08:59:59Z": "off", "2026-12-01T09:00:01Z": "on",
 		"2026-12-02T07:59:59Z": "on", "2026-12-02T08:00:01Z": "off"} {
 		now, err := time.Parse(time.RFC3339, at)
@@ -120,22 +116,10 @@ func TestRefusals(t *testing.T) {
 				test.flag += ", " + member
 			}
 		}
-		imp, err := Read([]byte(`{"flags": {"f": {`+test.flag+`}}}`), importer.Options{})
-		if err != nil {
-			t.Errorf("%s: %v", test.flag, err)
-			continue
-		}
-		if len(imp.Refused) != 1 || imp.Refused[0].Place != test.place ||
-			!strings.Contains(imp.Refused[0].Reason, test.reason) {
-			t.Errorf("%s: %v, not %s: %s", test.flag, imp.Refused, test.place, test.reason)
-		}
+		importtest.Refuses(t, Read, `{"flags": {"f": {`+test.flag+`}}}`, test.place, test.reason)
 	}
-	for _, in := range []string{``, `{}`, `[]`, `{"flags": {}}`, `{"format": "CLIENT", "flags": {"f": {}}}`,
-		`{"flags": 1}`} {
-		if _, err := Read([]byte(in), importer.Options{}); err == nil {
-			t.Errorf("%s: it is accepted", in)
-		}
-	}
+	importtest.Unreadable(t, Read, ``, `{}`, `[]`, `{"flags": {}}`, `{"format": "CLIENT", "flags": {"f": {}}}`,
+		`{"flags": 1}`)
 }
 
 func FuzzRead(f *testing.F) {
@@ -146,9 +130,5 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"flags": {"f": {"enabled": true, "variationType": "JSON", "totalShards": 7, "variations": {"a": {"value": "{}"}}, "allocations": [
 		{"key": "k", "rules": [{"conditions": [{"attribute": "v", "operator": "GTE", "value": "1.2.3"}, {"attribute": "n", "operator": "LT", "value": 5}]}],
 		"splits": [{"variationKey": "a"}]}, {"key": "l", "splits": [{"variationKey": "a", "shards": [{"salt": "s", "ranges": [{"start": 0, "end": 7}]}]}]}]}}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if imp, err := Read(data, importer.Options{}); err == nil {
-			importtest.Import(t, imp)
-		}
-	})
+	importtest.Fuzz(f, Read)
 }

@@ -31,13 +31,9 @@ func TestPublishedPositions(t *testing.T) {
 // TestNobodyMoves holds that of many users, a million in a soak, none has another variation
 // than Featurevisor's formula says.
 func TestNobodyMoves(t *testing.T) {
-	imp, err := Read([]byte(`{"schemaVersion": "2", "features": {"f": {"bucketBy": "userId", "variations": [{"value": "a"}, {"value": "b"}],
+	flags := importtest.Text(t, Read, `{"schemaVersion": "2", "features": {"f": {"bucketBy": "userId", "variations": [{"value": "a"}, {"value": "b"}],
 		"traffic": [{"key": "1", "segments": "*", "percentage": 33333, "allocation": [{"variation": "a", "range": [0, 11111]},
-		{"variation": "b", "range": [11111, 33333]}]}]}}}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	flags := importtest.Import(t, imp).Flags
+		{"variation": "b", "range": [11111, 33333]}]}]}}}`).Flags
 	enabled, variation := flags.Flag("f"), flags.Flag("f.variation")
 	for i := range soak.Times(200_000, 1_000_000) {
 		id := fmt.Sprintf("u-%d", i)
@@ -122,11 +118,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v, not %s: %s", test.feature, imp.Refused, test.place, test.reason)
 		}
 	}
-	for _, bad := range []string{``, `{}`, `{"schemaVersion": "2"}`, `{"schemaVersion": "1", "features": []}`} {
-		if _, err := Read([]byte(bad), importer.Options{}); err == nil {
-			t.Errorf("%q is read without error", bad)
-		}
-	}
+	importtest.Unreadable(t, Read, ``, `{}`, `{"schemaVersion": "2"}`, `{"schemaVersion": "1", "features": []}`)
 }
 
 func FuzzRead(f *testing.F) {
@@ -139,23 +131,15 @@ func FuzzRead(f *testing.F) {
 			"ranges": [[10, 20]], "traffic": [{"key":
 		"1", "segments": "*", "percentage": 7}], "force": [{"conditions": {"attribute": "b", "operator": "greaterThan",
 			"value": 1.5}, "enabled": true}]}}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if imp, err := Read(data, importer.Options{}); err == nil {
-			importtest.Import(t, imp)
-		}
-	})
+	importtest.Fuzz(f, Read)
 }
 
 // TestUnitWithoutName holds that features are refused that hash users by what can't be the name
 // of an attribute, and others aren't.
 func TestUnitWithoutName(t *testing.T) {
-	imp, err := Read([]byte(`{"schemaVersion": "2", "features": {
+	folder := importtest.Text(t, Read, `{"schemaVersion": "2", "features": {
 		"f": {"bucketBy": "(", "traffic": [{"key": "1", "segments": "*", "percentage": 7}]},
-		"g": {"bucketBy": "(", "traffic": [{"key": "1", "segments": "*", "percentage": 100000}]}}}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := importtest.Import(t, imp)
+		"g": {"bucketBy": "(", "traffic": [{"key": "1", "segments": "*", "percentage": 100000}]}}}`)
 	if why := folder.Refused("f"); !strings.Contains(why, `an attribute can't be called "("`) {
 		t.Errorf("f: %s", why)
 	}

@@ -23,12 +23,8 @@ func TestCoreDecisions(t *testing.T) {
 // TestNobodyMoves holds that of many users, a million in a soak, none has another variant than
 // flagd's formula says.
 func TestNobodyMoves(t *testing.T) {
-	imp, err := Read([]byte(`{"flags": {"f": {"state": "ENABLED", "variants": {"a": "a", "b": "b", "c": "c"}, "defaultVariant": "a",
-		"targeting": {"fractional": [["a", 33], ["b", 33], ["c", 7]]}}}}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := importtest.Import(t, imp).Flags.Flag("f")
+	f := importtest.Text(t, Read, `{"flags": {"f": {"state": "ENABLED", "variants": {"a": "a", "b": "b", "c": "c"}, "defaultVariant": "a",
+		"targeting": {"fractional": [["a", 33], ["b", 33], ["c", 7]]}}}}`).Flags.Flag("f")
 	for i := range soak.Times(200_000, 1_000_000) {
 		id := fmt.Sprintf("u-%d", i)
 		want := "c"
@@ -128,12 +124,8 @@ func TestDecided(t *testing.T) {
 
 // TestVersions holds that versions may have a v before them, in flags and in contexts.
 func TestVersions(t *testing.T) {
-	imp, err := Read([]byte(`{"flags": {"f": {"state": "ENABLED", "variants": {"old": 1, "new": 2}, "defaultVariant": "old",
-		"targeting": {"if": [{"sem_ver": [{"var": "app"}, ">=", "v2.1.0"]}, "new"]}}}}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := importtest.Import(t, imp)
+	folder := importtest.Text(t, Read, `{"flags": {"f": {"state": "ENABLED", "variants": {"old": 1, "new": 2}, "defaultVariant": "old",
+		"targeting": {"if": [{"sem_ver": [{"var": "app"}, ">=", "v2.1.0"]}, "new"]}}}}`)
 	for version, want := range map[string]string{"2.1.0": "new", "v2.10.0": "new", "v2.1.0-rc.1": "old", "v2": "old",
 		"x": "old"} {
 		result, _ := folder.Ask(t, "f", map[string]any{"app": version}, time.Unix(0, 0))
@@ -175,20 +167,12 @@ func TestRefusals(t *testing.T) {
 				test.flag += ", " + member
 			}
 		}
-		imp, err := Read([]byte(`{"flags": {"f": {`+test.flag+`}}, "$evaluators": {"loop": {"$ref": "loop"}}}`),
-			importer.Options{})
-		if err != nil {
-			t.Errorf("%s: %v", test.flag, err)
-			continue
-		}
 		place := "flags.f." + test.place
 		if strings.HasPrefix(test.place, "$evaluators") {
 			place = test.place
 		}
-		if len(imp.Refused) != 1 || imp.Refused[0].Place != place ||
-			!strings.Contains(imp.Refused[0].Reason, test.reason) {
-			t.Errorf("%s: %v, not %s: %s", test.flag, imp.Refused, place, test.reason)
-		}
+		importtest.Refuses(t, Read, `{"flags": {"f": {`+test.flag+`}}, "$evaluators": {"loop": {"$ref": "loop"}}}`,
+			place, test.reason)
 	}
 }
 
@@ -197,9 +181,5 @@ func FuzzRead(f *testing.F) {
 		{"if": [{"in": ["x", {"var": "a"}]}, "b", {"fractional": [{"cat": [{"var": "$flagd.flagKey"}, {"var": "c"}]}, ["a", 1], ["b", 2]]}]}}}}`))
 	f.Add([]byte(`{"flags": {"g": {"state": "ENABLED", "variants": {"true": true, "false": false}, "defaultVariant": "true", "targeting":
 		{"or": [{"!": {"==": [{"var": "a"}, 1]}}, {"$ref": "e"}]}}}, "$evaluators": {"e": {"sem_ver": [{"var": "v"}, "^", "1.2.3"]}}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if imp, err := Read(data, importer.Options{}); err == nil {
-			importtest.Import(t, imp)
-		}
-	})
+	importtest.Fuzz(f, Read)
 }

@@ -37,17 +37,13 @@ func TestNobodyMoves(t *testing.T) {
 		"property_": "%s", "value": "%s"}]}],
 		"feature_states": [{"feature": {"name": "f"}, "feature_state_value": "%s",
 			"feature_segment": {"priority": %d}}]}`
-	imp, err := Read([]byte(`{"api_key": "key", "project": {"segments": [`+fmt.Sprintf(share, "a", "", "12.5", "a",
+	f := importtest.Text(t, Read, `{"api_key": "key", "project": {"segments": [`+fmt.Sprintf(share, "a", "", "12.5", "a",
 		1)+`,
 		`+fmt.Sprintf(share, "b", identifierPath, "50", "b", 2)+`]}, "feature_states": [
 		{"feature": {"name": "f"}, "django_id": 41, "feature_state_value": "z", "multivariate_feature_state_values": [
 			{"id": 2, "percentage_allocation": 20.1, "multivariate_feature_option": {"value": "d"}},
 			{"id": 1, "percentage_allocation": 50,
-				"multivariate_feature_option": {"value": "c"}}]}]}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := importtest.Import(t, imp).Flags.Flag("f")
+				"multivariate_feature_option": {"value": "c"}}]}]}`).Flags.Flag("f")
 	again := 0
 	for i := range soak.Times(200_000, 1_000_000) {
 		id := fmt.Sprintf("u-%d", i)
@@ -126,7 +122,7 @@ func TestConditions(t *testing.T) {
 
 // TestTypes holds which flags a feature becomes.
 func TestTypes(t *testing.T) {
-	imp, err := Read([]byte(`{"api_key": "key", "feature_states": [
+	folder := importtest.Text(t, Read, `{"api_key": "key", "feature_states": [
 		{"feature": {"name": "toggle"}, "enabled": true, "feature_state_value": ""},
 		{"feature": {"name": "banner"}, "enabled": false, "feature_state_value": "hi"},
 		{"feature": {"name": "limit"}, "enabled": true, "feature_state_value": 5},
@@ -134,11 +130,7 @@ func TestTypes(t *testing.T) {
 		"identity_overrides": [{"identifier": "u-1", "identity_features": [{"feature": {"name": "sometimes"},
 			"enabled": false, "feature_state_value": "x"}]},
 			{"identifier": "u-2", "identity_features": [{"feature": {"name": "limit"}, "enabled": true,
-				"feature_state_value": 7}]}]}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := importtest.Import(t, imp)
+				"feature_state_value": 7}]}]}`)
 	for _, test := range []struct{ flag, id, want string }{
 		{"toggle", "u-1", `true`}, {"toggle-enabled", "u-1", ""},
 		{"banner", "u-1", `"hi"`}, {"banner-enabled", "u-1", `false`},
@@ -235,12 +227,8 @@ func TestRefusals(t *testing.T) {
 	} {
 		refusedAs(t, `{"api_key": "key", `+test.members+`}`, test.place, test.reason)
 	}
-	for _, in := range []string{``, `{}`, `[]`, `{"api_key": "key"}`, `{"feature_states": [` + one + `]}`,
-		`{"api_key": "key", "feature_states": 1}`} {
-		if _, err := Read([]byte(in), importer.Options{}); err == nil {
-			t.Errorf("%s: it is accepted", in)
-		}
-	}
+	importtest.Unreadable(t, Read, ``, `{}`, `[]`, `{"api_key": "key"}`, `{"feature_states": [`+one+`]}`,
+		`{"api_key": "key", "feature_states": 1}`)
 }
 
 // refusedAs fails t unless one feature of the document is refused, at a place and for a reason.
@@ -268,9 +256,5 @@ func FuzzRead(f *testing.F) {
 		{"id": 1, "percentage_allocation": 33.3, "multivariate_feature_option": {"value": "c"}}]}],
 		"identity_overrides": [{"identifier": "u-1", "identity_features": [{"feature": {"name": "f"}, "enabled": true,
 			"feature_state_value": "x"}]}]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if imp, err := Read(data, importer.Options{}); err == nil {
-			importtest.Import(t, imp)
-		}
-	})
+	importtest.Fuzz(f, Read)
 }

@@ -20,7 +20,7 @@ func TestEngineDecisions(t *testing.T) {
 // TestNobodyMoves holds that of many entities, a million in a soak, none has another variant
 // than Flipt's formulas say.
 func TestNobodyMoves(t *testing.T) {
-	imp, err := Read([]byte(`
+	flags := importtest.Text(t, Read, `
 flags:
 - key: f
   enabled: true
@@ -32,11 +32,7 @@ flags:
   type: BOOLEAN_FLAG_TYPE
   enabled: false
   rollouts: [{threshold: {percentage: 33.3, value: true}}]
-segments: [{key: all}]`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	flags := importtest.Import(t, imp).Flags
+segments: [{key: all}]`).Flags
 	f, g := flags.Flag("f"), flags.Flag("g")
 	for i := range soak.Times(200_000, 1_000_000) {
 		id := fmt.Sprintf("u-%d", i)
@@ -64,16 +60,12 @@ segments: [{key: all}]`), importer.Options{})
 func TestMissingID(t *testing.T) {
 	for n := range 50 {
 		key := fmt.Sprintf("flag-%d", n)
-		imp, err := Read(fmt.Appendf(nil, `
+		flags := importtest.Text(t, Read, fmt.Sprintf(`
 flags:
 - {key: %s, type: BOOLEAN_FLAG_TYPE, enabled: false, rollouts: [{threshold: {percentage: 40, value: true}},
 	{threshold: {percentage: 60, value: true}}]}
 - {key: v%s, enabled: true, variants: [{key: a}], rules: [{segment: all, distributions: [{variant: a, rollout: 50}]}]}
-segments: [{key: all}]`, key, key), importer.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		flags := importtest.Import(t, imp).Flags
+segments: [{key: all}]`, key, key)).Flags
 		want := crc32.ChecksumIEEE([]byte(key))%100 < 60
 		if got := flags.Flag(key).Evaluate(&evaluator.Context{}).Variant() == "on"; got != want {
 			t.Errorf("%s: %v, not %v", key, got, want)
@@ -178,15 +170,7 @@ func TestRefusals(t *testing.T) {
 		if test.constraint == "" {
 			source = strings.Replace(source, ", constraints: [{}]", "", 1)
 		}
-		imp, err := Read([]byte(source), importer.Options{})
-		if err != nil {
-			t.Errorf("%s: %v", source, err)
-			continue
-		}
-		if len(imp.Refused) != 1 || imp.Refused[0].Place != test.place || !strings.Contains(imp.Refused[0].Reason,
-			test.reason) {
-			t.Errorf("%s: %v, not %s: %s", source, imp.Refused, test.place, test.reason)
-		}
+		importtest.Refuses(t, Read, source, test.place, test.reason)
 	}
 }
 
@@ -203,9 +187,5 @@ segments:
 	value: "x "}]}`))
 	f.Add([]byte(`{"namespace": "x", "flags": [{"key": "f", "enabled": true, "rules": [{"segment": "s"}]}], "segments": [{"key": "s", "constraints":
 		[{"type": "DATETIME_COMPARISON_TYPE", "property": "t", "operator": "neq", "value": "2026-01-01"}]}]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if imp, err := Read(data, importer.Options{}); err == nil {
-			importtest.Import(t, imp)
-		}
-	})
+	importtest.Fuzz(f, Read)
 }

@@ -426,9 +426,5 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add([]byte("f:\n  variations: {a: 1, b: 2}\n  defaultRule: {percentage: {a: 33.3, b: 66.7}}\n"))
 	f.Add([]byte("f: {variations: {a: true, b: false}, defaultRule: {variation: a}, targeting: [{query: 'not (a eq \"x\" or b.c in [1, 2])', variation: b}]}"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if imp, err := Read(data, importer.Options{}); err == nil {
-			importtest.Import(t, imp)
-		}
-	})
+	importtest.Fuzz(f, Read)
 }

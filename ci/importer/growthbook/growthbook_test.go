@@ -163,17 +163,13 @@ func position(seed, id string, version int) float64 {
 // TestNobodyMoves holds that of many users, a million in a soak, none has another variation
 // than GrowthBook's formulas say.
 func TestNobodyMoves(t *testing.T) {
-	imp, err := Read([]byte(`{"features": {
+	flags := importtest.Text(t, Read, `{"features": {
 		"a": {"defaultValue": "none", "rules": [{"key": "exp", "variations": ["x", "y", "z"], "weights": [0.2, 0.3, 0.5],
 			"coverage": 0.29}]},
 		"b": {"defaultValue": "none", "rules": [{"seed": "s", "hashVersion": 2, "variations": ["x", "y", "z"],
 			"namespace": ["ns", 0.1, 0.7]}]},
 		"c": {"defaultValue": false, "rules": [{"hashVersion": 2, "force": true,
-			"coverage": 0.33333}]}}}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	flags := importtest.Import(t, imp).Flags
+			"coverage": 0.33333}]}}}`).Flags
 	a, b, c := flags.Flag("a"), flags.Flag("b"), flags.Flag("c")
 	// choose returns the variation with a range that holds n.
 	choose := func(n, coverage float64, weights ...float64) string {
@@ -272,12 +268,8 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v, not %s: %s", test.feature, imp.Refused, test.place, test.reason)
 		}
 	}
-	for _, bad := range []string{``, `[]`, `{}`, `{"features": {}}`, `{"encryptedFeatures": "x"}`,
-		`{"features": {"f": `} {
-		if _, err := Read([]byte(bad), importer.Options{}); err == nil {
-			t.Errorf("%q is read without error", bad)
-		}
-	}
+	importtest.Unreadable(t, Read, ``, `[]`, `{}`, `{"features": {}}`, `{"encryptedFeatures": "x"}`,
+		`{"features": {"f": `)
 }
 
 func FuzzRead(f *testing.F) {
@@ -287,21 +279,13 @@ func FuzzRead(f *testing.F) {
 		"namespace": ["n", 0, 0.5], "weights": [0.1, 0.9]}, {"condition": {"v": {"$vgt": "1.2.3"}, "t": {"$all": ["a"]}},
 			"force": "y"}]}}}`))
 	f.Add([]byte(`{"f": {"defaultValue": 1, "rules": [{"condition": {"$savedGroup": {"id": "s"}, "e": {"$regexi": "^a\\s[/b]"}}, "force": 2}]}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if imp, err := Read(data, importer.Options{}); err == nil {
-			importtest.Import(t, imp)
-		}
-	})
+	importtest.Fuzz(f, Read)
 }
 
 // TestEmptyNamespace holds that the attribute of an experiment that nobody is in isn't
 // declared: nothing uses it.
 func TestEmptyNamespace(t *testing.T) {
-	imp, err := Read([]byte(`{"features": {"g": {"defaultValue": "x", "rules": [
+	importtest.Text(t, Read, `{"features": {"g": {"defaultValue": "x", "rules": [
 		{"variations": ["x", "y"], "namespace": ["n", 0, 0], "hashAttribute": "c"},
-		{"condition": {"e": "a", "id": 1}, "force": "y"}]}}}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	importtest.Import(t, imp)
+		{"condition": {"e": "a", "id": 1}, "force": "y"}]}}}`)
 }

@@ -23,12 +23,8 @@ func TestSDKDecisions(t *testing.T) {
 // than LaunchDarkly's formula says.
 func TestNobodyMoves(t *testing.T) {
 	weights := []int{33333, 33333, 12345, 20989}
-	imp, err := Read([]byte(`{"flags": {"f": {"on": true, "salt": "s", "offVariation": 0, "variations": ["a", "b", "c", "d"], "fallthrough": {"rollout": {"variations": [
-		{"variation": 0, "weight": 33333}, {"variation": 1, "weight": 33333}, {"variation": 2, "weight": 12345}, {"variation": 3, "weight": 20989}]}}}}}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := importtest.Import(t, imp).Flags.Flag("f")
+	f := importtest.Text(t, Read, `{"flags": {"f": {"on": true, "salt": "s", "offVariation": 0, "variations": ["a", "b", "c", "d"], "fallthrough": {"rollout": {"variations": [
+		{"variation": 0, "weight": 33333}, {"variation": 1, "weight": 33333}, {"variation": 2, "weight": 12345}, {"variation": 3, "weight": 20989}]}}}}}`).Flags.Flag("f")
 	for i := range soak.Times(200_000, 1_000_000) {
 		id := fmt.Sprintf("u-%d", i)
 		sum := sha1.Sum([]byte("f.s." + id))
@@ -93,20 +89,13 @@ func TestRefusals(t *testing.T) {
 		if !strings.Contains(test.flag, `"on"`) {
 			test.flag = `"on": true, ` + test.flag
 		}
-		imp, err := Read([]byte(`{"flags": {"f": {`+test.flag+`}}, "segments": {"big": {"unbounded": true},
-			"loop": {"rules": [{"clauses": [{"op": "segmentMatch", "values": ["loop"]}]}]}}}`), importer.Options{})
-		if err != nil {
-			t.Errorf("%s: %v", test.flag, err)
-			continue
-		}
 		place := test.place
 		if !strings.HasPrefix(place, "segments") {
 			place = "flags.f." + place
 		}
-		if len(imp.Refused) != 1 || imp.Refused[0].Place != place ||
-			!strings.Contains(imp.Refused[0].Reason, test.reason) {
-			t.Errorf("%s: %v, not %s: %s", test.flag, imp.Refused, place, test.reason)
-		}
+		importtest.Refuses(t, Read, `{"flags": {"f": {`+test.flag+`}}, "segments": {"big": {"unbounded": true},
+			"loop": {"rules": [{"clauses": [{"op": "segmentMatch", "values": ["loop"]}]}]}}}`,
+			place, test.reason)
 	}
 }
 
@@ -124,11 +113,7 @@ func TestForms(t *testing.T) {
 			t.Errorf("%s: f isn't true", in)
 		}
 	}
-	for _, in := range []string{``, `{}`, `[]`, `{"items": []}`, `{"flags": 1}`} {
-		if _, err := Read([]byte(in), importer.Options{}); err == nil {
-			t.Errorf("%s: it is accepted", in)
-		}
-	}
+	importtest.Unreadable(t, Read, ``, `{}`, `[]`, `{"items": []}`, `{"flags": 1}`)
 }
 
 // TestNumbersAndDates holds how numbers with fractions and dates are compared.
@@ -137,17 +122,13 @@ func TestNumbersAndDates(t *testing.T) {
 		return fmt.Sprintf(`{"variation": %d, "clauses": [{"attribute": %q, "op": %q, "values": [%s]}]}`, variation,
 			attribute, op, value)
 	}
-	imp, err := Read(fmt.Appendf(nil, `{"flags": {"f": {"on": true, "salt": "s", "offVariation": 0, "fallthrough": {"variation": 0},
+	folder := importtest.Text(t, Read, fmt.Sprintf(`{"flags": {"f": {"on": true, "salt": "s", "offVariation": 0, "fallthrough": {"variation": 0},
 		"variations": ["none", "few", "many", "half", "early", "late", "soon"], "rules": [%s]}}}`, strings.Join([]string{
 		rule(1, "price", "lessThan", "0.25"), rule(2, "price", "greaterThanOrEqual", "9.5"),
 		rule(3, "price", "in", "0.5, 1.5"),
 		rule(4, "born", "before", `"1990-06-01T00:00:00+02:00"`), rule(5, "born", "after", `"2000-01-01T00:00:00Z"`),
 		rule(6, "expires", "before", "1764579600000"),
-	}, ",")), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := importtest.Import(t, imp)
+	}, ",")))
 	for _, test := range []struct {
 		attribute string
 		value     any
@@ -166,12 +147,8 @@ func TestNumbersAndDates(t *testing.T) {
 
 // TestNested holds that a clause on a nested attribute reads it.
 func TestNested(t *testing.T) {
-	imp, err := Read([]byte(`{"flags": {"f": {"on": true, "salt": "s", "offVariation": 0, "variations": ["no", "yes"], "fallthrough": {"variation": 0},
-		"rules": [{"variation": 1, "clauses": [{"contextKind": "user", "attribute": "/address/city", "op": "in", "values": ["Oslo"]}]}]}}}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := importtest.Import(t, imp)
+	folder := importtest.Text(t, Read, `{"flags": {"f": {"on": true, "salt": "s", "offVariation": 0, "variations": ["no", "yes"], "fallthrough": {"variation": 0},
+		"rules": [{"variation": 1, "clauses": [{"contextKind": "user", "attribute": "/address/city", "op": "in", "values": ["Oslo"]}]}]}}}`)
 	for city, want := range map[string]string{"Oslo": "yes", "Rome": "no"} {
 		result, _ := folder.Ask(t, "f", map[string]any{"key": "u", "address": map[string]any{"city": city}},
 			time.Unix(0, 0))
@@ -187,9 +164,5 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"flags": {"f": {"on": true, "variations": ["a", "b"], "offVariation": 1, "salt": "x", "fallthrough": {"rollout": {"seed": 3, "bucketBy": "c",
 		"variations": [{"variation": 0, "weight": 5}, {"variation": 1, "weight": 99995}]}}}}}`))
 	f.Add([]byte(`{"flagValues": {"f": {"a": [1, 2.5]}}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if imp, err := Read(data, importer.Options{}); err == nil {
-			importtest.Import(t, imp)
-		}
-	})
+	importtest.Fuzz(f, Read)
 }

@@ -80,12 +80,8 @@ func TestMissing(t *testing.T) {
 		"!not_regex":           `"x"`,
 		"!not_icontains_multi": `["x"]`, "!is_not_set": `"x"`, "!not_between": `[1, 2]`} {
 		operator, want := strings.CutPrefix(operator, "!")
-		imp, err := Read([]byte(`{"flags": [{"key": "f", "active": true, "filters": {"groups": [{"properties": [
-			{"key": "p", "operator": "`+operator+`", "value": `+value+`}]}]}}]}`), importer.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		result, ok := importtest.Import(t, imp).Ask(t, "f", map[string]any{"distinct_id": "u"}, time.Unix(0, 0))
+		result, ok := importtest.Text(t, Read, `{"flags": [{"key": "f", "active": true, "filters": {"groups": [{"properties": [
+			{"key": "p", "operator": "`+operator+`", "value": `+value+`}]}]}}]}`).Ask(t, "f", map[string]any{"distinct_id": "u"}, time.Unix(0, 0))
 		if got := result.Variant() == on; !ok || got != want {
 			t.Errorf("%s: %v, %v, not %v", operator, got, ok, want)
 		}
@@ -132,23 +128,12 @@ func TestRefusals(t *testing.T) {
 		{property(`"key": "id", "type": "cohort", "value": 2`), "cohorts.2.values[0].type", `"behavioral"`},
 		{property(`"key": "id", "type": "cohort", "value": 3`), "cohorts.3.type", "unknown type"},
 	} {
-		imp, err := Read([]byte(`{"flags": [{"key": "f", "active": true, `+test.flag+`}], "cohorts": {
+		importtest.Refuses(t, Read, `{"flags": [{"key": "f", "active": true, `+test.flag+`}], "cohorts": {
 			"1": {"type": "OR", "values": [{"key": "id", "type": "cohort", "value": 1}]},
-			"2": {"type": "OR", "values": [{"key": "x", "type": "behavioral", "value": 1}]}, "3": {"type": "XOR", "values": [{"key": "x", "value": "y"}]}}}`), importer.Options{})
-		if err != nil {
-			t.Errorf("%s: %v", test.flag, err)
-			continue
-		}
-		refused := importtest.Import(t, imp).Plan.Import.Refused
-		if len(refused) != 1 || refused[0].Place != test.place || !strings.Contains(refused[0].Reason, test.reason) {
-			t.Errorf("%s: %v, not %s: %s", test.flag, refused, test.place, test.reason)
-		}
+			"2": {"type": "OR", "values": [{"key": "x", "type": "behavioral", "value": 1}]}, "3": {"type": "XOR", "values": [{"key": "x", "value": "y"}]}}}`,
+			test.place, test.reason)
 	}
-	for _, in := range []string{``, `{}`, `[]`, `{"flags": []}`, `{"results": []}`, `{"flags": 1}`} {
-		if _, err := Read([]byte(in), importer.Options{}); err == nil {
-			t.Errorf("%s: it is accepted", in)
-		}
-	}
+	importtest.Unreadable(t, Read, ``, `{}`, `[]`, `{"flags": []}`, `{"results": []}`, `{"flags": 1}`)
 }
 
 func FuzzRead(f *testing.F) {
@@ -158,9 +143,5 @@ func FuzzRead(f *testing.F) {
 		"cohorts": {"1": {"type": "OR", "values": [{"type": "AND", "values": [{"key": "b", "operator": "gt", "value": 1, "negation": true}]}]}}}`))
 	f.Add([]byte(`{"flags": [{"key": "f", "active": true, "filters": {"early_exit": true, "groups": [{"properties": [{"key": "v", "operator": "semver_tilde", "value": "1.2"}], "rollout_percentage": 5}]}},
 		{"key": "g", "filters": {"groups": [{"properties": [{"key": "f", "type": "flag", "value": true}]}]}}]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if imp, err := Read(data, importer.Options{}); err == nil {
-			importtest.Import(t, imp)
-		}
-	})
+	importtest.Fuzz(f, Read)
 }

@@ -91,23 +91,12 @@ func TestRefusals(t *testing.T) {
 				test.flag += ", " + member
 			}
 		}
-		imp, err := Read([]byte(`{"splits": [{"name": "f", `+test.flag+`}], "rbs": {"d": [{"name": "loop", "conditions": [{"matcherGroup": {"matchers": [
+		importtest.Refuses(t, Read, `{"splits": [{"name": "f", `+test.flag+`}], "rbs": {"d": [{"name": "loop", "conditions": [{"matcherGroup": {"matchers": [
 			{"matcherType": "IN_RULE_BASED_SEGMENT", "userDefinedSegmentMatcherData": {"segmentName": "loop"}}]}}]},
-			{"name": "out", "excluded": {"segments": [{"type": "standard", "name": "s"}]}}]}}`), importer.Options{})
-		if err != nil {
-			t.Errorf("%s: %v", test.flag, err)
-			continue
-		}
-		refused := importtest.Import(t, imp).Plan.Import.Refused
-		if len(refused) != 1 || refused[0].Place != test.place || !strings.Contains(refused[0].Reason, test.reason) {
-			t.Errorf("%s: %v, not %s: %s", test.flag, refused, test.place, test.reason)
-		}
+			{"name": "out", "excluded": {"segments": [{"type": "standard", "name": "s"}]}}]}}`,
+			test.place, test.reason)
 	}
-	for _, in := range []string{``, `{}`, `[]`, `{"splits": []}`, `{"ff": {"d": []}}`, `{"splits": 1}`} {
-		if _, err := Read([]byte(in), importer.Options{}); err == nil {
-			t.Errorf("%s: it is accepted", in)
-		}
-	}
+	importtest.Unreadable(t, Read, ``, `{}`, `[]`, `{"splits": []}`, `{"ff": {"d": []}}`, `{"splits": 1}`)
 }
 
 // TestTwice holds that the second of two feature flags with a name is refused.
@@ -127,9 +116,5 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"splits": [{"name": "f", "algo": 2, "defaultTreatment": "off", "conditions": [{"matcherGroup": {"matchers": [{"matcherType": "IN_RULE_BASED_SEGMENT",
 		"userDefinedSegmentMatcherData": {"segmentName": "s"}}]}, "partitions": [{"treatment": "on", "size": 100}]}]}],
 		"rbs": {"d": [{"name": "s", "excluded": {"keys": ["x"]}, "conditions": [{"matcherGroup": {"matchers": [{"matcherType": "WHITELIST", "whitelistMatcherData": {"whitelist": ["y"]}}]}}]}]}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if imp, err := Read(data, importer.Options{}); err == nil {
-			importtest.Import(t, imp)
-		}
-	})
+	importtest.Fuzz(f, Read)
 }

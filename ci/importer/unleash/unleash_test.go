@@ -181,11 +181,7 @@ func TestNobodyMoves(t *testing.T) {
 			"variants": [{"name": "a", "weight": 334, "stickiness": "userId"}, {"name": "b", "weight": 333}, {"name": "c", "weight": 333}]},
 		{"name": "thirds", "enabled": true, "strategies": [], "variants": [{"name": "a", "weight": 1, "stickiness": "userId"}, {"name": "b", "weight": 1}, {"name": "c", "weight": 1}]}
 	]}`
-	imp, err := Read([]byte(toggles), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := importtest.Import(t, imp)
+	folder := importtest.Text(t, Read, toggles)
 	split, both, thirds := folder.Flags.Flag("split"), folder.Flags.Flag("both"), folder.Flags.Flag("thirds")
 	for i := range soak.Times(200_000, 1_000_000) {
 		id := fmt.Sprintf("u-%d", i)
@@ -306,31 +302,19 @@ func TestRefusals(t *testing.T) {
 		{`"variants": [{"name": "a", "weight": 1, "stickiness": "random"}, {"name": "b", "weight": 1}], "strategies": []`, "features[0].variants", "random stickiness"},
 		{`"variants": [{"name": "a", "weight": 1.5}], "strategies": []`, "features[0].variants[0].weight", "no weight"},
 	} {
-		imp, err := Read([]byte(`{"features": [{"name": "a", "enabled": true, `+test.toggle+`}]}`), importer.Options{})
-		if err != nil {
-			t.Errorf("%s: %v", test.toggle, err)
-			continue
-		}
-		importtest.Import(t, imp)
-		if len(imp.Refused) != 1 || imp.Refused[0].Place != test.place ||
-			!strings.Contains(imp.Refused[0].Reason, test.reason) {
-			t.Errorf("%s: %v, not %s: %s", test.toggle, imp.Refused, test.place, test.reason)
-		}
+		importtest.Refuses(t, Read, `{"features": [{"name": "a", "enabled": true, `+test.toggle+`}]}`,
+			test.place, test.reason)
 	}
 }
 
 // TestDependsOnRefused holds that what depends on a refused toggle is refused too.
 func TestDependsOnRefused(t *testing.T) {
-	imp, err := Read([]byte(`{"features": [{"name": "a", "enabled": true, "strategies": [{"name": "custom"}]},
+	folder := importtest.Text(t, Read, `{"features": [{"name": "a", "enabled": true, "strategies": [{"name": "custom"}]},
 		{"name": "b", "enabled": true, "strategies": [], "dependencies": [{"feature": "a"}]},
-		{"name": "c", "enabled": true, "strategies": []}]}`), importer.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := importtest.Import(t, imp)
+		{"name": "c", "enabled": true, "strategies": []}]}`)
 	if folder.Refused("a") == "" || !strings.Contains(folder.Refused("b"), `depends on the flag "a"`) ||
 		folder.Refused("c") != "" {
-		t.Errorf("refused: %v", imp.Refused)
+		t.Errorf("refused: %v", folder.Plan.Import.Refused)
 	}
 }
 
@@ -349,11 +333,7 @@ func FuzzRead(f *testing.F) {
 			f.Add([]byte(spec.State))
 		}
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if imp, err := Read(data, importer.Options{}); err == nil {
-			importtest.Import(t, imp)
-		}
-	})
+	importtest.Fuzz(f, Read)
 }
 
 // BenchmarkImport imports 5,000 toggles.

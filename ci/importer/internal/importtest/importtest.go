@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,18 +32,60 @@ func Import(t testing.TB, imp *importer.Import) *Folder {
 	return Into(t, t.TempDir(), imp)
 }
 
-// File imports a file, which read reads, into a new folder.
-func File(t testing.TB, read func([]byte, importer.Options) (*importer.Import, error), path string) *Folder {
+// A Read is how an importer reads a file.
+type Read = func([]byte, importer.Options) (*importer.Import, error)
+
+// File imports a file into a new folder.
+func File(t testing.TB, read Read, path string) *Folder {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	imp, err := read(data, importer.Options{})
+	return Text(t, read, string(data))
+}
+
+// Text imports the text of a file into a new folder.
+func Text(t testing.TB, read Read, text string) *Folder {
+	t.Helper()
+	imp, err := read([]byte(text), importer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return Import(t, imp)
+}
+
+// Refuses holds that one flag of a text is refused, at a place and for a reason.
+func Refuses(t testing.TB, read Read, text, place, reason string) {
+	t.Helper()
+	imp, err := read([]byte(text), importer.Options{})
+	if err != nil {
+		t.Errorf("%s: %v", text, err)
+		return
+	}
+	refused := Import(t, imp).Plan.Import.Refused
+	if len(refused) != 1 || refused[0].Place != place || !strings.Contains(refused[0].Reason, reason) {
+		t.Errorf("%s: %v, not %s: %s", text, refused, place, reason)
+	}
+}
+
+// Unreadable holds that texts are refused as a whole.
+func Unreadable(t testing.TB, read Read, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if _, err := read([]byte(text), importer.Options{}); err == nil {
+			t.Errorf("%q is read without error", text)
+		}
+	}
+}
+
+// Fuzz imports whatever is read without an error.
+func Fuzz(f *testing.F, read Read) {
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if imp, err := read(data, importer.Options{}); err == nil {
+			Import(t, imp)
+		}
+	})
 }
 
 // Into is [Import] for a folder that may have been imported to before.
