@@ -90,7 +90,7 @@ func checkShare(what string, n, of, percent int) error {
 		return nil
 	}
 	if share := 100 * float64(n) / float64(of); math.Abs(share-float64(percent)) > tolerance {
-		return fmt.Errorf("%q for %.1f %% of users, not %d %%", what, share, percent)
+		return fmt.Errorf("%q for %.1f%% of users, not %d%%", what, share, percent)
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func TestCheckFinds(t *testing.T) {
 		want string
 	}{
 		{"static", Flag{Percent: 100}, liar{boolean: never}, "false for user-0000000"},
-		{"share", Flag{Percent: 30}, liar{boolean: never}, `"true" for 0.0 % of users, not 30 %`},
+		{"share", Flag{Percent: 30}, liar{boolean: never}, `"true" for 0.0% of users, not 30%`},
 		{"not listed", Flag{IDs: IDs(0, 5)}, liar{boolean: always}, "true for user-0000005"},
 		{"listed", Flag{IDs: IDs(5, 1)}, liar{boolean: never}, "false for user-0000005"},
 		{"rules match", rules, liar{text: func(*User) string { return "off" }}, "who matches rule 0"},
@@ -113,7 +113,7 @@ func TestCheckFinds(t *testing.T) {
 				return "off"
 			}
 			return "a"
-		}}, `"a" for 100.0 % of users, not 50 %`},
+		}}, `"a" for 100.0% of users, not 50%`},
 	}
 	for _, test := range tests {
 		err := Check(&Estate{Flags: []Flag{test.flag}}, map[string]Client{"liar": test.c})

@@ -173,7 +173,7 @@ func RuleFlags(n int) []Flag {
 	return flags
 }
 
-// Rollouts returns n flags that are on for 30 % of all users.
+// Rollouts returns n flags that are on for 30% of all users.
 func Rollouts(n int) []Flag {
 	flags := make([]Flag, n)
 	for i := range flags {

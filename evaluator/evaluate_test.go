@@ -13,7 +13,7 @@ import (
 	twmb "github.com/twmb/murmur3"
 )
 
-// share returns a split by user of which the first 30 % get variant 0.
+// share returns a split by user of which the first 30% get variant 0.
 func share(by, salt string) *Split {
 	const cut = Positions * 3 / 10
 	return &Split{Bucketing: Bucketing{By: by, Salt: salt, Hash: HashMurmur3},

@@ -115,7 +115,7 @@ func TestHandleAgreesWithProgram(t *testing.T) {
 		}
 	}
 	if on < 2_800 || on > 3_200 {
-		t.Errorf("30 %% are %d of 10,000", on)
+		t.Errorf("30%% are %d of 10,000", on)
 	}
 }
 
@@ -151,7 +151,7 @@ func TestChance(t *testing.T) {
 			}
 		}
 		if on < 790 || on > 1_210 {
-			t.Errorf("%s: 10 %% are %d of 10,000", name, on)
+			t.Errorf("%s: 10%% are %d of 10,000", name, on)
 		}
 	}
 }

@@ -88,10 +88,10 @@ type row struct {
 
 var workloadRows = []row{
 	{"A  static flag", "Workload/workload=A/system=%s", "ns/op", 1, true},
-	{"B  30 % rollout, new user each call", "Workload/workload=B/system=%s", "ns/op", 1, true},
+	{"B  30% rollout, new user each call", "Workload/workload=B/system=%s", "ns/op", 1, true},
 	{"B+ the same, building the user (5 attributes)", "Workload/workload=B+/system=%s", "ns/op", 1, true},
 	{"B++ the same, built by a helper from a request", "Workload/workload=B++/system=%s", "ns/op", 1, true},
-	{"C  10-id whitelist, then 30 % rollout", "Workload/workload=C/system=%s", "ns/op", 1, true},
+	{"C  10-id whitelist, then 30% rollout", "Workload/workload=C/system=%s", "ns/op", 1, true},
 	{"D  10,000-id whitelist", "Workload/workload=D/system=%s", "ns/op", 1, true},
 	{"E  5 rules x 2 conditions, 3 weighted variants", "Workload/workload=E/system=%s", "ns/op", 1, true},
 	{"F  all of 1,000 such flags for one user (µs)", "Workload/workload=F/system=%s", "ns/op", 1000, true},
@@ -284,7 +284,7 @@ func (s *samples) spread(w io.Writer) {
 	}
 	if slices.Sort(all); len(all) > 0 {
 		half := all[len(all)/2]
-		fmt.Fprintf(w, "A to H: no measurement is further from its median than %.0f %%; in half of the cells, none than %.0f %%\n",
+		fmt.Fprintf(w, "A to H: no measurement is further from its median than %.0f%%; in half of the cells, none than %.0f%%\n",
 			all[len(all)-1], half)
 		if half > busy {
 			fmt.Fprintln(w, "The machine did something else meanwhile: measure again when it doesn't, or look at the least values (-least).")

@@ -43,10 +43,10 @@ func TestTables(t *testing.T) {
 		"B by handle ":  "B by handle 20.00 ns at most 20",
 		"B, ":           "B, how many times LaunchDarkly's evaluation takes 6.00 x at least 10 missed",
 		"update":        "update of 10 of them, one namespace 12.00 ms at most 25",
-		"B ":            "B 30 % rollout, new user each call 20 0 25.5 120 - - - 5,000 6.0 - - - 250.0",
+		"B ":            "B 30% rollout, new user each call 20 0 25.5 120 - - - 5,000 6.0 - - - 250.0",
 		"G load":        "G load of 10,000 flags as in E (ms) 39 - - - - - - - - - -",
 		"Serin: update": "Serin: update of 10 of 10,000 flags, namespaces: 1; 12 ms",
-		"A to H":        "A to H: no measurement is further from its median than 50 %; in half of the cells, none than 0 %",
+		"A to H":        "A to H: no measurement is further from its median than 50%; in half of the cells, none than 0%",
 	} {
 		if got := lines[title]; got != want {
 			t.Errorf("line %q, want %q, of\n%s", got, want, b.String())
