@@ -16,13 +16,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/serin-flags/serin/internal/awstest"
 	"github.com/serin-flags/serin/internal/sigv4test"
 )
 
@@ -72,18 +72,8 @@ func Start(t testing.TB) *Server {
 // Env returns what a process needs in its environment to be led to s, in the form of
 // os.Environ.
 func (s *Server) Env() []string {
-	return []string{
-		"AWS_ENDPOINT_URL_KMS=" + s.Endpoint,
-		"AWS_ACCESS_KEY_ID=" + s.accessKey,
-		"AWS_SECRET_ACCESS_KEY=" + s.secretKey,
-		"AWS_SESSION_TOKEN=",
-		"AWS_REGION=" + Region,
-		"AWS_PROFILE=",
-		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false",
-		"AWS_CONFIG_FILE=" + os.DevNull,
-		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
-		"AWS_EC2_METADATA_DISABLED=true",
-	}
+	return awstest.Env("KMS", s.Endpoint, Region,
+		aws.Credentials{AccessKeyID: s.accessKey, SecretAccessKey: s.secretKey})
 }
 
 // Accept makes requests with another account's keys be accepted, which other servers

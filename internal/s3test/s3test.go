@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/serin-flags/serin/internal/awstest"
 	"github.com/serin-flags/serin/internal/child"
 )
 
@@ -82,22 +83,11 @@ func Start(t testing.TB) Server {
 	}
 }
 
-// Env returns what a process needs in its environment so that the AWS SDK's
-// default configuration leads to s, in the form of os.Environ. The files of
-// the user who runs the tests count for nothing.
+// Env returns what a process needs in its environment to be led to s, in the form of
+// os.Environ.
 func (s Server) Env() []string {
-	return []string{
-		"AWS_ENDPOINT_URL_S3=" + s.Endpoint,
-		"AWS_ACCESS_KEY_ID=" + s.AccessKey,
-		"AWS_SECRET_ACCESS_KEY=" + s.SecretKey,
-		"AWS_SESSION_TOKEN=",
-		"AWS_REGION=" + Region,
-		"AWS_PROFILE=",
-		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false",
-		"AWS_CONFIG_FILE=" + os.DevNull,
-		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
-		"AWS_EC2_METADATA_DISABLED=true",
-	}
+	return awstest.Env("S3", s.Endpoint, Region,
+		aws.Credentials{AccessKeyID: s.AccessKey, SecretAccessKey: s.SecretKey})
 }
 
 // Client returns a client of s.

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go/encoding/cbor"
 
+	"github.com/serin-flags/serin/internal/awstest"
 	"github.com/serin-flags/serin/internal/sigv4test"
 )
 
@@ -38,14 +39,10 @@ func startDouble(t testing.TB) *double {
 	server := httptest.NewServer(http.HandlerFunc(d.serve))
 	t.Cleanup(server.Close)
 	d.url = server.URL
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL_CLOUDWATCH": d.url, "AWS_ACCESS_KEY_ID": d.accessKey, "AWS_SECRET_ACCESS_KEY": d.secret,
-		"AWS_SESSION_TOKEN": d.token, "AWS_PROFILE": "", "AWS_REGION": "us-east-1",
-		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
-		"AWS_CONFIG_FILE":                     os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
-		"AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_MAX_ATTEMPTS":          "1",
-	} {
+	settings := awstest.Env("CLOUDWATCH", d.url, "us-east-1",
+		aws.Credentials{AccessKeyID: d.accessKey, SecretAccessKey: d.secret, SessionToken: d.token})
+	for _, setting := range append(settings, "AWS_MAX_ATTEMPTS=1") {
+		name, value, _ := strings.Cut(setting, "=")
 		if t, ok := t.(*testing.T); ok {
 			t.Setenv(name, value)
 		} else {
