@@ -40,6 +40,24 @@ func (o *publication) register(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
 }
 
+// registerAfterEdit registers the flags of commands that edit and, with --publish, publish.
+func (o *publication) registerAfterEdit(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.to, "to", "",
+		"with --publish: where environments are published, s3://bucket/prefix or file:///path")
+	cmd.Flags().StringVar(&o.keys, "keys", "",
+		"with --publish: the folder with the environment's online.key and root.json")
+	o.keyring.register(cmd)
+	o.provenance.registerWho(cmd)
+}
+
+// unused returns an error if flags say how to publish, which has no effect without --publish.
+func (o *publication) unused() error {
+	if o.to != "" || o.keys != "" {
+		return usagef("--to and --keys are for --publish")
+	}
+	return nil
+}
+
 // open opens the store and loads the keys.
 func (o *publication) open(cmd *cobra.Command) (release.Options, error) {
 	var none release.Options

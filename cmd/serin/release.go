@@ -41,12 +41,7 @@ func (r *releaseRun) register(cmd *cobra.Command) {
 	r.editRun.register(cmd)
 	registerEnv(cmd, &r.store.env, "the environment (default: the only one in which the flag has a plan)")
 	cmd.Flags().BoolVar(&r.publish, "publish", false, "publish it at once, without the rest of the folder")
-	cmd.Flags().StringVar(&r.store.to, "to", "",
-		"with --publish: where environments are published, s3://bucket/prefix or file:///path")
-	cmd.Flags().StringVar(&r.store.keys, "keys", "",
-		"with --publish: the folder with the environment's online.key and root.json")
-	r.store.keyring.register(cmd)
-	r.store.provenance.registerWho(cmd)
+	r.store.registerAfterEdit(cmd)
 }
 
 // registerReason registers the flag for why.
@@ -64,10 +59,11 @@ func (r *releaseRun) needsReason() error {
 
 // run moves the plan of a flag.
 func (r *releaseRun) run(cmd *cobra.Command, verb, flag string) error {
-	if !r.publish && (r.store.to != "" || r.store.keys != "") {
-		return usagef("--to and --keys are for --publish")
-	}
-	if r.publish && !r.dryRun {
+	if !r.publish {
+		if err := r.store.unused(); err != nil {
+			return err
+		}
+	} else if !r.dryRun {
 		if err := r.publishNow(cmd, verb, flag); err != nil {
 			return err
 		}

@@ -19,21 +19,17 @@ func (s *switchRun) register(cmd *cobra.Command) {
 	s.editRun.register(cmd)
 	registerEnv(cmd, &s.release.env, "the one environment (default: all; --publish needs one)")
 	cmd.Flags().BoolVar(&s.publish, "publish", false, "then publish the folder, as 'serin publish' does")
-	cmd.Flags().StringVar(&s.release.to, "to", "",
-		"with --publish: where environments are published, s3://bucket/prefix or file:///path")
-	cmd.Flags().StringVar(&s.release.keys, "keys", "",
-		"with --publish: the folder with the environment's online.key and root.json")
-	s.release.keyring.register(cmd)
-	s.release.provenance.registerWho(cmd)
+	s.release.registerAfterEdit(cmd)
 }
 
 // run makes the edit, and publishes it.
 func (s *switchRun) run(cmd *cobra.Command, e edit.Edit) error {
-	if missing := s.release.missing(); s.publish && missing != "" {
+	if !s.publish {
+		if err := s.release.unused(); err != nil {
+			return err
+		}
+	} else if missing := s.release.missing(); missing != "" {
 		return usagef("%s", missing)
-	}
-	if !s.publish && (s.release.to != "" || s.release.keys != "") {
-		return usagef("--to and --keys are for --publish")
 	}
 	if _, err := s.editRun.run(cmd, []edit.Edit{e}); err != nil || !s.publish || s.dryRun {
 		return err
