@@ -125,25 +125,25 @@ func LoadLocked(dir string) (*Estate, *LockUpdate, error) {
 
 // Lock returns the update that makes the lock file in the folder dir fit the flag
 // files and moves the fewest units. New splits get their positions in the order of
-// the flag file. So do the splits of the flags that anew names, and the layers that it
+// the flag file. So do the splits of the flags that restart names, and the layers that it
 // names as layer:NAME. Lock writes nothing. Errors are those of [Load].
-func Lock(dir string, anew []string) (*LockUpdate, error) {
+func Lock(dir string, restart []string) (*LockUpdate, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening flag files: %w", err)
 	}
 	defer root.Close()
-	return LockFS(root.FS(), dir, anew)
+	return LockFS(root.FS(), dir, restart)
 }
 
 // LockFS is [Lock] for the flag folder at the root of fsys, with the same requirements as
 // [LoadFS].
-func LockFS(fsys fs.FS, dir string, anew []string) (*LockUpdate, error) {
+func LockFS(fsys fs.FS, dir string, restart []string) (*LockUpdate, error) {
 	e, err := load(fsys, dir, locking)
 	if err != nil {
 		return nil, err
 	}
-	return e.flags.Known.Lock.Update(e.flags.Divisions(), anew)
+	return e.flags.Known.Lock.Update(e.flags.Divisions(), restart)
 }
 
 // ReloadFS loads the estate at the root of fsys as [LoadFS] does. The folder is the one that e was

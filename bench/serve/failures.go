@@ -53,9 +53,9 @@ func (r *run) failures(w io.Writer) error {
 	if err := <-ended; err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%d requests in %v through nginx, half as many as possible. Meanwhile %d revisions were published, the source was\n"+
-		"down for %v, and both servers restarted. p50 %v, p99 %v, max %v\n", m.Requests, r.duration, revisions,
-		r.duration/6,
+	fmt.Fprintf(w, "\n%d requests in %v through nginx, at half of the highest rate. Meanwhile, %d revisions were\n"+
+		"published, the source was down for %v, and each server was restarted.\n"+
+		"Latency: p50 %v, p99 %v, max %v\n", m.Requests, r.duration, revisions, r.duration/6,
 		m.Latencies.P50.Round(time.Microsecond), m.Latencies.P99.Round(time.Microsecond),
 		m.Latencies.Max.Round(time.Microsecond))
 	if wrong.Load() > 0 {

@@ -12,7 +12,7 @@ import (
 // lockOptions are the flags of lock.
 type lockOptions struct {
 	dryRun, asJSON bool
-	anew           []string
+	restart        []string // the flags of --anew
 }
 
 func lockCommand() *cobra.Command {
@@ -46,7 +46,7 @@ restore that branch's file first: git checkout origin/main -- flags/flags.lock`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would move, and write nothing")
-	cmd.Flags().StringArrayVar(&o.anew, "anew", nil,
+	cmd.Flags().StringArrayVar(&o.restart, "anew", nil,
 		"a flag whose splits start again in the order of the file; may repeat; layer:NAME for a layer")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
@@ -55,7 +55,7 @@ restore that branch's file first: git checkout origin/main -- flags/flags.lock`,
 // run locks the flags of a folder. A folder without flags.lock from which lines of releases.lock
 // are to be removed gets none by the way: it is a choice to have one.
 func (o *lockOptions) run(cmd *cobra.Command, dir string) error {
-	update, err := ci.Lock(dir, o.anew)
+	update, err := ci.Lock(dir, o.restart)
 	if err != nil {
 		return hintEstate(dir, err)
 	}
@@ -63,7 +63,7 @@ func (o *lockOptions) run(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return err
 	}
-	if len(pruned.Removed) == 0 || update.Before != nil || len(o.anew) > 0 {
+	if len(pruned.Removed) == 0 || update.Before != nil || len(o.restart) > 0 {
 		if err := o.finish(cmd, update); err != nil {
 			return err
 		}

@@ -167,10 +167,10 @@ func (k Kind) String() string {
 }
 
 // Update returns the update that makes the file fit the divisions. The divisions of
-// owners in anew get their positions in the order of the files; the others keep as many
+// owners in restart get their positions in the order of the files; the others keep as many
 // as possible.
-func (l *File) Update(divisions []*Division, anew []string) (*Update, error) {
-	return l.update(relocking{lock: l, divisions: divisions, anew: anew})
+func (l *File) Update(divisions []*Division, restart []string) (*Update, error) {
+	return l.update(relocking{lock: l, divisions: divisions, restart: restart})
 }
 
 // UpdateLike is Update, but the splits of a flag in the environment to get the positions that
@@ -224,7 +224,7 @@ func newChange(id ID, kind Kind, parts []share.Part) Change {
 // A relocking finds the line of the lock file that each division continues.
 type relocking struct {
 	lock      *File
-	anew      []string
+	restart   []string
 	divisions []*Division
 	model     map[ID]*Entry // lines whose positions others get
 	from      []*Entry      // for each division, nil for none
@@ -233,7 +233,7 @@ type relocking struct {
 	changes   []Change
 }
 
-// checkAnew returns an error if anew names something that doesn't exist.
+// checkAnew returns an error if restart names something that doesn't exist.
 func (r *relocking) checkAnew() error {
 	owners := func(yield func(string) bool) {
 		for _, d := range r.divisions {
@@ -242,7 +242,7 @@ func (r *relocking) checkAnew() error {
 			}
 		}
 	}
-	for _, key := range r.anew {
+	for _, key := range r.restart {
 		if !slices.Contains(slices.Collect(owners), key) {
 			return fmt.Errorf("there is no flag %q with a split by a unit%s", key, suggest.DidYouMean(key, owners))
 		}
@@ -332,7 +332,7 @@ func (r *relocking) update(d *Division, from *Entry) error {
 		change.Kind = Added
 	case from.Draw != d.Draw:
 		change.Kind = Anew
-	case slices.Contains(r.anew, d.ID.Owner):
+	case slices.Contains(r.restart, d.ID.Owner):
 		change.Kind, before = Anew, from.pieces
 	case from.ID.Environment != d.ID.Environment:
 		change.Kind = Added
