@@ -117,8 +117,8 @@ func errorsOf(problems ci.Problems) ci.Problems {
 // judgeCheck prints notes, and what was checked. The error says that the warnings are too
 // many for strict.
 func judgeCheck(w io.Writer, estate *ci.Estate, warnings ci.Problems, needs []clientNeed, strict bool) error {
-	for _, n := range needs {
-		fmt.Fprintf(w, "note: namespace %s; %s\n", n, olderClients)
+	for _, note := range needNotes(needs) {
+		fmt.Fprintf(w, "note: %s\n", note)
 	}
 	if strict && len(warnings) > 0 {
 		err := fmt.Errorf("%s in the flag files", count(len(warnings), "warning"))

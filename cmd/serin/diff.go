@@ -140,8 +140,8 @@ func (f *diffFlags) compare(cmd *cobra.Command, c diff.Config, old, new string) 
 	if c.Pairs, err = f.pairs(note, a, b); err != nil {
 		return diff.Report{}, err
 	}
-	for _, n := range newNeeds(c.Pairs) {
-		note("namespace %s; %s", n, olderClients)
+	for _, text := range needNotes(newNeeds(c.Pairs)) {
+		note("%s", text)
 	}
 	for _, text := range publicChanges(c.Pairs) {
 		note("%s", text)

@@ -74,14 +74,60 @@ func newNeeds(pairs []diff.Pair) []clientNeed {
 	return all
 }
 
-// String returns a line such as `shop needs clients that know "hash:unleash": rule
-// "half" of flag "checkout" uses the hash "unleash"`.
-func (n clientNeed) String() string {
-	where := ""
-	if n.environments != nil {
-		where = " in " + strings.Join(n.environments, " and ")
+// maxNeeding is how many namespaces a note lists.
+const maxNeeding = 10
+
+// needNotes returns a note for each feature that clients must know, such as `namespace shop needs
+// clients that know "hash:unleash": rule "half" of flag "checkout" uses the hash "unleash"; other
+// clients …`. Namespaces that need the same in the same environments share a note, which says where
+// the first one uses it.
+func needNotes(needs []clientNeed) []string {
+	type group struct{ feature, environments string }
+	var order []group
+	groups := make(map[group][]clientNeed)
+	for _, n := range needs {
+		g := group{n.need.Feature, strings.Join(n.environments, " and ")}
+		if groups[g] == nil {
+			order = append(order, g)
+		}
+		groups[g] = append(groups[g], n)
 	}
-	return fmt.Sprintf("%s needs clients that know %q%s: %s", n.namespace, n.need.Feature, where, n.need)
+	var notes []string
+	for _, g := range order {
+		list, where := groups[g], ""
+		if g.environments != "" {
+			where = " in " + g.environments
+		}
+		need := list[0].need
+		for _, n := range list[1:] {
+			need.More += n.need.More + 1
+		}
+		if len(list) == 1 {
+			notes = append(notes, fmt.Sprintf("namespace %s needs clients that know %q%s: %s; %s", list[0].namespace,
+				g.feature, where, need, olderClients))
+			continue
+		}
+		var names []string
+		for _, n := range list[:min(len(list), maxNeeding)] {
+			names = append(names, n.namespace)
+		}
+		notes = append(notes, fmt.Sprintf("namespaces %s need clients that know %q%s: %s; "+
+			"other clients that read one of them keep their last revision, in all their namespaces",
+			enumerate(names, len(list)-len(names)), g.feature, where, need))
+	}
+	return notes
+}
+
+// enumerate lists names, and how many more there are.
+func enumerate(names []string, more int) string {
+	last := len(names) - 1
+	switch {
+	case more > 0:
+		return fmt.Sprintf("%s and %d more", strings.Join(names, ", "), more)
+	case last == 0:
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // olderClients says what becomes of clients that don't know what is needed.

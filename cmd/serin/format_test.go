@@ -30,15 +30,39 @@ func TestFormatChange(t *testing.T) {
 }
 
 func TestClientNeed(t *testing.T) {
-	n := clientNeed{namespace: "shop", need: bundle.Need{Feature: "hash:unleash", Flag: "cart", Rule: "half"}}
-	want := `shop needs clients that know "hash:unleash": rule "half" of flag "cart" uses the hash "unleash"`
-	if got := n.String(); got != want {
-		t.Errorf("got %s, want %s", got, want)
+	need := bundle.Need{Feature: "hash:unleash", Flag: "cart", Rule: "half"}
+	var many []clientNeed
+	for i := range maxNeeding + 7 {
+		many = append(many, clientNeed{namespace: fmt.Sprintf("n%02d", i), need: need})
 	}
-	n.environments = []string{"staging", "test"}
-	want = `shop needs clients that know "hash:unleash" in staging and test: rule "half" of flag "cart" uses the hash "unleash"`
-	if got := n.String(); got != want {
-		t.Errorf("got %s, want %s", got, want)
+	for _, test := range []struct {
+		needs []clientNeed
+		want  string
+	}{
+		{many[:1], `namespace n00 needs clients that know "hash:unleash": rule "half" of flag "cart" uses the hash "unleash"; other clients that read it keep their last revision, in all their namespaces
+`},
+		{[]clientNeed{{"shop", need, []string{"staging", "test"}}},
+			`namespace shop needs clients that know "hash:unleash" in staging and test: rule "half" of flag "cart" uses the hash "unleash"; other clients that read it keep their last revision, in all their namespaces
+`},
+		{[]clientNeed{
+			{"a", bundle.Need{Feature: "hash:unleash", Flag: "cart", Rule: "half", More: 3}, nil},
+			{"a", bundle.Need{Feature: "op:bucket", Segment: "half"}, nil},
+			{"b", need, nil}, {"c", need, []string{"test"}}, {"d", need, nil},
+		}, `namespaces a, b and d need clients that know "hash:unleash": rule "half" of flag "cart" and 5 more use the hash "unleash"; other clients that read one of them keep their last revision, in all their namespaces
+namespace a needs clients that know "op:bucket": segment "half" uses the condition "bucket"; other clients that read it keep their last revision, in all their namespaces
+namespace c needs clients that know "hash:unleash" in test: rule "half" of flag "cart" uses the hash "unleash"; other clients that read it keep their last revision, in all their namespaces
+`},
+		{many, `namespaces n00, n01, n02, n03, n04, n05, n06, n07, n08, n09 and 7 more need clients that know "hash:unleash": rule "half" of flag "cart" and 16 more use the hash "unleash"; other clients that read one of them keep their last revision, in all their namespaces
+`},
+		{nil, ""},
+	} {
+		var got strings.Builder
+		for _, note := range needNotes(test.needs) {
+			fmt.Fprintln(&got, note)
+		}
+		if got.String() != test.want {
+			t.Errorf("got\n%swant\n%s", &got, test.want)
+		}
 	}
 }
 
@@ -60,14 +84,13 @@ func TestClientNeeds(t *testing.T) {
 		environments []string
 		want         string
 	}{
-		{nil, `shop needs clients that know "hash:unleash": rule "half" of flag "cart" uses the hash "unleash"
-shop needs clients that know "op:bucket": segment "half" uses the condition "bucket"
+		{nil, `shop []: rule "half" of flag "cart" uses the hash "unleash"
+shop []: segment "half" uses the condition "bucket"
 `},
-		{[]string{"production"}, `shop needs clients that know "op:bucket": segment "half" uses the condition "bucket"
+		{[]string{"production"}, `shop []: segment "half" uses the condition "bucket"
 `},
-		{[]string{"production", "staging", "test"},
-			`shop needs clients that know "hash:unleash" in staging and test: rule "half" of flag "cart" uses the hash "unleash"
-shop needs clients that know "op:bucket": segment "half" uses the condition "bucket"
+		{[]string{"production", "staging", "test"}, `shop [staging test]: rule "half" of flag "cart" uses the hash "unleash"
+shop []: segment "half" uses the condition "bucket"
 `},
 	} {
 		needs, err := clientNeeds(test.environments, compile)
@@ -76,7 +99,7 @@ shop needs clients that know "op:bucket": segment "half" uses the condition "buc
 		}
 		var got strings.Builder
 		for _, n := range needs {
-			fmt.Fprintln(&got, n)
+			fmt.Fprintf(&got, "%s %v: %s\n", n.namespace, n.environments, n.need)
 		}
 		if got.String() != test.want {
 			t.Errorf("in %q:\n%swant\n%s", test.environments, got.String(), test.want)
