@@ -150,7 +150,7 @@ var tasks = map[string]struct {
 	"who is affected by this pull request": {2, []string{"colors changed",
 		"70% of the users it is about get a different value.", "From git:main to the files as they are"}},
 	"what changes next": {0,
-		[]string{"Changes next: ramp in 1 h 0 min in production, staging; new-index in 2 h 0 min in production; "}},
+		[]string{"Changes next: ramp in 1 h (production, staging); new-index in 2 h (production); "}},
 	"who owns what has expired": {1, []string{"cart expired", "结账团队"}},
 	"propose turning it off": {3,
 		[]string{"serin apply 'disable colors'", "open a prefilled issue", "enabled: false", "70% of the users"}},

@@ -127,23 +127,35 @@ func (v *view) changedFlag(f *diff.Flag, private bool) changedFlag {
 			group.Moves = append(group.Moves, display.Line(m.Share.String()+" "+m.From+" → "+m.To))
 		}
 		for _, b := range g.Bars {
-			group.Bars = append(group.Bars, drawRows(b))
+			group.Bars = append(group.Bars, drawRows(b, v.byKey[f.Key]))
 		}
 		w.Groups = append(w.Groups, group)
 	}
 	return w
 }
 
-// drawRows draws a bar of package diff.
-func drawRows(b diff.Bar) twoRows {
-	var marks, words []string
-	w := twoRows{}
-	for i, l := range b.Legend {
-		marks = append(marks, l.Mark)
-		words = append(words, display.Line(l.Means))
-		w.Legend = append(w.Legend, part{Kind: i % kinds, Name: display.Line(l.Means)})
+// drawRows draws a bar of package diff about a flag, which may be nil. Variants that the flag has
+// are of the same colors as on its own page.
+func drawRows(b diff.Bar, f *flag) twoRows {
+	var names []string
+	if f != nil {
+		for _, variant := range f.variants[0].flag.Variants {
+			names = append(names, variant.Name)
+		}
 	}
-	w.Old, w.New = rowOf(b.Old, marks), rowOf(b.New, marks)
+	var words []string
+	w, kindOf := twoRows{}, make(map[string]int)
+	for _, l := range b.Legend {
+		at := slices.Index(names, l.Means)
+		if at < 0 {
+			at = len(names)
+			names = append(names, l.Means)
+		}
+		kindOf[l.Mark] = at % kinds
+		words = append(words, display.Line(l.Means))
+		w.Legend = append(w.Legend, part{Kind: at % kinds, Name: display.Line(l.Means)})
+	}
+	w.Old, w.New = rowOf(b.Old, kindOf), rowOf(b.New, kindOf)
 	w.Label = "Who gets what by position, before and after: " + strings.Join(words, ", ")
 	return w
 }

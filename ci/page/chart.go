@@ -29,12 +29,13 @@ type part struct {
 // kinds is how many colors there are.
 const kinds = 10
 
-// shareBar draws what is served. order decides which variant has which color.
+// shareBar draws what is served. The order of the flag's variants decides which has which color.
 func shareBar(f *evaluator.Flag, shares []served.Share) bar {
 	var b bar
 	at := 0.0
 	var words []string
-	for _, s := range shares {
+	widths := widthsOf(shares)
+	for j, s := range shares {
 		kind := 0
 		for i, v := range f.Variants {
 			if v.Name == s.Variant {
@@ -43,17 +44,41 @@ func shareBar(f *evaluator.Flag, shares []served.Share) bar {
 		}
 		share := served.Percent(s.Share)
 		b.Parts = append(b.Parts, part{
-			fmt.Sprintf("%.3f", 100*at), fmt.Sprintf("%.3f", 100*s.Share), kind, display.Line(s.Variant), share,
+			fmt.Sprintf("%.3f", at), fmt.Sprintf("%.3f", widths[j]), kind, display.Line(s.Variant), share,
 		})
 		words = append(words, share+" "+display.Line(s.Variant))
-		at += s.Share
+		at += widths[j]
 	}
 	b.Label = strings.Join(words, ", ")
 	return b
 }
 
-// rowOf draws a row of a bar of package diff, in which each character stands for a column.
-func rowOf(row string, marks []string) []part {
+// narrowest is how wide a part of a bar is at least, of 100, so that people see it.
+const narrowest = 1.0
+
+// widthsOf returns how wide shares are drawn: the widest part makes room for what is too narrow.
+func widthsOf(shares []served.Share) []float64 {
+	widths := make([]float64, len(shares))
+	widest, added := 0, 0.0
+	for i, s := range shares {
+		widths[i] = 100 * s.Share
+		if widths[i] < narrowest {
+			added += narrowest - widths[i]
+			widths[i] = narrowest
+		}
+		if widths[i] > widths[widest] {
+			widest = i
+		}
+	}
+	if added > 0 && widths[widest]-added >= narrowest {
+		widths[widest] -= added
+	}
+	return widths
+}
+
+// rowOf draws a row of a bar of package diff, in which each character stands for a column, by the
+// kinds of the characters.
+func rowOf(row string, kindOf map[string]int) []part {
 	runes := []rune(row)
 	var parts []part
 	for from := 0; from < len(runes); {
@@ -61,15 +86,9 @@ func rowOf(row string, marks []string) []part {
 		for to < len(runes) && runes[to] == runes[from] {
 			to++
 		}
-		kind := 0
-		for i, m := range marks {
-			if m == string(runes[from]) {
-				kind = i % kinds
-			}
-		}
 		width := 100 / float64(len(runes))
 		parts = append(parts, part{X: fmt.Sprintf("%.3f", float64(from)*width),
-			Width: fmt.Sprintf("%.3f", float64(to-from)*width), Kind: kind})
+			Width: fmt.Sprintf("%.3f", float64(to-from)*width), Kind: kindOf[string(runes[from])]})
 		from = to
 	}
 	return parts
@@ -213,6 +232,8 @@ func soon(at, now time.Time) string {
 		text = "less than a minute"
 	case minutes < 60:
 		text = fmt.Sprintf("%d min", minutes)
+	case minutes < 48*60 && minutes%60 == 0:
+		text = fmt.Sprintf("%d h", minutes/60)
 	case minutes < 48*60:
 		text = fmt.Sprintf("%d h %d min", minutes/60, minutes%60)
 	default:

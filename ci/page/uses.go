@@ -3,6 +3,7 @@ package page
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/display"
@@ -77,24 +78,29 @@ func (v *view) segmentWords(s *evaluator.Segment) sentence {
 	var words sentence
 	switch n := len(s.Include); {
 	case s.IncludeList != nil:
-		words.say("The IDs of a list")
+		words.say("The IDs of a list. ")
 	case n > 0:
-		words.say("%s", counted(n, "%d ID", "%d IDs"))
+		words.say("%s. ", counted(n, "%d ID", "%d IDs"))
 	}
 	if s.When != nil {
 		if len(words) > 0 {
-			words.say(", and everyone for whom ")
+			words.say("Also matches if ")
 		} else {
-			words.say("Everyone for whom ")
+			words.say("Matches if ")
 		}
 		v.speaker().condition(&words, s.When, false)
+		words.say(". ")
 	}
 	switch n := len(s.Exclude); {
 	case s.ExcludeList != nil:
-		words.say(", without the IDs of a list")
+		words.say("The IDs of another list are left out.")
 	case n > 0:
-		words.say(", without %s", counted(n, "%d ID", "%d IDs"))
+		words.say("%s", counted(n, "%d ID is left out.", "%d IDs are left out."))
 	}
-	words.say(".")
+	if len(words) == 0 {
+		words.say("Nobody is in it.")
+	}
+	last := &words[len(words)-1]
+	last.Text = strings.TrimSuffix(last.Text, " ")
 	return words
 }

@@ -40,12 +40,12 @@ function find(entries, query) {
 function row(entry) {
   const name = element('th', { scope: 'row' }, element('a', { href: `${root}flag/${entry.k}.html` }, entry.k));
   for (const state of entry.b ?? []) name.append(' ', element('span', { class: `state ${state}` }, state));
-  return element('tr', {}, name, element('td', {}, entry.o ?? ''), element('td', {}, entry.s), next(entry));
+  return element('tr', {}, name, element('td', { 'data-in': 'Owner' }, entry.o ?? ''), element('td', { 'data-in': 'Serves' }, entry.s), next(entry));
 }
 
 // next returns when a flag changes next.
 function next(entry) {
-  const cell = element('td', {});
+  const cell = element('td', { 'data-in': 'Next change' });
   if (entry.c) cell.append(element('time', { datetime: new Date(entry.c * 1000).toISOString(), 'data-soon': '' }, soon(entry.c * 1000)), entry.w ? `, ${entry.w}` : '');
   return cell;
 }
@@ -207,7 +207,7 @@ byId('only-mixed')?.addEventListener('change', (event) => {
 function soon(at) {
   const minutes = Math.floor(Math.abs(at - Date.now()) / 60000);
   const text = minutes < 1 ? 'less than a minute' : minutes < 60 ? `${minutes} min`
-    : minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${Math.floor(minutes / 1440)} days`;
+    : minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h${minutes % 60 ? ` ${minutes % 60} min` : ''}` : `${Math.floor(minutes / 1440)} days`;
   return at < Date.now() ? `${text} ago` : `in ${text}`;
 }
 setInterval(() => {

@@ -1,7 +1,7 @@
 // Opens the page for people in Chromium, and reports what a person would meet.
 //
 // stdin:  {"chromium": "…", "base": "http://…", "pages": [{"name": "…", "path": "…"}], "flag": "…",
-//          "search": "…", "shots": "a folder for some screenshots, or nothing", "trees": true,
+//          "search": "…", "shots": "a folder for screenshots, or nothing", "trees": true,
 //          "measure": false}, which looks at the pages and then measures, or else tries what people do
 // stdout: a line of JSON for each thing that was looked at:
 //         {"axe": "name theme width", "violations": ["…"]}     what axe-core finds
@@ -66,7 +66,7 @@ async function look(page, { name, path, submit }) {
       if (input.trees && theme === 'light' && width === 1400) {
         print({ tree: name, text: await page.locator('body').ariaSnapshot() });
       }
-      if (input.shots && (theme === 'light') === (width === 1400)) await page.screenshot({ path: `${input.shots}/${what.replaceAll(' ', '-')}.png`, fullPage: true });
+      if (input.shots) await page.screenshot({ path: `${input.shots}/${what.replaceAll(' ', '-')}.png`, fullPage: true });
     }
   }
 }
