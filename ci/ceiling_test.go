@@ -37,14 +37,7 @@ func TestCeiling(t *testing.T) {
 			lock = line.String() + "\n"
 		}
 		e := planEstate(t, p, lock)
-		payloads, err := e.Compile("production")
-		if err != nil {
-			t.Fatal(err)
-		}
-		program, err := evaluator.Compile(payloads[0].Ruleset)
-		if err != nil {
-			t.Fatal(err)
-		}
+		program := compiled(t, e, "production")
 		for range 20 {
 			now := time.Unix(random.Int64N(5e9), 0).Unix()
 			if random.IntN(10) == 0 {

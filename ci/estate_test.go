@@ -279,6 +279,18 @@ func compileModules(e *Estate, environment string) error {
 	return err
 }
 
+// refusal returns why an estate is refused, "" if it loads and compiles.
+func refusal(fsys fs.FS) string {
+	e, err := LoadFS(fsys, "flags")
+	if err == nil {
+		err = compileModules(e, "")
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
 // encode returns an environment's payloads as bytes, in hexadecimal.
 func encode(t *testing.T, e *Estate, environment string) []string {
 	t.Helper()
@@ -303,11 +315,9 @@ func encode(t *testing.T, e *Estate, environment string) []string {
 // TestSegmentChains holds the longest chain of segments to what the evaluator
 // accepts.
 func TestSegmentChains(t *testing.T) {
-	for n, want := range map[int]string{
-		evaluator.MaxDepth: "",
-		evaluator.MaxDepth +
-			1: "flags/segments/s0.yaml:1:1: the segment starts a chain of references to other segments that is longer than 100",
-	} {
+	const tooLong = "flags/segments/s0.yaml:1:1: " +
+		"the segment starts a chain of references to other segments that is longer than 100"
+	for n, want := range map[int]string{evaluator.MaxDepth: "", evaluator.MaxDepth + 1: tooLong} {
 		fsys := base(t)
 		for i := range n - 1 {
 			fsys[fmt.Sprintf("segments/s%d.yaml", i)] = file(fmt.Sprintf("when: {user: {segment: s%d}}\n", i+1))
@@ -315,15 +325,7 @@ func TestSegmentChains(t *testing.T) {
 		fsys[fmt.Sprintf("segments/s%d.yaml", n-1)] = file("include: [u-1]\n")
 		fsys["shop/chained.yaml"] = file(
 			"type: boolean\ndefault: off\nrules: [{name: a, when: {user: {segment: s0}}, serve: on}]\n")
-		e, err := LoadFS(fsys, "flags")
-		got := ""
-		if err == nil {
-			err = compileModules(e, "")
-		}
-		if err != nil {
-			got = err.Error()
-		}
-		if got != want {
+		if got := refusal(fsys); got != want {
 			t.Errorf("%d segments in a row: got error %q, want %q", n, got, want)
 		}
 	}

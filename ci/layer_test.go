@@ -119,14 +119,7 @@ func TestLayersDontOverlap(t *testing.T) {
 // flag at most, and they are not all in the same one.
 func checkUsersApart(t *testing.T, e *Estate, text string) {
 	t.Helper()
-	payloads, err := e.Compile("production")
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := evaluator.Compile(payloads[0].Ruleset)
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := compiled(t, e, "production")
 	counts := make(map[string]int)
 	for i := range 1000 {
 		in := ""

@@ -88,15 +88,7 @@ func TestFlagCost(t *testing.T) {
 		fsys["shop/x.yaml"] = file(
 			"type: boolean\ndefault: off\nrules: [{name: r, serve: {on: 50%, off: 50%}, when: {any: [" +
 				strings.Repeat("{user: {segment: many}}, ", 99) + strings.Repeat("{city: BJ}, ", cities) + "]}}]\n")
-		e, err := LoadFS(fsys, "flags")
-		got := ""
-		if err == nil {
-			err = compileModules(e, "")
-		}
-		if err != nil {
-			got = err.Error()
-		}
-		if got != want {
+		if got := refusal(fsys); got != want {
 			t.Errorf("%d cities: got error %q, want %q", cities, got, want)
 		}
 	}

@@ -22,10 +22,15 @@ func (c Checker) condition(n *source.Node) (cond evaluator.Condition, ok bool) {
 		c.Errorf(n, "the condition is empty; without \"when\" a rule always matches")
 		return cond, false
 	}
+	return everyField(n, c.conditionField)
+}
+
+// everyField reads each field of a mapping as a condition, and returns that all of them hold.
+func everyField(n *source.Node, read func(source.Field) (evaluator.Condition, bool)) (evaluator.Condition, bool) {
 	all := make([]evaluator.Condition, 0, len(n.Fields))
-	ok = true
+	ok := true
 	for _, f := range n.Fields {
-		one, fine := c.conditionField(f)
+		one, fine := read(f)
 		ok = ok && fine
 		all = append(all, one)
 	}

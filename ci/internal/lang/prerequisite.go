@@ -34,14 +34,7 @@ func (c Checker) flagConditions(f source.Field) (cond evaluator.Condition, ok bo
 		c.Errorf(n, "\"flag\" names no flag")
 		return cond, false
 	}
-	all := make([]evaluator.Condition, 0, len(n.Fields))
-	ok = true
-	for _, f := range n.Fields {
-		one, fine := c.flagCondition(f)
-		ok = ok && fine
-		all = append(all, one)
-	}
-	return conjunction(all), ok
+	return everyField(n, c.flagCondition)
 }
 
 func (c Checker) flagCondition(f source.Field) (cond evaluator.Condition, ok bool) {
