@@ -49,8 +49,9 @@ environments:
 func BenchmarkEstates(b *testing.B) {
 	var users bytes.Buffer
 	for i := range 100_000 {
-		fmt.Fprintf(&users, `{"targetingKey": "u-%d", "city": "%s", "channel": "%s", "app_version": "%d.%d.0", "uid": %d}`+"\n",
-			i, []string{"shenzhen", "guangzhou", "beijing", "lhasa"}[i%4], []string{"appstore", "huawei", "web"}[i%3],
+		fmt.Fprintf(&users,
+			`{"targetingKey": "u-%d", "city": "%s", "channel": "%s", "app_version": "%d.%d.0", "uid": %d}`+"\n", i,
+			[]string{"shenzhen", "guangzhou", "beijing", "lhasa"}[i%4], []string{"appstore", "huawei", "web"}[i%3],
 			i%5, i%10, i)
 	}
 	for _, test := range []struct {

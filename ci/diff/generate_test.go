@@ -34,7 +34,8 @@ var (
 	userPool    = []string{"u-1", "u-2", "u-3", "u-10", "t-1", "7", "42", "U-1"}
 	cityPool    = []string{"BJ", "SH", "GZ", "LS", "bj", "Bj", "BJS", "北京"}
 	piecePool   = []string{"B", "H", "J", "BJ", "bj", "S", "Z", "京"}
-	matchPool   = []string{"^[LG].*[SZ]$", "J", "^b", "^$", "H|S"}
+	matchPool   = []string{"^[LG].*[SZ]$", "J", "^b", "^$", "H|S", "(?i)J$", "^(BJ|SH)$", "^B.?J", "[bs]j?$", "[^JH]"}
+	spelledPool = []string{"bJ", "GxZ", "lS", "Lbjs", "GJS", "hJ", "xJ", "sh", "ſh", "bz", "B\nJ", "x\nb", "B\xffj"}
 	mailPool    = []string{"a@a.com", "x@A.COM", "@a.com", "b@b.org", "ſ@K.com"}
 	versionPool = []string{"1.0.0", "2.3.0", "2.3.0-rc.1", "2.3", "3.0.0-0", "3", "10.0.1"}
 	rangePool   = []string{">=2.3.0", "<2", ">=1.0.0 <3", ">2.3.0-rc.1", "<=3", "=2.3.0", "<3.0.0-0"}
@@ -60,7 +61,8 @@ func attributes() []evaluator.Attribute {
 		{Name: "city", Type: evaluator.AttrString}, {Name: "mail", Type: evaluator.AttrString},
 		{Name: "uid", Type: evaluator.AttrInteger}, {Name: "beta", Type: evaluator.AttrBoolean},
 		{Name: "version", Type: evaluator.AttrSemver}, {Name: "ip", Type: evaluator.AttrIP},
-		{Name: "tags", Type: evaluator.AttrList}, {Name: "since", Type: evaluator.AttrTime}, {Name: "price", Type: evaluator.AttrNumber},
+		{Name: "tags", Type: evaluator.AttrList}, {Name: "since", Type: evaluator.AttrTime},
+		{Name: "price", Type: evaluator.AttrNumber},
 	}
 }
 
@@ -68,7 +70,8 @@ func attributes() []evaluator.Attribute {
 func (m *maker) ruleset() evaluator.Ruleset {
 	set := evaluator.Ruleset{Unit: "user", Attributes: attributes(), Zones: []evaluator.Zone{
 		{Name: "UTC", Offsets: []evaluator.Offset{{}}},
-		{Name: "Berlin", Offsets: []evaluator.Offset{{Seconds: 3600}, {From: at + 86_400, Seconds: 7200}, {From: at + 400_000, Seconds: 3600}}},
+		{Name: "Berlin", Offsets: []evaluator.Offset{{Seconds: 3600}, {From: at + 86_400, Seconds: 7200},
+			{From: at + 400_000, Seconds: 3600}}},
 	}}
 	if m.IntN(4) == 0 {
 		set.Attributes[versionAttribute].Type = evaluator.AttrSemverV
@@ -560,7 +563,7 @@ func (m *maker) context() evaluator.Context {
 		set("user", evaluator.StringValue(choose(m, userPool...)))
 	}
 	set("device", evaluator.StringValue("d-"+strconv.Itoa(m.IntN(1e9))))
-	set("city", evaluator.StringValue(choose(m, slices.Concat(cityPool, piecePool)...)))
+	set("city", evaluator.StringValue(choose(m, slices.Concat(cityPool, piecePool, spelledPool)...)))
 	set("mail", evaluator.StringValue(choose(m, mailPool...)))
 	set("uid", evaluator.IntValue(choose(m, choose(m, intPool...), m.Int64N(200), m.Int64())))
 	set("beta", evaluator.BoolValue(m.IntN(2) == 0))

@@ -17,6 +17,8 @@ type atom struct {
 	// a segment, an integer counts as its decimal form.
 	members *list
 	test    func(evaluator.Value) bool
+	// operands are those of a comparison of text that has no members.
+	operands []operand
 }
 
 func (a *atom) isMembership() bool { return a.members != nil }
@@ -42,28 +44,29 @@ func (a *atom) holds(v evaluator.Value) bool {
 // An operand is a text that a comparison of text names, folded if the letter case of
 // the value is ignored. Where it has none, it isn't.
 type operand struct {
+	op   evaluator.Op // OpOneOf, OpPrefix, OpSuffix, OpContains, or OpMatches for an expression
 	text string
 	fold int // 1 if folded, otherwise 0
 }
 
-// operands returns the operands of a comparison of text.
-func (a *atom) operands() []operand {
-	list := make([]operand, len(a.cond.Strings))
-	for i, text := range a.cond.Strings {
-		list[i] = operand{text, 0}
-		if a.cond.Fold && hasCase(text) {
-			list[i].fold = 1
-			if a.cond.Op != evaluator.OpMatches {
-				list[i].text = fold1(text)
-			}
+func newOperand(op evaluator.Op, text string, fold bool) operand {
+	if fold && hasCase(text) {
+		return operand{op, fold1(text), 1}
+	}
+	return operand{op, text, 0}
+}
+
+// operandsOf returns the operands of a comparison of text, which holds if it does for one.
+func operandsOf(c *evaluator.Condition) []operand {
+	var list []operand
+	for _, text := range c.Strings {
+		if c.Op == evaluator.OpMatches {
+			list = append(list, expressionOperands(text, c.Fold)...)
+		} else {
+			list = append(list, newOperand(c.Op, text, c.Fold))
 		}
 	}
 	return list
-}
-
-// isFoldedSet reports whether a compares whole texts whatever their letter case.
-func (a *atom) isFoldedSet() bool {
-	return a.typ == evaluator.AttrString && a.cond.Op == evaluator.OpOneOf && a.cond.Fold
 }
 
 // A list is texts in order, each once.
@@ -160,6 +163,9 @@ func (c *Comparer) atom(typ evaluator.AttributeType, cond *evaluator.Condition) 
 			a.members = c.list(cond.Strings)
 		} else if cond.Op != evaluator.OpExists {
 			a.test = predicate(typ, cond)
+			if typ == evaluator.AttrString {
+				a.operands = operandsOf(cond)
+			}
 		}
 		return a
 	})

@@ -105,6 +105,13 @@ func (d *domain) put(c class) {
 	}
 }
 
+// isReal reports whether there is a text that can be bucketed, if any can, for which some atoms
+// hold.
+func (d *domain) isReal(sig string) bool {
+	i, ok := d.at[classKey{sig, d.unit, false}]
+	return ok && d.classes[i].real
+}
+
 // suppose adds a class that may have values: those for which some atoms hold.
 func (d *domain) suppose(sig string, usable bool) {
 	usable = usable && d.unit
@@ -165,13 +172,12 @@ func (d *domain) nameMembers(c *Comparer) {
 	var long []*list
 	for _, a := range d.atoms {
 		switch {
-		case a.isFoldedSet():
-			for _, o := range a.operands() {
-				if o.fold == 0 {
+		case !a.isMembership():
+			for _, o := range a.operands {
+				if o.op == evaluator.OpOneOf && o.fold == 0 {
 					names[o.text] = true
 				}
 			}
-		case !a.isMembership():
 		case !a.members.isLong():
 			for _, text := range a.members.texts {
 				names[text] = true

@@ -29,8 +29,37 @@ func fold1(s string) string {
 	return string(b)
 }
 
-// hasCase reports whether text, or a regular expression, has characters that there are
-// others of in another letter case.
+// hasCase reports whether text has characters that there are others of in another letter
+// case.
 func hasCase(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return unicode.SimpleFold(r) != r }) || !utf8.ValidString(s)
+}
+
+// maxSpelledCases bounds the letter cases in which a text is spelled out: six letters have that many.
+const maxSpelledCases = 64
+
+// spellCases returns all texts that are a folded one when they are folded, and whether they
+// aren't too many.
+func spellCases(folded string) ([]string, bool) {
+	if !utf8.ValidString(folded) {
+		return nil, false
+	}
+	list := []string{""}
+	for _, r := range folded {
+		orbit := []rune{r}
+		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+			orbit = append(orbit, other)
+		}
+		if len(list)*len(orbit) > maxSpelledCases {
+			return nil, false
+		}
+		var longer []string
+		for _, text := range list {
+			for _, r := range orbit {
+				longer = append(longer, text+string(r))
+			}
+		}
+		list = longer
+	}
+	return list, true
 }

@@ -89,9 +89,13 @@ func (d *domain) interval(from, to, count, step int64, cost int) {
 	first := max(from, min(1, to-count+1))
 	for n := first; n-first < count; n++ {
 		v := evaluator.IntValue(n)
+		above, below := (uint64(to)-uint64(n))/uint64(step), (uint64(n)-uint64(from))/uint64(step)
 		d.add(v, cost, func(i int) (evaluator.Value, bool) {
-			if i := int64(i); i <= (to-n)/step { // to-n overflows for no n above -2
-				return evaluator.IntValue(n + i*step), true
+			switch i := uint64(i); {
+			case i <= above:
+				return evaluator.IntValue(n + int64(i)*step), true
+			case i-above <= below:
+				return evaluator.IntValue(n - int64(i-above)*step), true
 			}
 			return evaluator.Value{}, false
 		})

@@ -16,50 +16,62 @@ import (
 type patterns struct {
 	d                    *domain
 	cost                 int
-	prefixes, suffixes   [2][]string // the second: folded; each with ""
-	equal                []string    // folded, with ""
+	prefixes, suffixes   []affix
+	equal                []string // folded, with ""
 	contained, expressed []group
 }
 
 type group struct {
-	texts  []string // folded, if fold
-	folded []string
-	fold   bool
-	atoms  []int
+	texts []string // folded, if fold
+	fold  bool
+	atoms []int
+	forms []form // of texts to contain: a value that meets the group has one of them
+	edges []edge // of expressions
 }
 
 // A pattern is one of patterns.
 type pattern struct {
-	prefix, suffix [2]string // the longest, as it is and folded
-	equal          string    // what the whole text is when folded; "": another
-	contained      []bool    // by group
+	prefix, suffix *affix
+	equal          string // what the whole text is when folded; "": another
+	contained      []bool // by group
 	expressed      []bool
 }
 
 func newPatterns(d *domain, cost int) *patterns {
 	p := &patterns{d: d, cost: cost, equal: []string{""}}
-	p.prefixes = [2][]string{{""}, {""}}
-	p.suffixes = [2][]string{{""}, {""}}
+	prefixes, suffixes := [2][]string{{""}, {""}}, [2][]string{{""}, {""}}
 	add := func(list *[]string, text string) {
 		if !slices.Contains(*list, text) {
 			*list = append(*list, text)
 		}
 	}
 	for _, a := range d.atoms {
-		for _, o := range a.operands() {
+		for _, o := range a.operands {
 			switch {
-			case a.cond.Op == evaluator.OpPrefix:
-				add(&p.prefixes[o.fold], o.text)
-			case a.cond.Op == evaluator.OpSuffix:
-				add(&p.suffixes[o.fold], o.text)
-			case a.isFoldedSet() && o.fold == 1:
+			case o.op == evaluator.OpPrefix:
+				add(&prefixes[o.fold], o.text)
+			case o.op == evaluator.OpSuffix:
+				add(&suffixes[o.fold], o.text)
+			case o.op == evaluator.OpOneOf && o.fold == 1:
 				add(&p.equal, o.text)
 			}
 		}
 	}
-	p.contained = d.groups(evaluator.OpContains)
 	d.complete = d.complete && !d.cutsCharacters()
-	p.expressed = d.groups(evaluator.OpMatches)
+	p.contained, p.expressed = d.groups(evaluator.OpContains), d.groups(evaluator.OpMatches)
+	for i := range p.contained {
+		g := &p.contained[i]
+		for _, text := range g.texts {
+			g.forms = append(g.forms, p.forms(text, g.fold)...)
+		}
+	}
+	for i := range p.expressed {
+		g := &p.expressed[i]
+		for _, text := range g.texts {
+			g.edges = append(g.edges, p.edge(text))
+		}
+	}
+	p.prefixes, p.suffixes = p.affixes(prefixes, strings.HasPrefix), p.affixes(suffixes, strings.HasSuffix)
 	return p
 }
 
@@ -69,12 +81,12 @@ func newPatterns(d *domain, cost int) *patterns {
 func (d *domain) cutsCharacters() bool {
 	raw, folded, cut := false, false, false
 	for _, a := range d.atoms {
-		switch a.cond.Op {
-		case evaluator.OpPrefix, evaluator.OpSuffix, evaluator.OpContains:
-			raw, folded = raw || !a.cond.Fold, folded || a.cond.Fold
-			cut = cut || slices.ContainsFunc(a.cond.Strings, func(s string) bool { return !utf8.ValidString(s) })
-		case evaluator.OpOneOf:
-			folded = folded || a.cond.Fold
+		folded = folded || a.cond.Fold && a.cond.Op != evaluator.OpMatches
+		for _, o := range a.operands {
+			folded = folded || o.fold == 1
+			if o.op == evaluator.OpPrefix || o.op == evaluator.OpSuffix || o.op == evaluator.OpContains {
+				raw, cut = raw || o.fold == 0, cut || !utf8.ValidString(o.text)
+			}
 		}
 	}
 	return raw && folded && cut
@@ -87,10 +99,10 @@ func (d *domain) groups(op evaluator.Op) []group {
 	var order []operand
 	atoms := make(map[operand][]int)
 	for i, a := range d.atoms {
-		if a.cond.Op != op {
-			continue
-		}
-		for _, o := range a.operands() {
+		for _, o := range a.operands {
+			if o.op != op {
+				continue
+			}
 			if atoms[o] == nil {
 				order = append(order, o)
 			}
@@ -106,8 +118,7 @@ func (d *domain) groups(op evaluator.Op) []group {
 			at = len(list)
 			list = append(list, group{fold: o.fold == 1, atoms: atoms[o]})
 		}
-		g := &list[at]
-		g.texts, g.folded = append(g.texts, o.text), append(g.folded, fold1(o.text))
+		list[at].texts = append(list[at].texts, o.text)
 	}
 	return list
 }
@@ -116,9 +127,12 @@ func (d *domain) groups(op evaluator.Op) []group {
 func (p *patterns) each(f func(*pattern)) {
 	room := maxCases
 	for _, equal := range p.equal {
-		for _, prefix := range pairs(p.prefixes, strings.HasPrefix) {
-			for _, suffix := range pairs(p.suffixes, strings.HasSuffix) {
-				q := pattern{prefix: prefix, suffix: suffix, equal: equal}
+		if equal != "" && p.addCases(equal, &room) {
+			continue
+		}
+		for i := range p.prefixes {
+			for j := range p.suffixes {
+				q := pattern{prefix: &p.prefixes[i], suffix: &p.suffixes[j], equal: equal}
 				if equal != "" && !p.fits(&q) {
 					continue
 				}
@@ -150,91 +164,82 @@ func bitsOf(set, n int) []bool {
 	return list
 }
 
-// pairs returns the longest prefixes, or suffixes, that a text can have, as it is and
-// folded.
-func pairs(lists [2][]string, begins func(s, with string) bool) [][2]string {
-	var list [][2]string
-	for _, raw := range lists[0] {
-		fold := fold1(raw)
-		for _, folded := range lists[1] {
-			if !begins(folded, fold) && !begins(fold, folded) {
-				continue
-			}
-			longer := func(other string) bool { return begins(fold, other) && len(other) > len(folded) }
-			if !slices.ContainsFunc(lists[1], longer) {
-				list = append(list, [2]string{raw, folded})
-			}
-		}
+// addCases adds a text that is known when it is folded, in all letter cases, if these aren't
+// too many. No other text is so.
+func (p *patterns) addCases(folded string, room *int) bool {
+	texts, ok := spellCases(folded)
+	if *room -= len(texts); !ok || *room < 0 {
+		return false
 	}
-	return list
+	texts = slices.DeleteFunc(texts, p.d.isNamed)
+	for _, text := range texts {
+		p.d.add(evaluator.StringValue(text), p.cost, func(i int) (evaluator.Value, bool) {
+			return evaluator.StringValue(texts[i%len(texts)]), i < len(texts)
+		})
+	}
+	return true
 }
 
 // fits reports whether text that is q.equal when folded can have its prefix and
 // suffix.
 func (p *patterns) fits(q *pattern) bool {
-	longest := func(list []string, is func(s, with string) bool, than string) bool {
-		return is(q.equal, than) &&
-			!slices.ContainsFunc(list, func(s string) bool { return len(s) > len(than) && is(q.equal, s) })
+	longest := func(list []affix, is func(s, with string) bool, than *affix) bool {
+		return is(q.equal, than.folded) && is(q.equal, fold1(than.raw)) && !slices.ContainsFunc(list,
+			func(a affix) bool { return len(a.folded) > len(than.folded) && is(q.equal, a.folded) })
 	}
-	return longest(p.prefixes[1], strings.HasPrefix, q.prefix[1]) &&
-		longest(p.suffixes[1], strings.HasSuffix, q.suffix[1]) &&
-		strings.HasPrefix(q.equal, fold1(q.prefix[0])) && strings.HasSuffix(q.equal, fold1(q.suffix[0]))
+	return longest(p.prefixes, strings.HasPrefix, q.prefix) && longest(p.suffixes, strings.HasSuffix, q.suffix)
 }
 
 // possible reports whether text of a pattern could contain what the pattern says. It
 // does if it isn't known.
 func (p *patterns) possible(q *pattern) bool {
-	parts := []string{q.prefix[1], q.suffix[1], fold1(q.prefix[0]), fold1(q.suffix[0])}
-	contains := func(list, texts []string) bool { // one of the texts is in one of the list
-		return slices.ContainsFunc(texts, func(text string) bool {
-			return slices.ContainsFunc(list, func(s string) bool { return strings.Contains(s, text) })
-		})
-	}
+	missing := q.missing()
 	for i, g := range p.contained {
+		in := func(text string) bool { return strings.Contains(q.equal, fold1(text)) }
 		switch {
-		case q.equal != "" && g.fold:
-			if q.contained[i] != contains([]string{q.equal}, g.texts) {
-				return false
-			}
-		case q.equal != "" && q.contained[i] && !contains([]string{q.equal}, g.folded):
+		case q.contained[i] && allowed(g.forms, missing) == nil:
 			return false
-		}
-		if q.contained[i] {
-			continue
-		}
-		if g.fold && contains(parts, g.texts) || !g.fold && contains([]string{q.prefix[0], q.suffix[0]}, g.texts) {
+		case q.equal != "" && (q.contained[i] || g.fold) && q.contained[i] != slices.ContainsFunc(g.texts, in):
 			return false
-		}
-		for j, other := range p.contained {
-			if !q.contained[j] || other.fold && !g.fold {
-				continue
-			}
-			texts := other.texts
-			if g.fold {
-				texts = other.folded
-			}
-			if !slices.ContainsFunc(texts, func(text string) bool { return !contains([]string{text}, g.texts) }) {
-				return false
-			}
 		}
 	}
-	return true
+	for i, g := range p.expressed {
+		meets := func(e edge) bool {
+			return p.meets(e.begin, p.prefixes, q.prefix, strings.HasPrefix, missing) &&
+				p.meets(e.end, p.suffixes, q.suffix, strings.HasSuffix, missing)
+		}
+		if q.expressed[i] && !slices.ContainsFunc(g.edges, meets) {
+			return false
+		}
+	}
+	return allowed(q.prefix.forms, missing) != nil && allowed(q.suffix.forms, missing) != nil
+}
+
+// missing returns the groups of texts that a pattern doesn't contain.
+func (q *pattern) missing() (groups uint64) {
+	for i, is := range q.contained {
+		if !is {
+			groups |= 1 << i
+		}
+	}
+	return groups
 }
 
 // signature returns which atoms hold for text of a pattern that isn't looked at by
 // itself.
 func (p *patterns) signature(q *pattern) []byte {
+	prefix, suffix := [2]string{q.prefix.raw, q.prefix.folded}, [2]string{q.suffix.raw, q.suffix.folded}
 	sig := make([]byte, len(p.d.atoms))
 	for i, a := range p.d.atoms {
 		holds := a.cond.Op == evaluator.OpExists || a.cond.Op == evaluator.OpInSegment && a.members == nil
-		for _, o := range a.operands() {
-			switch a.cond.Op {
+		for _, o := range a.operands {
+			switch o.op {
 			case evaluator.OpPrefix:
-				holds = holds || strings.HasPrefix(q.prefix[o.fold], o.text)
+				holds = holds || strings.HasPrefix(prefix[o.fold], o.text)
 			case evaluator.OpSuffix:
-				holds = holds || strings.HasSuffix(q.suffix[o.fold], o.text)
+				holds = holds || strings.HasSuffix(suffix[o.fold], o.text)
 			case evaluator.OpOneOf:
-				holds = holds || a.isFoldedSet() && o.fold == 1 && q.equal == o.text
+				holds = holds || o.fold == 1 && q.equal == o.text
 			}
 		}
 		if holds {
@@ -255,9 +260,18 @@ func (p *patterns) signature(q *pattern) []byte {
 	return sig
 }
 
+// maxChoices bounds how often texts are made for expressions, with other alternatives.
+const maxChoices = 8
+
 // add adds texts made after a pattern, whatever they turn out to be, and supposes
 // that there are some as it says.
 func (p *patterns) add(q *pattern) {
-	p.d.addSimilar(p.examples(q), p.cost)
-	p.d.supposeLong(p.signature(q), true)
+	sig := p.signature(q)
+	for choice := range maxChoices {
+		p.d.addSimilar(p.samples(q, choice), p.cost)
+		if !slices.Contains(q.expressed, true) || p.d.isReal(string(sig)) {
+			break
+		}
+	}
+	p.d.supposeLong(sig, true)
 }

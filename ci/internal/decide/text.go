@@ -22,7 +22,8 @@ func (d *domain) texts() {
 	if isVersion && isVersionV { // both know each version, and one of them also those with a "v"
 		families--
 	}
-	if families > 1 || (isTime || isNumber) && d.has(evaluator.AttrInteger) { // the attribute's type differs: how the comparisons go together isn't known
+	if families > 1 || (isTime || isNumber) && d.has(evaluator.AttrInteger) {
+		// The attribute's type differs: how the comparisons go together isn't known.
 		d.complete = false
 	}
 	if families == 0 && !d.hasMembership() && !d.unit {
