@@ -158,7 +158,7 @@ var allowed = map[string][]string{
 		"ci/importer/unleash",
 		"github.com/aws/aws-lambda-go", "github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang",
 		"github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "github.com/tailscale/hujson",
-		"golang.org/x/crypto/x509roots/fallback", "golang.org/x/sync/errgroup", "golang.org/x/term",
+		"golang.org/x/crypto/x509roots/fallback", "golang.org/x/term",
 	},
 }
 

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -33,7 +32,6 @@ import (
 	"github.com/serin-flags/serin/ci/importer/split"
 	"github.com/serin-flags/serin/ci/importer/unleash"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 )
 
 // maxImport bounds the size of what is imported.
@@ -153,26 +151,12 @@ func (o *importOptions) run(cmd *cobra.Command, read func([]byte, importer.Optio
 		_, err := cmd.OutOrStdout().Write(plan.Report)
 		return err
 	}
-	if err := writeFiles(o.out, plan.Files); err != nil {
-		return err
+	for _, name := range slices.Sorted(maps.Keys(plan.Files)) {
+		if err := replaceFile(filepath.Join(o.out, filepath.FromSlash(name)), plan.Files[name]); err != nil {
+			return fmt.Errorf("writing %s: %w", name, err)
+		}
 	}
 	return o.summary(cmd, plan)
-}
-
-// writeFiles writes files below a folder. Of thousands, most of the time is the system's, which has
-// more than one core.
-func writeFiles(dir string, files map[string][]byte) error {
-	var writing errgroup.Group
-	writing.SetLimit(runtime.GOMAXPROCS(0))
-	for name, data := range files {
-		writing.Go(func() error {
-			if err := replaceFile(filepath.Join(dir, filepath.FromSlash(name)), data); err != nil {
-				return fmt.Errorf("writing %s: %w", name, err)
-			}
-			return nil
-		})
-	}
-	return writing.Wait()
 }
 
 // summary prints what has become of the flags.
