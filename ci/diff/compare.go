@@ -283,7 +283,8 @@ func (c *comparison) matchRules(old, new *evaluator.Flag) (matches []match, remo
 
 // sameRule reports whether two rules differ in nothing but their names.
 func (c *comparison) sameRule(oldFlag, newFlag *evaluator.Flag, old, new *evaluator.Rule) bool {
-	return compareConditions(normal(old.When), normal(new.When)) == 0 && sameServe(oldFlag, newFlag, old, new)
+	_, _, differ := differing(old.When, new.When)
+	return !differ && sameServe(oldFlag, newFlag, old, new)
 }
 
 // markMoved marks the fewest rules that have to be moved to get from the old order
@@ -336,7 +337,7 @@ func (c *comparison) ruleEdits(old, new *evaluator.Flag) []Edit {
 			list = append(list, Edit{KindRuleMoved, n.Name, "moved from place " + strconv.Itoa(m.old+1) + " to " +
 				strconv.Itoa(m.new+1)})
 		}
-		if a, b := normal(o.When), normal(n.When); compareConditions(a, b) != 0 {
+		if a, b, ok := differing(o.When, n.When); ok {
 			list = append(list, Edit{KindCondition, n.Name, "condition: " + strings.Join(c.differ(a, b), "; ")})
 		}
 		for _, words := range serveEdits(old, new, o, n, c.now) {

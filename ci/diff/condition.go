@@ -53,6 +53,16 @@ func normal(c *evaluator.Condition) evaluator.Condition {
 	return n
 }
 
+// differing returns the normal forms of two conditions, and whether these differ. Most don't as they
+// are written, so that they need no normal form.
+func differing(old, new *evaluator.Condition) (a, b evaluator.Condition, differ bool) {
+	if old != nil && new != nil && compareConditions(*old, *new) == 0 {
+		return a, b, false
+	}
+	a, b = normal(old), normal(new)
+	return a, b, compareConditions(a, b) != 0
+}
+
 // compareConditions orders conditions: first by what they are about, so that
 // those that people would compare stand at the same place.
 func compareConditions(a, b evaluator.Condition) int {

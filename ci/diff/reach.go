@@ -121,7 +121,7 @@ func (c *comparison) segmentEdits(name string) []Edit {
 	case b.When == nil:
 		words = append(words, "when removed; it was: "+c.oldWords.condition(normal(a.When)))
 	default:
-		if x, y := normal(a.When), normal(b.When); compareConditions(x, y) != 0 {
+		if x, y, ok := differing(a.When, b.When); ok {
 			words = append(words, "condition: "+strings.Join(c.differ(x, y), "; "))
 		}
 	}

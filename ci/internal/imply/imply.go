@@ -69,17 +69,32 @@ func (im *Implication) Covers(a, b *evaluator.Rule) bool {
 // hasUnit reports whether contexts that c holds for have the attribute, as a
 // split wants it: of its type, and text that isn't empty.
 func (im *Implication) hasUnit(c *evaluator.Condition, attribute string) bool {
-	has := func(one evaluator.Condition) bool { return im.hasUnit(&one, attribute) }
+	has := func(one *evaluator.Condition) bool { return im.hasUnit(one, attribute) }
 	switch c.Op {
 	case evaluator.OpAll:
-		return slices.ContainsFunc(c.Of, has)
+		return anyOf(c.Of, has)
 	case evaluator.OpAny:
-		return len(c.Of) > 0 && !slices.ContainsFunc(c.Of, func(one evaluator.Condition) bool { return !has(one) })
+		return len(c.Of) > 0 && every(c.Of, has)
 	case evaluator.OpOneOf, evaluator.OpBetween, evaluator.OpModulo, evaluator.OpPrefix, evaluator.OpSuffix,
 		evaluator.OpContains, evaluator.OpBucket:
 		return c.Attribute == attribute && !slices.Contains(c.Strings, "")
 	}
 	return false
+}
+
+// anyOf reports whether f says yes to one of a list, and every whether it does to all. Conditions are
+// large, and copies of them would be made on the heap.
+func anyOf(list []evaluator.Condition, f func(*evaluator.Condition) bool) bool {
+	for i := range list {
+		if f(&list[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func every(list []evaluator.Condition, f func(*evaluator.Condition) bool) bool {
+	return !anyOf(list, func(one *evaluator.Condition) bool { return !f(one) })
 }
 
 // implies reports whether b holds wherever a does.
@@ -89,7 +104,7 @@ func (im *Implication) implies(a, b *evaluator.Condition) bool {
 	}
 	switch b.Op {
 	case evaluator.OpAll:
-		return !slices.ContainsFunc(b.Of, func(one evaluator.Condition) bool { return !im.implies(a, &one) })
+		return every(b.Of, func(one *evaluator.Condition) bool { return im.implies(a, one) })
 	case evaluator.OpNot:
 		if im.excludes(a, &b.Of[0]) {
 			return true
@@ -97,9 +112,9 @@ func (im *Implication) implies(a, b *evaluator.Condition) bool {
 	}
 	switch a.Op {
 	case evaluator.OpAny:
-		return !slices.ContainsFunc(a.Of, func(one evaluator.Condition) bool { return !im.implies(&one, b) })
+		return every(a.Of, func(one *evaluator.Condition) bool { return im.implies(one, b) })
 	case evaluator.OpAll:
-		if slices.ContainsFunc(a.Of, func(one evaluator.Condition) bool { return im.implies(&one, b) }) {
+		if anyOf(a.Of, func(one *evaluator.Condition) bool { return im.implies(one, b) }) {
 			return true
 		}
 	}
@@ -116,7 +131,7 @@ func (im *Implication) implies(a, b *evaluator.Condition) bool {
 
 // impliesAny reports whether one of a list holds wherever a does.
 func (im *Implication) impliesAny(a *evaluator.Condition, list []evaluator.Condition) bool {
-	if slices.ContainsFunc(list, func(one evaluator.Condition) bool { return im.implies(a, &one) }) {
+	if anyOf(list, func(one *evaluator.Condition) bool { return im.implies(a, one) }) {
 		return true
 	}
 	// Each of a's values may be in another one.
@@ -124,12 +139,9 @@ func (im *Implication) impliesAny(a *evaluator.Condition, list []evaluator.Condi
 	if len(values) < 2 {
 		return false
 	}
-	for _, v := range values {
-		if !slices.ContainsFunc(list, func(one evaluator.Condition) bool { return im.implies(&v, &one) }) {
-			return false
-		}
-	}
-	return true
+	return every(values, func(v *evaluator.Condition) bool {
+		return anyOf(list, func(one *evaluator.Condition) bool { return im.implies(v, one) })
+	})
 }
 
 // maxSingles bounds the values of a list that are looked at one by one.
@@ -160,19 +172,15 @@ func (im *Implication) excludes(a, b *evaluator.Condition) bool {
 	if im.steps--; im.steps < 0 {
 		return false
 	}
-	with := func(other *evaluator.Condition) func(evaluator.Condition) bool {
-		return func(one evaluator.Condition) bool { return im.excludes(&one, other) }
-	}
-	every := func(list []evaluator.Condition, f func(evaluator.Condition) bool) bool {
-		return !slices.ContainsFunc(list, func(one evaluator.Condition) bool { return !f(one) })
+	with := func(other *evaluator.Condition) func(*evaluator.Condition) bool {
+		return func(one *evaluator.Condition) bool { return im.excludes(one, other) }
 	}
 	switch {
 	case a.Op == evaluator.OpAny:
 		return every(a.Of, with(b))
 	case b.Op == evaluator.OpAny:
 		return every(b.Of, with(a))
-	case a.Op == evaluator.OpAll && slices.ContainsFunc(a.Of, with(b)),
-		b.Op == evaluator.OpAll && slices.ContainsFunc(b.Of, with(a)):
+	case a.Op == evaluator.OpAll && anyOf(a.Of, with(b)), b.Op == evaluator.OpAll && anyOf(b.Of, with(a)):
 		return true
 	case a.Op == evaluator.OpAll, b.Op == evaluator.OpAll:
 		return false
