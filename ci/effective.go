@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/suggest"
@@ -86,5 +87,5 @@ func (f EffectiveFlag) YAML() string {
 	for _, key := range f.Replaced {
 		comments[key] = "environments." + f.Environment
 	}
-	return source.FormatYAML(f.root, comments)
+	return compose.YAML(f.root, comments)
 }

@@ -17,6 +17,7 @@ import (
 	"testing/fstest"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/internal/soak"
 	"github.com/serin-flags/serin/schema"
@@ -314,7 +315,7 @@ func visible(message string) bool {
 // root.
 func recheck(t *testing.T, fsys fs.FS, s *source.File, root *source.Node) Problems {
 	t.Helper()
-	text := source.FormatYAML(&source.Node{Kind: source.Mapping,
+	text := compose.YAML(&source.Node{Kind: source.Mapping,
 		Fields: []source.Field{{Key: &source.Node{Text: "x", Plain: true}, Value: root}}}, nil)
 	// The file's root may be a list: it stands below a key, which is cut off.
 	text = strings.TrimPrefix(text, "x:")

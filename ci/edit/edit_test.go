@@ -16,7 +16,7 @@ import (
 	"github.com/serin-flags/serin"
 	"github.com/serin-flags/serin/ci"
 	"github.com/serin-flags/serin/ci/edit"
-	"github.com/serin-flags/serin/ci/internal/source"
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/internal/soak"
 	"golang.org/x/tools/txtar"
 )
@@ -230,7 +230,7 @@ func flagPairs(fsys fstest.MapFS, f ci.EffectiveFlag, env string) []pair {
 	if env == "" || slices.Contains(f.Replaced, "default") {
 		for i, v := range f.Compiled.Variants {
 			// A name that needs quotes leaves them behind.
-			if i != f.Compiled.Default && source.Word(v.Name).Plain {
+			if i != f.Compiled.Default && compose.Word(v.Name).Plain {
 				list = append(list, pair{
 					"serve " + f.Key + " '" + v.Name + "'" + in,
 					"serve " + f.Key + " '" + f.Compiled.Variants[f.Compiled.Default].Name + "'" + in,

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/ci/internal/splice"
 	"github.com/serin-flags/serin/evaluator"
@@ -173,7 +174,7 @@ func (e *editing) serve(words []string) error {
 	if f.Compiled.Disabled {
 		e.note("%s is disabled: it serves %q to everybody", f.Key, variants(&f.Compiled)[f.Compiled.Off])
 	}
-	if err := doc.Set(e.in(e.environment, "default"), source.Word(words[2]), keyOrder...); err != nil {
+	if err := doc.Set(e.in(e.environment, "default"), compose.Word(words[2]), keyOrder...); err != nil {
 		return err
 	}
 	e.save(name, doc)

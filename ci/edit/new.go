@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/overlay"
 	"github.com/serin-flags/serin/ci/internal/source"
 )
@@ -93,7 +94,7 @@ func (e *editing) ownerOf(namespace string) string {
 func (f *NewFlag) text() (string, error) {
 	root := &source.Node{Kind: source.Mapping}
 	add := func(key string, value *source.Node) {
-		root.Fields = append(root.Fields, source.Field{Key: source.Word(key), Value: value})
+		root.Fields = append(root.Fields, source.Field{Key: compose.Word(key), Value: value})
 	}
 	for _, field := range []struct{ key, text string }{{"description", f.Description}, {"owner", f.Owner}} {
 		if field.text != "" {
@@ -103,7 +104,7 @@ func (f *NewFlag) text() (string, error) {
 	if f.Expires != "" {
 		add("expires", &source.Node{Text: f.Expires, Plain: true})
 	}
-	add("type", source.Word(f.Type))
+	add("type", compose.Word(f.Type))
 	variants, err := f.variants()
 	if err != nil {
 		return "", err
@@ -120,15 +121,15 @@ func (f *NewFlag) text() (string, error) {
 	if f.Default != "" {
 		last = f.Default
 	}
-	add("default", source.Word(last))
+	add("default", compose.Word(last))
 	add("rules", &source.Node{Kind: source.Sequence})
 	if first == last {
-		return source.FormatYAML(root, nil), nil
+		return compose.YAML(root, nil), nil
 	}
-	example := source.FlowText(&source.Node{Kind: source.Mapping, Fields: []source.Field{
-		{Key: source.Word(first), Value: source.Word("1%")}, {Key: source.Word(last), Value: source.Word("rest")},
+	example := compose.Flow(&source.Node{Kind: source.Mapping, Fields: []source.Field{
+		{Key: compose.Word(first), Value: compose.Word("1%")}, {Key: compose.Word(last), Value: compose.Word("rest")},
 	}})
-	return source.FormatYAML(root,
+	return compose.YAML(root,
 		map[string]string{"rules": "such as [{name: first users, serve: " + example + "}]"}), nil
 }
 
@@ -136,7 +137,7 @@ var exampleValues = map[string]string{"string": "text", "integer": "1", "number"
 
 // text returns a scalar that is text.
 func text(s string) *source.Node {
-	n := source.Word(s)
+	n := compose.Word(s)
 	n.Plain = n.Plain && n.Type() == source.TextScalar
 	return n
 }
@@ -157,7 +158,7 @@ func (f *NewFlag) variants() (*source.Node, error) {
 			}
 			node = parsed.Root
 		}
-		m.Fields = append(m.Fields, source.Field{Key: source.Word(name), Value: node})
+		m.Fields = append(m.Fields, source.Field{Key: compose.Word(name), Value: node})
 	}
 	return m, nil
 }

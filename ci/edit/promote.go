@@ -70,7 +70,7 @@ func (e *editing) promote(key, source, target string) error {
 		if doc.Get(to) != nil {
 			err = doc.Remove(removable(doc, to))
 		}
-	case doc.Get(to) == nil || doc.Get(to).InFlow() && !model.InFlow():
+	case doc.Get(to) == nil || doc.Get(to).Flow && !model.Flow:
 		err = doc.Copy(from, to)
 	default:
 		err = e.promoteKeys(doc, from, to)

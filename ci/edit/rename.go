@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/overlay"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/ci/internal/splice"
@@ -84,7 +85,7 @@ func keepUsers(doc *splice.Doc, rules splice.Path, salt string) error {
 		if r.Get("serve").Kind != source.Mapping || r.Get("salt") != nil || by != nil && by.Text == "chance" {
 			continue
 		}
-		if err := doc.Set(append(slices.Clone(rules), i, "salt"), source.Word(salt), ruleOrder...); err != nil {
+		if err := doc.Set(append(slices.Clone(rules), i, "salt"), compose.Word(salt), ruleOrder...); err != nil {
 			return err
 		}
 	}
@@ -159,7 +160,7 @@ func (e *editing) renameIn(file, old, new string) error {
 		}
 	}
 	for _, p := range values {
-		if err := doc.Set(p, source.Word(new)); err != nil {
+		if err := doc.Set(p, compose.Word(new)); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/ci/internal/splice"
@@ -193,7 +194,7 @@ func write(doc *splice.Doc, serve splice.Path, split []portion) error {
 	if doc.Get(serve).Kind == source.Scalar {
 		m := &source.Node{Kind: source.Mapping}
 		for _, p := range split {
-			m.Fields = append(m.Fields, source.Field{Key: source.Word(p.variant), Value: source.Word(p.share)})
+			m.Fields = append(m.Fields, source.Field{Key: compose.Word(p.variant), Value: compose.Word(p.share)})
 		}
 		return doc.Set(serve, m)
 	}
@@ -201,7 +202,7 @@ func write(doc *splice.Doc, serve splice.Path, split []portion) error {
 		if n := doc.Get(serve).Get(p.variant); n != nil && sameShare(n.Text, p.share) {
 			continue
 		}
-		if err := doc.Set(append(slices.Clone(serve), p.variant), source.Word(p.share)); err != nil {
+		if err := doc.Set(append(slices.Clone(serve), p.variant), compose.Word(p.share)); err != nil {
 			return err
 		}
 	}

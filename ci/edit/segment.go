@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/ci/internal/splice"
 	"github.com/serin-flags/serin/internal/suggest"
@@ -124,7 +125,7 @@ func (e *editing) add(words []string) error {
 
 // member returns a scalar for an ID, which is text.
 func member(id string) *source.Node {
-	n := source.Word(id)
+	n := compose.Word(id)
 	if t := n.Type(); t != source.TextScalar {
 		i, err := strconv.ParseInt(id, 10, 64)
 		n.Plain = t == source.IntScalar && err == nil && strconv.FormatInt(i, 10) == id

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 )
@@ -63,7 +64,7 @@ func newStep(to string, words []string) (*source.Node, error) {
 	step := &source.Node{Kind: source.Mapping}
 	add := func(key, value string) {
 		step.Fields = append(step.Fields,
-			source.Field{Key: source.Word(key), Value: &source.Node{Text: value, Plain: true}})
+			source.Field{Key: compose.Word(key), Value: &source.Node{Text: value, Plain: true}})
 	}
 	values := make(map[string]string)
 	for _, word := range words {

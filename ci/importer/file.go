@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/share"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -15,7 +16,7 @@ import (
 // file returns a flag as YAML.
 func (f *Flag) file(files map[string][]byte, silences map[string]string) []byte {
 	l := &lists{f.Key, files}
-	n := source.Block(source.Map())
+	n := compose.Block(compose.Map())
 	if f.Description != "" {
 		n.With("description", source.Text(oneLine(f.Description)))
 	}
@@ -24,7 +25,7 @@ func (f *Flag) file(files map[string][]byte, silences map[string]string) []byte 
 	}
 	n.With("type", source.Text(f.Type))
 	if !f.onOff() {
-		variants := source.Block(source.Map())
+		variants := compose.Block(compose.Map())
 		for _, v := range f.Variants {
 			variants.With(v.Name, jsonNode(v.Value))
 		}
@@ -32,25 +33,25 @@ func (f *Flag) file(files map[string][]byte, silences map[string]string) []byte 
 	}
 	f.Body.write(n, f, l)
 	if len(f.Overlays) > 0 {
-		environments := source.Block(source.Map())
+		environments := compose.Block(compose.Map())
 		for _, o := range f.Overlays {
-			body := source.Block(source.Map())
+			body := compose.Block(compose.Map())
 			o.Body.write(body, f, l)
 			if body.Get("rules") == nil && len(f.Rules) > 0 {
-				body.With("rules", source.List())
+				body.With("rules", compose.List())
 			}
 			environments.With(o.Environment, body)
 		}
 		n.With("environments", environments)
 	}
 	if len(silences) > 0 {
-		lint := source.Block(source.Map())
+		lint := compose.Block(compose.Map())
 		for _, name := range slices.Sorted(maps.Keys(silences)) {
 			lint.With(name, source.Text(silences[name]))
 		}
 		n.With("lint", lint)
 	}
-	return []byte(source.FormatYAML(n, nil))
+	return []byte(compose.YAML(n, nil))
 }
 
 // onOff reports whether the flag has no other variants than those that boolean flags have
@@ -68,12 +69,12 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 func (b *Body) write(n *source.Node, f *Flag, l *lists) {
 	n.With("default", source.Text(b.Default))
 	if b.Disabled {
-		n.With("enabled", source.Plain("false"))
+		n.With("enabled", compose.Plain("false"))
 	}
 	if b.Off != "" && b.Off != b.Default {
 		n.With("off_variant", source.Text(b.Off))
 	}
-	rules := source.Block(source.List())
+	rules := compose.Block(compose.List())
 	names := make(map[string]bool)
 	for _, r := range b.Rules {
 		if r.When.IsNever() {
@@ -107,7 +108,7 @@ func uniqueName(name string, names map[string]bool) string {
 
 // node returns a rule's mapping.
 func (r Rule) node(l *lists) *source.Node {
-	n := source.Block(source.Map()).With("name", source.Text(r.Name))
+	n := compose.Block(compose.Map()).With("name", source.Text(r.Name))
 	if !r.When.IsAlways() {
 		n.With("when", r.When.node(l))
 	}
@@ -119,13 +120,13 @@ func (r Rule) node(l *lists) *source.Node {
 	if s.By != Chance {
 		n.With("salt", source.Text(s.Salt)).With("hash", source.Text(s.Hash))
 		if s.Positions != 0 {
-			n.With("positions", source.Plain(strconv.FormatUint(s.Positions, 10)))
+			n.With("positions", compose.Plain(strconv.FormatUint(s.Positions, 10)))
 		}
 	}
 	if s.Grows != nil {
 		return n.With("serve", s.ramp())
 	}
-	serve := source.Map()
+	serve := compose.Map()
 	start := uint64(0)
 	for i, e := range s.Ends {
 		portion, _ := s.portion(start, e.At)
@@ -133,7 +134,7 @@ func (r Rule) node(l *lists) *source.Node {
 		if s.By == Chance && i == len(s.Ends)-1 {
 			text = share.Rest
 		}
-		serve.With(e.Variant, source.Plain(text))
+		serve.With(e.Variant, compose.Plain(text))
 		start = e.At
 	}
 	return n.With("serve", serve)
@@ -145,9 +146,9 @@ func (s *Split) ramp() *source.Node {
 	from, _ := s.portion(0, g.From)
 	to, _ := s.portion(0, g.To)
 	times := func(t time.Time) *source.Node { return source.Text(t.UTC().Format(time.RFC3339)) }
-	linear := source.Map().With("start", times(g.Start)).With("end", times(g.End)).
-		With("from", source.Plain(share.Format(from))).With("to", source.Plain(share.Format(to)))
-	return source.Map().With("ramp", source.Text(g.Variant)).With("linear", linear)
+	linear := compose.Map().With("start", times(g.Start)).With("end", times(g.End)).
+		With("from", compose.Plain(share.Format(from))).With("to", compose.Plain(share.Format(to)))
+	return compose.Map().With("ramp", source.Text(g.Variant)).With("linear", linear)
 }
 
 // total returns the number of positions.
@@ -204,31 +205,31 @@ func HasPosition(attribute, hash, salt string, positions uint64) Condition {
 
 // context returns context.yaml.
 func (i *Import) context(attributes []*attribute) []byte {
-	list := source.Block(source.Map())
+	list := compose.Block(compose.Map())
 	for _, a := range attributes {
-		n := source.Map().With("type", source.Text(a.typ))
+		n := compose.Map().With("type", source.Text(a.typ))
 		if a.typ == versionV {
-			n = source.Map().With("type", source.Text("semver")).With("v", source.Plain("true"))
+			n = compose.Map().With("type", source.Text("semver")).With("v", compose.Plain("true"))
 		}
 		if a.unit && (a.typ == "string" || a.typ == "integer") {
-			n.With("unit", source.Plain("true"))
+			n.With("unit", compose.Plain("true"))
 		}
 		if places := i.From[a.name]; len(places) > 0 {
 			n.With("from", fromNode(places))
 		}
 		list.With(a.name, n)
 	}
-	return []byte(source.FormatYAML(source.Block(source.Map()).With("attributes", list), nil))
+	return []byte(compose.YAML(compose.Block(compose.Map()).With("attributes", list), nil))
 }
 
 // fromNode returns where an attribute comes from.
 func fromNode(places []Place) *source.Node {
-	list := source.List()
+	list := compose.List()
 	for _, p := range places {
 		if p.Name == "" {
 			list.Items = append(list.Items, source.Text(p.Kind))
 		} else {
-			list.Items = append(list.Items, source.Map().With(p.Kind, source.Text(p.Name)))
+			list.Items = append(list.Items, compose.Map().With(p.Kind, source.Text(p.Name)))
 		}
 	}
 	if len(places) == 1 {
@@ -239,22 +240,22 @@ func fromNode(places []Place) *source.Node {
 
 // config returns serin.yaml.
 func (i *Import) config() []byte {
-	n := source.Block(source.Map()).With("environments", source.Texts(i.Environments...)).With("unit",
+	n := compose.Block(compose.Map()).With("environments", compose.Texts(i.Environments...)).With("unit",
 		source.Text(i.Unit))
-	return []byte(source.FormatYAML(n, nil))
+	return []byte(compose.YAML(n, nil))
 }
 
 // file returns a segment as YAML.
 func (s *Segment) file(files map[string][]byte) []byte {
-	n := source.Block(source.Map())
+	n := compose.Block(compose.Map())
 	if s.Description != "" {
 		n.With("description", source.Text(oneLine(s.Description)))
 	}
 	l := &lists{s.Name, files}
 	if name := l.add(unique(s.Include), false); name != "" {
-		n.With("include", source.Map().With("list", source.Text(name)))
+		n.With("include", compose.Map().With("list", source.Text(name)))
 	} else {
-		n.With("include", source.Texts(unique(s.Include)...))
+		n.With("include", compose.Texts(unique(s.Include)...))
 	}
-	return []byte(source.FormatYAML(n, nil))
+	return []byte(compose.YAML(n, nil))
 }

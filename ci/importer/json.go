@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/source"
 )
 
@@ -125,17 +126,17 @@ func nextNode(d *json.Decoder) (*source.Node, error) {
 	case string:
 		return source.Text(t), nil
 	case json.Number:
-		return source.Plain(t.String()), nil
+		return compose.Plain(t.String()), nil
 	case bool:
-		return source.Plain(strconv.FormatBool(t)), nil
+		return compose.Plain(strconv.FormatBool(t)), nil
 	}
-	return source.Plain("null"), nil
+	return compose.Plain("null"), nil
 }
 
 func nextCollection(d *json.Decoder, open json.Delim) (*source.Node, error) {
-	n := source.List()
+	n := compose.List()
 	if open == '{' {
-		n = source.Map()
+		n = compose.Map()
 	}
 	for d.More() {
 		key := ""

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/source"
 )
 
@@ -11,15 +12,15 @@ import (
 func (c Condition) combined(lists *lists) *source.Node {
 	switch c.Op {
 	case opNot:
-		return source.Map().With("not", c.Of[0].node(lists))
+		return compose.Map().With("not", c.Of[0].node(lists))
 	case opAny:
-		list := source.List()
+		list := compose.List()
 		for _, o := range c.Of {
 			list.Items = append(list.Items, o.node(lists))
 		}
-		return source.Map().With("any", list)
+		return compose.Map().With("any", list)
 	}
-	merged, list := source.Map(), source.List()
+	merged, list := compose.Map(), compose.List()
 	clash := false
 	for _, o := range c.Of {
 		n := o.node(lists)
@@ -30,7 +31,7 @@ func (c Condition) combined(lists *lists) *source.Node {
 		}
 	}
 	if clash || len(merged.Fields) > 900 {
-		return source.Map().With("all", list)
+		return compose.Map().With("all", list)
 	}
 	return merged
 }
@@ -41,11 +42,11 @@ func (c Condition) node(lists *lists) *source.Node {
 	case opAll, opAny, opNot:
 		return c.combined(lists)
 	case opNow:
-		return source.Map().With("now", source.Map().With(c.Texts[0], source.Text(c.Texts[1])))
+		return compose.Map().With("now", compose.Map().With(c.Texts[0], source.Text(c.Texts[1])))
 	case opFlag:
-		return source.Map().With("flag", source.Map().With(c.Attribute, oneOrMore(c.Texts)))
+		return compose.Map().With("flag", compose.Map().With(c.Attribute, oneOrMore(c.Texts)))
 	}
-	return source.Map().With(c.Attribute, c.comparison(lists))
+	return compose.Map().With(c.Attribute, c.comparison(lists))
 }
 
 // oneOrMore returns a text, or a list of texts.
@@ -53,13 +54,13 @@ func oneOrMore(texts []string) *source.Node {
 	if len(texts) == 1 {
 		return source.Text(texts[0])
 	}
-	return source.Texts(texts...)
+	return compose.Texts(texts...)
 }
 
-func integer(i int64) *source.Node { return source.Plain(strconv.FormatInt(i, 10)) }
+func integer(i int64) *source.Node { return compose.Plain(strconv.FormatInt(i, 10)) }
 
 func integers(list []int64) *source.Node {
-	n := source.List()
+	n := compose.List()
 	for _, i := range list {
 		n.Items = append(n.Items, integer(i))
 	}
@@ -85,7 +86,7 @@ var boundWords = map[string]string{"<": "lt", "<=": "lte", ">": "gt", ">=": "gte
 
 // comparison returns what a flag file has after the name of the attribute.
 func (c Condition) comparison(lists *lists) *source.Node {
-	m := source.Map()
+	m := compose.Map()
 	switch c.Op {
 	case opIn:
 		if name := lists.add(c.Texts, c.Fold); name != "" {
@@ -94,15 +95,15 @@ func (c Condition) comparison(lists *lists) *source.Node {
 		if !c.Fold {
 			return oneOrMore(c.Texts)
 		}
-		m.With("in", source.Texts(c.Texts...))
+		m.With("in", compose.Texts(c.Texts...))
 	case opNumbers:
-		list := source.List()
+		list := compose.List()
 		for _, n := range c.Texts {
-			list.Items = append(list.Items, source.Plain(n))
+			list.Items = append(list.Items, compose.Plain(n))
 		}
 		return list
 	case opNumber:
-		return m.With(boundWords[c.Texts[0]], source.Plain(c.Texts[1]))
+		return m.With(boundWords[c.Texts[0]], compose.Plain(c.Texts[1]))
 	case opTime:
 		return m.With(c.Texts[0], source.Text(c.Texts[1]))
 	case opIntegers:
@@ -111,9 +112,9 @@ func (c Condition) comparison(lists *lists) *source.Node {
 		}
 		return integers(c.Ints)
 	case opHolds:
-		return m.With("any", source.Texts(c.Texts...))
+		return m.With("any", compose.Texts(c.Texts...))
 	case opIs:
-		return source.Plain(c.Texts[0])
+		return compose.Plain(c.Texts[0])
 	case opIPRange:
 		return m.With("from", source.Text(c.Texts[0])).With("to", source.Text(c.Texts[1]))
 	case opRange:
@@ -127,9 +128,9 @@ func (c Condition) comparison(lists *lists) *source.Node {
 	case opMod:
 		return m.With("mod", integer(c.Ints[0])).With("in", integers(c.Ints[1:]))
 	case opExists:
-		return m.With("exists", source.Plain(strconv.FormatBool(c.Ints[0] == 1)))
+		return m.With("exists", compose.Plain(strconv.FormatBool(c.Ints[0] == 1)))
 	case opBucket:
-		b := source.Map().With("hash", source.Text(c.Texts[0])).With("salt", source.Text(c.Texts[1]))
+		b := compose.Map().With("hash", source.Text(c.Texts[0])).With("salt", source.Text(c.Texts[1]))
 		if c.Ints[0] != 0 {
 			b.With("positions", integer(c.Ints[0]))
 		}
@@ -138,7 +139,7 @@ func (c Condition) comparison(lists *lists) *source.Node {
 		m.With(opWords[c.Op], oneOrMore(c.Texts))
 	}
 	if c.Fold {
-		m.With("fold", source.Plain("true"))
+		m.With("fold", compose.Plain("true"))
 	}
 	return m
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/serin-flags/serin/ci/internal/phrase"
 	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/internal/suggest"
@@ -45,7 +46,7 @@ func (l *Lists) Err() error {
 
 // Reference reads {list: testers.txt} and returns the ids. What is what the
 // mapping is.
-func (l *Lists) Reference(r source.Reader, n *source.Node, what string) []string {
+func (l *Lists) Reference(r phrase.Reader, n *source.Node, what string) []string {
 	before := len(r.File.Problems)
 	r.Keys(n, what, "list")
 	at := n.Get("list")
@@ -63,7 +64,7 @@ func (l *Lists) Reference(r source.Reader, n *source.Node, what string) []string
 }
 
 // Named returns the list file that n names, nil if there is none.
-func (l *Lists) Named(r source.Reader, n *source.Node) *List {
+func (l *Lists) Named(r phrase.Reader, n *source.Node) *List {
 	if n.Kind != source.Scalar {
 		r.Errorf(n, "\"list\" names a file such as testers.txt, with one id on each line; it isn't %s", n.Describe())
 		return nil

@@ -20,8 +20,7 @@ type Checker struct {
 
 // Checker returns a checker of a file.
 func (v *Vocabulary) Checker(s *source.File) Checker {
-	words := phrase.Reader{Reader: source.Reader{File: s}, Local: v.Zone, Zones: v.zones}
-	return Checker{Reader: words, Known: v}
+	return Checker{Reader: phrase.Reader{File: s, Local: v.Zone, Zones: v.zones}, Known: v}
 }
 
 // A reference is a place where a segment is named.

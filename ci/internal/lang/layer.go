@@ -166,7 +166,7 @@ func (l *loader) reserve(e *Estate) {
 	listed := make(map[*Flag]bool)
 	for _, name := range slices.Sorted(maps.Keys(l.known.layers)) {
 		y := l.known.layers[name]
-		c := source.Reader{File: y.File}
+		c := phrase.Reader{File: y.File}
 		has := make(map[string]*Flag)
 		for _, entry := range y.entries {
 			f, ok := e.ByKey[entry.flag]
@@ -195,7 +195,7 @@ func (l *loader) reserve(e *Estate) {
 	}
 	for _, f := range e.Flags {
 		if y := f.layer; y != nil && !listed[f] && len(y.File.Problems) == 0 {
-			c := source.Reader{File: f.File}
+			c := phrase.Reader{File: f.File}
 			c.Errorf(f.File.Root.Get("exclusive"),
 				"layer %q doesn't list the flag; write in %s, below \"shares\": {flag: %s, share: 10%%}", y.Name,
 				y.File.Shown, f.Key)

@@ -22,7 +22,7 @@ func (c Checker) listed(a *Attribute, f source.Field, fold bool) (cond evaluator
 	if c.rule != nil {
 		c.rule.listed = true
 	}
-	l := c.Known.Lists.Named(c.Reader.Reader, f.Value)
+	l := c.Known.Lists.Named(c.Reader, f.Value)
 	if l == nil || l.IDs == nil {
 		return cond, false
 	}

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/serin-flags/serin/ci/internal/phrase"
 	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
@@ -158,7 +159,7 @@ func (p *referenceCheck) segmentCost(at *evaluator.CompileError) {
 	for _, r := range s.references {
 		if r.segment == at.Reference && !p.reported[r.at] {
 			p.reported[r.at] = true
-			source.Reader{File: s.File}.Errorf(r.at, "%v", at.Err)
+			phrase.Reader{File: s.File}.Errorf(r.at, "%v", at.Err)
 		}
 	}
 }
@@ -191,7 +192,7 @@ func (p *referenceCheck) errorf(f *Flag, r Prerequisite, n *source.Node, format 
 		return
 	}
 	p.reported[n] = true
-	source.Reader{File: f.File, Place: p.place() + r.Rule.place}.Errorf(n, format, args...)
+	phrase.Reader{File: f.File, Place: p.place() + r.Rule.place}.Errorf(n, format, args...)
 }
 
 // place says in which environment something is wrong.

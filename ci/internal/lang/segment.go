@@ -50,7 +50,7 @@ func (c Checker) Members(n *source.Node, what string) []string {
 	case n == nil:
 		return nil
 	case n.Kind == source.Mapping:
-		return c.Known.Lists.Reference(c.Reader.Reader, n, what)
+		return c.Known.Lists.Reference(c.Reader, n, what)
 	case n.Kind == source.Scalar && source.RoleOf(n.Text) == source.ListFile:
 		c.Errorf(n, "%s is a list of ids; for those in a file write {list: %s}", what, n.Text)
 		return nil

@@ -20,7 +20,7 @@ func readTime(t testing.TB, text, zone string) string {
 		t.Fatal(err)
 	}
 	s := &source.File{Shown: "f.yaml", Data: []byte(text)}
-	r := Reader{Reader: source.Reader{File: s}, Local: location}
+	r := Reader{File: s, Local: location}
 	unix, ok := r.Time(&source.Node{Text: text, Plain: true, Row: 1, Col: 1}, "T")
 	if ok != (len(s.Problems) == 0) {
 		t.Errorf("%s: ok %v with problems %v", text, ok, s.Problems)

@@ -19,9 +19,6 @@ func Parse(name, dir string, data []byte) *File {
 	return s
 }
 
-// InFlow reports whether n is a list in brackets or a mapping in braces.
-func (n *Node) InFlow() bool { return n.flow }
-
 // Same reports whether two nodes mean the same, wherever and however they are written.
 // The order of a mapping's keys counts.
 func (n *Node) Same(other *Node) bool {
@@ -47,14 +44,18 @@ func (n *Node) Same(other *Node) bool {
 	return true
 }
 
-// FlowText returns n on one line.
-func FlowText(n *Node) string { return flowText(n) }
+// Text returns a scalar that is text, without quotes where YAML needs none.
+func Text(text string) *Node {
+	n := &Node{Kind: Scalar, Text: text, Plain: true}
+	n.Plain = n.Type() == TextScalar
+	return n
+}
 
-// QuoteText returns text in double quotes, as YAML and JSON have it.
-func QuoteText(text string) string { return quoteText(text) }
-
-// Word returns a scalar for text, which is plain if it means itself without quotes.
-func Word(text string) *Node { return &Node{Text: text, Plain: plainText(text)} }
+// With adds a key to a mapping and returns the mapping.
+func (n *Node) With(key string, value *Node) *Node {
+	n.Fields = append(n.Fields, Field{Text(key), value})
+	return n
+}
 
 // With returns the files of a folder without problems as they are with other contents, by path,
 // in fsys. Files that stay aren't parsed again. It reports false if that takes reading the

@@ -416,8 +416,8 @@ func (s *File) ProblemAt(line, column int, message string) {
 	}
 }
 
-// has reports whether a problem with that message is recorded at n.
-func (s *File) has(n *Node, message string) bool {
+// Has reports whether a problem with that message is recorded at n.
+func (s *File) Has(n *Node, message string) bool {
 	if len(s.Problems) == 0 {
 		return false
 	}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/serin-flags/serin/ci/internal/problem"
 )
 
 // A scalarType is what a scalar is by the core schema of YAML 1.2. The parser's
@@ -88,6 +90,12 @@ func trimSign(s string) string {
 
 func trimDigits(s string) string { return strings.TrimLeft(s, "0123456789") }
 
+// Int returns the integer that a scalar is. An error means that it doesn't fit 64 bits.
+func (n *Node) Int() (int64, error) { return parseInt(n.Text) }
+
+// Float returns the number that a scalar is. ok is false if it is not a finite number of 64 bits.
+func (n *Node) Float() (f float64, ok bool) { return parseFloat(n.Text) }
+
 // parseInt parses what isInt accepts; an error means that it doesn't fit.
 func parseInt(s string) (int64, error) {
 	switch {
@@ -108,4 +116,23 @@ func parseFloat(s string) (f float64, ok bool) {
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	return f, err == nil && !math.IsInf(f, 0) && !math.IsNaN(f)
+}
+
+// Describe returns a few words for n, such as "a list" or "the number 3".
+func (n *Node) Describe() string {
+	switch n.Kind {
+	case Sequence:
+		return "a list"
+	case Mapping:
+		return "a mapping"
+	}
+	switch n.Type() {
+	case NullScalar:
+		return "null"
+	case IntScalar, FloatScalar:
+		return "the number " + problem.Shorten(n.Text)
+	case BoolScalar:
+		return n.Text
+	}
+	return strconv.Quote(problem.Shorten(n.Text))
 }

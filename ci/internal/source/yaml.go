@@ -32,7 +32,7 @@ type Node struct {
 	Row, Col int32 // see line and column
 	Kind     Kind
 	Plain    bool // a scalar without quotes, which may be a number
-	flow     bool // a list in brackets or a mapping in braces
+	Flow     bool // a list in brackets or a mapping in braces
 }
 
 // Line returns the number of the line that the node starts on, from 1.
@@ -212,16 +212,16 @@ func (c *converter) convert(n *yaml.Node, depth int) *Node {
 		c.deep = true
 		c.problem(n.Line, n.Column, errTooDeep.Error())
 	case n.Kind == yaml.SequenceNode:
-		out.Kind, out.flow = Sequence, n.Style&yaml.FlowStyle != 0
+		out.Kind, out.Flow = Sequence, n.Style&yaml.FlowStyle != 0
 		out.Items = make([]*Node, len(n.Content))
 		for i, item := range n.Content {
-			if isEmpty(item) && !out.flow {
+			if isEmpty(item) && !out.Flow {
 				c.problem(item.Line, item.Column-1, "empty list entry; write a value, or remove the dash")
 			}
 			out.Items[i] = c.convert(item, depth+1)
 		}
 	case n.Kind == yaml.MappingNode:
-		out.Kind, out.flow = Mapping, n.Style&yaml.FlowStyle != 0
+		out.Kind, out.Flow = Mapping, n.Style&yaml.FlowStyle != 0
 		c.convertFields(n, out, depth)
 	}
 	return out

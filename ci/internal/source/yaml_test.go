@@ -314,14 +314,14 @@ func checkNode(t *testing.T, s *File, n *Node) {
 		right = begins(strings.SplitN(n.Text, " ", 2)[0])
 	case n.Kind == Scalar:
 		right = begins("'") || begins(`"`) || begins("|") || begins(">")
-	case n.Kind == Sequence && n.flow:
+	case n.Kind == Sequence && n.Flow:
 		right = begins("[")
 	case n.Kind == Sequence:
 		right = begins("-")
 	case len(n.Fields) > 0 && !begins("{"):
 		right = n.Row == n.Fields[0].Key.Row && n.Col == n.Fields[0].Key.Col
 	default:
-		right = n.flow
+		right = n.Flow
 	}
 	if !right {
 		t.Errorf("%d:%d: %v is not there\n%q", n.Line(), n.Column(), n.Describe(), s.Data)

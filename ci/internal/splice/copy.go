@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/source"
 )
 
@@ -33,11 +34,11 @@ func (d *Doc) Copy(from, to Path, order ...string) error {
 	}
 	at := place(parent, key, order)
 	want := with(d.file.Root, to[:len(to)-1], inserted(parent, at, key, value))
-	name := source.FlowText(source.Word(key))
+	name := compose.Flow(compose.Word(key))
 	if d.json() {
-		name = source.QuoteText(key)
+		name = compose.Quote(key)
 	}
-	if parent.InFlow() {
+	if parent.Flow {
 		return d.apply(want, d.insertFlow(parent, at, name+d.rest(value, after, end, 0, true))...)
 	}
 	indent := parent.Fields[0].Key.Column() - model.Key.Column()
@@ -56,14 +57,14 @@ func (d *Doc) copyOver(model, old source.Field, after, end int, to Path) error {
 	if err != nil {
 		return err
 	}
-	text := d.rest(model.Value, after, end, old.Key.Column()-model.Key.Column(), d.Get(to[:len(to)-1]).InFlow())
+	text := d.rest(model.Value, after, end, old.Key.Column()-model.Key.Column(), d.Get(to[:len(to)-1]).Flow)
 	return d.apply(with(d.file.Root, to, model.Value), cut{from, last, text})
 }
 
 // lastLine is end, but with the comment behind a value that has lines of its own.
 func (d *Doc) lastLine(n *source.Node) (int, error) {
 	end, err := d.end(n)
-	if err == nil && n.Kind != source.Scalar && !n.InFlow() {
+	if err == nil && n.Kind != source.Scalar && !n.Flow {
 		end = d.lineEnd(end)
 	}
 	return end, err
@@ -87,7 +88,7 @@ func (d *Doc) fieldAt(path Path) (source.Field, bool) {
 // the right. In brackets, a value that isn't in some is written anew.
 func (d *Doc) rest(value *source.Node, after, end, right int, flow bool) string {
 	text := string(d.file.Data[after:end])
-	if flow && value.Kind != source.Scalar && !value.InFlow() || flow && strings.Contains(text, "\n") && !d.json() {
+	if flow && value.Kind != source.Scalar && !value.Flow || flow && strings.Contains(text, "\n") && !d.json() {
 		return ": " + d.flow(value)
 	}
 	first, others, more := strings.Cut(text, "\n")

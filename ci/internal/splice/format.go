@@ -26,7 +26,7 @@ func (d *Doc) Format(order []string) error {
 	}
 	want := *d.file.Root
 	blocks := [][]formatLine{f.indented()}
-	if want.Kind == source.Mapping && !want.InFlow() {
+	if want.Kind == source.Mapping && !want.Flow {
 		rank := func(field source.Field) int {
 			if i := slices.Index(order, field.Key.Text); i >= 0 {
 				return i
@@ -71,7 +71,7 @@ type formatting struct {
 
 // node places a block, whose keys or dashes are to be indented by to.
 func (f *formatting) node(n *source.Node, to int) error {
-	if n.InFlow() { // the file as a whole
+	if n.Flow { // the file as a whole
 		at := f.doc.start(n)
 		if f.doc.first(at) {
 			f.lines[n.Line()-1].to = to
@@ -97,7 +97,7 @@ func (f *formatting) node(n *source.Node, to int) error {
 
 // value places the value of a key that is at an offset and gets an indentation.
 func (f *formatting) value(n *source.Node, key, to int) error {
-	if n.Kind == source.Scalar || n.InFlow() {
+	if n.Kind == source.Scalar || n.Flow {
 		return f.follow(n, key, to)
 	}
 	return f.node(n, to+2)
@@ -115,7 +115,7 @@ func (f *formatting) item(n *source.Node, to int) error {
 	if f.doc.first(dash) {
 		f.lines[at].to = to
 	}
-	if n.Kind != source.Scalar && !n.InFlow() {
+	if n.Kind != source.Scalar && !n.Flow {
 		if err := f.node(n, to+2); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/source"
 )
 
@@ -29,7 +30,7 @@ func FuzzDoc(f *testing.F) {
 		walk(d.Root(), nil, &paths)
 		path := paths[int(where)%len(paths)]
 		tree := d.Root()
-		switch word := source.Word("w" + string(rune('a'+what%26))); what % 3 {
+		switch word := compose.Word("w" + string(rune('a'+what%26))); what % 3 {
 		case 0:
 			if err = d.Set(append(path, "new"), word); err == nil {
 				if err := d.Remove(append(path, "new")); err == nil && !d.Root().Same(tree) {

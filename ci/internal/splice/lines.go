@@ -20,7 +20,7 @@ func (d *Doc) span(n *source.Node, index int) (span, error) {
 	item := n.Items[index]
 	to, err := d.end(item)
 	from := d.start(item)
-	if err == nil && !n.InFlow() {
+	if err == nil && !n.Flow {
 		from, err = d.dash(item)
 	}
 	return span{from, to}, err
@@ -30,7 +30,7 @@ func size(n *source.Node) int { return len(n.Items) + len(n.Fields) }
 
 // insertField returns the cuts that add a field to a mapping, after the first at fields.
 func (d *Doc) insertField(m *source.Node, at int, key string, value *source.Node) []cut {
-	if m.InFlow() {
+	if m.Flow {
 		return d.insertFlow(m, at, d.field(key, value, -1))
 	}
 	first := d.start(m.Fields[0].Key)
@@ -49,7 +49,7 @@ func (d *Doc) insertField(m *source.Node, at int, key string, value *source.Node
 
 // insertItem returns the cuts that add an item to a list, after the first at items.
 func (d *Doc) insertItem(list *source.Node, at int, text string) ([]cut, error) {
-	if list.InFlow() {
+	if list.Flow {
 		return d.insertFlow(list, at, text), nil
 	}
 	s, err := d.span(list, max(at-1, 0))

@@ -56,7 +56,7 @@ func (d *Doc) end(n *source.Node) (int, error) {
 	case n.Kind == source.Scalar:
 		return d.quoteEnd(at)
 	}
-	bracket := n.InFlow() && (d.file.Data[at] == '[' || d.file.Data[at] == '{')
+	bracket := n.Flow && (d.file.Data[at] == '[' || d.file.Data[at] == '{')
 	end, err := at+1, error(nil)
 	switch {
 	case len(n.Items) > 0:

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/source"
 )
 
@@ -189,7 +190,7 @@ func (d *Doc) AsSet(path Path, order ...string) bool {
 
 // replace replaces the value at a path.
 func (d *Doc) replace(path Path, old, value *source.Node) error {
-	if old.Kind != source.Scalar && !old.InFlow() {
+	if old.Kind != source.Scalar && !old.Flow {
 		return d.byHand()
 	}
 	from := d.start(old)
@@ -203,7 +204,7 @@ func (d *Doc) replace(path Path, old, value *source.Node) error {
 // like returns a value as text, in the quotes that the character before it may be.
 func (d *Doc) like(quote byte, value *source.Node) string {
 	plain := value.Kind == source.Scalar && value.Type() == source.TextScalar &&
-		!strings.ContainsAny(value.Text, "'\"\\\n\t") && source.QuoteText(value.Text) == `"`+value.Text+`"`
+		!strings.ContainsAny(value.Text, "'\"\\\n\t") && compose.Quote(value.Text) == `"`+value.Text+`"`
 	if plain && (quote == '\'' || quote == '"') {
 		return string(quote) + value.Text + string(quote)
 	}
@@ -229,7 +230,7 @@ func (d *Doc) Remove(path Path) error {
 	var cuts []cut
 	var err error
 	switch {
-	case parent.InFlow():
+	case parent.Flow:
 		cuts, err = d.removeFlow(parent, index)
 	case parent.Kind == source.Mapping:
 		cuts, err = d.removeLines(parent, index)
@@ -354,12 +355,12 @@ func (d *Doc) RenameKey(path Path, key string) error {
 	want.Fields = slices.Clone(parent.Fields)
 	i := slices.IndexFunc(want.Fields, func(f source.Field) bool { return f.Key.Text == old })
 	at := want.Fields[i].Key
-	want.Fields[i].Key = source.Word(key)
+	want.Fields[i].Key = compose.Word(key)
 	from := d.start(at)
 	to, err := d.end(at)
 	if err != nil {
 		return err
 	}
-	text := d.like(d.file.Data[from], source.Word(key))
+	text := d.like(d.file.Data[from], compose.Word(key))
 	return d.apply(with(d.file.Root, path[:len(path)-1], &want), cut{from, to, text})
 }

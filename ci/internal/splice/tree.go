@@ -4,12 +4,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/serin-flags/serin/ci/internal/compose"
 	"github.com/serin-flags/serin/ci/internal/source"
 )
 
 // mapping returns a mapping with one field.
 func mapping(key string, value *source.Node) *source.Node {
-	return &source.Node{Kind: source.Mapping, Fields: []source.Field{{Key: source.Word(key), Value: value}}}
+	return &source.Node{Kind: source.Mapping, Fields: []source.Field{{Key: compose.Word(key), Value: value}}}
 }
 
 // with returns a tree in which another node stands at a path. It shares the rest.
@@ -36,7 +37,7 @@ func with(n *source.Node, path Path, value *source.Node) *source.Node {
 // inserted returns a mapping with one more field.
 func inserted(m *source.Node, at int, key string, value *source.Node) *source.Node {
 	out := *m
-	out.Fields = slices.Insert(slices.Clone(m.Fields), at, source.Field{Key: source.Word(key), Value: value})
+	out.Fields = slices.Insert(slices.Clone(m.Fields), at, source.Field{Key: compose.Word(key), Value: value})
 	return &out
 }
 
@@ -54,7 +55,7 @@ func without(n *source.Node, at int) *source.Node {
 // flow returns a value on one line.
 func (d *Doc) flow(n *source.Node) string {
 	if !d.json() {
-		return source.FlowText(n)
+		return compose.Flow(n)
 	}
 	switch {
 	case n.Kind == source.Sequence:
@@ -66,11 +67,11 @@ func (d *Doc) flow(n *source.Node) string {
 	case n.Kind == source.Mapping:
 		parts := make([]string, len(n.Fields))
 		for i, f := range n.Fields {
-			parts[i] = source.QuoteText(f.Key.Text) + ": " + d.flow(f.Value)
+			parts[i] = compose.Quote(f.Key.Text) + ": " + d.flow(f.Value)
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case n.Type() == source.TextScalar:
-		return source.QuoteText(n.Text)
+		return compose.Quote(n.Text)
 	}
 	return n.Text
 }
@@ -79,9 +80,9 @@ func (d *Doc) flow(n *source.Node) string {
 // A mapping of mappings gets a line for each.
 func (d *Doc) field(key string, value *source.Node, indent int) string {
 	if d.json() {
-		return source.QuoteText(key) + ": " + d.flow(value)
+		return compose.Quote(key) + ": " + d.flow(value)
 	}
-	name := source.FlowText(source.Word(key))
+	name := compose.Flow(compose.Word(key))
 	nested := value.Kind == source.Mapping && slices.ContainsFunc(value.Fields, func(f source.Field) bool {
 		return f.Value.Kind == source.Mapping
 	})

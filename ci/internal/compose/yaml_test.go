@@ -1,25 +1,42 @@
-package source
+package compose
 
 import (
+	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/serin-flags/serin/ci/internal/source"
+	"golang.org/x/tools/txtar"
 )
 
-// FuzzFormatYAML holds that what is written parses to the same nodes.
-func FuzzFormatYAML(f *testing.F) {
-	addScenarios(f)
+// FuzzYAML holds that what is written parses to the same nodes.
+func FuzzYAML(f *testing.F) {
+	paths, err := filepath.Glob("../../testdata/good/*.txtar")
+	if err != nil || len(paths) == 0 {
+		f.Fatalf("found %d scenarios: %v", len(paths), err)
+	}
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			f.Add(file.Data)
+		}
+	}
 	for _, text := range []string{"a: \"\\0\\x7f\\u2028 \\U0001f600\"", "- - [a, {b: c}]\n  - d\n",
 		"a: |\n  b\n\n   c\n", "a: 2026-12-01T10:00\nb: [1:2, -3, 'x:y', 1e3, ~]\n"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := parseText(string(data))
+		s := source.Parse("shop/f.yaml", "flags", bytes.Clone(data))
 		if s.Root == nil || len(s.Root.Fields) == 0 {
 			return
 		}
-		text := FormatYAML(s.Root, nil)
-		again := parseText(text)
+		text := YAML(s.Root, nil)
+		again := source.Parse("shop/f.yaml", "flags", []byte(text))
 		if again.Root == nil {
 			t.Fatalf("%q is written as %q: %v", data, text, again.Problems)
 		}
@@ -30,12 +47,12 @@ func FuzzFormatYAML(f *testing.F) {
 }
 
 // meaning returns what a node means, whatever its style.
-func meaning(n *Node) string {
+func meaning(n *source.Node) string {
 	var b strings.Builder
 	switch n.Kind {
-	case Scalar:
+	case source.Scalar:
 		return fmt.Sprintf("%d %q", n.Type(), n.Text)
-	case Sequence:
+	case source.Sequence:
 		for _, item := range n.Items {
 			b.WriteString(meaning(item) + ", ")
 		}

@@ -1,4 +1,4 @@
-package source
+package phrase
 
 import (
 	"bytes"
@@ -9,36 +9,16 @@ import (
 	"unicode"
 
 	"github.com/serin-flags/serin/ci/internal/problem"
+	"github.com/serin-flags/serin/ci/internal/source"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/suggest"
 )
 
-// A Reader reads the nodes of a file and records what is wrong with them. It is a
-// value: Within returns one whose messages say more about the place.
-type Reader struct {
-	File  *File
-	Place string // prefix of messages, such as `rule "staff": `
-	again string // see Again
-}
-
-// Within returns a reader whose messages start with the formatted text.
-func (r Reader) Within(format string, args ...any) Reader {
-	r.Place += fmt.Sprintf(format, args...) + ": "
-	return r
-}
-
-// Again returns a reader of nodes that have been read before. It records only
-// problems that weren't found then, and the formatted text comes first.
-func (r Reader) Again(format string, args ...any) Reader {
-	r.again = fmt.Sprintf(format, args...) + ": "
-	return r
-}
-
 // Errorf records a problem at n.
-func (r Reader) Errorf(n *Node, format string, args ...any) {
+func (r Reader) Errorf(n *source.Node, format string, args ...any) {
 	message := r.Place + fmt.Sprintf(format, args...)
 	if r.again != "" {
-		if r.File.has(n, message) {
+		if r.File.Has(n, message) {
 			return
 		}
 		message = r.again + message
@@ -48,8 +28,8 @@ func (r Reader) Errorf(n *Node, format string, args ...any) {
 
 // Keys reports whether n is a mapping, and records its unknown keys. what names n
 // in messages, such as "a rule".
-func (r Reader) Keys(n *Node, what string, known ...string) bool {
-	if n.Kind != Mapping {
+func (r Reader) Keys(n *source.Node, what string, known ...string) bool {
+	if n.Kind != source.Mapping {
 		r.Errorf(n, "%s is a mapping of keys to values, not %s", what, n.Describe())
 		return false
 	}
@@ -87,7 +67,7 @@ var otherKeys = map[string]string{
 }
 
 // List reports whether n is a list that isn't empty.
-func (r Reader) List(n *Node, what string) bool {
+func (r Reader) List(n *source.Node, what string) bool {
 	if !r.MaybeEmptyList(n, what) {
 		return false
 	}
@@ -99,11 +79,11 @@ func (r Reader) List(n *Node, what string) bool {
 }
 
 // MaybeEmptyList reports whether n is a list.
-func (r Reader) MaybeEmptyList(n *Node, what string) bool {
+func (r Reader) MaybeEmptyList(n *source.Node, what string) bool {
 	switch n.Kind {
-	case Sequence:
+	case source.Sequence:
 		return true
-	case Mapping:
+	case source.Mapping:
 		r.Errorf(n, "%s is a list, not a mapping; put a dash before each entry, or brackets around all", what)
 	default:
 		r.Errorf(n, "%s is a list, not %s", what, n.Describe())
@@ -112,7 +92,7 @@ func (r Reader) MaybeEmptyList(n *Node, what string) bool {
 }
 
 // Required reports whether n has all of the keys, and records those it lacks.
-func (r Reader) Required(n *Node, what string, keys ...string) bool {
+func (r Reader) Required(n *source.Node, what string, keys ...string) bool {
 	ok := true
 	for _, key := range keys {
 		if n.Get(key) == nil {
@@ -124,15 +104,15 @@ func (r Reader) Required(n *Node, what string, keys ...string) bool {
 }
 
 // Text returns the text of n. Numbers and booleans are text only in quotes.
-func (r Reader) Text(n *Node, what string) (string, bool) {
+func (r Reader) Text(n *source.Node, what string) (string, bool) {
 	switch {
-	case n.Kind != Scalar:
+	case n.Kind != source.Scalar:
 		r.Errorf(n, "%s is text, not %s", what, n.Describe())
 		return "", false
-	case n.Type() == NullScalar:
+	case n.Type() == source.NullScalar:
 		r.Errorf(n, "%s is empty", what)
 		return "", false
-	case n.Type() != TextScalar:
+	case n.Type() != source.TextScalar:
 		r.Errorf(n, "%s is text, not %s; write it in quotes: %q", what, n.Describe(), n.Text)
 		return "", false
 	}
@@ -140,7 +120,7 @@ func (r Reader) Text(n *Node, what string) (string, bool) {
 }
 
 // OptionalText is text for a key that may be absent.
-func (r Reader) OptionalText(n *Node, what string) string {
+func (r Reader) OptionalText(n *source.Node, what string) string {
 	if n == nil {
 		return ""
 	}
@@ -154,11 +134,11 @@ const maxName = 200
 
 // Name returns a name. It may look like any scalar, so a variant may be called 1 or
 // true without quotes.
-func (r Reader) Name(n *Node, what string) (string, bool) {
+func (r Reader) Name(n *source.Node, what string) (string, bool) {
 	switch {
-	case n.Kind != Scalar:
+	case n.Kind != source.Scalar:
 		r.Errorf(n, "%s is a word, not %s", what, n.Describe())
-	case n.Text == "", n.Type() == NullScalar:
+	case n.Text == "", n.Type() == source.NullScalar:
 		r.Errorf(n, "%s is empty", what)
 	case len(n.Text) > maxName:
 		r.Errorf(n, "%s is longer than %d bytes", what, maxName)
@@ -173,8 +153,8 @@ func (r Reader) Name(n *Node, what string) (string, bool) {
 }
 
 // Boolean returns whether n is true.
-func (r Reader) Boolean(n *Node, what string) (value, ok bool) {
-	if n.Kind != Scalar || n.Type() != BoolScalar {
+func (r Reader) Boolean(n *source.Node, what string) (value, ok bool) {
+	if n.Kind != source.Scalar || n.Type() != source.BoolScalar {
 		r.Errorf(n, "%s is true or false, not %s", what, n.Describe())
 		return false, false
 	}
@@ -182,12 +162,12 @@ func (r Reader) Boolean(n *Node, what string) (value, ok bool) {
 }
 
 // Integer returns the 64-bit integer that n is.
-func (r Reader) Integer(n *Node, what string) (int64, bool) {
-	if n.Kind != Scalar || n.Type() != IntScalar {
+func (r Reader) Integer(n *source.Node, what string) (int64, bool) {
+	if n.Kind != source.Scalar || n.Type() != source.IntScalar {
 		r.Errorf(n, "%s is an integer, not %s", what, n.Describe())
 		return 0, false
 	}
-	i, err := parseInt(n.Text)
+	i, err := n.Int()
 	if err != nil {
 		r.Errorf(n, "%s is %s, which doesn't fit a 64-bit integer", what, problem.Shorten(n.Text))
 		return 0, false
@@ -196,13 +176,13 @@ func (r Reader) Integer(n *Node, what string) (int64, bool) {
 }
 
 // Number returns the number that n is, an integer or not.
-func (r Reader) Number(n *Node, what string) (evaluator.Value, bool) {
+func (r Reader) Number(n *source.Node, what string) (evaluator.Value, bool) {
 	t := n.Type()
-	if n.Kind != Scalar || t != IntScalar && t != FloatScalar {
+	if n.Kind != source.Scalar || t != source.IntScalar && t != source.FloatScalar {
 		r.Errorf(n, "%s is a number, not %s", what, n.Describe())
 		return evaluator.Value{}, false
 	}
-	f, ok := parseFloat(n.Text)
+	f, ok := n.Float()
 	if !ok {
 		r.Errorf(n, "%s is %s, which is not a finite number of 64 bits", what, problem.Shorten(n.Text))
 	}
@@ -211,10 +191,10 @@ func (r Reader) Number(n *Node, what string) (evaluator.Value, bool) {
 
 // JSON appends n as JSON. Integers stay as they are, whatever their size in
 // bits up to 64.
-func (r Reader) JSON(b *bytes.Buffer, n *Node) bool {
+func (r Reader) JSON(b *bytes.Buffer, n *source.Node) bool {
 	ok := true
 	switch n.Kind {
-	case Mapping:
+	case source.Mapping:
 		b.WriteByte('{')
 		for i, f := range n.Fields {
 			if i > 0 {
@@ -226,7 +206,7 @@ func (r Reader) JSON(b *bytes.Buffer, n *Node) bool {
 		}
 		b.WriteByte('}')
 		return ok
-	case Sequence:
+	case source.Sequence:
 		b.WriteByte('[')
 		for i, item := range n.Items {
 			if i > 0 {
@@ -238,15 +218,15 @@ func (r Reader) JSON(b *bytes.Buffer, n *Node) bool {
 		return ok
 	}
 	switch n.Type() {
-	case NullScalar:
+	case source.NullScalar:
 		b.WriteString("null")
-	case BoolScalar:
+	case source.BoolScalar:
 		b.WriteString(strconv.FormatBool(n.IsTrue()))
-	case IntScalar:
+	case source.IntScalar:
 		i, fine := r.Integer(n, "a number")
 		b.WriteString(strconv.FormatInt(i, 10))
 		return fine
-	case FloatScalar:
+	case source.FloatScalar:
 		v, fine := r.Number(n, "a number")
 		b.Write(v.JSON())
 		return fine
@@ -254,23 +234,4 @@ func (r Reader) JSON(b *bytes.Buffer, n *Node) bool {
 		b.Write(evaluator.StringValue(n.Text).JSON())
 	}
 	return true
-}
-
-// Describe returns a few words for n, such as "a list" or "the number 3".
-func (n *Node) Describe() string {
-	switch n.Kind {
-	case Sequence:
-		return "a list"
-	case Mapping:
-		return "a mapping"
-	}
-	switch n.Type() {
-	case NullScalar:
-		return "null"
-	case IntScalar, FloatScalar:
-		return "the number " + problem.Shorten(n.Text)
-	case BoolScalar:
-		return n.Text
-	}
-	return strconv.Quote(problem.Shorten(n.Text))
 }

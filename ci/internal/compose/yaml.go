@@ -1,18 +1,20 @@
-package source
+package compose
 
 import (
 	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/serin-flags/serin/ci/internal/source"
 )
 
 // maxFlow is the length in bytes of what is written in brackets or braces on one
 // line; what is longer is written on lines of its own.
 const maxFlow = 100
 
-// FormatYAML returns a mapping as YAML, with comments after some of its keys.
-func FormatYAML(n *Node, comments map[string]string) string {
+// YAML returns a mapping as YAML, with comments after some of its keys.
+func YAML(n *source.Node, comments map[string]string) string {
 	w := yamlWriter{comments: comments}
 	w.mapping(n, 0, false)
 	return w.B.String()
@@ -28,7 +30,7 @@ type yamlWriter struct {
 
 // mapping writes a mapping on lines of its own. The first line is indented
 // already if it goes on from a dash.
-func (w *yamlWriter) mapping(n *Node, indent int, indented bool) {
+func (w *yamlWriter) mapping(n *source.Node, indent int, indented bool) {
 	for i, f := range n.Fields {
 		if i > 0 || !indented {
 			w.indent(indent)
@@ -44,7 +46,7 @@ func (w *yamlWriter) mapping(n *Node, indent int, indented bool) {
 }
 
 // value writes the value of a key, and ends the line.
-func (w *yamlWriter) value(n *Node, indent int, comment string) {
+func (w *yamlWriter) value(n *source.Node, indent int, comment string) {
 	text, short := w.flow(n)
 	lines, block := blockText(n)
 	switch {
@@ -58,7 +60,7 @@ func (w *yamlWriter) value(n *Node, indent int, comment string) {
 		}
 	case short:
 		w.B.WriteString(" " + text + comment + "\n")
-	case n.Kind == Mapping:
+	case n.Kind == source.Mapping:
 		w.B.WriteString(comment + "\n")
 		w.mapping(n, indent+2, false)
 	default:
@@ -68,7 +70,7 @@ func (w *yamlWriter) value(n *Node, indent int, comment string) {
 }
 
 // sequence writes a list on lines of its own.
-func (w *yamlWriter) sequence(n *Node, indent int, indented bool) {
+func (w *yamlWriter) sequence(n *source.Node, indent int, indented bool) {
 	for i, item := range n.Items {
 		if i > 0 || !indented {
 			w.indent(indent)
@@ -78,7 +80,7 @@ func (w *yamlWriter) sequence(n *Node, indent int, indented bool) {
 		switch {
 		case short:
 			w.B.WriteString(text + "\n")
-		case item.Kind == Mapping:
+		case item.Kind == source.Mapping:
 			w.mapping(item, indent+2, true)
 		default:
 			w.sequence(item, indent+2, true)
@@ -89,23 +91,23 @@ func (w *yamlWriter) sequence(n *Node, indent int, indented bool) {
 func (w *yamlWriter) indent(n int) { w.B.WriteString(strings.Repeat(" ", n)) }
 
 // flow returns n on one line. It reports false if it doesn't belong on one.
-func (w *yamlWriter) flow(n *Node) (text string, short bool) {
-	if n.Kind == Scalar {
+func (w *yamlWriter) flow(n *source.Node) (text string, short bool) {
+	if n.Kind == source.Scalar {
 		return scalarText(n), true
 	}
-	if len(n.Items)+len(n.Fields) > 0 && (!n.flow || !fits(n, maxFlow)) {
+	if len(n.Items)+len(n.Fields) > 0 && (!n.Flow || !fits(n, maxFlow)) {
 		return "", false
 	}
-	return flowText(n), true
+	return Flow(n), true
 }
 
 // fits reports whether n takes a line of that length at most. It looks at no
 // more than that.
-func fits(n *Node, length int) bool { return flowLeft(n, length) >= 0 }
+func fits(n *source.Node, length int) bool { return flowLeft(n, length) >= 0 }
 
 // flowLeft returns what n leaves of a length, less than 0 if it is too long.
-func flowLeft(n *Node, left int) int {
-	if n.Kind == Scalar {
+func flowLeft(n *source.Node, left int) int {
+	if n.Kind == source.Scalar {
 		return left - len(n.Text)
 	}
 	for _, item := range n.Items {
@@ -121,30 +123,30 @@ func flowLeft(n *Node, left int) int {
 	return left
 }
 
-// flowText returns n on one line.
-func flowText(n *Node) string {
+// Flow returns n on one line.
+func Flow(n *source.Node) string {
 	var parts []string
 	switch n.Kind {
-	case Scalar:
+	case source.Scalar:
 		return scalarText(n)
-	case Sequence:
+	case source.Sequence:
 		for _, item := range n.Items {
-			parts = append(parts, flowText(item))
+			parts = append(parts, Flow(item))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	}
 	for _, f := range n.Fields {
-		parts = append(parts, scalarText(f.Key)+": "+flowText(f.Value))
+		parts = append(parts, scalarText(f.Key)+": "+Flow(f.Value))
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
 // scalarText returns a scalar on one line, in a form that is valid anywhere.
-func scalarText(n *Node) string {
-	if n.Plain && (n.Type() != TextScalar || plainText(n.Text)) {
+func scalarText(n *source.Node) string {
+	if n.Plain && (n.Type() != source.TextScalar || plainText(n.Text)) {
 		return n.Text
 	}
-	return quoteText(n.Text)
+	return Quote(n.Text)
 }
 
 // plainText reports whether text means itself without quotes, in brackets too.
@@ -168,8 +170,8 @@ func plainText(text string) bool {
 	return true
 }
 
-// quoteText returns text in double quotes.
-func quoteText(text string) string {
+// Quote returns text in double quotes, as YAML and JSON have it.
+func Quote(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, r := range text {
@@ -195,8 +197,8 @@ func quoteText(text string) string {
 
 // blockText returns text of several lines as a block of them: first what stands
 // behind the bar, then the lines. It reports false if it must be quoted.
-func blockText(n *Node) (lines []string, ok bool) {
-	if n.Kind != Scalar || n.Plain || !strings.Contains(n.Text, "\n") {
+func blockText(n *source.Node) (lines []string, ok bool) {
+	if n.Kind != source.Scalar || n.Plain || !strings.Contains(n.Text, "\n") {
 		return nil, false
 	}
 	text, end := strings.CutSuffix(n.Text, "\n")
