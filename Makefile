@@ -14,7 +14,7 @@
 # arm64: the evaluator and the bundles give the same answers on arm64, which QEMU emulates
 
 # The S3 server that the tests run against, in bin/ so that it can't be another version.
-VERSITYGW_VERSION = v1.8.0
+VERSITYGW_VERSION = $(shell sed -n 's|^require github.com/versity/versitygw ||p' tools/versitygw/go.mod)
 VERSITYGW         = bin/versitygw-$(VERSITYGW_VERSION)
 # AWS's own emulator of Lambda, and where internal/needs has the same version.
 RIE_VERSION       = v0.0.0-20261030222936-bef5c4ba774d
@@ -46,17 +46,19 @@ demo:
 	go run ./cmd/serin demo
 
 # The race detector makes tests five times slower and compiles all that they link once more. With it run the packages
-# whose own goroutines share memory and, of the others, the tests that have Concurrent in their names. All others run
+# whose own goroutines share memory and, of the others, the tests that have Concurrent in their names; of the command,
+# which links more than all the rest, in a soak. TestFaultsFromS3 links the AWS SDK, and runs without. All others run
 # with the flags of the programs that tests build, so that these packages are compiled once; GOFLAGS hands the flags to
-# the go commands that tests run. In the evaluator's tests, conversions of pointers are checked. Beside the race detector
-# the AWS SDK isn't optimized, which would take as long as to compile it. Nothing is vetted, which make check does. SUITE
-# is go test that also searches what tests print for the personal data and secrets that tests plant.
+# the go commands that tests run. In the AWS SDK nothing is inlined, which halves the time to compile it. In the
+# evaluator's tests, conversions of pointers are checked. Nothing is vetted, which make check does. SUITE is go test
+# that also searches what tests print for the personal data and secrets that tests plant.
 RACE       = ./lambda ./lambda/access ./sdk ./sdk/migrate ./sdk/openfeature ./sdk/otel ./sdk/sdktest ./sdk/shadow ./sdk/trafficlog
-CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci cmd evaluator internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
+CONCURRENT = $$(grep -rl --include='*_test.go' '^func Test.*Concurrent' bundle ci evaluator internal | xargs -n1 dirname | sort -u | sed 's|^|./|')
 OTHERS     = $$(go list ./... | grep -vxF "$$(go list $(RACE) ./evaluator)")
 GOTEST     = "$(CURDIR)/$(SUITE)" -vet=off -timeout 10m
-PLAIN      = CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath" $(GOTEST)
-RACING     = $(GOTEST) -race -gcflags='github.com/aws/...=-N -l'
+PLAINLY    = CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath '-gcflags=github.com/aws/...=-l'"
+PLAIN      = $(PLAINLY) $(GOTEST)
+RACING     = $(GOTEST) -race
 CHECKPTR   = -gcflags=$$(go list ./evaluator)=-d=checkptr -gcflags=github.com/spaolacci/murmur3=-d=checkptr
 
 needs:
@@ -65,13 +67,14 @@ needs:
 test: needs $(VERSITYGW) $(RIE) $(SUITE)
 	$(ENV) $(PLAIN) $(OTHERS)
 	$(PLAIN) $(CHECKPTR) ./evaluator
+	$(ENV) $(PLAIN) -run FromS3 ./sdk
 	$(ENV) $(RACING) $(RACE)
 	$(ENV) $(RACING) -run Concurrent $(CONCURRENT)
 	cd bench && $(PLAIN) ./...
 
 # What needs no more than Go and git. What else there is isn't run, and is listed.
 test-core: $(VERSITYGW) $(RIE)
-	@$(ENV) SERIN_CORE=1 CGO_ENABLED=0 go test -vet=off -timeout 10m -trimpath -v ./... >bin/test-core.log 2>&1; status=$$?; grep -E '^(ok|FAIL|panic)|--- FAIL' bin/test-core.log; \
+	@$(ENV) SERIN_CORE=1 $(PLAINLY) go test -vet=off -timeout 10m -v ./... >bin/test-core.log 2>&1; status=$$?; grep -E '^(ok|FAIL|panic)|--- FAIL' bin/test-core.log; \
 		echo "left out, since they need more than Go:"; grep -B1 -E -- '--- SKIP|it needs' bin/test-core.log | \
 		sed -nE 's/.*--- SKIP: ([^ ]+).*/  \1/p' | sort -u; exit $$status
 
@@ -81,6 +84,7 @@ check:
 	@for os in darwin windows; do echo "GOOS=$$os go vet ./..."; GOOS=$$os go vet ./... || exit; done
 	$(TOOL) staticcheck ./...
 	cd bench && go vet ./... && $(TOOL) staticcheck ./...
+	cd tools/versitygw && go vet ./... && $(TOOL) staticcheck ./...
 	$(TOOL) actionlint .github/workflows/*.yml ci/releases.yml
 	go run ./cmd/serin check flags
 	go run ./cmd/serin fmt --check flags
@@ -129,6 +133,7 @@ fuzz:
 
 soak: needs $(VERSITYGW) $(RIE)
 	$(ENV) SERIN_SOAK=1 go test -timeout 0 ./...
+	$(ENV) go test -race -run Concurrent ./cmd/serin
 
 chaos:
 	SERIN_SOAK=1 go test ./sdk -run 'TestChaos$$|TestKilledWhileUpdating$$' -v -timeout 0 -chaos.seeds=$(SEEDS) -kills=150
@@ -150,9 +155,9 @@ arm64:
 $(SUITE): internal/canary/canary.go internal/canary/suite/main.go
 	@CGO_ENABLED=0 go build -trimpath -o $@ ./internal/canary/suite
 
-$(VERSITYGW):
-	@GOBIN="$(CURDIR)/bin" CGO_ENABLED=0 go install -trimpath github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) && mv bin/versitygw $@ || \
-		{ echo "the tests need versitygw $(VERSITYGW_VERSION), and 'go install' could not fetch and build it (see above)" >&2; exit 1; }
+$(VERSITYGW): tools/versitygw/main.go tools/versitygw/go.mod
+	@cd tools/versitygw && $(PLAINLY) go build -gcflags='github.com/...=-l' -o "$(CURDIR)/$@" . || \
+		{ echo "the tests need versitygw $(VERSITYGW_VERSION), and 'go build' could not fetch and build it (see above)" >&2; exit 1; }
 
 $(RIE):
 	@GOBIN="$(CURDIR)/bin" CGO_ENABLED=0 go install -trimpath \

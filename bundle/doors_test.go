@@ -5,23 +5,21 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"github.com/serin-flags/serin/bundle"
-	"github.com/serin-flags/serin/internal/s3test"
 	"github.com/serin-flags/serin/sdk"
-	"github.com/serin-flags/serin/sdk/s3source"
 )
+
+// moreDoors are those that only some builds of the tests have.
+var moreDoors map[string]func(testing.TB) func(testing.TB, bundle.Objects) bundle.Source
 
 // TestMain has all scenarios go through the sources that clients have too: folders, HTTP,
 // and S3 on a server of its own.
@@ -29,8 +27,8 @@ func TestMain(m *testing.M) {
 	bundle.Doors = map[string]func(testing.TB) func(testing.TB, bundle.Objects) bundle.Source{
 		"folder": func(testing.TB) func(testing.TB, bundle.Objects) bundle.Source { return inFolder },
 		"http":   func(testing.TB) func(testing.TB, bundle.Objects) bundle.Source { return overHTTP },
-		"s3":     overS3,
 	}
+	maps.Copy(bundle.Doors, moreDoors)
 	bundle.Clients = map[string]func(testing.TB, []byte, bundle.Source) (func() error, func()){"sdk": startSDK}
 	os.Exit(m.Run())
 }
@@ -95,33 +93,6 @@ func inFolder(t testing.TB, objects bundle.Objects) bundle.Source {
 		return os.Remove(filepath.Join(dir, filepath.FromSlash(name)))
 	}
 	return &synced{Source: source, put: put, remove: remove, objects: objects, there: make(map[string][]byte)}
-}
-
-// overS3 starts a server with one bucket, in which each repository has a folder.
-func overS3(t testing.TB) func(testing.TB, bundle.Objects) bundle.Source {
-	bucket := "doors"
-	server := s3test.Start(t)
-	server.CreateBucket(t, bucket)
-	var folders atomic.Int64
-	return func(t testing.TB, objects bundle.Objects) bundle.Source {
-		prefix := fmt.Sprintf("folder-%d", folders.Add(1))
-		client := server.Client(t)
-		put := func(ctx context.Context, name string, data []byte) error {
-			_, err := client.PutObject(ctx, &s3.PutObjectInput{
-				Bucket: &bucket, Key: aws.String(prefix + "/" + name), Body: bytes.NewReader(data),
-			})
-			return err
-		}
-		remove := func(ctx context.Context, name string) error {
-			_, err := client.DeleteObject(ctx,
-				&s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String(prefix + "/" + name)})
-			return err
-		}
-		return &synced{
-			Source: s3source.New(client, bucket, prefix), put: put, remove: remove,
-			objects: objects, there: make(map[string][]byte),
-		}
-	}
 }
 
 // A synced source is brought up to date before it is read.

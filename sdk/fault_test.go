@@ -3,31 +3,18 @@ package sdk_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"log"
-	"maps"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"github.com/serin-flags/serin/bundle"
-	"github.com/serin-flags/serin/internal/s3test"
 	"github.com/serin-flags/serin/sdk"
-	"github.com/serin-flags/serin/sdk/s3source"
 )
 
 // A fault is something that is wrong with a source whose client serves number 2,
@@ -184,34 +171,23 @@ var faults = []fault{
 
 // TestFaults arranges each fault for a client that is running, and for one that
 // starts with a cache. It must go on serving what was good, say why, and recover
-// when the fault is over.
-// The source is a web server or, with the server of faults in between, S3.
+// when the fault is over. TestFaultsFromS3 does so with S3.
 func TestFaults(t *testing.T) {
-	const bucket = "faults"
-	store := s3test.Start(t)
-	store.CreateBucket(t, bucket)
+	eachFault(t, func(t *testing.T, _ int, fault fault, restart bool) {
+		f := newFaulty(t)
+		f.files = withETags(f.repository.dir)
+		f.server = serve(t, f.files)
+		fault.test(t, f, f.server.source(t), restart)
+	})
+}
+
+// eachFault calls test for each fault, with and without a restart.
+func eachFault(t *testing.T, test func(t *testing.T, i int, fault fault, restart bool)) {
 	for i, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
 			t.Parallel()
-			for _, restart := range []bool{false, true} {
-				name := map[bool]string{false: "warm", true: "restarted"}[restart]
-				t.Run(name+" over HTTP", func(t *testing.T) {
-					f := newFaulty(t)
-					f.files = withETags(f.repository.dir)
-					f.server = serve(t, f.files)
-					fault.test(t, f, f.server.source(t), restart)
-				})
-				t.Run(name+" from S3", func(t *testing.T) {
-					f := newFaulty(t)
-					folder := fmt.Sprintf("%d-%s", i, name)
-					f.below = bucket + "/" + folder + "/"
-					f.files = mirrored(t, store, bucket, folder, f.repository.dir)
-					f.server = serve(t, f.files)
-					between := store
-					between.Endpoint = f.server.URL
-					fault.test(t, f, s3source.New(between.Client(t), bucket, folder), restart)
-				})
-			}
+			t.Run("warm", func(t *testing.T) { test(t, i, fault, false) })
+			t.Run("restarted", func(t *testing.T) { test(t, i, fault, true) })
 		})
 	}
 }
@@ -222,61 +198,6 @@ func newFaulty(t *testing.T) *faulty {
 	f := &faulty{repository: r, old: r.copy(t), elsewhere: serve(t, http.NotFoundHandler())}
 	r.number(t, 2)
 	return f
-}
-
-// mirrored is an S3 server, for the objects below a folder of a bucket, which it
-// makes those of dir before each request.
-func mirrored(t *testing.T, store s3test.Server, bucket, folder, dir string) http.Handler {
-	t.Helper()
-	target, err := url.Parse(store.Endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := store.Client(t)
-	proxy := &httputil.ReverseProxy{
-		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host }, // which is signed
-		ErrorLog: log.New(io.Discard, "", 0),
-	}
-	there := make(map[string]string)
-	var mu sync.Mutex
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		err := mirror(r.Context(), client, bucket, folder, dir, there)
-		mu.Unlock()
-		if err != nil {
-			t.Error(err)
-		}
-		proxy.ServeHTTP(w, r)
-	})
-}
-
-// mirror makes the objects of a folder those of dir; there is what it holds.
-func mirror(ctx context.Context, client *s3.Client, bucket, folder, dir string, there map[string]string) error {
-	gone := maps.Clone(there)
-	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return err
-		}
-		delete(gone, name)
-		if old, ok := there[name]; ok && old == string(data) {
-			return nil
-		}
-		there[name] = string(data)
-		_, err = client.PutObject(ctx,
-			&s3.PutObjectInput{Bucket: &bucket, Key: aws.String(folder + "/" + name), Body: bytes.NewReader(data)})
-		return err
-	})
-	for name := range gone {
-		delete(there, name)
-		_, err1 := client.DeleteObject(ctx,
-			&s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String(folder + "/" + name)})
-		err = errors.Join(err, err1)
-	}
-	return err
 }
 
 // A hasty source gives up on each object after two seconds.
