@@ -256,8 +256,8 @@ func (f *Flag) conditions(visit func(Condition)) {
 	}
 }
 
-// Prune refuses the flags that depend on flags that aren't carried over.
-func (i *Import) Prune() {
+// prune refuses the flags that depend on flags that aren't carried over.
+func (i *Import) prune() {
 	for {
 		known := make(map[string]bool, len(i.Flags))
 		for _, f := range i.Flags {

@@ -50,25 +50,11 @@ func (n Number) String() string {
 // IsInteger reports whether the number has no fraction.
 func (n Number) IsInteger() bool { return n.fraction == "" }
 
-// NumberEqual, NumberAbove and the others hold if the attribute is a number that compares so
-// with n, or a text with such a number. For attributes that other conditions compare as text,
-// they become regular expressions, for which numbers in another notation, such as 1e3, are none.
-func NumberEqual(attribute string, n Number) Condition { return numberText(attribute, "=", n) }
-
-// NumberAbove holds if the number is greater than n.
-func NumberAbove(attribute string, n Number) Condition { return numberText(attribute, ">", n) }
-
-// NumberAtLeast holds if the number is n or greater.
-func NumberAtLeast(attribute string, n Number) Condition { return numberText(attribute, ">=", n) }
-
-// NumberBelow holds if the number is less than n.
-func NumberBelow(attribute string, n Number) Condition { return numberText(attribute, "<", n) }
-
-// NumberAtMost holds if the number is n or less.
-func NumberAtMost(attribute string, n Number) Condition { return numberText(attribute, "<=", n) }
-
-func numberText(attribute, sign string, n Number) Condition {
-	return Condition{Op: opNumberText, Attribute: attribute, Texts: []string{sign, n.String()}}
+// CompareText holds if the attribute is a number that compares with n as op says, or a text with
+// such a number: "=", "<", "<=", ">" or ">=". For attributes that other conditions compare as text,
+// it becomes a regular expression, for which numbers in another notation, such as 1e3, are none.
+func CompareText(attribute, op string, n Number) Condition {
+	return Condition{Op: opNumberText, Attribute: attribute, Texts: []string{op, n.String()}}
 }
 
 // matching returns a comparison with a number as one with text.

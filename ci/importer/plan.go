@@ -15,9 +15,9 @@ import (
 	"github.com/serin-flags/serin/ci/internal/overlay"
 )
 
-// StateFile records what imports wrote, by which the next one knows what people have edited
+// stateFile records what imports wrote, by which the next one knows what people have edited
 // since. The flag language ignores it.
-const StateFile = ".import.json"
+const stateFile = ".import.json"
 
 // ReportFile is the report.
 const ReportFile = "import.md"
@@ -41,7 +41,7 @@ type Plan struct {
 	Report []byte
 }
 
-// A state is the content of StateFile: what each file was when it was written.
+// A state is the content of stateFile: what each file was when it was written.
 type state struct {
 	Comment string            `json:"comment"`
 	Files   map[string]string `json:"files"`
@@ -69,7 +69,7 @@ func Make(fsys fs.FS, dir string, imp *Import, overwrite bool) (*Plan, error) {
 		imp.Unit = "user" // flags that divide users by an attribute of another name are refused
 	}
 	imp.refuseKeys()
-	imp.Prune()
+	imp.prune()
 	m.attributes = imp.attributes()
 	if len(imp.Flags) == 0 {
 		return m.empty()
@@ -102,7 +102,7 @@ type making struct {
 
 // readState reads what an earlier import wrote.
 func (m *making) readState() error {
-	data, err := fs.ReadFile(m.fsys, StateFile)
+	data, err := fs.ReadFile(m.fsys, stateFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -110,7 +110,7 @@ func (m *making) readState() error {
 		err = json.Unmarshal(data, &m.was)
 	}
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", filepath.Join(m.dir, StateFile), err)
+		return fmt.Errorf("reading %s: %w", filepath.Join(m.dir, stateFile), err)
 	}
 	return nil
 }
@@ -282,7 +282,7 @@ func (m *making) refuse(problems ci.Problems) bool {
 		m.imp.Refuse(f.Key, Refusef(f.Place, "the flag language doesn't have it: %s", reason))
 		return true
 	})
-	m.imp.Prune()
+	m.imp.prune()
 	return len(m.imp.Flags) < before
 }
 
@@ -333,7 +333,7 @@ func (m *making) plan() (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Files[StateFile] = append(data, '\n')
+	p.Files[stateFile] = append(data, '\n')
 	p.Report = m.imp.report(m)
 	p.Files[ReportFile] = p.Report
 	for name, data := range p.Files {

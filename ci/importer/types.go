@@ -151,7 +151,7 @@ func (i *Import) attributes() []*attribute {
 		}
 		return why != nil
 	})
-	i.Prune()
+	i.prune()
 	used := i.vote() // by the flags that are left
 	list := make([]*attribute, 0, len(used))
 	for name := range used {

@@ -30,8 +30,8 @@ type Content struct {
 // FileNames are the paths of [Content.Files]: how far plans have got, and the plans.
 var FileNames = []string{"releases.lock", "releases.json"}
 
-// MaxFile is the length in bytes of the longest of [Content.Files].
-const MaxFile = 16 << 20
+// maxFile is the length in bytes of the longest of [Content.Files].
+const maxFile = 16 << 20
 
 // A Published is a revision that [Options.Content] builds on.
 type Published struct {
@@ -90,8 +90,8 @@ func (p *publisher) setContent(c Content) error {
 		if !isFurther(name) {
 			return fmt.Errorf("%q can't be the name of a file", name)
 		}
-		if len(data) > MaxFile {
-			return fmt.Errorf("%s is longer than %d bytes", name, MaxFile)
+		if len(data) > maxFile {
+			return fmt.Errorf("%s is longer than %d bytes", name, maxFile)
 		}
 		p.further[name] = newFile(data)
 	}
@@ -161,7 +161,7 @@ func (p *publisher) published(ctx context.Context, cur *state) (Published, error
 func furtherOf(targets *metadata.TargetsType) map[string]*metadata.TargetFiles {
 	further := make(map[string]*metadata.TargetFiles)
 	for _, name := range FileNames {
-		if target := targets.Targets[name]; target != nil && target.Length <= MaxFile {
+		if target := targets.Targets[name]; target != nil && target.Length <= maxFile {
 			further[name] = target
 		}
 	}

@@ -249,17 +249,7 @@ func (x *reading) number(u *userCondition, c int, at string) (outcome, error) {
 	}
 	x.flag.Approximate(at, "%q is a decimal number here; text in another notation than 12.5 is none, such as \"1,5\"",
 		u.Attribute)
-	compare := func(op string) importer.Condition {
-		switch op {
-		case "<":
-			return importer.NumberBelow(u.Attribute, n).At(at)
-		case "<=":
-			return importer.NumberAtMost(u.Attribute, n).At(at)
-		case ">":
-			return importer.NumberAbove(u.Attribute, n).At(at)
-		}
-		return importer.NumberAtLeast(u.Attribute, n).At(at)
-	}
+	compare := func(op string) importer.Condition { return importer.CompareText(u.Attribute, op, n).At(at) }
 	switch {
 	case c == 18:
 		return outcome{compare("<"), compare(">=")}, nil
@@ -268,7 +258,7 @@ func (x *reading) number(u *userCondition, c int, at string) (outcome, error) {
 	case c >= 12:
 		return outcome{compare(orders[c-12].op), compare(orders[c-12].not)}, nil
 	}
-	o := outcome{importer.NumberEqual(u.Attribute, n).At(at), importer.Any(compare("<"), compare(">"))}
+	o := outcome{compare("="), importer.Any(compare("<"), compare(">"))}
 	if c == 11 {
 		o = o.negated()
 	}

@@ -124,7 +124,7 @@ func (x *segmentReading) equal(c *condition, name, at string) (importer.Conditio
 	default:
 		x.approximate(at, "%q is compared as a number, where text such as \"5.0\" is 5; Flagsmith compares text as it is",
 			name)
-		return importer.NumberEqual(name, number), nil
+		return importer.CompareText(name, "=", number), nil
 	}
 }
 

@@ -176,23 +176,18 @@ func (x *reading) number(name, op, value, at string) (cond importer.Condition, k
 		"number here", name)
 	equal := importer.Never
 	for _, n := range list {
-		equal = importer.Any(equal, importer.NumberEqual(name, n))
+		equal = importer.Any(equal, importer.CompareText(name, "=", n))
 	}
 	switch op {
 	case "eq", "isoneof":
 		return equal, true, nil
 	case "neq", "isnotoneof":
 		zero, _ := importer.ParseNumber("0")
-		valid := importer.Any(importer.NumberBelow(name, zero), importer.NumberAtLeast(name, zero))
+		valid := importer.Any(importer.CompareText(name, "<", zero), importer.CompareText(name, ">=", zero))
 		return importer.All(valid, importer.Not(equal)), true, nil
-	case "lt":
-		return importer.NumberBelow(name, list[0]), true, nil
-	case "lte":
-		return importer.NumberAtMost(name, list[0]), true, nil
-	case "gt":
-		return importer.NumberAbove(name, list[0]), true, nil
-	case "gte":
-		return importer.NumberAtLeast(name, list[0]), true, nil
+	}
+	if sign, ok := map[string]string{"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}[op]; ok {
+		return importer.CompareText(name, sign, list[0]), true, nil
 	}
 	return importer.Never, false, nil
 }

@@ -233,7 +233,7 @@ func (x *reading) exact(p *property, at string) (importer.Condition, error) {
 	case len(numbers) > 0:
 		any := importer.Never
 		for _, n := range numbers {
-			any = importer.Any(any, importer.NumberEqual(p.Key, n).At(at))
+			any = importer.Any(any, importer.CompareText(p.Key, "=", n).At(at))
 		}
 		x.flag.Approximate(at,
 			"%q is a number here; text in another notation of it, such as \"5.0\" for 5, counts as that number", p.Key)
@@ -323,19 +323,14 @@ func (x *reading) number(p *property, at string) (importer.Condition, error) {
 	case between && len(bounds) != 2:
 		return importer.Never, importer.Refusef(at+".value", "expected two numbers")
 	case p.Operator == "between":
-		return importer.All(importer.NumberAtLeast(p.Key, bounds[0]).At(at),
-			importer.NumberAtMost(p.Key, bounds[1]).At(at)), nil
+		return importer.All(importer.CompareText(p.Key, ">=", bounds[0]).At(at),
+			importer.CompareText(p.Key, "<=", bounds[1]).At(at)), nil
 	case p.Operator == "not_between":
 		return importer.Any(importer.Not(importer.Exists(p.Key).At(at)),
-			importer.NumberBelow(p.Key, bounds[0]).At(at), importer.NumberAbove(p.Key, bounds[1]).At(at)), nil
-	case p.Operator == "gt":
-		return importer.NumberAbove(p.Key, bounds[0]), nil
-	case p.Operator == "gte":
-		return importer.NumberAtLeast(p.Key, bounds[0]), nil
-	case p.Operator == "lt":
-		return importer.NumberBelow(p.Key, bounds[0]), nil
+			importer.CompareText(p.Key, "<", bounds[0]).At(at), importer.CompareText(p.Key, ">", bounds[1]).At(at)), nil
 	}
-	return importer.NumberAtMost(p.Key, bounds[0]), nil
+	sign := map[string]string{"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}[p.Operator]
+	return importer.CompareText(p.Key, sign, bounds[0]), nil
 }
 
 var versionShape = regexp.MustCompile(`^[vV]?(\d{1,9})(?:\.(\d{1,9})(?:\.(\d{1,9}))?)?$`)

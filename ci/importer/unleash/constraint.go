@@ -181,22 +181,11 @@ func (c *constraint) number(flag *importer.Flag, op, place string) (importer.Con
 	flag.Approximate(place,
 		"a %q that isn't written as a plain decimal number, such as 0x10, +5 or \" 12\", may be no number here",
 		c.ContextName)
-	var cond importer.Condition
-	switch op {
-	case "EQ":
-		cond = importer.NumberEqual(c.ContextName, n)
-	case "GT":
-		cond = importer.NumberAbove(c.ContextName, n)
-	case "GTE":
-		cond = importer.NumberAtLeast(c.ContextName, n)
-	case "LT":
-		cond = importer.NumberBelow(c.ContextName, n)
-	case "LTE":
-		cond = importer.NumberAtMost(c.ContextName, n)
-	default:
-		return cond, unknown(c.Operator, place)
+	sign, ok := map[string]string{"EQ": "=", "GT": ">", "GTE": ">=", "LT": "<", "LTE": "<="}[op]
+	if !ok {
+		return importer.Condition{}, unknown(c.Operator, place)
 	}
-	return cond, nil
+	return importer.CompareText(c.ContextName, sign, n), nil
 }
 
 var fullVersion = regexp.MustCompile(

@@ -39,8 +39,8 @@ type Zone struct {
 	Compiled evaluator.Zone
 }
 
-// Load returns the zone of that name of the IANA database.
-func (z *Zones) Load(name string) (Zone, error) {
+// load returns the zone of that name of the IANA database.
+func (z *Zones) load(name string) (Zone, error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	if known, ok := z.byName[name]; ok {
@@ -108,7 +108,7 @@ func (r Reader) Zone(n *source.Node, what string) (Zone, bool) {
 	if !ok {
 		return Zone{}, false
 	}
-	z, err := r.Zones.Load(name)
+	z, err := r.Zones.load(name)
 	if err != nil {
 		r.Errorf(n, "%q is not a time zone of the IANA database, such as Asia/Shanghai or UTC", problem.Shorten(name))
 		return Zone{}, false
@@ -122,7 +122,7 @@ func (r Reader) ZoneOf(n *source.Node) (Zone, bool) {
 	if name := n.Get("zone"); name != nil {
 		return r.Zone(name, "\"zone\"")
 	}
-	z, err := r.Zones.Load(r.Local.String())
+	z, err := r.Zones.load(r.Local.String())
 	if err != nil {
 		r.Errorf(n, "loading the estate's time zone: %v", err)
 	}

@@ -22,7 +22,7 @@ func TestZones(t *testing.T) {
 		"Antarctica/Troll":    -1, // by two hours
 	} {
 		var all Zones
-		z, err := all.Load(name)
+		z, err := all.load(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestZones(t *testing.T) {
 func TestZoneNames(t *testing.T) {
 	var all Zones
 	for _, name := range []string{"", "Local", "Asia", "Asia/Atlantis", "../zoneinfo/UTC", "/etc/localtime"} {
-		if _, err := all.Load(name); err == nil {
+		if _, err := all.load(name); err == nil {
 			t.Errorf("%q is a time zone", name)
 		}
 	}

@@ -138,9 +138,9 @@ func (c *checker) query(at path, g *Guard, q Query, counts bool) {
 	}
 	has := make(map[string]bool)
 	Expand(q.Text, func(name string) (string, bool) {
-		if has[name] = true; !slices.Contains(Variables, name) {
+		if has[name] = true; !slices.Contains(variables, name) {
 			c.add(at, "there is no $%s: a query may have $%s (and a regular expression's group is ${%s})",
-				name, strings.Join(Variables, ", $"), name)
+				name, strings.Join(variables, ", $"), name)
 		}
 		return "", false
 	})

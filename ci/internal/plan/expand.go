@@ -2,8 +2,8 @@ package plan
 
 import "strings"
 
-// Variables are the names that stand for something in a query, after a dollar sign.
-var Variables = []string{"arm", "window", "flag", "env"}
+// variables are the names that stand for something in a query, after a dollar sign.
+var variables = []string{"arm", "window", "flag", "env"}
 
 // Expand returns a text with the values of its variables. A variable is a dollar sign and the
 // longest name after it, so $armour isn't $arm. One without a value stays as it is, as do

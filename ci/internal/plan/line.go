@@ -14,8 +14,8 @@ import (
 	"github.com/serin-flags/serin/ci/internal/word"
 )
 
-// Header is the comment that a new releases.lock starts with.
-const Header = `# How far each release has got. "serin guard" and "serin release" write this file; nobody edits
+// header is the comment that a new releases.lock starts with.
+const header = `# How far each release has got. "serin guard" and "serin release" write this file; nobody edits
 # it by hand. After a merge conflict, keep the line with the higher count.
 `
 
@@ -257,7 +257,7 @@ func (s State) caution() int { return slices.Index([]State{Finished, Running, He
 // Format returns a file with these lines.
 func (l Lines) Format() []byte {
 	var b strings.Builder
-	b.WriteString(Header)
+	b.WriteString(header)
 	for _, line := range l.Sorted() {
 		b.WriteString("\n") // or git couldn't merge edits of neighbours
 		b.WriteString(line.String())
