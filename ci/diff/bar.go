@@ -7,17 +7,22 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
+// Two numbers such as 20% and 30% don't show whether the same users keep what they have. Two rows of
+// positions, one above the other, do: who stands below the same mark keeps it.
+
 // A Bar draws who is served what by position, before and after.
 type Bar struct {
-	// Old and New are as many characters as columns, one kind for each variant.
+	// Old and New are 40 characters each, which stand for equal shares of all positions. The
+	// same variant has the same character in both.
 	Old, New string
-	Legend   []Legend
+	// Legend is what the characters mean, in the order in which they come first.
+	Legend []Legend
 }
 
 // A Legend says which variant a character of a bar stands for.
 type Legend struct {
-	Mark  string
-	Means string
+	Mark  string // one character
+	Means string // the name of a variant, or words about a layer
 }
 
 // columns is how wide a bar is.
@@ -29,6 +34,7 @@ var marks = []string{"█", "░", "▓", "▒", "#", "+", "o", "x", "-", ":", "
 
 // bars draws what differs between two rules, by their numbers: the ranges of their
 // splits at a time, and of the flags' layers. The default is the number after the last.
+// What is one colour on both sides needs no drawing.
 func bars(old, new *evaluator.Flag, oldRule, newRule int, now int64) []Bar {
 	var list []Bar
 	a, b := stretches(old, oldRule, now), stretches(new, newRule, now)
@@ -41,13 +47,15 @@ func bars(old, new *evaluator.Flag, oldRule, newRule int, now int64) []Bar {
 	return list
 }
 
-// A stretch is up to an end, as a part of all positions, what a legend calls by a name.
+// A stretch is up to an end, as a part of all positions, what a legend calls by a name. It starts where
+// the stretch before it ends, or at 0.
 type stretch struct {
 	to   float64
 	name string
 }
 
-// stretches returns what a rule serves, by position.
+// stretches returns what a rule serves, by position. A rule without a split, and the default, are one
+// stretch, and a ramp is two: who has the new variant by then, and the rest.
 func stretches(f *evaluator.Flag, rule int, now int64) []stretch {
 	if rule >= len(f.Rules) {
 		return []stretch{{1, variantName(f, f.Default)}}
@@ -69,7 +77,7 @@ func stretches(f *evaluator.Flag, rule int, now int64) []stretch {
 	return list
 }
 
-// layerStretches returns which positions of its layer a flag has.
+// layerStretches returns which positions of its layer a flag has. A flag in no layer has them all.
 func layerStretches(r *evaluator.Reservation) []stretch {
 	const mine, others = "in the flag's share of the layer", "not in it"
 	if r == nil {
@@ -86,7 +94,8 @@ func layerStretches(r *evaluator.Reservation) []stretch {
 	return append(list, stretch{1, others})
 }
 
-// drawBar draws two rows with one legend.
+// drawBar draws two rows with one legend. Variants that the marks don't suffice for share the last
+// one, as "others".
 func drawBar(old, new []stretch) Bar {
 	var order []string
 	for _, s := range slices.Concat(old, new) {
@@ -133,6 +142,7 @@ func row40(stretches []stretch) []string {
 		if s.to-from > length[s.name] {
 			length[s.name], longest[s.name] = s.to-from, stretch{from + (s.to-from)/2, s.name}
 		}
+		// Each column that the stretch lies in gets its part.
 		for i := int(from / wide); i < columns && float64(i)*wide < s.to; i++ {
 			if parts[i] == nil {
 				parts[i] = make(map[string]float64)
@@ -144,6 +154,7 @@ func row40(stretches []stretch) []string {
 		}
 		from = s.to
 	}
+	// A stretch of less than half a column is in no column so far. 1% is worth showing, too.
 	counts := make(map[string]int)
 	for _, name := range row {
 		counts[name]++

@@ -13,7 +13,12 @@ import (
 	"github.com/serin-flags/serin/internal/values"
 )
 
-// A comparison compares the two sides of a pair.
+// Flags are found by key, whatever namespace and file they are in, and compared part by part: what is
+// compiled, not what is written. Each difference becomes an edit, in words that name what was and what
+// is. Of the edits only their kinds count for what follows: a flag whose edits can't change what is
+// served needs no verdict of package decide.
+
+// A comparison compares the two sides of a pair. It is used by one goroutine.
 type comparison struct {
 	old, new side
 	was      map[string]string // the old keys of flags that are renamed
@@ -37,6 +42,7 @@ type reference struct {
 	name     string
 }
 
+// newComparison returns a comparison in which flags that were renamed have their new key on both sides.
 func newComparison(p Pair, c *Config) *comparison {
 	was := p.renames()
 	if len(was) > 0 {
@@ -105,46 +111,48 @@ func (c *comparison) enter(was, is place) {
 	c.newWords = speaker{c.new.sets[is.set].Attributes}
 }
 
-// edits returns how two flags of one key differ.
+// edits returns how two flags of one key differ. An off variant that is the default on both sides changes
+// with it, and is said apart only of a flag that is disabled.
 func (c *comparison) edits(was, is place) []Edit {
 	old, new := was.flag, is.flag
 	var list []Edit
 	add := func(kind Kind, words string) { list = append(list, Edit{Kind: kind, Words: words}) }
 	if was.namespace != is.namespace {
-		add(KindNamespace, "namespace: "+quote(was.namespace)+" → "+quote(is.namespace))
+		add(kindNamespace, "namespace: "+quote(was.namespace)+" → "+quote(is.namespace))
 	}
 	if old.Type != new.Type {
-		add(KindType, "type: "+old.Type.String()+" → "+new.Type.String())
+		add(kindType, "type: "+old.Type.String()+" → "+new.Type.String())
 	}
 	if old.Disabled != new.Disabled {
 		if new.Disabled {
-			add(KindEnabled, "not enabled any more: everybody is served "+quote(variantName(new, new.Off)))
+			add(kindEnabled, "not enabled any more: everybody is served "+quote(variantName(new, new.Off)))
 		} else {
-			add(KindEnabled, "enabled again: before, everybody was served "+quote(variantName(old, old.Off)))
+			add(kindEnabled, "enabled again: before, everybody was served "+quote(variantName(old, old.Off)))
 		}
 	}
 	list = append(list, variantEdits(old, new)...)
 	if a, b := variantName(old, old.Default), variantName(new, new.Default); a != b {
-		add(KindDefault, "default: "+quote(a)+" → "+quote(b))
+		add(kindDefault, "default: "+quote(a)+" → "+quote(b))
 	}
 	if a, b := variantName(old, old.Off), variantName(new, new.Off); a != b &&
 		(old.Disabled || new.Disabled || old.Off != old.Default || new.Off != new.Default) {
-		add(KindOff, "off_variant: "+quote(a)+" → "+quote(b))
+		add(kindOff, "off_variant: "+quote(a)+" → "+quote(b))
 	}
 	if a, b := staleWords(old), staleWords(new); a != b {
-		add(KindStale, "max_stale: "+a+" → "+b)
+		add(kindStale, "max_stale: "+a+" → "+b)
 	}
 	if words := reservationWords(old.Reserved, new.Reserved); words != "" {
-		add(KindLayer, words)
+		add(kindLayer, words)
 	}
 	list = append(list, c.ruleEdits(old, new)...)
 	for _, words := range metadataWords(old.Metadata, new.Metadata) {
-		add(KindMetadata, words)
+		add(kindMetadata, words)
 	}
 	return append(list, c.reachedEdits(old, new)...)
 }
 
-// variantName returns the name of a variant, by its index.
+// variantName returns the name of a variant, by its index. Variants are compared by name, since an
+// index is another one as soon as a variant is added before it.
 func variantName(f *evaluator.Flag, i int) string {
 	if i < 0 || i >= len(f.Variants) {
 		return ""
@@ -161,10 +169,10 @@ func staleWords(f *evaluator.Flag) string {
 	return after + ", then " + quote(variantName(f, f.Stale.Variant))
 }
 
-// variantEdits says which variants differ, or have another value.
+// variantEdits says which variants differ, or have another value. Their order is no difference.
 func variantEdits(old, new *evaluator.Flag) []Edit {
 	var list []Edit
-	add := func(words string) { list = append(list, Edit{Kind: KindVariant, Words: words}) }
+	add := func(words string) { list = append(list, Edit{Kind: kindVariant, Words: words}) }
 	value := func(v evaluator.Value) string { return shorten(string(v.JSON()), 80) }
 	for _, o := range old.Variants {
 		i := slices.IndexFunc(new.Variants, func(n evaluator.Variant) bool { return n.Name == o.Name })
@@ -182,7 +190,8 @@ func variantEdits(old, new *evaluator.Flag) []Edit {
 	return list
 }
 
-// metadataWords says how metadata, which is sorted by name, differs.
+// metadataWords says how metadata, which is sorted by name, differs. It is returned to programs, so that
+// reviewers want to know of it, though no value depends on it.
 func metadataWords(old, new []evaluator.Attr) []string {
 	var list []string
 	value := func(v evaluator.Value) string { return shorten(string(v.JSON()), 80) }
@@ -208,27 +217,27 @@ func metadataWords(old, new []evaluator.Attr) []string {
 	return list
 }
 
-// describe says what a new flag is.
+// describe says what a new flag is: reviewers of the report haven't seen its file.
 func (c *comparison) describe(f *evaluator.Flag, words speaker, set *evaluator.Ruleset) []Edit {
-	list := []Edit{{Kind: KindDefault, Words: "default: " + quote(variantName(f, f.Default))}}
+	list := []Edit{{Kind: kindDefault, Words: "default: " + quote(variantName(f, f.Default))}}
 	if f.Disabled {
-		list = append(list, Edit{Kind: KindEnabled,
+		list = append(list, Edit{Kind: kindEnabled,
 			Words: "not enabled: everybody is served " + quote(variantName(f, f.Off))})
 	}
 	if f.Stale != nil {
-		list = append(list, Edit{Kind: KindStale, Words: "max_stale: " + staleWords(f)})
+		list = append(list, Edit{Kind: kindStale, Words: "max_stale: " + staleWords(f)})
 	}
 	if words := reservationWords(nil, f.Reserved); words != "" {
-		list = append(list, Edit{Kind: KindLayer, Words: words})
+		list = append(list, Edit{Kind: kindLayer, Words: words})
 	}
 	for i := range f.Rules {
-		list = append(list, Edit{Kind: KindRuleAdded, Rule: f.Rules[i].Name,
+		list = append(list, Edit{Kind: kindRuleAdded, Rule: f.Rules[i].Name,
 			Words: ruleWords(f, &f.Rules[i], words, c.now)})
 	}
 	return list
 }
 
-// ruleWords says what a rule is.
+// ruleWords says what a rule is: whom it is for, and what it serves them at a time.
 func ruleWords(f *evaluator.Flag, r *evaluator.Rule, words speaker, now int64) string {
 	return words.condition(normal(r.When)) + ": " + serveWords(f, r, now)
 }
@@ -246,6 +255,7 @@ type match struct {
 // matchRules finds the rules that both flags have: by name and, of those left, by
 // being equal in all else. They are in the order of the new flag.
 func (c *comparison) matchRules(old, new *evaluator.Flag) (matches []match, removed, added []int) {
+	// Names should be unique, but a payload is only trusted to be one that clients accept.
 	byName := make(map[string][]int, len(old.Rules))
 	for i, r := range old.Rules {
 		byName[r.Name] = append(byName[r.Name], i)
@@ -259,6 +269,7 @@ func (c *comparison) matchRules(old, new *evaluator.Flag) (matches []match, remo
 			taken[list[0]] = true
 		}
 	}
+	// What is left on both sides and equal but for its name was renamed.
 	for j := range new.Rules {
 		renamed := false
 		for i := 0; i < len(old.Rules) && partner[j] < 0; i++ {
@@ -290,6 +301,7 @@ func (c *comparison) sameRule(oldFlag, newFlag *evaluator.Flag, old, new *evalua
 // markMoved marks the fewest rules that have to be moved to get from the old order
 // to the new one: those that are not on a longest ascending sequence.
 func markMoved(matches []match) {
+	// length is of the longest sequence that ends with a rule, and before is the rule before it.
 	length := make([]int, len(matches))
 	before := make([]int, len(matches))
 	last := -1
@@ -318,7 +330,7 @@ func (c *comparison) ruleEdits(old, new *evaluator.Flag) []Edit {
 	matches, removed, added := c.matchRules(old, new)
 	for _, i := range removed {
 		r := &old.Rules[i]
-		list = append(list, Edit{KindRuleRemoved, r.Name, "removed; it was: " + ruleWords(old, r, c.oldWords, c.now)})
+		list = append(list, Edit{kindRuleRemoved, r.Name, "removed; it was: " + ruleWords(old, r, c.oldWords, c.now)})
 	}
 	for _, j := range added {
 		r := &new.Rules[j]
@@ -326,31 +338,31 @@ func (c *comparison) ruleEdits(old, new *evaluator.Flag) []Edit {
 		if len(new.Rules) > 1 {
 			at = " as rule " + strconv.Itoa(j+1) + " of " + strconv.Itoa(len(new.Rules))
 		}
-		list = append(list, Edit{KindRuleAdded, r.Name, "added" + at + ": " + ruleWords(new, r, c.newWords, c.now)})
+		list = append(list, Edit{kindRuleAdded, r.Name, "added" + at + ": " + ruleWords(new, r, c.newWords, c.now)})
 	}
 	for _, m := range matches {
 		o, n := &old.Rules[m.old], &new.Rules[m.new]
 		if m.renamed {
-			list = append(list, Edit{KindRuleRenamed, n.Name, "renamed; it was called " + quoted(o.Name)})
+			list = append(list, Edit{kindRuleRenamed, n.Name, "renamed; it was called " + quoted(o.Name)})
 		}
 		if m.moved {
-			list = append(list, Edit{KindRuleMoved, n.Name, "moved from place " + strconv.Itoa(m.old+1) + " to " +
+			list = append(list, Edit{kindRuleMoved, n.Name, "moved from place " + strconv.Itoa(m.old+1) + " to " +
 				strconv.Itoa(m.new+1)})
 		}
 		if a, b, ok := differing(o.When, n.When); ok {
-			list = append(list, Edit{KindCondition, n.Name, "condition: " + strings.Join(c.differ(a, b), "; ")})
+			list = append(list, Edit{kindCondition, n.Name, "condition: " + strings.Join(c.differ(a, b), "; ")})
 		}
 		for _, words := range serveEdits(old, new, o, n, c.now) {
-			list = append(list, Edit{KindServe, n.Name, words})
+			list = append(list, Edit{kindServe, n.Name, words})
 		}
 		for _, words := range metadataWords(o.Metadata, n.Metadata) {
-			list = append(list, Edit{KindMetadata, n.Name, words})
+			list = append(list, Edit{kindMetadata, n.Name, words})
 		}
 	}
 	return list
 }
 
-// quoted puts text in quotes as Go does.
+// quoted puts text in quotes as Go does, which makes line breaks and control characters visible.
 func quoted(text string) string { return strconv.Quote(shorten(text, maxWords)) }
 
 // quote is quoted for what is a plain word nearly always, and then left so.

@@ -24,6 +24,7 @@ func normal(c *evaluator.Condition) evaluator.Condition {
 	n := *c
 	switch c.Op {
 	case evaluator.OpAll, evaluator.OpAny:
+		// "All of a, and all of b and c" is all of a, b and c.
 		n.Of = nil
 		for i := range c.Of {
 			part := normal(&c.Of[i])
@@ -91,12 +92,13 @@ func compareLists(a, b []string) int {
 	return slices.Compare(a, b)
 }
 
-// A speaker puts conditions into words.
+// A speaker puts conditions into words. These depend on the types of attributes: an integer may be a time.
 type speaker struct {
 	types map[string]evaluator.AttributeType
 }
 
-// maxWords is how many characters the words of one condition or value have.
+// maxWords is how many characters the words of one condition or value have at most. A condition can be a
+// megabyte long, and a report is read by people.
 const maxWords = 300
 
 // condition returns the words of a whole condition.
@@ -117,7 +119,7 @@ func (s speaker) words(c evaluator.Condition, within bool) string {
 		parts := make([]string, 0, len(c.Of))
 		size := 0
 		for _, part := range c.Of {
-			if size > maxWords { // it is cut off anyway
+			if size > maxWords { // the rest would be cut off
 				break
 			}
 			parts = append(parts, s.words(part, true))
@@ -140,7 +142,7 @@ func (s speaker) words(c evaluator.Condition, within bool) string {
 	return strings.TrimPrefix(c.Attribute+" ", " ") + c.Asked(s.types[c.Attribute])
 }
 
-// first returns the first of a list, or nothing.
+// first returns the first of a list, or nothing: payloads may have a "not" of nothing.
 func first[T any](list []T) (v T) {
 	if len(list) > 0 {
 		v = list[0]
@@ -151,6 +153,8 @@ func first[T any](list []T) (v T) {
 // differ says how two conditions in normal form differ. Of two that are both
 // combinations of the same kind it compares the parts.
 func (c *comparison) differ(old, new evaluator.Condition) []string {
+	// A comparison, or conditions of different kinds. A comparison that became part of "all", or was one,
+	// is compared as if it stood in an "all" by itself.
 	if old.Op != new.Op || old.Op != evaluator.OpAll && old.Op != evaluator.OpAny && old.Op != evaluator.OpNot {
 		if words, ok := c.differLeaf(old, new); ok {
 			return []string{words}
@@ -165,6 +169,7 @@ func (c *comparison) differ(old, new evaluator.Condition) []string {
 	switch {
 	case old.Op == evaluator.OpAny:
 		joiner = "or "
+	// What is short is clearer as a whole: not x → not y.
 	case old.Op == evaluator.OpNot && isShort(first(old.Of)) && isShort(first(new.Of)):
 		return []string{c.oldWords.condition(old) + " → " + c.newWords.condition(new)}
 	}
@@ -249,7 +254,8 @@ func (c *comparison) differLeaf(old, new evaluator.Condition) (string, bool) {
 	return c.oldWords.condition(old) + " → " + c.newWords.condition(new), true
 }
 
-// isShort reports whether c is a comparison that can be shown whole.
+// isShort reports whether c is a comparison that can be shown whole: one that names five texts at most.
+// Of others only what was added and what is gone is shown.
 func isShort(c evaluator.Condition) bool { return len(c.Of) == 0 && len(c.Strings) <= 5 }
 
 // shorten cuts text off behind so many characters.

@@ -22,6 +22,31 @@
 // verify published ones before. Secrets aren't masked, since flags have none; contexts
 // of a population never appear in a report.
 //
+// # Use
+//
+// A caller compiles both sides for each environment, and compares them:
+//
+//	report, err := diff.Compare(ctx, diff.Config{
+//		Pairs: []diff.Pair{{Environment: "production", Old: old, New: new}},
+//		Now:   time.Now().Unix(),
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	report.Old, report.New = "git:main", "flags"
+//	err = report.Text(os.Stdout)
+//
+// [Report.Over] then says which flags are to fail a check in CI.
+//
+// # Limits
+//
+// Two flags of any size are compared in bounded time: 2^19 steps of package decide, which is about a
+// second. What takes more is less precise, an example instead of a share, or nothing known instead of a
+// proof, but as true. Words of conditions and values are cut off after 300 characters. All of a report
+// but Markdown, which has a limit of its own, grows with the number of flags that differ.
+//
+// # Structure
+//
 // Start at [Compare], and write what it returns with [Report.Text] for a terminal,
 // [Report.Markdown] for a pull request, or [Report.JSON] for programs. The differences
 // between flags, as [Edit] values, come from compare.go, condition.go and serve.go;
@@ -40,7 +65,8 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A Pair is what one environment was and is to be.
+// A Pair is what one environment was and is to be. Each side has one payload for each
+// namespace, whose order makes no difference. They mustn't change while they are compared.
 type Pair struct {
 	Environment string // "": flags as they are without what environments replace
 	Old, New    []bundle.Payload
@@ -60,10 +86,11 @@ type Config struct {
 	// Progress, if not nil, is told now and then how much of the population is
 	// done, in units of its own. It is called by one goroutine at a time.
 	Progress func(done, total int64)
-	steps    int // that decide takes for a flag, if not its MaxSteps
+	// steps, if not 0, bounds the work of package decide for one flag instead of its MaxSteps.
+	steps int
 }
 
-// A Report is what differs.
+// A Report is what differs. It is plain data, which callers may filter before they write it.
 type Report struct {
 	// Old and New are what was compared, as people are shown it. The caller sets
 	// them.
@@ -71,7 +98,7 @@ type Report struct {
 	// Notes are lines about what was not compared, for [Report.Markdown]. The caller
 	// sets them.
 	Notes []string
-	Now   int64
+	Now   int64 // the present that was compared for, in seconds since 1970
 	// Counted is the population that was counted, or nil.
 	Counted *Counted
 	// Environments are those of the pairs, in order, also if nothing differs.
@@ -84,10 +111,11 @@ type Report struct {
 // Counted describes a population that was counted.
 type Counted struct {
 	Name   string // of the file
-	People int64
+	People int64  // its contexts: a user who is in it twice counts twice
 }
 
-// An Environment is what differs in one.
+// An Environment is what differs in one. It stands in the report even if nothing does, so that readers
+// see that it was compared.
 type Environment struct {
 	Name  string
 	Flags []Flag // those that differ, the one first of which most changes
@@ -98,8 +126,11 @@ type Change string
 
 // The changes.
 const (
+	// Added is a flag that only the new side has, and Removed one that only the old side has.
 	Added   Change = "added"
 	Removed Change = "removed"
+	// Changed is a flag that both sides have, and that differs in anything, be it its metadata
+	// or something that its rules refer to.
 	Changed Change = "changed"
 	// Renamed is a flag that is removed, while one with another key and the same
 	// variants and rules is added. It has a verdict, as a changed one has.
@@ -139,63 +170,24 @@ type Flag struct {
 // A Verdict is what is known of who gets a different value.
 type Verdict string
 
-// The verdicts.
+// The verdicts, the strongest first. A flag has the first of them that is certain.
 const (
-	VerdictNobody  Verdict = "nobody"  // it is proved that nobody is
-	VerdictShare   Verdict = "share"   // computed shares
-	VerdictCounted Verdict = "counted" // a share of a population
-	VerdictNamed   Verdict = "named"   // people that the flags name, and nobody else
-	VerdictExample Verdict = "example" // somebody is: there is an example
-	VerdictUnknown Verdict = "unknown" // no example was found, and nothing is proved
+	// VerdictNobody: nobody gets a different value, whatever the context, the time and the age
+	// of the flags. It is proved, or nothing but metadata differs.
+	VerdictNobody Verdict = "nobody"
+	// VerdictNamed: only people that the flags name do. Flag.Named is how many, and
+	// Flag.Examples has up to three of them.
+	VerdictNamed Verdict = "named"
+	// VerdictShare: the shares of Flag.Groups do, which are exact, and nobody else does but people
+	// that the flags name.
+	VerdictShare Verdict = "share"
+	// VerdictCounted: a share of the population does. Of other people nothing is known.
+	VerdictCounted Verdict = "counted"
+	// VerdictExample: somebody does, as Flag.Examples shows, but it isn't known how many do.
+	VerdictExample Verdict = "example"
+	// VerdictUnknown: no example was found, and nothing is proved.
+	VerdictUnknown Verdict = "unknown"
 )
-
-// A Kind is what an edit is about.
-type Kind string
-
-// The kinds of edits. New ones may be added.
-const (
-	KindKey          Kind = "key"
-	KindNamespace    Kind = "namespace"
-	KindType         Kind = "type"
-	KindEnabled      Kind = "enabled"
-	KindDefault      Kind = "default"
-	KindOff          Kind = "off_variant"
-	KindVariant      Kind = "variant"
-	KindStale        Kind = "max_stale"
-	KindLayer        Kind = "layer"
-	KindMetadata     Kind = "metadata"
-	KindRuleAdded    Kind = "rule added"
-	KindRuleRemoved  Kind = "rule removed"
-	KindRuleMoved    Kind = "rule moved"
-	KindRuleRenamed  Kind = "rule renamed"
-	KindCondition    Kind = "condition"
-	KindServe        Kind = "serve"
-	KindSegment      Kind = "segment"
-	KindPrerequisite Kind = "prerequisite"
-	KindAttribute    Kind = "attribute"
-	KindZone         Kind = "time zone"
-	KindUnit         Kind = "unit"
-)
-
-// serves reports whether edits of a kind can change what is served.
-func (k Kind) serves() bool {
-	return k != KindKey && k != KindNamespace && k != KindMetadata && k != KindRuleRenamed
-}
-
-// An Edit is one difference between two flags, in words.
-type Edit struct {
-	Kind  Kind
-	Rule  string // that it is about, by its new name; "": the flag as a whole
-	Words string
-}
-
-// String returns the edit as a line.
-func (e Edit) String() string {
-	if e.Rule == "" {
-		return e.Words
-	}
-	return "rule " + quoted(e.Rule) + ": " + e.Words
-}
 
 // A Group says which share of some people gets a different value.
 type Group struct {
@@ -216,12 +208,14 @@ type Group struct {
 	Bars  []Bar  // of exact groups
 }
 
-// An Example is a context that gets a different value.
+// An Example is a context that gets a different value: both sides have been evaluated for it. It has
+// as few attributes as it takes, and its time is the present if that will do.
 type Example struct {
 	Context  evaluator.Context
-	From, To string
-	Timed    bool // it depends on the time
-	// typed says that all attributes are of their declared types.
+	From, To string // the variants, which are the same if the variant has got another value
+	Timed    bool   // the flags tell times apart, so that the example depends on its own
+	// typed says that all attributes are of their declared types, so that a command line can
+	// have them one by one.
 	typed bool
 	unit  string // the attribute that the targeting key is
 }
@@ -266,6 +260,7 @@ func Compare(ctx context.Context, c Config) (Report, error) {
 		}
 		jobs = append(jobs, more...)
 	}
+	// The population is read once, for all environments.
 	if err := measure(ctx, &c, jobs, &r); err != nil {
 		return Report{}, err
 	}
@@ -273,6 +268,7 @@ func Compare(ctx context.Context, c Config) (Report, error) {
 		for i := range e.Flags {
 			e.Flags[i].setMoved()
 		}
+		// Reviewers read from the top, and a long comment is cut off at the end.
 		slices.SortStableFunc(e.Flags, func(a, b Flag) int {
 			return cmp.Or(b.weight().cmp(a.weight()), cmp.Compare(a.Change.rank(), b.Change.rank()),
 				strings.Compare(a.Key, b.Key))
@@ -337,6 +333,7 @@ func (r Report) Equal() bool {
 // than is shown of a share doesn't count.
 func (r Report) Over(limit Share) []string {
 	var list []string
+	// Proofs know nothing of limits, so what they refuse isn't a matter of a billionth.
 	strict := limit.IsZero()
 	limit = limit.plus(countShare(1, 1_000_000))
 	for _, e := range r.Environments {
@@ -350,6 +347,7 @@ func (r Report) Over(limit Share) []string {
 	return list
 }
 
+// inEnvironment returns what to add to a flag's key in a list of several environments.
 func inEnvironment(name string) string {
 	if name == "" {
 		return ""
@@ -357,19 +355,21 @@ func inEnvironment(name string) string {
 	return " in " + name
 }
 
-// A place is where a flag is.
+// A place is where a flag is: its ruleset has what the flag's conditions refer to, which is a copy of
+// what other namespaces have.
 type place struct {
 	namespace string
 	set       *evaluator.Ruleset
 	flag      *evaluator.Flag
 }
 
-// A side is one of the two that are compared.
+// A side is one of the two that are compared. A key is unique in all namespaces of a side.
 type side struct {
 	places map[string]place // of the flags that are served, by key
 	sets   map[*evaluator.Ruleset]*decide.Index
 }
 
+// newSide indexes payloads, and points into them.
 func newSide(payloads []bundle.Payload) side {
 	s := side{places: make(map[string]place), sets: make(map[*evaluator.Ruleset]*decide.Index, len(payloads))}
 	for i := range payloads {

@@ -6,5 +6,11 @@ func (c Config) WithSteps(steps int) Config {
 	return c
 }
 
+// MaxMarkdown is the most characters that Markdown writes.
+const MaxMarkdown = maxMarkdown
+
+// Float returns the share as a number from 0 to 1, rounded.
+func (s Share) Float() float64 { return s.float() }
+
 // DrawFor is the draw of the person on a line of a population, for splits by chance.
 var DrawFor = drawFor

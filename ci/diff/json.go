@@ -5,7 +5,11 @@ import (
 	"io"
 )
 
-// The form of a report as JSON. Members may be added.
+// The form of a report as JSON, which programs rely on: members may be added. Lists that programs go
+// through are empty rather than null. Shares are from 0 to 1, and times are in the format of RFC 3339, in
+// UTC.
+
+// A jsonReport is the whole report. Equal says that nothing differs; with NotCompared, nobody knows.
 type jsonReport struct {
 	Old          string            `json:"old"`
 	New          string            `json:"new"`
@@ -16,16 +20,20 @@ type jsonReport struct {
 	Environments []jsonEnvironment `json:"environments"`
 }
 
+// A jsonPopulation is the population that was counted.
 type jsonPopulation struct {
 	Name   string `json:"name"`
 	People int64  `json:"people"`
 }
 
+// A jsonEnvironment has the flags that differ, the one first of which most changes.
 type jsonEnvironment struct {
 	Environment string     `json:"environment,omitempty"`
 	Flags       []jsonFlag `json:"flags"`
 }
 
+// A jsonFlag is a flag that differs. Verdict is missing of one that was added or removed, and Moved
+// where nobody knows how many get a different value.
 type jsonFlag struct {
 	Flag      string        `json:"flag"`
 	Was       string        `json:"was,omitempty"`
@@ -39,6 +47,8 @@ type jsonFlag struct {
 	Examples  []jsonExample `json:"examples,omitempty"`
 }
 
+// A jsonExample is a context with what it takes to evaluate it: Command is for a terminal, and missing
+// if both sides are revisions.
 type jsonExample struct {
 	Context json.RawMessage `json:"context"`
 	At      string          `json:"at"`
@@ -49,12 +59,15 @@ type jsonExample struct {
 	Command string          `json:"command,omitempty"`
 }
 
+// A jsonEdit is an edit. Its words are for people and change from version to version.
 type jsonEdit struct {
 	Kind  Kind   `json:"kind"`
 	Rule  string `json:"rule,omitempty"`
 	Words string `json:"words"`
 }
 
+// A jsonGroup is people and the shares of them that move. Exact says that these are computed, not
+// counted.
 type jsonGroup struct {
 	Rule  string     `json:"rule,omitempty"`
 	Who   string     `json:"who"`
@@ -63,13 +76,15 @@ type jsonGroup struct {
 	Moves []jsonMove `json:"moves"`
 }
 
+// A jsonMove has the same variant twice if that has got another value.
 type jsonMove struct {
 	From  string  `json:"from"`
 	To    string  `json:"to"`
 	Share float64 `json:"share"`
 }
 
-// JSON writes the report for programs. Shares are from 0 to 1.
+// JSON writes the report for programs, as one indented object. Shares are from 0 to 1, times are in the
+// format of RFC 3339, and members may be added. The error is w's.
 func (r Report) JSON(w io.Writer) error {
 	out := jsonReport{Old: r.Old, New: r.New, At: timeText(r.Now), Equal: r.Equal(), NotCompared: r.NotCompared,
 		Environments: []jsonEnvironment{}}
@@ -89,13 +104,14 @@ func (r Report) JSON(w io.Writer) error {
 	return enc.Encode(out)
 }
 
+// json returns the form of a flag.
 func (r *Report) json(environment string, f *Flag) jsonFlag {
 	out := jsonFlag{
 		Flag: f.Key, Was: f.Was, Namespace: f.Namespace, Change: f.Change, Verdict: f.Verdict, Named: f.Named,
 		Edits: []jsonEdit{}, Groups: []jsonGroup{},
 	}
 	if f.compared() && !f.Unknown && f.Verdict != VerdictNamed {
-		moved := f.Moved.Float()
+		moved := f.Moved.float()
 		out.Moved = &moved
 	}
 	for _, e := range f.Edits {
@@ -107,7 +123,7 @@ func (r *Report) json(environment string, f *Flag) jsonFlag {
 			group.At = timeText(g.At)
 		}
 		for _, m := range g.Moves {
-			group.Moves = append(group.Moves, jsonMove{m.From, m.To, m.Share.Float()})
+			group.Moves = append(group.Moves, jsonMove{m.From, m.To, m.Share.float()})
 		}
 		out.Groups = append(out.Groups, group)
 	}

@@ -32,10 +32,13 @@ type listDiffs struct{ known map[listPair]listDiff }
 // mostShown is how many texts of a list are shown.
 const mostShown = 3
 
-// longList is the length from which on what came of lists is remembered.
+// longList is the length from which on what came of lists is remembered. Short lists aren't worth it: there
+// may be a million of them.
 const longList = 1000
 
+// compare compares two lists.
 func (l *listDiffs) compare(old, new []string) listDiff {
+	// The first text and the length tell lists apart: nobody changes them while they are compared.
 	pair := listPair{oldLen: len(old), newLen: len(new)}
 	if len(old) > 0 {
 		pair.old = &old[0]
@@ -114,7 +117,7 @@ func (l *listDiffs) differ(old, new []string) string {
 	return fmt.Sprintf("%s (%s), now %d", strings.Join(counts, " "), strings.Join(some, " "), d.newLen)
 }
 
-// sameList reports whether two lists have the same texts.
+// sameList reports whether two lists have the same texts, in whatever order.
 func (l *listDiffs) sameList(old, new []string) bool {
 	return slices.Equal(old, new) || l.compare(old, new).same()
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/serin-flags/serin/internal/display"
 )
 
-// MaxMarkdown is the most characters that [Report.Markdown] writes: what GitHub
-// takes as a comment.
-const MaxMarkdown = 65_536
+// maxMarkdown is the most characters that [Report.Markdown] writes.
+const maxMarkdown = 65_536
 
-// Bounds within the markdown, so that a little of all is there.
+// Bounds within the markdown, so that a little of all is there. A table of 24,000 bytes has some 200
+// flags, which nobody reads, and leaves most of the room to details.
 const (
 	maxTable    = 24_000 // bytes of tables
 	maxTail     = 1_500  // bytes kept for what comes after the flags
@@ -22,8 +22,8 @@ const (
 )
 
 // Markdown writes the report as a comment on a pull request: what happens to whom
-// as a table, and each flag's details folded. Of very much, the end is left out,
-// and said how much that is.
+// as a table, and each flag's details folded. It has 65,536 characters at most, which is what GitHub
+// takes as a comment: of very much, the end is left out, and said how much that is. The error is w's.
 func (r Report) Markdown(w io.Writer) error {
 	m := markdown{report: r}
 	m.write()
@@ -31,7 +31,7 @@ func (r Report) Markdown(w io.Writer) error {
 	return err
 }
 
-// A comment may be about thousands of flags, but GitHub refuses more than MaxMarkdown
+// A comment may be about thousands of flags, but GitHub refuses more than maxMarkdown
 // characters. So the table is bounded first, because it answers who is affected; then
 // details follow for as many flags as there is room for, those that change most first;
 // and the last line says how many were left out. Names come from files of others, and
@@ -43,6 +43,7 @@ type markdown struct {
 	report Report
 }
 
+// write writes the comment, from what matters most to what is left out first.
 func (m *markdown) write() {
 	if why := m.report.NotCompared; why != "" {
 		fmt.Fprintf(m, "### Flags: %s\n\n%s\n", notCompared, escape(shorten(why, 1000)))
@@ -65,11 +66,13 @@ func (m *markdown) write() {
 	for _, s := range sections {
 		m.table(s, maxTable/len(sections))
 	}
+	// Once a flag's details don't fit, those of later ones are left out, too, even if they would: what
+	// is missing is then the end.
 	left := 0
 	for _, s := range sections {
 		for _, f := range s.Flags {
 			if left == 0 {
-				if details := m.details(&f, s); m.Len()+len(details) < MaxMarkdown-maxTail {
+				if details := m.details(&f, s); m.Len()+len(details) < maxMarkdown-maxTail {
 					m.WriteString(details)
 					continue
 				}
@@ -82,7 +85,7 @@ func (m *markdown) write() {
 	}
 }
 
-// headline sums all up in a line.
+// headline sums all up in a line, which is all that a list of notifications shows.
 func (m *markdown) headline(sections []Section) string {
 	if m.report.Equal() {
 		return "Flags: " + noDifferences
@@ -97,7 +100,7 @@ func (m *markdown) headline(sections []Section) string {
 	return "Flags: " + sections[0].counts() + m.most()
 }
 
-// most names the flag that changes the most.
+// most names the flag that changes the most, and says so if it is proved that none changes anything.
 func (m *markdown) most() string {
 	var worst *Flag
 	for _, e := range m.report.Environments {
@@ -114,7 +117,7 @@ func (m *markdown) most() string {
 	return fmt.Sprintf(" — most of all %s, %s", code(shorten(worst.name(), 100)), escape(worst.summary()))
 }
 
-// table writes who gets a different value.
+// table writes who gets a different value, in so many bytes at most.
 func (m *markdown) table(s Section, limit int) {
 	fmt.Fprintf(m, "**%s**: %s\n\n", escape(s.title()), s.counts())
 	if len(s.Flags) == 0 {
@@ -133,7 +136,8 @@ func (m *markdown) table(s Section, limit int) {
 	m.WriteByte('\n')
 }
 
-// rows returns a flag's rows of the table.
+// rows returns a flag's rows of the table, one for each move and each example. The name of the flag is
+// in the first of them alone.
 func (m *markdown) rows(f *Flag) string {
 	var b strings.Builder
 	name := code(shorten(f.name(), 100))
@@ -166,7 +170,8 @@ func (m *markdown) rows(f *Flag) string {
 	return b.String()
 }
 
-// details returns how a flag differs, folded.
+// details returns how a flag differs, folded: its edits, the drawings of its shares, and the commands of
+// its examples.
 func (m *markdown) details(f *Flag, s Section) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<details><summary>%s %s in %s: %s</summary>\n\n", code(shorten(f.name(), 100)), f.Change,
@@ -205,7 +210,7 @@ func code(text string) string { return "<code>" + escape(text) + "</code>" }
 // escape returns text that stands in a line of Markdown as it is.
 func escape(text string) string { return display.Markdown(text) }
 
-// count puts a number before a noun.
+// count puts a number before a noun, whose plural has an s.
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -21,7 +21,8 @@ import (
 //
 // Flags of which nothing differs, and those proved to be the same, aren't counted.
 
-// A job is flags of a pair whose people have to be counted.
+// A job is flags of a pair whose people have to be counted. Its programs hold these flags alone, with
+// what they refer to, so that an edit of ten flags out of ten thousand takes the time of ten.
 type job struct {
 	flags    []*Flag
 	old, new *evaluator.Program // of these flags alone, by key
@@ -40,7 +41,7 @@ func (j *job) add(f *Flag, old, new *evaluator.Flag) {
 	j.changed = append(j.changed, changedValues(old, new))
 }
 
-// compile makes the job ready.
+// compile makes the job ready. The error says that a payload isn't one that clients accept.
 func (j *job) compile(c *comparison, probes []probe) error {
 	wanted := make(map[string]bool, len(j.flags))
 	for _, f := range j.flags {
@@ -58,7 +59,8 @@ func (j *job) compile(c *comparison, probes []probe) error {
 	return nil
 }
 
-// changedValues returns the variants that both flags have, with different values.
+// changedValues returns the variants that both flags have, with different values. Who is served one
+// of these before and after gets a different value, though the variant is the same.
 func changedValues(old, new *evaluator.Flag) []string {
 	var list []string
 	for _, a := range old.Variants {
@@ -105,6 +107,7 @@ type counter struct {
 	before  []string    // variants, of the flags of one job
 }
 
+// newCounter returns a counter that has counted nobody.
 func newCounter(jobs []*job, now int64) *counter {
 	c := &counter{jobs: jobs, now: now, tallies: make([][][]tally, len(jobs))}
 	for i, j := range jobs {
@@ -113,7 +116,7 @@ func newCounter(jobs []*job, now int64) *counter {
 	return c
 }
 
-// count evaluates all flags for somebody, by both sides.
+// count evaluates all flags for somebody, by both sides, at the present whatever time the context has.
 func (c *counter) count(ctx *evaluator.Context) {
 	c.people++
 	ctx.Now = c.now
@@ -136,6 +139,7 @@ func (c *counter) count(ctx *evaluator.Context) {
 	}
 }
 
+// add adds n to the tally of a move. There are few moves, so a list is quicker than a map.
 func add(list *[]tally, from, to string, n int64) {
 	for i := range *list {
 		if t := &(*list)[i]; t.from == from && t.to == to {
@@ -146,7 +150,8 @@ func add(list *[]tally, from, to string, n int64) {
 	*list = append(*list, tally{from, to, n})
 }
 
-// measure counts the people of all jobs at once, on all cores.
+// measure counts the people of all jobs at once, on all cores, and puts what was counted of a flag before
+// its other groups. Without jobs it doesn't read the population at all.
 func measure(ctx context.Context, c *Config, jobs []*job, r *Report) error {
 	if len(jobs) == 0 {
 		return ctx.Err()
@@ -179,7 +184,8 @@ func measure(ctx context.Context, c *Config, jobs []*job, r *Report) error {
 	return nil
 }
 
-// run counts until there is nobody left.
+// run counts until there is nobody left, or the source has an error, or the context is done, which it asks
+// after each lot.
 func (c *counter) run(ctx context.Context, source *feed) {
 	l := source.take(lot{})
 	for l.people != nil {
@@ -207,9 +213,10 @@ func (c *counter) add(other *counter) {
 	}
 }
 
-// group returns what was counted for one flag.
+// group returns what was counted for one flag. It has no moves if nobody gets a different value: of this
+// population, which is no proof.
 func (c *counter) group(counted *Counted, tallies []tally) Group {
-	g := Group{Who: counted.String(), Everybody: true}
+	g := Group{Who: counted.words(), Everybody: true}
 	for _, t := range tallies {
 		g.Moves = append(g.Moves, Move{t.from, t.to, countShare(t.count, c.people)})
 	}
@@ -217,8 +224,8 @@ func (c *counter) group(counted *Counted, tallies []tally) Group {
 	return g
 }
 
-// String says who was counted.
-func (c *Counted) String() string {
+// words says who was counted.
+func (c *Counted) words() string {
 	if c.People == 1 {
 		return "1 person of " + c.Name
 	}
@@ -243,6 +250,7 @@ func drawFor(person uint64) uint32 {
 	return uint32((x ^ x>>31) >> 32)
 }
 
+// sortMoves puts the largest share first, and equal ones in an order that is always the same.
 func sortMoves(list []Move) {
 	slices.SortFunc(list, func(a, b Move) int {
 		return cmp.Or(b.Share.cmp(a.Share), strings.Compare(a.From, b.From), strings.Compare(a.To, b.To))

@@ -30,9 +30,9 @@ func (m *merger) list() []evaluator.Ruleset {
 	return append([]evaluator.Ruleset{m.all}, m.alone...)
 }
 
-// merge adds a ruleset.
+// merge adds a ruleset, whose parts it keeps pointing to.
 func (m *merger) merge(set evaluator.Ruleset) {
-	if m.have == nil {
+	if m.have == nil { // the first one says what the unit is
 		m.all.Unit = set.Unit
 		none := decide.NewIndex(&evaluator.Ruleset{})
 		m.have = &none
@@ -57,7 +57,8 @@ func (m *merger) merge(set evaluator.Ruleset) {
 	m.all.Flags = append(m.all.Flags, set.Flags...)
 }
 
-// mergeNew adds the things of a list whose names are new.
+// mergeNew adds the things of a list whose names are new. Those with a known name are the same, see
+// agrees.
 func mergeNew[T any](have map[string]*T, all *[]T, list []T, name func(*T) string) {
 	for i := range list {
 		if n := name(&list[i]); have[n] == nil {

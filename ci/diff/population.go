@@ -11,7 +11,7 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A Population is people to count: contexts.
+// A Population is people to count: contexts. It can be counted once.
 type Population struct {
 	name  string
 	total int64 // of what progress is measured in: bytes
@@ -32,7 +32,7 @@ const (
 )
 
 // NewPopulation returns the population that r holds: contexts as OpenFeature has
-// them, one JSON object a line. Empty lines are passed over. r is read as people
+// them, one JSON object a line. Empty lines are ignored. r is read as people
 // are counted, and is called name in errors, which have the line's number; size
 // is how many bytes it has, as far as is known, for progress. A line has 1 MiB at
 // most.
@@ -41,6 +41,9 @@ func NewPopulation(r io.Reader, name string, size int64) *Population {
 	return &Population{name: name, total: size, next: f.next}
 }
 
+// Reading lines takes a fraction of the time that decoding and evaluating them takes. So one goroutine
+// at a time reads a batch of lines, and decodes it after it has let others read.
+
 // A contextFile reads lines.
 type contextFile struct {
 	r    *bufio.Reader
@@ -48,7 +51,8 @@ type contextFile struct {
 	line int // lines read
 }
 
-// next reads some lines.
+// next reads some lines. The batch decodes them, and numbers its errors and its draws by line, so that
+// they don't depend on who counts what.
 func (f *contextFile) next() (batch, int64, error) {
 	var data []byte
 	var ends []int
@@ -56,6 +60,7 @@ func (f *contextFile) next() (batch, int64, error) {
 	for len(ends) < batchLines && len(data) < batchBytes {
 		before := len(data)
 		var err error
+		// The lines of a batch share one block of memory.
 		data, err = f.readLine(data)
 		if err != nil && err != io.EOF {
 			return nil, 0, err
@@ -76,7 +81,7 @@ func (f *contextFile) next() (batch, int64, error) {
 		for i, end := range ends {
 			line := bytes.TrimSpace(data[from:end])
 			from = end
-			if first+i == 1 {
+			if first+i == 1 { // spreadsheets put a byte order mark before the first line
 				line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
 			}
 			if len(line) == 0 {
@@ -93,7 +98,8 @@ func (f *contextFile) next() (batch, int64, error) {
 	}, int64(len(data)), nil
 }
 
-// readLine appends a line, with its end.
+// readLine appends a line, with its end. At the end of the file it returns io.EOF, possibly with a last
+// line.
 func (f *contextFile) readLine(data []byte) ([]byte, error) {
 	before := len(data)
 	for {
@@ -132,7 +138,8 @@ type lot struct {
 	number int
 }
 
-// take returns the next lot. last is the one before, which is done.
+// take returns the next lot. last is the one before, which is done. Progress is told of it under the lock,
+// so by one goroutine at a time.
 func (f *feed) take(last lot) lot {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -17,10 +17,12 @@ import (
 // normal.
 type probe struct{ old, new evaluator.Condition }
 
-// maxProbed bounds the jobs that have probes, each of which is compiled apart.
+// maxProbed bounds the jobs that have probes, each of which is compiled apart, and evaluated for each
+// person.
 const maxProbed = 16
 
-// newJobs returns what is to be counted of flags.
+// newJobs returns what is to be counted of flags. Flags with the same probes share a job, since whoever
+// passes these needn't be evaluated for any of them.
 func newJobs(c *comparison, flags []Flag) ([]*job, error) {
 	var list []*job
 	var probes [][]probe
@@ -37,6 +39,7 @@ func newJobs(c *comparison, flags []Flag) ([]*job, error) {
 			asked = c.probes(was.flag, is.flag)
 		}
 		key := probesKey(asked)
+		// Of too many jobs, all others go without probes: that is slower, but counts the same.
 		if _, ok := at[key]; !ok && len(at) >= maxProbed {
 			key, asked = "", nil
 		}
@@ -57,11 +60,12 @@ func newJobs(c *comparison, flags []Flag) ([]*job, error) {
 }
 
 // conditionsOnly reports whether nothing of a flag that has a say in what it serves
-// differs but conditions, and things that they refer to.
+// differs but conditions, and things that they refer to. Then whoever meets the same conditions on both
+// sides gets the same value.
 func (f *Flag) conditionsOnly() bool {
 	return !slices.ContainsFunc(f.Edits, func(e Edit) bool {
 		switch e.Kind {
-		case KindCondition, KindSegment, KindPrerequisite, KindZone, KindAttribute:
+		case kindCondition, kindSegment, kindPrerequisite, kindZone, kindAttribute:
 			return false
 		}
 		return e.Kind.serves()
@@ -81,6 +85,7 @@ func (c *comparison) probes(old, new *evaluator.Flag) []probe {
 		}
 	}
 	for i := range new.Rules {
+		// Only conditions differ, so rules stand at the same places.
 		p := probe{normal(old.Rules[i].When), normal(new.Rules[i].When)}
 		if compareConditions(p.old, p.new) != 0 {
 			add(p)
@@ -118,6 +123,7 @@ func probesKey(probes []probe) string {
 	return b.String()
 }
 
+// addProbe writes a condition, quoted so that no two conditions are written alike.
 func addProbe(b *strings.Builder, c *evaluator.Condition) {
 	if b.Len() > maxProbe {
 		return
@@ -163,7 +169,7 @@ func (j *job) probe(probes []probe) {
 	}
 }
 
-// passes reports whether somebody needn't be looked at.
+// passes reports whether somebody needn't be looked at: all probes come out the same on both sides.
 func (j *job) passes(ctx *evaluator.Context) bool {
 	if j.oldProbe == nil {
 		return false

@@ -19,9 +19,10 @@ func (c *comparison) reachedEdits(old, new *evaluator.Flag) []Edit {
 	var list []Edit
 	seen := make(map[reference]bool)
 	if c.oldSet.Unit != c.newSet.Unit && len(old.Rules) > 0 && len(new.Rules) > 0 {
-		list = append(list, Edit{Kind: KindUnit, Words: "a context's targeting key is " + quote(c.newSet.Unit) +
+		list = append(list, Edit{Kind: kindUnit, Words: "a context's targeting key is " + quote(c.newSet.Unit) +
 			", before it was " + quote(c.oldSet.Unit)})
 	}
+	// Each difference is said once, at the first rule that it concerns.
 	for i := range new.Rules {
 		r := &new.Rules[i]
 		if r.When == nil {
@@ -39,7 +40,7 @@ func (c *comparison) reachedEdits(old, new *evaluator.Flag) []Edit {
 }
 
 // reach returns the edits of all that a condition refers to, but for what was
-// seen.
+// seen. What ten thousand flags refer to is compared once.
 func (c *comparison) reach(cond *evaluator.Condition, seen map[reference]bool) []Edit {
 	var list []Edit
 	look := func(kind Kind, name string, compare func(string) []Edit) {
@@ -62,16 +63,16 @@ func (c *comparison) reach(cond *evaluator.Condition, seen map[reference]bool) [
 	}
 	refs := cond.Refs()
 	for _, name := range refs.Attributes {
-		look(KindAttribute, name, c.attributeEdits)
+		look(kindAttribute, name, c.attributeEdits)
 	}
 	for _, name := range refs.Segments {
-		look(KindSegment, name, c.segmentEdits)
+		look(kindSegment, name, c.segmentEdits)
 	}
 	for _, name := range refs.Zones {
-		look(KindZone, name, c.zoneEdits)
+		look(kindZone, name, c.zoneEdits)
 	}
 	for _, key := range refs.Flags {
-		look(KindPrerequisite, key, c.prerequisiteEdits)
+		look(kindPrerequisite, key, c.prerequisiteEdits)
 	}
 	return list
 }
@@ -81,6 +82,8 @@ func (c *comparison) indexes() (old, new *decide.Index) {
 	return c.old.sets[c.oldSet], c.new.sets[c.newSet]
 }
 
+// attributeEdits says that an attribute has another type, by which comparisons of it mean something
+// else.
 func (c *comparison) attributeEdits(name string) []Edit {
 	old, new := c.indexes()
 	a, isOld := old.Attributes[name]
@@ -88,19 +91,22 @@ func (c *comparison) attributeEdits(name string) []Edit {
 	if !isOld || !isNew || a == b {
 		return nil
 	}
-	return []Edit{{Kind: KindAttribute, Words: "attribute " + quoted(name) + ": " + a.String() + " → " + b.String()}}
+	return []Edit{{Kind: kindAttribute, Words: "attribute " + quoted(name) + ": " + a.String() + " → " + b.String()}}
 }
 
+// zoneEdits says that a time zone's clocks are changed at other times. The data of time zones comes with
+// the program that compiles the flags, so this may be an edit that nobody has made.
 func (c *comparison) zoneEdits(name string) []Edit {
 	old, new := c.indexes()
 	a, b := old.Zones[name], new.Zones[name]
 	if a == nil || b == nil || slices.Equal(a.Offsets, b.Offsets) {
 		return nil
 	}
-	return []Edit{{Kind: KindZone, Words: "time zone " + quoted(name) + ": other offsets"}}
+	return []Edit{{Kind: kindZone, Words: "time zone " + quoted(name) + ": other offsets"}}
 }
 
-// segmentEdits says how a segment differs, and those that it refers to.
+// segmentEdits says how a segment differs, and those that it refers to. One that only one side has is the
+// edit of a rule, which refers to another segment now.
 func (c *comparison) segmentEdits(name string) []Edit {
 	old, new := c.indexes()
 	a, b := old.Segments[name], new.Segments[name]
@@ -127,7 +133,7 @@ func (c *comparison) segmentEdits(name string) []Edit {
 	}
 	var list []Edit
 	if len(words) > 0 {
-		list = append(list, Edit{Kind: KindSegment,
+		list = append(list, Edit{Kind: kindSegment,
 			Words: "segment " + quoted(name) + ": " + strings.Join(words, "; ")})
 	}
 	if b.When != nil {
@@ -136,8 +142,8 @@ func (c *comparison) segmentEdits(name string) []Edit {
 	return list
 }
 
-// prerequisiteEdits says that a flag which another one depends on serves
-// differently, if it does.
+// prerequisiteEdits says that a flag which another one depends on has changed in what it serves. How it
+// has stands at that flag, which is in the report, too.
 func (c *comparison) prerequisiteEdits(key string) []Edit {
 	old, new := c.indexes()
 	a, b := old.Flags[key], new.Flags[key]
@@ -146,7 +152,7 @@ func (c *comparison) prerequisiteEdits(key string) []Edit {
 	}
 	for _, e := range c.edits(place{set: c.oldSet, flag: a}, place{set: c.newSet, flag: b}) {
 		if e.Kind.serves() {
-			return []Edit{{Kind: KindPrerequisite, Words: "flag " + quoted(key) + ", which it asks for, has changed"}}
+			return []Edit{{Kind: kindPrerequisite, Words: "flag " + quoted(key) + ", which it asks for, has changed"}}
 		}
 	}
 	return nil

@@ -20,6 +20,8 @@ import (
 func (p Pair) renames() map[string]string {
 	was, is := flagsOf(p.Old), flagsOf(p.New)
 	gone, added := make(map[string][]string), make(map[string][]string)
+	// Flags that are gone and those that were added are put together by all that a new key leaves as it
+	// is. Where two are alike, nobody knows which one became which, and none counts as renamed.
 	for key, f := range was {
 		if _, ok := is[key]; !ok && len(f.Rules) > 0 {
 			s := likeness(f, func(salt string) bool { return salt == key })
@@ -31,6 +33,7 @@ func (p Pair) renames() map[string]string {
 	}
 	for key, f := range is {
 		if _, ok := was[key]; !ok && len(f.Rules) > 0 {
+			// A salt that is the old key keeps users in their variants, and is no sign of another flag.
 			s := likeness(f, func(salt string) bool {
 				_, old := was[salt]
 				_, new := is[salt]
@@ -51,6 +54,7 @@ func (p Pair) renames() map[string]string {
 	return names
 }
 
+// flagsOf returns the flags of all namespaces, by key.
 func flagsOf(payloads []bundle.Payload) map[string]*evaluator.Flag {
 	flags := make(map[string]*evaluator.Flag)
 	for i := range payloads {
@@ -65,6 +69,7 @@ func flagsOf(payloads []bundle.Payload) map[string]*evaluator.Flag {
 // likeness returns what two flags have in common if one is the other under another key:
 // all but the key, the salts that own says are the flag's key, and the places of shares.
 func likeness(f *evaluator.Flag, own func(salt string) bool) string {
+	// All fields count, those of later versions, too, so it takes a copy without what doesn't.
 	like := *f
 	like.Key = ""
 	like.Rules = slices.Clone(f.Rules)
@@ -127,6 +132,8 @@ func renamed(payloads []bundle.Payload, names map[string]string) []bundle.Payloa
 	return list
 }
 
+// renamedFlags returns flags in which those of names have their new key, wherever a condition asks for
+// them, too. It copies only what it changes.
 func renamedFlags(flags []evaluator.Flag, names map[string]string) []evaluator.Flag {
 	list := slices.Clone(flags)
 	for i := range list {
@@ -148,8 +155,9 @@ func renamedFlags(flags []evaluator.Flag, names map[string]string) []evaluator.F
 	return list
 }
 
+// renamedCondition returns a condition that asks for flags by their new keys.
 func renamedCondition(c evaluator.Condition, names map[string]string) evaluator.Condition {
-	if name := names[firstOf(c.Strings)]; c.Op == evaluator.OpServes && name != "" {
+	if name := names[first(c.Strings)]; c.Op == evaluator.OpServes && name != "" {
 		c.Strings = slices.Clone(c.Strings)
 		c.Strings[0] = name
 	}
@@ -160,23 +168,17 @@ func renamedCondition(c evaluator.Condition, names map[string]string) evaluator.
 	return c
 }
 
-func firstOf(list []string) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return list[0]
-}
-
-// renameEdits says what a new key means for programs and users.
+// renameEdits says what a new key means for programs, which ask for the old one, and for users, whom splits
+// assign by the key unless they have a salt.
 func renameEdits(was, is *evaluator.Flag, old string) []Edit {
 	words := fmt.Sprintf("renamed %[1]s → %[2]s: programs that ask for %[1]s serve their own default",
 		quote(old), quote(is.Key))
-	list := []Edit{{Kind: KindKey, Words: words}}
+	list := []Edit{{Kind: kindKey, Words: words}}
 	byKey := func(r evaluator.Rule) bool { return r.Split != nil && r.Split.Salt == is.Key && r.Split.By != "" }
 	if slices.ContainsFunc(is.Rules, byKey) {
 		words := fmt.Sprintf("users are assigned by the key; to keep them in their variants, "+
 			"write salt: %[1]s in its splits, or rename with 'serin rename %[1]s %[2]s'", quote(old), quote(is.Key))
-		list = append(list, Edit{Kind: KindKey, Words: words})
+		list = append(list, Edit{Kind: kindKey, Words: words})
 	}
 	return list
 }

@@ -11,6 +11,10 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
+// A rule serves a variant, or shares of several by position. Shares are what people write, but it is
+// ranges that decide who is served what. So rules whose shares agree may still differ, which is said
+// then: a lock file that was lost moves users and no share.
+
 // serveWords says what a rule serves: a variant, or shares of several.
 func serveWords(f *evaluator.Flag, r *evaluator.Rule, now int64) string {
 	s := r.Split
@@ -34,6 +38,7 @@ func sharesWords(f *evaluator.Flag, s *evaluator.Split) string {
 	for _, r := range s.Ranges {
 		sums[r.Variant] += int64(r.To) - int64(r.From)
 	}
+	// A split of a hundred variants is legal, and nobody reads their shares in a line.
 	order := slices.Sorted(maps.Keys(sums))
 	const most = 10
 	var list []string
@@ -47,7 +52,8 @@ func sharesWords(f *evaluator.Flag, s *evaluator.Split) string {
 	return strings.Join(list, ", ")
 }
 
-// rampWords says where a ramp is and what its points are.
+// rampWords says where a ramp is at a time and what its points are, of more than four the first two and
+// the last.
 func rampWords(f *evaluator.Flag, s *evaluator.Split, now int64) string {
 	r, all := s.Ramp, int64(s.Total())
 	if len(r.Points) == 0 {
@@ -89,6 +95,7 @@ func sameServe(oldFlag, newFlag *evaluator.Flag, old, new *evaluator.Rule) bool 
 		})
 }
 
+// sameRamp reports whether two ramps serve the same at all times.
 func sameRamp(oldFlag, newFlag *evaluator.Flag, a, b *evaluator.Ramp) bool {
 	if a == nil || b == nil {
 		return a == b
@@ -98,7 +105,8 @@ func sameRamp(oldFlag, newFlag *evaluator.Flag, a, b *evaluator.Ramp) bool {
 		variantName(oldFlag, a.Rest) == variantName(newFlag, b.Rest)
 }
 
-// joined joins ranges that follow each other and serve the same.
+// joined joins ranges that follow each other and serve the same: where one ends and the next begins makes
+// no difference then.
 func joined(ranges []evaluator.Range) []evaluator.Range {
 	var list []evaluator.Range
 	for _, r := range ranges {
@@ -111,7 +119,8 @@ func joined(ranges []evaluator.Range) []evaluator.Range {
 	return list
 }
 
-// serveEdits says how what two rules serve differs.
+// serveEdits says how what two rules serve differs. Positions that are new are said apart, since they
+// reassign users even if the shares are as they were.
 func serveEdits(oldFlag, newFlag *evaluator.Flag, old, new *evaluator.Rule, now int64) []string {
 	if sameServe(oldFlag, newFlag, old, new) {
 		return nil
@@ -141,7 +150,8 @@ func serveEdits(oldFlag, newFlag *evaluator.Flag, old, new *evaluator.Rule, now 
 	return list
 }
 
-// reservationWords says how a flag's part of a layer differs, "" if not at all.
+// reservationWords says how a flag's part of a layer differs, "" if not at all. Like a split, a part may be
+// as large as before and nevertheless be of other users.
 func reservationWords(old, new *evaluator.Reservation) string {
 	words := func(r *evaluator.Reservation) string { return quote(r.Layer) + " " + spansShare(r).String() }
 	switch {
@@ -161,6 +171,7 @@ func reservationWords(old, new *evaluator.Reservation) string {
 	return "layer: " + words(old) + " → " + words(new)
 }
 
+// spansShare returns the share of a layer that a flag has.
 func spansShare(r *evaluator.Reservation) Share {
 	var sum int64
 	for _, s := range r.Spans {

@@ -14,8 +14,8 @@ import (
 
 // A Section is environments in which the same differs, for the same users.
 type Section struct {
-	Names []string // of environments, in the order of the report
-	Flags []Flag
+	Names []string // of environments, in the order of the report: at least one
+	Flags []Flag   // as in each of these environments
 }
 
 // Sections joins environments in which all is alike. Most edits are the same in all environments:
@@ -42,7 +42,7 @@ func (s Section) title() string {
 	return strings.Join(s.Names, ", ")
 }
 
-// counts says how many flags differ.
+// counts says how many flags differ, by what happened to them.
 func (s Section) counts() string {
 	n := make(map[Change]int)
 	for _, f := range s.Flags {
@@ -60,14 +60,17 @@ func (s Section) counts() string {
 	return strings.Join(list, ", ")
 }
 
+// Words that all formats for people use.
 const (
 	noDifferences = "no differences"
 	notCompared   = "not compared"
 )
 
+// timeText returns a time in UTC, whatever time zone the reader is in.
 func timeText(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(time.RFC3339) }
 
-// Text writes the report for a terminal.
+// Text writes the report for a terminal, with all that is known, however much it is. Characters that a
+// terminal would act on are written as escapes. The error is w's.
 func (r Report) Text(w io.Writer) error {
 	var b strings.Builder
 	if r.NotCompared != "" {
@@ -115,7 +118,8 @@ func (r *Report) text(b *strings.Builder, s Section, f *Flag) {
 	}
 }
 
-// method says how a group's shares are known.
+// method says how a group's shares are known. "exact" is a promise: whoever holds a share to any number of
+// users finds it, within sampling error.
 func (g Group) method() string {
 	if g.Exact {
 		return "exact"
@@ -123,12 +127,14 @@ func (g Group) method() string {
 	return "counted"
 }
 
+// text writes a group: whose shares these are, the moves with their shares in a column, and the bars.
 func (g Group) text(b *strings.Builder) {
 	nobody := ""
 	if len(g.Moves) == 0 {
 		nobody = ": nobody"
 	}
 	fmt.Fprintf(b, "    of %s (%s)%s\n", display.Line(g.Who), g.method(), nobody)
+	// The widest move decides where the column of shares begins.
 	width := 0
 	lines := make([]string, len(g.Moves))
 	for i, m := range g.Moves {

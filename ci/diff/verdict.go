@@ -17,7 +17,8 @@ import (
 // are exact, and then an example. An edit of metadata alone needs no proof: no answer
 // depends on it.
 
-// judge finds out who gets a different value.
+// judge finds out who gets a different value, and sets the fields of the flag that say so. Shares leave out
+// examples, which would add nothing.
 func (c *comparison) judge(f *Flag, was, is place) {
 	if !slices.ContainsFunc(f.Edits, func(e Edit) bool { return e.Kind.serves() }) {
 		f.Verdict = VerdictNobody
@@ -48,7 +49,8 @@ func (c *comparison) judge(f *Flag, was, is place) {
 	}
 }
 
-// group returns the group of a share.
+// group returns the group of a share, with words that say exactly whose it is: a share of a rule's people
+// is no share of everybody, and people without a unit are none of a split's.
 func (c *comparison) group(old, new *evaluator.Flag, s *decide.Share) Group {
 	g := Group{
 		Rule: s.Rule, Old: s.Old, Everybody: s.Everybody, With: s.With, Without: s.Without, Exact: true, At: s.At,
@@ -88,6 +90,7 @@ func (c *comparison) group(old, new *evaluator.Flag, s *decide.Share) Group {
 	for _, m := range s.Moves {
 		g.Moves = append(g.Moves, Move{m.From, m.To, Share{m.Part}})
 	}
+	// Bars need one rule on each side. Where several served those who move, there is no such drawing.
 	at := c.now
 	if s.At != 0 {
 		at = s.At
@@ -152,11 +155,12 @@ func (e *Example) who(now int64) string {
 	return words
 }
 
-// words returns who an example is, and what is served before and after.
+// words returns who an example is, and what is served before and after, as one line.
 func (e *Example) words(now int64) string {
 	return e.who(now) + ": " + Move{From: e.From, To: e.To}.words()
 }
 
+// ageText returns an age such as 1h or 1m30s.
 func ageText(seconds int64) string {
 	text := (time.Duration(seconds) * time.Second).String()
 	for _, zero := range []string{"m0s", "h0m"} {
@@ -170,6 +174,7 @@ func ageText(seconds int64) string {
 // command returns the command that shows how an example is served; "" if both sources
 // are revisions, which must be checked out first.
 func (r *Report) command(f *Flag, environment string, e *Example) string {
+	// The new side is what is being worked on, so that is where the command looks, if it can.
 	src, key := r.New, f.Key
 	if strings.HasPrefix(src, "git:") {
 		src, key = r.Old, cmp.Or(f.Was, f.Key)
@@ -209,7 +214,7 @@ func (r *Report) command(f *Flag, environment string, e *Example) string {
 	return strings.Join(words, " ")
 }
 
-// json returns the context in JSON.
+// json returns the context in JSON, as the command line and OpenFeature have it.
 func (e *Example) json() []byte {
 	members := make(map[string]json.RawMessage)
 	if e.Context.Key != "" {
@@ -222,7 +227,8 @@ func (e *Example) json() []byte {
 	return data
 }
 
-// shellQuote quotes a word for a shell, if it needs that.
+// shellQuote quotes a word for a shell, if it needs that. Keys and values come from files of others, and
+// whoever copies the command must not run anything else.
 func shellQuote(word string) string {
 	plain := word != "" && !strings.ContainsFunc(word, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
@@ -237,7 +243,7 @@ func shellQuote(word string) string {
 // The words of summaries are what reviewers act on. They never say more than the
 // verdict: "proved" only of proofs, and "somebody" where nobody knows how many.
 
-// amount says in a few words how many get a different value.
+// amount says in a few words how many get a different value, for a line that lists many flags.
 func (f *Flag) amount() string {
 	switch f.Verdict {
 	case VerdictNobody:
@@ -252,6 +258,7 @@ func (f *Flag) amount() string {
 	return f.Moved.String() + f.whose()
 }
 
+// people counts people.
 func people(n int) string {
 	if n == 1 {
 		return "1 person"
@@ -259,7 +266,8 @@ func people(n int) string {
 	return strconv.Itoa(n) + " people"
 }
 
-// summary says in a few words what happens to users.
+// summary says in a few words what happens to users. It is the line that most reviewers read, and some
+// read no other.
 func (f *Flag) summary() string {
 	switch {
 	case f.Change == Added:
@@ -295,7 +303,7 @@ func (f *Flag) summary() string {
 	return f.Moved.String() + f.whose() + " get" + other + at
 }
 
-// largest returns the group that Moved is of.
+// largest returns the group that Moved is of, nil if there is none.
 func (f *Flag) largest() *Group {
 	i := slices.IndexFunc(f.Groups, func(g Group) bool { return g.moved().cmp(f.Moved) == 0 })
 	if i < 0 {

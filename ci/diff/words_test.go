@@ -177,3 +177,26 @@ func TestLongLists(t *testing.T) {
 		t.Errorf("the words have %d bytes", len(text))
 	}
 }
+
+// TestQuotes: an edit whose words have a user or a city says that it quotes these.
+func TestQuotes(t *testing.T) {
+	quoting := 0
+	for seed := range uint64(500) {
+		r := compare(t, diff.Config{Now: at, Pairs: []diff.Pair{newMaker(seed).pair()}})
+		for _, f := range r.Environments[0].Flags {
+			for _, e := range f.Edits {
+				named := slices.ContainsFunc(slices.Concat(userPool, cityPool),
+					func(text string) bool { return strings.Contains(e.Words, fmt.Sprintf("%q", text)) })
+				if named && !e.Quotes() {
+					t.Errorf("seed %d: %q quotes", seed, e.Words)
+				}
+				if named {
+					quoting++
+				}
+			}
+		}
+	}
+	if quoting < 50 {
+		t.Errorf("only %d edits name anybody", quoting)
+	}
+}

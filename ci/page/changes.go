@@ -97,10 +97,6 @@ func (v *view) visible(r diff.Report) diff.Report {
 	return r
 }
 
-// quoting are the kinds of edits whose words quote what a flag compares with, or other flags.
-var quoting = []diff.Kind{diff.KindCondition, diff.KindSegment, diff.KindRuleAdded, diff.KindRuleRemoved,
-	diff.KindPrerequisite}
-
 func (v *view) changedFlag(f *diff.Flag, private bool) changedFlag {
 	w := changedFlag{Key: f.Key, Change: string(f.Change), Verdict: verdictWords(f), Linked: v.byKey[f.Key] != nil}
 	if f.Was != "" {
@@ -108,7 +104,7 @@ func (v *view) changedFlag(f *diff.Flag, private bool) changedFlag {
 	}
 	for _, e := range f.Edits {
 		words := e.String()
-		if !private && slices.Contains(quoting, e.Kind) {
+		if !private && e.Quotes() {
 			words = string(e.Kind)
 			if e.Rule != "" {
 				words += " of rule “" + e.Rule + "”"
