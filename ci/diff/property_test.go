@@ -124,11 +124,7 @@ func honest(t *testing.T, seed uint64, count, steps int, seen *tallies) {
 			}
 		}
 		for _, e := range report.Examples {
-			x, y := a.Evaluate(&e.Context), f.Evaluate(&e.Context)
-			if x.Variant() != e.From || y.Variant() != e.To || x.Variant() == y.Variant() && x.Value() == y.Value() {
-				t.Errorf("%s: the example %+v is served %s → %s, not %s → %s", f.Key(), e.Context, x.Variant(),
-					y.Variant(), e.From, e.To)
-			}
+			holdExample(t, a, f, &e)
 		}
 		for j := range report.Groups {
 			seen.groups++
@@ -136,6 +132,15 @@ func honest(t *testing.T, seed uint64, count, steps int, seen *tallies) {
 				seen.measured++
 			}
 		}
+	}
+}
+
+// holdExample holds an example to its evaluation.
+func holdExample(t *testing.T, old, new *evaluator.CompiledFlag, e *diff.Example) {
+	x, y := old.Evaluate(&e.Context), new.Evaluate(&e.Context)
+	if x.Variant() != e.From || y.Variant() != e.To || x.Variant() == y.Variant() && x.Value() == y.Value() {
+		t.Errorf("%s: the example %+v is served %s → %s, not %s → %s", new.Key(), e.Context, x.Variant(),
+			y.Variant(), e.From, e.To)
 	}
 }
 

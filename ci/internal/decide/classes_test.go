@@ -2,7 +2,9 @@ package decide
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/serin-flags/serin/evaluator"
@@ -43,7 +45,18 @@ func TestTextClasses(t *testing.T) {
 		c := New(0, MaxSteps)
 		d := &domain{name: "a", unit: random.IntN(4) == 0}
 		for range 1 + random.IntN(4) {
-			d.addAtom(c.atom(evaluator.AttrString, randomComparison(random)), evaluator.AttrString)
+			switch random.IntN(16) {
+			case 0: // texts that are too many to be looked at one by one
+				long := &evaluator.Condition{Op: evaluator.OpOneOf, Attribute: "a", Strings: randomPart(random, all)}
+				d.addAtom(c.atom(evaluator.AttrString, long), evaluator.AttrString)
+			case 1:
+				s := &evaluator.Segment{Include: randomPart(random, all), Exclude: all[:random.IntN(3)]}
+				for _, a := range c.segmentAtoms(s) {
+					d.addAtom(a, evaluator.AttrString)
+				}
+			default:
+				d.addAtom(c.atom(evaluator.AttrString, randomComparison(random)), evaluator.AttrString)
+			}
 		}
 		if d.build(c); !d.complete {
 			continue
@@ -57,7 +70,7 @@ func TestTextClasses(t *testing.T) {
 			v := evaluator.StringValue(text)
 			if !known[classKey{d.signature(v), d.unit && canBucket(v), d.unit && d.isNamed(text)}] {
 				for _, a := range d.atoms {
-					t.Logf("%s %q fold=%t", a.cond.Op, a.cond.Strings, a.cond.Fold)
+					t.Logf("%s %.99s fold=%t", a.cond.Op, fmt.Sprintf("%q", a.cond.Strings), a.cond.Fold)
 				}
 				t.Fatalf("seed %d: %q is in no class: % x", seed, text, d.signature(v))
 			}
@@ -66,6 +79,16 @@ func TestTextClasses(t *testing.T) {
 	if complete < *domains/2 {
 		t.Errorf("of %d domains, only %d are complete", *domains, complete)
 	}
+}
+
+// randomPart returns somewhat more texts of a list than are looked at one by one.
+func randomPart(random *rand.Rand, list []string) []string {
+	list = slices.Clone(list[:min(len(list), maxNamed+maxNamed/2)])
+	for len(list) > maxNamed+10 {
+		i := random.IntN(len(list))
+		list = slices.Delete(list, i, i+1)
+	}
+	return list
 }
 
 // randomComparison returns a comparison of text.
