@@ -3,8 +3,12 @@ package bundle
 import (
 	"bytes"
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/serin-flags/serin/internal/soak"
 )
 
 // accepted is the class of no error.
@@ -39,12 +43,16 @@ func runScenarios(t *testing.T, scenarios []scenario) {
 	}
 }
 
-// runEverywhere runs scenarios as runScenarios does, and through all of Doors.
+// runEverywhere runs scenarios as runScenarios does, and each through one of Doors, in a
+// soak through all.
 func runEverywhere(t *testing.T, scenarios []scenario) {
 	runScenarios(t, scenarios)
-	for name, door := range Doors {
-		source := door(t)
-		for _, s := range scenarios {
+	for d, name := range slices.Sorted(maps.Keys(Doors)) {
+		source := Doors[name](t)
+		for i, s := range scenarios {
+			if (i+d)%soak.Times(len(Doors), 1) != 0 {
+				continue
+			}
 			t.Run(s.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				r := newRepo()
