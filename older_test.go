@@ -22,6 +22,7 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/child"
@@ -81,7 +82,7 @@ func olderClients(t *testing.T, bin string, new novelty) {
 	publish := func(shop, search evaluator.Ruleset) release.Report {
 		t.Helper()
 		report, err := release.Publish(t.Context(), release.Options{
-			Store: release.FileStore(published), Keys: keys, Environment: environment, Payloads: []bundle.Payload{
+			Store: filestore.New(published), Keys: keys, Environment: environment, Payloads: []bundle.Payload{
 				{Environment: environment, Namespace: "shop", Ruleset: shop},
 				{Environment: environment, Namespace: "search", Ruleset: search},
 			},
@@ -193,7 +194,7 @@ func olderGuarded(t *testing.T, bin string) {
 		return bundle.Payload{Environment: environment, Namespace: key, Ruleset: set}
 	}
 	_, err := release.Publish(t.Context(), release.Options{
-		Store: release.FileStore(published), Keys: keys, Environment: environment,
+		Store: filestore.New(published), Keys: keys, Environment: environment,
 		Content: func(context.Context, release.Published, *release.Published) (release.Content, error) {
 			return release.Content{
 				Payloads: []bundle.Payload{ramp("shop", evaluator.Positions), ramp("search", 0)},

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/lambdatest"
@@ -104,7 +105,7 @@ func publishPayloads(t *testing.T, dir, keys string, payloads []bundle.Payload) 
 		t.Fatal(err)
 	}
 	if _, err := release.Publish(t.Context(), release.Options{
-		Store: release.FileStore(filepath.Join(dir, environment)), Keys: loaded, Environment: environment,
+		Store: filestore.New(filepath.Join(dir, environment)), Keys: loaded, Environment: environment,
 		Payloads: payloads,
 	}); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/sdk"
@@ -48,7 +49,7 @@ func PublishSerin(dir string, payloads []bundle.Payload) error {
 		return err
 	}
 	_, err = release.Publish(context.Background(), release.Options{
-		Store:       release.FileStore(filepath.Join(dir, "serin")),
+		Store:       filestore.New(filepath.Join(dir, "serin")),
 		Keys:        keys,
 		Environment: Environment,
 		Payloads:    payloads,

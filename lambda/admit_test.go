@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/lambda/access"
@@ -67,7 +68,7 @@ func newShop(t testing.TB, events bool) *shop {
 				}}}
 	}
 	if _, err := release.Publish(t.Context(),
-		release.Options{Store: release.FileStore(e.dir), Keys: e.keys, Environment: environment,
+		release.Options{Store: filestore.New(e.dir), Keys: e.keys, Environment: environment,
 			Payloads: []bundle.Payload{
 				payload("apps", true, flag("by-city", "city"), flag("by-later", "later"), flag("by-place", "at.place"),
 					flag("by-plan", "plan"), flag("by-user", "user")),

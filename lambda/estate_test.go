@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/sdk"
@@ -106,7 +107,7 @@ func newEstate(t testing.TB, ruleset evaluator.Ruleset) *estate {
 func (e *estate) publish(t testing.TB, ruleset evaluator.Ruleset) {
 	t.Helper()
 	_, err := release.Publish(t.Context(), release.Options{
-		Store:       release.FileStore(e.dir),
+		Store:       filestore.New(e.dir),
 		Keys:        e.keys,
 		Environment: environment,
 		Payloads:    []bundle.Payload{{Environment: environment, Namespace: "shop", Ruleset: ruleset}},

@@ -50,7 +50,7 @@ func newRepository(t testing.TB, env string) *repository {
 }
 
 // folder is a store for one publisher that needn't survive a crash: what makes
-// release.FileStore safe would take most of the tests' time.
+// filestore.New safe would take most of the tests' time.
 type folder string
 
 func (f folder) Get(_ context.Context, name string, _ int64) (data []byte, etag string, err error) {

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/plans"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/sdk"
@@ -292,7 +293,7 @@ rules:
 		return err
 	}
 	_, err = release.Publish(ctx, release.Options{
-		Store: release.FileStore(filepath.Join(w.dir, "store", environment)), Keys: w.keys, Environment: environment,
+		Store: filestore.New(filepath.Join(w.dir, "store", environment)), Keys: w.keys, Environment: environment,
 		Content: plans.FromFiles(estate, environment, nil),
 	})
 	return err

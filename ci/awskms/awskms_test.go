@@ -13,6 +13,7 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/awskms"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/kmstest"
@@ -187,7 +188,7 @@ func TestPublish(t *testing.T) {
 		string(data) != "awskms:///alias/online\n" {
 		t.Errorf("online.key holds %q, error %v", data, err)
 	}
-	store := release.FileStore(filepath.Join(t.TempDir(), "published"))
+	store := filestore.New(filepath.Join(t.TempDir(), "published"))
 	publish := func() {
 		t.Helper()
 		keys, err := opener.Keys(t.Context(), dir)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -12,7 +13,7 @@ import (
 // publisher.
 func TestClockBehind(t *testing.T) {
 	keys := newKeys(t, production)
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	mustPublish(t, options(store, keys, content{"a": "1"}))
 	mustPublish(t, renewal(store, keys, 5*day))
 
@@ -47,7 +48,7 @@ func TestClockBehind(t *testing.T) {
 // TestClockWasAhead checks the way out after a publisher whose clock was ahead.
 func TestClockWasAhead(t *testing.T) {
 	keys := newKeys(t, production)
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	ahead := options(store, keys, content{"a": "1"})
 	ahead.Now = func() time.Time { return time.Now().Add(100 * day) }
 	mustPublish(t, ahead)

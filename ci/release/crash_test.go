@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -137,7 +138,7 @@ func TestLostAnswers(t *testing.T) {
 	for _, object := range []string{"targets/", "1.root.json", "1.targets.json", "1.snapshot.json", "2.targets.json",
 		"2.snapshot.json", "timestamp.json"} {
 		t.Run(object, func(t *testing.T) {
-			store := release.FileStore(t.TempDir())
+			store := filestore.New(t.TempDir())
 			keys := newKeys(t, production)
 			lossy := &spy{Store: store}
 			lossy.after = func(name string) error {

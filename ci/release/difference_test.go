@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -20,7 +21,7 @@ import (
 // and that a revision that can't be read is named with the reason.
 func TestReadDifference(t *testing.T) {
 	dir := t.TempDir()
-	store, keys := release.FileStore(dir), newKeys(t, production)
+	store, keys := filestore.New(dir), newKeys(t, production)
 	var reports []release.Report
 	for _, c := range []content{
 		{"a": "1", "b": "1"}, // 1

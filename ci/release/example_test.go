@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -30,7 +31,7 @@ func ExamplePublish() {
 		log.Fatal(err)
 	}
 	report, err := release.Publish(context.Background(), release.Options{
-		Store:       release.FileStore(filepath.Join(dir, "published", "production")),
+		Store:       filestore.New(filepath.Join(dir, "published", "production")),
 		Keys:        keys,
 		Environment: "production",
 		Payloads: []bundle.Payload{{

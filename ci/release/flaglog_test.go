@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 )
@@ -30,7 +31,7 @@ func flagsOf(store release.Store, keys release.Keys, defaults map[string]int) re
 // TestLogOfFlag holds that the history of a flag says which revisions changed it, and not those
 // that changed others in its namespace.
 func TestLogOfFlag(t *testing.T) {
-	store, keys := release.FileStore(t.TempDir()), newKeys(t, production)
+	store, keys := filestore.New(t.TempDir()), newKeys(t, production)
 	var payloads []string // of namespace a, by revision
 	for _, defaults := range []map[string]int{
 		{},                      // 1

@@ -32,7 +32,7 @@ const (
 )
 
 // A ListStore is a [Store] whose objects can be listed and removed, as [GC] needs it.
-// [FileStore] returns one.
+// Package filestore has one.
 type ListStore interface {
 	Store
 	// List calls f for each object, in any order, until f returns an error, which

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/internal/storetest"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/internal/soak"
@@ -234,7 +235,7 @@ func TestGCWithOldTimestamp(t *testing.T) {
 // A folder's own leftovers are removed too, once they are old.
 func TestGCTemporary(t *testing.T) {
 	dir := t.TempDir()
-	store, keys := release.FileStore(dir), newKeys(t, production)
+	store, keys := filestore.New(dir), newKeys(t, production)
 	mustPublish(t, options(store, keys, content{"a": "1"}))
 	ages := map[string]time.Duration{
 		".serin-old.tmp": 3 * day, "targets/a/.serin-old.tmp": 3 * day, ".serin-young.tmp": 0, "mine.tmp": 3 * day,

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -20,7 +21,7 @@ import (
 // provenance names as the content.
 func contentOf(t *testing.T, c content) string {
 	t.Helper()
-	report := mustPublish(t, options(release.FileStore(t.TempDir()), newKeys(t, production), c))
+	report := mustPublish(t, options(filestore.New(t.TempDir()), newKeys(t, production), c))
 	return report.Content
 }
 
@@ -94,7 +95,7 @@ func TestLog(t *testing.T) {
 // The renewal of targets is a revision of its own, with what is known of the one
 // before.
 func TestLogOfRenewal(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	keys := newKeys(t, production)
 	mustPublish(t, from(options(store, keys, content{"a": "1"}), "c1"))
 	for age := 5 * day; age < 345*day; age += 5 * day {
@@ -190,7 +191,7 @@ func forge(t *testing.T, store release.Store, revision int, beside bool) {
 // What was published before timestamp.json was deleted is not part of the new history.
 func TestLogAfterStartingAgain(t *testing.T) {
 	dir := t.TempDir()
-	store, keys := release.FileStore(dir), newKeys(t, production)
+	store, keys := filestore.New(dir), newKeys(t, production)
 	mustPublish(t, from(options(store, keys, content{"a": "1"}), "c1"))
 	remove(t, dir, "timestamp.json")
 	mustPublish(t, from(options(store, keys, content{"a": "2"}), "c2"))
@@ -217,7 +218,7 @@ func TestLogWithoutARevision(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			store := release.FileStore(dir)
+			store := filestore.New(dir)
 			for i := range 4 {
 				mustPublish(t, from(options(store, keys, content{"a": fmt.Sprint(i)}), fmt.Sprint("c", i+1)))
 			}
@@ -234,7 +235,7 @@ func TestLogWithoutARevision(t *testing.T) {
 
 // An environment that has expired can be read, one that isn't the root's can't.
 func TestLogRefuses(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	keys := newKeys(t, production)
 	read := func(root []byte) error {
 		_, err := release.Log(t.Context(), release.LogOptions{Source: storeSource{store}, Root: root})
@@ -258,7 +259,7 @@ func TestLogRefuses(t *testing.T) {
 }
 
 func TestProvenanceIsChecked(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	keys := newKeys(t, production)
 	for text, p := range map[string]release.Provenance{
 		"the commit is longer":                {Commit: strings.Repeat("c", 101)},

@@ -21,6 +21,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata/updater"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/internal/npmtest"
 )
@@ -53,7 +54,7 @@ func TestOtherClientsFollowRotations(t *testing.T) {
 	for client, download := range map[string]tufClient{"go-tuf": goTUF, "tuf-js": tufJS} {
 		t.Run(client, func(t *testing.T) {
 			dir, cache := t.TempDir(), t.TempDir()
-			store := release.FileStore(dir)
+			store := filestore.New(dir)
 			server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 			t.Cleanup(server.Close)
 			f := newFolder(t, release.InitOptions{NewRootKeys: 2, Threshold: 2, Targets: "new"})
@@ -101,7 +102,7 @@ func TestOtherClientsFollowRotations(t *testing.T) {
 
 func testOtherClient(t *testing.T, keys release.Keys, download tufClient) {
 	dir, cache := t.TempDir(), t.TempDir()
-	store := release.FileStore(dir)
+	store := filestore.New(dir)
 	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	t.Cleanup(server.Close)
 

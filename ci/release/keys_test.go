@@ -25,6 +25,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -131,7 +132,7 @@ func TestLoadKeysWithoutRootKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustPublish(t, options(release.FileStore(t.TempDir()), keys, content{"a": "1"}))
+	mustPublish(t, options(filestore.New(t.TempDir()), keys, content{"a": "1"}))
 }
 
 func newECDSA(t *testing.T, curve elliptic.Curve) *ecdsa.PrivateKey {
@@ -205,7 +206,7 @@ func ecdsaKeys(t *testing.T) release.Keys {
 
 func TestECDSAKeys(t *testing.T) {
 	keys := ecdsaKeys(t)
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	mustPublish(t, options(store, keys, content{"a": "1"}))
 	mustPublish(t, options(store, keys, content{"a": "2"}))
 	if got, revision := mustRead(t, store, keys); got["a"] != "2" || revision != 2 {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/internal/storetest"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
@@ -117,7 +118,7 @@ func TestCopiedLists(t *testing.T) {
 		if err := copied.Write(dir); err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := mustRead(t, release.FileStore(dir), keys); !cmp.Equal(got, want) {
+		if got, _ := mustRead(t, filestore.New(dir), keys); !cmp.Equal(got, want) {
 			t.Errorf("the copy has %v", got)
 		}
 		lists, err := filepath.Glob(filepath.Join(dir, "targets", "lists", "*"))

@@ -5,7 +5,7 @@
 // pinned root, and nothing goes live that such a verifier would refuse.
 //
 // Start with [InitKeys], which makes an environment's keys, and [Publish], which
-// writes to a [Store]: [FileStore] here, S3 in package s3store.
+// writes to a [Store]: package filestore has one for folders, and package s3store one for S3.
 //
 // # What is written
 //
@@ -145,3 +145,7 @@ func versionedName(version int64, role string) string {
 
 // onlineRoles are the roles that the online key signs for.
 var onlineRoles = [...]string{metadata.TARGETS, metadata.SNAPSHOT, metadata.TIMESTAMP}
+
+// abandoned is the age of a temporary file or folder whose writer is no longer alive. A write
+// takes seconds.
+const abandoned = time.Hour

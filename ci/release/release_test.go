@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/ci/s3store"
 	"github.com/serin-flags/serin/evaluator"
@@ -28,7 +29,7 @@ func onEachStore(t *testing.T, test func(t *testing.T, store release.Store)) {
 // onEachKind runs a test with what returns empty stores, for each kind of store.
 func onEachKind(t *testing.T, test func(t *testing.T, empty func(*testing.T) release.Store)) {
 	t.Run("file", func(t *testing.T) {
-		test(t, func(t *testing.T) release.Store { return release.FileStore(t.TempDir()) })
+		test(t, func(t *testing.T) release.Store { return filestore.New(t.TempDir()) })
 	})
 	t.Run("s3", func(t *testing.T) {
 		server := s3test.Start(t)

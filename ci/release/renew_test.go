@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -52,7 +53,7 @@ func TestRenew(t *testing.T) {
 // A schedule keeps one publication alive for as long as the root is, and takes
 // one more revision for it.
 func TestRenewForAYear(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	keys := newKeys(t, production)
 	c := content{"a": "1", "b": "2"}
 	mustPublish(t, options(store, keys, c))
@@ -87,7 +88,7 @@ func TestRenewForAYear(t *testing.T) {
 // Publishing the same content renews what would expire before long, so that a
 // schedule may do that instead.
 func TestPublishRenewsInTime(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	keys := newKeys(t, production)
 	c := content{"a": "1"}
 	mustPublish(t, options(store, keys, c))
@@ -115,7 +116,7 @@ func TestPublishRenewsInTime(t *testing.T) {
 }
 
 func TestRenewRefuses(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	keys := newKeys(t, production)
 	wantError(t, renewal(store, keys, 0), "nothing is published")
 	mustPublish(t, options(store, keys, content{"a": "1"}))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -68,7 +69,7 @@ func TestRollback(t *testing.T) {
 func TestRollbackRefuses(t *testing.T) {
 	keys := newKeys(t, production)
 	dir := t.TempDir()
-	store := release.FileStore(dir)
+	store := filestore.New(dir)
 	wantError(t, rollback(store, keys, 1), "nothing is published")
 	var payloads []string
 	for i := range 2 {

@@ -14,6 +14,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -158,7 +159,7 @@ func TestRotateOnlineKey(t *testing.T) {
 
 // A renewal needs no key for targets, until they expire.
 func TestRenewalWithoutTargetsKey(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	f := newFolder(t, release.InitOptions{Targets: "new"})
 	all := f.keys(t)
 	mustPublish(t, options(store, all, content{"a": "1"}))
@@ -241,7 +242,7 @@ func TestFiveRootsBehind(t *testing.T) {
 
 // Root keys sign one after the other, and nothing counts before there are enough.
 func TestCeremony(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	f := newFolder(t, release.InitOptions{NewRootKeys: 3, Threshold: 2})
 	mustPublish(t, options(store, f.keys(t), content{"a": "1"}))
 	for _, name := range []string{"root-1.key", "root-2.key", "root-3.key"} {
@@ -320,7 +321,7 @@ func TestCeremony(t *testing.T) {
 
 // Publishing goes on while a root that names another online key lacks signatures.
 func TestPublishDuringACeremony(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	f := newFolder(t, release.InitOptions{NewRootKeys: 2, Threshold: 2})
 	mustPublish(t, options(store, f.keys(t), content{"a": "1"}))
 	if err := os.Rename(f.path("root-2.key"), f.path("apart.key")); err != nil {
@@ -353,7 +354,7 @@ func TestFirstCeremony(t *testing.T) {
 	if err != nil || !made.Complete() {
 		t.Fatalf("signed %+v, error %v", made, err)
 	}
-	mustPublish(t, options(release.FileStore(t.TempDir()), f.keys(t), content{"a": "1"}))
+	mustPublish(t, options(filestore.New(t.TempDir()), f.keys(t), content{"a": "1"}))
 }
 
 // A publisher that dies during a rotation leaves running clients as they were. If it
@@ -419,7 +420,7 @@ func isSignature(err error) bool {
 
 // Who stole the online key can't use up all versions, nor go on after the rotation.
 func TestRotateAwayFromAThief(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	f := newFolder(t, release.InitOptions{})
 	stolen := f.keys(t)
 	mustPublish(t, options(store, stolen, content{"a": "1"}))
@@ -516,7 +517,7 @@ func TestRotateRefuses(t *testing.T) {
 // A newer root that doesn't follow the one before is refused before anything is put.
 func TestStrangeRoots(t *testing.T) {
 	f := newFolder(t, release.InitOptions{})
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	mustPublish(t, options(store, f.keys(t), content{"a": "1"}))
 	signer, err := release.Opener{}.Signer(t.Context(), f.path("root.key"))
 	if err != nil {
@@ -585,7 +586,7 @@ func TestStrangeRoots(t *testing.T) {
 // What clients with the old root would refuse isn't put, either.
 func TestBridgeIsVerified(t *testing.T) {
 	f := newFolder(t, release.InitOptions{})
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	mustPublish(t, options(store, f.keys(t), content{"a": "1"}))
 	f.rotate(t, release.RotateOptions{Online: "new"})
 	keys := f.keys(t)

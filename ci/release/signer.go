@@ -16,13 +16,13 @@ import (
 	"os"
 	"runtime"
 	"strings"
+
+	"github.com/serin-flags/serin/ci/release/internal/keyfile"
 )
 
-const (
-	pemPrivate   = "PRIVATE KEY"           // PKCS #8
-	pemEncrypted = "ENCRYPTED PRIVATE KEY" // PKCS #8, by a passphrase
-	pemPublic    = "PUBLIC KEY"            // PKIX
-)
+// ErrPassphrase reports that a private key can't be decrypted. A wrong passphrase is
+// indistinguishable from a damaged file.
+var ErrPassphrase = keyfile.ErrPassphrase
 
 // A Signer signs with one private key, which may be in memory or in a service.
 // Implementations must be safe for concurrent use.
@@ -87,19 +87,19 @@ func (o Opener) open(ctx context.Context, name string) (key, error) {
 	if text := strings.TrimSpace(string(data)); isURI(text) && !strings.ContainsAny(text, " \t\r\n") {
 		return o.remote(ctx, text)
 	}
-	block, err := decodeKey(data)
+	block, err := keyfile.Decode(data)
 	if err != nil {
 		return key{}, err
 	}
 	der := block.Bytes
 	switch block.Type {
-	case pemPublic:
+	case keyfile.Public:
 		public, err := x509.ParsePKIXPublicKey(der)
 		if err != nil || !supported(public) {
 			return key{}, errWrongKind
 		}
 		return key{public: public}, nil
-	case pemEncrypted:
+	case keyfile.Encrypted:
 		if o.Passphrase == nil {
 			return key{}, errors.New("it is encrypted with a passphrase, and Opener.Passphrase isn't set")
 		}
@@ -107,22 +107,17 @@ func (o Opener) open(ctx context.Context, name string) (key, error) {
 		if err != nil {
 			return key{}, err
 		}
-		if der, err = decrypt(der, passphrase); err != nil {
+		if der, err = keyfile.Decrypt(der, passphrase); err != nil {
 			return key{}, err
 		}
 	}
 	o.checkMode(name)
-	return parsePrivate(der, block.Type == pemEncrypted)
+	return parsePrivate(der, block.Type == keyfile.Encrypted)
 }
 
-var (
-	errNoKey = fmt.Errorf(
-		"it isn't a key: name a file with one PEM block of type %q or %q (PKCS #8), or the URI of a key",
-		pemPrivate, pemEncrypted)
-	errWrongKind = errors.New(
-		"it is neither an ed25519 nor an ECDSA P-256 key: make one with 'serin keys init', or with " +
-			"'openssl genpkey -algorithm ed25519'")
-)
+var errWrongKind = errors.New(
+	"it is neither an ed25519 nor an ECDSA P-256 key: make one with 'serin keys init', or with " +
+		"'openssl genpkey -algorithm ed25519'")
 
 func parsePrivate(der []byte, decrypted bool) (key, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(der)
@@ -196,13 +191,13 @@ func newKey(passphrase []byte) (encoded []byte, signer Signer, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	block := pem.Block{Type: pemPrivate}
+	block := pem.Block{Type: keyfile.Private}
 	if block.Bytes, err = x509.MarshalPKCS8PrivateKey(private); err != nil {
 		return nil, nil, err
 	}
 	if len(passphrase) > 0 {
-		block.Type = pemEncrypted
-		if block.Bytes, err = encrypt(block.Bytes, passphrase); err != nil {
+		block.Type = keyfile.Encrypted
+		if block.Bytes, err = keyfile.Encrypt(block.Bytes, passphrase); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -68,7 +69,7 @@ func overtakenBy(t *testing.T, opts release.Options) func(string) error {
 
 // The question is about content from flag files that would make a revision.
 func TestSupersedes(t *testing.T) {
-	store, keys := release.FileStore(t.TempDir()), newKeys(t, production)
+	store, keys := filestore.New(t.TempDir()), newKeys(t, production)
 	var asked []string
 	mustPublish(t, numbered(options(store, keys, content{"a": "1"}), 1, &asked))
 	mustPublish(t, numbered(options(store, keys, content{"a": "2"}), 2, &asked))
@@ -107,7 +108,7 @@ func TestSupersedesReplacedKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	var asked []string
 	mustPublish(t, numbered(options(store, stolen, content{"a": "1"}), 9, &asked))
 	if _, err := (release.Opener{}).Rotate(t.Context(), release.RotateOptions{Dir: dir, Online: "new"}); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 )
 
@@ -41,13 +42,13 @@ func mustGet(t *testing.T, store release.Store, name string) []byte {
 func TestTamperedStoreIsRefused(t *testing.T) {
 	const refused = "refusing to build on what is published"
 	keys := newKeys(t, production)
-	names := publishAndList(t, release.FileStore(t.TempDir()), keys, content{"a": "1", "b": "1"})
+	names := publishAndList(t, filestore.New(t.TempDir()), keys, content{"a": "1", "b": "1"})
 	for _, name := range names {
 		if name == "1.root.json" {
 			continue // nobody reads it
 		}
 		t.Run(strings.ReplaceAll(name, "/", " "), func(t *testing.T) {
-			store := release.FileStore(t.TempDir())
+			store := filestore.New(t.TempDir())
 			mustPublish(t, options(store, keys, content{"a": "1", "b": "1"}))
 			data := mustGet(t, store, name)
 			for where, tampered := range map[string][]byte{
@@ -69,7 +70,7 @@ func TestTamperedStoreIsRefused(t *testing.T) {
 		})
 	}
 	t.Run("planted root", func(t *testing.T) {
-		store := release.FileStore(t.TempDir())
+		store := filestore.New(t.TempDir())
 		mustPublish(t, options(store, keys, content{"a": "1"}))
 		overwrite(t, store, "2.root.json", newKeys(t, production).Root)
 		wantError(t, options(store, keys, content{"a": "2"}), refused)
@@ -88,7 +89,7 @@ func TestPlantedObjects(t *testing.T) {
 		keys := newKeys(t, production)
 		// The names that both publications will want.
 		var names []string
-		other := release.FileStore(t.TempDir())
+		other := filestore.New(t.TempDir())
 		for _, c := range []content{{"a": "1"}, {"a": "2"}} {
 			names = append(names, publishAndList(t, other, keys, c)...)
 		}
@@ -108,7 +109,7 @@ func TestPlantedObjects(t *testing.T) {
 		}
 	})
 	t.Run("another root", func(t *testing.T) {
-		store := release.FileStore(t.TempDir())
+		store := filestore.New(t.TempDir())
 		plant(t, store, "1.root.json")
 		_, err := release.Publish(t.Context(), options(store, newKeys(t, production), content{"a": "1"}))
 		if err == nil || !strings.Contains(err.Error(), "the store has another 1.root.json") {
@@ -156,7 +157,7 @@ func TestRestoredTimestamp(t *testing.T) {
 
 // Unlike a publication, a renewal gives the content of the store no authority.
 func TestRenewalOfRestoredTimestamp(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	keys := newKeys(t, production)
 	mustPublish(t, options(store, keys, content{"a": "old"}))
 	timestamp := mustGet(t, store, "timestamp.json")
@@ -175,7 +176,7 @@ func TestRenewalOfRestoredTimestamp(t *testing.T) {
 
 func TestDeletedTimestamp(t *testing.T) {
 	dir := t.TempDir()
-	store := release.FileStore(dir)
+	store := filestore.New(dir)
 	keys := newKeys(t, production)
 	clients := newReader(t, store, keys)
 	for i := range 3 {
@@ -194,7 +195,7 @@ func TestDeletedTimestamp(t *testing.T) {
 }
 
 func TestWrongKeysAreRefused(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	keys := newKeys(t, production)
 	mustPublish(t, options(store, keys, content{"a": "1"}))
 	others := newKeys(t, production)
@@ -204,7 +205,7 @@ func TestWrongKeysAreRefused(t *testing.T) {
 	wantError(t, options(store, others, c), "belongs to other keys")
 	wantError(t, options(store, release.Keys{Root: keys.Root, Online: others.Online}, c),
 		"does the key belong to this root.json?")
-	wantError(t, options(release.FileStore(t.TempDir()), release.Keys{Root: keys.Root, Online: others.Online}, c),
+	wantError(t, options(filestore.New(t.TempDir()), release.Keys{Root: keys.Root, Online: others.Online}, c),
 		"does the key belong to this root.json?")
 	wantError(t, options(store, staging, c), `the keys are those of environment "staging"`)
 	wantError(t, release.Options{Store: store, Keys: staging, Environment: "staging",
@@ -242,7 +243,7 @@ func (s liar) Sign(ctx context.Context, _ []byte) ([]byte, error) {
 
 // Nothing goes live that clients would refuse.
 func TestUnacceptablePublication(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	keys := newKeys(t, production)
 	mustPublish(t, options(store, keys, content{"a": "1"}))
 	_, err := release.Publish(t.Context(),
@@ -257,7 +258,7 @@ func TestUnacceptablePublication(t *testing.T) {
 }
 
 func TestWrongOptions(t *testing.T) {
-	store := release.FileStore(t.TempDir())
+	store := filestore.New(t.TempDir())
 	keys := newKeys(t, production)
 	good := options(store, keys, content{"a": "1"})
 	for text, change := range map[string]func(o *release.Options){

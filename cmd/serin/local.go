@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/sdk"
 )
@@ -58,7 +59,7 @@ func (l *local) publish(ctx context.Context, payloads []bundle.Payload) (release
 		named[i] = p
 	}
 	return release.Publish(ctx, release.Options{
-		Store:       release.FileStore(l.path("repository")),
+		Store:       filestore.New(l.path("repository")),
 		Keys:        l.keys,
 		Environment: l.env,
 		Payloads:    named,

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/sdk"
 	"github.com/serin-flags/serin/sdk/s3source"
@@ -365,7 +366,7 @@ func publishAt(t *testing.T, days string) {
 		t.Fatal(err)
 	}
 	_, err = release.Publish(t.Context(), release.Options{
-		Store: release.FileStore("clock/production"), Keys: keys, Environment: "production", Payloads: payloads,
+		Store: filestore.New("clock/production"), Keys: keys, Environment: "production", Payloads: payloads,
 		Now: func() time.Time { return time.Now().AddDate(0, 0, ahead) },
 	})
 	if err != nil {

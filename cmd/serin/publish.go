@@ -12,13 +12,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/plans"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/ci/s3store"
 	"github.com/serin-flags/serin/internal/location"
-	"github.com/spf13/cobra"
 )
 
 // A publication is what publish and rollback have in common: where to, with which
@@ -269,7 +271,7 @@ func openStore(ctx context.Context, to, env string) (release.ListStore, error) {
 		}
 		return store, nil
 	}
-	return release.FileStore(filepath.Join(filepath.FromSlash(l.Path), env)), nil
+	return filestore.New(filepath.Join(filepath.FromSlash(l.Path), env)), nil
 }
 
 // reach makes sure that a store can be read, so that a publication which can't succeed

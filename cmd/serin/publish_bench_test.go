@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/internal/s3test"
 )
@@ -56,7 +57,7 @@ func BenchmarkCompileAndSign(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	store := release.FileStore(filepath.Join(b.TempDir(), "production"))
+	store := filestore.New(filepath.Join(b.TempDir(), "production"))
 	sign := func(b *testing.B, estate *ci.Estate) {
 		payloads, err := estate.Compile("production")
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/internal/lambdatest"
 	"github.com/serin-flags/serin/lambda/access"
@@ -66,7 +67,7 @@ func TestClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	publish(t, release.FileStore(published), loaded, 7)
+	publish(t, filestore.New(published), loaded, 7)
 	key, hash := access.NewKey()
 	clients := filepath.Join(t.TempDir(), "clients.yaml")
 	if err := os.WriteFile(clients, fmt.Appendf(nil, "clients: [{name: shop, kind: server, keys: %s}]", hash),

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/internal/canary"
 	"github.com/serin-flags/serin/internal/lambdatest"
@@ -26,7 +27,7 @@ func TestCanaries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	publish(t, release.FileStore(published), loaded, 7)
+	publish(t, filestore.New(published), loaded, 7)
 	server, serverHash := access.NewKey()
 	slow, slowHash := access.NewKey()
 	clients := filepath.Join(t.TempDir(), "clients.yaml")

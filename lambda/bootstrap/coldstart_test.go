@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/lambdatest"
@@ -41,7 +42,7 @@ func BenchmarkColdStart(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	publishMany(b, release.FileStore(published), loaded, 500)
+	publishMany(b, filestore.New(published), loaded, 500)
 	env := []string{
 		"SERIN_FROM=s3://flags/shop/production", "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=a",
 		"AWS_SECRET_ACCESS_KEY=b",

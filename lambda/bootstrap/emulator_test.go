@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/lambdatest"
@@ -59,7 +60,7 @@ func seats(t *testing.T) (keys, dir string) {
 		Ranges: []evaluator.Range{{To: evaluator.Positions / 2},
 			{From: evaluator.Positions / 2, To: evaluator.Positions, Variant: 1}}}
 	_, err = release.Publish(t.Context(),
-		release.Options{Store: release.FileStore(dir), Keys: loaded, Environment: "production",
+		release.Options{Store: filestore.New(dir), Keys: loaded, Environment: "production",
 			Payloads: []bundle.Payload{{Environment: "production", Namespace: "shop", Ruleset: evaluator.Ruleset{
 				Unit: "user",
 				Attributes: []evaluator.Attribute{
@@ -285,9 +286,9 @@ func TestRefreshAfterAnswer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			publish(t, release.FileStore(baked), loaded, 1)
-			publish(t, release.FileStore(published), loaded, 1)
-			publish(t, release.FileStore(published), loaded, 2)
+			publish(t, filestore.New(baked), loaded, 1)
+			publish(t, filestore.New(published), loaded, 1)
+			publish(t, filestore.New(published), loaded, 2)
 			label(t, baked, time.Now().Add(-time.Hour))
 			f := run(t, lambdatest.Config{Binary: binary,
 				Env: []string{"SERIN_FROM=file://" + published, "SERIN_BAKED=" + baked,

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/ci/s3store"
 	"github.com/serin-flags/serin/evaluator"
@@ -143,7 +144,7 @@ func TestBaked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	publish(t, release.FileStore(published), loaded, 7)
+	publish(t, filestore.New(published), loaded, 7)
 	f := lambdatest.Start(t, lambdatest.Config{Binary: binary, Env: []string{
 		"SERIN_FROM=file://" + absent, "SERIN_ROOT=" + filepath.Join(keys, "root.json"), "SERIN_BAKED=" + published,
 	}})
@@ -185,7 +186,7 @@ func TestRefreshing(t *testing.T) {
 			t.Fatal(err)
 		}
 		src := &counting{Source: sdk.FS(os.DirFS(published))}
-		publish(t, release.FileStore(published), loaded, 1)
+		publish(t, filestore.New(published), loaded, 1)
 		client, err := sdk.Open(t.Context(), sdk.Config{Source: src, Root: loaded.Root, Interval: -1})
 		if err != nil {
 			t.Fatal(err)
@@ -199,7 +200,7 @@ func TestRefreshing(t *testing.T) {
 			got = limit.Get(client, sdk.Context{})
 		}
 		src.polls = 0
-		publish(t, release.FileStore(published), loaded, 2)
+		publish(t, filestore.New(published), loaded, 2)
 		for second := range 120 {
 			ask()
 			if want := int64(1 + min(second/30, 1)); got != want {
@@ -235,7 +236,7 @@ func TestAfterAnswers(t *testing.T) {
 		}
 		const took = 50 * time.Millisecond
 		src := &counting{Source: sdk.FS(os.DirFS(published)), takes: took}
-		publish(t, release.FileStore(published), loaded, 1)
+		publish(t, filestore.New(published), loaded, 1)
 		client, err := sdk.Open(t.Context(),
 			sdk.Config{Source: src, Root: loaded.Root, Baked: os.DirFS(published), Interval: -1})
 		if err != nil {
@@ -256,13 +257,13 @@ func TestAfterAnswers(t *testing.T) {
 			}
 		}
 		ask("flags of unknown age", 1, true, 1)
-		publish(t, release.FileStore(published), loaded, 2)
+		publish(t, filestore.New(published), loaded, 2)
 		time.Sleep(29 * time.Second)
 		ask("young flags", 1, false, 0)
 		time.Sleep(2 * time.Second)
 		ask("older flags", 1, false, 1)
 		ask("after that", 2, false, 0)
-		publish(t, release.FileStore(published), loaded, 3)
+		publish(t, filestore.New(published), loaded, 3)
 		time.Sleep(defaultMaxAge)
 		ask("flags beyond the limit", 3, true, 1)
 
@@ -275,7 +276,7 @@ func TestAfterAnswers(t *testing.T) {
 		defer second.Close()
 		client = second
 		r = refresher{client: client, maxAge: defaultMaxAge, after: true, baked: time.Now()}
-		publish(t, release.FileStore(published), loaded, 4)
+		publish(t, filestore.New(published), loaded, 4)
 		ask("a fresh copy", 3, false, 0)
 		time.Sleep(31 * time.Second)
 		ask("an older copy", 3, false, 1)

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/lambda"
 	"github.com/serin-flags/serin/sdk"
@@ -74,7 +75,7 @@ func TestMetrics(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		publish(t, release.FileStore(published), loaded, 1)
+		publish(t, filestore.New(published), loaded, 1)
 		src := &counting{Source: sdk.FS(os.DirFS(published))}
 		client, err := sdk.Open(t.Context(), sdk.Config{Source: src, Root: loaded.Root, Interval: -1})
 		if err != nil {
@@ -182,7 +183,7 @@ func TestAgeOfCopy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		publish(t, release.FileStore(published), loaded, 1)
+		publish(t, filestore.New(published), loaded, 1)
 		client, err := sdk.Open(t.Context(),
 			sdk.Config{Source: &counting{fails: true}, Root: loaded.Root, Baked: os.DirFS(published), Interval: -1})
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/lambda"
@@ -31,7 +32,7 @@ func handler(t testing.TB, set evaluator.Ruleset) *lambda.Handler {
 		t.Fatal(err)
 	}
 	if _, err := release.Publish(t.Context(),
-		release.Options{Store: release.FileStore(store), Keys: loaded, Environment: environment,
+		release.Options{Store: filestore.New(store), Keys: loaded, Environment: environment,
 			Payloads: []bundle.Payload{{Environment: environment, Namespace: "shop", Ruleset: set}}}); err != nil {
 		t.Fatal(err)
 	}

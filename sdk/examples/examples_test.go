@@ -21,6 +21,7 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/internal/child"
@@ -357,7 +358,7 @@ func newBucket(t *testing.T) *bucket {
 func (b *bucket) publish(t *testing.T, maintenance bool) {
 	t.Helper()
 	_, err := release.Publish(t.Context(), release.Options{
-		Store: release.FileStore(b.dir), Keys: b.keys, Environment: "production",
+		Store: filestore.New(b.dir), Keys: b.keys, Environment: "production",
 		Payloads: change(payloads(t), "maintenance", func(f *evaluator.Flag) {
 			if maintenance {
 				f.Default = 1 - f.Default

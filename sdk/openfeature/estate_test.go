@@ -11,6 +11,7 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/sdk"
@@ -78,7 +79,7 @@ func openClient(t testing.TB) *sdk.Client {
 	t.Helper()
 	keys, dir := newKeys(t), filepath.Join(t.TempDir(), "production")
 	if _, err := release.Publish(t.Context(), release.Options{
-		Store: release.FileStore(dir), Keys: keys, Environment: "production", Payloads: payloads(t),
+		Store: filestore.New(dir), Keys: keys, Environment: "production", Payloads: payloads(t),
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/open-feature/go-sdk/openfeature/isolated"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/sdk"
 	"github.com/serin-flags/serin/sdk/openfeature"
@@ -58,7 +59,7 @@ func published() *sdk.Client {
 	}
 	environment := filepath.Join(dir, "production")
 	if _, err := release.Publish(context.Background(), release.Options{
-		Store: release.FileStore(environment), Keys: keys, Environment: "production", Payloads: payloads,
+		Store: filestore.New(environment), Keys: keys, Environment: "production", Payloads: payloads,
 	}); err != nil {
 		log.Fatal(err)
 	}

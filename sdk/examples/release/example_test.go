@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/serin-flags/serin/ci"
+	"github.com/serin-flags/serin/ci/filestore"
 	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/sdk"
 )
@@ -120,7 +121,7 @@ func halfReleased() (client *sdk.Client, stop func()) {
 	keys, err := release.LoadKeys(filepath.Join(dir, "keys"))
 	check(err)
 	_, err = release.Publish(context.Background(), release.Options{
-		Store: release.FileStore(filepath.Join(dir, "store")), Keys: keys, Environment: "production",
+		Store: filestore.New(filepath.Join(dir, "store")), Keys: keys, Environment: "production",
 		Payloads: payloads,
 	})
 	check(err)

@@ -1,4 +1,5 @@
-package release
+// Package filestore publishes to a folder, such as one that a web server serves.
+package filestore
 
 import (
 	"context"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/serin-flags/serin/bundle"
+	"github.com/serin-flags/serin/ci/release"
 	"github.com/serin-flags/serin/internal/regular"
 )
 
@@ -29,22 +31,22 @@ const (
 	lockPoll = 5 * time.Millisecond
 )
 
-// fileStore is a [Store] over a folder. An entity tag is the hash of the content.
-type fileStore struct{ dir string }
+// store is a [release.Store] over a folder. An entity tag is the hash of the content.
+type store struct{ dir string }
 
-var _ ListStore = fileStore{}
+var _ release.ListStore = store{}
 
-// FileStore returns a [ListStore] over the folder dir, which the first write creates if it
+// New returns a [release.ListStore] over the folder dir, which the first write creates if it
 // doesn't exist. Writes are atomic and survive a crash of the machine. No name, and no
 // symbolic link, leads out of dir.
 //
 // Several processes may write at once if the file system has hard links and locks, as
 // all local ones of Unix and Windows do. Files in dir whose names start with a dot
 // belong to the store.
-func FileStore(dir string) ListStore { return fileStore{dir} }
+func New(dir string) release.ListStore { return store{dir} }
 
-// Get implements [Store].
-func (s fileStore) Get(_ context.Context, name string, limit int64) (data []byte, etag string, err error) {
+// Get implements [release.Store].
+func (s store) Get(_ context.Context, name string, limit int64) (data []byte, etag string, err error) {
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
 		return nil, "", err
@@ -72,15 +74,15 @@ func read(root *os.Root, name string, limit int64) (data []byte, etag string, er
 // tag spells a hash as an HTTP entity tag.
 func tag(hash [sha256.Size]byte) string { return fmt.Sprintf("%q", fmt.Sprintf("%x", hash)) }
 
-// Put implements [Store].
-func (s fileStore) Put(ctx context.Context, name string, data []byte, opts PutOptions) error {
+// Put implements [release.Store].
+func (s store) Put(ctx context.Context, name string, data []byte, opts release.PutOptions) error {
 	if err := s.put(ctx, name, data, opts); err != nil {
 		return fmt.Errorf("in folder %s: %w", s.dir, err)
 	}
 	return nil
 }
 
-func (s fileStore) put(ctx context.Context, name string, data []byte, opts PutOptions) error {
+func (s store) put(ctx context.Context, name string, data []byte, opts release.PutOptions) error {
 	if err := os.MkdirAll(s.dir, 0o777); err != nil {
 		return err
 	}
@@ -131,8 +133,8 @@ func sweep(root *os.Root, folder string) {
 	}
 }
 
-// List implements [ListStore].
-func (s fileStore) List(ctx context.Context, f func(Listed) error) error {
+// List implements [release.ListStore].
+func (s store) List(ctx context.Context, f func(release.Listed) error) error {
 	root, err := os.OpenRoot(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // no write has created it yet
@@ -161,7 +163,7 @@ func (s fileStore) List(ctx context.Context, f func(Listed) error) error {
 		if err != nil {
 			return err
 		}
-		return f(Listed{Name: name, Modified: info.ModTime(), Size: info.Size(), Temporary: temporary})
+		return f(release.Listed{Name: name, Modified: info.ModTime(), Size: info.Size(), Temporary: temporary})
 	})
 }
 
@@ -170,8 +172,8 @@ func isTemporary(entry fs.DirEntry) bool {
 	return entry != nil && strings.HasPrefix(entry.Name(), tempPrefix) && strings.HasSuffix(entry.Name(), tempSuffix)
 }
 
-// Modified implements [ListStore].
-func (s fileStore) Modified(_ context.Context, name string) (time.Time, error) {
+// Modified implements [release.ListStore].
+func (s store) Modified(_ context.Context, name string) (time.Time, error) {
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
 		return time.Time{}, err
@@ -184,8 +186,8 @@ func (s fileStore) Modified(_ context.Context, name string) (time.Time, error) {
 	return info.ModTime(), nil
 }
 
-// Remove implements [ListStore]. Folders stay.
-func (s fileStore) Remove(_ context.Context, name string) error {
+// Remove implements [release.ListStore]. Folders stay.
+func (s store) Remove(_ context.Context, name string) error {
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
 		return err
@@ -201,7 +203,7 @@ func (s fileStore) Remove(_ context.Context, name string) error {
 func create(root *os.Root, temp, name string) error {
 	err := root.Link(temp, filepath.FromSlash(name))
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: %s exists already", ErrConflict, name)
+		return fmt.Errorf("%w: %s exists already", release.ErrConflict, name)
 	}
 	return err
 }
@@ -217,13 +219,13 @@ func replace(ctx context.Context, root *os.Root, temp, name, etag string) error 
 	if etag != "" {
 		found, err := hash(root, name)
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%w: %s is gone", ErrConflict, name)
+			return fmt.Errorf("%w: %s is gone", release.ErrConflict, name)
 		}
 		if err != nil {
 			return err
 		}
 		if found != etag {
-			return fmt.Errorf("%w: %s was changed", ErrConflict, name)
+			return fmt.Errorf("%w: %s was changed", release.ErrConflict, name)
 		}
 	}
 	return root.Rename(temp, filepath.FromSlash(name))

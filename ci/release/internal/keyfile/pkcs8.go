@@ -1,4 +1,4 @@
-package release
+package keyfile
 
 import (
 	"bytes"
@@ -59,8 +59,8 @@ type pbkdf2Parameters struct {
 	PRF        pkix.AlgorithmIdentifier `asn1:"optional"`
 }
 
-// encrypt encrypts a private key in PKCS #8 with a passphrase.
-func encrypt(der, passphrase []byte) ([]byte, error) {
+// Encrypt encrypts a private key in PKCS #8 with a passphrase.
+func Encrypt(der, passphrase []byte) ([]byte, error) {
 	salt, iv := make([]byte, saltSize), make([]byte, aes.BlockSize)
 	rand.Read(salt) // it never fails
 	rand.Read(iv)
@@ -100,9 +100,10 @@ func algorithm(oid asn1.ObjectIdentifier, parameters any) (pkix.AlgorithmIdentif
 	return pkix.AlgorithmIdentifier{Algorithm: oid, Parameters: asn1.RawValue{FullBytes: encoded}}, err
 }
 
-// decrypt returns the private key in PKCS #8 that is encrypted in der. It never takes
-// more than a few seconds, whatever der asks for.
-func decrypt(der, passphrase []byte) ([]byte, error) {
+// Decrypt returns the private key in PKCS #8 that is encrypted in der. It never takes
+// more than a few seconds, whatever der asks for. The error is [ErrPassphrase]
+// if the passphrase turns out to be wrong.
+func Decrypt(der, passphrase []byte) ([]byte, error) {
 	var outer encryptedKey
 	var scheme pbes2
 	var kdf pbkdf2Parameters

@@ -1,4 +1,6 @@
-package release
+// Package keyfile reads and encrypts the files of keys: PEM with PKCS #8 or PKIX. It says what is
+// wrong with a file and how to put it right, and never quotes one.
+package keyfile
 
 import (
 	"bytes"
@@ -11,9 +13,19 @@ import (
 // opensslKey is the command that turns most keys into PKCS #8.
 const opensslKey = "'openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW'"
 
-// decodeKey returns the one PEM block of a key's file. Its errors say what is wrong with
-// the file and how to put it right, and never quote it.
-func decodeKey(data []byte) (*pem.Block, error) {
+// The types of PEM blocks that files of keys have.
+const (
+	Private   = "PRIVATE KEY"           // PKCS #8
+	Encrypted = "ENCRYPTED PRIVATE KEY" // PKCS #8, by a passphrase
+	Public    = "PUBLIC KEY"            // PKIX
+)
+
+var errNoKey = fmt.Errorf(
+	"it isn't a key: name a file with one PEM block of type %q or %q (PKCS #8), or the URI of a key", Private, Encrypted)
+
+// Decode returns the one PEM block of a key's file, which is of one of the types above. It doesn't
+// look into the block.
+func Decode(data []byte) (*pem.Block, error) {
 	text := bytes.TrimSpace(data)
 	switch block, rest := pem.Decode(text); {
 	case len(text) == 0:
@@ -28,7 +40,7 @@ func decodeKey(data []byte) (*pem.Block, error) {
 		return nil, errors.New("it holds more than one PEM block: keep the private key and remove the others")
 	case len(bytes.TrimSpace(rest)) > 0:
 		return nil, errors.New("there is more text after the key: remove it")
-	case block.Type != pemPublic && block.Type != pemPrivate && block.Type != pemEncrypted:
+	case block.Type != Public && block.Type != Private && block.Type != Encrypted:
 		return nil, wrongBlock(block)
 	default:
 		return block, nil
@@ -55,8 +67,7 @@ func whyNoBlock(text string) error {
 		return errors.New("its first line, -----BEGIN PRIVATE KEY-----, is missing: copy the whole file")
 	case isBase64(text):
 		return errors.New("its lines -----BEGIN PRIVATE KEY----- and -----END PRIVATE KEY----- are missing, or it is " +
-			"encoded " +
-			"in Base64 once more: decode it, or copy the whole file")
+			"encoded in Base64 once more: decode it, or copy the whole file")
 	}
 	return errNoKey
 }

@@ -1,9 +1,11 @@
-package release
+package keyfile
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
-	"os"
-	"path/filepath"
+	"encoding/pem"
 	"strings"
 	"testing"
 )
@@ -11,15 +13,15 @@ import (
 // keyText returns the file of a new key.
 func keyText(t testing.TB) []byte {
 	t.Helper()
-	dir := t.TempDir()
-	if _, err := InitKeys(dir, "production"); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(filepath.Join(dir, onlineKeyFile))
+	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return data
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: Private, Bytes: der})
 }
 
 // TestKeyVariants holds which harmless variants of a key's file are accepted. What is
@@ -33,14 +35,14 @@ func TestKeyVariants(t *testing.T) {
 		"indented":      "\n  " + text + "\n\n",
 		"a comment":     "made by the operators\n" + text,
 	} {
-		if block, err := decodeKey([]byte(variant)); err != nil || block.Type != pemPrivate {
+		if block, err := Decode([]byte(variant)); err != nil || block.Type != Private {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// FuzzDecodeKey checks that no file is beyond decodeKey, and that errors don't quote it.
-func FuzzDecodeKey(f *testing.F) {
+// FuzzDecode checks that no file is beyond Decode, and that errors don't quote it.
+func FuzzDecode(f *testing.F) {
 	text := keyText(f)
 	secret := base64.StdEncoding.EncodeToString([]byte("thirty-two bytes of key material"))
 	for _, seed := range []string{
@@ -51,7 +53,7 @@ func FuzzDecodeKey(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		block, err := decodeKey(data)
+		block, err := Decode(data)
 		if (block == nil) == (err == nil) {
 			t.Fatalf("block %v, error %v", block, err)
 		}
