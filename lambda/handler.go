@@ -156,8 +156,7 @@ type Handler struct {
 // [sdk.Client.OnChange] until the client is closed.
 func New(client *sdk.Client, cfg Config) *Handler {
 	h := &Handler{client: client, base: strings.TrimRight(cfg.BasePath, "/"), compress: newCompressor(),
-		observe: cfg.Observe, most: int64(cfg.MaxRequests),
-		access: cfg.Access, trust: &cfg.Gateways}
+		observe: cfg.Observe, most: int64(cfg.MaxRequests), access: cfg.Access, trust: &cfg.Gateways}
 	h.router = route.New(client, h.trust)
 	if h.streams.most = maxStreams; h.most > 0 {
 		h.streams.most = int(min(h.most, maxStreams))
@@ -381,8 +380,9 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) (*question, *fail
 // their names, and returns ctx. Conditions search all attributes, so a request full of
 // useless ones would slow each condition down. It refuses long texts that regular
 // expressions would be matched with.
-func declared(ctx evaluator.Context, program *evaluator.Program, unused func(name string)) (evaluator.Context,
-	*failure) {
+func declared(
+	ctx evaluator.Context, program *evaluator.Program, unused func(name string),
+) (evaluator.Context, *failure) {
 	ctx.Attrs = slices.DeleteFunc(ctx.Attrs, func(a evaluator.Attr) bool {
 		_, ok := program.AttributeType(a.Name)
 		if !ok && a.Value.Kind() != evaluator.KindNone { // objects: their members are reported

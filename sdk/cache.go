@@ -82,8 +82,8 @@ func (c *Client) restore(baked fs.FS) *state {
 	}
 	if baked != nil {
 		cached := s.release
-		if err := c.startFrom(s, "baked-in copy",
-			func() (*bundle.Release, error) { return c.loadBaked(baked) }); err != nil {
+		load := func() (*bundle.Release, error) { return c.loadBaked(baked) }
+		if err := c.startFrom(s, "baked-in copy", load); err != nil {
 			s.bakedErr = fmt.Errorf("reading baked-in copy: %w", err)
 		}
 		if s.release != cached {

@@ -53,17 +53,17 @@ func newSnapshot(r *bundle.Release, before *Snapshot, record *record, guard guar
 	if err != nil {
 		return nil, refuse("flags", err)
 	}
+	flags := slices.AppendSeq(make([]*evaluator.CompiledFlag, 0, program.Len()+1), program.Flags())
 	s := &Snapshot{
 		environment: r.Environment(),
 		revision:    r.Revision(),
 		program:     program,
 		payloads:    make([]*compiledPayload, len(payloads)),
-		flags: append(slices.AppendSeq(make([]*evaluator.CompiledFlag, 0, program.Len()+1), program.Flags()),
-			nil),
-		record:    record,
-		asked:     newBits(program.Len()),
-		mistyped:  newBits(program.Len()),
-		inspected: newBits(program.Len() + 1),
+		flags:       append(flags, nil),
+		record:      record,
+		asked:       newBits(program.Len()),
+		mistyped:    newBits(program.Len()),
+		inspected:   newBits(program.Len() + 1),
 	}
 	s.number.Store(numbers.Add(1))
 	s.clock = slices.ContainsFunc(s.flags[:program.Len()],

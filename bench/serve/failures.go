@@ -42,8 +42,8 @@ func (r *run) failures(w io.Writer) error {
 	var m vegeta.Metrics
 	var wrong atomic.Int64
 	attacker := vegeta.NewAttacker(vegeta.Workers(16), vegeta.MaxWorkers(64), vegeta.KeepAlive(true))
-	for result := range attacker.Attack(c.targeter(), vegeta.Rate{Freq: int(rate), Per: time.Second},
-		r.duration, "serin") {
+	pace := vegeta.Rate{Freq: int(rate), Per: time.Second}
+	for result := range attacker.Attack(c.targeter(), pace, r.duration, "serin") {
 		m.Add(result)
 		if result.Code != http.StatusOK || !strings.Contains(string(result.Body), `"key":"`+c.key()+`"`) {
 			wrong.Add(1)

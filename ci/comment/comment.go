@@ -170,8 +170,8 @@ func gitlab(getenv func(string) string) (*Request, []string, error) {
 
 // onGitLab has the request be the merge request with a number.
 func (r *Request) onGitLab(project []string, number int64) *Request {
-	r.comments = r.api.JoinPath(append(slices.Clip(project), "merge_requests", strconv.FormatInt(number, 10),
-		"notes")...)
+	notes := append(slices.Clip(project), "merge_requests", strconv.FormatInt(number, 10), "notes")
+	r.comments = r.api.JoinPath(notes...)
 	r.one = r.comments
 	return r
 }

@@ -44,8 +44,8 @@ func OfCommit(ctx context.Context, getenv func(string) string, commit, topic str
 	}
 	r.marker = "<!-- serin: " + topic + " -->\n"
 	var found []origin
-	if err := r.send(ctx, http.MethodGet, r.api.JoinPath(append(path[:len(path):len(path)], list...)...), "",
-		&found); err != nil {
+	requests := r.api.JoinPath(append(path[:len(path):len(path)], list...)...)
+	if err := r.send(ctx, http.MethodGet, requests, "", &found); err != nil {
 		return nil, fmt.Errorf("looking for the pull request of commit %.12s: %w", commit, err)
 	}
 	number := first(found)

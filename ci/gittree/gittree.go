@@ -171,8 +171,8 @@ func (g git) resolve(s Source) (string, error) {
 	if _, err := g.output(4096, "rev-parse", "--git-dir"); err != nil {
 		return "", fmt.Errorf("reading %s: %w", s, err)
 	}
-	if _, err := g.output(4096, "rev-parse", "--verify", "--quiet", "--end-of-options",
-		s.Revision+"^{tree}"); err != nil {
+	_, err := g.output(4096, "rev-parse", "--verify", "--quiet", "--end-of-options", s.Revision+"^{tree}")
+	if err != nil {
 		return "", fmt.Errorf(
 			"the repository has no revision %q; a shallow clone has only the newest (git fetch --unshallow)",
 			s.Revision)

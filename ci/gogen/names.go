@@ -27,10 +27,9 @@ func (n names) take(name, what string) error {
 
 // initialisms are what Go writes in capital letters.
 var initialisms = []string{
-	"acl", "api", "ascii", "aws", "cpu", "css", "csv", "dns", "eof", "guid", "html", "http", "https", "id",
-	"ip", "json",
-	"os", "pc", "qps", "ram", "rpc", "sdk", "sla", "smtp", "sql", "ssh", "tcp", "tls", "ttl", "udp", "ui", "uid", "uri",
-	"url", "utf8", "uuid", "vm", "xml",
+	"acl", "api", "ascii", "aws", "cpu", "css", "csv", "dns", "eof", "guid", "html", "http", "https", "id", "ip",
+	"json", "os", "pc", "qps", "ram", "rpc", "sdk", "sla", "smtp", "sql", "ssh", "tcp", "tls", "ttl", "udp", "ui",
+	"uid", "uri", "url", "utf8", "uuid", "vm", "xml",
 }
 
 // exported returns a name as Go writes it, such as NewCheckout for new-checkout. What Go has

@@ -40,8 +40,7 @@ func (d *Decision) Evidence() ([]byte, error) {
 	e := evidence{
 		Version: 1, Flag: d.Plan.Flag, Environment: d.Plan.Environment, Rule: d.Plan.Rule, Time: d.Time.UTC(),
 		Decision: d.Action, Reason: short(d.Reason), Until: d.Until.UTC(), Step: d.Step, Steps: len(d.Plan.Steps),
-		Since: d.line.Since.UTC(),
-		From:  d.From, To: d.To, Findings: d.Findings,
+		Since: d.line.Since.UTC(), From: d.From, To: d.To, Findings: d.Findings,
 	}
 	if d.Until.IsZero() {
 		e.Until = time.Time{}

@@ -45,8 +45,9 @@ const maxKept = 100
 // Keep returns a function like open that opens each source once for many runs, so that
 // connections and temporary credentials live longer than a run. A source that can't be opened
 // is tried again.
-func Keep(open func(ctx context.Context, kind, address string) (Source, error)) func(context.Context, string,
-	string) (Source, error) {
+func Keep(
+	open func(ctx context.Context, kind, address string) (Source, error),
+) func(ctx context.Context, kind, address string) (Source, error) {
 	var mu sync.Mutex
 	kept := make(map[[2]string]Source)
 	return func(ctx context.Context, kind, address string) (Source, error) {

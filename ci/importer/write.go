@@ -77,9 +77,10 @@ func (c Condition) texts() []string {
 }
 
 // opWords are the operators whose operands are one text, or a list of texts.
-var opWords = map[op]string{opPrefix: "prefix", opSuffix: "suffix", opContains: "contains", opMatches: "matches",
-	opCIDR:    "cidr",
-	opSegment: "segment", opSemver: "semver", opSemverV: "semver"}
+var opWords = map[op]string{
+	opPrefix: "prefix", opSuffix: "suffix", opContains: "contains", opMatches: "matches", opCIDR: "cidr",
+	opSegment: "segment", opSemver: "semver", opSemverV: "semver",
+}
 
 // boundWords are the operators for bounds of numbers.
 var boundWords = map[string]string{"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}

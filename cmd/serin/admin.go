@@ -39,9 +39,14 @@ func (a *admin) start(stderr io.Writer) (stop func(), err error) {
 		})
 	}
 	limit := listen.NewLimit(maxAdmins)
-	server := &http.Server{Handler: mux, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
+	server := &http.Server{
+		Handler:        mux,
+		ReadTimeout:    5 * time.Second,
+		WriteTimeout:   30 * time.Second,
 		IdleTimeout:    idleTimeout,
-		MaxHeaderBytes: 8 << 10, ConnState: limit.State}
+		MaxHeaderBytes: 8 << 10,
+		ConnState:      limit.State,
+	}
 	fmt.Fprintf(stderr, "metrics: %s/metrics\n", listener.URL("http"))
 	stopped := make(chan struct{})
 	go func() {

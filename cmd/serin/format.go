@@ -21,8 +21,9 @@ type clientNeed struct {
 
 // clientNeeds returns what clients must know in the environments that compile
 // compiles, sorted by namespace and feature.
-func clientNeeds(environments []string, compile func(environment string) ([]bundle.Payload, error)) ([]clientNeed,
-	error) {
+func clientNeeds(
+	environments []string, compile func(environment string) ([]bundle.Payload, error),
+) ([]clientNeed, error) {
 	if len(environments) == 0 {
 		environments = []string{""}
 	}

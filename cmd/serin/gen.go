@@ -113,8 +113,8 @@ func (r *genRun) run(cmd *cobra.Command, dir string) error {
 // "flags" if it can't be.
 func packageOf(file string) string {
 	full, err := filepath.Abs(file)
-	if name := strings.ToLower(filepath.Base(filepath.Dir(full))); err == nil && file != "" &&
-		token.IsIdentifier(name) && name != "_" {
+	name := strings.ToLower(filepath.Base(filepath.Dir(full)))
+	if err == nil && file != "" && token.IsIdentifier(name) && name != "_" {
 		return name
 	}
 	return "flags"

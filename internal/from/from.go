@@ -192,8 +192,9 @@ func (w wire) source() (Source, error) {
 	s := Source{Trusted: w.Trusted,
 		Issue: time.Duration(min(max(w.Issue, -1), int64(maxIssue/time.Second)+1)) * time.Second}
 	n := 0
-	for kind, name := range map[Kind]string{Query: w.Query, Header: w.Header, Cookie: w.Cookie,
-		UserAgent: w.UserAgent, Claim: w.Claim} {
+	for kind, name := range map[Kind]string{
+		Query: w.Query, Header: w.Header, Cookie: w.Cookie, UserAgent: w.UserAgent, Claim: w.Claim,
+	} {
 		if name != "" {
 			s.Kind, s.Name = kind, name
 			n++

@@ -115,9 +115,9 @@ const extensionID = "00000000-0000-4000-9000-000000000001"
 // register registers an internal extension, which may ask for INVOKE events only.
 func (api *runtimeAPI) register(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Events []string }
-	if err := json.NewDecoder(io.LimitReader(r.Body, maxAnswer)).Decode(&body); err != nil ||
-		r.Header.Get("Lambda-Extension-Name") == "" ||
-		!slices.Equal(body.Events, []string{"INVOKE"}) {
+	err := json.NewDecoder(io.LimitReader(r.Body, maxAnswer)).Decode(&body)
+	named := r.Header.Get("Lambda-Extension-Name") != ""
+	if err != nil || !named || !slices.Equal(body.Events, []string{"INVOKE"}) {
 		reply(w, http.StatusBadRequest, `{"errorMessage":"Invalid registration","errorType":"InvalidEventType"}`)
 		return
 	}

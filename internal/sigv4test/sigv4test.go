@@ -43,8 +43,9 @@ func (s Signer) Check(r *http.Request, body []byte) error {
 		}
 	}
 	digest := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(r.Context(), s.Credentials, again, hex.EncodeToString(digest[:]), s.Service,
-		s.Region, when); err != nil {
+	hash := hex.EncodeToString(digest[:])
+	err = v4.NewSigner().SignHTTP(r.Context(), s.Credentials, again, hash, s.Service, s.Region, when)
+	if err != nil {
 		return err
 	}
 	if again.Header.Get("Authorization") != sent {

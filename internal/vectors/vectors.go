@@ -223,8 +223,8 @@ func Bucketing(rows []Row) Scenario {
 			Context: json.RawMessage(`{"targetingKey":` + string(unit) + `}`),
 		}
 		position := fmt.Sprint(row.Position)
-		if c.Want = (Answer{Value: json.RawMessage(`"` + position + `"`), Variant: position, Reason: "SPLIT",
-			Rule: "all"}); row.Unit == "" {
+		c.Want = Answer{Value: json.RawMessage(`"` + position + `"`), Variant: position, Reason: "SPLIT", Rule: "all"}
+		if row.Unit == "" {
 			c.Want = Answer{Value: json.RawMessage(`"other"`), Variant: "other", Reason: "DEFAULT", MissingUnit: "user"}
 		}
 		s.Cases = append(s.Cases, c)

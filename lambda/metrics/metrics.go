@@ -82,10 +82,11 @@ func New(version string) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), requests: make(map[string]endpoint)}
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "serin_http_requests_total",
 		Help: "Answered requests, by endpoint and status code."}, []string{"endpoint", "code"})
-	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "serin_http_request_duration_seconds",
+	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "serin_http_request_duration_seconds",
+		Help:    "Time from the request's headers to the end of the answer, without streams of events.",
 		Buckets: buckets,
-		Help:    "Time from the request's headers to the end of the answer, without streams of events."},
-		[]string{"endpoint"})
+	}, []string{"endpoint"})
 	for _, name := range lambda.Endpoints() {
 		e := endpoint{codes: make(map[int]prometheus.Counter),
 			any: requests.MustCurryWith(prometheus.Labels{"endpoint": name})}

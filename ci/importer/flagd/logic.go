@@ -88,8 +88,8 @@ func (r *reader) version(args []json.RawMessage, at string) (importer.Condition,
 	case "^":
 		return importer.SemverV(name, ">="+parts[1]+".0.0-0 <"+next(parts[1])+".0.0-0").At(at), nil
 	case "~":
-		return importer.SemverV(name, ">="+parts[1]+"."+parts[2]+".0-0 <"+parts[1]+"."+next(parts[2])+".0-0").At(at),
-			nil
+		within := ">=" + parts[1] + "." + parts[2] + ".0-0 <" + parts[1] + "." + next(parts[2]) + ".0-0"
+		return importer.SemverV(name, within).At(at), nil
 	}
 	return importer.Never, importer.Refusef(at+"[1]", "unknown comparison %q", op)
 }

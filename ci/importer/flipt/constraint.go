@@ -109,8 +109,8 @@ func (x *reading) text(name, op, value, at string) (cond importer.Condition, kno
 			return importer.Never, true
 		}
 		if op == "isnotoneof" {
-			return importer.All(importer.Exists(name), importer.Not(importer.In(name, false, append(values, "")...))),
-				true
+			other := importer.Not(importer.In(name, false, append(values, "")...))
+			return importer.All(importer.Exists(name), other), true
 		}
 		values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
 		return importer.In(name, false, values...), true

@@ -186,9 +186,8 @@ func (x *reading) equal(name string, data json.RawMessage, at string) (importer.
 		return importer.Not(importer.Exists(name)).At(at), nil
 	case string:
 		if x.lists[name] {
-			return importer.Never,
-				importer.Refusef(at, "other conditions need %q to be a list, and this one compares it "+
-					"with a text", name)
+			return importer.Never, importer.Refusef(at,
+				"other conditions need %q to be a list, and this one compares it with a text", name)
 		}
 		x.numbers[name]--
 		return importer.In(name, false, v).At(at), nil

@@ -280,8 +280,7 @@ func (x *reading) ranges(r *rule, at string) ([][2]float64, error) {
 	if len(weights) != len(r.Variations) || sum < 0.99 || sum > 1.01 {
 		if weights != nil {
 			x.flag.Note(at+".weights",
-				"the weights aren't one for each variation, or don't add up to 1, so GrowthBook "+
-					"takes equal ones")
+				"the weights aren't one for each variation, or don't add up to 1, so GrowthBook takes equal ones")
 		}
 		weights = make([]float64, len(r.Variations))
 		for i := range weights {

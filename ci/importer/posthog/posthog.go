@@ -171,8 +171,8 @@ func (x *reading) read() error {
 		return importer.Refusef(x.at+".filters.groups", "there are more than %d", maxCondition)
 	}
 	for i := range x.f.Filters.Groups {
-		if err := x.group(&x.f.Filters.Groups[i], fmt.Sprintf("condition %d", i+1),
-			fmt.Sprintf("%s.filters.groups[%d]", x.at, i)); err != nil {
+		name, at := fmt.Sprintf("condition %d", i+1), fmt.Sprintf("%s.filters.groups[%d]", x.at, i)
+		if err := x.group(&x.f.Filters.Groups[i], name, at); err != nil {
 			return err
 		}
 	}

@@ -156,10 +156,10 @@ func (x *reading) read() error {
 	if err := x.prerequisites(); err != nil {
 		return err
 	}
+	rollout := slices.IndexFunc(x.f.Conditions, func(c condition) bool { return c.Type == "ROLLOUT" })
 	for i := range x.f.Conditions {
 		at := fmt.Sprintf("%s.conditions[%d]", x.at, i)
-		if isRollout := func(c condition) bool { return c.Type == "ROLLOUT" }; slices.IndexFunc(x.f.Conditions,
-			isRollout) == i {
+		if i == rollout {
 			if err := x.allocation(); err != nil {
 				return err
 			}

@@ -227,8 +227,8 @@ func choose(list []named, environment string) (*named, error) {
 	for i := range list {
 		names = append(names, list[i].name)
 		_, after, _ := strings.Cut(list[i].name, ":")
-		if after, _, _ = strings.Cut(after, "."); list[i].name == environment ||
-			environment != "" && after == environment {
+		after, _, _ = strings.Cut(after, ".")
+		if list[i].name == environment || environment != "" && after == environment {
 			fits = append(fits, &list[i])
 		}
 	}

@@ -460,8 +460,8 @@ func (im *Implication) members(segment string) ([]string, bool) {
 	if im.steps -= len(s.Include) * (1 + len(s.Exclude)); im.steps < 0 {
 		return nil, false
 	}
-	return slices.DeleteFunc(slices.Clone(s.Include), func(id string) bool { return slices.Contains(s.Exclude, id) }),
-		true
+	excluded := func(id string) bool { return slices.Contains(s.Exclude, id) }
+	return slices.DeleteFunc(slices.Clone(s.Include), excluded), true
 }
 
 // isMember reports whether a value is a member of a segment whatever the context.

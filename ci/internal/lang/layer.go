@@ -49,14 +49,15 @@ func (l *loader) readLayers() {
 // LayerNames returns the names of the layers, sorted.
 func (v *Vocabulary) LayerNames() []string { return slices.Sorted(maps.Keys(v.layers)) }
 
+var layerKeys = []string{"description", "by", "salt", "hash", "positions", "holdout", "shares", "lint"}
+
 // readLayer reads a layer file into y.
 func (c Checker) readLayer(y *layer) {
 	if why := phrase.CheckKey(y.Name); why != "" {
 		c.File.Problem("the file's name is not a valid name of a layer: %s", why)
 	}
 	n := c.File.Root
-	if n == nil || !c.Keys(n, "a layer", "description", "by", "salt", "hash", "positions", "holdout",
-		"shares", "lint") {
+	if n == nil || !c.Keys(n, "a layer", layerKeys...) {
 		return
 	}
 	c.OptionalText(n.Get("description"), "\"description\"")

@@ -44,9 +44,8 @@ func (l *linter) values(s *source.File, n *source.Node, under string) {
 	case source.Mapping:
 		for _, f := range n.Fields {
 			switch f.Key.Text {
-			case "variants", "metadata", "environments", "description", "owner", "attributes", "lint",
-				"shares", "serve",
-				"now", "name":
+			case "variants", "metadata", "environments", "description", "owner", "attributes", "lint", "shares",
+				"serve", "now", "name":
 				if f.Key.Text == "environments" && f.Value.Kind == source.Mapping {
 					l.values(s, f.Value, "")
 				}

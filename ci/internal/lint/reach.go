@@ -89,8 +89,7 @@ func (l *linter) networks(f *lang.Flag, b *lang.Body, im *imply.Implication, rul
 		for j := range spans[:i] {
 			if list.At[j].Text != item.Text && imply.Intersection(spans[j], spans[i]) != "" { // the same twice is duplicate-id's
 				l.warn(problem.LintOverlappingRanges, f.File, item, "%srule %q: the network %s overlaps %s",
-					b.Place(), rule,
-					item.Text, list.At[j].Text)
+					b.Place(), rule, item.Text, list.At[j].Text)
 				break
 			}
 		}

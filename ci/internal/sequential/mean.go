@@ -84,8 +84,8 @@ func Difference(new, rest Moments, alpha float64, tuned int64) (Interval, error)
 	}
 	n := float64(new.n) + float64(rest.n)
 	variance := new.Variance()/(float64(new.n)/n) + rest.Variance()/(float64(rest.n)/n)
-	return Interval{Estimate: new.mean - rest.mean, Radius: math.Sqrt(variance) * boundary(n, alpha, float64(tuned))},
-		nil
+	radius := math.Sqrt(variance) * boundary(n, alpha, float64(tuned))
+	return Interval{Estimate: new.mean - rest.mean, Radius: radius}, nil
 }
 
 // boundary returns the radius of the confidence sequence of a mean of n values with

@@ -38,8 +38,9 @@ type Reader struct {
 // Open returns the operation of an expression and its arguments or, if it has none, the
 // expression as a literal. It inserts what $ref refers to. Unless there is an error, call
 // [Reader.Close] when what is in the expression is read.
-func (r *Reader) Open(expr json.RawMessage, at string) (op string, args []json.RawMessage, literal json.RawMessage,
-	err error) {
+func (r *Reader) Open(
+	expr json.RawMessage, at string,
+) (op string, args []json.RawMessage, literal json.RawMessage, err error) {
 	if r.depth++; r.depth > maxDepth {
 		return "", nil, nil, importer.Refusef(at, "expressions nest deeper than %d levels", maxDepth)
 	}
