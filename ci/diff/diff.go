@@ -62,6 +62,7 @@ import (
 
 	"github.com/serin-flags/serin/bundle"
 	"github.com/serin-flags/serin/ci/internal/decide"
+	"github.com/serin-flags/serin/ci/internal/parallel"
 	"github.com/serin-flags/serin/evaluator"
 )
 
@@ -244,17 +245,15 @@ type Move struct {
 func Compare(ctx context.Context, c Config) (Report, error) {
 	r := Report{Now: c.Now, Environments: make([]Environment, len(c.Pairs))}
 	var jobs []*job
+	comparisons, err := compareAll(ctx, &c, r.Environments)
+	if err != nil {
+		return Report{}, err
+	}
 	for i, pair := range c.Pairs {
-		w := newComparison(pair, &c)
-		flags, err := w.flags(ctx)
-		if err != nil {
-			return Report{}, err
-		}
-		r.Environments[i] = Environment{Name: pair.Environment, Flags: flags}
 		if c.Population == nil {
 			continue
 		}
-		more, err := newJobs(w, flags)
+		more, err := newJobs(comparisons[i], r.Environments[i].Flags)
 		if err != nil {
 			return Report{}, fmt.Errorf("comparing environment %q: %w", pair.Environment, err)
 		}
@@ -275,6 +274,21 @@ func Compare(ctx context.Context, c Config) (Report, error) {
 		})
 	}
 	return r, nil
+}
+
+// compareAll compares the pairs, each on a core of its own, and sets the environments to what differs.
+func compareAll(ctx context.Context, c *Config, environments []Environment) ([]*comparison, error) {
+	comparisons, errs := make([]*comparison, len(c.Pairs)), make([]error, len(c.Pairs))
+	all := make([]int, len(c.Pairs))
+	for i := range all {
+		all[i] = i
+	}
+	parallel.Do(all, func(i int) {
+		comparisons[i] = newComparison(c.Pairs[i], c)
+		environments[i].Name = c.Pairs[i].Environment
+		environments[i].Flags, errs[i] = comparisons[i].flags(ctx)
+	})
+	return comparisons, cmp.Or(errs...)
 }
 
 // rank orders flags of which equally much changes. One that is removed comes
@@ -371,7 +385,11 @@ type side struct {
 
 // newSide indexes payloads, and points into them.
 func newSide(payloads []bundle.Payload) side {
-	s := side{places: make(map[string]place), sets: make(map[*evaluator.Ruleset]*decide.Index, len(payloads))}
+	flags := 0
+	for i := range payloads {
+		flags += len(payloads[i].Ruleset.Flags)
+	}
+	s := side{places: make(map[string]place, flags), sets: make(map[*evaluator.Ruleset]*decide.Index, len(payloads))}
 	for i := range payloads {
 		set := &payloads[i].Ruleset
 		x := decide.NewIndex(set)

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/serin-flags/serin/ci/internal/guardfile"
@@ -74,7 +73,7 @@ func (l *loader) estate() *Estate {
 		Guards:      make(map[string]*guardfile.Guard),
 		zones:       new(phrase.Zones),
 		Lists:       idlist.New(l.files),
-		flags:       make(map[string]bool),
+		flags:       make(map[string]bool, len(l.files.ByRole[source.FlagFile])),
 	}
 	l.readNames()
 	l.readLock()
@@ -85,7 +84,7 @@ func (l *loader) estate() *Estate {
 	l.readSegments()
 	l.readLayers()
 	l.readGuards()
-	e := &Estate{Known: l.known, ByKey: make(map[string]*Flag)}
+	e := &Estate{Known: l.known, ByKey: make(map[string]*Flag, len(l.known.flags))}
 	l.readFlags(e)
 	e.checkPublic(configChecker)
 	l.reserve(e)
@@ -160,29 +159,35 @@ func (l *loader) readGuards() {
 	}
 }
 
+// A readFlag is a flag that has been read from a file. It is fresh if it was checked again.
+type readFlag struct {
+	file  *source.File
+	flag  *Flag
+	fresh bool
+}
+
 func (l *loader) readFlags(e *Estate) {
 	sources := l.files.ByRole[source.FlagFile]
 	if len(sources) == 0 {
 		l.files.Problem(l.files.Dir, "the folder contains no flag files, such as NAMESPACE/KEY.yaml")
 	}
-	flags := make(map[*source.File]*Flag, len(sources))
-	var mu sync.Mutex
-	parallel.Do(sources, func(s *source.File) {
-		f := l.kept(s)
-		fresh := f == nil
-		if fresh {
-			f = l.known.Checker(s).flag()
+	read := make([]readFlag, len(sources))
+	todo := make([]*readFlag, len(sources))
+	for i, s := range sources {
+		read[i].file, todo[i] = s, &read[i]
+	}
+	parallel.Do(todo, func(r *readFlag) {
+		if r.flag = l.kept(r.file); r.flag == nil {
+			r.flag, r.fresh = l.known.Checker(r.file).flag(), true
 		}
-		mu.Lock()
-		flags[s] = f
-		if fresh && l.was != nil {
-			l.fresh[f] = true
-		}
-		mu.Unlock()
 	})
 	folded := make(map[string]*Flag, len(sources))
-	for _, s := range sources {
-		f := flags[s]
+	e.Flags = make([]*Flag, 0, len(sources))
+	for _, r := range read {
+		s, f := r.file, r.flag
+		if r.fresh && l.was != nil {
+			l.fresh[f] = true
+		}
 		if other, dup := e.ByKey[f.Key]; dup {
 			s.Problem("flag %q is defined in %s too; keys are unique across the estate", f.Key, other.File.Shown)
 			continue

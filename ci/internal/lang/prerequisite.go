@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/serin-flags/serin/ci/internal/parallel"
 	"github.com/serin-flags/serin/ci/internal/phrase"
 	"github.com/serin-flags/serin/ci/internal/problem"
 	"github.com/serin-flags/serin/ci/internal/source"
@@ -76,7 +77,7 @@ type referenceCheck struct {
 // themselves or take too many comparisons. costly has the flags whose costs may exceed a limit,
 // with all that they refer to; nil: all flags.
 func (e *Estate) checkReferences(costly map[string]bool) {
-	p := referenceCheck{estate: e, costly: costly, broken: make(map[*Flag]bool), reported: make(map[*source.Node]bool)}
+	p := referenceCheck{estate: e, costly: costly, broken: make(map[*Flag]bool, len(e.Flags)), reported: make(map[*source.Node]bool)}
 	differ := map[string]bool{"": true} // environments that replace something
 	for _, f := range e.Flags {
 		p.broken[f] = len(f.File.Problems) > 0
@@ -84,10 +85,10 @@ func (e *Estate) checkReferences(costly map[string]bool) {
 			differ[b.Environment] = true
 		}
 	}
-	for _, environment := range append([]string{""}, e.Known.Environments...) {
-		if !differ[environment] {
-			continue
-		}
+	environments := slices.DeleteFunc(append([]string{""}, e.Known.Environments...),
+		func(name string) bool { return !differ[name] })
+	costs := p.costs(environments)
+	for i, environment := range environments {
 		p.environment = environment
 		for _, f := range e.Flags {
 			rules, _ := f.Rules(environment)
@@ -97,22 +98,34 @@ func (e *Estate) checkReferences(costly map[string]bool) {
 				}
 			}
 		}
-		p.costs()
+		p.record(costs[i])
 	}
 }
 
-// costs records what takes too long to evaluate. It ignores all other errors: files
-// with problems may not compile, and the problems have been recorded.
-func (p *referenceCheck) costs() {
-	set := p.estate.Known.Ruleset()
-	set.Unit = p.estate.Known.Unit
-	set.Zones = p.estate.Known.zones.All()
-	for _, f := range p.estate.Flags {
-		if p.costly == nil || p.costly[f.Key] {
-			set.Flags = append(set.Flags, f.In(p.environment))
-		}
+// costs returns the errors of compiling each environment, which say what takes too long to
+// evaluate.
+func (p *referenceCheck) costs(environments []string) []error {
+	errs, all := make([]error, len(environments)), make([]int, len(environments))
+	for i := range all {
+		all[i] = i
 	}
-	_, err := evaluator.CompileModule(*set)
+	parallel.Do(all, func(i int) {
+		set := p.estate.Known.Ruleset()
+		set.Unit = p.estate.Known.Unit
+		set.Zones = p.estate.Known.zones.All()
+		for _, f := range p.estate.Flags {
+			if p.costly == nil || p.costly[f.Key] {
+				set.Flags = append(set.Flags, f.In(environments[i]))
+			}
+		}
+		_, errs[i] = evaluator.CompileModule(*set)
+	})
+	return errs
+}
+
+// record records what takes too long to evaluate, by the error of compiling an environment. It
+// ignores all other errors: files with problems may not compile, and the problems have been recorded.
+func (p *referenceCheck) record(err error) {
 	list, _ := err.(interface{ Unwrap() []error })
 	if list == nil {
 		return

@@ -108,7 +108,7 @@ func (e *Entry) format(b *bytes.Buffer) {
 		if e.ID.Environment != "" {
 			environment = word.Quote(e.ID.Environment)
 		}
-		fmt.Fprintf(b, "%s %s %s", word.Quote(e.ID.Owner), environment, word.Quote(e.ID.Rule))
+		b.WriteString(word.Quote(e.ID.Owner) + " " + environment + " " + word.Quote(e.ID.Rule))
 	}
 	b.WriteString(" by=" + word.Quote(e.Draw.By))
 	if e.Draw.Salt != e.ID.salt() {
@@ -121,7 +121,8 @@ func (e *Entry) format(b *bytes.Buffer) {
 		fmt.Fprintf(b, " positions=%d", e.Draw.Positions)
 	}
 	for _, p := range e.pieces {
-		fmt.Fprintf(b, " %s:%d", word.Quote(p.Name), p.To)
+		b.WriteString(" " + word.Quote(p.Name) + ":")
+		b.Write(strconv.AppendUint(b.AvailableBuffer(), p.To, 10))
 	}
 	b.WriteByte('\n')
 }

@@ -325,34 +325,34 @@ func (r *relocking) rename(gone []*Entry, byRule bool) {
 // update makes the line of d, which continues from, or nothing if that is nil.
 func (r *relocking) update(d *Division, from *Entry) error {
 	before := share.InOrder(d.Parts, d.Draw.Total()) // what there is, or what to start from
-	change := newChange(d.ID, Changed, partsOf(before))
-	start := before
+	shares, start, kind := before, before, Changed
 	switch {
 	case from == nil:
-		change.Kind = Added
+		kind = Added
 	case from.Draw != d.Draw:
-		change.Kind = Anew
+		kind = Anew
 	case slices.Contains(r.restart, d.ID.Owner):
-		change.Kind, before = Anew, from.pieces
+		kind, before = Anew, from.pieces
 	case from.ID.Environment != d.ID.Environment:
-		change.Kind = Added
+		kind = Added
 		before, start = from.pieces, from.pieces
 	default:
 		before, start = from.pieces, from.pieces
 		if from.ID != d.ID {
-			change.Kind = Renamed
+			kind = Renamed
 		}
 	}
 	if model := r.model[d.ID]; model != nil && model.Draw == d.Draw {
 		start = model.pieces
 	}
 	after := share.Rebalance(start, d.Parts)
-	change.Moves = share.Moves(before, after)
-	if change.Pieces = len(after); change.Pieces > maxPieces+len(d.Parts) {
-		return fmt.Errorf("%s would have %d ranges, over %d more than shares; start again with 'serin lock --anew %s', which moves users", d.ID, change.Pieces, maxPieces, d.ID.Owner)
+	if n := len(after); n > maxPieces+len(d.Parts) {
+		return fmt.Errorf("%s would have %d ranges, over %d more than shares; start again with 'serin lock --anew %s', which moves users", d.ID, n, maxPieces, d.ID.Owner)
 	}
 	r.entries = append(r.entries, &Entry{ID: d.ID, Draw: d.Draw, pieces: after})
-	if change.Kind != Changed || !slices.Equal(before, after) {
+	if kind != Changed || !slices.Equal(before, after) {
+		change := newChange(d.ID, kind, partsOf(shares))
+		change.Moves, change.Pieces = share.Moves(before, after), len(after)
 		r.changes = append(r.changes, change)
 	}
 	return nil

@@ -17,14 +17,25 @@ type Rename struct{ Old, New string }
 // renames returns the flags of which lines are removed, while the same lines of another
 // flag are added. If several are alike, it isn't known which became which.
 func (r *relocking) renames() []Rename {
-	was, is := make(map[string][]string), make(map[string][]string) // lines, by flag
-	for id, e := range r.lock.byID {
-		was[id.Owner] = append(was[id.Owner], likenessOf(id, e.Draw, partsOf(e.pieces)))
+	before, after := make(map[string]bool, len(r.lock.byID)), make(map[string]bool, len(r.divisions)) // owners
+	for id := range r.lock.byID {
+		before[id.Owner] = true
 	}
 	for _, d := range r.divisions {
-		is[d.ID.Owner] = append(is[d.ID.Owner], likenessOf(d.ID, d.Draw, d.Parts))
+		after[d.ID.Owner] = true
 	}
-	gone, added := alone(was, is), alone(is, was)
+	was, is := make(map[string][]string), make(map[string][]string) // lines of flags that the other side lacks
+	for id, e := range r.lock.byID {
+		if !after[id.Owner] {
+			was[id.Owner] = append(was[id.Owner], likenessOf(id, e.Draw, partsOf(e.pieces)))
+		}
+	}
+	for _, d := range r.divisions {
+		if !before[d.ID.Owner] {
+			is[d.ID.Owner] = append(is[d.ID.Owner], likenessOf(d.ID, d.Draw, d.Parts))
+		}
+	}
+	gone, added := byLines(was), byLines(is)
 	var list []Rename
 	for lines, olds := range gone {
 		if news := added[lines]; len(olds) == 1 && len(news) == 1 {
@@ -45,11 +56,11 @@ func likenessOf(id ID, draw evaluator.Bucketing, parts []share.Part) string {
 	return fmt.Sprintf("%q %q %+v %+v", id.Environment, id.Rule, draw, parts)
 }
 
-// alone returns the flags that only the first of two sides has, by their lines.
-func alone(lines, others map[string][]string) map[string][]string {
+// byLines returns flags by their lines.
+func byLines(lines map[string][]string) map[string][]string {
 	flags := make(map[string][]string)
 	for owner, list := range lines {
-		if _, ok := others[owner]; ok || strings.HasPrefix(owner, LayerPrefix) {
+		if strings.HasPrefix(owner, LayerPrefix) {
 			continue
 		}
 		slices.Sort(list)

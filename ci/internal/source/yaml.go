@@ -183,8 +183,20 @@ const (
 type converter struct {
 	source *File
 	at     cursor
-	pairs  bool // see hideSurrogates
-	deep   bool // the file is nested too deep, and the problem recorded
+	pairs  bool   // see hideSurrogates
+	deep   bool   // the file is nested too deep, and the problem recorded
+	spare  []Node // allocated together, because estates can have a million nodes
+}
+
+// node returns a new node.
+func (c *converter) node() *Node {
+	const together = 32
+	if len(c.spare) == 0 {
+		c.spare = make([]Node, together)
+	}
+	n := &c.spare[0]
+	c.spare = c.spare[1:]
+	return n
 }
 
 func (c *converter) problem(line, column int, message string) {
@@ -198,7 +210,8 @@ func (c *converter) problem(line, column int, message string) {
 
 // convert converts a node. depth is 1 for the outermost one.
 func (c *converter) convert(n *yaml.Node, depth int) *Node {
-	out := &Node{Row: int32(n.Line), Col: int32(n.Column)}
+	out := c.node()
+	out.Row, out.Col = int32(n.Line), int32(n.Column)
 	if n.Anchor != "" || n.Kind == yaml.AliasNode {
 		c.problem(n.Line, n.Column, noAnchors)
 	} else if n.Style&yaml.TaggedStyle != 0 || n.Tag == "!" {
@@ -229,23 +242,53 @@ func (c *converter) convert(n *yaml.Node, depth int) *Node {
 
 func (c *converter) convertFields(n *yaml.Node, out *Node, depth int) {
 	out.Fields = make([]Field, 0, len(n.Content)/2)
-	seen := make(map[string]int, len(n.Content)/2)
+	var seen keySet
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if len(seen) == maxKeys {
+		if seen.count == maxKeys {
 			c.problem(n.Content[i].Line, n.Content[i].Column, fmt.Sprintf("a mapping has more than %d keys", maxKeys))
 			return
 		}
 		key := c.convert(n.Content[i], depth+1)
 		if c.checkKey(n.Content[i], key, isEmpty(n.Content[i+1])) {
-			if first, ok := seen[key.Text]; ok {
+			if first := seen.add(key); first != nil {
 				c.problem(key.Line(), key.Column(),
-					fmt.Sprintf("duplicate key %q; the first is on line %d", key.Text, first))
-			} else {
-				seen[key.Text] = key.Line()
+					fmt.Sprintf("duplicate key %q; the first is on line %d", key.Text, first.Line()))
 			}
 		}
 		out.Fields = append(out.Fields, Field{key, c.convert(n.Content[i+1], depth+1)})
 	}
+}
+
+// A keySet is the keys of a mapping. Most have a few, for which a map would take longer.
+type keySet struct {
+	few   [16]*Node
+	many  map[string]*Node // nil while there are few
+	count int
+}
+
+// add adds a key, unless there is one with the same text, which it returns.
+func (s *keySet) add(key *Node) (first *Node) {
+	if s.many == nil {
+		for _, k := range s.few[:s.count] {
+			if k.Text == key.Text {
+				return k
+			}
+		}
+		if s.count < len(s.few) {
+			s.few[s.count] = key
+			s.count++
+			return nil
+		}
+		s.many = make(map[string]*Node)
+		for _, k := range s.few {
+			s.many[k.Text] = k
+		}
+	}
+	if first = s.many[key.Text]; first == nil {
+		s.many[key.Text] = key
+		s.count++
+	}
+	return first
 }
 
 // checkKey reports whether n, converted to key, is allowed as a key. empty says
