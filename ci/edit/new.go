@@ -35,45 +35,68 @@ func New(fsys fs.FS, dir string, flag NewFlag) (*Result, error) {
 		return nil, err
 	}
 	e := &editing{dir: dir, fsys: overlay.FS{Below: fsys}, first: estate, estate: estate}
-	if other, err := estate.Effective(flag.Key, ""); err == nil {
-		return nil, fmt.Errorf("there is a flag %q already, in %s", flag.Key, other.File)
+	if err := e.create(flag); err != nil {
+		return nil, err
+	}
+	if err := e.reload("new " + flag.Key); err != nil {
+		return nil, err
+	}
+	return e.result(estate)
+}
+
+// newBoolean adds a boolean flag: "new NAMESPACE/FLAG".
+func (e *editing) newBoolean(words []string) error { return e.newTyped(append(words, "boolean")) }
+
+// newTyped adds a flag: "new NAMESPACE/FLAG TYPE VARIANT=VALUE…".
+func (e *editing) newTyped(words []string) error {
+	namespace, key := path.Split(words[1])
+	return e.create(NewFlag{Key: key, Namespace: strings.TrimSuffix(namespace, "/"), Type: words[2], Variants: words[3:]})
+}
+
+// create adds the file of a flag.
+func (e *editing) create(flag NewFlag) error {
+	if other, err := e.estate.Effective(flag.Key, ""); err == nil {
+		return fmt.Errorf("there is a flag %q already, in %s", flag.Key, other.File)
 	}
 	name := path.Join(flag.Namespace, flag.Key+".yaml")
-	if !fs.ValidPath(name) || source.RoleOf(name) != source.FlagFile {
-		return nil, fmt.Errorf("%s is not a place for a flag; write NAMESPACE/KEY, such as checkout/new-cart",
+	switch {
+	case !fs.ValidPath(name) || source.RoleOf(name) != source.FlagFile:
+		return fmt.Errorf("%s is not a place for a flag; write NAMESPACE/KEY, such as checkout/new-cart",
 			e.shown(name))
+	case strings.Contains("/"+name, "/."):
+		return e.hidden(name)
 	}
-	if _, err := fs.Stat(fsys, name); err == nil {
-		return nil, fmt.Errorf("%s exists already", e.shown(name))
+	if _, err := fs.Stat(e.fsys, name); err == nil {
+		return fmt.Errorf("%s exists already", e.shown(name))
 	}
 	if flag.Owner == "" {
 		flag.Owner = e.ownerOf(flag.Namespace)
 	}
 	text, err := flag.text()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	schema := strings.Repeat("../", 1+strings.Count(flag.Namespace, "/")) + ".schema/flag.json"
-	if _, err := fs.Stat(fsys, ".schema/flag.json"); err == nil {
+	if _, err := fs.Stat(e.fsys, ".schema/flag.json"); err == nil {
 		text = "# yaml-language-server: $schema=" + schema + "\n" + text
 	}
 	e.fsys = e.fsys.Put(name, []byte(text))
-	if err := e.reload("new " + flag.Key); err != nil {
-		return nil, err
-	}
-	if err := e.found(flag.Key, name); err != nil {
-		return nil, err
-	}
-	return e.result(estate)
+	return nil
 }
 
 // found returns an error unless a flag that has been written is part of the folder. Names
 // that start with a dot are not.
 func (e *editing) found(key, name string) error {
 	if _, err := e.estate.Effective(key, ""); err != nil {
-		return fmt.Errorf("%s is not a place for a flag: names that start with a dot are ignored (nothing was written)", e.shown(name))
+		return e.hidden(name)
 	}
 	return nil
+}
+
+// hidden returns the error for a flag whose path has a name that starts with a dot.
+func (e *editing) hidden(name string) error {
+	return fmt.Errorf("%s is not a place for a flag: names that start with a dot are ignored (nothing was written)",
+		e.shown(name))
 }
 
 // ownerOf returns the owner of a namespace's flags, "" if they have several.

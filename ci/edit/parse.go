@@ -15,7 +15,7 @@ type verb struct {
 	do  func(*editing, []string) error
 }
 
-// verbs are by their first word; "remove" has two.
+// verbs are by their first word; "remove" and "new" have two.
 var verbs = map[string]verb{
 	"enable":  {"enable FLAG", true, (*editing).enable},
 	"disable": {"disable FLAG", true, (*editing).disable},
@@ -25,7 +25,11 @@ var verbs = map[string]verb{
 	"add":     {"add ID to segments/NAME", false, (*editing).add},
 	"remove":  {"remove ID from segments/NAME", false, (*editing).removeMember},
 	"expire":  {"expire FLAG DATE", false, (*editing).expire},
+	"new":     {"new NAMESPACE/FLAG", false, (*editing).newBoolean},
 }
+
+// newTyped is "new" with more words.
+var newTyped = verb{"new NAMESPACE/FLAG TYPE VARIANT=VALUE…", false, (*editing).newTyped}
 
 var removeRule = verb{"remove rule FLAG RULE", true, (*editing).removeRule}
 
@@ -35,7 +39,7 @@ func Forms() []string {
 	for _, name := range []string{"enable", "disable", "serve", "share", "step", "add", "remove"} {
 		list = append(list, verbs[name].form)
 	}
-	return append(list, removeRule.form, verbs["expire"].form)
+	return append(list, removeRule.form, verbs["expire"].form, verbs["new"].form, newTyped.form)
 }
 
 // An Edit is one change to the files of a flag folder, such as "disable new-cart".
@@ -85,7 +89,7 @@ func Parse(text string) (Edit, error) {
 	v, ok := verbs[list[0]]
 	if !ok {
 		hint := suggest.DidYouMean(list[0], func(yield func(string) bool) {
-			for _, name := range []string{"enable", "disable", "serve", "share", "step", "add", "remove", "expire"} {
+			for _, name := range []string{"enable", "disable", "serve", "share", "step", "add", "remove", "expire", "new"} {
 				if !yield(name) {
 					return
 				}
@@ -96,6 +100,9 @@ func Parse(text string) (Edit, error) {
 	if member := len(list) == 4 && list[2] == "from"; list[0] == "remove" && len(list) > 1 && list[1] == "rule" &&
 		!member {
 		v = removeRule
+	}
+	if list[0] == "new" && len(list) > 2 {
+		v = newTyped
 	}
 	e := Edit{verb: v, words: list}
 	if n := len(list); n > 3 && list[n-2] == "in" {
