@@ -89,7 +89,7 @@ func (o *serveOptions) newPage(ctx context.Context, client *sdk.Client, gate *ac
 	}
 	wake := make(chan struct{}, 1)
 	wake <- struct{}{}
-	stop := client.OnChange(func(sdk.Change) {
+	stop := followRevisions(client, func(*sdk.Snapshot) {
 		select {
 		case wake <- struct{}{}:
 		default: // it is told already
@@ -99,7 +99,12 @@ func (o *serveOptions) newPage(ctx context.Context, client *sdk.Client, gate *ac
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		o.followPage(ctx, h, client, wake, log)
+		followPage(ctx, wake, log, func() (*page.Model, error) {
+			if client.Snapshot() == nil {
+				return nil, nil
+			}
+			return o.pageModel(ctx, client.Status().Expires)
+		}, func(m *page.Model) { h.Update(m, nil) })
 	}()
 	return h, func() {
 		stop()
@@ -111,9 +116,10 @@ func (o *serveOptions) newPage(ctx context.Context, client *sdk.Client, gate *ac
 // pageRetry is after how long the page tries again to read what is published.
 const pageRetry = 30 * time.Second
 
-// followPage shows what the client serves, whenever that changes, until ctx is done.
-func (o *serveOptions) followPage(ctx context.Context, h *page.Handler, client *sdk.Client, wake chan struct{},
-	log *slog.Logger) {
+// followPage shows what load returns whenever it is woken, until ctx is done. If there is an error, or
+// if there are no flags yet and the model is nil, it tries again after pageRetry.
+func followPage(ctx context.Context, wake <-chan struct{}, log *slog.Logger, load func() (*page.Model, error),
+	show func(*page.Model)) {
 	var retry <-chan time.Time // nil: there is no need to
 	for {
 		select {
@@ -123,17 +129,17 @@ func (o *serveOptions) followPage(ctx context.Context, h *page.Handler, client *
 		case <-retry:
 		}
 		retry = nil
-		if client.Snapshot() == nil {
-			retry = time.After(pageRetry)
-			continue
-		}
-		m, err := o.pageModel(ctx, client.Status().Expires)
-		if err != nil && ctx.Err() == nil {
+		m, err := load()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
 			log.Error("page: still showing the last good version", "error", err.Error())
 			retry = time.After(pageRetry)
-		}
-		if err == nil {
-			h.Update(m, nil)
+		case m == nil:
+			retry = time.After(pageRetry)
+		default:
+			show(m)
 		}
 	}
 }
