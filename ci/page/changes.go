@@ -2,7 +2,6 @@ package page
 
 import (
 	"cmp"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -249,79 +248,4 @@ func (r *revision) describe() {
 	if u, err := url.Parse(p.RunURL); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
 		r.Run = p.RunURL
 	}
-}
-
-// A proposeView is the form of an edit and what the edit would do.
-type proposeView struct {
-	Edits   string
-	Error   string
-	Patch   string
-	Spelled bool // characters of the patch are spelled out
-	Notes   []string
-	Command string
-	Issue   string // URL of a prefilled issue
-	Changes changesView
-	Wrote   []string
-	Nothing bool
-	Form    bool // edits can be tried
-	Forms   []string
-}
-
-// maxEdits is how many edits a proposal may have, and maxEdit how long one may be.
-const (
-	maxEdits = 20
-	maxEdit  = 1000
-)
-
-// editsOf returns the edits that a text has, one on each line.
-func editsOf(text string) (list []string, err error) {
-	n := 0
-	for line := range strings.Lines(text) {
-		n++
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		if len(line) > maxEdit {
-			return nil, fmt.Errorf("line %d is longer than %d bytes, and no edit is", n, maxEdit)
-		}
-		list = append(list, line)
-	}
-	if len(list) > maxEdits {
-		return nil, fmt.Errorf("there are %d edits; propose %d at a time at most", len(list), maxEdits)
-	}
-	return list, nil
-}
-
-// command returns the command that makes edits, for a POSIX shell.
-func command(edits []string, folder string) string {
-	words := []string{"serin apply"}
-	for _, e := range edits {
-		words = append(words, shellQuote(e))
-	}
-	if folder != "" && folder != "flags" {
-		words = append(words, "--from", shellQuote(folder))
-	}
-	return strings.Join(words, " ")
-}
-
-func shellQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
-
-// issueURL returns the URL of a new issue that proposes edits, "" if there is no repository
-// that is known how to link.
-func issueURL(repository string, edits []string) string {
-	u, err := url.Parse(repository)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return ""
-	}
-	title := "Flags: " + clip(strings.Join(edits, "; "))
-	body := "```\n" + strings.Join(edits, "\n") + "\n```\n"
-	u.Path = strings.TrimSuffix(u.Path, "/")
-	if strings.Contains(u.Host, "gitlab") {
-		u.Path += "/-/issues/new"
-		u.RawQuery = url.Values{"issue[title]": {title}, "issue[description]": {body}}.Encode()
-	} else {
-		u.Path += "/issues/new"
-		u.RawQuery = url.Values{"title": {title}, "body": {body}}.Encode()
-	}
-	return u.String()
 }

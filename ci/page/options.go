@@ -15,7 +15,8 @@ type Options struct {
 	// shows; "" if the flags aren't from a folder.
 	Folder string
 	// Repository is the URL of the repository on GitHub or GitLab, such as
-	// https://github.com/example/flags, for issues that propose edits; "" for none.
+	// https://github.com/example/flags, for issues and new files that propose edits; "" for none.
+	// After "#", it may name the branch that new files are for, which is main otherwise.
 	Repository string
 	// Live says that the viewer is editing the files: pages reload when they change, and patches
 	// and comparisons show IDs.
@@ -51,4 +52,13 @@ type Proposal struct {
 	Report diff.Report
 	Notes  []string
 	Wrote  []string // the files that were written
+	// New is the file that the edits make, if they make one and change no other; nil: they do
+	// something else.
+	New *NewFile
+}
+
+// A NewFile is a file that edits make.
+type NewFile struct {
+	Path    string // in the repository, with slashes
+	Content string
 }

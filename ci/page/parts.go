@@ -115,7 +115,8 @@ func (h *Handler) propose(r *http.Request, v *view) proposeView {
 	if len(edits) == 0 {
 		return w
 	}
-	w.Command, w.Issue = command(edits, h.options.Folder), issueURL(h.options.Repository, edits)
+	w.Command = command(edits, h.options.Folder)
+	w.handOver(h.options.Repository, edits, nil)
 	if h.options.Propose == nil || r.Method != http.MethodPost {
 		return w
 	}
@@ -131,6 +132,7 @@ func (h *Handler) propose(r *http.Request, v *view) proposeView {
 	}
 	w.Patch, w.Notes, w.Wrote, w.Nothing = visible(p.Patch), p.Notes, p.Wrote, p.Patch == "" && len(p.Wrote) == 0
 	w.Spelled = w.Patch != p.Patch
+	w.handOver(h.options.Repository, edits, p.New)
 	w.Changes = v.changes(p.Report, h.options.Live)
 	return w
 }

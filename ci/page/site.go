@@ -118,11 +118,15 @@ func (s *site) asked(ctx context.Context) error {
 		}
 		history = s.view.history(h, nil)
 	}
+	propose := proposeView{Forms: s.forms}
+	if h, ok := hostOf(s.options.Repository); ok {
+		propose.IssuePage, propose.IssueTitle, propose.IssueBody = h.issuePage()
+	}
 	for _, p := range []struct {
 		name, title string
 		body        any
 	}{
-		{"changes", "Who changes", changes}, {"history", "History", history}, {"propose", "Propose an edit", proposeView{Forms: s.forms}},
+		{"changes", "Who changes", changes}, {"history", "History", history}, {"propose", "Propose an edit", propose},
 	} {
 		if err := s.page(p.name+".html", p.name, p.title, p.body); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/serin-flags/serin/ci"
@@ -14,6 +15,7 @@ import (
 	"github.com/serin-flags/serin/ci/page"
 	"github.com/serin-flags/serin/ci/plans"
 	"github.com/serin-flags/serin/ci/release"
+	"github.com/serin-flags/serin/internal/gitexec"
 	"github.com/spf13/cobra"
 )
 
@@ -75,7 +77,7 @@ func (f *pageFlags) register(cmd *cobra.Command) {
 	variableFlag(cmd, &f.root, "root", "the pinned root.json that --history is verified against")
 	cmd.Flags().StringVar(&f.handles, "handles", "", "what 'serin handles --json' printed: where code reads flags")
 	cmd.Flags().StringVar(&f.repository, "repository", "",
-		"the URL of the repository on GitHub or GitLab, for issues that propose edits")
+		"the URL of the repository on GitHub or GitLab, for issues and files that propose edits; #BRANCH may follow")
 }
 
 // options returns the parts of a page about a folder that need more than a model.
@@ -170,12 +172,22 @@ func pageProposer(dir string) func(ctx context.Context, texts []string, write bo
 		if err != nil {
 			return page.Proposal{}, err
 		}
-		return pageProposal(ctx, result, write)
+		return pageProposal(ctx, result, dir, write)
 	}
 }
 
+// proposedFile returns a new file of a folder as it is in the repository, nil if that isn't known.
+func proposedFile(ctx context.Context, dir string, c edit.Change) *page.NewFile {
+	prefix, err := gitexec.Command(ctx, dir, "rev-parse", "--show-prefix").Output()
+	name, errName := filepath.Rel(dir, c.Path)
+	if err != nil || errName != nil {
+		return nil
+	}
+	return &page.NewFile{Path: strings.TrimSuffix(string(prefix), "\n") + filepath.ToSlash(name), Content: string(c.After)}
+}
+
 // pageProposal says what an edit does and, if it is asked to, writes it.
-func pageProposal(ctx context.Context, result *edit.Result, write bool) (p page.Proposal, err error) {
+func pageProposal(ctx context.Context, result *edit.Result, dir string, write bool) (p page.Proposal, err error) {
 	p.Notes = result.Notes
 	changes := fileChanges(result)
 	if len(changes) == 0 {
@@ -183,6 +195,9 @@ func pageProposal(ctx context.Context, result *edit.Result, write bool) (p page.
 	}
 	for _, c := range changes {
 		p.Patch += textDiff(c)
+	}
+	if len(changes) == 1 && changes[0].Before == nil && changes[0].Was == "" {
+		p.New = proposedFile(ctx, dir, changes[0])
 	}
 	if p.Report, err = compareEstates(ctx, result.Old, result.New, nil); err != nil || !write {
 		return p, err

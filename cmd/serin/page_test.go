@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/serin-flags/serin/ci/edit"
+	"github.com/serin-flags/serin/ci/page"
+	"github.com/serin-flags/serin/internal/gitexec"
 	"github.com/serin-flags/serin/lambda/access"
 )
 
@@ -49,12 +51,45 @@ func TestPageKeepsOthersEdits(t *testing.T) {
 	}
 	const theirs = "type: boolean\ndefault: on\n"
 	writeFile(t, name, theirs)
-	p, err := pageProposal(t.Context(), result, true)
+	p, err := pageProposal(t.Context(), result, dir, true)
 	if err == nil || !strings.Contains(err.Error(), "changed by somebody else") || len(p.Wrote) > 0 {
 		t.Errorf("wrote %q, error %v", p.Wrote, err)
 	}
 	if now, err := os.ReadFile(name); err != nil || string(now) != theirs {
 		t.Errorf("the file is %q, %v", now, err)
+	}
+}
+
+// TestProposedFile holds that an edit that makes one file, and no other edit, is proposed as a file
+// with its path in the repository.
+func TestProposedFile(t *testing.T) {
+	repository := t.TempDir()
+	dir := filepath.Join(repository, "a & b", "flags")
+	writeFile(t, filepath.Join(dir, "context.yaml"), "attributes:\n  user: {type: string, unit: true}\n")
+	writeFile(t, filepath.Join(dir, "shop", "cart.yaml"), "type: boolean\ndefault: off\n")
+	propose := func(edits ...string) *page.NewFile {
+		t.Helper()
+		p, err := pageProposer(dir)(t.Context(), edits, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.New
+	}
+	if file := propose("new shop/fast"); file != nil {
+		t.Errorf("without a repository, the file is %v", file)
+	}
+	if out, err := gitexec.Command(t.Context(), repository, "init", "-q").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := page.NewFile{Path: "a & b/flags/shop/fast.yaml", Content: "type: boolean\ndefault: off\nrules: []  " +
+		"# such as [{name: first users, serve: {on: 1%, off: rest}}]\n"}
+	if file := propose("new shop/fast"); file == nil || *file != want {
+		t.Errorf("the file is %v, want %v", file, want)
+	}
+	for _, edits := range [][]string{{"disable cart"}, {"new shop/fast", "disable cart"}, {"new a/one", "new a/two"}} {
+		if file := propose(edits...); file != nil {
+			t.Errorf("%q are proposed as the file %v", edits, file)
+		}
 	}
 }
 

@@ -195,6 +195,13 @@ byId('make')?.addEventListener('click', () => {
   if (folder && folder !== 'flags') words.push('--from', quote(folder));
   byId('proposed').replaceChildren(element('p', {}, 'As a command: ', element('code', { class: 'copy' }, words.join(' ')), ' ',
     element('button', { type: 'button', 'data-copy': '' }, 'Copy')));
+  const { issue, title, body } = form.dataset;
+  if (!issue) return;
+  const prefilled = { [title]: `Flags: ${edits.join('; ').slice(0, 120)}`, [body]: `\`\`\`\n${edits.join('\n')}\n\`\`\`\n` };
+  const link = `${issue}?${Object.entries(prefilled).map((pair) => pair.map(encodeURIComponent).join('=')).join('&')}`;
+  byId('proposed').append(element('p', {}, ...(link.length <= 6 << 10
+    ? ['As an issue: ', element('a', { href: link, rel: 'noreferrer' }, 'open a prefilled issue')]
+    : ['The edits are too long for a link: copy the command, and hand that over.'])));
 });
 if (!server && byId('edit')) byId('edit').value = new URLSearchParams(location.search).get('edit') ?? '';
 
