@@ -146,6 +146,7 @@ type Refused struct {
 // A Refusal says why something can't be carried over, and where that stands in the source.
 type Refusal struct{ Place, Reason string }
 
+// Error returns the place, if there is one, and the reason.
 func (r *Refusal) Error() string {
 	if r.Place == "" {
 		return r.Reason

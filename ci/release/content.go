@@ -20,7 +20,8 @@ type Content struct {
 	// Payloads are the flags, one payload for each namespace. Published namespaces that are
 	// missing here are removed.
 	Payloads []bundle.Payload
-	// Files are further targets, by their path: [FileNames] only. Clients ignore them.
+	// Files are further targets, by their path: [FileNames] only, each of at most 16 MiB. Clients
+	// ignore them.
 	Files map[string][]byte
 	// SameCommit says that the content comes from what is published, and not from flag
 	// files: Commit, CommitTime and Dirty of the provenance stay as they are published.

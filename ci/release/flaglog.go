@@ -16,10 +16,11 @@ type FlagName struct{ Namespace, Key string }
 // A FlagChange is what a revision did to a flag.
 type FlagChange string
 
+// What a revision can do to a flag.
 const (
-	FlagAdded   FlagChange = "added"
+	FlagAdded   FlagChange = "added"   // the revision before doesn't have the flag
 	FlagChanged FlagChange = "changed" // or something that it refers to
-	FlagRemoved FlagChange = "removed"
+	FlagRemoved FlagChange = "removed" // the revision doesn't have the flag
 	// FlagUnknown means that the flag's namespace changed, but its content before or after that
 	// can't be read any more, for instance because [GC] has removed it.
 	FlagUnknown FlagChange = "unknown"

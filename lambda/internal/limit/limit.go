@@ -11,9 +11,10 @@ const (
 	// Matched is the size limit in bytes of a text that flags match regular expressions
 	// with, which look at every byte.
 	Matched = 1024
-	// Short is the length up to which such a text is always accepted, and Matching the limit
-	// for all longer ones of a context, each counted once per expression.
-	Short    = 256
+	// Short is the length in bytes up to which such a text is always accepted.
+	Short = 256
+	// Matching is the size limit in bytes of all longer ones of a context, each counted once
+	// per expression.
 	Matching = 16 << 10
 )
 
