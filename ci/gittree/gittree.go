@@ -172,6 +172,9 @@ func (g git) resolve(s Source) (string, error) {
 		return "", fmt.Errorf("reading %s: %w", s, err)
 	}
 	_, err := g.output(4096, "rev-parse", "--verify", "--quiet", "--end-of-options", s.Revision+"^{tree}")
+	if err != nil && s.Revision == "HEAD" {
+		return "", errors.New("the repository has no commit yet: commit the flag files first")
+	}
 	if err != nil {
 		return "", fmt.Errorf(
 			"the repository has no revision %q; a shallow clone has only the newest (git fetch --unshallow)",

@@ -146,7 +146,13 @@ func TestLinks(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	dir, _ := repository(t, map[string]string{"flags/a.yaml": "x"})
 	write(t, dir, map[string]string{"big/a.txt": ""})
+	empty := t.TempDir()
+	if out, err := exec.Command("git", "init", "--quiet", empty).CombinedOutput(); err != nil {
+		t.Fatalf("git init: %v
+%s", err, out)
+	}
 	for _, test := range []struct{ name, dir, want string }{
+		{"git:HEAD:flags", empty, "the repository has no commit yet: commit the flag files first"},
 		{"git:nothing:flags", dir, `the repository has no revision "nothing"`},
 		{"git:HEAD:flag", dir, "reading git:HEAD:flag: the revision has no such folder"},
 		{"git:HEAD:flags/a.yaml", dir, "reading git:HEAD:flags/a.yaml: the revision has no such folder, but a file of that name"},

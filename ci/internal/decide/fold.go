@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -60,6 +61,10 @@ func spellCases(folded string) ([]string, bool) {
 			}
 		}
 		list = longer
+	}
+	// Examples show the first that is different, and capitals are easier to see than one of them.
+	if i := slices.Index(list, strings.ToUpper(folded)); i > 1 {
+		list[1], list[i] = list[i], list[1]
 	}
 	return list, true
 }
