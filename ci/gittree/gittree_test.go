@@ -148,8 +148,7 @@ func TestReadRefuses(t *testing.T) {
 	write(t, dir, map[string]string{"big/a.txt": ""})
 	empty := t.TempDir()
 	if out, err := exec.Command("git", "init", "--quiet", empty).CombinedOutput(); err != nil {
-		t.Fatalf("git init: %v
-%s", err, out)
+		t.Fatalf("git init: %v\n%s", err, out)
 	}
 	for _, test := range []struct{ name, dir, want string }{
 		{"git:HEAD:flags", empty, "the repository has no commit yet: commit the flag files first"},
