@@ -149,6 +149,7 @@ func TestSlow(t *testing.T) {
 	if status := hasty.Status(); status.State != sdk.Empty || status.Errors[bundle.Network] != 1 {
 		t.Errorf("a client that doesn't wait has status %+v", status)
 	}
+	before := p.Requests()
 	response := make(chan error, 1)
 	go func() { // is still waiting when the test ends
 		resp, err := http.Get(p.URL + "/timestamp.json")
@@ -158,7 +159,6 @@ func TestSlow(t *testing.T) {
 		response <- err
 	}()
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	before := p.Requests()
 	for p.Requests() == before && len(response) == 0 {
 		time.Sleep(time.Millisecond)
 	}
