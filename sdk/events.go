@@ -19,7 +19,8 @@ type Change struct {
 }
 
 // OnChange registers f to be called when the client has started to serve a revision
-// in which a flag has changed. Call stop to unregister it.
+// in which a flag has changed. Call stop to unregister it. For revisions in which only
+// other things have changed, such as attributes, see [Client.OnRevision].
 //
 // The client calls functions passed to OnChange and [Client.OnStatus] one after the
 // other, never concurrently. After a poll it first calls those for the status, and
@@ -48,6 +49,23 @@ func (c *Client) OnChange(f func(Change)) (stop func()) {
 		seen = now
 		if len(change.Keys) > 0 {
 			f(change)
+		}
+	})
+}
+
+// OnRevision registers f to be called when the client has started to serve another
+// revision, also one in which no flag has changed. Everything else that
+// [Client.OnChange] says holds here too. If several revisions arrive while f runs, f is
+// called once more, with the newest.
+func (c *Client) OnRevision(f func(*Snapshot)) (stop func()) {
+	if c == nil || f == nil {
+		return func() {}
+	}
+	seen := c.Snapshot()
+	return c.events.subscribe(changeEvents, func() {
+		if now := c.Snapshot(); now != seen {
+			seen = now
+			f(now)
 		}
 	})
 }

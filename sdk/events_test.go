@@ -74,6 +74,44 @@ func TestOnChange(t *testing.T) {
 	}
 }
 
+// TestOnRevision follows revisions, also one in which no flag differs but an attribute does.
+func TestOnRevision(t *testing.T) {
+	r := newRepository(t, "production")
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
+	var revisions []int64
+	var keys [][]string
+	stop := client.OnRevision(func(s *sdk.Snapshot) {
+		if s != client.Snapshot() {
+			t.Errorf("the client serves revision %d, and not %d", client.Snapshot().Revision(), s.Revision())
+		}
+		revisions = append(revisions, s.Revision())
+	})
+	defer client.OnChange(func(c sdk.Change) { keys = append(keys, c.Keys) })()
+	refresh := func() {
+		t.Helper()
+		if err := client.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.number(t, 1)
+	refresh()
+	refresh() // nothing new
+	more := numbered("production", 1)
+	more[0].Ruleset.Attributes = append(more[0].Ruleset.Attributes,
+		evaluator.Attribute{Name: "device", Type: evaluator.AttrString})
+	r.publish(t, more...)
+	refresh()
+	stop()
+	r.number(t, 3)
+	refresh()
+	if want := []int64{1, 2}; !slices.Equal(revisions, want) || len(keys) != 2 {
+		t.Errorf("revisions %v, want %v; changes %q, want those of the first and the last", revisions, want, keys)
+	}
+	if stop := (*sdk.Client)(nil).OnRevision(func(*sdk.Snapshot) {}); stop == nil {
+		t.Error("a nil client returns no stop")
+	}
+}
+
 // TestSlowSubscriber has a subscriber that takes long. Polls go on meanwhile, and
 // the subscriber is told once of all that it has missed.
 func TestSlowSubscriber(t *testing.T) {

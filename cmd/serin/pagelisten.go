@@ -89,7 +89,7 @@ func (o *serveOptions) newPage(ctx context.Context, client *sdk.Client, gate *ac
 	}
 	wake := make(chan struct{}, 1)
 	wake <- struct{}{}
-	stop := followRevisions(client, func(*sdk.Snapshot) {
+	stop := client.OnRevision(func(*sdk.Snapshot) {
 		select {
 		case wake <- struct{}{}:
 		default: // it is told already

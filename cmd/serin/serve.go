@@ -193,40 +193,9 @@ func (o *serveOptions) serve(cmd *cobra.Command) error {
 // keepWarm prepares for the flags that a client has, and for those of each later revision until stop
 // is called.
 func keepWarm(client *sdk.Client, warm func(*evaluator.Program)) (stop func()) {
-	stop = followRevisions(client, func(s *sdk.Snapshot) { warm(s.Program()) })
+	stop = client.OnRevision(func(s *sdk.Snapshot) { warm(s.Program()) })
 	warm(client.Snapshot().Program())
 	return stop
-}
-
-// lookEvery is how often followRevisions looks.
-const lookEvery = time.Second
-
-// followRevisions calls f for the revisions that a client comes to serve, until stop is called.
-// [sdk.Client.OnChange] tells only of those in which a flag differs, and not if attributes come from
-// elsewhere or a plan is held.
-func followRevisions(client *sdk.Client, f func(*sdk.Snapshot)) (stop func()) {
-	ended, done := make(chan struct{}), make(chan struct{})
-	seen := client.Snapshot()
-	go func() {
-		defer close(done)
-		ticker := time.NewTicker(lookEvery)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ended:
-				return
-			case <-ticker.C:
-			}
-			if now := client.Snapshot(); now != seen {
-				seen = now
-				f(now)
-			}
-		}
-	}()
-	return func() {
-		close(ended)
-		<-done
-	}
 }
 
 // connections returns the limit of connections, which needs a file for each.
