@@ -391,7 +391,8 @@ func TestTooManyPieces(t *testing.T) {
 	}
 	fsys[LockFile] = file(line + "\n")
 	_, err := LockFS(fsys, "flags", nil)
-	const want = `flag "x", rule "r" would have 100 ranges, over 64 more than shares; start again with 'serin lock --anew x', which moves users`
+	const want = `flag "x", rule "r" would have 100 ranges for its 2 shares, and the limit is 64 more ranges than shares; ` +
+		`run 'serin lock --anew x' to start again, which moves users`
 	if err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}

@@ -34,7 +34,7 @@ var marks = []string{"█", "░", "▓", "▒", "#", "+", "o", "x", "-", ":", "
 
 // bars draws what differs between two rules, by their numbers: the ranges of their
 // splits at a time, and of the flags' layers. The default is the number after the last.
-// What is one colour on both sides needs no drawing.
+// If both sides are a single colour, there is nothing to draw.
 func bars(old, new *evaluator.Flag, oldRule, newRule int, now int64) []Bar {
 	var list []Bar
 	a, b := stretches(old, oldRule, now), stretches(new, newRule, now)
@@ -47,15 +47,15 @@ func bars(old, new *evaluator.Flag, oldRule, newRule int, now int64) []Bar {
 	return list
 }
 
-// A stretch is up to an end, as a part of all positions, what a legend calls by a name. It starts where
-// the stretch before it ends, or at 0.
+// A stretch is a run of positions with one name in the legend. Its end is a fraction of all positions. It
+// starts where the previous stretch ends, or at 0.
 type stretch struct {
 	to   float64
 	name string
 }
 
-// stretches returns what a rule serves, by position. A rule without a split, and the default, are one
-// stretch, and a ramp is two: who has the new variant by then, and the rest.
+// stretches returns what a rule serves, by position. A rule without a split is one stretch, and so is the
+// default. A ramp is two: the positions that have the new variant at that time, and the rest.
 func stretches(f *evaluator.Flag, rule int, now int64) []stretch {
 	if rule >= len(f.Rules) {
 		return []stretch{{1, variantName(f, f.Default)}}
@@ -94,8 +94,8 @@ func layerStretches(r *evaluator.Reservation) []stretch {
 	return append(list, stretch{1, others})
 }
 
-// drawBar draws two rows with one legend. Variants that the marks don't suffice for share the last
-// one, as "others".
+// drawBar draws two rows with one legend. If there are more variants than marks, the remaining variants
+// share the last mark as "others".
 func drawBar(old, new []stretch) Bar {
 	var order []string
 	for _, s := range slices.Concat(old, new) {

@@ -15,8 +15,8 @@ import (
 
 // Flags are found by key, whatever namespace and file they are in, and compared part by part: what is
 // compiled, not what is written. Each difference becomes an edit, in words that name what was and what
-// is. Of the edits only their kinds count for what follows: a flag whose edits can't change what is
-// served needs no verdict of package decide.
+// is. Later steps look only at the kinds of the edits: a flag whose edits can't change what is served
+// needs no verdict from package decide.
 
 // A comparison compares the two sides of a pair. It is used by one goroutine.
 type comparison struct {
@@ -111,8 +111,8 @@ func (c *comparison) enter(was, is place) {
 	c.newWords = speaker{c.new.sets[is.set].Attributes}
 }
 
-// edits returns how two flags of one key differ. An off variant that is the default on both sides changes
-// with it, and is said apart only of a flag that is disabled.
+// edits returns how two flags with the same key differ. An off variant that is the default on both sides
+// changes along with the default, so it is reported separately only for disabled flags.
 func (c *comparison) edits(was, is place) []Edit {
 	old, new := was.flag, is.flag
 	var list []Edit
@@ -151,8 +151,8 @@ func (c *comparison) edits(was, is place) []Edit {
 	return append(list, c.reachedEdits(old, new)...)
 }
 
-// variantName returns the name of a variant, by its index. Variants are compared by name, since an
-// index is another one as soon as a variant is added before it.
+// variantName returns the name of a variant, by its index. Variants are compared by name, because adding
+// a variant shifts the indices of those after it.
 func variantName(f *evaluator.Flag, i int) string {
 	if i < 0 || i >= len(f.Variants) {
 		return ""
@@ -169,7 +169,8 @@ func staleWords(f *evaluator.Flag) string {
 	return after + ", then " + quote(variantName(f, f.Stale.Variant))
 }
 
-// variantEdits says which variants differ, or have another value. Their order is no difference.
+// variantEdits describes which variants were added, removed or given another value. Their order doesn't
+// matter.
 func variantEdits(old, new *evaluator.Flag) []Edit {
 	var list []Edit
 	add := func(words string) { list = append(list, Edit{Kind: kindVariant, Words: words}) }
@@ -190,8 +191,8 @@ func variantEdits(old, new *evaluator.Flag) []Edit {
 	return list
 }
 
-// metadataWords says how metadata, which is sorted by name, differs. It is returned to programs, so that
-// reviewers want to know of it, though no value depends on it.
+// metadataWords describes how metadata, which is sorted by name, differs. No value depends on metadata,
+// but programs receive it, so reviewers want to know.
 func metadataWords(old, new []evaluator.Attr) []string {
 	var list []string
 	value := func(v evaluator.Value) string { return shorten(string(v.JSON()), 80) }
@@ -217,7 +218,7 @@ func metadataWords(old, new []evaluator.Attr) []string {
 	return list
 }
 
-// describe says what a new flag is: reviewers of the report haven't seen its file.
+// describe describes a new flag for reviewers of the report, who haven't seen its file.
 func (c *comparison) describe(f *evaluator.Flag, words speaker, set *evaluator.Ruleset) []Edit {
 	list := []Edit{{Kind: kindDefault, Words: "default: " + quote(variantName(f, f.Default))}}
 	if f.Disabled {
@@ -237,7 +238,7 @@ func (c *comparison) describe(f *evaluator.Flag, words speaker, set *evaluator.R
 	return list
 }
 
-// ruleWords says what a rule is: whom it is for, and what it serves them at a time.
+// ruleWords describes a rule: its condition, and what it serves at a time.
 func ruleWords(f *evaluator.Flag, r *evaluator.Rule, words speaker, now int64) string {
 	return words.condition(normal(r.When)) + ": " + serveWords(f, r, now)
 }
@@ -269,7 +270,7 @@ func (c *comparison) matchRules(old, new *evaluator.Flag) (matches []match, remo
 			taken[list[0]] = true
 		}
 	}
-	// What is left on both sides and equal but for its name was renamed.
+	// Of the remaining rules, those that are equal except for the name were renamed.
 	for j := range new.Rules {
 		renamed := false
 		for i := 0; i < len(old.Rules) && partner[j] < 0; i++ {

@@ -54,8 +54,8 @@ func normal(c *evaluator.Condition) evaluator.Condition {
 	return n
 }
 
-// differing returns the normal forms of two conditions, and whether these differ. Most don't as they
-// are written, so that they need no normal form.
+// differing returns the normal forms of two conditions, and whether they differ. Most conditions are equal
+// as written, and then no normal form is computed.
 func differing(old, new *evaluator.Condition) (a, b evaluator.Condition, differ bool) {
 	if old != nil && new != nil && compareConditions(*old, *new) == 0 {
 		return a, b, false
@@ -142,7 +142,7 @@ func (s speaker) words(c evaluator.Condition, within bool) string {
 	return strings.TrimPrefix(c.Attribute+" ", " ") + c.Asked(s.types[c.Attribute])
 }
 
-// first returns the first of a list, or nothing: payloads may have a "not" of nothing.
+// first returns the first condition of a list, or the zero Condition: payloads may contain an empty "not".
 func first[T any](list []T) (v T) {
 	if len(list) > 0 {
 		v = list[0]
@@ -153,8 +153,8 @@ func first[T any](list []T) (v T) {
 // differ says how two conditions in normal form differ. Of two that are both
 // combinations of the same kind it compares the parts.
 func (c *comparison) differ(old, new evaluator.Condition) []string {
-	// A comparison, or conditions of different kinds. A comparison that became part of "all", or was one,
-	// is compared as if it stood in an "all" by itself.
+	// A comparison, or conditions of different kinds. A comparison that joined or left an "all" is
+	// treated as an "all" of one.
 	if old.Op != new.Op || old.Op != evaluator.OpAll && old.Op != evaluator.OpAny && old.Op != evaluator.OpNot {
 		if words, ok := c.differLeaf(old, new); ok {
 			return []string{words}
@@ -169,7 +169,7 @@ func (c *comparison) differ(old, new evaluator.Condition) []string {
 	switch {
 	case old.Op == evaluator.OpAny:
 		joiner = "or "
-	// What is short is clearer as a whole: not x → not y.
+	// Short conditions are clearer as a whole: not x → not y.
 	case old.Op == evaluator.OpNot && isShort(first(old.Of)) && isShort(first(new.Of)):
 		return []string{c.oldWords.condition(old) + " → " + c.newWords.condition(new)}
 	}
@@ -254,8 +254,8 @@ func (c *comparison) differLeaf(old, new evaluator.Condition) (string, bool) {
 	return c.oldWords.condition(old) + " → " + c.newWords.condition(new), true
 }
 
-// isShort reports whether c is a comparison that can be shown whole: one that names five texts at most.
-// Of others only what was added and what is gone is shown.
+// isShort reports whether c can be shown whole: it is a comparison that names at most five texts. For
+// longer ones, only the added and removed texts are shown.
 func isShort(c evaluator.Condition) bool { return len(c.Of) == 0 && len(c.Strings) <= 5 }
 
 // shorten cuts text off behind so many characters.

@@ -40,10 +40,10 @@
 //
 // # Limits
 //
-// Two flags of any size are compared in bounded time: 2^19 steps of package decide, which is about a
-// second. What takes more is less precise, an example instead of a share, or nothing known instead of a
-// proof, but as true. Words of conditions and values are cut off after 300 characters. All of a report
-// but Markdown, which has a limit of its own, grows with the number of flags that differ.
+// A comparison of two flags is limited to 2^19 steps of package decide. Beyond that the result is less
+// precise but still true: an example instead of a share, or "unknown" instead of a proof. Descriptions of
+// conditions and values are cut off after 300 characters. Reports grow with the number of flags that
+// differ; only Markdown has a limit of its own.
 //
 // # Structure
 //
@@ -66,8 +66,8 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A Pair is what one environment was and is to be. Each side has one payload for each
-// namespace, whose order makes no difference. They mustn't change while they are compared.
+// A Pair is one environment before and after. Each side has one payload for each namespace, in any order.
+// Callers must not modify payloads while they are compared.
 type Pair struct {
 	Environment string // "": flags as they are without what environments replace
 	Old, New    []bundle.Payload
@@ -115,8 +115,8 @@ type Counted struct {
 	People int64  // its contexts: a user who is in it twice counts twice
 }
 
-// An Environment is what differs in one. It stands in the report even if nothing does, so that readers
-// see that it was compared.
+// An Environment lists the flags that differ in one environment. It is part of the report even if none
+// differ, so that readers see that it was compared.
 type Environment struct {
 	Name  string
 	Flags []Flag // those that differ, the one first of which most changes
@@ -130,8 +130,8 @@ const (
 	// Added is a flag that only the new side has, and Removed one that only the old side has.
 	Added   Change = "added"
 	Removed Change = "removed"
-	// Changed is a flag that both sides have, and that differs in anything, be it its metadata
-	// or something that its rules refer to.
+	// Changed is a flag that both sides have and that differs in any way, including its metadata and
+	// what its rules refer to.
 	Changed Change = "changed"
 	// Renamed is a flag that is removed, while one with another key and the same
 	// variants and rules is added. It has a verdict, as a changed one has.
@@ -173,18 +173,19 @@ type Verdict string
 
 // The verdicts, the strongest first. A flag has the first of them that is certain.
 const (
-	// VerdictNobody: nobody gets a different value, whatever the context, the time and the age
-	// of the flags. It is proved, or nothing but metadata differs.
+	// VerdictNobody: nobody gets a different value, for any context, time and age of the flags.
+	// This is proved, or only metadata differs.
 	VerdictNobody Verdict = "nobody"
-	// VerdictNamed: only people that the flags name do. Flag.Named is how many, and
-	// Flag.Examples has up to three of them.
+	// VerdictNamed: only users whose IDs the flags name get a different value. Flag.Named is their
+	// number, and Flag.Examples has up to three of them.
 	VerdictNamed Verdict = "named"
-	// VerdictShare: the shares of Flag.Groups do, which are exact, and nobody else does but people
-	// that the flags name.
+	// VerdictShare: the shares in Flag.Groups, which are exact, get a different value, and nobody else
+	// except users whose IDs the flags name.
 	VerdictShare Verdict = "share"
-	// VerdictCounted: a share of the population does. Of other people nothing is known.
+	// VerdictCounted: a share of the population gets a different value. Nothing is known of others.
 	VerdictCounted Verdict = "counted"
-	// VerdictExample: somebody does, as Flag.Examples shows, but it isn't known how many do.
+	// VerdictExample: at least the contexts in Flag.Examples get a different value. It isn't known how
+	// many others do.
 	VerdictExample Verdict = "example"
 	// VerdictUnknown: no example was found, and nothing is proved.
 	VerdictUnknown Verdict = "unknown"

@@ -38,8 +38,8 @@ func (k Kind) serves() bool {
 	return k != kindKey && k != kindNamespace && k != kindMetadata && k != kindRuleRenamed
 }
 
-// An Edit is one difference between two flags, in words. A flag that has edits may serve the same to
-// everybody nevertheless, which its verdict says.
+// An Edit is one difference between two flags, in words. A flag with edits may still serve everybody the
+// same: see its verdict.
 type Edit struct {
 	Kind  Kind
 	Rule  string // that it is about, by its new name; "": the flag as a whole
@@ -47,7 +47,7 @@ type Edit struct {
 }
 
 // Quotes reports whether the words of an edit quote what a flag compares with, which may be IDs of
-// users, or name other flags. Who isn't to see these can be shown the kind instead.
+// users, or name other flags. Show the kind instead to readers who may not see these.
 func (e Edit) Quotes() bool {
 	switch e.Kind {
 	case kindCondition, kindSegment, kindRuleAdded, kindRuleRemoved, kindPrerequisite:

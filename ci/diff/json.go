@@ -5,9 +5,8 @@ import (
 	"io"
 )
 
-// The form of a report as JSON, which programs rely on: members may be added. Lists that programs go
-// through are empty rather than null. Shares are from 0 to 1, and times are in the format of RFC 3339, in
-// UTC.
+// The JSON form of a report. Programs rely on it, so members may be added but never removed. Lists are
+// empty rather than null, shares are from 0 to 1, and times are in the format of RFC 3339, in UTC.
 
 // A jsonReport is the whole report. Equal says that nothing differs; with NotCompared, nobody knows.
 type jsonReport struct {
@@ -26,14 +25,14 @@ type jsonPopulation struct {
 	People int64  `json:"people"`
 }
 
-// A jsonEnvironment has the flags that differ, the one first of which most changes.
+// A jsonEnvironment has the flags that differ. The flag that changes most comes first.
 type jsonEnvironment struct {
 	Environment string     `json:"environment,omitempty"`
 	Flags       []jsonFlag `json:"flags"`
 }
 
-// A jsonFlag is a flag that differs. Verdict is missing of one that was added or removed, and Moved
-// where nobody knows how many get a different value.
+// A jsonFlag is a flag that differs. Added and removed flags have no Verdict. Moved is missing if it
+// isn't known how many users get a different value.
 type jsonFlag struct {
 	Flag      string        `json:"flag"`
 	Was       string        `json:"was,omitempty"`
@@ -47,7 +46,7 @@ type jsonFlag struct {
 	Examples  []jsonExample `json:"examples,omitempty"`
 }
 
-// A jsonExample is a context with what it takes to evaluate it: Command is for a terminal, and missing
+// A jsonExample is a context and everything needed to evaluate it. Command is for a terminal; it is missing
 // if both sides are revisions.
 type jsonExample struct {
 	Context json.RawMessage `json:"context"`
@@ -66,7 +65,7 @@ type jsonEdit struct {
 	Words string `json:"words"`
 }
 
-// A jsonGroup is people and the shares of them that move. Exact says that these are computed, not
+// A jsonGroup is a group of users and the shares that move. Exact means that the shares are computed, not
 // counted.
 type jsonGroup struct {
 	Rule  string     `json:"rule,omitempty"`
@@ -76,7 +75,7 @@ type jsonGroup struct {
 	Moves []jsonMove `json:"moves"`
 }
 
-// A jsonMove has the same variant twice if that has got another value.
+// A jsonMove has the same variant twice if only the value of the variant changed.
 type jsonMove struct {
 	From  string  `json:"from"`
 	To    string  `json:"to"`

@@ -32,13 +32,13 @@ type listDiffs struct{ known map[listPair]listDiff }
 // mostShown is how many texts of a list are shown.
 const mostShown = 3
 
-// longList is the length from which on what came of lists is remembered. Short lists aren't worth it: there
-// may be a million of them.
+// longList is the length from which the outcomes of comparing lists are cached. Short lists aren't worth
+// it: there may be a million of them.
 const longList = 1000
 
 // compare compares two lists.
 func (l *listDiffs) compare(old, new []string) listDiff {
-	// The first text and the length tell lists apart: nobody changes them while they are compared.
+	// The address of the first text and the length identify a list, which nobody modifies meanwhile.
 	pair := listPair{oldLen: len(old), newLen: len(new)}
 	if len(old) > 0 {
 		pair.old = &old[0]

@@ -23,7 +23,8 @@ const (
 
 // Markdown writes the report as a comment on a pull request: what happens to whom
 // as a table, and each flag's details folded. It has 65,536 characters at most, which is what GitHub
-// takes as a comment: of very much, the end is left out, and said how much that is. The error is w's.
+// takes as a comment. If there is more, the end is left out, and the comment says how much. The error is
+// w's.
 func (r Report) Markdown(w io.Writer) error {
 	m := markdown{report: r}
 	m.write()
@@ -66,8 +67,8 @@ func (m *markdown) write() {
 	for _, s := range sections {
 		m.table(s, maxTable/len(sections))
 	}
-	// Once a flag's details don't fit, those of later ones are left out, too, even if they would: what
-	// is missing is then the end.
+	// Once the details of one flag don't fit, leave out those of all later flags, so that only the end
+	// is missing.
 	left := 0
 	for _, s := range sections {
 		for _, f := range s.Flags {
@@ -85,7 +86,7 @@ func (m *markdown) write() {
 	}
 }
 
-// headline sums all up in a line, which is all that a list of notifications shows.
+// headline sums up the report in one line, which is all that a list of notifications shows.
 func (m *markdown) headline(sections []Section) string {
 	if m.report.Equal() {
 		return "Flags: " + noDifferences
@@ -136,8 +137,8 @@ func (m *markdown) table(s Section, limit int) {
 	m.WriteByte('\n')
 }
 
-// rows returns a flag's rows of the table, one for each move and each example. The name of the flag is
-// in the first of them alone.
+// rows returns a flag's rows of the table, one for each move and each example. Only the first row has the
+// flag's name.
 func (m *markdown) rows(f *Flag) string {
 	var b strings.Builder
 	name := code(shorten(f.name(), 100))

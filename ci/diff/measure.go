@@ -21,8 +21,8 @@ import (
 //
 // Flags of which nothing differs, and those proved to be the same, aren't counted.
 
-// A job is flags of a pair whose people have to be counted. Its programs hold these flags alone, with
-// what they refer to, so that an edit of ten flags out of ten thousand takes the time of ten.
+// A job is the flags of a pair whose users have to be counted. Its programs contain only these flags and
+// what they refer to, so an edit of ten flags out of ten thousand takes the time of ten.
 type job struct {
 	flags    []*Flag
 	old, new *evaluator.Program // of these flags alone, by key
@@ -59,8 +59,8 @@ func (j *job) compile(c *comparison, probes []probe) error {
 	return nil
 }
 
-// changedValues returns the variants that both flags have, with different values. Who is served one
-// of these before and after gets a different value, though the variant is the same.
+// changedValues returns the names of the variants that both flags have with different values. A user
+// who gets the same variant before and after still gets another value.
 func changedValues(old, new *evaluator.Flag) []string {
 	var list []string
 	for _, a := range old.Variants {
@@ -116,7 +116,7 @@ func newCounter(jobs []*job, now int64) *counter {
 	return c
 }
 
-// count evaluates all flags for somebody, by both sides, at the present whatever time the context has.
+// count evaluates all flags of both sides for one context, at the present time.
 func (c *counter) count(ctx *evaluator.Context) {
 	c.people++
 	ctx.Now = c.now
@@ -150,8 +150,8 @@ func add(list *[]tally, from, to string, n int64) {
 	*list = append(*list, tally{from, to, n})
 }
 
-// measure counts the people of all jobs at once, on all cores, and puts what was counted of a flag before
-// its other groups. Without jobs it doesn't read the population at all.
+// measure counts the users of all jobs at once, on all cores, and puts the counted group of each flag
+// first. Without jobs it doesn't read the population at all.
 func measure(ctx context.Context, c *Config, jobs []*job, r *Report) error {
 	if len(jobs) == 0 {
 		return ctx.Err()
@@ -184,8 +184,8 @@ func measure(ctx context.Context, c *Config, jobs []*job, r *Report) error {
 	return nil
 }
 
-// run counts until there is nobody left, or the source has an error, or the context is done, which it asks
-// after each lot.
+// run counts until the population ends, the source fails, or ctx is done, which it checks after each
+// batch.
 func (c *counter) run(ctx context.Context, source *feed) {
 	l := source.take(lot{})
 	for l.people != nil {
@@ -213,8 +213,8 @@ func (c *counter) add(other *counter) {
 	}
 }
 
-// group returns what was counted for one flag. It has no moves if nobody gets a different value: of this
-// population, which is no proof.
+// group returns what was counted for one flag. It has no moves if nobody in this population gets a
+// different value, which proves nothing about others.
 func (c *counter) group(counted *Counted, tallies []tally) Group {
 	g := Group{Who: counted.words(), Everybody: true}
 	for _, t := range tallies {

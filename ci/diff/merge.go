@@ -57,7 +57,7 @@ func (m *merger) merge(set evaluator.Ruleset) {
 	m.all.Flags = append(m.all.Flags, set.Flags...)
 }
 
-// mergeNew adds the things of a list whose names are new. Those with a known name are the same, see
+// mergeNew adds the elements of a list whose names are new. Elements with a known name are equal: see
 // agrees.
 func mergeNew[T any](have map[string]*T, all *[]T, list []T, name func(*T) string) {
 	for i := range list {

@@ -51,8 +51,8 @@ type contextFile struct {
 	line int // lines read
 }
 
-// next reads some lines. The batch decodes them, and numbers its errors and its draws by line, so that
-// they don't depend on who counts what.
+// next reads a batch of lines. Errors and draws by chance are numbered by line, so the result doesn't
+// depend on which goroutine counts which batch.
 func (f *contextFile) next() (batch, int64, error) {
 	var data []byte
 	var ends []int
@@ -138,8 +138,8 @@ type lot struct {
 	number int
 }
 
-// take returns the next lot. last is the one before, which is done. Progress is told of it under the lock,
-// so by one goroutine at a time.
+// take returns the next batch and reports progress on the last one, which is done. It holds the lock, so
+// one goroutine at a time reports.
 func (f *feed) take(last lot) lot {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -21,8 +21,8 @@ type probe struct{ old, new evaluator.Condition }
 // person.
 const maxProbed = 16
 
-// newJobs returns what is to be counted of flags. Flags with the same probes share a job, since whoever
-// passes these needn't be evaluated for any of them.
+// newJobs returns the jobs that count flags. Flags with the same probes share a job: a context that passes
+// the probes needn't be evaluated for any of them.
 func newJobs(c *comparison, flags []Flag) ([]*job, error) {
 	var list []*job
 	var probes [][]probe
@@ -39,7 +39,7 @@ func newJobs(c *comparison, flags []Flag) ([]*job, error) {
 			asked = c.probes(was.flag, is.flag)
 		}
 		key := probesKey(asked)
-		// Of too many jobs, all others go without probes: that is slower, but counts the same.
+		// Beyond the limit, flags go without probes: that is slower, but counts the same.
 		if _, ok := at[key]; !ok && len(at) >= maxProbed {
 			key, asked = "", nil
 		}
@@ -169,7 +169,7 @@ func (j *job) probe(probes []probe) {
 	}
 }
 
-// passes reports whether somebody needn't be looked at: all probes come out the same on both sides.
+// passes reports whether a context can be skipped, because all probes come out the same on both sides.
 func (j *job) passes(ctx *evaluator.Context) bool {
 	if j.oldProbe == nil {
 		return false

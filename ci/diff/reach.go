@@ -22,7 +22,7 @@ func (c *comparison) reachedEdits(old, new *evaluator.Flag) []Edit {
 		list = append(list, Edit{Kind: kindUnit, Words: "a context's targeting key is " + quote(c.newSet.Unit) +
 			", before it was " + quote(c.oldSet.Unit)})
 	}
-	// Each difference is said once, at the first rule that it concerns.
+	// Report each difference once, at the first rule that it concerns.
 	for i := range new.Rules {
 		r := &new.Rules[i]
 		if r.When == nil {
@@ -82,8 +82,7 @@ func (c *comparison) indexes() (old, new *decide.Index) {
 	return c.old.sets[c.oldSet], c.new.sets[c.newSet]
 }
 
-// attributeEdits says that an attribute has another type, by which comparisons of it mean something
-// else.
+// attributeEdits reports that an attribute has another type, which changes what comparisons mean.
 func (c *comparison) attributeEdits(name string) []Edit {
 	old, new := c.indexes()
 	a, isOld := old.Attributes[name]
@@ -94,8 +93,8 @@ func (c *comparison) attributeEdits(name string) []Edit {
 	return []Edit{{Kind: kindAttribute, Words: "attribute " + quoted(name) + ": " + a.String() + " → " + b.String()}}
 }
 
-// zoneEdits says that a time zone's clocks are changed at other times. The data of time zones comes with
-// the program that compiles the flags, so this may be an edit that nobody has made.
+// zoneEdits reports that the offsets of a time zone differ. They come from the program that compiles the
+// flags, so this may be a difference that no edit made.
 func (c *comparison) zoneEdits(name string) []Edit {
 	old, new := c.indexes()
 	a, b := old.Zones[name], new.Zones[name]
@@ -105,8 +104,8 @@ func (c *comparison) zoneEdits(name string) []Edit {
 	return []Edit{{Kind: kindZone, Words: "time zone " + quoted(name) + ": other offsets"}}
 }
 
-// segmentEdits says how a segment differs, and those that it refers to. One that only one side has is the
-// edit of a rule, which refers to another segment now.
+// segmentEdits describes how a segment, and those it refers to, differ. If only one side has the segment,
+// the rule was edited to refer to another one.
 func (c *comparison) segmentEdits(name string) []Edit {
 	old, new := c.indexes()
 	a, b := old.Segments[name], new.Segments[name]
@@ -142,8 +141,8 @@ func (c *comparison) segmentEdits(name string) []Edit {
 	return list
 }
 
-// prerequisiteEdits says that a flag which another one depends on has changed in what it serves. How it
-// has stands at that flag, which is in the report, too.
+// prerequisiteEdits reports that a flag which another one depends on now serves something else. The
+// details are with that flag, which is in the report too.
 func (c *comparison) prerequisiteEdits(key string) []Edit {
 	old, new := c.indexes()
 	a, b := old.Flags[key], new.Flags[key]

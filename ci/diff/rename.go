@@ -20,8 +20,8 @@ import (
 func (p Pair) renames() map[string]string {
 	was, is := flagsOf(p.Old), flagsOf(p.New)
 	gone, added := make(map[string][]string), make(map[string][]string)
-	// Flags that are gone and those that were added are put together by all that a new key leaves as it
-	// is. Where two are alike, nobody knows which one became which, and none counts as renamed.
+	// Match removed flags with added ones by everything that a rename leaves unchanged. If several are
+	// alike, the match is ambiguous, and none counts as renamed.
 	for key, f := range was {
 		if _, ok := is[key]; !ok && len(f.Rules) > 0 {
 			s := likeness(f, func(salt string) bool { return salt == key })
@@ -69,7 +69,7 @@ func flagsOf(payloads []bundle.Payload) map[string]*evaluator.Flag {
 // likeness returns what two flags have in common if one is the other under another key:
 // all but the key, the salts that own says are the flag's key, and the places of shares.
 func likeness(f *evaluator.Flag, own func(salt string) bool) string {
-	// All fields count, those of later versions, too, so it takes a copy without what doesn't.
+	// Compare copies without the fields that don't count, so that fields of later versions count.
 	like := *f
 	like.Key = ""
 	like.Rules = slices.Clone(f.Rules)
@@ -168,8 +168,8 @@ func renamedCondition(c evaluator.Condition, names map[string]string) evaluator.
 	return c
 }
 
-// renameEdits says what a new key means for programs, which ask for the old one, and for users, whom splits
-// assign by the key unless they have a salt.
+// renameEdits describes what a new key means. Programs still ask for the old key, and splits without a
+// salt of their own assign users by the key.
 func renameEdits(was, is *evaluator.Flag, old string) []Edit {
 	words := fmt.Sprintf("renamed %[1]s → %[2]s: programs that ask for %[1]s serve their own default",
 		quote(old), quote(is.Key))

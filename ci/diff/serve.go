@@ -11,9 +11,9 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// A rule serves a variant, or shares of several by position. Shares are what people write, but it is
-// ranges that decide who is served what. So rules whose shares agree may still differ, which is said
-// then: a lock file that was lost moves users and no share.
+// A rule serves one variant, or shares of several by position. People write shares, but ranges of positions
+// decide who gets which variant. So rules with equal shares may still differ, and the report says so: a
+// lost lock file moves users without changing a share.
 
 // serveWords says what a rule serves: a variant, or shares of several.
 func serveWords(f *evaluator.Flag, r *evaluator.Rule, now int64) string {
@@ -52,8 +52,8 @@ func sharesWords(f *evaluator.Flag, s *evaluator.Split) string {
 	return strings.Join(list, ", ")
 }
 
-// rampWords says where a ramp is at a time and what its points are, of more than four the first two and
-// the last.
+// rampWords describes where a ramp is at a time, and its points: all of up to four, otherwise the first two
+// and the last.
 func rampWords(f *evaluator.Flag, s *evaluator.Split, now int64) string {
 	r, all := s.Ramp, int64(s.Total())
 	if len(r.Points) == 0 {
@@ -105,8 +105,8 @@ func sameRamp(oldFlag, newFlag *evaluator.Flag, a, b *evaluator.Ramp) bool {
 		variantName(oldFlag, a.Rest) == variantName(newFlag, b.Rest)
 }
 
-// joined joins ranges that follow each other and serve the same: where one ends and the next begins makes
-// no difference then.
+// joined joins adjacent ranges that serve the same variant, because the boundary between them makes no
+// difference.
 func joined(ranges []evaluator.Range) []evaluator.Range {
 	var list []evaluator.Range
 	for _, r := range ranges {
@@ -119,8 +119,8 @@ func joined(ranges []evaluator.Range) []evaluator.Range {
 	return list
 }
 
-// serveEdits says how what two rules serve differs. Positions that are new are said apart, since they
-// reassign users even if the shares are as they were.
+// serveEdits describes how two rules differ in what they serve. New positions are a separate edit, because
+// they reassign users even if the shares are the same.
 func serveEdits(oldFlag, newFlag *evaluator.Flag, old, new *evaluator.Rule, now int64) []string {
 	if sameServe(oldFlag, newFlag, old, new) {
 		return nil
@@ -150,8 +150,8 @@ func serveEdits(oldFlag, newFlag *evaluator.Flag, old, new *evaluator.Rule, now 
 	return list
 }
 
-// reservationWords says how a flag's part of a layer differs, "" if not at all. Like a split, a part may be
-// as large as before and nevertheless be of other users.
+// reservationWords describes how a flag's part of a layer differs, "" if it doesn't. As with splits, a part
+// of the same size may consist of other users.
 func reservationWords(old, new *evaluator.Reservation) string {
 	words := func(r *evaluator.Reservation) string { return quote(r.Layer) + " " + spansShare(r).String() }
 	switch {

@@ -43,7 +43,7 @@ func ParseShare(text string) (Share, error) {
 	return Share{r}, nil
 }
 
-// value returns s as a number, which mustn't be changed.
+// value returns s as a number, which must not be modified.
 func (s Share) value() *big.Rat {
 	if s.rat == nil {
 		return new(big.Rat)
@@ -51,7 +51,7 @@ func (s Share) value() *big.Rat {
 	return s.rat
 }
 
-// IsZero reports whether s is nothing, and not only so little that it prints as nothing.
+// IsZero reports whether s is exactly zero, not just small enough to print as 0%.
 func (s Share) IsZero() bool { return s.value().Sign() == 0 }
 
 func (s Share) plus(t Share) Share { return Share{new(big.Rat).Add(s.value(), t.value())} }

@@ -42,7 +42,7 @@ func (s Section) title() string {
 	return strings.Join(s.Names, ", ")
 }
 
-// counts says how many flags differ, by what happened to them.
+// counts returns how many flags were changed, renamed, added and removed, in words.
 func (s Section) counts() string {
 	n := make(map[Change]int)
 	for _, f := range s.Flags {
@@ -69,8 +69,8 @@ const (
 // timeText returns a time in UTC, whatever time zone the reader is in.
 func timeText(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(time.RFC3339) }
 
-// Text writes the report for a terminal, with all that is known, however much it is. Characters that a
-// terminal would act on are written as escapes. The error is w's.
+// Text writes the whole report for a terminal, without a limit. It escapes characters that a terminal would
+// act on. The error is w's.
 func (r Report) Text(w io.Writer) error {
 	var b strings.Builder
 	if r.NotCompared != "" {
@@ -118,8 +118,8 @@ func (r *Report) text(b *strings.Builder, s Section, f *Flag) {
 	}
 }
 
-// method says how a group's shares are known. "exact" is a promise: whoever holds a share to any number of
-// users finds it, within sampling error.
+// method returns how a group's shares are known. "exact" is a promise: counting any sample of these users
+// gives the share, within sampling error.
 func (g Group) method() string {
 	if g.Exact {
 		return "exact"
@@ -127,7 +127,7 @@ func (g Group) method() string {
 	return "counted"
 }
 
-// text writes a group: whose shares these are, the moves with their shares in a column, and the bars.
+// text writes a group: who is in it, the moves with a column of shares, and the bars.
 func (g Group) text(b *strings.Builder) {
 	nobody := ""
 	if len(g.Moves) == 0 {

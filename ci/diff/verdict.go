@@ -17,8 +17,8 @@ import (
 // are exact, and then an example. An edit of metadata alone needs no proof: no answer
 // depends on it.
 
-// judge finds out who gets a different value, and sets the fields of the flag that say so. Shares leave out
-// examples, which would add nothing.
+// judge finds out who gets a different value, and sets the flag's fields. If the shares are known, it adds no
+// examples.
 func (c *comparison) judge(f *Flag, was, is place) {
 	if !slices.ContainsFunc(f.Edits, func(e Edit) bool { return e.Kind.serves() }) {
 		f.Verdict = VerdictNobody
@@ -49,8 +49,8 @@ func (c *comparison) judge(f *Flag, was, is place) {
 	}
 }
 
-// group returns the group of a share, with words that say exactly whose it is: a share of a rule's people
-// is no share of everybody, and people without a unit are none of a split's.
+// group returns the group of a share, with words that say exactly who it is a share of: the users of one
+// rule aren't everybody, and a split never includes users without its unit.
 func (c *comparison) group(old, new *evaluator.Flag, s *decide.Share) Group {
 	g := Group{
 		Rule: s.Rule, Old: s.Old, Everybody: s.Everybody, With: s.With, Without: s.Without, Exact: true, At: s.At,
@@ -90,7 +90,7 @@ func (c *comparison) group(old, new *evaluator.Flag, s *decide.Share) Group {
 	for _, m := range s.Moves {
 		g.Moves = append(g.Moves, Move{m.From, m.To, Share{m.Part}})
 	}
-	// Bars need one rule on each side. Where several served those who move, there is no such drawing.
+	// Bars need one rule on each side. If several rules served the users who move, there is no drawing.
 	at := c.now
 	if s.At != 0 {
 		at = s.At
@@ -155,7 +155,7 @@ func (e *Example) who(now int64) string {
 	return words
 }
 
-// words returns who an example is, and what is served before and after, as one line.
+// words returns an example as one line: its context, and what it gets before and after.
 func (e *Example) words(now int64) string {
 	return e.who(now) + ": " + Move{From: e.From, To: e.To}.words()
 }
@@ -174,7 +174,7 @@ func ageText(seconds int64) string {
 // command returns the command that shows how an example is served; "" if both sources
 // are revisions, which must be checked out first.
 func (r *Report) command(f *Flag, environment string, e *Example) string {
-	// The new side is what is being worked on, so that is where the command looks, if it can.
+	// The command reads the new side if it can, because that is what the user is working on.
 	src, key := r.New, f.Key
 	if strings.HasPrefix(src, "git:") {
 		src, key = r.Old, cmp.Or(f.Was, f.Key)
@@ -227,8 +227,8 @@ func (e *Example) json() []byte {
 	return data
 }
 
-// shellQuote quotes a word for a shell, if it needs that. Keys and values come from files of others, and
-// whoever copies the command must not run anything else.
+// shellQuote quotes a word for a shell if necessary. Keys and values come from other people's files, and the
+// copied command must not run anything else.
 func shellQuote(word string) string {
 	plain := word != "" && !strings.ContainsFunc(word, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
@@ -243,7 +243,7 @@ func shellQuote(word string) string {
 // The words of summaries are what reviewers act on. They never say more than the
 // verdict: "proved" only of proofs, and "somebody" where nobody knows how many.
 
-// amount says in a few words how many get a different value, for a line that lists many flags.
+// amount returns in a few words how many users get a different value, for a line that lists many flags.
 func (f *Flag) amount() string {
 	switch f.Verdict {
 	case VerdictNobody:
@@ -266,8 +266,7 @@ func people(n int) string {
 	return strconv.Itoa(n) + " people"
 }
 
-// summary says in a few words what happens to users. It is the line that most reviewers read, and some
-// read no other.
+// summary returns in a few words what happens to users. For many reviewers it is the only line they read.
 func (f *Flag) summary() string {
 	switch {
 	case f.Change == Added:

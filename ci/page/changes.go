@@ -164,8 +164,8 @@ func verdictWords(f *diff.Flag) string {
 	case diff.VerdictCounted:
 		return f.Moved.String() + " of the counted users get a different value."
 	case diff.VerdictNamed:
-		return counted(f.Named, "%d user whom the flags name gets a different value.",
-			"%d users whom the flags name get a different value.")
+		return counted(f.Named, "%d user named in the flags gets a different value.",
+			"%d users named in the flags get a different value.")
 	case diff.VerdictExample:
 		return "Some users get a different value."
 	case diff.VerdictUnknown:

@@ -11,8 +11,8 @@ import (
 	"github.com/serin-flags/serin/evaluator"
 )
 
-// condition says a condition, as a part of a sentence. deep says that it is a part of another
-// one, so that a combination needs parentheses.
+// condition puts a condition into words, as a part of a sentence. deep means that it is inside another
+// condition, so that a combination needs parentheses.
 func (p speaker) condition(s *sentence, c *evaluator.Condition, deep bool) {
 	switch c.Op {
 	case evaluator.OpAll, evaluator.OpAny:
@@ -52,7 +52,7 @@ func (p speaker) combination(s *sentence, c *evaluator.Condition, deep bool) {
 	}
 }
 
-// comparison says a condition that isn't a combination.
+// comparison puts a condition that isn't a combination into words.
 func (p speaker) comparison(s *sentence, c *evaluator.Condition) {
 	switch c.Op {
 	case evaluator.OpPeriod:
@@ -105,7 +105,7 @@ func (p speaker) comparison(s *sentence, c *evaluator.Condition) {
 	}
 }
 
-// texts says a comparison with a list of values.
+// texts puts a comparison with a list of values into words.
 func (p speaker) texts(s *sentence, c *evaluator.Condition) {
 	verb := map[evaluator.Op]string{
 		evaluator.OpOneOf: "is", evaluator.OpPrefix: "starts with", evaluator.OpSuffix: "ends with",
@@ -207,7 +207,7 @@ func window(s *sentence, c *evaluator.Condition) {
 
 func ofDay(seconds int64) string { return fmt.Sprintf("%02d:%02d", seconds/3600, seconds%3600/60) }
 
-// serves says a condition on another flag, of which only who may see it learns the name.
+// serves puts a condition on another flag into words. Only viewers who may see that flag learn its name.
 func (p speaker) serves(s *sentence, c *evaluator.Condition) {
 	key := c.Strings[0]
 	if !p.sees(key) {

@@ -36,7 +36,7 @@ func shortTexts(most int) []string {
 }
 
 // TestTextClasses holds the classes of text to their promise: each short text is in one of them.
-// A text that isn't would be somebody whom no proof has looked at.
+// A text in no class would be a user that no proof considers.
 func TestTextClasses(t *testing.T) {
 	all := shortTexts(soak.Times(3, 4))
 	complete := 0

@@ -62,7 +62,7 @@ func spellCases(folded string) ([]string, bool) {
 		}
 		list = longer
 	}
-	// Examples show the first that is different, and capitals are easier to see than one of them.
+	// Examples use the first spelling that differs, and a text in capitals is easier to see than one capital.
 	if i := slices.Index(list, strings.ToUpper(folded)); i > 1 {
 		list[1], list[i] = list[i], list[1]
 	}

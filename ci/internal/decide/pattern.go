@@ -76,8 +76,8 @@ func newPatterns(d *domain, cost int) *patterns {
 }
 
 // cutsCharacters reports whether comparisons of text as it is and folded meet in
-// texts that begin or end within a character: what these become when they are folded
-// depends on what stands beside them.
+// texts that begin or end within a character. What such a fragment becomes when it is
+// folded depends on the bytes next to it.
 func (d *domain) cutsCharacters() bool {
 	raw, folded, cut := false, false, false
 	for _, a := range d.atoms {

@@ -347,7 +347,8 @@ func (r *relocking) update(d *Division, from *Entry) error {
 	}
 	after := share.Rebalance(start, d.Parts)
 	if n := len(after); n > maxPieces+len(d.Parts) {
-		return fmt.Errorf("%s would have %d ranges, over %d more than shares; start again with 'serin lock --anew %s', which moves users", d.ID, n, maxPieces, d.ID.Owner)
+		return fmt.Errorf("%s would have %d ranges for its %d shares, and the limit is %d more ranges than shares; "+
+			"run 'serin lock --anew %s' to start again, which moves users", d.ID, n, len(d.Parts), maxPieces, d.ID.Owner)
 	}
 	r.entries = append(r.entries, &Entry{ID: d.ID, Draw: d.Draw, pieces: after})
 	if kind != Changed || !slices.Equal(before, after) {
