@@ -9,17 +9,20 @@ import (
 )
 
 // seedOf returns the seed for a salt, see [HashMurmur3].
-func seedOf(salt string) uint32 { return uint32(hash(salt, 0)) }
+func seedOf(salt string) uint32 {
+	return uint32(murmur3.Sum64(unsafe.Slice(unsafe.StringData(salt), len(salt)))) // which doesn't write to it
+}
 
-// positionOf returns the position of a unit, see [HashMurmur3].
-func positionOf(unit string, seed uint32) uint32 { return uint32(hash(unit, seed) >> 32) }
-
-// hash returns the first 64 bits of murmur3_x64_128. To escape analysis it looks as if
-// module murmur3 retained its input, so hash hides it in the same way as hidden.
-func hash(s string, seed uint32) uint64 {
-	address := uintptr(unsafe.Pointer(unsafe.StringData(s)))
-	data := *(**byte)(unsafe.Pointer(&address))
-	return murmur3.Sum64WithSeed(unsafe.Slice(data, len(s)), seed)
+// positionOf returns the position of a unit, see [HashMurmur3]. For short units it takes half the time
+// of module murmur3, which reads up to 15 bytes at the end one by one.
+func positionOf(unit string, seed uint32) uint32 {
+	h1, h2 := uint64(seed), uint64(seed)
+	tail := unit
+	for ; len(tail) >= 16; tail = tail[16:] {
+		h1, h2 = mixBlock(h1, h2, mix1(load8(tail)), mix2(load8(tail[8:])))
+	}
+	t1, t2 := mixTail(tail)
+	return finish(h1^t1, h2^t2, len(unit))
 }
 
 // hidden returns s, but hides from escape analysis that it is the same string. Without it,
@@ -38,11 +41,14 @@ func hidden(s string) string {
 // block of data before it combines it with the state that depends on the seed, and hashed
 // holds the mixed blocks.
 type hashed struct {
-	valid  bool     // the unit has positions
-	blocks []uint64 // two words for each 16 bytes
-	tail   [2]uint64
-	length uint64
+	text   string       // the unit
+	valid  bool         // the unit has positions
+	blocks uint8        // number of mixed blocks; noBlocks if there would be more than there is room for
+	mixed  [2][2]uint64 // blocks of 16 bytes
+	tail   [2]uint64    // up to 15 bytes
 }
+
+const noBlocks = 255
 
 const (
 	murmurC1 = 0x87c37b91114253d5
@@ -50,14 +56,31 @@ const (
 )
 
 // newHashed prepares v. The result isn't valid if v has no positions.
-func newHashed(v Value) hashed {
-	text, ok := unitText(v)
-	h := hashed{valid: ok, length: uint64(len(text))}
-	for ; len(text) >= 16; text = text[16:] {
-		h.blocks = append(h.blocks, mix1(word(text[:8])), mix2(word(text[8:16])))
+func newHashed(v Value) (h hashed) {
+	h.text, h.valid = unitText(v)
+	tail := h.text
+	for ; len(tail) >= 16; tail = tail[16:] {
+		if int(h.blocks) == len(h.mixed) {
+			h.blocks = noBlocks
+			return h
+		}
+		h.mixed[h.blocks] = [2]uint64{mix1(load8(tail)), mix2(load8(tail[8:]))}
+		h.blocks++
 	}
-	h.tail = [2]uint64{mix1(word(text[:min(len(text), 8)])), mix2(word(text[min(len(text), 8):]))}
+	h.tail[0], h.tail[1] = mixTail(tail)
 	return h
+}
+
+// position returns the same as positionOf.
+func (h *hashed) position(seed uint32) uint32 {
+	if h.blocks == noBlocks {
+		return positionOf(h.text, seed)
+	}
+	h1, h2 := uint64(seed), uint64(seed)
+	for i := range h.blocks {
+		h1, h2 = mixBlock(h1, h2, h.mixed[i][0], h.mixed[i][1])
+	}
+	return finish(h1^h.tail[0], h2^h.tail[1], len(h.text))
 }
 
 // unitText returns the string to hash for a unit, and whether the unit has positions. See
@@ -72,28 +95,27 @@ func unitText(v Value) (text string, ok bool) {
 	return "", false
 }
 
-// word returns up to eight bytes as a little-endian number.
-func word(s string) (w uint64) {
-	for i := range len(s) {
-		w |= uint64(s[i]) << (8 * i)
-	}
-	return w
+// mixTail mixes up to 15 bytes.
+func mixTail(tail string) (k1, k2 uint64) {
+	id := newShortID(tail)
+	return mix1(id.first), mix2(id.rest & (1<<56 - 1)) // without the length
 }
 
 func mix1(k uint64) uint64 { return bits.RotateLeft64(k*murmurC1, 31) * murmurC2 }
 func mix2(k uint64) uint64 { return bits.RotateLeft64(k*murmurC2, 33) * murmurC1 }
 
-// position returns the same as positionOf.
-func (h *hashed) position(seed uint32) uint32 {
-	h1, h2 := uint64(seed), uint64(seed)
-	for i := 0; i+1 < len(h.blocks); i += 2 {
-		h1 = bits.RotateLeft64(h1^h.blocks[i], 27) + h2
-		h1 = h1*5 + 0x52dce729
-		h2 = bits.RotateLeft64(h2^h.blocks[i+1], 31) + h1
-		h2 = h2*5 + 0x38495ab5
-	}
-	h1 ^= h.tail[0] ^ h.length
-	h2 ^= h.tail[1] ^ h.length
+// mixBlock adds a mixed block to the state.
+func mixBlock(h1, h2, k1, k2 uint64) (uint64, uint64) {
+	h1 = (bits.RotateLeft64(h1^k1, 27)+h2)*5 + 0x52dce729
+	h2 = (bits.RotateLeft64(h2^k2, 31)+h1)*5 + 0x38495ab5
+	return h1, h2
+}
+
+// finish returns the upper half of murmur3's first 64 bits for a state that has all of the unit, and
+// the unit's length.
+func finish(h1, h2 uint64, length int) uint32 {
+	h1 ^= uint64(length)
+	h2 ^= uint64(length)
 	h1 += h2
 	h2 += h1
 	return uint32((fmix(h1) + fmix(h2)) >> 32)

@@ -34,8 +34,18 @@ func TestHashAgainstAnother(t *testing.T) {
 				t.Fatalf("%d bytes at %d, seed %d: the 128-bit function gives %x, the other module %x", length,
 					offset, seed, got, want)
 			}
-			if got := hash(unsafe.String(unsafe.SliceData(data), len(data)), seed); got != want {
-				t.Fatalf("%d bytes at %d, seed %d: got %x, the other module %x", length, offset, seed, got, want)
+			unit := unsafe.String(unsafe.SliceData(data), len(data))
+			prepared := newHashed(StringValue(unit))
+			for name, got := range map[string]uint32{
+				"positionOf": positionOf(unit, seed), "hashed.position": prepared.position(seed),
+			} {
+				if got != uint32(want>>32) {
+					t.Fatalf("%d bytes at %d, seed %d: %s returns %x, the other module %x", length, offset, seed, name,
+						got, want)
+				}
+			}
+			if got, want := seedOf(unit), uint32(twmb.SeedSum64(0, data)); got != want {
+				t.Fatalf("%d bytes at %d: the seed is %x, the other module's %x", length, offset, got, want)
 			}
 		}
 	}
@@ -46,7 +56,12 @@ func TestHashAgainstAnother(t *testing.T) {
 func TestHashDoesNotAllocate(t *testing.T) {
 	heap := []string{"", "u-1", strings.Repeat("u", 1000), strings.Repeat("u", 1001)[1:]}
 	for _, id := range heap {
-		if n := testing.AllocsPerRun(100, func() { positionOf(id, 7) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() {
+			prepared := newHashed(StringValue(id))
+			if prepared.position(7) != positionOf(id, 7) {
+				t.Errorf("two positions of %q", id)
+			}
+		}); n != 0 {
 			t.Errorf("to hash %d bytes allocates %v times", len(id), n)
 		}
 	}
@@ -83,14 +98,14 @@ func TestHashVectors(t *testing.T) {
 		{"`The quick brown fox jumps over the lazy dog`", "The quick brown fox jumps over the lazy dog", 0},
 		{"`北京` in UTF-8", "北京", 42}, {"bytes `ff fe`", "\xff\xfe", 0},
 	} {
-		holds(fmt.Sprintf("| %s | %d | `%016x` |\n", v.name, v.seed, hash(v.data, v.seed)))
+		holds(fmt.Sprintf("| %s | %d | `%016x` |\n", v.name, v.seed, murmur3.Sum64WithSeed([]byte(v.data), v.seed)))
 	}
 	for _, v := range []struct{ salt, name, unit string }{
 		{"new-checkout", "`u-1`", "u-1"}, {"new-checkout", "`u-42`", "u-42"}, {"new-checkout", "integer 42", "42"},
 		{"new-checkout", "integer −2⁶³", "-9223372036854775808"}, {"neural-search", "`u-1`", "u-1"}, {"北京", "byte `ff`", "\xff"},
 	} {
 		seed := seedOf(v.salt)
-		holds(fmt.Sprintf("| `%s` | %s | `%08x` | `%016x` | %d |\n", v.salt, v.name, seed, hash(v.unit, seed),
-			positionOf(v.unit, seed)))
+		holds(fmt.Sprintf("| `%s` | %s | `%08x` | `%016x` | %d |\n", v.salt, v.name, seed,
+			murmur3.Sum64WithSeed([]byte(v.unit), seed), positionOf(v.unit, seed)))
 	}
 }

@@ -29,10 +29,7 @@ func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 			return Result{f, s, s.variant, 0}
 		}
 		if ctx.Key != "" {
-			if uint32(hash(ctx.Key, s.seed)>>32) <= s.end { // positionOf, without the call
-				return Result{f, s, s.variant, 0}
-			}
-			return Result{f, s, s.last, 0}
+			return Result{f, s, s.either(positionOf(ctx.Key, s.seed)), 0}
 		}
 	}
 	var memos [memoSize]memo
@@ -48,10 +45,8 @@ type evaluation struct {
 	// Otherwise attributes are looked up when they are first needed, and memos remembers
 	// them. It has a place for each, which another attribute may take.
 	memos *[memoSize]memo
-	// Those of a View are complete, and only the View writes them. What it has no room for is
-	// looked up each time.
-	view  *viewModule
-	spare memo // of such an attribute
+	view  *viewModule // what a View knows already; nil if there is none
+	spare memo        // of an attribute in a View
 }
 
 const memoSize = 8
@@ -236,17 +231,13 @@ func (e *evaluation) order(mod *Module, attribute uint16) (order uint64, ok bool
 	if !ok {
 		return 0, false
 	}
-	order, ok = parseOrder(text)
-	if !ok && mod.attributes[attribute].Type == AttrSemverV {
-		order, ok = parseOrder(withoutV(text))
-	}
-	return order, ok
+	return orderOf(text, mod.attributes[attribute].Type == AttrSemverV)
 }
 
 // between reports whether n is from ints[place] to ints[place+1].
 func (mod *Module) between(place uint32, n int64) bool {
 	bounds := mod.ints[place : place+2]
-	return bounds[0] <= n && n <= bounds[1]
+	return bit(bounds[0] <= n)&bit(n <= bounds[1]) != 0
 }
 
 // matches returns the outcome of a test with regular expressions. Package regexp makes its
@@ -287,8 +278,9 @@ func (e *evaluation) member(mod *Module, s *segment, v Value) bool {
 // be. It must not be called if the context was resolved before.
 func (e *evaluation) memo(mod *Module, attribute uint16) *memo {
 	if e.view != nil {
-		if rank := mod.ranks[attribute]; rank < memoSize {
-			return &e.view.memos[rank]
+		if m, ok := e.view.memo(mod, attribute); ok {
+			e.spare = m
+			return &e.spare
 		}
 		return e.find(mod, attribute, &e.spare)
 	}
@@ -352,7 +344,7 @@ func (e *evaluation) symbol(mod *Module, attribute uint16) uint32 {
 		return e.slots[attribute].symbol
 	}
 	m := e.memo(mod, attribute)
-	if m.symbol == 0 { // in a View, only while it is filled, and in its spare memo
+	if m.symbol == 0 {
 		m.symbol = 1
 		if text, ok := e.text(m); ok {
 			m.symbol = 1 + mod.dictionaries[attribute].symbol(text)
@@ -366,14 +358,18 @@ func (e *evaluation) value(mod *Module, attribute uint16) Value {
 	if e.slots != nil {
 		return e.slots[attribute].value
 	}
-	m := e.memo(mod, attribute)
-	switch m.place {
+	return e.ctx.at(e.memo(mod, attribute).place)
+}
+
+// at returns the value at the place of a memo.
+func (ctx *Context) at(place uint32) Value {
+	switch place {
 	case 0:
 		return Value{}
 	case placeKey:
-		return StringValue(e.ctx.Key)
+		return StringValue(ctx.Key)
 	}
-	return e.ctx.Attrs[m.place-1].Value
+	return ctx.Attrs[place-1].Value
 }
 
 // attr returns where an attribute is in Context.Attrs, or nil. Unlike those of value, texts

@@ -2,15 +2,12 @@ package evaluator
 
 import (
 	"errors"
-	"math/rand/v2"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	twmb "github.com/twmb/murmur3"
 )
 
 // share returns a split by user of which the first 30% get variant 0.
@@ -144,27 +141,6 @@ func TestChance(t *testing.T) {
 	set.Flags[0].Disabled = true
 	if compile(t, set).Flag("gate").Varies() {
 		t.Error("Varies is true for a flag that is disabled")
-	}
-}
-
-// TestHash holds the hash against a second implementation, and its use against
-// a known value.
-func TestHash(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	for n := range 300 {
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = byte(r.Uint32())
-		}
-		seed := r.Uint32()
-		want, _ := twmb.SeedSum128(uint64(seed), uint64(seed), b)
-		if got := hash(string(b), seed); got != want {
-			t.Fatalf("%d bytes, seed %d: got %x, want %x", n, seed, got, want)
-		}
-	}
-	// From the reference MurmurHash3_x64_128 with seed 0.
-	if got := hash("hello", 0); got != 0xcbd8a7b341bd9b02 {
-		t.Errorf(`hash("hello", 0) = %x`, got)
 	}
 }
 

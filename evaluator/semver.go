@@ -84,6 +84,15 @@ func parseOrder(s string) (order uint64, ok bool) {
 	return parts[0]<<43 | parts[1]<<22 | parts[2]<<1 | 1, digits > 0
 }
 
+// orderOf is parseOrder for a value of an attribute. It may begin with "v" if v is set.
+func orderOf(text string, v bool) (order uint64, ok bool) {
+	order, ok = parseOrder(text)
+	if !ok && v {
+		order, ok = parseOrder(withoutV(text))
+	}
+	return order, ok
+}
+
 // parseNumeric parses a decimal number without sign and leading zeros.
 func parseNumeric(s string) (uint64, bool) {
 	if s == "" || len(s) > 19 || len(s) > 1 && s[0] == '0' {
@@ -220,7 +229,7 @@ type interval struct {
 }
 
 // has reports whether a version with this order satisfies the constraint.
-func (i *interval) has(order uint64) bool { return i.lo <= order && order <= i.hi }
+func (i *interval) has(order uint64) bool { return bit(i.lo <= order)&bit(order <= i.hi) != 0 }
 
 // newInterval returns the interval of a constraint. ok is false if orders can't decide which
 // versions satisfy it.

@@ -14,18 +14,21 @@ import (
 // A sieve stops before the first rule that it can't represent, from which a walk goes on.
 type sieve struct {
 	parts     []sievePart
-	otherwise uint32 // where a walk goes on if all rules are excluded
+	otherwise uint32 // where a walk begins if there are no parts
 }
 
 // A sievePart is about consecutive rules, as one or more entries for each. An entry is a
 // conjunction of comparisons. A rule has one for each way in which its condition can hold.
 type sievePart struct {
-	attributes []sifted
-	excluded   uint8 // a bit for each entry that the part doesn't have
+	texts    []siftedText
+	spans    []span
+	masks    []uint8 // of texts
+	excluded uint8   // a bit for each entry that the part doesn't have
 	// targets are where a walk goes on if an entry is the first that isn't excluded: at what
 	// the rule serves or, if the rule also has comparisons that a sieve can't make, at the
-	// first of its comparisons.
-	targets [sieveEntries]uint32
+	// first of its comparisons. The last is where a walk goes on if all entries are excluded;
+	// only the last part has it.
+	targets [sieveEntries + 1]uint32
 }
 
 const (
@@ -35,69 +38,59 @@ const (
 	sieveParts = 8
 )
 
-// A sifted is what a sievePart knows about an attribute.
-type sifted struct {
-	rank uint8 // see Module.ranks
-	// For a text, masks[i] are the entries that the symbol base+i excludes, and masks[0]
-	// those that all other symbols exclude. Otherwise spans do that.
-	base  uint32
-	masks []uint8
-	spans []span
+// A siftedText is what a sievePart knows about an attribute that is a text: masks[at+i] are
+// the entries that the symbol base+i excludes, for i below n, and masks[at] those that all
+// other symbols exclude.
+type siftedText struct {
+	rank        uint8 // see Module.ranks
+	base, n, at uint32
 }
 
 // A span excludes entries for all numbers but those from lo to lo+width, modulo 2^64.
 type span struct {
 	lo, width uint64
+	rank      uint8 // see Module.ranks
 	entries   uint8 // mask
 }
 
-// next returns the instruction with which a walk goes on.
+// next returns the instruction with which a walk goes on. It has no branches that depend on the
+// numbers, as long as there is one part.
 func (s *sieve) next(numbers *[memoSize]uint64) uint32 {
 	for i := range s.parts {
 		p := &s.parts[i]
-		excluded := p.excluded
-		for j := range p.attributes {
-			a := &p.attributes[j]
-			n := numbers[a.rank%memoSize]
-			if len(a.masks) > 0 {
-				i := uint32(n) - a.base
-				if i >= uint32(len(a.masks)) { // also below base
-					i = 0
-				}
-				excluded |= a.masks[i]
-			}
-			for k := range a.spans {
-				span := &a.spans[k]
-				excluded |= span.entries & (bit(n-span.lo <= span.width) - 1)
-			}
+		excluded, masks := p.excluded, p.masks
+		for j := range p.texts {
+			t := &p.texts[j]
+			i := uint32(numbers[t.rank%memoSize]) - t.base // wraps around below base
+			i &= -uint32(bit(i < t.n))
+			excluded |= masks[t.at+i]
 		}
-		if excluded != math.MaxUint8 {
+		for j := range p.spans {
+			span := &p.spans[j]
+			inside := bit(numbers[span.rank%memoSize]-span.lo <= span.width)
+			excluded |= span.entries & (inside - 1)
+		}
+		if i == len(s.parts)-1 || excluded != math.MaxUint8 {
 			return p.targets[bits.TrailingZeros8(^excluded)]
 		}
 	}
 	return s.otherwise
 }
 
-// number returns a context's value of an attribute as sieves compare it: the symbol of a text,
-// 2^63 plus an integer, or 1 plus the order of a version. A missing value and one of another
-// type are 0. The least integer isn't ok, because it would be 0 as well.
-func (e *evaluation) number(mod *Module, attribute uint16) (n uint64, ok bool) {
-	switch mod.attributes[attribute].Type {
-	case AttrString:
-		return uint64(e.symbol(mod, attribute)), true
-	case AttrInteger:
-		v := e.value(mod, attribute)
-		if v.kind != KindInt {
-			return 0, true
-		}
+// number returns a value of an attribute as sieves compare it: the symbol of a text, 2^63
+// plus an integer, or 1 plus the order of a version. A missing value and one of another type
+// are 0. The least integer isn't ok, because it would be 0 as well.
+func (mod *Module) number(attribute uint16, v Value) (n uint64, ok bool) {
+	switch t := mod.attributes[attribute].Type; {
+	case t == AttrString && v.kind == KindString:
+		return uint64(mod.dictionaries[attribute].symbol(v.str)), true
+	case t == AttrInteger && v.kind == KindInt:
 		n = v.num ^ 1<<63
 		return n, n != 0
-	case AttrSemver, AttrSemverV:
-		order, ok := e.order(mod, attribute)
-		if !ok {
-			return 0, true
+	case (t == AttrSemver || t == AttrSemverV) && v.kind == KindString:
+		if order, ok := orderOf(v.str, t == AttrSemverV); ok {
+			return orderNumber(order), true
 		}
-		return orderNumber(order), true
 	}
 	return 0, true
 }

@@ -139,7 +139,7 @@ func TestSieveOfWideLists(t *testing.T) {
 		Rules: []Rule{{Name: "r", When: &ends}}})
 	set.Flags[0].Key = "all"
 	program := compile(t, set)
-	if s := program.Flag("all").sieve(); len(s.parts) != 1 || len(s.parts[0].attributes[0].masks) != maxSymbols+1 {
+	if s := program.Flag("all").sieve(); len(s.parts) != 1 || len(s.parts[0].masks) != maxSymbols+1 {
 		t.Errorf("the sieve of a dense list is %+v", s)
 	}
 	if s := program.Flag("wide").sieve(); len(s.parts) != 0 {

@@ -49,8 +49,7 @@ func (s symbols) with(t symbols) symbols {
 // wide reports whether a mask for each symbol would take too much memory.
 func (s symbols) wide() bool { return s.most-s.least >= 64+4*s.n }
 
-// newSieve makes the sieve of a flag: parts for as many of its first rules as fit, and for what
-// follows, the instruction at which a walk goes on.
+// newSieve makes the sieve of a flag, of as many of its first rules as fit.
 func newSieve(f *CompiledFlag) *sieve {
 	m := sieveMaker{module: f.module, sieve: &sieve{otherwise: f.entry}}
 	if f.disabled || f.rules == 0 || f.entry != f.begin(0) { // the age and the reservation come first
@@ -69,7 +68,9 @@ func newSieve(f *CompiledFlag) *sieve {
 		m.finish()
 	}
 	m.finish()
-	m.sieve.otherwise = f.begin(rule)
+	if n := len(m.sieve.parts); n > 0 {
+		m.sieve.parts[n-1].targets[sieveEntries] = f.begin(rule)
+	}
 	return m.sieve
 }
 
@@ -254,55 +255,55 @@ func (m *sieveMaker) finish() {
 	if len(m.targets) == 0 {
 		return
 	}
-	p := sievePart{excluded: uint8(math.MaxUint8 << len(m.targets))}
+	p := sievePart{excluded: uint8(math.MaxUint8 << len(m.targets))} // entries from there on
 	copy(p.targets[:], m.targets)
+	var done []uint16 // attributes
 	for _, a := range m.atoms {
 		attribute := m.module.code[a.pc].attribute
-		rank := m.module.ranks[attribute]
-		if slices.ContainsFunc(p.attributes, func(s sifted) bool { return s.rank == rank }) {
+		switch {
+		case slices.Contains(done, attribute):
 			continue
+		case m.module.attributes[attribute].Type == AttrString:
+			m.texts(attribute, &p)
+		default:
+			m.numbers(attribute, &p)
 		}
-		s := sifted{rank: rank}
-		if m.module.attributes[attribute].Type == AttrString {
-			m.texts(attribute, &s)
-		} else {
-			m.numbers(attribute, &s)
-		}
-		p.attributes = append(p.attributes, s)
+		done = append(done, attribute)
 	}
 	m.sieve.parts = append(m.sieve.parts, p)
 	m.atoms, m.targets = m.atoms[:0], m.targets[:0]
 }
 
-// texts sets what symbols of an attribute exclude.
-func (m *sieveMaker) texts(attribute uint16, s *sifted) {
+// texts adds to a part what symbols of an attribute exclude.
+func (m *sieveMaker) texts(attribute uint16, p *sievePart) {
 	all := m.symbolsOf(attribute)
-	s.base = all.least - 1
-	s.masks = make([]uint8, all.most-all.least+2)
-	listed := make([]uint8, len(s.masks))
+	t := siftedText{m.module.ranks[attribute], all.least - 1, all.most - all.least + 2, uint32(len(p.masks))}
+	p.texts = append(p.texts, t)
+	p.masks = append(p.masks, make([]uint8, t.n)...)
+	masks, listed := p.masks[t.at:], make([]uint8, t.n)
 	for in, atom := range m.of(attribute) {
 		clear(listed)
 		for symbol := range m.module.eachSymbol(in) {
-			listed[symbol-s.base] = atom.entries
+			listed[symbol-t.base] = atom.entries
 		}
 		for i := range listed {
 			if !atom.negated {
 				listed[i] ^= atom.entries
 			}
-			s.masks[i] |= listed[i]
+			masks[i] |= listed[i]
 		}
 	}
 }
 
-// numbers sets what numbers of an attribute exclude.
-func (m *sieveMaker) numbers(attribute uint16, s *sifted) {
+// numbers adds to a part what numbers of an attribute exclude.
+func (m *sieveMaker) numbers(attribute uint16, p *sievePart) {
 	for in, atom := range m.of(attribute) {
 		span := m.module.span(in)
 		if atom.negated { // all others, from the next one past the largest to the one before
 			span.lo, span.width = span.lo+span.width+1, -span.width-2
 		}
-		span.entries = atom.entries
-		s.spans = append(s.spans, span)
+		span.rank, span.entries = m.module.ranks[attribute], atom.entries
+		p.spans = append(p.spans, span)
 	}
 }
 

@@ -257,6 +257,13 @@ func (r *ramp) pick(position uint64, now int64) uint16 {
 	return r.rest
 }
 
+// either returns the variant that owns a position, of a split into two ranges. It has no branch, which
+// would be hard to predict.
+func (s *serve) either(position uint32) uint16 {
+	first := -uint16(bit(position <= s.end))
+	return s.variant&first | s.last&^first
+}
+
 // halved is the number of ranges above which pick searches them in a binary search.
 const halved = 8
 
@@ -266,10 +273,7 @@ func (mod *Module) pick(s *serve, position uint32, now int64) uint16 {
 		return mod.ramps[s.from].pick(uint64(position), now)
 	}
 	if s.n == 0 {
-		if position <= s.end {
-			return s.variant
-		}
-		return s.last
+		return s.either(position)
 	}
 	ends, before := mod.ends[s.from:s.from+s.n], int(s.from)
 	for len(ends) > halved {
@@ -281,11 +285,9 @@ func (mod *Module) pick(s *serve, position uint32, now int64) uint16 {
 			ends = ends[:half]
 		}
 	}
-	// Compare with all that remain: where to stop would be hard to predict.
+	// Compare with all that remain, and without a branch: where to stop would be hard to predict.
 	for _, end := range ends {
-		if position > end {
-			before++
-		}
+		before += int(bit(position > end))
 	}
 	return mod.picks[before]
 }

@@ -21,7 +21,7 @@ type viewModule struct {
 	module  atomic.Pointer[Module]
 	ready   atomic.Bool // the rest is set, and won't be written
 	sieves  bool        // numbers are complete
-	memos   [memoSize]memo
+	places  [memoSize]uint32
 	numbers [memoSize]uint64
 }
 
@@ -67,12 +67,22 @@ func (v *View) evaluate(f *CompiledFlag, ctx *Context) Result {
 	if known == nil {
 		return f.Evaluate(ctx)
 	}
-	e := evaluation{ctx: ctx, view: known}
-	pc := f.entry
+	mod, pc := f.module, f.entry
 	if known.sieves {
 		pc = f.sieve().next(&known.numbers)
+		// What a walk would do, for what most flags serve.
+		switch in := &mod.code[pc]; in.op {
+		case codeServe:
+			s := &mod.serves[in.arg]
+			return Result{f, s, s.variant, 0}
+		case codeSplit:
+			if s := &mod.serves[in.arg]; s.kind&splitChance == 0 && in.attribute == mod.unit && ctx.Key != "" {
+				return Result{f, s, mod.pick(s, positionOf(ctx.Key, s.seed), ctx.Now), 0}
+			}
+		}
 	}
-	s, variant, missing := e.walk(f.module, pc)
+	e := evaluation{ctx: ctx, view: known}
+	s, variant, missing := e.walk(mod, pc)
 	return Result{f, s, variant, missing}
 }
 
@@ -101,17 +111,28 @@ func (v *View) in(mod *Module) *viewModule {
 
 // fill looks up the attributes.
 func (known *viewModule) fill(mod *Module, ctx *Context) {
-	for rank, attribute := range mod.ranked {
-		known.memos[rank%memoSize].place = lastPlace(ctx.Attrs, mod.attributes[attribute].Name)
-	}
-	if rank := mod.ranks[mod.unit]; rank != noRank && ctx.Key != "" {
-		known.memos[rank].place = placeKey
-	}
 	known.sieves = true
-	e := evaluation{ctx: ctx, view: known}
-	for rank, attribute := range mod.ranked {
-		n, ok := e.number(mod, attribute)
-		known.numbers[rank%memoSize] = n
+	for i, attribute := range mod.ranked {
+		rank := i % memoSize
+		known.places[rank] = lastPlace(ctx.Attrs, mod.attributes[attribute].Name)
+		if attribute == mod.unit && ctx.Key != "" {
+			known.places[rank] = placeKey
+		}
+		var ok bool
+		known.numbers[rank], ok = mod.number(attribute, ctx.at(known.places[rank]))
 		known.sieves = known.sieves && ok
 	}
+}
+
+// memo returns what is known about an attribute, and whether it has a rank.
+func (known *viewModule) memo(mod *Module, attribute uint16) (m memo, ok bool) {
+	rank := mod.ranks[attribute]
+	if rank >= memoSize {
+		return memo{}, false
+	}
+	m.place = known.places[rank]
+	if mod.attributes[attribute].Type == AttrString {
+		m.symbol = 1 + uint32(known.numbers[rank])
+	}
+	return m, true
 }
