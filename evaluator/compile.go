@@ -197,7 +197,7 @@ func (mod *Module) way(pc uint32) way {
 	case codeServe:
 		return way{&mod.serves[in.arg], pc}
 	case codeSplit:
-		if s := &mod.serves[in.arg]; s.kind == splitRanges && s.n == 0 && in.attribute == mod.unit {
+		if s := &mod.serves[in.arg]; s.kind&splitChance == 0 && in.attribute == mod.unit {
 			return way{s, pc}
 		}
 	}
@@ -206,20 +206,15 @@ func (mod *Module) way(pc uint32) way {
 
 // compileFlag compiles a flag, from its default to its first rule. What comes first in an
 // evaluation is compiled last: the test of the age, then the reservation, then the rules.
-func (c *compiler) compileFlag(f *Flag) CompiledFlag {
+func (c *compiler) compileFlag(f *Flag, compiled *CompiledFlag) {
 	mod := c.module
-	compiled := CompiledFlag{
-		module:   mod,
-		key:      f.Key,
-		serves:   uint32(len(mod.serves)),
-		rules:    uint32(len(f.Rules)),
-		disabled: f.Disabled,
-	}
+	compiled.module, compiled.key, compiled.disabled = mod, f.Key, f.Disabled
+	compiled.serves, compiled.rules = uint32(len(mod.serves)), uint32(len(f.Rules))
 	variants, ok := c.variants(f)
 	c.variant(f, f.Default)
 	c.variant(f, f.Off)
 	if !ok {
-		return compiled
+		return
 	}
 	compiled.variants = variants
 	metadata := c.metadata(f.Metadata, nil)
@@ -247,8 +242,7 @@ func (c *compiler) compileFlag(f *Flag) CompiledFlag {
 	if f.Disabled || len(f.Rules) == 0 {
 		compiled.entry = last
 	}
-	c.stale(f, metadata, &compiled)
-	return compiled
+	c.stale(f, metadata, compiled)
 }
 
 // stale prepends the test of the age, if the flag has one.

@@ -17,25 +17,37 @@ func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 	if f == nil {
 		return Result{}
 	}
-	way := &f.way
+	w := &f.way
 	if f.list != nil && ctx.Key != "" {
-		way = &f.unlisted
-		if f.list.has(ctx.Key) {
-			way = &f.listed
+		w = f.behindList(ctx.Key)
+	}
+	if w.serve == nil {
+		if sieve := f.sieve(); sieve.pays && sieve.start == w.pc {
+			if found := sieve.find(f.module, ctx); found != nil {
+				w = found
+			}
 		}
 	}
-	if s := way.serve; s != nil {
+	if s := w.serve; s != nil {
 		if s.kind == 0 {
 			return Result{f, s, s.variant, 0}
 		}
 		if ctx.Key != "" {
-			return Result{f, s, s.either(positionOf(ctx.Key, s.seed)), 0}
+			return Result{f, s, f.module.pick(s, positionOf(ctx.Key, s.seed), ctx.Now), 0}
 		}
 	}
 	var memos [memoSize]memo
 	e := evaluation{ctx: ctx, memos: &memos}
-	s, variant, missing := e.walk(f.module, way.pc)
+	s, variant, missing := e.walk(f.module, w.pc)
 	return Result{f, s, variant, missing}
+}
+
+// behindList returns where an evaluation goes on behind the list that the flag begins with.
+func (f *CompiledFlag) behindList(key string) *way {
+	if f.list.has(key) {
+		return &f.listed
+	}
+	return &f.unlisted
 }
 
 // An evaluation is the work on one context and one Module.
@@ -44,9 +56,8 @@ type evaluation struct {
 	slots []slot // of the Module, if the whole context was resolved before
 	// Otherwise attributes are looked up when they are first needed, and memos remembers
 	// them. It has a place for each, which another attribute may take.
-	memos *[memoSize]memo
-	view  *viewModule // what a View knows already; nil if there is none
-	spare memo        // of an attribute in a View
+	memos   *[memoSize]memo
+	numbers *[memoSize]uint64 // of attributes that have a rank, if a View knows them
 }
 
 const memoSize = 8
@@ -227,6 +238,9 @@ func (e *evaluation) order(mod *Module, attribute uint16) (order uint64, ok bool
 		s := &e.slots[attribute]
 		return s.order, s.isVersion
 	}
+	if n, ok := e.number(mod, attribute); ok {
+		return n - 1, n != 0 // see orderNumber
+	}
 	text, ok := e.text(e.memo(mod, attribute))
 	if !ok {
 		return 0, false
@@ -277,13 +291,6 @@ func (e *evaluation) member(mod *Module, s *segment, v Value) bool {
 // memo returns what is remembered about an attribute, having looked for it first if need
 // be. It must not be called if the context was resolved before.
 func (e *evaluation) memo(mod *Module, attribute uint16) *memo {
-	if e.view != nil {
-		if m, ok := e.view.memo(mod, attribute); ok {
-			e.spare = m
-			return &e.spare
-		}
-		return e.find(mod, attribute, &e.spare)
-	}
 	m := &e.memos[attribute%memoSize]
 	if m.attribute == attribute+1 {
 		return m
@@ -291,15 +298,30 @@ func (e *evaluation) memo(mod *Module, attribute uint16) *memo {
 	return e.find(mod, attribute, m)
 }
 
+// number returns the number of an attribute, and whether it is known. See ranked.number.
+func (e *evaluation) number(mod *Module, attribute uint16) (n uint64, ok bool) {
+	if e.numbers == nil {
+		return 0, false
+	}
+	rank := mod.ranks[attribute]
+	if rank == noRank {
+		return 0, false
+	}
+	return e.numbers[rank%memoSize], true
+}
+
 // find looks for an attribute, and remembers in m where it is: the last of its name counts.
 func (e *evaluation) find(mod *Module, attribute uint16, m *memo) *memo {
-	*m = memo{attribute: attribute + 1}
-	if attribute == mod.unit && e.ctx.Key != "" {
-		m.place = placeKey
-		return m
-	}
-	m.place = lastPlace(e.ctx.Attrs, mod.attributes[attribute].Name)
+	*m = memo{attribute: attribute + 1, place: mod.place(attribute, e.ctx)}
 	return m
+}
+
+// place returns the place of an attribute, as in a memo.
+func (mod *Module) place(attribute uint16, ctx *Context) uint32 {
+	if attribute == mod.unit && ctx.Key != "" {
+		return placeKey
+	}
+	return lastPlace(ctx.Attrs, mod.attributes[attribute].Name)
 }
 
 // lastPlace returns 1 + the index of the last attribute with a name, or 0.
@@ -330,6 +352,9 @@ func (e *evaluation) is(mod *Module, in *instr) bool {
 	if e.slots != nil {
 		return e.slots[in.attribute].symbol == in.arg
 	}
+	if n, ok := e.number(mod, in.attribute); ok {
+		return uint32(n) == in.arg
+	}
 	m := e.memo(mod, in.attribute)
 	if m.symbol > 0 {
 		return m.symbol-1 == in.arg
@@ -342,6 +367,9 @@ func (e *evaluation) is(mod *Module, in *instr) bool {
 func (e *evaluation) symbol(mod *Module, attribute uint16) uint32 {
 	if e.slots != nil {
 		return e.slots[attribute].symbol
+	}
+	if n, ok := e.number(mod, attribute); ok {
+		return uint32(n)
 	}
 	m := e.memo(mod, attribute)
 	if m.symbol == 0 {

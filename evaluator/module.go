@@ -44,9 +44,8 @@ type Module struct {
 
 	table func() *table // built by the first call
 
-	sieves []atomic.Pointer[sieve] // of flags, built when a View first needs them
-	ranks  []uint8                 // of attributes in Views, or noRank
-	ranked []uint16                // attributes by rank
+	ranks  []uint8        // of attributes in Views, or noRank
+	ranked [noRank]ranked // attributes by rank
 
 	// dictionaries are the texts that each attribute is compared with. To evaluate many
 	// flags, each attribute of the context is looked up once; comparisons then compare
@@ -185,11 +184,12 @@ type CompiledFlag struct {
 	list     *idSet
 	listed   way
 	unlisted way
+
+	sifted atomic.Pointer[sieve] // made when it is first needed
 }
 
-// A way is where an evaluation continues. If nothing is left to test, serve is the
-// outcome: a variant, or one of two by the targeting key. So most evaluations don't need
-// a walk. Otherwise serve is nil, and pc is the next instruction.
+// A way is where an evaluation continues, at an instruction. If nothing is left to test, serve is
+// the outcome: a variant, or a split by the targeting key. So most evaluations don't need a walk.
 type way struct {
 	serve *serve
 	pc    uint32

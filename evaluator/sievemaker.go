@@ -3,16 +3,16 @@ package evaluator
 import (
 	"iter"
 	"math"
+	"math/bits"
 	"slices"
 )
 
 // sieve returns the flag's sieve, which it makes at the first call.
 func (f *CompiledFlag) sieve() *sieve {
-	place := &f.module.sieves[f.index]
-	s := place.Load()
+	s := f.sifted.Load()
 	if s == nil { // several goroutines may make the same one
 		s = newSieve(f)
-		place.Store(s)
+		f.sifted.Store(s)
 	}
 	return s
 }
@@ -49,13 +49,17 @@ func (s symbols) with(t symbols) symbols {
 // wide reports whether a mask for each symbol would take too much memory.
 func (s symbols) wide() bool { return s.most-s.least >= 64+4*s.n }
 
-// newSieve makes the sieve of a flag, of as many of its first rules as fit.
+// newSieve makes the sieve of a flag, of as many of its first rules as fit. A first rule with a list
+// of targeting keys isn't one of them, because [CompiledFlag.behindList] tests that.
 func newSieve(f *CompiledFlag) *sieve {
-	m := sieveMaker{module: f.module, sieve: &sieve{otherwise: f.entry}}
-	if f.disabled || f.rules == 0 || f.entry != f.begin(0) { // the age and the reservation come first
+	m := sieveMaker{module: f.module, sieve: &sieve{start: noSieve}}
+	rule, start := uint32(0), f.way.pc
+	if f.list != nil {
+		rule, start = 1, f.unlisted.pc
+	}
+	if f.disabled || rule >= f.rules || start != f.ruleBegin(rule) { // the age and the reservation come first
 		return m.sieve
 	}
-	rule := uint32(0)
 	for rule < f.rules && len(m.sieve.parts) < sieveParts {
 		entries, exact := m.entries(f, rule)
 		if m.add(f, rule, entries, exact) {
@@ -69,7 +73,8 @@ func newSieve(f *CompiledFlag) *sieve {
 	}
 	m.finish()
 	if n := len(m.sieve.parts); n > 0 {
-		m.sieve.parts[n-1].targets[sieveEntries] = f.begin(rule)
+		m.sieve.start = start
+		m.sieve.parts[n-1].ways[sieveEntries] = f.module.way(f.ruleBegin(rule))
 	}
 	return m.sieve
 }
@@ -77,9 +82,9 @@ func newSieve(f *CompiledFlag) *sieve {
 // rule returns what rule i serves.
 func (f *CompiledFlag) rule(i uint32) *serve { return &f.module.serves[f.serves+f.rules-i] }
 
-// begin returns the instruction with which rule i begins, and that of the default if there are
+// ruleBegin returns the instruction with which rule i begins, and that of the default if there are
 // i rules.
-func (f *CompiledFlag) begin(i uint32) uint32 {
+func (f *CompiledFlag) ruleBegin(i uint32) uint32 {
 	for ; i < f.rules; i++ {
 		s := f.rule(i)
 		if s.shape == 0 {
@@ -223,7 +228,7 @@ func (m *sieveMaker) add(f *CompiledFlag, i uint32, entries [][]atom, exact bool
 	}
 	target := f.rule(i).pc
 	if !exact {
-		target = f.begin(i)
+		target = f.ruleBegin(i)
 	}
 	for range entries {
 		m.targets = append(m.targets, target)
@@ -256,20 +261,25 @@ func (m *sieveMaker) finish() {
 		return
 	}
 	p := sievePart{excluded: uint8(math.MaxUint8 << len(m.targets))} // entries from there on
-	copy(p.targets[:], m.targets)
-	var done []uint16 // attributes
-	for _, a := range m.atoms {
+	for i, pc := range m.targets {
+		p.ways[i] = m.module.way(pc)
+	}
+	for i, a := range m.atoms {
 		attribute := m.module.code[a.pc].attribute
+		same := func(b atom) bool { return m.module.code[b.pc].attribute == attribute }
 		switch {
-		case slices.Contains(done, attribute):
+		case slices.ContainsFunc(m.atoms[:i], same):
 			continue
 		case m.module.attributes[attribute].Type == AttrString:
 			m.texts(attribute, &p)
 		default:
 			m.numbers(attribute, &p)
 		}
-		done = append(done, attribute)
+		for _, a := range m.of(attribute) {
+			p.decided[bits.TrailingZeros8(a.entries)] = uint8(len(p.attributes))
+		}
 	}
+	m.sieve.pays = m.sieve.pays || len(m.atoms) > len(p.attributes)
 	m.sieve.parts = append(m.sieve.parts, p)
 	m.atoms, m.targets = m.atoms[:0], m.targets[:0]
 }
@@ -277,14 +287,15 @@ func (m *sieveMaker) finish() {
 // texts adds to a part what symbols of an attribute exclude.
 func (m *sieveMaker) texts(attribute uint16, p *sievePart) {
 	all := m.symbolsOf(attribute)
-	t := siftedText{m.module.ranks[attribute], all.least - 1, all.most - all.least + 2, uint32(len(p.masks))}
-	p.texts = append(p.texts, t)
-	p.masks = append(p.masks, make([]uint8, t.n)...)
-	masks, listed := p.masks[t.at:], make([]uint8, t.n)
+	s := sifted{rank: m.module.ranks[attribute], at: uint32(len(p.masks)), base: all.least - 1,
+		n: all.most - all.least + 2}
+	p.attributes = append(p.attributes, s)
+	p.masks = append(p.masks, make([]uint8, s.n)...)
+	masks, listed := p.masks[s.at:], make([]uint8, s.n)
 	for in, atom := range m.of(attribute) {
 		clear(listed)
 		for symbol := range m.module.eachSymbol(in) {
-			listed[symbol-t.base] = atom.entries
+			listed[symbol-s.base] = atom.entries
 		}
 		for i := range listed {
 			if !atom.negated {
@@ -297,14 +308,17 @@ func (m *sieveMaker) texts(attribute uint16, p *sievePart) {
 
 // numbers adds to a part what numbers of an attribute exclude.
 func (m *sieveMaker) numbers(attribute uint16, p *sievePart) {
+	s := sifted{rank: m.module.ranks[attribute], at: uint32(len(p.spans))}
 	for in, atom := range m.of(attribute) {
 		span := m.module.span(in)
 		if atom.negated { // all others, from the next one past the largest to the one before
 			span.lo, span.width = span.lo+span.width+1, -span.width-2
 		}
-		span.rank, span.entries = m.module.ranks[attribute], atom.entries
+		span.rank, span.entries = s.rank, atom.entries
 		p.spans = append(p.spans, span)
+		s.spans++
 	}
+	p.attributes = append(p.attributes, s)
 }
 
 // span returns the numbers for which codeBetween or codeVersion holds.

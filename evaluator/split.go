@@ -267,7 +267,7 @@ func (s *serve) either(position uint32) uint16 {
 // halved is the number of ranges above which pick searches them in a binary search.
 const halved = 8
 
-// pick returns the variant that owns a position.
+// pick returns the variant that owns a position at a time.
 func (mod *Module) pick(s *serve, position uint32, now int64) uint16 {
 	if s.kind&splitRamp != 0 {
 		return mod.ramps[s.from].pick(uint64(position), now)

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"sync"
-	"sync/atomic"
 )
 
 // A Stream yields the flags of a ruleset one by one, so that a large ruleset can be
@@ -74,7 +73,6 @@ func compileStream(set *Ruleset, flags *Stream, all *problems) *Module {
 			mod.flags[i].findWays()
 		}
 	}
-	mod.sieves = make([]atomic.Pointer[sieve], len(mod.flags))
 	mod.table = sync.OnceValue(func() *table { return newTable(mod) })
 	return mod
 }
@@ -132,7 +130,8 @@ func (c *compiler) nextFlag(f *Flag) {
 		c.flags[f.Key] = uint32(n)
 	}
 	c.begin()
-	mod.flags = append(mod.flags, c.compileFlag(f))
+	mod.flags = append(mod.flags, CompiledFlag{})
+	c.compileFlag(f, &mod.flags[len(mod.flags)-1])
 	c.flagUses = append(c.flagUses, c.end())
 }
 

@@ -42,7 +42,7 @@ type textSlot struct {
 // longText is shortID.rest of a text that isn't short. No shortID has this length.
 const longText = 0xff << 56
 
-// find returns the index of a text, or 0.
+// find returns the index of a text, or 0. It is search, without the call.
 func (t *textTable) find(texts []string, text string) uint32 {
 	if len(t.slots) == 0 {
 		return 0
@@ -50,7 +50,15 @@ func (t *textTable) find(texts []string, text string) uint32 {
 	if len(text) > maxShortID {
 		return t.slots[t.searchLong(texts, text)].index
 	}
-	return t.slots[t.search(newShortID(text))].index
+	id := newShortID(text)
+	for i := t.start(id); ; i++ {
+		if i == len(t.slots) {
+			i = 0
+		}
+		if slot := &t.slots[i]; slot.text == id || slot.text.rest == 0 {
+			return slot.index
+		}
+	}
 }
 
 // search returns the slot of a short text. If the text isn't in the table, it returns the slot
@@ -81,7 +89,7 @@ func (t *textTable) searchLong(texts []string, text string) int {
 
 // start returns the slot where probing starts.
 func (t *textTable) start(text shortID) int {
-	return start(fold128(text.first^t.random, text.rest^phi)*phi, len(t.slots))
+	return start(fold128(text.first^t.random, text.rest^phi), len(t.slots))
 }
 
 // roomy is the number of texts up to which three of four slots stay free, so that a lookup rarely

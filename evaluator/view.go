@@ -12,27 +12,24 @@ type View struct {
 	ctx   Context
 	key   [viewKey]byte   // room for ctx.Key
 	attrs [viewAttrs]Attr // room for ctx.Attrs
-	known [viewModules]viewModule
+	known viewModule
 }
 
-// A viewModule is what is known about the context in a Module: about the attributes that have a
-// rank, which is also their index.
+// A viewModule is what is known about the context in a Module.
 type viewModule struct {
 	module  atomic.Pointer[Module]
-	ready   atomic.Bool // the rest is set, and won't be written
-	sieves  bool        // numbers are complete
-	places  [memoSize]uint32
-	numbers [memoSize]uint64
+	ready   atomic.Bool                // the rest is set, and won't be written
+	sieves  bool                       // sieves can represent all numbers
+	numbers [memoSize]uint64           // of attributes, by rank
+	next    atomic.Pointer[viewModule] // what is known in another Module
 }
 
+// viewKey is the length in bytes of the longest targeting key, and viewAttrs the number of
+// attributes, that don't take an allocation of their own. A View that takes up more than 512 bytes
+// would take longer to allocate.
 const (
-	// viewKey is the length in bytes of the longest targeting key, and viewAttrs the number
-	// of attributes, that don't take an allocation of their own.
 	viewKey   = 40
 	viewAttrs = 6
-	// viewModules is the number of Modules for which a View remembers attributes. Most
-	// requests ask for flags of one namespace or two.
-	viewModules = 2
 )
 
 // Set sets the View's context; the View must be new. It retains neither ctx.Key nor
@@ -67,30 +64,33 @@ func (v *View) evaluate(f *CompiledFlag, ctx *Context) Result {
 	if known == nil {
 		return f.Evaluate(ctx)
 	}
-	mod, pc := f.module, f.entry
-	if known.sieves {
-		pc = f.sieve().next(&known.numbers)
-		// What a walk would do, for what most flags serve.
-		switch in := &mod.code[pc]; in.op {
-		case codeServe:
-			s := &mod.serves[in.arg]
-			return Result{f, s, s.variant, 0}
-		case codeSplit:
-			if s := &mod.serves[in.arg]; s.kind&splitChance == 0 && in.attribute == mod.unit && ctx.Key != "" {
-				return Result{f, s, mod.pick(s, positionOf(ctx.Key, s.seed), ctx.Now), 0}
-			}
+	w := &f.way
+	if f.list != nil && ctx.Key != "" {
+		w = f.behindList(ctx.Key)
+	}
+	if w.serve == nil && known.sieves {
+		if sieve := f.sieve(); sieve.start == w.pc {
+			w = sieve.next(&known.numbers)
 		}
 	}
-	e := evaluation{ctx: ctx, view: known}
-	s, variant, missing := e.walk(mod, pc)
+	if s := w.serve; s != nil {
+		if s.kind == 0 {
+			return Result{f, s, s.variant, 0}
+		}
+		if ctx.Key != "" {
+			return Result{f, s, f.module.pick(s, positionOf(ctx.Key, s.seed), ctx.Now), 0}
+		}
+	}
+	var memos [memoSize]memo
+	e := evaluation{ctx: ctx, memos: &memos, numbers: &known.numbers}
+	s, variant, missing := e.walk(f.module, w.pc)
 	return Result{f, s, variant, missing}
 }
 
-// in returns what is known about the context in a Module, or nil if there is no room for it, or
-// another goroutine is about to find out.
+// in returns what is known about the context in a Module, or nil if another goroutine is about to
+// find out: rare enough to do without this time.
 func (v *View) in(mod *Module) *viewModule {
-	for i := range v.known {
-		known := &v.known[i]
+	for known := &v.known; ; known = known.another() {
 		switch known.module.Load() {
 		case mod:
 			if known.ready.Load() {
@@ -99,40 +99,32 @@ func (v *View) in(mod *Module) *viewModule {
 			return nil
 		case nil:
 			if !known.module.CompareAndSwap(nil, mod) {
-				return nil // rare: this time, do without
+				return nil
 			}
 			known.fill(mod, &v.ctx)
 			known.ready.Store(true)
 			return known
 		}
 	}
-	return nil
+}
+
+// another returns what is known in the next Module, or room for it.
+func (known *viewModule) another() *viewModule {
+	if known.next.Load() == nil {
+		known.next.CompareAndSwap(nil, new(viewModule))
+	}
+	return known.next.Load()
 }
 
 // fill looks up the attributes.
 func (known *viewModule) fill(mod *Module, ctx *Context) {
 	known.sieves = true
-	for i, attribute := range mod.ranked {
-		rank := i % memoSize
-		known.places[rank] = lastPlace(ctx.Attrs, mod.attributes[attribute].Name)
-		if attribute == mod.unit && ctx.Key != "" {
-			known.places[rank] = placeKey
+	for rank := range mod.ranked {
+		r := &mod.ranked[rank]
+		if r.name == "" {
+			break
 		}
-		var ok bool
-		known.numbers[rank], ok = mod.number(attribute, ctx.at(known.places[rank]))
-		known.sieves = known.sieves && ok
+		n, ok := r.number(ctx, mod.place(r.attribute, ctx))
+		known.numbers[rank], known.sieves = n, known.sieves && ok
 	}
-}
-
-// memo returns what is known about an attribute, and whether it has a rank.
-func (known *viewModule) memo(mod *Module, attribute uint16) (m memo, ok bool) {
-	rank := mod.ranks[attribute]
-	if rank >= memoSize {
-		return memo{}, false
-	}
-	m.place = known.places[rank]
-	if mod.attributes[attribute].Type == AttrString {
-		m.symbol = 1 + uint32(known.numbers[rank])
-	}
-	return m, true
 }
