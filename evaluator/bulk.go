@@ -20,13 +20,21 @@ func (p *Program) All(ctx *Context) iter.Seq2[*CompiledFlag, Result] {
 		if p == nil {
 			return
 		}
-		all := make([]bulk, len(p.modules))
-		for _, f := range p.sorted {
-			b := &all[f.module]
-			if b.slots == nil {
-				*b = p.modules[f.module].bulk(ctx)
+		all := make([]*bulk, len(p.modules))
+		defer func() {
+			for i, b := range all {
+				if b != nil {
+					p.modules[i].release(b)
+				}
 			}
-			if !yield(f.CompiledFlag, b.evaluate(f.CompiledFlag)) {
+		}()
+		for _, f := range p.sorted {
+			b := all[f.module]
+			if b == nil {
+				b = p.modules[f.module].bulk(ctx)
+				all[f.module] = b
+			}
+			if !yield(f.CompiledFlag, b.evaluate(f.CompiledFlag, f.index)) {
 				return
 			}
 		}
@@ -336,29 +344,45 @@ func (m *tableMaker) number() {
 	}
 }
 
-// A bulk is the evaluation of all flags of a Module for one context.
+// A bulk is the evaluation of all flags of a Module for one context. Modules keep some for later.
 type bulk struct {
 	module *Module
 	table  *table
 	evaluation
-	matches []uint8 // 1 or 0 for each rule; eight more bytes, so that eight can be read at once
+	outcomes []uint8
+	matches  []uint8 // 1 or 0 for each rule; eight more bytes, so that eight can be read at once
 }
 
 // bulk computes what doesn't depend on the flag, and which rules match.
-func (mod *Module) bulk(ctx *Context) bulk {
-	t := mod.table()
-	b := bulk{mod, t, evaluation{ctx: ctx, slots: mod.resolve(ctx)}, make([]uint8, len(t.rules)+8)}
-	holds := t.compare(&b)
-	matches := b.matches[:len(t.rules)]
-	for i, r := range t.rules {
-		matches[i] = holds[r[0]] & holds[r[1]]
+func (mod *Module) bulk(ctx *Context) *bulk {
+	b, ok := mod.bulks.Get().(*bulk)
+	if !ok {
+		t := mod.table()
+		b = &bulk{module: mod, table: t, outcomes: make([]uint8, t.outcomes()), matches: make([]uint8, len(t.rules)+8)}
+		b.slots = make([]slot, len(mod.attributes))
+	}
+	b.ctx = ctx
+	mod.resolve(ctx, b.slots)
+	b.compare()
+	rules, outcomes := b.table.rules, b.outcomes
+	matches := b.matches[:len(rules)]
+	for i := range rules {
+		r := &rules[i]
+		matches[i] = outcomes[r[0]] & outcomes[r[1]]
 	}
 	return b
 }
 
-// compare returns all outcomes.
-func (t *table) compare(b *bulk) []uint8 {
-	all := make([]uint8, t.outcomes())
+// release keeps b for later.
+func (mod *Module) release(b *bulk) {
+	b.ctx = nil
+	clear(b.slots) // and with them the context's texts
+	mod.bulks.Put(b)
+}
+
+// compare computes all outcomes.
+func (b *bulk) compare() {
+	t, all := b.table, b.outcomes
 	all[0] = 1
 	rest := all[1:]
 	part := func(n int) (holds []uint8) {
@@ -373,6 +397,7 @@ func (t *table) compare(b *bulk) []uint8 {
 		holds[i] = bit(v.kind == KindInt) & bit(test.lo <= n) & bit(n <= test.hi)
 	}
 	holds = part(len(t.symbols))
+	clear(holds)
 	for i := range b.slots {
 		at := t.firsts[i] + b.slots[i].symbol // symbol 0 has no postings
 		for _, test := range t.postings[t.starts[at]:t.starts[at+1]] {
@@ -380,8 +405,9 @@ func (t *table) compare(b *bulk) []uint8 {
 		}
 	}
 	holds = part(len(t.orders))
-	for i := range holds {
-		test := &t.orders[i]
+	orders := t.orders[:len(holds)]
+	for i := range orders {
+		test := &orders[i]
 		s := &b.slots[test.attribute]
 		holds[i] = bit(s.isVersion) & bit(test.lo <= s.order) & bit(s.order <= test.hi)
 	}
@@ -400,7 +426,6 @@ func (t *table) compare(b *bulk) []uint8 {
 		}
 		rest[i] = join
 	}
-	return all
 }
 
 // bit returns 1 or 0. The compiler implements it without a branch.
@@ -414,10 +439,10 @@ func bit(b bool) uint8 {
 // eachByte has the lowest bit of each byte set.
 const eachByte = 0x0101010101010101
 
-// evaluate evaluates a flag of the module.
-func (b *bulk) evaluate(f *CompiledFlag) Result {
+// evaluate evaluates a flag of the module, which has the index.
+func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 	mod, t := b.module, b.table
-	tf := &t.flags[f.index]
+	tf := &t.flags[index]
 	if tf.walks {
 		s, variant, missing := b.walk(mod, f.entry)
 		return Result{f, s, variant, missing}

@@ -10,9 +10,10 @@ import (
 // Evaluate returns the variant that ctx is served, and why. A nil flag's result has
 // [ReasonError]. ctx must not be nil. Evaluate neither modifies nor retains it.
 //
-// Evaluate doesn't allocate, with these exceptions: parsing an IP address that turns out
-// to be invalid, folding a string longer than 64 bytes, matching Key with a regular
-// expression, and the buffers of package regexp, which it pools.
+// Evaluate doesn't allocate, with these exceptions: the first evaluation of a flag that has
+// rules, parsing an IP address that turns out to be invalid, folding a string longer than 64
+// bytes, matching Key with a regular expression, and the buffers of package regexp, which it
+// pools.
 func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 	if f == nil {
 		return Result{}
@@ -83,9 +84,8 @@ type slot struct {
 	id        hashed     // of attributes that splits use as units
 }
 
-// resolve returns a slot for each attribute of the module.
-func (mod *Module) resolve(ctx *Context) []slot {
-	slots := make([]slot, len(mod.attributes))
+// resolve fills a slot for each attribute of the module. The slots must be zero.
+func (mod *Module) resolve(ctx *Context, slots []slot) {
 	for _, a := range ctx.Attrs {
 		if i, ok := mod.index[a.Name]; ok {
 			slots[i].value = a.Value
@@ -111,7 +111,6 @@ func (mod *Module) resolve(ctx *Context) []slot {
 	for _, i := range mod.splitters {
 		slots[i].id = newHashed(slots[i].value)
 	}
-	return slots
 }
 
 // walk executes instructions from pc on. For a flag it returns the outcome, and for the

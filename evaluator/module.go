@@ -1,6 +1,9 @@
 package evaluator
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // A Module is one compiled ruleset. [Link] combines Modules into a [Program]. A Module is
 // immutable and safe for concurrent use, and may be part of any number of Programs.
@@ -43,6 +46,7 @@ type Module struct {
 	shapes       []byte   // nesting of conditions, read by conditionWalk
 
 	table func() *table // built by the first call
+	bulks sync.Pool     // of *bulk
 
 	ranks  []uint8        // of attributes in Views, or noRank
 	ranked [noRank]ranked // attributes by rank
@@ -171,7 +175,6 @@ type CompiledFlag struct {
 	age      bool
 	varies   bool // chance, time or age
 	disabled bool
-	index    uint32 // of this flag in Module.flags
 	entry    uint32 // first instruction
 	end      uint32 // after the last instruction of its rules
 	rules    uint32 // number of rules

@@ -22,6 +22,7 @@ type Program struct {
 type linkedFlag struct {
 	*CompiledFlag
 	module uint32 // index into Program.modules
+	index  uint32 // index into Module.flags
 }
 
 // byKey sorts flags. Package slices would add 15 KB to every program for each type that it
@@ -75,7 +76,7 @@ func Link(modules ...*Module) (*Program, error) {
 				all.add(&CompileError{Flag: f.key, Err: fmt.Errorf("the key %q is not unique", f.key)})
 			}
 			p.byKey[f.key] = f
-			p.sorted = append(p.sorted, linkedFlag{f, uint32(i)})
+			p.sorted = append(p.sorted, linkedFlag{f, uint32(i), uint32(j)})
 		}
 	}
 	if err := all.err(); err != nil {

@@ -77,10 +77,19 @@ func sieveContext(r *rand.Rand) Context {
 	return ctx
 }
 
-// TestSieve holds that a View answers as without a sieve, and that most flags have one.
+// walked is the result of a walk from the first instruction on, without any shortcut.
+func walked(f *CompiledFlag, ctx *Context) Result {
+	var memos [memoSize]memo
+	e := evaluation{ctx: ctx, memos: &memos}
+	s, variant, missing := e.walk(f.module, f.entry)
+	return Result{f, s, variant, missing}
+}
+
+// TestSieve holds that a flag and a View answer as a walk without a sieve does, and that most flags
+// have one.
 func TestSieve(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	sifting, longer := 0, 0
+	sifting, longer, alone, listed := 0, 0, 0, 0
 	const rounds = 3000
 	for round := range rounds {
 		set := Ruleset{Unit: "user", Attributes: sieveAttributes, Flags: []Flag{{Key: "f", Type: KindInt}}}
@@ -97,6 +106,10 @@ func TestSieve(t *testing.T) {
 			if r.IntN(20) == 0 {
 				rule.When = nil
 			}
+			if i == 0 && r.IntN(4) == 0 { // begins with a list of targeting keys
+				ids := is("user", "w0", "w2", "w4", "w6", "w8", "w10")
+				rule.When = &ids
+			}
 			f.Rules = append(f.Rules, rule)
 			f.Variants = append(f.Variants, Variant{fmt.Sprint("v", i), IntValue(int64(i))})
 		}
@@ -104,6 +117,12 @@ func TestSieve(t *testing.T) {
 			f.Stale = &Staleness{After: 10}
 		}
 		flag := compile(t, set).Flag("f")
+		if sieve := flag.sieve(); sieve.pays {
+			alone++
+			if flag.list != nil {
+				listed++
+			}
+		}
 		switch parts := len(flag.sieve().parts); {
 		case parts > 1:
 			longer++
@@ -115,14 +134,17 @@ func TestSieve(t *testing.T) {
 			ctx := sieveContext(r)
 			var view View
 			view.Set(ctx)
-			if got, want := view.Evaluate(flag), flag.Evaluate(&ctx); got != want {
-				t.Fatalf("round %d: %+v\n%v through a view, %v without", round, ctx, got.Variant(), want.Variant())
+			want := walked(flag, &ctx)
+			for how, got := range map[string]Result{"through a view": view.Evaluate(flag), "alone": flag.Evaluate(&ctx)} {
+				if got != want {
+					t.Fatalf("round %d: %+v\n%v %s, %v by a walk", round, ctx, got.Variant(), how, want.Variant())
+				}
 			}
 		}
 	}
-	if sifting < rounds/2 || longer < rounds/50 {
-		t.Errorf("of %d flags, %d have a sieve, %d one of several parts; the test has lost sight of them", rounds,
-			sifting, longer)
+	if sifting < rounds/2 || longer < rounds/50 || alone < rounds/5 || listed < rounds/50 {
+		t.Errorf("of %d flags, %d have a sieve, %d one of several parts, %d one that a single flag uses, %d of these "+
+			"behind a list; the test has lost sight of them", rounds, sifting, longer, alone, listed)
 	}
 }
 

@@ -69,7 +69,6 @@ func compileStream(set *Ruleset, flags *Stream, all *problems) *Module {
 	if all.count == 0 { // a valid module
 		mod.rank()
 		for i := range mod.flags {
-			mod.flags[i].index = uint32(i)
 			mod.flags[i].findWays()
 		}
 	}
