@@ -357,7 +357,8 @@ type bulk struct {
 func (mod *Module) bulk(ctx *Context) *bulk {
 	b, ok := mod.bulks.Get().(*bulk)
 	if !ok {
-		t := mod.table()
+		mod.tabled.Do(func() { mod.table = newTable(mod) })
+		t := mod.table
 		b = &bulk{module: mod, table: t, outcomes: make([]uint8, t.outcomes()), matches: make([]uint8, len(t.rules)+8)}
 		b.slots = make([]slot, len(mod.attributes))
 	}

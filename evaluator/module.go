@@ -45,8 +45,9 @@ type Module struct {
 	bits         []uint64 // of lists
 	shapes       []byte   // nesting of conditions, read by conditionWalk
 
-	table func() *table // built by the first call
-	bulks sync.Pool     // of *bulk
+	tabled sync.Once // table is built when it is first needed
+	table  *table
+	bulks  sync.Pool // of *bulk
 
 	ranks  []uint8        // of attributes in Views, or noRank
 	ranked [noRank]ranked // attributes by rank

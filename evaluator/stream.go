@@ -4,7 +4,6 @@ import (
 	"iter"
 	"math"
 	"slices"
-	"sync"
 )
 
 // A Stream yields the flags of a ruleset one by one, so that a large ruleset can be
@@ -64,7 +63,7 @@ func compileStream(set *Ruleset, flags *Stream, all *problems) *Module {
 	c.compileFlags(flags)
 	c.resolve()
 	c.checkCosts()
-	mod := c.module // table below must not retain the compiler, which refers to the ruleset
+	mod := c.module
 	mod.clip()
 	if all.count == 0 { // a valid module
 		mod.rank()
@@ -72,7 +71,6 @@ func compileStream(set *Ruleset, flags *Stream, all *problems) *Module {
 			mod.flags[i].findWays()
 		}
 	}
-	mod.table = sync.OnceValue(func() *table { return newTable(mod) })
 	return mod
 }
 
