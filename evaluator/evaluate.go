@@ -277,10 +277,10 @@ func (e *evaluation) member(mod *Module, s *segment, v Value) bool {
 	default:
 		return false
 	}
-	if s.exclude.has(id) {
+	if s.exclude.count > 0 && s.exclude.has(id) {
 		return false
 	}
-	if s.include.has(id) {
+	if s.include.count > 0 && s.include.has(id) {
 		return true
 	}
 	_, yes, _ := e.walk(mod, s.when)
@@ -326,11 +326,17 @@ func (mod *Module) place(attribute uint16, ctx *Context) uint32 {
 // lastPlace returns 1 + the index of the last attribute with a name, or 0.
 func lastPlace(attrs []Attr, name string) uint32 {
 	for i := len(attrs) - 1; i >= 0; i-- {
-		if attrs[i].Name == name {
+		if sameName(attrs[i].Name, name) {
 			return uint32(i + 1)
 		}
 	}
 	return 0
+}
+
+// sameName compares names, of which b isn't empty. Names of the same length mostly differ in their
+// last byte, which takes less time to see than a call of the comparison.
+func sameName(a, b string) bool {
+	return len(a) == len(b) && a[len(a)-1] == b[len(b)-1] && a == b
 }
 
 // text returns the context's value of the attribute of m, and whether it is a string.

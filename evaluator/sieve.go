@@ -135,7 +135,7 @@ func (r *ranked) symbol(ctx *Context) uint32 {
 		return r.dictionary.symbol(ctx.Key)
 	}
 	for i := len(ctx.Attrs) - 1; i >= 0; i-- {
-		if a := &ctx.Attrs[i]; a.Name == r.name {
+		if a := &ctx.Attrs[i]; sameName(a.Name, r.name) {
 			if a.Value.kind != KindString {
 				return 0
 			}

@@ -66,7 +66,7 @@ func (w world) operand(r *rand.Rand) person {
 		attr{"amount", r.IntN(10_000)},
 		attr{"ip", address.String()},
 		attr{"tags", some(r, tags, 3)})
-	p.now = 1_780_000_000 + r.Int64N(86_400)
+	p.now = 1_782_950_400 + r.Int64N(86_400) // the day in the middle of 2026, and of the ramp
 	return p
 }
 
