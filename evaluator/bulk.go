@@ -50,7 +50,7 @@ func (p *Program) All(ctx *Context) iter.Seq2[*CompiledFlag, Result] {
 // An outcome is a byte, 1 or 0. The first outcome is always 1.
 type table struct {
 	// The sources of the outcomes, in the order of the outcomes.
-	between []betweenTest
+	spans   []spanTest
 	symbols []symbolTest
 	// postings of a symbol of an attribute are postings[starts[i]:starts[i+1]], where i is
 	// the symbol plus firsts[attribute]. Each is a symbolTest, by index, that holds for the
@@ -58,7 +58,6 @@ type table struct {
 	postings []uint32
 	starts   []uint32
 	firsts   []uint32
-	orders   []orderTest
 	others   []uint32   // instructions
 	negated  []uint32   // outcomes to negate
 	joined   [][]uint32 // outcomes to join by "and"
@@ -70,7 +69,7 @@ type table struct {
 
 // outcomes returns the number of outcomes.
 func (t *table) outcomes() int {
-	return 1 + len(t.between) + len(t.symbols) + len(t.orders) + len(t.others) + len(t.negated) + len(t.joined)
+	return 1 + len(t.spans) + len(t.symbols) + len(t.others) + len(t.negated) + len(t.joined)
 }
 
 // A tableServe is a compact copy of a serve. For a split into few ranges it contains their
@@ -114,17 +113,11 @@ func (t *tableServe) pick(mod *Module, position uint32, now int64) uint16 {
 	return t.picks[bit(position > t.ends[0])+bit(position > t.ends[1])+bit(position > t.ends[2])]
 }
 
-// A betweenTest holds if the attribute is an integer from lo to hi.
-type betweenTest struct {
+// A spanTest holds if the number of the attribute, see ranked.number, is from lo to lo+width modulo
+// 2^64.
+type spanTest struct {
 	attribute uint16
-	lo, hi    int64
-}
-
-// An orderTest holds if the attribute is a version whose order is between lo and
-// hi.
-type orderTest struct {
-	attribute uint16
-	lo, hi    uint64
+	lo, width uint64
 }
 
 // A symbolTest holds if the attribute has one of the symbols that the instruction looks
@@ -167,9 +160,8 @@ type tableMaker struct {
 type outcomeKind uint8
 
 const (
-	betweenOutcome outcomeKind = iota
+	spanOutcome outcomeKind = iota
 	symbolOutcome
-	orderOutcome
 	otherOutcome
 )
 
@@ -216,9 +208,7 @@ func (m *tableMaker) flag(f *CompiledFlag) {
 func (m *tableMaker) conjunction(w *conditionWalk, negated bool, parts *[]pendingOutcome) bool {
 	switch op, n := w.next(); {
 	case op == 0:
-		p := m.outcome(w.comparison())
-		p.negated = negated
-		*parts = append(*parts, p)
+		*parts = append(*parts, m.outcome(w.comparison(), negated))
 		return true
 	case op == OpNot:
 		return m.conjunction(w, !negated, parts)
@@ -233,27 +223,25 @@ func (m *tableMaker) conjunction(w *conditionWalk, negated bool, parts *[]pendin
 	return false
 }
 
-// outcome returns the outcome of an instruction. Instructions that make the same comparison
-// share it.
-func (m *tableMaker) outcome(pc uint32) pendingOutcome {
+// outcome returns the outcome of an instruction, or its negation. Instructions that make the same
+// comparison share it.
+func (m *tableMaker) outcome(pc uint32, negated bool) pendingOutcome {
 	mod := m.module
 	in := &mod.code[pc]
+	if mod.numeric(in) {
+		s := mod.span(in, negated)
+		t := spanTest{in.attribute, s.lo, s.width}
+		place := once(m, &m.spans, t, "n", int64(t.attribute), int64(t.lo), int64(t.width))
+		return pendingOutcome{kind: spanOutcome, index: place}
+	}
 	switch in.op {
-	case codeBetween:
-		t := betweenTest{in.attribute, mod.ints[in.arg], mod.ints[in.arg+1]}
-		return pendingOutcome{kind: betweenOutcome, index: once(m, &m.between, t, "b", int64(t.attribute), t.lo, t.hi)}
-	case codeVersion:
-		i := &mod.versions[in.arg]
-		t := orderTest{in.attribute, i.lo, i.hi}
-		place := once(m, &m.orders, t, "v", int64(t.attribute), int64(t.lo), int64(t.hi))
-		return pendingOutcome{kind: orderOutcome, index: place}
 	case codeIs, codeIn, codeAmong:
 		t := symbolTest{in.attribute, pc}
 		place := once(m, &m.symbols, t, "s", int64(in.op), int64(in.n), int64(in.attribute), int64(in.arg))
-		return pendingOutcome{kind: symbolOutcome, index: place}
+		return pendingOutcome{kind: symbolOutcome, index: place, negated: negated}
 	}
 	place := once(m, &m.others, pc, "o", int64(in.op), int64(in.attribute), int64(in.arg))
-	return pendingOutcome{kind: otherOutcome, index: place}
+	return pendingOutcome{kind: otherOutcome, index: place, negated: negated}
 }
 
 // post spreads the symbolTests over the symbols.
@@ -309,8 +297,7 @@ func (m *tableMaker) number() {
 	var first [otherOutcome + 1]uint32
 	last := uint32(1)
 	counts := [...]int{
-		betweenOutcome: len(m.between), symbolOutcome: len(m.symbols),
-		orderOutcome: len(m.orders), otherOutcome: len(m.others),
+		spanOutcome: len(m.spans), symbolOutcome: len(m.symbols), otherOutcome: len(m.others),
 	}
 	for kind, n := range counts {
 		first[kind] = last
@@ -349,6 +336,8 @@ type bulk struct {
 	module *Module
 	table  *table
 	evaluation
+	walks    bool     // all flags must be evaluated by walking the instructions
+	numbers  []uint64 // of attributes
 	outcomes []uint8
 	matches  []uint8 // 1 or 0 for each rule; eight more bytes, so that eight can be read at once
 }
@@ -360,10 +349,15 @@ func (mod *Module) bulk(ctx *Context) *bulk {
 		mod.tabled.Do(func() { mod.table = newTable(mod) })
 		t := mod.table
 		b = &bulk{module: mod, table: t, outcomes: make([]uint8, t.outcomes()), matches: make([]uint8, len(t.rules)+8)}
-		b.slots = make([]slot, len(mod.attributes))
+		b.slots, b.numbers = make([]slot, len(mod.attributes)), make([]uint64, len(mod.attributes))
 	}
 	b.ctx = ctx
 	mod.resolve(ctx, b.slots)
+	b.walks = false
+	for i := range b.slots {
+		n, ok := b.slots[i].number(mod.attributes[i].Type)
+		b.numbers[i], b.walks = n, b.walks || !ok
+	}
 	b.compare()
 	rules, outcomes := b.table.rules, b.outcomes
 	matches := b.matches[:len(rules)]
@@ -390,12 +384,10 @@ func (b *bulk) compare() {
 		holds, rest = rest[:n], rest[n:]
 		return holds
 	}
-	holds := part(len(t.between))
+	holds := part(len(t.spans))
 	for i := range holds {
-		test := &t.between[i]
-		v := &b.slots[test.attribute].value
-		n := int64(v.num)
-		holds[i] = bit(v.kind == KindInt) & bit(test.lo <= n) & bit(n <= test.hi)
+		s := &t.spans[i]
+		holds[i] = bit(b.numbers[s.attribute]-s.lo <= s.width)
 	}
 	holds = part(len(t.symbols))
 	clear(holds)
@@ -404,13 +396,6 @@ func (b *bulk) compare() {
 		for _, test := range t.postings[t.starts[at]:t.starts[at+1]] {
 			holds[test] = 1
 		}
-	}
-	holds = part(len(t.orders))
-	orders := t.orders[:len(holds)]
-	for i := range orders {
-		test := &orders[i]
-		s := &b.slots[test.attribute]
-		holds[i] = bit(s.isVersion) & bit(test.lo <= s.order) & bit(s.order <= test.hi)
 	}
 	holds = part(len(t.others))
 	for i, pc := range t.others {
@@ -444,7 +429,7 @@ const eachByte = 0x0101010101010101
 func (b *bulk) evaluate(f *CompiledFlag, index uint32) Result {
 	mod, t := b.module, b.table
 	tf := &t.flags[index]
-	if tf.walks {
+	if tf.walks || b.walks {
 		s, variant, missing := b.walk(mod, f.entry)
 		return Result{f, s, variant, missing}
 	}

@@ -145,28 +145,47 @@ func (r *ranked) symbol(ctx *Context) uint32 {
 	return 0
 }
 
-// number returns the value at a place of a context as sieves compare it: the symbol of a text,
-// 2^63 plus an integer, or 1 plus the order of a version. A missing value and one of another type
-// are 0. The least integer isn't ok, because it would be 0 as well.
+// number returns the value at a place of a context as a number: the symbol of a text, 2^63 plus an
+// integer, or 1 plus the order of a version. A missing value and one of another type are 0. It isn't ok
+// if that is ambiguous.
 func (r *ranked) number(ctx *Context, place uint32) (n uint64, ok bool) {
-	if place == 0 {
+	switch place {
+	case 0:
 		return 0, true
-	}
-	if place == placeKey {
+	case placeKey:
 		return uint64(r.dictionary.symbol(ctx.Key)), true
 	}
-	switch v := &ctx.Attrs[place-1].Value; {
+	v := &ctx.Attrs[place-1].Value
+	switch {
 	case r.typ == AttrString && v.kind == KindString:
 		return uint64(r.dictionary.symbol(v.str)), true
-	case r.typ == AttrInteger && v.kind == KindInt:
-		n = v.num ^ 1<<63
-		return n, n != 0
 	case (r.typ == AttrSemver || r.typ == AttrSemverV) && v.kind == KindString:
 		if order, ok := orderOf(v.str, r.typ == AttrSemverV); ok {
 			return orderNumber(order), true
 		}
+		return 0, true
 	}
-	return 0, true
+	return intNumber(r.typ, v)
+}
+
+// number returns the value of a slot as ranked.number does.
+func (s *slot) number(t AttributeType) (n uint64, ok bool) {
+	switch {
+	case t == AttrString:
+		return uint64(s.symbol), true
+	case s.isVersion:
+		return orderNumber(s.order), true
+	}
+	return intNumber(t, &s.value)
+}
+
+// intNumber returns 2^63 plus an integer, or 0. The least integer isn't ok, because it would be 0 as well.
+func intNumber(t AttributeType, v *Value) (n uint64, ok bool) {
+	if t != AttrInteger || v.kind != KindInt {
+		return 0, true
+	}
+	n = v.num ^ 1<<63
+	return n, n != 0
 }
 
 // orderNumber returns the number of a version. No version has the second highest order.

@@ -85,8 +85,8 @@ func walked(f *CompiledFlag, ctx *Context) Result {
 	return Result{f, s, variant, missing}
 }
 
-// TestSieve holds that a flag and a View answer as a walk without a sieve does, and that most flags
-// have one.
+// TestSieve holds that a flag, a View and All answer as a walk without a sieve does, and that most
+// flags have one.
 func TestSieve(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	sifting, longer, alone, listed := 0, 0, 0, 0
@@ -116,7 +116,8 @@ func TestSieve(t *testing.T) {
 		if r.IntN(10) == 0 {
 			f.Stale = &Staleness{After: 10}
 		}
-		flag := compile(t, set).Flag("f")
+		program := compile(t, set)
+		flag := program.Flag("f")
 		if sieve := flag.sieve(); sieve.pays {
 			alone++
 			if flag.list != nil {
@@ -135,7 +136,10 @@ func TestSieve(t *testing.T) {
 			var view View
 			view.Set(ctx)
 			want := walked(flag, &ctx)
-			for how, got := range map[string]Result{"through a view": view.Evaluate(flag), "alone": flag.Evaluate(&ctx)} {
+			answers := map[string]Result{"through a view": view.Evaluate(flag), "alone": flag.Evaluate(&ctx)}
+			for _, answers["of all"] = range program.All(&ctx) {
+			}
+			for how, got := range answers {
 				if got != want {
 					t.Fatalf("round %d: %+v\n%v %s, %v by a walk", round, ctx, got.Variant(), how, want.Variant())
 				}

@@ -196,12 +196,19 @@ func (mod *Module) sifts(in *instr) (list symbols, ok bool) {
 			list = list.with(symbols{symbol, symbol, 1})
 		}
 		return list, !list.wide()
-	case codeBetween:
-		return list, mod.ints[in.arg] <= mod.ints[in.arg+1] && mod.ints[in.arg+1] > math.MinInt64
-	case codeVersion:
-		return list, mod.versions[in.arg].lo <= mod.versions[in.arg].hi
 	}
-	return list, false
+	return list, mod.numeric(in)
+}
+
+// numeric reports whether a comparison holds for a span of numbers.
+func (mod *Module) numeric(in *instr) bool {
+	switch in.op {
+	case codeBetween:
+		return mod.ints[in.arg] <= mod.ints[in.arg+1] && mod.ints[in.arg+1] > math.MinInt64
+	case codeVersion:
+		return mod.versions[in.arg].lo <= mod.versions[in.arg].hi
+	}
+	return false
 }
 
 // add adds a rule to the part. It returns false if the rule doesn't fit.
@@ -310,10 +317,7 @@ func (m *sieveMaker) texts(attribute uint16, p *sievePart) {
 func (m *sieveMaker) numbers(attribute uint16, p *sievePart) {
 	s := sifted{rank: m.module.ranks[attribute], at: uint32(len(p.spans))}
 	for in, atom := range m.of(attribute) {
-		span := m.module.span(in)
-		if atom.negated { // all others, from the next one past the largest to the one before
-			span.lo, span.width = span.lo+span.width+1, -span.width-2
-		}
+		span := m.module.span(in, atom.negated)
 		span.rank, span.entries = s.rank, atom.entries
 		p.spans = append(p.spans, span)
 		s.spans++
@@ -321,14 +325,17 @@ func (m *sieveMaker) numbers(attribute uint16, p *sievePart) {
 	p.attributes = append(p.attributes, s)
 }
 
-// span returns the numbers for which codeBetween or codeVersion holds.
-func (mod *Module) span(in *instr) span {
+// span returns the numbers for which a numeric comparison holds, or its negation.
+func (mod *Module) span(in *instr, negated bool) span {
 	lo, hi := uint64(0), uint64(0)
 	if in.op == codeBetween {
 		lo, hi = max(uint64(mod.ints[in.arg])^1<<63, 1), uint64(mod.ints[in.arg+1])^1<<63
 	} else {
 		i := &mod.versions[in.arg]
 		lo, hi = orderNumber(i.lo), orderNumber(i.hi)
+	}
+	if negated { // all others, from the next one past the largest to the one before
+		return span{lo: hi + 1, width: lo - hi - 2}
 	}
 	return span{lo: lo, width: hi - lo}
 }
