@@ -60,17 +60,17 @@ func (v *View) evaluate(f *CompiledFlag, ctx *Context) Result {
 	if f == nil {
 		return Result{}
 	}
-	known := v.in(f.module)
-	if known == nil {
-		return f.Evaluate(ctx)
-	}
 	w := &f.way
 	if f.list != nil && ctx.Key != "" {
 		w = f.behindList(ctx.Key)
 	}
-	if w.serve == nil && known.sieves {
-		if sieve := f.sieve(); sieve.start == w.pc {
-			w = sieve.next(&known.numbers)
+	var numbers *[memoSize]uint64
+	if w.serve == nil {
+		if known := v.in(f.module); known != nil {
+			numbers = &known.numbers
+			if sieve := f.sieve(); known.sieves && sieve.start == w.pc {
+				w = sieve.next(numbers)
+			}
 		}
 	}
 	if s := w.serve; s != nil {
@@ -82,7 +82,7 @@ func (v *View) evaluate(f *CompiledFlag, ctx *Context) Result {
 		}
 	}
 	var memos [memoSize]memo
-	e := evaluation{ctx: ctx, memos: &memos, numbers: &known.numbers}
+	e := evaluation{ctx: ctx, memos: &memos, numbers: numbers}
 	s, variant, missing := e.walk(f.module, w.pc)
 	return Result{f, s, variant, missing}
 }

@@ -22,7 +22,7 @@ type View struct {
 }
 
 // For returns a View of the current revision for ctx. It allocates once, and once more if
-// ctx has more than 6 attributes. It neither retains nor modifies ctx.Attrs. Flags that
+// ctx has more than 6 attributes or a targeting key of more than 40 bytes. It neither retains nor modifies ctx.Attrs. Flags that
 // depend on time are evaluated for the moment at which the View was created.
 func (c *Client) For(ctx Context) *View { return c.Snapshot().For(ctx) }
 
@@ -55,8 +55,8 @@ func (v *View) Snapshot() *Snapshot {
 }
 
 // In returns the flag's value for v's context in v's revision. It returns the handle's
-// default if v is nil, or if the flag is missing or has another type. In never blocks, and
-// allocates no more than [Flag.Get] does.
+// default if v is nil, or if the flag is missing or has another type. In never blocks. It
+// allocates when [Flag.Get] does, and once for each further namespace that v is asked about.
 func (f *Flag[T]) In(v *View) T {
 	s := v.Snapshot()
 	flag := f.resolve(s, nil)
