@@ -254,8 +254,10 @@ func (m *tableMaker) post() {
 		all += len(mod.dictionaries[i].texts)
 	}
 	m.starts = make([]uint32, all)
+	var symbols []uint32
 	for _, t := range m.symbols {
-		for symbol := range mod.eachSymbol(&mod.code[t.pc]) {
+		symbols = mod.appendSymbols(symbols[:0], &mod.code[t.pc])
+		for _, symbol := range symbols {
 			m.starts[m.firsts[t.attribute]+symbol]++
 		}
 	}
@@ -267,7 +269,8 @@ func (m *tableMaker) post() {
 	}
 	m.postings = make([]uint32, n)
 	for i, t := range m.symbols {
-		for symbol := range mod.eachSymbol(&mod.code[t.pc]) {
+		symbols = mod.appendSymbols(symbols[:0], &mod.code[t.pc])
+		for _, symbol := range symbols {
 			start := &m.starts[m.firsts[t.attribute]+symbol]
 			*start--
 			m.postings[*start] = uint32(i)

@@ -409,7 +409,7 @@ func (x *explainer) holds(in *instr) bool {
 // order.
 func (mod *Module) textsOf(in *instr) []string {
 	var texts []string
-	for symbol := range mod.eachSymbol(in) {
+	for _, symbol := range mod.appendSymbols(nil, in) {
 		texts = append(texts, mod.dictionaries[in.attribute].texts[symbol])
 	}
 	if in.op == codeAmong {

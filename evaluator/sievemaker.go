@@ -24,12 +24,17 @@ type sieveMaker struct {
 
 	// Of the next part.
 	atoms   []atom
+	looked  [memoSize]symbols // that atoms look for, by the attribute's rank
 	targets []uint32
+
+	list   []uint32 // used by sifts and texts
+	listed []uint8  // used by texts
 }
 
 // An atom is a comparison.
 type atom struct {
 	pc      uint32
+	rank    uint8 // of the attribute
 	negated bool
 	entries uint8 // mask
 	symbols       // that it looks for
@@ -127,72 +132,68 @@ func (w *conditionWalk) first() (pc uint32, holds, constant bool) {
 // rule can't be part of a sieve, it has one entry without comparisons that isn't exact.
 func (m *sieveMaker) entries(f *CompiledFlag, i uint32) (entries [][]atom, exact bool) {
 	s := f.rule(i)
+	exact = true
 	if s.shape == 0 {
 		return [][]atom{nil}, true
 	}
-	exact = true
 	w := conditionWalk{module: m.module, shape: s.shape, pc: f.ruleEnd(i)}
-	entries, ok := m.alternatives(&w, false, &exact)
+	entries, ok := m.and([][]atom{make([]atom, 0, 4)}, &w, false, &exact)
 	if !ok {
 		return [][]atom{nil}, false
 	}
 	return entries, exact
 }
 
-// alternatives returns the entries of a condition. It isn't ok if there are too many. It clears
-// exact if it leaves out a comparison.
-func (m *sieveMaker) alternatives(w *conditionWalk, negated bool, exact *bool) (entries [][]atom, ok bool) {
+// and adds a condition to entries, which it may overwrite. It isn't ok if there are too many of them.
+// It clears exact if it leaves out a comparison.
+func (m *sieveMaker) and(entries [][]atom, w *conditionWalk, negated bool, exact *bool) (all [][]atom, ok bool) {
 	op, n := w.next()
 	switch {
 	case op == 0:
-		pc := w.comparison()
-		symbols, ok := m.module.sifts(&m.module.code[pc])
-		if !ok {
+		a := atom{pc: w.comparison(), negated: negated}
+		in := &m.module.code[a.pc]
+		if a.symbols, ok = m.sifts(in); !ok {
 			*exact = false
-			return [][]atom{nil}, true
+			return entries, true
 		}
-		return [][]atom{{{pc: pc, negated: negated, symbols: symbols}}}, true
+		a.rank = m.module.ranks[in.attribute]
+		for i := range entries {
+			entries[i] = append(entries[i], a)
+		}
+		return entries, true
 	case op == OpNot:
-		return m.alternatives(w, !negated, exact)
-	case (op == OpAny) != negated:
+		return m.and(entries, w, !negated, exact)
+	case (op == OpAny) == negated: // a conjunction
 		for range n {
-			more, ok := m.alternatives(w, negated, exact)
-			if entries = append(entries, more...); !ok || len(entries) > sieveEntries {
+			if entries, ok = m.and(entries, w, negated, exact); !ok {
 				return nil, false
 			}
 		}
 		return entries, true
 	}
-	entries = [][]atom{nil}
 	for range n {
-		more, ok := m.alternatives(w, negated, exact)
-		if !ok || len(entries)*len(more) > sieveEntries {
+		branch := make([][]atom, len(entries))
+		for i := range entries {
+			branch[i] = slices.Clone(entries[i])
+		}
+		if branch, ok = m.and(branch, w, negated, exact); !ok || len(all)+len(branch) > sieveEntries {
 			return nil, false
 		}
-		entries = both(entries, more)
+		all = append(all, branch...)
 	}
-	return entries, true
-}
-
-// both returns the entries that hold if one of each list holds.
-func both(a, b [][]atom) [][]atom {
-	all := make([][]atom, 0, len(a)*len(b))
-	for _, x := range a {
-		for _, y := range b {
-			all = append(all, slices.Concat(x, y))
-		}
-	}
-	return all
+	return all, true
 }
 
 // sifts returns the symbols that a comparison looks for, and whether a sieve can make it.
-func (mod *Module) sifts(in *instr) (list symbols, ok bool) {
+func (m *sieveMaker) sifts(in *instr) (list symbols, ok bool) {
+	mod := m.module
 	if mod.ranks[in.attribute] == noRank {
 		return list, false
 	}
 	switch in.op {
 	case codeIs, codeIn, codeAmong:
-		for symbol := range mod.eachSymbol(in) {
+		m.list = mod.appendSymbols(m.list[:0], in)
+		for _, symbol := range m.list {
 			list = list.with(symbols{symbol, symbol, 1})
 		}
 		return list, !list.wide()
@@ -216,22 +217,20 @@ func (m *sieveMaker) add(f *CompiledFlag, i uint32, entries [][]atom, exact bool
 	if len(m.targets)+len(entries) > sieveEntries {
 		return false
 	}
-	known := len(m.atoms)
+	known, looked := len(m.atoms), m.looked
+	fits := true
 	for j, atoms := range entries {
-		if len(atoms) == 0 && !exact { // it would exclude nobody
-			m.atoms = m.atoms[:known]
-			return false
-		}
+		fits = fits && (len(atoms) > 0 || exact) // otherwise it would exclude nobody
 		for _, a := range atoms {
 			a.entries = 1 << (len(m.targets) + j)
 			m.atoms = append(m.atoms, a)
+			m.looked[a.rank] = m.looked[a.rank].with(a.symbols)
+			fits = fits && !m.looked[a.rank].wide()
 		}
 	}
-	for _, a := range m.atoms {
-		if m.symbolsOf(m.module.code[a.pc].attribute).wide() {
-			m.atoms = m.atoms[:known]
-			return false
-		}
+	if !fits {
+		m.atoms, m.looked = m.atoms[:known], looked
+		return false
 	}
 	target := f.rule(i).pc
 	if !exact {
@@ -243,19 +242,11 @@ func (m *sieveMaker) add(f *CompiledFlag, i uint32, entries [][]atom, exact bool
 	return true
 }
 
-// symbolsOf describes the symbols that comparisons of an attribute look for.
-func (m *sieveMaker) symbolsOf(attribute uint16) (all symbols) {
-	for _, a := range m.of(attribute) {
-		all = all.with(a.symbols)
-	}
-	return all
-}
-
-// of yields the comparisons of an attribute.
-func (m *sieveMaker) of(attribute uint16) iter.Seq2[*instr, atom] {
-	return func(yield func(*instr, atom) bool) {
-		for _, a := range m.atoms {
-			if in := &m.module.code[a.pc]; in.attribute == attribute && !yield(in, a) {
+// of yields the comparisons of the attribute with a rank.
+func (m *sieveMaker) of(rank uint8) iter.Seq[*atom] {
+	return func(yield func(*atom) bool) {
+		for i := range m.atoms {
+			if a := &m.atoms[i]; a.rank == rank && !yield(a) {
 				return
 			}
 		}
@@ -271,54 +262,55 @@ func (m *sieveMaker) finish() {
 	for i, pc := range m.targets {
 		p.ways[i] = m.module.way(pc)
 	}
-	for i, a := range m.atoms {
-		attribute := m.module.code[a.pc].attribute
-		same := func(b atom) bool { return m.module.code[b.pc].attribute == attribute }
+	done := uint(0) // a bit for each rank
+	for _, a := range m.atoms {
 		switch {
-		case slices.ContainsFunc(m.atoms[:i], same):
+		case done>>a.rank&1 != 0:
 			continue
-		case m.module.attributes[attribute].Type == AttrString:
-			m.texts(attribute, &p)
+		case m.module.ranked[a.rank].typ == AttrString:
+			m.texts(a.rank, &p)
 		default:
-			m.numbers(attribute, &p)
+			m.numbers(a.rank, &p)
 		}
-		for _, a := range m.of(attribute) {
+		done |= 1 << a.rank
+		for a := range m.of(a.rank) {
 			p.decided[bits.TrailingZeros8(a.entries)] = uint8(len(p.attributes))
 		}
 	}
 	m.sieve.pays = m.sieve.pays || len(m.atoms) > len(p.attributes)
 	m.sieve.parts = append(m.sieve.parts, p)
-	m.atoms, m.targets = m.atoms[:0], m.targets[:0]
+	m.atoms, m.targets, m.looked = m.atoms[:0], m.targets[:0], [memoSize]symbols{}
 }
 
 // texts adds to a part what symbols of an attribute exclude.
-func (m *sieveMaker) texts(attribute uint16, p *sievePart) {
-	all := m.symbolsOf(attribute)
-	s := sifted{rank: m.module.ranks[attribute], at: uint32(len(p.masks)), base: all.least - 1,
-		n: all.most - all.least + 2}
+func (m *sieveMaker) texts(rank uint8, p *sievePart) {
+	all := m.looked[rank]
+	s := sifted{rank: rank, at: uint32(len(p.masks)), base: all.least - 1, n: all.most - all.least + 2}
 	p.attributes = append(p.attributes, s)
 	p.masks = append(p.masks, make([]uint8, s.n)...)
-	masks, listed := p.masks[s.at:], make([]uint8, s.n)
-	for in, atom := range m.of(attribute) {
-		clear(listed)
-		for symbol := range m.module.eachSymbol(in) {
-			listed[symbol-s.base] = atom.entries
+	masks := p.masks[s.at:]
+	m.listed = slices.Grow(m.listed[:0], len(masks))[:len(masks)]
+	for a := range m.of(rank) {
+		clear(m.listed)
+		m.list = m.module.appendSymbols(m.list[:0], &m.module.code[a.pc])
+		for _, symbol := range m.list {
+			m.listed[symbol-s.base] = a.entries
 		}
-		for i := range listed {
-			if !atom.negated {
-				listed[i] ^= atom.entries
+		for i, entries := range m.listed {
+			if !a.negated {
+				entries ^= a.entries
 			}
-			masks[i] |= listed[i]
+			masks[i] |= entries
 		}
 	}
 }
 
 // numbers adds to a part what numbers of an attribute exclude.
-func (m *sieveMaker) numbers(attribute uint16, p *sievePart) {
-	s := sifted{rank: m.module.ranks[attribute], at: uint32(len(p.spans))}
-	for in, atom := range m.of(attribute) {
-		span := m.module.span(in, atom.negated)
-		span.rank, span.entries = s.rank, atom.entries
+func (m *sieveMaker) numbers(rank uint8, p *sievePart) {
+	s := sifted{rank: rank, at: uint32(len(p.spans))}
+	for a := range m.of(rank) {
+		span := m.module.span(&m.module.code[a.pc], a.negated)
+		span.rank, span.entries = rank, a.entries
 		p.spans = append(p.spans, span)
 		s.spans++
 	}

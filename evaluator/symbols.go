@@ -1,7 +1,6 @@
 package evaluator
 
 import (
-	"iter"
 	"math"
 	"math/bits"
 	"slices"
@@ -30,20 +29,17 @@ func (l *symbolList) has(mod *Module, symbol uint32) bool {
 	return found
 }
 
-// all yields the symbols in ascending order.
-func (l *symbolList) all(mod *Module) iter.Seq[uint32] {
+// append appends the symbols in ascending order.
+func (l *symbolList) append(symbols []uint32, mod *Module) []uint32 {
 	if !l.bits {
-		return slices.Values(mod.operands[l.from : l.from+l.n])
+		return append(symbols, mod.operands[l.from:l.from+l.n]...)
 	}
-	return func(yield func(uint32) bool) {
-		for i, word := range mod.bits[l.from : l.from+l.n] {
-			for ; word != 0; word &= word - 1 {
-				if !yield(l.base + uint32(64*i+bits.TrailingZeros64(word))) {
-					return
-				}
-			}
+	for i, word := range mod.bits[l.from : l.from+l.n] {
+		for ; word != 0; word &= word - 1 {
+			symbols = append(symbols, l.base+uint32(64*i+bits.TrailingZeros64(word)))
 		}
 	}
+	return symbols
 }
 
 // symbolList returns the index in Module.lists of a list of an attribute's texts. Lists of the
@@ -120,13 +116,13 @@ func (c *compiler) addList(l symbolList, hash uint64) uint32 {
 	return i
 }
 
-// eachSymbol yields the symbols that codeIs, codeIn or codeAmong looks for.
-func (mod *Module) eachSymbol(in *instr) iter.Seq[uint32] {
+// appendSymbols appends the symbols that codeIs, codeIn or codeAmong looks for.
+func (mod *Module) appendSymbols(symbols []uint32, in *instr) []uint32 {
 	switch in.op {
 	case codeIs:
-		return func(yield func(uint32) bool) { yield(in.arg) }
+		return append(symbols, in.arg)
 	case codeAmong:
-		return mod.lists[in.arg].all(mod)
+		return mod.lists[in.arg].append(symbols, mod)
 	}
-	return slices.Values(mod.operands[in.arg : in.arg+uint32(in.n)])
+	return append(symbols, mod.operands[in.arg:in.arg+uint32(in.n)]...)
 }
