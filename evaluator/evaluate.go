@@ -214,7 +214,7 @@ func (e *evaluation) holds(mod *Module, in *instr) bool {
 	case codeExists:
 		return e.value(mod, in.attribute).kind != KindNone
 	case codeSegment:
-		return e.member(mod, &mod.segments[in.arg], e.value(mod, in.attribute))
+		return e.member(mod, in)
 	case codeServes:
 		r := &mod.requirements[in.arg]
 		_, variant, _ := e.walk(mod, mod.flags[r.flag].entry)
@@ -265,17 +265,20 @@ func (e *evaluation) matches(mod *Module, in *instr) bool {
 	return ok && a != nil && a.Value.kind == KindString && es.has(a.Value.str)
 }
 
-// member reports whether v is a member of a segment. The recursion ends because [Compile]
-// refuses segments that refer to themselves.
-func (e *evaluation) member(mod *Module, s *segment, v Value) bool {
-	id := v.str
-	switch v.kind {
-	case KindString:
-	case KindInt:
-		var buf [20]byte
-		id = view(strconv.AppendInt(buf[:0], int64(v.num), 10))
-	default:
-		return false
+// member returns the outcome of codeSegment. The recursion ends because [Compile] refuses segments
+// that refer to themselves.
+func (e *evaluation) member(mod *Module, in *instr) bool {
+	s, id := &mod.segments[in.arg], e.ctx.Key
+	var buf [20]byte
+	if in.attribute != mod.unit || id == "" {
+		switch v := e.value(mod, in.attribute); v.kind {
+		case KindString:
+			id = v.str
+		case KindInt:
+			id = view(strconv.AppendInt(buf[:0], int64(v.num), 10))
+		default:
+			return false
+		}
 	}
 	if s.exclude.count > 0 && s.exclude.has(id) {
 		return false
