@@ -49,7 +49,7 @@ type Module struct {
 	table  *table
 	bulks  sync.Pool // of *bulk
 
-	ranks  []uint8        // of attributes in Views, or noRank
+	ranks  []uint8        // of attributes that sieves look at, or noRank
 	ranked [noRank]ranked // attributes by rank
 
 	// dictionaries are the texts that each attribute is compared with. To evaluate many

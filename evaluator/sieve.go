@@ -48,7 +48,7 @@ const (
 // that all other symbols exclude. Otherwise so many spans from spans[at] on exclude entries.
 type sifted struct {
 	rank        uint8 // see Module.ranks
-	spans       uint8
+	spans       uint32
 	at, base, n uint32
 }
 
@@ -116,7 +116,7 @@ func (p *sievePart) find(mod *Module, ctx *Context) (entry int, ok bool) {
 		if a.spans == 0 {
 			excluded |= p.mask(a, r.symbol(ctx))
 		} else if n, ok := r.number(ctx, lastPlace(ctx.Attrs, r.name)); ok {
-			for j := range p.spans[a.at : a.at+uint32(a.spans)] {
+			for j := range p.spans[a.at : a.at+a.spans] {
 				excluded |= p.spans[a.at+uint32(j)].outside(n)
 			}
 		} else {
@@ -191,7 +191,7 @@ func intNumber(t AttributeType, v *Value) (n uint64, ok bool) {
 // orderNumber returns the number of a version. No version has the second highest order.
 func orderNumber(order uint64) uint64 { return min(order, math.MaxUint64-1) + 1 }
 
-// noRank is the rank of attributes that Views don't remember.
+// noRank is the rank of attributes that sieves don't look at.
 const noRank = memoSize
 
 // A ranked is an attribute that has a rank, with copies of what the Module says about it.
@@ -203,8 +203,8 @@ type ranked struct {
 	dictionary dictionary
 }
 
-// rank ranks the attributes that flags compare, by the number of comparisons. Views remember
-// the first few.
+// rank ranks the attributes that flags compare, by the number of comparisons. Sieves look at the
+// first few.
 func (mod *Module) rank() {
 	counts := make([]int, len(mod.attributes))
 	for i := range mod.code {

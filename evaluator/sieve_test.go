@@ -152,6 +152,28 @@ func TestSieve(t *testing.T) {
 	}
 }
 
+// TestSieveOfManyComparisons holds that a rule may compare an attribute very often.
+func TestSieveOfManyComparisons(t *testing.T) {
+	for _, n := range []int64{255, 256, 257, 512} {
+		all := Condition{Op: OpAll}
+		for i := range n {
+			all.Of = append(all.Of, numbers(OpBetween, "uid", i, math.MaxInt64))
+		}
+		flag := compile(t, gate(&all)).Flag("gate")
+		if flag.sieve().start == noSieve {
+			t.Fatalf("%d comparisons: the flag has no sieve", n)
+		}
+		for _, uid := range []int64{0, n - 2, n - 1} {
+			ctx := Context{Attrs: []Attr{NewAttr("uid", uid)}}
+			var view View
+			view.Set(ctx)
+			if got, want := view.Evaluate(flag), walked(flag, &ctx); got != want {
+				t.Errorf("%d comparisons, %d: %v in a view, %v by a walk", n, uid, got.Variant(), want.Variant())
+			}
+		}
+	}
+}
+
 // TestSieveOfWideLists holds that lists whose symbols are far apart take no mask for each
 // symbol between them.
 func TestSieveOfWideLists(t *testing.T) {
