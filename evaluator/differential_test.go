@@ -106,7 +106,7 @@ func compareAll(program *evaluator.Program, sets []evaluator.Ruleset, ctx evalua
 		all[f.Key()] = answerOf(r)
 	}
 	var view evaluator.View
-	view.Set(ctx)
+	view.Set(&ctx)
 	for _, set := range sets {
 		for _, f := range set.Flags {
 			want := naive{set, ctx}.evaluate(f.Key)

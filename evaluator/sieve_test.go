@@ -134,7 +134,7 @@ func TestSieve(t *testing.T) {
 		for range 20 {
 			ctx := sieveContext(r)
 			var view View
-			view.Set(ctx)
+			view.Set(&ctx)
 			want := walked(flag, &ctx)
 			answers := map[string]Result{"through a view": view.Evaluate(flag), "alone": flag.Evaluate(&ctx)}
 			for _, answers["of all"] = range program.All(&ctx) {
@@ -166,7 +166,7 @@ func TestSieveOfManyComparisons(t *testing.T) {
 		for _, uid := range []int64{0, n - 2, n - 1} {
 			ctx := Context{Attrs: []Attr{NewAttr("uid", uid)}}
 			var view View
-			view.Set(ctx)
+			view.Set(&ctx)
 			if got, want := view.Evaluate(flag), walked(flag, &ctx); got != want {
 				t.Errorf("%d comparisons, %d: %v in a view, %v by a walk", n, uid, got.Variant(), want.Variant())
 			}

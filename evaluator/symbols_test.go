@@ -58,7 +58,7 @@ func TestSymbolLists(t *testing.T) {
 			}
 		}
 		var view View
-		view.Set(ctx)
+		view.Set(&ctx)
 		i := 0
 		for f, all := range program.All(&ctx) {
 			c := conditions[i]

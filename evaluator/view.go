@@ -1,8 +1,10 @@
 package evaluator
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
+	"unsafe"
 )
 
 // A View is a context to evaluate several flags for. What is looked up in the context for
@@ -15,14 +17,22 @@ type View struct {
 	known viewModule
 }
 
-// A viewModule is what is known about the context in a Module.
+// A viewModule is what is known about the context in a Module. It has no atomic.Pointer, because what
+// has one escapes to the heap.
 type viewModule struct {
-	module  atomic.Pointer[Module]
-	ready   atomic.Bool                // the rest is set, and won't be written
-	sieves  bool                       // sieves can represent all numbers
-	numbers [memoSize]uint64           // of attributes, by rank
-	next    atomic.Pointer[viewModule] // what is known in another Module
+	state   atomic.Uint32 // viewEmpty, then viewBusy, then viewReady
+	more    atomic.Uint32 // the same of next
+	sieves  bool          // sieves can represent all numbers
+	module  *Module
+	next    *viewModule      // what is known in another Module
+	numbers [memoSize]uint64 // of attributes, by rank
 }
+
+const (
+	viewEmpty = iota
+	viewBusy  // a goroutine sets the rest
+	viewReady // the rest is set, and won't be written
+)
 
 // viewKey is the length in bytes of the longest targeting key, and viewAttrs the number of
 // attributes, that don't take an allocation of their own. A View that takes up more than 512 bytes
@@ -35,14 +45,21 @@ const (
 // Set sets the View's context; the View must be new. It retains neither ctx.Key nor
 // ctx.Attrs, only the strings of the attributes. So these needn't be allocated: Set copies
 // up to 40 bytes and 6 attributes without allocating.
-func (v *View) Set(ctx Context) {
+//
+// The copies are parts of the View, which doesn't escape to the heap for that: see hidden.
+func (v *View) Set(ctx *Context) {
 	v.ctx.Now, v.ctx.Age, v.ctx.Chance = ctx.Now, ctx.Age, ctx.Chance
-	if len(ctx.Key) <= viewKey {
-		v.ctx.Key = view(v.key[:copy(v.key[:], ctx.Key)])
+	if n := copy(v.key[:], ctx.Key); n == len(ctx.Key) {
+		v.ctx.Key = hidden(view(v.key[:n]))
 	} else {
 		v.ctx.Key = strings.Clone(ctx.Key)
 	}
-	v.ctx.Attrs = append(v.attrs[:0], ctx.Attrs...)
+	if n := copy(v.attrs[:], ctx.Attrs); n == len(ctx.Attrs) {
+		address := uintptr(unsafe.Pointer(&v.attrs))
+		v.ctx.Attrs = (*(**[viewAttrs]Attr)(unsafe.Pointer(&address)))[:n]
+	} else {
+		v.ctx.Attrs = slices.Clone(ctx.Attrs)
+	}
 }
 
 // Evaluate is [CompiledFlag.Evaluate] for the View's context.
@@ -90,35 +107,38 @@ func (v *View) evaluate(f *CompiledFlag, ctx *Context) Result {
 // in returns what is known about the context in a Module, or nil if another goroutine is about to
 // find out: rare enough to do without this time.
 func (v *View) in(mod *Module) *viewModule {
-	for known := &v.known; ; known = known.another() {
-		switch known.module.Load() {
-		case mod:
-			if known.ready.Load() {
+	for known := &v.known; known != nil; known = known.another() {
+		switch {
+		case known.state.Load() == viewReady:
+			if known.module == mod {
 				return known
 			}
-			return nil
-		case nil:
-			if !known.module.CompareAndSwap(nil, mod) {
-				return nil
-			}
+		case known.state.CompareAndSwap(viewEmpty, viewBusy):
 			known.fill(mod, &v.ctx)
-			known.ready.Store(true)
+			known.state.Store(viewReady)
 			return known
+		default:
+			return nil
 		}
 	}
+	return nil
 }
 
-// another returns what is known in the next Module, or room for it.
+// another returns what is known in the next Module, or room for it, or nil as in does.
 func (known *viewModule) another() *viewModule {
-	if known.next.Load() == nil {
-		known.next.CompareAndSwap(nil, new(viewModule))
+	if known.more.CompareAndSwap(viewEmpty, viewBusy) {
+		known.next = new(viewModule)
+		known.more.Store(viewReady)
 	}
-	return known.next.Load()
+	if known.more.Load() != viewReady {
+		return nil
+	}
+	return known.next
 }
 
 // fill looks up the attributes.
 func (known *viewModule) fill(mod *Module, ctx *Context) {
-	known.sieves = true
+	known.module, known.sieves = mod, true
 	for rank := range mod.ranked {
 		r := &mod.ranked[rank]
 		if r.name == "" {

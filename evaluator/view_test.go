@@ -54,7 +54,7 @@ func TestConcurrentView(t *testing.T) {
 	for i := range 100 {
 		ctx := viewContext(i)
 		var view evaluator.View
-		view.Set(ctx)
+		view.Set(&ctx)
 		var goroutines sync.WaitGroup
 		for range 4 {
 			goroutines.Go(func() {
@@ -80,7 +80,7 @@ func TestViewCopies(t *testing.T) {
 		}
 		want := program.Flag("f-0-0").Evaluate(&ctx)
 		var view evaluator.View
-		view.Set(ctx)
+		view.Set(&ctx)
 		clear(ctx.Attrs)
 		if got := view.Evaluate(program.Flag("f-0-0")); got != want {
 			t.Errorf("with %d attributes: %v, want %v", 3+more, got.Value(), want.Value())
@@ -102,7 +102,7 @@ func TestViewChance(t *testing.T) {
 		t.Fatal(err)
 	}
 	var view evaluator.View
-	view.Set(evaluator.Context{Chance: 1 << 31})
+	view.Set(&evaluator.Context{Chance: 1 << 31})
 	f := program.Flag("f")
 	for want, got := range map[string]evaluator.Result{"off": view.Evaluate(f), "on": view.EvaluateChance(f, 0)} {
 		if got.Variant() != want {
@@ -127,7 +127,7 @@ func BenchmarkView(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			view := new(evaluator.View)
-			view.Set(ctx)
+			view.Set(&ctx)
 			for _, f := range flags {
 				view.Evaluate(f)
 			}

@@ -21,17 +21,33 @@ type View struct {
 	view     evaluator.View
 }
 
-// For returns a View of the current revision for ctx. It allocates once, and once more if
-// ctx has more than 6 attributes or a targeting key of more than 40 bytes. It neither retains nor modifies ctx.Attrs. Flags that
-// depend on time are evaluated for the moment at which the View was created.
-func (c *Client) For(ctx Context) *View { return c.Snapshot().For(ctx) }
+// For returns a View of the current revision for ctx. It doesn't allocate if the View doesn't
+// escape from the function that calls For. Otherwise it allocates once. It allocates once more if
+// ctx has more than 6 attributes or a targeting key of more than 40 bytes. It neither retains nor
+// modifies ctx.Attrs. Flags that depend on time are evaluated for the moment at which the View was
+// created.
+func (c *Client) For(ctx Context) *View { // short enough to be inlined
+	v := new(View)
+	v.set(c, nil, &ctx)
+	return v
+}
 
 // For returns a View of s for ctx, as [Client.For] does.
 func (s *Snapshot) For(ctx Context) *View {
+	v := new(View)
+	v.set(nil, s, &ctx)
+	return v
+}
+
+// set sets what v is about: c's Snapshot or s, and ctx, which it may modify.
+func (v *View) set(c *Client, s *Snapshot, ctx *Context) {
 	if s == nil {
-		return nil
+		s = c.Snapshot()
 	}
-	s.sample(&ctx)
+	if s == nil {
+		return
+	}
+	s.sample(ctx)
 	if s.clock {
 		now := time.Now()
 		if ctx.Now == 0 {
@@ -41,9 +57,8 @@ func (s *Snapshot) For(ctx Context) *View {
 			ctx.Age = s.record.age(now)
 		}
 	}
-	v := &View{snapshot: s}
+	v.snapshot = s
 	v.view.Set(ctx)
-	return v
 }
 
 // Snapshot returns the revision that v answers from. It is nil if v is nil.

@@ -1,12 +1,14 @@
 package sdk_test
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/serin-flags/serin/sdk"
 )
 
-// TestView holds that a view answers as handles do, from one revision, with one allocation.
+// TestView holds that a view answers as handles do, from one revision, without an allocation
+// if it isn't kept.
 func TestView(t *testing.T) {
 	r := newRepository(t, "production")
 	r.number(t, 1)
@@ -34,16 +36,57 @@ func TestView(t *testing.T) {
 		t.Error("the view's revision is the new one")
 	}
 
-	n := testing.AllocsPerRun(100, func() {
+	ctx := sdk.User("u-1", sdk.Attr("city", "shenzhen"), sdk.Attr("uid", 42), sdk.Attr("beta", true))
+	n := testing.AllocsPerRun(100, func() { kept = client.For(ctx) })
+	if n != 1 {
+		t.Errorf("a view that is kept takes %v allocations", n)
+	}
+	n = testing.AllocsPerRun(100, func() {
 		view := client.For(sdk.User("u-1", sdk.Attr("city", "shenzhen"), sdk.Attr("uid", 42), sdk.Attr("beta", true)))
 		for range 20 {
 			rollout.In(view)
 			left.In(view)
 		}
 	})
-	if n > 1 {
-		t.Errorf("a view takes %v allocations", n)
+	if n != 0 {
+		t.Errorf("a view that only one function has takes %v allocations", n)
 	}
+}
+
+// kept is where a view escapes to.
+var kept *sdk.View
+
+// TestViewOnStack holds that a view which isn't on the heap survives that its stack moves.
+func TestViewOnStack(t *testing.T) {
+	r := newRepository(t, "production")
+	r.number(t, 1)
+	client := open(t, sdk.Config{Source: r.source(t), Root: r.keys.Root, Interval: -1})
+	rollout := sdk.Bool("new-checkout", false)
+	for _, user := range users(200) {
+		want := rollout.Get(client, sdk.User(user, sdk.Attr("city", "shenzhen")))
+		got := make(chan bool, 2)
+		go func() { // on a stack of its own, which starts small
+			view := client.For(sdk.User(user, sdk.Attr("city", "shenzhen")))
+			got <- rollout.In(view)
+			deep(200)
+			runtime.GC() // which may shrink the stack again
+			got <- rollout.In(view)
+		}()
+		if before, after := <-got, <-got; before != want || after != want {
+			t.Fatalf("%s: %v, and %v after the stack has moved; want %v", user, before, after, want)
+		}
+	}
+}
+
+// deep takes a lot of stack.
+//
+//go:noinline
+func deep(n int) int {
+	var room [128]int
+	if n > 0 {
+		room[n%len(room)] = deep(n - 1)
+	}
+	return room[n%len(room)] + n
 }
 
 // TestViewDefaults holds that there is an answer whatever is missing.
