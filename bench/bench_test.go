@@ -42,6 +42,13 @@ func BenchmarkWorkload(b *testing.B) {
 				b.Skip("not measured with this system")
 			}
 		}},
+		{"B++room", func(b *testing.B, c, _ timed) {
+			if c, ok := c.(helped); ok {
+				c.helpedWithRoom(b, "rollout", users)
+			} else {
+				b.Skip("not measured with this system")
+			}
+		}},
 		{"C", func(b *testing.B, c, _ timed) { c.boolean(b, "short-list", users) }},
 		{"D", func(b *testing.B, c, _ timed) { c.boolean(b, "long-list", users) }},
 		{"E", func(b *testing.B, c, _ timed) { c.text(b, "rules", even) }},

@@ -8,6 +8,7 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
 
+	"github.com/serin-flags/serin/evaluator"
 	"github.com/serin-flags/serin/sdk"
 )
 
@@ -15,6 +16,8 @@ import (
 // function from a request, as many programs make them.
 type helped interface {
 	helped(b *testing.B, flag string, users []User)
+	// helpedWithRoom is the same with room that the caller has, if the system can use that.
+	helpedWithRoom(b *testing.B, flag string, users []User)
 }
 
 // requests returns a request of each user.
@@ -41,6 +44,17 @@ func flagContext(r *http.Request) sdk.Context {
 		sdk.Attr("version", r.Header.Get("Version")))
 }
 
+// flagContextIn is flagContext with room for the attributes.
+//
+//go:noinline
+func flagContextIn(room []evaluator.Attr, r *http.Request) sdk.Context {
+	return sdk.User(r.Header.Get("User"), append(room,
+		sdk.Attr("country", r.Header.Get("Country")),
+		sdk.Attr("plan", r.Header.Get("Plan")),
+		sdk.Attr("language", r.Header.Get("Language")),
+		sdk.Attr("version", r.Header.Get("Version")))...)
+}
+
 //go:noinline
 func ldFlagContext(r *http.Request) ldcontext.Context {
 	return ldcontext.NewBuilder(r.Header.Get("User")).
@@ -58,12 +72,29 @@ func (c serinClient) helped(b *testing.B, flag string, users []User) {
 	}
 }
 
+func (c serinClient) helpedWithRoom(b *testing.B, flag string, users []User) {
+	handle, made, mask := sdk.Bool(flag, false), requests(users), len(users)-1
+	for i := 0; b.Loop(); i++ {
+		sinkBool = handle.Get(c.Client, flagContextIn(make([]evaluator.Attr, 0, 8), made[i&mask]))
+	}
+}
+
 func (c serinByName) helped(b *testing.B, flag string, users []User) {
 	made, mask := requests(users), len(users)-1
 	for i := 0; b.Loop(); i++ {
 		sinkBool, _ = c.Snapshot().Evaluate(flag, flagContext(made[i&mask])).Value().Bool()
 	}
 }
+
+func (c serinByName) helpedWithRoom(b *testing.B, flag string, users []User) {
+	made, mask := requests(users), len(users)-1
+	for i := 0; b.Loop(); i++ {
+		ctx := flagContextIn(make([]evaluator.Attr, 0, 8), made[i&mask])
+		sinkBool, _ = c.Snapshot().Evaluate(flag, ctx).Value().Bool()
+	}
+}
+
+func (c *ldClient) helpedWithRoom(b *testing.B, flag string, users []User) { c.helped(b, flag, users) }
 
 func (c *ldClient) helped(b *testing.B, flag string, users []User) {
 	f, made, mask := c.flags[flag], requests(users), len(users)-1

@@ -16,7 +16,9 @@ type Context = evaluator.Context
 // which must not be modified while it is in use.
 //
 // Building a Context in an argument of [Flag.Get] doesn't allocate. If the Context
-// escapes, its attributes take one allocation.
+// escapes, its attributes take one allocation. So they do in a function that returns a
+// Context and isn't inlined, unless it appends attrs to a slice that its caller made with
+// room for them, such as make([]evaluator.Attr, 0, 8).
 func User(key string, attrs ...evaluator.Attr) Context {
 	return Context{Key: key, Attrs: attrs}
 }

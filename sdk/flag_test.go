@@ -234,6 +234,7 @@ func TestGetDoesNotAllocate(t *testing.T) {
 		"attributes, object":  func() { shape.Get(one, sdk.User(next(), sdk.Attr("city", next()))) },
 		"attributes, explain": func() { local.Explain(one, sdk.User(next(), sdk.Attr("city", next()))) },
 		"attributes, by name": func() { one.Evaluate("local", sdk.User(next(), sdk.Attr("city", next()))) },
+		"attributes, by a helper": func() { local.Get(one, cityContext(make([]evaluator.Attr, 0, 4), next())) },
 		"attributes, from one snapshot": func() {
 			one.Snapshot().Evaluate("local",
 				sdk.User(next(), sdk.Attr("city", next())))
@@ -245,6 +246,13 @@ func TestGetDoesNotAllocate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// cityContext is a helper function that has room for attributes.
+//
+//go:noinline
+func cityContext(room []evaluator.Attr, city string) sdk.Context {
+	return sdk.User("u-1", append(room, sdk.Attr("city", city), sdk.Attr("uid", 42))...)
 }
 
 // TestWholeRevisions evaluates a thousand times per revision while revisions change.

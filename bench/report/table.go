@@ -91,6 +91,7 @@ var workloadRows = []row{
 	{"B  30% rollout, new user each call", "Workload/workload=B/system=%s", "ns/op", 1, true},
 	{"B+ the same, building the user (5 attributes)", "Workload/workload=B+/system=%s", "ns/op", 1, true},
 	{"B++ the same, built by a helper from a request", "Workload/workload=B++/system=%s", "ns/op", 1, true},
+	{"    the same, with room that the caller has", "Workload/workload=B++room/system=%s", "ns/op", 1, true},
 	{"C  10-id whitelist, then 30% rollout", "Workload/workload=C/system=%s", "ns/op", 1, true},
 	{"D  10,000-id whitelist", "Workload/workload=D/system=%s", "ns/op", 1, true},
 	{"E  5 rules x 2 conditions, 3 weighted variants", "Workload/workload=E/system=%s", "ns/op", 1, true},
