@@ -231,9 +231,9 @@ func TestGetDoesNotAllocate(t *testing.T) {
 			local.Get(one, sdk.User("", sdk.Attr("city", next())))
 			local.Get(two, sdk.User("", sdk.Attr("city", "shenzhen")))
 		},
-		"attributes, object":  func() { shape.Get(one, sdk.User(next(), sdk.Attr("city", next()))) },
-		"attributes, explain": func() { local.Explain(one, sdk.User(next(), sdk.Attr("city", next()))) },
-		"attributes, by name": func() { one.Evaluate("local", sdk.User(next(), sdk.Attr("city", next()))) },
+		"attributes, object":      func() { shape.Get(one, sdk.User(next(), sdk.Attr("city", next()))) },
+		"attributes, explain":     func() { local.Explain(one, sdk.User(next(), sdk.Attr("city", next()))) },
+		"attributes, by name":     func() { one.Evaluate("local", sdk.User(next(), sdk.Attr("city", next()))) },
 		"attributes, by a helper": func() { local.Get(one, cityContext(make([]evaluator.Attr, 0, 4), next())) },
 		"attributes, from one snapshot": func() {
 			one.Snapshot().Evaluate("local",
