@@ -10,8 +10,8 @@ import (
 // Evaluate returns the variant that ctx is served, and why. A nil flag's result has
 // [ReasonError]. ctx must not be nil. Evaluate neither modifies nor retains it.
 //
-// Evaluate doesn't allocate, with these exceptions: the first evaluation of a flag with several
-// rules, parsing an IP address that turns out to be invalid, folding a string longer than 64
+// Evaluate doesn't allocate, with these exceptions: the first evaluation of a flag with
+// conditions, parsing an IP address that turns out to be invalid, folding a string longer than 64
 // bytes, matching Key with a regular expression, and the buffers of package regexp, which it
 // pools.
 func (f *CompiledFlag) Evaluate(ctx *Context) Result {
@@ -22,8 +22,8 @@ func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 	if f.list != nil && ctx.Key != "" {
 		w = f.behindList(ctx.Key)
 	}
-	if w.serve == nil && f.rules > 1 {
-		if sieve := f.sieve(); sieve.pays && sieve.start == w.pc {
+	if w.serve == nil {
+		if sieve := f.sieve(); sieve.start == w.pc {
 			if found := sieve.find(f.module, ctx); found != nil {
 				w = found
 			}

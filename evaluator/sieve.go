@@ -14,7 +14,6 @@ import (
 // A sieve stops before the first rule that it can't represent, from which a walk goes on.
 type sieve struct {
 	start uint32 // the instruction at which it replaces a walk; noSieve if there is none
-	pays  bool   // also for one answer: it compares some attribute more than once
 	parts []sievePart
 }
 

@@ -277,7 +277,6 @@ func (m *sieveMaker) finish() {
 			p.decided[bits.TrailingZeros8(a.entries)] = uint8(len(p.attributes))
 		}
 	}
-	m.sieve.pays = m.sieve.pays || len(m.atoms) > len(p.attributes)
 	m.sieve.parts = append(m.sieve.parts, p)
 	m.atoms, m.targets, m.looked = m.atoms[:0], m.targets[:0], [memoSize]symbols{}
 }
