@@ -29,6 +29,11 @@ func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 			}
 		}
 	}
+	return f.follow(w, ctx, nil)
+}
+
+// follow evaluates f from a way on. numbers are what a View knows, or nil.
+func (f *CompiledFlag) follow(w *way, ctx *Context, numbers *[memoSize]uint64) Result {
 	if s := w.serve; s != nil {
 		if s.kind == 0 {
 			return Result{f, s, s.variant, 0}
@@ -38,7 +43,7 @@ func (f *CompiledFlag) Evaluate(ctx *Context) Result {
 		}
 	}
 	var memos [memoSize]memo
-	e := evaluation{ctx: ctx, memos: &memos}
+	e := evaluation{ctx: ctx, memos: &memos, numbers: numbers}
 	s, variant, missing := e.walk(f.module, w.pc)
 	return Result{f, s, variant, missing}
 }

@@ -90,18 +90,7 @@ func (v *View) evaluate(f *CompiledFlag, ctx *Context) Result {
 			}
 		}
 	}
-	if s := w.serve; s != nil {
-		if s.kind == 0 {
-			return Result{f, s, s.variant, 0}
-		}
-		if ctx.Key != "" {
-			return Result{f, s, f.module.pick(s, positionOf(ctx.Key, s.seed), ctx.Now), 0}
-		}
-	}
-	var memos [memoSize]memo
-	e := evaluation{ctx: ctx, memos: &memos, numbers: numbers}
-	s, variant, missing := e.walk(f.module, w.pc)
-	return Result{f, s, variant, missing}
+	return f.follow(w, ctx, numbers)
 }
 
 // in returns what is known about the context in a Module, or nil if another goroutine is about to
