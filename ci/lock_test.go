@@ -392,7 +392,7 @@ func TestTooManyPieces(t *testing.T) {
 	fsys[LockFile] = file(line + "\n")
 	_, err := LockFS(fsys, "flags", nil)
 	const want = `flag "x", rule "r" would have 100 ranges for its 2 shares, and the limit is 64 more ranges than shares; ` +
-		`run 'serin lock --anew x' to start again, which moves users`
+		`run 'serin lock --anew x' to divide it again; that moves users`
 	if err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}

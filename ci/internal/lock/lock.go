@@ -348,7 +348,7 @@ func (r *relocking) update(d *Division, from *Entry) error {
 	after := share.Rebalance(start, d.Parts)
 	if n := len(after); n > maxPieces+len(d.Parts) {
 		return fmt.Errorf("%s would have %d ranges for its %d shares, and the limit is %d more ranges than shares; "+
-			"run 'serin lock --anew %s' to start again, which moves users", d.ID, n, len(d.Parts), maxPieces, d.ID.Owner)
+			"run 'serin lock --anew %s' to divide it again; that moves users", d.ID, n, len(d.Parts), maxPieces, d.ID.Owner)
 	}
 	r.entries = append(r.entries, &Entry{ID: d.ID, Draw: d.Draw, pieces: after})
 	if kind != Changed || !slices.Equal(before, after) {
