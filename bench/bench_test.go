@@ -35,20 +35,8 @@ func BenchmarkWorkload(b *testing.B) {
 		{"A", func(b *testing.B, c, _ timed) { c.boolean(b, "static", users) }},
 		{"B", func(b *testing.B, c, _ timed) { c.boolean(b, "rollout", users) }},
 		{"B+", func(b *testing.B, c, _ timed) { c.built(b, "rollout", users) }},
-		{"B++", func(b *testing.B, c, _ timed) {
-			if c, ok := c.(helped); ok {
-				c.helped(b, "rollout", users)
-			} else {
-				b.Skip("not measured with this system")
-			}
-		}},
-		{"B++room", func(b *testing.B, c, _ timed) {
-			if c, ok := c.(helped); ok {
-				c.helpedWithRoom(b, "rollout", users)
-			} else {
-				b.Skip("not measured with this system")
-			}
-		}},
+		{"B++", func(b *testing.B, c, _ timed) { withHelper(b, c).helped(b, "rollout", users) }},
+		{"B++room", func(b *testing.B, c, _ timed) { withHelper(b, c).helpedWithRoom(b, "rollout", users) }},
 		{"C", func(b *testing.B, c, _ timed) { c.boolean(b, "short-list", users) }},
 		{"D", func(b *testing.B, c, _ timed) { c.boolean(b, "long-list", users) }},
 		{"E", func(b *testing.B, c, _ timed) { c.text(b, "rules", even) }},

@@ -20,6 +20,15 @@ type helped interface {
 	helpedWithRoom(b *testing.B, flag string, users []User)
 }
 
+// withHelper returns c as helped, or skips the benchmark.
+func withHelper(b *testing.B, c timed) helped {
+	h, ok := c.(helped)
+	if !ok {
+		b.Skip("not measured with this system")
+	}
+	return h
+}
+
 // requests returns a request of each user.
 func requests(users []User) []*http.Request {
 	return each(users, func(u *User) *http.Request {
