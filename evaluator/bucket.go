@@ -13,8 +13,8 @@ func seedOf(salt string) uint32 {
 	return uint32(murmur3.Sum64(unsafe.Slice(unsafe.StringData(salt), len(salt)))) // which doesn't write to it
 }
 
-// positionOf returns the position of a unit, see [HashMurmur3]. For short units it takes half the time
-// of module murmur3, which reads up to 15 bytes at the end one by one.
+// positionOf returns the position of a unit, see [HashMurmur3]. Module murmur3 reads up to 15 bytes at
+// the end one by one, branching on their number, and so takes longer for short units.
 func positionOf(unit string, seed uint32) uint32 {
 	h1, h2 := uint64(seed), uint64(seed)
 	tail := unit

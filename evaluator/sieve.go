@@ -28,7 +28,7 @@ type sievePart struct {
 	excluded   uint8    // a bit for each entry that the part doesn't have
 	// ways are where an evaluation goes on if an entry is the first that isn't excluded: at what
 	// the rule serves or, if the rule also has comparisons that a sieve can't make, at the first of
-	// its comparisons. In the last part, the last way is for those whom all entries exclude.
+	// its comparisons. The last way of the last part is where it goes on if all entries are excluded.
 	ways [sieveEntries + 1]way
 	// decided are how many attributes, in their order, decide whether an entry is excluded.
 	// The second half is a single 0: no more are needed if all entries are excluded.

@@ -61,7 +61,8 @@ func (v *View) set(c *Client, s *Snapshot, ctx *Context) {
 	v.view.Set(ctx)
 }
 
-// Snapshot returns the revision that v answers from. It is nil if v is nil.
+// Snapshot returns the revision that v answers from. It is nil if v is nil, or if there was no revision
+// yet.
 func (v *View) Snapshot() *Snapshot {
 	if v == nil {
 		return nil
@@ -70,7 +71,7 @@ func (v *View) Snapshot() *Snapshot {
 }
 
 // In returns the flag's value for v's context in v's revision. It returns the handle's
-// default if v is nil, or if the flag is missing or has another type. In never blocks. It
+// default if v has no revision, or if the flag is missing or has another type. In never blocks. It
 // allocates when [Flag.Get] does, and once for each further namespace that v is asked about.
 func (f *Flag[T]) In(v *View) T {
 	s := v.Snapshot()
